@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The language, the warnings, and what the presets turn on: one interface target that every layer and
+# every program links.
+include(CheckCCompilerFlag)
+include(CheckCSourceCompiles)
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+add_library(nc-options INTERFACE)
+target_compile_definitions(nc-options INTERFACE
+  _GNU_SOURCE NC_VERSION="${PROJECT_VERSION}")
+target_compile_options(nc-options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes
+  -Wformat=2 -Wimplicit-fallthrough -Wpointer-arith -Wwrite-strings)
+
+if(NC_WERROR)
+  target_compile_options(nc-options INTERFACE -Werror)
+endif()
+
+if(NC_SANITIZE)
+  target_compile_options(nc-options INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(nc-options INTERFACE -fsanitize=address,undefined)
+  if(NC_FUZZ)
+    target_compile_options(nc-options INTERFACE -fsanitize=fuzzer-no-link)
+  endif()
+endif()
+
+if(NC_HARDENING)
+  # Level 3 needs gcc 12 or clang 12, and a glibc that knows it; with less, level 2.
+  set(CMAKE_REQUIRED_FLAGS "-O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
+  check_c_source_compiles("#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }" HAVE_FORTIFY_3)
+  unset(CMAKE_REQUIRED_FLAGS)
+  set(fortify $<IF:$<BOOL:${HAVE_FORTIFY_3}>,3,2>)
+  target_compile_options(nc-options INTERFACE
+    -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${fortify})
+  foreach(flag -fcf-protection=full -fstack-clash-protection -ftrivial-auto-var-init=zero
+               -mbranch-protection=standard)
+    string(MAKE_C_IDENTIFIER have${flag} variable)
+    check_c_compiler_flag(${flag} ${variable})
+    if(${variable})
+      target_compile_options(nc-options INTERFACE ${flag})
+    endif()
+  endforeach()
+  target_link_options(nc-options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()
