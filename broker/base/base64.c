@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Base64 on libsodium's. See base64.h.
+ */
+
+#include "base/base64.h"
+
+#include "base/outcome.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+int base64_decode(BytesView text, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes binary = {0};
+    size_t capacity = text.size / 4 * 3 + 3;
+
+    binary.data = malloc(capacity);
+    if (!binary.data)
+        return -ENOMEM;
+    if (sodium_base642bin(binary.data, capacity, (const char *)text.data, text.size, " \t\r\n",
+                          &binary.size, NULL, sodium_base64_VARIANT_ORIGINAL) < 0)
+        return OUTCOME_MALFORMED;
+    *ret = binary;
+    binary = (Bytes){0};
+    return 0;
+}
+
+int base64_encode(BytesView binary, size_t line, Bytes *ret)
+{
+    size_t capacity = sodium_base64_ENCODED_LEN(binary.size, sodium_base64_VARIANT_ORIGINAL);
+    size_t length = capacity - 1; /* without the NUL */
+    size_t step = line ? line : length;
+    _cleanup_(freep) char *text = malloc(capacity);
+    _cleanup_(writer_done) Writer writer = {0};
+
+    if (!text)
+        return -ENOMEM;
+    sodium_bin2base64(text, capacity, binary.data, binary.size, sodium_base64_VARIANT_ORIGINAL);
+    for (size_t offset = 0; offset < length; offset += step) {
+        size_t size = length - offset < step ? length - offset : step;
+
+        writer_bytes(&writer, (BytesView){(const uint8_t *)text + offset, size});
+        if (line)
+            writer_bytes(&writer, (BytesView){(const uint8_t *)"\n", 1});
+    }
+    return writer_take(&writer, ret);
+}

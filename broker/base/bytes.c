@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Bounded reading and writing of bytes. See bytes.h.
+ */
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <string.h>
+
+void bytes_done(Bytes *bytes)
+{
+    free(bytes->data);
+    *bytes = (Bytes){0};
+}
+
+int bytes_dup(BytesView view, Bytes *ret)
+{
+    uint8_t *copy = malloc(view.size ? view.size : 1);
+
+    if (!copy)
+        return -ENOMEM;
+    if (view.size)
+        memcpy(copy, view.data, view.size);
+    *ret = (Bytes){copy, view.size};
+    return 0;
+}
+
+bool bytes_view_equal(BytesView a, BytesView b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* --- Reader --- */
+
+Reader reader_new(BytesView view)
+{
+    return (Reader){.rest = view};
+}
+
+BytesView reader_take(Reader *reader, size_t size)
+{
+    BytesView taken;
+
+    if (reader->failed || size > reader->rest.size) {
+        reader->failed = true;
+        return (BytesView){0};
+    }
+    taken = (BytesView){reader->rest.data, size};
+    reader->rest.data += size;
+    reader->rest.size -= size;
+    reader->offset += size;
+    return taken;
+}
+
+static uint64_t read_le(Reader *reader, size_t size)
+{
+    BytesView view = reader_take(reader, size);
+    uint64_t value = 0;
+
+    for (size_t i = view.size; i > 0; i--)
+        value = value << 8 | view.data[i - 1];
+    return value;
+}
+
+static uint64_t read_be(Reader *reader, size_t size)
+{
+    BytesView view = reader_take(reader, size);
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < view.size; i++)
+        value = value << 8 | view.data[i];
+    return value;
+}
+
+uint16_t reader_u16le(Reader *reader)
+{
+    return (uint16_t)read_le(reader, sizeof(uint16_t));
+}
+
+uint32_t reader_u32le(Reader *reader)
+{
+    return (uint32_t)read_le(reader, sizeof(uint32_t));
+}
+
+uint64_t reader_u64le(Reader *reader)
+{
+    return read_le(reader, sizeof(uint64_t));
+}
+
+uint16_t reader_u16be(Reader *reader)
+{
+    return (uint16_t)read_be(reader, sizeof(uint16_t));
+}
+
+uint32_t reader_u32be(Reader *reader)
+{
+    return (uint32_t)read_be(reader, sizeof(uint32_t));
+}
+
+bool reader_skip_padding(Reader *reader, size_t alignment)
+{
+    size_t beyond = reader->offset % alignment;
+    BytesView padding = reader_take(reader, beyond ? alignment - beyond : 0);
+
+    for (size_t i = 0; i < padding.size; i++)
+        if (padding.data[i] != 0)
+            reader->failed = true;
+    return !reader->failed;
+}
+
+/* --- Writer --- */
+
+void writer_done(Writer *writer)
+{
+    bytes_done(&writer->bytes);
+    *writer = (Writer){0};
+}
+
+static bool make_room(Writer *writer, size_t size)
+{
+    size_t capacity = writer->capacity;
+    uint8_t *data;
+
+    if (writer->failed)
+        return false;
+    if (size <= capacity - writer->bytes.size && writer->bytes.data)
+        return true;
+    capacity = (writer->bytes.size + size) * 2 + 64;
+    data = realloc(writer->bytes.data, capacity);
+    if (!data) {
+        writer->failed = true;
+        return false;
+    }
+    writer->bytes.data = data;
+    writer->capacity = capacity;
+    return true;
+}
+
+void writer_bytes(Writer *writer, BytesView view)
+{
+    if (!make_room(writer, view.size) || view.size == 0)
+        return;
+    memcpy(writer->bytes.data + writer->bytes.size, view.data, view.size);
+    writer->bytes.size += view.size;
+}
+
+static void write_le(Writer *writer, uint64_t value, size_t size)
+{
+    uint8_t bytes[sizeof(value)];
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    writer_bytes(writer, (BytesView){bytes, size});
+}
+
+static void write_be(Writer *writer, uint64_t value, size_t size)
+{
+    uint8_t bytes[sizeof(value)];
+
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
+    writer_bytes(writer, (BytesView){bytes, size});
+}
+
+void writer_u16le(Writer *writer, uint16_t value)
+{
+    write_le(writer, value, sizeof(value));
+}
+
+void writer_u32le(Writer *writer, uint32_t value)
+{
+    write_le(writer, value, sizeof(value));
+}
+
+void writer_u64le(Writer *writer, uint64_t value)
+{
+    write_le(writer, value, sizeof(value));
+}
+
+void writer_u16be(Writer *writer, uint16_t value)
+{
+    write_be(writer, value, sizeof(value));
+}
+
+void writer_u32be(Writer *writer, uint32_t value)
+{
+    write_be(writer, value, sizeof(value));
+}
+
+void writer_pad(Writer *writer, size_t alignment)
+{
+    size_t beyond = writer->bytes.size % alignment;
+
+    for (size_t i = beyond; beyond && i < alignment; i++)
+        write_le(writer, 0, 1);
+}
+
+int writer_take(Writer *writer, Bytes *ret)
+{
+    if (writer->failed || !make_room(writer, 0))
+        return -ENOMEM;
+    *ret = writer->bytes;
+    *writer = (Writer){0};
+    return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Bounded reading and writing of bytes: the only way in which binary input is parsed here.
+ *
+ * Bytes owns a buffer, BytesView borrows one. A Reader walks over a view and a Writer appends to a
+ * Bytes; both remember that something went wrong (too short; out of memory), after which every
+ * further call does nothing, so that a parser can read a whole header and ask once.
+ *
+ * Not for secrets: nothing is wiped. See secret/secret.h.
+ */
+
+#include "base/cleanup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Bytes {
+    uint8_t *data;
+    size_t size;
+} Bytes;
+
+typedef struct BytesView {
+    const uint8_t *data;
+    size_t size;
+} BytesView;
+
+void bytes_done(Bytes *bytes); /* frees and empties; for _cleanup_ */
+
+static inline BytesView bytes_view(const Bytes *bytes)
+{
+    return (BytesView){bytes->data, bytes->size};
+}
+
+/* Copies; -ENOMEM. */
+int bytes_dup(BytesView view, Bytes *ret);
+
+bool bytes_view_equal(BytesView a, BytesView b);
+
+/* --- Reader --- */
+
+typedef struct Reader {
+    BytesView rest; /* what has not been read yet */
+    size_t offset;  /* bytes read so far */
+    bool failed;    /* a read went past the end */
+} Reader;
+
+Reader reader_new(BytesView view);
+
+/* Integers, little-endian (credential headers) and big-endian (TPM structures). 0 past the end. */
+uint16_t reader_u16le(Reader *reader);
+uint32_t reader_u32le(Reader *reader);
+uint64_t reader_u64le(Reader *reader);
+uint16_t reader_u16be(Reader *reader);
+uint32_t reader_u32be(Reader *reader);
+
+/* The next SIZE bytes, borrowed; {NULL, 0} past the end. */
+BytesView reader_take(Reader *reader, size_t size);
+
+/* Skips to the next multiple of ALIGNMENT, counted from the start. False, and failed, if a byte
+ * that was skipped is not zero or the end comes first. */
+bool reader_skip_padding(Reader *reader, size_t alignment);
+
+/* --- Writer --- */
+
+typedef struct Writer {
+    Bytes bytes;
+    size_t capacity;
+    bool failed; /* out of memory */
+} Writer;
+
+void writer_done(Writer *writer); /* for _cleanup_; a zeroed Writer is an empty one */
+void writer_u16le(Writer *writer, uint16_t value);
+void writer_u32le(Writer *writer, uint32_t value);
+void writer_u64le(Writer *writer, uint64_t value);
+void writer_u16be(Writer *writer, uint16_t value);
+void writer_u32be(Writer *writer, uint32_t value);
+void writer_bytes(Writer *writer, BytesView view);
+/* Zeros up to the next multiple of ALIGNMENT. */
+void writer_pad(Writer *writer, size_t alignment);
+/* Hands over what was written and empties the writer; -ENOMEM if any write failed. */
+int writer_take(Writer *writer, Bytes *ret);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The real world's context. See context.h.
+ */
+
+#include "base/context.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <time.h>
+
+static uint64_t system_now(const Context *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void system_random(const Context *context, void *bytes, size_t size)
+{
+    (void)context;
+    randombytes_buf(bytes, size);
+}
+
+int context_system(Context *ret)
+{
+    if (sodium_init() < 0)
+        return -EIO;
+    *ret = (Context){.now = system_now, .random = system_random, .root = ""};
+    return 0;
+}

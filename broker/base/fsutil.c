@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Bounded reads and atomic, durable writes. See fsutil.h.
+ */
+
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void close_keep_errno(int fd)
+{
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+}
+
+/* --- reading --- */
+
+/* One byte more than the limit tells "exactly that much" from "too much". */
+static int read_to_end(int fd, size_t limit, Bytes *bytes)
+{
+    size_t capacity = 0;
+    ssize_t n = 1;
+
+    while (n != 0 && bytes->size <= limit) {
+        if (bytes->size == capacity) {
+            uint8_t *data;
+
+            capacity = capacity ? capacity * 2 : 4096;
+            if (capacity > limit + 1)
+                capacity = limit + 1;
+            data = realloc(bytes->data, capacity);
+            if (!data)
+                return -ENOMEM;
+            bytes->data = data;
+        }
+        n = read(fd, bytes->data + bytes->size, capacity - bytes->size);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0)
+            bytes->size += (size_t)n;
+    }
+    return 0;
+}
+
+int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes bytes = {0};
+    int r = read_to_end(fd, limit, &bytes);
+
+    if (r < 0)
+        return reason_set(reason, r, "cannot read %s", name);
+    if (bytes.size > limit)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "%s is larger than %zu bytes", name, limit);
+    *ret = bytes;
+    bytes = (Bytes){0};
+    return 0;
+}
+
+int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret)
+{
+    _cleanup_(closep) int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open %s", path);
+    return file_read_fd(fd, path, limit, reason, ret);
+}
+
+/* --- writing --- */
+
+static int write_all(int fd, BytesView content)
+{
+    while (content.size > 0) {
+        ssize_t n = write(fd, content.data, content.size);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            content.data += n;
+            content.size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int fill(int fd, BytesView content, FileOwnership ownership)
+{
+    int r;
+
+    if (ownership.group != (gid_t)-1 && fchown(fd, (uid_t)-1, ownership.group) < 0)
+        return -errno;
+    if (fchmod(fd, ownership.mode) < 0)
+        return -errno;
+    r = write_all(fd, content);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The new file is in place and durable, or nothing has changed but for a temporary name, which the
+ * caller removes. */
+static int put_in_place(int directory, const char *temporary, const char *name, bool replace)
+{
+    unsigned flags = replace ? 0 : RENAME_NOREPLACE;
+
+    if (renameat2(directory, temporary, directory, name, flags) < 0)
+        return -errno;
+    return fsync(directory) < 0 ? -errno : 0;
+}
+
+int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                  bool replace, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+    char temporary[64];
+    int r;
+
+    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
+             randombytes_random());
+    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot make a file beside %s", name);
+    r = fill(fd, content, ownership);
+    if (r == 0)
+        r = put_in_place(directory, temporary, name, replace);
+    if (r < 0) {
+        unlinkat(directory, temporary, 0);
+        return reason_set(reason, r, "cannot write %s", name);
+    }
+    return 0;
+}
+
+int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
+               Reason *reason)
+{
+    _cleanup_(freep) char *parent = NULL;
+    _cleanup_(closep) int directory = -1;
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+
+    if (*name == '\0')
+        return reason_set(reason, -EISDIR, "cannot write %s", path);
+    parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!parent)
+        return reason_set(reason, -ENOMEM, "cannot write %s", path);
+    directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return reason_set(reason, -errno, "cannot open the directory %s", parent);
+    return file_write_at(directory, name, content, ownership, replace, reason);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Files: bounded reads, and the one way in which this project writes a file.
+ */
+
+#include "base/bytes.h"
+#include "base/outcome.h"
+
+#include <sys/types.h>
+
+/* What a file gets that file_replace_at() makes. GROUP is (gid_t)-1 to leave it. */
+typedef struct FileOwnership {
+    mode_t mode;
+    gid_t group;
+} FileOwnership;
+
+/* Reads FD to its end, at most LIMIT bytes: OUTCOME_TOO_LARGE beyond. NAME is for REASON only. */
+int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *ret);
+
+/* The same for the file PATH, relative to DIRECTORY (AT_FDCWD allowed). */
+int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret);
+
+/* Puts CONTENT at NAME in DIRECTORY so that after a crash at any moment there is the old file or
+ * the new one, whole: temporary file, fsync, rename, fsync of the directory. NAME has no slash.
+ * With REPLACE false an existing file is left as it is and -EEXIST returned. */
+int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                  bool replace, Reason *reason);
+
+/* file_write_at() in the directory part of PATH. */
+int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
+               Reason *reason);

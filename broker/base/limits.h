@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Every limit, in one place, each with its unit and its source.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- credentials (systemd: CREDENTIAL_SIZE_MAX, CREDENTIAL_ENCRYPTED_SIZE_MAX) --- */
+
+/* Plaintext, bytes. A unit may have this much in all its credentials together, ids included. */
+#define LIMIT_PLAINTEXT_BYTES   ((size_t)1024 * 1024)
+/* A sealed credential in binary form, bytes. */
+#define LIMIT_SEALED_BYTES      (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
+/* A credential file in base64, bytes: four for three, and room for line breaks. */
+#define LIMIT_FILE_BYTES        (LIMIT_SEALED_BYTES * 3 / 2)
+/* TPM blob, PCR policy key, pinned SRK in a header, bytes each (systemd:
+ * CREDENTIAL_FIELD_SIZE_MAX). */
+#define LIMIT_FIELD_BYTES       ((size_t)16 * 1024)
+
+/* --- names --- */
+
+/* A machine name, bytes without the NUL (HOST_NAME_MAX). */
+#define LIMIT_MACHINE_BYTES     ((size_t)64)
+/* A credential id, bytes without the NUL (a file name, NAME_MAX, with room for ".cred"). */
+#define LIMIT_ID_BYTES          ((size_t)250)
+/* A name sealed inside a credential, bytes without the NUL (systemd: NAME_MAX). */
+#define LIMIT_SEALED_NAME_BYTES ((size_t)255)
+/* Unit name and credential id together, bytes: what the service manager's peer address, in the 108
+ * bytes of sun_path, has room for. One more fails 15 times in 16. */
+#define LIMIT_UNIT_AND_ID_BYTES ((size_t)83)
+/* The same for systemd-nspawn@MACHINE.service, bytes: machine and id together. */
+#define LIMIT_MACHINE_AND_ID_BYTES                                                                 \
+    (LIMIT_UNIT_AND_ID_BYTES - (sizeof("systemd-nspawn@.service") - 1))
+
+/* --- broker --- */
+
+/* Bytes of a refusal: more than a unit may have of credentials, so that the service manager fails
+ * the unit (status=243/CREDENTIALS). The protocol has no error reply. */
+#define LIMIT_REFUSAL_BYTES (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
+/* Connections served at a time. Further ones wait in the socket's backlog. */
+#define LIMIT_CONNECTIONS   512U
+/* From accept to the first byte of the answer, µs: after that the request is refused. */
+#define LIMIT_REQUEST_USEC  ((uint64_t)60 * 1000 * 1000)
+/* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
+ * than systemd's TimeoutStopSec= of 90 s. */
+#define LIMIT_DRAIN_USEC    ((uint64_t)10 * 1000 * 1000)
+/* One TPM operation, µs. The slowest chips seen take 10 s. */
+#define LIMIT_TPM_USEC      ((uint64_t)30 * 1000 * 1000)
+/* How often a connection is handed on to a new worker before it is refused: a request that brings
+ * down every worker must not do so for ever. At most 5, see server/handover.h. */
+#define LIMIT_HANDOVERS     3

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Names of machines and credentials. See names.h.
+ */
+
+#include "base/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool machine_name_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length > LIMIT_MACHINE_BYTES)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        bool edge = i == 0 || i == length - 1;
+
+        if (is_alphanumeric(name[i]) || name[i] == '_')
+            continue;
+        if (edge || (name[i] != '-' && name[i] != '.'))
+            return false;
+        /* labels neither begin nor end with "-", and none is empty */
+        if (name[i] == '.' && (name[i - 1] == '.' || name[i - 1] == '-' || name[i + 1] == '-'))
+            return false;
+    }
+    return true;
+}
+
+static bool file_name_valid(const char *name, size_t limit)
+{
+    size_t length = strlen(name);
+
+    if (length == 0 || length > limit || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (name[i] < ' ' || name[i] > '~' || name[i] == '/' || name[i] == ':')
+            return false;
+    return true;
+}
+
+bool credential_id_valid(const char *id)
+{
+    return file_name_valid(id, LIMIT_ID_BYTES);
+}
+
+bool sealed_name_valid(const char *name)
+{
+    return file_name_valid(name, LIMIT_SEALED_NAME_BYTES);
+}
+
+int credential_name_new(const char *machine, const char *id, Reason *reason, CredentialName *ret)
+{
+    if (!machine_name_valid(machine))
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "\"%.80s\" is not a machine name: letters, digits, \"-\", \"_\" and "
+                          "\".\", at most %zu",
+                          machine, LIMIT_MACHINE_BYTES);
+    if (!credential_id_valid(id))
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "\"%.80s\" is not a credential id: printable characters without \"/\" "
+                          "and \":\"",
+                          id);
+    if (strlen(machine) + strlen(id) > LIMIT_MACHINE_AND_ID_BYTES)
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "\"%.64s@%.80s\" is too long: machine and id together may have %zu "
+                          "characters, these have %zu",
+                          machine, id, LIMIT_MACHINE_AND_ID_BYTES, strlen(machine) + strlen(id));
+    *ret = (CredentialName){0};
+    strcpy(ret->machine, machine);
+    strcpy(ret->id, id);
+    return 0;
+}
+
+int credential_name_parse(const char *text, Reason *reason, CredentialName *ret)
+{
+    const char *at = strchr(text, '@');
+    char machine[LIMIT_MACHINE_BYTES + 1];
+
+    if (!at)
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "\"%.80s\" is not MACHINE@ID, such as web@db-password", text);
+    if ((size_t)(at - text) > LIMIT_MACHINE_BYTES)
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "the machine name in \"%.80s\" is longer than %zu characters", text,
+                          LIMIT_MACHINE_BYTES);
+    memcpy(machine, text, (size_t)(at - text));
+    machine[at - text] = '\0';
+    return credential_name_new(machine, at + 1, reason, ret);
+}
+
+void credential_name_format(const CredentialName *name, char text[CREDENTIAL_NAME_TEXT_BYTES])
+{
+    snprintf(text, CREDENTIAL_NAME_TEXT_BYTES, "%s@%s", name->machine, name->id);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Outcomes: the table. See outcome.h.
+ */
+
+#include "base/outcome.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Exit statuses: one for each thing that a script may want to tell apart. */
+enum {
+    EXIT_ENVIRONMENT = 1, /* I/O, memory, permissions */
+    EXIT_USAGE = 2,       /* the command line */
+    EXIT_FORMAT = 3,      /* not a credential that we know */
+    EXIT_REFUSED = 4,     /* a credential, but not for this name, time or key */
+    EXIT_KEY = 5,         /* the host key or the TPM is missing or says no */
+    EXIT_MISSING = 6,     /* no such credential */
+};
+
+typedef struct OutcomeInfo {
+    const char *name;
+    int exit_status;
+    const char *sentence;
+    const char *remedy;
+} OutcomeInfo;
+
+static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
+    [OUTCOME_OK] = {"ok", EXIT_SUCCESS, "Success", NULL},
+
+    [OUTCOME_MALFORMED] = {"malformed", EXIT_FORMAT, "This is not a valid credential",
+                           "Was the file cut short or edited? Fetch it anew, or seal the secret "
+                           "again with: nspawn-creds encrypt"},
+    [OUTCOME_UNKNOWN_KIND] = {"unknown-kind", EXIT_FORMAT, "This kind of credential is not known",
+                              "It may come from a newer systemd than this program knows"},
+    [OUTCOME_UNSUPPORTED] = {"unsupported", EXIT_FORMAT,
+                             "This kind of credential is known, but not supported here",
+                             "Seal the secret again with: nspawn-creds encrypt --with-key=auto"},
+    [OUTCOME_TOO_LARGE] = {"too-large", EXIT_FORMAT, "Too large",
+                           "A secret may have 1048576 bytes, and all the credentials of a unit "
+                           "together a little less"},
+    [OUTCOME_NOT_AUTHENTIC] = {"not-authentic", EXIT_REFUSED,
+                               "The credential does not decrypt with this host's key, or it was "
+                               "changed",
+                               "Was it sealed on another host? Seal the secret again on this one "
+                               "with: nspawn-creds encrypt"},
+
+    [OUTCOME_NAME_MISMATCH] = {"name-mismatch", EXIT_REFUSED,
+                               "The credential was sealed under another name",
+                               "If that is the right file, seal the secret again with: "
+                               "nspawn-creds encrypt --name=MACHINE@ID"},
+    [OUTCOME_EXPIRED] = {"expired", EXIT_REFUSED, "The credential has expired",
+                         "Seal a new one with: nspawn-creds encrypt --not-after=…"},
+    [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
+                             "The credential is sealed with the null key, which protects nothing",
+                             "If that is meant, decrypt it with: --allow-null"},
+    [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
+                       "A unit cannot tell an empty credential from one that was lost on the way: "
+                       "seal at least one byte"},
+
+    [OUTCOME_HOST_KEY_MISSING] = {"host-key-missing", EXIT_KEY, "This host has no host key",
+                                  "Make one with: nspawn-creds setup"},
+    [OUTCOME_HOST_KEY_FOREIGN] = {"host-key-foreign", EXIT_KEY,
+                                  "The host key belongs to another machine id",
+                                  "Was the disk cloned, or /etc/machine-id made anew? What was "
+                                  "sealed with this key opens again once the machine id is "
+                                  "restored"},
+    [OUTCOME_HOST_KEY_UNSAFE] = {"host-key-unsafe", EXIT_KEY,
+                                 "The host key file is not as it must be",
+                                 "It has to be a regular file of 4112 bytes, mode 0400, with one "
+                                 "link"},
+    [OUTCOME_TPM_UNREACHABLE] = {"tpm-unreachable", EXIT_KEY, "The TPM cannot be reached",
+                                 "Is there a TPM (ls /dev/tpmrm0), and may this user open it?"},
+    [OUTCOME_TPM_FOREIGN] = {"tpm-foreign", EXIT_KEY,
+                             "The credential was sealed by another TPM, or this one was cleared "
+                             "since",
+                             "Seal the secret again on this host with: nspawn-creds encrypt"},
+    [OUTCOME_TPM_PCR_MISMATCH] = {"tpm-pcr-mismatch", EXIT_KEY,
+                                  "The TPM's PCRs have other values than the credential is sealed "
+                                  "for",
+                                  "Firmware, Secure Boot or kernel may have been updated: seal the "
+                                  "secret again with: nspawn-creds encrypt"},
+    [OUTCOME_TPM_LOCKOUT] = {"tpm-lockout", EXIT_KEY,
+                             "The TPM is locked after too many wrong authorisations",
+                             "Wait until its lockout ends, or clear it with: "
+                             "tpm2_dictionarylockout --clear-lockout"},
+    [OUTCOME_TPM_BUSY] = {"tpm-busy", EXIT_KEY, "The TPM has no room or no time left",
+                          "Use the resource manager, /dev/tpmrm0, and try again"},
+    [OUTCOME_TPM_NO_SRK] = {"tpm-no-srk", EXIT_KEY,
+                            "The TPM has no storage root key at 0x81000001, or another one",
+                            "Was the TPM cleared? systemd-tpm2-setup.service makes the key anew; "
+                            "what was sealed to the old one must be sealed again"},
+    [OUTCOME_TPM_FAILED] = {"tpm-failed", EXIT_KEY, "The TPM reports an error", NULL},
+
+    [OUTCOME_INVALID_NAME] = {"invalid-name", EXIT_USAGE, "Not a valid name", NULL},
+    [OUTCOME_INVALID_ADDRESS] =
+        {"invalid-address", EXIT_REFUSED, "The peer's address is not that of a unit's credential",
+         "Only the service manager is served here, through LoadCredential="},
+    [OUTCOME_PEER_NOT_ROOT] = {"peer-not-root", EXIT_REFUSED, "The peer is not root", NULL},
+    [OUTCOME_FOREIGN_UNIT] = {"foreign-unit", EXIT_REFUSED, "The unit belongs to no machine",
+                              "Credentials go to systemd-nspawn@MACHINE.service and "
+                              "container@MACHINE.service"},
+    [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
+                           "Put it into the store with: nspawn-creds encrypt --store "
+                           "--name=MACHINE@ID"},
+    [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED,
+                              "The file in the store is not as it must be",
+                              "Entries are regular files with one link, in a directory that only "
+                              "root writes to"},
+    [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", NULL},
+    [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
+                             "The broker was interrupted in the middle of the answer",
+                             "Start the unit again"},
+
+    [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
+};
+
+int reason_set(Reason *reason, int rc, const char *format, ...)
+{
+    va_list arguments;
+    size_t length;
+
+    if (!reason)
+        return rc;
+    va_start(arguments, format);
+    vsnprintf(reason->text, sizeof(reason->text), format, arguments);
+    va_end(arguments);
+    if (rc < 0) {
+        length = strlen(reason->text);
+        snprintf(reason->text + length, sizeof(reason->text) - length, ": %s", strerror(-rc));
+    }
+    return rc;
+}
+
+static const OutcomeInfo *find(int rc)
+{
+    return rc >= 0 && rc < _OUTCOME_MAX ? &outcomes[rc] : NULL;
+}
+
+const char *outcome_name(int rc)
+{
+    const OutcomeInfo *info = find(rc);
+
+    return info ? info->name : "system-error";
+}
+
+const char *outcome_sentence(int rc)
+{
+    const OutcomeInfo *info = find(rc);
+
+    return info ? info->sentence : strerror(rc < 0 ? -rc : rc);
+}
+
+const char *outcome_remedy(int rc)
+{
+    const OutcomeInfo *info = find(rc);
+
+    return info ? info->remedy : NULL;
+}
+
+int outcome_exit_status(int rc)
+{
+    const OutcomeInfo *info = find(rc);
+
+    return info ? info->exit_status : EXIT_ENVIRONMENT;
+}

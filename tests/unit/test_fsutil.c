@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/base/fsutil.c. */
+
+#include "support.h"
+
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static const FileOwnership ownership = {0640, (gid_t)-1};
+
+static unsigned count_entries(const char *path)
+{
+    _cleanup_(closedirp) DIR *directory = opendir(path);
+    unsigned count = 0;
+
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    return count - 2;
+}
+
+static void test_write_and_replace(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+    _cleanup_(bytes_done) Bytes first = {0}, second = {0};
+    struct stat status;
+
+    (void)state;
+    assert_int_equal(file_write(path, test_view("one"), ownership, true, NULL), 0);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    first = test_read_file(path);
+    assert_true(bytes_view_equal(bytes_view(&first), test_view("one")));
+
+    assert_int_equal(file_write(path, test_view("two!"), ownership, true, NULL), 0);
+    second = test_read_file(path);
+    assert_true(bytes_view_equal(bytes_view(&second), test_view("two!")));
+    assert_int_equal(count_entries(folder.path), 1);
+    test_folder_remove(&folder);
+}
+
+static void test_no_replace(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+    _cleanup_(bytes_done) Bytes content = {0};
+
+    (void)state;
+    assert_int_equal(file_write(path, test_view("one"), ownership, false, NULL), 0);
+    assert_int_equal(file_write(path, test_view("two"), ownership, false, NULL), -EEXIST);
+    content = test_read_file(path);
+    assert_true(bytes_view_equal(bytes_view(&content), test_view("one")));
+    assert_int_equal(count_entries(folder.path), 1); /* nor is a temporary file left */
+    test_folder_remove(&folder);
+}
+
+static void test_a_link_is_replaced_not_followed(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "link"), *target = test_path(&folder, "target");
+    _cleanup_(bytes_done) Bytes content = {0};
+    struct stat status;
+
+    (void)state;
+    test_write_file(target, test_view("kept"), 0644);
+    assert_int_equal(symlink("target", path), 0);
+    assert_int_equal(file_write(path, test_view("new"), ownership, true, NULL), 0);
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISREG(status.st_mode));
+    content = test_read_file(target);
+    assert_true(bytes_view_equal(bytes_view(&content), test_view("kept")));
+    test_folder_remove(&folder);
+}
+
+/* A file size limit stands in for a full disk. */
+static void test_a_failed_write_leaves_the_old_file(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+    _cleanup_(bytes_done) Bytes content = {0};
+    struct rlimit before, limited;
+    static uint8_t large[8192];
+    Reason reason = {0};
+    int r;
+
+    (void)state;
+    assert_int_equal(file_write(path, test_view("old"), ownership, true, NULL), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limited = (struct rlimit){4096, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limited), 0);
+    r = file_write(path, (BytesView){large, sizeof(large)}, ownership, true, &reason);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+
+    assert_int_equal(r, -EFBIG);
+    assert_non_null(strstr(reason.text, "file"));
+    content = test_read_file(path);
+    assert_true(bytes_view_equal(bytes_view(&content), test_view("old")));
+    assert_int_equal(count_entries(folder.path), 1);
+    test_folder_remove(&folder);
+}
+
+static void test_bounded_reads(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+    static uint8_t content[10000];
+
+    (void)state;
+    test_write_file(path, (BytesView){content, sizeof(content)}, 0644);
+    for (size_t limit = sizeof(content) - 1; limit <= sizeof(content) + 1; limit++) {
+        _cleanup_(bytes_done) Bytes bytes = {0};
+        int r = file_read_at(AT_FDCWD, path, limit, NULL, &bytes);
+
+        assert_int_equal(r, limit < sizeof(content) ? OUTCOME_TOO_LARGE : 0);
+        assert_int_equal(bytes.size, r == 0 ? sizeof(content) : 0);
+    }
+    test_folder_remove(&folder);
+}
+
+static void test_errors_name_the_file(void **state)
+{
+    TestFolder folder = test_folder();
+    Reason reason = {0};
+    Bytes bytes;
+
+    (void)state;
+    assert_int_equal(file_read_at(AT_FDCWD, test_path(&folder, "gone"), 10, &reason, &bytes),
+                     -ENOENT);
+    assert_non_null(strstr(reason.text, "gone"));
+    assert_int_equal(
+        file_write(test_path(&folder, "no/file"), test_view("x"), ownership, true, &reason),
+        -ENOENT);
+    assert_non_null(strstr(reason.text, "no/"));
+    assert_int_equal(file_write("/", test_view("x"), ownership, true, &reason), -EISDIR);
+    test_folder_remove(&folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_write_and_replace),
+        cmocka_unit_test(test_no_replace),
+        cmocka_unit_test(test_a_link_is_replaced_not_followed),
+        cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
+        cmocka_unit_test(test_bounded_reads),
+        cmocka_unit_test(test_errors_name_the_file),
+    };
+
+    signal(SIGXFSZ, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/base/outcome.c: no row of the table is missing or doubled. */
+
+#include "support.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void test_every_outcome_has_a_row(void **state)
+{
+    (void)state;
+    for (int i = 0; i < _OUTCOME_MAX; i++) {
+        assert_non_null(outcome_name(i));
+        assert_non_null(outcome_sentence(i));
+        assert_true((i == 0) == (outcome_exit_status(i) == 0));
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(outcome_name(i), outcome_name(j));
+    }
+}
+
+static void test_errors_of_the_environment(void **state)
+{
+    (void)state;
+    assert_string_equal(outcome_name(-ENOMEM), "system-error");
+    assert_string_equal(outcome_sentence(-ENOENT), strerror(ENOENT));
+    assert_null(outcome_remedy(-ENOENT));
+    assert_int_equal(outcome_exit_status(-ENOENT), 1);
+}
+
+static void test_reasons(void **state)
+{
+    Reason reason = {0};
+
+    (void)state;
+    assert_int_equal(reason_set(&reason, OUTCOME_MALFORMED, "%d bytes", 3), OUTCOME_MALFORMED);
+    assert_string_equal(reason.text, "3 bytes");
+    assert_int_equal(reason_set(&reason, -ENOENT, "cannot open %s", "x"), -ENOENT);
+    assert_string_equal(reason.text, "cannot open x: No such file or directory");
+    assert_int_equal(reason_set(NULL, OUTCOME_MALFORMED, "nobody listens"), OUTCOME_MALFORMED);
+    reason_set(&reason, -ENOENT, "%0999d", 1); /* cut, and terminated */
+    assert_int_equal(strlen(reason.text), sizeof(reason.text) - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_outcome_has_a_row),
+        cmocka_unit_test(test_errors_of_the_environment),
+        cmocka_unit_test(test_reasons),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
