@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The key of a credential from the parts that its kind has.
+ */
+
+#include "base/outcome.h"
+#include "secret/secret.h"
+
+/* SHA256(host key ‖ TPM key), AEAD_KEY_BYTES; each may be NULL, and both are for the null key. */
+int kdf_credential_key(const Secret *host_key, const Secret *tpm_key, Reason *reason, Secret **ret);
