@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The host key. See host_key.h.
+ */
+
+#include "key/host_key.h"
+
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-id128.h>
+
+/* Bytes of the machine binding in front of the key. */
+#define BINDING_BYTES         (HOST_KEY_FILE_BYTES - HOST_KEY_BYTES)
+/* The one mode that systemd takes. */
+#define HOST_KEY_MODE         ((mode_t)0400)
+/* /etc/machine-id: 32 digits and a newline; a little more is tolerated. */
+#define MACHINE_ID_FILE_BYTES ((size_t)64)
+
+/* systemd's application id for the binding, d3acecba0dad4cdfb8c9381528936c58. */
+static const sd_id128_t credential_app_id =
+    SD_ID128_MAKE(d3, ac, ec, ba, 0d, ad, 4c, df, b8, c9, 38, 15, 28, 93, 6c, 58);
+
+_Static_assert(BINDING_BYTES == sizeof(sd_id128_t), "the binding is an id");
+
+/* --- machine binding --- */
+
+static int read_machine_id(const Context *context, Reason *reason, sd_id128_t *ret)
+{
+    _cleanup_(freep) char *path = NULL;
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digits[SD_ID128_STRING_MAX];
+    int r;
+
+    if (asprintf(&path, "%s/etc/machine-id", context->root) < 0)
+        return reason_set(reason, -ENOMEM, "cannot read the machine id");
+    r = file_read_at(AT_FDCWD, path, MACHINE_ID_FILE_BYTES, reason, &file);
+    if (r != 0)
+        return r;
+    if (file.size < sizeof(digits) - 1)
+        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
+    memcpy(digits, file.data, sizeof(digits) - 1);
+    digits[sizeof(digits) - 1] = '\0';
+    if (sd_id128_from_string(digits, ret) < 0)
+        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
+    return 0;
+}
+
+/* What sd_id128_get_machine_app_specific() gives, for any root: HMAC-SHA256 of the application id,
+ * keyed with the machine id, cut to 16 bytes and marked as a random UUID. */
+static int machine_binding(const Context *context, Reason *reason, sd_id128_t *ret)
+{
+    uint8_t digest[crypto_auth_hmacsha256_BYTES];
+    crypto_auth_hmacsha256_state state;
+    sd_id128_t machine_id;
+    int r = read_machine_id(context, reason, &machine_id);
+
+    if (r != 0)
+        return r;
+    crypto_auth_hmacsha256_init(&state, machine_id.bytes, sizeof(machine_id.bytes));
+    crypto_auth_hmacsha256_update(&state, credential_app_id.bytes, sizeof(credential_app_id.bytes));
+    crypto_auth_hmacsha256_final(&state, digest);
+    memcpy(ret->bytes, digest, sizeof(ret->bytes));
+    ret->bytes[6] = (uint8_t)((ret->bytes[6] & 0x0f) | 0x40);
+    ret->bytes[8] = (uint8_t)((ret->bytes[8] & 0x3f) | 0x80);
+    return 0;
+}
+
+/* --- loading --- */
+
+static int open_key(const char *path, Reason *reason, int *ret_fd, struct stat *ret_status)
+{
+    _cleanup_(closep) int fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0 && errno == ENOENT)
+        return reason_set(reason, OUTCOME_HOST_KEY_MISSING, "there is no %s", path);
+    if (fd < 0 && errno == ELOOP)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is a symbolic link", path);
+    if (fd < 0 || fstat(fd, ret_status) < 0)
+        return reason_set(reason, -errno, "cannot open %s", path);
+    if (!S_ISREG(ret_status->st_mode))
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is not a regular file", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int check_status(const struct stat *status, const char *path, Reason *reason)
+{
+    if (status->st_nlink != 1)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has %lu links, not one", path,
+                          (unsigned long)status->st_nlink);
+    if ((status->st_mode & 07777) != HOST_KEY_MODE)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has mode %04o, not %04o", path,
+                          status->st_mode & 07777U, HOST_KEY_MODE);
+    return 0;
+}
+
+static int read_key(const Context *context, int fd, const char *path, Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *file = NULL;
+    sd_id128_t binding;
+    BytesView view;
+    int r;
+
+    r = secret_read_fd(fd, HOST_KEY_FILE_BYTES, reason, &file);
+    if (r < 0)
+        return r;
+    if (r != 0 || secret_size(file) != HOST_KEY_FILE_BYTES)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s does not have %zu bytes", path,
+                          HOST_KEY_FILE_BYTES);
+    r = machine_binding(context, reason, &binding);
+    if (r != 0)
+        return r;
+    view = secret_view(file);
+    if (memcmp(view.data, binding.bytes, BINDING_BYTES) != 0)
+        return reason_set(reason, OUTCOME_HOST_KEY_FOREIGN,
+                          "%s was made for another machine id than this host's", path);
+    return secret_new_from((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
+}
+
+int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat status;
+    int r = open_key(path, reason, &fd, &status);
+
+    if (r == 0)
+        r = check_status(&status, path, reason);
+    return r == 0 ? read_key(context, fd, path, reason, ret) : r;
+}
+
+int host_key_load_passed(const Context *context, const char *path, Reason *reason, Secret **ret)
+{
+    static const char none[] = "none";
+    _cleanup_(closep) int fd = -1;
+    char text[sizeof(none)];
+    struct stat status;
+    int r = open_key(path, reason, &fd, &status);
+
+    if (r != 0)
+        return r;
+    if (status.st_size == sizeof(none) - 1 &&
+        pread(fd, text, sizeof(text), 0) == sizeof(none) - 1 &&
+        memcmp(text, none, sizeof(none) - 1) == 0)
+        return reason_set(reason, OUTCOME_HOST_KEY_MISSING,
+                          "the host had no key when this service was started");
+    return read_key(context, fd, path, reason, ret);
+}
+
+/* --- making --- */
+
+static int make_key(const Context *context, const char *path, Reason *reason)
+{
+    _cleanup_(secret_freep) Secret *file = NULL;
+    sd_id128_t binding;
+    int r;
+
+    r = machine_binding(context, reason, &binding);
+    if (r == 0)
+        r = secret_new(HOST_KEY_FILE_BYTES, reason, &file);
+    if (r != 0)
+        return r;
+    memcpy(secret_borrow(file), binding.bytes, BINDING_BYTES);
+    context->random(context, secret_borrow(file) + BINDING_BYTES, HOST_KEY_BYTES);
+    return file_write(path, secret_view(file), (FileOwnership){HOST_KEY_MODE, (gid_t)-1}, false,
+                      reason);
+}
+
+int host_key_ensure(const Context *context, const char *path, Reason *reason, Secret **ret,
+                    bool *ret_made)
+{
+    bool made = false;
+    int r = host_key_load(context, path, reason, ret);
+
+    if (r == OUTCOME_HOST_KEY_MISSING) {
+        r = make_key(context, path, reason);
+        made = r == 0;
+        /* Somebody was faster: theirs is the key. */
+        if (r == 0 || r == -EEXIST)
+            r = host_key_load(context, path, reason, ret);
+    }
+    if (r == 0 && ret_made)
+        *ret_made = made;
+    return r;
+}
