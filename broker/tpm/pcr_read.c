@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The PCRs as they are now. See tpm_internal.h.
+ *
+ * A TPM answers with at most eight values a time, so that several answers may be needed; its update
+ * counter tells whether they are all of one moment. The session authenticates the answers: sealing
+ * for values that somebody on the way made up would seal for his system, not for this one.
+ *
+ * TCG TPM 2.0 Library, Part 3, 22.4.
+ */
+
+#include "tpm/policy.h"
+#include "tpm/tpm_internal.h"
+
+#include <string.h>
+
+#define SELECT_BYTES 3U
+
+typedef struct PcrValues {
+    uint64_t mask;                                 /* which have been read */
+    uint32_t counter;                              /* the TPM's update counter then */
+    uint8_t bytes[TPM_PCR_COUNT][sizeof(TPMU_HA)]; /* by number */
+} PcrValues;
+
+void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
+{
+    *ret = (TPML_PCR_SELECTION){
+        .count = 1,
+        .pcrSelections[0] = {.hash = bank, .sizeofSelect = SELECT_BYTES},
+    };
+    for (unsigned i = 0; i < SELECT_BYTES; i++)
+        ret->pcrSelections[0].pcrSelect[i] = (BYTE)(mask >> (8 * i));
+}
+
+/* The mask in an answer; PCRs of another bank are none. */
+static uint64_t selected(const TPML_PCR_SELECTION *selection, uint16_t bank)
+{
+    const TPMS_PCR_SELECTION *first = &selection->pcrSelections[0];
+    uint64_t mask = 0;
+
+    if (selection->count != 1 || first->hash != bank)
+        return 0;
+    for (unsigned i = 0; i < first->sizeofSelect && i < SELECT_BYTES; i++)
+        mask |= (uint64_t)first->pcrSelect[i] << (8 * i);
+    return mask;
+}
+
+/* Adds the values of the answer to VALUES; false if selection and digests do not fit together. */
+static bool add_values(uint64_t mask, const TPML_DIGEST *digests, size_t digest_bytes,
+                       PcrValues *values)
+{
+    uint32_t used = 0;
+
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        if (!(mask & UINT64_C(1) << i))
+            continue;
+        if (used >= digests->count || digests->digests[used].size != digest_bytes)
+            return false;
+        memcpy(values->bytes[i], digests->digests[used++].buffer, digest_bytes);
+    }
+    values->mask |= mask;
+    return used == digests->count;
+}
+
+/* Reads what of MASK is still missing in VALUES, as far as the TPM gives it in one answer. 0 with
+ * VALUES as it was: the bank has no such PCRs. */
+static int read_some(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
+                     PcrValues *values)
+{
+    _cleanup_(esys_freep) TPML_PCR_SELECTION *answered = NULL;
+    _cleanup_(esys_freep) TPML_DIGEST *digests = NULL;
+    uint64_t missing = mask & ~values->mask, got;
+    TPML_PCR_SELECTION wanted;
+    uint32_t counter;
+    TSS2_RC rc;
+
+    tpm_pcr_selection(missing, bank, &wanted);
+    rc = Esys_PCR_Read(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &wanted,
+                       &counter, &answered, &digests);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_session_response(rc, "reading the PCRs", reason);
+    got = selected(answered, bank);
+    if (values->mask != 0 && counter != values->counter) {
+        /* A PCR changed between two answers: what was read before is not of this moment. */
+        *values = (PcrValues){0};
+        return 0;
+    }
+    values->counter = counter;
+    if ((got & ~missing) != 0 || !add_values(got, digests, tpm_bank_digest_bytes(bank), values))
+        return reason_set(reason, OUTCOME_TPM_FAILED,
+                          "reading the PCRs: the answer makes no sense");
+    return 0;
+}
+
+/* All PCRs of MASK in BANK. OUTCOME_UNSUPPORTED if the bank does not have them. */
+static int read_all(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
+                    PcrValues *ret)
+{
+    PcrValues values = {0};
+    uint64_t before;
+    int r;
+
+    for (int attempts = 0; values.mask != mask; attempts++) {
+        if (attempts == TPM_PCR_ATTEMPTS)
+            return reason_set(reason, OUTCOME_TPM_BUSY, "reading the PCRs: they keep changing");
+        before = values.mask;
+        r = read_some(session, mask, bank, reason, &values);
+        if (r != 0)
+            return r;
+        if (values.mask == before)
+            return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM has no such PCRs in %s",
+                              tpm_bank_name(bank));
+    }
+    *ret = values;
+    return 0;
+}
+
+static void policy_of(const PcrValues *values, uint16_t bank, uint8_t ret_policy[TPM_POLICY_BYTES])
+{
+    uint8_t joined[sizeof(values->bytes)];
+    size_t digest_bytes = tpm_bank_digest_bytes(bank), size = 0;
+
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        if (!(values->mask & UINT64_C(1) << i))
+            continue;
+        memcpy(joined + size, values->bytes[i], digest_bytes);
+        size += digest_bytes;
+    }
+    tpm_policy_pcr(values->mask, bank, (BytesView){joined, size}, ret_policy);
+}
+
+int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reason,
+                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
+{
+    /* In order of preference. SHA-1 is for TPMs that have nothing better, as it is in systemd. */
+    static const uint16_t banks[] = {TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
+    PcrValues values;
+    int r = 0;
+
+    if (mask == 0) {
+        /* No bank is used, but systemd wants to read one that it knows. */
+        memset(ret_policy, 0, TPM_POLICY_BYTES);
+        *ret_bank = TPM_ALGORITHM_SHA256;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
+        r = read_all(session, mask, banks[i], reason, &values);
+        if (r == 0) {
+            policy_of(&values, banks[i], ret_policy);
+            *ret_bank = banks[i];
+            return 0;
+        }
+        if (r != OUTCOME_UNSUPPORTED)
+            return r;
+    }
+    return r;
+}

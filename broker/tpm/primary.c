@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Storage keys: the one that every systemd since 248 makes anew for each call (legacy), and the
+ * persistent storage root key that systemd 262 pins. See tpm_internal.h.
+ *
+ * The two have different attributes, and therefore are different keys: what is sealed under one
+ * does not open under the other. docs/FORMAT.md, "TPM objects".
+ */
+
+#include "tpm/tpm_internal.h"
+
+#include "tpm/blob.h"
+
+/* The attributes of systemd's template; together 0x00030072. */
+#define LEGACY_ATTRIBUTES                                                                          \
+    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
+     TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
+_Static_assert(LEGACY_ATTRIBUTES == 0x00030072, "another template would be another key");
+
+#define RSA_BITS 2048U
+
+static TPMT_PUBLIC legacy_template(uint16_t algorithm)
+{
+    static const TPMT_SYM_DEF_OBJECT cipher = {
+        .algorithm = TPM2_ALG_AES,
+        .keyBits.aes = TPM_AES_BITS,
+        .mode.aes = TPM2_ALG_CFB,
+    };
+    TPMT_PUBLIC area = {
+        .type = algorithm,
+        .nameAlg = TPM2_ALG_SHA256,
+        .objectAttributes = LEGACY_ATTRIBUTES,
+    };
+
+    if (algorithm == TPM_ALGORITHM_RSA) {
+        area.parameters.rsaDetail.symmetric = cipher;
+        area.parameters.rsaDetail.scheme.scheme = TPM2_ALG_NULL;
+        area.parameters.rsaDetail.keyBits = RSA_BITS;
+    } else {
+        area.parameters.eccDetail.symmetric = cipher;
+        area.parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL;
+        area.parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
+        area.parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+    }
+    return area;
+}
+
+/* Whether the TPM objects to the second parameter of TPM2_CreatePrimary, the template. */
+static bool is_template_refused(TSS2_RC rc)
+{
+    return tpm_response_base(rc) != 0 && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P) &&
+           (rc & TPM2_RC_N_MASK) == TPM2_RC_2;
+}
+
+int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret)
+{
+    static const TPM2B_SENSITIVE_CREATE no_password = {0};
+    static const TPM2B_DATA no_data = {0};
+    static const TPML_PCR_SELECTION no_pcrs = {0};
+    TPM2B_PUBLIC template = {.publicArea = legacy_template(algorithm)};
+    ESYS_TR tr;
+    TSS2_RC rc;
+
+    rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                            ESYS_TR_NONE, &no_password, &template, &no_data, &no_pcrs, &tr, NULL,
+                            NULL, NULL, NULL);
+    if (is_template_refused(rc))
+        return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM cannot make a storage key with %s",
+                          algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256");
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "making the storage key", reason);
+    *ret = (TpmHandle){.tpm = tpm, .tr = tr};
+    return 0;
+}
+
+int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret)
+{
+    ESYS_TR tr;
+    TSS2_RC rc;
+    int r;
+
+    r = tpm_srk_check(srk, reason);
+    if (r != 0)
+        return r;
+    /* Sends nothing: ESYS salts sessions with the public key that stands in SRK. Were it read back
+     * from the TPM, whoever sits in between could put in his own. */
+    rc = Esys_TR_Deserialize(tpm->esys, srk.data, srk.size, &tr);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "reading the pinned storage root key", reason);
+    *ret = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sealing a fresh key. See tpm.h.
+ *
+ * Five commands: the storage key, a session, the PCRs if there are any, the object, and the storage
+ * key flushed; the session ends with its last command. The key is made here, from the Context, and
+ * not by the TPM: it goes there encrypted, and the caller needs it anyway to seal with.
+ */
+
+#include "tpm/blob.h"
+#include "tpm/tpm_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void sensitive_done(TPM2B_SENSITIVE_CREATE *sensitive)
+{
+    secret_erase(sensitive, sizeof(*sensitive));
+}
+
+/* TPM2_Create, and its answer as a blob. SESSION is used up. */
+static int create(const TpmHandle *primary, TpmHandle *session, const Secret *key,
+                  const uint8_t policy[TPM_POLICY_BYTES], Reason *reason, Bytes *ret_blob)
+{
+    static const TPM2B_DATA no_data = {0};
+    static const TPML_PCR_SELECTION no_pcrs = {0};
+    _cleanup_(sensitive_done) TPM2B_SENSITIVE_CREATE sensitive = {0};
+    _cleanup_(esys_freep) TPM2B_PRIVATE *private_part = NULL;
+    _cleanup_(esys_freep) TPM2B_PUBLIC *public_part = NULL;
+    TPM2B_PUBLIC template = {
+        .publicArea =
+            {
+                .type = TPM2_ALG_KEYEDHASH,
+                .nameAlg = TPM2_ALG_SHA256,
+                .objectAttributes = TPM_SEALED_ATTRIBUTES,
+                .authPolicy.size = TPM_POLICY_BYTES,
+                .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+            },
+    };
+    TSS2_RC rc;
+    int r;
+
+    memcpy(template.publicArea.authPolicy.buffer, policy, TPM_POLICY_BYTES);
+    sensitive.sensitive.data.size = TPM_KEY_BYTES;
+    memcpy(sensitive.sensitive.data.buffer, secret_view(key).data, TPM_KEY_BYTES);
+    r = tpm_session_set_attributes(session, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, reason);
+    if (r != 0)
+        return r;
+    rc = Esys_Create(primary->tpm->esys, primary->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                     &sensitive, &template, &no_data, &no_pcrs, &private_part, &public_part, NULL,
+                     NULL, NULL);
+    tpm_scrub(primary->tpm, secret_view(key));
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_session_response(rc, "sealing a key", reason);
+    tpm_handle_forget(session);
+    return tpm_blob_write(private_part, public_part, reason, ret_blob);
+}
+
+int tpm_seal_under(const TpmHandle *primary, const Secret *key, uint64_t pcr_mask, Reason *reason,
+                   TpmSealed *ret)
+{
+    _cleanup_(tpm_handle_done) TpmHandle session = {0};
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {.pcr_mask = pcr_mask};
+    uint8_t policy[TPM_POLICY_BYTES];
+    TpmBlob parsed;
+    int r;
+
+    assert(secret_size(key) == TPM_KEY_BYTES && (pcr_mask & ~TPM_PCR_MASK_ALL) == 0);
+    r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
+                          reason, &session);
+    if (r == 0)
+        r = tpm_pcr_current_policy(&session, pcr_mask, reason, &sealed.pcr_bank, policy);
+    if (r == 0)
+        r = create(primary, &session, key, policy, reason, &sealed.blob);
+    if (r == 0)
+        r = bytes_dup((BytesView){policy, sizeof(policy)}, &sealed.policy_hash);
+    if (r != 0)
+        return r;
+    /* The public part is the TPM's word. What we would not read back is not worth writing. */
+    if (tpm_blob_parse(bytes_view(&sealed.blob), bytes_view(&sealed.policy_hash), reason,
+                       &parsed) != 0)
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM made another object than asked for");
+    *ret = sealed;
+    sealed = (TpmSealed){0};
+    return 0;
+}
+
+int tpm_seal(Tpm *tpm, const Context *context, uint64_t pcr_mask, Reason *reason, TpmSealed *ret,
+             Secret **ret_key)
+{
+    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
+    _cleanup_(secret_freep) Secret *key = NULL;
+    uint16_t algorithm = TPM_ALGORITHM_ECC;
+    int r;
+
+    if (pcr_mask & ~TPM_PCR_MASK_ALL)
+        return reason_set(reason, OUTCOME_USAGE, "there are no PCRs above %u", TPM_PCR_COUNT - 1);
+    r = secret_new(TPM_KEY_BYTES, reason, &key);
+    if (r != 0)
+        return r;
+    context->random(context, secret_borrow(key), TPM_KEY_BYTES);
+    r = tpm_begin(tpm, reason);
+    if (r == 0)
+        r = tpm_primary_new_legacy(tpm, algorithm, reason, &primary);
+    if (r == OUTCOME_UNSUPPORTED) {
+        algorithm = TPM_ALGORITHM_RSA;
+        r = tpm_primary_new_legacy(tpm, algorithm, reason, &primary);
+    }
+    if (r == 0)
+        r = tpm_seal_under(&primary, key, pcr_mask, reason, ret);
+    if (r != 0)
+        return r;
+    ret->primary_alg = algorithm;
+    *ret_key = TAKE_PTR(key);
+    return 0;
+}

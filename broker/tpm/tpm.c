@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The connection to a TPM. See tpm.h.
+ *
+ * tpm2-tss says what it thinks on standard error by default, which is not a library's place: it is
+ * told to be quiet unless the user set TSS2_LOG. It also frees the buffers through which secrets
+ * pass without wiping them; tpm_scrub() does that.
+ *
+ * TPM2_Startup is not sent: it is the firmware's business, or the kernel's.
+ */
+
+#include "tpm/tpm_internal.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tss2/tss2_tctildr.h>
+
+/* Says why the device file cannot be opened, which tpm2-tss keeps to itself. */
+static int unreachable(const char *tcti_name, const char *path, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+
+    if (!path)
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "no TPM answers at \"%.200s\"",
+                          tcti_name);
+    fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "cannot open %.200s: %s", path,
+                          strerror(errno));
+    return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "%.200s is not a TPM that answers", path);
+}
+
+int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret)
+{
+    Tpm *tpm = calloc(1, sizeof(*tpm));
+
+    if (!tpm) {
+        Tss2_TctiLdr_Finalize(&tcti);
+        return reason_set(reason, -ENOMEM, "cannot talk to the TPM");
+    }
+    tpm->tcti = tcti;
+    *ret = tpm;
+    return 0;
+}
+
+int tpm_begin(Tpm *tpm, Reason *reason)
+{
+    TSS2_RC rc;
+
+    if (tpm->esys)
+        Esys_Finalize(&tpm->esys);
+    rc = Esys_Initialize(&tpm->esys, tpm->tcti, NULL);
+    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "setting up the connection", reason);
+}
+
+int tpm_new(const char *device, Reason *reason, Tpm **ret)
+{
+    _cleanup_(freep) char *name = NULL;
+    const char *path = NULL;
+    TSS2_TCTI_CONTEXT *tcti = NULL;
+
+    if (!device || strcmp(device, "auto") == 0)
+        path = TPM_DEFAULT_DEVICE;
+    else if (device[0] == '/')
+        path = device;
+    if (asprintf(&name, "%s%s", path ? "device:" : "", path ? path : device) < 0) {
+        name = NULL;
+        return reason_set(reason, -ENOMEM, "cannot name the TPM");
+    }
+    if (setenv("TSS2_LOG", "all+none", 0) < 0)
+        return reason_set(reason, -errno, "cannot silence tpm2-tss");
+    if (Tss2_TctiLdr_Initialize(name, &tcti) != TSS2_RC_SUCCESS)
+        return unreachable(name, path, reason);
+    return tpm_new_take_tcti(tcti, reason, ret);
+}
+
+Tpm *tpm_free(Tpm *tpm)
+{
+    if (tpm) {
+        if (tpm->esys)
+            Esys_Finalize(&tpm->esys);
+        if (tpm->tcti)
+            Tss2_TctiLdr_Finalize(&tpm->tcti);
+        free(tpm);
+    }
+    return NULL;
+}
+
+/* Overwrites every copy of BYTES in BLOCK, which came from malloc(). */
+static void scrub_block(void *block, BytesView bytes)
+{
+    uint8_t *cursor = block, *end;
+
+    if (!block)
+        return;
+    end = cursor + malloc_usable_size(block);
+    while ((cursor = memmem(cursor, (size_t)(end - cursor), bytes.data, bytes.size))) {
+        secret_erase(cursor, bytes.size);
+        cursor += bytes.size;
+    }
+}
+
+void tpm_scrub(Tpm *tpm, BytesView bytes)
+{
+    TSS2_SYS_CONTEXT *sys = NULL;
+
+    /* Fewer bytes could be found where they mean something else. */
+    assert(bytes.size == TPM_KEY_BYTES);
+    if (Esys_GetSysContext(tpm->esys, &sys) == TSS2_RC_SUCCESS)
+        scrub_block(sys, bytes);
+    scrub_block(tpm->esys, bytes);
+}
+
+void tpm_sealed_done(TpmSealed *sealed)
+{
+    bytes_done(&sealed->blob);
+    bytes_done(&sealed->policy_hash);
+    bytes_done(&sealed->srk);
+    *sealed = (TpmSealed){0};
+}
+
+TpmSealedView tpm_sealed_view(const TpmSealed *sealed)
+{
+    return (TpmSealedView){
+        .pcr_mask = sealed->pcr_mask,
+        .pcr_bank = sealed->pcr_bank,
+        .primary_alg = sealed->primary_alg,
+        .blob = bytes_view(&sealed->blob),
+        .policy_hash = bytes_view(&sealed->policy_hash),
+        .srk = bytes_view(&sealed->srk),
+    };
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the modules of the TPM layer share: the connection, handles that let go of themselves, the
+ * storage keys, sessions and the meaning of return codes. Not for other layers.
+ *
+ * Every object and session lives in a TpmHandle from the moment that the TPM hands it out, so that
+ * each path out of a function gives it back.
+ */
+
+#include "tpm/tpm.h"
+
+#include <stdbool.h>
+#include <tss2/tss2_esys.h>
+
+/* Bits of a salted session's and a storage key's cipher (AES-CFB). */
+#define TPM_AES_BITS     128U
+
+/* How often a policy or a set of PCR values is read again because a PCR changed meanwhile. */
+#define TPM_PCR_ATTEMPTS 30
+
+struct Tpm {
+    TSS2_TCTI_CONTEXT *tcti;
+    ESYS_CONTEXT *esys; /* during an operation */
+};
+
+/* What ESYS allocates. */
+static inline void esys_freep(void *pointer)
+{
+    Esys_Free(*(void **)pointer);
+}
+
+/* --- connection (tpm.c) --- */
+
+/* Takes over TCTI, on failure too. For tests that listen in; programs call tpm_new(). */
+int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret);
+
+/* Makes TPM's ESYS context anew, for one operation: one that has met a broken connection or an
+ * answer that makes no sense refuses everything from then on. Sends nothing. */
+int tpm_begin(Tpm *tpm, Reason *reason);
+
+/* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
+void tpm_scrub(Tpm *tpm, BytesView bytes);
+
+/* --- handles (handle.c) --- */
+
+/* A zeroed one holds nothing. */
+typedef struct TpmHandle {
+    Tpm *tpm;
+    ESYS_TR tr;
+    bool persistent; /* stays in the TPM when we let go */
+} TpmHandle;
+
+/* Flushes what HANDLE holds, or lets go of it if it is persistent; for _cleanup_. */
+void tpm_handle_done(TpmHandle *handle);
+
+/* Forgets a session that the TPM has ended by itself: no command is sent. */
+void tpm_handle_forget(TpmHandle *handle);
+
+/* --- storage keys (primary.c) --- */
+
+/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_UNSUPPORTED if the
+ * TPM does not take the template. */
+int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret);
+
+/* The pinned storage root key as SRK, the serialised handle, describes it; the TPM is not asked. */
+int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret);
+
+/* --- sessions (session.c) --- */
+
+/* Starts a session whose key is salted for PRIMARY, so that only this TPM and we know it.
+ * TYPE is TPM2_SE_HMAC or TPM2_SE_POLICY, ATTRIBUTES the TPMA_SESSION_… of its next use. */
+int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attributes,
+                      Reason *reason, TpmHandle *ret);
+
+int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes, Reason *reason);
+
+/* tpm_response() for a command that the session authorises: where others have a wrong password,
+ * this has another session key, or messages that were changed. */
+int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason);
+
+/* --- sealing (seal.c) --- */
+
+/* tpm_seal() under any storage key. */
+int tpm_seal_under(const TpmHandle *primary, const Secret *key, uint64_t pcr_mask, Reason *reason,
+                   TpmSealed *ret);
+
+/* --- PCRs (pcr_read.c) --- */
+
+/* MASK of BANK as the TPM's structure. */
+void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
+
+/* The policy digest for the PCRs of MASK (0: none) as they are now, read through SESSION (HMAC,
+ * attribute audit) so that nobody on the way can change them, and the bank that they are of. */
+int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reason,
+                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES]);
+
+/* --- return codes (response.c) --- */
+
+/* RC's outcome, or -ENOMEM; DOING ("loading the sealed key") and a sentence go into REASON. RC is
+ * not success. */
+int tpm_response(TSS2_RC rc, const char *doing, Reason *reason);
+
+/* RC without the number of the handle, session or parameter that it speaks of, for comparison with
+ * TPM2_RC_…; 0 if it is not the TPM's own. */
+TSS2_RC tpm_response_base(TSS2_RC rc);

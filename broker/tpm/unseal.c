@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Unsealing a key. See tpm.h.
+ *
+ * One salted policy session does it all: it fulfils the policy, encrypts the key on its way and
+ * authenticates the answer, where systemd uses two. It starts after the object is loaded: a salt
+ * for another TPM's storage key would only show as a failed authorisation, and those count against
+ * the dictionary attack lockout. Nothing is asked from the TPM that the header tells, so that a
+ * pinned credential without PCRs takes four commands, and a legacy one with them seven.
+ *
+ * Which of several PCRs differs is not known: the policy is a digest of all.
+ *
+ * TCG TPM 2.0 Library, Part 3, 12.7 (Unseal), 13.3 (Import), 23.7 (PolicyPCR).
+ */
+
+#include "tpm/blob.h"
+#include "tpm/policy.h"
+#include "tpm/tpm_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What changes a PCR (UAPI.7 Linux TPM PCR Registry, in short). */
+static const char *const pcr_causes[TPM_PCR_COUNT] = {
+    [0] = "firmware update",
+    [1] = "firmware settings",
+    [2] = "other expansion cards",
+    [4] = "boot loader or kernel update",
+    [5] = "partition table or boot menu",
+    [7] = "Secure Boot settings or database update",
+    [8] = "kernel command line",
+    [9] = "kernel or initrd update",
+    [10] = "files measured by IMA",
+    [11] = "kernel image update, or the boot phase",
+    [12] = "kernel command line, or credentials for the system",
+    [13] = "system extensions",
+    [14] = "machine owner keys",
+    [15] = "machine id or encrypted volumes",
+};
+
+static int pcr_mismatch(const TpmSealedView *sealed, Reason *reason)
+{
+    char numbers[TPM_PCR_TEXT_BYTES], causes[160] = "";
+    const char *separator = ". What changes them: ";
+    size_t length = 0;
+
+    tpm_pcr_mask_format(sealed->pcr_mask, numbers);
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        if (!(sealed->pcr_mask & UINT64_C(1) << i) || !pcr_causes[i])
+            continue;
+        length += (size_t)snprintf(causes + length, sizeof(causes) - length, "%s%u %s", separator,
+                                   i, pcr_causes[i]);
+        if (length >= sizeof(causes))
+            break;
+        separator = ", ";
+    }
+    return reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
+                      "sealed for PCR %s (%s), which had other values then%s", numbers,
+                      tpm_bank_name(sealed->pcr_bank), causes);
+}
+
+/* --- before the TPM is asked --- */
+
+static bool is_zero(BytesView view)
+{
+    uint8_t any = 0;
+
+    for (size_t i = 0; i < view.size; i++)
+        any |= view.data[i];
+    return any == 0;
+}
+
+static int check_header(const TpmSealedView *sealed, Reason *reason)
+{
+    if (sealed->pcr_mask & ~TPM_PCR_MASK_ALL)
+        return reason_set(reason, OUTCOME_MALFORMED, "the header names PCRs above %u",
+                          TPM_PCR_COUNT - 1);
+    if (sealed->pcr_mask != 0 && tpm_bank_digest_bytes(sealed->pcr_bank) == 0)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the header names a PCR bank, 0x%04x, that "
+                          "does not exist",
+                          sealed->pcr_bank);
+    if (sealed->pcr_mask == 0 && !is_zero(sealed->policy_hash))
+        return reason_set(reason, OUTCOME_UNSUPPORTED,
+                          "sealed for a policy that the header does not describe");
+    if (sealed->srk.size == 0 && sealed->primary_alg != TPM_ALGORITHM_ECC &&
+        sealed->primary_alg != TPM_ALGORITHM_RSA)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the header names a storage key of an unknown type, 0x%04x",
+                          sealed->primary_alg);
+    return 0;
+}
+
+/* --- the object --- */
+
+/* Makes BLOB, which was sealed outside of the TPM, one that it can load. */
+static int import(const TpmHandle *primary, Reason *reason, TpmBlob *blob)
+{
+    static const TPM2B_DATA no_inner_key = {0};
+    static const TPMT_SYM_DEF_OBJECT no_inner_wrapper = {.algorithm = TPM2_ALG_NULL};
+    _cleanup_(esys_freep) TPM2B_PRIVATE *imported = NULL;
+    TSS2_RC rc;
+
+    rc = Esys_Import(primary->tpm->esys, primary->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                     &no_inner_key, &blob->public_part, &blob->private_part, &blob->seed,
+                     &no_inner_wrapper, &imported);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "importing the sealed key", reason);
+    blob->private_part = *imported;
+    return 0;
+}
+
+static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHandle *ret)
+{
+    ESYS_TR tr;
+    TSS2_RC rc;
+    int r;
+
+    if (blob->seed.size != 0) {
+        r = import(primary, reason, blob);
+        if (r != 0)
+            return r;
+    }
+    rc = Esys_Load(primary->tpm->esys, primary->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+                   &blob->private_part, &blob->public_part, &tr);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "loading the sealed key", reason);
+    *ret = (TpmHandle){.tpm = primary->tpm, .tr = tr};
+    return 0;
+}
+
+/* --- the policy and the key --- */
+
+static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed, Reason *reason)
+{
+    static const TPM2B_DIGEST current_values = {0};
+    TPML_PCR_SELECTION selection;
+    TSS2_RC rc;
+
+    if (sealed->pcr_mask == 0)
+        return 0;
+    tpm_pcr_selection(sealed->pcr_mask, sealed->pcr_bank, &selection);
+    rc = Esys_PolicyPCR(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                        &current_values, &selection);
+    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "checking the PCRs", reason);
+}
+
+/* Moves the TPM's answer into a secret and wipes every copy of it. */
+static int take_key(Tpm *tpm, TPM2B_SENSITIVE_DATA *data, Reason *reason, Secret **ret_key)
+{
+    BytesView bytes = {data->buffer, data->size};
+    Secret *key = NULL;
+    int r;
+
+    if (bytes.size == TPM_KEY_BYTES)
+        r = secret_new_from(bytes, reason, &key);
+    else
+        r = reason_set(reason, OUTCOME_MALFORMED, "the sealed key has %zu bytes instead of %zu",
+                       bytes.size, TPM_KEY_BYTES);
+    if (bytes.size == TPM_KEY_BYTES)
+        tpm_scrub(tpm, bytes);
+    secret_erase(data, sizeof(*data));
+    if (r == 0)
+        *ret_key = key;
+    return r;
+}
+
+/* TPM2_Unseal, again with a new policy if a PCR changed after the policy was checked. SESSION is
+ * used up by a success. */
+static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedView *sealed,
+                  Reason *reason, Secret **ret_key)
+{
+    _cleanup_(esys_freep) TPM2B_SENSITIVE_DATA *data = NULL;
+    ESYS_CONTEXT *esys = object->tpm->esys;
+    TSS2_RC rc = TPM2_RC_PCR_CHANGED;
+    int r;
+
+    for (int attempt = 0; attempt < TPM_PCR_ATTEMPTS && rc == TPM2_RC_PCR_CHANGED; attempt++) {
+        if (attempt > 0) {
+            rc = Esys_PolicyRestart(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
+            if (rc != TSS2_RC_SUCCESS)
+                return tpm_response(rc, "checking the PCRs again", reason);
+        }
+        r = satisfy_policy(session, sealed, reason);
+        if (r != 0)
+            return r;
+        rc = Esys_Unseal(esys, object->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+    }
+    if (tpm_response_base(rc) == TPM2_RC_POLICY_FAIL)
+        return pcr_mismatch(sealed, reason);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_session_response(rc, "unsealing the key", reason);
+    tpm_handle_forget(session);
+    return take_key(object->tpm, data, reason, ret_key);
+}
+
+int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key)
+{
+    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
+    _cleanup_(tpm_handle_done) TpmHandle object = {0};
+    _cleanup_(tpm_handle_done) TpmHandle session = {0};
+    TpmBlob blob;
+    int r;
+
+    r = check_header(sealed, reason);
+    if (r == 0)
+        r = tpm_blob_parse(sealed->blob, sealed->policy_hash, reason, &blob);
+    if (r == 0)
+        r = tpm_begin(tpm, reason);
+    if (r != 0)
+        return r;
+    if (sealed->srk.size != 0)
+        r = tpm_primary_new_pinned(tpm, sealed->srk, reason, &primary);
+    else
+        r = tpm_primary_new_legacy(tpm, sealed->primary_alg, reason, &primary);
+    if (r == 0)
+        r = load(&primary, &blob, reason, &object);
+    if (r == 0)
+        r = tpm_session_start(&primary, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, reason, &session);
+    if (r == 0)
+        r = unseal(&object, &session, sealed, reason, ret_key);
+    return r;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A software TPM for tests: swtpm, on a private copy of its state and on two free loopback ports.
+ *
+ * It dies with the test. Several may run at a time, in one process or in many. PCRs start as they
+ * do after a reset. Each command has a connection of its own, so that what these functions do does
+ * not get in the way of a Tpm that is open at the same time.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Swtpm Swtpm;
+
+/* STATE is a directory that holds tpm2-00.permall, a .tar.gz of one, or NULL for a factory-new TPM;
+ * it is copied. 0; SWTPM_MISSING if swtpm is not installed (skip the test, visibly); a negative
+ * errno. */
+#define SWTPM_MISSING 1
+int swtpm_start(const char *state, Swtpm **ret);
+
+/* Ends it and removes its state; NULL is allowed. */
+void swtpm_stop(Swtpm *swtpm);
+
+/* The device as tpm_new() and systemd-creds --tpm2-device= take it. */
+const char *swtpm_device(const Swtpm *swtpm);
+
+/* Power off and on, in order: PCRs are reset, what is persistent stays. */
+int swtpm_restart(Swtpm *swtpm);
+
+/* Ends it without a word, as when a chip hangs up; swtpm_restart() brings it back. */
+void swtpm_kill(Swtpm *swtpm);
+
+/* Extends PCR in both banks, with SHA-1 and SHA-256 of TEXT. */
+int swtpm_extend(Swtpm *swtpm, unsigned pcr, const char *text);
+
+/* Leaves nothing but SHA-1 of the PCR banks, and restarts. */
+int swtpm_use_sha1_only(Swtpm *swtpm);
+
+/* Puts the TPM into dictionary attack lockout. */
+int swtpm_lock_out(Swtpm *swtpm);
+
+/* Gives the owner hierarchy a password. */
+int swtpm_set_owner_password(Swtpm *swtpm, const char *password);
+
+/* Makes a storage root key at 0x81000001 and returns it as Esys_TR_Serialize() writes it, which the
+ * caller frees with free(). */
+int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size);
+
+/* Removes the storage root key. */
+int swtpm_remove_srk(Swtpm *swtpm);
+
+/* Transient objects, and loaded or saved sessions, that are in the TPM now; negative on failure. */
+int swtpm_count_handles(Swtpm *swtpm);
+
+/* How many failed authorisations the lockout has counted; negative on failure. */
+int swtpm_count_failures(Swtpm *swtpm);
