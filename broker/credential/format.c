@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The credential codec. See format.h, and docs/FORMAT.md for the layout:
+ *
+ *     main header      kind id, sizes, IV                        padded to 8 bytes
+ *     TPM header       PCRs, primary, sealed key, policy digest  padded; kinds with a TPM
+ *     public key       PCRs, PEM text                            padded; signed PCR policy
+ *     storage root key serialised                                padded; pinned kinds
+ *     scope            flags                                     scoped kinds
+ *     ---- the above is the AAD, the below is encrypted ----
+ *     metadata         times, name                               padded
+ *     plaintext
+ *     ---- tag ----
+ *
+ * Integers are little-endian.
+ */
+
+#include "credential/format.h"
+
+#include "base/base64.h"
+#include "base/names.h"
+
+#include <string.h>
+
+/* A header's alignment, bytes. */
+#define ALIGNMENT          ((size_t)8)
+/* The only sizes that AES-256-GCM has (a block is "1" to systemd, as a stream's). */
+#define CIPHER_KEY_BYTES   32U
+#define CIPHER_BLOCK_BYTES 1U
+/* systemd writes 12, and reads 16 as well. */
+#define IV_MIN_BYTES       12U
+#define IV_MAX_BYTES       16U
+/* Characters in a line of base64. */
+#define BASE64_LINE        79
+
+/* --- file --- */
+
+int credential_decode(BytesView file, Reason *reason, Bytes *ret)
+{
+    int r;
+
+    if (file.size > LIMIT_FILE_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the file has %zu bytes, at most %zu are allowed", file.size,
+                          LIMIT_FILE_BYTES);
+    /* No kind's id is base64 text, so a file that begins with one is raw. */
+    if (file.size >= KIND_ID_BYTES && kind_find_by_id(file.data))
+        return bytes_dup(file, ret);
+    if (file.size == 0)
+        return reason_set(reason, OUTCOME_MALFORMED, "the file is empty");
+    r = base64_decode(file, ret);
+    if (r > 0)
+        return reason_set(reason, OUTCOME_MALFORMED, "not base64, and not a raw credential");
+    return r;
+}
+
+int credential_encode(BytesView sealed, Bytes *ret)
+{
+    return base64_encode(sealed, BASE64_LINE, ret);
+}
+
+/* --- parsing --- */
+
+/* What every header ends with: nothing was missing, and the padding is zeros. */
+static int finish_header(Reader *reader, const char *what, Reason *reason)
+{
+    bool truncated = reader->failed;
+
+    if (reader_skip_padding(reader, ALIGNMENT))
+        return 0;
+    return reason_set(reason, OUTCOME_MALFORMED,
+                      truncated ? "cut short in the %s" : "the %s is cut short or badly padded",
+                      what);
+}
+
+/* A field with its size in front of it, which must be within bounds before it is looked at. */
+static int check_field(uint32_t size, const char *what, Reason *reason)
+{
+    if (size > LIMIT_FIELD_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED, "the %s has %u bytes, at most %zu are allowed",
+                          what, size, LIMIT_FIELD_BYTES);
+    return 0;
+}
+
+static int parse_main(Reader *reader, Reason *reason, CredentialParts *parts)
+{
+    BytesView id = reader_take(reader, KIND_ID_BYTES);
+    uint32_t key_size, block_size, iv_size, tag_size;
+
+    if (reader->failed)
+        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the kind's id");
+    parts->kind = kind_find_by_id(id.data);
+    if (!parts->kind)
+        return reason_set(reason, OUTCOME_UNKNOWN_KIND,
+                          "it begins with %02x%02x%02x%02x…, the id of no known kind", id.data[0],
+                          id.data[1], id.data[2], id.data[3]);
+    key_size = reader_u32le(reader);
+    block_size = reader_u32le(reader);
+    iv_size = reader_u32le(reader);
+    tag_size = reader_u32le(reader);
+    if (reader->failed)
+        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the main header");
+    if (key_size != CIPHER_KEY_BYTES || block_size != CIPHER_BLOCK_BYTES ||
+        tag_size != CREDENTIAL_TAG_BYTES)
+        return reason_set(
+            reason, OUTCOME_MALFORMED,
+            "the key, block and tag sizes are %u, %u and %u, and must be %u, %u and %zu", key_size,
+            block_size, tag_size, CIPHER_KEY_BYTES, CIPHER_BLOCK_BYTES, CREDENTIAL_TAG_BYTES);
+    if (iv_size < IV_MIN_BYTES || iv_size > IV_MAX_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED, "the IV has %u bytes, and must have %u to %u",
+                          iv_size, IV_MIN_BYTES, IV_MAX_BYTES);
+    parts->iv = reader_take(reader, iv_size);
+    return finish_header(reader, "main header", reason);
+}
+
+static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
+{
+    uint32_t blob_size, policy_size;
+    int r;
+
+    tpm->pcr_mask = reader_u64le(reader);
+    tpm->pcr_bank = reader_u16le(reader);
+    tpm->primary_alg = reader_u16le(reader);
+    blob_size = reader_u32le(reader);
+    policy_size = reader_u32le(reader);
+    if (reader->failed)
+        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the TPM header");
+    if (tpm->pcr_mask & ~TPM_PCR_MASK_ALL)
+        return reason_set(reason, OUTCOME_MALFORMED, "the TPM header names PCRs beyond %u",
+                          TPM_PCR_COUNT - 1);
+    if (tpm->primary_alg != TPM_ALGORITHM_ECC && tpm->primary_alg != TPM_ALGORITHM_RSA)
+        return reason_set(
+            reason, OUTCOME_MALFORMED,
+            "the TPM header names a storage key of algorithm 0x%04x, and only ECC and "
+            "RSA are known",
+            tpm->primary_alg);
+    r = check_field(blob_size, "TPM blob", reason);
+    if (r == 0)
+        r = check_field(policy_size, "TPM policy digest", reason);
+    if (r != 0)
+        return r;
+    if (policy_size != TPM_POLICY_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the TPM policy digest has %u bytes, and must have %zu", policy_size,
+                          TPM_POLICY_BYTES);
+    tpm->blob = reader_take(reader, blob_size);
+    tpm->policy_hash = reader_take(reader, policy_size);
+    return finish_header(reader, "TPM header", reason);
+}
+
+static int parse_public_key(Reader *reader, Reason *reason, CredentialParts *parts)
+{
+    uint32_t size;
+    int r;
+
+    parts->public_key_mask = reader_u64le(reader);
+    size = reader_u32le(reader);
+    r = check_field(size, "PCR policy's public key", reason);
+    if (r != 0)
+        return r;
+    if (!reader->failed && (parts->public_key_mask & ~TPM_PCR_MASK_ALL))
+        return reason_set(reason, OUTCOME_MALFORMED, "the public key header names PCRs beyond %u",
+                          TPM_PCR_COUNT - 1);
+    parts->public_key = reader_take(reader, size);
+    return finish_header(reader, "public key header", reason);
+}
+
+static int parse_srk(Reader *reader, Reason *reason, TpmSealedView *tpm)
+{
+    uint32_t size = reader_u32le(reader);
+    int r = check_field(size, "storage root key", reason);
+
+    if (r != 0)
+        return r;
+    tpm->srk = reader_take(reader, size);
+    return finish_header(reader, "storage root key header", reason);
+}
+
+static int parse_headers(Reader *reader, Reason *reason, CredentialParts *parts)
+{
+    int r = parse_main(reader, reason, parts);
+
+    if (r == 0 && kind_has(parts->kind, KIND_TPM))
+        r = parse_tpm(reader, reason, &parts->tpm);
+    if (r == 0 && kind_has(parts->kind, KIND_PUBLIC_KEY))
+        r = parse_public_key(reader, reason, parts);
+    if (r == 0 && kind_has(parts->kind, KIND_PINNED))
+        r = parse_srk(reader, reason, &parts->tpm);
+    if (r == 0 && kind_has(parts->kind, KIND_SCOPED)) {
+        parts->scope_flags = reader_u64le(reader);
+        r = finish_header(reader, "scope header", reason);
+    }
+    return r;
+}
+
+int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret)
+{
+    CredentialParts parts = {0};
+    Reader reader = reader_new(sealed);
+    int r;
+
+    if (sealed.size > LIMIT_SEALED_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the credential has %zu bytes, at most %zu are allowed", sealed.size,
+                          LIMIT_SEALED_BYTES);
+    r = parse_headers(&reader, reason, &parts);
+    if (r != 0)
+        return r;
+    if (reader.rest.size < CREDENTIAL_METADATA_MIN_BYTES + CREDENTIAL_TAG_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED, "cut short after the headers");
+    parts.header = (BytesView){sealed.data, reader.offset};
+    parts.ciphertext = reader_take(&reader, reader.rest.size - CREDENTIAL_TAG_BYTES);
+    parts.tag = reader_take(&reader, CREDENTIAL_TAG_BYTES);
+    *ret = parts;
+    return 0;
+}
+
+/* --- writing --- */
+
+static void write_sized(Writer *writer, BytesView field)
+{
+    writer_u32le(writer, (uint32_t)field.size);
+    writer_bytes(writer, field);
+    writer_pad(writer, ALIGNMENT);
+}
+
+void credential_header_write(const CredentialParts *parts, Writer *writer)
+{
+    writer_bytes(writer, (BytesView){parts->kind->id.bytes, KIND_ID_BYTES});
+    writer_u32le(writer, CIPHER_KEY_BYTES);
+    writer_u32le(writer, CIPHER_BLOCK_BYTES);
+    writer_u32le(writer, (uint32_t)parts->iv.size);
+    writer_u32le(writer, (uint32_t)CREDENTIAL_TAG_BYTES);
+    writer_bytes(writer, parts->iv);
+    writer_pad(writer, ALIGNMENT);
+    if (kind_has(parts->kind, KIND_TPM)) {
+        writer_u64le(writer, parts->tpm.pcr_mask);
+        writer_u16le(writer, parts->tpm.pcr_bank);
+        writer_u16le(writer, parts->tpm.primary_alg);
+        writer_u32le(writer, (uint32_t)parts->tpm.blob.size);
+        writer_u32le(writer, (uint32_t)parts->tpm.policy_hash.size);
+        writer_bytes(writer, parts->tpm.blob);
+        writer_bytes(writer, parts->tpm.policy_hash);
+        writer_pad(writer, ALIGNMENT);
+    }
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
+        writer_u64le(writer, parts->public_key_mask);
+        write_sized(writer, parts->public_key);
+    }
+    if (kind_has(parts->kind, KIND_PINNED))
+        write_sized(writer, parts->tpm.srk);
+    if (kind_has(parts->kind, KIND_SCOPED))
+        writer_u64le(writer, parts->scope_flags);
+}
+
+/* --- metadata --- */
+
+int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
+                              size_t *ret_size)
+{
+    CredentialMetadata metadata = {0};
+    Reader reader = reader_new(decrypted);
+    BytesView name;
+    uint32_t size;
+
+    metadata.timestamp = reader_u64le(&reader);
+    metadata.not_after = reader_u64le(&reader);
+    size = reader_u32le(&reader);
+    if (size > LIMIT_SEALED_NAME_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the name has %u bytes, at most %zu are allowed", size,
+                          LIMIT_SEALED_NAME_BYTES);
+    name = reader_take(&reader, size);
+    if (!reader_skip_padding(&reader, ALIGNMENT))
+        return reason_set(reason, OUTCOME_MALFORMED, "the metadata is cut short or badly padded");
+    if (name.size > 0)
+        memcpy(metadata.name, name.data, name.size);
+    if (name.size > 0 && (strlen(metadata.name) != name.size || !sealed_name_valid(metadata.name)))
+        return reason_set(reason, OUTCOME_MALFORMED, "the name has characters that no name has");
+    *ret = metadata;
+    *ret_size = reader.offset;
+    return 0;
+}
+
+void credential_metadata_write(const CredentialMetadata *metadata, Writer *writer)
+{
+    writer_u64le(writer, metadata->timestamp);
+    writer_u64le(writer, metadata->not_after);
+    writer_u32le(writer, (uint32_t)strlen(metadata->name));
+    writer_bytes(writer, (BytesView){(const uint8_t *)metadata->name, strlen(metadata->name)});
+    writer_pad(writer, ALIGNMENT);
+}

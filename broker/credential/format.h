@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The codec of systemd's credential format: bytes ↔ struct, and nothing else.
+ *
+ * Pure: no I/O, no clock, no keys. docs/FORMAT.md has the layout byte by byte. What does not fit it
+ * to the letter is refused, with the offset and the field in the reason; what systemd accepts and
+ * nobody writes (odd sizes, padding that is not zero) is refused as well.
+ */
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/outcome.h"
+#include "credential/kinds.h"
+#include "tpm/tpm.h"
+
+#define CREDENTIAL_KEY_BYTES          ((size_t)32)
+#define CREDENTIAL_IV_BYTES           ((size_t)12)
+#define CREDENTIAL_TAG_BYTES          ((size_t)16)
+/* Metadata without a name: two times and a length, padded. */
+#define CREDENTIAL_METADATA_MIN_BYTES ((size_t)24)
+
+/* The parts of a sealed credential that can be read without its key; all views are borrowed. */
+typedef struct CredentialParts {
+    const Kind *kind;
+    BytesView iv;
+    TpmSealedView tpm;        /* KIND_TPM; .srk with KIND_PINNED */
+    uint64_t public_key_mask; /* KIND_PUBLIC_KEY: PCRs that the signature speaks of */
+    BytesView public_key;     /* KIND_PUBLIC_KEY: PEM */
+    uint64_t scope_flags;     /* KIND_SCOPED */
+    BytesView header;         /* all of the above as it stands in the file: the AAD */
+    BytesView ciphertext;     /* metadata and plaintext, encrypted */
+    BytesView tag;
+} CredentialParts;
+
+/* What is encrypted along with the plaintext. Times in µs since 1970, USEC_INFINITY for none. */
+typedef struct CredentialMetadata {
+    uint64_t timestamp;
+    uint64_t not_after;
+    char name[LIMIT_SEALED_NAME_BYTES + 1]; /* "" if unnamed */
+} CredentialMetadata;
+
+/* Base64, with or without line breaks, or raw: to raw. OUTCOME_MALFORMED, OUTCOME_TOO_LARGE. */
+int credential_decode(BytesView file, Reason *reason, Bytes *ret);
+
+/* Raw to base64 as systemd-creds writes it: lines of 79, a final newline. */
+int credential_encode(BytesView sealed, Bytes *ret);
+
+/* Takes raw bytes apart. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
+int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret);
+
+/* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm, .public_key*,
+ * .scope_flags of PARTS. */
+void credential_header_write(const CredentialParts *parts, Writer *writer);
+
+/* The decrypted front of a credential: parses it and says how many bytes it takes. */
+int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
+                              size_t *ret_size);
+void credential_metadata_write(const CredentialMetadata *metadata, Writer *writer);

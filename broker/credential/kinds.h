@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The kinds of credentials, as rows of one table: what systemd calls the key type. A kind is an id,
+ * the first 16 bytes of a credential, and a set of parts that its header and its key have. Code
+ * asks the table for parts and never enumerates ids.
+ */
+
+#include "base/bytes.h"
+
+#include <systemd/sd-id128.h>
+
+#define KIND_ID_BYTES ((size_t)16)
+
+typedef enum KindParts {
+    KIND_HOST = 1 << 0,       /* the host key goes into the key */
+    KIND_TPM = 1 << 1,        /* a TPM-sealed key goes into the key; TPM header */
+    KIND_PUBLIC_KEY = 1 << 2, /* signed PCR policy; public key header */
+    KIND_PINNED = 1 << 3,     /* storage root key header (systemd 262) */
+    KIND_SCOPED = 1 << 4,     /* for one user; scope header (systemd 257) */
+} KindParts;
+
+typedef struct Kind {
+    const char *name; /* systemd-creds' word for it, as in --with-key= */
+    unsigned since;   /* the first version of systemd that opens it */
+    sd_id128_t id;
+    unsigned parts; /* KindParts */
+} Kind;
+
+/* NULL if there is none. ID has KIND_ID_BYTES. */
+const Kind *kind_find_by_id(const uint8_t *id);
+const Kind *kind_find_by_parts(unsigned parts);
+
+static inline bool kind_has(const Kind *kind, KindParts part)
+{
+    return (kind->parts & part) != 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sealing a credential. See seal.h.
+ */
+
+#include "credential/seal.h"
+
+#include "crypto/aead.h"
+#include "crypto/kdf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* What gets encrypted: metadata, then the plaintext. */
+static int compose(const SealRequest *request, Reason *reason, Secret **ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(bytes_done) Bytes front = {0};
+    BytesView plaintext = secret_view(request->plaintext);
+    int r;
+
+    credential_metadata_write(&request->metadata, &writer);
+    r = writer_take(&writer, &front);
+    if (r == 0)
+        r = secret_new(front.size + plaintext.size, reason, ret);
+    if (r != 0)
+        return r;
+    memcpy(secret_borrow(*ret), front.data, front.size);
+    if (plaintext.size > 0)
+        memcpy(secret_borrow(*ret) + front.size, plaintext.data, plaintext.size);
+    return 0;
+}
+
+int credential_seal(const Context *context, const SealRequest *request, Reason *reason, Bytes *ret)
+{
+    _cleanup_(secret_freep) Secret *key = NULL, *text = NULL;
+    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(bytes_done) Bytes ciphertext = {0};
+    uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
+    CredentialParts parts = {.kind = request->kind, .iv = {iv, sizeof(iv)}, .tpm = request->tpm};
+    BytesView header;
+    int r;
+
+    assert(kind_has(request->kind, KIND_HOST) == (request->host_key != NULL));
+    assert(kind_has(request->kind, KIND_TPM) == (request->tpm_key != NULL));
+
+    if (secret_size(request->plaintext) > LIMIT_PLAINTEXT_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the secret has %zu bytes, at most %zu are allowed",
+                          secret_size(request->plaintext), LIMIT_PLAINTEXT_BYTES);
+    if (request->kind->parts & (KIND_PUBLIC_KEY | KIND_SCOPED))
+        return reason_set(reason, OUTCOME_UNSUPPORTED, "this version cannot seal with %s",
+                          request->kind->name);
+    r = compose(request, reason, &text);
+    if (r == 0)
+        r = kdf_credential_key(request->host_key, request->tpm_key, reason, &key);
+    if (r != 0)
+        return r;
+
+    context->random(context, iv, sizeof(iv));
+    credential_header_write(&parts, &writer);
+    ciphertext.data = malloc(secret_size(text));
+    ciphertext.size = secret_size(text);
+    if (!ciphertext.data || writer.failed)
+        return reason_set(reason, -ENOMEM, "cannot seal");
+    header = bytes_view(&writer.bytes);
+    r = aead_encrypt(key, parts.iv, header, secret_view(text), ciphertext.data, tag);
+    if (r != 0)
+        return reason_set(reason, r, "cannot encrypt");
+    writer_bytes(&writer, bytes_view(&ciphertext));
+    writer_bytes(&writer, (BytesView){tag, sizeof(tag)});
+    return writer_take(&writer, ret);
+}

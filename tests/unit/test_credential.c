@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/credential/{seal,open}.c: what is sealed opens again, and nothing else does. */
+
+#include "support.h"
+
+#include "base/limits.h"
+#include "credential/open.h"
+#include "credential/seal.h"
+
+#include <string.h>
+
+static const uint8_t filler[64] = {1, 2, 3};
+
+typedef struct Sample {
+    Context context;
+    SealRequest seal;
+    OpenRequest open;
+    Secret *plaintext, *host_key, *tpm_key;
+    Bytes sealed;
+    CredentialParts parts;
+} Sample;
+
+static Sample sample_new(unsigned kind_parts, size_t size)
+{
+    Sample sample = {.context = test_context(NULL), .plaintext = test_secret_of(size)};
+
+    sample.host_key = kind_parts & KIND_HOST ? test_secret("host key") : NULL;
+    sample.tpm_key = kind_parts & KIND_TPM ? test_secret("TPM key") : NULL;
+    sample.seal = (SealRequest){
+        .kind = kind_find_by_parts(kind_parts),
+        .plaintext = sample.plaintext,
+        .host_key = sample.host_key,
+        .tpm_key = sample.tpm_key,
+        .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256,
+                .primary_alg = TPM_ALGORITHM_ECC,
+                .blob = {filler, sizeof(filler)},
+                .policy_hash = {filler, TPM_POLICY_BYTES}},
+        .metadata = {.timestamp = TEST_NOW, .not_after = USEC_INFINITY, .name = "web@x"},
+    };
+    sample.open = (OpenRequest){.host_key = sample.host_key,
+                                .tpm_key = sample.tpm_key,
+                                .name = "web@x",
+                                .allow_null = true,
+                                .now = TEST_NOW};
+    return sample;
+}
+
+static void sample_seal(Sample *sample)
+{
+    bytes_done(&sample->sealed);
+    assert_int_equal(credential_seal(&sample->context, &sample->seal, NULL, &sample->sealed), 0);
+    assert_int_equal(credential_parse(bytes_view(&sample->sealed), NULL, &sample->parts), 0);
+}
+
+static int sample_open(Sample *sample, Reason *reason, Secret **ret)
+{
+    OpenRequest request = sample->open;
+    int r = credential_parse(bytes_view(&sample->sealed), reason, &sample->parts);
+
+    request.parts = &sample->parts;
+    return r == 0 ? credential_open(&request, reason, NULL, ret) : r;
+}
+
+static void sample_done(Sample *sample)
+{
+    secret_free(sample->plaintext);
+    secret_free(sample->host_key);
+    secret_free(sample->tpm_key);
+    bytes_done(&sample->sealed);
+}
+
+static const unsigned written_kinds[] = {0, KIND_HOST, KIND_TPM, KIND_HOST | KIND_TPM};
+
+static void test_round_trip(void **state)
+{
+    static const size_t sizes[] = {
+        0, 1, 31, 4096, LIMIT_PLAINTEXT_BYTES - 1, LIMIT_PLAINTEXT_BYTES};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(written_kinds); i++)
+        for (size_t j = 0; j < COUNT(sizes); j++) {
+            _cleanup_(sample_done) Sample sample = sample_new(written_kinds[i], sizes[j]);
+            _cleanup_(secret_freep) Secret *opened = NULL;
+
+            sample_seal(&sample);
+            assert_int_equal(sample_open(&sample, NULL, &opened), 0);
+            assert_true(secret_equal(opened, sample.plaintext));
+        }
+}
+
+static void test_sealing_limits(void **state)
+{
+    _cleanup_(sample_done) Sample large = sample_new(KIND_HOST, LIMIT_PLAINTEXT_BYTES + 1);
+    _cleanup_(sample_done) Sample scoped = sample_new(KIND_HOST, 1);
+    Bytes sealed;
+
+    (void)state;
+    assert_int_equal(credential_seal(&large.context, &large.seal, NULL, &sealed),
+                     OUTCOME_TOO_LARGE);
+    scoped.seal.kind = kind_find_by_parts(KIND_HOST | KIND_SCOPED);
+    assert_int_equal(credential_seal(&scoped.context, &scoped.seal, NULL, &sealed),
+                     OUTCOME_UNSUPPORTED);
+}
+
+/* The same secret sealed twice gives nothing away. */
+static void test_fresh_iv(void **state)
+{
+    _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
+    _cleanup_(bytes_done) Bytes first = {0};
+
+    (void)state;
+    sample_seal(&sample);
+    assert_int_equal(bytes_dup(bytes_view(&sample.sealed), &first), 0);
+    sample_seal(&sample);
+    assert_memory_not_equal(first.data + 32, sample.sealed.data + 32, CREDENTIAL_IV_BYTES);
+}
+
+static void test_every_bit_flip_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(written_kinds); i++) {
+        _cleanup_(sample_done) Sample sample = sample_new(written_kinds[i], 10);
+
+        sample_seal(&sample);
+        for (size_t bit = 0; bit < sample.sealed.size * 8; bit++) {
+            Secret *opened = NULL;
+            int r;
+
+            sample.sealed.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+            r = sample_open(&sample, NULL, &opened);
+            sample.sealed.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+            if (r != OUTCOME_MALFORMED && r != OUTCOME_UNKNOWN_KIND && r != OUTCOME_NOT_AUTHENTIC)
+                fail_msg("bit %zu of %s: %d", bit, sample.seal.kind->name, r);
+            assert_null(opened);
+        }
+    }
+}
+
+static void test_every_truncation_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(written_kinds); i++) {
+        _cleanup_(sample_done) Sample sample = sample_new(written_kinds[i], 10);
+        size_t whole;
+
+        sample_seal(&sample);
+        whole = sample.sealed.size;
+        for (sample.sealed.size = 0; sample.sealed.size < whole; sample.sealed.size++) {
+            Secret *opened = NULL;
+            int r = sample_open(&sample, NULL, &opened);
+
+            if (r != OUTCOME_MALFORMED && r != OUTCOME_NOT_AUTHENTIC)
+                fail_msg("cut to %zu bytes: %d", sample.sealed.size, r);
+            assert_null(opened);
+        }
+    }
+}
+
+static void test_the_wrong_key_is_refused(void **state)
+{
+    _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST | KIND_TPM, 10);
+    _cleanup_(secret_freep) Secret *other = test_secret("other"), *opened = NULL;
+
+    (void)state;
+    sample_seal(&sample);
+    sample.open.host_key = other;
+    assert_int_equal(sample_open(&sample, NULL, &opened), OUTCOME_NOT_AUTHENTIC);
+    sample.open.host_key = sample.host_key;
+    sample.open.tpm_key = other;
+    assert_int_equal(sample_open(&sample, NULL, &opened), OUTCOME_NOT_AUTHENTIC);
+    assert_null(opened);
+}
+
+static void test_names(void **state)
+{
+    static const struct {
+        const char *sealed, *asked;
+        bool allow_unnamed;
+        int outcome;
+    } rows[] = {
+        {"web@x", "web@x", false, 0},
+        {"web@x", NULL, false, 0},
+        {"", NULL, false, 0},
+        {"", "web@x", true, 0},
+        {"", "web@x", false, OUTCOME_NAME_MISMATCH},
+        {"web@x", "db@x", false, OUTCOME_NAME_MISMATCH},
+        {"web@x", "web@y", true, OUTCOME_NAME_MISMATCH},
+        {"web@x", "web@", true, OUTCOME_NAME_MISMATCH},
+        {"web@x", "web@xx", true, OUTCOME_NAME_MISMATCH},
+        {"web@x", "Web@x", true, OUTCOME_NAME_MISMATCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
+        _cleanup_(secret_freep) Secret *opened = NULL;
+        Reason reason = {0};
+
+        strcpy(sample.seal.metadata.name, rows[i].sealed);
+        sample_seal(&sample);
+        sample.open.name = rows[i].asked;
+        sample.open.allow_unnamed = rows[i].allow_unnamed;
+        assert_int_equal(sample_open(&sample, &reason, &opened), rows[i].outcome);
+        if (rows[i].outcome != 0)
+            assert_non_null(strstr(reason.text, rows[i].asked));
+    }
+}
+
+static void test_times(void **state)
+{
+    static const struct {
+        uint64_t timestamp, not_after, now;
+        int outcome;
+    } rows[] = {
+        {TEST_NOW, USEC_INFINITY, TEST_NOW, 0},
+        {TEST_NOW, TEST_NOW, TEST_NOW, 0},
+        {TEST_NOW, TEST_NOW + 1, TEST_NOW, 0},
+        {TEST_NOW - 2, TEST_NOW - 1, TEST_NOW, OUTCOME_EXPIRED},
+        {0, 0, TEST_NOW, OUTCOME_EXPIRED},
+        {TEST_NOW - 2, TEST_NOW - 1, USEC_INFINITY, 0},
+        {TEST_NOW + 1000, USEC_INFINITY, TEST_NOW, 0}, /* sealed in the future: as systemd */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
+        _cleanup_(secret_freep) Secret *opened = NULL;
+
+        sample.seal.metadata.timestamp = rows[i].timestamp;
+        sample.seal.metadata.not_after = rows[i].not_after;
+        sample_seal(&sample);
+        sample.open.now = rows[i].now;
+        assert_int_equal(sample_open(&sample, NULL, &opened), rows[i].outcome);
+    }
+}
+
+static void test_the_null_key_is_refused_unless_asked_for(void **state)
+{
+    _cleanup_(sample_done) Sample sample = sample_new(0, 10);
+    _cleanup_(secret_freep) Secret *opened = NULL;
+
+    (void)state;
+    sample_seal(&sample);
+    sample.open.allow_null = false;
+    assert_int_equal(sample_open(&sample, NULL, &opened), OUTCOME_UNPROTECTED);
+    assert_null(opened);
+}
+
+static void test_unopenable_kinds(void **state)
+{
+    static const unsigned kinds[] = {KIND_TPM | KIND_PUBLIC_KEY, KIND_HOST | KIND_SCOPED};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        CredentialParts parts = {.kind = kind_find_by_parts(kinds[i]),
+                                 .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256}};
+        Reason reason = {0};
+
+        assert_int_equal(credential_openable(&parts, &reason), OUTCOME_UNSUPPORTED);
+        assert_non_null(strstr(reason.text, parts.kind->name));
+    }
+}
+
+/* What systemd 252 writes when it is asked for no PCRs. */
+static void test_a_pcr_bank_that_is_none(void **state)
+{
+    CredentialParts parts = {.kind = kind_find_by_parts(KIND_TPM), .tpm = {.pcr_bank = 0xffff}};
+    Reason reason = {0};
+
+    (void)state;
+    assert_int_equal(credential_openable(&parts, &reason), OUTCOME_MALFORMED);
+    assert_non_null(strstr(reason.text, "0xffff"));
+    parts.tpm.pcr_bank = TPM_ALGORITHM_SHA384;
+    assert_int_equal(credential_openable(&parts, &reason), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_sealing_limits),
+        cmocka_unit_test(test_fresh_iv),
+        cmocka_unit_test(test_every_bit_flip_is_refused),
+        cmocka_unit_test(test_every_truncation_is_refused),
+        cmocka_unit_test(test_the_wrong_key_is_refused),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_the_null_key_is_refused_unless_asked_for),
+        cmocka_unit_test(test_unopenable_kinds),
+        cmocka_unit_test(test_a_pcr_bank_that_is_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
