@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store. See store.h.
+ */
+
+#include "store/store.h"
+
+#include "base/fsutil.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define STORE_DIRECTORY_MODE ((mode_t)0750)
+#define STORE_FILE_MODE      ((mode_t)0640)
+
+struct Store {
+    int directory;
+    gid_t group; /* of the directory, and so of everything in it */
+};
+
+int store_new(const char *path, Reason *reason, Store **ret)
+{
+    _cleanup_(closep) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat status;
+    Store *store;
+
+    if (directory < 0 || fstat(directory, &status) < 0)
+        return reason_set(reason, -errno, "cannot open the store %s", path);
+    store = malloc(sizeof(*store));
+    if (!store)
+        return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
+    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
+    *ret = store;
+    return 0;
+}
+
+Store *store_free(Store *store)
+{
+    if (store) {
+        close_keep_errno(store->directory);
+        free(store);
+    }
+    return NULL;
+}
+
+/* "db-password.cred" */
+typedef struct FileName {
+    char text[LIMIT_ID_BYTES + sizeof(".cred")];
+} FileName;
+
+static FileName file_name(const CredentialName *name)
+{
+    FileName file;
+
+    snprintf(file.text, sizeof(file.text), "%s.cred", name->id);
+    return file;
+}
+
+static int open_machine(const Store *store, const CredentialName *name, Reason *reason)
+{
+    int fd =
+        openat(store->directory, name->machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd >= 0)
+        return fd;
+    if (errno == ENOENT)
+        return reason_set(reason, -ENOENT, "the store has nothing for machine \"%s\"",
+                          name->machine);
+    return reason_set(reason, -errno, "cannot open the store's directory %s", name->machine);
+}
+
+/* Another name of the file, or another writer than root and us, would be a way in. */
+static int check_entry(int fd, const char *path, Reason *reason)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return reason_set(reason, -errno, "cannot read the store's %s", path);
+    if (!S_ISREG(status.st_mode))
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a regular file",
+                          path);
+    if (status.st_nlink != 1)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s has %lu links, not one",
+                          path, (unsigned long)status.st_nlink);
+    if (status.st_mode & S_IWOTH)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "everybody may write to the store's %s",
+                          path);
+    return 0;
+}
+
+static int read_entry(int machine, const char *file, Reason *reason, const char *path, Bytes *ret)
+{
+    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
+    _cleanup_(closep) int fd =
+        openat(machine, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    int r;
+
+    if (fd < 0 && errno == ENOENT)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s", path);
+    if (fd < 0 && errno == ELOOP)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is a symbolic link", path);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the store's %s", path);
+    r = check_entry(fd, path, reason);
+    return r == 0 ? file_read_fd(fd, path, LIMIT_FILE_BYTES, reason, ret) : r;
+}
+
+int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
+    FileName file = file_name(name);
+    _cleanup_(closep) int machine = open_machine(store, name, reason);
+
+    if (machine == -ENOENT)
+        return OUTCOME_NOT_FOUND;
+    if (machine == -ELOOP || machine == -ENOTDIR)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
+                          name->machine);
+    if (machine < 0)
+        return machine;
+    snprintf(path, sizeof(path), "%s/%s", name->machine, file.text);
+    return read_entry(machine, file.text, reason, path, ret);
+}
+
+/* Also mends what a crash between mkdir and the rest left, so that a directory is never one that
+ * the broker cannot read. */
+static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
+                          int *ret_fd)
+{
+    _cleanup_(closep) int machine = -1;
+    struct stat status;
+
+    if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
+        return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
+    machine = open_machine(store, name, reason);
+    if (machine == -ELOOP || machine == -ENOTDIR)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
+                          name->machine);
+    if (machine < 0)
+        return machine;
+    if (fstat(machine, &status) < 0)
+        return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
+    if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
+        if (fchown(machine, (uid_t)-1, store->group) < 0 ||
+            fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
+            fsync(store->directory) < 0)
+            return reason_set(reason, -errno, "cannot set up the store's directory %s",
+                              name->machine);
+    }
+    *ret_fd = TAKE_FD(machine);
+    return 0;
+}
+
+int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+{
+    _cleanup_(closep) int machine = -1;
+    int r = ensure_machine(store, name, reason, &machine);
+
+    if (r != 0)
+        return r;
+    return file_write_at(machine, file_name(name).text, file,
+                         (FileOwnership){STORE_FILE_MODE, store->group}, true, reason);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The store: sealed credentials by machine and id, at STORE/MACHINE/ID.cred.
+ *
+ * Nothing in it is secret, but what stands in it decides what a container gets: entries are reached
+ * only through held directories, never through a link, and are regular files with one name.
+ * Reading needs no lock: a write replaces the whole file at once.
+ */
+
+#include "base/bytes.h"
+#include "base/names.h"
+#include "base/outcome.h"
+
+#define STORE_DEFAULT_PATH "/var/lib/nspawn-creds/store"
+
+typedef struct Store Store;
+
+/* Opens the directory at PATH; a negative errno if it cannot be. */
+int store_new(const char *path, Reason *reason, Store **ret);
+Store *store_free(Store *store);
+DEFINE_CLEANUP(Store *, store_free);
+
+/* The credential's file as it is, in base64 or raw. OUTCOME_NOT_FOUND; OUTCOME_STORE_UNSAFE for a
+ * link, a second name, anything but a regular file, or one that others may write to;
+ * OUTCOME_TOO_LARGE. */
+int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
+
+/* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
+ * and the group of the store, directories 0750. OUTCOME_STORE_UNSAFE if the machine's directory is
+ * not one. */
+int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/store/store.c. */
+
+#include "support.h"
+
+#include "store/store.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct Fixture {
+    TestFolder folder;
+    Store *store;
+    CredentialName name; /* web@x */
+} Fixture;
+
+static int set_up(void **state)
+{
+    static Fixture fixture;
+
+    fixture.folder = test_folder();
+    assert_int_equal(store_new(fixture.folder.path, NULL, &fixture.store), 0);
+    assert_int_equal(credential_name_new("web", "x", NULL, &fixture.name), 0);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Fixture *fixture = *state;
+
+    fixture->store = store_free(fixture->store);
+    test_folder_remove(&fixture->folder);
+    return 0;
+}
+
+static void test_write_and_read(void **state)
+{
+    const Fixture *fixture = *state;
+    struct stat status;
+
+    for (int i = 0; i < 2; i++) {
+        const char *content = i == 0 ? "first" : "second";
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        assert_int_equal(store_write(fixture->store, &fixture->name, test_view(content), NULL), 0);
+        assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
+        assert_true(bytes_view_equal(bytes_view(&file), test_view(content)));
+    }
+    assert_int_equal(stat(test_path(&fixture->folder, "web"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0750);
+    assert_int_equal(stat(test_path(&fixture->folder, "web/x.cred"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+static void test_what_is_not_there(void **state)
+{
+    const Fixture *fixture = *state;
+    Reason reason = {0};
+    Store *store;
+    Bytes file;
+
+    assert_int_equal(store_read(fixture->store, &fixture->name, &reason, &file), OUTCOME_NOT_FOUND);
+    assert_non_null(strstr(reason.text, "web"));
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, &reason, &file), OUTCOME_NOT_FOUND);
+    assert_non_null(strstr(reason.text, "web/x.cred"));
+    assert_int_equal(store_new(test_path(&fixture->folder, "gone"), &reason, &store), -ENOENT);
+}
+
+/* Each is planted in the place of web/x.cred. */
+static void test_what_is_no_entry(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *entry = test_path(&fixture->folder, "web/x.cred");
+    const char *other = test_path(&fixture->folder, "other");
+    Bytes file;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
+    test_write_file(other, test_view("other"), 0640);
+
+    assert_int_equal(symlink("../other", entry), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+    unlink(entry);
+    assert_int_equal(link(other, entry), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+    unlink(entry);
+    assert_int_equal(mkfifo(entry, 0640), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+    unlink(entry);
+    assert_int_equal(mkdir(entry, 0750), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+    rmdir(entry);
+    test_write_file(entry, test_view("x"), 0666);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+}
+
+static void test_a_machine_that_is_a_link(void **state)
+{
+    const Fixture *fixture = *state;
+    Bytes file;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "db"), 0700), 0);
+    test_write_file(test_path(&fixture->folder, "db/x.cred"), test_view("db's"), 0640);
+    assert_int_equal(symlink("db", test_path(&fixture->folder, "web")), 0);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("new"), NULL),
+                     OUTCOME_STORE_UNSAFE);
+}
+
+/* A crash between making the machine's folder and opening it to the broker. */
+static void test_a_half_made_folder_is_mended(void **state)
+{
+    const Fixture *fixture = *state;
+    struct stat status;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("new"), NULL), 0);
+    assert_int_equal(stat(test_path(&fixture->folder, "web"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0750);
+}
+
+static void test_size_limit(void **state)
+{
+    static uint8_t large[LIMIT_FILE_BYTES + 1];
+    const Fixture *fixture = *state;
+    Bytes file;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
+    test_write_file(test_path(&fixture->folder, "web/x.cred"), (BytesView){large, sizeof(large)},
+                    0640);
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_TOO_LARGE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_write_and_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_not_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_machine_that_is_a_link, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_half_made_folder_is_mended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_size_limit, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
