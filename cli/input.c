@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading secrets and sealed files. See input.h.
+ */
+
+#include "input.h"
+
+#include "base/fsutil.h"
+#include "base/limits.h"
+#include "credential/format.h"
+
+#include <bsd/readpassphrase.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* A secret that is typed, bytes with the NUL. */
+#define PROMPT_BYTES ((size_t)4096)
+
+static bool is_stdin(const char *path)
+{
+    return !path || strcmp(path, "-") == 0;
+}
+
+const char *input_name(const char *path)
+{
+    return is_stdin(path) ? "standard input" : path;
+}
+
+static int ask(const char *prompt, Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *answer = NULL;
+    int r = secret_new(PROMPT_BYTES, reason, &answer);
+
+    if (r != 0)
+        return r;
+    if (!readpassphrase(prompt, (char *)secret_borrow(answer), PROMPT_BYTES, RPP_REQUIRE_TTY))
+        return reason_set(reason, -errno, "cannot ask for the secret");
+    secret_truncate(answer, strlen((const char *)secret_borrow(answer)));
+    if (secret_size(answer) == PROMPT_BYTES - 1)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "more than can be typed: use a file");
+    *ret = TAKE_PTR(answer);
+    return 0;
+}
+
+static int ask_twice(Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *first = NULL, *second = NULL;
+    int r = ask("Secret (not shown): ", reason, &first);
+
+    if (r == 0)
+        r = ask("The same again: ", reason, &second);
+    if (r != 0)
+        return r;
+    if (!secret_equal(first, second))
+        return reason_set(reason, OUTCOME_USAGE, "the two are not the same; nothing was sealed");
+    *ret = TAKE_PTR(first);
+    return 0;
+}
+
+int input_read_secret(const char *path, Reason *reason, Secret **ret)
+{
+    _cleanup_(closep) int fd = -1;
+
+    if (is_stdin(path))
+        return isatty(STDIN_FILENO)
+                   ? ask_twice(reason, ret)
+                   : secret_read_fd(STDIN_FILENO, LIMIT_PLAINTEXT_BYTES, reason, ret);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open it");
+    return secret_read_fd(fd, LIMIT_PLAINTEXT_BYTES, reason, ret);
+}
+
+int input_read_sealed(const char *path, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r;
+
+    r = is_stdin(path)
+            ? file_read_fd(STDIN_FILENO, input_name(path), LIMIT_FILE_BYTES, reason, &file)
+            : file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, reason, &file);
+    return r == 0 ? credential_decode(bytes_view(&file), reason, ret) : r;
+}

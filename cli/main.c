@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds: the command line.
+ *
+ * main() finds the verb, checks that it takes the options that were given, and runs it. A verb is a
+ * row and a file, see verb.h; what it says goes through output.h.
+ */
+
+#include "output.h"
+#include "verb.h"
+
+#include <locale.h>
+#include <string.h>
+
+static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_setup};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static const Verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static void print_help(void)
+{
+    printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
+           "Seals secrets for systemd-nspawn containers, in systemd's own credential format.\n\n"
+           "Verbs:\n");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        printf("  %-10s %-18s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
+    printf("\nOptions:\n");
+    options_print_help(stdout, 0);
+    printf("\nnspawn-creds VERB --help tells a verb's options. See nspawn-creds(1).\n");
+}
+
+static void print_verb_help(const Verb *verb)
+{
+    printf("nspawn-creds %s [OPTION...] %s\n\n%s.\n\n%s\n\nOptions:\n", verb->name, verb->arguments,
+           verb->summary, verb->details);
+    options_print_help(stdout, verb->options);
+}
+
+static int check_usage(const Verb *verb, const Options *options, int count, Reason *reason)
+{
+    unsigned strange = options->given & ~verb->options;
+
+    if (strange)
+        return reason_set(reason, OUTCOME_USAGE, "%s takes no --%s", verb->name,
+                          option_name((OptionId)(strange & -strange)));
+    if (count < verb->arguments_min || count > verb->arguments_max)
+        return reason_set(reason, OUTCOME_USAGE, "%s takes %s", verb->name,
+                          verb->arguments[0] ? verb->arguments : "no arguments");
+    return 0;
+}
+
+static int run(int argc, char **argv, const Context *context)
+{
+    Reason reason = {0};
+    const Verb *verb = NULL;
+    Options options;
+    int index, r;
+
+    r = options_parse(argc, argv, context->now(context), &reason, &options, &index);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    if (options.version) {
+        printf("nspawn-creds %s\n", NC_VERSION);
+        return 0;
+    }
+    if (index < argc)
+        verb = find_verb(argv[index]);
+    if (index < argc && !verb) {
+        reason_set(&reason, OUTCOME_USAGE, "there is no verb \"%.40s\"; see nspawn-creds --help",
+                   argv[index]);
+        return output_error(OUTCOME_USAGE, NULL, &reason);
+    }
+    if (options.help || !verb) {
+        verb ? print_verb_help(verb) : print_help();
+        return options.help ? 0 : OUTCOME_USAGE;
+    }
+    r = check_usage(verb, &options, argc - index - 1, &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    return verb->run(context, &options, argv + index + 1);
+}
+
+int main(int argc, char **argv)
+{
+    Reason reason = {0};
+    Context context;
+    int r;
+
+    setlocale(LC_ALL, "");
+    r = context_system(&context);
+    if (r == 0)
+        r = secret_harden_process(&reason);
+    if (r == 0)
+        r = run(argc, argv, &context);
+    else
+        output_error(r, NULL, &reason);
+    if (fflush(stdout) != 0 && r == 0)
+        r = -1;
+    return outcome_exit_status(r);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds-nspawn: systemd-nspawn, told to pass on the unit's credentials.
+ *
+ * systemd's systemd-nspawn@.service runs "systemd-nspawn" by its bare name; a drop-in puts a folder
+ * where this program has that name in front of the search path. It adds --load-credential=ID:ID for
+ * every file in $CREDENTIALS_DIRECTORY and executes the next systemd-nspawn on $PATH with the same
+ * arguments. It never reads a credential, and passes everything through where there is none.
+ *
+ * An empty credential ends the start: that is what the service manager makes of a broker that was
+ * killed between a connection and its answer, and the broker itself never hands one out.
+ */
+
+#include "base/cleanup.h"
+#include "base/names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PROGRAM         "systemd-nspawn"
+/* More than fit into a unit's 1 MiB of credentials, ids included, in practice. */
+#define CREDENTIALS_MAX 1024
+
+static int fail(const char *what, const char *detail)
+{
+    fprintf(stderr, "nspawn-creds-nspawn: %s%s.\n", what, detail);
+    return EXIT_FAILURE;
+}
+
+/* 262's ExecStopPost= calls it with --cleanup, which takes no credentials. */
+static bool starts_container(char **argv)
+{
+    for (char **argument = argv + 1; *argument; argument++)
+        if (strcmp(*argument, "--cleanup") == 0)
+            return false;
+    return true;
+}
+
+/* Appends the option for the file NAME, unless it is no credential. */
+static int add_credential(int directory, const char *name, char **arguments, size_t *count)
+{
+    struct stat status;
+
+    if (!sealed_name_valid(name))
+        return 0;
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail("cannot look at credential ", name);
+    if (!S_ISREG(status.st_mode))
+        return 0;
+    if (status.st_size == 0)
+        return fail("refusing to start the container with an empty credential: ", name);
+    if (*count >= CREDENTIALS_MAX)
+        return fail("too many credentials", "");
+    if (asprintf(&arguments[*count], "--load-credential=%s:%s", name, name) < 0)
+        return fail("out of memory", "");
+    (*count)++;
+    return 0;
+}
+
+static int add_credentials(char **arguments, size_t *count)
+{
+    const char *path = getenv("CREDENTIALS_DIRECTORY");
+    _cleanup_(closedirp) DIR *directory = path ? opendir(path) : NULL;
+    const struct dirent *entry;
+    int r = 0;
+
+    if (!path)
+        return 0;
+    if (!directory)
+        return fail("cannot open the credentials directory ", path);
+    while (r == 0 && (errno = 0, entry = readdir(directory)))
+        r = add_credential(dirfd(directory), entry->d_name, arguments, count);
+    return r == 0 && errno != 0 ? fail("cannot read the credentials directory ", path) : r;
+}
+
+/* Executes every systemd-nspawn on $PATH that is not this program until one takes over. */
+static int execute_next(char **arguments)
+{
+    _cleanup_(freep) char *search = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    struct stat self, candidate;
+    char path[PATH_MAX], *rest = NULL;
+
+    if (!search || stat("/proc/self/exe", &self) < 0)
+        return fail("cannot find out which program this is", "");
+    for (char *part = strtok_r(search, ":", &rest); part; part = strtok_r(NULL, ":", &rest)) {
+        snprintf(path, sizeof(path), "%s/" PROGRAM, part);
+        if (stat(path, &candidate) < 0 ||
+            (candidate.st_dev == self.st_dev && candidate.st_ino == self.st_ino))
+            continue;
+        execv(path, arguments);
+        if (errno != ENOENT && errno != EACCES)
+            return fail("cannot execute ", path);
+    }
+    return fail("there is no " PROGRAM " on $PATH: ", getenv("PATH"));
+}
+
+int main(int argc, char **argv)
+{
+    static char *arguments[CREDENTIALS_MAX + 1];
+    _cleanup_(freep) char **all = NULL;
+    size_t count = 0;
+
+    if (starts_container(argv) && add_credentials(arguments, &count) != 0)
+        return EXIT_FAILURE;
+    all = calloc(count + (size_t)argc + 1, sizeof(*all));
+    if (!all)
+        return fail("out of memory", "");
+    all[0] = argv[0];
+    memcpy(all + 1, arguments, count * sizeof(*all));
+    memcpy(all + 1 + count, argv + 1, (size_t)argc * sizeof(*all)); /* with the final NULL */
+    return execute_next(all);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The table of options. See options.h.
+ */
+
+#include "options.h"
+
+#include "base/context.h"
+#include "base/names.h"
+#include "store/store.h"
+#include "timepoint.h"
+#include "tpm/tpm.h"
+
+#include <getopt.h>
+#include <string.h>
+
+/* What a setter is given. */
+typedef struct Setting {
+    const char *value; /* NULL for an option without one */
+    uint64_t now;
+    Reason *reason;
+} Setting;
+
+typedef struct OptionInfo {
+    OptionId id; /* 0 for those that every verb takes */
+    struct option getopt;
+    const char *argument; /* as the help shows it; NULL for none */
+    int (*set)(const Setting *setting, Options *options);
+    const char *help;
+} OptionInfo;
+
+/* A word and the number that it stands for. */
+typedef struct Word {
+    const char *word;
+    int value;
+} Word;
+
+static int find_word(const Setting *setting, const Word *words, const char *expected, int *ret)
+{
+    for (; words->word; words++)
+        if (strcmp(setting->value, words->word) == 0) {
+            *ret = words->value;
+            return 0;
+        }
+    return reason_set(setting->reason, OUTCOME_USAGE, "\"%.40s\" is not %s", setting->value,
+                      expected);
+}
+
+/* --- setters --- */
+
+static int set_name(const Setting *setting, Options *options)
+{
+    if (setting->value[0] != '\0' && !sealed_name_valid(setting->value))
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "--name=%.80s: a name has printable characters without \"/\" and \":\", "
+                          "at most %zu",
+                          setting->value, LIMIT_SEALED_NAME_BYTES);
+    options->name = setting->value;
+    return 0;
+}
+
+static int set_with_key(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"auto", WITH_KEY_AUTO},          {"host", WITH_KEY_HOST},
+        {"tpm2", WITH_KEY_TPM},           {"host+tpm2", WITH_KEY_HOST_TPM},
+        {"tpm2+host", WITH_KEY_HOST_TPM}, {"null", WITH_KEY_NULL},
+        {"tpm2-absent", WITH_KEY_NULL},   {NULL, 0},
+    };
+    int value, r;
+
+    r = find_word(setting, words, "a key: auto, host, tpm2, host+tpm2 or null", &value);
+    if (r == 0)
+        options->with_key = (WithKey)value;
+    return r;
+}
+
+static int set_tpm_device(const Setting *setting, Options *options)
+{
+    options->tpm_device = setting->value;
+    return 0;
+}
+
+static int set_tpm_pcrs(const Setting *setting, Options *options)
+{
+    return tpm_pcr_mask_parse(setting->value, setting->reason, &options->tpm_pcrs);
+}
+
+static int set_timestamp(const Setting *setting, Options *options)
+{
+    return timepoint_parse(setting->value, setting->now, setting->reason, &options->timestamp);
+}
+
+static int set_not_after(const Setting *setting, Options *options)
+{
+    return timepoint_parse(setting->value, setting->now, setting->reason, &options->not_after);
+}
+
+static int set_newline(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"auto", TRISTATE_AUTO}, {"yes", TRISTATE_YES},
+        {"true", TRISTATE_YES},  {"1", TRISTATE_YES},
+        {"no", TRISTATE_NO},     {"false", TRISTATE_NO},
+        {"0", TRISTATE_NO},      {NULL, 0},
+    };
+    int value, r;
+
+    r = find_word(setting, words, "auto, yes or no", &value);
+    if (r == 0)
+        options->newline = (Tristate)value;
+    return r;
+}
+
+static int set_format(const Setting *setting, Options *options)
+{
+    static const Word words[] = {{"base64", 0}, {"raw", 1}, {NULL, 0}};
+    int value, r;
+
+    r = find_word(setting, words, "a format: base64 or raw", &value);
+    if (r == 0)
+        options->raw = value;
+    return r;
+}
+
+static int set_store(const Setting *setting, Options *options)
+{
+    options->store = setting->value ? setting->value : STORE_DEFAULT_PATH;
+    return 0;
+}
+
+static int set_allow_null(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->allow_null = true;
+    return 0;
+}
+
+static int set_json(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"off", JSON_OFF}, {"short", JSON_SHORT}, {"pretty", JSON_PRETTY}, {NULL, 0}};
+    int value, r;
+
+    r = find_word(setting, words, "a JSON mode: short, pretty or off", &value);
+    if (r == 0)
+        options->json = (JsonMode)value;
+    return r;
+}
+
+static int set_help(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->help = true;
+    return 0;
+}
+
+static int set_version(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->version = true;
+    return 0;
+}
+
+/* --- the table --- */
+
+/* clang-format off */
+static const OptionInfo infos[] = {
+    {OPTION_NAME, {"name", required_argument, NULL, 'n'}, "NAME", set_name,
+     "Name sealed in the credential; MACHINE@ID for the broker"},
+    {OPTION_STORE, {"store", optional_argument, NULL, 's'}, "PATH", set_store,
+     "Put it into the broker's store, under its name"},
+    {OPTION_WITH_KEY, {"with-key", required_argument, NULL, 'k'}, "KEY", set_with_key,
+     "Seal with: auto, host, tpm2, host+tpm2, null"},
+    {OPTION_TPM_DEVICE, {"tpm2-device", required_argument, NULL, 'd'}, "DEVICE", set_tpm_device,
+     "TPM: a path, a TCTI (swtpm:…) or auto"},
+    {OPTION_TPM_PCRS, {"tpm2-pcrs", required_argument, NULL, 'p'}, "PCRS", set_tpm_pcrs,
+     "Seal for these PCRs' present values: 7 or 0+2+7"},
+    {OPTION_TIMESTAMP, {"timestamp", required_argument, NULL, 't'}, "TIME", set_timestamp,
+     "Time of sealing, instead of now"},
+    {OPTION_NOT_AFTER, {"not-after", required_argument, NULL, 'a'}, "TIME", set_not_after,
+     "Refuse to open it after this: 2027-01-31, +90d"},
+    {OPTION_FORMAT, {"format", required_argument, NULL, 'f'}, "FORMAT", set_format,
+     "Write base64 (default) or raw"},
+    {OPTION_NEWLINE, {"newline", required_argument, NULL, 'l'}, "WHEN", set_newline,
+     "End the output with a newline: auto, yes, no"},
+    {OPTION_ALLOW_NULL, {"allow-null", no_argument, NULL, 'u'}, NULL, set_allow_null,
+     "Open what is sealed with the null key, too"},
+    {OPTION_JSON, {"json", required_argument, NULL, 'j'}, "MODE", set_json,
+     "Print JSON: short, pretty or off"},
+    {0, {"help", no_argument, NULL, 'h'}, NULL, set_help,
+     "Show this help"},
+    {0, {"version", no_argument, NULL, 'V'}, NULL, set_version,
+     "Show the version"},
+};
+/* clang-format on */
+
+#define INFO_COUNT (sizeof(infos) / sizeof(infos[0]))
+
+int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret, int *ret_index)
+{
+    Options options = {.not_after = USEC_INFINITY, .newline = TRISTATE_AUTO};
+    struct option table[INFO_COUNT + 1] = {0};
+    int c, r;
+
+    for (size_t i = 0; i < INFO_COUNT; i++)
+        table[i] = infos[i].getopt;
+    while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+        const OptionInfo *info = NULL;
+
+        for (size_t i = 0; i < INFO_COUNT; i++)
+            if (infos[i].getopt.val == c)
+                info = &infos[i];
+        if (!info) /* getopt_long() has said what is wrong */
+            return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
+        r = info->set(&(Setting){optarg, now, reason}, &options);
+        if (r != 0)
+            return r;
+        options.given |= info->id;
+    }
+    *ret = options;
+    *ret_index = optind;
+    return 0;
+}
+
+void options_print_help(FILE *file, unsigned set)
+{
+    for (size_t i = 0; i < INFO_COUNT; i++) {
+        const OptionInfo *info = &infos[i];
+        const char *before = info->argument ? "=" : "", *after = "";
+        char text[48];
+
+        if (info->id != 0 && !(set & info->id))
+            continue;
+        if (info->getopt.has_arg == optional_argument) {
+            before = "[=";
+            after = "]";
+        }
+        snprintf(text, sizeof(text), "--%s%s%s%s", info->getopt.name, before,
+                 info->argument ? info->argument : "", after);
+        fprintf(file, "  %-22s %s\n", text, info->help);
+    }
+}
+
+const char *option_name(OptionId id)
+{
+    for (size_t i = 0; i < INFO_COUNT; i++)
+        if (infos[i].id == id)
+            return infos[i].getopt.name;
+    return "?";
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The options of all verbs: one table with name, argument, help and setter. They are called as
+ * systemd-creds calls them where they mean the same.
+ */
+
+#include "base/outcome.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum OptionId {
+    OPTION_NAME = 1 << 0,
+    OPTION_WITH_KEY = 1 << 1,
+    OPTION_TPM_DEVICE = 1 << 2,
+    OPTION_TPM_PCRS = 1 << 3,
+    OPTION_TIMESTAMP = 1 << 4,
+    OPTION_NOT_AFTER = 1 << 5,
+    OPTION_NEWLINE = 1 << 6,
+    OPTION_FORMAT = 1 << 7,
+    OPTION_STORE = 1 << 8,
+    OPTION_ALLOW_NULL = 1 << 9,
+    OPTION_JSON = 1 << 10,
+} OptionId;
+
+typedef enum WithKey {
+    WITH_KEY_AUTO,
+    WITH_KEY_HOST,
+    WITH_KEY_TPM,
+    WITH_KEY_HOST_TPM,
+    WITH_KEY_NULL,
+} WithKey;
+
+typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
+
+typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
+
+typedef struct Options {
+    unsigned given;         /* OptionId bits */
+    const char *name;       /* --name=; "" for none */
+    WithKey with_key;       /* --with-key= */
+    const char *tpm_device; /* --tpm2-device=; NULL for the default */
+    uint64_t tpm_pcrs;      /* --tpm2-pcrs=, a mask */
+    uint64_t timestamp;     /* --timestamp=, µs; 0 if not given */
+    uint64_t not_after;     /* --not-after=, µs; USEC_INFINITY if not given */
+    Tristate newline;       /* --newline= */
+    bool raw;               /* --format=raw */
+    const char *store;      /* --store[=PATH]; NULL if not given */
+    bool allow_null;        /* --allow-null */
+    JsonMode json;          /* --json= */
+    bool help, version;
+} Options;
+
+/* Parses ARGC/ARGV; options may stand anywhere. NOW is for relative times. RET_INDEX is the first
+ * argument that is no option. OUTCOME_USAGE, explained in REASON. */
+int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret,
+                  int *ret_index);
+
+/* Prints the rows of the options in SET. */
+void options_print_help(FILE *file, unsigned set);
+
+/* "--name=" for OPTION_NAME and so on. */
+const char *option_name(OptionId id);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Results and words. See output.h.
+ */
+
+#include "output.h"
+
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define SEALED_FILE_MODE ((mode_t)0644)
+#define SECRET_FILE_MODE ((mode_t)0600)
+
+static bool is_stdout(const char *path)
+{
+    return !path || strcmp(path, "-") == 0;
+}
+
+int output_error(int rc, const char *subject, const Reason *reason)
+{
+    const char *remedy = outcome_remedy(rc);
+
+    fprintf(stderr, "nspawn-creds: %s%s", subject ? subject : "", subject ? ": " : "");
+    if (reason->text[0] == '\0')
+        fprintf(stderr, "%s.\n", outcome_sentence(rc));
+    else if (rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME)
+        fprintf(stderr, "%s.\n", reason->text);
+    else
+        fprintf(stderr, "%s: %s.\n", outcome_sentence(rc), reason->text);
+    if (remedy)
+        fprintf(stderr, "  %s.\n", remedy);
+    return rc;
+}
+
+void output_note(const char *format, ...)
+{
+    va_list arguments;
+
+    fputs("nspawn-creds: ", stderr);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+int output_json(struct json_object *object, JsonMode mode)
+{
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
+                (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
+                                     : JSON_C_TO_STRING_PLAIN);
+    int r =
+        puts(json_object_to_json_string_ext(object, flags)) < 0 || fflush(stdout) < 0 ? -EIO : 0;
+
+    json_object_put(object);
+    return r;
+}
+
+static int write_stdout(BytesView view, Reason *reason)
+{
+    while (view.size > 0) {
+        ssize_t n = write(STDOUT_FILENO, view.data, view.size);
+
+        if (n < 0 && errno != EINTR)
+            return reason_set(reason, -errno, "cannot write to standard output");
+        if (n > 0) {
+            view.data += n;
+            view.size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int output_sealed(const char *path, BytesView sealed, Reason *reason)
+{
+    if (is_stdout(path))
+        return write_stdout(sealed, reason);
+    return file_write(path, sealed, (FileOwnership){SEALED_FILE_MODE, (gid_t)-1}, true, reason);
+}
+
+static bool wants_newline(BytesView view, Tristate newline)
+{
+    bool has = view.size > 0 && view.data[view.size - 1] == '\n';
+
+    if (newline == TRISTATE_AUTO)
+        return isatty(STDOUT_FILENO) && !has;
+    return newline == TRISTATE_YES;
+}
+
+int output_secret(const char *path, const Secret *secret, Tristate newline, Reason *reason)
+{
+    BytesView view = secret_view(secret);
+    int r;
+
+    if (!path && isatty(STDOUT_FILENO))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "the secret would be shown on the terminal; if you want that, say \"-\" "
+                          "as the output");
+    if (!is_stdout(path))
+        return file_write(path, view, (FileOwnership){SECRET_FILE_MODE, (gid_t)-1}, true, reason);
+    r = write_stdout(view, reason);
+    if (r == 0 && wants_newline(view, newline))
+        r = write_stdout((BytesView){(const uint8_t *)"\n", 1}, reason);
+    return r;
+}

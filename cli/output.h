@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the command line writes: results to standard output or a file, words to standard error.
+ */
+
+#include "base/bytes.h"
+#include "base/outcome.h"
+#include "options.h"
+#include "secret/secret.h"
+
+#include <json-c/json.h>
+
+/* Explains a failure in up to two lines: what, about SUBJECT (NULL for nothing special), and what
+ * to do. Returns RC. */
+int output_error(int rc, const char *subject, const Reason *reason);
+
+/* A remark that is no error. */
+void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints OBJECT as MODE says (not JSON_OFF) and takes it. -EIO. */
+int output_json(struct json_object *object, JsonMode mode);
+
+/* Writes sealed bytes to the file PATH, atomically, or to standard output for NULL or "-". */
+int output_sealed(const char *path, BytesView sealed, Reason *reason);
+
+/* Writes a secret to the file PATH, atomically, mode 0600; for "-" to standard output; for NULL to
+ * standard output unless that is a terminal, which is OUTCOME_USAGE. NEWLINE as systemd-creds has
+ * it: auto adds one on a terminal if none is there. */
+int output_secret(const char *path, const Secret *secret, Tristate newline, Reason *reason);

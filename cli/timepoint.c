@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Points in time. See timepoint.h; the grammar is a part of systemd.time(7).
+ */
+
+#include "timepoint.h"
+
+#include "base/context.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define USEC_PER_SEC UINT64_C(1000000)
+
+static bool to_usec(time_t seconds, uint64_t *ret)
+{
+    return seconds >= 0 && !__builtin_mul_overflow((uint64_t)seconds, USEC_PER_SEC, ret);
+}
+
+/* "+90d", "-1h 30min": sums up the span and moves NOW by it. */
+static bool parse_relative(const char *text, uint64_t now, uint64_t *ret)
+{
+    static const struct {
+        const char *unit;
+        uint64_t seconds;
+    } units[] = {{"s", 1},        {"sec", 1},     {"min", 60},      {"m", 60},
+                 {"h", 3600},     {"hour", 3600}, {"d", 86400},     {"day", 86400},
+                 {"days", 86400}, {"w", 604800},  {"week", 604800}, {"weeks", 604800}};
+    bool back = *text == '-';
+    uint64_t span = 0;
+
+    for (text++; *text;) {
+        unsigned long long number;
+        uint64_t seconds = 0, part;
+        size_t length;
+        char *end;
+
+        if (*text < '0' || *text > '9')
+            return false;
+        errno = 0;
+        number = strtoull(text, &end, 10);
+        length = strcspn(end, " 0123456789");
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+            if (strlen(units[i].unit) == length && strncmp(units[i].unit, end, length) == 0)
+                seconds = units[i].seconds;
+        if (errno != 0 || seconds == 0 ||
+            __builtin_mul_overflow(number, seconds * USEC_PER_SEC, &part) ||
+            __builtin_add_overflow(span, part, &span))
+            return false;
+        text = end + length;
+        text += strspn(text, " ");
+    }
+    return back ? !__builtin_sub_overflow(now, span, ret) : !__builtin_add_overflow(now, span, ret);
+}
+
+static bool parse_seconds(const char *text, uint64_t *ret)
+{
+    char *end;
+    long long seconds;
+
+    errno = 0;
+    seconds = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && to_usec((time_t)seconds, ret);
+}
+
+/* The beginning of the day that is DAYS after today, local time. */
+static bool parse_day(uint64_t now, int days, uint64_t *ret)
+{
+    time_t seconds = (time_t)(now / USEC_PER_SEC);
+    struct tm day;
+
+    if (!localtime_r(&seconds, &day))
+        return false;
+    day.tm_hour = day.tm_min = day.tm_sec = 0;
+    day.tm_mday += days;
+    day.tm_isdst = -1;
+    return to_usec(mktime(&day), ret);
+}
+
+static bool parse_calendar(const char *text, uint64_t *ret)
+{
+    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+                                          "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        struct tm point = {.tm_isdst = -1}, checked;
+        const char *rest = strptime(text, formats[i], &point);
+        bool utc = rest && (strcmp(rest, " UTC") == 0 || strcmp(rest, "Z") == 0);
+        time_t seconds;
+
+        if (!rest || (*rest != '\0' && !utc))
+            continue;
+        checked = point;
+        seconds = utc ? timegm(&checked) : mktime(&checked);
+        /* Neither February 30 nor other days that the calendar moves on. */
+        return checked.tm_mday == point.tm_mday && checked.tm_mon == point.tm_mon &&
+               to_usec(seconds, ret);
+    }
+    return false;
+}
+
+static bool parse(const char *text, uint64_t now, uint64_t *ret)
+{
+    if (strcmp(text, "infinity") == 0) {
+        *ret = USEC_INFINITY;
+        return true;
+    }
+    if (strcmp(text, "now") == 0) {
+        *ret = now;
+        return true;
+    }
+    if (strcmp(text, "today") == 0)
+        return parse_day(now, 0, ret);
+    if (strcmp(text, "tomorrow") == 0)
+        return parse_day(now, 1, ret);
+    if (*text == '@')
+        return parse_seconds(text + 1, ret);
+    if ((*text == '+' || *text == '-') && text[1] != '\0')
+        return parse_relative(text, now, ret);
+    return parse_calendar(text, ret);
+}
+
+int timepoint_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret)
+{
+    uint64_t time;
+
+    if (!parse(text, now, &time))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.40s\" is not a time: 2027-01-31, \"2027-01-31 12:00 UTC\", +90d, "
+                          "@1800000000 or infinity",
+                          text);
+    *ret = time;
+    return 0;
+}

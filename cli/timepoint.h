@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Points in time as the command line gives them: the common part of systemd.time(7).
+ */
+
+#include "base/outcome.h"
+
+#include <stdint.h>
+
+/* "2027-01-31", "2027-01-31 12:00[:30]" (local time, or UTC with " UTC" or "Z"; "T" for the space),
+ * "@1800000000", "now", "today", "tomorrow", "+90d", "-1h" (s, min, h, d, w; several: "+1d 12h"),
+ * "infinity". µs since 1970. OUTCOME_USAGE. */
+int timepoint_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A verb of the command line: a row, and a file of its own. Help is made from the rows.
+ */
+
+#include "base/context.h"
+#include "base/outcome.h"
+#include "options.h"
+
+typedef struct Verb {
+    const char *name;
+    const char *arguments; /* as the help shows them: "[INPUT [OUTPUT]]" */
+    const char *summary;   /* one line for the list of verbs */
+    const char *details;   /* for the verb's own help */
+    unsigned options;      /* set of OptionId bits that it takes */
+    int arguments_min, arguments_max;
+
+    /* Does it; 0, a negative errno or an Outcome, which was explained on stderr already. */
+    int (*run)(const Context *context, const Options *options, char **arguments);
+} Verb;
+
+extern const Verb verb_encrypt;
+extern const Verb verb_decrypt;
+extern const Verb verb_inspect;
+extern const Verb verb_setup;

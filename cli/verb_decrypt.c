@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds decrypt: a sealed file becomes a secret again.
+ */
+
+#include "base/names.h"
+#include "credential/open.h"
+#include "input.h"
+#include "keys.h"
+#include "output.h"
+#include "verb.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Whether the file is called as it is sealed: NAME, NAME.cred, or MACHINE/ID.cred for MACHINE@ID.
+ */
+static bool name_fits_path(const char *name, const char *path)
+{
+    char wanted[PATH_MAX];
+    size_t length = strlen(path);
+    const char *base = strrchr(path, '/');
+
+    base = base ? base + 1 : path;
+    if (strcmp(name, base) == 0)
+        return true;
+    snprintf(wanted, sizeof(wanted), "%s.cred", name);
+    if (strcmp(wanted, base) == 0)
+        return true;
+    for (char *c = wanted; *c; c++)
+        if (*c == '@') {
+            *c = '/';
+            break;
+        }
+    return length >= strlen(wanted) && strcmp(path + length - strlen(wanted), wanted) == 0 &&
+           (length == strlen(wanted) || path[length - strlen(wanted) - 1] == '/');
+}
+
+/* Without --name= the file's name vouches for what is in it; standard input has none. */
+static int check_path(const Options *options, const char *input, const CredentialMetadata *metadata,
+                      Reason *reason)
+{
+    if (options->given & OPTION_NAME || !input || strcmp(input, "-") == 0 ||
+        metadata->name[0] == '\0' || name_fits_path(metadata->name, input))
+        return 0;
+    return reason_set(
+        reason, OUTCOME_NAME_MISMATCH,
+        "it is sealed as \"%s\", which is not what the file is called; if that is what "
+        "you want, say --name=%s",
+        metadata->name, metadata->name);
+}
+
+static int open_sealed(const Context *context, const Options *options, const char *input,
+                       Reason *reason, Secret **ret)
+{
+    bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    _cleanup_(keys_done) Keys keys = {0};
+    CredentialMetadata metadata;
+    CredentialParts parts;
+    OpenRequest request;
+    int r;
+
+    r = input_read_sealed(input, reason, &sealed);
+    if (r == 0)
+        r = credential_parse(bytes_view(&sealed), reason, &parts);
+    if (r == 0)
+        r = keys_for_opening(context, options, &parts, reason, &keys);
+    if (r != 0)
+        return r;
+    request = (OpenRequest){
+        .parts = &parts,
+        .host_key = keys.host,
+        .tpm_key = keys.tpm,
+        .name = any ? NULL : options->name,
+        .allow_unnamed = true,
+        .allow_null = options->allow_null,
+        .now = options->given & OPTION_TIMESTAMP ? options->timestamp : context->now(context),
+    };
+    r = credential_open(&request, reason, &metadata, &plaintext);
+    if (r == 0)
+        r = check_path(options, input, &metadata, reason);
+    if (r == 0)
+        *ret = TAKE_PTR(plaintext);
+    return r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    const char *input = arguments[0], *output = input ? arguments[1] : NULL;
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    Reason reason = {0};
+    int r;
+
+    r = open_sealed(context, options, input, &reason, &plaintext);
+    if (r != 0)
+        return output_error(r, input_name(input), &reason);
+    r = output_secret(output, plaintext, options->newline, &reason);
+    return r == 0 ? 0 : output_error(r, output, &reason);
+}
+
+const Verb verb_decrypt = {
+    .name = "decrypt",
+    .arguments = "[INPUT [OUTPUT]]",
+    .summary = "Open a sealed credential on this host",
+    .details = "Reads INPUT or standard input. Writes the secret to OUTPUT, mode 0600, or to "
+               "standard output;\nto a terminal only if OUTPUT is \"-\". Without --name= the file "
+               "must be called as it is\nsealed: NAME, NAME.cred, or MACHINE/ID.cred. --name= "
+               "without a name takes any.",
+    .options =
+        OPTION_NAME | OPTION_TPM_DEVICE | OPTION_TIMESTAMP | OPTION_NEWLINE | OPTION_ALLOW_NULL,
+    .arguments_min = 0,
+    .arguments_max = 2,
+    .run = run,
+};

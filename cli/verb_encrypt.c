@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds encrypt: a secret becomes a sealed file.
+ */
+
+#include "base/names.h"
+#include "credential/seal.h"
+#include "input.h"
+#include "keys.h"
+#include "output.h"
+#include "store/store.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The name to seal: --name=, or as systemd-creds does, the output's file name. */
+static int choose_name(const Options *options, const char *output, Reason *reason,
+                       CredentialMetadata *metadata)
+{
+    const char *slash = output ? strrchr(output, '/') : NULL;
+    const char *name = options->given & OPTION_NAME          ? options->name
+                       : !output || strcmp(output, "-") == 0 ? ""
+                       : slash                               ? slash + 1
+                                                             : output;
+    CredentialName parsed;
+
+    if (name[0] != '\0' && !sealed_name_valid(name))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.80s\" cannot be a name: give one with --name=", name);
+    strcpy(metadata->name, name);
+    if (!options->store && credential_name_parse(name, NULL, &parsed) != 0)
+        output_note("Sealed %s%s%s: the broker serves only what is sealed as MACHINE@ID; give that "
+                    "with --name=.",
+                    name[0] ? "as \"" : "without a name", name, name[0] ? "\"" : "");
+    return 0;
+}
+
+static int choose_times(const Context *context, const Options *options, Reason *reason,
+                        CredentialMetadata *metadata)
+{
+    uint64_t now = context->now(context);
+
+    metadata->timestamp = options->given & OPTION_TIMESTAMP ? options->timestamp : now;
+    metadata->not_after = options->not_after;
+    if (metadata->not_after < metadata->timestamp)
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
+    return 0;
+}
+
+/* Everything that can be wrong is found before the secret is asked for. */
+static int check_destination(const Options *options, const char *output, Reason *reason,
+                             CredentialName *ret)
+{
+    if (!options->store)
+        return 0;
+    if (output)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "with --store there is no OUTPUT: its place is in "
+                          "the store");
+    if (options->raw)
+        return reason_set(reason, OUTCOME_USAGE, "the store keeps base64: leave out --format=raw");
+    if (!(options->given & OPTION_NAME))
+        return reason_set(reason, OUTCOME_USAGE, "--store needs --name=MACHINE@ID");
+    return credential_name_parse(options->name, reason, ret);
+}
+
+static int deliver(const Options *options, const CredentialName *name, const char *output,
+                   const Bytes *sealed, Reason *reason)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r;
+
+    if (options->raw)
+        return output_sealed(output, bytes_view(sealed), reason);
+    r = credential_encode(bytes_view(sealed), &text);
+    if (r != 0)
+        return r;
+    if (!options->store)
+        return output_sealed(output, bytes_view(&text), reason);
+    r = store_new(options->store, reason, &store);
+    return r == 0 ? store_write(store, name, bytes_view(&text), reason) : r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    const char *input = arguments[0], *output = input ? arguments[1] : NULL;
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    _cleanup_(keys_done) Keys keys = {0};
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    SealRequest request = {0};
+    CredentialName name = {0};
+    Reason reason = {0};
+    int r;
+
+    r = check_destination(options, output, &reason, &name);
+    if (r == 0)
+        r = choose_name(options, output, &reason, &request.metadata);
+    if (r == 0)
+        r = choose_times(context, options, &reason, &request.metadata);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    r = input_read_secret(input, &reason, &plaintext);
+    if (r != 0)
+        return output_error(r, input_name(input), &reason);
+    r = keys_for_sealing(context, options, &reason, &keys);
+    if (r == 0) {
+        request.kind = keys.kind;
+        request.plaintext = plaintext;
+        request.host_key = keys.host;
+        request.tpm_key = keys.tpm;
+        request.tpm = tpm_sealed_view(&keys.tpm_sealed);
+        r = credential_seal(context, &request, &reason, &sealed);
+    }
+    if (r == 0)
+        r = deliver(options, &name, output, &sealed, &reason);
+    return r == 0 ? 0 : output_error(r, NULL, &reason);
+}
+
+const Verb verb_encrypt = {
+    .name = "encrypt",
+    .arguments = "[INPUT [OUTPUT]]",
+    .summary = "Seal a secret for this host, and for one machine's credential",
+    .details = "Reads the secret from INPUT, from standard input, or from a prompt that does not "
+               "echo.\nWrites the sealed credential to OUTPUT or standard output, or with --store "
+               "into the store.",
+    .options = OPTION_NAME | OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE | OPTION_TPM_PCRS |
+               OPTION_TIMESTAMP | OPTION_NOT_AFTER | OPTION_FORMAT,
+    .arguments_min = 0,
+    .arguments_max = 2,
+    .run = run,
+};

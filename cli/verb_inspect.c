@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds inspect: what a sealed file says without its key.
+ *
+ * One JSON object is made in any case; the table for people is printed from the same parts. Nothing
+ * of it is authenticated before the file is decrypted, and the help says so.
+ */
+
+#include "credential/open.h"
+#include "input.h"
+#include "output.h"
+#include "verb.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* Adds VALUE, of any json-c type, under KEY. */
+static void add(struct json_object *object, const char *key, struct json_object *value)
+{
+    json_object_object_add(object, key, value);
+}
+
+static struct json_object *hex(BytesView view)
+{
+    char text[2 * 64 + 1];
+
+    if (view.size > 64)
+        view.size = 64;
+    return json_object_new_string(sodium_bin2hex(text, sizeof(text), view.data, view.size));
+}
+
+static struct json_object *pcr_list(uint64_t mask)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
+        if (mask & UINT64_C(1) << pcr)
+            json_object_array_add(list, json_object_new_int((int)pcr));
+    return list;
+}
+
+static const char *primary_name(uint16_t algorithm)
+{
+    return algorithm == TPM_ALGORITHM_ECC ? "ecc" : "rsa";
+}
+
+static struct json_object *describe_tpm(const TpmSealedView *tpm)
+{
+    struct json_object *object = json_object_new_object();
+    BytesView name;
+
+    add(object, "pcrs", pcr_list(tpm->pcr_mask));
+    add(object, "pcrBank", json_object_new_string(tpm_bank_name(tpm->pcr_bank)));
+    add(object, "primaryAlgorithm", json_object_new_string(primary_name(tpm->primary_alg)));
+    add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
+    add(object, "policyHash", hex(tpm->policy_hash));
+    if (tpm->srk.size > 0 && tpm_srk_name(tpm->srk, NULL, &name) == 0)
+        add(object, "srkName", hex(name));
+    return object;
+}
+
+static struct json_object *describe(const char *file, const Bytes *sealed,
+                                    const CredentialParts *parts)
+{
+    struct json_object *object = json_object_new_object();
+
+    add(object, "file", json_object_new_string(file));
+    add(object, "kind", json_object_new_string(parts->kind->name));
+    add(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}));
+    add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
+    add(object, "size", json_object_new_uint64(sealed->size));
+    add(object, "headerSize", json_object_new_uint64(parts->header.size));
+    add(object, "ivSize", json_object_new_uint64(parts->iv.size));
+    add(object, "encryptedSize", json_object_new_uint64(parts->ciphertext.size));
+    add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
+    add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
+    add(object, "openable", json_object_new_boolean(credential_openable(parts, NULL) == 0));
+    if (kind_has(parts->kind, KIND_TPM))
+        add(object, "tpm2", describe_tpm(&parts->tpm));
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
+        struct json_object *policy = json_object_new_object();
+
+        add(policy, "pcrs", pcr_list(parts->public_key_mask));
+        add(policy, "size", json_object_new_uint64(parts->public_key.size));
+        add(object, "publicKey", policy);
+    }
+    return object;
+}
+
+static void print_pcrs(const char *label, uint64_t mask)
+{
+    char text[TPM_PCR_TEXT_BYTES];
+
+    tpm_pcr_mask_format(mask, text);
+    printf("  %-14s %s\n", label, mask ? text : "none");
+}
+
+static void print_tpm(const TpmSealedView *tpm)
+{
+    char text[2 * 64 + 1];
+    Reason reason = {0};
+    BytesView name;
+
+    print_pcrs("PCRs:", tpm->pcr_mask);
+    printf("  %-14s %s\n", "PCR bank:", tpm_bank_name(tpm->pcr_bank));
+    printf("  %-14s %s\n", "Storage key:", primary_name(tpm->primary_alg));
+    printf("  %-14s %zu bytes\n", "Sealed key:", tpm->blob.size);
+    printf("  %-14s %s\n", "Policy:",
+           sodium_bin2hex(text, sizeof(text), tpm->policy_hash.data, tpm->policy_hash.size));
+    if (tpm->srk.size == 0)
+        return;
+    if (tpm_srk_name(tpm->srk, &reason, &name) == 0)
+        printf("  %-14s %s\n",
+               "Pinned SRK:", sodium_bin2hex(text, sizeof(text), name.data, name.size));
+    else
+        printf("  %-14s %s\n", "Pinned SRK:", reason.text);
+}
+
+static void print(const char *file, const Bytes *sealed, const CredentialParts *parts)
+{
+    Reason reason = {0};
+
+    printf("%s\n", file);
+    printf("  %-14s %s (systemd %u and later)\n", "Kind:", parts->kind->name, parts->kind->since);
+    printf("  %-14s %zu bytes, of them %zu header and %zu encrypted\n", "Size:", sealed->size,
+           parts->header.size, parts->ciphertext.size);
+    printf("  %-14s %s\n", "Host key:", kind_has(parts->kind, KIND_HOST) ? "needed" : "not needed");
+    printf("  %-14s %s\n", "TPM:", kind_has(parts->kind, KIND_TPM) ? "needed" : "not needed");
+    if (kind_has(parts->kind, KIND_TPM))
+        print_tpm(&parts->tpm);
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+        print_pcrs("Signed PCRs:", parts->public_key_mask);
+    if (kind_has(parts->kind, KIND_SCOPED))
+        printf("  %-14s for one user\n", "Scope:");
+    if (parts->kind->parts == 0)
+        printf("  %-14s none: anybody can read and forge it\n", "Protection:");
+    if (credential_openable(parts, &reason) != 0)
+        printf("  %-14s %s\n", "Note:", reason.text);
+}
+
+static int inspect(const char *path, const Options *options)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    CredentialParts parts;
+    Reason reason = {0};
+    int r;
+
+    r = input_read_sealed(path, &reason, &sealed);
+    if (r == 0)
+        r = credential_parse(bytes_view(&sealed), &reason, &parts);
+    if (r != 0)
+        return output_error(r, input_name(path), &reason);
+    if (options->json != JSON_OFF)
+        return output_json(describe(input_name(path), &sealed, &parts), options->json);
+    print(input_name(path), &sealed, &parts);
+    return 0;
+}
+
+/* Every file is looked at; the first failure is what the program ends with. */
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    int r, result = 0;
+
+    (void)context;
+    if (!arguments[0])
+        return inspect(NULL, options);
+    for (; *arguments; arguments++) {
+        r = inspect(*arguments, options);
+        if (result == 0)
+            result = r;
+    }
+    return result;
+}
+
+const Verb verb_inspect = {
+    .name = "inspect",
+    .arguments = "[FILE...]",
+    .summary = "Show what sealed credentials say without their keys",
+    .details = "Kind, PCRs, sizes, the storage root key's name if it is pinned. The name of a "
+               "credential, its\ntimes and the secret are encrypted. What is shown is not "
+               "authenticated: decrypt tells whether\nthe file is genuine. With several files "
+               "--json=short prints a line for each.",
+    .options = OPTION_JSON,
+    .arguments_min = 0,
+    .arguments_max = 1024,
+    .run = run,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds setup: this host gets its key.
+ */
+
+#include "keys.h"
+#include "output.h"
+#include "verb.h"
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+    Reason reason = {0};
+    bool made;
+    int r;
+
+    (void)arguments;
+    r = host_key_ensure(context, keys_host_path(), &reason, &key, &made);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    if (options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_object_object_add(object, "path", json_object_new_string(keys_host_path()));
+        json_object_object_add(object, "made", json_object_new_boolean(made));
+        return output_json(object, options->json);
+    }
+    printf(made ? "Made this host's key, %s.\n" : "This host has its key already, %s.\n",
+           keys_host_path());
+    return 0;
+}
+
+const Verb verb_setup = {
+    .name = "setup",
+    .arguments = "",
+    .summary = "Make this host's key, if it has none",
+    .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: what is "
+               "sealed with it\nopens nowhere else.",
+    .options = OPTION_JSON,
+    .arguments_min = 0,
+    .arguments_max = 0,
+    .run = run,
+};

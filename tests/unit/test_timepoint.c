@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of cli/timepoint.c. */
+
+#include "support.h"
+
+#include "timepoint.h"
+
+#include <stdlib.h>
+
+#define SECOND UINT64_C(1000000)
+#define DAY    (86400 * SECOND)
+/* a time of day, to tell the beginning of the day from now */
+#define NOW    (TEST_NOW + 3600 * SECOND)
+
+static void test_times(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t time; /* 0: refused */
+    } rows[] = {
+        {"@1800000000", 1800000000 * SECOND},
+        {"2027-01-31", 1801353600 * SECOND},
+        {"2027-01-31 12:30", (1801353600 + 45000) * SECOND},
+        {"2027-01-31 12:30:15", (1801353600 + 45015) * SECOND},
+        {"2027-01-31T12:30:15Z", (1801353600 + 45015) * SECOND},
+        {"2027-01-31 12:30 UTC", (1801353600 + 45000) * SECOND},
+        {"now", NOW},
+        {"today", TEST_NOW},
+        {"tomorrow", TEST_NOW + DAY},
+        {"+90d", NOW + 90 * DAY},
+        {"+1h", NOW + 3600 * SECOND},
+        {"-1h 30min", NOW - 5400 * SECOND},
+        {"+1w2d", NOW + 9 * DAY},
+        {"infinity", USEC_INFINITY},
+        {"", 0},
+        {"soon", 0},
+        {"+", 0},
+        {"+90", 0},
+        {"+d", 0},
+        {"+90x", 0},
+        {"+99999999999999999999d", 0},
+        {"+9999999999999d", 0},
+        {"-99999d", 0},
+        {"@", 0},
+        {"@12x", 0},
+        {"@99999999999999", 0},
+        {"2027-02-30", 0},
+        {"2027-13-01", 0},
+        {"2027-01-31x", 0},
+        {"2027-01-31 25:00", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint64_t time = 0;
+        Reason reason = {0};
+        int r = timepoint_parse(rows[i].text, NOW, &reason, &time);
+
+        if (r != (rows[i].time ? 0 : OUTCOME_USAGE) || time != rows[i].time)
+            fail_msg("\"%s\": %d, %llu", rows[i].text, r, (unsigned long long)time);
+        assert_int_equal(reason.text[0] != '\0', r != 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times)};
+
+    setenv("TZ", "UTC", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
