@@ -7,7 +7,6 @@
  */
 
 /* checks also where the rest is built without */
-#undef NDEBUG
 
 #include "policy/decision.h"
 
