@@ -11,21 +11,27 @@
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
-/* The members that TEXT, which is JSON, has in all its objects: a ":" outside of strings each. */
-static size_t count_written(BytesView text)
+/* Counts the members that TEXT, which json-c has taken, has in all its objects: a ":" outside of
+ * strings each. False for what json-c takes beside JSON: names in single quotes, and comments. */
+static bool count_written(BytesView text, size_t *ret)
 {
     bool in_string = false;
     size_t count = 0;
 
     for (size_t i = 0; i < text.size; i++) {
-        if (in_string && text.data[i] == '\\')
+        uint8_t c = text.data[i];
+
+        if (!in_string && (c == '\'' || c == '/'))
+            return false;
+        if (in_string && c == '\\')
             i++;
-        else if (text.data[i] == '"')
+        else if (c == '"')
             in_string = !in_string;
-        else if (!in_string && text.data[i] == ':')
+        else if (!in_string && c == ':')
             count++;
     }
-    return count;
+    *ret = count;
+    return true;
 }
 
 /* The members that json-c has kept. Recurses as deep as the parser was allowed to go. */
@@ -50,6 +56,7 @@ int json_parse(BytesView text, int depth, Reason *reason, struct json_object **r
 {
     _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(depth);
     _cleanup_(json_object_putp) struct json_object *value = NULL;
+    size_t written;
 
     if (!tokener)
         return reason_set(reason, -ENOMEM, "cannot read JSON");
@@ -65,11 +72,9 @@ int json_parse(BytesView text, int depth, Reason *reason, struct json_object **r
         return reason_set(reason, OUTCOME_MALFORMED, "it is not JSON at byte %zu: %s",
                           json_tokener_get_parse_end(tokener),
                           json_tokener_error_desc(json_tokener_get_error(tokener)));
-    if (json_tokener_get_parse_end(tokener) != text.size &&
-        strspn((const char *)text.data + json_tokener_get_parse_end(tokener), " \t\r\n") <
-            text.size - json_tokener_get_parse_end(tokener))
-        return reason_set(reason, OUTCOME_MALFORMED, "something follows it");
-    if (count_written(text) != count_kept(value))
+    if (!count_written(text, &written))
+        return reason_set(reason, OUTCOME_MALFORMED, "it is not JSON: single quotes or a comment");
+    if (written != count_kept(value))
         return reason_set(reason, OUTCOME_MALFORMED, "it has two members of the same name");
     *ret = TAKE_PTR(value);
     return 0;
