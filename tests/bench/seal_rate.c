@@ -124,6 +124,14 @@ static double measure(const Bench *bench, bool (*step)(const Bench *), double se
     return rates;
 }
 
+/* The key that seal() takes. */
+static const Bytes *area_of(const Identity *identity)
+{
+    if (identity->legacy_ecc.size > 0)
+        return &identity->legacy_ecc;
+    return identity->legacy_rsa.size > 0 ? &identity->legacy_rsa : &identity->srk;
+}
+
 static int set_up(const char *path, Bench *bench)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -135,10 +143,7 @@ static int set_up(const char *path, Bench *bench)
     if (r == 0)
         r = identity_parse(bytes_view(&file), &reason, &bench->identity);
     if (r == 0)
-        r = tpm_storage_key_parse(bytes_view(bench->identity.legacy_ecc.size
-                                                 ? &bench->identity.legacy_ecc
-                                                 : &bench->identity.srk),
-                                  &reason, &bench->parent);
+        r = tpm_storage_key_parse(bytes_view(area_of(&bench->identity)), &reason, &bench->parent);
     if (r == 0)
         r = secret_new(32, &reason, &bench->plaintext);
     if (r != 0)
