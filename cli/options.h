@@ -7,6 +7,7 @@
  */
 
 #include "base/outcome.h"
+#include "credential/offline.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +25,12 @@ typedef enum OptionId {
     OPTION_STORE = 1 << 8,
     OPTION_ALLOW_NULL = 1 << 9,
     OPTION_JSON = 1 << 10,
+    OPTION_HOST = 1 << 20,
+    OPTION_FORM = 1 << 21,
 } OptionId;
+
+/* How many hosts can be sealed for at a time. */
+#define OPTION_HOSTS_MAX 256U
 
 typedef enum WithKey {
     WITH_KEY_AUTO,
@@ -39,18 +45,21 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    unsigned given;         /* OptionId bits */
-    const char *name;       /* --name=; "" for none */
-    WithKey with_key;       /* --with-key= */
-    const char *tpm_device; /* --tpm2-device=; NULL for the default */
-    uint64_t tpm_pcrs;      /* --tpm2-pcrs=, a mask */
-    uint64_t timestamp;     /* --timestamp=, µs; 0 if not given */
-    uint64_t not_after;     /* --not-after=, µs; USEC_INFINITY if not given */
-    Tristate newline;       /* --newline= */
-    bool raw;               /* --format=raw */
-    const char *store;      /* --store[=PATH]; NULL if not given */
-    bool allow_null;        /* --allow-null */
-    JsonMode json;          /* --json= */
+    unsigned given;                      /* OptionId bits */
+    const char *name;                    /* --name=; "" for none */
+    WithKey with_key;                    /* --with-key= */
+    const char *tpm_device;              /* --tpm2-device=; NULL for the default */
+    uint64_t tpm_pcrs;                   /* --tpm2-pcrs=, a mask */
+    uint64_t timestamp;                  /* --timestamp=, µs; 0 if not given */
+    uint64_t not_after;                  /* --not-after=, µs; USEC_INFINITY if not given */
+    Tristate newline;                    /* --newline= */
+    bool raw;                            /* --format=raw */
+    const char *store;                   /* --store[=PATH]; NULL if not given */
+    bool allow_null;                     /* --allow-null */
+    JsonMode json;                       /* --json= */
+    const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
+    unsigned host_count;
+    OfflineForm form; /* --form= */
     bool help, version;
 } Options;
 

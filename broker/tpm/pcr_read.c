@@ -155,3 +155,17 @@ int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reas
     }
     return r;
 }
+
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret)
+{
+    TpmPcrValues result = {.mask = mask};
+    PcrValues values;
+    int r = read_all(session, mask, TPM_ALGORITHM_SHA256, reason, &values);
+
+    if (r != 0)
+        return r;
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        memcpy(result.values[i], values.bytes[i], sizeof(result.values[i]));
+    *ret = result;
+    return 0;
+}

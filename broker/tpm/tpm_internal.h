@@ -9,6 +9,7 @@
  * each path out of a function gives it back.
  */
 
+#include "tpm/export.h"
 #include "tpm/tpm.h"
 
 #include <stdbool.h>
@@ -95,6 +96,10 @@ void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
  * attribute audit) so that nobody on the way can change them, and the bank that they are of. */
 int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reason,
                            uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES]);
+
+/* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_UNSUPPORTED if the TPM does not
+ * have them. */
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret);
 
 /* --- return codes (response.c) --- */
 
