@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The benchmark itself, inside a booted host. Ours and the peer's take turns, round by round, so that
-# what else the machine does hits both; of the rounds' figures the median is printed.
+# in-host.bash ROUNDS: the benchmark itself, inside a booted host. Ours and the peer's take turns,
+# round by round, so that what else the machine does hits both; of the rounds' figures the median is
+# printed.
 
 set -euo pipefail
 
-rounds=5
+rounds=$1
 device=swtpm:path=/run/swtpm/tpm
 scratch=$(mktemp -d)
 server=''
