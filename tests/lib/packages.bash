@@ -9,7 +9,7 @@ program_packages=(cmake ninja-build gcc libc6-dev pkg-config libsystemd-dev libs
 # What else the checks of the source tree need.
 check_packages=(clang-format shellcheck)
 # What makes and boots systemd hosts.
-host_packages=(mmdebstrap debian-archive-keyring util-linux)
+host_packages=(mmdebstrap debian-archive-keyring util-linux mount)
 
 # Prints those of the packages that are not installed.
 missing_packages() { # PACKAGE...
