@@ -59,7 +59,8 @@ record_status() { # STATUS NAME SECONDS
                     tail -n 1 -- "$log" | sed 's/^/        /' ;;
                 *)  [[ $1 != 124 ]] || say "$2 took longer than $test_limit s" >>"$log"
                     record failed "$2" "$3" "$log"
-                    tail -n 40 -- "$log" | sed 's/^/        /'
+                    { grep -aE '^(FAILED|NOT FINISHED)' -- "$log" || :
+                      tail -n 30 -- "$log"; } | sed 's/^/        /'
                     say "        the whole log: $log" ;;
         esac
 }
