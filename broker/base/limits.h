@@ -20,6 +20,14 @@
  * CREDENTIAL_FIELD_SIZE_MAX). */
 #define LIMIT_FIELD_BYTES       ((size_t)16 * 1024)
 
+/* --- store --- */
+
+/* Credentials of one machine that are looked through. */
+#define LIMIT_MACHINE_ENTRIES   ((size_t)4096)
+/* Sealed keys among them that the TPM is asked to unseal, at up to 10 s each, before there is a
+ * fresh one. */
+#define LIMIT_SHARED_KEYS       4U
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */

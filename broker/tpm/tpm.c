@@ -9,6 +9,7 @@
  * TPM2_Startup is not sent: it is the firmware's business, or the kernel's.
  */
 
+#include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 
 #include <assert.h>
@@ -161,4 +162,14 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
     return a->pcr_mask == b->pcr_mask && a->pcr_bank == b->pcr_bank &&
            a->primary_alg == b->primary_alg && bytes_view_equal(a->blob, b->blob) &&
            bytes_view_equal(a->policy_hash, b->policy_hash) && bytes_view_equal(a->srk, b->srk);
+}
+
+bool tpm_sealed_is_native(const TpmSealedView *sealed)
+{
+    TpmBlob blob;
+
+    /* An imported object has no seed any more once it is stored, but never that attribute. */
+    return tpm_blob_parse(sealed->blob, sealed->policy_hash, NULL, &blob) == 0 &&
+           blob.seed.size == 0 &&
+           (blob.public_part.publicArea.objectAttributes & TPMA_OBJECT_FIXEDTPM);
 }

@@ -88,6 +88,10 @@ int tpm_seal(Tpm *tpm, const Context *context, uint64_t pcr_mask, Reason *reason
  * that is not one. */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
 
+/* Whether the key was sealed by the TPM that can unseal it, and not outside of it (tpm/wrap.h),
+ * where others may know it. False for what is no sealed key. */
+bool tpm_sealed_is_native(const TpmSealedView *sealed);
+
 /* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," for "+": OUTCOME_USAGE if
  * it is anything else. */
 int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret);
