@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #define WEB      "systemd-nspawn@web.service"
 #define COUNT_24 24
@@ -221,6 +222,7 @@ static void test_boot(void **state)
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
     struct rlimit files = {4096, 4096};
     char machine[16], unit[64];
+    struct timespec begin, end;
     unsigned right = 0;
 
     (void)state;
@@ -233,6 +235,7 @@ static void test_boot(void **state)
             broker_seal_with(broker, &(SealedFile){machine, id_of(i), KIND_TPM, 31, NULL, 0}, m);
         }
     broker_start(broker);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
     for (unsigned i = 0; i < COUNT_24; i++)
         for (unsigned m = 0; m < MACHINES; m++) {
             snprintf(unit, sizeof(unit), "systemd-nspawn@web%u.service", m);
@@ -243,8 +246,11 @@ static void test_boot(void **state)
             snprintf(machine, sizeof(machine), "web%u", m);
             right += client_read(clients[m][i], machine, id_of(i), 31) == ANSWER_RIGHT;
         }
-    print_message("%d containers with %d credentials each: %u right, %u unsealings\n", MACHINES,
-                  COUNT_24, right, broker->shared->tpm_begun);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    print_message("%d containers with %d credentials each: %u right, %u unsealings, %.1f s\n",
+                  MACHINES, COUNT_24, right, broker->shared->tpm_begun,
+                  (double)(end.tv_sec - begin.tv_sec) +
+                      (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
     assert_int_equal(right, MACHINES * COUNT_24);
     assert_int_equal(broker->shared->tpm_begun, MACHINES);
     assert_int_equal(broker->shared->workers, 1);
