@@ -7,6 +7,7 @@
  */
 
 #include "base/outcome.h"
+#include "tpm/tpm.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,11 @@ typedef enum OptionId {
     OPTION_STORE = 1 << 8,
     OPTION_ALLOW_NULL = 1 << 9,
     OPTION_JSON = 1 << 10,
+    OPTION_PUBLIC_KEY = 1 << 11,
+    OPTION_PUBLIC_KEY_PCRS = 1 << 12,
+    OPTION_SIGNATURE = 1 << 13,
+    OPTION_FOR_SYSTEMD = 1 << 14,
+    OPTION_UID = 1 << 15,
 } OptionId;
 
 typedef enum WithKey {
@@ -31,6 +37,8 @@ typedef enum WithKey {
     WITH_KEY_HOST,
     WITH_KEY_TPM,
     WITH_KEY_HOST_TPM,
+    WITH_KEY_TPM_PUBLIC_KEY,
+    WITH_KEY_HOST_TPM_PUBLIC_KEY,
     WITH_KEY_NULL,
 } WithKey;
 
@@ -39,18 +47,23 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    unsigned given;         /* OptionId bits */
-    const char *name;       /* --name=; "" for none */
-    WithKey with_key;       /* --with-key= */
-    const char *tpm_device; /* --tpm2-device=; NULL for the default */
-    uint64_t tpm_pcrs;      /* --tpm2-pcrs=, a mask */
-    uint64_t timestamp;     /* --timestamp=, µs; 0 if not given */
-    uint64_t not_after;     /* --not-after=, µs; USEC_INFINITY if not given */
-    Tristate newline;       /* --newline= */
-    bool raw;               /* --format=raw */
-    const char *store;      /* --store[=PATH]; NULL if not given */
-    bool allow_null;        /* --allow-null */
-    JsonMode json;          /* --json= */
+    unsigned given;           /* OptionId bits */
+    const char *name;         /* --name=; "" for none */
+    WithKey with_key;         /* --with-key= */
+    const char *tpm_device;   /* --tpm2-device=; NULL for the default */
+    TpmPcrs tpm_pcrs;         /* --tpm2-pcrs= */
+    const char *public_key;   /* --tpm2-public-key=; NULL for the default places */
+    uint64_t public_key_pcrs; /* --tpm2-public-key-pcrs=, a mask */
+    const char *signatures;   /* --tpm2-signature=; NULL for the default places */
+    unsigned for_systemd;     /* --for-systemd=; 0 for this host's */
+    const char *uid;          /* --uid=; NULL for nobody special */
+    uint64_t timestamp;       /* --timestamp=, µs; 0 if not given */
+    uint64_t not_after;       /* --not-after=, µs; USEC_INFINITY if not given */
+    Tristate newline;         /* --newline= */
+    bool raw;                 /* --format=raw */
+    const char *store;        /* --store[=PATH]; NULL if not given */
+    bool allow_null;          /* --allow-null */
+    JsonMode json;            /* --json= */
     bool help, version;
 } Options;
 
