@@ -197,13 +197,15 @@ static Bytes pem_of(EVP_PKEY *key)
 
 static void test_keys_that_do_not_sign(void **state)
 {
+    static const char encrypted[] =
+        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
+        "00000000000000000000000000000000\n\nAAAAAAAAAAAAAAAAAAAAAA==\n-----END PUBLIC KEY-----\n";
     static const char *const texts[] = {
         "",
         "x",
         "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
-        "00000000000000000000000000000000\n\nAAAAAAAAAAAAAAAAAAAAAA==\n-----END PUBLIC KEY-----\n",
+        encrypted,
     };
     _cleanup_(bytes_done) Bytes curve = pem_of(EVP_EC_gen("P-256"));
     _cleanup_(bytes_done) Bytes small = pem_of(EVP_RSA_gen(512));
