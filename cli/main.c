@@ -12,7 +12,8 @@
 #include <locale.h>
 #include <string.h>
 
-static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_setup};
+static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect,
+                                    &verb_setup,   &verb_seal,    &verb_host};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -194,6 +194,26 @@ static int set_json(const Setting *setting, Options *options)
     return r;
 }
 
+static int set_host(const Setting *setting, Options *options)
+{
+    if (options->host_count == OPTION_HOSTS_MAX)
+        return reason_set(setting->reason, OUTCOME_USAGE, "more than %u hosts", OPTION_HOSTS_MAX);
+    options->hosts[options->host_count++] = setting->value;
+    return 0;
+}
+
+static int set_form(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"auto", OFFLINE_AUTO}, {"legacy", OFFLINE_LEGACY}, {"pinned", OFFLINE_PINNED}, {NULL, 0}};
+    int value, r;
+
+    r = find_word(setting, words, "a form: auto, legacy or pinned", &value);
+    if (r == 0)
+        options->form = (OfflineForm)value;
+    return r;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -244,6 +264,10 @@ static const OptionInfo infos[] = {
      "Open what is sealed with the null key, too"},
     {OPTION_JSON, {"json", required_argument, NULL, 'j'}, "MODE", set_json,
      "Print JSON: short, pretty or off"},
+    {OPTION_HOST, {"host", required_argument, NULL, 'H'}, "FILE", set_host,
+     "Seal for the host of this identity; may be repeated"},
+    {OPTION_FORM, {"form", required_argument, NULL, 'F'}, "FORM", set_form,
+     "legacy (systemd 255 and up), pinned (262), auto"},
     {0, {"help", no_argument, NULL, 'h'}, NULL, set_help,
      "Show this help"},
     {0, {"version", no_argument, NULL, 'V'}, NULL, set_version,

@@ -7,6 +7,7 @@
  */
 
 #include "base/outcome.h"
+#include "credential/offline.h"
 #include "tpm/tpm.h"
 
 #include <stdbool.h>
@@ -30,7 +31,12 @@ typedef enum OptionId {
     OPTION_SIGNATURE = 1 << 13,
     OPTION_FOR_SYSTEMD = 1 << 14,
     OPTION_UID = 1 << 15,
+    OPTION_HOST = 1 << 20,
+    OPTION_FORM = 1 << 21,
 } OptionId;
+
+/* How many hosts can be sealed for at a time. */
+#define OPTION_HOSTS_MAX 256U
 
 typedef enum WithKey {
     WITH_KEY_AUTO,
@@ -47,23 +53,26 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    unsigned given;           /* OptionId bits */
-    const char *name;         /* --name=; "" for none */
-    WithKey with_key;         /* --with-key= */
-    const char *tpm_device;   /* --tpm2-device=; NULL for the default */
-    TpmPcrs tpm_pcrs;         /* --tpm2-pcrs= */
-    const char *public_key;   /* --tpm2-public-key=; NULL for the default places */
-    uint64_t public_key_pcrs; /* --tpm2-public-key-pcrs=, a mask */
-    const char *signatures;   /* --tpm2-signature=; NULL for the default places */
-    unsigned for_systemd;     /* --for-systemd=; 0 for this host's */
-    const char *uid;          /* --uid=; NULL for nobody special */
-    uint64_t timestamp;       /* --timestamp=, µs; 0 if not given */
-    uint64_t not_after;       /* --not-after=, µs; USEC_INFINITY if not given */
-    Tristate newline;         /* --newline= */
-    bool raw;                 /* --format=raw */
-    const char *store;        /* --store[=PATH]; NULL if not given */
-    bool allow_null;          /* --allow-null */
-    JsonMode json;            /* --json= */
+    unsigned given;                      /* OptionId bits */
+    const char *name;                    /* --name=; "" for none */
+    WithKey with_key;                    /* --with-key= */
+    const char *tpm_device;              /* --tpm2-device=; NULL for the default */
+    TpmPcrs tpm_pcrs;                    /* --tpm2-pcrs= */
+    const char *public_key;              /* --tpm2-public-key=; NULL for the default places */
+    uint64_t public_key_pcrs;            /* --tpm2-public-key-pcrs=, a mask */
+    const char *signatures;              /* --tpm2-signature=; NULL for the default places */
+    unsigned for_systemd;                /* --for-systemd=; 0 for this host's */
+    const char *uid;                     /* --uid=; NULL for nobody special */
+    uint64_t timestamp;                  /* --timestamp=, µs; 0 if not given */
+    uint64_t not_after;                  /* --not-after=, µs; USEC_INFINITY if not given */
+    Tristate newline;                    /* --newline= */
+    bool raw;                            /* --format=raw */
+    const char *store;                   /* --store[=PATH]; NULL if not given */
+    bool allow_null;                     /* --allow-null */
+    JsonMode json;                       /* --json= */
+    const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
+    unsigned host_count;
+    OfflineForm form; /* --form= */
     bool help, version;
 } Options;
 

@@ -25,3 +25,5 @@ extern const Verb verb_encrypt;
 extern const Verb verb_decrypt;
 extern const Verb verb_inspect;
 extern const Verb verb_setup;
+extern const Verb verb_seal;
+extern const Verb verb_host;

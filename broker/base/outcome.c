@@ -47,6 +47,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                "changed",
                                "Was it sealed on another host? Seal the secret again on this one "
                                "with: nspawn-creds encrypt"},
+    [OUTCOME_BAD_IDENTITY] = {"bad-identity", EXIT_FORMAT, "This is not a valid host identity",
+                              "Make it anew on that host with: nspawn-creds host export"},
 
     [OUTCOME_NAME_MISMATCH] = {"name-mismatch", EXIT_REFUSED,
                                "The credential was sealed under another name",

@@ -18,6 +18,7 @@ typedef enum Outcome {
     OUTCOME_UNSUPPORTED,   /* a known kind that this version cannot open or write */
     OUTCOME_TOO_LARGE,     /* over a size limit */
     OUTCOME_NOT_AUTHENTIC, /* the key does not fit, or the bytes were changed */
+    OUTCOME_BAD_IDENTITY,  /* not a host's public identity, or a damaged one */
 
     /* what the credential says of itself */
     OUTCOME_NAME_MISMATCH,  /* sealed under another name */

@@ -105,7 +105,6 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
     _cleanup_(secret_freep) Secret *decrypted = NULL;
     const Kind *kind = request->parts->kind;
     CredentialMetadata metadata;
-    BytesView view;
     size_t front;
     int r;
 
@@ -122,20 +121,20 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
     r = decrypt(request, reason, &decrypted);
     if (r != 0)
         return r;
-    view = secret_view(decrypted);
-    r = credential_metadata_parse(view, reason, &metadata, &front);
+    r = credential_metadata_parse(secret_view(decrypted), reason, &metadata, &front);
     if (r == 0)
         r = check_name(request, &metadata, reason);
     if (r == 0)
         r = check_time(request, &metadata, reason);
-    if (r == 0 && view.size - front > LIMIT_PLAINTEXT_BYTES)
-        r = reason_set(reason, OUTCOME_TOO_LARGE,
-                       "the secret has %zu bytes, at most %zu are allowed", view.size - front,
-                       LIMIT_PLAINTEXT_BYTES);
-    if (r == 0)
-        r = secret_new_from((BytesView){view.data + front, view.size - front}, reason,
-                            ret_plaintext);
-    if (r == 0 && ret_metadata)
+    if (r != 0)
+        return r;
+    secret_drop_front(decrypted, front);
+    if (secret_size(decrypted) > LIMIT_PLAINTEXT_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the secret has %zu bytes, at most %zu are allowed",
+                          secret_size(decrypted), LIMIT_PLAINTEXT_BYTES);
+    if (ret_metadata)
         *ret_metadata = metadata;
-    return r;
+    *ret_plaintext = TAKE_PTR(decrypted);
+    return 0;
 }

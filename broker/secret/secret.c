@@ -3,8 +3,12 @@
  * Guarded memory on libsodium's. See secret.h.
  *
  * sodium_malloc() brings guard pages, a canary and wiping, and locks what it hands out, but does
- * not say when the kernel refused to: hence the second sodium_mlock(), which does. MADV_DONTDUMP is
- * part of both; MADV_WIPEONFORK is ours.
+ * not say when the kernel refused to: hence the mlock() of our own, which does. MADV_WIPEONFORK is
+ * ours as well. A secret stands at the very end of its region, before the guard page.
+ *
+ * All this takes a dozen system calls, most of what a request costs the broker, so a few regions of
+ * one page are kept, wiped, for the next small secrets. They are never used in a forked child,
+ * which does not inherit the lock.
  */
 
 #include "secret/secret.h"
@@ -12,16 +16,27 @@
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+/* Bytes of a kept region: what libsodium fits into one page of 4 KiB beside its canary. */
+#define SPARE_BYTES ((size_t)4096 - 16)
+#define SPARES_MAX  16
+
 struct Secret {
-    uint8_t *bytes; /* sodium_malloc() */
+    uint8_t *bytes;
     size_t size;
-    size_t allocated;
+    uint8_t *region; /* sodium_malloc() */
+    size_t capacity;
 };
+
+/* --- regions --- */
+
+static _Atomic(uint8_t *) spares[SPARES_MAX];
+static _Atomic(pid_t) spares_owner;
 
 /* Empties the pages in forked children, which have no business with them. */
 static int wipe_on_fork(uint8_t *bytes, size_t size)
@@ -33,27 +48,87 @@ static int wipe_on_fork(uint8_t *bytes, size_t size)
     return madvise((void *)begin, end - begin, MADV_WIPEONFORK) < 0 ? -errno : 0;
 }
 
-int secret_new(size_t size, Reason *reason, Secret **ret)
+static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
 {
-    _cleanup_(secret_freep) Secret *secret = NULL;
-    size_t allocated = size ? size : 1;
+    uint8_t *region = sodium_malloc(capacity);
+    int r;
 
-    secret = calloc(1, sizeof(*secret));
-    if (!secret)
-        return reason_set(reason, -ENOMEM, "cannot allocate %zu bytes", size);
-    secret->bytes = sodium_malloc(allocated);
-    if (!secret->bytes)
-        return reason_set(reason, -ENOMEM, "cannot allocate %zu bytes of guarded memory", size);
-    secret->size = size;
-    secret->allocated = allocated;
-    if (sodium_mlock(secret->bytes, allocated) < 0)
+    if (!region)
+        return reason_set(reason, -ENOMEM, "cannot allocate %zu bytes of guarded memory", capacity);
+    if (mlock(region, capacity) < 0) {
+        sodium_free(region);
         return reason_set(reason, -ENOMEM,
                           "cannot lock %zu bytes into memory (raise LimitMEMLOCK= or ulimit -l)",
-                          size);
-    if (wipe_on_fork(secret->bytes, allocated) < 0)
-        return reason_set(reason, -errno, "cannot keep %zu bytes from forked processes", size);
-    memset(secret->bytes, 0, allocated);
-    *ret = TAKE_PTR(secret);
+                          capacity);
+    }
+    r = wipe_on_fork(region, capacity);
+    if (r < 0) {
+        sodium_free(region);
+        return reason_set(reason, r, "cannot keep %zu bytes from forked processes", capacity);
+    }
+    sodium_memzero(region, capacity);
+    *ret = region;
+    return 0;
+}
+
+/* A child forgets what its parent kept. */
+static void check_owner(void)
+{
+    pid_t self = getpid();
+
+    if (atomic_exchange(&spares_owner, self) == self)
+        return;
+    for (size_t i = 0; i < SPARES_MAX; i++)
+        atomic_store(&spares[i], NULL);
+}
+
+static int region_get(size_t capacity, Reason *reason, uint8_t **ret)
+{
+    check_owner();
+    for (size_t i = 0; i < SPARES_MAX && capacity == SPARE_BYTES; i++) {
+        uint8_t *spare = atomic_exchange(&spares[i], NULL);
+
+        if (spare) {
+            *ret = spare;
+            return 0;
+        }
+    }
+    return region_new(capacity, reason, ret);
+}
+
+static void region_put(uint8_t *region, size_t capacity)
+{
+    if (capacity == SPARE_BYTES) {
+        sodium_memzero(region, capacity);
+        check_owner();
+    }
+    for (size_t i = 0; i < SPARES_MAX && capacity == SPARE_BYTES; i++) {
+        uint8_t *none = NULL;
+
+        if (atomic_compare_exchange_strong(&spares[i], &none, region))
+            return;
+    }
+    sodium_free(region);
+}
+
+/* --- secrets --- */
+
+int secret_new(size_t size, Reason *reason, Secret **ret)
+{
+    Secret *secret = calloc(1, sizeof(*secret));
+    int r;
+
+    if (!secret)
+        return reason_set(reason, -ENOMEM, "cannot allocate %zu bytes", size);
+    secret->size = size;
+    secret->capacity = size > SPARE_BYTES ? size : SPARE_BYTES;
+    r = region_get(secret->capacity, reason, &secret->region);
+    if (r != 0) {
+        free(secret);
+        return r;
+    }
+    secret->bytes = secret->region + secret->capacity - size;
+    *ret = secret;
     return 0;
 }
 
@@ -73,7 +148,7 @@ int secret_new_from(BytesView view, Reason *reason, Secret **ret)
 Secret *secret_free(Secret *secret)
 {
     if (secret) {
-        sodium_free(secret->bytes);
+        region_put(secret->region, secret->capacity);
         free(secret);
     }
     return NULL;
@@ -89,6 +164,14 @@ void secret_truncate(Secret *secret, size_t size)
     assert(size <= secret->size);
     sodium_memzero(secret->bytes + size, secret->size - size);
     secret->size = size;
+}
+
+void secret_drop_front(Secret *secret, size_t size)
+{
+    assert(size <= secret->size);
+    sodium_memzero(secret->bytes, size);
+    secret->bytes += size;
+    secret->size -= size;
 }
 
 uint8_t *secret_borrow(Secret *secret)

@@ -31,6 +31,9 @@ size_t secret_size(const Secret *secret);
 /* Cuts to the first SIZE bytes and zeroes the rest. SIZE must not be larger than it was. */
 void secret_truncate(Secret *secret, size_t size);
 
+/* Zeroes the first SIZE bytes, of as many at least, and has the secret begin behind them. */
+void secret_drop_front(Secret *secret, size_t size);
+
 /* Borrowed until secret_free(). */
 uint8_t *secret_borrow(Secret *secret);
 BytesView secret_view(const Secret *secret);

@@ -175,3 +175,17 @@ void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
 {
     extend_policy(pcrs, NULL, pcrs->bank, policy);
 }
+
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret)
+{
+    TpmPcrValues result = {.mask = mask};
+    PcrValues values;
+    int r = read_all(session, mask, TPM_ALGORITHM_SHA256, reason, &values);
+
+    if (r != 0)
+        return r;
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        memcpy(result.values[i], values.bytes[i], sizeof(result.values[i]));
+    *ret = result;
+    return 0;
+}

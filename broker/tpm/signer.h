@@ -13,11 +13,9 @@
 #include "base/bytes.h"
 #include "base/outcome.h"
 #include "crypto/public_key.h"
+#include "tpm/tpm.h"
 
 #include <tss2/tss2_tpm2_types.h>
-
-/* An algorithm, and a digest of it. */
-#define TPM_NAME_BYTES ((size_t)2 + TPM2_SHA256_DIGEST_SIZE)
 
 typedef struct TpmSigner {
     TPM2B_PUBLIC public_part;

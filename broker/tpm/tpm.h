@@ -26,6 +26,9 @@
 #define TPM_KEY_BYTES      ((size_t)32)
 #define TPM_POLICY_BYTES   ((size_t)32)
 
+/* Bytes of the name of a key: nameAlg, then the SHA-256 of its public area. */
+#define TPM_NAME_BYTES     ((size_t)34)
+
 /* TPM_ALG_ID values that occur in credential headers. */
 enum {
     TPM_ALGORITHM_RSA = 0x0001,

@@ -9,6 +9,7 @@
  * each path out of a function gives it back.
  */
 
+#include "tpm/export.h"
 #include "tpm/signer.h"
 #include "tpm/tpm.h"
 
@@ -126,6 +127,10 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason);
  * OUTCOME_TPM_NO_SIGNATURE, _PCR_MISMATCH. */
 int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
                   Reason *reason);
+
+/* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_UNSUPPORTED if the TPM does not
+ * have them. */
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret);
 
 /* --- return codes (response.c) --- */
 

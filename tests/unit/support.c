@@ -65,7 +65,7 @@ void test_folder_make_root(const TestFolder *folder)
 
     for (size_t i = 0; i < COUNT(folders); i++)
         assert_int_equal(mkdir(test_path(folder, folders[i]), 0755), 0);
-    test_write_file(test_path(folder, "etc/machine-id"), test_view(TEST_MACHINE_ID "\n"), 0444);
+    test_write_file(test_path(folder, "etc/machine-id"), test_view(TEST_MACHINE_ID "\n"), 0644);
 }
 
 const char *test_path(const TestFolder *folder, const char *name)

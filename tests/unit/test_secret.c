@@ -124,6 +124,45 @@ static void test_truncation_wipes(void **state)
     assert_memory_equal(secret_borrow(secret), "hun\0\0\0\0", 7);
 }
 
+static void test_the_front_is_dropped(void **state)
+{
+    _cleanup_(secret_freep) Secret *secret = test_secret("hunter2");
+    const uint8_t *before = secret_borrow(secret);
+
+    (void)state;
+    secret_drop_front(secret, 3);
+    assert_int_equal(secret_size(secret), 4);
+    assert_memory_equal(secret_borrow(secret), "ter2", 4);
+    assert_memory_equal(before, "\0\0\0", 3);
+}
+
+/* Memory is kept for the next secret, but nothing in it; nor is it kept by a child, where it is not
+ * locked. */
+static void test_reuse(void **state)
+{
+    Secret *first = test_secret("hunter2"), *second;
+    const uint8_t *place = secret_borrow(first);
+    int status;
+    pid_t pid;
+
+    (void)state;
+    secret_free(first);
+    assert_int_equal(secret_new(7, NULL, &second), 0);
+    assert_ptr_equal(secret_borrow(second), place);
+    assert_memory_equal(place, "\0\0\0\0\0\0\0", 7);
+    secret_free(second);
+
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (secret_new(7, NULL, &second) != 0)
+            _exit(1);
+        _exit(secret_borrow(second) == place ? 2 : 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void test_equality(void **state)
 {
     _cleanup_(secret_freep) Secret *a = test_secret("one"), *b = test_secret("one"),
@@ -185,6 +224,8 @@ int main(void)
         cmocka_unit_test(test_a_child_finds_zeros),
         cmocka_unit_test(test_no_lock_is_an_error),
         cmocka_unit_test(test_truncation_wipes),
+        cmocka_unit_test(test_the_front_is_dropped),
+        cmocka_unit_test(test_reuse),
         cmocka_unit_test(test_equality),
         cmocka_unit_test(test_reading),
         cmocka_unit_test(test_hardened_process),

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The audit record. See record.h.
+ */
+
+#include "audit/record.h"
+
+#include "base/outcome.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+/* A line of text, unescaped: a reason and a remedy, and some words. */
+#define LINE_BYTES ((size_t)1024)
+
+typedef struct VerdictInfo {
+    const char *name;
+    const char *message_id;
+    int priority;
+} VerdictInfo;
+
+static const VerdictInfo verdicts[_AUDIT_VERDICT_MAX] = {
+    [AUDIT_DELIVERED] = {"delivered", AUDIT_ID_DELIVERED, LOG_INFO},
+    [AUDIT_REFUSED] = {"refused", AUDIT_ID_REFUSED, LOG_WARNING},
+    [AUDIT_ABANDONED] = {"abandoned", AUDIT_ID_ABANDONED, LOG_INFO},
+};
+
+/* Bytes of UTF-8 stay, control characters do not. */
+static void add(AuditEntry *entry, const char *name, const char *value)
+{
+    char *text = entry->texts[entry->count];
+    size_t used = (size_t)snprintf(text, AUDIT_FIELD_BYTES, "%s=", name);
+
+    assert(entry->count < AUDIT_FIELDS_MAX);
+    for (; *value && used + sizeof("\\x00") <= AUDIT_FIELD_BYTES; value++) {
+        unsigned char byte = (unsigned char)*value;
+
+        if (byte < ' ' || byte == 0x7f)
+            used += (size_t)snprintf(text + used, sizeof("\\x00"), "\\x%02x", byte);
+        else
+            text[used++] = *value;
+    }
+    text[used] = '\0';
+    entry->fields[entry->count++] = (struct iovec){text, used};
+}
+
+__attribute__((format(printf, 3, 4))) static void add_formatted(AuditEntry *entry, const char *name,
+                                                                const char *format, ...)
+{
+    char value[LINE_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(value, sizeof(value), format, arguments);
+    va_end(arguments);
+    add(entry, name, value);
+}
+
+static void add_if_known(AuditEntry *entry, const char *name, const char *value)
+{
+    if (value[0])
+        add(entry, name, value);
+}
+
+/* "web/db-password", or as much as is known. */
+static void format_subject(const AuditRecord *record, char *text, size_t size)
+{
+    if (record->machine[0] && record->id[0])
+        snprintf(text, size, "%s/%s", record->machine, record->id);
+    else if (record->unit[0] && record->id[0])
+        snprintf(text, size, "%s of %s", record->id, record->unit);
+    else
+        snprintf(text, size, "request of process %lld", (long long)record->peer_pid);
+}
+
+static void add_message(AuditEntry *entry, const AuditRecord *record)
+{
+    const char *reason = record->reason[0] ? record->reason : outcome_sentence(record->outcome);
+    const char *remedy = outcome_remedy(record->outcome);
+    const char *unit = record->unit[0] ? record->unit : "its unit";
+    double ms = (double)record->usec / 1000.0;
+    char subject[LINE_BYTES / 2];
+
+    format_subject(record, subject, sizeof(subject));
+    switch (record->verdict) {
+    case AUDIT_DELIVERED:
+        add_formatted(entry, "MESSAGE", "%s: delivered to %s in %.1f ms", subject, unit, ms);
+        break;
+    case AUDIT_REFUSED:
+        add_formatted(entry, "MESSAGE", "%s: refused: %s%s%s", subject, reason, remedy ? ". " : "",
+                      remedy ? remedy : "");
+        break;
+    default:
+        add_formatted(entry, "MESSAGE", "%s: %s hung up after %.1f ms, before it had its answer",
+                      subject, unit, ms);
+    }
+}
+
+void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
+{
+    const VerdictInfo *verdict = &verdicts[record->verdict];
+
+    ret->count = 0;
+    add_message(ret, record);
+    add(ret, "MESSAGE_ID", verdict->message_id);
+    add_formatted(ret, "PRIORITY", "%d", verdict->priority);
+    add(ret, "SYSLOG_IDENTIFIER", "nspawn-creds-broker");
+    add(ret, "NSPAWN_CREDS_VERDICT", verdict->name);
+    add(ret, "NSPAWN_CREDS_OUTCOME", outcome_name(record->outcome));
+    add_if_known(ret, "NSPAWN_CREDS_REASON", record->reason);
+    add_if_known(ret, "NSPAWN_CREDS_MACHINE", record->machine);
+    add_if_known(ret, "NSPAWN_CREDS_CREDENTIAL", record->id);
+    add_if_known(ret, "NSPAWN_CREDS_UNIT", record->unit);
+    add_formatted(ret, "NSPAWN_CREDS_PEER_PID", "%lld", (long long)record->peer_pid);
+    add_formatted(ret, "NSPAWN_CREDS_PEER_UID", "%u", record->peer_uid);
+    add_formatted(ret, "NSPAWN_CREDS_USEC", "%llu", (unsigned long long)record->usec);
+}
+
+const char *audit_entry_get(const AuditEntry *entry, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < entry->count; i++) {
+        const char *field = entry->fields[i].iov_base;
+
+        if (strncmp(field, name, length) == 0 && field[length] == '=')
+            return field + length + 1;
+    }
+    return NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The audit record: what is kept of a request, and how it reads in the journal.
+ *
+ * Exactly one entry a request: who asked for what, the verdict, why, how long it took. Never a
+ * value. The entry's text is what an administrator sees under a unit that failed with
+ * 243/CREDENTIALS, so it names the thing, the reason and the next step.
+ *
+ * Pure and without allocation: a record becomes fields in a buffer. Control characters are escaped,
+ * whatever they came in with. audit/journal.h sends it.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* MESSAGE_IDs: journalctl MESSAGE_ID=…, and the catalog in units/. */
+#define AUDIT_ID_DELIVERED "def737ae9a3d488eabcf05b956e29b5b"
+#define AUDIT_ID_REFUSED   "480ad2cff2c44a6998a88871fd0a53c9"
+#define AUDIT_ID_ABANDONED "67f0dcfade304460a0cbd9642fc478b5"
+
+typedef enum AuditVerdict {
+    AUDIT_DELIVERED, /* the peer has got the whole secret */
+    AUDIT_REFUSED,   /* the peer has got the refusal, or hung up over it */
+    AUDIT_ABANDONED, /* the peer hung up before */
+    _AUDIT_VERDICT_MAX,
+} AuditVerdict;
+
+/* All strings are borrowed, never NULL, "" where unknown. */
+typedef struct AuditRecord {
+    AuditVerdict verdict;
+    const char *machine;
+    const char *id;
+    const char *unit;
+    pid_t peer_pid; /* 0 if unknown */
+    uid_t peer_uid;
+    int outcome;        /* Outcome or negative errno; 0 if it went or would have gone well */
+    const char *reason; /* what exactly was wrong, see base/outcome.h */
+    uint64_t usec;      /* from accept to the end of the answer, µs */
+} AuditRecord;
+
+/* Bytes of a field with its name, its escapes and a NUL: twice what a reason and a remedy have.
+ * What is longer is cut. */
+#define AUDIT_FIELD_BYTES ((size_t)2048)
+#define AUDIT_FIELDS_MAX  14U
+
+/* "NAME=value" each; the first is MESSAGE. */
+typedef struct AuditEntry {
+    struct iovec fields[AUDIT_FIELDS_MAX]; /* into texts, without the NUL */
+    size_t count;
+    char texts[AUDIT_FIELDS_MAX][AUDIT_FIELD_BYTES];
+} AuditEntry;
+
+void audit_entry_format(const AuditRecord *record, AuditEntry *ret);
+
+/* The value of the field NAME, or NULL. */
+const char *audit_entry_get(const AuditEntry *entry, const char *name);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files that are written together. See fileset.h.
+ *
+ * They are made in a new directory beside the old one, which takes its place by one rename, or by
+ * an exchange of the two; what is then left under the temporary name is removed.
+ */
+
+#include "base/fileset.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_written(const char *name, const FileSetEntry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Whether PATH in PARENT is there, and holds nothing that would be lost. */
+static int check_old(int parent, const char *path, const FileSetEntry *entries, size_t count,
+                     Reason *reason, bool *ret_exists)
+{
+    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(closedirp) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+
+    if (fd < 0 && errno == ENOENT) {
+        *ret_exists = false;
+        return 0;
+    }
+    if (!directory) {
+        int r = reason_set(reason, -errno, "cannot open the directory %s", path);
+
+        close_keep_errno(fd);
+        return r;
+    }
+    while ((entry = readdir(directory)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !is_written(entry->d_name, entries, count))
+            return reason_set(reason, OUTCOME_USAGE,
+                              "%s holds %.80s, which would be lost: remove it, or name another "
+                              "directory",
+                              path, entry->d_name);
+    *ret_exists = true;
+    return 0;
+}
+
+/* Removes PATH in PARENT with the files of ENTRIES in it. What cannot be removed stays. */
+static void remove_set(int parent, const char *path, const FileSetEntry *entries, size_t count)
+{
+    _cleanup_(closep) int fd =
+        openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    for (size_t i = 0; fd >= 0 && i < count; i++)
+        unlinkat(fd, entries[i].name, 0);
+    unlinkat(parent, path, AT_REMOVEDIR);
+}
+
+static int fill(int parent, const char *path, const FileSetEntry *entries, size_t count,
+                mode_t mode, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+    int r = 0;
+
+    if (mkdirat(parent, path, 0755) < 0)
+        return reason_set(reason, -errno, "cannot make a directory");
+    fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the new directory");
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = file_write_at(fd, entries[i].name, bytes_view(&entries[i].content),
+                          (FileOwnership){mode, (gid_t)-1}, false, reason);
+    return r;
+}
+
+static int write_set(int parent, const char *name, const FileSetEntry *entries, size_t count,
+                     mode_t mode, Reason *reason)
+{
+    char temporary[64];
+    bool exists = false;
+    int r = check_old(parent, name, entries, count, reason, &exists);
+
+    if (r != 0)
+        return r;
+    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
+             randombytes_random());
+    r = fill(parent, temporary, entries, count, mode, reason);
+    if (r == 0 &&
+        renameat2(parent, temporary, parent, name, exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0)
+        r = reason_set(reason, -errno, "cannot put %s in place", name);
+    if (r == 0 && fsync(parent) < 0)
+        r = reason_set(reason, -errno, "cannot put %s in place", name);
+    if (r != 0 || exists)
+        remove_set(parent, temporary, entries, count);
+    return r;
+}
+
+int file_set_write(const char *path, const FileSetEntry *entries, size_t count, mode_t mode,
+                   Reason *reason)
+{
+    _cleanup_(freep) char *copy = strdup(path);
+    _cleanup_(closep) int parent = -1;
+    size_t length = strlen(path);
+    char *slash;
+
+    if (!copy)
+        return reason_set(reason, -ENOMEM, "cannot write %s", path);
+    while (length > 1 && copy[length - 1] == '/')
+        copy[--length] = '\0';
+    slash = strrchr(copy, '/');
+    if (length == 0 || strcmp(slash ? slash + 1 : copy, "") == 0 || strcmp(copy, ".") == 0)
+        return reason_set(reason, OUTCOME_USAGE, "\"%s\" is not the name of a new directory", path);
+    if (slash)
+        *slash = '\0';
+    parent = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return reason_set(reason, -errno, "cannot open the directory that %s is to be in", path);
+    return write_set(parent, slash ? slash + 1 : copy, entries, count, mode, reason);
+}

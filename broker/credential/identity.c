@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A host's public identity. See identity.h.
+ */
+
+#include "credential/identity.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+#define VERSION     1
+/* Objects in objects: the identity, its PCRs, a bank. json-c counts the values in them, too. */
+#define DEPTH       4
+/* A PCR's value, bytes. */
+#define PCR_BYTES   ((size_t)32)
+
+#define PEM_BEGIN   "-----BEGIN PUBLIC KEY-----\n"
+#define PEM_END     "-----END PUBLIC KEY-----\n"
+
+/* Characters of a member's name that are repeated in a reason. */
+#define SHOWN_BYTES 40
+
+void identity_done(Identity *identity)
+{
+    bytes_done(&identity->srk);
+    bytes_done(&identity->legacy_ecc);
+    bytes_done(&identity->legacy_rsa);
+    bytes_done(&identity->pcr_public_key);
+    *identity = (Identity){0};
+}
+
+/* --- values --- */
+
+static bool is_printable(const char *text)
+{
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~')
+            return false;
+    return true;
+}
+
+/* Lower-case hex of exactly SIZE bytes. */
+static bool parse_hex(const char *text, uint8_t *ret, size_t size)
+{
+    return strlen(text) == 2 * size && strspn(text, "0123456789abcdef") == 2 * size &&
+           sodium_hex2bin(ret, size, text, 2 * size, NULL, NULL, NULL) == 0;
+}
+
+static int read_host_name(struct json_object *value, Reason *reason, Identity *identity)
+{
+    const char *text = json_text(value);
+
+    if (!text || *text == '\0' || strlen(text) > LIMIT_MACHINE_BYTES || !is_printable(text))
+        return reason_set(reason, OUTCOME_MALFORMED, "hostName is not a host name");
+    strcpy(identity->host_name, text);
+    return 0;
+}
+
+static int read_machine_id(struct json_object *value, Reason *reason, Identity *identity)
+{
+    uint8_t bytes[IDENTITY_MACHINE_ID_SIZE / 2];
+    const char *text = json_text(value);
+
+    if (!text || !parse_hex(text, bytes, sizeof(bytes)))
+        return reason_set(reason, OUTCOME_MALFORMED, "machineId is not 32 hex digits");
+    strcpy(identity->machine_id, text);
+    return 0;
+}
+
+static int read_pcr_public_key(struct json_object *value, Reason *reason, Identity *identity)
+{
+    static const size_t frame = sizeof(PEM_BEGIN) - 1 + sizeof(PEM_END) - 1;
+    _cleanup_(bytes_done) Bytes der = {0};
+    const char *text = json_text(value);
+    size_t size = text ? strlen(text) : 0;
+    int r = OUTCOME_MALFORMED;
+
+    if (size > frame && size <= LIMIT_FIELD_BYTES &&
+        strncmp(text, PEM_BEGIN, sizeof(PEM_BEGIN) - 1) == 0 &&
+        strcmp(text + size - (sizeof(PEM_END) - 1), PEM_END) == 0)
+        r = base64_decode((BytesView){(const uint8_t *)text + sizeof(PEM_BEGIN) - 1, size - frame},
+                          &der);
+    if (r > 0 || (r == 0 && der.size == 0))
+        return reason_set(reason, OUTCOME_MALFORMED, "pcrPublicKey is not a public key in PEM");
+    if (r == 0)
+        r = bytes_dup((BytesView){(const uint8_t *)text, size}, &identity->pcr_public_key);
+    return r;
+}
+
+/* --- PCRs --- */
+
+/* "0" to "23" as it is written in one way only; TPM_PCR_COUNT for what is not. */
+static unsigned parse_pcr_number(const char *text)
+{
+    char expected[4];
+
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        snprintf(expected, sizeof(expected), "%u", i);
+        if (strcmp(text, expected) == 0)
+            return i;
+    }
+    return TPM_PCR_COUNT;
+}
+
+static int read_bank(struct json_object *bank, Reason *reason, TpmPcrValues *pcrs)
+{
+    json_object_object_foreach(bank, key, value)
+    {
+        unsigned pcr = parse_pcr_number(key);
+        const char *text = json_text(value);
+
+        if (pcr == TPM_PCR_COUNT)
+            return reason_set(reason, OUTCOME_MALFORMED, "pcrs has a PCR that does not exist");
+        if (!text || !parse_hex(text, pcrs->values[pcr], PCR_BYTES))
+            return reason_set(reason, OUTCOME_MALFORMED, "PCR %u is not 64 hex digits", pcr);
+        pcrs->mask |= UINT64_C(1) << pcr;
+    }
+    return 0;
+}
+
+static int read_pcrs(struct json_object *value, Reason *reason, Identity *identity)
+{
+    struct json_object *bank;
+
+    if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 1 ||
+        !json_object_object_get_ex(value, "sha256", &bank) ||
+        !json_object_is_type(bank, json_type_object))
+        return reason_set(reason, OUTCOME_MALFORMED, "pcrs is not an object with sha256 alone");
+    return read_bank(bank, reason, &identity->pcrs);
+}
+
+/* --- storage keys --- */
+
+/* Where in IDENTITY KEY belongs. */
+static Bytes *place_of(Identity *identity, const TpmStorageKey *key)
+{
+    if (key->role == TPM_STORAGE_SRK)
+        return &identity->srk;
+    return key->algorithm == TPM_ALGORITHM_ECC ? &identity->legacy_ecc : &identity->legacy_rsa;
+}
+
+int identity_add_key(Identity *identity, BytesView area, Reason *reason)
+{
+    TpmStorageKey key;
+    Bytes copy;
+    int r = tpm_storage_key_parse(area, reason, &key);
+
+    if (r == 0)
+        r = bytes_dup(area, &copy);
+    if (r != 0)
+        return r;
+    bytes_done(place_of(identity, &key));
+    *place_of(identity, &key) = copy;
+    return 0;
+}
+
+/* The key {name, public} that has to belong to PLACE. */
+static int read_key(struct json_object *value, const char *member, Reason *reason,
+                    Identity *identity, Bytes *place)
+{
+    _cleanup_(bytes_done) Bytes area = {0};
+    struct json_object *name, *public;
+    uint8_t expected[TPM_NAME_BYTES];
+    TpmStorageKey key;
+    Reason why = {0};
+    int r;
+
+    if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 2 ||
+        !json_object_object_get_ex(value, "name", &name) || !json_text(name) ||
+        !json_object_object_get_ex(value, "public", &public) || !json_text(public))
+        return reason_set(reason, OUTCOME_MALFORMED, "%s is not an object of name and public",
+                          member);
+    r = base64_decode((BytesView){(const uint8_t *)json_text(public), strlen(json_text(public))},
+                      &area);
+    if (r > 0 || area.size > TPM_PUBLIC_MAX_BYTES)
+        return reason_set(reason, OUTCOME_MALFORMED, "%s is not a TPM2B_PUBLIC in base64", member);
+    if (r == 0)
+        r = tpm_storage_key_parse(bytes_view(&area), &why, &key);
+    if (r != 0)
+        return reason_set(reason, r, "%s: %s", member, why.text);
+    if (place_of(identity, &key) != place)
+        return reason_set(reason, OUTCOME_MALFORMED, "%s is a storage key of another sort", member);
+    if (!parse_hex(json_text(name), expected, sizeof(expected)) ||
+        memcmp(expected, key.name, sizeof(expected)) != 0)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "%s is damaged: its name is not that of the key", member);
+    *place = area;
+    area = (Bytes){0};
+    return 0;
+}
+
+static int read_srk(struct json_object *value, Reason *reason, Identity *identity)
+{
+    return read_key(value, "srk", reason, identity, &identity->srk);
+}
+
+static int read_legacy_ecc(struct json_object *value, Reason *reason, Identity *identity)
+{
+    return read_key(value, "legacyEcc", reason, identity, &identity->legacy_ecc);
+}
+
+static int read_legacy_rsa(struct json_object *value, Reason *reason, Identity *identity)
+{
+    return read_key(value, "legacyRsa", reason, identity, &identity->legacy_rsa);
+}
+
+/* --- the whole --- */
+
+static int read_version(struct json_object *value, Reason *reason, Identity *identity)
+{
+    (void)identity;
+    if (!json_object_is_type(value, json_type_int))
+        return reason_set(reason, OUTCOME_MALFORMED, "version is not a number");
+    if (json_object_get_int64(value) != VERSION)
+        return reason_set(reason, OUTCOME_MALFORMED, "its version is not %d", VERSION);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*read)(struct json_object *value, Reason *reason, Identity *identity);
+} members[] = {
+    {"version", read_version},
+    {"hostName", read_host_name},
+    {"machineId", read_machine_id},
+    {"srk", read_srk},
+    {"legacyEcc", read_legacy_ecc},
+    {"legacyRsa", read_legacy_rsa},
+    {"pcrPublicKey", read_pcr_public_key},
+    {"pcrs", read_pcrs},
+};
+
+static int read_member(const char *name, struct json_object *value, Reason *reason,
+                       Identity *identity)
+{
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (strcmp(members[i].name, name) == 0)
+            return members[i].read(value, reason, identity);
+    return reason_set(reason, OUTCOME_MALFORMED, "it has a member \"%.*s\", which is not known",
+                      SHOWN_BYTES, is_printable(name) ? name : "?");
+}
+
+static int parse_json(BytesView file, Reason *reason, Identity *identity)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    int r = json_parse(file, DEPTH, reason, &object);
+
+    if (r != 0)
+        return r;
+    if (!json_object_is_type(object, json_type_object))
+        return reason_set(reason, OUTCOME_MALFORMED, "it is not a JSON object");
+    if (!json_object_object_get_ex(object, "version", NULL))
+        return reason_set(reason, OUTCOME_MALFORMED, "it has no version");
+    json_object_object_foreach(object, name, value)
+    {
+        r = read_member(name, value, reason, identity);
+        if (r != 0)
+            return r;
+    }
+    if (identity->srk.size == 0 && identity->legacy_ecc.size == 0 && identity->legacy_rsa.size == 0)
+        return reason_set(reason, OUTCOME_MALFORMED, "it has no storage key");
+    return 0;
+}
+
+/* A storage root key alone: a legacy primary is exported nowhere without what it is. */
+static int parse_bare(BytesView file, Reason *reason, Identity *identity)
+{
+    int r = identity_add_key(identity, file, reason);
+
+    if (r == 0 && identity->srk.size == 0)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "it is a storage key, but not a storage root key");
+    return r;
+}
+
+int identity_parse(BytesView file, Reason *reason, Identity *ret)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    Reason why = {0};
+    int r;
+
+    if (file.size > IDENTITY_MAX_BYTES)
+        r = reason_set(&why, OUTCOME_TOO_LARGE, "it has more than %zu bytes", IDENTITY_MAX_BYTES);
+    else if (file.size > 0 && file.data[0] == 0)
+        r = parse_bare(file, &why, &identity);
+    else
+        r = parse_json(file, &why, &identity);
+    if (r < 0)
+        return reason_set(reason, r, "cannot read the host identity");
+    if (r > 0)
+        return reason_set(reason, OUTCOME_BAD_IDENTITY, "%s", why.text);
+    *ret = identity;
+    identity = (Identity){0};
+    return 0;
+}
+
+/* --- writing --- */
+
+static bool add(struct json_object *object, const char *key, struct json_object *value)
+{
+    return value && json_object_object_add(object, key, value) == 0;
+}
+
+static struct json_object *hex(const uint8_t *bytes, size_t size)
+{
+    char text[2 * 64 + 1];
+
+    return json_object_new_string(sodium_bin2hex(text, sizeof(text), bytes, size));
+}
+
+static bool add_key(struct json_object *object, const char *member, const Bytes *area)
+{
+    struct json_object *value = json_object_new_object();
+    _cleanup_(bytes_done) Bytes text = {0};
+    TpmStorageKey key;
+
+    if (!add(object, member, value) || tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
+        base64_encode(bytes_view(area), 0, &text) != 0)
+        return false;
+    return add(value, "name", hex(key.name, sizeof(key.name))) &&
+           add(value, "public",
+               json_object_new_string_len((const char *)text.data, (int)text.size));
+}
+
+static bool add_pcrs(struct json_object *object, const TpmPcrValues *pcrs)
+{
+    struct json_object *banks = json_object_new_object(), *bank = NULL;
+    char number[4];
+
+    if (!add(object, "pcrs", banks))
+        return false;
+    bank = json_object_new_object();
+    if (!add(banks, "sha256", bank))
+        return false;
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        if (!(pcrs->mask & UINT64_C(1) << i))
+            continue;
+        snprintf(number, sizeof(number), "%u", i);
+        if (!add(bank, number, hex(pcrs->values[i], PCR_BYTES)))
+            return false;
+    }
+    return true;
+}
+
+struct json_object *identity_to_json(const Identity *identity)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    const struct {
+        const char *member;
+        const Bytes *area;
+    } keys[] = {
+        {"srk", &identity->srk},
+        {"legacyEcc", &identity->legacy_ecc},
+        {"legacyRsa", &identity->legacy_rsa},
+    };
+    bool good = object && add(object, "version", json_object_new_int(VERSION));
+
+    if (identity->host_name[0])
+        good = good && add(object, "hostName", json_object_new_string(identity->host_name));
+    if (identity->machine_id[0])
+        good = good && add(object, "machineId", json_object_new_string(identity->machine_id));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (keys[i].area->size > 0)
+            good = good && add_key(object, keys[i].member, keys[i].area);
+    if (identity->pcr_public_key.size > 0)
+        good = good && add(object, "pcrPublicKey",
+                           json_object_new_string_len((const char *)identity->pcr_public_key.data,
+                                                      (int)identity->pcr_public_key.size));
+    if (identity->pcrs.mask)
+        good = good && add_pcrs(object, &identity->pcrs);
+    return good ? TAKE_PTR(object) : NULL;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds-broker: answers the service manager's LoadCredential= connections.
+ *
+ * This file is the command line and the two processes' beginnings: the supervisor
+ * (server/supervisor.h), which takes the sockets from the service manager, and the worker
+ * (server/worker.h), which does the rest. Both are made unreadable for others before anything else.
+ * All that is not said by the audit log is said here.
+ */
+
+#include "secret/secret.h"
+#include "server/config.h"
+#include "server/supervisor.h"
+#include "server/vault.h"
+#include "server/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+typedef struct Broker {
+    Context context;
+    ServerConfig config;
+    Listeners listeners;
+} Broker;
+
+enum {
+    PARSE_DONE = 1, /* --help or --version */
+};
+
+static void print_help(void)
+{
+    printf("%s [OPTIONS...]\n\n"
+           "Answers the LoadCredential= requests of containers' units. Started by the\n"
+           "service manager when a unit connects to nspawn-creds-broker.socket; not meant\n"
+           "to be run by hand.\n\n"
+           "  -h --help                Show this help\n"
+           "     --version             Show the version\n"
+           "     --store=PATH          Sealed credentials\n"
+           "                           (default: %s)\n"
+           "     --host-key=PATH       This host's key\n"
+           "                           (default: %s)\n"
+           "     --tpm2-device=DEVICE  TPM: a path, or a TCTI with its configuration\n"
+           "                           (default: %s)\n"
+           "     --unit-template=PREFIX@.service\n"
+           "                           Units whose instance is the name of a machine; may\n"
+           "                           be given more than once (default:\n"
+           "                           systemd-nspawn@.service and container@.service)\n",
+           program_invocation_short_name, STORE_DEFAULT_PATH, HOST_KEY_PATH, TPM_DEFAULT_DEVICE);
+}
+
+static int add_unit_template(ServerConfig *config, const char *text, bool first)
+{
+    Reason reason = {0};
+    int r;
+
+    if (first)
+        config->templates = (UnitTemplates){0};
+    r = unit_templates_add(&config->templates, text, &reason);
+    if (r != 0)
+        fprintf(stderr, "--unit-template=: %s\n", reason.text);
+    return r;
+}
+
+static int parse_options(int argc, char *argv[], ServerConfig *config)
+{
+    enum {
+        OPTION_VERSION = 0x100,
+        OPTION_STORE,
+        OPTION_HOST_KEY,
+        OPTION_TPM2_DEVICE,
+        OPTION_UNIT_TEMPLATE,
+    };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"store", required_argument, NULL, OPTION_STORE},
+        {"host-key", required_argument, NULL, OPTION_HOST_KEY},
+        {"tpm2-device", required_argument, NULL, OPTION_TPM2_DEVICE},
+        {"unit-template", required_argument, NULL, OPTION_UNIT_TEMPLATE},
+        {0},
+    };
+    bool first = true;
+    int c;
+    int r = 0;
+
+    while (r == 0 && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+        switch (c) {
+        case 'h':
+            print_help();
+            return PARSE_DONE;
+        case OPTION_VERSION:
+            printf("nspawn-creds-broker %s\n", NC_VERSION);
+            return PARSE_DONE;
+        case OPTION_STORE:
+            config->store_path = optarg;
+            break;
+        case OPTION_HOST_KEY:
+            config->host_key_path = optarg;
+            break;
+        case OPTION_TPM2_DEVICE:
+            config->tpm_device = optarg;
+            break;
+        case OPTION_UNIT_TEMPLATE:
+            r = add_unit_template(config, optarg, first);
+            first = false;
+            break;
+        default:
+            return -EINVAL;
+        }
+    }
+    if (r == 0 && optind < argc) {
+        fprintf(stderr, "%s takes no arguments, only options: see --help\n",
+                program_invocation_short_name);
+        return -EINVAL;
+    }
+    return r != 0 ? -EINVAL : 0;
+}
+
+static int take_listeners(Listeners *ret)
+{
+    int count = sd_listen_fds(true);
+
+    if (count == 0)
+        fprintf(stderr, "No socket was passed. The broker is started by the service manager: "
+                        "systemctl start nspawn-creds-broker.socket\n");
+    if (count > LISTENERS_MAX)
+        fprintf(stderr, "%d sockets were passed, at most %d are served\n", count, LISTENERS_MAX);
+    if (count <= 0 || count > LISTENERS_MAX)
+        return count < 0 ? count : -EINVAL;
+    for (int i = 0; i < count; i++) {
+        int fd = SD_LISTEN_FDS_START + i;
+
+        if (sd_is_socket_unix(fd, SOCK_STREAM, true, NULL, 0) <= 0) {
+            fprintf(stderr, "Descriptor %d is not a listening local stream socket\n", fd);
+            return -EINVAL;
+        }
+        /* the service manager passes them as they are, and we must not wait in accept() */
+        if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+            return -errno;
+        ret->fds[i] = fd;
+    }
+    ret->count = (size_t)count;
+    return 0;
+}
+
+/* Descriptors have to stay below HANDOVER_FD_MAX. Where this may not be set, they do as well, see
+ * there. */
+static void bound_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= HANDOVER_FD_MAX)
+        return;
+    limit.rlim_cur = HANDOVER_FD_MAX;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int run_worker(void *userdata, bool drain)
+{
+    Broker *broker = userdata;
+    int r = context_system(&broker->context);
+
+    if (r == 0)
+        r = worker_run(&broker->config, &broker->listeners, drain);
+    if (r != 0)
+        fprintf(stderr, "The broker's worker cannot go on: %s\n", strerror(-r));
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+    Broker broker = {0};
+    Reason reason = {0};
+    int r;
+
+    server_config_default(&broker.context, &broker.config);
+    r = parse_options(argc, argv, &broker.config);
+    if (r != 0)
+        return r == PARSE_DONE ? EXIT_SUCCESS : outcome_exit_status(OUTCOME_USAGE);
+    if (secret_harden_process(&reason) != 0) {
+        fprintf(stderr, "%s\n", reason.text);
+        return EXIT_FAILURE;
+    }
+    bound_descriptors();
+    r = take_listeners(&broker.listeners);
+    if (r == 0)
+        r = supervisor_run(&broker.listeners, run_worker, &broker);
+    if (r == -ECHILD)
+        fprintf(stderr, "One worker after the other failed at once\n");
+    else if (r != 0 && r != -EINVAL)
+        fprintf(stderr, "Cannot start: %s\n", strerror(-r));
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

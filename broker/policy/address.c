@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The service manager's peer address. See address.h.
+ */
+
+#include "policy/address.h"
+
+#include "base/names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The manager's random number, 64 bits, is not padded. */
+#define HEX_DIGITS_MAX ((size_t)16)
+
+/* As much of a foreign address as goes into a reason, every byte at most "\xff". */
+#define SHOWN_BYTES    ((size_t)48)
+
+static int refuse(Reason *reason, BytesView path, const char *rule)
+{
+    char shown[SHOWN_BYTES * 4 + 1] = "";
+    size_t count = path.size < SHOWN_BYTES ? path.size : SHOWN_BYTES;
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint8_t byte = path.data[i];
+        bool plain = byte > ' ' && byte <= '~' && byte != '\\' && byte != '"';
+
+        /* "@" for the first NUL, as ss(8) and systemd write abstract addresses */
+        if (byte == 0 && i == 0)
+            shown[used++] = '@';
+        else if (plain)
+            shown[used++] = (char)byte;
+        else
+            used += (size_t)snprintf(shown + used, 5, "\\x%02x", byte);
+    }
+    shown[used] = '\0';
+    return reason_set(reason, OUTCOME_INVALID_ADDRESS, "the peer's address \"%s%s\" %s", shown,
+                      count < path.size ? "…" : "", rule);
+}
+
+/* Takes up to the next slash, and the slash; false if there is none. */
+static bool take_part(Reader *reader, BytesView *ret)
+{
+    BytesView rest = reader->rest;
+    const uint8_t *slash = rest.size ? memchr(rest.data, '/', rest.size) : NULL;
+
+    if (!slash)
+        return false;
+    *ret = reader_take(reader, (size_t)(slash - rest.data));
+    reader_take(reader, 1);
+    return true;
+}
+
+static bool is_hex(BytesView part)
+{
+    if (part.size == 0 || part.size > HEX_DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < part.size; i++) {
+        uint8_t byte = part.data[i];
+
+        if (!(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'f'))
+            return false;
+    }
+    return true;
+}
+
+/* The characters of a unit name (systemd.unit(5)), with something on both sides of the last dot. */
+static bool is_unit(BytesView part)
+{
+    size_t dot = 0;
+
+    for (size_t i = 0; i < part.size; i++) {
+        uint8_t byte = part.data[i];
+        bool alphanumeric = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                            (byte >= 'A' && byte <= 'Z');
+
+        if (!alphanumeric && (byte == 0 || !strchr(":-_.\\@", byte)))
+            return false;
+        if (byte == '.')
+            dot = i;
+    }
+    return dot > 0 && dot + 1 < part.size;
+}
+
+/* Into TEXT, which has ADDRESS_BYTES and one more; false if a NUL is among the bytes. */
+static bool to_text(BytesView part, char *text)
+{
+    if (part.size > ADDRESS_BYTES || (part.size && memchr(part.data, 0, part.size)))
+        return false;
+    if (part.size)
+        memcpy(text, part.data, part.size);
+    text[part.size] = '\0';
+    return true;
+}
+
+int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
+{
+    static const BytesView keyword = {(const uint8_t *)"unit", 4};
+    Reader reader = reader_new(path);
+    RequestAddress address = {0};
+    BytesView part;
+
+    if (path.size > ADDRESS_BYTES)
+        return refuse(reason, path, "is longer than an address can be");
+    part = reader_take(&reader, 1);
+    if (part.size != 1 || part.data[0] != 0)
+        return refuse(reason, path, "is not in the abstract namespace");
+    if (!take_part(&reader, &part) || !is_hex(part))
+        return refuse(reason, path, "does not begin with a number and a slash");
+    if (!take_part(&reader, &part) || !bytes_view_equal(part, keyword))
+        return refuse(reason, path, "does not speak of a unit");
+    if (!take_part(&reader, &part) || !is_unit(part) || !to_text(part, address.unit))
+        return refuse(reason, path, "has no valid unit name");
+    if (!to_text(reader.rest, address.id) || !credential_id_valid(address.id))
+        return refuse(reason, path, "has no valid credential id");
+    *ret = address;
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The broker's configuration. See config.h.
+ */
+
+#include "server/config.h"
+
+#include "base/limits.h"
+#include "key/host_key.h"
+#include "store/store.h"
+
+void server_config_default(const Context *context, ServerConfig *ret)
+{
+    *ret = (ServerConfig){
+        .context = context,
+        .store_path = STORE_DEFAULT_PATH,
+        .host_key_path = HOST_KEY_PATH,
+        .unseal = tpm_unseal_with,
+        .trusted_uid = 0,
+        .audit = audit_journal(),
+        .connections_max = LIMIT_CONNECTIONS,
+        .request_usec = LIMIT_REQUEST_USEC,
+        .tpm_usec = LIMIT_TPM_USEC,
+        .drain_usec = LIMIT_DRAIN_USEC,
+    };
+    unit_templates_default(&ret->templates);
+}

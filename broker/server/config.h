@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the broker is told at its start: by options, and by tests, which shrink the limits.
+ */
+
+#include "audit/journal.h"
+#include "base/context.h"
+#include "policy/unit.h"
+#include "server/tpm_child.h"
+
+typedef struct ServerConfig {
+    const Context *context;
+    const char *store_path;
+    const char *host_key_path; /* as the service manager passed it */
+    const char *tpm_device;    /* see tpm_new() */
+    TpmUnseal unseal;          /* tpm_unseal_with() on a real system */
+    UnitTemplates templates;
+    uid_t trusted_uid; /* who may ask: 0 on a real system */
+    AuditSink *audit;
+    unsigned connections_max; /* LIMIT_CONNECTIONS */
+    uint64_t request_usec;    /* LIMIT_REQUEST_USEC */
+    uint64_t tpm_usec;        /* LIMIT_TPM_USEC */
+    uint64_t drain_usec;      /* LIMIT_DRAIN_USEC */
+} ServerConfig;
+
+/* The real thing; all that is pointed to must outlive the configuration. */
+void server_config_default(const Context *context, ServerConfig *ret);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One accepted connection. See connection.h.
+ */
+
+#include "server/connection.h"
+
+#include "policy/decision.h"
+#include "server/delivery.h"
+#include "server/handover.h"
+#include "server/peer.h"
+#include "server/request.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+struct Connection {
+    ConnectionSet *set;
+    Connection *next;
+    Connection *previous;
+    int fd;
+    uint64_t begin; /* CLOCK_MONOTONIC, µs */
+    Peer peer;
+    bool decided;
+    Decision decision;
+    Request request;
+    TpmJob *job;       /* while it waits for the TPM */
+    Secret *plaintext; /* what is delivered; NULL for a refusal */
+    Delivery delivery;
+    bool answering;
+    int outcome;
+    Reason reason;
+    sd_event_source *io;       /* NULL until there is something to wait for */
+    sd_event_source *deadline; /* NULL unless it waits for the TPM */
+};
+
+static uint64_t monotonic_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* --- the end --- */
+
+static void make_decision(Connection *c)
+{
+    decide(
+        &(DecisionFacts){
+            .peer_uid = c->peer.uid,
+            .trusted_uid = c->set->config->trusted_uid,
+            .peer_path = {c->peer.path, c->peer.path_size},
+            .templates = &c->set->config->templates,
+        },
+        &c->decision);
+    c->decided = true;
+}
+
+static void write_record(Connection *c, AuditVerdict verdict)
+{
+    AuditSink *sink = c->set->config->audit;
+
+    if (!c->decided)
+        make_decision(c);
+    sink->write(sink, &(AuditRecord){
+                          .verdict = verdict,
+                          .machine = c->decision.name.machine,
+                          .id = c->decision.address.id,
+                          .unit = c->decision.address.unit,
+                          .peer_pid = c->peer.pid,
+                          .peer_uid = c->peer.uid,
+                          .outcome = c->outcome,
+                          .reason = c->reason.text,
+                          .usec = monotonic_usec() - c->begin,
+                      });
+}
+
+static void end(Connection *c, AuditVerdict verdict)
+{
+    ConnectionSet *set = c->set;
+
+    /* closed before anything else, so that a worker that dies from here on has no unanswered one */
+    sd_event_source_disable_unref(c->io);
+    sd_event_source_disable_unref(c->deadline);
+    close(c->fd);
+    tpm_job_free(c->job);
+    secret_free(c->plaintext);
+    request_done(&c->request);
+    write_record(c, verdict);
+
+    if (c->next)
+        c->next->previous = c->previous;
+    if (c->previous)
+        c->previous->next = c->next;
+    else
+        set->first = c->next;
+    set->count--;
+    free(c);
+    set->ended(set->userdata);
+}
+
+/* The peer is gone. The manager hangs up in the middle of a refusal, as soon as it has more than a
+ * unit may have: then it has understood. */
+static void end_hung_up(Connection *c)
+{
+    end(c, c->answering && !c->plaintext ? AUDIT_REFUSED : AUDIT_ABANDONED);
+}
+
+/* --- the answer --- */
+
+static int watch(Connection *c, uint32_t events);
+
+/* Sends what can be sent, and ends or waits for more room. */
+static int continue_answer(Connection *c)
+{
+    switch (delivery_step(&c->delivery, c->fd)) {
+    case DELIVERY_DONE:
+        end(c, c->plaintext ? AUDIT_DELIVERED : AUDIT_REFUSED);
+        return 0;
+    case DELIVERY_BLOCKED:
+        return watch(c, EPOLLOUT);
+    default:
+        end_hung_up(c);
+        return 0;
+    }
+}
+
+static int begin_answer(Connection *c)
+{
+    int r = handover_mark_set(c->fd, HANDOVER_ANSWERING);
+
+    if (r < 0)
+        return r;
+    c->answering = true;
+    c->deadline = sd_event_source_disable_unref(c->deadline);
+    c->job = tpm_job_free(c->job);
+    request_done(&c->request);
+    c->delivery = (Delivery){.secret = c->plaintext};
+    return continue_answer(c);
+}
+
+static int refuse(Connection *c, int outcome)
+{
+    c->outcome = outcome;
+    return begin_answer(c);
+}
+
+static int open_and_answer(Connection *c, const Secret *tpm_key)
+{
+    const Context *context = c->set->config->context;
+
+    c->outcome = request_open(&c->request, &c->decision.name, tpm_key, context->now(context),
+                              &c->reason, &c->plaintext);
+    return begin_answer(c);
+}
+
+/* --- waiting --- */
+
+/* The event loop's callbacks cannot return what goes wrong to anyone who could do something. */
+static void check(ConnectionSet *set, int r)
+{
+    if (r < 0)
+        set->failed(set->userdata, r);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    (void)source;
+    (void)fd;
+    /* The manager shuts down its writing side at once; this is both sides, the peer is gone. */
+    if (events & (EPOLLHUP | EPOLLERR))
+        end_hung_up(c);
+    else if (c->answering)
+        check(set, continue_answer(c));
+    return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    (void)source;
+    (void)usec;
+    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not come to it within %.0f s",
+               (double)set->config->request_usec / 1e6);
+    check(set, refuse(c, OUTCOME_TIMEOUT));
+    return 0;
+}
+
+static void on_tpm(void *userdata, int rc, const Reason *reason, const Secret *key)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    if (rc != 0)
+        c->reason = *reason;
+    check(set, rc != 0 ? refuse(c, rc) : open_and_answer(c, key));
+}
+
+static int watch(Connection *c, uint32_t events)
+{
+    if (c->io)
+        return sd_event_source_set_io_events(c->io, events);
+    return sd_event_add_io(c->set->event, &c->io, c->fd, events, on_io, c);
+}
+
+static int wait_for_tpm(Connection *c)
+{
+    ConnectionSet *set = c->set;
+    int r = tpm_job_new(set->tpm, &c->request.parts.tpm, on_tpm, c, &c->job);
+
+    if (r >= 0)
+        r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
+                                       set->config->request_usec, 0, on_deadline, c);
+    return r < 0 ? r : watch(c, 0);
+}
+
+/* --- the beginning --- */
+
+static int proceed(Connection *c)
+{
+    make_decision(c);
+    c->reason = c->decision.reason;
+    if (c->decision.outcome != 0)
+        return refuse(c, c->decision.outcome);
+    c->outcome = request_load(c->set->vault, &c->decision.name, &c->reason, &c->request);
+    if (c->outcome != 0)
+        return begin_answer(c);
+    return request_needs_tpm(&c->request) ? wait_for_tpm(c) : open_and_answer(c, NULL);
+}
+
+int connection_start(ConnectionSet *set, int fd)
+{
+    Connection *c;
+    int mark = handover_mark_get(fd);
+    int r;
+
+    if (mark < 0)
+        return mark;
+    c = calloc(1, sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    c->set = set;
+    c->fd = fd;
+    c->begin = monotonic_usec();
+    c->next = set->first;
+    if (c->next)
+        c->next->previous = c;
+    set->first = c;
+    set->count++;
+
+    peer_read(fd, &c->peer);
+    if (mark == HANDOVER_ANSWERING)
+        return refuse(c, OUTCOME_INTERRUPTED);
+    if (mark >= LIMIT_HANDOVERS) {
+        reason_set(&c->reason, 0,
+                   "%d workers of the broker died of this request, one after the other", mark);
+        return refuse(c, OUTCOME_INTERRUPTED);
+    }
+    r = handover_mark_set(fd, mark + 1);
+    return r < 0 ? r : proceed(c);
+}
+
+void connection_refuse_waiting(ConnectionSet *set, const char *why)
+{
+    Connection *next;
+
+    for (Connection *c = set->first; c; c = next) {
+        next = c->next;
+        if (c->answering)
+            continue;
+        reason_set(&c->reason, 0, "%s", why);
+        check(set, refuse(c, OUTCOME_TIMEOUT));
+    }
+}

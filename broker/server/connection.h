@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One accepted connection, from its first look to its audit record.
+ *
+ *     take up ──► decide ──► load ──┬──────────────► open ──► answer ──► close, record
+ *                                   └─► wait for the TPM ─┘
+ *
+ * Whatever goes wrong on the way is an answer as well: a refusal. There are only three ways to an
+ * end: the whole secret is sent, the whole refusal is sent, or the peer has hung up. What needs no
+ * TPM and fits into the socket goes this way at once, within connection_start().
+ *
+ * Should the worker itself fail, a connection is left open, for that is what the next worker finds
+ * it by (server/handover.h): nothing here ever closes one that has not had its answer.
+ */
+
+#include "server/tpm_job.h"
+#include "server/vault.h"
+
+typedef struct Connection Connection;
+
+/* The connections of one worker, and what they need. */
+typedef struct ConnectionSet {
+    sd_event *event;
+    const ServerConfig *config;
+    Vault *vault;
+    TpmQueue *tpm;
+    /* One connection has ended. */
+    void (*ended)(void *userdata);
+    /* The worker cannot go on (a negative errno): a connection is stuck without an answer. */
+    void (*failed)(void *userdata, int r);
+    void *userdata;
+
+    Connection *first; /* the rest is the module's own */
+    size_t count;
+} ConnectionSet;
+
+/* Takes up the connection FD, also one that an earlier worker began with. A negative errno if that
+ * is impossible; FD then is open and unanswered. */
+int connection_start(ConnectionSet *set, int fd);
+
+/* Refuses all whose answer has not begun. */
+void connection_refuse_waiting(ConnectionSet *set, const char *why);

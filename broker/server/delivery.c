@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sending an answer. See delivery.h.
+ */
+
+#include "server/delivery.h"
+
+#include "base/limits.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* Sent over and over. It is never written to, so it takes no memory of ours. */
+#define ZEROS_BYTES  ((size_t)64 * 1024)
+#define ZEROS_PIECES (LIMIT_REFUSAL_BYTES / ZEROS_BYTES + 1)
+static const uint8_t zeros[ZEROS_BYTES];
+
+/* Points PIECES at what is left of the answer and says how many there are. */
+static size_t rest_of(const Delivery *delivery, struct iovec pieces[ZEROS_PIECES])
+{
+    size_t rest;
+    size_t count = 0;
+
+    if (delivery->secret) {
+        BytesView view = secret_view(delivery->secret);
+
+        pieces[0] = (struct iovec){(void *)(uintptr_t)(view.data + delivery->sent),
+                                   view.size - delivery->sent};
+        return pieces[0].iov_len ? 1 : 0;
+    }
+    rest = LIMIT_REFUSAL_BYTES - delivery->sent;
+    while (rest) {
+        size_t size = rest < ZEROS_BYTES ? rest : ZEROS_BYTES;
+
+        pieces[count++] = (struct iovec){(void *)(uintptr_t)zeros, size};
+        rest -= size;
+    }
+    return count;
+}
+
+int delivery_step(Delivery *delivery, int fd)
+{
+    struct iovec pieces[ZEROS_PIECES];
+    struct msghdr message = {.msg_iov = pieces};
+
+    for (;;) {
+        ssize_t n;
+
+        message.msg_iovlen = rest_of(delivery, pieces);
+        if (message.msg_iovlen == 0)
+            return DELIVERY_DONE;
+        n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n >= 0)
+            delivery->sent += (size_t)n;
+        else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+            return DELIVERY_BLOCKED;
+        else if (errno != EINTR)
+            return DELIVERY_GONE;
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The other end of a connection. See peer.h.
+ */
+
+#include "server/peer.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+void peer_read(int fd, Peer *ret)
+{
+    struct ucred credentials;
+    struct sockaddr_un address;
+    socklen_t credentials_size = sizeof(credentials);
+    socklen_t address_size = sizeof(address);
+    size_t front = offsetof(struct sockaddr_un, sun_path);
+
+    _Static_assert(sizeof(address.sun_path) == ADDRESS_BYTES, "as the parser has it");
+    *ret = (Peer){.uid = (uid_t)-1};
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &credentials_size) == 0) {
+        ret->pid = credentials.pid;
+        ret->uid = credentials.uid;
+    }
+    if (getpeername(fd, (struct sockaddr *)&address, &address_size) < 0 ||
+        address.sun_family != AF_UNIX || address_size <= front)
+        return;
+    /* for a path in the file system the kernel may count a NUL that does not fit */
+    ret->path_size = address_size - front;
+    if (ret->path_size > sizeof(ret->path))
+        ret->path_size = sizeof(ret->path);
+    memcpy(ret->path, address.sun_path, ret->path_size);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the kernel knows about the other end of a connection.
+ */
+
+#include "base/bytes.h"
+#include "policy/address.h"
+
+#include <sys/types.h>
+
+typedef struct Peer {
+    pid_t pid;                   /* 0 if unknown */
+    uid_t uid;                   /* (uid_t)-1 if unknown */
+    uint8_t path[ADDRESS_BYTES]; /* sun_path */
+    size_t path_size;            /* 0 if the peer has no address */
+} Peer;
+
+/* Cannot fail: what is unknown is nothing that may be trusted. Works after the peer has hung up. */
+void peer_read(int fd, Peer *ret);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The supervisor: the process that sees to it that a connection outlives the worker that accepted
+ * it.
+ *
+ * A broker that dies after accept() closes the connection with it, and to the service manager that
+ * is an empty credential and a unit that starts. So there are two processes with one descriptor
+ * table (clone(2), CLONE_FILES) and separate memory. The worker does everything; the supervisor
+ * waits for its end. If that comes otherwise than cleanly, all the connections are still open, and
+ * the next worker takes them up. The supervisor holds no secret, reads nothing that a peer sent and
+ * allocates nothing, so that there is little that it could die of.
+ *
+ * If the supervisor itself is killed, its worker gets SIGTERM, finishes what is in flight and ends;
+ * what is not accepted yet waits in the service manager's socket for the next broker.
+ *
+ * Not survived: both killed at the same moment, such as by `systemctl kill -s KILL`.
+ */
+
+#include "server/handover.h"
+
+/* A worker's whole life, run in the new process; DRAIN says that it is to accept nothing. Returns
+ * its exit status: 0 if and only if all its connections have had their answer. */
+typedef int (*SupervisorWorker)(void *userdata, bool drain);
+
+/* Runs workers until one ends cleanly. 0; -ECHILD if one after the other fails at once, another
+ * negative errno if it cannot set itself up. The process must have no descriptors but the standard
+ * ones and LISTENERS, and not have used libsystemd's journal. */
+int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One unsealing in a process of its own. See tpm_child.h.
+ */
+
+#include "server/tpm_child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+/* In front of the key, which only follows success. */
+typedef struct Answer {
+    int rc;
+    Reason reason;
+} Answer;
+
+_Static_assert(sizeof(Answer) + TPM_KEY_BYTES <= PIPE_BUF, "written and read in one piece");
+
+/* The child's only descriptor besides the standard ones. */
+#define CHILD_FD (STDERR_FILENO + 1)
+
+int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
+                    Secret **ret_key)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    int r = tpm_new(device, reason, &tpm);
+
+    return r != 0 ? r : tpm_unseal(tpm, sealed, reason, ret_key);
+}
+
+static void write_answer(int fd, Answer *answer, Secret *key)
+{
+    struct iovec pieces[2] = {{answer, sizeof(*answer)}};
+    int count = 1;
+    ssize_t n;
+
+    if (answer->rc == 0 && secret_size(key) != TPM_KEY_BYTES)
+        answer->rc = reason_set(&answer->reason, OUTCOME_TPM_FAILED,
+                                "the TPM unsealed a key of %zu bytes, not %zu", secret_size(key),
+                                TPM_KEY_BYTES);
+    if (answer->rc == 0)
+        pieces[count++] = (struct iovec){secret_borrow(key), TPM_KEY_BYTES};
+    /* A worker that has given up is not told why. */
+    n = writev(fd, pieces, count);
+    (void)n;
+}
+
+static void run_child(pid_t worker, int fd, TpmUnseal unseal, const char *device,
+                      const TpmSealedView *sealed)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+    Answer answer;
+
+    memset(&answer, 0, sizeof(answer));
+    /* Accepted connections must not stay open because a TPM is slow. dup2() of a descriptor to
+     * itself does nothing, which is as good. */
+    if (dup2(fd, CHILD_FD) < 0 || syscall(SYS_close_range, CHILD_FD + 1U, ~0U, 0U) < 0)
+        return;
+    /* The worker may have died before this was set. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != worker)
+        return;
+    signal(SIGCHLD, SIG_DFL);
+    answer.rc = unseal(device, sealed, &answer.reason, &key);
+    write_answer(CHILD_FD, &answer, key);
+}
+
+static int pidfd_open_of(pid_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, pid, 0U);
+}
+
+int tpm_child_start(TpmUnseal unseal, const char *device, const TpmSealedView *sealed,
+                    Reason *reason, TpmChild *ret)
+{
+    _cleanup_(closep) int ours = -1;
+    _cleanup_(closep) int theirs = -1;
+    int fds[2];
+    pid_t worker = getpid();
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return reason_set(reason, -errno, "cannot make a pipe to a process for the TPM");
+    ours = fds[0];
+    theirs = fds[1];
+    pid = fork();
+    if (pid < 0)
+        return reason_set(reason, -errno, "cannot start a process for the TPM");
+    if (pid == 0) {
+        run_child(worker, theirs, unseal, device, sealed);
+        _exit(EXIT_SUCCESS);
+    }
+    *ret = (TpmChild){.process = pidfd_open_of(pid), .answer = TAKE_FD(ours)};
+    return 0;
+}
+
+int tpm_child_finish(TpmChild *child, Reason *reason, Secret **ret_key)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+    Answer answer;
+    ssize_t n;
+    int r = secret_new(TPM_KEY_BYTES, reason, &key);
+
+    if (r != 0)
+        return r;
+    n = readv(child->answer,
+              (struct iovec[]){{&answer, sizeof(answer)}, {secret_borrow(key), TPM_KEY_BYTES}}, 2);
+    if (n < (ssize_t)sizeof(answer))
+        return reason_set(reason, OUTCOME_TPM_FAILED,
+                          "the process that spoke with the TPM died without an answer");
+    if (answer.rc != 0) {
+        answer.reason.text[sizeof(answer.reason.text) - 1] = '\0';
+        if (reason)
+            *reason = answer.reason;
+        return answer.rc;
+    }
+    *ret_key = TAKE_PTR(key);
+    return 0;
+}
+
+void tpm_child_done(TpmChild *child)
+{
+    if (child->process >= 0)
+        syscall(SYS_pidfd_send_signal, child->process, SIGKILL, NULL, 0U);
+    close_keep_errno(child->process);
+    close_keep_errno(child->answer);
+    *child = TPM_CHILD_NONE;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store and the host key. See vault.h.
+ */
+
+#include "server/vault.h"
+
+#include <errno.h>
+
+struct Vault {
+    const ServerConfig *config;
+    Store *store;
+    Secret *host_key;
+    int host_key_rc;        /* why there is none; 0 if not tried yet */
+    Reason host_key_reason; /* goes with it */
+};
+
+int vault_new(const ServerConfig *config, Vault **ret)
+{
+    Vault *vault = calloc(1, sizeof(*vault));
+
+    if (!vault)
+        return -ENOMEM;
+    vault->config = config;
+    *ret = vault;
+    return 0;
+}
+
+Vault *vault_free(Vault *vault)
+{
+    if (vault) {
+        store_free(vault->store);
+        secret_free(vault->host_key);
+        free(vault);
+    }
+    return NULL;
+}
+
+int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    int r = 0;
+
+    if (!vault->store)
+        r = store_new(vault->config->store_path, reason, &vault->store);
+    return r != 0 ? r : store_read(vault->store, name, reason, ret);
+}
+
+int vault_host_key(Vault *vault, Reason *reason, const Secret **ret)
+{
+    if (!vault->host_key && vault->host_key_rc == 0)
+        vault->host_key_rc =
+            host_key_load_passed(vault->config->context, vault->config->host_key_path,
+                                 &vault->host_key_reason, &vault->host_key);
+    if (vault->host_key_rc != 0) {
+        if (reason)
+            *reason = vault->host_key_reason;
+        return vault->host_key_rc;
+    }
+    *ret = vault->host_key;
+    return 0;
+}
+
+bool vault_stale(const Vault *vault)
+{
+    return vault->host_key_rc != 0;
+}

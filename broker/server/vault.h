@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The vault: the two things of the host that answers are made from, the store and the host key.
+ *
+ * Each is opened when it is first needed. A store that cannot be opened is tried again at the next
+ * request. The host key is read once: it stands in $CREDENTIALS_DIRECTORY, which the service
+ * manager fills when the broker starts and never again, so a key that is made later is only seen by
+ * the next broker. vault_stale() says that it is time for one.
+ */
+
+#include "key/host_key.h"
+#include "server/config.h"
+#include "store/store.h"
+
+typedef struct Vault Vault;
+
+/* CONFIG is borrowed. -ENOMEM. */
+int vault_new(const ServerConfig *config, Vault **ret);
+Vault *vault_free(Vault *vault);
+DEFINE_CLEANUP(Vault *, vault_free);
+
+/* store_read(), and what opening the store returns. */
+int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret);
+
+/* host_key_load_passed(); the key is borrowed. */
+int vault_host_key(Vault *vault, Reason *reason, const Secret **ret);
+
+/* Whether the host key was asked for and is not there, or of no use. */
+bool vault_stale(const Vault *vault);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker. See worker.h.
+ */
+
+#include "server/worker.h"
+
+#include "server/connection.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Accepted in one go, before what is under way gets its turn. */
+#define ACCEPT_BATCH       16
+
+/* After an accept() that failed for want of descriptors or memory, µs. */
+#define ACCEPT_PAUSE_USEC  ((uint64_t)100 * 1000)
+
+/* From the last record to the end of the process, µs. journald looks up the unit of an entry's
+ * sender when it gets to the entry: without a unit, `journalctl -u` does not show it. */
+#define JOURNAL_GRACE_USEC 50000U
+
+typedef struct Worker {
+    const ServerConfig *config;
+    const Listeners *listeners;
+    sd_event *event;
+    sd_event_source *listening[LISTENERS_MAX];
+    sd_event_source *pause;
+    bool paused;
+    bool running; /* the loop runs: what there was to adopt is adopted */
+    bool draining;
+    ConnectionSet connections;
+} Worker;
+
+static bool may_accept(const Worker *worker)
+{
+    return !worker->draining && !worker->paused &&
+           worker->connections.count < worker->config->connections_max;
+}
+
+static void update_listening(Worker *worker)
+{
+    int enabled = may_accept(worker) ? SD_EVENT_ON : SD_EVENT_OFF;
+
+    for (size_t i = 0; i < worker->listeners->count; i++)
+        sd_event_source_set_enabled(worker->listening[i], enabled);
+}
+
+static void on_failed(void *userdata, int r)
+{
+    Worker *worker = userdata;
+
+    sd_event_exit(worker->event, r);
+}
+
+/* --- ending --- */
+
+static int on_drained(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Worker *worker = userdata;
+
+    (void)source;
+    (void)usec;
+    connection_refuse_waiting(&worker->connections, "the broker is being stopped");
+    return 0;
+}
+
+static void drain(Worker *worker)
+{
+    int r;
+
+    if (worker->draining)
+        return;
+    worker->draining = true;
+    sd_notify(false, "STOPPING=1");
+    r = sd_event_add_time_relative(worker->event, NULL, CLOCK_MONOTONIC, worker->config->drain_usec,
+                                   0, on_drained, worker);
+    if (r < 0)
+        on_failed(worker, r);
+}
+
+/* What follows from how many connections there are, and from whether it is to end. */
+static void update(Worker *worker)
+{
+    bool idle = worker->connections.count == 0;
+
+    if (!worker->running)
+        return;
+    if (idle && vault_stale(worker->connections.vault))
+        drain(worker);
+    update_listening(worker);
+    if (idle && worker->draining)
+        sd_event_exit(worker->event, 0);
+}
+
+static void on_ended(void *userdata)
+{
+    update(userdata);
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+    Worker *worker = userdata;
+
+    (void)source;
+    (void)info;
+    drain(worker);
+    update(worker);
+    return 0;
+}
+
+/* --- accepting --- */
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Worker *worker = userdata;
+
+    (void)source;
+    (void)usec;
+    worker->paused = false;
+    update_listening(worker);
+    return 0;
+}
+
+static int pause_accepting(Worker *worker)
+{
+    int r = sd_event_source_set_time_relative(worker->pause, ACCEPT_PAUSE_USEC);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(worker->pause, SD_EVENT_ONESHOT);
+    worker->paused = true;
+    return r;
+}
+
+enum {
+    ACCEPT_NONE = 1, /* no connection waits */
+};
+
+/* 0 or ACCEPT_NONE; errors are final. */
+static int accept_one(Worker *worker, int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0)
+        return connection_start(&worker->connections, fd);
+    switch (errno) {
+    case EAGAIN:
+        return ACCEPT_NONE;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return pause_accepting(worker);
+    case EINTR:
+    case ECONNABORTED:
+        return 0;
+    default:
+        return -errno;
+    }
+}
+
+static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    Worker *worker = userdata;
+    int r = 0;
+
+    (void)source;
+    (void)events;
+    for (int i = 0; i < ACCEPT_BATCH && may_accept(worker) && r == 0; i++)
+        r = accept_one(worker, fd);
+    update_listening(worker);
+    if (r < 0)
+        on_failed(worker, r);
+    return 0;
+}
+
+/* --- beginning --- */
+
+static int add_sources(Worker *worker)
+{
+    sd_event *event = worker->event;
+    int r = sd_event_add_signal(event, NULL, SIGTERM, on_signal, worker);
+
+    if (r >= 0)
+        r = sd_event_add_signal(event, NULL, SIGINT, on_signal, worker);
+    if (r >= 0)
+        r = sd_event_add_time(event, &worker->pause, CLOCK_MONOTONIC, 0, 0, on_pause_over, worker);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(worker->pause, SD_EVENT_OFF);
+    for (size_t i = 0; r >= 0 && i < worker->listeners->count; i++)
+        r = sd_event_add_io(event, &worker->listening[i], worker->listeners->fds[i], EPOLLIN,
+                            on_listening, worker);
+    return r < 0 ? r : 0;
+}
+
+static int set_up(Worker *worker)
+{
+    ConnectionSet *connections = &worker->connections;
+    int r = sd_event_new(&worker->event);
+
+    if (r >= 0)
+        r = add_sources(worker);
+    *connections = (ConnectionSet){
+        .event = worker->event,
+        .config = worker->config,
+        .ended = on_ended,
+        .failed = on_failed,
+        .userdata = worker,
+    };
+    if (r >= 0)
+        r = vault_new(worker->config, &connections->vault);
+    if (r >= 0)
+        r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
+    return r;
+}
+
+/* Takes up what an earlier worker left open: before anything new, which might be the same number.
+ */
+static int adopt(Worker *worker)
+{
+    int from = STDERR_FILENO + 1;
+    int r = 0;
+
+    while (r == 0) {
+        int fd = handover_next(worker->listeners, from);
+
+        if (fd < 0)
+            break;
+        r = connection_start(&worker->connections, fd);
+        from = fd + 1;
+    }
+    return r;
+}
+
+int worker_run(const ServerConfig *config, const Listeners *listeners, bool draining)
+{
+    Worker worker = {.config = config, .listeners = listeners};
+    int r;
+
+    /* nobody waits for the TPM's processes, see server/tpm_child.h */
+    signal(SIGCHLD, SIG_IGN);
+    r = set_up(&worker);
+    if (r >= 0)
+        r = adopt(&worker);
+    if (r < 0)
+        return r;
+    sd_notify(false, "READY=1");
+    worker.running = true;
+    if (draining)
+        drain(&worker);
+    update(&worker);
+    r = sd_event_loop(worker.event);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < listeners->count; i++)
+        sd_event_source_disable_unref(worker.listening[i]);
+    sd_event_source_disable_unref(worker.pause);
+    tpm_queue_free(worker.connections.tpm);
+    vault_free(worker.connections.vault);
+    sd_event_unref(worker.event);
+    usleep(JOURNAL_GRACE_USEC);
+    return 0;
+}

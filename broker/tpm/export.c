@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a TPM tells about itself. See export.h.
+ */
+
+#include "tpm/export.h"
+
+#include "tpm/blob.h"
+#include "tpm/tpm_internal.h"
+
+#include <tss2/tss2_mu.h>
+
+void tpm_export_done(TpmExport *export)
+{
+    bytes_done(&export->srk);
+    bytes_done(&export->legacy);
+    *export = (TpmExport){0};
+}
+
+/* The public area of what TR stands for, as TPM2B_PUBLIC. */
+static int read_public(Tpm *tpm, ESYS_TR tr, Reason *reason, Bytes *ret)
+{
+    _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
+    uint8_t bytes[sizeof(*area)];
+    size_t size = 0;
+    TSS2_RC rc;
+
+    rc =
+        Esys_ReadPublic(tpm->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "reading the storage key", reason);
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's answer cannot be written down");
+    return bytes_dup((BytesView){bytes, size}, ret);
+}
+
+/* 0 with RET as it was if there is no storage root key. */
+static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
+{
+    _cleanup_(tpm_handle_done) TpmHandle srk = {0};
+    ESYS_TR tr;
+    TSS2_RC rc;
+    int r;
+
+    rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                               &tr);
+    if (rc != TSS2_RC_SUCCESS) {
+        r = tpm_response(rc, "reading the storage root key", reason);
+        return r == OUTCOME_TPM_NO_SRK ? 0 : r;
+    }
+    srk = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
+    return read_public(tpm, srk.tr, reason, ret);
+}
+
+static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrValues *ret)
+{
+    _cleanup_(tpm_handle_done) TpmHandle session = {0};
+    int r;
+
+    r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
+                          reason, &session);
+    if (r == 0)
+        r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, reason, ret);
+    /* SHA-1 alone is no reason not to seal without PCRs. */
+    return r == OUTCOME_UNSUPPORTED ? 0 : r;
+}
+
+int tpm_export(Tpm *tpm, Reason *reason, TpmExport *ret)
+{
+    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
+    _cleanup_(tpm_export_done) TpmExport export = {0};
+    int r = tpm_begin(tpm, reason);
+
+    if (r == 0)
+        r = export_srk(tpm, reason, &export.srk);
+    if (r == 0)
+        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, &primary);
+    if (r == OUTCOME_UNSUPPORTED)
+        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, &primary);
+    if (r == 0)
+        r = read_public(tpm, primary.tr, reason, &export.legacy);
+    if (r == 0)
+        r = export_pcrs(&primary, reason, &export.pcrs);
+    if (r != 0)
+        return r;
+    *ret = export;
+    export = (TpmExport){0};
+    return 0;
+}

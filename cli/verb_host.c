@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds host export: what others need in order to seal for this host.
+ */
+
+#include "base/fsutil.h"
+#include "credential/identity.h"
+#include "output.h"
+#include "tpm/export.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* Where systemd looks for the key of signed PCR policies, in its order. */
+static const char *const pcr_key_paths[] = {
+    "/etc/systemd/tpm2-pcr-public-key.pem",
+    "/run/systemd/tpm2-pcr-public-key.pem",
+    "/usr/local/lib/systemd/tpm2-pcr-public-key.pem",
+    "/usr/lib/systemd/tpm2-pcr-public-key.pem",
+};
+
+/* A host without a machine id, as a container image, has an identity all the same. */
+static int add_machine_id(Identity *identity)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = file_read_at(AT_FDCWD, "/etc/machine-id", 64, NULL, &file);
+
+    if (r == -ENOENT || (r == 0 && file.size < IDENTITY_MACHINE_ID_SIZE))
+        return 0;
+    if (r == 0)
+        memcpy(identity->machine_id, file.data, IDENTITY_MACHINE_ID_SIZE);
+    return r;
+}
+
+static int add_host_name(Reason *reason, Identity *identity)
+{
+    struct utsname names;
+
+    if (uname(&names) < 0)
+        return reason_set(reason, -errno, "cannot tell the host's name");
+    snprintf(identity->host_name, sizeof(identity->host_name), "%s", names.nodename);
+    return 0;
+}
+
+static int add_pcr_public_key(Reason *reason, Identity *identity)
+{
+    int r = -ENOENT;
+
+    for (size_t i = 0; r == -ENOENT && i < sizeof(pcr_key_paths) / sizeof(pcr_key_paths[0]); i++)
+        r = file_read_at(AT_FDCWD, pcr_key_paths[i], LIMIT_FIELD_BYTES, reason,
+                         &identity->pcr_public_key);
+    return r == -ENOENT ? 0 : r;
+}
+
+static int add_tpm(const Options *options, Reason *reason, Identity *identity)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    _cleanup_(tpm_export_done) TpmExport export = {0};
+    int r = tpm_new(options->tpm_device, reason, &tpm);
+
+    if (r == 0)
+        r = tpm_export(tpm, reason, &export);
+    if (r == 0)
+        r = identity_add_key(identity, bytes_view(&export.legacy), reason);
+    if (r == 0 && export.srk.size > 0) {
+        Reason why = {0};
+
+        /* The key at 0x81000001 may be somebody else's; the legacy one serves all the same. */
+        if (identity_add_key(identity, bytes_view(&export.srk), &why) != 0 ||
+            identity->srk.size == 0)
+            output_note("The key at 0x81000001 is left out: %s.",
+                        why.text[0] ? why.text : "it is no storage root key");
+    }
+    if (r == 0)
+        identity->pcrs = export.pcrs;
+    return r;
+}
+
+/* What is printed has to be what `seal --host=` reads. */
+static int print(const Options *options, const Identity *identity, Reason *reason)
+{
+    struct json_object *object = identity_to_json(identity);
+    _cleanup_(identity_done) Identity again = {0};
+    const char *text = object ? json_object_to_json_string(object) : NULL;
+    int r = -ENOMEM;
+
+    if (text)
+        r = identity_parse((BytesView){(const uint8_t *)text, strlen(text)}, reason, &again);
+    if (r != 0) {
+        json_object_put(object);
+        return r;
+    }
+    return output_json(object, options->json == JSON_OFF ? JSON_PRETTY : options->json);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    Reason reason = {0};
+    int r;
+
+    (void)context;
+    if (strcmp(arguments[0], "export") != 0) {
+        reason_set(&reason, OUTCOME_USAGE, "there is no \"host %.40s\", only \"host export\"",
+                   arguments[0]);
+        return output_error(OUTCOME_USAGE, NULL, &reason);
+    }
+    r = add_host_name(&reason, &identity);
+    if (r == 0)
+        r = add_machine_id(&identity);
+    if (r == 0)
+        r = add_pcr_public_key(&reason, &identity);
+    if (r == 0)
+        r = add_tpm(options, &reason, &identity);
+    if (r == 0)
+        r = print(options, &identity, &reason);
+    return r == 0 ? 0 : output_error(r, NULL, &reason);
+}
+
+const Verb verb_host = {
+    .name = "host",
+    .arguments = "export",
+    .summary = "Print this host's public identity, to seal for it elsewhere",
+    .details = "A JSON object: the public parts of the TPM's storage keys, PCR values, machine id, "
+               "host name,\nand the key of signed PCR policies if there is one. Nothing of it is "
+               "secret; but who can change\nit on its way to whoever seals can read what is sealed "
+               "with it.",
+    .options = OPTION_TPM_DEVICE | OPTION_JSON,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

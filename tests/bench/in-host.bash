@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# in-host.bash ROUNDS: the benchmark itself, inside a booted host. Ours and the peer's take turns,
+# round by round, so that what else the machine does hits both; of the rounds' figures the median is
+# printed.
+
+set -euo pipefail
+
+rounds=$1
+device=swtpm:path=/run/swtpm/tpm
+scratch=$(mktemp -d)
+server=''
+trap '[[ -z $server ]] || kill "$server"; rm -rf -- "$scratch"' EXIT
+cd "$scratch"
+printf 'correct horse battery staple' >secret
+
+median() {
+        sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
+}
+
+milliseconds() { # COUNT COMMAND...: of one call
+        local count=$1 start=$EPOCHREALTIME i
+        shift
+        for (( i = 0; i < count; i++ )); do "$@" >/dev/null; done
+        awk -v a="$start" -v b="$EPOCHREALTIME" -v n="$count" 'BEGIN { print (b - a) * 1000 / n }'
+}
+
+row() { # WORDS OURS PEER UNIT PEER'S-NAME
+        awk -v words="$1" -v ours="$2" -v peer="$3" -v unit="$4" -v name="$5" 'BEGIN {
+                printf "%-34s %10.4g %-4s %-24s %10.4g %-4s ratio %.2f\n",
+                        words, ours, unit, name, peer, unit, ours / peer }'
+}
+
+# --- opening a file: whole processes ---
+
+bench_decrypt() { # WORDS COUNT FILE [OPTION...]
+        local words=$1 count=$2 file=$3 round
+        shift 3
+        : >ours; : >peer
+        cmp -s <(nspawn-creds decrypt --name=web@x "$@" "$file" -) secret
+        cmp -s <(systemd-creds decrypt --name=web@x "$@" "$file" - 2>/dev/null) secret
+        for (( round = 0; round < rounds; round++ )); do
+                milliseconds "$count" nspawn-creds decrypt --name=web@x "$@" "$file" - >>ours
+                milliseconds "$count" systemd-creds decrypt --name=web@x "$@" "$file" - >>peer 2>/dev/null
+        done
+        row "$words" "$(median <ours)" "$(median <peer)" ms systemd-creds
+}
+
+echo "$(systemctl --version | head -n 1), medians of $rounds rounds; below 1 we are faster"
+nspawn-creds encrypt --with-key=host --name=web@x secret host.cred
+nspawn-creds encrypt --with-key=tpm2 --tpm2-device=$device --name=web@x secret tpm.cred
+nspawn-creds encrypt --with-key=tpm2 --tpm2-device=$device --tpm2-pcrs=7 --name=web@x secret pcr.cred
+bench_decrypt 'decrypt, host key' 40 host.cred
+bench_decrypt 'decrypt, TPM (software)' 10 tpm.cred --tpm2-device=$device
+bench_decrypt 'decrypt, TPM and PCR 7' 10 pcr.cred --tpm2-device=$device
+
+# --- the broker's socket ---
+
+requests() { # SOCKET: a second, which all have to be answered with the secret
+        /build/helpers/broker-client --socket="$1" --clients=8 --seconds=2 \
+                systemd-nspawn@web.service x "$scratch/secret" >counts
+        awk '$1 == "per-second" { rate = $2; next } $1 != "exact" && $2 > 0 { bad = 1 }
+                END { if (bad) exit 1; print rate }' counts ||
+                { echo 'not every request was answered as it should be:' >&2; cat counts >&2; exit 1; }
+}
+
+echo
+echo 'requests a second on the socket, 8 clients; above 1 would be faster than the floor'
+nspawn-creds encrypt --store --with-key=host --name=web@x secret
+/build/helpers/bare-server "$scratch/bare" secret &
+server=$!
+until [[ -S $scratch/bare ]]; do sleep 0.05; done
+: >ours; : >peer
+for (( round = 0; round < rounds; round++ )); do
+        requests /run/nspawn-creds/broker >>ours
+        requests "$scratch/bare" >>peer
+done
+row 'broker, host key' "$(median <ours)" "$(median <peer)" /s 'bare accept-send-close'
+
+# --- memory ---
+
+echo
+sleep 1
+cgroup=/sys/fs/cgroup$(systemctl show -P ControlGroup nspawn-creds-broker.service)
+while read -r pid; do
+        awk '$1 == "Rss:" || $1 == "Pss:" || $1 ~ /^Private_(Clean|Dirty):/ { sum[$1] += $2 }
+                END { print sum["Rss:"], sum["Pss:"], sum["Private_Dirty:"] }' "/proc/$pid/smaps_rollup"
+done <"$cgroup/cgroup.procs" | awk '
+        { rss += $1; pss += $2; dirty += $3; n++ }
+        END { printf "broker after that load, %d processes: %d KiB resident (%d KiB shared out), %d KiB private and written to\n", n, rss, pss, dirty }'

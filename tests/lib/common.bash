@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Common ground of the test programs: where things are, words for the person who
+# watches, and progress of the slow parts. To be sourced after `set -euo pipefail`.
+
+# The source tree, and what is kept between runs.
+top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+cache=${NSPAWN_CREDS_CACHE:-/var/cache/nspawn-creds-tests}
+
+# The Debian suites with their versions of systemd: 252, 257 and 262.
+all_suites=(bookworm trixie forky)
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+need_root() {
+        (( EUID == 0 )) || die "must run as root: sudo $0 $*"
+}
+
+check_suite() { # SUITE
+        local suite
+        for suite in "${all_suites[@]}"; do
+                [[ $suite != "$1" ]] || return 0
+        done
+        die "unknown suite '$1'; known are: ${all_suites[*]}"
+}
+
+# Prints what goes on and for how long: on a terminal in one line that counts the
+# seconds, elsewhere a line every 15 seconds. Ends when it is killed, or when the
+# program has ended.
+tick() { # WORDS
+        local past=0
+        while kill -0 $$ 2>/dev/null; do
+                if [[ -t 1 ]]; then
+                        printf '\r%s … %d s ' "$1" "$past"
+                elif (( past == 1 )); then
+                        say "$1 …"
+                elif (( past > 0 && past % 15 == 0 )); then
+                        say "$1 … still at it after $past s"
+                fi
+                sleep 1
+                past=$(( past + 1 ))
+        done
+}
+
+# Runs a command with its output in LOG, and says WORDS and the time that it takes.
+# If it fails, so does the whole program, with the end of the log. Not to be called
+# as a condition.
+progress() { # WORDS LOG COMMAND...
+        local words=$1 log=$2 start=$SECONDS ticker rc=0
+        shift 2
+        tick "$words" &
+        ticker=$!
+        set +e
+        ( set -e; "$@" ) >"$log" 2>&1
+        rc=$?
+        set -e
+        kill "$ticker" 2>/dev/null || :
+        wait "$ticker" 2>/dev/null || :
+        [[ ! -t 1 ]] || printf '\r'
+        if (( rc != 0 )); then
+                say "$words: failed after $(( SECONDS - start )) s. The end of $log:"
+                tail -n 25 -- "$log" | sed 's/^/    /'
+                exit 1
+        fi
+        say "$words: done, $(( SECONDS - start )) s"
+}

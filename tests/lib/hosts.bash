@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Throw-away systemd hosts: started with containers of their own and the programs
+# installed, and gone without a trace when the program that started them ends.
+# After common.bash and roots.bash.
+
+# Of the one host that a program has.
+host_pid=''
+host_scratch=''
+host_lock=''
+
+# Boots a host of SUITE with a fresh copy of the container image for each MACHINE;
+# BIND are further options of `testhost boot`. Sets host_pid and host_scratch.
+host_start() { # SUITE "MACHINE..." [BIND...]
+        local suite=$1 root machine machines=$2
+        shift 2
+        root=$(root_of "$suite")
+        trap host_stop EXIT
+        trap 'exit 130' INT
+        trap 'exit 143' TERM
+        host_scratch_new "$suite"
+        mkdir -m 0700 -- "$host_scratch/machines"
+        for machine in $machines; do
+                cp -a --reflink=auto -- "$root/var/lib/machines/web" "$host_scratch/machines/$machine"
+                printf '%s\n' "$machine" >"$host_scratch/machines/$machine/etc/hostname"
+        done
+        # The host must not inherit the locks: they say that *we* are alive.
+        host_pid=$(flock -s "$root" "$testhost" boot --volatile --log "$host_scratch/boot.log" \
+                --bind-ro "$top:/src" --bind-ro "$(build_of "$suite"):/build" \
+                --bind "$host_scratch/machines:/var/lib/machines" "$@" "$root" {host_lock}<&-)
+        printf '%s\n' "$host_pid" >"$host_scratch/pid"
+}
+
+# A folder that is ours for as long as we hold its lock.
+host_scratch_new() { # PREFIX
+        local lock
+        mkdir -p -- "$cache/hosts"
+        exec {lock}>"$cache/hosts/.lock"
+        flock "$lock"
+        reap_hosts
+        host_scratch=$(mktemp -d "$cache/hosts/$1-XXXXXX")
+        exec {host_lock}<"$host_scratch"
+        flock -s "$host_lock"
+        exec {lock}>&-
+}
+
+in_host() { # COMMAND...
+        "$testhost" run "$host_pid" "$@"
+}
+
+host_stop() {
+        trap '' INT TERM
+        [[ -z $host_pid ]] || "$testhost" stop "$host_pid" || :
+        host_pid=''
+        [[ -z $host_scratch ]] || rm -rf --one-file-system -- "$host_scratch"
+        host_scratch=''
+}
+
+# Removes what programs left behind that were killed outright.
+reap_hosts() {
+        local scratch pid
+        for scratch in "$cache"/hosts/*/; do
+                [[ -d $scratch ]] && flock -n -x "$scratch" true || continue
+                pid=$(cat "$scratch/pid" 2>/dev/null || :)
+                [[ -z $pid ]] || "$testhost" stop "$pid" 2>/dev/null || :
+                rm -rf --one-file-system -- "$scratch"
+        done
+}

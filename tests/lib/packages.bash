@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The Debian packages that the tests need, on the machine they run on and in its test hosts.
+
+# What builds the programs and their unit tests, and what those run with.
+program_packages=(cmake ninja-build gcc libc6-dev pkg-config libsystemd-dev libsodium-dev
+        libtss2-dev libjson-c-dev libssl-dev libbsd-dev libcmocka-dev swtpm)
+# What else the checks of the source tree need.
+check_packages=(clang-format shellcheck)
+# What makes and boots systemd hosts.
+host_packages=(mmdebstrap debian-archive-keyring util-linux)
+
+# Prints those of the packages that are not installed.
+missing_packages() { # PACKAGE...
+        command -v dpkg-query >/dev/null || die "the tests need Debian's package manager"
+        local package
+        for package in "$@"; do
+                [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
+                        printf '%s\n' "$package"
+        done
+}
+
+apt() {
+        DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+# The lists may be missing, or older than what the mirror still has: then the first
+# try fails. A list of somebody else's that cannot be fetched is no reason to give
+# up, so the second try alone decides.
+apt_install() { # PACKAGE...
+        apt install -y --no-install-recommends "$@" && return
+        apt update || :
+        apt install -y --no-install-recommends "$@"
+}
+
+install_packages() { # PACKAGE...
+        local missing
+        mapfile -t missing < <(missing_packages "$@")
+        (( ${#missing[@]} > 0 )) || return 0
+        mkdir -p -- "$cache/logs"
+        progress "Installing Debian packages: ${missing[*]}" "$cache/logs/packages.log" \
+                apt_install "${missing[@]}"
+}

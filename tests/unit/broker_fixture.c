@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A whole broker for tests. See broker_fixture.h.
+ */
+
+#include "broker_fixture.h"
+
+#include "credential/seal.h"
+#include "key/host_key.h"
+#include "server/supervisor.h"
+#include "server/worker.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define TPM_KEY     "0123456789abcdef0123456789abcdef"
+#define CLIENT_MSEC 20000
+
+static BrokerShared *shared;
+static char audit_path[256];
+
+void wait_msec(unsigned msec)
+{
+    poll(NULL, 0, (int)msec);
+}
+
+/* --- inside the broker --- */
+
+static uint64_t deadly_now(const Context *context)
+{
+    (void)context;
+    if (shared->poison) {
+        shared->poison--;
+        raise(shared->poison_signal);
+    }
+    return TEST_NOW;
+}
+
+static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *reason,
+                       Secret **ret_key)
+{
+    (void)device;
+    assert_true(sealed->blob.size > 0);
+    shared->tpm_begun++;
+    wait_msec(shared->tpm_msec);
+    if (shared->tpm_rc < 0)
+        abort();
+    if (shared->tpm_rc != 0)
+        return reason_set(reason, shared->tpm_rc, "the fake TPM says so");
+    *ret_key = test_secret(TPM_KEY);
+    return 0;
+}
+
+/* The broker closes what it does not know, so this is opened every time. */
+static void append_record(AuditSink *sink, const AuditRecord *record)
+{
+    AuditEntry entry;
+    char line[128];
+    int fd = open(audit_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    int length;
+    ssize_t n;
+
+    (void)sink;
+    audit_entry_format(record, &entry);
+    length =
+        snprintf(line, sizeof(line), "%s %s\n", audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT"),
+                 audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME"));
+    n = write(fd, line, (size_t)length);
+    (void)n;
+    close(fd);
+}
+
+static int run_worker(void *userdata, bool drain)
+{
+    BrokerFixture *broker = userdata;
+    Listeners listeners = {.fds = {STDERR_FILENO + 1}, .count = 1};
+
+    shared->worker = getpid();
+    shared->workers++;
+    return worker_run(&broker->config, &listeners, drain) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void broker_start(BrokerFixture *broker)
+{
+    unsigned workers = shared->workers;
+
+    broker->supervisor = fork();
+    assert_true(broker->supervisor >= 0);
+    if (broker->supervisor == 0) {
+        Listeners listeners = {.fds = {STDERR_FILENO + 1}, .count = 1};
+
+        /* does not outlive a test that failed */
+        prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+        dup2(broker->listener, listeners.fds[0]);
+        syscall(SYS_close_range, (unsigned)listeners.fds[0] + 1, ~0U, 0U);
+        _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    while (shared->workers == workers)
+        wait_msec(1);
+}
+
+/* --- from outside --- */
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    assert_true(fd >= 0 && strlen(path) < sizeof(address.sun_path));
+    strcpy(address.sun_path, path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 4096), 0);
+    return fd;
+}
+
+BrokerFixture *broker_new(void)
+{
+    static AuditSink sink = {.write = append_record};
+    BrokerFixture *broker = calloc(1, sizeof(*broker));
+    Secret *key;
+
+    assert_non_null(broker);
+    broker->folder = test_folder();
+    test_folder_make_root(&broker->folder);
+    broker->context = test_context(broker->folder.path);
+    broker->context.now = deadly_now;
+    assert_int_equal(mkdir(test_path(&broker->folder, "store"), 0750), 0);
+    snprintf(audit_path, sizeof(audit_path), "%s", test_path(&broker->folder, "audit"));
+
+    server_config_default(&broker->context, &broker->config);
+    broker->config.store_path = strdup(test_path(&broker->folder, "store"));
+    broker->config.host_key_path =
+        strdup(test_path(&broker->folder, "var/lib/systemd/credential.secret"));
+    assert_int_equal(
+        host_key_ensure(&broker->context, broker->config.host_key_path, NULL, &key, NULL), 0);
+    secret_free(key);
+    broker->config.trusted_uid = geteuid();
+    broker->config.unseal = fake_unseal;
+    broker->config.audit = &sink;
+    broker->shared = mmap(NULL, sizeof(*broker->shared), PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(broker->shared != MAP_FAILED);
+    shared = broker->shared;
+    shared->poison_signal = SIGKILL;
+    broker->listener = listen_at(test_path(&broker->folder, "socket"));
+    /* orphaned workers are to be waited for */
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    return broker;
+}
+
+void broker_free(BrokerFixture *broker)
+{
+    if (broker->supervisor)
+        broker_stop(broker);
+    close(broker->listener);
+    munmap(broker->shared, sizeof(*broker->shared));
+    test_folder_remove(&broker->folder);
+    free((void *)(uintptr_t)broker->config.store_path);
+    free((void *)(uintptr_t)broker->config.host_key_path);
+    free(broker);
+}
+
+int broker_wait(BrokerFixture *broker)
+{
+    int status;
+
+    assert_int_equal(waitpid(broker->supervisor, &status, 0), broker->supervisor);
+    broker->supervisor = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int broker_stop(BrokerFixture *broker)
+{
+    kill(broker->supervisor, SIGTERM);
+    return broker_wait(broker);
+}
+
+void broker_kill_supervisor(BrokerFixture *broker)
+{
+    int status;
+
+    kill(broker->supervisor, SIGKILL);
+    assert_int_equal(broker_wait(broker), -SIGKILL);
+    assert_int_equal(waitpid(shared->worker, &status, 0), shared->worker);
+    assert_int_equal(status, 0);
+}
+
+pid_t broker_kill_worker(BrokerFixture *broker, pid_t last)
+{
+    pid_t worker;
+
+    while ((worker = broker->shared->worker) == last)
+        wait_msec(1);
+    kill(worker, SIGKILL);
+    return worker;
+}
+
+size_t broker_descriptors(const BrokerFixture *broker)
+{
+    char path[64];
+    DIR *folder;
+    size_t count = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", broker->supervisor);
+    folder = opendir(path);
+    assert_non_null(folder);
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count - 2;
+}
+
+/* --- the store --- */
+
+static uint8_t byte_of(const char *machine, const char *id, size_t offset)
+{
+    size_t seed = 1;
+
+    for (const char *c = machine; *c; c++)
+        seed = seed * 31 + (size_t)*c;
+    for (const char *c = id; *c; c++)
+        seed = seed * 37 + (size_t)*c;
+    return (uint8_t)(seed + offset * 7 + (offset >> 8));
+}
+
+void broker_seal(BrokerFixture *broker, const SealedFile *file)
+{
+    static const uint8_t filler[64] = {1, 2, 3};
+    _cleanup_(secret_freep) Secret *host_key = NULL;
+    _cleanup_(secret_freep) Secret *tpm_key = test_secret(TPM_KEY);
+    _cleanup_(secret_freep) Secret *plaintext = test_secret_of(file->size);
+    _cleanup_(store_freep) Store *store = NULL;
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    CredentialName name;
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    SealRequest request = {
+        .kind = kind_find_by_parts(file->parts),
+        .plaintext = plaintext,
+        .tpm_key = file->parts & KIND_TPM ? tpm_key : NULL,
+        .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256,
+                .primary_alg = TPM_ALGORITHM_ECC,
+                .blob = {filler, sizeof(filler)},
+                .policy_hash = {filler, TPM_POLICY_BYTES}},
+        .metadata = {.timestamp = TEST_NOW,
+                     .not_after = file->not_after ? file->not_after : USEC_INFINITY},
+    };
+
+    assert_int_equal(credential_name_new(file->machine, file->id, NULL, &name), 0);
+    credential_name_format(&name, text);
+    strcpy(request.metadata.name, file->name ? file->name : text);
+    for (size_t i = 0; i < file->size; i++)
+        secret_borrow(plaintext)[i] = byte_of(file->machine, file->id, i);
+    assert_int_equal(host_key_load(&broker->context, broker->config.host_key_path, NULL, &host_key),
+                     0);
+    request.host_key = file->parts & KIND_HOST ? host_key : NULL;
+    assert_int_equal(credential_seal(&broker->context, &request, NULL, &sealed), 0);
+    assert_int_equal(store_new(broker->config.store_path, NULL, &store), 0);
+    assert_int_equal(store_write(store, &name, bytes_view(&sealed), NULL), 0);
+}
+
+const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id)
+{
+    char name[256];
+
+    snprintf(name, sizeof(name), "store/%s/%s.cred", machine, id);
+    return test_path(&broker->folder, name);
+}
+
+unsigned broker_records(const BrokerFixture *broker, const char *words)
+{
+    FILE *file = fopen(test_path(&broker->folder, "audit"), "re");
+    unsigned count = 0;
+    char line[128];
+
+    while (file && fgets(line, sizeof(line), file))
+        count += strncmp(line, words, strlen(words)) == 0;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+/* --- clients --- */
+
+int client_connect(const BrokerFixture *broker, const char *unit, const char *id)
+{
+    static unsigned number;
+    struct sockaddr_un ours = {.sun_family = AF_UNIX};
+    struct sockaddr_un theirs = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int length;
+
+    assert_true(fd >= 0);
+    if (unit) {
+        length = snprintf(ours.sun_path + 1, sizeof(ours.sun_path) - 1, "%x%04x/unit/%s/%s",
+                          getpid(), number++ & 0xffff, unit, id);
+        length += 1 + (int)sizeof(sa_family_t);
+        assert_true(length <= (int)sizeof(ours));
+        assert_int_equal(bind(fd, (struct sockaddr *)&ours, (socklen_t)length), 0);
+    }
+    strcpy(theirs.sun_path, test_path(&broker->folder, "socket"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&theirs, sizeof(theirs)), 0);
+    shutdown(fd, SHUT_WR);
+    return fd;
+}
+
+Answer client_read(int fd, const char *machine, const char *id, size_t size)
+{
+    size_t total = 0;
+    bool same = true;
+
+    for (;;) {
+        uint8_t bytes[4096];
+        struct pollfd waiting = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        if (poll(&waiting, 1, CLIENT_MSEC) != 1)
+            return ANSWER_NONE;
+        n = read(fd, bytes, sizeof(bytes));
+        if (n <= 0) {
+            close(fd);
+            if (n < 0)
+                return ANSWER_WRONG;
+            break;
+        }
+        for (size_t i = 0; i < (size_t)n && same; i++)
+            same = total + i < size && bytes[i] == byte_of(machine, id, total + i);
+        total += (size_t)n;
+    }
+    if (total > LIMIT_PLAINTEXT_BYTES)
+        return ANSWER_REFUSED;
+    if (total == size && same)
+        return ANSWER_RIGHT;
+    return total == 0 ? ANSWER_EMPTY : ANSWER_WRONG;
+}
+
+Answer client_ask(const BrokerFixture *broker, const char *machine, const char *id, size_t size)
+{
+    char unit[128];
+
+    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine);
+    return client_read(client_connect(broker, unit, id), machine, id, size);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A whole broker for tests: supervisor and worker in processes of their own, on a listening socket
+ * that the test holds as the service manager does; and its clients, which bind to an address and
+ * read to the end, as the service manager does.
+ *
+ * The TPM is a function that returns a fixed key after as long as the test likes. The clock can be
+ * told to kill the worker that looks at it, which it does in the middle of a request.
+ */
+
+#include "support.h"
+
+#include "credential/kinds.h"
+#include "server/config.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+/* What the test and the processes of the broker share. */
+typedef struct BrokerShared {
+    atomic_int worker;        /* pid of the newest worker */
+    atomic_uint workers;      /* how many there were */
+    atomic_uint poison;       /* so many more looks at the clock kill */
+    atomic_int poison_signal; /* SIGKILL by default */
+    atomic_uint tpm_msec;     /* an unsealing takes this long */
+    atomic_int tpm_rc;        /* and returns that */
+    atomic_uint tpm_begun;    /* unsealings */
+} BrokerShared;
+
+typedef struct BrokerFixture {
+    TestFolder folder;
+    Context context;
+    ServerConfig config; /* to be changed before broker_start() */
+    BrokerShared *shared;
+    int listener;
+    pid_t supervisor; /* 0 if none runs */
+} BrokerFixture;
+
+/* A host key, an empty store, a listening socket; trusts the user of the test. */
+BrokerFixture *broker_new(void);
+/* Ends the broker if one runs, and removes everything. */
+void broker_free(BrokerFixture *broker);
+DEFINE_CLEANUP(BrokerFixture *, broker_free);
+
+void broker_start(BrokerFixture *broker);
+/* Waits for the supervisor's end; its exit status, or minus the signal. */
+int broker_wait(BrokerFixture *broker);
+/* SIGTERM, and the same. */
+int broker_stop(BrokerFixture *broker);
+/* Kills the supervisor and waits for the worker's end, too: what the service manager does. */
+void broker_kill_supervisor(BrokerFixture *broker);
+/* Kills the worker, once there is another one than LAST; its pid. */
+pid_t broker_kill_worker(BrokerFixture *broker, pid_t last);
+/* Open descriptors of the broker. */
+size_t broker_descriptors(const BrokerFixture *broker);
+
+/* Seals SIZE bytes that are different for every MACHINE and ID. */
+typedef struct SealedFile {
+    const char *machine;
+    const char *id;
+    unsigned parts; /* KindParts */
+    size_t size;
+    const char *name;   /* sealed as; NULL: MACHINE@ID */
+    uint64_t not_after; /* 0: never */
+} SealedFile;
+
+void broker_seal(BrokerFixture *broker, const SealedFile *file);
+/* The path of a file in the store. */
+const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id);
+
+/* How many audit records have this verdict and outcome, such as "refused expired". */
+unsigned broker_records(const BrokerFixture *broker, const char *words);
+
+typedef enum Answer {
+    ANSWER_RIGHT,   /* the secret, the whole secret and nothing else */
+    ANSWER_REFUSED, /* more than a unit may have */
+    ANSWER_EMPTY,
+    ANSWER_WRONG, /* truncated, foreign or with something behind it */
+    ANSWER_NONE,  /* no end within 20 s */
+    _ANSWER_MAX,
+} Answer;
+
+/* Connects as the service manager for UNIT; with UNIT NULL without an address. */
+int client_connect(const BrokerFixture *broker, const char *unit, const char *id);
+/* Reads to the end and closes; MACHINE, ID and SIZE say what is expected. */
+Answer client_read(int fd, const char *machine, const char *id, size_t size);
+/* Both, for systemd-nspawn@MACHINE.service. */
+Answer client_ask(const BrokerFixture *broker, const char *machine, const char *id, size_t size);
+
+/* Sleeps. */
+void wait_msec(unsigned msec);

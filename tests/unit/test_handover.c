@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/server/handover.c and delivery.c, and of what the supervisor does with workers
+ * that are of no use. */
+
+#include "support.h"
+
+#include "server/delivery.h"
+#include "server/handover.h"
+#include "server/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+/* A user who has no processes that count. */
+#define NOBODY 65534
+
+static Listeners listen_in(const TestFolder *folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    Listeners listeners = {.count = 1};
+
+    strcpy(address.sun_path, test_path(folder, "socket"));
+    listeners.fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(listeners.fds[0], (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listeners.fds[0], 10), 0);
+    return listeners;
+}
+
+static int connect_to(const TestFolder *folder)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    strcpy(address.sun_path, test_path(folder, "socket"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static int accept_from(const Listeners *listeners)
+{
+    return accept4(listeners->fds[0], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+static size_t read_all(int fd)
+{
+    static char bytes[65536];
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+        total += (size_t)n;
+    close(fd);
+    assert_int_equal(n, 0);
+    return total;
+}
+
+/* On any socket, for any user, from the first. */
+static void test_marks(void **state)
+{
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(handover_mark_get(fds[0]), 0);
+    for (int mark = 0; mark <= HANDOVER_ANSWERING; mark++) {
+        assert_int_equal(handover_mark_set(fds[0], mark), 0);
+        assert_int_equal(handover_mark_get(fds[0]), mark);
+    }
+    assert_int_equal(handover_mark_get(fds[1]), 0);
+    close(fds[0]);
+    close(fds[1]);
+    assert_int_equal(handover_mark_get(fds[0]), -EBADF);
+    assert_int_equal(handover_mark_set(fds[0], 1), -EBADF);
+}
+
+/* Runs in a process of its own, as it closes all that is open. The first wrong thing, or 0. */
+static int sweep(const TestFolder *folder)
+{
+    Listeners listeners = listen_in(folder);
+    int clients[2] = {connect_to(folder), connect_to(folder)};
+    int accepted[2] = {accept_from(&listeners), accept_from(&listeners)};
+    int others[6] = {-1, -1, -1, -1, -1, -1};
+    int high;
+
+    if (pipe2(others, O_CLOEXEC) < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, others + 2) < 0)
+        return 1;
+    others[4] = epoll_create1(EPOLL_CLOEXEC);
+    others[5] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    high = fcntl(others[5], F_DUPFD, HANDOVER_FD_MAX + 10);
+    if (handover_sweep(&listeners) != 2)
+        return 2;
+    for (size_t i = 0; i < COUNT(others); i++)
+        if (fcntl(others[i], F_GETFD) >= 0)
+            return 3;
+    if (high >= 0 && fcntl(high, F_GETFD) >= 0)
+        return 4;
+    /* the peers' ends are nobody's connections either */
+    if (fcntl(clients[0], F_GETFD) >= 0 || fcntl(clients[1], F_GETFD) >= 0)
+        return 5;
+    if (fcntl(listeners.fds[0], F_GETFD) < 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
+        return 6;
+    if (handover_next(&listeners, 0) != accepted[0] ||
+        handover_next(&listeners, accepted[0] + 1) != accepted[1] ||
+        handover_next(&listeners, accepted[1] + 1) != -1)
+        return 7;
+    return 0;
+}
+
+static void test_sweep(void **state)
+{
+    TestFolder folder = test_folder();
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    if (child == 0)
+        _exit(sweep(&folder));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    test_folder_remove(&folder);
+}
+
+static void test_delivery(void **state)
+{
+    (void)state;
+    for (int refusal = 0; refusal < 2; refusal++) {
+        _cleanup_(secret_freep) Secret *secret = test_secret_of(LIMIT_PLAINTEXT_BYTES);
+        Delivery delivery = {.secret = refusal ? NULL : secret};
+        size_t total = 0;
+        int fds[2];
+        int r;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+        while ((r = delivery_step(&delivery, fds[0])) == DELIVERY_BLOCKED) {
+            static uint8_t bytes[40001];
+            ssize_t n = read(fds[1], bytes, sizeof(bytes));
+
+            for (size_t i = 0; i < (size_t)n; i++)
+                if (bytes[i] != (refusal ? 0 : (uint8_t)(total + i + 1)))
+                    fail_msg("byte %zu is wrong", total + i);
+            total += (size_t)n;
+        }
+        assert_int_equal(r, DELIVERY_DONE);
+        close(fds[0]);
+        assert_int_equal(total + read_all(fds[1]),
+                         refusal ? LIMIT_REFUSAL_BYTES : LIMIT_PLAINTEXT_BYTES);
+    }
+}
+
+static void test_delivery_to_nobody(void **state)
+{
+    Delivery delivery = {0};
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    close(fds[1]);
+    assert_int_equal(delivery_step(&delivery, fds[0]), DELIVERY_GONE);
+    close(fds[0]);
+}
+
+/* --- workers that are of no use --- */
+
+typedef int (*Life)(const Listeners *listeners);
+
+static int run_worker(void *userdata, bool drain)
+{
+    const Listeners *listeners = ((void **)userdata)[0];
+    Life life = *(Life *)((void **)userdata)[1];
+
+    (void)drain;
+    return life(listeners);
+}
+
+/* Runs a supervisor over such workers, with one client; what the client read. RET is what the
+ * supervisor returned, or 1 if it was still there. */
+static size_t supervise(Life life, uid_t user, int *ret)
+{
+    TestFolder folder = test_folder();
+    Listeners listeners = listen_in(&folder);
+    int client = connect_to(&folder);
+    pid_t supervisor = fork();
+    size_t total;
+    int status;
+
+    if (supervisor == 0) {
+        close(client);
+        if (user && setresuid(user, user, user) < 0)
+            _exit(EXIT_FAILURE);
+        _exit(-supervisor_run(&listeners, run_worker, (void *[]){&listeners, &life}));
+    }
+    total = read_all(client);
+    poll(NULL, 0, 300);
+    *ret = 1;
+    if (waitpid(supervisor, &status, WNOHANG) == 0) {
+        kill(supervisor, SIGKILL);
+        waitpid(supervisor, &status, 0);
+    } else if (WIFEXITED(status)) {
+        *ret = -WEXITSTATUS(status);
+    }
+    close(listeners.fds[0]);
+    test_folder_remove(&folder);
+    return total;
+}
+
+static int accept_and_fail(const Listeners *listeners)
+{
+    if (handover_next(listeners, 0) < 0)
+        accept_from(listeners);
+    return EXIT_FAILURE;
+}
+
+/* Each fails at once, whatever the reason: the supervisor refuses what is open, and then gives up.
+ */
+static void test_workers_that_fail(void **state)
+{
+    int r;
+
+    (void)state;
+    assert_int_equal(supervise(accept_and_fail, 0, &r), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(r, -ECHILD);
+}
+
+/* An end is not clean because the worker says so. */
+static int accept_and_leave(const Listeners *listeners)
+{
+    int fd = handover_next(listeners, 0);
+
+    if (fd < 0) {
+        fd = accept_from(listeners);
+        return EXIT_SUCCESS;
+    }
+    return send(fd, "x", 1, MSG_NOSIGNAL) == 1 && close(fd) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void test_worker_that_leaves_something(void **state)
+{
+    int r;
+
+    (void)state;
+    assert_int_equal(supervise(accept_and_leave, 0, &r), 1);
+    assert_int_equal(r, 0);
+}
+
+static int accept_and_forbid(const Listeners *listeners)
+{
+    accept_from(listeners);
+    if (prlimit(getppid(), RLIMIT_NPROC, &(struct rlimit){0, 0}, NULL) < 0)
+        return EXIT_SUCCESS;
+    raise(SIGKILL);
+    return EXIT_FAILURE;
+}
+
+/* No process can be made any more: the supervisor refuses by itself, and stays. */
+static void test_no_more_workers(void **state)
+{
+    int r;
+
+    (void)state;
+    assert_int_equal(supervise(accept_and_forbid, geteuid() == 0 ? NOBODY : 0, &r),
+                     LIMIT_REFUSAL_BYTES);
+    assert_int_equal(r, 1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_delivery),
+        cmocka_unit_test(test_delivery_to_nobody),
+        cmocka_unit_test(test_workers_that_fail),
+        cmocka_unit_test(test_worker_that_leaves_something),
+        cmocka_unit_test(test_no_more_workers),
+    };
+
+    (void)test_context(NULL); /* makes secrets possible */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

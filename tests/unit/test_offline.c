@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of sealing without the TPM from end to end: a software TPM exports, nobody but the identity
+ * is asked when it is sealed, and the TPM opens it, or must not.
+ */
+
+#include "test_tpm_fixture.h"
+
+#include "credential/offline.h"
+#include "credential/open.h"
+#include "credential/seal.h"
+#include "tpm/export.h"
+
+/* TPM_RC_VALUE, parameter 2: as if there were no P-256 */
+#define RC_NO_ECC 0x2c4U
+
+static void identify(Fixture *fixture, bool rsa, bool srk, Identity *ret)
+{
+    _cleanup_(tpm_export_done) TpmExport export = {0};
+
+    if (srk) {
+        _cleanup_(freep) uint8_t *serialized = NULL;
+        size_t size;
+
+        assert_int_equal(swtpm_make_srk(fixture->swtpm, &serialized, &size), 0);
+    }
+    if (rsa) {
+        tap.fault = TAP_ANSWER;
+        tap.code = RC_NO_ECC;
+        tap.fault_at = tap.count + 2; /* after the SRK was asked for */
+    }
+    assert_int_equal(tpm_export(fixture->tpm, &fixture->reason, &export), 0);
+    tap.fault = TAP_NO_FAULT;
+    assert_nothing_left(fixture);
+    assert_true((export.srk.size > 0) == srk);
+    assert_true(export.pcrs.mask == TPM_PCR_MASK_ALL);
+    assert_int_equal(identity_add_key(ret, bytes_view(&export.legacy), NULL), 0);
+    assert_true((ret->legacy_rsa.size > 0) == rsa);
+    if (srk)
+        assert_int_equal(identity_add_key(ret, bytes_view(&export.srk), NULL), 0);
+    ret->pcrs = export.pcrs;
+}
+
+/* Seals, without a word to the TPM. */
+static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm form,
+                         uint64_t mask, Bytes *ret)
+{
+    _cleanup_(offline_key_done) OfflineKey key = {0};
+    _cleanup_(secret_freep) Secret *plaintext = test_secret("hello");
+    OfflineRequest request = {identity, form, mask};
+    SealRequest inner = {.plaintext = plaintext,
+                         .metadata = {.not_after = USEC_INFINITY, .name = "web@x"}};
+    unsigned commands = tap.count;
+
+    assert_int_equal(offline_key_new(&fixture->context, &request, &fixture->reason, &key), 0);
+    inner.kind = key.kind;
+    inner.tpm_key = key.key;
+    inner.tpm = tpm_sealed_view(&key.sealed);
+    assert_int_equal(credential_seal(&fixture->context, &inner, NULL, ret), 0);
+    assert_int_equal(tap.count, commands);
+}
+
+static int open_offline(Fixture *fixture, const Bytes *sealed)
+{
+    _cleanup_(secret_freep) Secret *key = NULL, *plaintext = NULL;
+    CredentialParts parts;
+    OpenRequest request = {.parts = &parts, .name = "web@x", .now = TEST_NOW};
+    int r;
+
+    assert_int_equal(credential_parse(bytes_view(sealed), NULL, &parts), 0);
+    r = tpm_unseal(fixture->tpm, &parts.tpm, &fixture->reason, &key);
+    assert_nothing_left(fixture);
+    if (r != 0)
+        return r;
+    request.tpm_key = key;
+    assert_int_equal(credential_open(&request, NULL, NULL, &plaintext), 0);
+    assert_true(bytes_view_equal(secret_view(plaintext), test_view("hello")));
+    return 0;
+}
+
+static const struct {
+    bool rsa;
+    OfflineForm form;
+} forms[] = {{false, OFFLINE_LEGACY}, {true, OFFLINE_LEGACY}, {false, OFFLINE_PINNED}};
+
+static void check_form(Fixture *fixture, bool rsa, OfflineForm form)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(bytes_done) Bytes without = {0}, with = {0}, future = {0};
+
+    assert_int_equal(swtpm_extend(fixture->swtpm, 7, "a"), 0);
+    identify(fixture, rsa, form == OFFLINE_PINNED, &identity);
+    seal_offline(fixture, &identity, form, 0, &without);
+    seal_offline(fixture, &identity, form, MASK(0) | MASK(7) | MASK(23), &with);
+    assert_int_equal(open_offline(fixture, &without), 0);
+    assert_int_equal(open_offline(fixture, &with), 0);
+    /* for a state that is not the present one */
+    identity.pcrs.values[7][0] ^= 1;
+    seal_offline(fixture, &identity, form, MASK(7), &future);
+    assert_int_equal(open_offline(fixture, &future), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(swtpm_extend(fixture->swtpm, 7, "b"), 0);
+    assert_int_equal(open_offline(fixture, &with), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(open_offline(fixture, &without), 0);
+    assert_int_equal(swtpm_count_failures(fixture->swtpm), 0);
+}
+
+static void test_legacy_p256(void **state)
+{
+    check_form(*state, forms[0].rsa, forms[0].form);
+}
+
+static void test_legacy_rsa(void **state)
+{
+    check_form(*state, forms[1].rsa, forms[1].form);
+}
+
+static void test_pinned(void **state)
+{
+    check_form(*state, forms[2].rsa, forms[2].form);
+}
+
+static void test_another_tpm(void **state)
+{
+    Fixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(forms); i++) {
+        _cleanup_(identity_done) Identity identity = {0};
+        _cleanup_(bytes_done) Bytes sealed = {0};
+        uint8_t *srk;
+        size_t size;
+
+        identify(fixture, forms[i].rsa, forms[i].form == OFFLINE_PINNED, &identity);
+        seal_offline(fixture, &identity, forms[i].form, 0, &sealed);
+        tpm_free(fixture->tpm);
+        swtpm_stop(fixture->swtpm);
+        assert_int_equal(swtpm_start(NULL, &fixture->swtpm), 0);
+        assert_int_equal(tap_open(fixture->swtpm, &fixture->tpm), 0);
+        if (forms[i].form == OFFLINE_PINNED) {
+            assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
+            free(srk);
+        }
+        if (open_offline(fixture, &sealed) != OUTCOME_TPM_FOREIGN)
+            fail_msg("form %zu: %s", i, fixture->reason.text);
+    }
+}
+
+/* Damage to what the TPM checks is found by the TPM; to the rest, by us. */
+static void test_every_byte_counts(void **state)
+{
+    Fixture *fixture = *state;
+    _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    CredentialParts parts;
+
+    identify(fixture, false, true, &identity);
+    seal_offline(fixture, &identity, OFFLINE_PINNED, 0, &sealed);
+    assert_int_equal(credential_parse(bytes_view(&sealed), NULL, &parts), 0);
+    for (size_t i = 0; i < parts.tpm.blob.size; i++) {
+        size_t offset = (size_t)(parts.tpm.blob.data - sealed.data) + i;
+        _cleanup_(secret_freep) Secret *key = NULL;
+
+        sealed.data[offset] ^= 1;
+        assert_true(tpm_unseal(fixture->tpm, &parts.tpm, &fixture->reason, &key) > 0);
+        assert_null(key);
+        sealed.data[offset] ^= 1;
+    }
+    assert_nothing_left(fixture);
+    assert_int_equal(open_offline(fixture, &sealed), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_tpm(test_legacy_p256), with_tpm(test_legacy_rsa),        with_tpm(test_pinned),
+        with_tpm(test_another_tpm), with_tpm(test_every_byte_counts),
+    };
+
+    return run_with_swtpm(tests);
+}

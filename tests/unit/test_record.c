@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/audit/record.c. */
+
+#include "support.h"
+
+#include "audit/record.h"
+
+#include <string.h>
+
+static const AuditRecord delivered = {
+    .verdict = AUDIT_DELIVERED,
+    .machine = "web",
+    .id = "db-password",
+    .unit = "systemd-nspawn@web.service",
+    .peer_pid = 42,
+    .peer_uid = 0,
+    .outcome = 0,
+    .reason = "",
+    .usec = 1234,
+};
+
+static void expect(const AuditEntry *entry, const char *name, const char *value)
+{
+    const char *found = audit_entry_get(entry, name);
+
+    if (!found != !value || (value && strcmp(found, value) != 0))
+        fail_msg("%s is \"%s\", not \"%s\"", name, found ? found : "(none)",
+                 value ? value : "(none)");
+}
+
+static void test_delivered(void **state)
+{
+    AuditEntry entry;
+
+    (void)state;
+    audit_entry_format(&delivered, &entry);
+    expect(&entry, "MESSAGE", "web/db-password: delivered to systemd-nspawn@web.service in 1.2 ms");
+    expect(&entry, "MESSAGE_ID", AUDIT_ID_DELIVERED);
+    expect(&entry, "PRIORITY", "6");
+    expect(&entry, "NSPAWN_CREDS_VERDICT", "delivered");
+    expect(&entry, "NSPAWN_CREDS_OUTCOME", "ok");
+    expect(&entry, "NSPAWN_CREDS_REASON", NULL);
+    expect(&entry, "NSPAWN_CREDS_MACHINE", "web");
+    expect(&entry, "NSPAWN_CREDS_CREDENTIAL", "db-password");
+    expect(&entry, "NSPAWN_CREDS_UNIT", "systemd-nspawn@web.service");
+    expect(&entry, "NSPAWN_CREDS_PEER_PID", "42");
+    expect(&entry, "NSPAWN_CREDS_PEER_UID", "0");
+    expect(&entry, "NSPAWN_CREDS_USEC", "1234");
+}
+
+static void test_refused(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.verdict = AUDIT_REFUSED;
+    record.outcome = OUTCOME_HOST_KEY_MISSING;
+    record.reason = "there is no key at /x";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "web/db-password: refused: there is no key at /x. Make one with: nspawn-creds setup");
+    expect(&entry, "MESSAGE_ID", AUDIT_ID_REFUSED);
+    expect(&entry, "PRIORITY", "4");
+    expect(&entry, "NSPAWN_CREDS_OUTCOME", "host-key-missing");
+    expect(&entry, "NSPAWN_CREDS_REASON", "there is no key at /x");
+
+    record.reason = "";
+    record.outcome = OUTCOME_TPM_FAILED;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE", "web/db-password: refused: The TPM reports an error");
+
+    record.machine = "";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "db-password of systemd-nspawn@web.service: refused: The TPM reports an error");
+
+    record.unit = record.id = "";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE", "request of process 42: refused: The TPM reports an error");
+}
+
+static void test_abandoned(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.verdict = AUDIT_ABANDONED;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "web/db-password: systemd-nspawn@web.service hung up after 1.2 ms, before it had its "
+           "answer");
+    expect(&entry, "MESSAGE_ID", AUDIT_ID_ABANDONED);
+}
+
+/* Nothing that a peer or a file says can forge a field or a line. */
+static void test_escapes(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.verdict = AUDIT_REFUSED;
+    record.outcome = OUTCOME_NAME_MISMATCH;
+    record.reason = "a\nMESSAGE=b\x1b[31m\x7f…";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "NSPAWN_CREDS_REASON", "a\\x0aMESSAGE=b\\x1b[31m\\x7f…");
+    for (size_t i = 0; i < entry.count; i++)
+        for (size_t j = 0; j < entry.fields[i].iov_len; j++)
+            assert_true(((unsigned char *)entry.fields[i].iov_base)[j] >= ' ');
+}
+
+static void test_never_too_long(void **state)
+{
+    char endless[2 * AUDIT_FIELD_BYTES];
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    memset(endless, '\n', sizeof(endless));
+    endless[sizeof(endless) - 1] = '\0';
+    record.verdict = AUDIT_REFUSED;
+    record.reason = record.machine = record.id = record.unit = endless;
+    record.outcome = OUTCOME_TIMEOUT;
+    audit_entry_format(&record, &entry);
+    for (size_t i = 0; i < entry.count; i++) {
+        assert_true(entry.fields[i].iov_len < AUDIT_FIELD_BYTES);
+        assert_int_equal(strlen(entry.fields[i].iov_base), entry.fields[i].iov_len);
+    }
+    expect(&entry, "NSPAWN_CREDS_OUTCOME", "timeout");
+    expect(&entry, "NSPAWN_CREDS_USEC", "1234");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

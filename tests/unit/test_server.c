@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/server as a whole, from the socket: right answers, refusals, and waiting. */
+
+#include "broker_fixture.h"
+
+#include "key/host_key.h"
+
+#include <poll.h>
+#include <sys/stat.h>
+
+#define WEB "systemd-nspawn@web.service"
+
+static bool is_silent(int fd, unsigned msec)
+{
+    struct pollfd waiting = {.fd = fd, .events = POLLIN};
+
+    return poll(&waiting, 1, (int)msec) == 0;
+}
+
+/* The record is written after the connection's end. */
+static void expect_records(const BrokerFixture *broker, const char *words, unsigned count)
+{
+    for (unsigned i = 0; i < 2000 && broker_records(broker, words) < count; i++)
+        wait_msec(1);
+    if (broker_records(broker, words) != count)
+        fail_msg("%u records \"%s\", not %u", broker_records(broker, words), words, count);
+}
+
+static void test_answers(void **state)
+{
+    static const size_t sizes[] = {1, 31, 4096, 300000, LIMIT_PLAINTEXT_BYTES};
+    static const unsigned parts[] = {KIND_HOST, KIND_TPM, KIND_HOST | KIND_TPM};
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    unsigned count = 0;
+
+    (void)state;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(parts); i++)
+        for (size_t j = 0; j < COUNT(sizes); j++) {
+            broker_seal(broker, &(SealedFile){"web", "x", parts[i], sizes[j], NULL, 0});
+            /* asked twice: the manager does so for every line of the unit */
+            assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);
+            assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);
+            count += 2;
+        }
+    expect_records(broker, "delivered ok", count);
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *unit;
+        const char *id;
+        const char *records;
+        const char *rule;
+    } rows[] = {
+        {WEB, "missing", "refused not-found", "no such credential"},
+        {"systemd-nspawn@nobody.service", "good", "refused not-found", "no such machine"},
+        {"systemd-nspawn@mail.service", "good", "refused name-mismatch",
+         "another machine's file, copied by hand"},
+        {WEB, "renamed", "refused name-mismatch", "sealed as another id"},
+        {WEB, "unnamed", "refused name-mismatch", "sealed without a name"},
+        {WEB, "expired", "refused expired", "expired"},
+        {WEB, "null", "refused unprotected", "sealed with no key"},
+        {WEB, "empty", "refused empty", "no secret at all: it would look like a failed delivery"},
+        {WEB, "broken", "refused not-authentic", "one bit flipped"},
+        {WEB, "cut", "refused malformed", "cut short"},
+        {WEB, "void", "refused malformed", "an empty file"},
+        {WEB, "link", "refused store-unsafe", "a link"},
+        {WEB, "tpm", "refused tpm-pcr-mismatch", "the TPM says no"},
+        {"sshd.service", "good", "refused foreign-unit", "no machine's unit"},
+        {NULL, "good", "refused invalid-address", "no address"},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(bytes_done) Bytes good = {0};
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "good", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "renamed", KIND_HOST, 31, "web@good", 0});
+    broker_seal(broker, &(SealedFile){"web", "unnamed", KIND_HOST, 31, "", 0});
+    broker_seal(broker, &(SealedFile){"web", "expired", KIND_HOST, 31, NULL, TEST_NOW - 1});
+    broker_seal(broker, &(SealedFile){"web", "null", 0, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "empty", KIND_HOST, 0, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    good = test_read_file(broker_file(broker, "web", "good"));
+    assert_int_equal(mkdir(test_path(&broker->folder, "store/mail"), 0750), 0);
+    test_write_file(broker_file(broker, "mail", "good"), bytes_view(&good), 0640);
+    test_write_file(broker_file(broker, "web", "cut"), (BytesView){good.data, 60}, 0640);
+    test_write_file(broker_file(broker, "web", "void"), (BytesView){good.data, 0}, 0640);
+    good.data[good.size - 1] ^= 1;
+    test_write_file(broker_file(broker, "web", "broken"), bytes_view(&good), 0640);
+    assert_int_equal(symlink("good.cred", broker_file(broker, "web", "link")), 0);
+    broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        unsigned before = broker_records(broker, rows[i].records);
+        Answer answer =
+            client_read(client_connect(broker, rows[i].unit, rows[i].id), "web", "good", 31);
+
+        if (answer != ANSWER_REFUSED)
+            fail_msg("%s: answer %d", rows[i].rule, answer);
+        expect_records(broker, rows[i].records, before + 1);
+    }
+    assert_int_equal(client_ask(broker, "web", "good", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+static void test_peer_is_not_trusted(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->config.trusted_uid = geteuid() + 1;
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused peer-not-root", 1);
+}
+
+static void test_store_appears_later(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    assert_int_equal(rmdir(broker->config.store_path), 0);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused", 1);
+    assert_int_equal(mkdir(broker->config.store_path, 0750), 0);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+}
+
+/* The next activation of the broker has the key that was made meanwhile. */
+static void test_host_key_appears_later(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    const char *path = broker->config.host_key_path;
+    Secret *key;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "old", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    assert_int_equal(unlink(path), 0);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "old", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused host-key-missing", 1);
+    assert_int_equal(broker_wait(broker), 0);
+
+    assert_int_equal(host_key_ensure(&broker->context, path, NULL, &key, NULL), 0);
+    secret_free(key);
+    broker_seal(broker, &(SealedFile){"web", "old", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "old", 31), ANSWER_RIGHT);
+}
+
+/* A TPM that does not answer delays nobody who does not need it, and itself only for so long. */
+static void test_tpm_hangs(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int first;
+    int second;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.tpm_usec = 300 * 1000;
+    broker->config.request_usec = 450 * 1000;
+    broker_start(broker);
+    first = client_connect(broker, WEB, "tpm");
+    second = client_connect(broker, WEB, "tpm");
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_true(is_silent(first, 0));
+    assert_int_equal(client_read(first, "web", "tpm", 31), ANSWER_REFUSED);
+    assert_int_equal(client_read(second, "web", "tpm", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused tpm-unreachable", 1);
+    expect_records(broker, "refused timeout", 1);
+
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
+    broker->shared->tpm_rc = -1;
+    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused tpm-failed", 1);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+static void test_client_vanishes(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[3];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(clients); i++)
+        clients[i] = client_connect(broker, WEB, "tpm");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    /* one in the queue, the one that runs, and the last, which ran meanwhile */
+    close(clients[1]);
+    expect_records(broker, "abandoned", 1);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    close(clients[0]);
+    expect_records(broker, "abandoned", 2);
+    broker->shared->tpm_msec = 0;
+    close(clients[2]);
+    expect_records(broker, "abandoned", 3);
+    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
+}
+
+/* In the middle of a secret and of a refusal. */
+static void test_client_vanishes_while_it_reads(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[2];
+    char bytes[1000];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_start(broker);
+    clients[0] = client_connect(broker, WEB, "x");
+    clients[1] = client_connect(broker, WEB, "missing");
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        assert_int_equal(read(clients[i], bytes, sizeof(bytes)), sizeof(bytes));
+        close(clients[i]);
+    }
+    expect_records(broker, "abandoned ok", 1);
+    /* which is how the service manager takes a refusal */
+    expect_records(broker, "refused not-found", 1);
+    assert_int_equal(client_ask(broker, "web", "x", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* A client that stops reading keeps what it has coming to it, and delays nobody. */
+static void test_client_does_not_read(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int secret;
+    int refusal;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "small", KIND_HOST, 31, NULL, 0});
+    broker->config.request_usec = 50 * 1000;
+    broker_start(broker);
+    secret = client_connect(broker, WEB, "x");
+    refusal = client_connect(broker, WEB, "missing");
+    assert_int_equal(client_ask(broker, "web", "small", 31), ANSWER_RIGHT);
+    /* the deadline is for the beginning of an answer */
+    wait_msec(100);
+    expect_records(broker, "", 1);
+    assert_int_equal(client_read(secret, "web", "x", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
+    assert_int_equal(client_read(refusal, "web", "x", 31), ANSWER_REFUSED);
+    expect_records(broker, "", 3);
+}
+
+static void test_connection_limit(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int slow[2];
+    int waiting;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.connections_max = 2;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(slow); i++)
+        slow[i] = client_connect(broker, WEB, "tpm");
+    waiting = client_connect(broker, WEB, "x");
+    assert_true(is_silent(waiting, 200));
+    close(slow[0]);
+    assert_int_equal(client_read(waiting, "web", "x", 31), ANSWER_RIGHT);
+    close(slow[1]);
+}
+
+/* Hundreds at once, more than are served at a time. */
+static void test_burst(void **state)
+{
+    static int clients[2 * LIMIT_CONNECTIONS / 3];
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_HOST | KIND_TPM, 31, NULL, 0});
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(clients); i++)
+        clients[i] = client_connect(broker, WEB, "tpm");
+    for (size_t i = 0; i < COUNT(clients); i++)
+        assert_int_equal(client_read(clients[i], "web", "tpm", 31), ANSWER_RIGHT);
+    expect_records(broker, "delivered ok", COUNT(clients));
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_peer_is_not_trusted),
+        cmocka_unit_test(test_store_appears_later),
+        cmocka_unit_test(test_host_key_appears_later),
+        cmocka_unit_test(test_tpm_hangs),
+        cmocka_unit_test(test_client_vanishes),
+        cmocka_unit_test(test_client_vanishes_while_it_reads),
+        cmocka_unit_test(test_client_does_not_read),
+        cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_burst),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/server/supervisor.c and handover.c on a whole broker: whatever is killed, no
+ * client gets an empty, a truncated or a foreign answer.
+ */
+
+#include "broker_fixture.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define WEB     "systemd-nspawn@web.service"
+#define CLIENTS 8
+#define KILLS   200
+
+/* What the clients of a stress test ask for, in turn: each goes another way. */
+static const SealedFile wanted[] = {
+    {"web", "small", KIND_HOST, 31, NULL, 0},
+    {"mail", "page", KIND_HOST, 4096, NULL, 0},
+    {"web", "large", KIND_HOST, 300000, NULL, 0}, /* more than a socket takes */
+    {"mail", "tpm", KIND_HOST | KIND_TPM, 100, NULL, 0},
+    {"web", "small", KIND_HOST, 31, NULL, 0},
+    {"web", "tpm", KIND_TPM, 200000, NULL, 0},
+};
+
+typedef struct Tally {
+    atomic_bool stop;
+    atomic_uint answers[_ANSWER_MAX];
+    atomic_uint refused_rightly; /* asked for what there is not */
+} Tally;
+
+typedef struct Stress {
+    BrokerFixture *broker;
+    Tally *tally;
+    pid_t clients[CLIENTS];
+} Stress;
+
+static void run_client(const BrokerFixture *broker, Tally *tally, unsigned number)
+{
+    for (unsigned i = number; !tally->stop; i++) {
+        const SealedFile *file = &wanted[i % COUNT(wanted)];
+
+        tally->answers[client_ask(broker, file->machine, file->id, file->size)]++;
+        if (i % 16 == 0 && client_ask(broker, "web", "missing", 1) == ANSWER_REFUSED)
+            tally->refused_rightly++;
+    }
+}
+
+static void stress_begin(Stress *stress)
+{
+    *stress = (Stress){.broker = broker_new()};
+    stress->tally =
+        mmap(NULL, sizeof(Tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(stress->tally != MAP_FAILED);
+    for (size_t i = 0; i < COUNT(wanted); i++)
+        broker_seal(stress->broker, &wanted[i]);
+    stress->broker->shared->tpm_msec = 2;
+    broker_start(stress->broker);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        stress->clients[i] = fork();
+        assert_true(stress->clients[i] >= 0);
+        if (stress->clients[i] == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+            run_client(stress->broker, stress->tally, i);
+            _exit(EXIT_SUCCESS);
+        }
+    }
+}
+
+/* Ends the clients and looks at what they got. */
+static void stress_end(Stress *stress, const char *what)
+{
+    atomic_uint *answers = stress->tally->answers;
+
+    stress->tally->stop = true;
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        int status;
+
+        assert_int_equal(waitpid(stress->clients[i], &status, 0), stress->clients[i]);
+        assert_int_equal(status, 0);
+    }
+    print_message("%s: %u right, %u refused, %u empty, %u wrong, %u without an end\n", what,
+                  answers[ANSWER_RIGHT], answers[ANSWER_REFUSED], answers[ANSWER_EMPTY],
+                  answers[ANSWER_WRONG], answers[ANSWER_NONE]);
+    assert_int_equal(answers[ANSWER_EMPTY], 0);
+    assert_int_equal(answers[ANSWER_WRONG], 0);
+    assert_int_equal(answers[ANSWER_NONE], 0);
+    assert_true(answers[ANSWER_RIGHT] > CLIENTS);
+    assert_true(stress->tally->refused_rightly > 0);
+    for (size_t i = 0; i < COUNT(wanted); i++)
+        assert_int_equal(
+            client_ask(stress->broker, wanted[i].machine, wanted[i].id, wanted[i].size),
+            ANSWER_RIGHT);
+    munmap(stress->tally, sizeof(Tally));
+    broker_free(stress->broker);
+}
+
+static void wait_usec(unsigned usec)
+{
+    nanosleep(&(struct timespec){.tv_nsec = (long)usec * 1000}, NULL);
+}
+
+static void test_worker_is_killed(void **state)
+{
+    Stress stress;
+    pid_t last = 0;
+
+    (void)state;
+    stress_begin(&stress);
+    for (unsigned i = 0; i < KILLS; i++) {
+        wait_usec((unsigned)random() % 20000);
+        last = broker_kill_worker(stress.broker, last);
+    }
+    stress_end(&stress, "worker killed");
+}
+
+static void test_supervisor_is_killed(void **state)
+{
+    Stress stress;
+
+    (void)state;
+    stress_begin(&stress);
+    for (unsigned i = 0; i < KILLS; i++) {
+        wait_usec((unsigned)random() % 20000);
+        broker_kill_supervisor(stress.broker);
+        broker_start(stress.broker);
+    }
+    stress_end(&stress, "supervisor killed");
+}
+
+/* As by `systemctl restart`, and the worker killed in the middle of it. */
+static void test_restart(void **state)
+{
+    Stress stress;
+
+    (void)state;
+    stress_begin(&stress);
+    for (unsigned i = 0; i < KILLS / 2; i++) {
+        wait_usec((unsigned)random() % 20000);
+        kill(stress.broker->supervisor, SIGTERM);
+        if (i % 2)
+            kill(stress.broker->shared->worker, SIGKILL);
+        assert_int_equal(broker_wait(stress.broker), 0);
+        broker_start(stress.broker);
+    }
+    stress_end(&stress, "restarted");
+}
+
+/* A request that brings down whoever works on it takes nobody with it but itself. */
+static void test_poison(void **state)
+{
+    static const int signals[] = {SIGKILL, SIGABRT};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(signals); i++) {
+        _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+        broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+        broker->shared->poison_signal = signals[i];
+        broker_start(broker);
+        broker->shared->poison = 1000;
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+        assert_int_equal(broker->shared->workers, 1 + LIMIT_HANDOVERS);
+        assert_int_equal(broker->shared->poison, 1000 - LIMIT_HANDOVERS);
+        broker->shared->poison = 0;
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+        assert_int_equal(broker_records(broker, "refused interrupted"), 1);
+    }
+}
+
+/* Those that wait in the meantime are served as if nothing had been. */
+static void test_poison_among_others(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int others[20];
+    int poisoned;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "page", KIND_HOST, 4096, NULL, 0});
+    broker_start(broker);
+    kill(broker->shared->worker, SIGSTOP);
+    broker->shared->poison = LIMIT_HANDOVERS;
+    poisoned = client_connect(broker, WEB, "x");
+    for (size_t i = 0; i < COUNT(others); i++)
+        others[i] = client_connect(broker, WEB, "page");
+    kill(broker->shared->worker, SIGCONT);
+    assert_int_equal(client_read(poisoned, "web", "x", 31), ANSWER_REFUSED);
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_int_equal(client_read(others[i], "web", "page", 4096), ANSWER_RIGHT);
+}
+
+/* Killed between the first and the last byte: the rest is a refusal, whatever the first ones were.
+ */
+static void test_killed_while_it_answers(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int secret;
+    int refusal;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_start(broker);
+    secret = client_connect(broker, WEB, "x");
+    refusal = client_connect(broker, WEB, "missing");
+    wait_msec(100);
+    broker_kill_worker(broker, 0);
+    assert_int_equal(client_read(secret, "web", "x", LIMIT_PLAINTEXT_BYTES), ANSWER_REFUSED);
+    assert_int_equal(client_read(refusal, "web", "missing", 0), ANSWER_REFUSED);
+    assert_int_equal(client_ask(broker, "web", "x", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
+}
+
+/* What waits for the TPM is finished when the broker is to end, and by whichever process is left.
+ */
+static void test_drains(void **state)
+{
+    enum { TERM, TERM_AND_KILL, KILL_SUPERVISOR, _WAYS_MAX };
+
+    (void)state;
+    for (int way = 0; way < _WAYS_MAX; way++) {
+        _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+        int client;
+        int late;
+
+        broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+        broker->shared->tpm_msec = 300;
+        broker_start(broker);
+        client = client_connect(broker, WEB, "tpm");
+        while (broker->shared->tpm_begun == 0)
+            wait_msec(1);
+        if (way == KILL_SUPERVISOR) {
+            broker_kill_supervisor(broker);
+        } else {
+            kill(broker->supervisor, SIGTERM);
+            wait_msec(50);
+            if (way == TERM_AND_KILL)
+                broker_kill_worker(broker, 0);
+        }
+        /* comes too late, and waits for the next broker */
+        late = client_connect(broker, WEB, "tpm");
+        assert_int_equal(client_read(client, "web", "tpm", 31), ANSWER_RIGHT);
+        if (broker->supervisor)
+            assert_int_equal(broker_wait(broker), 0);
+        assert_int_equal(broker_records(broker, "delivered"), 1);
+        broker_start(broker);
+        assert_int_equal(client_read(late, "web", "tpm", 31), ANSWER_RIGHT);
+    }
+}
+
+static void test_drain_has_an_end(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int client;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.drain_usec = 200 * 1000;
+    broker_start(broker);
+    client = client_connect(broker, WEB, "tpm");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    assert_int_equal(kill(broker->supervisor, SIGTERM), 0);
+    assert_int_equal(client_read(client, "web", "tpm", 31), ANSWER_REFUSED);
+    assert_int_equal(broker_wait(broker), 0);
+    assert_int_equal(broker_records(broker, "refused timeout"), 1);
+}
+
+/* A dead worker's epoll instance, timers and pipes do not pile up. */
+static void test_nothing_is_left_open(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    size_t before;
+    pid_t last = 0;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    before = broker_descriptors(broker);
+    broker->shared->tpm_msec = 20;
+    for (unsigned i = 0; i < 20; i++) {
+        int client = client_connect(broker, WEB, "tpm");
+
+        wait_msec(5);
+        last = broker_kill_worker(broker, last);
+        assert_int_equal(client_read(client, "web", "tpm", 31), ANSWER_RIGHT);
+    }
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    wait_msec(50);
+    assert_in_range(broker_descriptors(broker), 1, before);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_worker_is_killed),
+        cmocka_unit_test(test_supervisor_is_killed),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_poison),
+        cmocka_unit_test(test_poison_among_others),
+        cmocka_unit_test(test_killed_while_it_answers),
+        cmocka_unit_test(test_drains),
+        cmocka_unit_test(test_drain_has_an_end),
+        cmocka_unit_test(test_nothing_is_left_open),
+    };
+
+    srandom((unsigned)getpid());
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
