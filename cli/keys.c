@@ -6,7 +6,6 @@
 #include "keys.h"
 
 #include "output.h"
-#include "sharing.h"
 
 #include <linux/magic.h>
 #include <string.h>
@@ -53,20 +52,13 @@ static int get_host_key(const Context *context, Reason *reason, Keys *keys)
     return r;
 }
 
-/* One that other credentials have, or a fresh one. */
 static int get_tpm_key(const Context *context, const Options *options, Reason *reason, Keys *keys)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    SharedKey shared;
     int r = tpm_new(options->tpm_device, reason, &tpm);
 
     if (r != 0)
         return r;
-    if (sharing_find_key(tpm, options, &(SharedKeyWish){KIND_TPM, options->tpm_pcrs}, &shared)) {
-        keys->tpm_sealed = shared.sealed;
-        keys->tpm = shared.key;
-        return 0;
-    }
     return tpm_seal(tpm, context, options->tpm_pcrs, reason, &keys->tpm_sealed, &keys->tpm);
 }
 

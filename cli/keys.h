@@ -26,8 +26,7 @@ typedef struct Keys {
 void keys_done(Keys *keys); /* for _cleanup_ */
 
 /* What --with-key= asks for; with auto the host key and the TPM where there is one, else the host
- * key alone. Makes the host key if there is none. The TPM's key is one that other credentials have
- * if there is one (cli/sharing.h). */
+ * key alone. Makes the host key if there is none. */
 int keys_for_sealing(const Context *context, const Options *options, Reason *reason, Keys *ret);
 
 /* What the credential needs. */

@@ -168,19 +168,6 @@ static int set_form(const Setting *setting, Options *options)
     return r;
 }
 
-static int set_fresh_key(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->fresh_key = true;
-    return 0;
-}
-
-static int set_share_key(const Setting *setting, Options *options)
-{
-    options->share_key = setting->value;
-    return 0;
-}
-
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -209,10 +196,6 @@ static const OptionInfo infos[] = {
      "TPM: a path, a TCTI (swtpm:…) or auto"},
     {OPTION_TPM_PCRS, {"tpm2-pcrs", required_argument, NULL, 'p'}, "PCRS", set_tpm_pcrs,
      "Seal for these PCRs' present values: 7 or 0+2+7"},
-    {OPTION_FRESH_KEY, {"fresh-key", no_argument, NULL, 'K'}, NULL, set_fresh_key,
-     "Do not share the key of the machine's others"},
-    {OPTION_SHARE_KEY, {"share-key", required_argument, NULL, 'S'}, "FILE", set_share_key,
-     "Share the TPM-sealed key of this credential"},
     {OPTION_TIMESTAMP, {"timestamp", required_argument, NULL, 't'}, "TIME", set_timestamp,
      "Time of sealing, instead of now"},
     {OPTION_NOT_AFTER, {"not-after", required_argument, NULL, 'a'}, "TIME", set_not_after,

@@ -27,8 +27,6 @@ typedef enum OptionId {
     OPTION_JSON = 1 << 10,
     OPTION_HOST = 1 << 20,
     OPTION_FORM = 1 << 21,
-    OPTION_FRESH_KEY = 1 << 22,
-    OPTION_SHARE_KEY = 1 << 23,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -61,9 +59,7 @@ typedef struct Options {
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;
-    OfflineForm form;      /* --form= */
-    bool fresh_key;        /* --fresh-key */
-    const char *share_key; /* --share-key=, a file; NULL if not given */
+    OfflineForm form; /* --form= */
     bool help, version;
 } Options;
 

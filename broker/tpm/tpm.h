@@ -59,9 +59,6 @@ typedef struct TpmSealedView {
         srk; /* pinned storage root key as Esys_TR_Serialize() gives it; empty if not pinned */
 } TpmSealedView;
 
-/* Whether A and B are the same sealed key under the same policy: every field and every byte. */
-bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
-
 /* The same, owned. */
 typedef struct TpmSealed {
     uint64_t pcr_mask;
@@ -74,7 +71,6 @@ typedef struct TpmSealed {
 
 void tpm_sealed_done(TpmSealed *sealed); /* for _cleanup_ */
 TpmSealedView tpm_sealed_view(const TpmSealed *sealed);
-int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret); /* -ENOMEM */
 
 /* Makes a fresh key from CONTEXT's randomness and seals it for the PCRs of PCR_MASK (0: none) as
  * they are now, in SHA256's bank, or SHA1's where the TPM has no other, under the legacy primary,
@@ -87,10 +83,6 @@ int tpm_seal(Tpm *tpm, const Context *context, uint64_t pcr_mask, Reason *reason
  * PCRs' numbers), _LOCKOUT, _BUSY, _NO_SRK, _UNREACHABLE, _FAILED, OUTCOME_MALFORMED for a blob
  * that is not one. */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
-
-/* Whether the key was sealed by the TPM that can unseal it, and not outside of it (tpm/wrap.h),
- * where others may know it. False for what is no sealed key. */
-bool tpm_sealed_is_native(const TpmSealedView *sealed);
 
 /* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," for "+": OUTCOME_USAGE if
  * it is anything else. */
