@@ -15,10 +15,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_tctildr.h>
+
+/* More stack than tpm2-tss uses in one call. */
+#define DEAD_STACK_BYTES ((size_t)64 * 1024)
 
 /* Says why the device file cannot be opened, which tpm2-tss keeps to itself. */
 static int unreachable(const char *tcti_name, const char *path, Reason *reason)
@@ -114,6 +118,8 @@ void tpm_scrub(Tpm *tpm, BytesView bytes)
     if (Esys_GetSysContext(tpm->esys, &sys) == TSS2_RC_SUCCESS)
         scrub_block(sys, bytes);
     scrub_block(tpm->esys, bytes);
+    /* what its functions left behind on the stack */
+    sodium_stackzero(DEAD_STACK_BYTES);
 }
 
 void tpm_sealed_done(TpmSealed *sealed)
