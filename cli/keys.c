@@ -5,7 +5,9 @@
 
 #include "keys.h"
 
+#include "key/pcr_files.h"
 #include "output.h"
+#include "systemd_version.h"
 
 #include <linux/magic.h>
 #include <string.h>
@@ -52,68 +54,139 @@ static int get_host_key(const Context *context, Reason *reason, Keys *keys)
     return r;
 }
 
-static int get_tpm_key(const Context *context, const Options *options, Reason *reason, Keys *keys)
-{
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    int r = tpm_new(options->tpm_device, reason, &tpm);
+/* What is known about the credential to be before there are keys. */
+typedef struct Plan {
+    unsigned parts;   /* without KIND_PINNED: the kind to be */
+    unsigned version; /* of systemd, which is to open it */
+    Bytes public_key; /* KIND_PUBLIC_KEY */
+} Plan;
 
-    if (r != 0)
-        return r;
-    return tpm_seal(tpm, context, options->tpm_pcrs, reason, &keys->tpm_sealed, &keys->tpm);
+static void plan_done(Plan *plan)
+{
+    bytes_done(&plan->public_key);
 }
 
-static unsigned parts_of(WithKey with_key)
+/* Where no systemd is found, what all of them open. */
+#define VERSION_UNKNOWN     250U
+/* Signed PCR policies came with it. */
+#define VERSION_SIGNED_PCRS 252U
+
+static const unsigned with_key_parts[] = {
+    [WITH_KEY_AUTO] = KIND_HOST | KIND_TPM,
+    [WITH_KEY_HOST] = KIND_HOST,
+    [WITH_KEY_TPM] = KIND_TPM,
+    [WITH_KEY_HOST_TPM] = KIND_HOST | KIND_TPM,
+    [WITH_KEY_TPM_PUBLIC_KEY] = KIND_TPM | KIND_PUBLIC_KEY,
+    [WITH_KEY_HOST_TPM_PUBLIC_KEY] = KIND_HOST | KIND_TPM | KIND_PUBLIC_KEY,
+    [WITH_KEY_NULL] = 0,
+};
+
+/* A public key that was named is used with every TPM kind; with auto also one that is there. */
+static int plan_public_key(const Context *context, const Options *options, Reason *reason,
+                           Plan *plan)
 {
-    switch (with_key) {
-    case WITH_KEY_HOST:
-        return KIND_HOST;
-    case WITH_KEY_TPM:
-        return KIND_TPM;
-    case WITH_KEY_AUTO:
-    case WITH_KEY_HOST_TPM:
-        return KIND_HOST | KIND_TPM;
-    case WITH_KEY_NULL:
-        break;
-    }
-    return 0;
+    bool named = options->given & OPTION_PUBLIC_KEY;
+    bool automatic = options->with_key == WITH_KEY_AUTO && plan->version >= VERSION_SIGNED_PCRS;
+    int r;
+
+    if (!(plan->parts & KIND_TPM) || (!named && !automatic && !(plan->parts & KIND_PUBLIC_KEY)))
+        return 0;
+    r = pcr_public_key_load(context, options->public_key, reason, &plan->public_key);
+    if (r == OUTCOME_NOT_FOUND && automatic)
+        return 0;
+    if (r == 0)
+        plan->parts |= KIND_PUBLIC_KEY;
+    return r == OUTCOME_NOT_FOUND ? OUTCOME_USAGE : r;
+}
+
+static int make_plan(const Context *context, const Options *options, Reason *reason, Plan *plan)
+{
+    const Kind *kind;
+    int r;
+
+    plan->version =
+        options->for_systemd ? options->for_systemd : systemd_version_installed(context);
+    if (plan->version == 0)
+        plan->version = VERSION_UNKNOWN;
+    plan->parts = with_key_parts[options->with_key];
+    if (options->uid)
+        plan->parts |= KIND_SCOPED;
+    r = plan_public_key(context, options, reason, plan);
+    /* whether there is such a kind at all */
+    return r == 0 ? kind_choose(plan->parts, plan->version, reason, &kind) : r;
+}
+
+/* In the pinned form if the version has it and the TPM a storage root key. */
+static int get_tpm_key(const Context *context, const Options *options, const Plan *plan,
+                       Reason *reason, Keys *keys)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmSealRequest request = {
+        .pcrs = options->tpm_pcrs,
+        .public_key = bytes_view(&plan->public_key),
+        .public_key_mask = options->public_key_pcrs,
+    };
+    int r = kind_choose(plan->parts, plan->version, reason, &keys->kind);
+
+    if (r == 0)
+        r = tpm_new(options->tpm_device, reason, &tpm);
+    if (r != 0)
+        return r;
+    request.pinned = kind_has(keys->kind, KIND_PINNED);
+    r = tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
+    if (r != OUTCOME_TPM_NO_SRK || !request.pinned)
+        return r;
+    output_note("The TPM has no storage root key (systemd-tpm2-setup.service makes one): sealing "
+                "in the older form.");
+    request.pinned = false;
+    keys->kind = kind_find_by_parts(plan->parts);
+    return tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
 }
 
 /* With auto, what is there; a TPM that was asked for has to be there. */
-static int seal_parts(const Context *context, const Options *options, Reason *reason, Keys *keys,
-                      unsigned *parts)
+static int seal_parts(const Context *context, const Options *options, Reason *reason, Plan *plan,
+                      Keys *keys)
 {
+    static const unsigned tpm_options =
+        OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
     bool automatic = options->with_key == WITH_KEY_AUTO;
-    bool tpm_wanted = options->given & (OPTION_TPM_DEVICE | OPTION_TPM_PCRS);
     int r = 0;
 
-    *parts = parts_of(options->with_key);
-    if (*parts & KIND_TPM) {
-        r = get_tpm_key(context, options, reason, keys);
-        if (r == OUTCOME_TPM_UNREACHABLE && automatic && !tpm_wanted) {
+    /* A user's credential has the host key in any case. */
+    if (automatic && (plan->parts & KIND_TPM) && !(plan->parts & KIND_SCOPED) &&
+        host_key_is_fleeting())
+        plan->parts &= ~(unsigned)KIND_HOST;
+    if (plan->parts & KIND_TPM) {
+        r = get_tpm_key(context, options, plan, reason, keys);
+        if (r == OUTCOME_TPM_UNREACHABLE && automatic && !(options->given & tpm_options)) {
             output_note("No TPM was found: sealing with the host key alone.");
-            *parts &= ~(unsigned)KIND_TPM;
+            plan->parts &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
+            plan->parts |= KIND_HOST;
             r = 0;
         }
     }
+    if (r == 0 && !(plan->parts & KIND_TPM))
+        r = kind_choose(plan->parts, plan->version, reason, &keys->kind);
     if (r != 0)
         return r;
-    if (automatic && (*parts & KIND_TPM) && host_key_is_fleeting()) {
+    if (automatic && !(plan->parts & KIND_HOST))
         output_note("%s would be gone after a reboot: sealing with the TPM alone.",
                     keys_host_path());
-        *parts &= ~(unsigned)KIND_HOST;
-    }
-    return *parts & KIND_HOST ? get_host_key(context, reason, keys) : 0;
+    return plan->parts & KIND_HOST ? get_host_key(context, reason, keys) : 0;
 }
 
 int keys_for_sealing(const Context *context, const Options *options, Reason *reason, Keys *ret)
 {
     _cleanup_(keys_done) Keys keys = {0};
-    unsigned parts;
-    int r = seal_parts(context, options, reason, &keys, &parts);
+    _cleanup_(plan_done) Plan plan = {0};
+    int r = make_plan(context, options, reason, &plan);
 
+    if (r == 0 && options->uid)
+        r = user_scope_load(context, options->uid, reason, &keys.scope);
+    if (r == 0)
+        r = seal_parts(context, options, reason, &plan, &keys);
     if (r != 0)
         return r;
-    keys.kind = kind_find_by_parts(parts);
     *ret = keys;
     keys = (Keys){0};
     return 0;
@@ -121,19 +194,49 @@ int keys_for_sealing(const Context *context, const Options *options, Reason *rea
 
 /* --- opening --- */
 
+/* Fails only for files that are named; that there are none is said when they are needed. */
+static int load_signatures(const Context *context, const Options *options, Reason *reason,
+                           Bytes *ret)
+{
+    int r = pcr_signatures_load(context, options->signatures, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+static int unseal(const Context *context, const Options *options, const CredentialParts *parts,
+                  Reason *reason, Keys *keys)
+{
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmSealedView sealed = parts->tpm;
+    int r = 0;
+
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+        r = load_signatures(context, options, reason, &signatures);
+    if (r == 0)
+        r = tpm_new(options->tpm_device, reason, &tpm);
+    if (r != 0)
+        return r;
+    sealed.signatures = bytes_view(&signatures);
+    sealed.expected = &options->tpm_pcrs;
+    return tpm_unseal(tpm, &sealed, reason, &keys->tpm);
+}
+
 int keys_for_opening(const Context *context, const Options *options, const CredentialParts *parts,
                      Reason *reason, Keys *ret)
 {
     _cleanup_(keys_done) Keys keys = {.kind = parts->kind};
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    OpenRequest request = {.parts = parts, .scope = options->uid ? &keys.scope : NULL};
     int r = credential_openable(parts, reason);
 
+    if (r == 0 && options->uid)
+        r = user_scope_load(context, options->uid, reason, &keys.scope);
+    if (r == 0)
+        r = credential_scope_fits(&request, reason);
     if (r == 0 && kind_has(parts->kind, KIND_HOST))
         r = host_key_load(context, keys_host_path(), reason, &keys.host);
     if (r == 0 && kind_has(parts->kind, KIND_TPM))
-        r = tpm_new(options->tpm_device, reason, &tpm);
-    if (r == 0 && kind_has(parts->kind, KIND_TPM))
-        r = tpm_unseal(tpm, &parts->tpm, reason, &keys.tpm);
+        r = unseal(context, options, parts, reason, &keys);
     if (r != 0)
         return r;
     *ret = keys;

@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "credential/open.h"
 #include "key/host_key.h"
+#include "key/user_scope.h"
 #include "options.h"
 #include "secret/secret.h"
 #include "tpm/tpm.h"
@@ -21,12 +22,21 @@ typedef struct Keys {
     Secret *host; /* NULL if the kind has none */
     Secret *tpm;
     TpmSealed tpm_sealed; /* for sealing: what unseals .tpm */
+    UserScope scope;      /* whose it is, if the kind is scoped */
 } Keys;
+
+/* The user that the kind of KEYS asks for, or NULL. */
+static inline const UserScope *keys_scope(const Keys *keys)
+{
+    return kind_has(keys->kind, KIND_SCOPED) ? &keys->scope : NULL;
+}
 
 void keys_done(Keys *keys); /* for _cleanup_ */
 
-/* What --with-key= asks for; with auto the host key and the TPM where there is one, else the host
- * key alone. Makes the host key if there is none. */
+/* What --with-key= asks for, in the newest form that --for-systemd= opens; with auto what that
+ * version would choose: the host key and the TPM, with a signed PCR policy if this host has a
+ * public key for one; where there is no TPM the host key alone. Makes the host key if there is
+ * none. */
 int keys_for_sealing(const Context *context, const Options *options, Reason *reason, Keys *ret);
 
 /* What the credential needs. */

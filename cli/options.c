@@ -9,10 +9,12 @@
 #include "base/names.h"
 #include "store/store.h"
 #include "timepoint.h"
-#include "tpm/tpm.h"
 
 #include <getopt.h>
 #include <string.h>
+
+/* PCR 11, which the unified kernel image is measured into, as systemd. */
+#define DEFAULT_PUBLIC_KEY_PCRS (UINT64_C(1) << 11)
 
 /* What a setter is given. */
 typedef struct Setting {
@@ -62,14 +64,24 @@ static int set_name(const Setting *setting, Options *options)
 static int set_with_key(const Setting *setting, Options *options)
 {
     static const Word words[] = {
-        {"auto", WITH_KEY_AUTO},          {"host", WITH_KEY_HOST},
-        {"tpm2", WITH_KEY_TPM},           {"host+tpm2", WITH_KEY_HOST_TPM},
-        {"tpm2+host", WITH_KEY_HOST_TPM}, {"null", WITH_KEY_NULL},
-        {"tpm2-absent", WITH_KEY_NULL},   {NULL, 0},
+        {"auto", WITH_KEY_AUTO},
+        {"host", WITH_KEY_HOST},
+        {"tpm2", WITH_KEY_TPM},
+        {"host+tpm2", WITH_KEY_HOST_TPM},
+        {"tpm2+host", WITH_KEY_HOST_TPM},
+        {"tpm2-with-public-key", WITH_KEY_TPM_PUBLIC_KEY},
+        {"host+tpm2-with-public-key", WITH_KEY_HOST_TPM_PUBLIC_KEY},
+        {"tpm2+host-with-public-key", WITH_KEY_HOST_TPM_PUBLIC_KEY},
+        {"null", WITH_KEY_NULL},
+        {"tpm2-absent", WITH_KEY_NULL},
+        {NULL, 0},
     };
     int value, r;
 
-    r = find_word(setting, words, "a key: auto, host, tpm2, host+tpm2 or null", &value);
+    r = find_word(setting, words,
+                  "a key: auto, host, tpm2, host+tpm2, tpm2-with-public-key, "
+                  "host+tpm2-with-public-key or null",
+                  &value);
     if (r == 0)
         options->with_key = (WithKey)value;
     return r;
@@ -83,7 +95,41 @@ static int set_tpm_device(const Setting *setting, Options *options)
 
 static int set_tpm_pcrs(const Setting *setting, Options *options)
 {
-    return tpm_pcr_mask_parse(setting->value, setting->reason, &options->tpm_pcrs);
+    return tpm_pcrs_parse(setting->value, setting->reason, &options->tpm_pcrs);
+}
+
+static int set_public_key(const Setting *setting, Options *options)
+{
+    options->public_key = setting->value;
+    return 0;
+}
+
+static int set_public_key_pcrs(const Setting *setting, Options *options)
+{
+    return tpm_pcr_mask_parse(setting->value, setting->reason, &options->public_key_pcrs);
+}
+
+static int set_signature(const Setting *setting, Options *options)
+{
+    options->signatures = setting->value;
+    return 0;
+}
+
+static int set_for_systemd(const Setting *setting, Options *options)
+{
+    size_t digits = strspn(setting->value, "0123456789");
+
+    if (digits != 3 || setting->value[digits] != '\0')
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "\"%.40s\" is not a version of systemd such as 257", setting->value);
+    options->for_systemd = (unsigned)strtoul(setting->value, NULL, 10);
+    return 0;
+}
+
+static int set_uid(const Setting *setting, Options *options)
+{
+    options->uid = setting->value;
+    return 0;
 }
 
 static int set_timestamp(const Setting *setting, Options *options)
@@ -191,11 +237,21 @@ static const OptionInfo infos[] = {
     {OPTION_STORE, {"store", optional_argument, NULL, 's'}, "PATH", set_store,
      "Put it into the broker's store, under its name"},
     {OPTION_WITH_KEY, {"with-key", required_argument, NULL, 'k'}, "KEY", set_with_key,
-     "Seal with: auto, host, tpm2, host+tpm2, null"},
+     "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
+    {OPTION_FOR_SYSTEMD, {"for-systemd", required_argument, NULL, 'v'}, "VERSION", set_for_systemd,
+     "Seal what this version opens, instead of this host's"},
+    {OPTION_UID, {"uid", required_argument, NULL, 'U'}, "USER", set_uid,
+     "Sealed for this user alone: a uid, a name, self"},
     {OPTION_TPM_DEVICE, {"tpm2-device", required_argument, NULL, 'd'}, "DEVICE", set_tpm_device,
      "TPM: a path, a TCTI (swtpm:…) or auto"},
     {OPTION_TPM_PCRS, {"tpm2-pcrs", required_argument, NULL, 'p'}, "PCRS", set_tpm_pcrs,
-     "Seal for these PCRs' present values: 7 or 0+2+7"},
+     "PCRs: 7 or 0+2+7 as they are, or as given: 7:sha256=HEX+4"},
+    {OPTION_PUBLIC_KEY, {"tpm2-public-key", required_argument, NULL, 'K'}, "PATH", set_public_key,
+     "Seal for what this key signs about PCRs (PEM)"},
+    {OPTION_PUBLIC_KEY_PCRS, {"tpm2-public-key-pcrs", required_argument, NULL, 'P'}, "PCRS",
+     set_public_key_pcrs, "The PCRs that it signs for (default: 11)"},
+    {OPTION_SIGNATURE, {"tpm2-signature", required_argument, NULL, 'S'}, "PATH", set_signature,
+     "Where the signatures about PCRs are (JSON)"},
     {OPTION_TIMESTAMP, {"timestamp", required_argument, NULL, 't'}, "TIME", set_timestamp,
      "Time of sealing, instead of now"},
     {OPTION_NOT_AFTER, {"not-after", required_argument, NULL, 'a'}, "TIME", set_not_after,
@@ -223,7 +279,9 @@ static const OptionInfo infos[] = {
 
 int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret, int *ret_index)
 {
-    Options options = {.not_after = USEC_INFINITY, .newline = TRISTATE_AUTO};
+    Options options = {.not_after = USEC_INFINITY,
+                       .newline = TRISTATE_AUTO,
+                       .public_key_pcrs = DEFAULT_PUBLIC_KEY_PCRS};
     struct option table[INFO_COUNT + 1] = {0};
     int c, r;
 
@@ -262,7 +320,7 @@ void options_print_help(FILE *file, unsigned set)
         }
         snprintf(text, sizeof(text), "--%s%s%s%s", info->getopt.name, before,
                  info->argument ? info->argument : "", after);
-        fprintf(file, "  %-22s %s\n", text, info->help);
+        fprintf(file, "  %-29s %s\n", text, info->help);
     }
 }
 

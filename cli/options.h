@@ -8,6 +8,7 @@
 
 #include "base/outcome.h"
 #include "credential/offline.h"
+#include "tpm/tpm.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,11 @@ typedef enum OptionId {
     OPTION_STORE = 1 << 8,
     OPTION_ALLOW_NULL = 1 << 9,
     OPTION_JSON = 1 << 10,
+    OPTION_PUBLIC_KEY = 1 << 11,
+    OPTION_PUBLIC_KEY_PCRS = 1 << 12,
+    OPTION_SIGNATURE = 1 << 13,
+    OPTION_FOR_SYSTEMD = 1 << 14,
+    OPTION_UID = 1 << 15,
     OPTION_HOST = 1 << 20,
     OPTION_FORM = 1 << 21,
 } OptionId;
@@ -37,6 +43,8 @@ typedef enum WithKey {
     WITH_KEY_HOST,
     WITH_KEY_TPM,
     WITH_KEY_HOST_TPM,
+    WITH_KEY_TPM_PUBLIC_KEY,
+    WITH_KEY_HOST_TPM_PUBLIC_KEY,
     WITH_KEY_NULL,
 } WithKey;
 
@@ -49,7 +57,12 @@ typedef struct Options {
     const char *name;                    /* --name=; "" for none */
     WithKey with_key;                    /* --with-key= */
     const char *tpm_device;              /* --tpm2-device=; NULL for the default */
-    uint64_t tpm_pcrs;                   /* --tpm2-pcrs=, a mask */
+    TpmPcrs tpm_pcrs;                    /* --tpm2-pcrs= */
+    const char *public_key;              /* --tpm2-public-key=; NULL for the default places */
+    uint64_t public_key_pcrs;            /* --tpm2-public-key-pcrs=, a mask */
+    const char *signatures;              /* --tpm2-signature=; NULL for the default places */
+    unsigned for_systemd;                /* --for-systemd=; 0 for this host's */
+    const char *uid;                     /* --uid=; NULL for nobody special */
     uint64_t timestamp;                  /* --timestamp=, µs; 0 if not given */
     uint64_t not_after;                  /* --not-after=, µs; USEC_INFINITY if not given */
     Tristate newline;                    /* --newline= */

@@ -73,6 +73,7 @@ static int open_sealed(const Context *context, const Options *options, const cha
         .parts = &parts,
         .host_key = keys.host,
         .tpm_key = keys.tpm,
+        .scope = keys_scope(&keys),
         .name = any ? NULL : options->name,
         .allow_unnamed = true,
         .allow_null = options->allow_null,
@@ -107,9 +108,10 @@ const Verb verb_decrypt = {
     .details = "Reads INPUT or standard input. Writes the secret to OUTPUT, mode 0600, or to "
                "standard output;\nto a terminal only if OUTPUT is \"-\". Without --name= the file "
                "must be called as it is\nsealed: NAME, NAME.cred, or MACHINE/ID.cred. --name= "
-               "without a name takes any.",
-    .options =
-        OPTION_NAME | OPTION_TPM_DEVICE | OPTION_TIMESTAMP | OPTION_NEWLINE | OPTION_ALLOW_NULL,
+               "without a name takes any. --tpm2-pcrs= tells "
+               "the values that PCRs should have, so that\na mismatch can be explained.",
+    .options = OPTION_NAME | OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_SIGNATURE |
+               OPTION_TIMESTAMP | OPTION_NEWLINE | OPTION_ALLOW_NULL,
     .arguments_min = 0,
     .arguments_max = 2,
     .run = run,

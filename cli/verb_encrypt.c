@@ -110,6 +110,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         request.plaintext = plaintext;
         request.host_key = keys.host;
         request.tpm_key = keys.tpm;
+        request.scope = keys_scope(&keys);
         request.tpm = tpm_sealed_view(&keys.tpm_sealed);
         r = credential_seal(context, &request, &reason, &sealed);
     }
@@ -125,7 +126,8 @@ const Verb verb_encrypt = {
     .details = "Reads the secret from INPUT, from standard input, or from a prompt that does not "
                "echo.\nWrites the sealed credential to OUTPUT or standard output, or with --store "
                "into the store.",
-    .options = OPTION_NAME | OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE | OPTION_TPM_PCRS |
+    .options = OPTION_NAME | OPTION_STORE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_UID |
+               OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
                OPTION_TIMESTAMP | OPTION_NOT_AFTER | OPTION_FORMAT,
     .arguments_min = 0,
     .arguments_max = 2,

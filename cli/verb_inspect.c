@@ -7,6 +7,7 @@
  */
 
 #include "credential/open.h"
+#include "crypto/public_key.h"
 #include "input.h"
 #include "output.h"
 #include "verb.h"
@@ -63,6 +64,7 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
                                     const CredentialParts *parts)
 {
     struct json_object *object = json_object_new_object();
+    RsaPublicKey key;
 
     add(object, "file", json_object_new_string(file));
     add(object, "kind", json_object_new_string(parts->kind->name));
@@ -80,8 +82,10 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
         struct json_object *policy = json_object_new_object();
 
-        add(policy, "pcrs", pcr_list(parts->public_key_mask));
-        add(policy, "size", json_object_new_uint64(parts->public_key.size));
+        add(policy, "pcrs", pcr_list(parts->tpm.public_key_mask));
+        add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
+        if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
+            add(policy, "fingerprint", hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}));
         add(object, "publicKey", policy);
     }
     return object;
@@ -116,6 +120,20 @@ static void print_tpm(const TpmSealedView *tpm)
         printf("  %-14s %s\n", "Pinned SRK:", reason.text);
 }
 
+static void print_signed(const TpmSealedView *tpm)
+{
+    char text[2 * RSA_FINGERPRINT_BYTES + 1];
+    Reason reason = {0};
+    RsaPublicKey key;
+
+    print_pcrs("Signed PCRs:", tpm->public_key_mask);
+    if (rsa_public_key_parse(tpm->public_key, &reason, &key) == 0)
+        printf("  %-14s %s\n", "Signer:",
+               sodium_bin2hex(text, sizeof(text), key.fingerprint, sizeof(key.fingerprint)));
+    else
+        printf("  %-14s %s\n", "Signer:", reason.text);
+}
+
 static void print(const char *file, const Bytes *sealed, const CredentialParts *parts)
 {
     Reason reason = {0};
@@ -129,7 +147,7 @@ static void print(const char *file, const Bytes *sealed, const CredentialParts *
     if (kind_has(parts->kind, KIND_TPM))
         print_tpm(&parts->tpm);
     if (kind_has(parts->kind, KIND_PUBLIC_KEY))
-        print_pcrs("Signed PCRs:", parts->public_key_mask);
+        print_signed(&parts->tpm);
     if (kind_has(parts->kind, KIND_SCOPED))
         printf("  %-14s for one user\n", "Scope:");
     if (parts->kind->parts == 0)

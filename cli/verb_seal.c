@@ -60,6 +60,10 @@ static int prepare(const Context *context, const Options *options, const char *o
         return reason_set(reason, OUTCOME_USAGE, "for which host? Give --host=FILE");
     if (!(options->given & OPTION_NAME))
         return reason_set(reason, OUTCOME_USAGE, "under which name? Give --name=MACHINE@ID");
+    if (options->tpm_pcrs.bank != 0)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "--tpm2-pcrs= takes numbers here: the values stand in the host's identity");
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
@@ -83,7 +87,8 @@ static int seal_for(const Context *context, const Options *options, const char *
     if (r == 0)
         r = identity_parse(bytes_view(&file), reason, &identity);
     if (r == 0)
-        r = offline_key_new(context, &(OfflineRequest){&identity, options->form, options->tpm_pcrs},
+        r = offline_key_new(context,
+                            &(OfflineRequest){&identity, options->form, options->tpm_pcrs.mask},
                             reason, &key);
     if (r != 0)
         return r;

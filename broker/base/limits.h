@@ -20,6 +20,9 @@
  * CREDENTIAL_FIELD_SIZE_MAX). */
 #define LIMIT_FIELD_BYTES       ((size_t)16 * 1024)
 
+/* A file with signatures of PCR policies, bytes; with a hundred entries it has 80 KiB. */
+#define LIMIT_SIGNATURE_BYTES   ((size_t)1024 * 1024)
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */

@@ -56,6 +56,9 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                "nspawn-creds encrypt --name=MACHINE@ID"},
     [OUTCOME_EXPIRED] = {"expired", EXIT_REFUSED, "The credential has expired",
                          "Seal a new one with: nspawn-creds encrypt --not-after=…"},
+    [OUTCOME_SCOPE_MISMATCH] = {"scope-mismatch", EXIT_REFUSED,
+                                "The credential is not sealed for this user",
+                                "Name the user that it is sealed for with: --uid=USER"},
     [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
                              "The credential is sealed with the null key, which protects nothing",
                              "If that is meant, decrypt it with: --allow-null"},
@@ -85,6 +88,12 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                   "for",
                                   "Firmware, Secure Boot or kernel may have been updated: seal the "
                                   "secret again with: nspawn-creds encrypt"},
+    [OUTCOME_TPM_NO_SIGNATURE] = {"tpm-no-signature", EXIT_KEY,
+                                  "The PCR policy that the credential is sealed for is not signed "
+                                  "for this system",
+                                  "The signatures come with the kernel image, in "
+                                  "/run/systemd/tpm2-pcr-signature.json; name another file with: "
+                                  "--tpm2-signature="},
     [OUTCOME_TPM_LOCKOUT] = {"tpm-lockout", EXIT_KEY,
                              "The TPM is locked after too many wrong authorisations",
                              "Wait until its lockout ends, or clear it with: "

@@ -21,10 +21,11 @@ typedef enum Outcome {
     OUTCOME_BAD_IDENTITY,  /* not a host's public identity, or a damaged one */
 
     /* what the credential says of itself */
-    OUTCOME_NAME_MISMATCH, /* sealed under another name */
-    OUTCOME_EXPIRED,       /* its not-after time has passed */
-    OUTCOME_UNPROTECTED,   /* sealed with the null key, which protects nothing */
-    OUTCOME_EMPTY,         /* of size 0, which a unit cannot tell from a failed delivery */
+    OUTCOME_NAME_MISMATCH,  /* sealed under another name */
+    OUTCOME_EXPIRED,        /* its not-after time has passed */
+    OUTCOME_SCOPE_MISMATCH, /* sealed for one user, or for another one, or for none */
+    OUTCOME_UNPROTECTED,    /* sealed with the null key, which protects nothing */
+    OUTCOME_EMPTY,          /* of size 0, which a unit cannot tell from a failed delivery */
 
     /* keys */
     OUTCOME_HOST_KEY_MISSING, /* this host has no key */
@@ -33,6 +34,7 @@ typedef enum Outcome {
     OUTCOME_TPM_UNREACHABLE,  /* no such device, or nobody answers */
     OUTCOME_TPM_FOREIGN,      /* sealed to another TPM, or this one was cleared */
     OUTCOME_TPM_PCR_MISMATCH, /* sealed for other PCR values */
+    OUTCOME_TPM_NO_SIGNATURE, /* no signature of the PCR policy by the credential's key */
     OUTCOME_TPM_LOCKOUT,      /* the dictionary attack lockout is on */
     OUTCOME_TPM_BUSY,         /* out of handles or sessions, or asked to retry too often */
     OUTCOME_TPM_NO_SRK,       /* no storage root key at 0x81000001 */

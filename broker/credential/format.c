@@ -148,20 +148,20 @@ static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
     return finish_header(reader, "TPM header", reason);
 }
 
-static int parse_public_key(Reader *reader, Reason *reason, CredentialParts *parts)
+static int parse_public_key(Reader *reader, Reason *reason, TpmSealedView *tpm)
 {
     uint32_t size;
     int r;
 
-    parts->public_key_mask = reader_u64le(reader);
+    tpm->public_key_mask = reader_u64le(reader);
     size = reader_u32le(reader);
     r = check_field(size, "PCR policy's public key", reason);
     if (r != 0)
         return r;
-    if (!reader->failed && (parts->public_key_mask & ~TPM_PCR_MASK_ALL))
+    if (!reader->failed && (tpm->public_key_mask & ~TPM_PCR_MASK_ALL))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header names PCRs beyond %u",
                           TPM_PCR_COUNT - 1);
-    parts->public_key = reader_take(reader, size);
+    tpm->public_key = reader_take(reader, size);
     return finish_header(reader, "public key header", reason);
 }
 
@@ -183,7 +183,7 @@ static int parse_headers(Reader *reader, Reason *reason, CredentialParts *parts)
     if (r == 0 && kind_has(parts->kind, KIND_TPM))
         r = parse_tpm(reader, reason, &parts->tpm);
     if (r == 0 && kind_has(parts->kind, KIND_PUBLIC_KEY))
-        r = parse_public_key(reader, reason, parts);
+        r = parse_public_key(reader, reason, &parts->tpm);
     if (r == 0 && kind_has(parts->kind, KIND_PINNED))
         r = parse_srk(reader, reason, &parts->tpm);
     if (r == 0 && kind_has(parts->kind, KIND_SCOPED)) {
@@ -244,8 +244,8 @@ void credential_header_write(const CredentialParts *parts, Writer *writer)
         writer_pad(writer, ALIGNMENT);
     }
     if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
-        writer_u64le(writer, parts->public_key_mask);
-        write_sized(writer, parts->public_key);
+        writer_u64le(writer, parts->tpm.public_key_mask);
+        write_sized(writer, parts->tpm.public_key);
     }
     if (kind_has(parts->kind, KIND_PINNED))
         write_sized(writer, parts->tpm.srk);

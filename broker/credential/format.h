@@ -25,12 +25,10 @@
 typedef struct CredentialParts {
     const Kind *kind;
     BytesView iv;
-    TpmSealedView tpm;        /* KIND_TPM; .srk with KIND_PINNED */
-    uint64_t public_key_mask; /* KIND_PUBLIC_KEY: PCRs that the signature speaks of */
-    BytesView public_key;     /* KIND_PUBLIC_KEY: PEM */
-    uint64_t scope_flags;     /* KIND_SCOPED */
-    BytesView header;         /* all of the above as it stands in the file: the AAD */
-    BytesView ciphertext;     /* metadata and plaintext, encrypted */
+    TpmSealedView tpm;    /* KIND_TPM; .srk with KIND_PINNED, .public_key* with KIND_PUBLIC_KEY */
+    uint64_t scope_flags; /* KIND_SCOPED */
+    BytesView header;     /* all of the above as it stands in the file: the AAD */
+    BytesView ciphertext; /* metadata and plaintext, encrypted */
     BytesView tag;
 } CredentialParts;
 
@@ -50,8 +48,8 @@ int credential_encode(BytesView sealed, Bytes *ret);
 /* Takes raw bytes apart. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
 int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret);
 
-/* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm, .public_key*,
- * .scope_flags of PARTS. */
+/* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm and .scope_flags of
+ * PARTS. */
 void credential_header_write(const CredentialParts *parts, Writer *writer);
 
 /* The decrypted front of a credential: parses it and says how many bytes it takes. */

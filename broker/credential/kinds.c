@@ -73,3 +73,27 @@ const Kind *kind_find_by_parts(unsigned parts)
             return &kinds[i];
     return NULL;
 }
+
+int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **ret)
+{
+    const Kind *chosen = NULL, *oldest = NULL;
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        const Kind *kind = &kinds[i];
+
+        if ((kind->parts & ~(unsigned)KIND_PINNED) != parts)
+            continue;
+        if (!oldest || kind->since < oldest->since)
+            oldest = kind;
+        if (kind->since <= version && (!chosen || kind->since > chosen->since))
+            chosen = kind;
+    }
+    if (!oldest)
+        return reason_set(reason, OUTCOME_UNSUPPORTED, "there is no such kind of credential%s",
+                          parts & KIND_SCOPED ? ": one for a user has the host key" : "");
+    if (!chosen)
+        return reason_set(reason, OUTCOME_UNSUPPORTED, "systemd %u cannot open %s, %u is the first",
+                          version, oldest->name, oldest->since);
+    *ret = chosen;
+    return 0;
+}

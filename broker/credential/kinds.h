@@ -8,6 +8,7 @@
  */
 
 #include "base/bytes.h"
+#include "base/outcome.h"
 
 #include <systemd/sd-id128.h>
 
@@ -31,6 +32,10 @@ typedef struct Kind {
 /* NULL if there is none. ID has KIND_ID_BYTES. */
 const Kind *kind_find_by_id(const uint8_t *id);
 const Kind *kind_find_by_parts(unsigned parts);
+
+/* The kind with PARTS (without KIND_PINNED) that systemd VERSION would write: the newest that it
+ * opens, pinned or not. OUTCOME_UNSUPPORTED if it opens none, or if there is none. */
+int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **ret);
 
 static inline bool kind_has(const Kind *kind, KindParts part)
 {

@@ -5,8 +5,8 @@
 
 #include "credential/open.h"
 
+#include "credential/derive.h"
 #include "crypto/aead.h"
-#include "crypto/kdf.h"
 
 #include <assert.h>
 #include <string.h>
@@ -26,15 +26,24 @@ int credential_openable(const CredentialParts *parts, Reason *reason)
                           "its PCR bank is 0x%04x, which is none (systemd 252 writes 0xffff for no "
                           "PCRs, and nothing opens that)",
                           parts->tpm.pcr_bank);
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
-        return reason_set(
-            reason, OUTCOME_UNSUPPORTED,
-            "it is sealed with a signed PCR policy (%s), which this version cannot open",
-            parts->kind->name);
-    if (kind_has(parts->kind, KIND_SCOPED))
+    if (kind_has(parts->kind, KIND_SCOPED) && parts->scope_flags != USER_SCOPE_FLAGS)
         return reason_set(reason, OUTCOME_UNSUPPORTED,
-                          "it is sealed for one user (%s), which this version cannot open",
-                          parts->kind->name);
+                          "it is sealed for one user in a way that is not known (0x%llx)",
+                          (unsigned long long)parts->scope_flags);
+    return 0;
+}
+
+int credential_scope_fits(const OpenRequest *request, Reason *reason)
+{
+    bool scoped = kind_has(request->parts->kind, KIND_SCOPED);
+
+    if (scoped && !request->scope)
+        return reason_set(reason, OUTCOME_SCOPE_MISMATCH, "it is sealed for one user (%s)",
+                          request->parts->kind->name);
+    if (!scoped && request->scope)
+        return reason_set(reason, OUTCOME_SCOPE_MISMATCH,
+                          "it is sealed for the system (%s), not for the user %s",
+                          request->parts->kind->name, request->scope->name);
     return 0;
 }
 
@@ -72,11 +81,18 @@ static int decrypt(const OpenRequest *request, Reason *reason, Secret **ret)
 {
     const CredentialParts *parts = request->parts;
     _cleanup_(secret_freep) Secret *key = NULL;
-    int r = kdf_credential_key(request->host_key, request->tpm_key, reason, &key);
+    CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
+    int r = credential_derive_key(&keys, reason, &key);
 
     if (r != 0)
         return r;
     r = aead_decrypt(key, parts->iv, parts->header, parts->ciphertext, parts->tag, ret);
+    if (r == OUTCOME_NOT_AUTHENTIC && request->scope)
+        return reason_set(
+            reason, r,
+            "the %s key does not fit, it is for another user than %s (uid %u), or the "
+            "file was changed",
+            parts->kind->name, request->scope->name, request->scope->uid);
     if (r == OUTCOME_NOT_AUTHENTIC)
         return reason_set(reason, r, "the %s key does not fit, or the file was changed",
                           parts->kind->name);
@@ -96,6 +112,8 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
     assert(kind_has(kind, KIND_TPM) == (request->tpm_key != NULL));
 
     r = credential_openable(request->parts, reason);
+    if (r == 0)
+        r = credential_scope_fits(request, reason);
     if (r != 0)
         return r;
     if (kind->parts == 0 && !request->allow_null)

@@ -8,12 +8,14 @@
 
 #include "base/context.h"
 #include "credential/format.h"
+#include "key/user_scope.h"
 #include "secret/secret.h"
 
 typedef struct OpenRequest {
     const CredentialParts *parts;
     const Secret *host_key; /* KIND_HOST; else NULL */
     const Secret *tpm_key;  /* KIND_TPM; else NULL */
+    const UserScope *scope; /* KIND_SCOPED: whom it must be sealed for; NULL: for nobody special */
     const char *name;       /* the name that it must be sealed under; NULL for any */
     bool allow_unnamed;     /* with NAME: take one that is sealed without a name, too */
     bool allow_null;        /* take the null key, which protects nothing */
@@ -24,7 +26,12 @@ typedef struct OpenRequest {
  * OUTCOME_MALFORMED for a PCR bank that is none. */
 int credential_openable(const CredentialParts *parts, Reason *reason);
 
-/* OUTCOME_UNSUPPORTED, _UNPROTECTED, _NOT_AUTHENTIC, _MALFORMED, _NAME_MISMATCH, _EXPIRED.
+/* Whether .scope of REQUEST fits the kind, before any key is fetched in vain:
+ * OUTCOME_SCOPE_MISMATCH. Takes .parts and .scope. */
+int credential_scope_fits(const OpenRequest *request, Reason *reason);
+
+/* OUTCOME_UNSUPPORTED, _UNPROTECTED, _NOT_AUTHENTIC, _MALFORMED, _NAME_MISMATCH, _EXPIRED,
+ * _SCOPE_MISMATCH.
  * RET_METADATA may be NULL. */
 int credential_open(const OpenRequest *request, Reason *reason, CredentialMetadata *ret_metadata,
                     Secret **ret_plaintext);

@@ -5,8 +5,8 @@
 
 #include "credential/seal.h"
 
+#include "credential/derive.h"
 #include "crypto/aead.h"
-#include "crypto/kdf.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -38,23 +38,25 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(bytes_done) Bytes ciphertext = {0};
     uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
-    CredentialParts parts = {.kind = request->kind, .iv = {iv, sizeof(iv)}, .tpm = request->tpm};
+    CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
+    CredentialParts parts = {.kind = request->kind,
+                             .iv = {iv, sizeof(iv)},
+                             .tpm = request->tpm,
+                             .scope_flags = USER_SCOPE_FLAGS};
     BytesView header;
     int r;
 
     assert(kind_has(request->kind, KIND_HOST) == (request->host_key != NULL));
     assert(kind_has(request->kind, KIND_TPM) == (request->tpm_key != NULL));
+    assert(kind_has(request->kind, KIND_SCOPED) == (request->scope != NULL));
 
     if (secret_size(request->plaintext) > LIMIT_PLAINTEXT_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
                           "the secret has %zu bytes, at most %zu are allowed",
                           secret_size(request->plaintext), LIMIT_PLAINTEXT_BYTES);
-    if (request->kind->parts & (KIND_PUBLIC_KEY | KIND_SCOPED))
-        return reason_set(reason, OUTCOME_UNSUPPORTED, "this version cannot seal with %s",
-                          request->kind->name);
     r = compose(request, reason, &text);
     if (r == 0)
-        r = kdf_credential_key(request->host_key, request->tpm_key, reason, &key);
+        r = credential_derive_key(&keys, reason, &key);
     if (r != 0)
         return r;
 

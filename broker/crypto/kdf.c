@@ -37,3 +37,22 @@ int kdf_credential_key(const Secret *host_key, const Secret *tpm_key, Reason *re
     *ret = key;
     return 0;
 }
+
+_Static_assert(crypto_auth_hmacsha256_BYTES == AEAD_KEY_BYTES, "an HMAC is a key");
+
+int kdf_scoped_key(const Secret *key, BytesView scope, Reason *reason, Secret **ret)
+{
+    crypto_auth_hmacsha256_state state;
+    BytesView view = secret_view(key);
+    Secret *scoped;
+    int r = secret_new(AEAD_KEY_BYTES, reason, &scoped);
+
+    if (r != 0)
+        return r;
+    crypto_auth_hmacsha256_init(&state, view.data, view.size);
+    crypto_auth_hmacsha256_update(&state, scope.data, scope.size);
+    crypto_auth_hmacsha256_final(&state, secret_borrow(scoped));
+    secret_erase(&state, sizeof(state));
+    *ret = scoped;
+    return 0;
+}

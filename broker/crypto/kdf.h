@@ -8,5 +8,9 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
+/* HMAC-SHA256 of SCOPE, the description of a user (key/user_scope.h), keyed with KEY: the key of a
+ * credential that is for this user alone. */
+int kdf_scoped_key(const Secret *key, BytesView scope, Reason *reason, Secret **ret);
+
 /* SHA256(host key ‖ TPM key), AEAD_KEY_BYTES; each may be NULL, and both are for the null key. */
 int kdf_credential_key(const Secret *host_key, const Secret *tpm_key, Reason *reason, Secret **ret);

@@ -6,6 +6,7 @@
 #include "key/host_key.h"
 
 #include "base/fsutil.h"
+#include "key/machine_id.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +16,9 @@
 #include <systemd/sd-id128.h>
 
 /* Bytes of the machine binding in front of the key. */
-#define BINDING_BYTES         (HOST_KEY_FILE_BYTES - HOST_KEY_BYTES)
+#define BINDING_BYTES (HOST_KEY_FILE_BYTES - HOST_KEY_BYTES)
 /* The one mode that systemd takes. */
-#define HOST_KEY_MODE         ((mode_t)0400)
-/* /etc/machine-id: 32 digits and a newline; a little more is tolerated. */
-#define MACHINE_ID_FILE_BYTES ((size_t)64)
+#define HOST_KEY_MODE ((mode_t)0400)
 
 /* systemd's application id for the binding, d3acecba0dad4cdfb8c9381528936c58. */
 static const sd_id128_t credential_app_id =
@@ -29,27 +28,6 @@ _Static_assert(BINDING_BYTES == sizeof(sd_id128_t), "the binding is an id");
 
 /* --- machine binding --- */
 
-static int read_machine_id(const Context *context, Reason *reason, sd_id128_t *ret)
-{
-    _cleanup_(freep) char *path = NULL;
-    _cleanup_(bytes_done) Bytes file = {0};
-    char digits[SD_ID128_STRING_MAX];
-    int r;
-
-    if (asprintf(&path, "%s/etc/machine-id", context->root) < 0)
-        return reason_set(reason, -ENOMEM, "cannot read the machine id");
-    r = file_read_at(AT_FDCWD, path, MACHINE_ID_FILE_BYTES, reason, &file);
-    if (r != 0)
-        return r;
-    if (file.size < sizeof(digits) - 1)
-        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
-    memcpy(digits, file.data, sizeof(digits) - 1);
-    digits[sizeof(digits) - 1] = '\0';
-    if (sd_id128_from_string(digits, ret) < 0)
-        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
-    return 0;
-}
-
 /* What sd_id128_get_machine_app_specific() gives, for any root: HMAC-SHA256 of the application id,
  * keyed with the machine id, cut to 16 bytes and marked as a random UUID. */
 static int machine_binding(const Context *context, Reason *reason, sd_id128_t *ret)
@@ -57,7 +35,7 @@ static int machine_binding(const Context *context, Reason *reason, sd_id128_t *r
     uint8_t digest[crypto_auth_hmacsha256_BYTES];
     crypto_auth_hmacsha256_state state;
     sd_id128_t machine_id;
-    int r = read_machine_id(context, reason, &machine_id);
+    int r = machine_id_read(context, reason, &machine_id);
 
     if (r != 0)
         return r;

@@ -242,3 +242,14 @@ int tpm_srk_name(BytesView srk, Reason *reason, BytesView *ret)
     *ret = read_2b(&reader);
     return 0;
 }
+
+uint16_t tpm_srk_algorithm(BytesView srk)
+{
+    Reader reader = reader_new(srk), area;
+
+    reader_u32be(&reader);
+    read_2b(&reader);
+    reader_u32be(&reader);
+    area = reader_new(read_2b(&reader));
+    return reader_u16be(&area);
+}

@@ -39,3 +39,6 @@ int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public
 /* OUTCOME_MALFORMED unless SRK is what Esys_TR_Serialize() gives for a storage key at
  * TPM_SRK_HANDLE, and its name is the digest of its public area. */
 int tpm_srk_check(BytesView srk, Reason *reason);
+
+/* TPM_ALGORITHM_ECC or _RSA, of an SRK that was checked. */
+uint16_t tpm_srk_algorithm(BytesView srk);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCR masks and banks as text. Pure. See tpm.h.
+ * PCRs, their banks and their values as text. Pure. See tpm.h.
  *
  * Only numbers are read: the names that newer versions of systemd have for PCRs differ between
  * them.
@@ -8,6 +8,7 @@
 
 #include "tpm/tpm.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +56,94 @@ int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret)
                       text, TPM_PCR_COUNT - 1);
 }
 
+/* --- with values --- */
+
+static const uint16_t known_banks[] = {TPM_ALGORITHM_SHA1, TPM_ALGORITHM_SHA256,
+                                       TPM_ALGORITHM_SHA384, TPM_ALGORITHM_SHA512};
+
+/* Reads the name of a bank at *CURSOR and moves behind it; 0 if there is none. */
+static uint16_t parse_bank(const char **cursor)
+{
+    size_t length = strcspn(*cursor, "=+,");
+
+    for (size_t i = 0; i < sizeof(known_banks) / sizeof(known_banks[0]); i++) {
+        const char *name = tpm_bank_name(known_banks[i]);
+
+        if (strlen(name) == length && strncmp(*cursor, name, length) == 0) {
+            *cursor += length;
+            return known_banks[i];
+        }
+    }
+    return 0;
+}
+
+/* Reads the digits at *CURSOR, exactly as many as SIZE bytes have, and moves behind them. */
+static bool parse_value(const char **cursor, size_t size, uint8_t *ret)
+{
+    const char *digits = *cursor, *end;
+    size_t length, got;
+
+    if (strncmp(digits, "0x", 2) == 0)
+        digits += 2;
+    length = strcspn(digits, "+,");
+    if (length != 2 * size || sodium_hex2bin(ret, size, digits, length, NULL, &got, &end) != 0 ||
+        got != size || end != digits + length)
+        return false;
+    *cursor = end;
+    return true;
+}
+
+/* One PCR with what belongs to it; NULL, or what is wrong. */
+static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
+{
+    unsigned number = parse_number(cursor);
+    uint16_t bank;
+
+    if (number == TPM_PCR_COUNT)
+        return "a PCR is a number from 0 to 23";
+    if (pcrs->given & UINT64_C(1) << number)
+        return "a PCR is there twice";
+    pcrs->mask |= UINT64_C(1) << number;
+    if (**cursor != ':')
+        return NULL;
+    (*cursor)++;
+    bank = parse_bank(cursor);
+    if (bank == 0)
+        return "a bank is sha1, sha256, sha384 or sha512";
+    if (pcrs->bank != 0 && pcrs->bank != bank)
+        return "all PCRs have to be of one bank";
+    pcrs->bank = bank;
+    if (**cursor != '=')
+        return NULL;
+    (*cursor)++;
+    if (!parse_value(cursor, tpm_bank_digest_bytes(bank), pcrs->values[number]))
+        return "a value has as many hexadecimal digits as its bank's digests";
+    pcrs->given |= UINT64_C(1) << number;
+    return NULL;
+}
+
+int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret)
+{
+    const char *cursor = text, *wrong = NULL;
+    TpmPcrs pcrs = {0};
+
+    while (*text != '\0') {
+        wrong = parse_pcr(&cursor, &pcrs);
+        if (!wrong && *cursor == '\0')
+            break;
+        if (!wrong && *cursor != '+' && *cursor != ',')
+            wrong = "there is a + between two PCRs";
+        if (wrong)
+            return reason_set(reason, OUTCOME_USAGE,
+                              "\"%.100s\" is not a list of PCRs such as 7+11 or "
+                              "7:sha256=0123…+11: %s",
+                              text, wrong);
+        cursor++;
+    }
+    *ret = pcrs;
+    return 0;
+}
+
 void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES])
 {
     size_t length = 0;
@@ -79,5 +168,21 @@ const char *tpm_bank_name(uint16_t bank)
         return "sha512";
     default:
         return "unknown";
+    }
+}
+
+size_t tpm_bank_digest_bytes(uint16_t bank)
+{
+    switch (bank) {
+    case TPM_ALGORITHM_SHA1:
+        return 20;
+    case TPM_ALGORITHM_SHA256:
+        return 32;
+    case TPM_ALGORITHM_SHA384:
+        return 48;
+    case TPM_ALGORITHM_SHA512:
+        return 64;
+    default:
+        return 0;
     }
 }

@@ -115,45 +115,65 @@ static int read_all(const TpmHandle *session, uint64_t mask, uint16_t bank, Reas
     return 0;
 }
 
-static void policy_of(const PcrValues *values, uint16_t bank, uint8_t ret_policy[TPM_POLICY_BYTES])
+/* Takes the values of those PCRs that are to have the present ones from VALUES. */
+static void extend_policy(const TpmPcrs *pcrs, const PcrValues *values, uint16_t bank,
+                          uint8_t policy[TPM_POLICY_BYTES])
 {
     uint8_t joined[sizeof(values->bytes)];
     size_t digest_bytes = tpm_bank_digest_bytes(bank), size = 0;
 
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-        if (!(values->mask & UINT64_C(1) << i))
+        if (!(pcrs->mask & UINT64_C(1) << i))
             continue;
-        memcpy(joined + size, values->bytes[i], digest_bytes);
+        memcpy(joined + size, pcrs->given & UINT64_C(1) << i ? pcrs->values[i] : values->bytes[i],
+               digest_bytes);
         size += digest_bytes;
     }
-    tpm_policy_pcr(values->mask, bank, (BytesView){joined, size}, ret_policy);
+    if (pcrs->mask != 0)
+        tpm_policy_extend_pcr(pcrs->mask, bank, (BytesView){joined, size}, policy);
 }
 
-int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reason,
-                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
+int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also,
+                          Reason *reason, uint16_t *ret_bank, uint8_t policy[TPM_POLICY_BYTES])
 {
     /* In order of preference. SHA-1 is for TPMs that have nothing better, as it is in systemd. */
-    static const uint16_t banks[] = {TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
+    static const uint16_t preferred[] = {TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
+    const uint16_t *banks = pcrs->bank != 0 ? &pcrs->bank : preferred;
+    size_t count = pcrs->bank != 0 ? 1 : sizeof(preferred) / sizeof(preferred[0]);
+    uint64_t mask = (pcrs->mask & ~pcrs->given) | also;
     PcrValues values;
-    int r = 0;
+    int r = OUTCOME_UNSUPPORTED;
 
-    if (mask == 0) {
-        /* No bank is used, but systemd wants to read one that it knows. */
-        memset(ret_policy, 0, TPM_POLICY_BYTES);
-        *ret_bank = TPM_ALGORITHM_SHA256;
-        return 0;
-    }
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++) {
+    /* For no PCRs no bank is used, but systemd wants to read one that it knows. */
+    for (size_t i = 0; r == OUTCOME_UNSUPPORTED && i < count; i++) {
         r = read_all(session, mask, banks[i], reason, &values);
         if (r == 0) {
-            policy_of(&values, banks[i], ret_policy);
+            extend_policy(pcrs, &values, banks[i], policy);
             *ret_bank = banks[i];
-            return 0;
         }
-        if (r != OUTCOME_UNSUPPORTED)
-            return r;
     }
     return r;
+}
+
+int tpm_pcr_read_bank(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret)
+{
+    TpmHandle no_session = {.tpm = tpm, .tr = ESYS_TR_NONE};
+    TpmPcrs pcrs = {.mask = mask, .given = mask, .bank = bank};
+    PcrValues values;
+    int r = read_all(&no_session, mask, bank, reason, &values);
+
+    if (r != 0)
+        return r;
+    _Static_assert(sizeof(pcrs.values[0]) <= sizeof(values.bytes[0]), "a value fits");
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        memcpy(pcrs.values[i], values.bytes[i], sizeof(pcrs.values[i]));
+    *ret = pcrs;
+    return 0;
+}
+
+void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
+{
+    extend_policy(pcrs, NULL, pcrs->bank, policy);
 }
 
 int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret)

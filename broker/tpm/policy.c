@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <string.h>
 #include <tss2/tss2_tpm2_types.h>
 
 _Static_assert(crypto_hash_sha256_BYTES == TPM_POLICY_BYTES, "policies are SHA-256 digests");
@@ -23,10 +24,23 @@ static void hash_be(crypto_hash_sha256_state *state, uint32_t value, size_t size
     crypto_hash_sha256_update(state, bytes, size);
 }
 
-void tpm_policy_pcr(uint64_t mask, uint16_t bank, BytesView values,
-                    uint8_t ret_policy[TPM_POLICY_BYTES])
+void tpm_policy_extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES])
 {
     static const uint8_t empty_policy[TPM_POLICY_BYTES];
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, empty_policy, sizeof(empty_policy));
+    hash_be(&state, TPM2_CC_PolicyAuthorize, sizeof(uint32_t));
+    crypto_hash_sha256_update(&state, key_name.data, key_name.size);
+    crypto_hash_sha256_final(&state, policy);
+    /* and then policyRef, which is empty */
+    crypto_hash_sha256(policy, policy, TPM_POLICY_BYTES);
+}
+
+void tpm_policy_extend_pcr(uint64_t mask, uint16_t bank, BytesView values,
+                           uint8_t policy[TPM_POLICY_BYTES])
+{
     uint8_t select[1 + SELECT_BYTES] = {SELECT_BYTES, (uint8_t)mask, (uint8_t)(mask >> 8),
                                         (uint8_t)(mask >> 16)};
     uint8_t values_digest[TPM_POLICY_BYTES];
@@ -35,27 +49,20 @@ void tpm_policy_pcr(uint64_t mask, uint16_t bank, BytesView values,
     assert(mask != 0 && (mask & ~TPM_PCR_MASK_ALL) == 0);
     crypto_hash_sha256(values_digest, values.data, values.size);
     crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, empty_policy, sizeof(empty_policy));
+    crypto_hash_sha256_update(&state, policy, TPM_POLICY_BYTES);
     hash_be(&state, TPM2_CC_PolicyPCR, sizeof(uint32_t));
     hash_be(&state, 1, sizeof(uint32_t)); /* selections */
     hash_be(&state, bank, sizeof(uint16_t));
     crypto_hash_sha256_update(&state, select, sizeof(select));
     crypto_hash_sha256_update(&state, values_digest, sizeof(values_digest));
-    crypto_hash_sha256_final(&state, ret_policy);
+    crypto_hash_sha256_final(&state, policy);
 }
 
-size_t tpm_bank_digest_bytes(uint16_t bank)
+void tpm_policy_pcr(uint64_t mask, uint16_t bank, BytesView values,
+                    uint8_t ret_policy[TPM_POLICY_BYTES])
 {
-    switch (bank) {
-    case TPM_ALGORITHM_SHA1:
-        return TPM2_SHA1_DIGEST_SIZE;
-    case TPM_ALGORITHM_SHA256:
-        return TPM2_SHA256_DIGEST_SIZE;
-    case TPM_ALGORITHM_SHA384:
-        return TPM2_SHA384_DIGEST_SIZE;
-    case TPM_ALGORITHM_SHA512:
-        return TPM2_SHA512_DIGEST_SIZE;
-    default:
-        return 0;
-    }
+    uint8_t policy[TPM_POLICY_BYTES] = {0};
+
+    tpm_policy_extend_pcr(mask, bank, values, policy);
+    memcpy(ret_policy, policy, sizeof(policy));
 }

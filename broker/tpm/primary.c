@@ -90,3 +90,39 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
     *ret = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
     return 0;
 }
+
+static int serialize(const TpmHandle *key, Reason *reason, Bytes *ret)
+{
+    _cleanup_(esys_freep) uint8_t *bytes = NULL;
+    size_t size;
+    TSS2_RC rc = Esys_TR_Serialize(key->tpm->esys, key->tr, &bytes, &size);
+
+    return rc == TSS2_RC_SUCCESS ? bytes_dup((BytesView){bytes, size}, ret)
+                                 : tpm_response(rc, "writing down the storage root key", reason);
+}
+
+int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk)
+{
+    _cleanup_(tpm_handle_done) TpmHandle key = {.tpm = tpm, .persistent = true};
+    _cleanup_(bytes_done) Bytes srk = {0};
+    TSS2_RC rc;
+    int r;
+
+    rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                               &key.tr);
+    if (rc != TSS2_RC_SUCCESS) {
+        key = (TpmHandle){0};
+        return tpm_response(rc, "reading the storage root key", reason);
+    }
+    r = serialize(&key, reason, &srk);
+    if (r != 0)
+        return r;
+    if (tpm_srk_check(bytes_view(&srk), reason) != 0)
+        return reason_set(reason, OUTCOME_TPM_NO_SRK,
+                          "what the TPM has at 0x81000001 is not a storage key");
+    *ret = key;
+    key = (TpmHandle){0};
+    *ret_srk = srk;
+    srk = (Bytes){0};
+    return 0;
+}

@@ -8,6 +8,7 @@
  */
 
 #include "tpm/blob.h"
+#include "tpm/policy.h"
 #include "tpm/tpm_internal.h"
 
 #include <assert.h>
@@ -56,20 +57,54 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
     return tpm_blob_write(private_part, public_part, reason, ret_blob);
 }
 
-int tpm_seal_under(const TpmHandle *primary, const Secret *key, uint64_t pcr_mask, Reason *reason,
-                   TpmSealed *ret)
+/* What the sealed key's policy will be, and the bank of its PCRs. */
+static int compose_policy(const TpmHandle *session, const TpmSealRequest *request, Reason *reason,
+                          uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
+{
+    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    uint64_t signed_mask = 0;
+    TpmSigner signer;
+    int r = 0;
+
+    if (request->public_key.size != 0) {
+        r = tpm_signer_parse(request->public_key, reason, &signer);
+        if (r != 0)
+            return r;
+        signed_mask = request->public_key_mask;
+        tpm_policy_extend_authorize((BytesView){signer.name, sizeof(signer.name)}, policy);
+    }
+    r = tpm_pcr_extend_policy(session, &request->pcrs, signed_mask, reason, ret_bank, policy);
+    if (r == 0)
+        memcpy(ret_policy, policy, sizeof(policy));
+    return r;
+}
+
+/* Copies what goes from the request into the header as it is. */
+static int begin_sealed(const TpmSealRequest *request, TpmSealed *sealed)
+{
+    sealed->pcr_mask = request->pcrs.mask;
+    if (request->public_key.size == 0)
+        return 0;
+    sealed->public_key_mask = request->public_key_mask;
+    return bytes_dup(request->public_key, &sealed->public_key);
+}
+
+int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
+                   Reason *reason, TpmSealed *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle session = {0};
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {.pcr_mask = pcr_mask};
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     uint8_t policy[TPM_POLICY_BYTES];
     TpmBlob parsed;
     int r;
 
-    assert(secret_size(key) == TPM_KEY_BYTES && (pcr_mask & ~TPM_PCR_MASK_ALL) == 0);
-    r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
-                          reason, &session);
+    assert(secret_size(key) == TPM_KEY_BYTES);
+    r = begin_sealed(request, &sealed);
     if (r == 0)
-        r = tpm_pcr_current_policy(&session, pcr_mask, reason, &sealed.pcr_bank, policy);
+        r = tpm_session_start(primary, TPM2_SE_HMAC,
+                              TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION, reason, &session);
+    if (r == 0)
+        r = compose_policy(&session, request, reason, &sealed.pcr_bank, policy);
     if (r == 0)
         r = create(primary, &session, key, policy, reason, &sealed.blob);
     if (r == 0)
@@ -85,32 +120,70 @@ int tpm_seal_under(const TpmHandle *primary, const Secret *key, uint64_t pcr_mas
     return 0;
 }
 
-int tpm_seal(Tpm *tpm, const Context *context, uint64_t pcr_mask, Reason *reason, TpmSealed *ret,
-             Secret **ret_key)
+/* What is wrong with a request is said before the TPM is asked. */
+static int check_request(const TpmSealRequest *request, Reason *reason)
 {
-    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
-    _cleanup_(secret_freep) Secret *key = NULL;
-    uint16_t algorithm = TPM_ALGORITHM_ECC;
+    TpmSigner signer;
+
+    if ((request->pcrs.mask | request->public_key_mask) & ~TPM_PCR_MASK_ALL)
+        return reason_set(reason, OUTCOME_USAGE, "there are no PCRs above %u", TPM_PCR_COUNT - 1);
+    if (request->pcrs.bank != 0 && tpm_bank_digest_bytes(request->pcrs.bank) == 0)
+        return reason_set(reason, OUTCOME_USAGE, "there is no PCR bank 0x%04x", request->pcrs.bank);
+    if (request->pcrs.given != 0 && request->pcrs.bank == 0)
+        return reason_set(reason, OUTCOME_USAGE, "values of PCRs are of a bank");
+    if (request->public_key.size == 0)
+        return 0;
+    if (request->public_key_mask == 0)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "a public key signs for PCRs, of which none is named");
+    return tpm_signer_parse(request->public_key, reason, &signer);
+}
+
+/* What the key is sealed under, and that part of the header; no .srk for the legacy primary. */
+static int get_primary(Tpm *tpm, bool pinned, Reason *reason, TpmHandle *ret_primary,
+                       TpmSealed *sealed)
+{
     int r;
 
-    if (pcr_mask & ~TPM_PCR_MASK_ALL)
-        return reason_set(reason, OUTCOME_USAGE, "there are no PCRs above %u", TPM_PCR_COUNT - 1);
-    r = secret_new(TPM_KEY_BYTES, reason, &key);
+    sealed->primary_alg = TPM_ALGORITHM_ECC;
+    if (pinned) {
+        r = tpm_primary_new_srk(tpm, reason, ret_primary, &sealed->srk);
+        if (r == 0)
+            sealed->primary_alg = tpm_srk_algorithm(bytes_view(&sealed->srk));
+        return r;
+    }
+    r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, ret_primary);
+    if (r == OUTCOME_UNSUPPORTED) {
+        sealed->primary_alg = TPM_ALGORITHM_RSA;
+        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, ret_primary);
+    }
+    return r;
+}
+
+int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
+             TpmSealed *ret, Secret **ret_key)
+{
+    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
+    _cleanup_(tpm_sealed_done) TpmSealed parent = {0};
+    _cleanup_(secret_freep) Secret *key = NULL;
+    int r;
+
+    r = check_request(request, reason);
+    if (r == 0)
+        r = secret_new(TPM_KEY_BYTES, reason, &key);
     if (r != 0)
         return r;
     context->random(context, secret_borrow(key), TPM_KEY_BYTES);
     r = tpm_begin(tpm, reason);
     if (r == 0)
-        r = tpm_primary_new_legacy(tpm, algorithm, reason, &primary);
-    if (r == OUTCOME_UNSUPPORTED) {
-        algorithm = TPM_ALGORITHM_RSA;
-        r = tpm_primary_new_legacy(tpm, algorithm, reason, &primary);
-    }
+        r = get_primary(tpm, request->pinned, reason, &primary, &parent);
     if (r == 0)
-        r = tpm_seal_under(&primary, key, pcr_mask, reason, ret);
+        r = tpm_seal_under(&primary, key, request, reason, ret);
     if (r != 0)
         return r;
-    ret->primary_alg = algorithm;
+    ret->primary_alg = parent.primary_alg;
+    ret->srk = parent.srk;
+    parent.srk = (Bytes){0};
     *ret_key = TAKE_PTR(key);
     return 0;
 }

@@ -17,9 +17,8 @@
 #include "base/bytes.h"
 #include "base/outcome.h"
 #include "crypto/ecdh.h"
+#include "tpm/tpm.h"
 
-/* TPM_ALG_SHA256 and the digest of the public area. */
-#define TPM_NAME_BYTES       ((size_t)34)
 /* A TPM2B_PUBLIC of a storage key, bytes: RSA-2048's has 284. */
 #define TPM_PUBLIC_MAX_BYTES ((size_t)512)
 

@@ -127,6 +127,7 @@ void tpm_sealed_done(TpmSealed *sealed)
     bytes_done(&sealed->blob);
     bytes_done(&sealed->policy_hash);
     bytes_done(&sealed->srk);
+    bytes_done(&sealed->public_key);
     *sealed = (TpmSealed){0};
 }
 
@@ -139,5 +140,7 @@ TpmSealedView tpm_sealed_view(const TpmSealed *sealed)
         .blob = bytes_view(&sealed->blob),
         .policy_hash = bytes_view(&sealed->policy_hash),
         .srk = bytes_view(&sealed->srk),
+        .public_key = bytes_view(&sealed->public_key),
+        .public_key_mask = sealed->public_key_mask,
     };
 }

@@ -17,12 +17,17 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
+#include <stdbool.h>
+
 /* The default TCTI: the kernel's resource manager. */
 #define TPM_DEFAULT_DEVICE "/dev/tpmrm0"
 
 /* Bytes of a sealed key, and of a policy digest. */
 #define TPM_KEY_BYTES      ((size_t)32)
 #define TPM_POLICY_BYTES   ((size_t)32)
+
+/* Bytes of the name of a key: nameAlg, then the SHA-256 of its public area. */
+#define TPM_NAME_BYTES     ((size_t)34)
 
 /* TPM_ALG_ID values that occur in credential headers. */
 enum {
@@ -35,8 +40,19 @@ enum {
 };
 
 /* PCR numbers in a mask: bit N is PCR N. */
-#define TPM_PCR_COUNT    24U
-#define TPM_PCR_MASK_ALL ((UINT64_C(1) << TPM_PCR_COUNT) - 1)
+#define TPM_PCR_COUNT     24U
+#define TPM_PCR_MASK_ALL  ((UINT64_C(1) << TPM_PCR_COUNT) - 1)
+
+/* The largest value of a PCR, bytes (SHA-512). */
+#define TPM_PCR_BYTES_MAX ((size_t)64)
+
+/* PCRs, and the values that some of them have or are to have. */
+typedef struct TpmPcrs {
+    uint64_t mask;
+    uint64_t given; /* of MASK: those whose values stand below; the others' are the present ones */
+    uint16_t bank;  /* TPM_ALGORITHM_SHA…; 0: SHA-256, or SHA-1 where the TPM has no better */
+    uint8_t values[TPM_PCR_COUNT][TPM_PCR_BYTES_MAX]; /* by number */
+} TpmPcrs;
 
 typedef struct Tpm Tpm;
 
@@ -47,16 +63,22 @@ int tpm_new(const char *device, Reason *reason, Tpm **ret);
 Tpm *tpm_free(Tpm *tpm);
 DEFINE_CLEANUP(Tpm *, tpm_free);
 
-/* A sealed key and what is needed to unseal it: the TPM part of a credential's header. All fields
- * are borrowed. */
+/* A sealed key and what is needed to unseal it: the TPM parts of a credential's header, and what
+ * the system has to offer. All fields are borrowed. */
 typedef struct TpmSealedView {
     uint64_t pcr_mask;
     uint16_t pcr_bank;     /* TPM_ALGORITHM_SHA… */
     uint16_t primary_alg;  /* TPM_ALGORITHM_ECC or _RSA; which legacy primary, if not pinned */
     BytesView blob;        /* TPM2B_PRIVATE ‖ TPM2B_PUBLIC [‖ TPM2B_ENCRYPTED_SECRET] */
     BytesView policy_hash; /* TPM_POLICY_BYTES */
-    BytesView
-        srk; /* pinned storage root key as Esys_TR_Serialize() gives it; empty if not pinned */
+    BytesView srk;         /* pinned storage root key as Esys_TR_Serialize() gives it; or empty */
+    BytesView public_key;  /* PEM: whoever signs the PCRs' policy; empty if nobody has to */
+    uint64_t public_key_mask; /* with public_key: the PCRs that the signature speaks of */
+
+    /* not of the header */
+    BytesView signatures;    /* with public_key: a file that holds one; empty if there is none */
+    const TpmPcrs *expected; /* values that are thought to be right, to tell which PCR differs if
+                                the policy is not fulfilled; NULL if nothing is known */
 } TpmSealedView;
 
 /* The same, owned. */
@@ -67,26 +89,41 @@ typedef struct TpmSealed {
     Bytes blob;
     Bytes policy_hash;
     Bytes srk;
+    Bytes public_key;
+    uint64_t public_key_mask;
 } TpmSealed;
 
 void tpm_sealed_done(TpmSealed *sealed); /* for _cleanup_ */
 TpmSealedView tpm_sealed_view(const TpmSealed *sealed);
 
-/* Makes a fresh key from CONTEXT's randomness and seals it for the PCRs of PCR_MASK (0: none) as
- * they are now, in SHA256's bank, or SHA1's where the TPM has no other, under the legacy primary,
- * so that systemd 252 to 262 unseal it. */
-int tpm_seal(Tpm *tpm, const Context *context, uint64_t pcr_mask, Reason *reason, TpmSealed *ret,
-             Secret **ret_key);
+/* What a key is to be sealed for. All zeros: for this TPM, in whatever state. */
+typedef struct TpmSealRequest {
+    TpmPcrs pcrs;             /* with values that are given, or present ones */
+    BytesView public_key;     /* PEM: and for what this key signs; empty: for no signature */
+    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, at least one */
+    bool pinned;              /* under the TPM's storage root key (systemd 262), not the legacy
+                                 primary, under which systemd 252 to 262 unseal it */
+} TpmSealRequest;
 
-/* Unseals. For kinds without a public key: the header does not describe other policies than PCRs.
- * OUTCOME_UNSUPPORTED if the policy is another one. OUTCOME_TPM_FOREIGN, _PCR_MISMATCH (with the
- * PCRs' numbers), _LOCKOUT, _BUSY, _NO_SRK, _UNREACHABLE, _FAILED, OUTCOME_MALFORMED for a blob
- * that is not one. */
+/* Makes a fresh key from CONTEXT's randomness and seals it. OUTCOME_USAGE for PCRs that there are
+ * not, OUTCOME_MALFORMED for a public key that is none, OUTCOME_UNSUPPORTED if the TPM does not
+ * have the PCRs in the bank, OUTCOME_TPM_…: _NO_SRK if it is to be pinned and there is none. */
+int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
+             TpmSealed *ret, Secret **ret_key);
+
+/* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes.
+ * OUTCOME_TPM_FOREIGN, _PCR_MISMATCH (with the PCRs' numbers), _NO_SIGNATURE, _LOCKOUT, _BUSY,
+ * _NO_SRK, _UNREACHABLE, _FAILED, OUTCOME_MALFORMED for a blob, a public key or signatures that are
+ * not as they must be. */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
 
 /* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," for "+": OUTCOME_USAGE if
  * it is anything else. */
 int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret);
+
+/* The same, each with a bank and a value if it is not to be the present one, as systemd-cryptenroll
+ * has it: "7:sha256=HEX+4", "0+7:sha1". All are of one bank. */
+int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret);
 
 /* Writes "0+2+4+7" ("" for none) into TEXT. */
 #define TPM_PCR_TEXT_BYTES ((size_t)80)
@@ -94,6 +131,9 @@ void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES]);
 
 /* "sha256" and the like; "unknown" for others. */
 const char *tpm_bank_name(uint16_t bank);
+
+/* Bytes of a PCR in BANK; 0 if it is none that we know. */
+size_t tpm_bank_digest_bytes(uint16_t bank);
 
 /* The name (algorithm and digest) inside a pinned storage root key, borrowed. OUTCOME_MALFORMED if
  * it is none. */

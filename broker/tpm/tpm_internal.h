@@ -10,6 +10,7 @@
  */
 
 #include "tpm/export.h"
+#include "tpm/signer.h"
 #include "tpm/tpm.h"
 
 #include <stdbool.h>
@@ -68,6 +69,11 @@ int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHand
 /* The pinned storage root key as SRK, the serialised handle, describes it; the TPM is not asked. */
 int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret);
 
+/* The storage root key that the TPM has now, and its serialised handle for headers. It is read from
+ * the TPM without authentication: whoever sits in between can put in his own, as he can for
+ * systemd. OUTCOME_TPM_NO_SRK if there is none. */
+int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk);
+
 /* --- sessions (session.c) --- */
 
 /* Starts a session whose key is salted for PRIMARY, so that only this TPM and we know it.
@@ -83,19 +89,44 @@ int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sealing (seal.c) --- */
 
-/* tpm_seal() under any storage key. */
-int tpm_seal_under(const TpmHandle *primary, const Secret *key, uint64_t pcr_mask, Reason *reason,
-                   TpmSealed *ret);
+/* tpm_seal() of KEY under any storage key; REQUEST's .pinned does not matter. */
+int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
+                   Reason *reason, TpmSealed *ret);
 
 /* --- PCRs (pcr_read.c) --- */
 
 /* MASK of BANK as the TPM's structure. */
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
 
-/* The policy digest for the PCRs of MASK (0: none) as they are now, read through SESSION (HMAC,
- * attribute audit) so that nobody on the way can change them, and the bank that they are of. */
-int tpm_pcr_current_policy(const TpmHandle *session, uint64_t mask, Reason *reason,
-                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES]);
+/* Extends POLICY by PCRS (which may be none). What is not given of them is read through SESSION
+ * (HMAC, attribute audit) so that nobody on the way can change it. RET_BANK is the bank: the first
+ * that has these PCRs and those of ALSO. OUTCOME_UNSUPPORTED if none has. POLICY is touched on
+ * success only. */
+int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also,
+                          Reason *reason, uint16_t *ret_bank, uint8_t policy[TPM_POLICY_BYTES]);
+
+/* Extends POLICY by PCRS, all of which are given. */
+void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES]);
+
+/* The values of MASK in BANK, read without a session: to explain things, not to seal. */
+int tpm_pcr_read_bank(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret);
+
+/* --- PCRs that have changed (mismatch.c) --- */
+
+/* Always OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as
+ * far as that can be known, and what usually changes them. */
+int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason);
+
+/* Appends to REASON what usually changes the PCRs of MASK. */
+void tpm_pcr_append_causes(uint64_t mask, Reason *reason);
+
+/* --- signed policies (authorize.c) --- */
+
+/* Fulfils the signed part of SEALED's policy, which must be the first part, in SESSION: PolicyPCR,
+ * and PolicyAuthorize by a signature of what came out. SIGNER is SEALED's public key.
+ * OUTCOME_TPM_NO_SIGNATURE, _PCR_MISMATCH. */
+int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
+                  Reason *reason);
 
 /* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_UNSUPPORTED if the TPM does not
  * have them. */

@@ -8,7 +8,8 @@
  * the dictionary attack lockout. Nothing is asked from the TPM that the header tells, so that a
  * pinned credential without PCRs takes four commands, and a legacy one with them seven.
  *
- * Which of several PCRs differs is not known: the policy is a digest of all.
+ * A signed policy (authorize.c) comes before literal PCRs, as it leaves nothing of what came before
+ * it, and takes five commands more.
  *
  * TCG TPM 2.0 Library, Part 3, 12.7 (Unseal), 13.3 (Import), 23.7 (PolicyPCR).
  */
@@ -17,72 +18,51 @@
 #include "tpm/policy.h"
 #include "tpm/tpm_internal.h"
 
-#include <stdio.h>
 #include <string.h>
-
-/* What changes a PCR (UAPI.7 Linux TPM PCR Registry, in short). */
-static const char *const pcr_causes[TPM_PCR_COUNT] = {
-    [0] = "firmware update",
-    [1] = "firmware settings",
-    [2] = "other expansion cards",
-    [4] = "boot loader or kernel update",
-    [5] = "partition table or boot menu",
-    [7] = "Secure Boot settings or database update",
-    [8] = "kernel command line",
-    [9] = "kernel or initrd update",
-    [10] = "files measured by IMA",
-    [11] = "kernel image update, or the boot phase",
-    [12] = "kernel command line, or credentials for the system",
-    [13] = "system extensions",
-    [14] = "machine owner keys",
-    [15] = "machine id or encrypted volumes",
-};
-
-static int pcr_mismatch(const TpmSealedView *sealed, Reason *reason)
-{
-    char numbers[TPM_PCR_TEXT_BYTES], causes[160] = "";
-    const char *separator = ". What changes them: ";
-    size_t length = 0;
-
-    tpm_pcr_mask_format(sealed->pcr_mask, numbers);
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-        if (!(sealed->pcr_mask & UINT64_C(1) << i) || !pcr_causes[i])
-            continue;
-        length += (size_t)snprintf(causes + length, sizeof(causes) - length, "%s%u %s", separator,
-                                   i, pcr_causes[i]);
-        if (length >= sizeof(causes))
-            break;
-        separator = ", ";
-    }
-    return reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
-                      "sealed for PCR %s (%s), which had other values then%s", numbers,
-                      tpm_bank_name(sealed->pcr_bank), causes);
-}
 
 /* --- before the TPM is asked --- */
 
-static bool is_zero(BytesView view)
+/* Without literal PCRs the policy is known beforehand: zeros, or the signer's. */
+static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Reason *reason)
 {
-    uint8_t any = 0;
+    uint8_t policy[TPM_POLICY_BYTES] = {0};
 
-    for (size_t i = 0; i < view.size; i++)
-        any |= view.data[i];
-    return any == 0;
+    if (sealed->public_key.size != 0)
+        tpm_policy_extend_authorize((BytesView){signer->name, sizeof(signer->name)}, policy);
+    if (sealed->pcr_mask == 0 &&
+        !bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)}))
+        return reason_set(reason, OUTCOME_UNSUPPORTED,
+                          "sealed for a policy that the header does not describe");
+    return 0;
+}
+
+/* With a public key also takes that apart. */
+static int check_signed(const TpmSealedView *sealed, Reason *reason, TpmSigner *ret)
+{
+    int r = tpm_signer_parse(sealed->public_key, reason, ret);
+
+    if (r != 0)
+        return r;
+    if (sealed->public_key_mask == 0)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the header has a PCR policy's public key, and no PCRs for it");
+    if (sealed->signatures.size == 0)
+        return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
+                          "it is sealed for a signed PCR policy, and there are no signatures");
+    return 0;
 }
 
 static int check_header(const TpmSealedView *sealed, Reason *reason)
 {
-    if (sealed->pcr_mask & ~TPM_PCR_MASK_ALL)
+    if ((sealed->pcr_mask | sealed->public_key_mask) & ~TPM_PCR_MASK_ALL)
         return reason_set(reason, OUTCOME_MALFORMED, "the header names PCRs above %u",
                           TPM_PCR_COUNT - 1);
-    if (sealed->pcr_mask != 0 && tpm_bank_digest_bytes(sealed->pcr_bank) == 0)
+    if ((sealed->pcr_mask | sealed->public_key_mask) != 0 &&
+        tpm_bank_digest_bytes(sealed->pcr_bank) == 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the header names a PCR bank, 0x%04x, that "
                           "does not exist",
                           sealed->pcr_bank);
-    if (sealed->pcr_mask == 0 && !is_zero(sealed->policy_hash))
-        return reason_set(reason, OUTCOME_UNSUPPORTED,
-                          "sealed for a policy that the header does not describe");
     if (sealed->srk.size == 0 && sealed->primary_alg != TPM_ALGORITHM_ECC &&
         sealed->primary_alg != TPM_ALGORITHM_RSA)
         return reason_set(reason, OUTCOME_MALFORMED,
@@ -147,18 +127,31 @@ static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHand
 
 /* --- the policy and the key --- */
 
-static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed, Reason *reason)
+/* RET_RC is PCR_CHANGED if a PCR changed between the parts of the policy; else success. */
+static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed,
+                          const TpmSigner *signer, Reason *reason, TSS2_RC *ret_rc)
 {
     static const TPM2B_DIGEST current_values = {0};
     TPML_PCR_SELECTION selection;
     TSS2_RC rc;
+    int r;
 
+    *ret_rc = TSS2_RC_SUCCESS;
+    if (sealed->public_key.size != 0) {
+        r = tpm_authorize(session, sealed, signer, reason);
+        if (r != 0)
+            return r;
+    }
     if (sealed->pcr_mask == 0)
         return 0;
     tpm_pcr_selection(sealed->pcr_mask, sealed->pcr_bank, &selection);
     rc = Esys_PolicyPCR(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                         &current_values, &selection);
-    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "checking the PCRs", reason);
+    if (rc == TSS2_RC_SUCCESS || tpm_response_base(rc) == TPM2_RC_PCR_CHANGED) {
+        *ret_rc = rc;
+        return 0;
+    }
+    return tpm_response(rc, "checking the PCRs", reason);
 }
 
 /* Moves the TPM's answer into a secret and wipes every copy of it. */
@@ -182,32 +175,47 @@ static int take_key(Tpm *tpm, TPM2B_SENSITIVE_DATA *data, Reason *reason, Secret
 }
 
 /* TPM2_Unseal, again with a new policy if a PCR changed after the policy was checked. SESSION is
- * used up by a success. */
+ * used up by a success. SIGNER is of use with a public key. */
 static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedView *sealed,
-                  Reason *reason, Secret **ret_key)
+                  const TpmSigner *signer, Reason *reason, Secret **ret_key)
 {
     _cleanup_(esys_freep) TPM2B_SENSITIVE_DATA *data = NULL;
     ESYS_CONTEXT *esys = object->tpm->esys;
     TSS2_RC rc = TPM2_RC_PCR_CHANGED;
     int r;
 
-    for (int attempt = 0; attempt < TPM_PCR_ATTEMPTS && rc == TPM2_RC_PCR_CHANGED; attempt++) {
+    for (int attempt = 0;
+         attempt < TPM_PCR_ATTEMPTS && tpm_response_base(rc) == TPM2_RC_PCR_CHANGED; attempt++) {
         if (attempt > 0) {
             rc = Esys_PolicyRestart(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE);
             if (rc != TSS2_RC_SUCCESS)
                 return tpm_response(rc, "checking the PCRs again", reason);
         }
-        r = satisfy_policy(session, sealed, reason);
+        r = satisfy_policy(session, sealed, signer, reason, &rc);
         if (r != 0)
             return r;
-        rc = Esys_Unseal(esys, object->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &data);
+        if (rc == TSS2_RC_SUCCESS)
+            rc = Esys_Unseal(esys, object->tr, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &data);
     }
     if (tpm_response_base(rc) == TPM2_RC_POLICY_FAIL)
-        return pcr_mismatch(sealed, reason);
+        return tpm_pcr_mismatch(object->tpm, sealed, reason);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_session_response(rc, "unsealing the key", reason);
     tpm_handle_forget(session);
     return take_key(object->tpm, data, reason, ret_key);
+}
+
+/* Everything that can be known without the TPM. */
+static int check(const TpmSealedView *sealed, Reason *reason, TpmBlob *ret_blob,
+                 TpmSigner *ret_signer)
+{
+    int r = check_header(sealed, reason);
+
+    if (r == 0)
+        r = tpm_blob_parse(sealed->blob, sealed->policy_hash, reason, ret_blob);
+    if (r == 0 && sealed->public_key.size != 0)
+        r = check_signed(sealed, reason, ret_signer);
+    return r == 0 ? check_policy(sealed, ret_signer, reason) : r;
 }
 
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key)
@@ -215,12 +223,11 @@ int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **r
     _cleanup_(tpm_handle_done) TpmHandle primary = {0};
     _cleanup_(tpm_handle_done) TpmHandle object = {0};
     _cleanup_(tpm_handle_done) TpmHandle session = {0};
+    TpmSigner signer = {0};
     TpmBlob blob;
     int r;
 
-    r = check_header(sealed, reason);
-    if (r == 0)
-        r = tpm_blob_parse(sealed->blob, sealed->policy_hash, reason, &blob);
+    r = check(sealed, reason, &blob, &signer);
     if (r == 0)
         r = tpm_begin(tpm, reason);
     if (r != 0)
@@ -234,6 +241,6 @@ int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **r
     if (r == 0)
         r = tpm_session_start(&primary, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, reason, &session);
     if (r == 0)
-        r = unseal(&object, &session, sealed, reason, ret_key);
+        r = unseal(&object, &session, sealed, &signer, reason, ret_key);
     return r;
 }

@@ -113,13 +113,25 @@ static void test_credential_keys(void **state)
     }
 }
 
+/* RFC 4231, test case 2. */
+static void test_scoped_keys(void **state)
+{
+    _cleanup_(secret_freep) Secret *key = test_secret("Jefe"), *scoped = NULL;
+    _cleanup_(secret_freep) Secret *expected =
+        secret_from_hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+
+    (void)state;
+    assert_int_equal(kdf_scoped_key(key, test_view("what do ya want for nothing?"), NULL, &scoped),
+                     0);
+    assert_true(secret_equal(scoped, expected));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aes_gcm_known_answer),
-        cmocka_unit_test(test_every_change_is_noticed),
-        cmocka_unit_test(test_no_text_at_all),
-        cmocka_unit_test(test_credential_keys),
+        cmocka_unit_test(test_aes_gcm_known_answer), cmocka_unit_test(test_every_change_is_noticed),
+        cmocka_unit_test(test_no_text_at_all),       cmocka_unit_test(test_credential_keys),
+        cmocka_unit_test(test_scoped_keys),
     };
     Context context;
 

@@ -41,8 +41,8 @@ static CredentialParts sample(unsigned kind_parts)
                                     .blob = {filler, 13},
                                     .policy_hash = {filler, TPM_POLICY_BYTES}};
     if (kind_parts & KIND_PUBLIC_KEY) {
-        parts.public_key_mask = 1 << 11;
-        parts.public_key = test_view("-----BEGIN PUBLIC KEY-----");
+        parts.tpm.public_key_mask = 1 << 11;
+        parts.tpm.public_key = test_view("-----BEGIN PUBLIC KEY-----");
     }
     if (kind_parts & KIND_PINNED)
         parts.tpm.srk = (BytesView){filler, 7};
@@ -80,8 +80,8 @@ static void test_every_kind_round_trips(void **state)
         assert_true(bytes_view_equal(parsed.tpm.blob, parts.tpm.blob));
         assert_true(bytes_view_equal(parsed.tpm.policy_hash, parts.tpm.policy_hash));
         assert_true(bytes_view_equal(parsed.tpm.srk, parts.tpm.srk));
-        assert_true(parsed.public_key_mask == parts.public_key_mask);
-        assert_true(bytes_view_equal(parsed.public_key, parts.public_key));
+        assert_true(parsed.tpm.public_key_mask == parts.tpm.public_key_mask);
+        assert_true(bytes_view_equal(parsed.tpm.public_key, parts.tpm.public_key));
         assert_true(parsed.scope_flags == parts.scope_flags);
         assert_int_equal(parsed.ciphertext.size, 30);
         assert_int_equal(parsed.tag.size, CREDENTIAL_TAG_BYTES);

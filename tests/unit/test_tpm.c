@@ -176,7 +176,8 @@ static void test_seal_for_pcrs_that_there_are_not(void **state)
     TpmSealed sealed = {0};
     Secret *key = NULL;
 
-    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, MASK(24), NULL, &sealed, &key),
+    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context,
+                              &(TpmSealRequest){.pcrs.mask = MASK(24)}, NULL, &sealed, &key),
                      OUTCOME_USAGE);
     assert_null(key);
     assert_int_equal(tap.count, 0);
@@ -289,7 +290,7 @@ static void test_unreachable(void **state)
             Secret *key = NULL;
 
             assert_int_equal(context_system(&context), 0);
-            r = tpm_seal(tpm, &context, 0, &reason, &sealed, &key);
+            r = tpm_seal(tpm, &context, &(TpmSealRequest){0}, &reason, &sealed, &key);
             tpm = tpm_free(tpm);
             print_message("%s: found out late: %s\n", rows[i].device, reason.text);
         } else {

@@ -155,6 +155,65 @@ static void test_banks(void **state)
     }
 }
 
+/* --- PCRs with values --- */
+
+#define HEX32 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define HEX20 "00112233445566778899aabbccddeeff00112233"
+
+static void test_pcrs_parse(void **state)
+{
+    static const struct {
+        const char *text;
+        int expected;
+        uint64_t mask, given;
+        uint16_t bank;
+    } rows[] = {
+        {"", 0, 0, 0, 0},
+        {"7", 0, 0x80, 0, 0},
+        {"0+7,11", 0, 0x881, 0, 0},
+        {"7:sha256", 0, 0x80, 0, TPM_ALGORITHM_SHA256},
+        {"7:sha1+4", 0, 0x90, 0, TPM_ALGORITHM_SHA1},
+        {"4+7:sha384", 0, 0x90, 0, TPM_ALGORITHM_SHA384},
+        {"7:sha256=" HEX32, 0, 0x80, 0x80, TPM_ALGORITHM_SHA256},
+        {"7:sha256=0x" HEX32 "+4", 0, 0x90, 0x80, TPM_ALGORITHM_SHA256},
+        {"4+7:sha256=" HEX32 ",8:sha256", 0, 0x190, 0x80, TPM_ALGORITHM_SHA256},
+        {"7:sha1=" HEX20, 0, 0x80, 0x80, TPM_ALGORITHM_SHA1},
+        {"7:", OUTCOME_USAGE, 0, 0, 0},                   /* no bank */
+        {"7:md5", OUTCOME_USAGE, 0, 0, 0},                /* none that we know */
+        {"7:sha25", OUTCOME_USAGE, 0, 0, 0},              /* nor the beginning of one */
+        {"7:SHA256", OUTCOME_USAGE, 0, 0, 0},             /* small letters */
+        {"7=" HEX32, OUTCOME_USAGE, 0, 0, 0},             /* a value is of a bank */
+        {"7:sha256=", OUTCOME_USAGE, 0, 0, 0},            /* no value */
+        {"7:sha256=" HEX20, OUTCOME_USAGE, 0, 0, 0},      /* another bank's size */
+        {"7:sha256=" HEX32 "00", OUTCOME_USAGE, 0, 0, 0}, /* too long */
+        {"7:sha1=" HEX32, OUTCOME_USAGE, 0, 0, 0},        /* another bank's size */
+        {"7:sha256=zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", OUTCOME_USAGE,
+         0, 0, 0},                                        /* no digits */
+        {"7:sha256+4:sha1", OUTCOME_USAGE, 0, 0, 0},      /* one bank for all */
+        {"7:sha256=" HEX32 "+7", OUTCOME_USAGE, 0, 0, 0}, /* twice */
+        {"7:sha256=" HEX32 "+", OUTCOME_USAGE, 0, 0, 0},  /* an empty part */
+        {"7+", OUTCOME_USAGE, 0, 0, 0},                   /* an empty part */
+        {"24:sha256=" HEX32, OUTCOME_USAGE, 0, 0, 0},     /* no such PCR */
+        {"x", OUTCOME_USAGE, 0, 0, 0},                    /* no names */
+    };
+    Buffer value = from_hex(HEX32);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        TpmPcrs pcrs = {.mask = 12345};
+        Reason reason = {0};
+
+        if (tpm_pcrs_parse(rows[i].text, &reason, &pcrs) != rows[i].expected)
+            fail_msg("\"%s\": %s", rows[i].text, reason.text);
+        assert_true(pcrs.mask == (rows[i].expected == 0 ? rows[i].mask : 12345));
+        assert_true((rows[i].expected == 0) == (reason.text[0] == '\0'));
+        assert_true(pcrs.given == rows[i].given);
+        assert_int_equal(pcrs.bank, rows[i].bank);
+        if (pcrs.given & 0x80)
+            assert_memory_equal(pcrs.values[7], value.bytes, tpm_bank_digest_bytes(pcrs.bank));
+    }
+}
+
 /* --- policy --- */
 
 /* Each PCR was extended once, with the digest of "credpoc-pcrN", when the vectors were made. */
@@ -453,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_mask_parse),
         cmocka_unit_test(test_mask_format),
         cmocka_unit_test(test_banks),
+        cmocka_unit_test(test_pcrs_parse),
         cmocka_unit_test(test_policy_is_systemds),
         cmocka_unit_test(test_blob),
         cmocka_unit_test(test_blob_truncated),

@@ -52,26 +52,27 @@ static inline int tear_down(void **state)
 
 static inline void seal(Fixture *fixture, uint64_t mask, TpmSealed *ret, Secret **ret_key)
 {
+    TpmSealRequest request = {.pcrs.mask = mask};
+
     assert_int_equal(
-        tpm_seal(fixture->tpm, &fixture->context, mask, &fixture->reason, ret, ret_key), 0);
+        tpm_seal(fixture->tpm, &fixture->context, &request, &fixture->reason, ret, ret_key), 0);
     assert_nothing_left(fixture);
 }
 
 /* Seals under the storage root key, which is made. */
 static inline void seal_pinned(Fixture *fixture, uint64_t mask, TpmSealed *ret, Secret **ret_key)
 {
-    _cleanup_(tpm_handle_done) TpmHandle primary = {0};
+    TpmSealRequest request = {.pcrs.mask = mask, .pinned = true};
     uint8_t *srk;
     size_t size;
 
     assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
-    *ret_key = test_secret_of(TPM_KEY_BYTES);
-    assert_int_equal(tpm_begin(fixture->tpm, NULL), 0);
-    assert_int_equal(tpm_primary_new_pinned(fixture->tpm, (BytesView){srk, size}, NULL, &primary),
-                     0);
-    assert_int_equal(tpm_seal_under(&primary, *ret_key, mask, NULL, ret), 0);
-    ret->srk = (Bytes){srk, size};
-    ret->primary_alg = TPM_ALGORITHM_ECC;
+    assert_int_equal(
+        tpm_seal(fixture->tpm, &fixture->context, &request, &fixture->reason, ret, ret_key), 0);
+    assert_nothing_left(fixture);
+    assert_true(bytes_view_equal(bytes_view(&ret->srk), (BytesView){srk, size}));
+    assert_int_equal(ret->primary_alg, TPM_ALGORITHM_ECC);
+    free(srk);
 }
 
 /* Unseals, and checks that only success touches what is returned, and that nothing stays behind. */

@@ -50,7 +50,8 @@ static void test_changed_answers_are_refused(void **state)
             if (commands[i] == TPM2_CC_Unseal)
                 r = unseal(fixture, &sealed, NULL);
             else
-                r = tpm_seal(fixture->tpm, &fixture->context, MASK(7), NULL, &other, &other_key);
+                r = tpm_seal(fixture->tpm, &fixture->context,
+                             &(TpmSealRequest){.pcrs.mask = MASK(7)}, NULL, &other, &other_key);
             assert_int_equal(r, OUTCOME_TPM_FAILED);
             assert_null(other_key);
             tap.count = 0;
@@ -70,9 +71,9 @@ static void test_changed_session_is_no_password(void **state)
     tap.fault_command = TPM2_CC_StartAuthSession;
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_TPM_FAILED);
     assert_says(fixture, "the session");
-    assert_int_equal(
-        tpm_seal(fixture->tpm, &fixture->context, 0, &fixture->reason, &other, &other_key),
-        OUTCOME_TPM_FAILED);
+    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &(TpmSealRequest){0},
+                              &fixture->reason, &other, &other_key),
+                     OUTCOME_TPM_FAILED);
     assert_says(fixture, "the session");
     assert_nothing_left(fixture);
 }
@@ -94,9 +95,10 @@ static void fail_each(Fixture *fixture, const TpmSealed *sealed, TapFault fault,
         tap.fault = fault;
         tap.code = code;
         tap.fault_at = i;
-        r = sealed ? tpm_unseal(fixture->tpm, &view, &fixture->reason, &key)
-                   : tpm_seal(fixture->tpm, &fixture->context, MASK(7), &fixture->reason, &other,
-                              &key);
+        r = sealed
+                ? tpm_unseal(fixture->tpm, &view, &fixture->reason, &key)
+                : tpm_seal(fixture->tpm, &fixture->context, &(TpmSealRequest){.pcrs.mask = MASK(7)},
+                           &fixture->reason, &other, &key);
         tap.fault = TAP_NO_FAULT;
         if (tap.commands[i - 1] == TPM2_CC_FlushContext)
             break;
@@ -284,7 +286,9 @@ static void test_no_copy_stays_in_memory(void **state)
 #ifdef __SANITIZE_ADDRESS__
     skip(); /* its shadow memory is too large to search */
 #endif
-    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, MASK(7), NULL, &sealed, &key), 0);
+    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context,
+                              &(TpmSealRequest){.pcrs.mask = MASK(7)}, NULL, &sealed, &key),
+                     0);
     assert_int_equal(count_copies(secret_view(key)), 0);
     view = tpm_sealed_view(&sealed);
     assert_int_equal(tpm_unseal(fixture->tpm, &view, NULL, &unsealed), 0);

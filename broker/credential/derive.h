@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The key that a credential is encrypted with, from what its kind asks for. What sealing and
+ * opening share.
+ */
+
+#include "credential/kinds.h"
+#include "key/user_scope.h"
+#include "secret/secret.h"
+
+typedef struct CredentialKeys {
+    const Secret *host_key; /* KIND_HOST; else NULL */
+    const Secret *tpm_key;  /* KIND_TPM; else NULL */
+    const UserScope *scope; /* KIND_SCOPED; else NULL */
+} CredentialKeys;
+
+int credential_derive_key(const CredentialKeys *keys, Reason *reason, Secret **ret);

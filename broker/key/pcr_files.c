@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files of signed PCR policies. See pcr_files.h.
+ */
+
+#include "key/pcr_files.h"
+
+#include "base/fsutil.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static const char *const folders[] = {
+    "/etc/systemd",
+    "/run/systemd",
+    "/usr/local/lib/systemd",
+    "/usr/lib/systemd",
+};
+
+static int load_default(const Context *context, const char *name, size_t limit, Reason *reason,
+                        Bytes *ret)
+{
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        _cleanup_(freep) char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s%s/%s", context->root, folders[i], name) < 0) {
+            path = NULL;
+            return reason_set(reason, -ENOMEM, "cannot look for %s", name);
+        }
+        r = file_read_at(AT_FDCWD, path, limit, reason, ret);
+        if (r != -ENOENT && r != -ENOTDIR)
+            return r;
+    }
+    return reason_set(reason, OUTCOME_NOT_FOUND,
+                      "there is no %s in /etc/systemd, /run/systemd or /usr/lib/systemd", name);
+}
+
+int pcr_public_key_load(const Context *context, const char *path, Reason *reason, Bytes *ret)
+{
+    return path ? file_read_at(AT_FDCWD, path, LIMIT_FIELD_BYTES, reason, ret)
+                : load_default(context, PCR_PUBLIC_KEY_NAME, LIMIT_FIELD_BYTES, reason, ret);
+}
+
+int pcr_signatures_load(const Context *context, const char *path, Reason *reason, Bytes *ret)
+{
+    return path ? file_read_at(AT_FDCWD, path, LIMIT_SIGNATURE_BYTES, reason, ret)
+                : load_default(context, PCR_SIGNATURE_NAME, LIMIT_SIGNATURE_BYTES, reason, ret);
+}

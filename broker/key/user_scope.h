@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The one user that a scoped credential is for (systemd 256): uid and name, on one machine. They go
+ * into the credential's key, so that it opens for this user alone; nothing of them stands in the
+ * file. No secret, and no boundary: root, who has the host key, can open it for whom he likes.
+ */
+
+#include "base/bytes.h"
+#include "base/context.h"
+#include "base/outcome.h"
+
+#include <systemd/sd-id128.h>
+
+/* A user's name, bytes without the NUL (LOGIN_NAME_MAX). */
+#define USER_NAME_BYTES_MAX ((size_t)256)
+
+/* The only flags that a scope header has: it is bound to uid, machine id and name. */
+#define USER_SCOPE_FLAGS    UINT64_C(7)
+
+typedef struct UserScope {
+    uint32_t uid;
+    sd_id128_t machine_id;
+    char name[USER_NAME_BYTES_MAX + 1];
+} UserScope;
+
+/* USER is a number, a name, or "self" for the user that runs this program; who has to exist.
+ * OUTCOME_USAGE if there is no such user. */
+int user_scope_load(const Context *context, const char *user, Reason *reason, UserScope *ret);
+
+/* Appends what goes into the key: flags, uid (little-endian), machine id, name with its NUL. */
+void user_scope_write(const UserScope *scope, uint64_t flags, Writer *writer);

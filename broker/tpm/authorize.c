@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Signed PCR policies. See tpm_internal.h.
+ *
+ * The sealed key's policy says only who signs. So the TPM is told to check the PCRs, which gives a
+ * policy digest; among the signatures is looked for one of that digest; the TPM verifies it, which
+ * gives a ticket; and with the ticket the digest is exchanged for that of the signer's name.
+ * Nothing here has to be trusted: the TPM checks every step, and without a signature the last one
+ * fails.
+ *
+ * TCG TPM 2.0 Library, Part 3, 12.3 (LoadExternal), 20.1 (VerifySignature), 23.6 (PolicyGetDigest),
+ * 23.16 (PolicyAuthorize).
+ */
+
+#include "tpm/policy.h"
+#include "tpm/signature.h"
+#include "tpm/tpm_internal.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* The policy of the signed PCRs as they are now, in SESSION and as RET. */
+static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Reason *reason,
+                      TPM2B_DIGEST *ret)
+{
+    static const TPM2B_DIGEST current_values = {0};
+    _cleanup_(esys_freep) TPM2B_DIGEST *digest = NULL;
+    ESYS_CONTEXT *esys = session->tpm->esys;
+    TPML_PCR_SELECTION selection;
+    TSS2_RC rc;
+
+    tpm_pcr_selection(sealed->public_key_mask, sealed->pcr_bank, &selection);
+    rc = Esys_PolicyPCR(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                        &current_values, &selection);
+    if (rc == TSS2_RC_SUCCESS)
+        rc = Esys_PolicyGetDigest(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  &digest);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "checking the signed PCRs", reason);
+    if (digest->size != TPM_POLICY_BYTES)
+        return reason_set(reason, OUTCOME_TPM_FAILED,
+                          "checking the signed PCRs: the answer makes no sense");
+    *ret = *digest;
+    return 0;
+}
+
+static int find_signature(const TpmSealedView *sealed, const TpmSigner *signer,
+                          const TPM2B_DIGEST *policy, Reason *reason, TpmSignature *ret)
+{
+    TpmSignatureQuery query = {
+        .bank = sealed->pcr_bank,
+        .mask = sealed->public_key_mask,
+        .fingerprint = signer->fingerprint,
+        .policy = policy->buffer,
+    };
+    int r = tpm_signature_find(sealed->signatures, &query, reason, ret);
+
+    if (r == OUTCOME_TPM_PCR_MISMATCH)
+        tpm_pcr_append_causes(sealed->public_key_mask, reason);
+    return r;
+}
+
+static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHandle *ret)
+{
+    ESYS_TR tr;
+    TSS2_RC rc;
+
+    /* Tickets are of a hierarchy: with none, there would be no ticket. */
+    rc = Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                           &signer->public_part, ESYS_TR_RH_OWNER, &tr);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "loading the PCR policy's public key", reason);
+    *ret = (TpmHandle){.tpm = tpm, .tr = tr};
+    return 0;
+}
+
+/* RET_TICKET says that KEY has signed POLICY; ESYS allocates it. */
+static int verify(const TpmHandle *key, const TPM2B_DIGEST *policy, const TpmSignature *signature,
+                  Reason *reason, TPMT_TK_VERIFIED **ret_ticket)
+{
+    TPM2B_DIGEST digest = {.size = crypto_hash_sha256_BYTES};
+    TPMT_SIGNATURE area = {
+        .sigAlg = TPM2_ALG_RSASSA,
+        .signature.rsassa = {.hash = TPM2_ALG_SHA256, .sig.size = (UINT16)signature->size},
+    };
+    TSS2_RC rc;
+
+    crypto_hash_sha256(digest.buffer, policy->buffer, policy->size);
+    memcpy(area.signature.rsassa.sig.buffer, signature->bytes, signature->size);
+    rc = Esys_VerifySignature(key->tpm->esys, key->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                              &digest, &area, ret_ticket);
+    if (tpm_response_base(rc) == TPM2_RC_SIGNATURE || tpm_response_base(rc) == TPM2_RC_SIZE)
+        return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
+                          "the signature of the PCR policy is not by the credential's key");
+    return rc == TSS2_RC_SUCCESS
+               ? 0
+               : tpm_response(rc, "verifying the signature of the PCR policy", reason);
+}
+
+int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
+                  Reason *reason)
+{
+    static const TPM2B_NONCE no_reference = {0};
+    _cleanup_(tpm_handle_done) TpmHandle key = {0};
+    _cleanup_(esys_freep) TPMT_TK_VERIFIED *ticket = NULL;
+    TPM2B_NAME name = {.size = TPM_NAME_BYTES};
+    TpmSignature signature;
+    TPM2B_DIGEST policy;
+    TSS2_RC rc;
+    int r;
+
+    r = check_pcrs(session, sealed, reason, &policy);
+    if (r == 0)
+        r = find_signature(sealed, signer, &policy, reason, &signature);
+    if (r == 0)
+        r = load_signer(session->tpm, signer, reason, &key);
+    if (r == 0)
+        r = verify(&key, &policy, &signature, reason, &ticket);
+    if (r != 0)
+        return r;
+    memcpy(name.name, signer->name, TPM_NAME_BYTES);
+    rc = Esys_PolicyAuthorize(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                              ESYS_TR_NONE, &policy, &no_reference, &name, ticket);
+    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "using the signed PCR policy", reason);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * PCRs that are not as they were, in words. See tpm_internal.h.
+ *
+ * A policy is one digest of all its PCRs, so of several nobody can say which one differs, unless
+ * somebody knows the values that they should have. Such expectations are checked too: if the digest
+ * comes out right with them, they are what the key was sealed for.
+ */
+
+#include "tpm/policy.h"
+#include "tpm/tpm_internal.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Digits of a value that are shown: enough to compare by eye. */
+#define SHOWN_BYTES ((size_t)8)
+
+/* What changes a PCR (UAPI.7 Linux TPM PCR Registry, in short). */
+static const char *const pcr_causes[TPM_PCR_COUNT] = {
+    [0] = "firmware update",
+    [1] = "firmware settings",
+    [2] = "other expansion cards",
+    [4] = "boot loader or kernel update",
+    [5] = "partition table or boot menu",
+    [7] = "Secure Boot settings or database update",
+    [8] = "kernel command line",
+    [9] = "kernel or initrd update",
+    [10] = "files measured by IMA",
+    [11] = "kernel image update, or the boot phase",
+    [12] = "kernel command line, or credentials for the system",
+    [13] = "system extensions",
+    [14] = "machine owner keys",
+    [15] = "machine id or encrypted volumes",
+};
+
+void tpm_pcr_append_causes(uint64_t mask, Reason *reason)
+{
+    const char *separator = ". What changes them: ";
+    size_t length;
+
+    if (!reason)
+        return;
+    length = strlen(reason->text);
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        int n;
+
+        if (!(mask & UINT64_C(1) << i) || !pcr_causes[i])
+            continue;
+        n = snprintf(reason->text + length, sizeof(reason->text) - length, "%s%u %s", separator, i,
+                     pcr_causes[i]);
+        if ((size_t)n >= sizeof(reason->text) - length) {
+            reason->text[length] = '\0'; /* no half words */
+            return;
+        }
+        length += (size_t)n;
+        separator = ", ";
+    }
+}
+
+/* Those PCRs of EXPECTED that have another value in PRESENT. */
+static uint64_t differing(const TpmPcrs *expected, const TpmPcrs *present)
+{
+    size_t size = tpm_bank_digest_bytes(present->bank);
+    uint64_t mask = 0;
+
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (expected->given & present->given & UINT64_C(1) << i &&
+            memcmp(expected->values[i], present->values[i], size) != 0)
+            mask |= UINT64_C(1) << i;
+    return mask;
+}
+
+/* Whether SEALED's policy is that of PRESENT with the values of EXPECTED put in. */
+static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
+                          const TpmPcrs *present)
+{
+    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    TpmPcrs combined = *present;
+    TpmSigner signer;
+
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (expected->given & present->given & UINT64_C(1) << i)
+            memcpy(combined.values[i], expected->values[i], sizeof(combined.values[i]));
+    if (sealed->public_key.size != 0 && tpm_signer_parse(sealed->public_key, NULL, &signer) == 0)
+        tpm_policy_extend_authorize((BytesView){signer.name, sizeof(signer.name)}, policy);
+    tpm_pcr_policy_of(&combined, policy);
+    return bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)});
+}
+
+/* "7 (is 0011…, expected 2233…)" for each PCR of MASK, as far as there is room. */
+static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *present, char *text,
+                        size_t size)
+{
+    char is[2 * SHOWN_BYTES + 1], should[sizeof(is)];
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; i < TPM_PCR_COUNT && length < size; i++)
+        if (mask & UINT64_C(1) << i)
+            length += (size_t)snprintf(
+                text + length, size - length, "%s%u (is %s…, expected %s…)", length ? ", " : "", i,
+                sodium_bin2hex(is, sizeof(is), present->values[i], SHOWN_BYTES),
+                sodium_bin2hex(should, sizeof(should), expected->values[i], SHOWN_BYTES));
+}
+
+/* Says which PCRs differ from SEALED's expectations; false if none does, or nothing is known. */
+static bool explain(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
+{
+    const TpmPcrs *expected = sealed->expected;
+    TpmPcrs present;
+    char list[160];
+    uint64_t mask;
+
+    if (!expected || !(expected->given & sealed->pcr_mask) || expected->bank != sealed->pcr_bank ||
+        tpm_pcr_read_bank(tpm, sealed->pcr_mask, sealed->pcr_bank, NULL, &present) != 0)
+        return false;
+    mask = differing(expected, &present);
+    if (mask == 0)
+        return false;
+    list_values(mask, expected, &present, list, sizeof(list));
+    reason_set(reason, OUTCOME_TPM_PCR_MISMATCH, "PCR %s%s", list,
+               is_sealed_for(sealed, expected, &present)
+                   ? ""
+                   : "; but it was not sealed for what is expected either");
+    tpm_pcr_append_causes(mask, reason);
+    return true;
+}
+
+int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
+{
+    char numbers[TPM_PCR_TEXT_BYTES];
+
+    if (explain(tpm, sealed, reason))
+        return OUTCOME_TPM_PCR_MISMATCH;
+    tpm_pcr_mask_format(sealed->pcr_mask, numbers);
+    reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
+               "sealed for PCR %s (%s), which had other values then", numbers,
+               tpm_bank_name(sealed->pcr_bank));
+    tpm_pcr_append_causes(sealed->pcr_mask, reason);
+    return OUTCOME_TPM_PCR_MISMATCH;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Signed PCR policies. See signature.h.
+ */
+
+#include "tpm/signature.h"
+
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <sodium.h>
+#include <string.h>
+
+/* Banks, entries, members, PCRs. */
+#define JSON_DEPTH 8
+
+_Static_assert(RSA_FINGERPRINT_BYTES == TPM_POLICY_BYTES, "both are SHA-256 digests");
+
+/* One element of a bank's list. */
+typedef struct Entry {
+    bool complete; /* nothing is missing */
+    uint64_t mask;
+    uint8_t fingerprint[RSA_FINGERPRINT_BYTES];
+    uint8_t policy[TPM_POLICY_BYTES];
+    TpmSignature signature;
+} Entry;
+
+static bool parse_pcrs(struct json_object *list, uint64_t *ret)
+{
+    uint64_t mask = 0;
+
+    if (!json_object_is_type(list, json_type_array))
+        return false;
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *number = json_object_array_get_idx(list, i);
+        int64_t pcr = json_object_get_int64(number);
+
+        if (!json_object_is_type(number, json_type_int) || pcr < 0 || pcr >= (int)TPM_PCR_COUNT)
+            return false;
+        mask |= UINT64_C(1) << pcr;
+    }
+    *ret = mask;
+    return true;
+}
+
+static bool parse_digest(struct json_object *value, uint8_t ret[TPM_POLICY_BYTES])
+{
+    const char *text = json_text(value);
+    const char *end;
+    size_t size;
+
+    return text && strlen(text) == 2 * TPM_POLICY_BYTES &&
+           sodium_hex2bin(ret, TPM_POLICY_BYTES, text, strlen(text), NULL, &size, &end) == 0 &&
+           size == TPM_POLICY_BYTES && *end == '\0';
+}
+
+static bool parse_signature(struct json_object *value, TpmSignature *ret)
+{
+    const char *text = json_text(value);
+
+    return text &&
+           sodium_base642bin(ret->bytes, sizeof(ret->bytes), text, strlen(text), NULL, &ret->size,
+                             NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+           ret->size > 0;
+}
+
+/* NULL, or which member is not as it must be. */
+static const char *parse_entry(struct json_object *object, Entry *ret)
+{
+    struct json_object *pcrs, *fingerprint, *policy, *signature;
+
+    if (!json_object_is_type(object, json_type_object))
+        return "an entry is not an object";
+    ret->complete = json_object_object_get_ex(object, "pcrs", &pcrs) &&
+                    json_object_object_get_ex(object, "pkfp", &fingerprint) &&
+                    json_object_object_get_ex(object, "pol", &policy) &&
+                    json_object_object_get_ex(object, "sig", &signature);
+    if (!ret->complete)
+        return NULL;
+    if (!parse_pcrs(pcrs, &ret->mask))
+        return "\"pcrs\" is not a list of PCRs";
+    if (!parse_digest(fingerprint, ret->fingerprint))
+        return "\"pkfp\" is not 64 hexadecimal digits";
+    if (!parse_digest(policy, ret->policy))
+        return "\"pol\" is not 64 hexadecimal digits";
+    if (!parse_signature(signature, &ret->signature))
+        return "\"sig\" is not a signature in base64";
+    return NULL;
+}
+
+/* What a list holds for a query. */
+typedef struct Search {
+    unsigned others; /* by this signer for these PCRs, with other values */
+    bool found;
+    TpmSignature signature;
+} Search;
+
+/* NULL, or what is wrong. All entries are looked at, so that a file is bad or good as a whole. */
+static const char *search(struct json_object *list, const TpmSignatureQuery *query, Search *ret)
+{
+    if (!json_object_is_type(list, json_type_array))
+        return "a bank is not a list";
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        Entry entry;
+        const char *wrong = parse_entry(json_object_array_get_idx(list, i), &entry);
+
+        if (wrong)
+            return wrong;
+        if (!entry.complete || entry.mask != query->mask ||
+            memcmp(entry.fingerprint, query->fingerprint, sizeof(entry.fingerprint)) != 0)
+            continue;
+        if (memcmp(entry.policy, query->policy, sizeof(entry.policy)) != 0) {
+            ret->others++;
+        } else if (!ret->found) {
+            ret->found = true;
+            ret->signature = entry.signature;
+        }
+    }
+    return NULL;
+}
+
+/* Why FOUND has no signature for QUERY. */
+static int not_found(const TpmSignatureQuery *query, const Search *found, Reason *reason)
+{
+    char pcrs[TPM_PCR_TEXT_BYTES];
+
+    tpm_pcr_mask_format(query->mask, pcrs);
+    if (found->others == 0)
+        return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
+                          "there is no signature by the credential's key for PCR %s (%s)", pcrs,
+                          tpm_bank_name(query->bank));
+    return reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
+                      "PCR %s (%s) has a value that none of the %u signatures by the credential's "
+                      "key is for",
+                      pcrs, tpm_bank_name(query->bank), found->others);
+}
+
+int tpm_signature_find(BytesView json, const TpmSignatureQuery *query, Reason *reason,
+                       TpmSignature *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *root = NULL;
+    struct json_object *list = NULL;
+    const char *wrong = NULL;
+    Search found = {0};
+    Reason detail = {0};
+    int r;
+
+    if (json.size > LIMIT_SIGNATURE_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the PCR signatures have %zu bytes, at most %zu are allowed", json.size,
+                          LIMIT_SIGNATURE_BYTES);
+    r = json_parse(json, JSON_DEPTH, &detail, &root);
+    if (r != 0)
+        return reason_set(reason, r, "the PCR signatures: %.200s", detail.text);
+    if (!json_object_is_type(root, json_type_object))
+        wrong = "they are not an object";
+    else if (json_object_object_get_ex(root, tpm_bank_name(query->bank), &list))
+        wrong = search(list, query, &found);
+    if (wrong)
+        return reason_set(reason, OUTCOME_MALFORMED, "the PCR signatures: %s", wrong);
+    if (!found.found)
+        return not_found(query, &found, reason);
+    *ret = found.signature;
+    return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Signers of PCR policies. See signer.h.
+ */
+
+#include "tpm/signer.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <tss2/tss2_mu.h>
+
+#define SIGNER_ATTRIBUTES                                                                          \
+    (TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_DECRYPT | TPMA_OBJECT_SIGN_ENCRYPT)
+_Static_assert(SIGNER_ATTRIBUTES == 0x00060040, "another public area would be another name");
+
+static TPMT_PUBLIC area_of(const RsaPublicKey *key)
+{
+    TPMT_PUBLIC area = {
+        .type = TPM2_ALG_RSA,
+        .nameAlg = TPM2_ALG_SHA256,
+        .objectAttributes = SIGNER_ATTRIBUTES,
+        .parameters.rsaDetail =
+            {
+                .symmetric.algorithm = TPM2_ALG_NULL,
+                .scheme.scheme = TPM2_ALG_NULL,
+                .keyBits = (TPM2_KEY_BITS)(key->modulus_size * 8),
+                .exponent = key->exponent,
+            },
+        .unique.rsa.size = (UINT16)key->modulus_size,
+    };
+
+    memcpy(area.unique.rsa.buffer, key->modulus, key->modulus_size);
+    return area;
+}
+
+static bool name_of(const TPMT_PUBLIC *area, uint8_t ret[TPM_NAME_BYTES])
+{
+    uint8_t bytes[sizeof(*area)];
+    size_t size = 0;
+
+    if (Tss2_MU_TPMT_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
+        return false;
+    ret[0] = (uint8_t)(area->nameAlg >> 8);
+    ret[1] = (uint8_t)area->nameAlg;
+    crypto_hash_sha256(ret + 2, bytes, size);
+    return true;
+}
+
+int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret)
+{
+    TpmSigner signer = {0};
+    RsaPublicKey key;
+    int r = rsa_public_key_parse(pem, reason, &key);
+
+    if (r != 0)
+        return r;
+    signer.public_part.publicArea = area_of(&key);
+    memcpy(signer.fingerprint, key.fingerprint, sizeof(signer.fingerprint));
+    if (!name_of(&signer.public_part.publicArea, signer.name))
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the PCR policy's public key cannot be written down for a TPM");
+    *ret = signer;
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Who signs PCR policies: an RSA key, as a TPM takes it. Pure.
+ *
+ * The key's name in the TPM goes into the policy, so its public area has to be, to the byte, what
+ * systemd 252 to 262 make of the same PEM: attributes userWithAuth, decrypt and sign, no scheme,
+ * and the exponent written out (65537 and 0, which mean the same, give different names). TCG TPM
+ * 2.0 Library, Part 1, 16 (names); Part 2, 12.2.3.5.
+ */
+
+#include "base/bytes.h"
+#include "base/outcome.h"
+#include "crypto/public_key.h"
+#include "tpm/tpm.h"
+
+#include <tss2/tss2_tpm2_types.h>
+
+typedef struct TpmSigner {
+    TPM2B_PUBLIC public_part;
+    uint8_t name[TPM_NAME_BYTES];
+    uint8_t fingerprint[RSA_FINGERPRINT_BYTES]; /* "pkfp" in signature files */
+} TpmSigner;
+
+/* OUTCOME_MALFORMED if PEM is no RSA public key. */
+int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret);
