@@ -7,6 +7,7 @@
 
 #include "key/pcr_files.h"
 #include "output.h"
+#include "sharing.h"
 #include "systemd_version.h"
 
 #include <linux/magic.h>
@@ -116,6 +117,22 @@ static int make_plan(const Context *context, const Options *options, Reason *rea
     return r == 0 ? kind_choose(plan->parts, plan->version, reason, &kind) : r;
 }
 
+/* A key of KEYS' kind: one that other credentials have, or a fresh one. */
+static int get_tpm_key_of_kind(const Context *context, const Options *options, Tpm *tpm,
+                               TpmSealRequest *request, Reason *reason, Keys *keys)
+{
+    SharedKey shared;
+
+    request->pinned = kind_has(keys->kind, KIND_PINNED);
+    if (!sharing_find_key(context, tpm, options,
+                          &(SharedKeyWish){.parts = keys->kind->parts, .request = request},
+                          &shared))
+        return tpm_seal(tpm, context, request, reason, &keys->tpm_sealed, &keys->tpm);
+    keys->tpm_sealed = shared.sealed;
+    keys->tpm = shared.key;
+    return 0;
+}
+
 /* In the pinned form if the version has it and the TPM a storage root key. */
 static int get_tpm_key(const Context *context, const Options *options, const Plan *plan,
                        Reason *reason, Keys *keys)
@@ -130,17 +147,14 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
 
     if (r == 0)
         r = tpm_new(options->tpm_device, reason, &tpm);
-    if (r != 0)
-        return r;
-    request.pinned = kind_has(keys->kind, KIND_PINNED);
-    r = tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
-    if (r != OUTCOME_TPM_NO_SRK || !request.pinned)
+    if (r == 0)
+        r = get_tpm_key_of_kind(context, options, tpm, &request, reason, keys);
+    if (r != OUTCOME_TPM_NO_SRK || !kind_has(keys->kind, KIND_PINNED))
         return r;
     output_note("The TPM has no storage root key (systemd-tpm2-setup.service makes one): sealing "
                 "in the older form.");
-    request.pinned = false;
     keys->kind = kind_find_by_parts(plan->parts);
-    return tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
+    return get_tpm_key_of_kind(context, options, tpm, &request, reason, keys);
 }
 
 /* With auto, what is there; a TPM that was asked for has to be there. */

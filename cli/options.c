@@ -25,7 +25,8 @@ typedef struct Setting {
 
 typedef struct OptionInfo {
     OptionId id; /* 0 for those that every verb takes */
-    struct option getopt;
+    const char *name;
+    int has_argument;     /* as getopt_long() has it */
     const char *argument; /* as the help shows it; NULL for none */
     int (*set)(const Setting *setting, Options *options);
     const char *help;
@@ -214,6 +215,19 @@ static int set_form(const Setting *setting, Options *options)
     return r;
 }
 
+static int set_fresh_key(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->fresh_key = true;
+    return 0;
+}
+
+static int set_share_key(const Setting *setting, Options *options)
+{
+    options->share_key = setting->value;
+    return 0;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -232,50 +246,56 @@ static int set_version(const Setting *setting, Options *options)
 
 /* clang-format off */
 static const OptionInfo infos[] = {
-    {OPTION_NAME, {"name", required_argument, NULL, 'n'}, "NAME", set_name,
+    {OPTION_NAME, "name", required_argument, "NAME", set_name,
      "Name sealed in the credential; MACHINE@ID for the broker"},
-    {OPTION_STORE, {"store", optional_argument, NULL, 's'}, "PATH", set_store,
+    {OPTION_STORE, "store", optional_argument, "PATH", set_store,
      "Put it into the broker's store, under its name"},
-    {OPTION_WITH_KEY, {"with-key", required_argument, NULL, 'k'}, "KEY", set_with_key,
+    {OPTION_WITH_KEY, "with-key", required_argument, "KEY", set_with_key,
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
-    {OPTION_FOR_SYSTEMD, {"for-systemd", required_argument, NULL, 'v'}, "VERSION", set_for_systemd,
+    {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", set_for_systemd,
      "Seal what this version opens, instead of this host's"},
-    {OPTION_UID, {"uid", required_argument, NULL, 'U'}, "USER", set_uid,
+    {OPTION_UID, "uid", required_argument, "USER", set_uid,
      "Sealed for this user alone: a uid, a name, self"},
-    {OPTION_TPM_DEVICE, {"tpm2-device", required_argument, NULL, 'd'}, "DEVICE", set_tpm_device,
+    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", set_tpm_device,
      "TPM: a path, a TCTI (swtpm:…) or auto"},
-    {OPTION_TPM_PCRS, {"tpm2-pcrs", required_argument, NULL, 'p'}, "PCRS", set_tpm_pcrs,
+    {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", set_tpm_pcrs,
      "PCRs: 7 or 0+2+7 as they are, or as given: 7:sha256=HEX+4"},
-    {OPTION_PUBLIC_KEY, {"tpm2-public-key", required_argument, NULL, 'K'}, "PATH", set_public_key,
+    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", set_public_key,
      "Seal for what this key signs about PCRs (PEM)"},
-    {OPTION_PUBLIC_KEY_PCRS, {"tpm2-public-key-pcrs", required_argument, NULL, 'P'}, "PCRS",
+    {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", required_argument, "PCRS",
      set_public_key_pcrs, "The PCRs that it signs for (default: 11)"},
-    {OPTION_SIGNATURE, {"tpm2-signature", required_argument, NULL, 'S'}, "PATH", set_signature,
+    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", set_signature,
      "Where the signatures about PCRs are (JSON)"},
-    {OPTION_TIMESTAMP, {"timestamp", required_argument, NULL, 't'}, "TIME", set_timestamp,
+    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, set_fresh_key,
+     "Do not share the key of the machine's others"},
+    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", set_share_key,
+     "Share the TPM-sealed key of this credential"},
+    {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", set_timestamp,
      "Time of sealing, instead of now"},
-    {OPTION_NOT_AFTER, {"not-after", required_argument, NULL, 'a'}, "TIME", set_not_after,
+    {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", set_not_after,
      "Refuse to open it after this: 2027-01-31, +90d"},
-    {OPTION_FORMAT, {"format", required_argument, NULL, 'f'}, "FORMAT", set_format,
+    {OPTION_FORMAT, "format", required_argument, "FORMAT", set_format,
      "Write base64 (default) or raw"},
-    {OPTION_NEWLINE, {"newline", required_argument, NULL, 'l'}, "WHEN", set_newline,
+    {OPTION_NEWLINE, "newline", required_argument, "WHEN", set_newline,
      "End the output with a newline: auto, yes, no"},
-    {OPTION_ALLOW_NULL, {"allow-null", no_argument, NULL, 'u'}, NULL, set_allow_null,
+    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, set_allow_null,
      "Open what is sealed with the null key, too"},
-    {OPTION_JSON, {"json", required_argument, NULL, 'j'}, "MODE", set_json,
+    {OPTION_JSON, "json", required_argument, "MODE", set_json,
      "Print JSON: short, pretty or off"},
-    {OPTION_HOST, {"host", required_argument, NULL, 'H'}, "FILE", set_host,
+    {OPTION_HOST, "host", required_argument, "FILE", set_host,
      "Seal for the host of this identity; may be repeated"},
-    {OPTION_FORM, {"form", required_argument, NULL, 'F'}, "FORM", set_form,
+    {OPTION_FORM, "form", required_argument, "FORM", set_form,
      "legacy (systemd 255 and up), pinned (262), auto"},
-    {0, {"help", no_argument, NULL, 'h'}, NULL, set_help,
+    {0, "help", no_argument, NULL, set_help,
      "Show this help"},
-    {0, {"version", no_argument, NULL, 'V'}, NULL, set_version,
+    {0, "version", no_argument, NULL, set_version,
      "Show the version"},
 };
 /* clang-format on */
 
 #define INFO_COUNT (sizeof(infos) / sizeof(infos[0]))
+/* What getopt_long() returns for the first of them: above every character. */
+#define FIRST_CODE 0x100
 
 int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret, int *ret_index)
 {
@@ -286,15 +306,17 @@ int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *
     int c, r;
 
     for (size_t i = 0; i < INFO_COUNT; i++)
-        table[i] = infos[i].getopt;
+        table[i] = (struct option){infos[i].name, infos[i].has_argument, NULL, FIRST_CODE + (int)i};
     while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
-        const OptionInfo *info = NULL;
+        const OptionInfo *info;
 
-        for (size_t i = 0; i < INFO_COUNT; i++)
-            if (infos[i].getopt.val == c)
-                info = &infos[i];
-        if (!info) /* getopt_long() has said what is wrong */
+        if (c == 'h') {
+            options.help = true;
+            continue;
+        }
+        if (c < FIRST_CODE) /* getopt_long() has said what is wrong */
             return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
+        info = &infos[c - FIRST_CODE];
         r = info->set(&(Setting){optarg, now, reason}, &options);
         if (r != 0)
             return r;
@@ -314,11 +336,11 @@ void options_print_help(FILE *file, unsigned set)
 
         if (info->id != 0 && !(set & info->id))
             continue;
-        if (info->getopt.has_arg == optional_argument) {
+        if (info->has_argument == optional_argument) {
             before = "[=";
             after = "]";
         }
-        snprintf(text, sizeof(text), "--%s%s%s%s", info->getopt.name, before,
+        snprintf(text, sizeof(text), "--%s%s%s%s", info->name, before,
                  info->argument ? info->argument : "", after);
         fprintf(file, "  %-29s %s\n", text, info->help);
     }
@@ -328,6 +350,6 @@ const char *option_name(OptionId id)
 {
     for (size_t i = 0; i < INFO_COUNT; i++)
         if (infos[i].id == id)
-            return infos[i].getopt.name;
+            return infos[i].name;
     return "?";
 }

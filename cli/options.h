@@ -31,8 +31,10 @@ typedef enum OptionId {
     OPTION_SIGNATURE = 1 << 13,
     OPTION_FOR_SYSTEMD = 1 << 14,
     OPTION_UID = 1 << 15,
-    OPTION_HOST = 1 << 20,
-    OPTION_FORM = 1 << 21,
+    OPTION_HOST = 1 << 16,
+    OPTION_FORM = 1 << 17,
+    OPTION_FRESH_KEY = 1 << 18,
+    OPTION_SHARE_KEY = 1 << 19,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -72,7 +74,9 @@ typedef struct Options {
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;
-    OfflineForm form; /* --form= */
+    OfflineForm form;      /* --form= */
+    bool fresh_key;        /* --fresh-key */
+    const char *share_key; /* --share-key=, a file; NULL if not given */
     bool help, version;
 } Options;
 

@@ -8,6 +8,7 @@
 #include "input.h"
 #include "keys.h"
 #include "output.h"
+#include "sharing.h"
 #include "store/store.h"
 #include "verb.h"
 
@@ -96,6 +97,8 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     r = check_destination(options, output, &reason, &name);
     if (r == 0)
+        r = sharing_check(options, &reason);
+    if (r == 0)
         r = choose_name(options, output, &reason, &request.metadata);
     if (r == 0)
         r = choose_times(context, options, &reason, &request.metadata);
@@ -123,12 +126,16 @@ const Verb verb_encrypt = {
     .name = "encrypt",
     .arguments = "[INPUT [OUTPUT]]",
     .summary = "Seal a secret for this host, and for one machine's credential",
-    .details = "Reads the secret from INPUT, from standard input, or from a prompt that does not "
-               "echo.\nWrites the sealed credential to OUTPUT or standard output, or with --store "
-               "into the store.",
+    .details =
+        "Reads the secret from INPUT, from standard input, or from a prompt that does not "
+        "echo.\nWrites the sealed credential to OUTPUT or standard output, or with --store "
+        "into the store.\nThere a machine's credentials share one TPM-sealed key, so that the TPM "
+        "is asked once for\nall of them, if it still unseals that key and the PCRs are the "
+        "same; else there is a fresh one.",
     .options = OPTION_NAME | OPTION_STORE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_UID |
                OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
-               OPTION_TIMESTAMP | OPTION_NOT_AFTER | OPTION_FORMAT,
+               OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
+               OPTION_FORMAT,
     .arguments_min = 0,
     .arguments_max = 2,
     .run = run,

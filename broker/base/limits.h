@@ -23,6 +23,14 @@
 /* A file with signatures of PCR policies, bytes; with a hundred entries it has 80 KiB. */
 #define LIMIT_SIGNATURE_BYTES   ((size_t)1024 * 1024)
 
+/* --- store --- */
+
+/* Credentials of one machine that are looked through. */
+#define LIMIT_MACHINE_ENTRIES   ((size_t)4096)
+/* Sealed keys among them that the TPM is asked to unseal, at up to 10 s each, before there is a
+ * fresh one. */
+#define LIMIT_SHARED_KEYS       4U
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */
@@ -55,3 +63,10 @@
 /* How often a connection is handed on to a new worker before it is refused: a request that brings
  * down every worker must not do so for ever. At most 5, see server/handover.h. */
 #define LIMIT_HANDOVERS     3
+/* An unsealed key is kept for requests of the same burst, µs: this long after its last use, and
+ * never longer than that in all. The second is what a PCR that changes, or a TPM that is cleared,
+ * takes at most to have its effect. */
+#define LIMIT_KEY_IDLE_USEC ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_KEY_USEC      ((uint64_t)60 * 1000 * 1000)
+/* Unsealed keys kept at a time; each takes a locked page. */
+#define LIMIT_KEYS          128U

@@ -22,6 +22,9 @@ void server_config_default(const Context *context, ServerConfig *ret)
         .request_usec = LIMIT_REQUEST_USEC,
         .tpm_usec = LIMIT_TPM_USEC,
         .drain_usec = LIMIT_DRAIN_USEC,
+        .key_idle_usec = LIMIT_KEY_IDLE_USEC,
+        .key_usec = LIMIT_KEY_USEC,
+        .keys_max = LIMIT_KEYS,
     };
     unit_templates_default(&ret->templates);
 }

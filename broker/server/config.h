@@ -23,6 +23,9 @@ typedef struct ServerConfig {
     uint64_t request_usec;    /* LIMIT_REQUEST_USEC */
     uint64_t tpm_usec;        /* LIMIT_TPM_USEC */
     uint64_t drain_usec;      /* LIMIT_DRAIN_USEC */
+    uint64_t key_idle_usec;   /* LIMIT_KEY_IDLE_USEC */
+    uint64_t key_usec;        /* LIMIT_KEY_USEC */
+    unsigned keys_max;        /* LIMIT_KEYS */
 } ServerConfig;
 
 /* The real thing; all that is pointed to must outlive the configuration. */

@@ -223,6 +223,14 @@ static int wait_for_tpm(Connection *c)
 
 /* --- the beginning --- */
 
+/* At once with a key that is still known, or after the TPM. */
+static int open_with_tpm(Connection *c)
+{
+    const Secret *key = tpm_queue_key(c->set->tpm, &c->request.parts.tpm);
+
+    return key ? open_and_answer(c, key) : wait_for_tpm(c);
+}
+
 static int proceed(Connection *c)
 {
     make_decision(c);
@@ -232,7 +240,7 @@ static int proceed(Connection *c)
     c->outcome = request_load(c->set->vault, &c->decision.name, &c->reason, &c->request);
     if (c->outcome != 0)
         return begin_answer(c);
-    return request_needs_tpm(&c->request) ? wait_for_tpm(c) : open_and_answer(c, NULL);
+    return request_needs_tpm(&c->request) ? open_with_tpm(c) : open_and_answer(c, NULL);
 }
 
 int connection_start(ConnectionSet *set, int fd)

@@ -9,7 +9,8 @@
  *
  * Whatever goes wrong on the way is an answer as well: a refusal. There are only three ways to an
  * end: the whole secret is sent, the whole refusal is sent, or the peer has hung up. What needs no
- * TPM and fits into the socket goes this way at once, within connection_start().
+ * TPM, or a key that is still known, and fits into the socket goes this way at once, within
+ * connection_start().
  *
  * Should the worker itself fail, a connection is left open, for that is what the next worker finds
  * it by (server/handover.h): nothing here ever closes one that has not had its answer.

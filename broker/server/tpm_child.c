@@ -5,6 +5,8 @@
 
 #include "server/tpm_child.h"
 
+#include "key/pcr_files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -29,9 +31,20 @@ int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *rea
                     Secret **ret_key)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    int r = tpm_new(device, reason, &tpm);
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    TpmSealedView view = *sealed;
+    Context context;
+    int r = context_system(&context);
 
-    return r != 0 ? r : tpm_unseal(tpm, sealed, reason, ret_key);
+    if (r == 0 && view.public_key.size > 0)
+        r = pcr_signatures_load(&context, NULL, reason, &signatures);
+    /* that there are none is said by tpm_unseal() */
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
+    view.signatures = bytes_view(&signatures);
+    if (r == 0)
+        r = tpm_new(device, reason, &tpm);
+    return r != 0 ? r : tpm_unseal(tpm, &view, reason, ret_key);
 }
 
 static void write_answer(int fd, Answer *answer, Secret *key)

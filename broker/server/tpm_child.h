@@ -18,7 +18,8 @@
 typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason *reason,
                          Secret **ret_key);
 
-/* The real one: connects, unseals, disconnects. */
+/* The real one: reads this system's signed PCR policies if it takes one, connects, unseals,
+ * disconnects. */
 int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
                     Secret **ret_key);
 

@@ -2,9 +2,12 @@
 /*
  * Unsealings, one after the other. See tpm_job.h.
  *
- * The queue is a list whose first job is the one that runs, if any does. Whatever changes the front
- * wakes a deferred event source, which starts the next job from the event loop: so no callback is
- * called from within a caller's call.
+ * The queue is a list whose first unsealing is the one that runs, if any does. Whatever changes the
+ * front wakes a deferred event source, which starts the next one from the event loop: so no
+ * callback is called from within a caller's call.
+ *
+ * An unsealing that has ended is out of the queue before anyone is told, so that nobody can join it
+ * any more. Those who are told may free any job.
  */
 
 #include "server/tpm_job.h"
@@ -13,24 +16,42 @@
 #include <errno.h>
 #include <sys/epoll.h>
 
+/* One turn of the TPM, and who waits for it; never nobody. */
+typedef struct Unsealing Unsealing;
+
+struct Unsealing {
+    Unsealing *next;
+    TpmSealed sealed;
+    TpmJob *first;
+};
+
 struct TpmQueue {
     const ServerConfig *config;
     sd_event *event;
-    sd_event_source *advance; /* deferred: start the first job */
+    sd_event_source *advance; /* deferred: start the first unsealing */
     sd_event_source *answer;  /* the running child's pipe; NULL if none runs */
     sd_event_source *timeout;
     TpmChild child;
-    TpmJob *first;
+    Unsealing *first;
+    KeyCache *known;
 };
 
 struct TpmJob {
     TpmQueue *queue;
-    TpmJob *next;
-    TpmSealedView sealed;
+    Unsealing *unsealing; /* NULL once it has ended */
+    TpmJob *next;         /* that waits for the same */
     TpmJobDone done;
     void *userdata;
-    bool finished; /* no longer in the queue */
 };
+
+static Unsealing *unsealing_free(Unsealing *unsealing)
+{
+    assert(!unsealing->first);
+    tpm_sealed_done(&unsealing->sealed);
+    free(unsealing);
+    return NULL;
+}
+DEFINE_CLEANUP(Unsealing *, unsealing_free);
 
 static void stop_child(TpmQueue *queue)
 {
@@ -39,17 +60,29 @@ static void stop_child(TpmQueue *queue)
     tpm_child_done(&queue->child);
 }
 
-/* Takes the first job out and tells its owner, who may free it. */
+/* A source that was made cannot fail to be enabled. */
+static void wake(TpmQueue *queue)
+{
+    sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
+}
+
+/* Takes the first unsealing out and tells all who wait for it. */
 static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Secret *key)
 {
-    TpmJob *job = queue->first;
+    _cleanup_(unsealing_freep) Unsealing *unsealing = queue->first;
+    TpmSealedView sealed = tpm_sealed_view(&unsealing->sealed);
+    TpmJob *job;
 
     stop_child(queue);
-    queue->first = job->next;
-    job->finished = true;
-    /* A source that was made cannot fail to be enabled. */
-    sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
-    job->done(job->userdata, rc, reason, key);
+    queue->first = unsealing->next;
+    wake(queue);
+    if (rc == 0)
+        key_cache_add(queue->known, &sealed, key);
+    while ((job = unsealing->first)) {
+        unsealing->first = job->next;
+        job->unsealing = NULL;
+        job->done(job->userdata, rc, reason, key);
+    }
 }
 
 static int on_answer(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -83,10 +116,10 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 static int start_first(TpmQueue *queue, Reason *reason)
 {
     const ServerConfig *config = queue->config;
+    TpmSealedView sealed = tpm_sealed_view(&queue->first->sealed);
     int r;
 
-    r = tpm_child_start(config->unseal, config->tpm_device, &queue->first->sealed, reason,
-                        &queue->child);
+    r = tpm_child_start(config->unseal, config->tpm_device, &sealed, reason, &queue->child);
     if (r != 0)
         return r;
     r = sd_event_add_io(queue->event, &queue->answer, queue->child.answer, EPOLLIN, on_answer,
@@ -126,6 +159,8 @@ int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret)
     if (r < 0)
         return r;
     r = sd_event_source_set_enabled(queue->advance, SD_EVENT_OFF);
+    if (r >= 0)
+        r = key_cache_new(event, config, &queue->known);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(queue);
@@ -137,6 +172,7 @@ TpmQueue *tpm_queue_free(TpmQueue *queue)
     if (queue) {
         assert(!queue->first);
         stop_child(queue);
+        key_cache_free(queue->known);
         sd_event_source_disable_unref(queue->advance);
         sd_event_unref(queue->event);
         free(queue);
@@ -144,39 +180,86 @@ TpmQueue *tpm_queue_free(TpmQueue *queue)
     return NULL;
 }
 
+const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
+{
+    return key_cache_find(queue->known, sealed);
+}
+
+/* The unsealing of SEALED that is queued or runs, or a new one at the end. */
+static int join(TpmQueue *queue, const TpmSealedView *sealed, Unsealing **ret)
+{
+    _cleanup_(unsealing_freep) Unsealing *unsealing = NULL;
+    Unsealing **link;
+    int r;
+
+    for (link = &queue->first; *link; link = &(*link)->next) {
+        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
+
+        if (tpm_sealed_view_equal(&view, sealed)) {
+            *ret = *link;
+            return 0;
+        }
+    }
+    unsealing = calloc(1, sizeof(*unsealing));
+    if (!unsealing)
+        return -ENOMEM;
+    r = tpm_sealed_dup(sealed, &unsealing->sealed);
+    if (r != 0)
+        return r;
+    *ret = *link = TAKE_PTR(unsealing);
+    wake(queue);
+    return 0;
+}
+
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
                 TpmJob **ret)
 {
-    TpmJob *job = calloc(1, sizeof(*job));
-    TpmJob **last = &queue->first;
+    _cleanup_(freep) TpmJob *job = calloc(1, sizeof(*job));
+    TpmJob **last;
+    int r;
 
     if (!job)
         return -ENOMEM;
-    *job = (TpmJob){.queue = queue, .sealed = *sealed, .done = done, .userdata = userdata};
-    while (*last)
-        last = &(*last)->next;
+    *job = (TpmJob){.queue = queue, .done = done, .userdata = userdata};
+    r = join(queue, sealed, &job->unsealing);
+    if (r != 0)
+        return r;
+    for (last = &job->unsealing->first; *last; last = &(*last)->next)
+        ;
     *last = job;
-    sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
-    *ret = job;
+    *ret = TAKE_PTR(job);
     return 0;
+}
+
+/* Takes UNSEALING, for which nobody waits any more, out of the queue. */
+static void give_up(TpmQueue *queue, Unsealing *unsealing)
+{
+    Unsealing **link;
+
+    if (unsealing == queue->first) {
+        stop_child(queue);
+        wake(queue);
+    }
+    for (link = &queue->first; *link != unsealing; link = &(*link)->next)
+        ;
+    *link = unsealing->next;
+    unsealing_free(unsealing);
 }
 
 TpmJob *tpm_job_free(TpmJob *job)
 {
-    TpmQueue *queue;
+    Unsealing *unsealing;
     TpmJob **link;
 
     if (!job)
         return NULL;
-    queue = job->queue;
-    if (!job->finished) {
-        if (job == queue->first) {
-            stop_child(queue);
-            sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
-        }
-        for (link = &queue->first; *link != job; link = &(*link)->next)
+    unsealing = job->unsealing;
+    if (unsealing) {
+        for (link = &unsealing->first; *link != job; link = &(*link)->next)
             ;
         *link = job->next;
+        if (!unsealing->first)
+            give_up(job->queue, unsealing);
     }
     free(job);
     return NULL;

@@ -2,19 +2,19 @@
 #pragma once
 
 /*
- * Unsealings, one after the other.
+ * Unsealings, one after the other, each for all who want it.
  *
  * A TPM does one thing at a time, so there is one child at a time (server/tpm_child.h) and a queue,
- * first come, first served. A job that takes too long is killed and the next one started; one whose
- * client is gone is freed, wherever it stands. The event loop never waits.
+ * first come, first served. An unsealing that takes too long is killed and the next one started.
+ * The event loop never waits.
  *
- * A job is known by what it unseals, not by who asked: requests for the same sealed key could share
- * one.
+ * What is queued is known by what it unseals, not by who asked: jobs for the same sealed key share
+ * one unsealing, its success as its failure. It is given up when the last of them is freed, and not
+ * before. A key that was unsealed is known for a while after (server/key_cache.h); a failure is
+ * only told to those who waited for it.
  */
 
-#include "server/config.h"
-
-#include <systemd/sd-event.h>
+#include "server/key_cache.h"
 
 typedef struct TpmQueue TpmQueue;
 typedef struct TpmJob TpmJob;
@@ -28,10 +28,14 @@ int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret);
 TpmQueue *tpm_queue_free(TpmQueue *queue); /* when there are no jobs */
 DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
 
-/* SEALED's bytes are borrowed until the job is freed. */
+/* The key that SEALED was unsealed to a moment ago, or NULL: it takes a job. Borrowed until the
+ * next call or event. */
+const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);
+
+/* SEALED is copied. -ENOMEM. */
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
                 TpmJob **ret);
 
-/* Also takes it out of the queue, or kills its child. NULL is allowed. */
+/* Also gives the unsealing up, or kills its child, if nobody else waits for it. NULL is allowed. */
 TpmJob *tpm_job_free(TpmJob *job);
 DEFINE_CLEANUP(TpmJob *, tpm_job_free);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define STORE_DIRECTORY_MODE ((mode_t)0750)
@@ -58,17 +59,15 @@ static FileName file_name(const CredentialName *name)
     return file;
 }
 
-static int open_machine(const Store *store, const CredentialName *name, Reason *reason)
+static int open_machine(const Store *store, const char *machine, Reason *reason)
 {
-    int fd =
-        openat(store->directory, name->machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(store->directory, machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd >= 0)
         return fd;
     if (errno == ENOENT)
-        return reason_set(reason, -ENOENT, "the store has nothing for machine \"%s\"",
-                          name->machine);
-    return reason_set(reason, -errno, "cannot open the store's directory %s", name->machine);
+        return reason_set(reason, -ENOENT, "the store has nothing for machine \"%s\"", machine);
+    return reason_set(reason, -errno, "cannot open the store's directory %s", machine);
 }
 
 /* Another name of the file, or another writer than root and us, would be a way in. */
@@ -111,7 +110,7 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
 {
     char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
     FileName file = file_name(name);
-    _cleanup_(closep) int machine = open_machine(store, name, reason);
+    _cleanup_(closep) int machine = open_machine(store, name->machine, reason);
 
     if (machine == -ENOENT)
         return OUTCOME_NOT_FOUND;
@@ -134,7 +133,7 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
 
     if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
-    machine = open_machine(store, name, reason);
+    machine = open_machine(store, name->machine, reason);
     if (machine == -ELOOP || machine == -ENOTDIR)
         return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
                           name->machine);
@@ -162,4 +161,92 @@ int store_write(const Store *store, const CredentialName *name, BytesView file, 
         return r;
     return file_write_at(machine, file_name(name).text, file,
                          (FileOwnership){STORE_FILE_MODE, store->group}, true, reason);
+}
+
+/* --- listing --- */
+
+/* "db-password.cred" as web's credential. False for what is none: a temporary file, for one. */
+static bool entry_new(DIR *folder, const char *machine, const char *file, StoreEntry *ret)
+{
+    size_t length = strlen(file), suffix = strlen(".cred");
+    char id[LIMIT_ID_BYTES + 1];
+    struct stat status;
+
+    if (length <= suffix || length - suffix > LIMIT_ID_BYTES ||
+        strcmp(file + length - suffix, ".cred") != 0)
+        return false;
+    snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), file);
+    if (credential_name_new(machine, id, NULL, &ret->name) != 0 ||
+        fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    ret->written[0] = status.st_mtim.tv_sec;
+    ret->written[1] = status.st_mtim.tv_nsec;
+    return true;
+}
+
+/* The last written first; by id among those of the same moment, so that the order is one. */
+static int compare_entries(const void *left, const void *right)
+{
+    const StoreEntry *a = left, *b = right;
+
+    for (size_t i = 0; i < 2; i++)
+        if (a->written[i] != b->written[i])
+            return a->written[i] > b->written[i] ? -1 : 1;
+    return strcmp(a->name.id, b->name.id);
+}
+
+static int list(DIR *folder, const char *machine, Reason *reason, StoreEntry **entries,
+                size_t *count)
+{
+    const struct dirent *file;
+    size_t room = 0;
+
+    while (*count < LIMIT_MACHINE_ENTRIES && (file = readdir(folder))) {
+        if (*count == room) {
+            StoreEntry *larger;
+
+            room += 64;
+            larger = reallocarray(*entries, room, sizeof(larger[0]));
+            if (!larger)
+                return reason_set(reason, -ENOMEM, "cannot list the store's %s", machine);
+            *entries = larger;
+        }
+        if (entry_new(folder, machine, file->d_name, &(*entries)[*count]))
+            (*count)++;
+    }
+    return 0;
+}
+
+int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    _cleanup_(closedirp) DIR *folder = NULL;
+    _cleanup_(closep) int fd = -1;
+    size_t count = 0;
+    int r;
+
+    if (!machine_name_valid(machine))
+        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
+                          machine);
+    fd = open_machine(store, machine, reason);
+    if (fd == -ELOOP || fd == -ENOTDIR)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
+                          machine);
+    if (fd < 0 && fd != -ENOENT)
+        return fd;
+    if (fd >= 0) {
+        folder = fdopendir(fd);
+        if (!folder)
+            return reason_set(reason, -errno, "cannot list the store's %s", machine);
+        fd = -1; /* FOLDER's now */
+        r = list(folder, machine, reason, &entries, &count);
+        if (r != 0)
+            return r;
+    }
+    if (count > 0)
+        qsort(entries, count, sizeof(entries[0]), compare_entries);
+    *ret = TAKE_PTR(entries);
+    *ret_count = count;
+    return 0;
 }

@@ -31,3 +31,14 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
  * and the group of the store, directories 0750. OUTCOME_STORE_UNSAFE if the machine's directory is
  * not one. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
+
+typedef struct StoreEntry {
+    CredentialName name;
+    int64_t written[2]; /* seconds and ns since 1970 */
+} StoreEntry;
+
+/* The credentials of MACHINE, the last written first, at most LIMIT_MACHINE_ENTRIES; the array is
+ * freed with free(). There may be none, also of no such machine. Whether an entry is one that
+ * store_read() takes shows there. OUTCOME_STORE_UNSAFE, -ENOMEM. */
+int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count);

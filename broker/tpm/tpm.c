@@ -9,6 +9,7 @@
  * TPM2_Startup is not sent: it is the firmware's business, or the kernel's.
  */
 
+#include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 
 #include <assert.h>
@@ -143,4 +144,46 @@ TpmSealedView tpm_sealed_view(const TpmSealed *sealed)
         .public_key = bytes_view(&sealed->public_key),
         .public_key_mask = sealed->public_key_mask,
     };
+}
+
+int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret)
+{
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {
+        .pcr_mask = view->pcr_mask,
+        .pcr_bank = view->pcr_bank,
+        .primary_alg = view->primary_alg,
+        .public_key_mask = view->public_key_mask,
+    };
+    int r = bytes_dup(view->blob, &sealed.blob);
+
+    if (r == 0)
+        r = bytes_dup(view->policy_hash, &sealed.policy_hash);
+    if (r == 0)
+        r = bytes_dup(view->srk, &sealed.srk);
+    if (r == 0)
+        r = bytes_dup(view->public_key, &sealed.public_key);
+    if (r != 0)
+        return r;
+    *ret = sealed;
+    sealed = (TpmSealed){0};
+    return 0;
+}
+
+bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
+{
+    return a->pcr_mask == b->pcr_mask && a->pcr_bank == b->pcr_bank &&
+           a->primary_alg == b->primary_alg && bytes_view_equal(a->blob, b->blob) &&
+           bytes_view_equal(a->policy_hash, b->policy_hash) && bytes_view_equal(a->srk, b->srk) &&
+           a->public_key_mask == b->public_key_mask &&
+           bytes_view_equal(a->public_key, b->public_key);
+}
+
+bool tpm_sealed_is_native(const TpmSealedView *sealed)
+{
+    TpmBlob blob;
+
+    /* An imported object has no seed any more once it is stored, but never that attribute. */
+    return tpm_blob_parse(sealed->blob, sealed->policy_hash, NULL, &blob) == 0 &&
+           blob.seed.size == 0 &&
+           (blob.public_part.publicArea.objectAttributes & TPMA_OBJECT_FIXEDTPM);
 }

@@ -81,6 +81,9 @@ typedef struct TpmSealedView {
                                 the policy is not fulfilled; NULL if nothing is known */
 } TpmSealedView;
 
+/* Whether A and B are the same sealed key under the same policy: every field and every byte. */
+bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
+
 /* The same, owned. */
 typedef struct TpmSealed {
     uint64_t pcr_mask;
@@ -95,6 +98,7 @@ typedef struct TpmSealed {
 
 void tpm_sealed_done(TpmSealed *sealed); /* for _cleanup_ */
 TpmSealedView tpm_sealed_view(const TpmSealed *sealed);
+int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret); /* -ENOMEM */
 
 /* What a key is to be sealed for. All zeros: for this TPM, in whatever state. */
 typedef struct TpmSealRequest {
@@ -116,6 +120,10 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
  * _NO_SRK, _UNREACHABLE, _FAILED, OUTCOME_MALFORMED for a blob, a public key or signatures that are
  * not as they must be. */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
+
+/* Whether the key was sealed by the TPM that can unseal it, and not outside of it (tpm/wrap.h),
+ * where others may know it. False for what is no sealed key. */
+bool tpm_sealed_is_native(const TpmSealedView *sealed);
 
 /* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," for "+": OUTCOME_USAGE if
  * it is anything else. */

@@ -25,7 +25,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define TPM_KEY     "0123456789abcdef0123456789abcdef"
+#define BLOB_BYTES  64
 #define CLIENT_MSEC 20000
 
 static BrokerShared *shared;
@@ -48,6 +48,16 @@ static uint64_t deadly_now(const Context *context)
     return TEST_NOW;
 }
 
+/* What the fake TPM unseals BLOB to. */
+static Secret *key_of(BytesView blob)
+{
+    Secret *key = test_secret_of(TPM_KEY_BYTES);
+
+    for (size_t i = 0; i < blob.size; i++)
+        secret_borrow(key)[i % TPM_KEY_BYTES] ^= blob.data[i];
+    return key;
+}
+
 static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *reason,
                        Secret **ret_key)
 {
@@ -59,7 +69,7 @@ static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *
         abort();
     if (shared->tpm_rc != 0)
         return reason_set(reason, shared->tpm_rc, "the fake TPM says so");
-    *ret_key = test_secret(TPM_KEY);
+    *ret_key = key_of(sealed->blob);
     return 0;
 }
 
@@ -237,9 +247,15 @@ static uint8_t byte_of(const char *machine, const char *id, size_t offset)
 
 void broker_seal(BrokerFixture *broker, const SealedFile *file)
 {
-    static const uint8_t filler[64] = {1, 2, 3};
+    broker_seal_with(broker, file, 0);
+}
+
+void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned key)
+{
+    const uint8_t blob[BLOB_BYTES] = {1, 2, 3, [BLOB_BYTES - 1] = (uint8_t)key};
+    static const uint8_t policy[TPM_POLICY_BYTES];
     _cleanup_(secret_freep) Secret *host_key = NULL;
-    _cleanup_(secret_freep) Secret *tpm_key = test_secret(TPM_KEY);
+    _cleanup_(secret_freep) Secret *tpm_key = key_of((BytesView){blob, sizeof(blob)});
     _cleanup_(secret_freep) Secret *plaintext = test_secret_of(file->size);
     _cleanup_(store_freep) Store *store = NULL;
     _cleanup_(bytes_done) Bytes sealed = {0};
@@ -251,8 +267,8 @@ void broker_seal(BrokerFixture *broker, const SealedFile *file)
         .tpm_key = file->parts & KIND_TPM ? tpm_key : NULL,
         .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256,
                 .primary_alg = TPM_ALGORITHM_ECC,
-                .blob = {filler, sizeof(filler)},
-                .policy_hash = {filler, TPM_POLICY_BYTES}},
+                .blob = {blob, sizeof(blob)},
+                .policy_hash = {policy, sizeof(policy)}},
         .metadata = {.timestamp = TEST_NOW,
                      .not_after = file->not_after ? file->not_after : USEC_INFINITY},
     };

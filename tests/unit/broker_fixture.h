@@ -6,7 +6,8 @@
  * that the test holds as the service manager does; and its clients, which bind to an address and
  * read to the end, as the service manager does.
  *
- * The TPM is a function that returns a fixed key after as long as the test likes. The clock can be
+ * The TPM is a function that after as long as the test likes returns a key that depends on what is
+ * unsealed: on the number in broker_seal_with(), and on every byte of the blob. The clock can be
  * told to kill the worker that looks at it, which it does in the middle of a request.
  */
 
@@ -67,6 +68,8 @@ typedef struct SealedFile {
 } SealedFile;
 
 void broker_seal(BrokerFixture *broker, const SealedFile *file);
+/* With the sealed key of this number; broker_seal() takes 0. */
+void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned key);
 /* The path of a file in the store. */
 const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id);
 

@@ -166,43 +166,46 @@ static void test_tpm_hangs(void **state)
 
     (void)state;
     broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal_with(broker, &(SealedFile){"web", "other", KIND_TPM, 31, NULL, 0}, 1);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     broker->shared->tpm_msec = 60000;
     broker->config.tpm_usec = 300 * 1000;
     broker->config.request_usec = 450 * 1000;
     broker_start(broker);
     first = client_connect(broker, WEB, "tpm");
-    second = client_connect(broker, WEB, "tpm");
+    second = client_connect(broker, WEB, "other");
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_true(is_silent(first, 0));
     assert_int_equal(client_read(first, "web", "tpm", 31), ANSWER_REFUSED);
-    assert_int_equal(client_read(second, "web", "tpm", 31), ANSWER_REFUSED);
+    assert_int_equal(client_read(second, "web", "other", 31), ANSWER_REFUSED);
     expect_records(broker, "refused tpm-unreachable", 1);
     expect_records(broker, "refused timeout", 1);
 
     broker->shared->tpm_msec = 0;
     assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
     broker->shared->tpm_rc = -1;
-    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_REFUSED);
+    assert_int_equal(client_ask(broker, "web", "other", 31), ANSWER_REFUSED);
     expect_records(broker, "refused tpm-failed", 1);
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* The unsealing that runs, one in the queue, and the last. */
 static void test_client_vanishes(void **state)
 {
+    static const char *const ids[] = {"a", "b", "c"};
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    int clients[3];
+    int clients[COUNT(ids)];
 
     (void)state;
-    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    for (unsigned i = 0; i < COUNT(ids); i++)
+        broker_seal_with(broker, &(SealedFile){"web", ids[i], KIND_TPM, 31, NULL, 0}, i);
     broker->shared->tpm_msec = 60000;
     broker_start(broker);
-    for (size_t i = 0; i < COUNT(clients); i++)
-        clients[i] = client_connect(broker, WEB, "tpm");
+    for (size_t i = 0; i < COUNT(ids); i++)
+        clients[i] = client_connect(broker, WEB, ids[i]);
     while (broker->shared->tpm_begun == 0)
         wait_msec(1);
-    /* one in the queue, the one that runs, and the last, which ran meanwhile */
     close(clients[1]);
     expect_records(broker, "abandoned", 1);
     assert_int_equal(broker->shared->tpm_begun, 1);
@@ -211,7 +214,7 @@ static void test_client_vanishes(void **state)
     broker->shared->tpm_msec = 0;
     close(clients[2]);
     expect_records(broker, "abandoned", 3);
-    assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
 }
 
 /* In the middle of a secret and of a refusal. */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Keys that the TPM unsealed. See key_cache.h.
+ *
+ * A list, the last used in front: there are few, and comparing 200 bytes is nothing beside
+ * decrypting. One timer stands at the first moment at which one of them has to go. An entry that is
+ * overdue is never given out, however late the timer is.
+ */
+
+#include "server/key_cache.h"
+
+#include <errno.h>
+#include <time.h>
+
+/* Goes on while the machine sleeps. */
+#define CLOCK CLOCK_BOOTTIME
+
+typedef struct Entry Entry;
+
+struct Entry {
+    Entry *next;
+    TpmSealed sealed;
+    Secret *key;
+    uint64_t added; /* CLOCK, µs */
+    uint64_t used;
+};
+
+struct KeyCache {
+    const ServerConfig *config;
+    sd_event *event;
+    sd_event_source *expiry;
+    Entry *first;
+};
+
+static Entry *entry_free(Entry *entry)
+{
+    secret_free(entry->key);
+    tpm_sealed_done(&entry->sealed);
+    free(entry);
+    return NULL;
+}
+DEFINE_CLEANUP(Entry *, entry_free);
+
+/* Takes out and wipes the entry that LINK points to. */
+static void drop(Entry **link)
+{
+    Entry *entry = *link;
+
+    *link = entry->next;
+    entry_free(entry);
+}
+
+static void drop_all(KeyCache *cache)
+{
+    while (cache->first)
+        drop(&cache->first);
+}
+
+/* --- time --- */
+
+static uint64_t end_of(const KeyCache *cache, const Entry *entry)
+{
+    uint64_t idle = entry->used + cache->config->key_idle_usec;
+    uint64_t total = entry->added + cache->config->key_usec;
+
+    return idle < total ? idle : total;
+}
+
+static void drop_overdue(KeyCache *cache, uint64_t now)
+{
+    Entry **link = &cache->first;
+
+    while (*link)
+        if (end_of(cache, *link) <= now)
+            drop(link);
+        else
+            link = &(*link)->next;
+}
+
+/* Sets the timer for the next that has to go. What cannot be timed is not kept. */
+static void update_timer(KeyCache *cache)
+{
+    uint64_t next = USEC_INFINITY;
+    int r;
+
+    for (const Entry *entry = cache->first; entry; entry = entry->next)
+        if (end_of(cache, entry) < next)
+            next = end_of(cache, entry);
+    r = sd_event_source_set_time(cache->expiry, next);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(cache->expiry,
+                                        cache->first ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+    if (r < 0)
+        drop_all(cache);
+}
+
+static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    KeyCache *cache = userdata;
+    uint64_t now = usec;
+
+    (void)source;
+    if (sd_event_now(cache->event, CLOCK, &now) < 0)
+        drop_all(cache);
+    drop_overdue(cache, now);
+    update_timer(cache);
+    return 0;
+}
+
+/* --- use --- */
+
+const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed)
+{
+    uint64_t now;
+
+    if (!cache->first || sd_event_now(cache->event, CLOCK, &now) < 0)
+        return NULL;
+    drop_overdue(cache, now);
+    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
+        Entry *entry = *link;
+        TpmSealedView view = tpm_sealed_view(&entry->sealed);
+
+        if (!tpm_sealed_view_equal(&view, sealed))
+            continue;
+        *link = entry->next;
+        entry->next = cache->first;
+        cache->first = entry;
+        entry->used = now;
+        update_timer(cache);
+        return cache->first ? cache->first->key : NULL;
+    }
+    return NULL;
+}
+
+/* What SEALED was known to unseal to is forgotten: an entry has one age. */
+static void forget(KeyCache *cache, const TpmSealedView *sealed)
+{
+    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
+        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
+
+        if (tpm_sealed_view_equal(&view, sealed)) {
+            drop(link);
+            return;
+        }
+    }
+}
+
+/* For one more: of the others, those that were used last stay. */
+static void make_room(KeyCache *cache)
+{
+    Entry **link = &cache->first;
+
+    for (unsigned i = 1; *link && i < cache->config->keys_max; i++)
+        link = &(*link)->next;
+    while (*link)
+        drop(link);
+}
+
+void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *key)
+{
+    _cleanup_(entry_freep) Entry *entry = calloc(1, sizeof(*entry));
+    uint64_t now;
+
+    if (!entry || cache->config->keys_max == 0 || sd_event_now(cache->event, CLOCK, &now) < 0)
+        return;
+    if (tpm_sealed_dup(sealed, &entry->sealed) != 0 ||
+        secret_new_from(secret_view(key), NULL, &entry->key) != 0)
+        return;
+    entry->added = entry->used = now;
+    forget(cache, sealed);
+    make_room(cache);
+    entry->next = cache->first;
+    cache->first = TAKE_PTR(entry);
+    update_timer(cache);
+}
+
+/* --- the whole --- */
+
+int key_cache_new(sd_event *event, const ServerConfig *config, KeyCache **ret)
+{
+    _cleanup_(key_cache_freep) KeyCache *cache = calloc(1, sizeof(*cache));
+    int r;
+
+    if (!cache)
+        return -ENOMEM;
+    cache->config = config;
+    cache->event = sd_event_ref(event);
+    /* an accuracy of 1 µs: the default is a quarter of a second late */
+    r = sd_event_add_time(event, &cache->expiry, CLOCK, USEC_INFINITY, 1, on_expiry, cache);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(cache->expiry, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(cache);
+    return 0;
+}
+
+KeyCache *key_cache_free(KeyCache *cache)
+{
+    if (cache) {
+        drop_all(cache);
+        sd_event_source_disable_unref(cache->expiry);
+        sd_event_unref(cache->event);
+        free(cache);
+    }
+    return NULL;
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/server/tpm_job.c on a whole broker: how often the TPM is asked, and that sharing
+ * what it says mixes nothing up.
+ */
+
+#include "broker_fixture.h"
+
+#include "credential/format.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define WEB      "systemd-nspawn@web.service"
+#define COUNT_24 24
+#define MACHINES 64
+
+static const char *id_of(unsigned number)
+{
+    static char ids[4][16];
+    static unsigned next;
+    char *id = ids[next++ % COUNT(ids)];
+
+    snprintf(id, sizeof(ids[0]), "secret-%02u", number);
+    return id;
+}
+
+/* 24 credentials of web with one sealed key, of both kinds with a TPM. */
+static void seal_24(BrokerFixture *broker)
+{
+    for (unsigned i = 0; i < COUNT_24; i++)
+        broker_seal(broker, &(SealedFile){"web", id_of(i), KIND_TPM | (i % 2 ? KIND_HOST : 0U),
+                                          10 + i, NULL, 0});
+}
+
+static void connect_24(BrokerFixture *broker, int clients[COUNT_24])
+{
+    for (unsigned i = 0; i < COUNT_24; i++)
+        clients[i] = client_connect(broker, WEB, id_of(i));
+}
+
+static void expect_24(const int clients[COUNT_24], Answer answer)
+{
+    for (unsigned i = 0; i < COUNT_24; i++)
+        if (clients[i] >= 0)
+            assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i), answer);
+}
+
+/* Until the worker has taken up what was asked of it: the TPM has been asked, or that many times
+ * already. */
+static void wait_for_tpm(const BrokerFixture *broker, unsigned begun)
+{
+    for (unsigned i = 0; i < 5000 && broker->shared->tpm_begun < begun; i++)
+        wait_msec(1);
+    assert_int_equal(broker->shared->tpm_begun, begun);
+}
+
+static void test_one_unsealing(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+
+    (void)state;
+    seal_24(broker);
+    broker->shared->tpm_msec = 100;
+    broker_start(broker);
+    connect_24(broker, clients);
+    expect_24(clients, ANSWER_RIGHT);
+    /* and one after the other */
+    for (unsigned i = 0; i < COUNT_24; i++)
+        assert_int_equal(client_ask(broker, "web", id_of(i), 10 + i), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+static void test_asked_again_when_expired(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    seal_24(broker);
+    broker->config.key_idle_usec = 100 * 1000;
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    wait_msec(150);
+    assert_int_equal(client_ask(broker, "web", id_of(1), 11), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 2);
+}
+
+/* One bit of the sealed key in web's credential. */
+static void flip_blob(const BrokerFixture *broker, const char *id)
+{
+    const char *path = broker_file(broker, "web", id);
+    _cleanup_(bytes_done) Bytes file = test_read_file(path);
+    CredentialParts parts;
+
+    assert_int_equal(credential_parse(bytes_view(&file), NULL, &parts), 0);
+    file.data[(size_t)(parts.tpm.blob.data - file.data) + 5] ^= 1;
+    test_write_file(path, bytes_view(&file), 0640);
+}
+
+static void test_keys_are_told_apart(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[3];
+
+    (void)state;
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        broker_seal_with(broker, &(SealedFile){"web", id_of(i), KIND_TPM, 31, NULL, 0}, i);
+    broker->shared->tpm_msec = 20;
+    broker_start(broker);
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        clients[i] = client_connect(broker, WEB, id_of(i));
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        assert_int_equal(client_read(clients[i], "web", id_of(i), 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 3);
+
+    flip_blob(broker, id_of(0));
+    assert_int_equal(client_ask(broker, "web", id_of(0), 31), ANSWER_REFUSED);
+    assert_int_equal(broker->shared->tpm_begun, 4);
+    flip_blob(broker, id_of(0));
+    assert_int_equal(client_ask(broker, "web", id_of(0), 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 4);
+}
+
+/* A failure is for those who waited, and nobody after. */
+static void test_failure_is_not_kept(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+
+    (void)state;
+    seal_24(broker);
+    broker->shared->tpm_msec = 300;
+    broker->shared->tpm_rc = OUTCOME_TPM_BUSY;
+    broker_start(broker);
+    connect_24(broker, clients);
+    expect_24(clients, ANSWER_REFUSED);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    assert_int_equal(broker_records(broker, "refused tpm-busy"), COUNT_24);
+    broker->shared->tpm_msec = 0;
+    broker->shared->tpm_rc = 0;
+    assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 2);
+}
+
+/* Whoever goes, also the one that asked first: the others get their answer, from the same
+ * unsealing. */
+static void test_vanishing_does_not_cancel(void **state)
+{
+    static const unsigned gone[] = {0, 1, 7, 22, 23};
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+
+    (void)state;
+    seal_24(broker);
+    broker->shared->tpm_msec = 500;
+    broker_start(broker);
+    connect_24(broker, clients);
+    wait_for_tpm(broker, 1);
+    for (size_t i = 0; i < COUNT(gone); i++) {
+        close(clients[gone[i]]);
+        clients[gone[i]] = -1;
+    }
+    expect_24(clients, ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    assert_int_equal(broker_records(broker, "abandoned"), COUNT(gone));
+}
+
+static void test_all_vanish(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+
+    (void)state;
+    seal_24(broker);
+    broker->shared->tpm_msec = 60000;
+    broker_start(broker);
+    connect_24(broker, clients);
+    wait_for_tpm(broker, 1);
+    for (unsigned i = 0; i < COUNT_24; i++)
+        close(clients[i]);
+    for (unsigned i = 0; i < 5000 && broker_records(broker, "abandoned") < COUNT_24; i++)
+        wait_msec(1);
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 2);
+}
+
+/* What the worker knew is gone with it; the next one asks the TPM, once. */
+static void test_worker_is_killed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+    pid_t last;
+
+    (void)state;
+    seal_24(broker);
+    broker->shared->tpm_msec = 300;
+    broker_start(broker);
+    connect_24(broker, clients);
+    wait_for_tpm(broker, 1);
+    last = broker_kill_worker(broker, 0);
+    expect_24(clients, ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 2);
+    broker->shared->tpm_msec = 0;
+    /* with a key that is known, too */
+    broker_kill_worker(broker, last);
+    assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 3);
+    assert_int_equal(broker->shared->workers, 3);
+}
+
+/* A host's boot: 64 containers that start at once, each with 24 credentials under a key of its own,
+ * and a slow TPM. */
+static void test_boot(void **state)
+{
+    static int clients[MACHINES][COUNT_24];
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct rlimit files = {4096, 4096};
+    char machine[16], unit[64];
+    struct timespec begin, end;
+    unsigned right = 0;
+
+    (void)state;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        skip();
+    broker->shared->tpm_msec = 40;
+    for (unsigned m = 0; m < MACHINES; m++)
+        for (unsigned i = 0; i < COUNT_24; i++) {
+            snprintf(machine, sizeof(machine), "web%u", m);
+            broker_seal_with(broker, &(SealedFile){machine, id_of(i), KIND_TPM, 31, NULL, 0}, m);
+        }
+    broker_start(broker);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (unsigned i = 0; i < COUNT_24; i++)
+        for (unsigned m = 0; m < MACHINES; m++) {
+            snprintf(unit, sizeof(unit), "systemd-nspawn@web%u.service", m);
+            clients[m][i] = client_connect(broker, unit, id_of(i));
+        }
+    for (unsigned m = 0; m < MACHINES; m++)
+        for (unsigned i = 0; i < COUNT_24; i++) {
+            snprintf(machine, sizeof(machine), "web%u", m);
+            right += client_read(clients[m][i], machine, id_of(i), 31) == ANSWER_RIGHT;
+        }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    print_message("%d containers with %d credentials each: %u right, %u unsealings, %.1f s\n",
+                  MACHINES, COUNT_24, right, broker->shared->tpm_begun,
+                  (double)(end.tv_sec - begin.tv_sec) +
+                      (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+    assert_int_equal(right, MACHINES * COUNT_24);
+    assert_int_equal(broker->shared->tpm_begun, MACHINES);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_unsealing),
+        cmocka_unit_test(test_asked_again_when_expired),
+        cmocka_unit_test(test_keys_are_told_apart),
+        cmocka_unit_test(test_failure_is_not_kept),
+        cmocka_unit_test(test_vanishing_does_not_cancel),
+        cmocka_unit_test(test_all_vanish),
+        cmocka_unit_test(test_worker_is_killed),
+        cmocka_unit_test(test_boot),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
