@@ -5,6 +5,7 @@
 
 #include "base/fsutil.h"
 #include "credential/identity.h"
+#include "key/pcr_files.h"
 #include "output.h"
 #include "tpm/export.h"
 #include "verb.h"
@@ -13,14 +14,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/utsname.h>
-
-/* Where systemd looks for the key of signed PCR policies, in its order. */
-static const char *const pcr_key_paths[] = {
-    "/etc/systemd/tpm2-pcr-public-key.pem",
-    "/run/systemd/tpm2-pcr-public-key.pem",
-    "/usr/local/lib/systemd/tpm2-pcr-public-key.pem",
-    "/usr/lib/systemd/tpm2-pcr-public-key.pem",
-};
 
 /* A host without a machine id, as a container image, has an identity all the same. */
 static int add_machine_id(Identity *identity)
@@ -45,14 +38,12 @@ static int add_host_name(Reason *reason, Identity *identity)
     return 0;
 }
 
-static int add_pcr_public_key(Reason *reason, Identity *identity)
+static int add_pcr_public_key(const Context *context, const Options *options, Reason *reason,
+                              Identity *identity)
 {
-    int r = -ENOENT;
+    int r = pcr_public_key_load(context, options->public_key, reason, &identity->pcr_public_key);
 
-    for (size_t i = 0; r == -ENOENT && i < sizeof(pcr_key_paths) / sizeof(pcr_key_paths[0]); i++)
-        r = file_read_at(AT_FDCWD, pcr_key_paths[i], LIMIT_FIELD_BYTES, reason,
-                         &identity->pcr_public_key);
-    return r == -ENOENT ? 0 : r;
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
 static int add_tpm(const Options *options, Reason *reason, Identity *identity)
@@ -102,7 +93,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r;
 
-    (void)context;
     if (strcmp(arguments[0], "export") != 0) {
         reason_set(&reason, OUTCOME_USAGE, "there is no \"host %.40s\", only \"host export\"",
                    arguments[0]);
@@ -112,7 +102,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = add_machine_id(&identity);
     if (r == 0)
-        r = add_pcr_public_key(&reason, &identity);
+        r = add_pcr_public_key(context, options, &reason, &identity);
     if (r == 0)
         r = add_tpm(options, &reason, &identity);
     if (r == 0)
@@ -128,7 +118,7 @@ const Verb verb_host = {
                "host name,\nand the key of signed PCR policies if there is one. Nothing of it is "
                "secret; but who can change\nit on its way to whoever seals can read what is sealed "
                "with it.",
-    .options = OPTION_TPM_DEVICE | OPTION_JSON,
+    .options = OPTION_TPM_DEVICE | OPTION_PUBLIC_KEY | OPTION_JSON,
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

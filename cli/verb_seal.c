@@ -60,10 +60,12 @@ static int prepare(const Context *context, const Options *options, const char *o
         return reason_set(reason, OUTCOME_USAGE, "for which host? Give --host=FILE");
     if (!(options->given & OPTION_NAME))
         return reason_set(reason, OUTCOME_USAGE, "under which name? Give --name=MACHINE@ID");
-    if (options->tpm_pcrs.bank != 0)
-        return reason_set(
-            reason, OUTCOME_USAGE,
-            "--tpm2-pcrs= takes numbers here: the values stand in the host's identity");
+    if (options->with_key != WITH_KEY_AUTO && options->with_key != WITH_KEY_TPM &&
+        options->with_key != WITH_KEY_TPM_PUBLIC_KEY)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "from elsewhere a secret can only be sealed for a host's TPM "
+                          "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
+                          "secret");
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
@@ -75,21 +77,52 @@ static int prepare(const Context *context, const Options *options, const char *o
     return 0;
 }
 
-static int seal_for(const Context *context, const Options *options, const char *host,
-                    SealRequest *request, Reason *reason, Bytes *ret)
+/* Who signs: the key that was named, or the host's own if it is asked for or, with auto, there. */
+static int choose_public_key(const Options *options, const Identity *identity, Reason *reason,
+                             Bytes *ret)
 {
-    _cleanup_(bytes_done) Bytes file = {0}, sealed = {0};
+    if (options->public_key)
+        return file_read_at(AT_FDCWD, options->public_key, LIMIT_FIELD_BYTES, reason, ret);
+    if (options->with_key == WITH_KEY_TPM)
+        return 0;
+    if (identity->pcr_public_key.size > 0)
+        return bytes_dup(bytes_view(&identity->pcr_public_key), ret);
+    if (options->with_key == WITH_KEY_AUTO)
+        return 0;
+    return reason_set(reason, OUTCOME_USAGE,
+                      "the host identity has no key that signs PCR policies: name one with "
+                      "--tpm2-public-key=");
+}
+
+static int make_key(const Context *context, const Options *options, const char *host,
+                    Reason *reason, OfflineKey *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0}, public_key = {0};
     _cleanup_(identity_done) Identity identity = {0};
-    _cleanup_(offline_key_done) OfflineKey key = {0};
+    OfflineRequest request = {.identity = &identity,
+                              .form = options->form,
+                              .pcrs = options->tpm_pcrs,
+                              .public_key_mask = options->public_key_pcrs};
     int r;
 
     r = file_read_at(AT_FDCWD, host, IDENTITY_MAX_BYTES, reason, &file);
     if (r == 0)
         r = identity_parse(bytes_view(&file), reason, &identity);
     if (r == 0)
-        r = offline_key_new(context,
-                            &(OfflineRequest){&identity, options->form, options->tpm_pcrs.mask},
-                            reason, &key);
+        r = choose_public_key(options, &identity, reason, &public_key);
+    if (r != 0)
+        return r;
+    request.public_key = bytes_view(&public_key);
+    return offline_key_new(context, &request, reason, ret);
+}
+
+static int seal_for(const Context *context, const Options *options, const char *host,
+                    SealRequest *request, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    _cleanup_(offline_key_done) OfflineKey key = {0};
+    int r = make_key(context, options, host, reason, &key);
+
     if (r != 0)
         return r;
     request->kind = key.kind;
@@ -160,10 +193,11 @@ const Verb verb_seal = {
         "Takes identities that \"host export\" printed on those hosts, or their\n"
         "tpm2-srk-public-key.tpm2b_public. For one host it writes OUTPUT or standard output, "
         "for several\na directory OUTPUT with a file for each, all or none; it is called "
-        "after the identity's file.\nThe PCRs of --tpm2-pcrs= have the values that stand in "
-        "the identity.",
-    .options = OPTION_HOST | OPTION_FORM | OPTION_NAME | OPTION_TPM_PCRS | OPTION_TIMESTAMP |
-               OPTION_NOT_AFTER | OPTION_FORMAT,
+        "after the identity's file.\nThe PCRs of --tpm2-pcrs= have the values that are given, "
+        "or else those that stand in the\nidentity; so does the key that signs PCR policies.",
+    .options = OPTION_HOST | OPTION_FORM | OPTION_WITH_KEY | OPTION_NAME | OPTION_TPM_PCRS |
+               OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
+               OPTION_FORMAT,
     .arguments_min = 0,
     .arguments_max = 2,
     .run = run,

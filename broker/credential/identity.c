@@ -106,7 +106,7 @@ static unsigned parse_pcr_number(const char *text)
     return TPM_PCR_COUNT;
 }
 
-static int read_bank(struct json_object *bank, Reason *reason, TpmPcrValues *pcrs)
+static int read_bank(struct json_object *bank, Reason *reason, TpmPcrs *pcrs)
 {
     json_object_object_foreach(bank, key, value)
     {
@@ -119,6 +119,8 @@ static int read_bank(struct json_object *bank, Reason *reason, TpmPcrValues *pcr
             return reason_set(reason, OUTCOME_MALFORMED, "PCR %u is not 64 hex digits", pcr);
         pcrs->mask |= UINT64_C(1) << pcr;
     }
+    pcrs->given = pcrs->mask;
+    pcrs->bank = TPM_ALGORITHM_SHA256;
     return 0;
 }
 
@@ -326,7 +328,7 @@ static bool add_key(struct json_object *object, const char *member, const Bytes 
                json_object_new_string_len((const char *)text.data, (int)text.size));
 }
 
-static bool add_pcrs(struct json_object *object, const TpmPcrValues *pcrs)
+static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
 {
     struct json_object *banks = json_object_new_object(), *bank = NULL;
     char number[4];

@@ -40,7 +40,7 @@ typedef struct Identity {
     char machine_id[IDENTITY_MACHINE_ID_SIZE + 1]; /* lower-case hex */
     Bytes srk, legacy_ecc, legacy_rsa;             /* TPM2B_PUBLIC, checked; empty if not given */
     Bytes pcr_public_key;                          /* PEM, or empty */
-    TpmPcrValues pcrs;
+    TpmPcrs pcrs;                                  /* of SHA-256's bank, all given */
 } Identity;
 
 void identity_done(Identity *identity); /* for _cleanup_ */

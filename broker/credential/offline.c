@@ -6,10 +6,10 @@
 #include "credential/offline.h"
 
 #include "tpm/policy.h"
+#include "tpm/signer.h"
 #include "tpm/wrap.h"
 
 #include <assert.h>
-#include <string.h>
 
 void offline_key_done(OfflineKey *key)
 {
@@ -37,30 +37,65 @@ static int choose_parent(const OfflineRequest *request, Reason *reason, TpmStora
     return tpm_storage_key_parse(bytes_view(area), reason, ret);
 }
 
-static int policy_of(const OfflineRequest *request, Reason *reason,
-                     uint8_t ret_policy[TPM_POLICY_BYTES])
+/* The request's PCRs, all of them given. */
+static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs *ret)
 {
-    const TpmPcrValues *pcrs = &request->identity->pcrs;
-    uint64_t missing = request->pcr_mask & ~pcrs->mask;
-    uint8_t joined[sizeof(pcrs->values)];
+    TpmPcrs pcrs = request->identity->pcrs;
     char text[TPM_PCR_TEXT_BYTES];
-    size_t size = 0;
+    uint64_t missing;
 
-    memset(ret_policy, 0, TPM_POLICY_BYTES);
+    if (request->pcrs.given != 0 && request->pcrs.bank != TPM_ALGORITHM_SHA256)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "the values of PCRs that are given must be of sha256, not %s",
+                          tpm_bank_name(request->pcrs.bank));
+    tpm_pcrs_take(&request->pcrs, &pcrs);
+    missing = request->pcrs.mask & ~pcrs.given;
     if (missing) {
         tpm_pcr_mask_format(missing & TPM_PCR_MASK_ALL, text);
         return reason_set(reason, OUTCOME_USAGE, "the host identity has no value of PCR %s", text);
     }
-    if (request->pcr_mask == 0)
-        return 0;
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-        if (!(request->pcr_mask & UINT64_C(1) << i))
-            continue;
-        memcpy(joined + size, pcrs->values[i], sizeof(pcrs->values[i]));
-        size += sizeof(pcrs->values[i]);
-    }
-    tpm_policy_pcr(request->pcr_mask, TPM_ALGORITHM_SHA256, (BytesView){joined, size}, ret_policy);
+    pcrs.mask = request->pcrs.mask;
+    pcrs.bank = TPM_ALGORITHM_SHA256;
+    *ret = pcrs;
     return 0;
+}
+
+/* The policy, and those parts of the header that say what it is. */
+static int add_policy(const OfflineRequest *request, Reason *reason,
+                      uint8_t ret_policy[TPM_POLICY_BYTES], TpmSealed *sealed)
+{
+    BytesView signer_name = {0};
+    TpmSigner signer;
+    TpmPcrs pcrs;
+    int r = complete_pcrs(request, reason, &pcrs);
+
+    if (r == 0 && request->public_key.size > 0 && request->public_key_mask == 0)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "a public key signs for PCRs, of which none is named");
+    if (r == 0 && request->public_key.size > 0) {
+        r = tpm_signer_parse(request->public_key, reason, &signer);
+        if (r == 0)
+            r = bytes_dup(request->public_key, &sealed->public_key);
+        signer_name = (BytesView){signer.name, sizeof(signer.name)};
+        sealed->public_key_mask = request->public_key_mask;
+    }
+    if (r != 0)
+        return r;
+    sealed->pcr_mask = pcrs.mask;
+    sealed->pcr_bank = pcrs.bank;
+    tpm_policy_of(signer_name, &pcrs, ret_policy);
+    return bytes_dup((BytesView){ret_policy, TPM_POLICY_BYTES}, &sealed->policy_hash);
+}
+
+static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *parent)
+{
+    unsigned parts = KIND_TPM;
+
+    if (parent->role == TPM_STORAGE_SRK)
+        parts |= KIND_PINNED;
+    if (request->public_key.size > 0)
+        parts |= KIND_PUBLIC_KEY;
+    return kind_find_by_parts(parts);
 }
 
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,
@@ -73,23 +108,19 @@ int offline_key_new(const Context *context, const OfflineRequest *request, Reaso
 
     r = choose_parent(request, reason, &parent);
     if (r == 0)
-        r = policy_of(request, reason, policy);
+        r = add_policy(request, reason, policy, &key.sealed);
     if (r == 0)
         r = secret_new(TPM_KEY_BYTES, reason, &key.key);
     if (r != 0)
         return r;
     context->random(context, secret_borrow(key.key), TPM_KEY_BYTES);
-    key.sealed.pcr_mask = request->pcr_mask;
-    key.sealed.pcr_bank = TPM_ALGORITHM_SHA256;
     key.sealed.primary_alg = parent.algorithm;
     r = tpm_wrap(context, &parent, key.key, policy, reason, &key.sealed.blob);
-    if (r == 0)
-        r = bytes_dup((BytesView){policy, sizeof(policy)}, &key.sealed.policy_hash);
     if (r == 0 && parent.role == TPM_STORAGE_SRK)
         r = tpm_storage_key_pin(&parent, &key.sealed.srk);
     if (r != 0)
         return r;
-    key.kind = kind_find_by_parts(KIND_TPM | (parent.role == TPM_STORAGE_SRK ? KIND_PINNED : 0U));
+    key.kind = kind_of(request, &parent);
     assert(key.kind);
     *ret = key;
     key = (OfflineKey){0};

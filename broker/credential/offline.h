@@ -24,7 +24,10 @@ typedef enum OfflineForm {
 typedef struct OfflineRequest {
     const Identity *identity;
     OfflineForm form;
-    uint64_t pcr_mask; /* sealed for the identity's values of these */
+    TpmPcrs pcrs;         /* sealed for these: for values that are given (SHA-256's), or else for
+                             the identity's */
+    BytesView public_key; /* PEM: and for what this key signs; empty: for no signature */
+    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, at least one */
 } OfflineRequest;
 
 typedef struct OfflineKey {
@@ -35,6 +38,7 @@ typedef struct OfflineKey {
 
 void offline_key_done(OfflineKey *key); /* for _cleanup_ */
 
-/* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; -EIO, -ENOMEM. */
+/* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; OUTCOME_MALFORMED for a
+ * public key that is none; -EIO, -ENOMEM. */
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,
                     OfflineKey *ret);

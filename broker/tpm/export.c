@@ -52,7 +52,7 @@ static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
     return read_public(tpm, srk.tr, reason, ret);
 }
 
-static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrValues *ret)
+static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrs *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle session = {0};
     int r;
@@ -60,7 +60,7 @@ static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrValues *r
     r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
                           reason, &session);
     if (r == 0)
-        r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, reason, ret);
+        r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, TPM_ALGORITHM_SHA256, reason, ret);
     /* SHA-1 alone is no reason not to seal without PCRs. */
     return r == OUTCOME_UNSUPPORTED ? 0 : r;
 }

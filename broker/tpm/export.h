@@ -12,16 +12,10 @@
 
 #include "tpm/tpm.h"
 
-/* PCRs of SHA-256's bank; .mask says which are there. */
-typedef struct TpmPcrValues {
-    uint64_t mask;
-    uint8_t values[TPM_PCR_COUNT][32];
-} TpmPcrValues;
-
 typedef struct TpmExport {
     Bytes srk;    /* TPM2B_PUBLIC of the key at 0x81000001; empty if there is none */
     Bytes legacy; /* TPM2B_PUBLIC of the legacy primary that systemd would choose */
-    TpmPcrValues pcrs;
+    TpmPcrs pcrs; /* those that the TPM has in SHA-256's bank, all given */
 } TpmExport;
 
 void tpm_export_done(TpmExport *export); /* for _cleanup_ */

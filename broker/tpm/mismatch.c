@@ -76,16 +76,15 @@ static uint64_t differing(const TpmPcrs *expected, const TpmPcrs *present)
 static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
                           const TpmPcrs *present)
 {
-    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    uint8_t policy[TPM_POLICY_BYTES];
     TpmPcrs combined = *present;
+    BytesView signer_name = {0};
     TpmSigner signer;
 
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
-        if (expected->given & present->given & UINT64_C(1) << i)
-            memcpy(combined.values[i], expected->values[i], sizeof(combined.values[i]));
+    tpm_pcrs_take(expected, &combined);
     if (sealed->public_key.size != 0 && tpm_signer_parse(sealed->public_key, NULL, &signer) == 0)
-        tpm_policy_extend_authorize((BytesView){signer.name, sizeof(signer.name)}, policy);
-    tpm_pcr_policy_of(&combined, policy);
+        signer_name = (BytesView){signer.name, sizeof(signer.name)};
+    tpm_policy_of(signer_name, &combined, policy);
     return bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)});
 }
 
@@ -108,13 +107,14 @@ static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *p
 /* Says which PCRs differ from SEALED's expectations; false if none does, or nothing is known. */
 static bool explain(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
 {
+    const TpmHandle no_session = {.tpm = tpm, .tr = ESYS_TR_NONE};
     const TpmPcrs *expected = sealed->expected;
     TpmPcrs present;
     char list[160];
     uint64_t mask;
 
     if (!expected || !(expected->given & sealed->pcr_mask) || expected->bank != sealed->pcr_bank ||
-        tpm_pcr_read_bank(tpm, sealed->pcr_mask, sealed->pcr_bank, NULL, &present) != 0)
+        tpm_pcr_read(&no_session, sealed->pcr_mask, sealed->pcr_bank, NULL, &present) != 0)
         return false;
     mask = differing(expected, &present);
     if (mask == 0)

@@ -186,3 +186,11 @@ size_t tpm_bank_digest_bytes(uint16_t bank)
         return 0;
     }
 }
+
+void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs)
+{
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (from->given & UINT64_C(1) << i)
+            memcpy(pcrs->values[i], from->values[i], sizeof(pcrs->values[i]));
+    pcrs->given |= from->given;
+}

@@ -9,18 +9,16 @@
  * TCG TPM 2.0 Library, Part 3, 22.4.
  */
 
-#include "tpm/policy.h"
 #include "tpm/tpm_internal.h"
 
 #include <string.h>
 
 #define SELECT_BYTES 3U
 
-typedef struct PcrValues {
-    uint64_t mask;                                 /* which have been read */
-    uint32_t counter;                              /* the TPM's update counter then */
-    uint8_t bytes[TPM_PCR_COUNT][sizeof(TPMU_HA)]; /* by number */
-} PcrValues;
+typedef struct Reading {
+    TpmPcrs pcrs;     /* given: those that have been read */
+    uint32_t counter; /* the TPM's update counter then */
+} Reading;
 
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
 {
@@ -45,147 +43,93 @@ static uint64_t selected(const TPML_PCR_SELECTION *selection, uint16_t bank)
     return mask;
 }
 
-/* Adds the values of the answer to VALUES; false if selection and digests do not fit together. */
-static bool add_values(uint64_t mask, const TPML_DIGEST *digests, size_t digest_bytes,
-                       PcrValues *values)
+/* Adds the values of the answer to PCRS; false if selection and digests do not fit together. */
+static bool add_values(uint64_t mask, const TPML_DIGEST *digests, TpmPcrs *pcrs)
 {
+    size_t size = tpm_bank_digest_bytes(pcrs->bank);
     uint32_t used = 0;
 
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
         if (!(mask & UINT64_C(1) << i))
             continue;
-        if (used >= digests->count || digests->digests[used].size != digest_bytes)
+        if (used >= digests->count || digests->digests[used].size != size)
             return false;
-        memcpy(values->bytes[i], digests->digests[used++].buffer, digest_bytes);
+        memcpy(pcrs->values[i], digests->digests[used++].buffer, size);
     }
-    values->mask |= mask;
+    pcrs->given |= mask;
     return used == digests->count;
 }
 
-/* Reads what of MASK is still missing in VALUES, as far as the TPM gives it in one answer. 0 with
- * VALUES as it was: the bank has no such PCRs. */
-static int read_some(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
-                     PcrValues *values)
+/* Reads what is still missing in READING, as far as the TPM gives it in one answer. 0 with READING
+ * as it was: the bank has no such PCRs. */
+static int read_some(const TpmHandle *session, Reason *reason, Reading *reading)
 {
     _cleanup_(esys_freep) TPML_PCR_SELECTION *answered = NULL;
     _cleanup_(esys_freep) TPML_DIGEST *digests = NULL;
-    uint64_t missing = mask & ~values->mask, got;
+    TpmPcrs *pcrs = &reading->pcrs;
+    uint64_t missing = pcrs->mask & ~pcrs->given, got;
     TPML_PCR_SELECTION wanted;
     uint32_t counter;
     TSS2_RC rc;
 
-    tpm_pcr_selection(missing, bank, &wanted);
+    tpm_pcr_selection(missing, pcrs->bank, &wanted);
     rc = Esys_PCR_Read(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &wanted,
                        &counter, &answered, &digests);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_session_response(rc, "reading the PCRs", reason);
-    got = selected(answered, bank);
-    if (values->mask != 0 && counter != values->counter) {
+    got = selected(answered, pcrs->bank);
+    if (pcrs->given != 0 && counter != reading->counter) {
         /* A PCR changed between two answers: what was read before is not of this moment. */
-        *values = (PcrValues){0};
+        pcrs->given = 0;
         return 0;
     }
-    values->counter = counter;
-    if ((got & ~missing) != 0 || !add_values(got, digests, tpm_bank_digest_bytes(bank), values))
+    reading->counter = counter;
+    if ((got & ~missing) != 0 || !add_values(got, digests, pcrs))
         return reason_set(reason, OUTCOME_TPM_FAILED,
                           "reading the PCRs: the answer makes no sense");
     return 0;
 }
 
-/* All PCRs of MASK in BANK. OUTCOME_UNSUPPORTED if the bank does not have them. */
-static int read_all(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
-                    PcrValues *ret)
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
+                 TpmPcrs *ret)
 {
-    PcrValues values = {0};
+    Reading reading = {.pcrs = {.mask = mask, .bank = bank}};
     uint64_t before;
     int r;
 
-    for (int attempts = 0; values.mask != mask; attempts++) {
+    for (int attempts = 0; reading.pcrs.given != mask; attempts++) {
         if (attempts == TPM_PCR_ATTEMPTS)
             return reason_set(reason, OUTCOME_TPM_BUSY, "reading the PCRs: they keep changing");
-        before = values.mask;
-        r = read_some(session, mask, bank, reason, &values);
+        before = reading.pcrs.given;
+        r = read_some(session, reason, &reading);
         if (r != 0)
             return r;
-        if (values.mask == before)
+        if (reading.pcrs.given == before)
             return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM has no such PCRs in %s",
                               tpm_bank_name(bank));
     }
-    *ret = values;
+    *ret = reading.pcrs;
     return 0;
 }
 
-/* Takes the values of those PCRs that are to have the present ones from VALUES. */
-static void extend_policy(const TpmPcrs *pcrs, const PcrValues *values, uint16_t bank,
-                          uint8_t policy[TPM_POLICY_BYTES])
-{
-    uint8_t joined[sizeof(values->bytes)];
-    size_t digest_bytes = tpm_bank_digest_bytes(bank), size = 0;
-
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-        if (!(pcrs->mask & UINT64_C(1) << i))
-            continue;
-        memcpy(joined + size, pcrs->given & UINT64_C(1) << i ? pcrs->values[i] : values->bytes[i],
-               digest_bytes);
-        size += digest_bytes;
-    }
-    if (pcrs->mask != 0)
-        tpm_policy_extend_pcr(pcrs->mask, bank, (BytesView){joined, size}, policy);
-}
-
-int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also,
-                          Reason *reason, uint16_t *ret_bank, uint8_t policy[TPM_POLICY_BYTES])
+int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also, Reason *reason,
+                     TpmPcrs *ret)
 {
     /* In order of preference. SHA-1 is for TPMs that have nothing better, as it is in systemd. */
     static const uint16_t preferred[] = {TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
     const uint16_t *banks = pcrs->bank != 0 ? &pcrs->bank : preferred;
     size_t count = pcrs->bank != 0 ? 1 : sizeof(preferred) / sizeof(preferred[0]);
     uint64_t mask = (pcrs->mask & ~pcrs->given) | also;
-    PcrValues values;
+    TpmPcrs complete;
     int r = OUTCOME_UNSUPPORTED;
 
     /* For no PCRs no bank is used, but systemd wants to read one that it knows. */
-    for (size_t i = 0; r == OUTCOME_UNSUPPORTED && i < count; i++) {
-        r = read_all(session, mask, banks[i], reason, &values);
-        if (r == 0) {
-            extend_policy(pcrs, &values, banks[i], policy);
-            *ret_bank = banks[i];
-        }
-    }
-    return r;
-}
-
-int tpm_pcr_read_bank(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret)
-{
-    TpmHandle no_session = {.tpm = tpm, .tr = ESYS_TR_NONE};
-    TpmPcrs pcrs = {.mask = mask, .given = mask, .bank = bank};
-    PcrValues values;
-    int r = read_all(&no_session, mask, bank, reason, &values);
-
+    for (size_t i = 0; r == OUTCOME_UNSUPPORTED && i < count; i++)
+        r = tpm_pcr_read(session, mask, banks[i], reason, &complete);
     if (r != 0)
         return r;
-    _Static_assert(sizeof(pcrs.values[0]) <= sizeof(values.bytes[0]), "a value fits");
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
-        memcpy(pcrs.values[i], values.bytes[i], sizeof(pcrs.values[i]));
-    *ret = pcrs;
-    return 0;
-}
-
-void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
-{
-    extend_policy(pcrs, NULL, pcrs->bank, policy);
-}
-
-int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret)
-{
-    TpmPcrValues result = {.mask = mask};
-    PcrValues values;
-    int r = read_all(session, mask, TPM_ALGORITHM_SHA256, reason, &values);
-
-    if (r != 0)
-        return r;
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
-        memcpy(result.values[i], values.bytes[i], sizeof(result.values[i]));
-    *ret = result;
+    tpm_pcrs_take(pcrs, &complete);
+    complete.mask = pcrs->mask;
+    *ret = complete;
     return 0;
 }

@@ -24,7 +24,7 @@ static void hash_be(crypto_hash_sha256_state *state, uint32_t value, size_t size
     crypto_hash_sha256_update(state, bytes, size);
 }
 
-void tpm_policy_extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES])
+static void extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES])
 {
     static const uint8_t empty_policy[TPM_POLICY_BYTES];
     crypto_hash_sha256_state state;
@@ -38,31 +38,46 @@ void tpm_policy_extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_B
     crypto_hash_sha256(policy, policy, TPM_POLICY_BYTES);
 }
 
-void tpm_policy_extend_pcr(uint64_t mask, uint16_t bank, BytesView values,
-                           uint8_t policy[TPM_POLICY_BYTES])
+/* The digest of the values, in ascending order. */
+static void hash_values(const TpmPcrs *pcrs, uint8_t ret[crypto_hash_sha256_BYTES])
 {
-    uint8_t select[1 + SELECT_BYTES] = {SELECT_BYTES, (uint8_t)mask, (uint8_t)(mask >> 8),
-                                        (uint8_t)(mask >> 16)};
-    uint8_t values_digest[TPM_POLICY_BYTES];
+    size_t size = tpm_bank_digest_bytes(pcrs->bank);
     crypto_hash_sha256_state state;
 
-    assert(mask != 0 && (mask & ~TPM_PCR_MASK_ALL) == 0);
-    crypto_hash_sha256(values_digest, values.data, values.size);
+    crypto_hash_sha256_init(&state);
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (pcrs->mask & UINT64_C(1) << i)
+            crypto_hash_sha256_update(&state, pcrs->values[i], size);
+    crypto_hash_sha256_final(&state, ret);
+}
+
+static void extend_pcrs(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
+{
+    uint8_t select[1 + SELECT_BYTES] = {SELECT_BYTES, (uint8_t)pcrs->mask,
+                                        (uint8_t)(pcrs->mask >> 8), (uint8_t)(pcrs->mask >> 16)};
+    uint8_t values_digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state state;
+
+    assert((pcrs->mask & ~(pcrs->given & TPM_PCR_MASK_ALL)) == 0);
+    if (pcrs->mask == 0)
+        return;
+    hash_values(pcrs, values_digest);
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, policy, TPM_POLICY_BYTES);
     hash_be(&state, TPM2_CC_PolicyPCR, sizeof(uint32_t));
     hash_be(&state, 1, sizeof(uint32_t)); /* selections */
-    hash_be(&state, bank, sizeof(uint16_t));
+    hash_be(&state, pcrs->bank, sizeof(uint16_t));
     crypto_hash_sha256_update(&state, select, sizeof(select));
     crypto_hash_sha256_update(&state, values_digest, sizeof(values_digest));
     crypto_hash_sha256_final(&state, policy);
 }
 
-void tpm_policy_pcr(uint64_t mask, uint16_t bank, BytesView values,
-                    uint8_t ret_policy[TPM_POLICY_BYTES])
+void tpm_policy_of(BytesView signer_name, const TpmPcrs *pcrs, uint8_t ret_policy[TPM_POLICY_BYTES])
 {
     uint8_t policy[TPM_POLICY_BYTES] = {0};
 
-    tpm_policy_extend_pcr(mask, bank, values, policy);
+    if (signer_name.size > 0)
+        extend_authorize(signer_name, policy);
+    extend_pcrs(pcrs, policy);
     memcpy(ret_policy, policy, sizeof(policy));
 }

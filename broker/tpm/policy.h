@@ -2,26 +2,18 @@
 #pragma once
 
 /*
- * The digests of the policies that are used here, PolicyPCR and, in front of it, PolicyAuthorize.
- * Pure; TCG TPM 2.0 Library, Part 3, 23.7. A key that is sealed for no PCRs has a digest of zeros,
- * which an empty session fulfils.
+ * The digests of the policies that are used here. Pure.
+ *
+ * A policy is a chain of commands, each of which replaces the digest, zeros at first, by one of it:
+ * PolicyAuthorize, which leaves nothing of what came before and so has to be the first, and
+ * PolicyPCR; either may be missing. A key that is sealed for nothing has a digest of zeros, which
+ * an empty session fulfils. TCG TPM 2.0 Library, Part 3, 23.7 and 23.16.
  */
 
 #include "base/bytes.h"
 #include "tpm/tpm.h"
 
-/* Policies are chained: each command replaces POLICY, which begins as zeros, by a digest of it. */
-
-/* PolicyAuthorize: whatever the key with this name (algorithm and digest) signs. It leaves nothing
- * of what came before, so that it has to be the first one. Part 3, 23.16. */
-void tpm_policy_extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES]);
-
-/* PolicyPCR: the PCRs of MASK (not 0) in BANK; VALUES are theirs, in ascending order, in one piece.
- */
-void tpm_policy_extend_pcr(uint64_t mask, uint16_t bank, BytesView values,
-                           uint8_t policy[TPM_POLICY_BYTES]);
-
-/* PolicyPCR alone. Of the PCRs of MASK (not 0) in BANK; VALUES are theirs, in ascending order, in
- * one piece. */
-void tpm_policy_pcr(uint64_t mask, uint16_t bank, BytesView values,
-                    uint8_t ret_policy[TPM_POLICY_BYTES]);
+/* The policy of whatever the key SIGNER_NAME (algorithm and digest; empty for nobody) signs, and of
+ * PCRS, all of which are given (there may be none). */
+void tpm_policy_of(BytesView signer_name, const TpmPcrs *pcrs,
+                   uint8_t ret_policy[TPM_POLICY_BYTES]);

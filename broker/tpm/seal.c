@@ -61,9 +61,10 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
 static int compose_policy(const TpmHandle *session, const TpmSealRequest *request, Reason *reason,
                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
 {
-    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    BytesView signer_name = {0};
     uint64_t signed_mask = 0;
     TpmSigner signer;
+    TpmPcrs pcrs;
     int r = 0;
 
     if (request->public_key.size != 0) {
@@ -71,12 +72,14 @@ static int compose_policy(const TpmHandle *session, const TpmSealRequest *reques
         if (r != 0)
             return r;
         signed_mask = request->public_key_mask;
-        tpm_policy_extend_authorize((BytesView){signer.name, sizeof(signer.name)}, policy);
+        signer_name = (BytesView){signer.name, sizeof(signer.name)};
     }
-    r = tpm_pcr_extend_policy(session, &request->pcrs, signed_mask, reason, ret_bank, policy);
-    if (r == 0)
-        memcpy(ret_policy, policy, sizeof(policy));
-    return r;
+    r = tpm_pcr_complete(session, &request->pcrs, signed_mask, reason, &pcrs);
+    if (r != 0)
+        return r;
+    tpm_policy_of(signer_name, &pcrs, ret_policy);
+    *ret_bank = pcrs.bank;
+    return 0;
 }
 
 /* Copies what goes from the request into the header as it is. */

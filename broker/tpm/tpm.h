@@ -133,6 +133,9 @@ int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret);
  * has it: "7:sha256=HEX+4", "0+7:sha1". All are of one bank. */
 int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret);
 
+/* Puts those values that are given in FROM into PCRS, which has them in the same bank. */
+void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs);
+
 /* Writes "0+2+4+7" ("" for none) into TEXT. */
 #define TPM_PCR_TEXT_BYTES ((size_t)80)
 void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES]);

@@ -98,18 +98,17 @@ int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealReq
 /* MASK of BANK as the TPM's structure. */
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
 
-/* Extends POLICY by PCRS (which may be none). What is not given of them is read through SESSION
- * (HMAC, attribute audit) so that nobody on the way can change it. RET_BANK is the bank: the first
- * that has these PCRs and those of ALSO. OUTCOME_UNSUPPORTED if none has. POLICY is touched on
- * success only. */
-int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also,
-                          Reason *reason, uint16_t *ret_bank, uint8_t policy[TPM_POLICY_BYTES]);
+/* The PCRs of MASK in BANK as they are now, all of one moment. SESSION (HMAC, attribute audit) lets
+ * nobody on the way change them; one whose .tr is ESYS_TR_NONE is for explaining, not for sealing.
+ * OUTCOME_UNSUPPORTED if the TPM does not have them. */
+int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
+                 TpmPcrs *ret);
 
-/* Extends POLICY by PCRS, all of which are given. */
-void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES]);
-
-/* The values of MASK in BANK, read without a session: to explain things, not to seal. */
-int tpm_pcr_read_bank(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret);
+/* PCRS (which may be none) with all values given: those that are not are read. RET's bank is
+ * PCRS' own, or the first that has these PCRs and those of ALSO. OUTCOME_UNSUPPORTED if none has.
+ */
+int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also, Reason *reason,
+                     TpmPcrs *ret);
 
 /* --- PCRs that have changed (mismatch.c) --- */
 
@@ -127,10 +126,6 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason);
  * OUTCOME_TPM_NO_SIGNATURE, _PCR_MISMATCH. */
 int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
                   Reason *reason);
-
-/* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_UNSUPPORTED if the TPM does not
- * have them. */
-int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret);
 
 /* --- return codes (response.c) --- */
 

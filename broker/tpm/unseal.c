@@ -25,10 +25,13 @@
 /* Without literal PCRs the policy is known beforehand: zeros, or the signer's. */
 static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Reason *reason)
 {
-    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    static const TpmPcrs no_pcrs = {0};
+    uint8_t policy[TPM_POLICY_BYTES];
+    BytesView signer_name = {0};
 
     if (sealed->public_key.size != 0)
-        tpm_policy_extend_authorize((BytesView){signer->name, sizeof(signer->name)}, policy);
+        signer_name = (BytesView){signer->name, sizeof(signer->name)};
+    tpm_policy_of(signer_name, &no_pcrs, policy);
     if (sealed->pcr_mask == 0 &&
         !bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)}))
         return reason_set(reason, OUTCOME_UNSUPPORTED,
@@ -73,15 +76,21 @@ static int check_header(const TpmSealedView *sealed, Reason *reason)
 
 /* --- the object --- */
 
+/* In failure mode a TPM answers nothing but questions about itself. */
+static bool is_in_failure_mode(const TpmHandle *primary)
+{
+    return Esys_ReadPublic(primary->tpm->esys, primary->tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                           ESYS_TR_NONE, NULL, NULL, NULL) != TSS2_RC_SUCCESS;
+}
+
 /* Whether TPM2_Import failed for a seed that is not for this storage key: the TPM objects to its
- * fourth parameter, or, as libtpms does for RSA, pretends to be in failure mode, which it is not if
- * it has just made the storage key. */
+ * fourth parameter, or, as libtpms does for RSA, pretends to be in failure mode. */
 static bool is_seed_refused(TSS2_RC rc, const TpmHandle *primary)
 {
     TSS2_RC base = tpm_response_base(rc);
 
     if (base == TPM2_RC_FAILURE)
-        return !primary->persistent;
+        return !is_in_failure_mode(primary);
     return base != 0 && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P) &&
            (rc & TPM2_RC_N_MASK) == TPM2_RC_4;
 }

@@ -49,7 +49,7 @@ static bool seal(const Bench *bench)
     _cleanup_(offline_key_done) OfflineKey key = {0};
     _cleanup_(bytes_done) Bytes sealed = {0}, text = {0};
     uint64_t mask = bench->identity.pcrs.mask & UINT64_C(1) << 7;
-    OfflineRequest request = {&bench->identity, OFFLINE_AUTO, mask};
+    OfflineRequest request = {.identity = &bench->identity, .pcrs.mask = mask};
     SealRequest inner = {.plaintext = bench->plaintext,
                          .metadata = {.not_after = USEC_INFINITY, .name = "web@db-password"}};
 

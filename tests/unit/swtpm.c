@@ -327,6 +327,15 @@ int swtpm_extend(Swtpm *swtpm, unsigned pcr, const char *text)
                                   ESYS_TR_NONE, ESYS_TR_NONE, &digests));
 }
 
+void swtpm_extend_value(const uint8_t old[32], const char *text, uint8_t ret[32])
+{
+    uint8_t joined[64];
+
+    memcpy(joined, old, 32);
+    crypto_hash_sha256(joined + 32, (const uint8_t *)text, strlen(text));
+    crypto_hash_sha256(ret, joined, sizeof(joined));
+}
+
 int swtpm_use_sha1_only(Swtpm *swtpm)
 {
     static const TPML_PCR_SELECTION banks = {
@@ -374,29 +383,36 @@ int swtpm_set_owner_password(Swtpm *swtpm, const char *password)
                                            ESYS_TR_NONE, ESYS_TR_NONE, &auth));
 }
 
+/* TCG EK Credential Profile, templates L-1 (SRK, RSA-2048) and L-2 (ECC P-256) */
+static TPMT_PUBLIC srk_template(uint16_t algorithm)
+{
+    TPMT_SYM_DEF_OBJECT cipher = {
+        .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
+    TPMT_PUBLIC template = {
+        .type = algorithm, .nameAlg = TPM2_ALG_SHA256, .objectAttributes = 0x00030472};
+
+    if (algorithm == TPM2_ALG_RSA)
+        template.parameters.rsaDetail =
+            (TPMS_RSA_PARMS){.symmetric = cipher, .scheme.scheme = TPM2_ALG_NULL, .keyBits = 2048};
+    else
+        template.parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric = cipher,
+                                                         .scheme.scheme = TPM2_ALG_NULL,
+                                                         .curveID = TPM2_ECC_NIST_P256,
+                                                         .kdf.scheme = TPM2_ALG_NULL};
+    return template;
+}
+
 int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size)
+{
+    return swtpm_make_srk_of(swtpm, TPM2_ALG_ECC, ret, ret_size);
+}
+
+int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *ret_size)
 {
     static const TPM2B_SENSITIVE_CREATE no_password = {0};
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
-    /* TCG EK Credential Profile, template L-2 (SRK, ECC P-256) */
-    static const TPM2B_PUBLIC template = {
-        .publicArea =
-            {
-                .type = TPM2_ALG_ECC,
-                .nameAlg = TPM2_ALG_SHA256,
-                .objectAttributes = 0x00030472,
-                .parameters.eccDetail =
-                    {
-                        .symmetric = {.algorithm = TPM2_ALG_AES,
-                                      .keyBits.aes = 128,
-                                      .mode.aes = TPM2_ALG_CFB},
-                        .scheme.scheme = TPM2_ALG_NULL,
-                        .curveID = TPM2_ECC_NIST_P256,
-                        .kdf.scheme = TPM2_ALG_NULL,
-                    },
-            },
-    };
+    const TPM2B_PUBLIC template = {.publicArea = srk_template(algorithm)};
     _connected_ Connection connection = {0};
     ESYS_TR transient, persistent;
     int r = connect_to(swtpm, &connection);

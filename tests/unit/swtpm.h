@@ -35,6 +35,9 @@ void swtpm_kill(Swtpm *swtpm);
 /* Extends PCR in both banks, with SHA-1 and SHA-256 of TEXT. */
 int swtpm_extend(Swtpm *swtpm, unsigned pcr, const char *text);
 
+/* What that makes of the SHA-256 value OLD. */
+void swtpm_extend_value(const uint8_t old[32], const char *text, uint8_t ret[32]);
+
 /* Leaves nothing but SHA-1 of the PCR banks, and restarts. */
 int swtpm_use_sha1_only(Swtpm *swtpm);
 
@@ -47,6 +50,9 @@ int swtpm_set_owner_password(Swtpm *swtpm, const char *password);
 /* Makes a storage root key at 0x81000001 and returns it as Esys_TR_Serialize() writes it, which the
  * caller frees with free(). */
 int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size);
+
+/* The same with ALGORITHM: TPM2_ALG_ECC (P-256) or TPM2_ALG_RSA (2048 bits). */
+int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *ret_size);
 
 /* Removes the storage root key. */
 int swtpm_remove_srk(Swtpm *swtpm);

@@ -227,7 +227,8 @@ static void test_forms(void **state)
         _cleanup_(offline_key_done) OfflineKey key = {0};
         _cleanup_(bytes_done) Bytes srk = vector("target-srk.tpm2b_public");
         Context context = test_context(NULL);
-        OfflineRequest request = {&identity, rows[i].form, rows[i].mask};
+        OfflineRequest request = {
+            .identity = &identity, .form = rows[i].form, .pcrs.mask = rows[i].mask};
         int r;
 
         assert_int_equal(

@@ -4,6 +4,7 @@
  * is asked when it is sealed, and the TPM opens it, or must not.
  */
 
+#include "pcr_signer.h"
 #include "test_tpm_fixture.h"
 
 #include "credential/offline.h"
@@ -22,9 +23,11 @@ static void identify(Fixture *fixture, bool rsa, bool srk, Identity *ret)
         _cleanup_(freep) uint8_t *serialized = NULL;
         size_t size;
 
-        assert_int_equal(swtpm_make_srk(fixture->swtpm, &serialized, &size), 0);
+        assert_int_equal(swtpm_make_srk_of(fixture->swtpm, rsa ? TPM2_ALG_RSA : TPM2_ALG_ECC,
+                                           &serialized, &size),
+                         0);
     }
-    if (rsa) {
+    if (rsa && !srk) {
         tap.fault = TAP_ANSWER;
         tap.code = RC_NO_ECC;
         tap.fault_at = tap.count + 2; /* after the SRK was asked for */
@@ -35,24 +38,22 @@ static void identify(Fixture *fixture, bool rsa, bool srk, Identity *ret)
     assert_true((export.srk.size > 0) == srk);
     assert_true(export.pcrs.mask == TPM_PCR_MASK_ALL);
     assert_int_equal(identity_add_key(ret, bytes_view(&export.legacy), NULL), 0);
-    assert_true((ret->legacy_rsa.size > 0) == rsa);
+    assert_true((ret->legacy_rsa.size > 0) == (rsa && !srk));
     if (srk)
         assert_int_equal(identity_add_key(ret, bytes_view(&export.srk), NULL), 0);
     ret->pcrs = export.pcrs;
 }
 
 /* Seals, without a word to the TPM. */
-static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm form,
-                         uint64_t mask, Bytes *ret)
+static void seal_as(Fixture *fixture, const OfflineRequest *request, Bytes *ret)
 {
     _cleanup_(offline_key_done) OfflineKey key = {0};
     _cleanup_(secret_freep) Secret *plaintext = test_secret("hello");
-    OfflineRequest request = {identity, form, mask};
     SealRequest inner = {.plaintext = plaintext,
                          .metadata = {.not_after = USEC_INFINITY, .name = "web@x"}};
     unsigned commands = tap.count;
 
-    assert_int_equal(offline_key_new(&fixture->context, &request, &fixture->reason, &key), 0);
+    assert_int_equal(offline_key_new(&fixture->context, request, &fixture->reason, &key), 0);
     inner.kind = key.kind;
     inner.tpm_key = key.key;
     inner.tpm = tpm_sealed_view(&key.sealed);
@@ -60,7 +61,13 @@ static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm
     assert_int_equal(tap.count, commands);
 }
 
-static int open_offline(Fixture *fixture, const Bytes *sealed)
+static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm form,
+                         uint64_t mask, Bytes *ret)
+{
+    seal_as(fixture, &(OfflineRequest){.identity = identity, .form = form, .pcrs.mask = mask}, ret);
+}
+
+static int open_with(Fixture *fixture, const Bytes *sealed, const Bytes *signatures)
 {
     _cleanup_(secret_freep) Secret *key = NULL, *plaintext = NULL;
     CredentialParts parts;
@@ -68,6 +75,8 @@ static int open_offline(Fixture *fixture, const Bytes *sealed)
     int r;
 
     assert_int_equal(credential_parse(bytes_view(sealed), NULL, &parts), 0);
+    if (signatures)
+        parts.tpm.signatures = bytes_view(signatures);
     r = tpm_unseal(fixture->tpm, &parts.tpm, &fixture->reason, &key);
     assert_nothing_left(fixture);
     if (r != 0)
@@ -78,10 +87,18 @@ static int open_offline(Fixture *fixture, const Bytes *sealed)
     return 0;
 }
 
+static int open_offline(Fixture *fixture, const Bytes *sealed)
+{
+    return open_with(fixture, sealed, NULL);
+}
+
 static const struct {
     bool rsa;
     OfflineForm form;
-} forms[] = {{false, OFFLINE_LEGACY}, {true, OFFLINE_LEGACY}, {false, OFFLINE_PINNED}};
+} forms[] = {{false, OFFLINE_LEGACY},
+             {true, OFFLINE_LEGACY},
+             {false, OFFLINE_PINNED},
+             {true, OFFLINE_PINNED}};
 
 static void check_form(Fixture *fixture, bool rsa, OfflineForm form)
 {
@@ -119,6 +136,63 @@ static void test_pinned(void **state)
     check_form(*state, forms[2].rsa, forms[2].form);
 }
 
+static void test_pinned_rsa(void **state)
+{
+    check_form(*state, forms[3].rsa, forms[3].form);
+}
+
+/* A signed policy, alone and with a literal PCR of a value to come. */
+static void check_signed(Fixture *fixture, bool rsa, OfflineForm form)
+{
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
+    _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(bytes_done) Bytes alone = {0}, both = {0}, signatures = {0}, after = {0};
+    OfflineRequest request = {.identity = &identity,
+                              .form = form,
+                              .public_key = bytes_view(&signer.pem),
+                              .public_key_mask = MASK(11)};
+
+    identify(fixture, rsa, form == OFFLINE_PINNED, &identity);
+    seal_as(fixture, &request, &alone);
+    request.pcrs =
+        (TpmPcrs){.mask = MASK(7) | MASK(0), .given = MASK(7), .bank = TPM_ALGORITHM_SHA256};
+    swtpm_extend_value(identity.pcrs.values[7], "update", request.pcrs.values[7]);
+    seal_as(fixture, &request, &both);
+
+    assert_int_equal(open_offline(fixture, &alone), OUTCOME_TPM_NO_SIGNATURE);
+    signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
+    assert_int_equal(open_with(fixture, &alone, &signatures), 0);
+    assert_int_equal(open_with(fixture, &both, &signatures), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
+    assert_int_equal(open_with(fixture, &both, &signatures), 0);
+    assert_int_equal(swtpm_extend(fixture->swtpm, 11, "a new kernel"), 0);
+    assert_int_equal(open_with(fixture, &both, &signatures), OUTCOME_TPM_PCR_MISMATCH);
+    after = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
+    assert_int_equal(open_with(fixture, &both, &after), 0);
+    assert_int_equal(open_with(fixture, &alone, &after), 0);
+    assert_int_equal(swtpm_count_failures(fixture->swtpm), 0);
+}
+
+static void test_signed_legacy_p256(void **state)
+{
+    check_signed(*state, forms[0].rsa, forms[0].form);
+}
+
+static void test_signed_legacy_rsa(void **state)
+{
+    check_signed(*state, forms[1].rsa, forms[1].form);
+}
+
+static void test_signed_pinned(void **state)
+{
+    check_signed(*state, forms[2].rsa, forms[2].form);
+}
+
+static void test_signed_pinned_rsa(void **state)
+{
+    check_signed(*state, forms[3].rsa, forms[3].form);
+}
+
 static void test_another_tpm(void **state)
 {
     Fixture *fixture = *state;
@@ -136,11 +210,16 @@ static void test_another_tpm(void **state)
         assert_int_equal(swtpm_start(NULL, &fixture->swtpm), 0);
         assert_int_equal(tap_open(fixture->swtpm, &fixture->tpm), 0);
         if (forms[i].form == OFFLINE_PINNED) {
-            assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
+            assert_int_equal(swtpm_make_srk_of(fixture->swtpm,
+                                               forms[i].rsa ? TPM2_ALG_RSA : TPM2_ALG_ECC, &srk,
+                                               &size),
+                             0);
             free(srk);
         }
         if (open_offline(fixture, &sealed) != OUTCOME_TPM_FOREIGN)
             fail_msg("form %zu: %s", i, fixture->reason.text);
+        if (forms[i].form == OFFLINE_PINNED)
+            assert_int_equal(swtpm_remove_srk(fixture->swtpm), 0);
     }
 }
 
@@ -171,8 +250,16 @@ static void test_every_byte_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_legacy_p256), with_tpm(test_legacy_rsa),        with_tpm(test_pinned),
-        with_tpm(test_another_tpm), with_tpm(test_every_byte_counts),
+        with_tpm(test_legacy_p256),
+        with_tpm(test_legacy_rsa),
+        with_tpm(test_pinned),
+        with_tpm(test_signed_legacy_p256),
+        with_tpm(test_signed_legacy_rsa),
+        with_tpm(test_signed_pinned),
+        with_tpm(test_pinned_rsa),
+        with_tpm(test_signed_pinned_rsa),
+        with_tpm(test_another_tpm),
+        with_tpm(test_every_byte_counts),
     };
 
     return run_with_swtpm(tests);

@@ -4,78 +4,8 @@
  * fulfilled, changed, signed by others, and in words.
  */
 
+#include "pcr_signer.h"
 #include "test_tpm_fixture.h"
-
-#include "base/base64.h"
-#include "crypto/public_key.h"
-#include "tpm/policy.h"
-
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/rsa.h>
-#include <sodium.h>
-
-/* --- a signer --- */
-
-typedef struct Signer {
-    EVP_PKEY *key;
-    Bytes pem;
-    char fingerprint[2 * RSA_FINGERPRINT_BYTES + 1];
-} Signer;
-
-static Signer signer_new(void)
-{
-    Signer signer = {.key = EVP_RSA_gen(2048)};
-    BIO *bio = BIO_new(BIO_s_mem());
-    RsaPublicKey parsed;
-    char *data;
-    long size;
-
-    assert_non_null(signer.key);
-    assert_int_equal(PEM_write_bio_PUBKEY(bio, signer.key), 1);
-    size = BIO_get_mem_data(bio, &data);
-    assert_int_equal(bytes_dup((BytesView){(uint8_t *)data, (size_t)size}, &signer.pem), 0);
-    BIO_free_all(bio);
-    assert_int_equal(rsa_public_key_parse(bytes_view(&signer.pem), NULL, &parsed), 0);
-    sodium_bin2hex(signer.fingerprint, sizeof(signer.fingerprint), parsed.fingerprint,
-                   sizeof(parsed.fingerprint));
-    return signer;
-}
-
-static void signer_done(Signer *signer)
-{
-    EVP_PKEY_free(signer->key);
-    bytes_done(&signer->pem);
-}
-
-/* A file with one entry: the PCR as it is now, said to be by SIGNER, signed with BY. */
-static Bytes sign(Fixture *fixture, const Signer *signer, const Signer *by, unsigned pcr,
-                  uint16_t bank)
-{
-    uint8_t policy[TPM_POLICY_BYTES] = {0}, signature[512];
-    char hex[2 * sizeof(policy) + 1], text[2048];
-    _cleanup_(bytes_done) Bytes base64 = {0};
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    size_t size = sizeof(signature);
-    TpmPcrs now;
-    Bytes file;
-    int n;
-
-    assert_int_equal(tpm_begin(fixture->tpm, NULL), 0);
-    assert_int_equal(tpm_pcr_read_bank(fixture->tpm, MASK(pcr), bank, NULL, &now), 0);
-    tpm_pcr_policy_of(&now, policy);
-    assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, by->key), 1);
-    assert_int_equal(EVP_DigestSign(context, signature, &size, policy, sizeof(policy)), 1);
-    EVP_MD_CTX_free(context);
-    assert_int_equal(base64_encode((BytesView){signature, size}, 0, &base64), 0);
-    n = snprintf(text, sizeof(text),
-                 "{\"%s\":[{\"pcrs\":[%u],\"pkfp\":\"%s\",\"pol\":\"%s\",\"sig\":\"%.*s\"}]}",
-                 tpm_bank_name(bank), pcr, signer->fingerprint,
-                 sodium_bin2hex(hex, sizeof(hex), policy, sizeof(policy)), (int)base64.size,
-                 (const char *)base64.data);
-    assert_int_equal(bytes_dup((BytesView){(uint8_t *)text, (size_t)n}, &file), 0);
-    return file;
-}
 
 static int unseal_with(Fixture *fixture, const TpmSealed *sealed, const Bytes *signatures,
                        const TpmPcrs *expected, const Secret *key)
@@ -97,7 +27,7 @@ static int unseal_with(Fixture *fixture, const TpmSealed *sealed, const Bytes *s
 
 /* --- every policy under either storage key --- */
 
-static void check_policy(Fixture *fixture, const TpmSealRequest *request, const Signer *signer)
+static void check_policy(Fixture *fixture, const TpmSealRequest *request, const PcrSigner *signer)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *key = NULL;
@@ -112,7 +42,7 @@ static void check_policy(Fixture *fixture, const TpmSealRequest *request, const 
     assert_int_equal(sealed.pcr_bank, bank);
     assert_true((sealed.srk.size != 0) == request->pinned);
     assert_true(bytes_view_equal(bytes_view(&sealed.public_key), request->public_key));
-    signatures = sign(fixture, signer, signer, 11, bank);
+    signatures = pcr_sign(fixture->tpm, signer, signer, 11, bank);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), 0);
 
     /* another PCR that does not matter */
@@ -123,7 +53,7 @@ static void check_policy(Fixture *fixture, const TpmSealRequest *request, const 
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key),
                      request->public_key.size ? OUTCOME_TPM_PCR_MISMATCH : 0);
     bytes_done(&signatures); /* the new kernel brings a new signature along */
-    signatures = sign(fixture, signer, signer, 11, bank);
+    signatures = pcr_sign(fixture->tpm, signer, signer, 11, bank);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), 0);
 
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "changed"), 0);
@@ -135,7 +65,7 @@ static void test_every_policy(void **state)
 {
     static const uint64_t masks[] = {0, MASK(7), MASK(0) | MASK(7) | MASK(14)};
     static const uint16_t banks[] = {0, TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
-    _cleanup_(signer_done) Signer signer = signer_new();
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
     Fixture *fixture = *state;
     uint8_t *srk;
     size_t size;
@@ -162,14 +92,14 @@ static void test_every_policy(void **state)
 
 static void test_signatures_that_do_not_fit(void **state)
 {
-    _cleanup_(signer_done) Signer signer = signer_new(), other = signer_new();
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new(), other = pcr_signer_new();
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *key = NULL;
     Fixture *fixture = *state;
     TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
     const struct {
         const char *rule;
-        const Signer *signer, *by;
+        const PcrSigner *signer, *by;
         unsigned pcr;
         int outcome;
     } rows[] = {
@@ -183,7 +113,7 @@ static void test_signatures_that_do_not_fit(void **state)
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         _cleanup_(bytes_done) Bytes signatures =
-            sign(fixture, rows[i].signer, rows[i].by, rows[i].pcr, TPM_ALGORITHM_SHA256);
+            pcr_sign(fixture->tpm, rows[i].signer, rows[i].by, rows[i].pcr, TPM_ALGORITHM_SHA256);
 
         if (unseal_with(fixture, &sealed, &signatures, NULL, key) != rows[i].outcome)
             fail_msg("%s: %s", rows[i].rule, fixture->reason.text);
@@ -196,7 +126,7 @@ static void test_signatures_that_do_not_fit(void **state)
 /* The header is not authenticated: its public key may be anybody's. */
 static void test_a_public_key_that_was_exchanged(void **state)
 {
-    _cleanup_(signer_done) Signer signer = signer_new(), other = signer_new();
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new(), other = pcr_signer_new();
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0}, literal = {0};
     _cleanup_(secret_freep) Secret *key = NULL, *literal_key = NULL;
     _cleanup_(bytes_done) Bytes signatures = {0};
@@ -211,7 +141,7 @@ static void test_a_public_key_that_was_exchanged(void **state)
     bytes_done(&literal.public_key);
     assert_int_equal(bytes_dup(bytes_view(&other.pem), &sealed.public_key), 0);
     assert_int_equal(bytes_dup(bytes_view(&other.pem), &literal.public_key), 0);
-    signatures = sign(fixture, &other, &other, 11, TPM_ALGORITHM_SHA256);
+    signatures = pcr_sign(fixture->tpm, &other, &other, 11, TPM_ALGORITHM_SHA256);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), OUTCOME_UNSUPPORTED);
     /* with literal PCRs only the TPM can tell */
     assert_int_equal(unseal_with(fixture, &literal, &signatures, NULL, literal_key),
@@ -224,7 +154,7 @@ static void test_a_public_key_that_was_exchanged(void **state)
 
 static void test_requests_that_make_no_sense(void **state)
 {
-    _cleanup_(signer_done) Signer signer = signer_new();
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
     Fixture *fixture = *state;
     const struct {
         const char *rule;
@@ -277,15 +207,6 @@ static void test_a_bank_or_a_key_that_the_tpm_lacks(void **state)
 
 /* --- given values, and what they are good for --- */
 
-/* PCR 7 after one extend with TEXT. */
-static void value_after(const char *text, uint8_t ret[32])
-{
-    uint8_t joined[64] = {0};
-
-    crypto_hash_sha256(joined + 32, (const uint8_t *)text, strlen(text));
-    crypto_hash_sha256(ret, joined, sizeof(joined));
-}
-
 static void test_values_of_another_state(void **state)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0}, mixed = {0};
@@ -294,7 +215,7 @@ static void test_values_of_another_state(void **state)
     TpmSealRequest request = {
         .pcrs = {.mask = MASK(7), .given = MASK(7), .bank = TPM_ALGORITHM_SHA256}};
 
-    value_after("update", request.pcrs.values[7]);
+    swtpm_extend_value((uint8_t[32]){0}, "update", request.pcrs.values[7]);
     tap.count = 0;
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
     for (unsigned i = 0; i < tap.count; i++)
@@ -318,8 +239,9 @@ static void test_which_pcr_differs(void **state)
 
     seal(fixture, MASK(4) | MASK(7) | MASK(14), &sealed, &key);
     assert_int_equal(tpm_begin(fixture->tpm, NULL), 0);
-    assert_int_equal(tpm_pcr_read_bank(fixture->tpm, MASK(4) | MASK(7) | MASK(14),
-                                       TPM_ALGORITHM_SHA256, NULL, &expected),
+    assert_int_equal(tpm_pcr_read(&(TpmHandle){.tpm = fixture->tpm, .tr = ESYS_TR_NONE},
+                                  MASK(4) | MASK(7) | MASK(14), TPM_ALGORITHM_SHA256, NULL,
+                                  &expected),
                      0);
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "changed"), 0);
 
@@ -375,7 +297,7 @@ static void test_another_pcr_changes_meanwhile(void **state)
         {TPM2_CC_VerifySignature, 0, 1}, /* in the signed part */
         {TPM2_CC_Unseal, 0, 3},          /* after both */
     };
-    _cleanup_(signer_done) Signer signer = signer_new();
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *key = NULL;
     _cleanup_(bytes_done) Bytes signatures = {0};
@@ -384,7 +306,7 @@ static void test_another_pcr_changes_meanwhile(void **state)
         .pcrs.mask = MASK(7), .public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
 
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
-    signatures = sign(fixture, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
+    signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
     for (size_t i = 0; i < COUNT(rows); i++) {
         Meddler meddler = {fixture->swtpm, rows[i].command, rows[i].skip, rows[i].times};
 

@@ -4,6 +4,7 @@
  * how often the TPM is asked.
  */
 
+#include "pcr_signer.h"
 #include "test_tpm_fixture.h"
 
 #include "credential/offline.h"
@@ -158,7 +159,7 @@ static void test_another_form(void **state)
     _cleanup_(tpm_export_done) TpmExport export = {0};
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(offline_key_done) OfflineKey offline = {0};
-    OfflineRequest request = {&identity, OFFLINE_LEGACY, 0};
+    OfflineRequest request = {.identity = &identity, .form = OFFLINE_LEGACY};
     SharedKey shared = {0};
 
     seal_pinned(fixture, 0, &pinned, &pinned_key);
@@ -171,6 +172,39 @@ static void test_another_form(void **state)
     assert_int_equal(offline_key_new(&fixture->context, &request, &fixture->reason, &offline), 0);
     put(fixture, "offline", KIND_TPM, &offline.sealed, offline.key, 2);
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
+}
+
+/* A key for what somebody signs is shared by those for what the same one signs, while it is signed.
+ */
+static void test_a_signed_policy(void **state)
+{
+    Fixture *fixture = *state;
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new(), other = pcr_signer_new();
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+    _cleanup_(secret_freep) Secret *key = NULL;
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
+    SharedKeyWish wish = {.parts = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
+    SharedKey shared = {0};
+
+    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
+    put(fixture, "a", wish.parts, &sealed, key, 1);
+    assert_int_equal(find(fixture, &wish, &shared), OUTCOME_TPM_NO_SIGNATURE);
+    signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
+    wish.signatures = bytes_view(&signatures);
+    assert_int_equal(find(fixture, &wish, &shared), 0);
+    assert_true(secret_equal(shared.key, key));
+    shared_key_done(&shared);
+
+    assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
+    request.public_key_mask = MASK(11) | MASK(12);
+    assert_int_equal(find(fixture, &wish, &shared), OUTCOME_NOT_FOUND);
+    request.public_key_mask = MASK(11);
+    request.public_key = bytes_view(&other.pem);
+    assert_int_equal(find(fixture, &wish, &shared), OUTCOME_NOT_FOUND);
+    request.public_key = bytes_view(&signer.pem);
+    request.pcrs = (TpmPcrs){.mask = MASK(7), .given = MASK(7), .bank = TPM_ALGORITHM_SHA256};
+    assert_int_equal(find(fixture, &wish, &shared), OUTCOME_NOT_FOUND);
 }
 
 static void test_last_written_first(void **state)
@@ -308,17 +342,12 @@ static void test_list(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        with_store(test_nothing_there),
-        with_store(test_shared_by_both_kinds),
-        with_store(test_another_policy),
-        with_store(test_another_form),
-        with_store(test_last_written_first),
-        with_store(test_pcr_changed),
-        with_store(test_too_many_old_keys),
-        with_store(test_another_tpm),
-        with_store(test_tpm_is_gone),
-        with_store(test_a_given_file),
-        with_store(test_list),
+        with_store(test_nothing_there),   with_store(test_shared_by_both_kinds),
+        with_store(test_another_policy),  with_store(test_another_form),
+        with_store(test_a_signed_policy), with_store(test_last_written_first),
+        with_store(test_pcr_changed),     with_store(test_too_many_old_keys),
+        with_store(test_another_tpm),     with_store(test_tpm_is_gone),
+        with_store(test_a_given_file),    with_store(test_list),
     };
 
     return run_with_swtpm(tests);

@@ -217,15 +217,15 @@ static void test_pcrs_parse(void **state)
 /* --- policy --- */
 
 /* Each PCR was extended once, with the digest of "credpoc-pcrN", when the vectors were made. */
-static void append_pcr(unsigned pcr, Buffer *values)
+static void give_pcr(unsigned pcr, TpmPcrs *pcrs)
 {
     uint8_t extended[64] = {0};
     char text[32];
 
     snprintf(text, sizeof(text), "credpoc-pcr%u", pcr);
     crypto_hash_sha256(extended + 32, (const uint8_t *)text, strlen(text));
-    crypto_hash_sha256(values->bytes + values->size, extended, sizeof(extended));
-    values->size += 32;
+    crypto_hash_sha256(pcrs->values[pcr], extended, sizeof(extended));
+    pcrs->given |= UINT64_C(1) << pcr;
 }
 
 static void test_policy_is_systemds(void **state)
@@ -240,13 +240,14 @@ static void test_policy_is_systemds(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        Buffer expected = from_hex(rows[i].policy), values = {0};
+        TpmPcrs pcrs = {.mask = rows[i].mask, .bank = TPM_ALGORITHM_SHA256};
+        Buffer expected = from_hex(rows[i].policy);
         uint8_t policy[TPM_POLICY_BYTES];
 
         for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
             if (rows[i].mask & UINT64_C(1) << pcr)
-                append_pcr(pcr, &values);
-        tpm_policy_pcr(rows[i].mask, TPM_ALGORITHM_SHA256, view_of(&values), policy);
+                give_pcr(pcr, &pcrs);
+        tpm_policy_of((BytesView){0}, &pcrs, policy);
         assert_memory_equal(policy, expected.bytes, sizeof(policy));
     }
 }
