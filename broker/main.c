@@ -122,9 +122,23 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
     return r != 0 ? -EINVAL : 0;
 }
 
+/* As the socket's unit calls it, with FileDescriptorName=. */
+static ListenerKind kind_of(const char *name)
+{
+    return strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
+}
+
+static void free_names(char ***names)
+{
+    for (char **name = *names; name && *name; name++)
+        free(*name);
+    free(*names);
+}
+
 static int take_listeners(Listeners *ret)
 {
-    int count = sd_listen_fds(true);
+    _cleanup_(free_names) char **names = NULL;
+    int count = sd_listen_fds_with_names(true, &names);
 
     if (count == 0)
         fprintf(stderr, "No socket was passed. The broker is started by the service manager: "
@@ -144,6 +158,7 @@ static int take_listeners(Listeners *ret)
         if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
             return -errno;
         ret->fds[i] = fd;
+        ret->kinds[i] = kind_of(names[i]);
     }
     ret->count = (size_t)count;
     return 0;

@@ -6,6 +6,7 @@
  * of it is authenticated before the file is decrypted, and the help says so.
  */
 
+#include "base/json.h"
 #include "credential/open.h"
 #include "crypto/public_key.h"
 #include "input.h"
@@ -15,12 +16,6 @@
 #include <sodium.h>
 #include <string.h>
 
-/* Adds VALUE, of any json-c type, under KEY. */
-static void add(struct json_object *object, const char *key, struct json_object *value)
-{
-    json_object_object_add(object, key, value);
-}
-
 static struct json_object *hex(BytesView view)
 {
     char text[2 * 64 + 1];
@@ -28,16 +23,6 @@ static struct json_object *hex(BytesView view)
     if (view.size > 64)
         view.size = 64;
     return json_object_new_string(sodium_bin2hex(text, sizeof(text), view.data, view.size));
-}
-
-static struct json_object *pcr_list(uint64_t mask)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
-        if (mask & UINT64_C(1) << pcr)
-            json_object_array_add(list, json_object_new_int((int)pcr));
-    return list;
 }
 
 static const char *primary_name(uint16_t algorithm)
@@ -50,13 +35,13 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
     struct json_object *object = json_object_new_object();
     BytesView name;
 
-    add(object, "pcrs", pcr_list(tpm->pcr_mask));
-    add(object, "pcrBank", json_object_new_string(tpm_bank_name(tpm->pcr_bank)));
-    add(object, "primaryAlgorithm", json_object_new_string(primary_name(tpm->primary_alg)));
-    add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
-    add(object, "policyHash", hex(tpm->policy_hash));
+    json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
+    json_add(object, "pcrBank", json_object_new_string(tpm_bank_name(tpm->pcr_bank)));
+    json_add(object, "primaryAlgorithm", json_object_new_string(primary_name(tpm->primary_alg)));
+    json_add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
+    json_add(object, "policyHash", hex(tpm->policy_hash));
     if (tpm->srk.size > 0 && tpm_srk_name(tpm->srk, NULL, &name) == 0)
-        add(object, "srkName", hex(name));
+        json_add(object, "srkName", hex(name));
     return object;
 }
 
@@ -66,27 +51,28 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     struct json_object *object = json_object_new_object();
     RsaPublicKey key;
 
-    add(object, "file", json_object_new_string(file));
-    add(object, "kind", json_object_new_string(parts->kind->name));
-    add(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}));
-    add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
-    add(object, "size", json_object_new_uint64(sealed->size));
-    add(object, "headerSize", json_object_new_uint64(parts->header.size));
-    add(object, "ivSize", json_object_new_uint64(parts->iv.size));
-    add(object, "encryptedSize", json_object_new_uint64(parts->ciphertext.size));
-    add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
-    add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
-    add(object, "openable", json_object_new_boolean(credential_openable(parts, NULL) == 0));
+    json_add(object, "file", json_object_new_string(file));
+    json_add(object, "kind", json_object_new_string(parts->kind->name));
+    json_add(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}));
+    json_add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
+    json_add(object, "size", json_object_new_uint64(sealed->size));
+    json_add(object, "headerSize", json_object_new_uint64(parts->header.size));
+    json_add(object, "ivSize", json_object_new_uint64(parts->iv.size));
+    json_add(object, "encryptedSize", json_object_new_uint64(parts->ciphertext.size));
+    json_add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
+    json_add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
+    json_add(object, "openable", json_object_new_boolean(credential_openable(parts, NULL) == 0));
     if (kind_has(parts->kind, KIND_TPM))
-        add(object, "tpm2", describe_tpm(&parts->tpm));
+        json_add(object, "tpm2", describe_tpm(&parts->tpm));
     if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
         struct json_object *policy = json_object_new_object();
 
-        add(policy, "pcrs", pcr_list(parts->tpm.public_key_mask));
-        add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
+        json_add(policy, "pcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
+        json_add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
         if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
-            add(policy, "fingerprint", hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}));
-        add(object, "publicKey", policy);
+            json_add(policy, "fingerprint",
+                     hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}));
+        json_add(object, "publicKey", policy);
     }
     return object;
 }

@@ -23,6 +23,9 @@ struct Context {
     const char *root;
 };
 
+/* CLOCK_MONOTONIC, µs: for durations, which no test fixes. */
+uint64_t monotonic_usec(void);
+
 /* The real clock, the kernel's randomness, no prefix. Also initialises libsodium; -EIO if that
  * fails, which is final. */
 int context_system(Context *ret);

@@ -89,3 +89,20 @@ const char *json_text(struct json_object *value)
     text = json_object_get_string(value);
     return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
+
+bool json_add(struct json_object *object, const char *name, struct json_object *value)
+{
+    if (object && value && json_object_object_add(object, name, value) == 0)
+        return true;
+    json_object_put(value);
+    return false;
+}
+
+int json_print(struct json_object *object, Bytes *ret)
+{
+    size_t size;
+    const char *text = json_object_to_json_string_length(
+        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+
+    return text ? bytes_dup((BytesView){(const uint8_t *)text, size}, ret) : -ENOMEM;
+}

@@ -25,3 +25,10 @@ int json_parse(BytesView text, int depth, Reason *reason, struct json_object **r
 
 /* The string VALUE, NUL-terminated and borrowed; NULL if it is none, or if it has a NUL in it. */
 const char *json_text(struct json_object *value);
+
+/* Adds VALUE to OBJECT as NAME and takes it in any case. False if either is NULL, or there is no
+ * memory. */
+bool json_add(struct json_object *object, const char *name, struct json_object *value);
+
+/* OBJECT as text without a line break. -ENOMEM. */
+int json_print(struct json_object *object, Bytes *ret);

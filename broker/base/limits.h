@@ -25,11 +25,24 @@
 
 /* --- store --- */
 
+/* Machines that are looked through. */
+#define LIMIT_MACHINES          ((size_t)65536)
 /* Credentials of one machine that are looked through. */
 #define LIMIT_MACHINE_ENTRIES   ((size_t)4096)
 /* Sealed keys among them that the TPM is asked to unseal, at up to 10 s each, before there is a
  * fresh one. */
 #define LIMIT_SHARED_KEYS       4U
+
+/* --- control --- */
+
+/* A varlink message, bytes: one that stores a credential has its file in it. */
+#define LIMIT_FRAME_BYTES       (LIMIT_FILE_BYTES + (size_t)64 * 1024)
+/* Values in values, in such a message. */
+#define LIMIT_JSON_DEPTH        16
+/* A call that is not replied to within this time, seconds, fails. */
+#define LIMIT_CALL_SECONDS      30
+/* Control connections at a time. Further ones wait in the socket's backlog. */
+#define LIMIT_CONTROLS          64U
 
 /* --- names --- */
 

@@ -126,6 +126,13 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                              "The broker was interrupted in the middle of the answer",
                              "Start the unit again"},
 
+    [OUTCOME_BROKER_UNREACHABLE] = {"broker-unreachable", EXIT_ENVIRONMENT,
+                                    "The broker cannot be reached",
+                                    "Are you root, and does its socket run? systemctl start "
+                                    "nspawn-creds-control.socket"},
+    [OUTCOME_EXISTS] = {"exists", EXIT_REFUSED, "There is such a credential already",
+                        "If it is to be replaced, say so with: --replace"},
+
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
 };
 

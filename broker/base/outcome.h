@@ -50,6 +50,10 @@ typedef enum Outcome {
     OUTCOME_TIMEOUT,         /* the request's deadline has passed */
     OUTCOME_INTERRUPTED,     /* the worker died in the middle of the answer */
 
+    /* the control socket */
+    OUTCOME_BROKER_UNREACHABLE, /* nobody listens, replies or may connect */
+    OUTCOME_EXISTS,             /* it is there already */
+
     /* the command line */
     OUTCOME_USAGE, /* wrong options or arguments */
 

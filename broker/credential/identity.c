@@ -302,11 +302,6 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
 
 /* --- writing --- */
 
-static bool add(struct json_object *object, const char *key, struct json_object *value)
-{
-    return value && json_object_object_add(object, key, value) == 0;
-}
-
 static struct json_object *hex(const uint8_t *bytes, size_t size)
 {
     char text[2 * 64 + 1];
@@ -320,12 +315,13 @@ static bool add_key(struct json_object *object, const char *member, const Bytes 
     _cleanup_(bytes_done) Bytes text = {0};
     TpmStorageKey key;
 
-    if (!add(object, member, value) || tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
+    if (!json_add(object, member, value) ||
+        tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
         base64_encode(bytes_view(area), 0, &text) != 0)
         return false;
-    return add(value, "name", hex(key.name, sizeof(key.name))) &&
-           add(value, "public",
-               json_object_new_string_len((const char *)text.data, (int)text.size));
+    return json_add(value, "name", hex(key.name, sizeof(key.name))) &&
+           json_add(value, "public",
+                    json_object_new_string_len((const char *)text.data, (int)text.size));
 }
 
 static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
@@ -333,16 +329,16 @@ static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
     struct json_object *banks = json_object_new_object(), *bank = NULL;
     char number[4];
 
-    if (!add(object, "pcrs", banks))
+    if (!json_add(object, "pcrs", banks))
         return false;
     bank = json_object_new_object();
-    if (!add(banks, "sha256", bank))
+    if (!json_add(banks, "sha256", bank))
         return false;
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
         if (!(pcrs->mask & UINT64_C(1) << i))
             continue;
         snprintf(number, sizeof(number), "%u", i);
-        if (!add(bank, number, hex(pcrs->values[i], PCR_BYTES)))
+        if (!json_add(bank, number, hex(pcrs->values[i], PCR_BYTES)))
             return false;
     }
     return true;
@@ -359,19 +355,20 @@ struct json_object *identity_to_json(const Identity *identity)
         {"legacyEcc", &identity->legacy_ecc},
         {"legacyRsa", &identity->legacy_rsa},
     };
-    bool good = object && add(object, "version", json_object_new_int(VERSION));
+    bool good = object && json_add(object, "version", json_object_new_int(VERSION));
 
     if (identity->host_name[0])
-        good = good && add(object, "hostName", json_object_new_string(identity->host_name));
+        good = good && json_add(object, "hostName", json_object_new_string(identity->host_name));
     if (identity->machine_id[0])
-        good = good && add(object, "machineId", json_object_new_string(identity->machine_id));
+        good = good && json_add(object, "machineId", json_object_new_string(identity->machine_id));
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (keys[i].area->size > 0)
             good = good && add_key(object, keys[i].member, keys[i].area);
     if (identity->pcr_public_key.size > 0)
-        good = good && add(object, "pcrPublicKey",
-                           json_object_new_string_len((const char *)identity->pcr_public_key.data,
-                                                      (int)identity->pcr_public_key.size));
+        good =
+            good && json_add(object, "pcrPublicKey",
+                             json_object_new_string_len((const char *)identity->pcr_public_key.data,
+                                                        (int)identity->pcr_public_key.size));
     if (identity->pcrs.mask)
         good = good && add_pcrs(object, &identity->pcrs);
     return good ? TAKE_PTR(object) : NULL;

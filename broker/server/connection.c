@@ -35,14 +35,6 @@ struct Connection {
     sd_event_source *deadline; /* NULL unless it waits for the TPM */
 };
 
-static uint64_t monotonic_usec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* --- the end --- */
 
 static void make_decision(Connection *c)
@@ -60,7 +52,7 @@ static void make_decision(Connection *c)
 
 static void write_record(Connection *c, AuditVerdict verdict)
 {
-    AuditSink *sink = c->set->config->audit;
+    AuditSink *sink = c->set->audit;
 
     if (!c->decided)
         make_decision(c);

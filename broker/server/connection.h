@@ -25,6 +25,7 @@ typedef struct Connection Connection;
 typedef struct ConnectionSet {
     sd_event *event;
     const ServerConfig *config;
+    AuditSink *audit;
     Vault *vault;
     TpmQueue *tpm;
     /* One connection has ended. */

@@ -48,7 +48,7 @@ bool handover_is_connection(int fd, const Listeners *listeners)
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || listening)
         return false;
     for (size_t i = 0; i < listeners->count; i++)
-        if (same_address(fd, listeners->fds[i]))
+        if (listeners->kinds[i] == LISTENER_REQUESTS && same_address(fd, listeners->fds[i]))
             return true;
     return false;
 }

@@ -30,8 +30,15 @@
 /* Listening sockets of one broker. */
 #define LISTENERS_MAX      8
 
+/* What comes in there. */
+typedef enum ListenerKind {
+    LISTENER_REQUESTS, /* the service manager's requests, which must be answered */
+    LISTENER_CONTROL,  /* the administrator's; whose end tells its peer all that it has to know */
+} ListenerKind;
+
 typedef struct Listeners {
     int fds[LISTENERS_MAX];
+    ListenerKind kinds[LISTENERS_MAX];
     size_t count;
 } Listeners;
 
@@ -41,7 +48,7 @@ typedef struct Listeners {
 int handover_mark_get(int fd);
 int handover_mark_set(int fd, int mark);
 
-/* Whether FD was accepted from one of LISTENERS. */
+/* Whether FD was accepted from one of those LISTENERS that take requests. */
 bool handover_is_connection(int fd, const Listeners *listeners);
 
 /* The first connection whose descriptor is not smaller than FROM, or -1. */

@@ -174,6 +174,21 @@ void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *k
     update_timer(cache);
 }
 
+unsigned key_cache_count(const KeyCache *cache)
+{
+    unsigned count = 0;
+
+    for (const Entry *entry = cache->first; entry; entry = entry->next)
+        count++;
+    return count;
+}
+
+void key_cache_flush(KeyCache *cache)
+{
+    drop_all(cache);
+    update_timer(cache);
+}
+
 /* --- the whole --- */
 
 int key_cache_new(sd_event *event, const ServerConfig *config, KeyCache **ret)

@@ -32,3 +32,8 @@ const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed);
 /* Keeps a copy of KEY, which SEALED unseals to. If there is no memory for it, or time cannot be
  * kept, the key is simply not known. */
 void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *key);
+
+unsigned key_cache_count(const KeyCache *cache);
+
+/* Wipes all. */
+void key_cache_flush(KeyCache *cache);

@@ -185,6 +185,19 @@ const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
     return key_cache_find(queue->known, sealed);
 }
 
+unsigned tpm_queue_keys(const TpmQueue *queue)
+{
+    return key_cache_count(queue->known);
+}
+
+unsigned tpm_queue_flush(TpmQueue *queue)
+{
+    unsigned count = key_cache_count(queue->known);
+
+    key_cache_flush(queue->known);
+    return count;
+}
+
 /* The unsealing of SEALED that is queued or runs, or a new one at the end. */
 static int join(TpmQueue *queue, const TpmSealedView *sealed, Unsealing **ret)
 {

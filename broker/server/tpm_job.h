@@ -32,6 +32,10 @@ DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
  * next call or event. */
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);
 
+/* How many keys are known; wipes all of them, and says how many there were. */
+unsigned tpm_queue_keys(const TpmQueue *queue);
+unsigned tpm_queue_flush(TpmQueue *queue);
+
 /* SEALED is copied. -ENOMEM. */
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
                 TpmJob **ret);

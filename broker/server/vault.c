@@ -36,13 +36,49 @@ Vault *vault_free(Vault *vault)
     return NULL;
 }
 
+static int open_store(Vault *vault, Reason *reason)
+{
+    return vault->store ? 0 : store_new(vault->config->store_path, reason, &vault->store);
+}
+
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    int r = 0;
+    int r = open_store(vault, reason);
 
-    if (!vault->store)
-        r = store_new(vault->config->store_path, reason, &vault->store);
     return r != 0 ? r : store_read(vault->store, name, reason, ret);
+}
+
+int vault_list(Vault *vault, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count)
+{
+    int r = open_store(vault, reason);
+
+    return r != 0 ? r : store_list(vault->store, machine, reason, ret, ret_count);
+}
+
+int vault_machines(Vault *vault, Reason *reason, MachineName **ret, size_t *ret_count)
+{
+    int r = open_store(vault, reason);
+
+    return r != 0 ? r : store_machines(vault->store, reason, ret, ret_count);
+}
+
+int vault_write(Vault *vault, const CredentialName *name, BytesView file, bool replace,
+                Reason *reason)
+{
+    int r = open_store(vault, reason);
+
+    if (r != 0)
+        return r;
+    return replace ? store_write(vault->store, name, file, reason)
+                   : store_add(vault->store, name, file, reason);
+}
+
+int vault_remove(Vault *vault, const CredentialName *name, Reason *reason)
+{
+    int r = open_store(vault, reason);
+
+    return r != 0 ? r : store_remove(vault->store, name, reason);
 }
 
 int vault_host_key(Vault *vault, Reason *reason, const Secret **ret)

@@ -24,6 +24,15 @@ DEFINE_CLEANUP(Vault *, vault_free);
 /* store_read(), and what opening the store returns. */
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret);
 
+/* store_list(), store_machines(), store_write() or with REPLACE false store_add(), store_remove();
+ * and what opening the store returns. */
+int vault_list(Vault *vault, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count);
+int vault_machines(Vault *vault, Reason *reason, MachineName **ret, size_t *ret_count);
+int vault_write(Vault *vault, const CredentialName *name, BytesView file, bool replace,
+                Reason *reason);
+int vault_remove(Vault *vault, const CredentialName *name, Reason *reason);
+
 /* host_key_load_passed(); the key is borrowed. */
 int vault_host_key(Vault *vault, Reason *reason, const Secret **ret);
 

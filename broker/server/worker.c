@@ -5,7 +5,7 @@
 
 #include "server/worker.h"
 
-#include "server/connection.h"
+#include "server/control.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -29,12 +29,14 @@ typedef struct Worker {
     const ServerConfig *config;
     const Listeners *listeners;
     sd_event *event;
-    sd_event_source *listening[LISTENERS_MAX];
+    sd_event_source *listening[LISTENERS_MAX]; /* NULL where control connections come in */
     sd_event_source *pause;
     bool paused;
     bool running; /* the loop runs: what there was to adopt is adopted */
     bool draining;
     ConnectionSet connections;
+    Ledger ledger;
+    ControlSet *control;
 } Worker;
 
 static bool may_accept(const Worker *worker)
@@ -48,7 +50,8 @@ static void update_listening(Worker *worker)
     int enabled = may_accept(worker) ? SD_EVENT_ON : SD_EVENT_OFF;
 
     for (size_t i = 0; i < worker->listeners->count; i++)
-        sd_event_source_set_enabled(worker->listening[i], enabled);
+        if (worker->listening[i])
+            sd_event_source_set_enabled(worker->listening[i], enabled);
 }
 
 static void on_failed(void *userdata, int r)
@@ -193,8 +196,9 @@ static int add_sources(Worker *worker)
     if (r >= 0)
         r = sd_event_source_set_enabled(worker->pause, SD_EVENT_OFF);
     for (size_t i = 0; r >= 0 && i < worker->listeners->count; i++)
-        r = sd_event_add_io(event, &worker->listening[i], worker->listeners->fds[i], EPOLLIN,
-                            on_listening, worker);
+        if (worker->listeners->kinds[i] == LISTENER_REQUESTS)
+            r = sd_event_add_io(event, &worker->listening[i], worker->listeners->fds[i], EPOLLIN,
+                                on_listening, worker);
     return r < 0 ? r : 0;
 }
 
@@ -205,9 +209,11 @@ static int set_up(Worker *worker)
 
     if (r >= 0)
         r = add_sources(worker);
+    ledger_begin(&worker->ledger, worker->config);
     *connections = (ConnectionSet){
         .event = worker->event,
         .config = worker->config,
+        .audit = &worker->ledger.sink,
         .ended = on_ended,
         .failed = on_failed,
         .userdata = worker,
@@ -216,6 +222,9 @@ static int set_up(Worker *worker)
         r = vault_new(worker->config, &connections->vault);
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
+    if (r >= 0)
+        r = control_set_new(&(ControlEnvironment){connections, &worker->ledger}, worker->listeners,
+                            &worker->control);
     return r;
 }
 
@@ -260,6 +269,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     for (size_t i = 0; i < listeners->count; i++)
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
+    control_set_free(worker.control);
     tpm_queue_free(worker.connections.tpm);
     vault_free(worker.connections.vault);
     sd_event_unref(worker.event);

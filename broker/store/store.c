@@ -152,7 +152,8 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
     return 0;
 }
 
-int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+static int put(const Store *store, const CredentialName *name, BytesView file, bool replace,
+               Reason *reason)
 {
     _cleanup_(closep) int machine = -1;
     int r = ensure_machine(store, name, reason, &machine);
@@ -160,7 +161,40 @@ int store_write(const Store *store, const CredentialName *name, BytesView file, 
     if (r != 0)
         return r;
     return file_write_at(machine, file_name(name).text, file,
-                         (FileOwnership){STORE_FILE_MODE, store->group}, true, reason);
+                         (FileOwnership){STORE_FILE_MODE, store->group}, replace, reason);
+}
+
+int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+{
+    return put(store, name, file, true, reason);
+}
+
+int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+{
+    int r = put(store, name, file, false, reason);
+
+    if (r != -EEXIST)
+        return r;
+    return reason_set(reason, OUTCOME_EXISTS, "the store has %s of %s", name->id, name->machine);
+}
+
+int store_remove(const Store *store, const CredentialName *name, Reason *reason)
+{
+    _cleanup_(closep) int machine = open_machine(store, name->machine, reason);
+
+    if (machine == -ELOOP || machine == -ENOTDIR)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
+                          name->machine);
+    if (machine < 0 && machine != -ENOENT)
+        return machine;
+    if (machine >= 0 && unlinkat(machine, file_name(name).text, 0) == 0)
+        return fsync(machine) < 0
+                   ? reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine)
+                   : 0;
+    if (machine < 0 || errno == ENOENT)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s of %s", name->id,
+                          name->machine);
+    return reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine);
 }
 
 /* --- listing --- */
@@ -247,6 +281,43 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
     if (count > 0)
         qsort(entries, count, sizeof(entries[0]), compare_entries);
     *ret = TAKE_PTR(entries);
+    *ret_count = count;
+    return 0;
+}
+
+static int compare_machines(const void *left, const void *right)
+{
+    return strcmp(((const MachineName *)left)->text, ((const MachineName *)right)->text);
+}
+
+int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count)
+{
+    int fd = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    _cleanup_(freep) MachineName *machines = NULL;
+    size_t count = 0, room = 0;
+    const struct dirent *entry;
+
+    if (!folder) {
+        close_keep_errno(fd);
+        return reason_set(reason, -errno, "cannot list the store");
+    }
+    while (count < LIMIT_MACHINES && (entry = readdir(folder))) {
+        if (!machine_name_valid(entry->d_name))
+            continue;
+        if (count == room) {
+            MachineName *larger = reallocarray(machines, room + 64, sizeof(larger[0]));
+
+            if (!larger)
+                return reason_set(reason, -ENOMEM, "cannot list the store");
+            machines = larger;
+            room += 64;
+        }
+        strcpy(machines[count++].text, entry->d_name); /* its length is checked */
+    }
+    if (count > 0)
+        qsort(machines, count, sizeof(machines[0]), compare_machines);
+    *ret = TAKE_PTR(machines);
     *ret_count = count;
     return 0;
 }

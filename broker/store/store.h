@@ -32,6 +32,20 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
  * not one. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 
+/* The same for a credential that is not there yet: OUTCOME_EXISTS. */
+int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
+
+/* Takes a credential away, durably. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE. */
+int store_remove(const Store *store, const CredentialName *name, Reason *reason);
+
+typedef struct MachineName {
+    char text[LIMIT_MACHINE_BYTES + 1];
+} MachineName;
+
+/* The machines that have a directory in the store, by name, at most LIMIT_MACHINES; the array is
+ * freed with free(). -ENOMEM. */
+int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count);
+
 typedef struct StoreEntry {
     CredentialName name;
     int64_t written[2]; /* seconds and ns since 1970 */

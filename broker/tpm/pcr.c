@@ -8,6 +8,8 @@
 
 #include "tpm/tpm.h"
 
+#include "base/json.h"
+
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -193,4 +195,15 @@ void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs)
         if (from->given & UINT64_C(1) << i)
             memcpy(pcrs->values[i], from->values[i], sizeof(pcrs->values[i]));
     pcrs->given |= from->given;
+}
+
+struct json_object *tpm_pcr_mask_to_json(uint64_t mask)
+{
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+    bool good = list != NULL;
+
+    for (unsigned i = 0; good && i < TPM_PCR_COUNT; i++)
+        if (mask & UINT64_C(1) << i)
+            good = json_object_array_add(list, json_object_new_int((int)i)) == 0;
+    return good ? TAKE_PTR(list) : NULL;
 }

@@ -54,6 +54,8 @@ typedef struct TpmPcrs {
     uint8_t values[TPM_PCR_COUNT][TPM_PCR_BYTES_MAX]; /* by number */
 } TpmPcrs;
 
+struct json_object;
+
 typedef struct Tpm Tpm;
 
 /* Connects. DEVICE is a path ("/dev/tpmrm0"), a TCTI with its configuration
@@ -139,6 +141,9 @@ void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs);
 /* Writes "0+2+4+7" ("" for none) into TEXT. */
 #define TPM_PCR_TEXT_BYTES ((size_t)80)
 void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES]);
+
+/* [0, 2, 4, 7]; NULL if there is no memory. */
+struct json_object *tpm_pcr_mask_to_json(uint64_t mask);
 
 /* "sha256" and the like; "unknown" for others. */
 const char *tpm_bank_name(uint16_t bank);

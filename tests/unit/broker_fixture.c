@@ -92,10 +92,16 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
     close(fd);
 }
 
+/* As the service manager passes them: requests, and control. */
+static const Listeners listeners = {
+    .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2},
+    .kinds = {LISTENER_REQUESTS, LISTENER_CONTROL},
+    .count = 2,
+};
+
 static int run_worker(void *userdata, bool drain)
 {
     BrokerFixture *broker = userdata;
-    Listeners listeners = {.fds = {STDERR_FILENO + 1}, .count = 1};
 
     shared->worker = getpid();
     shared->workers++;
@@ -109,12 +115,14 @@ void broker_start(BrokerFixture *broker)
     broker->supervisor = fork();
     assert_true(broker->supervisor >= 0);
     if (broker->supervisor == 0) {
-        Listeners listeners = {.fds = {STDERR_FILENO + 1}, .count = 1};
+        int control = fcntl(broker->control, F_DUPFD, 16),
+            fd = fcntl(broker->listener, F_DUPFD, 16);
 
         /* does not outlive a test that failed */
         prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-        dup2(broker->listener, listeners.fds[0]);
-        syscall(SYS_close_range, (unsigned)listeners.fds[0] + 1, ~0U, 0U);
+        dup2(fd, listeners.fds[0]);
+        dup2(control, listeners.fds[1]);
+        syscall(SYS_close_range, (unsigned)listeners.fds[1] + 1, ~0U, 0U);
         _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     while (shared->workers == workers)
@@ -165,6 +173,7 @@ BrokerFixture *broker_new(void)
     shared = broker->shared;
     shared->poison_signal = SIGKILL;
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
+    broker->control = listen_at(test_path(&broker->folder, "control"));
     /* orphaned workers are to be waited for */
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     return broker;
@@ -175,6 +184,7 @@ void broker_free(BrokerFixture *broker)
     if (broker->supervisor)
         broker_stop(broker);
     close(broker->listener);
+    close(broker->control);
     munmap(broker->shared, sizeof(*broker->shared));
     test_folder_remove(&broker->folder);
     free((void *)(uintptr_t)broker->config.store_path);

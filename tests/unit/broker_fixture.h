@@ -36,6 +36,7 @@ typedef struct BrokerFixture {
     ServerConfig config; /* to be changed before broker_start() */
     BrokerShared *shared;
     int listener;
+    int control;      /* at FOLDER/control */
     pid_t supervisor; /* 0 if none runs */
 } BrokerFixture;
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calling the broker. See client.h.
+ */
+
+#include "protocol/client.h"
+
+#include "base/limits.h"
+#include "protocol/frame.h"
+#include "protocol/varlink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+struct Client {
+    int fd;
+    FrameReader reader;
+};
+
+Client *client_free(Client *client)
+{
+    if (client) {
+        frame_reader_done(&client->reader);
+        close_keep_errno(client->fd);
+        free(client);
+    }
+    return NULL;
+}
+
+static int unreachable(Reason *reason, const char *what)
+{
+    return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s", what);
+}
+
+static int set_timeout(const Client *client, time_t seconds)
+{
+    struct timeval time = {.tv_sec = seconds};
+
+    return setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) < 0 ? -errno : 0;
+}
+
+int client_new(const char *path, Reason *reason, Client **ret)
+{
+    _cleanup_(client_freep) Client *client = calloc(1, sizeof(*client));
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (!client)
+        return reason_set(reason, -ENOMEM, "cannot call the broker");
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->fd < 0)
+        return reason_set(reason, -errno, "cannot make a socket");
+    if (strlen(path) >= sizeof(address.sun_path))
+        return reason_set(reason, OUTCOME_USAGE, "%.40s… is too long for a socket's path", path);
+    strcpy(address.sun_path, path);
+    if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s: %s", path, strerror(errno));
+    *ret = TAKE_PTR(client);
+    return 0;
+}
+
+static int send_call(Client *client, const char *method, struct json_object *parameters, bool more,
+                     Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *call = NULL;
+    _cleanup_(frame_writer_done) FrameWriter writer = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    char name[128];
+    int r;
+
+    snprintf(name, sizeof(name), INTERFACE_BROKER ".%s", method);
+    call = varlink_call_new(name, parameters, more);
+    r = call ? json_print(call, &text) : -ENOMEM;
+    if (r == 0)
+        r = frame_writer_add(&writer, bytes_view(&text));
+    if (r == 0)
+        r = frame_writer_send(&writer, client->fd);
+    if (r > 0)
+        return unreachable(reason, "the broker hung up");
+    return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
+}
+
+static int receive(Client *client, Reason *reason, VarlinkReply *ret)
+{
+    BytesView message;
+    int r;
+
+    while (!frame_reader_next(&client->reader, &message)) {
+        r = frame_reader_read(&client->reader, client->fd);
+        if (r == FRAME_BLOCKED)
+            return unreachable(reason, "the broker does not reply");
+        if (r == FRAME_END)
+            return unreachable(reason, "the broker hung up before it replied");
+        if (r < 0)
+            return reason_set(reason, r, "cannot read the broker's reply");
+    }
+    r = varlink_reply_parse(message, NULL, ret);
+    return r == 0 ? 0 : reason_set(reason, -EPROTO, "the broker's reply makes no sense");
+}
+
+/* What an error says; the outcome's own words are the same here. */
+static int take_error(const VarlinkReply *reply, Reason *reason)
+{
+    const char *why = varlink_text(reply->parameters, "reason");
+    int rc = interface_error_outcome(reply->error);
+
+    if (rc > 0)
+        return reason_set(reason, rc, "%s", why ? why : "");
+    return reason_set(reason, -EPROTO, "the broker replies %.80s", why ? why : reply->error);
+}
+
+int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
+                struct json_object **ret)
+{
+    _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
+    int r = send_call(client, method, parameters, false, reason);
+
+    if (r == 0)
+        r = set_timeout(client, LIMIT_CALL_SECONDS);
+    if (r == 0)
+        r = receive(client, reason, &reply);
+    if (r != 0)
+        return r;
+    if (reply.error)
+        return take_error(&reply, reason);
+    *ret = reply.parameters ? json_object_get(reply.parameters) : json_object_new_object();
+    return *ret ? 0 : -ENOMEM;
+}
+
+int client_observe(Client *client, const char *method, struct json_object *parameters,
+                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                   Reason *reason)
+{
+    int r = send_call(client, method, parameters, true, reason);
+
+    if (r == 0)
+        r = set_timeout(client, 0);
+    while (r == 0) {
+        _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
+
+        r = receive(client, reason, &reply);
+        if (r == 0)
+            r = reply.error ? take_error(&reply, reason) : each(userdata, reply.parameters);
+    }
+    return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The other end of the control socket: calls, one after the other, on a blocking connection.
+ */
+
+#include "protocol/interface.h"
+
+#define CLIENT_DEFAULT_PATH "/run/nspawn-creds/control"
+
+typedef struct Client Client;
+
+/* Connects to the socket PATH. OUTCOME_BROKER_UNREACHABLE if nobody listens there or this user may
+ * not connect; -ENOMEM. */
+int client_new(const char *path, Reason *reason, Client **ret);
+Client *client_free(Client *client);
+DEFINE_CLEANUP(Client *, client_free);
+
+/* Calls METHOD of INTERFACE_BROKER; PARAMETERS (NULL: none) are taken in any case. RET is an
+ * object, owned by the caller. An error that the broker replies is its outcome, with its reason.
+ * OUTCOME_BROKER_UNREACHABLE if the broker hangs up or does not reply within LIMIT_CALL_SECONDS;
+ * -EPROTO if what it says is not of the interface. */
+int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
+                struct json_object **ret);
+
+/* The same for a method that goes on replying: EACH is called with every reply, borrowed, until it
+ * returns something else than 0, which is returned. */
+int client_observe(Client *client, const char *method, struct json_object *parameters,
+                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                   Reason *reason);

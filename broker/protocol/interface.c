@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The interfaces' definitions. See interface.h.
+ */
+
+#include "protocol/interface.h"
+
+#include "base/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What stands behind the methods: an error for each outcome. */
+static const char broker_text[] =
+    "# Credentials for containers: what the broker has, serves and does.\n"
+    "# Secrets never cross this interface in clear: what is stored is sealed before.\n"
+    "interface io.nspawn-creds.Broker\n"
+    "\n"
+    "# A credential in the store. What cannot be read has a problem, the name of an outcome,\n"
+    "# and a reason in place of the rest.\n"
+    "type Credential (\n"
+    "  machine: string,\n"
+    "  credential: string,\n"
+    "  # When it was written, in microseconds since 1970.\n"
+    "  writtenUSec: int,\n"
+    "  # Such as host+tpm2, with the PCRs that it is sealed for, and those that are signed.\n"
+    "  kind: ?string,\n"
+    "  pcrs: ?[]int,\n"
+    "  signedPcrs: ?[]int,\n"
+    "  # Bytes of the sealed credential, without base64.\n"
+    "  size: ?int,\n"
+    "  problem: ?string,\n"
+    "  reason: ?string\n"
+    ")\n"
+    "\n"
+    "# What became of a request, as in the journal.\n"
+    "type Event (\n"
+    "  # delivered, refused or abandoned\n"
+    "  verdict: string,\n"
+    "  outcome: string,\n"
+    "  machine: ?string,\n"
+    "  credential: ?string,\n"
+    "  unit: ?string,\n"
+    "  reason: ?string,\n"
+    "  durationUSec: int\n"
+    ")\n"
+    "\n"
+    "# How the broker is. What is counted is of the last uptimeUSec microseconds.\n"
+    "method Status() -> (\n"
+    "  version: string,\n"
+    "  uptimeUSec: int,\n"
+    "  store: string,\n"
+    "  tpmDevice: string,\n"
+    "  delivered: int,\n"
+    "  refused: int,\n"
+    "  abandoned: int,\n"
+    "  # Connections of the service manager that have no answer yet.\n"
+    "  waiting: int,\n"
+    "  # Unsealed keys that are kept for a moment.\n"
+    "  keys: int\n"
+    ")\n"
+    "\n"
+    "# What the store has, of one machine or of all.\n"
+    "method List(machine: ?string) -> (credentials: []Credential)\n"
+    "\n"
+    "# One credential of it.\n"
+    "method Describe(machine: string, credential: string) -> (credential: Credential)\n"
+    "\n"
+    "# Puts a sealed credential, in base64, into the store. It must be sealed as\n"
+    "# MACHINE@CREDENTIAL, and open on this host. One that is there is only replaced if that is\n"
+    "# asked for.\n"
+    "method Store(machine: string, credential: string, sealed: string, replace: ?bool) -> ()\n"
+    "\n"
+    "# Removes a credential from the store.\n"
+    "method Remove(machine: string, credential: string) -> ()\n"
+    "\n"
+    "# Forgets the unsealed keys that are kept, and says how many.\n"
+    "method FlushKeys() -> (flushed: int)\n"
+    "\n"
+    "# With \"more\": every request from now on, one reply each.\n"
+    "method Subscribe() -> (event: Event)\n";
+
+static const char service_text[] =
+    "interface org.varlink.service\n"
+    "\n"
+    "method GetInfo() -> (\n"
+    "  vendor: string,\n"
+    "  product: string,\n"
+    "  version: string,\n"
+    "  url: string,\n"
+    "  interfaces: []string\n"
+    ")\n"
+    "\n"
+    "method GetInterfaceDescription(interface: string) -> (description: string)\n"
+    "\n"
+    "error InterfaceNotFound (interface: string)\n"
+    "error MethodNotFound (method: string)\n"
+    "error MethodNotImplemented (method: string)\n"
+    "error InvalidParameter (parameter: string)\n"
+    "error PermissionDenied ()\n"
+    "error ExpectedMore ()\n";
+
+#define ERROR_PARAMETERS "(sentence: string, reason: ?string, remedy: ?string)"
+
+static void write_text(Writer *writer, const char *text)
+{
+    writer_bytes(writer, (BytesView){(const uint8_t *)text, strlen(text)});
+}
+
+static void write_error(Writer *writer, int rc)
+{
+    char name[INTERFACE_ERROR_BYTES];
+
+    interface_error_name(rc, name);
+    write_text(writer, "\n# ");
+    write_text(writer, rc < 0 ? "The system reports an error" : outcome_sentence(rc));
+    write_text(writer, ".\nerror ");
+    write_text(writer, name);
+    write_text(writer, " " ERROR_PARAMETERS "\n");
+}
+
+static bool is_name(const char *name, size_t size, const char *expected)
+{
+    return strlen(expected) == size && memcmp(name, expected, size) == 0;
+}
+
+int interface_describe(const char *name, size_t size, Bytes *ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+
+    if (is_name(name, size, INTERFACE_SERVICE)) {
+        write_text(&writer, service_text);
+    } else if (is_name(name, size, INTERFACE_BROKER)) {
+        write_text(&writer, broker_text);
+        for (int rc = OUTCOME_OK + 1; rc < _OUTCOME_MAX; rc++)
+            write_error(&writer, rc);
+        write_error(&writer, -EIO);
+    } else {
+        return OUTCOME_NOT_FOUND;
+    }
+    return writer_take(&writer, ret);
+}
+
+/* --- errors --- */
+
+void interface_error_name(int rc, char text[INTERFACE_ERROR_BYTES])
+{
+    bool begins = true;
+    size_t length = 0;
+
+    for (const char *cursor = outcome_name(rc); *cursor; cursor++) {
+        if (*cursor == '-') {
+            begins = true;
+            continue;
+        }
+        if (length + 1 < INTERFACE_ERROR_BYTES)
+            text[length++] = begins ? (char)toupper((unsigned char)*cursor) : *cursor;
+        begins = false;
+    }
+    text[length] = '\0';
+}
+
+int interface_error_outcome(const char *error)
+{
+    char name[INTERFACE_ERROR_BYTES];
+    size_t prefix = strlen(INTERFACE_BROKER ".");
+
+    if (strncmp(error, INTERFACE_BROKER ".", prefix) != 0)
+        return -EPROTO;
+    for (int rc = OUTCOME_OK + 1; rc < _OUTCOME_MAX; rc++) {
+        interface_error_name(rc, name);
+        if (strcmp(error + prefix, name) == 0)
+            return rc;
+    }
+    return -EPROTO;
+}
+
+struct json_object *interface_error_parameters(int rc, const Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    const char *remedy = outcome_remedy(rc);
+
+    if (object && json_add(object, "sentence", json_object_new_string(outcome_sentence(rc))) &&
+        (!reason->text[0] || json_add(object, "reason", json_object_new_string(reason->text))) &&
+        (!remedy || json_add(object, "remedy", json_object_new_string(remedy))))
+        return TAKE_PTR(object);
+    return NULL;
+}

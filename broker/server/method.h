@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What can be called on the control socket. One table, a row a method; it and the interface's text
+ * (protocol/interface.h) say the same, which a test checks.
+ */
+
+#include "protocol/varlink.h"
+#include "server/connection.h"
+#include "server/ledger.h"
+
+/* What methods work on; all borrowed. */
+typedef struct ControlEnvironment {
+    ConnectionSet *connections;
+    Ledger *ledger;
+} ControlEnvironment;
+
+typedef struct Method {
+    const char *name; /* of INTERFACE_BROKER, or INTERFACE_SERVICE */
+    const char *interface;
+    const VarlinkField *fields;
+    bool more; /* goes on replying until the peer hangs up */
+    /* 0, with the reply's parameters in RET; an Outcome or a negative errno. PARAMETERS have been
+     * checked. */
+    int (*run)(const ControlEnvironment *environment, struct json_object *parameters,
+               Reason *reason, struct json_object **ret);
+} Method;
+
+/* By its full name; NULL, and why in RET_ERROR (a VARLINK_… error), if there is none. */
+const Method *method_find(const char *name, const char **ret_error);
+
+/* The rows, for tests. */
+const Method *method_table(size_t *ret_count);
+
+/* The parameters of an event's reply; NULL if there is no memory. */
+struct json_object *method_event(const AuditRecord *record);

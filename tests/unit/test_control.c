@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of the control socket of a whole broker: every method, what is wrong with a call, peers
+ * that break the protocol, and that none of it is in the way of the service manager.
+ */
+
+#include "broker_fixture.h"
+
+#include "base/base64.h"
+#include "base/fsutil.h"
+#include "protocol/client.h"
+#include "protocol/frame.h"
+#include "protocol/varlink.h"
+#include "server/method.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+static Client *connect_to(const BrokerFixture *broker)
+{
+    Client *client;
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    return client;
+}
+
+/* {"machine": MACHINE, "credential": ID}, as far as they are not NULL. */
+static struct json_object *named(const char *machine, const char *id)
+{
+    struct json_object *object = json_object_new_object();
+
+    if (machine)
+        assert_true(json_add(object, "machine", json_object_new_string(machine)));
+    if (id)
+        assert_true(json_add(object, "credential", json_object_new_string(id)));
+    return object;
+}
+
+/* Calls, and gives the reply if it is expected to be good. */
+static struct json_object *call(const BrokerFixture *broker, const char *method,
+                                struct json_object *parameters, int expected)
+{
+    _cleanup_(client_freep) Client *client = connect_to(broker);
+    struct json_object *reply = NULL;
+    Reason reason = {0};
+    int r = client_call(client, method, parameters, &reason, &reply);
+
+    if (r != expected)
+        fail_msg("%s: %d (%s)", method, r, reason.text);
+    assert_true((r == 0) == (reply != NULL));
+    return reply;
+}
+
+static struct json_object *member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_object_get_ex(object, name, &value))
+        fail_msg("no \"%s\" in %s", name, json_object_to_json_string(object));
+    return value;
+}
+
+static void expect_number(struct json_object *object, const char *name, int64_t expected)
+{
+    if (json_object_get_int64(member(object, name)) != expected)
+        fail_msg("%s in %s", name, json_object_to_json_string(object));
+}
+
+static void expect_text(struct json_object *object, const char *name, const char *expected)
+{
+    assert_string_equal(json_object_get_string(member(object, name)), expected);
+}
+
+/* --- methods --- */
+
+static void test_status_and_keys(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *before = NULL, *after = NULL, *flushed = NULL;
+
+    (void)state;
+    broker_start(broker);
+    before = call(broker, "Status", NULL, 0);
+    expect_number(before, "delivered", 0);
+    expect_number(before, "keys", 0);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "missing", 1), ANSWER_REFUSED);
+    after = call(broker, "Status", NULL, 0);
+    expect_number(after, "delivered", 1);
+    expect_number(after, "refused", 1);
+    expect_number(after, "waiting", 0);
+    expect_number(after, "keys", 1);
+    expect_text(after, "store", broker->config.store_path);
+
+    flushed = call(broker, "FlushKeys", NULL, 0);
+    expect_number(flushed, "flushed", 1);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+static void test_list_and_describe(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *all = NULL, *one = NULL, *web = NULL;
+    struct json_object *entries;
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST | KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
+    test_write_file(test_path(&broker->folder, "store/web/bad.cred"), test_view("AAAA"), 0640);
+    all = call(broker, "List", NULL, 0);
+    entries = member(all, "credentials");
+    assert_int_equal(json_object_array_length(entries), 3);
+    expect_text(json_object_array_get_idx(entries, 0), "machine", "db");
+
+    web = call(broker, "List", named("web", NULL), 0);
+    assert_int_equal(json_object_array_length(member(web, "credentials")), 2);
+    json_object_put(call(broker, "List", named("nobody", NULL), 0));
+    call(broker, "List", named("..", NULL), OUTCOME_INVALID_NAME);
+
+    one = call(broker, "Describe", named("web", "x"), 0);
+    expect_text(member(one, "credential"), "kind", "host+tpm2");
+    json_object_put(TAKE_PTR(one));
+    one = call(broker, "Describe", named("web", "bad"), 0);
+    expect_text(member(one, "credential"), "problem", "malformed");
+    call(broker, "Describe", named("web", "z"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* {"machine", "credential", "sealed", "replace"} of the file PATH. */
+static struct json_object *with_file(const char *id, const char *path, bool replace)
+{
+    _cleanup_(bytes_done) Bytes raw = test_read_file(path), text = {0};
+    struct json_object *parameters = named("web", id);
+
+    assert_int_equal(base64_encode(bytes_view(&raw), 0, &text), 0);
+    assert_true(json_add(parameters, "sealed",
+                         json_object_new_string_len((const char *)text.data, (int)text.size)));
+    if (replace)
+        assert_true(json_add(parameters, "replace", json_object_new_boolean(true)));
+    return parameters;
+}
+
+static void test_store_and_remove(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct json_object *parameters;
+    char elsewhere[128];
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    snprintf(elsewhere, sizeof(elsewhere), "%s", test_path(&broker->folder, "elsewhere"));
+    assert_int_equal(rename(broker_file(broker, "web", "x"), elsewhere), 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+
+    json_object_put(call(broker, "Store", with_file("x", elsewhere, false), 0));
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    call(broker, "Store", with_file("x", elsewhere, false), OUTCOME_EXISTS);
+    json_object_put(call(broker, "Store", with_file("x", elsewhere, true), 0));
+
+    /* what it could never deliver is not stored */
+    parameters = named("web", "y");
+    assert_true(json_add(parameters, "sealed", json_object_new_string("hunter2")));
+    call(broker, "Store", parameters, OUTCOME_MALFORMED);
+    broker_seal(broker, &(SealedFile){"web", "null", 0, 31, NULL, 0});
+    call(broker, "Store", with_file("y", broker_file(broker, "web", "null"), false),
+         OUTCOME_UNPROTECTED);
+    call(broker, "Describe", named("web", "y"), OUTCOME_NOT_FOUND);
+    parameters = with_file("x", elsewhere, false);
+    assert_true(json_add(parameters, "machine", json_object_new_string("../etc")));
+    call(broker, "Store", parameters, OUTCOME_INVALID_NAME);
+
+    json_object_put(call(broker, "Remove", named("web", "x"), 0));
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    call(broker, "Remove", named("web", "x"), OUTCOME_NOT_FOUND);
+    call(broker, "Remove", named("nobody", "x"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* --- events --- */
+
+typedef struct Seen {
+    const BrokerFixture *broker;
+    unsigned count;
+} Seen;
+
+enum { ENOUGH = 1000 };
+
+/* Causes the next event and looks at the last one. */
+static int on_event(void *userdata, struct json_object *reply)
+{
+    Seen *seen = userdata;
+    struct json_object *event = member(reply, "event");
+
+    expect_text(event, "verdict", seen->count == 0 ? "delivered" : "refused");
+    expect_text(event, "machine", "web");
+    if (++seen->count == 2)
+        return ENOUGH;
+    assert_int_equal(client_ask(seen->broker, "web", "missing", 1), ANSWER_REFUSED);
+    return 0;
+}
+
+static void test_subscribe(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(client_freep) Client *client = NULL;
+    Seen seen = {.broker = broker};
+    pid_t asker;
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    call(broker, "Subscribe", NULL, -EPROTO); /* without "more" */
+    client = connect_to(broker);
+    /* it asks when the subscription has begun, which nothing tells */
+    asker = fork();
+    if (asker == 0) {
+        wait_msec(200);
+        _exit(client_ask(broker, "web", "x", 31) == ANSWER_RIGHT ? 0 : 1);
+    }
+    assert_int_equal(client_observe(client, "Subscribe", NULL, on_event, &seen, NULL), ENOUGH);
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* --- calls that are wrong --- */
+
+static int connect_raw(const BrokerFixture *broker)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval time = {.tv_sec = 20};
+
+    strcpy(address.sun_path, test_path(&broker->folder, "control"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
+    return fd;
+}
+
+/* The reply to the message TEXT; "" if the broker hangs up. */
+static void say(const BrokerFixture *broker, const char *text, char *reply, size_t size)
+{
+    _cleanup_(closep) int fd = connect_raw(broker);
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    BytesView message = {0};
+
+    assert_int_equal(send(fd, text, strlen(text) + 1, MSG_NOSIGNAL), (ssize_t)strlen(text) + 1);
+    while (!frame_reader_next(&reader, &message)) {
+        int r = frame_reader_read(&reader, fd);
+
+        if (r == FRAME_END)
+            break;
+        if (r != 0)
+            fail_msg("%s: no reply (%d)", text, r);
+    }
+    snprintf(reply, size, "%.*s", (int)message.size, (const char *)message.data);
+}
+
+static void test_wrong_calls(void **state)
+{
+    static const struct {
+        const char *message, *reply;
+    } rows[] = {
+        {"{\"method\":\"org.varlink.service.GetInfo\"}", "io.nspawn-creds.Broker"},
+        {"{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":"
+         "{\"interface\":\"io.nspawn-creds.Broker\"}}",
+         "method FlushKeys()"},
+        {"{\"method\":\"org.varlink.service.GetInterfaceDescription\",\"parameters\":"
+         "{\"interface\":\"a.b\"}}",
+         "org.varlink.service.InterfaceNotFound"},
+        {"{\"method\":\"a.b.C\"}", "InterfaceNotFound\",\"parameters\":{\"interface\":\"a.b\"}"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Moon\"}", "MethodNotFound"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Remove\"}",
+         "InvalidParameter\",\"parameters\":{\"parameter\":\"machine\"}"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Status\",\"parameters\":{\"x\":1}}",
+         "InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Subscribe\"}", "ExpectedMore"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Describe\",\"parameters\":"
+         "{\"machine\":\"web\",\"credential\":\"x\"}}",
+         "io.nspawn-creds.Broker.NotFound"},
+        {"GET / HTTP/1.1", ""},
+        {"{\"method\":\"io.nspawn-creds.Broker.Status\",\"upgrade\":true}", ""},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char reply[16 * 1024];
+
+    (void)state;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        say(broker, rows[i].message, reply, sizeof(reply));
+        if (rows[i].reply[0] ? !strstr(reply, rows[i].reply) : reply[0] != '\0')
+            fail_msg("%s: %s", rows[i].message, reply);
+    }
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Several calls in one go are answered in order; what asks for no reply gets none. */
+static void test_a_row_of_calls(void **state)
+{
+    static const char calls[] =
+        "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\",\"oneway\":true}\0"
+        "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\"}\0"
+        "{\"method\":\"a.b.C\"}";
+    static const char *const expected[] = {"flushed", "InterfaceNotFound"};
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    _cleanup_(closep) int fd = -1;
+
+    (void)state;
+    broker_start(broker);
+    fd = connect_raw(broker);
+    assert_int_equal(send(fd, calls, sizeof(calls), MSG_NOSIGNAL), sizeof(calls));
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        BytesView message;
+
+        while (!frame_reader_next(&reader, &message))
+            assert_int_equal(frame_reader_read(&reader, fd), 0);
+        assert_non_null(memmem(message.data, message.size, expected[i], strlen(expected[i])));
+    }
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* --- peers that misbehave --- */
+
+static void test_hostile_peers(void **state)
+{
+    enum { PEERS = (int)LIMIT_CONTROLS + 20 };
+    static uint8_t flood[256 * 1024];
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int peers[PEERS];
+
+    (void)state;
+    memset(flood, 'x', sizeof(flood));
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    /* silent ones, more than are served */
+    for (size_t i = 0; i < PEERS; i++)
+        peers[i] = connect_raw(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    /* and one that never comes to an end of its message */
+    for (size_t sent = 0; sent <= LIMIT_FRAME_BYTES + sizeof(flood); sent += sizeof(flood))
+        if (send(peers[0], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
+            break;
+    assert_true(recv(peers[0], flood, 1, 0) <= 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    for (size_t i = 0; i < PEERS; i++)
+        close(peers[i]);
+    json_object_put(call(broker, "Status", NULL, 0));
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+static void test_not_for_others(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    broker->config.trusted_uid = geteuid() + 1;
+    broker_start(broker);
+    call(broker, "Status", NULL, OUTCOME_BROKER_UNREACHABLE);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A worker's death ends its control connections, and the next one serves new ones. */
+static void test_a_worker_dies(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
+
+    (void)state;
+    broker_start(broker);
+    client = connect_to(broker);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), 0);
+    json_object_put(reply);
+    broker_kill_worker(broker, 0);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), OUTCOME_BROKER_UNREACHABLE);
+    json_object_put(call(broker, "Status", NULL, 0));
+    assert_int_equal(broker->shared->workers, 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* --- the interface --- */
+
+static void test_text_and_table_agree(void **state)
+{
+    size_t count, in_text = 0;
+    const Method *methods = method_table(&count);
+    static const char *const interfaces[] = {INTERFACE_BROKER, INTERFACE_SERVICE};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(interfaces); i++) {
+        _cleanup_(bytes_done) Bytes text = {0};
+        const uint8_t *found;
+        size_t offset = 0;
+
+        assert_int_equal(interface_describe(interfaces[i], strlen(interfaces[i]), &text), 0);
+        while ((found = memmem(text.data + offset, text.size - offset, "\nmethod ", 8))) {
+            in_text++;
+            offset = (size_t)(found - text.data) + 8;
+        }
+        for (size_t j = 0; j < count; j++) {
+            char line[64];
+
+            snprintf(line, sizeof(line), "\nmethod %s(", methods[j].name);
+            if (strcmp(methods[j].interface, interfaces[i]) == 0)
+                assert_non_null(memmem(text.data, text.size, line, strlen(line)));
+        }
+    }
+    assert_int_equal(in_text, count);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_status_and_keys),  cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
