@@ -16,6 +16,9 @@
 /* PCR 11, which the unified kernel image is measured into, as systemd. */
 #define DEFAULT_PUBLIC_KEY_PCRS (UINT64_C(1) << 11)
 
+/* Entries of the log, as `systemctl status` has lines. */
+#define DEFAULT_LINES           20U
+
 /* What a setter is given. */
 typedef struct Setting {
     const char *value; /* NULL for an option without one */
@@ -228,6 +231,43 @@ static int set_share_key(const Setting *setting, Options *options)
     return 0;
 }
 
+static int set_no_ask(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->no_ask = true;
+    return 0;
+}
+
+static int set_metrics(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->metrics = true;
+    return 0;
+}
+
+static int set_lines(const Setting *setting, Options *options)
+{
+    size_t digits = strspn(setting->value, "0123456789");
+
+    if (strcmp(setting->value, "all") == 0) {
+        options->lines = 0;
+        return 0;
+    }
+    if (digits == 0 || digits > 6 || setting->value[digits] != '\0' ||
+        strtoul(setting->value, NULL, 10) == 0)
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "\"%.40s\" is neither \"all\" nor a number of lines", setting->value);
+    options->lines = (unsigned)strtoul(setting->value, NULL, 10);
+    return 0;
+}
+
+static int set_follow(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->follow = true;
+    return 0;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -286,6 +326,14 @@ static const OptionInfo infos[] = {
      "Seal for the host of this identity; may be repeated"},
     {OPTION_FORM, "form", required_argument, "FORM", set_form,
      "legacy (systemd 255 and up), pinned (262), auto"},
+    {OPTION_LINES, "lines", required_argument, "N", set_lines,
+     "Show the last N entries, or all (default: 20)"},
+    {OPTION_FOLLOW, "follow", no_argument, NULL, set_follow,
+     "Go on showing new ones"},
+    {OPTION_METRICS, "metrics", no_argument, NULL, set_metrics,
+     "Print counters as OpenMetrics"},
+    {OPTION_NO_ASK, "no-ask", no_argument, NULL, set_no_ask,
+     "Do not ask before what cannot be undone"},
     {0, "help", no_argument, NULL, set_help,
      "Show this help"},
     {0, "version", no_argument, NULL, set_version,
@@ -301,7 +349,8 @@ int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *
 {
     Options options = {.not_after = USEC_INFINITY,
                        .newline = TRISTATE_AUTO,
-                       .public_key_pcrs = DEFAULT_PUBLIC_KEY_PCRS};
+                       .public_key_pcrs = DEFAULT_PUBLIC_KEY_PCRS,
+                       .lines = DEFAULT_LINES};
     struct option table[INFO_COUNT + 1] = {0};
     int c, r;
 

@@ -35,6 +35,10 @@ typedef enum OptionId {
     OPTION_FORM = 1 << 17,
     OPTION_FRESH_KEY = 1 << 18,
     OPTION_SHARE_KEY = 1 << 19,
+    OPTION_NO_ASK = 1 << 20,
+    OPTION_METRICS = 1 << 21,
+    OPTION_LINES = 1 << 22,
+    OPTION_FOLLOW = 1 << 23,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -77,6 +81,10 @@ typedef struct Options {
     OfflineForm form;      /* --form= */
     bool fresh_key;        /* --fresh-key */
     const char *share_key; /* --share-key=, a file; NULL if not given */
+    bool no_ask;           /* --no-ask */
+    bool metrics;          /* --metrics */
+    unsigned lines;        /* --lines=; 0 for all */
+    bool follow;           /* --follow */
     bool help, version;
 } Options;
 

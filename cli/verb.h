@@ -9,6 +9,11 @@
 #include "base/outcome.h"
 #include "options.h"
 
+#include <limits.h>
+
+/* For .arguments_max: as many as there are. */
+#define ARGUMENTS_ANY INT_MAX
+
 typedef struct Verb {
     const char *name;
     const char *arguments; /* as the help shows them: "[INPUT [OUTPUT]]" */
@@ -27,3 +32,7 @@ extern const Verb verb_inspect;
 extern const Verb verb_setup;
 extern const Verb verb_seal;
 extern const Verb verb_host;
+extern const Verb verb_list;
+extern const Verb verb_remove;
+extern const Verb verb_status;
+extern const Verb verb_log;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds log: the broker's audit entries, read back from the journal.
+ */
+
+#include "audit/record.h"
+#include "base/json.h"
+#include "base/names.h"
+#include "output.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+
+/* One field of an entry, in bytes with its NUL. */
+#define FIELD_BYTES AUDIT_FIELD_BYTES
+
+/* The fields that --json has, under these names. */
+static const struct {
+    const char *field, *member;
+} fields[] = {
+    {"NSPAWN_CREDS_VERDICT", "verdict"}, {"NSPAWN_CREDS_OUTCOME", "outcome"},
+    {"NSPAWN_CREDS_MACHINE", "machine"}, {"NSPAWN_CREDS_CREDENTIAL", "credential"},
+    {"NSPAWN_CREDS_UNIT", "unit"},       {"NSPAWN_CREDS_REASON", "reason"},
+};
+
+/* "" if the entry has none. */
+static void get_field(sd_journal *journal, const char *name, char text[FIELD_BYTES])
+{
+    size_t length = strlen(name) + 1, size;
+    const void *data;
+
+    text[0] = '\0';
+    if (sd_journal_get_data(journal, name, &data, &size) < 0 || size < length)
+        return;
+    size -= length;
+    if (size >= FIELD_BYTES)
+        size = FIELD_BYTES - 1;
+    memcpy(text, (const char *)data + length, size);
+    text[size] = '\0';
+}
+
+static void print(sd_journal *journal, uint64_t usec)
+{
+    char message[FIELD_BYTES], text[32] = "";
+    time_t seconds = (time_t)(usec / 1000000);
+    struct tm local;
+
+    if (localtime_r(&seconds, &local))
+        strftime(text, sizeof(text), "%b %d %H:%M:%S", &local);
+    get_field(journal, "MESSAGE", message);
+    printf("%s %s\n", text, message);
+}
+
+static int print_json(sd_journal *journal, uint64_t usec, JsonMode mode)
+{
+    struct json_object *object = json_object_new_object();
+    char text[FIELD_BYTES];
+
+    json_add(object, "timeUSec", json_object_new_int64((int64_t)usec));
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        get_field(journal, fields[i].field, text);
+        if (text[0])
+            json_add(object, fields[i].member, json_object_new_string(text));
+    }
+    get_field(journal, "NSPAWN_CREDS_USEC", text);
+    json_add(object, "durationUSec", json_object_new_int64(atoll(text)));
+    return output_json(object, mode);
+}
+
+static int print_entry(sd_journal *journal, const Options *options)
+{
+    uint64_t usec = 0;
+
+    (void)sd_journal_get_realtime_usec(journal, &usec);
+    if (options->json != JSON_OFF)
+        return print_json(journal, usec, options->json);
+    print(journal, usec);
+    return 0;
+}
+
+/* Entries of MACHINE (NULL: of all). */
+static int add_matches(sd_journal *journal, const char *machine)
+{
+    static const char *const ids[] = {"MESSAGE_ID=" AUDIT_ID_DELIVERED,
+                                      "MESSAGE_ID=" AUDIT_ID_REFUSED,
+                                      "MESSAGE_ID=" AUDIT_ID_ABANDONED};
+    char match[FIELD_BYTES];
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < sizeof(ids) / sizeof(ids[0]); i++)
+        r = sd_journal_add_match(journal, ids[i], 0);
+    /* Anybody may write such an entry, but not as this unit. */
+    if (r >= 0)
+        r = sd_journal_add_match(journal, "_SYSTEMD_UNIT=nspawn-creds-broker.service", 0);
+    if (r < 0 || !machine)
+        return r;
+    snprintf(match, sizeof(match), "NSPAWN_CREDS_MACHINE=%s", machine);
+    return sd_journal_add_match(journal, match, 0);
+}
+
+/* Before the first of the last --lines= entries, or of all. */
+static int seek(sd_journal *journal, unsigned lines)
+{
+    int r;
+
+    if (lines == 0)
+        return sd_journal_seek_head(journal);
+    r = sd_journal_seek_tail(journal);
+    if (r >= 0)
+        r = sd_journal_previous_skip(journal, lines);
+    if (r > 0)
+        r = sd_journal_previous(journal) > 0 ? 0 : sd_journal_seek_head(journal);
+    return r;
+}
+
+static int show(sd_journal *journal, const Options *options)
+{
+    int r = seek(journal, options->lines);
+
+    while (r >= 0) {
+        r = sd_journal_next(journal);
+        if (r > 0)
+            r = print_entry(journal, options);
+        else if (r == 0 && !options->follow)
+            break;
+        else if (r == 0 && fflush(stdout) == 0)
+            r = sd_journal_wait(journal, UINT64_MAX);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
+    const char *machine = arguments[0];
+    Reason reason = {0};
+    int r;
+
+    (void)context;
+    if (machine && !machine_name_valid(machine)) {
+        reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);
+        return output_error(OUTCOME_INVALID_NAME, NULL, &reason);
+    }
+    r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+    if (r >= 0)
+        r = add_matches(journal, machine);
+    if (r >= 0)
+        r = show(journal, options);
+    if (r < 0) {
+        reason_set(&reason, r, "cannot read the journal");
+        return output_error(r, NULL, &reason);
+    }
+    return 0;
+}
+
+const Verb verb_log = {
+    .name = "log",
+    .arguments = "[MACHINE]",
+    .summary = "Show what became of requests, from the journal",
+    .details = "Of all machines or of one: what was delivered to whom, what was refused and why, "
+               "and what to do\nabout it. Needs to be able to read the system's journal (root, or "
+               "group systemd-journal).",
+    .options = OPTION_LINES | OPTION_FOLLOW | OPTION_JSON,
+    .arguments_min = 0,
+    .arguments_max = 1,
+    .run = run,
+};
