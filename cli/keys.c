@@ -7,6 +7,7 @@
 
 #include "key/pcr_files.h"
 #include "output.h"
+#include "protocol/client.h"
 #include "sharing.h"
 #include "systemd_version.h"
 
@@ -19,6 +20,17 @@ const char *keys_host_path(void)
     const char *path = secure_getenv("SYSTEMD_CREDENTIAL_SECRET");
 
     return path && *path ? path : HOST_KEY_PATH;
+}
+
+void keys_announce(void)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
+
+    if (strcmp(keys_host_path(), HOST_KEY_PATH) == 0 &&
+        client_new(CLIENT_DEFAULT_PATH, NULL, &client) == 0)
+        (void)client_call(client, "Restart", NULL, NULL, &reply);
+    json_object_put(reply);
 }
 
 void keys_done(Keys *keys)
@@ -50,8 +62,10 @@ static int get_host_key(const Context *context, Reason *reason, Keys *keys)
     bool made;
     int r = host_key_ensure(context, keys_host_path(), reason, &keys->host, &made);
 
-    if (r == 0 && made)
+    if (r == 0 && made) {
         output_note("Made this host's key, %s.", keys_host_path());
+        keys_announce();
+    }
     return r;
 }
 

@@ -16,6 +16,10 @@
 /* Where the host key is: $SYSTEMD_CREDENTIAL_SECRET, as for systemd, or HOST_KEY_PATH. */
 const char *keys_host_path(void);
 
+/* Has a broker that runs take the host key that was just made, which it only gets at its start.
+ * That there is none is no failure. */
+void keys_announce(void);
+
 /* Keys of one credential. */
 typedef struct Keys {
     const Kind *kind;

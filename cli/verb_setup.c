@@ -18,6 +18,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = host_key_ensure(context, keys_host_path(), &reason, &key, &made);
     if (r != 0)
         return output_error(r, NULL, &reason);
+    if (made)
+        keys_announce();
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();
 

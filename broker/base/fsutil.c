@@ -89,12 +89,24 @@ static int write_all(int fd, BytesView content)
     return 0;
 }
 
+/* A call that changes nothing is not made: the broker's sandbox knows no chown(). */
+static int give(int fd, gid_t group)
+{
+    struct stat status;
+
+    if (group == (gid_t)-1)
+        return 0;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    return status.st_gid == group || fchown(fd, (uid_t)-1, group) == 0 ? 0 : -errno;
+}
+
 static int fill(int fd, BytesView content, FileOwnership ownership)
 {
-    int r;
+    int r = give(fd, ownership.group);
 
-    if (ownership.group != (gid_t)-1 && fchown(fd, (uid_t)-1, ownership.group) < 0)
-        return -errno;
+    if (r < 0)
+        return r;
     if (fchmod(fd, ownership.mode) < 0)
         return -errno;
     r = write_all(fd, content);

@@ -79,6 +79,10 @@ static const char broker_text[] =
     "# Forgets the unsealed keys that are kept, and says how many.\n"
     "method FlushKeys() -> (flushed: int)\n"
     "\n"
+    "# Ends the broker as soon as what is in flight has its answer. The next request starts it\n"
+    "# anew, with the host key that there is then.\n"
+    "method Restart() -> ()\n"
+    "\n"
     "# With \"more\": every request from now on, one reply each.\n"
     "method Subscribe() -> (event: Event)\n";
 

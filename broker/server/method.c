@@ -110,6 +110,16 @@ static int flush_keys(const ControlEnvironment *environment, struct json_object 
     return 0;
 }
 
+static int restart(const ControlEnvironment *environment, struct json_object *parameters,
+                   Reason *reason, struct json_object **ret)
+{
+    (void)parameters;
+    (void)reason;
+    environment->restart(environment->userdata);
+    *ret = NULL;
+    return 0;
+}
+
 static int subscribe(const ControlEnvironment *environment, struct json_object *parameters,
                      Reason *reason, struct json_object **ret)
 {
@@ -353,6 +363,7 @@ static const Method methods[] = {
     {"Store", INTERFACE_BROKER, store_fields, false, store},
     {"Remove", INTERFACE_BROKER, name_fields, false, remove_entry},
     {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
+    {"Restart", INTERFACE_BROKER, no_fields, false, restart},
     {"Subscribe", INTERFACE_BROKER, no_fields, true, subscribe},
 };
 

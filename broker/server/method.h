@@ -14,6 +14,8 @@
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Ledger *ledger;
+    void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
+    void *userdata;
 } ControlEnvironment;
 
 typedef struct Method {

@@ -117,6 +117,12 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
+static void on_restart(void *userdata)
+{
+    drain(userdata);
+    update(userdata);
+}
+
 /* --- accepting --- */
 
 static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
@@ -223,8 +229,8 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
-        r = control_set_new(&(ControlEnvironment){connections, &worker->ledger}, worker->listeners,
-                            &worker->control);
+        r = control_set_new(&(ControlEnvironment){connections, &worker->ledger, on_restart, worker},
+                            worker->listeners, &worker->control);
     return r;
 }
 

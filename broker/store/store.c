@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STORE_DIRECTORY_MODE ((mode_t)0750)
+#define STORE_DIRECTORY_MODE ((mode_t)0770)
 #define STORE_FILE_MODE      ((mode_t)0640)
 
 struct Store {
@@ -142,7 +142,7 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
     if (fstat(machine, &status) < 0)
         return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
     if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
-        if (fchown(machine, (uid_t)-1, store->group) < 0 ||
+        if ((status.st_gid != store->group && fchown(machine, (uid_t)-1, store->group) < 0) ||
             fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
             fsync(store->directory) < 0)
             return reason_set(reason, -errno, "cannot set up the store's directory %s",

@@ -28,7 +28,7 @@ DEFINE_CLEANUP(Store *, store_free);
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
- * and the group of the store, directories 0750. OUTCOME_STORE_UNSAFE if the machine's directory is
+ * and the group of the store, directories 0770. OUTCOME_STORE_UNSAFE if the machine's directory is
  * not one. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 

@@ -104,6 +104,28 @@ static void test_status_and_keys(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* What is in flight is answered; then the broker ends, and its exit is clean. */
+static void test_restart(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int waiting, queued;
+
+    (void)state;
+    broker->shared->tpm_msec = 300;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
+    waiting = client_connect(broker, "systemd-nspawn@web.service", "x");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    json_object_put(call(broker, "Restart", NULL, 0));
+    queued = client_connect(broker, "systemd-nspawn@web.service", "x");
+    assert_int_equal(client_read(waiting, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_wait(broker), 0);
+    broker_start(broker);
+    assert_int_equal(client_read(queued, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 static void test_list_and_describe(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -422,11 +444,17 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status_and_keys),  cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove),
+        cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_a_worker_dies),
+        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

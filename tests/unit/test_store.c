@@ -49,7 +49,7 @@ static void test_write_and_read(void **state)
         assert_true(bytes_view_equal(bytes_view(&file), test_view(content)));
     }
     assert_int_equal(stat(test_path(&fixture->folder, "web"), &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0750);
+    assert_int_equal(status.st_mode & 07777, 0770);
     assert_int_equal(stat(test_path(&fixture->folder, "web/x.cred"), &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
 }
@@ -118,7 +118,7 @@ static void test_a_half_made_folder_is_mended(void **state)
     assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
     assert_int_equal(store_write(fixture->store, &fixture->name, test_view("new"), NULL), 0);
     assert_int_equal(stat(test_path(&fixture->folder, "web"), &status), 0);
-    assert_int_equal(status.st_mode & 07777, 0750);
+    assert_int_equal(status.st_mode & 07777, 0770);
 }
 
 static void test_size_limit(void **state)
