@@ -64,8 +64,8 @@ static int prepare(const Context *context, const Options *options, const char *o
         return reason_set(
             reason, OUTCOME_USAGE,
             "--tpm2-pcrs= takes numbers here: the values stand in the host's identity");
-    if (metadata->not_after < metadata->timestamp)
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
+    if (!credential_times_valid(metadata))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
         return reason_set(reason, OUTCOME_USAGE,
                           "several hosts: name a directory for their files after INPUT");
