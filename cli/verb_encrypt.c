@@ -44,8 +44,8 @@ static int choose_times(const Context *context, const Options *options, Reason *
 
     metadata->timestamp = options->given & OPTION_TIMESTAMP ? options->timestamp : now;
     metadata->not_after = options->not_after;
-    if (metadata->not_after < metadata->timestamp)
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
+    if (!credential_times_valid(metadata))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
     return 0;
 }
 

@@ -66,8 +66,8 @@ static int prepare(const Context *context, const Options *options, const char *o
                           "from elsewhere a secret can only be sealed for a host's TPM "
                           "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
                           "secret");
-    if (metadata->not_after < metadata->timestamp)
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is before the time of sealing");
+    if (!credential_times_valid(metadata))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
         return reason_set(reason, OUTCOME_USAGE,
                           "several hosts: name a directory for their files after INPUT");

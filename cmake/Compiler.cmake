@@ -40,6 +40,8 @@ if(NC_HARDENING)
   set(fortify $<IF:$<BOOL:${HAVE_FORTIFY_3}>,3,2>)
   target_compile_options(nc-options INTERFACE
     -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=${fortify})
+  # clang takes flags of other processors and warns that it does not use them.
+  set(CMAKE_REQUIRED_FLAGS -Werror)
   foreach(flag -fcf-protection=full -fstack-clash-protection -ftrivial-auto-var-init=zero
                -mbranch-protection=standard)
     string(MAKE_C_IDENTIFIER have${flag} variable)
@@ -48,5 +50,6 @@ if(NC_HARDENING)
       target_compile_options(nc-options INTERFACE ${flag})
     endif()
   endforeach()
+  unset(CMAKE_REQUIRED_FLAGS)
   target_link_options(nc-options INTERFACE -pie -Wl,-z,relro,-z,now,-z,noexecstack)
 endif()

@@ -255,6 +255,12 @@ void credential_header_write(const CredentialParts *parts, Writer *writer)
 
 /* --- metadata --- */
 
+bool credential_times_valid(const CredentialMetadata *metadata)
+{
+    return metadata->timestamp == USEC_INFINITY || metadata->not_after == USEC_INFINITY ||
+           metadata->timestamp < metadata->not_after;
+}
+
 int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
                               size_t *ret_size)
 {
@@ -266,6 +272,8 @@ int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMet
     metadata.timestamp = reader_u64le(&reader);
     metadata.not_after = reader_u64le(&reader);
     size = reader_u32le(&reader);
+    if (!reader.failed && !credential_times_valid(&metadata))
+        return reason_set(reason, OUTCOME_MALFORMED, "it expires before it was sealed");
     if (size > LIMIT_SEALED_NAME_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the name has %u bytes, at most %zu are allowed", size,

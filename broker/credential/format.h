@@ -52,6 +52,9 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret);
  * PARTS. */
 void credential_header_write(const CredentialParts *parts, Writer *writer);
 
+/* Whether it expires after it is sealed, as systemd demands when it opens one. */
+bool credential_times_valid(const CredentialMetadata *metadata);
+
 /* The decrypted front of a credential: parses it and says how many bytes it takes. */
 int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
                               size_t *ret_size);

@@ -226,10 +226,14 @@ static void test_times(void **state)
         int outcome;
     } rows[] = {
         {TEST_NOW, USEC_INFINITY, TEST_NOW, 0},
-        {TEST_NOW, TEST_NOW, TEST_NOW, 0},
+        {TEST_NOW - 1, TEST_NOW, TEST_NOW, 0},
         {TEST_NOW, TEST_NOW + 1, TEST_NOW, 0},
         {TEST_NOW - 2, TEST_NOW - 1, TEST_NOW, OUTCOME_EXPIRED},
-        {0, 0, TEST_NOW, OUTCOME_EXPIRED},
+        {0, 1, TEST_NOW, OUTCOME_EXPIRED},
+        {USEC_INFINITY, TEST_NOW - 1, TEST_NOW, OUTCOME_EXPIRED},
+        {USEC_INFINITY, USEC_INFINITY, TEST_NOW, 0},
+        {TEST_NOW, TEST_NOW, TEST_NOW, OUTCOME_MALFORMED}, /* expires before it is sealed */
+        {TEST_NOW + 1, TEST_NOW, TEST_NOW, OUTCOME_MALFORMED},
         {TEST_NOW - 2, TEST_NOW - 1, USEC_INFINITY, 0},
         {TEST_NOW + 1000, USEC_INFINITY, TEST_NOW, 0}, /* sealed in the future: as systemd */
     };

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Fuzz target: storage keys, as an identity names them and as a header has them pinned.
+ *
+ * The first byte says what follows: the pinned form, or a public area, which is pinned here so that
+ * its name is right, or else a public part as in an identity. What is taken for pinned tells its
+ * name and algorithm; a public part that is taken must, pinned, be taken for pinned.
+ */
+
+#include "tpm/blob.h"
+#include "tpm/storage_key.h"
+#include "tpm/tpm.h"
+
+#include <assert.h>
+#include <sodium.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_pinned(BytesView srk)
+{
+    uint16_t algorithm;
+    BytesView name;
+
+    if (tpm_srk_name(srk, NULL, &name) != 0)
+        return;
+    algorithm = tpm_srk_algorithm(srk);
+    assert(algorithm == TPM_ALGORITHM_ECC || algorithm == TPM_ALGORITHM_RSA);
+    assert(name.size == TPM_NAME_BYTES && name.data == srk.data + sizeof(uint32_t) + 2);
+}
+
+static void check_area(BytesView area)
+{
+    TpmStorageKey key = {.area = area, .name = {0, TPM_ALGORITHM_SHA256}};
+    _cleanup_(bytes_done) Bytes pinned = {0};
+
+    crypto_hash_sha256(key.name + 2, area.data, area.size);
+    assert(tpm_storage_key_pin(&key, &pinned) == 0);
+    check_pinned(bytes_view(&pinned));
+}
+
+static void check_public(BytesView bytes)
+{
+    _cleanup_(bytes_done) Bytes pinned = {0};
+    TpmStorageKey key;
+
+    if (tpm_storage_key_parse(bytes, NULL, &key) == 0)
+        assert(tpm_storage_key_pin(&key, &pinned) == 0 &&
+               tpm_srk_check(bytes_view(&pinned), NULL) == 0 &&
+               tpm_srk_algorithm(bytes_view(&pinned)) == key.algorithm);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Reader reader = reader_new((BytesView){data, size});
+    BytesView form = reader_take(&reader, 1);
+    uint8_t c = form.size == 1 ? form.data[0] : 0;
+
+    (c == 'P' ? check_pinned : c == 'A' ? check_area : check_public)(reader.rest);
+    return 0;
+}
