@@ -92,7 +92,16 @@ static int read_some(const TpmHandle *session, uint64_t mask, uint16_t bank, Rea
     return 0;
 }
 
-/* All PCRs of MASK in BANK. OUTCOME_UNSUPPORTED if the bank does not have them. */
+int tpm_pcr_unable(uint64_t mask, uint16_t bank, Reason *reason)
+{
+    char numbers[TPM_PCR_TEXT_BYTES];
+
+    tpm_pcr_mask_format(mask, numbers);
+    return reason_set(reason, OUTCOME_TPM_UNABLE, "the TPM has no PCR %s in a bank of %s", numbers,
+                      tpm_bank_name(bank));
+}
+
+/* All PCRs of MASK in BANK. OUTCOME_TPM_UNABLE if the bank does not have them. */
 static int read_all(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
                     PcrValues *ret)
 {
@@ -108,8 +117,7 @@ static int read_all(const TpmHandle *session, uint64_t mask, uint16_t bank, Reas
         if (r != 0)
             return r;
         if (values.mask == before)
-            return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM has no such PCRs in %s",
-                              tpm_bank_name(bank));
+            return tpm_pcr_unable(mask, bank, reason);
     }
     *ret = values;
     return 0;
@@ -142,10 +150,10 @@ int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_
     size_t count = pcrs->bank != 0 ? 1 : sizeof(preferred) / sizeof(preferred[0]);
     uint64_t mask = (pcrs->mask & ~pcrs->given) | also;
     PcrValues values;
-    int r = OUTCOME_UNSUPPORTED;
+    int r = OUTCOME_TPM_UNABLE;
 
     /* For no PCRs no bank is used, but systemd wants to read one that it knows. */
-    for (size_t i = 0; r == OUTCOME_UNSUPPORTED && i < count; i++) {
+    for (size_t i = 0; r == OUTCOME_TPM_UNABLE && i < count; i++) {
         r = read_all(session, mask, banks[i], reason, &values);
         if (r == 0) {
             extend_policy(pcrs, &values, banks[i], policy);

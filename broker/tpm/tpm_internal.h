@@ -42,6 +42,9 @@ int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret);
  * answer that makes no sense refuses everything from then on. Sends nothing. */
 int tpm_begin(Tpm *tpm, Reason *reason);
 
+/* Whether TPM says that it has passed its own tests, which one in failure mode does not. */
+bool tpm_is_well(Tpm *tpm);
+
 /* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
 void tpm_scrub(Tpm *tpm, BytesView bytes);
 
@@ -62,7 +65,7 @@ void tpm_handle_forget(TpmHandle *handle);
 
 /* --- storage keys (primary.c) --- */
 
-/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_UNSUPPORTED if the
+/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_TPM_UNABLE if the
  * TPM does not take the template. */
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret);
 
@@ -73,6 +76,10 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
  * the TPM without authentication: whoever sits in between can put in his own, as he can for
  * systemd. OUTCOME_TPM_NO_SRK if there is none. */
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk);
+
+/* tpm_response() for a command that uses the storage root key, which seems to be missing as well if
+ * the owner hierarchy is switched off. */
+int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sessions (session.c) --- */
 
@@ -100,7 +107,7 @@ void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
 
 /* Extends POLICY by PCRS (which may be none). What is not given of them is read through SESSION
  * (HMAC, attribute audit) so that nobody on the way can change it. RET_BANK is the bank: the first
- * that has these PCRs and those of ALSO. OUTCOME_UNSUPPORTED if none has. POLICY is touched on
+ * that has these PCRs and those of ALSO. OUTCOME_TPM_UNABLE if none has. POLICY is touched on
  * success only. */
 int tpm_pcr_extend_policy(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also,
                           Reason *reason, uint16_t *ret_bank, uint8_t policy[TPM_POLICY_BYTES]);
@@ -111,10 +118,14 @@ void tpm_pcr_policy_of(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES]);
 /* The values of MASK in BANK, read without a session: to explain things, not to seal. */
 int tpm_pcr_read_bank(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret);
 
+/* Says that the TPM does not have the PCRs of MASK in BANK, OUTCOME_TPM_UNABLE. */
+int tpm_pcr_unable(uint64_t mask, uint16_t bank, Reason *reason);
+
 /* --- PCRs that have changed (mismatch.c) --- */
 
-/* Always OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as
- * far as that can be known, and what usually changes them. */
+/* OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as far as
+ * that can be known, and what usually changes them. OUTCOME_TPM_UNABLE if the TPM does not have the
+ * PCRs in that bank. */
 int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason);
 
 /* Appends to REASON what usually changes the PCRs of MASK. */
@@ -128,7 +139,7 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason);
 int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
                   Reason *reason);
 
-/* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_UNSUPPORTED if the TPM does not
+/* The PCRs of MASK in SHA-256's bank, read in the same way. OUTCOME_TPM_UNABLE if the TPM does not
  * have them. */
 int tpm_pcr_read(const TpmHandle *session, uint64_t mask, Reason *reason, TpmPcrValues *ret);
 
@@ -141,3 +152,6 @@ int tpm_response(TSS2_RC rc, const char *doing, Reason *reason);
 /* RC without the number of the handle, session or parameter that it speaks of, for comparison with
  * TPM2_RC_…; 0 if it is not the TPM's own. */
 TSS2_RC tpm_response_base(TSS2_RC rc);
+
+/* The number of the parameter, from 1, that RC speaks of; 0 if it is about none. */
+unsigned tpm_response_parameter(TSS2_RC rc);

@@ -7,9 +7,6 @@
 
 #include "test_tpm_fixture.h"
 
-#define RC_LOCKOUT   0x921U
-#define RC_NO_MEMORY 0x902U
-
 static void test_the_key_never_crosses_in_clear(void **state)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0}, pinned = {0};
@@ -130,8 +127,12 @@ static void test_every_failure_cleans_up(void **state)
         uint32_t code;
         int expected;
     } rows[] = {
-        {TAP_ANSWER, RC_NO_MEMORY, OUTCOME_TPM_BUSY},
-        {TAP_ANSWER, RC_LOCKOUT, OUTCOME_TPM_LOCKOUT},
+        {TAP_ANSWER, TPM2_RC_OBJECT_MEMORY, OUTCOME_TPM_FULL},
+        {TAP_ANSWER, TPM2_RC_LOCKOUT, OUTCOME_TPM_LOCKOUT},
+        {TAP_ANSWER, TPM2_RC_CANCELED, OUTCOME_TPM_BUSY},
+        {TAP_ANSWER, TPM2_RC_REFERENCE_H0, OUTCOME_TPM_RESET},
+        {TAP_ANSWER, TPM2_RC_INITIALIZE, OUTCOME_TPM_NOT_STARTED},
+        {TAP_ANSWER, TPM2_RC_FAILURE, OUTCOME_TPM_NEEDS_REBOOT},
         {TAP_BREAK, 0, OUTCOME_TPM_UNREACHABLE},
         {TAP_LOSE, 0, OUTCOME_TPM_UNREACHABLE},
     };
