@@ -31,6 +31,12 @@
  * fresh one. */
 #define LIMIT_SHARED_KEYS       4U
 
+/* --- TPM --- */
+
+/* How long an operation waits, in all, for a TPM that asks to be asked again later, µs. Self-tests
+ * and the pauses that spare a chip's memory take some seconds. */
+#define LIMIT_TPM_PATIENCE_USEC ((uint64_t)10 * 1000 * 1000)
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */
@@ -58,7 +64,8 @@
 /* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
  * than systemd's TimeoutStopSec= of 90 s. */
 #define LIMIT_DRAIN_USEC    ((uint64_t)10 * 1000 * 1000)
-/* One TPM operation, µs. The slowest chips seen take 10 s. */
+/* One TPM operation, µs. The slowest chips seen take 10 s, and LIMIT_TPM_PATIENCE_USEC may come to
+ * that. */
 #define LIMIT_TPM_USEC      ((uint64_t)30 * 1000 * 1000)
 /* How often a connection is handed on to a new worker before it is refused: a request that brings
  * down every worker must not do so for ever. At most 5, see server/handover.h. */

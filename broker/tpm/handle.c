@@ -24,7 +24,7 @@ void tpm_handle_forget(TpmHandle *handle)
 static void flush_below_tss(const TpmHandle *handle)
 {
     _cleanup_(writer_done) Writer command = {0};
-    TSS2_TCTI_CONTEXT *tcti = handle->tpm->tcti;
+    TSS2_TCTI_CONTEXT *tcti = (TSS2_TCTI_CONTEXT *)&handle->tpm->transport;
     uint8_t answer[NO_ANSWER_BYTES];
     size_t size = sizeof(answer);
     TPM2_HANDLE number;

@@ -22,8 +22,20 @@
 /* How often a policy or a set of PCR values is read again because a PCR changed meanwhile. */
 #define TPM_PCR_ATTEMPTS 30
 
+/* A transport for tpm2-tss that sends commands again which the TPM has no time for (retry.c). */
+typedef struct TpmRetry {
+    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: this is the transport */
+    TSS2_TCTI_CONTEXT *tcti;            /* the real one */
+    uint64_t patience_usec;             /* for an operation, LIMIT_TPM_PATIENCE_USEC */
+    uint64_t left_usec;                 /* of that, for this operation */
+    size_t command_size;
+    size_t response_size; /* 0 until there is one */
+    uint8_t command[TPM2_MAX_COMMAND_SIZE];
+    uint8_t response[TPM2_MAX_RESPONSE_SIZE];
+} TpmRetry;
+
 struct Tpm {
-    TSS2_TCTI_CONTEXT *tcti;
+    TpmRetry transport;
     ESYS_CONTEXT *esys; /* during an operation */
 };
 
@@ -47,6 +59,11 @@ bool tpm_is_well(Tpm *tpm);
 
 /* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
 void tpm_scrub(Tpm *tpm, BytesView bytes);
+
+/* --- patience (retry.c) --- */
+
+/* RETRY between tpm2-tss and TCTI, which is borrowed. */
+void tpm_retry_init(TpmRetry *retry, TSS2_TCTI_CONTEXT *tcti);
 
 /* --- handles (handle.c) --- */
 

@@ -11,8 +11,16 @@
 
 #include "tpm/export.h"
 
+#include <time.h>
+
 /* A TPM's code, about its parameter with this number. */
 #define ABOUT(code, parameter) ((code) | TPM2_RC_P | (parameter)*TPM2_RC_1)
+
+/* How long the tests let an operation wait for a busy TPM, µs. */
+#define SHORT_PATIENCE_USEC    200000U
+
+/* Sent again while SHORT_PATIENCE_USEC lasts, and by tpm2-tss after that: at most so often. */
+#define RESENT_MAX             20U
 
 /* --- operations --- */
 
@@ -354,12 +362,98 @@ static void test_said_by_the_tpm(void **state)
     }
 }
 
+/* --- a TPM that has no time --- */
+
+static const TSS2_RC busy_codes[] = {
+    TPM2_RC_RETRY,   TPM2_RC_YIELDED,        TPM2_RC_TESTING,
+    TPM2_RC_NV_RATE, TPM2_RC_NV_UNAVAILABLE, TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_RETRY,
+};
+
+/* The last command of each operation that matters. */
+static const uint32_t last_commands[_OPERATION_MAX] = {
+    TPM2_CC_Unseal, TPM2_CC_Unseal, TPM2_CC_Create, TPM2_CC_Create, TPM2_CC_PCR_Read,
+};
+
+static uint64_t monotonic_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void test_busy_for_a_moment(void **state)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    Fixture *fixture = *state;
+
+    seal_both(fixture, &sealed);
+    tap.fault = TAP_ANSWER;
+    tap.fault_times = 3;
+    for (size_t i = 0; i < COUNT(busy_codes); i++)
+        for (Operation j = 0; j < _OPERATION_MAX; j++) {
+            uint64_t begin = monotonic_usec();
+
+            tap.code = busy_codes[i];
+            tap.fault_command = last_commands[j];
+            expect(fixture, &sealed, j, 0, "busy for a moment");
+            assert_int_equal(tap.faults, 3);
+            /* each time longer than before: 10, 20 and 40 ms */
+            assert_true(monotonic_usec() - begin >= 70000);
+            assert_nothing_left(fixture);
+        }
+}
+
+static void test_busy_for_too_long(void **state)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    Fixture *fixture = *state;
+
+    seal_both(fixture, &sealed);
+    fixture->tpm->transport.patience_usec = SHORT_PATIENCE_USEC;
+    for (size_t i = 0; i < COUNT(busy_codes); i++)
+        for (Operation j = 0; j < _OPERATION_MAX; j++) {
+            uint64_t begin = monotonic_usec();
+
+            tap.fault = TAP_ANSWER;
+            tap.code = busy_codes[i];
+            tap.fault_command = last_commands[j];
+            expect(fixture, &sealed, j, OUTCOME_TPM_BUSY, "busy for too long");
+            assert_true(monotonic_usec() - begin >= SHORT_PATIENCE_USEC);
+            assert_in_range(tap.faults, 5, RESENT_MAX);
+            tap.fault = TAP_NO_FAULT;
+            assert_nothing_left(fixture);
+            expect(fixture, &sealed, j, 0, "after that");
+        }
+}
+
+/* Patience is for the operation, not for each of its commands. */
+static void test_patience_is_for_all(void **state)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    Fixture *fixture = *state;
+    uint64_t begin;
+
+    seal_both(fixture, &sealed);
+    fixture->tpm->transport.patience_usec = 100000;
+    tap.fault = TAP_ANSWER;
+    tap.code = TPM2_RC_NV_RATE;
+    tap.fault_command = TPM2_CC_FlushContext; /* two of them, whose failure is nobody's */
+    begin = monotonic_usec();
+    expect(fixture, &sealed, UNSEAL_LEGACY, 0, "two busy commands");
+    assert_true(monotonic_usec() - begin >= 100000);
+    /* 10, 20, 40 and 30 ms, then once more */
+    assert_int_equal(tap.faults, 6);
+    tap.fault = TAP_NO_FAULT;
+    assert_int_equal(hardship_flush_all(fixture->swtpm), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_lasting),
-        with_tpm(test_reset_in_the_middle),
-        with_tpm(test_said_by_the_tpm),
+        with_tpm(test_lasting),           with_tpm(test_reset_in_the_middle),
+        with_tpm(test_said_by_the_tpm),   with_tpm(test_busy_for_a_moment),
+        with_tpm(test_busy_for_too_long), with_tpm(test_patience_is_for_all),
     };
 
     return run_with_swtpm(tests);
