@@ -54,8 +54,8 @@ typedef enum Outcome {
     OUTCOME_FOREIGN_UNIT,    /* the unit belongs to no machine */
     OUTCOME_NOT_FOUND,       /* the machine has no such credential */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
-    OUTCOME_TIMEOUT,         /* the request's deadline has passed */
-    OUTCOME_INTERRUPTED,     /* the worker died in the middle of the answer */
+    OUTCOME_TIMEOUT, /* the TPM has answered nobody for too long, or the broker is being stopped */
+    OUTCOME_INTERRUPTED, /* the worker died in the middle of the answer */
 
     /* the command line */
     OUTCOME_USAGE, /* wrong options or arguments */
