@@ -44,6 +44,12 @@
 /* Control connections at a time. Further ones wait in the socket's backlog. */
 #define LIMIT_CONTROLS          64U
 
+/* --- TPM --- */
+
+/* How long an operation waits, in all, for a TPM that asks to be asked again later, µs. Self-tests
+ * and the pauses that spare a chip's memory take some seconds. */
+#define LIMIT_TPM_PATIENCE_USEC ((uint64_t)10 * 1000 * 1000)
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */
@@ -66,12 +72,16 @@
 #define LIMIT_REFUSAL_BYTES (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
 /* Connections served at a time. Further ones wait in the socket's backlog. */
 #define LIMIT_CONNECTIONS   512U
-/* From accept to the first byte of the answer, µs: after that the request is refused. */
+/* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
+ * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
+ * when TimeoutStartSec= (90 s by default) is over. 64 keys take a chip that needs 3 s for one 192
+ * s, and who comes last would get nothing if the wait itself were limited here. */
 #define LIMIT_REQUEST_USEC  ((uint64_t)60 * 1000 * 1000)
 /* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
  * than systemd's TimeoutStopSec= of 90 s. */
 #define LIMIT_DRAIN_USEC    ((uint64_t)10 * 1000 * 1000)
-/* One TPM operation, µs. The slowest chips seen take 10 s. */
+/* One TPM operation, µs. The slowest chips seen take 10 s, and LIMIT_TPM_PATIENCE_USEC may come to
+ * that. */
 #define LIMIT_TPM_USEC      ((uint64_t)30 * 1000 * 1000)
 /* How often a connection is handed on to a new worker before it is refused: a request that brings
  * down every worker must not do so for ever. At most 5, see server/handover.h. */

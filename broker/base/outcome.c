@@ -78,7 +78,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                  "It has to be a regular file of 4112 bytes, mode 0400, with one "
                                  "link"},
     [OUTCOME_TPM_UNREACHABLE] = {"tpm-unreachable", EXIT_KEY, "The TPM cannot be reached",
-                                 "Is there a TPM (ls /dev/tpmrm0), and may this user open it?"},
+                                 "Is there a TPM (ls /dev/tpmrm0), may this user open it, and does "
+                                 "it answer (tpm2_getrandom 8)?"},
     [OUTCOME_TPM_FOREIGN] = {"tpm-foreign", EXIT_KEY,
                              "The credential was sealed by another TPM, or this one was cleared "
                              "since",
@@ -94,17 +95,51 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                   "The signatures come with the kernel image, in "
                                   "/run/systemd/tpm2-pcr-signature.json; name another file with: "
                                   "--tpm2-signature="},
-    [OUTCOME_TPM_LOCKOUT] = {"tpm-lockout", EXIT_KEY,
-                             "The TPM is locked after too many wrong authorisations",
-                             "Wait until its lockout ends, or clear it with: "
-                             "tpm2_dictionarylockout --clear-lockout"},
-    [OUTCOME_TPM_BUSY] = {"tpm-busy", EXIT_KEY, "The TPM has no room or no time left",
-                          "Use the resource manager, /dev/tpmrm0, and try again"},
+    [OUTCOME_TPM_LOCKOUT] =
+        {"tpm-lockout", EXIT_KEY,
+         "The TPM is locked after too many wrong authorisations or power cuts",
+         "Wait until its lockout ends, or clear it with: "
+         "tpm2_dictionarylockout --clear-lockout. What is pinned to the storage "
+         "root key (--for-systemd=262) opens all the same"},
+    [OUTCOME_TPM_PASSWORD] =
+        {"tpm-password", EXIT_KEY,
+         "The TPM's owner hierarchy or storage key has a password, and none is "
+         "supported here",
+         "Take it off with: tpm2_changeauth -c owner -p PASSWORD. What is "
+         "pinned to the storage root key (--for-systemd=262) needs no owner's "
+         "password"},
+    [OUTCOME_TPM_DISABLED] = {"tpm-disabled", EXIT_KEY, "What is needed of the TPM is switched off",
+                              "Switch on the TPM and its storage (owner) hierarchy in the "
+                              "firmware's settings"},
+    [OUTCOME_TPM_FULL] = {"tpm-full", EXIT_KEY, "The TPM has no room left",
+                          "Have all programs use the resource manager, /dev/tpmrm0. What they left "
+                          "in the TPM goes with: tpm2_flushcontext -t, -l and -s"},
+    [OUTCOME_TPM_BUSY] = {"tpm-busy", EXIT_KEY, "The TPM has no time now",
+                          "Try again in a minute; the kernel may know more: journalctl -k -g tpm"},
+    [OUTCOME_TPM_RESET] = {"tpm-reset", EXIT_KEY,
+                           "The TPM was reset in the middle of the operation, or another program "
+                           "flushed what was loaded",
+                           "Try again, and have all programs use the resource manager, "
+                           "/dev/tpmrm0"},
+    [OUTCOME_TPM_NOT_STARTED] = {"tpm-not-started", EXIT_KEY, "The TPM was not started up",
+                                 "Boot again, for that is up to the firmware and the kernel; with "
+                                 "a simulator: tpm2_startup -c"},
+    [OUTCOME_TPM_NEEDS_REBOOT] = {"tpm-needs-reboot", EXIT_KEY,
+                                  "The TPM does not work any more until it is reset",
+                                  "Switch the machine off and on again. If that does not help, the "
+                                  "TPM is broken (tpm2_gettestresult), and the secret must be "
+                                  "sealed again with: nspawn-creds encrypt --with-key=host"},
+    [OUTCOME_TPM_UNABLE] = {"tpm-unable", EXIT_KEY,
+                            "The TPM lacks an algorithm, a PCR bank or a command that is needed",
+                            "PCR banks can be switched on, in the firmware's settings or with "
+                            "tpm2_pcrallocate. Else seal the secret without PCRs, or without the "
+                            "TPM: nspawn-creds encrypt --with-key=host"},
     [OUTCOME_TPM_NO_SRK] = {"tpm-no-srk", EXIT_KEY,
                             "The TPM has no storage root key at 0x81000001, or another one",
                             "Was the TPM cleared? systemd-tpm2-setup.service makes the key anew; "
                             "what was sealed to the old one must be sealed again"},
-    [OUTCOME_TPM_FAILED] = {"tpm-failed", EXIT_KEY, "The TPM reports an error", NULL},
+    [OUTCOME_TPM_FAILED] = {"tpm-failed", EXIT_KEY, "The TPM reports an error",
+                            "Try again; the kernel may know more: journalctl -k -g tpm"},
 
     [OUTCOME_INVALID_NAME] = {"invalid-name", EXIT_USAGE, "Not a valid name", NULL},
     [OUTCOME_INVALID_ADDRESS] =
@@ -121,7 +156,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "The file in the store is not as it must be",
                               "Entries are regular files with one link, in a directory that only "
                               "root writes to"},
-    [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", NULL},
+    [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", "Start the unit again"},
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted in the middle of the answer",
                              "Start the unit again"},

@@ -36,7 +36,14 @@ typedef enum Outcome {
     OUTCOME_TPM_PCR_MISMATCH, /* sealed for other PCR values */
     OUTCOME_TPM_NO_SIGNATURE, /* no signature of the PCR policy by the credential's key */
     OUTCOME_TPM_LOCKOUT,      /* the dictionary attack lockout is on */
-    OUTCOME_TPM_BUSY,         /* out of handles or sessions, or asked to retry too often */
+    OUTCOME_TPM_PASSWORD,     /* the owner hierarchy or the storage key has a password */
+    OUTCOME_TPM_DISABLED,     /* the owner hierarchy is switched off */
+    OUTCOME_TPM_FULL,         /* no room for another object or session */
+    OUTCOME_TPM_BUSY,         /* asks to be asked again, for longer than we do */
+    OUTCOME_TPM_RESET,        /* has lost what was loaded in the middle of the operation */
+    OUTCOME_TPM_NOT_STARTED,  /* nobody has sent TPM2_Startup */
+    OUTCOME_TPM_NEEDS_REBOOT, /* in failure mode, or in the middle of an upgrade */
+    OUTCOME_TPM_UNABLE,       /* lacks an algorithm, a PCR bank or a command */
     OUTCOME_TPM_NO_SRK,       /* no storage root key at 0x81000001 */
     OUTCOME_TPM_FAILED,       /* any other TPM error */
 
@@ -47,8 +54,8 @@ typedef enum Outcome {
     OUTCOME_FOREIGN_UNIT,    /* the unit belongs to no machine */
     OUTCOME_NOT_FOUND,       /* the machine has no such credential */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
-    OUTCOME_TIMEOUT,         /* the request's deadline has passed */
-    OUTCOME_INTERRUPTED,     /* the worker died in the middle of the answer */
+    OUTCOME_TIMEOUT, /* the TPM has answered nobody for too long, or the broker is being stopped */
+    OUTCOME_INTERRUPTED, /* the worker died in the middle of the answer */
 
     /* the control socket */
     OUTCOME_BROKER_UNREACHABLE, /* nobody listens, replies or may connect */

@@ -172,14 +172,23 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     return 0;
 }
 
+/* A slow TPM with much to do is waited for as long as it answers others meanwhile: how long that
+ * may take is the unit's own business (TimeoutStartSec=). */
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
+    uint64_t deadline = tpm_queue_answered(set->tpm) + set->config->request_usec;
+    int r;
 
-    (void)source;
-    (void)usec;
-    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not come to it within %.0f s",
+    if (deadline > usec) {
+        r = sd_event_source_set_time(source, deadline);
+        if (r >= 0)
+            r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+        check(set, r);
+        return 0;
+    }
+    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not answered anybody for %.0f s",
                (double)set->config->request_usec / 1e6);
     check(set, refuse(c, OUTCOME_TIMEOUT));
     return 0;

@@ -32,6 +32,7 @@ struct TpmQueue {
     sd_event_source *answer;  /* the running child's pipe; NULL if none runs */
     sd_event_source *timeout;
     TpmChild child;
+    uint64_t answered; /* see tpm_queue_answered() */
     Unsealing *first;
     KeyCache *known;
 };
@@ -95,6 +96,7 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
     (void)source;
     (void)fd;
     (void)events;
+    sd_event_now(queue->event, CLOCK_MONOTONIC, &queue->answered);
     rc = tpm_child_finish(&queue->child, &reason, &key);
     finish_first(queue, rc, &reason, key);
     return 0;
@@ -178,6 +180,11 @@ TpmQueue *tpm_queue_free(TpmQueue *queue)
         free(queue);
     }
     return NULL;
+}
+
+uint64_t tpm_queue_answered(const TpmQueue *queue)
+{
+    return queue->answered;
 }
 
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)

@@ -28,6 +28,10 @@ int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret);
 TpmQueue *tpm_queue_free(TpmQueue *queue); /* when there are no jobs */
 DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
 
+/* When the TPM last answered to anybody, CLOCK_MONOTONIC in µs; 0 if it has not. It counts whatever
+ * it said, but not that it was given up. */
+uint64_t tpm_queue_answered(const TpmQueue *queue);
+
 /* The key that SEALED was unsealed to a moment ago, or NULL: it takes a job. Borrowed until the
  * next call or event. */
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);

@@ -44,7 +44,7 @@ static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Rea
     return 0;
 }
 
-static int find_signature(const TpmSealedView *sealed, const TpmSigner *signer,
+static int find_signature(Tpm *tpm, const TpmSealedView *sealed, const TpmSigner *signer,
                           const TPM2B_DIGEST *policy, Reason *reason, TpmSignature *ret)
 {
     TpmSignatureQuery query = {
@@ -54,11 +54,20 @@ static int find_signature(const TpmSealedView *sealed, const TpmSigner *signer,
         .policy = policy->buffer,
     };
     int r = tpm_signature_find(sealed->signatures, &query, reason, ret);
+    TpmPcrs present;
 
+    if (r != OUTCOME_TPM_PCR_MISMATCH && r != OUTCOME_TPM_NO_SIGNATURE)
+        return r;
+    /* of PCRs that the TPM does not have nobody signs the policy */
+    if (tpm_pcr_peek(tpm, query.mask, query.bank, NULL, &present) == OUTCOME_TPM_UNABLE)
+        return tpm_pcr_unable(query.mask, query.bank, reason);
     if (r == OUTCOME_TPM_PCR_MISMATCH)
-        tpm_pcr_append_causes(sealed->public_key_mask, reason);
+        tpm_pcr_append_causes(query.mask, reason);
     return r;
 }
+
+/* Which parameter of TPM2_LoadExternal is the public key. */
+#define PUBLIC_PARAMETER 2U
 
 static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHandle *ret)
 {
@@ -68,6 +77,10 @@ static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHan
     /* Tickets are of a hierarchy: with none, there would be no ticket. */
     rc = Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                            &signer->public_part, ESYS_TR_RH_OWNER, &tr);
+    if (tpm_response_parameter(rc) == PUBLIC_PARAMETER)
+        return reason_set(reason, OUTCOME_TPM_UNABLE,
+                          "the TPM cannot use the PCR policy's public key, RSA-%u (0x%x)",
+                          signer->public_part.publicArea.parameters.rsaDetail.keyBits, rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "loading the PCR policy's public key", reason);
     *ret = (TpmHandle){.tpm = tpm, .tr = tr};
@@ -111,7 +124,7 @@ int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const T
 
     r = check_pcrs(session, sealed, reason, &policy);
     if (r == 0)
-        r = find_signature(sealed, signer, &policy, reason, &signature);
+        r = find_signature(session->tpm, sealed, signer, &policy, reason, &signature);
     if (r == 0)
         r = load_signer(session->tpm, signer, reason, &key);
     if (r == 0)

@@ -45,7 +45,7 @@ static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
     rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                &tr);
     if (rc != TSS2_RC_SUCCESS) {
-        r = tpm_response(rc, "reading the storage root key", reason);
+        r = tpm_primary_response(tpm, rc, "reading the storage root key", reason);
         return r == OUTCOME_TPM_NO_SRK ? 0 : r;
     }
     srk = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
@@ -59,10 +59,11 @@ static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrs *ret)
 
     r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
                           reason, &session);
-    if (r == 0)
-        r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, TPM_ALGORITHM_SHA256, reason, ret);
+    if (r != 0)
+        return r;
+    r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, TPM_ALGORITHM_SHA256, reason, ret);
     /* SHA-1 alone is no reason not to seal without PCRs. */
-    return r == OUTCOME_UNSUPPORTED ? 0 : r;
+    return r == OUTCOME_TPM_UNABLE ? 0 : r;
 }
 
 int tpm_export(Tpm *tpm, Reason *reason, TpmExport *ret)
@@ -75,7 +76,7 @@ int tpm_export(Tpm *tpm, Reason *reason, TpmExport *ret)
         r = export_srk(tpm, reason, &export.srk);
     if (r == 0)
         r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, &primary);
-    if (r == OUTCOME_UNSUPPORTED)
+    if (r == OUTCOME_TPM_UNABLE)
         r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, &primary);
     if (r == 0)
         r = read_public(tpm, primary.tr, reason, &export.legacy);

@@ -8,8 +8,6 @@
 
 #include "tpm/tpm_internal.h"
 
-#include <tss2/tss2_sys.h>
-
 void tpm_handle_forget(TpmHandle *handle)
 {
     if (handle->tpm)
@@ -17,17 +15,29 @@ void tpm_handle_forget(TpmHandle *handle)
     *handle = (TpmHandle){0};
 }
 
-/* After a broken connection or an answer that makes no sense ESYS refuses to send anything, also
- * what would clean up. The layer below does not. */
-static void flush_below_esys(const TpmHandle *handle)
+/* Bytes of TPM2_FlushContext, and of an answer to it. */
+#define FLUSH_BYTES     14U
+#define NO_ANSWER_BYTES 10U
+
+/* After a broken connection or an answer that makes no sense tpm2-tss refuses to send anything,
+ * also what would clean up. The transport does not. */
+static void flush_below_tss(const TpmHandle *handle)
 {
-    ESYS_CONTEXT *esys = handle->tpm->esys;
-    TSS2_SYS_CONTEXT *sys;
+    _cleanup_(writer_done) Writer command = {0};
+    TSS2_TCTI_CONTEXT *tcti = (TSS2_TCTI_CONTEXT *)&handle->tpm->transport;
+    uint8_t answer[NO_ANSWER_BYTES];
+    size_t size = sizeof(answer);
     TPM2_HANDLE number;
 
-    if (Esys_GetSysContext(esys, &sys) == TSS2_RC_SUCCESS &&
-        Esys_TR_GetTpmHandle(esys, handle->tr, &number) == TSS2_RC_SUCCESS)
-        Tss2_Sys_FlushContext(sys, number);
+    if (Esys_TR_GetTpmHandle(handle->tpm->esys, handle->tr, &number) != TSS2_RC_SUCCESS)
+        return;
+    writer_u16be(&command, TPM2_ST_NO_SESSIONS);
+    writer_u32be(&command, FLUSH_BYTES);
+    writer_u32be(&command, TPM2_CC_FlushContext);
+    writer_u32be(&command, number);
+    if (!command.failed &&
+        Tss2_Tcti_Transmit(tcti, command.bytes.size, command.bytes.data) == TSS2_RC_SUCCESS)
+        Tss2_Tcti_Receive(tcti, &size, answer, TSS2_TCTI_TIMEOUT_BLOCK);
 }
 
 void tpm_handle_done(TpmHandle *handle)
@@ -39,7 +49,7 @@ void tpm_handle_done(TpmHandle *handle)
         if (rc == TSS2_RC_SUCCESS)
             *handle = (TpmHandle){0}; /* ESYS has forgotten it, too */
         else if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
-            flush_below_esys(handle);
+            flush_below_tss(handle);
     }
     tpm_handle_forget(handle);
 }

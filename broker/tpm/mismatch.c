@@ -105,23 +105,20 @@ static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *p
 }
 
 /* Says which PCRs differ from SEALED's expectations; false if none does, or nothing is known. */
-static bool explain(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
+static bool explain(const TpmSealedView *sealed, const TpmPcrs *present, Reason *reason)
 {
-    const TpmHandle no_session = {.tpm = tpm, .tr = ESYS_TR_NONE};
     const TpmPcrs *expected = sealed->expected;
-    TpmPcrs present;
     char list[160];
     uint64_t mask;
 
-    if (!expected || !(expected->given & sealed->pcr_mask) || expected->bank != sealed->pcr_bank ||
-        tpm_pcr_read(&no_session, sealed->pcr_mask, sealed->pcr_bank, NULL, &present) != 0)
+    if (!expected || !(expected->given & sealed->pcr_mask) || expected->bank != sealed->pcr_bank)
         return false;
-    mask = differing(expected, &present);
+    mask = differing(expected, present);
     if (mask == 0)
         return false;
-    list_values(mask, expected, &present, list, sizeof(list));
+    list_values(mask, expected, present, list, sizeof(list));
     reason_set(reason, OUTCOME_TPM_PCR_MISMATCH, "PCR %s%s", list,
-               is_sealed_for(sealed, expected, &present)
+               is_sealed_for(sealed, expected, present)
                    ? ""
                    : "; but it was not sealed for what is expected either");
     tpm_pcr_append_causes(mask, reason);
@@ -131,8 +128,12 @@ static bool explain(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
 int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
 {
     char numbers[TPM_PCR_TEXT_BYTES];
+    TpmPcrs present;
+    int r = tpm_pcr_peek(tpm, sealed->pcr_mask, sealed->pcr_bank, reason, &present);
 
-    if (explain(tpm, sealed, reason))
+    if (r == OUTCOME_TPM_UNABLE)
+        return r;
+    if (r == 0 && explain(sealed, &present, reason))
         return OUTCOME_TPM_PCR_MISMATCH;
     tpm_pcr_mask_format(sealed->pcr_mask, numbers);
     reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,

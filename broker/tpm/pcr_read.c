@@ -90,6 +90,15 @@ static int read_some(const TpmHandle *session, Reason *reason, Reading *reading)
     return 0;
 }
 
+int tpm_pcr_unable(uint64_t mask, uint16_t bank, Reason *reason)
+{
+    char numbers[TPM_PCR_TEXT_BYTES];
+
+    tpm_pcr_mask_format(mask, numbers);
+    return reason_set(reason, OUTCOME_TPM_UNABLE, "the TPM has no PCR %s in a bank of %s", numbers,
+                      tpm_bank_name(bank));
+}
+
 int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
                  TpmPcrs *ret)
 {
@@ -105,11 +114,15 @@ int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason 
         if (r != 0)
             return r;
         if (reading.pcrs.given == before)
-            return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM has no such PCRs in %s",
-                              tpm_bank_name(bank));
+            return tpm_pcr_unable(mask, bank, reason);
     }
     *ret = reading.pcrs;
     return 0;
+}
+
+int tpm_pcr_peek(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret)
+{
+    return tpm_pcr_read(&(TpmHandle){.tpm = tpm, .tr = ESYS_TR_NONE}, mask, bank, reason, ret);
 }
 
 int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also, Reason *reason,
@@ -121,10 +134,10 @@ int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t als
     size_t count = pcrs->bank != 0 ? 1 : sizeof(preferred) / sizeof(preferred[0]);
     uint64_t mask = (pcrs->mask & ~pcrs->given) | also;
     TpmPcrs complete;
-    int r = OUTCOME_UNSUPPORTED;
+    int r = OUTCOME_TPM_UNABLE;
 
     /* For no PCRs no bank is used, but systemd wants to read one that it knows. */
-    for (size_t i = 0; r == OUTCOME_UNSUPPORTED && i < count; i++)
+    for (size_t i = 0; r == OUTCOME_TPM_UNABLE && i < count; i++)
         r = tpm_pcr_read(session, mask, banks[i], reason, &complete);
     if (r != 0)
         return r;

@@ -45,12 +45,8 @@ static TPMT_PUBLIC legacy_template(uint16_t algorithm)
     return area;
 }
 
-/* Whether the TPM objects to the second parameter of TPM2_CreatePrimary, the template. */
-static bool is_template_refused(TSS2_RC rc)
-{
-    return tpm_response_base(rc) != 0 && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P) &&
-           (rc & TPM2_RC_N_MASK) == TPM2_RC_2;
-}
+/* Which parameter of TPM2_CreatePrimary is the template. */
+#define TEMPLATE_PARAMETER 2U
 
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret)
 {
@@ -64,13 +60,39 @@ int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHand
     rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
                             ESYS_TR_NONE, &no_password, &template, &no_data, &no_pcrs, &tr, NULL,
                             NULL, NULL, NULL);
-    if (is_template_refused(rc))
-        return reason_set(reason, OUTCOME_UNSUPPORTED, "the TPM cannot make a storage key with %s",
-                          algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256");
+    if (tpm_response_parameter(rc) == TEMPLATE_PARAMETER)
+        return reason_set(reason, OUTCOME_TPM_UNABLE,
+                          "the TPM cannot make a storage key with %s and AES-128-CFB (0x%x)",
+                          algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256", rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "making the storage key", reason);
     *ret = (TpmHandle){.tpm = tpm, .tr = tr};
     return 0;
+}
+
+/* Whether the TPM says that its owner hierarchy is switched off, with all the keys in it. */
+static bool is_owner_off(Tpm *tpm)
+{
+    _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *answer = NULL;
+    const TPML_TAGGED_TPM_PROPERTY *properties;
+    TPMI_YES_NO more;
+
+    if (Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                           TPM2_CAP_TPM_PROPERTIES, TPM2_PT_STARTUP_CLEAR, 1, &more,
+                           &answer) != TSS2_RC_SUCCESS)
+        return false;
+    properties = &answer->data.tpmProperties;
+    return properties->count == 1 && properties->tpmProperty[0].property == TPM2_PT_STARTUP_CLEAR &&
+           !(properties->tpmProperty[0].value & TPMA_STARTUP_CLEAR_SHENABLE);
+}
+
+int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason)
+{
+    int r = tpm_response(rc, doing, reason);
+
+    if (r == OUTCOME_TPM_NO_SRK && is_owner_off(tpm))
+        return tpm_response(TPM2_RC_HIERARCHY, doing, reason);
+    return r;
 }
 
 int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret)
@@ -112,7 +134,7 @@ int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk
                                &key.tr);
     if (rc != TSS2_RC_SUCCESS) {
         key = (TpmHandle){0};
-        return tpm_response(rc, "reading the storage root key", reason);
+        return tpm_primary_response(tpm, rc, "reading the storage root key", reason);
     }
     r = serialize(&key, reason, &srk);
     if (r != 0)

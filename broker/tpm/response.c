@@ -28,38 +28,51 @@ typedef struct Meaning {
 static const Meaning tpm_meanings[] = {
     {TPM2_RC_INTEGRITY, OUTCOME_TPM_FOREIGN,
      "the sealed key is not this storage key's: another TPM sealed it, this one was cleared since, "
-     "or "
-     "the file was damaged"},
+     "or the file was damaged"},
     {TPM2_RC_POLICY_FAIL, OUTCOME_TPM_PCR_MISMATCH, "the policy is not fulfilled"},
-    {TPM2_RC_PCR_CHANGED, OUTCOME_TPM_BUSY, "the PCRs keep changing"},
-    {TPM2_RC_LOCKOUT, OUTCOME_TPM_LOCKOUT,
-     "the TPM's dictionary attack lockout is on, after too many wrong passwords"},
+    {TPM2_RC_LOCKOUT, OUTCOME_TPM_LOCKOUT, "the TPM's dictionary attack lockout is on"},
     {TPM2_RC_HANDLE, OUTCOME_TPM_NO_SRK, "the TPM has no storage root key at 0x81000001"},
-    {TPM2_RC_BAD_AUTH, OUTCOME_TPM_FAILED,
-     "the owner hierarchy or the storage key has a password, and none is supported here"},
-    {TPM2_RC_AUTH_FAIL, OUTCOME_TPM_FAILED,
-     "the owner hierarchy or the storage key has a password, and none is supported here"},
-    {TPM2_RC_HIERARCHY, OUTCOME_TPM_FAILED, "the owner hierarchy is switched off in the firmware"},
+    {TPM2_RC_BAD_AUTH, OUTCOME_TPM_PASSWORD,
+     "the owner hierarchy or the storage key has a password"},
+    {TPM2_RC_AUTH_FAIL, OUTCOME_TPM_PASSWORD,
+     "the owner hierarchy or the storage key has a password"},
+    {TPM2_RC_HIERARCHY, OUTCOME_TPM_DISABLED, "the owner hierarchy is switched off"},
+    {TPM2_RC_DISABLED, OUTCOME_TPM_DISABLED, "the command is switched off"},
 
-    {TPM2_RC_MEMORY, OUTCOME_TPM_BUSY, "the TPM is out of memory"},
-    {TPM2_RC_OBJECT_MEMORY, OUTCOME_TPM_BUSY, "the TPM has no room for another object"},
-    {TPM2_RC_SESSION_MEMORY, OUTCOME_TPM_BUSY, "the TPM has no room for another session"},
-    {TPM2_RC_OBJECT_HANDLES, OUTCOME_TPM_BUSY, "the TPM has no object handles left"},
-    {TPM2_RC_SESSION_HANDLES, OUTCOME_TPM_BUSY, "the TPM has no session handles left"},
-    {TPM2_RC_CONTEXT_GAP, OUTCOME_TPM_BUSY, "the TPM has too many old sessions"},
-    {TPM2_RC_RETRY, OUTCOME_TPM_BUSY, "the TPM asked to be asked again too often"},
-    {TPM2_RC_YIELDED, OUTCOME_TPM_BUSY, "the TPM asked to be asked again too often"},
-    {TPM2_RC_TESTING, OUTCOME_TPM_BUSY, "the TPM tests itself"},
+    {TPM2_RC_MEMORY, OUTCOME_TPM_FULL, "the TPM is out of memory"},
+    {TPM2_RC_OBJECT_MEMORY, OUTCOME_TPM_FULL, "the TPM has no room for another object"},
+    {TPM2_RC_SESSION_MEMORY, OUTCOME_TPM_FULL, "the TPM has no room for another session"},
+    {TPM2_RC_OBJECT_HANDLES, OUTCOME_TPM_FULL, "the TPM has no object handles left"},
+    {TPM2_RC_SESSION_HANDLES, OUTCOME_TPM_FULL, "the TPM has no session handles left"},
+    {TPM2_RC_CONTEXT_GAP, OUTCOME_TPM_FULL, "the TPM has too many old sessions"},
+
+    {TPM2_RC_REFERENCE_H0, OUTCOME_TPM_RESET,
+     "the TPM does not know any more what was loaded into it"},
+
+    {TPM2_RC_RETRY, OUTCOME_TPM_BUSY, "the TPM has put it off too often"},
+    {TPM2_RC_YIELDED, OUTCOME_TPM_BUSY, "the TPM has put it off too often"},
+    {TPM2_RC_TESTING, OUTCOME_TPM_BUSY, "the TPM still tests itself"},
     {TPM2_RC_CANCELED, OUTCOME_TPM_BUSY, "the command was cancelled"},
     {TPM2_RC_NV_RATE, OUTCOME_TPM_BUSY, "the TPM spares its memory: too many writes"},
     {TPM2_RC_NV_UNAVAILABLE, OUTCOME_TPM_BUSY, "the TPM's memory is not available now"},
+    {TPM2_RC_PCR_CHANGED, OUTCOME_TPM_BUSY, "the PCRs keep changing"},
 
-    {TPM2_RC_INITIALIZE, OUTCOME_TPM_FAILED,
-     "the TPM was not started up (a simulator's can be: tpm2_startup -c)"},
-    {TPM2_RC_FAILURE, OUTCOME_TPM_FAILED, "the TPM is in failure mode: switch off and on again"},
-    {TPM2_RC_NEEDS_TEST, OUTCOME_TPM_FAILED, "the TPM wants to test itself first"},
-    {TPM2_RC_DISABLED, OUTCOME_TPM_FAILED, "the command is switched off"},
-    {TPM2_RC_COMMAND_CODE, OUTCOME_TPM_FAILED, "the TPM does not know this command"},
+    {TPM2_RC_INITIALIZE, OUTCOME_TPM_NOT_STARTED, "the TPM waits for TPM2_Startup"},
+    {TPM2_RC_FAILURE, OUTCOME_TPM_NEEDS_REBOOT, "the TPM is in failure mode"},
+    {TPM2_RC_REBOOT, OUTCOME_TPM_NEEDS_REBOOT, "the TPM waits for a reset"},
+    {TPM2_RC_UPGRADE, OUTCOME_TPM_NEEDS_REBOOT, "the TPM is in the middle of a firmware upgrade"},
+
+    {TPM2_RC_ASYMMETRIC, OUTCOME_TPM_UNABLE, "the TPM does not have this type of key"},
+    {TPM2_RC_CURVE, OUTCOME_TPM_UNABLE, "the TPM does not have this elliptic curve"},
+    {TPM2_RC_KEY_SIZE, OUTCOME_TPM_UNABLE, "the TPM does not have keys of this size"},
+    {TPM2_RC_HASH, OUTCOME_TPM_UNABLE, "the TPM does not have this hash algorithm"},
+    {TPM2_RC_SYMMETRIC, OUTCOME_TPM_UNABLE, "the TPM does not have this cipher"},
+    {TPM2_RC_MODE, OUTCOME_TPM_UNABLE, "the TPM does not have this mode of its cipher"},
+    {TPM2_RC_SCHEME, OUTCOME_TPM_UNABLE, "the TPM does not have this scheme"},
+    {TPM2_RC_KDF, OUTCOME_TPM_UNABLE, "the TPM does not have this key derivation"},
+    {TPM2_RC_COMMAND_CODE, OUTCOME_TPM_UNABLE, "the TPM does not have this command"},
+
+    {TPM2_RC_NEEDS_TEST, OUTCOME_TPM_FAILED, "the TPM wants to be tested first: tpm2_selftest -f"},
     {TPM2_RC_LOCALITY, OUTCOME_TPM_FAILED, "the TPM does not allow this from the operating system"},
 };
 
@@ -67,7 +80,7 @@ static const Meaning tss_meanings[] = {
     {TSS2_BASE_RC_MEMORY, -ENOMEM, "tpm2-tss"},
     {TSS2_BASE_RC_NO_CONNECTION, OUTCOME_TPM_UNREACHABLE, "no TPM answers"},
     {TSS2_BASE_RC_IO_ERROR, OUTCOME_TPM_UNREACHABLE, "the connection to the TPM broke"},
-    {TSS2_BASE_RC_TRY_AGAIN, OUTCOME_TPM_BUSY, "the TPM asked to be asked again too often"},
+    {TSS2_BASE_RC_TRY_AGAIN, OUTCOME_TPM_BUSY, "the TPM has put it off too often"},
     {TSS2_BASE_RC_RSP_AUTH_FAILED, OUTCOME_TPM_FAILED,
      "the answer does not come from the TPM that has the storage key, or was changed on its way"},
     {TSS2_BASE_RC_MALFORMED_RESPONSE, OUTCOME_TPM_FAILED, "the answer makes no sense"},
@@ -84,6 +97,13 @@ TSS2_RC tpm_response_base(TSS2_RC rc)
     return rc & (rc & TPM2_RC_FMT1 ? FORMAT_ONE_BITS : FORMAT_ZERO_BITS);
 }
 
+unsigned tpm_response_parameter(TSS2_RC rc)
+{
+    if (tpm_response_base(rc) == 0 || !(rc & TPM2_RC_FMT1) || !(rc & TPM2_RC_P))
+        return 0;
+    return (rc & TPM2_RC_N_MASK) / TPM2_RC_1;
+}
+
 static const Meaning *find(const Meaning *meanings, size_t count, TSS2_RC code)
 {
     for (size_t i = 0; i < count; i++)
@@ -92,16 +112,27 @@ static const Meaning *find(const Meaning *meanings, size_t count, TSS2_RC code)
     return NULL;
 }
 
-int tpm_response(TSS2_RC rc, const char *doing, Reason *reason)
+/* Whether BASE says that the first, second, … handle or session is not loaded. */
+static bool is_reference(TSS2_RC base)
+{
+    return (base >= TPM2_RC_REFERENCE_H0 && base <= TPM2_RC_REFERENCE_H6) ||
+           (base >= TPM2_RC_REFERENCE_S0 && base <= TPM2_RC_REFERENCE_S6);
+}
+
+static const Meaning *meaning_of(TSS2_RC rc)
 {
     TSS2_RC base = tpm_response_base(rc);
-    const Meaning *meaning;
 
-    if (base != 0)
-        meaning = find(tpm_meanings, sizeof(tpm_meanings) / sizeof(tpm_meanings[0]), base);
-    else
-        meaning =
-            find(tss_meanings, sizeof(tss_meanings) / sizeof(tss_meanings[0]), rc & BASE_BITS);
+    if (base == 0)
+        return find(tss_meanings, sizeof(tss_meanings) / sizeof(tss_meanings[0]), rc & BASE_BITS);
+    return find(tpm_meanings, sizeof(tpm_meanings) / sizeof(tpm_meanings[0]),
+                is_reference(base) ? TPM2_RC_REFERENCE_H0 : base);
+}
+
+int tpm_response(TSS2_RC rc, const char *doing, Reason *reason)
+{
+    const Meaning *meaning = meaning_of(rc);
+
     if (!meaning)
         return reason_set(reason, OUTCOME_TPM_FAILED, "%s: %.160s (0x%x)", doing,
                           Tss2_RC_Decode(rc), rc);

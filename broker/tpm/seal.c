@@ -51,6 +51,12 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
                      &sensitive, &template, &no_data, &no_pcrs, &private_part, &public_part, NULL,
                      NULL, NULL);
     tpm_scrub(primary->tpm, secret_view(key));
+    /* The legacy primary was made without a password. */
+    if (primary->persistent && tpm_response_base(rc) == TPM2_RC_BAD_AUTH)
+        return reason_set(reason, OUTCOME_TPM_PASSWORD,
+                          "sealing a key: the storage root key has a password, or something on the "
+                          "way to the TPM changes messages (0x%x)",
+                          rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_session_response(rc, "sealing a key", reason);
     tpm_handle_forget(session);
@@ -156,7 +162,7 @@ static int get_primary(Tpm *tpm, bool pinned, Reason *reason, TpmHandle *ret_pri
         return r;
     }
     r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, ret_primary);
-    if (r == OUTCOME_UNSUPPORTED) {
+    if (r == OUTCOME_TPM_UNABLE) {
         sealed->primary_alg = TPM_ALGORITHM_RSA;
         r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, ret_primary);
     }

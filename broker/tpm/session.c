@@ -13,7 +13,11 @@
 
 #include "tpm/tpm_internal.h"
 
-#define ALL_ATTRIBUTES ((TPMA_SESSION)0xff)
+#define ALL_ATTRIBUTES   ((TPMA_SESSION)0xff)
+
+/* Which parameters of TPM2_StartAuthSession these are. */
+#define CIPHER_PARAMETER 4U
+#define HASH_PARAMETER   5U
 
 int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes, Reason *reason)
 {
@@ -39,6 +43,10 @@ int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attri
     rc = Esys_StartAuthSession(primary->tpm->esys, primary->tr, ESYS_TR_NONE, ESYS_TR_NONE,
                                ESYS_TR_NONE, ESYS_TR_NONE, NULL, type, &cipher, TPM2_ALG_SHA256,
                                &tr);
+    if (tpm_response_parameter(rc) == CIPHER_PARAMETER ||
+        tpm_response_parameter(rc) == HASH_PARAMETER)
+        return reason_set(reason, OUTCOME_TPM_UNABLE,
+                          "the TPM cannot have sessions with AES-128-CFB and SHA-256 (0x%x)", rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "starting a session", reason);
     session = (TpmHandle){.tpm = primary->tpm, .tr = tr};

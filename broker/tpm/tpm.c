@@ -48,7 +48,7 @@ int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret)
         Tss2_TctiLdr_Finalize(&tcti);
         return reason_set(reason, -ENOMEM, "cannot talk to the TPM");
     }
-    tpm->tcti = tcti;
+    tpm_retry_init(&tpm->transport, tcti);
     *ret = tpm;
     return 0;
 }
@@ -59,7 +59,8 @@ int tpm_begin(Tpm *tpm, Reason *reason)
 
     if (tpm->esys)
         Esys_Finalize(&tpm->esys);
-    rc = Esys_Initialize(&tpm->esys, tpm->tcti, NULL);
+    tpm->transport.left_usec = tpm->transport.patience_usec;
+    rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->transport, NULL);
     return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "setting up the connection", reason);
 }
 
@@ -89,11 +90,20 @@ Tpm *tpm_free(Tpm *tpm)
     if (tpm) {
         if (tpm->esys)
             Esys_Finalize(&tpm->esys);
-        if (tpm->tcti)
-            Tss2_TctiLdr_Finalize(&tpm->tcti);
+        Tss2_TctiLdr_Finalize(&tpm->transport.tcti);
         free(tpm);
     }
     return NULL;
+}
+
+bool tpm_is_well(Tpm *tpm)
+{
+    _cleanup_(esys_freep) TPM2B_MAX_BUFFER *details = NULL;
+    TPM2_RC result = TPM2_RC_FAILURE;
+
+    return Esys_GetTestResult(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &details,
+                              &result) == TSS2_RC_SUCCESS &&
+           result == TPM2_RC_SUCCESS;
 }
 
 /* Overwrites every copy of BYTES in BLOCK, which came from malloc(). */

@@ -112,15 +112,14 @@ typedef struct TpmSealRequest {
 } TpmSealRequest;
 
 /* Makes a fresh key from CONTEXT's randomness and seals it. OUTCOME_USAGE for PCRs that there are
- * not, OUTCOME_MALFORMED for a public key that is none, OUTCOME_UNSUPPORTED if the TPM does not
- * have the PCRs in the bank, OUTCOME_TPM_…: _NO_SRK if it is to be pinned and there is none. */
+ * not, OUTCOME_MALFORMED for a public key that is none, OUTCOME_TPM_…: _UNABLE if the TPM does not
+ * have the PCRs in the bank, _NO_SRK if it is to be pinned and there is none. */
 int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
              TpmSealed *ret, Secret **ret_key);
 
-/* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes.
- * OUTCOME_TPM_FOREIGN, _PCR_MISMATCH (with the PCRs' numbers), _NO_SIGNATURE, _LOCKOUT, _BUSY,
- * _NO_SRK, _UNREACHABLE, _FAILED, OUTCOME_MALFORMED for a blob, a public key or signatures that are
- * not as they must be. */
+/* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes, OUTCOME_MALFORMED
+ * for a blob, a public key or signatures that are not as they must be, and any OUTCOME_TPM_…:
+ * _PCR_MISMATCH with the PCRs' numbers. */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
 
 /* Whether the key was sealed by the TPM that can unseal it, and not outside of it (tpm/wrap.h),

@@ -22,8 +22,20 @@
 /* How often a policy or a set of PCR values is read again because a PCR changed meanwhile. */
 #define TPM_PCR_ATTEMPTS 30
 
+/* A transport for tpm2-tss that sends commands again which the TPM has no time for (retry.c). */
+typedef struct TpmRetry {
+    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: this is the transport */
+    TSS2_TCTI_CONTEXT *tcti;            /* the real one */
+    uint64_t patience_usec;             /* for an operation, LIMIT_TPM_PATIENCE_USEC */
+    uint64_t left_usec;                 /* of that, for this operation */
+    size_t command_size;
+    size_t response_size; /* 0 until there is one */
+    uint8_t command[TPM2_MAX_COMMAND_SIZE];
+    uint8_t response[TPM2_MAX_RESPONSE_SIZE];
+} TpmRetry;
+
 struct Tpm {
-    TSS2_TCTI_CONTEXT *tcti;
+    TpmRetry transport;
     ESYS_CONTEXT *esys; /* during an operation */
 };
 
@@ -42,8 +54,16 @@ int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret);
  * answer that makes no sense refuses everything from then on. Sends nothing. */
 int tpm_begin(Tpm *tpm, Reason *reason);
 
+/* Whether TPM says that it has passed its own tests, which one in failure mode does not. */
+bool tpm_is_well(Tpm *tpm);
+
 /* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
 void tpm_scrub(Tpm *tpm, BytesView bytes);
+
+/* --- patience (retry.c) --- */
+
+/* RETRY between tpm2-tss and TCTI, which is borrowed. */
+void tpm_retry_init(TpmRetry *retry, TSS2_TCTI_CONTEXT *tcti);
 
 /* --- handles (handle.c) --- */
 
@@ -62,7 +82,7 @@ void tpm_handle_forget(TpmHandle *handle);
 
 /* --- storage keys (primary.c) --- */
 
-/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_UNSUPPORTED if the
+/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_TPM_UNABLE if the
  * TPM does not take the template. */
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret);
 
@@ -73,6 +93,10 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
  * the TPM without authentication: whoever sits in between can put in his own, as he can for
  * systemd. OUTCOME_TPM_NO_SRK if there is none. */
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk);
+
+/* tpm_response() for a command that uses the storage root key, which seems to be missing as well if
+ * the owner hierarchy is switched off. */
+int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sessions (session.c) --- */
 
@@ -99,21 +123,26 @@ int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealReq
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
 
 /* The PCRs of MASK in BANK as they are now, all of one moment. SESSION (HMAC, attribute audit) lets
- * nobody on the way change them; one whose .tr is ESYS_TR_NONE is for explaining, not for sealing.
- * OUTCOME_UNSUPPORTED if the TPM does not have them. */
+ * nobody on the way change them. OUTCOME_TPM_UNABLE if the TPM does not have them. */
 int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
                  TpmPcrs *ret);
 
+/* The same without a session: to explain things, not to seal. */
+int tpm_pcr_peek(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret);
+
 /* PCRS (which may be none) with all values given: those that are not are read. RET's bank is
- * PCRS' own, or the first that has these PCRs and those of ALSO. OUTCOME_UNSUPPORTED if none has.
- */
+ * PCRS' own, or the first that has these PCRs and those of ALSO. OUTCOME_TPM_UNABLE if none has. */
 int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also, Reason *reason,
                      TpmPcrs *ret);
 
+/* Says that the TPM does not have the PCRs of MASK in BANK, OUTCOME_TPM_UNABLE. */
+int tpm_pcr_unable(uint64_t mask, uint16_t bank, Reason *reason);
+
 /* --- PCRs that have changed (mismatch.c) --- */
 
-/* Always OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as
- * far as that can be known, and what usually changes them. */
+/* OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as far as
+ * that can be known, and what usually changes them. OUTCOME_TPM_UNABLE if the TPM does not have the
+ * PCRs in that bank. */
 int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason);
 
 /* Appends to REASON what usually changes the PCRs of MASK. */
@@ -136,3 +165,6 @@ int tpm_response(TSS2_RC rc, const char *doing, Reason *reason);
 /* RC without the number of the handle, session or parameter that it speaks of, for comparison with
  * TPM2_RC_…; 0 if it is not the TPM's own. */
 TSS2_RC tpm_response_base(TSS2_RC rc);
+
+/* The number of the parameter, from 1, that RC speaks of; 0 if it is about none. */
+unsigned tpm_response_parameter(TSS2_RC rc);

@@ -76,23 +76,16 @@ static int check_header(const TpmSealedView *sealed, Reason *reason)
 
 /* --- the object --- */
 
-/* In failure mode a TPM answers nothing but questions about itself. */
-static bool is_in_failure_mode(const TpmHandle *primary)
-{
-    return Esys_ReadPublic(primary->tpm->esys, primary->tr, ESYS_TR_NONE, ESYS_TR_NONE,
-                           ESYS_TR_NONE, NULL, NULL, NULL) != TSS2_RC_SUCCESS;
-}
+/* Which parameter of TPM2_Import is the seed. */
+#define SEED_PARAMETER 4U
 
-/* Whether TPM2_Import failed for a seed that is not for this storage key: the TPM objects to its
- * fourth parameter, or, as libtpms does for RSA, pretends to be in failure mode. */
-static bool is_seed_refused(TSS2_RC rc, const TpmHandle *primary)
+/* Whether TPM2_Import failed for a seed that is not for this storage key: the TPM objects to it,
+ * or, as libtpms does for RSA, pretends to be in failure mode. */
+static bool is_seed_refused(Tpm *tpm, TSS2_RC rc)
 {
-    TSS2_RC base = tpm_response_base(rc);
-
-    if (base == TPM2_RC_FAILURE)
-        return !is_in_failure_mode(primary);
-    return base != 0 && (rc & TPM2_RC_FMT1) && (rc & TPM2_RC_P) &&
-           (rc & TPM2_RC_N_MASK) == TPM2_RC_4;
+    if (tpm_response_base(rc) == TPM2_RC_FAILURE)
+        return tpm_is_well(tpm);
+    return tpm_response_parameter(rc) == SEED_PARAMETER;
 }
 
 /* Makes BLOB, which was sealed outside of the TPM, one that it can load. */
@@ -106,11 +99,11 @@ static int import(const TpmHandle *primary, Reason *reason, TpmBlob *blob)
     rc = Esys_Import(primary->tpm->esys, primary->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
                      &no_inner_key, &blob->public_part, &blob->private_part, &blob->seed,
                      &no_inner_wrapper, &imported);
-    if (is_seed_refused(rc, primary))
+    if (is_seed_refused(primary->tpm, rc))
         return reason_set(reason, OUTCOME_TPM_FOREIGN,
                           "importing the sealed key: it is for another storage key (0x%x)", rc);
     if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "importing the sealed key", reason);
+        return tpm_primary_response(primary->tpm, rc, "importing the sealed key", reason);
     blob->private_part = *imported;
     return 0;
 }
@@ -129,7 +122,7 @@ static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHand
     rc = Esys_Load(primary->tpm->esys, primary->tr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
                    &blob->private_part, &blob->public_part, &tr);
     if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "loading the sealed key", reason);
+        return tpm_primary_response(primary->tpm, rc, "loading the sealed key", reason);
     *ret = (TpmHandle){.tpm = primary->tpm, .tr = tr};
     return 0;
 }

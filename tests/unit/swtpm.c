@@ -258,14 +258,22 @@ const char *swtpm_device(const Swtpm *swtpm)
     return swtpm->device;
 }
 
+uint16_t swtpm_control_port(const Swtpm *swtpm)
+{
+    return (uint16_t)(swtpm->port + 1);
+}
+
 /* --- commands --- */
 
-typedef struct Connection {
-    TSS2_TCTI_CONTEXT *tcti;
-    ESYS_CONTEXT *esys;
-} Connection;
+int swtpm_connect(const Swtpm *swtpm, SwtpmConnection *ret)
+{
+    if (Tss2_TctiLdr_Initialize(swtpm->device, &ret->tcti) != TSS2_RC_SUCCESS ||
+        Esys_Initialize(&ret->esys, ret->tcti, NULL) != TSS2_RC_SUCCESS)
+        return -ECONNREFUSED;
+    return 0;
+}
 
-static void disconnect(Connection *connection)
+void swtpm_disconnect(SwtpmConnection *connection)
 {
     if (connection->esys)
         Esys_Finalize(&connection->esys);
@@ -273,15 +281,7 @@ static void disconnect(Connection *connection)
         Tss2_TctiLdr_Finalize(&connection->tcti);
 }
 
-#define _connected_ __attribute__((cleanup(disconnect)))
-
-static int connect_to(const Swtpm *swtpm, Connection *ret)
-{
-    if (Tss2_TctiLdr_Initialize(swtpm->device, &ret->tcti) != TSS2_RC_SUCCESS ||
-        Esys_Initialize(&ret->esys, ret->tcti, NULL) != TSS2_RC_SUCCESS)
-        return -ECONNREFUSED;
-    return 0;
-}
+#define _connected_ __attribute__((cleanup(swtpm_disconnect)))
 
 static int result(TSS2_RC rc)
 {
@@ -291,10 +291,10 @@ static int result(TSS2_RC rc)
 int swtpm_restart(Swtpm *swtpm)
 {
     if (swtpm->pid > 0) {
-        _connected_ Connection connection = {0};
+        _connected_ SwtpmConnection connection = {0};
 
         /* A disorderly end counts as a failed authorisation. */
-        if (connect_to(swtpm, &connection) == 0)
+        if (swtpm_connect(swtpm, &connection) == 0)
             Esys_Shutdown(connection.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_SU_CLEAR);
     }
     swtpm_kill(swtpm);
@@ -303,14 +303,14 @@ int swtpm_restart(Swtpm *swtpm)
 
 int swtpm_extend(Swtpm *swtpm, unsigned pcr, const char *text)
 {
-    _connected_ Connection connection = {0};
+    _connected_ SwtpmConnection connection = {0};
     TPML_DIGEST_VALUES digests = {
         .count = 2,
         .digests = {{.hashAlg = TPM2_ALG_SHA1}, {.hashAlg = TPM2_ALG_SHA256}},
     };
     TPM2B_MAX_BUFFER data = {.size = (UINT16)strlen(text)};
     TPM2B_DIGEST *sha1;
-    int r = connect_to(swtpm, &connection);
+    int r = swtpm_connect(swtpm, &connection);
 
     if (r != 0)
         return r;
@@ -336,51 +336,30 @@ void swtpm_extend_value(const uint8_t old[32], const char *text, uint8_t ret[32]
     crypto_hash_sha256(ret, joined, sizeof(joined));
 }
 
-int swtpm_use_sha1_only(Swtpm *swtpm)
+static TPMS_PCR_SELECTION bank(TPM2_ALG_ID hash, bool all)
 {
-    static const TPML_PCR_SELECTION banks = {
+    BYTE mask = all ? 255 : 0;
+
+    return (TPMS_PCR_SELECTION){.hash = hash, .sizeofSelect = 3, .pcrSelect = {mask, mask, mask}};
+}
+
+int swtpm_use_banks(Swtpm *swtpm, bool sha1, bool sha256)
+{
+    TPML_PCR_SELECTION banks = {
         .count = 4,
-        .pcrSelections = {{.hash = TPM2_ALG_SHA1, .sizeofSelect = 3, .pcrSelect = {255, 255, 255}},
-                          {.hash = TPM2_ALG_SHA256, .sizeofSelect = 3},
-                          {.hash = TPM2_ALG_SHA384, .sizeofSelect = 3},
-                          {.hash = TPM2_ALG_SHA512, .sizeofSelect = 3}},
+        .pcrSelections = {bank(TPM2_ALG_SHA1, sha1), bank(TPM2_ALG_SHA256, sha256),
+                          bank(TPM2_ALG_SHA384, false), bank(TPM2_ALG_SHA512, false)},
     };
-    _connected_ Connection connection = {0};
+    _connected_ SwtpmConnection connection = {0};
     TPMI_YES_NO success;
     UINT32 max, needed, available;
-    int r = connect_to(swtpm, &connection);
+    int r = swtpm_connect(swtpm, &connection);
 
     if (r == 0)
         r = result(Esys_PCR_Allocate(connection.esys, ESYS_TR_RH_PLATFORM, ESYS_TR_PASSWORD,
                                      ESYS_TR_NONE, ESYS_TR_NONE, &banks, &success, &max, &needed,
                                      &available));
     return r == 0 ? swtpm_restart(swtpm) : r;
-}
-
-int swtpm_lock_out(Swtpm *swtpm)
-{
-    _connected_ Connection connection = {0};
-    int r = connect_to(swtpm, &connection);
-
-    if (r != 0)
-        return r;
-    /* No tries at all: locked out at once. */
-    return result(Esys_DictionaryAttackParameters(connection.esys, ESYS_TR_RH_LOCKOUT,
-                                                  ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, 0,
-                                                  1000, 1000));
-}
-
-int swtpm_set_owner_password(Swtpm *swtpm, const char *password)
-{
-    _connected_ Connection connection = {0};
-    TPM2B_AUTH auth = {.size = (UINT16)strlen(password)};
-    int r = connect_to(swtpm, &connection);
-
-    if (r != 0)
-        return r;
-    memcpy(auth.buffer, password, auth.size);
-    return result(Esys_HierarchyChangeAuth(connection.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
-                                           ESYS_TR_NONE, ESYS_TR_NONE, &auth));
 }
 
 /* TCG EK Credential Profile, templates L-1 (SRK, RSA-2048) and L-2 (ECC P-256) */
@@ -402,25 +381,24 @@ static TPMT_PUBLIC srk_template(uint16_t algorithm)
     return template;
 }
 
-int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size)
+static int make_srk(Swtpm *swtpm, uint16_t algorithm, const char *password, uint8_t **ret,
+                    size_t *ret_size)
 {
-    return swtpm_make_srk_of(swtpm, TPM2_ALG_ECC, ret, ret_size);
-}
-
-int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *ret_size)
-{
-    static const TPM2B_SENSITIVE_CREATE no_password = {0};
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
     const TPM2B_PUBLIC template = {.publicArea = srk_template(algorithm)};
-    _connected_ Connection connection = {0};
+    TPM2B_SENSITIVE_CREATE sensitive = {
+        .sensitive.userAuth.size = (UINT16)strlen(password),
+    };
+    _connected_ SwtpmConnection connection = {0};
     ESYS_TR transient, persistent;
-    int r = connect_to(swtpm, &connection);
+    int r = swtpm_connect(swtpm, &connection);
 
     if (r != 0)
         return r;
+    memcpy(sensitive.sensitive.userAuth.buffer, password, strlen(password));
     r = result(Esys_CreatePrimary(connection.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                  ESYS_TR_NONE, &no_password, &template, &no_data, &no_pcrs,
+                                  ESYS_TR_NONE, &sensitive, &template, &no_data, &no_pcrs,
                                   &transient, NULL, NULL, NULL, NULL));
     if (r != 0)
         return r;
@@ -430,11 +408,27 @@ int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *r
     return r != 0 ? r : result(Esys_TR_Serialize(connection.esys, persistent, ret, ret_size));
 }
 
+int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size)
+{
+    return make_srk(swtpm, TPM2_ALG_ECC, "", ret, ret_size);
+}
+
+int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *ret_size)
+{
+    return make_srk(swtpm, algorithm, "", ret, ret_size);
+}
+
+int swtpm_make_srk_with_password(Swtpm *swtpm, const char *password, uint8_t **ret,
+                                 size_t *ret_size)
+{
+    return make_srk(swtpm, TPM2_ALG_ECC, password, ret, ret_size);
+}
+
 int swtpm_remove_srk(Swtpm *swtpm)
 {
-    _connected_ Connection connection = {0};
+    _connected_ SwtpmConnection connection = {0};
     ESYS_TR persistent, gone;
-    int r = connect_to(swtpm, &connection);
+    int r = swtpm_connect(swtpm, &connection);
 
     if (r == 0)
         r = result(Esys_TR_FromTPMPublic(connection.esys, SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -449,10 +443,10 @@ int swtpm_count_handles(Swtpm *swtpm)
 {
     static const TPM2_HANDLE ranges[] = {TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST,
                                          TPM2_ACTIVE_SESSION_FIRST};
-    _connected_ Connection connection = {0};
+    _connected_ SwtpmConnection connection = {0};
     TPMS_CAPABILITY_DATA *data;
     TPMI_YES_NO more;
-    int count = 0, r = connect_to(swtpm, &connection);
+    int count = 0, r = swtpm_connect(swtpm, &connection);
 
     for (size_t i = 0; r == 0 && i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         r = result(Esys_GetCapability(connection.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -468,10 +462,10 @@ int swtpm_count_handles(Swtpm *swtpm)
 
 int swtpm_count_failures(Swtpm *swtpm)
 {
-    _connected_ Connection connection = {0};
+    _connected_ SwtpmConnection connection = {0};
     TPMS_CAPABILITY_DATA *data;
     TPMI_YES_NO more;
-    int count, r = connect_to(swtpm, &connection);
+    int count, r = swtpm_connect(swtpm, &connection);
 
     if (r == 0)
         r = result(Esys_GetCapability(connection.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,

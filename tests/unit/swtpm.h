@@ -9,8 +9,10 @@
  * not get in the way of a Tpm that is open at the same time.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <tss2/tss2_esys.h>
 
 typedef struct Swtpm Swtpm;
 
@@ -26,6 +28,9 @@ void swtpm_stop(Swtpm *swtpm);
 /* The device as tpm_new() and systemd-creds --tpm2-device= take it. */
 const char *swtpm_device(const Swtpm *swtpm);
 
+/* The port of its control channel, on loopback. */
+uint16_t swtpm_control_port(const Swtpm *swtpm);
+
 /* Power off and on, in order: PCRs are reset, what is persistent stays. */
 int swtpm_restart(Swtpm *swtpm);
 
@@ -38,14 +43,8 @@ int swtpm_extend(Swtpm *swtpm, unsigned pcr, const char *text);
 /* What that makes of the SHA-256 value OLD. */
 void swtpm_extend_value(const uint8_t old[32], const char *text, uint8_t ret[32]);
 
-/* Leaves nothing but SHA-1 of the PCR banks, and restarts. */
-int swtpm_use_sha1_only(Swtpm *swtpm);
-
-/* Puts the TPM into dictionary attack lockout. */
-int swtpm_lock_out(Swtpm *swtpm);
-
-/* Gives the owner hierarchy a password. */
-int swtpm_set_owner_password(Swtpm *swtpm, const char *password);
+/* Has these PCR banks and no others, and restarts. */
+int swtpm_use_banks(Swtpm *swtpm, bool sha1, bool sha256);
 
 /* Makes a storage root key at 0x81000001 and returns it as Esys_TR_Serialize() writes it, which the
  * caller frees with free(). */
@@ -53,6 +52,10 @@ int swtpm_make_srk(Swtpm *swtpm, uint8_t **ret, size_t *ret_size);
 
 /* The same with ALGORITHM: TPM2_ALG_ECC (P-256) or TPM2_ALG_RSA (2048 bits). */
 int swtpm_make_srk_of(Swtpm *swtpm, uint16_t algorithm, uint8_t **ret, size_t *ret_size);
+
+/* The same key, with a password. */
+int swtpm_make_srk_with_password(Swtpm *swtpm, const char *password, uint8_t **ret,
+                                 size_t *ret_size);
 
 /* Removes the storage root key. */
 int swtpm_remove_srk(Swtpm *swtpm);
@@ -62,3 +65,13 @@ int swtpm_count_handles(Swtpm *swtpm);
 
 /* How many failed authorisations the lockout has counted; negative on failure. */
 int swtpm_count_failures(Swtpm *swtpm);
+
+/* A connection of the test's own. */
+typedef struct SwtpmConnection {
+    TSS2_TCTI_CONTEXT *tcti;
+    ESYS_CONTEXT *esys;
+} SwtpmConnection;
+
+/* RET is to be zeroed before; also after a failure it is to be disconnected. */
+int swtpm_connect(const Swtpm *swtpm, SwtpmConnection *ret);
+void swtpm_disconnect(SwtpmConnection *connection); /* for cleanup */

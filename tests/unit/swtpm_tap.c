@@ -48,7 +48,9 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *com
     if (tap.count == TAP_COMMANDS_MAX)
         abort();
     tap.commands[tap.count++] = code;
-    due = tap.fault != TAP_NO_FAULT && (tap.count == tap.fault_at || code == tap.fault_command);
+    due = tap.fault != TAP_NO_FAULT && (tap.count == tap.fault_at || code == tap.fault_command) &&
+          (tap.fault_times == 0 || tap.faults < tap.fault_times);
+    tap.faults += due;
     answered = 0;
     made_up_code = tap.code;
     if (due && tap.fault == TAP_BREAK)
@@ -87,6 +89,8 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
     rc = real_receive(tcti, size, response, timeout);
     if (rc != TSS2_RC_SUCCESS || !response)
         return rc;
+    if (due && tap.fault == TAP_LOSE)
+        return TSS2_TCTI_RC_IO_ERROR;
     record(response, *size);
     if (due && tap.fault == TAP_CHANGE && *size > HEADER_BYTES + tap.code)
         response[*size - 1 - tap.code] ^= 1;

@@ -19,6 +19,7 @@ typedef enum TapFault {
     TAP_NO_FAULT,
     TAP_ANSWER, /* the TPM is not asked; the answer is .code */
     TAP_BREAK,  /* nothing can be sent */
+    TAP_LOSE,   /* the TPM is asked, and its answer is lost */
     TAP_CHANGE, /* the TPM's answer has one bit changed, the last of byte .code from its end */
 } TapFault;
 
@@ -30,6 +31,8 @@ typedef struct Tap {
     uint32_t code;
     unsigned fault_at;      /* with the so-manieth command from tap_open() on; 0: see next */
     uint32_t fault_command; /* with each command of this code */
+    unsigned fault_times;   /* but no more often than this; 0: without end */
+    unsigned faults;        /* so many there were */
 
     void (*before)(uint32_t command, void *data); /* called before each command is sent */
     void *data;

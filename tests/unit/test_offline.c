@@ -30,7 +30,8 @@ static void identify(Fixture *fixture, bool rsa, bool srk, Identity *ret)
     if (rsa && !srk) {
         tap.fault = TAP_ANSWER;
         tap.code = RC_NO_ECC;
-        tap.fault_at = tap.count + 2; /* after the SRK was asked for */
+        tap.fault_command = TPM2_CC_CreatePrimary;
+        tap.fault_times = 1;
     }
     assert_int_equal(tpm_export(fixture->tpm, &fixture->reason, &export), 0);
     tap.fault = TAP_NO_FAULT;

@@ -18,6 +18,37 @@ static void test_every_outcome_has_a_row(void **state)
     }
 }
 
+/* In nspawn-creds(1), in which "-" is "\\-". */
+static void test_every_outcome_is_in_the_manual(void **state)
+{
+    _cleanup_(bytes_done) Bytes manual = test_read_file(MANUAL);
+
+    (void)state;
+    for (int i = OUTCOME_OK + 1; i < _OUTCOME_MAX; i++) {
+        char entry[64] = "\n";
+        size_t length = 1;
+
+        for (const char *c = outcome_name(i); *c; c++) {
+            if (*c == '-')
+                entry[length++] = '\\';
+            entry[length++] = *c;
+        }
+        entry[length++] = '\t';
+        if (!memmem(manual.data, manual.size, entry, length))
+            fail_msg("%s is not in %s", outcome_name(i), MANUAL);
+    }
+}
+
+/* What is refused for the TPM's sake is nobody's fault, and has a way out. */
+static void test_every_hardship_has_a_remedy(void **state)
+{
+    (void)state;
+    for (int i = OUTCOME_TPM_UNREACHABLE; i <= OUTCOME_TPM_FAILED; i++) {
+        assert_non_null(outcome_remedy(i));
+        assert_memory_equal(outcome_name(i), "tpm-", 4);
+    }
+}
+
 static void test_errors_of_the_environment(void **state)
 {
     (void)state;
@@ -45,6 +76,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_outcome_has_a_row),
+        cmocka_unit_test(test_every_outcome_is_in_the_manual),
+        cmocka_unit_test(test_every_hardship_has_a_remedy),
         cmocka_unit_test(test_errors_of_the_environment),
         cmocka_unit_test(test_reasons),
     };

@@ -196,13 +196,37 @@ static void test_a_bank_or_a_key_that_the_tpm_lacks(void **state)
     assert_int_equal(
         tpm_seal(fixture->tpm, &fixture->context, &pinned, &fixture->reason, &sealed, &key),
         OUTCOME_TPM_NO_SRK);
-    assert_int_equal(swtpm_use_sha1_only(fixture->swtpm), 0);
+    assert_int_equal(swtpm_use_banks(fixture->swtpm, true, false), 0);
     assert_int_equal(
         tpm_seal(fixture->tpm, &fixture->context, &request, &fixture->reason, &sealed, &key),
-        OUTCOME_UNSUPPORTED);
+        OUTCOME_TPM_UNABLE);
     assert_says(fixture, "sha256");
     assert_null(key);
     assert_nothing_left(fixture);
+}
+
+/* A key that is too large for the TPM, and a bank that the TPM has no more. */
+static void test_a_signer_or_a_bank_that_the_tpm_lacks(void **state)
+{
+    _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+    _cleanup_(secret_freep) Secret *key = NULL;
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    Fixture *fixture = *state;
+    TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
+
+    assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
+    signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
+    tap.fault = TAP_ANSWER;
+    tap.fault_command = TPM2_CC_LoadExternal;
+    tap.code = TPM2_RC_KEY_SIZE | TPM2_RC_P | TPM2_RC_2;
+    assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), OUTCOME_TPM_UNABLE);
+    assert_says(fixture, "RSA-2048");
+    tap.fault = TAP_NO_FAULT;
+    assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), 0);
+    assert_int_equal(swtpm_use_banks(fixture->swtpm, true, false), 0);
+    assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), OUTCOME_TPM_UNABLE);
+    assert_says(fixture, "PCR 11 in a bank of sha256");
 }
 
 /* --- given values, and what they are good for --- */
@@ -239,9 +263,8 @@ static void test_which_pcr_differs(void **state)
 
     seal(fixture, MASK(4) | MASK(7) | MASK(14), &sealed, &key);
     assert_int_equal(tpm_begin(fixture->tpm, NULL), 0);
-    assert_int_equal(tpm_pcr_read(&(TpmHandle){.tpm = fixture->tpm, .tr = ESYS_TR_NONE},
-                                  MASK(4) | MASK(7) | MASK(14), TPM_ALGORITHM_SHA256, NULL,
-                                  &expected),
+    assert_int_equal(tpm_pcr_peek(fixture->tpm, MASK(4) | MASK(7) | MASK(14), TPM_ALGORITHM_SHA256,
+                                  NULL, &expected),
                      0);
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "changed"), 0);
 
@@ -326,6 +349,7 @@ int main(void)
         with_tpm(test_a_public_key_that_was_exchanged),
         with_tpm(test_requests_that_make_no_sense),
         with_tpm(test_a_bank_or_a_key_that_the_tpm_lacks),
+        with_tpm(test_a_signer_or_a_bank_that_the_tpm_lacks),
         with_tpm(test_values_of_another_state),
         with_tpm(test_which_pcr_differs),
         with_tpm(test_another_pcr_changes_meanwhile),

@@ -66,18 +66,18 @@ static void test_refused(void **state)
     expect(&entry, "NSPAWN_CREDS_REASON", "there is no key at /x");
 
     record.reason = "";
-    record.outcome = OUTCOME_TPM_FAILED;
+    record.outcome = OUTCOME_PEER_NOT_ROOT; /* nothing can be done about it */
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE", "web/db-password: refused: The TPM reports an error");
+    expect(&entry, "MESSAGE", "web/db-password: refused: The peer is not root");
 
     record.machine = "";
     audit_entry_format(&record, &entry);
     expect(&entry, "MESSAGE",
-           "db-password of systemd-nspawn@web.service: refused: The TPM reports an error");
+           "db-password of systemd-nspawn@web.service: refused: The peer is not root");
 
     record.unit = record.id = "";
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE", "request of process 42: refused: The TPM reports an error");
+    expect(&entry, "MESSAGE", "request of process 42: refused: The peer is not root");
 }
 
 static void test_abandoned(void **state)

@@ -89,7 +89,7 @@ static void test_sha1_where_there_is_no_sha256(void **state)
     _cleanup_(secret_freep) Secret *key = NULL, *unbound_key = NULL;
     Fixture *fixture = *state;
 
-    assert_int_equal(swtpm_use_sha1_only(fixture->swtpm), 0);
+    assert_int_equal(swtpm_use_banks(fixture->swtpm, true, false), 0);
     seal(fixture, MASK(4) | MASK(7), &sealed, &key);
     assert_int_equal(sealed.pcr_bank, TPM_ALGORITHM_SHA1);
     assert_unseals(fixture, &sealed, key);
@@ -226,43 +226,6 @@ static void test_every_byte_counts(void **state)
     assert_unseals(fixture, &sealed, key);
 }
 
-static void test_lockout(void **state)
-{
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0}, pinned = {0};
-    _cleanup_(secret_freep) Secret *key = NULL, *pinned_key = NULL;
-    Fixture *fixture = *state;
-
-    seal(fixture, 0, &sealed, &key);
-    seal_pinned(fixture, MASK(7), &pinned, &pinned_key);
-    assert_int_equal(swtpm_lock_out(fixture->swtpm), 0);
-    assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_TPM_LOCKOUT);
-    /* the storage root key has noDA, and so has the object */
-    assert_unseals(fixture, &pinned, pinned_key);
-}
-
-static void test_missing_srk(void **state)
-{
-    _cleanup_(tpm_sealed_done) TpmSealed pinned = {0};
-    _cleanup_(secret_freep) Secret *key = NULL;
-    Fixture *fixture = *state;
-
-    seal_pinned(fixture, 0, &pinned, &key);
-    assert_int_equal(swtpm_remove_srk(fixture->swtpm), 0);
-    assert_int_equal(unseal(fixture, &pinned, NULL), OUTCOME_TPM_NO_SRK);
-}
-
-static void test_owner_password(void **state)
-{
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
-    _cleanup_(secret_freep) Secret *key = NULL;
-    Fixture *fixture = *state;
-
-    seal(fixture, 0, &sealed, &key);
-    assert_int_equal(swtpm_set_owner_password(fixture->swtpm, "secret"), 0);
-    assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_TPM_FAILED);
-    assert_says(fixture, "password");
-}
-
 /* --- the way to the TPM --- */
 
 static void test_unreachable(void **state)
@@ -333,9 +296,6 @@ int main(void)
         with_tpm(test_seal_for_pcrs_that_there_are_not),
         with_tpm(test_foreign_tpm),
         with_tpm(test_every_byte_counts),
-        with_tpm(test_lockout),
-        with_tpm(test_missing_srk),
-        with_tpm(test_owner_password),
         cmocka_unit_test(test_unreachable),
         with_tpm(test_tpm_that_goes_away),
     };

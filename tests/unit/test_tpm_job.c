@@ -57,6 +57,14 @@ static void wait_for_tpm(const BrokerFixture *broker, unsigned begun)
     assert_int_equal(broker->shared->tpm_begun, begun);
 }
 
+/* The record is written after the connection's end. */
+static void expect_records(const BrokerFixture *broker, const char *words, unsigned count)
+{
+    for (unsigned i = 0; i < 2000 && broker_records(broker, words) < count; i++)
+        wait_msec(1);
+    assert_int_equal(broker_records(broker, words), count);
+}
+
 static void test_one_unsealing(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -140,7 +148,7 @@ static void test_failure_is_not_kept(void **state)
     connect_24(broker, clients);
     expect_24(clients, ANSWER_REFUSED);
     assert_int_equal(broker->shared->tpm_begun, 1);
-    assert_int_equal(broker_records(broker, "refused tpm-busy"), COUNT_24);
+    expect_records(broker, "refused tpm-busy", COUNT_24);
     broker->shared->tpm_msec = 0;
     broker->shared->tpm_rc = 0;
     assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
@@ -167,7 +175,7 @@ static void test_vanishing_does_not_cancel(void **state)
     }
     expect_24(clients, ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 1);
-    assert_int_equal(broker_records(broker, "abandoned"), COUNT(gone));
+    expect_records(broker, "abandoned", COUNT(gone));
 }
 
 static void test_all_vanish(void **state)
@@ -188,6 +196,68 @@ static void test_all_vanish(void **state)
     broker->shared->tpm_msec = 0;
     assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 2);
+}
+
+/* COUNT credentials of web, each with a key of its own, asked for at once. */
+static void connect_each(BrokerFixture *broker, int *clients, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        broker_seal_with(broker, &(SealedFile){"web", id_of(i), KIND_TPM, 10 + i, NULL, 0}, i);
+    broker_start(broker);
+    for (unsigned i = 0; i < count; i++)
+        clients[i] = client_connect(broker, WEB, id_of(i));
+}
+
+/* The wait for one's turn may be longer than the TPM may be silent. */
+static void test_slow_tpm_is_waited_for(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[8];
+
+    (void)state;
+    broker->shared->tpm_msec = 200;
+    broker->config.request_usec = 500 * 1000;
+    connect_each(broker, clients, COUNT(clients));
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, COUNT(clients));
+}
+
+/* A no is an answer, too. */
+static void test_slow_tpm_that_says_no(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[8];
+
+    (void)state;
+    broker->shared->tpm_msec = 200;
+    broker->shared->tpm_rc = OUTCOME_TPM_FOREIGN;
+    broker->config.request_usec = 500 * 1000;
+    connect_each(broker, clients, COUNT(clients));
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i), ANSWER_REFUSED);
+    expect_records(broker, "refused tpm-foreign", COUNT(clients));
+}
+
+/* One that falls silent in the middle is given up from there on, for all. */
+static void test_tpm_falls_silent(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[8];
+
+    (void)state;
+    broker->shared->tpm_msec = 200;
+    broker->config.request_usec = 500 * 1000;
+    connect_each(broker, clients, COUNT(clients));
+    wait_for_tpm(broker, 3);
+    broker->shared->tpm_msec = 60000; /* from the fourth on */
+    for (unsigned i = 0; i < COUNT(clients); i++)
+        assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i),
+                         i < 3 ? ANSWER_RIGHT : ANSWER_REFUSED);
+    expect_records(broker, "refused timeout", COUNT(clients) - 3);
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_ask(broker, "web", id_of(7), 17), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
 }
 
 /* What the worker knew is gone with it; the next one asks the TPM, once. */
@@ -265,6 +335,9 @@ int main(void)
         cmocka_unit_test(test_failure_is_not_kept),
         cmocka_unit_test(test_vanishing_does_not_cancel),
         cmocka_unit_test(test_all_vanish),
+        cmocka_unit_test(test_slow_tpm_is_waited_for),
+        cmocka_unit_test(test_slow_tpm_that_says_no),
+        cmocka_unit_test(test_tpm_falls_silent),
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_boot),
     };
