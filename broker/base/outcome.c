@@ -117,6 +117,12 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
                            "Put it into the store with: nspawn-creds encrypt --store "
                            "--name=MACHINE@ID"},
+    [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
+                               "The machine's policy does not have this credential",
+                               "Add it to the machine's policy, see nspawn-creds-policy(5), then: "
+                               "systemctl daemon-reload"},
+    [OUTCOME_BAD_POLICY] = {"bad-policy", EXIT_FORMAT, "The machine's policy is not valid",
+                            "See nspawn-creds-policy(5), and try: nspawn-creds check"},
     [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED,
                               "The file in the store is not as it must be",
                               "Entries are regular files with one link, in a directory that only "
