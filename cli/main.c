@@ -12,8 +12,8 @@
 #include <locale.h>
 #include <string.h>
 
-static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect,
-                                    &verb_setup,   &verb_seal,    &verb_host};
+static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_setup,
+                                    &verb_seal,    &verb_host,    &verb_check};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -27,3 +27,4 @@ extern const Verb verb_inspect;
 extern const Verb verb_setup;
 extern const Verb verb_seal;
 extern const Verb verb_host;
+extern const Verb verb_check;
