@@ -49,6 +49,7 @@ typedef enum Outcome {
     OUTCOME_NOT_IN_POLICY,   /* the machine's policy does not have it, or not for this delivery */
     OUTCOME_BAD_POLICY,      /* the machine's policy is not as it must be */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
+    OUTCOME_FILE_UNSAFE,     /* the same of a file that a policy names */
     OUTCOME_TIMEOUT,         /* the request's deadline has passed */
     OUTCOME_INTERRUPTED,     /* the worker died in the middle of the answer */
 
