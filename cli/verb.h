@@ -32,6 +32,7 @@ extern const Verb verb_inspect;
 extern const Verb verb_setup;
 extern const Verb verb_seal;
 extern const Verb verb_host;
+extern const Verb verb_check;
 extern const Verb verb_list;
 extern const Verb verb_remove;
 extern const Verb verb_status;

@@ -5,34 +5,13 @@
 
 #include "base/json.h"
 
+#include "base/json_scan.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
-
-/* Counts the members that TEXT, which json-c has taken, has in all its objects: a ":" outside of
- * strings each. False for what json-c takes beside JSON: names in single quotes, and comments. */
-static bool count_written(BytesView text, size_t *ret)
-{
-    bool in_string = false;
-    size_t count = 0;
-
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t c = text.data[i];
-
-        if (!in_string && (c == '\'' || c == '/'))
-            return false;
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && c == ':')
-            count++;
-    }
-    *ret = count;
-    return true;
-}
 
 /* The members that json-c has kept. Recurses as deep as the parser was allowed to go. */
 static size_t count_kept(struct json_object *value)
@@ -52,32 +31,96 @@ static size_t count_kept(struct json_object *value)
     return count;
 }
 
-int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)
+/* Columns are characters: the continuation bytes of UTF-8 are none. */
+static JsonPlace place_of(BytesView text, size_t offset)
+{
+    JsonPlace place = {1, 1};
+
+    for (size_t i = 0; i < offset && i < text.size; i++) {
+        if (text.data[i] == '\n')
+            place = (JsonPlace){place.line + 1, 1};
+        else if ((text.data[i] & 0xc0) != 0x80)
+            place.column++;
+    }
+    return place;
+}
+
+JsonPlace json_place(BytesView text, const size_t *path, size_t levels)
+{
+    return place_of(text, json_scan_find(text, path, levels));
+}
+
+/* Whether VALUE, which json-c made of TEXT, is all that stands there. */
+static int check_kept(BytesView text, struct json_object *value, Reason *reason, size_t *offset)
+{
+    int r;
+
+    if (json_scan_find_foreign(text, offset))
+        return reason_set(reason, OUTCOME_MALFORMED, "not JSON: single quotes or a comment");
+    if (json_scan_count_members(text) == count_kept(value))
+        return 0;
+    r = json_scan_find_duplicate(text, offset);
+    return r < 0 ? r
+                 : reason_set(reason, OUTCOME_MALFORMED, "the second of two members of one name");
+}
+
+static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
+                 struct json_object **ret)
 {
     _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(depth);
     _cleanup_(json_object_putp) struct json_object *value = NULL;
-    size_t written;
+    const uint8_t *nul = text.size ? memchr(text.data, '\0', text.size) : NULL;
+    enum json_tokener_error error;
+    int r;
 
+    *offset = 0;
     if (!tokener)
         return reason_set(reason, -ENOMEM, "cannot read JSON");
     if (text.size == 0)
         return reason_set(reason, OUTCOME_MALFORMED, "it is empty");
-    if (text.size >= INT_MAX || memchr(text.data, '\0', text.size))
-        return reason_set(reason, OUTCOME_MALFORMED, "it is not JSON");
+    if (text.size >= INT_MAX || nul) {
+        *offset = nul ? (size_t)(nul - text.data) : 0;
+        return reason_set(reason, OUTCOME_MALFORMED, "not JSON");
+    }
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
-    if (json_tokener_get_error(tokener) == json_tokener_continue)
+    error = json_tokener_get_error(tokener);
+    *offset = json_tokener_get_parse_end(tokener);
+    if (error == json_tokener_continue)
         return reason_set(reason, OUTCOME_MALFORMED, "it is cut short");
-    if (json_tokener_get_error(tokener) != json_tokener_success)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is not JSON at byte %zu: %s",
-                          json_tokener_get_parse_end(tokener),
-                          json_tokener_error_desc(json_tokener_get_error(tokener)));
-    if (!count_written(text, &written))
-        return reason_set(reason, OUTCOME_MALFORMED, "it is not JSON: single quotes or a comment");
-    if (written != count_kept(value))
-        return reason_set(reason, OUTCOME_MALFORMED, "it has two members of the same name");
+    if (error != json_tokener_success)
+        return reason_set(reason, OUTCOME_MALFORMED, "not JSON: %s",
+                          json_tokener_error_desc(error));
+    r = check_kept(text, value, reason, offset);
+    if (r != 0)
+        return r;
     *ret = TAKE_PTR(value);
     return 0;
+}
+
+int json_parse_located(BytesView text, int depth, JsonPlace *ret_place, Reason *reason,
+                       struct json_object **ret)
+{
+    size_t offset;
+    int r = parse(text, depth, reason, &offset, ret);
+
+    if (r == OUTCOME_MALFORMED)
+        *ret_place = place_of(text, offset);
+    return r;
+}
+
+int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)
+{
+    Reason what = {0};
+    JsonPlace place;
+    int r = json_parse_located(text, depth, &place, &what, ret);
+
+    if (r == OUTCOME_MALFORMED)
+        return reason_set(reason, r, "%.200s (line %zu, column %zu)", what.text, place.line,
+                          place.column);
+    if (r != 0 && reason)
+        *reason = what;
+    return r;
 }
 
 const char *json_text(struct json_object *value)

@@ -55,6 +55,16 @@ bool sealed_name_valid(const char *name)
     return file_name_valid(name, LIMIT_SEALED_NAME_BYTES);
 }
 
+bool unit_name_valid(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    for (const char *c = name; *c; c++)
+        if (!is_alphanumeric(*c) && !strchr(":-_.\\@", *c))
+            return false;
+    return dot && dot > name && dot[1] != '\0';
+}
+
 int credential_name_new(const char *machine, const char *id, Reason *reason, CredentialName *ret)
 {
     if (!machine_name_valid(machine))

@@ -25,6 +25,10 @@ bool credential_id_valid(const char *id);
 /* What systemd takes as the name inside a credential: as an id, at most LIMIT_SEALED_NAME_BYTES. */
 bool sealed_name_valid(const char *name);
 
+/* The characters of a unit's name (systemd.unit(5)), with something on both sides of the last dot.
+ */
+bool unit_name_valid(const char *name);
+
 /* A pair, NUL-terminated. */
 typedef struct CredentialName {
     char machine[LIMIT_MACHINE_BYTES + 1];

@@ -150,12 +150,23 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "Credentials go to systemd-nspawn@MACHINE.service and "
                               "container@MACHINE.service"},
     [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
-                           "Put it into the store with: nspawn-creds encrypt --store "
-                           "--name=MACHINE@ID"},
+                           "Seal it with: nspawn-creds encrypt --name=MACHINE@ID, and "
+                           "--store for the store"},
+    [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
+                               "The machine's policy does not have this credential",
+                               "Add it to the machine's policy, see nspawn-creds-policy(5), then: "
+                               "systemctl daemon-reload"},
+    [OUTCOME_BAD_POLICY] = {"bad-policy", EXIT_FORMAT, "The machine's policy is not valid",
+                            "See nspawn-creds-policy(5), and try: nspawn-creds check"},
     [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED,
                               "The file in the store is not as it must be",
                               "Entries are regular files with one link, in a directory that only "
                               "root writes to"},
+    [OUTCOME_FILE_UNSAFE] = {"file-unsafe", EXIT_REFUSED,
+                             "The file that the policy names is not as it must be",
+                             "A sealed one is a regular file that the broker may read and not "
+                             "everybody may write to; one in plaintext is root's, group "
+                             "nspawn-creds, mode 0640"},
     [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", "Start the unit again"},
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted in the middle of the answer",
@@ -166,7 +177,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                     "Are you root, and does its socket run? systemctl start "
                                     "nspawn-creds-control.socket"},
     [OUTCOME_EXISTS] = {"exists", EXIT_REFUSED, "There is such a credential already",
-                        "If it is to be replaced, say so with: --replace"},
+                        "Remove the old one first with: nspawn-creds remove MACHINE@ID"},
 
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
 };

@@ -53,7 +53,10 @@ typedef enum Outcome {
     OUTCOME_PEER_NOT_ROOT,   /* the peer is not root */
     OUTCOME_FOREIGN_UNIT,    /* the unit belongs to no machine */
     OUTCOME_NOT_FOUND,       /* the machine has no such credential */
+    OUTCOME_NOT_IN_POLICY,   /* the machine's policy does not have it, or not for this delivery */
+    OUTCOME_BAD_POLICY,      /* the machine's policy is not as it must be */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
+    OUTCOME_FILE_UNSAFE,     /* the same of a file that a policy names */
     OUTCOME_TIMEOUT, /* the TPM has answered nobody for too long, or the broker is being stopped */
     OUTCOME_INTERRUPTED, /* the worker died in the middle of the answer */
 

@@ -65,24 +65,6 @@ static bool is_hex(BytesView part)
     return true;
 }
 
-/* The characters of a unit name (systemd.unit(5)), with something on both sides of the last dot. */
-static bool is_unit(BytesView part)
-{
-    size_t dot = 0;
-
-    for (size_t i = 0; i < part.size; i++) {
-        uint8_t byte = part.data[i];
-        bool alphanumeric = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                            (byte >= 'A' && byte <= 'Z');
-
-        if (!alphanumeric && (byte == 0 || !strchr(":-_.\\@", byte)))
-            return false;
-        if (byte == '.')
-            dot = i;
-    }
-    return dot > 0 && dot + 1 < part.size;
-}
-
 /* Into TEXT, which has ADDRESS_BYTES and one more; false if a NUL is among the bytes. */
 static bool to_text(BytesView part, char *text)
 {
@@ -110,7 +92,8 @@ int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
         return refuse(reason, path, "does not begin with a number and a slash");
     if (!take_part(&reader, &part) || !bytes_view_equal(part, keyword))
         return refuse(reason, path, "does not speak of a unit");
-    if (!take_part(&reader, &part) || !is_unit(part) || !to_text(part, address.unit))
+    if (!take_part(&reader, &part) || !to_text(part, address.unit) ||
+        !unit_name_valid(address.unit))
         return refuse(reason, path, "has no valid unit name");
     if (!to_text(reader.rest, address.id) || !credential_id_valid(address.id))
         return refuse(reason, path, "has no valid credential id");

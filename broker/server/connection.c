@@ -139,15 +139,6 @@ static int refuse(Connection *c, int outcome)
     return begin_answer(c);
 }
 
-static int open_and_answer(Connection *c, const Secret *tpm_key)
-{
-    const Context *context = c->set->config->context;
-
-    c->outcome = request_open(&c->request, &c->decision.name, tpm_key, context->now(context),
-                              &c->reason, &c->plaintext);
-    return begin_answer(c);
-}
-
 /* --- waiting --- */
 
 /* The event loop's callbacks cannot return what goes wrong to anyone who could do something. */
@@ -194,14 +185,19 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+static int go_on(Connection *c, const Secret *key);
+
 static void on_tpm(void *userdata, int rc, const Reason *reason, const Secret *key)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
-    if (rc != 0)
+    c->job = tpm_job_free(c->job);
+    if (rc != 0) {
         c->reason = *reason;
-    check(set, rc != 0 ? refuse(c, rc) : open_and_answer(c, key));
+        request_blame(&c->request, &c->reason);
+    }
+    check(set, rc != 0 ? refuse(c, rc) : go_on(c, key));
 }
 
 static int watch(Connection *c, uint32_t events)
@@ -211,26 +207,43 @@ static int watch(Connection *c, uint32_t events)
     return sd_event_add_io(c->set->event, &c->io, c->fd, events, on_io, c);
 }
 
-static int wait_for_tpm(Connection *c)
+/* The deadline is one for all that the request waits for. */
+static int wait_for_tpm(Connection *c, const TpmSealedView *sealed)
 {
     ConnectionSet *set = c->set;
-    int r = tpm_job_new(set->tpm, &c->request.parts.tpm, on_tpm, c, &c->job);
+    int r = tpm_job_new(set->tpm, sealed, on_tpm, c, &c->job);
 
-    if (r >= 0)
+    if (r >= 0 && !c->deadline)
         r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
                                        set->config->request_usec, 0, on_deadline, c);
     return r < 0 ? r : watch(c, 0);
 }
 
-/* --- the beginning --- */
-
-/* At once with a key that is still known, or after the TPM. */
-static int open_with_tpm(Connection *c)
+/* Goes on to the answer, or to where the TPM's key is wanted that is not known already. KEY is the
+ * one that was wanted before, or NULL. */
+static int go_on(Connection *c, const Secret *key)
 {
-    const Secret *key = tpm_queue_key(c->set->tpm, &c->request.parts.tpm);
+    const Context *context = c->set->config->context;
+    uint64_t now = context->now(context);
+    const TpmSealedView *wanted = NULL;
 
-    return key ? open_and_answer(c, key) : wait_for_tpm(c);
+    do {
+        if (key)
+            c->outcome = request_give_key(&c->request, key, now, &c->reason);
+        if (c->outcome == 0)
+            c->outcome = request_advance(&c->request, now, &c->reason, &wanted);
+        if (c->outcome != 0)
+            return begin_answer(c);
+        if (!wanted) {
+            c->plaintext = request_take_value(&c->request);
+            return begin_answer(c);
+        }
+        key = tpm_queue_key(c->set->tpm, wanted);
+    } while (key);
+    return wait_for_tpm(c, wanted);
 }
+
+/* --- the beginning --- */
 
 static int proceed(Connection *c)
 {
@@ -238,10 +251,9 @@ static int proceed(Connection *c)
     c->reason = c->decision.reason;
     if (c->decision.outcome != 0)
         return refuse(c, c->decision.outcome);
-    c->outcome = request_load(c->set->vault, &c->decision.name, &c->reason, &c->request);
-    if (c->outcome != 0)
-        return begin_answer(c);
-    return request_needs_tpm(&c->request) ? open_with_tpm(c) : open_and_answer(c, NULL);
+    c->outcome =
+        request_begin(c->set->vault, &c->decision.name, POLICY_BOOT, &c->reason, &c->request);
+    return c->outcome != 0 ? begin_answer(c) : go_on(c, NULL);
 }
 
 int connection_start(ConnectionSet *set, int fd)

@@ -4,8 +4,10 @@
 /*
  * One accepted connection, from its first look to its audit record.
  *
- *     take up ──► decide ──► load ──┬──────────────► open ──► answer ──► close, record
- *                                   └─► wait for the TPM ─┘
+ *     take up ──► decide ──► load ──► open ──► answer ──► close, record
+ *                                     │ ▲
+ *                                     ▼ │ once for each key that is not known
+ *                               wait for the TPM
  *
  * Whatever goes wrong on the way is an answer as well: a refusal. There are only three ways to an
  * end: the whole secret is sent, the whole refusal is sent, or the peer has hung up. What needs no

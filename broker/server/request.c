@@ -5,53 +5,214 @@
 
 #include "server/request.h"
 
+#include "policy/template.h"
+#include "server/source.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void request_part_done(RequestPart *part)
+{
+    bytes_done(&part->sealed);
+    secret_free(part->value);
+}
+
 void request_done(Request *request)
 {
-    bytes_done(&request->sealed);
+    for (size_t i = 0; request->parts && i < request->plan.count; i++)
+        request_part_done(&request->parts[i]);
+    free(request->parts);
+    plan_done(&request->plan);
     *request = (Request){0};
 }
 
-int request_load(Vault *vault, const CredentialName *name, Reason *reason, Request *ret)
+void request_blame(const Request *request, Reason *reason)
 {
-    _cleanup_(request_done) Request request = {0};
+    const CredentialName *name;
+    Reason what = *reason;
+
+    if (request->next >= request->plan.count)
+        return;
+    name = &request->plan.parts[request->next].name;
+    if (strcmp(name->machine, request->name.machine) != 0 ||
+        strcmp(name->id, request->name.id) != 0)
+        reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
+}
+
+/* --- loading --- */
+
+static int read_file(Request *request, const Part *part, Reason *reason, Bytes *ret)
+{
+    if (part->source == POLICY_SEALED)
+        return source_read_sealed(part->credential->text, reason, ret);
+    return vault_read(request->vault, &part->name, reason, ret);
+}
+
+static int load_sealed(Request *request, const Part *part, Reason *reason, RequestPart *ret)
+{
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = vault_read(vault, name, reason, &file);
+    int r = read_file(request, part, reason, &file);
 
     if (r == 0)
-        r = credential_decode(bytes_view(&file), reason, &request.sealed);
+        r = credential_decode(bytes_view(&file), reason, &ret->sealed);
     if (r == 0)
-        r = credential_parse(bytes_view(&request.sealed), reason, &request.parts);
+        r = credential_parse(bytes_view(&ret->sealed), reason, &ret->parts);
     if (r == 0)
-        r = credential_openable(&request.parts, reason);
-    /* before the TPM is asked, which would be in vain */
-    if (r == 0 && kind_has(request.parts.kind, KIND_HOST))
-        r = vault_host_key(vault, reason, &request.host_key);
+        r = credential_openable(&ret->parts, reason);
+    if (r == 0 && kind_has(ret->parts.kind, KIND_HOST))
+        r = vault_host_key(request->vault, reason, &ret->host_key);
+    return r;
+}
+
+static int load(Request *request, size_t number, Reason *reason)
+{
+    const Part *part = &request->plan.parts[number];
+    RequestPart *loaded = &request->parts[number];
+
+    switch (part->source) {
+    case POLICY_TEMPLATE:
+        return 0; /* its ingredients are parts themselves */
+    case POLICY_FILE:
+        return source_read_plain(part->credential->text, vault_trusted_uid(request->vault), reason,
+                                 &loaded->value);
+    default:
+        return load_sealed(request, part, reason, loaded);
+    }
+}
+
+int request_begin(Vault *vault, const CredentialName *name, PolicyDelivery delivery, Reason *reason,
+                  Request *ret)
+{
+    _cleanup_(request_done) Request request = {.vault = vault, .name = *name};
+    int r = plan_make(vault_policies(vault), name, delivery, reason, &request.plan);
+
     if (r != 0)
         return r;
+    request.parts = calloc(request.plan.count, sizeof(request.parts[0]));
+    if (!request.parts)
+        return -ENOMEM;
+    for (request.next = 0; r == 0 && request.next < request.plan.count; request.next++) {
+        r = load(&request, request.next, reason);
+        if (r != 0) {
+            request_blame(&request, reason);
+            return r;
+        }
+    }
+    request.next = 0;
     *ret = request;
     request = (Request){0};
     return 0;
 }
 
-int request_open(const Request *request, const CredentialName *name, const Secret *tpm_key,
-                 uint64_t now, Reason *reason, Secret **ret_plaintext)
+/* --- values --- */
+
+static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t now, Reason *reason,
+                       Secret **ret)
 {
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
-    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    const RequestPart *part = &request->parts[request->next];
+    _cleanup_(secret_freep) Secret *value = NULL;
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
     OpenRequest open = {
-        .parts = &request->parts,
-        .host_key = request->host_key,
+        .parts = &part->parts,
+        .host_key = part->host_key,
         .tpm_key = tpm_key,
-        .name = text,
+        .name = name,
         .now = now,
     };
     int r;
 
-    credential_name_format(name, text);
-    r = credential_open(&open, reason, NULL, &plaintext);
-    if (r == 0 && secret_size(plaintext) == 0)
+    credential_name_format(&request->plan.parts[request->next].name, name);
+    r = credential_open(&open, reason, NULL, &value);
+    if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
     if (r == 0)
-        *ret_plaintext = TAKE_PTR(plaintext);
+        *ret = TAKE_PTR(value);
     return r;
+}
+
+/* The value of PIECE of PART's template, of which PLACES have gone before. */
+static BytesView piece_value(const Request *request, const Part *part, const TemplatePiece *piece,
+                             size_t *places)
+{
+    if (piece->text.size > 0)
+        return piece->text;
+    return secret_view(request->parts[part->ingredients[(*places)++]].value);
+}
+
+static size_t filled_size(const Request *request, const Part *part)
+{
+    const char *cursor = part->credential->text;
+    TemplatePiece piece;
+    size_t places = 0, size = 0;
+
+    /* no sum of values overflows: each is in memory */
+    while (template_next(&cursor, &piece))
+        size += piece_value(request, part, &piece, &places).size;
+    return size;
+}
+
+static int fill_template(const Request *request, const Part *part, Reason *reason, Secret **ret)
+{
+    const char *cursor = part->credential->text;
+    size_t size = filled_size(request, part), places = 0;
+    TemplatePiece piece;
+    uint8_t *to;
+    int r;
+
+    if (size > LIMIT_PLAINTEXT_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the filled template has %zu bytes, at most %zu are allowed", size,
+                          LIMIT_PLAINTEXT_BYTES);
+    r = secret_new(size, reason, ret);
+    if (r != 0)
+        return r;
+    to = secret_borrow(*ret);
+    while (template_next(&cursor, &piece)) {
+        BytesView value = piece_value(request, part, &piece, &places);
+
+        memcpy(to, value.data, value.size);
+        to += value.size;
+    }
+    return 0;
+}
+
+int request_advance(Request *request, uint64_t now, Reason *reason,
+                    const TpmSealedView **ret_wanted)
+{
+    *ret_wanted = NULL;
+    for (; request->next < request->plan.count; request->next++) {
+        const Part *part = &request->plan.parts[request->next];
+        RequestPart *making = &request->parts[request->next];
+        int r = 0;
+
+        if (making->value)
+            continue;
+        if (part->source == POLICY_TEMPLATE) {
+            r = fill_template(request, part, reason, &making->value);
+        } else if (kind_has(making->parts.kind, KIND_TPM)) {
+            *ret_wanted = &making->parts.tpm;
+            return 0;
+        } else {
+            r = open_sealed(request, NULL, now, reason, &making->value);
+        }
+        if (r != 0) {
+            request_blame(request, reason);
+            return r;
+        }
+    }
+    return 0;
+}
+
+int request_give_key(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
+{
+    int r = open_sealed(request, tpm_key, now, reason, &request->parts[request->next].value);
+
+    if (r != 0)
+        request_blame(request, reason);
+    return r;
+}
+
+Secret *request_take_value(Request *request)
+{
+    return TAKE_PTR(request->parts[request->plan.count - 1].value);
 }

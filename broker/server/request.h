@@ -2,31 +2,57 @@
 #pragma once
 
 /*
- * One request's way from a name to a plaintext, without the connection: load the file, find out
- * which keys it takes, open it. In between the caller gets the TPM's key if it takes one.
+ * One request's way from a name to a plaintext, without the connection.
+ *
+ *     request_begin ──► request_advance ──► done
+ *                          ▲       └─► wants the TPM's key ─┐
+ *                          └──── request_give_key ◄─────────┘
+ *
+ * What is asked for is a list of parts (server/plan.h). All that can be seen without the TPM is
+ * seen first, of every part, so that it is not asked in vain. Then the parts become values, one
+ * after the other; where one takes the TPM's key, the caller gets it, and comes back.
  */
 
 #include "credential/open.h"
+#include "server/plan.h"
 #include "server/vault.h"
 
-typedef struct Request {
-    Bytes sealed;           /* raw */
+/* A part on its way. */
+typedef struct RequestPart {
+    Bytes sealed;           /* of a sealed file: raw */
     CredentialParts parts;  /* of it */
     const Secret *host_key; /* the vault's, or NULL if it takes none */
+    Secret *value;          /* NULL until it is known */
+} RequestPart;
+
+typedef struct Request {
+    Vault *vault;
+    CredentialName name;
+    Plan plan;
+    RequestPart *parts; /* as many as the plan has */
+    size_t next;        /* the first without a value */
 } Request;
 
 void request_done(Request *request); /* for _cleanup_ */
 
-/* Reads NAME's file and takes it apart; every return of store_read(), credential_decode(),
- * _parse(), _openable() and host_key_load_passed(). */
-int request_load(Vault *vault, const CredentialName *name, Reason *reason, Request *ret);
+/* Plans NAME, for DELIVERY, and loads what there is to load. Every return of plan_make(),
+ * store_read(), credential_decode(), _parse(), _openable(), host_key_load_passed() and
+ * source_read_…(). */
+int request_begin(Vault *vault, const CredentialName *name, PolicyDelivery delivery, Reason *reason,
+                  Request *ret);
 
-static inline bool request_needs_tpm(const Request *request)
-{
-    return kind_has(request->parts.kind, KIND_TPM);
-}
+/* Goes on to the end, RET_WANTED is NULL then, or to a part that takes the TPM's key: then
+ * RET_WANTED is the sealed one, borrowed. Every return of credential_open(), OUTCOME_EMPTY for a
+ * secret of size 0, which the peer could not tell from a failed delivery, OUTCOME_TOO_LARGE. NOW in
+ * µs since 1970. */
+int request_advance(Request *request, uint64_t now, Reason *reason,
+                    const TpmSealedView **ret_wanted);
 
-/* credential_open(): only what was sealed as MACHINE@ID and is under a key; OUTCOME_EMPTY for a
- * secret of size 0, which the peer could not tell from a failed delivery. NOW in µs since 1970. */
-int request_open(const Request *request, const CredentialName *name, const Secret *tpm_key,
-                 uint64_t now, Reason *reason, Secret **ret_plaintext);
+/* The key that was wanted; returns as above. */
+int request_give_key(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason);
+
+/* After the end: the plaintext. */
+Secret *request_take_value(Request *request);
+
+/* Has REASON say which part failed, where that is not what was asked for. */
+void request_blame(const Request *request, Reason *reason);

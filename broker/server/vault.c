@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The store and the host key. See vault.h.
+ * Policies, the store and the host key. See vault.h.
  */
 
 #include "server/vault.h"
@@ -9,6 +9,7 @@
 
 struct Vault {
     const ServerConfig *config;
+    PolicyCache *policies;
     Store *store;
     Secret *host_key;
     int host_key_rc;        /* why there is none; 0 if not tried yet */
@@ -17,18 +18,22 @@ struct Vault {
 
 int vault_new(const ServerConfig *config, Vault **ret)
 {
-    Vault *vault = calloc(1, sizeof(*vault));
+    _cleanup_(vault_freep) Vault *vault = calloc(1, sizeof(*vault));
+    int r;
 
     if (!vault)
         return -ENOMEM;
     vault->config = config;
-    *ret = vault;
-    return 0;
+    r = policy_cache_new(config->context, &vault->policies);
+    if (r == 0)
+        *ret = TAKE_PTR(vault);
+    return r;
 }
 
 Vault *vault_free(Vault *vault)
 {
     if (vault) {
+        policy_cache_free(vault->policies);
         store_free(vault->store);
         secret_free(vault->host_key);
         free(vault);
@@ -39,6 +44,16 @@ Vault *vault_free(Vault *vault)
 static int open_store(Vault *vault, Reason *reason)
 {
     return vault->store ? 0 : store_new(vault->config->store_path, reason, &vault->store);
+}
+
+PolicyCache *vault_policies(Vault *vault)
+{
+    return vault->policies;
+}
+
+uid_t vault_trusted_uid(const Vault *vault)
+{
+    return vault->config->trusted_uid;
 }
 
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The vault: the two things of the host that answers are made from, the store and the host key.
+ * The vault: the things of the host that answers are made from: policies, the store, the host key.
  *
  * Each is opened when it is first needed. A store that cannot be opened is tried again at the next
  * request. The host key is read once: it stands in $CREDENTIALS_DIRECTORY, which the service
@@ -11,6 +11,7 @@
  */
 
 #include "key/host_key.h"
+#include "policy/policy_cache.h"
 #include "server/config.h"
 #include "store/store.h"
 
@@ -20,6 +21,12 @@ typedef struct Vault Vault;
 int vault_new(const ServerConfig *config, Vault **ret);
 Vault *vault_free(Vault *vault);
 DEFINE_CLEANUP(Vault *, vault_free);
+
+/* Borrowed. */
+PolicyCache *vault_policies(Vault *vault);
+
+/* Whose files are trusted: root, on a real system. */
+uid_t vault_trusted_uid(const Vault *vault);
 
 /* store_read(), and what opening the store returns. */
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret);

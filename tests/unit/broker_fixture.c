@@ -77,16 +77,18 @@ static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *
 static void append_record(AuditSink *sink, const AuditRecord *record)
 {
     AuditEntry entry;
-    char line[128];
+    const char *reason;
+    char line[512];
     int fd = open(audit_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     int length;
     ssize_t n;
 
     (void)sink;
     audit_entry_format(record, &entry);
+    reason = audit_entry_get(&entry, "NSPAWN_CREDS_REASON");
     length =
-        snprintf(line, sizeof(line), "%s %s\n", audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT"),
-                 audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME"));
+        snprintf(line, sizeof(line), "%s %s %s\n", audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT"),
+                 audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME"), reason ? reason : "");
     n = write(fd, line, (size_t)length);
     (void)n;
     close(fd);
@@ -308,7 +310,7 @@ unsigned broker_records(const BrokerFixture *broker, const char *words)
 {
     FILE *file = fopen(test_path(&broker->folder, "audit"), "re");
     unsigned count = 0;
-    char line[128];
+    char line[512];
 
     while (file && fgets(line, sizeof(line), file))
         count += strncmp(line, words, strlen(words)) == 0;

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A machine's policy. See policy.h.
+ */
+
+#include "policy/policy.h"
+
+#include "policy/template.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* --- faults --- */
+
+int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPlace place,
+                     const char *format, ...)
+{
+    va_list arguments;
+
+    if (!fault)
+        return rc;
+    *fault = (PolicyFault){.place = place};
+    snprintf(fault->file, sizeof(fault->file), "%s", file);
+    va_start(arguments, format);
+    vsnprintf(fault->what.text, sizeof(fault->what.text), format, arguments);
+    va_end(arguments);
+    return rc;
+}
+
+int policy_fault_reason(const PolicyFault *fault, int rc, Reason *reason)
+{
+    if (fault->file[0] == '\0')
+        return reason_set(reason, rc, "%s", fault->what.text);
+    if (fault->place.line == 0)
+        return reason_set(reason, rc, "%s: %s", fault->file, fault->what.text);
+    return reason_set(reason, rc, "%s:%zu:%zu: %s", fault->file, fault->place.line,
+                      fault->place.column, fault->what.text);
+}
+
+/* --- the object --- */
+
+int policy_new(const char *machine, const char *file, PolicyFault *fault, Policy **ret)
+{
+    Policy *policy;
+
+    if (!machine_name_valid(machine))
+        return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, (JsonPlace){0},
+                                "\"%.80s\" is not a machine name", machine);
+    policy = calloc(1, sizeof(*policy));
+    if (!policy)
+        return -ENOMEM;
+    policy->references = 1;
+    strcpy(policy->machine, machine);
+    *ret = policy;
+    return 0;
+}
+
+Policy *policy_ref(Policy *policy)
+{
+    policy->references++;
+    return policy;
+}
+
+void policy_credential_done(PolicyCredential *credential)
+{
+    free(credential->text);
+    for (size_t i = 0; i < credential->service_count; i++)
+        free(credential->services[i]);
+    free(credential->services);
+    *credential = (PolicyCredential){0};
+}
+
+Policy *policy_unref(Policy *policy)
+{
+    if (!policy || --policy->references > 0)
+        return NULL;
+    for (size_t i = 0; i < policy->count; i++)
+        policy_credential_done(&policy->credentials[i]);
+    free(policy->credentials);
+    for (size_t i = 0; i < policy->file_count; i++) {
+        free(policy->files[i].name);
+        bytes_done(&policy->files[i].text);
+    }
+    free(policy->files);
+    free(policy);
+    return NULL;
+}
+
+static PolicyCredential *find(const Policy *policy, const char *id)
+{
+    for (size_t i = 0; i < policy->count; i++)
+        if (strcmp(policy->credentials[i].id, id) == 0)
+            return &policy->credentials[i];
+    return NULL;
+}
+
+const PolicyCredential *policy_find(const Policy *policy, const char *id)
+{
+    return find(policy, id);
+}
+
+int policy_put(Policy *policy, PolicyCredential *credential)
+{
+    PolicyCredential *place = find(policy, credential->id);
+
+    if (!place) {
+        PolicyCredential *larger;
+
+        if (policy->count == LIMIT_POLICY_CREDENTIALS)
+            return OUTCOME_TOO_LARGE;
+        larger = reallocarray(policy->credentials, policy->count + 1, sizeof(larger[0]));
+        if (!larger)
+            return -ENOMEM;
+        policy->credentials = larger;
+        place = &policy->credentials[policy->count++];
+        *place = (PolicyCredential){0};
+    }
+    policy_credential_done(place);
+    *place = *credential;
+    *credential = (PolicyCredential){0};
+    return 0;
+}
+
+void policy_remove(Policy *policy, const char *id)
+{
+    PolicyCredential *place = find(policy, id);
+    size_t behind;
+
+    if (!place)
+        return;
+    policy_credential_done(place);
+    behind = policy->count - 1 - (size_t)(place - policy->credentials);
+    memmove(place, place + 1, behind * sizeof(*place));
+    policy->count--;
+}
+
+int policy_add_file(Policy *policy, const char *name, BytesView text)
+{
+    PolicyFile *larger = reallocarray(policy->files, policy->file_count + 1, sizeof(larger[0]));
+    PolicyFile file = {0};
+    int r;
+
+    if (!larger)
+        return -ENOMEM;
+    policy->files = larger;
+    r = bytes_dup(text, &file.text);
+    if (r != 0)
+        return r;
+    file.name = strdup(name);
+    if (!file.name) {
+        bytes_done(&file.text);
+        return -ENOMEM;
+    }
+    policy->files[policy->file_count++] = file;
+    return 0;
+}
+
+JsonPlace policy_place(const Policy *policy, const PolicyCredential *credential)
+{
+    /* "credentials" is the only member of a file */
+    size_t path[] = {0, credential->number};
+
+    return json_place(bytes_view(&policy->files[credential->file].text), path, 2);
+}
+
+bool policy_id_valid(const char *id)
+{
+    size_t plain = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                              "-_.+@,=~");
+
+    return id[plain] == '\0' && credential_id_valid(id);
+}
+
+/* --- the whole --- */
+
+/* A credential on the way from one to what it is made of. */
+typedef struct Step {
+    const Policy *policy;
+    const PolicyCredential *credential;
+} Step;
+
+typedef struct Walk {
+    PolicyLookup lookup;
+    void *userdata;
+    Step steps[LIMIT_REQUEST_DEPTH];
+    size_t depth;
+    size_t parts; /* so far */
+    PolicyFault *fault;
+} Walk;
+
+static int fault_at(const Walk *walk, Step step, const char *before, const char *name,
+                    const char *after)
+{
+    return policy_fault_set(
+        walk->fault, OUTCOME_BAD_POLICY, step.policy->files[step.credential->file].name,
+        policy_place(step.policy, step.credential), "%s\"%s\"%s", before, name, after);
+}
+
+static int visit(Walk *walk, Step step);
+
+static int visit_places(Walk *walk, Step step)
+{
+    const char *cursor = step.credential->text;
+    TemplatePiece piece;
+    int r = 0;
+
+    while (r == 0 && template_next(&cursor, &piece)) {
+        const PolicyCredential *ingredient;
+
+        if (piece.text.size > 0)
+            continue;
+        ingredient = find(step.policy, piece.id);
+        if (!ingredient)
+            return fault_at(walk, step, "the template has a place for ", piece.id,
+                            ", which this machine does not have");
+        r = visit(walk, (Step){step.policy, ingredient});
+    }
+    return r;
+}
+
+static int visit_shared(Walk *walk, Step step)
+{
+    const PolicyCredential *shared;
+    const Policy *other = NULL;
+    CredentialName name;
+
+    if (credential_name_parse(step.credential->text, NULL, &name) != 0)
+        return 0; /* a file that says so is not taken */
+    if (strcmp(name.machine, step.policy->machine) == 0)
+        other = step.policy;
+    else if (walk->lookup)
+        other = walk->lookup(walk->userdata, name.machine);
+    if (!other)
+        return 0;
+    shared = find(other, name.id);
+    if (!shared)
+        return fault_at(walk, step, "it is shared of ", step.credential->text,
+                        ", which that machine does not have");
+    return visit(walk, (Step){other, shared});
+}
+
+static int visit(Walk *walk, Step step)
+{
+    Step first = walk->depth ? walk->steps[0] : step;
+    int r = 0;
+
+    for (size_t i = 0; i < walk->depth; i++)
+        if (walk->steps[i].credential == step.credential)
+            return fault_at(walk, step, "", step.credential->id, " is made of itself");
+    if (walk->depth == LIMIT_REQUEST_DEPTH)
+        return fault_at(walk, first, "what ", first.credential->id,
+                        " is made of is nested too deeply");
+    if (++walk->parts > LIMIT_REQUEST_PARTS)
+        return fault_at(walk, first, "", first.credential->id, " is made of too many credentials");
+    walk->steps[walk->depth++] = step;
+    if (step.credential->source == POLICY_TEMPLATE)
+        r = visit_places(walk, step);
+    else if (step.credential->source == POLICY_SHARE)
+        r = visit_shared(walk, step);
+    walk->depth--;
+    return r;
+}
+
+int policy_check(const Policy *policy, PolicyLookup lookup, void *userdata, PolicyFault *fault)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < policy->count; i++) {
+        Walk walk = {.lookup = lookup, .userdata = userdata, .fault = fault};
+
+        r = visit(&walk, (Step){policy, &policy->credentials[i]});
+    }
+    return r;
+}

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where policies are. See policy_load.h.
+ */
+
+#include "policy/policy_load.h"
+
+#include "base/fsutil.h"
+#include "policy/policy_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#define SUFFIX         ".json"
+#define DROP_IN_SUFFIX ".json.d"
+
+static const char *const places[] = {
+    "/etc/nspawn-creds",
+    "/run/nspawn-creds/policy",
+    "/usr/lib/nspawn-creds",
+};
+
+#define PLACE_COUNT (sizeof(places) / sizeof(places[0]))
+
+/* What a policy is loaded with. */
+typedef struct Loader {
+    const Context *context;
+    Policy *policy;
+    PolicyFault *fault;
+    PolicyStamps stamps;
+} Loader;
+
+static int bad_file(PolicyFault *fault, const char *path, const char *what)
+{
+    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPlace){0}, "%s", what);
+}
+
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), end = strlen(suffix);
+
+    return length > end && strcmp(text + length - end, suffix) == 0;
+}
+
+/* --- stamps --- */
+
+static PolicyStamp stamp_of(const char *path)
+{
+    PolicyStamp stamp = {0};
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return stamp;
+    stamp.device = status.st_dev;
+    stamp.inode = status.st_ino;
+    stamp.size = status.st_size;
+    stamp.changed[0] = status.st_ctim.tv_sec;
+    stamp.changed[1] = status.st_ctim.tv_nsec;
+    return stamp;
+}
+
+/* To be called before PATH is read: what changes in between then shows. */
+static int add_stamp(Loader *loader, const char *path)
+{
+    PolicyStamps *stamps = &loader->stamps;
+    PolicyStamp *larger = reallocarray(stamps->stamps, stamps->count + 1, sizeof(larger[0]));
+    char *copy = strdup(path);
+
+    if (larger)
+        stamps->stamps = larger;
+    if (!larger || !copy) {
+        free(copy);
+        return -ENOMEM;
+    }
+    larger[stamps->count] = stamp_of(path);
+    larger[stamps->count++].path = copy;
+    return 0;
+}
+
+void policy_stamps_done(PolicyStamps *stamps)
+{
+    for (size_t i = 0; i < stamps->count; i++)
+        free(stamps->stamps[i].path);
+    free(stamps->stamps);
+    *stamps = (PolicyStamps){0};
+}
+
+bool policy_stamps_match(const PolicyStamps *stamps)
+{
+    for (size_t i = 0; i < stamps->count; i++) {
+        const PolicyStamp *then = &stamps->stamps[i];
+        PolicyStamp now = stamp_of(then->path);
+
+        if (now.device != then->device || now.inode != then->inode || now.size != then->size ||
+            now.changed[0] != then->changed[0] || now.changed[1] != then->changed[1])
+            return false;
+    }
+    return true;
+}
+
+/* --- one file --- */
+
+static bool is_null_device(const struct stat *status)
+{
+    return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
+}
+
+int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
+{
+    /* O_NONBLOCK: a FIFO does not make us wait. */
+    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat status;
+    Reason reason = {0};
+    int r;
+
+    if (fd < 0 && errno == ENOENT)
+        return OUTCOME_NOT_FOUND;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return bad_file(fault, path, strerror(errno));
+    if (is_null_device(&status)) {
+        *ret = (Bytes){0};
+        return 0;
+    }
+    if (!S_ISREG(status.st_mode))
+        return bad_file(fault, path, "it is not a regular file");
+    if (status.st_mode & S_IWOTH)
+        return bad_file(fault, path, "everybody may write to it");
+    r = file_read_fd(fd, path, LIMIT_POLICY_BYTES, &reason, ret);
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    return bad_file(fault, path, r < 0 ? strerror(-r) : "it is too large");
+}
+
+/* Adds what the file PATH says. OUTCOME_NOT_FOUND if there is none; .policy is only made when there
+ * is something to say. */
+static int add_file(Loader *loader, const char *machine, const char *path)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = add_stamp(loader, path);
+
+    if (r == 0)
+        r = policy_file_read(path, loader->fault, &text);
+    if (r != 0 || text.size == 0)
+        return r;
+    if (!loader->policy)
+        r = policy_new(machine, path, loader->fault, &loader->policy);
+    return r == 0 ? policy_file_parse(bytes_view(&text), path, loader->policy, loader->fault) : r;
+}
+
+__attribute__((format(printf, 1, 2))) static char *format_path(const char *format, ...)
+{
+    va_list arguments;
+    char *path;
+
+    va_start(arguments, format);
+    if (vasprintf(&path, format, arguments) < 0)
+        path = NULL;
+    va_end(arguments);
+    return path;
+}
+
+static int add_main_file(Loader *loader, const char *machine)
+{
+    int r = OUTCOME_NOT_FOUND;
+
+    for (size_t i = 0; i < PLACE_COUNT && r == OUTCOME_NOT_FOUND; i++) {
+        _cleanup_(freep) char *path =
+            format_path("%s%s/%s" SUFFIX, loader->context->root, places[i], machine);
+
+        r = path ? add_file(loader, machine, path) : -ENOMEM;
+    }
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+/* --- lists of names --- */
+
+typedef struct Name {
+    char *text;
+    size_t place; /* where it was found */
+} Name;
+
+typedef struct Names {
+    Name *names;
+    size_t count;
+} Names;
+
+static void names_done(Names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->names[i].text);
+    free(names->names);
+    *names = (Names){0};
+}
+
+static int add_name(Names *names, const char *text, size_t length, size_t place)
+{
+    Name *larger = reallocarray(names->names, names->count + 1, sizeof(larger[0]));
+    char *copy = strndup(text, length);
+
+    if (larger)
+        names->names = larger;
+    if (!larger || !copy) {
+        free(copy);
+        return -ENOMEM;
+    }
+    names->names[names->count++] = (Name){copy, place};
+    return 0;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const Name *a = left, *b = right;
+    int order = strcmp(a->text, b->text);
+
+    return order != 0 ? order : (int)a->place - (int)b->place;
+}
+
+/* In order, each name once, with its first place. */
+static void sort_names(Names *names)
+{
+    size_t kept = 0;
+
+    if (names->count > 0)
+        qsort(names->names, names->count, sizeof(names->names[0]), compare_names);
+    for (size_t i = 0; i < names->count; i++) {
+        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0)
+            free(names->names[i].text);
+        else
+            names->names[kept++] = names->names[i];
+    }
+    names->count = kept;
+}
+
+/* --- drop-ins --- */
+
+static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *names)
+{
+    _cleanup_(closedirp) DIR *folder = NULL;
+    const struct dirent *entry;
+    int r = add_stamp(loader, path);
+
+    if (r != 0)
+        return r;
+    folder = opendir(path);
+    if (!folder)
+        return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
+    while (r == 0 && (entry = readdir(folder))) {
+        if (entry->d_name[0] == '.' || !ends_with(entry->d_name, SUFFIX))
+            continue;
+        if (names->count == LIMIT_POLICY_DROP_INS)
+            return bad_file(loader->fault, path, "there are too many drop-ins");
+        r = add_name(names, entry->d_name, strlen(entry->d_name), place);
+    }
+    return r;
+}
+
+static int add_drop_ins(Loader *loader, const char *machine)
+{
+    _cleanup_(names_done) Names names = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
+        _cleanup_(freep) char *path =
+            format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root, places[i], machine);
+
+        r = path ? list_drop_ins(loader, path, i, &names) : -ENOMEM;
+    }
+    sort_names(&names);
+    for (size_t i = 0; r == 0 && i < names.count; i++) {
+        _cleanup_(freep) char *path =
+            format_path("%s%s/%s" DROP_IN_SUFFIX "/%s", loader->context->root,
+                        places[names.names[i].place], machine, names.names[i].text);
+
+        r = path ? add_file(loader, machine, path) : -ENOMEM;
+        /* gone since, or a link to nowhere */
+        if (r == OUTCOME_NOT_FOUND)
+            r = bad_file(loader->fault, path, strerror(ENOENT));
+    }
+    return r;
+}
+
+/* --- the whole --- */
+
+static void loader_done(Loader *loader)
+{
+    policy_unref(loader->policy);
+    policy_stamps_done(&loader->stamps);
+}
+
+int policy_load(const Context *context, const char *machine, PolicyFault *fault,
+                PolicyStamps *ret_stamps, Policy **ret)
+{
+    _cleanup_(loader_done) Loader loader = {.context = context, .fault = fault};
+    int r = add_main_file(&loader, machine);
+
+    if (r == 0)
+        r = add_drop_ins(&loader, machine);
+    if (r == 0 && !loader.policy)
+        r = OUTCOME_NOT_FOUND;
+    if (r == 0)
+        r = policy_check(loader.policy, NULL, NULL, fault);
+    if (r != 0)
+        return r;
+    if (ret_stamps) {
+        *ret_stamps = loader.stamps;
+        loader.stamps = (PolicyStamps){0};
+    }
+    *ret = TAKE_PTR(loader.policy);
+    return 0;
+}
+
+/* --- all machines --- */
+
+static int list_machines(const char *path, Names *names)
+{
+    _cleanup_(closedirp) DIR *folder = opendir(path);
+    const struct dirent *entry;
+    int r = 0;
+
+    while (r == 0 && folder && (entry = readdir(folder))) {
+        const char *suffix = ends_with(entry->d_name, SUFFIX)           ? SUFFIX
+                             : ends_with(entry->d_name, DROP_IN_SUFFIX) ? DROP_IN_SUFFIX
+                                                                        : NULL;
+
+        if (suffix && entry->d_name[0] != '.')
+            r = add_name(names, entry->d_name, strlen(entry->d_name) - strlen(suffix), 0);
+    }
+    return r;
+}
+
+void policy_machines_free(char **machines)
+{
+    for (char **machine = machines; *machine; machine++)
+        free(*machine);
+    free(machines);
+}
+
+int policy_machines(const Context *context, char ***ret)
+{
+    _cleanup_(names_done) Names names = {0};
+    char **machines;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
+        _cleanup_(freep) char *path = format_path("%s%s", context->root, places[i]);
+
+        r = path ? list_machines(path, &names) : -ENOMEM;
+    }
+    if (r != 0)
+        return r;
+    sort_names(&names);
+    machines = calloc(names.count + 1, sizeof(machines[0]));
+    if (!machines)
+        return -ENOMEM;
+    for (size_t i = 0; i < names.count; i++)
+        machines[i] = TAKE_PTR(names.names[i].text);
+    *ret = machines;
+    return 0;
+}

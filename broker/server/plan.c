@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a credential is made of. See plan.h.
+ */
+
+#include "server/plan.h"
+
+#include "policy/policy_file.h"
+#include "policy/template.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void part_done(Part *part)
+{
+    policy_unref(part->policy);
+    free(part->ingredients);
+    *part = (Part){0};
+}
+
+void plan_done(Plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        part_done(&plan->parts[i]);
+    free(plan->parts);
+    *plan = (Plan){0};
+}
+
+/* How a plan is made. */
+typedef struct Planner {
+    PolicyCache *policies;
+    PolicyDelivery delivery;
+    Plan plan;
+    unsigned depth;
+    Reason *reason;
+} Planner;
+
+static void planner_done(Planner *planner)
+{
+    plan_done(&planner->plan);
+}
+
+static int add(Planner *planner, const CredentialName *name, size_t *ret);
+
+static bool find(const Plan *plan, const CredentialName *name, size_t *ret)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->parts[i].name.machine, name->machine) == 0 &&
+            strcmp(plan->parts[i].name.id, name->id) == 0) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+/* Takes PART. */
+static int append(Planner *planner, Part *part, size_t *ret)
+{
+    Plan *plan = &planner->plan;
+    Part *larger;
+
+    if (plan->count == LIMIT_REQUEST_PARTS)
+        return reason_set(planner->reason, OUTCOME_BAD_POLICY,
+                          "it is made of more than %zu credentials", LIMIT_REQUEST_PARTS);
+    larger = reallocarray(plan->parts, plan->count + 1, sizeof(larger[0]));
+    if (!larger)
+        return -ENOMEM;
+    plan->parts = larger;
+    plan->parts[plan->count] = *part;
+    *part = (Part){0};
+    *ret = plan->count++;
+    return 0;
+}
+
+static int add_ingredients(Planner *planner, Part *part)
+{
+    const char *cursor = part->credential->text;
+    CredentialName name = part->name;
+    TemplatePiece piece;
+    size_t count = 0;
+    int r = 0;
+
+    part->ingredients = calloc(LIMIT_TEMPLATE_PLACES, sizeof(part->ingredients[0]));
+    if (!part->ingredients)
+        return -ENOMEM;
+    while (r == 0 && template_next(&cursor, &piece)) {
+        if (piece.text.size > 0)
+            continue;
+        strcpy(name.id, piece.id);
+        r = add(planner, &name, &part->ingredients[count++]);
+    }
+    return r;
+}
+
+/* What the machine's policy says about NAME, into PART. */
+static int look_up(Planner *planner, const CredentialName *name, Part *part)
+{
+    PolicyFault fault = {0};
+    int r = policy_cache_get(planner->policies, name->machine, &fault, &part->policy);
+
+    part->name = *name;
+    part->source = POLICY_STORE;
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
+    if (r == OUTCOME_BAD_POLICY)
+        return policy_fault_reason(&fault, r, planner->reason);
+    if (r != 0)
+        return r;
+    part->credential = policy_find(part->policy, name->id);
+    if (!part->credential)
+        return reason_set(planner->reason, OUTCOME_NOT_IN_POLICY,
+                          "the policy of %s (%s) has no \"%s\"", name->machine,
+                          part->policy->files[0].name, name->id);
+    part->source = part->credential->source;
+    return 0;
+}
+
+/* Whether it is for the delivery that is asked for. The service manager may have us fetch what is
+ * native as well: who gets it is the same. */
+static int check_delivery(const Planner *planner, const Part *part)
+{
+    const PolicyCredential *credential = part->credential;
+
+    if (!credential || credential->delivery == planner->delivery ||
+        credential->delivery == POLICY_NATIVE)
+        return 0;
+    return reason_set(planner->reason, OUTCOME_NOT_IN_POLICY,
+                      "the policy of %s (%s) has \"%s\" for delivery \"%s\", not \"%s\"",
+                      part->name.machine, part->policy->files[credential->file].name, part->name.id,
+                      policy_delivery_name(credential->delivery),
+                      policy_delivery_name(planner->delivery));
+}
+
+static int add_new(Planner *planner, const CredentialName *name, size_t *ret)
+{
+    _cleanup_(part_done) Part part = {0};
+    CredentialName shared;
+    int r = look_up(planner, name, &part);
+
+    /* what it is made of may be for another one */
+    if (r == 0 && planner->depth == 1)
+        r = check_delivery(planner, &part);
+    if (r == 0 && part.source == POLICY_SHARE) {
+        r = credential_name_parse(part.credential->text, planner->reason, &shared);
+        return r == 0 ? add(planner, &shared, ret) : r;
+    }
+    if (r == 0 && part.source == POLICY_TEMPLATE)
+        r = add_ingredients(planner, &part);
+    return r == 0 ? append(planner, &part, ret) : r;
+}
+
+static int add(Planner *planner, const CredentialName *name, size_t *ret)
+{
+    int r;
+
+    if (find(&planner->plan, name, ret))
+        return 0;
+    /* Within one machine policy_check() has seen to it; and a machine may change meanwhile. */
+    if (planner->depth == LIMIT_REQUEST_DEPTH)
+        return reason_set(planner->reason, OUTCOME_BAD_POLICY,
+                          "it is made of itself, or of parts of parts, more than %d deep",
+                          LIMIT_REQUEST_DEPTH);
+    planner->depth++;
+    r = add_new(planner, name, ret);
+    planner->depth--;
+    return r;
+}
+
+int plan_make(PolicyCache *policies, const CredentialName *name, PolicyDelivery delivery,
+              Reason *reason, Plan *ret)
+{
+    _cleanup_(planner_done) Planner planner = {
+        .policies = policies, .delivery = delivery, .reason = reason};
+    size_t last;
+    int r = add(&planner, name, &last);
+
+    if (r != 0)
+        return r;
+    *ret = planner.plan;
+    planner.plan = (Plan){0};
+    return 0;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a machine's credential is made of, as its policy says.
+ *
+ * Most credentials are one sealed file. A template is made of others, which may be templates, and
+ * what is shared is another machine's, whose own policy then counts. All of it becomes one list of
+ * parts, each behind those that it needs and none twice; the last is what was asked for.
+ *
+ * A machine without a policy has what is in the store.
+ */
+
+#include "policy/policy_cache.h"
+
+typedef struct Part {
+    CredentialName name;                /* whose it is, and what it is sealed as */
+    PolicySource source;                /* never POLICY_SHARE: that is the part that it leads to */
+    Policy *policy;                     /* a reference; NULL without a policy */
+    const PolicyCredential *credential; /* of it; NULL without a policy */
+    size_t *ingredients; /* POLICY_TEMPLATE: the part for each place, in order; else NULL */
+} Part;
+
+typedef struct Plan {
+    Part *parts;
+    size_t count;
+} Plan;
+
+void plan_done(Plan *plan); /* for _cleanup_ */
+
+/* What NAME is made of, if it is for DELIVERY. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
+ * what is made of itself across machines; -ENOMEM. */
+int plan_make(PolicyCache *policies, const CredentialName *name, PolicyDelivery delivery,
+              Reason *reason, Plan *ret);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files outside the store. See source.h.
+ */
+
+#include "server/source.h"
+
+#include "base/fsutil.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static int open_file(const char *path, Reason *reason, int *ret_fd, struct stat *ret_status)
+{
+    /* O_NONBLOCK: a FIFO does not make us wait. */
+    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (fd < 0 && errno == ENOENT)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no %.200s", path);
+    if (fd < 0 && errno == EACCES)
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "the broker may not read %.200s", path);
+    if (fd < 0 || fstat(fd, ret_status) < 0)
+        return reason_set(reason, -errno, "cannot open %.200s", path);
+    if (!S_ISREG(ret_status->st_mode))
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "%.200s is not a regular file", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int source_read_sealed(const char *path, Reason *reason, Bytes *ret)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat status;
+    int r = open_file(path, reason, &fd, &status);
+
+    if (r != 0)
+        return r;
+    if (status.st_mode & S_IWOTH)
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "everybody may write to %.200s", path);
+    return file_read_fd(fd, path, LIMIT_FILE_BYTES, reason, ret);
+}
+
+int source_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *secret = NULL;
+    _cleanup_(closep) int fd = -1;
+    struct stat status;
+    int r = open_file(path, reason, &fd, &status);
+
+    if (r != 0)
+        return r;
+    if (status.st_uid != owner)
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "%.200s is not root's", path);
+    if (status.st_mode & (S_IRWXO | S_IWGRP))
+        return reason_set(reason, OUTCOME_FILE_UNSAFE,
+                          "%.200s has mode %04o: others than root may write to it, or everybody "
+                          "may use it",
+                          path, status.st_mode & 07777U);
+    r = secret_read_fd(fd, LIMIT_PLAINTEXT_BYTES, reason, &secret);
+    if (r == 0 && secret_size(secret) == 0)
+        r = reason_set(reason, OUTCOME_EMPTY, "%.200s has no bytes", path);
+    if (r == 0)
+        *ret = TAKE_PTR(secret);
+    return r;
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds check: policy files, read as the broker reads them.
+ *
+ * Files are put together by machine, as their names say: MACHINE.json and the drop-ins in
+ * MACHINE.json.d. Without any, the policies of this host are checked. What a drop-in alone refers
+ * to may be in files that are not given, so that it is only warned about, as it is about what is
+ * shared of a machine that is not known.
+ */
+
+#include "output.h"
+#include "policy/policy_file.h"
+#include "policy/policy_load.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+/* As many as the verb takes. */
+#define FILES_MAX 1024
+
+/* The files of a machine. */
+typedef struct Group {
+    Policy *policy;
+    bool has_main; /* not only drop-ins */
+    bool broken;   /* one of them is not what it must be */
+} Group;
+
+typedef struct Check {
+    JsonMode json;
+    struct json_object *faults;
+    Group *groups;
+    size_t count;
+    bool partial; /* there may be more machines than groups */
+    bool failed;
+} Check;
+
+static void check_done(Check *check)
+{
+    for (size_t i = 0; i < check->count; i++)
+        policy_unref(check->groups[i].policy);
+    free(check->groups);
+    json_object_put(check->faults);
+}
+
+static struct json_object *fault_to_json(const PolicyFault *fault, const char *level)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_object_object_add(object, "level", json_object_new_string(level));
+    json_object_object_add(object, "file", json_object_new_string(fault->file));
+    if (fault->place.line > 0) {
+        json_object_object_add(object, "line", json_object_new_uint64(fault->place.line));
+        json_object_object_add(object, "column", json_object_new_uint64(fault->place.column));
+    }
+    json_object_object_add(object, "message", json_object_new_string(fault->what.text));
+    return object;
+}
+
+static void report(Check *check, const PolicyFault *fault, bool error)
+{
+    check->failed = check->failed || error;
+    if (check->json != JSON_OFF) {
+        json_object_array_add(check->faults, fault_to_json(fault, error ? "error" : "warning"));
+        return;
+    }
+    printf("%s:", fault->file);
+    if (fault->place.line > 0)
+        printf("%zu:%zu:", fault->place.line, fault->place.column);
+    printf(" %s%s\n", error ? "" : "warning: ", fault->what.text);
+}
+
+/* --- files --- */
+
+/* The machine that PATH is a file of: MACHINE.json, or MACHINE.json.d/NAME.json. */
+static bool split_path(const char *path, char machine[NAME_MAX + 1], bool *ret_main)
+{
+    static const char suffix[] = ".json", folder[] = ".json.d";
+    const char *slash = strrchr(path, '/'), *begin = path;
+    const char *end = path + strlen(path) - strlen(suffix);
+
+    *ret_main = true;
+    if (end < path || strcmp(end, suffix) != 0)
+        return false;
+    if (slash)
+        begin = slash + 1;
+    if (slash && slash - path > (ptrdiff_t)strlen(folder) &&
+        strncmp(slash - strlen(folder), folder, strlen(folder)) == 0) {
+        *ret_main = false;
+        end = slash - strlen(folder);
+        for (begin = end; begin > path && begin[-1] != '/';)
+            begin--;
+    }
+    if (end <= begin || end - begin > NAME_MAX)
+        return false;
+    memcpy(machine, begin, (size_t)(end - begin));
+    machine[end - begin] = '\0';
+    return true;
+}
+
+static Group *find_group(Check *check, const char *machine)
+{
+    for (size_t i = 0; i < check->count; i++)
+        if (strcmp(check->groups[i].policy->machine, machine) == 0)
+            return &check->groups[i];
+    return NULL;
+}
+
+static int get_group(Check *check, const char *machine, const char *path, PolicyFault *fault,
+                     Group **ret)
+{
+    Group *group = find_group(check, machine);
+    int r = 0;
+
+    if (!group) {
+        group = &check->groups[check->count];
+        r = policy_new(machine, path, fault, &group->policy);
+        if (r == 0)
+            check->count++;
+    }
+    *ret = group;
+    return r;
+}
+
+static int name_fault(PolicyFault *fault, const char *path, const char *what)
+{
+    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPlace){0}, "%s", what);
+}
+
+static int add_file(Check *check, const char *path, PolicyFault *fault)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    char machine[NAME_MAX + 1];
+    Group *group;
+    bool is_main;
+    int r;
+
+    if (!split_path(path, machine, &is_main))
+        return name_fault(fault, path,
+                          "a policy is called MACHINE.json, or MACHINE.json.d/NAME.json");
+    r = policy_file_read(path, fault, &text);
+    if (r == OUTCOME_NOT_FOUND)
+        return name_fault(fault, path, strerror(ENOENT));
+    if (r == 0)
+        r = get_group(check, machine, path, fault, &group);
+    if (r != 0)
+        return r;
+    if (is_main && group->has_main)
+        return name_fault(fault, path, "this machine's policy was given already");
+    group->has_main = group->has_main || is_main;
+    /* an empty one hides others */
+    if (text.size > 0)
+        r = policy_file_parse(bytes_view(&text), path, group->policy, fault);
+    group->broken = group->broken || r != 0;
+    return r;
+}
+
+/* A machine's own file before its drop-ins, and those by their names. */
+static int compare_paths(const void *left, const void *right)
+{
+    const char *a = *(char *const *)left, *b = *(char *const *)right;
+    char machine[NAME_MAX + 1];
+    bool main_a, main_b;
+
+    if (!split_path(a, machine, &main_a) || !split_path(b, machine, &main_b))
+        return strcmp(a, b);
+    if (main_a != main_b)
+        return main_a ? -1 : 1;
+    return strcmp(basename(a), basename(b));
+}
+
+static int add_files(Check *check, char **paths)
+{
+    size_t count = 0;
+    int r = 0;
+
+    while (paths[count])
+        count++;
+    check->groups = calloc(count, sizeof(check->groups[0]));
+    if (!check->groups)
+        return -ENOMEM;
+    qsort(paths, count, sizeof(paths[0]), compare_paths);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        PolicyFault fault = {0};
+
+        r = add_file(check, paths[i], &fault);
+        if (r == OUTCOME_BAD_POLICY) {
+            report(check, &fault, true);
+            r = 0;
+        }
+    }
+    return r;
+}
+
+/* --- this host --- */
+
+static int add_machines(Check *check, const Context *context)
+{
+    _cleanup_(policy_machines_freep) char **machines = NULL;
+    size_t count = 0;
+    int r = policy_machines(context, &machines);
+
+    if (r != 0)
+        return r;
+    while (machines[count])
+        count++;
+    check->groups = calloc(count + 1, sizeof(check->groups[0]));
+    if (!check->groups)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        Group *group = &check->groups[check->count];
+        PolicyFault fault = {0};
+
+        r = policy_load(context, machines[i], &fault, NULL, &group->policy);
+        if (r < 0)
+            return r;
+        if (r == OUTCOME_BAD_POLICY)
+            report(check, &fault, true);
+        group->has_main = true;
+        check->count += r == 0;
+    }
+    return 0;
+}
+
+/* --- what they say together --- */
+
+static const Policy *look_up(void *userdata, const char *machine)
+{
+    Group *group = find_group(userdata, machine);
+
+    return group && group->has_main && !group->broken ? group->policy : NULL;
+}
+
+static void warn_of_strangers(Check *check, const Policy *policy)
+{
+    for (size_t i = 0; i < policy->count; i++) {
+        const PolicyCredential *credential = &policy->credentials[i];
+        PolicyFault fault;
+        CredentialName name;
+
+        if (credential->source != POLICY_SHARE ||
+            credential_name_parse(credential->text, NULL, &name) != 0 ||
+            strcmp(name.machine, policy->machine) == 0 || look_up(check, name.machine))
+            continue;
+        policy_fault_set(
+            &fault, 0, policy->files[credential->file].name, policy_place(policy, credential),
+            "\"%s\" is shared of %s, whose policy is not known here", credential->id, name.machine);
+        report(check, &fault, false);
+    }
+}
+
+static void check_groups(Check *check)
+{
+    for (size_t i = 0; i < check->count; i++) {
+        const Group *group = &check->groups[i];
+        PolicyFault fault = {0};
+
+        if (group->broken)
+            continue;
+        if (policy_check(group->policy, look_up, check, &fault) != 0)
+            report(check, &fault, group->has_main);
+        if (check->partial)
+            warn_of_strangers(check, group->policy);
+    }
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(check_done) Check check = {.json = options->json, .partial = arguments[0] != NULL};
+    Reason reason = {0};
+    int r;
+
+    check.faults = json_object_new_array();
+    r = arguments[0] ? add_files(&check, arguments) : add_machines(&check, context);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    check_groups(&check);
+    if (check.json != JSON_OFF)
+        r = output_json(json_object_get(check.faults), check.json);
+    else if (!check.failed)
+        printf("%zu %s in order.\n", check.count, check.count == 1 ? "policy is" : "policies are");
+    return r == 0 && check.failed ? OUTCOME_BAD_POLICY : r;
+}
+
+const Verb verb_check = {
+    .name = "check",
+    .arguments = "[FILE...]",
+    .summary = "Check policies as the broker reads them",
+    .details = "Policies are called MACHINE.json, their drop-ins MACHINE.json.d/NAME.json; those "
+               "of one machine\nare put together. Without a FILE this host's are checked. What is "
+               "wrong is printed as\nFILE:LINE:COLUMN, and the exit status is 3 unless all is in "
+               "order. What is shared of a\nmachine that is not among the files is only warned "
+               "about. See nspawn-creds-policy(5).",
+    .options = OPTION_JSON,
+    .arguments_min = 0,
+    .arguments_max = FILES_MAX,
+    .run = run,
+};

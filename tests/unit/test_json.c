@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of the strict JSON: what is refused, and that the place is told where it is wrong.
+ */
+
+#include "support.h"
+
+#include "base/json.h"
+
+#include <string.h>
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t line, column;
+        const char *rule;
+    } rows[] = {
+        {"", 1, 1, "nothing"},
+        {"{", 1, 2, "cut short"},
+        {"{\"a\": [1, 2", 1, 12, "cut short in a list"},
+        {"{\"a\": 1} x", 1, 10, "text behind it"},
+        {"{\"a\": 1}{}", 1, 9, "a second value"},
+        {"{\n  \"a\": 1,\n}", 3, 1, "a comma before the end"},
+        {"{\n\n  'a': 1}", 3, 3, "single quotes"},
+        {"{\"a\": /* b */ 1}", 1, 7, "a comment"},
+        {"[[[[[[[[1]]]]]]]]", 1, 5, "nested too deeply"},
+        {"{\"a\": 1, \"a\": 2}", 1, 10, "a name twice"},
+        {"{\"a\": {\"b\": 1},\n \"c\": [{\"d\": 1,\n\"d\": 1}]}", 3, 1, "a name twice, inside"},
+        {"{\"a\": 1, \"\\u0061\": 2}", 1, 10, "a name twice, once escaped"},
+        {"{\"ä\": \"ö\", \"ä\": 2}", 1, 12, "columns are characters"},
+        {"{\"a\\\"\": {\"}\": \"\\\\\"}, \"a\\\"\": 2}", 1, 22, "quotes and brackets in texts"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct json_object *value = NULL;
+        JsonPlace place = {0};
+        Reason reason = {0};
+
+        assert_int_equal(json_parse_located(test_view(rows[i].text), 4, &place, &reason, &value),
+                         OUTCOME_MALFORMED);
+        if (!reason.text[0] || place.line != rows[i].line || place.column != rows[i].column)
+            fail_msg("%s: at %zu:%zu: %s", rows[i].rule, place.line, place.column, reason.text);
+        assert_null(value);
+    }
+}
+
+static void test_reason_has_the_place(void **state)
+{
+    struct json_object *value;
+    Reason reason;
+
+    (void)state;
+    assert_int_equal(json_parse(test_view("{\n \"a\": 1,\n \"a\": 2}"), 4, &reason, &value),
+                     OUTCOME_MALFORMED);
+    assert_string_equal(reason.text, "the second of two members of one name (line 3, column 2)");
+}
+
+/* A NUL is the place of what is wrong, and nothing behind it is read. */
+static void test_nul(void **state)
+{
+    static const uint8_t text[] = "{\"a\"\n:\0 1}";
+    struct json_object *value;
+    JsonPlace place = {0};
+
+    (void)state;
+    assert_int_equal(
+        json_parse_located((BytesView){text, sizeof(text) - 1}, 4, &place, NULL, &value),
+        OUTCOME_MALFORMED);
+    assert_int_equal(place.line, 2);
+    assert_int_equal(place.column, 2);
+}
+
+static void test_places(void **state)
+{
+    static const char text[] = "\n{ \"first\": [10, {\"}\":1},\n [\"a]\", \"b\"] ],\n"
+                               "  \"second\" : {\"x\\\"\": {}, \"y\": null, \"z\": -1.5e3}\n}\n";
+    static const struct {
+        size_t path[3];
+        size_t levels;
+        size_t line, column;
+    } rows[] = {
+        {{0}, 0, 2, 1},        {{0}, 1, 2, 3},     {{0, 0}, 2, 2, 13},   {{0, 1}, 2, 2, 17},
+        {{0, 1, 0}, 3, 2, 18}, {{0, 2}, 2, 3, 2},  {{0, 2, 0}, 3, 3, 3}, {{0, 2, 1}, 3, 3, 9},
+        {{1}, 1, 4, 3},        {{1, 0}, 2, 4, 15}, {{1, 1}, 2, 4, 26},   {{1, 2}, 2, 4, 37},
+        {{7, 7, 7}, 3, 6, 1},
+    };
+    _cleanup_(json_object_putp) struct json_object *value = NULL;
+
+    (void)state;
+    assert_int_equal(json_parse(test_view(text), 8, NULL, &value), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        JsonPlace place = json_place(test_view(text), rows[i].path, rows[i].levels);
+
+        if (place.line != rows[i].line || place.column != rows[i].column)
+            fail_msg("row %zu: %zu:%zu", i, place.line, place.column);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_reason_has_the_place),
+        cmocka_unit_test(test_nul),
+        cmocka_unit_test(test_places),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

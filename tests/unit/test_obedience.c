@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of a whole broker that obeys policies: what is not in one is refused, every source, and
+ * that a change has its effect at once. Mirrors broker/server/plan.c, request.c and source.c.
+ */
+
+#include "broker_fixture.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define WEB "systemd-nspawn@web.service"
+
+/* What a client got, a short one. */
+typedef struct Got {
+    uint8_t data[4096];
+    size_t size; /* more than that: a refusal */
+} Got;
+
+static Got ask(const BrokerFixture *broker, const char *machine, const char *id)
+{
+    char unit[128];
+    Got got = {.size = 0};
+    int fd;
+    ssize_t n;
+
+    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine);
+    fd = client_connect(broker, unit, id);
+    do {
+        uint8_t rest[65536];
+        bool room = got.size < sizeof(got.data);
+
+        n = room ? read(fd, got.data + got.size, sizeof(got.data) - got.size)
+                 : read(fd, rest, sizeof(rest));
+        if (n > 0)
+            got.size += (size_t)n;
+    } while (n > 0);
+    assert_int_equal(n, 0);
+    close(fd);
+    return got;
+}
+
+static void expect_text(const BrokerFixture *broker, const char *machine, const char *id,
+                        const char *text)
+{
+    Got got = ask(broker, machine, id);
+
+    assert_int_equal(got.size, strlen(text));
+    assert_memory_equal(got.data, text, got.size);
+}
+
+static void expect_refused(const BrokerFixture *broker, const char *machine, const char *id,
+                           const char *words)
+{
+    char record[512];
+    unsigned before;
+
+    snprintf(record, sizeof(record), "refused %s", words);
+    before = broker_records(broker, record);
+    assert_true(ask(broker, machine, id).size > LIMIT_PLAINTEXT_BYTES);
+    for (unsigned i = 0; i < 1000 && broker_records(broker, record) == before; i++)
+        wait_msec(1);
+    if (broker_records(broker, record) != before + 1)
+        fail_msg("%s@%s: not refused with \"%s\"", machine, id, words);
+}
+
+static void policy(const BrokerFixture *broker, const char *machine, const char *credentials)
+{
+    char name[128], text[2048];
+
+    mkdir(test_path(&broker->folder, "etc/nspawn-creds"), 0755);
+    snprintf(name, sizeof(name), "etc/nspawn-creds/%s.json", machine);
+    snprintf(text, sizeof(text), "{\"credentials\":\n{%s}}", credentials);
+    test_write_file(test_path(&broker->folder, name), test_view(text), 0644);
+}
+
+static void seal(BrokerFixture *broker, const char *machine, const char *id, unsigned parts)
+{
+    broker_seal(broker, &(SealedFile){machine, id, parts, 31, NULL, 0});
+}
+
+static void test_policy_is_obeyed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(freep) char *path = strdup(test_path(&broker->folder, "etc/nspawn-creds/web.json"));
+    char words[256];
+    int waiting;
+
+    (void)state;
+    seal(broker, "web", "a", KIND_HOST);
+    seal(broker, "web", "b", KIND_HOST);
+    seal(broker, "web", "tpm", KIND_TPM);
+    seal(broker, "db", "a", KIND_HOST);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+
+    policy(broker, "web", "\"a\": {}, \"gone\": {\"store\": true}, \"tpm\": {}");
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    expect_refused(broker, "web", "b", "not-in-policy the policy of web (");
+    expect_refused(broker, "web", "gone", "not-found the store has no web/gone.cred");
+    assert_int_equal(client_ask(broker, "db", "a", 31), ANSWER_RIGHT);
+
+    /* a change is for the next request, whoever waits */
+    broker->shared->tpm_msec = 100;
+    waiting = client_connect(broker, WEB, "tpm");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    policy(broker, "web", "\"b\": {\"delivery\": \"native\"}, \"a\": {\"delivery\": \"live\"}");
+    assert_int_equal(client_ask(broker, "web", "b", 31), ANSWER_RIGHT);
+    expect_refused(broker, "web", "a", "not-in-policy the policy of web (");
+    expect_refused(broker, "web", "tpm", "not-in-policy");
+    assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
+
+    /* a bad one refuses its machine, and no other; what is wrong is said with its place */
+    policy(broker, "web", "\"b\": {},\n \"a\": {\"delivery\": \"life\"}");
+    snprintf(words, sizeof(words), "bad-policy %s:3:8: it must be", path);
+    expect_refused(broker, "web", "b", words);
+    assert_int_equal(chmod(path, 0666), 0);
+    snprintf(words, sizeof(words), "bad-policy %s: everybody may write to it", path);
+    expect_refused(broker, "web", "b", words);
+    assert_int_equal(client_ask(broker, "db", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* A sealed file anywhere: the name inside it counts, not that of the file. */
+static void test_sealed_files(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(freep) char *elsewhere = strdup(test_path(&broker->folder, "elsewhere"));
+    _cleanup_(bytes_done) Bytes file = {0};
+    char text[512];
+
+    (void)state;
+    seal(broker, "web", "a", KIND_HOST);
+    file = test_read_file(broker_file(broker, "web", "a"));
+    unlink(broker_file(broker, "web", "a"));
+    test_write_file(elsewhere, bytes_view(&file), 0444);
+    snprintf(text, sizeof(text), "\"a\": {\"sealed\": \"%s\"}, \"b\": {\"sealed\": \"%s\"}",
+             elsewhere, elsewhere);
+    policy(broker, "web", text);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    expect_refused(broker, "web", "b", "name-mismatch it is sealed as \"web@a\", not as \"web@b\"");
+
+    /* as the Nix store has it: another name, a link */
+    assert_int_equal(link(elsewhere, test_path(&broker->folder, "twin")), 0);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(unlink(elsewhere), 0);
+    assert_int_equal(symlink("twin", elsewhere), 0);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+
+    assert_int_equal(chmod(elsewhere, 0446), 0);
+    expect_refused(broker, "web", "a", "file-unsafe everybody may write to ");
+    assert_int_equal(unlink(elsewhere), 0);
+    expect_refused(broker, "web", "a", "not-found there is no ");
+    assert_int_equal(mkfifo(elsewhere, 0600), 0);
+    expect_refused(broker, "web", "a", "file-unsafe ");
+}
+
+static void test_plaintext_files(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned mode;
+        const char *words; /* NULL if it is taken */
+    } rows[] = {
+        {"value\n", 0600, NULL},
+        {"value\n", 0640, NULL},
+        {"value\n", 0440, NULL},
+        {"value\n", 0644, "file-unsafe "},
+        {"value\n", 0660, "file-unsafe "},
+        {"value\n", 0601, "file-unsafe "},
+        {"", 0600, "empty "},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(freep) char *path = strdup(test_path(&broker->folder, "plain"));
+    char text[512];
+
+    (void)state;
+    snprintf(text, sizeof(text), "\"a\": {\"file\": \"%s\"}", path);
+    policy(broker, "web", text);
+    broker_start(broker);
+    expect_refused(broker, "web", "a", "not-found there is no ");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        test_write_file(path, test_view(rows[i].text), rows[i].mode);
+        if (rows[i].words)
+            expect_refused(broker, "web", "a", rows[i].words);
+        else
+            expect_text(broker, "web", "a", rows[i].text);
+    }
+    unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_refused(broker, "web", "a", "file-unsafe ");
+    assert_int_equal(rmdir(path), 0);
+    if (geteuid() == 0) {
+        test_write_file(path, test_view("value"), 0600);
+        assert_int_equal(chown(path, 1, 0), 0);
+        expect_refused(broker, "web", "a", "file-unsafe ");
+    }
+}
+
+static void test_shares(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    seal(broker, "db", "p", KIND_HOST);
+    seal(broker, "web", "p", KIND_HOST);
+    seal(broker, "mail", "p", KIND_HOST);
+    policy(broker, "web",
+           "\"q\": {\"share\": \"db@p\"}, \"none\": {\"share\": \"db@none\"},"
+           "\"own\": {\"share\": \"web@p\"}, \"p\": {\"delivery\": \"live\"}");
+    broker_start(broker);
+    assert_int_equal(client_read(client_connect(broker, WEB, "q"), "db", "p", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(client_connect(broker, WEB, "own"), "web", "p", 31), ANSWER_RIGHT);
+    expect_refused(broker, "web", "none", "not-found db@none: the store has no db/none.cred");
+
+    /* db's policy decides from then on: what it has, and where from */
+    policy(broker, "db", "\"p\": {\"share\": \"mail@p\", \"delivery\": \"live\"}");
+    assert_int_equal(client_read(client_connect(broker, WEB, "q"), "mail", "p", 31), ANSWER_RIGHT);
+    expect_refused(broker, "web", "none", "not-in-policy the policy of db (");
+    policy(broker, "db", "\"p\": {\"share\": \"web@q\"}");
+    expect_refused(broker, "web", "q", "bad-policy it is made of itself");
+    assert_true(ask(broker, "db", "p").size > LIMIT_PLAINTEXT_BYTES);
+    policy(broker, "db", "\"p\": 1");
+    expect_refused(broker, "web", "q", "bad-policy /tmp/");
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* Of ingredients with any key, each of which the TPM is asked for once. */
+static void test_templates(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char expected[4096];
+    size_t size = 0;
+    Got got;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        char id[] = {(char)('a' + i), '\0'};
+
+        broker_seal_with(broker, &(SealedFile){"web", id, KIND_TPM, 31, NULL, 0}, i);
+    }
+    seal(broker, "web", "h", KIND_HOST);
+    seal(broker, "db", "p", KIND_HOST | KIND_TPM);
+    policy(broker, "web",
+           "\"a\": {}, \"b\": {\"delivery\": \"live\"}, \"c\": {}, \"h\": {},"
+           "\"p\": {\"share\": \"db@p\"},"
+           "\"inner\": {\"template\": \"<{{h}}{{p}}>\"},"
+           "\"all\": {\"template\": \"{{a}}|{{b}}|{{c}}|{{a}}|{{inner}}|{{inner}}\\n{{{{\"}");
+    broker->shared->tpm_msec = 20;
+    broker_start(broker);
+    got = ask(broker, "web", "all");
+    /* a, b and c have a key each, and db's p has that of a */
+    assert_int_equal(broker->shared->tpm_begun, 3);
+    for (const char *id = "a|b|c|a|<hp>|<hp>\n{{"; *id; id++) {
+        char name[] = {*id, '\0'};
+        Got part = {.data = {(uint8_t)*id}, .size = 1};
+
+        if (strchr("abchp", *id))
+            part = *id == 'b' ? (Got){.size = 0} : ask(broker, *id == 'p' ? "db" : "web", name);
+        if (*id == 'b') {
+            /* which is for nobody at boot, but may be part of what is */
+            part.size = 31;
+            memcpy(part.data, got.data + size, 31);
+        }
+        assert_int_equal(part.size, strchr("abchp", *id) ? 31 : 1);
+        memcpy(expected + size, part.data, part.size);
+        size += part.size;
+    }
+    assert_int_equal(got.size, size);
+    assert_memory_equal(got.data, expected, size);
+    expect_refused(broker, "web", "b", "not-in-policy");
+    assert_int_equal(broker->shared->tpm_begun, 3);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* What is wrong with an ingredient is wrong with all, and said by its name; the TPM is not asked
+ * where the end is known. */
+static void test_templates_fail(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    seal(broker, "web", "tpm", KIND_TPM);
+    seal(broker, "web", "h", KIND_HOST);
+    broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, 600 * 1024, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "old", KIND_HOST, 31, NULL, TEST_NOW - 1});
+    policy(broker, "web",
+           "\"tpm\": {}, \"h\": {}, \"large\": {}, \"old\": {}, \"gone\": {},"
+           "\"has-gone\": {\"template\": \"{{tpm}}{{gone}}\"},"
+           "\"has-old\": {\"template\": \"{{h}}{{old}}\"},"
+           "\"twice\": {\"template\": \"{{large}}{{large}}\"},"
+           "\"has-tpm\": {\"template\": \"{{h}}{{tpm}}\"}");
+    broker_start(broker);
+    expect_refused(broker, "web", "has-gone", "not-found web@gone: the store has no web/gone.cred");
+    expect_refused(broker, "web", "has-old", "expired web@old: it expired ");
+    expect_refused(broker, "web", "twice", "too-large the filled template has 1228800 bytes");
+    assert_int_equal(broker->shared->tpm_begun, 0);
+    broker->shared->tpm_rc = OUTCOME_TPM_LOCKOUT;
+    expect_refused(broker, "web", "has-tpm", "tpm-lockout web@tpm: the fake TPM says so");
+    broker->shared->tpm_rc = 0;
+    assert_int_equal(ask(broker, "web", "has-tpm").size, 62);
+}
+
+/* Many keys take many turns, which are waited for as long as the TPM answers at all. */
+static void test_template_of_many_keys(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        char id[] = {(char)('a' + i), '\0'};
+
+        broker_seal_with(broker, &(SealedFile){"web", id, KIND_TPM, 31, NULL, 0}, i);
+    }
+    policy(broker, "web",
+           "\"a\": {}, \"b\": {}, \"c\": {}, \"d\": {},"
+           "\"all\": {\"template\": \"{{a}}{{b}}{{c}}{{d}}\"}");
+    broker->config.request_usec = 500 * 1000;
+    broker->shared->tpm_msec = 200;
+    broker_start(broker);
+    assert_int_equal(ask(broker, "web", "all").size, 4 * 31);
+    broker_seal_with(broker, &(SealedFile){"web", "d", KIND_TPM, 31, NULL, 0}, 5);
+    broker->shared->tpm_msec = 3000;
+    expect_refused(broker, "web", "all", "timeout ");
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* A worker that is killed while it waits for the second key: the next one begins anew. */
+static void test_template_survives(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int client;
+
+    (void)state;
+    broker_seal_with(broker, &(SealedFile){"web", "a", KIND_TPM, 31, NULL, 0}, 0);
+    broker_seal_with(broker, &(SealedFile){"web", "b", KIND_TPM, 31, NULL, 0}, 1);
+    policy(broker, "web", "\"a\": {}, \"b\": {}, \"all\": {\"template\": \"{{a}}{{b}}\"}");
+    broker->shared->tpm_msec = 100;
+    broker_start(broker);
+    client = client_connect(broker, WEB, "all");
+    while (broker->shared->tpm_begun < 2)
+        wait_msec(1);
+    broker_kill_worker(broker, 0);
+    {
+        uint8_t bytes[100];
+
+        assert_int_equal(recv(client, bytes, sizeof(bytes), MSG_WAITALL), 62);
+        close(client);
+    }
+    assert_int_equal(broker->shared->workers, 2);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policy_is_obeyed),
+        cmocka_unit_test(test_sealed_files),
+        cmocka_unit_test(test_plaintext_files),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_templates_fail),
+        cmocka_unit_test(test_template_of_many_keys),
+        cmocka_unit_test(test_template_survives),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

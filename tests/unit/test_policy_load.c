@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of where policies are found, and that what changes is seen: precedence, drop-ins, files
+ * that hide others, files that cannot be trusted, and the cache.
+ */
+
+#include "support.h"
+
+#include "policy/policy_cache.h"
+#include "policy/policy_load.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define ONE(id) "{\"credentials\": {\"" id "\": {}}}"
+
+typedef struct World {
+    TestFolder folder;
+    Context context;
+} World;
+
+static uint64_t real_now(const Context *context)
+{
+    struct timespec now;
+
+    (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Ten minutes from now: everything has settled. */
+static uint64_t later(const Context *context)
+{
+    return real_now(context) + UINT64_C(600) * 1000000;
+}
+
+static int set_up(void **state)
+{
+    static const char *const folders[] = {"etc",
+                                          "etc/nspawn-creds",
+                                          "etc/nspawn-creds/web.json.d",
+                                          "run",
+                                          "run/nspawn-creds",
+                                          "run/nspawn-creds/policy",
+                                          "run/nspawn-creds/policy/web.json.d",
+                                          "usr",
+                                          "usr/lib",
+                                          "usr/lib/nspawn-creds",
+                                          "usr/lib/nspawn-creds/web.json.d"};
+    World *world = calloc(1, sizeof(*world));
+
+    assert_non_null(world);
+    world->folder = test_folder();
+    world->context = test_context(world->folder.path);
+    world->context.now = later;
+    for (size_t i = 0; i < COUNT(folders); i++)
+        assert_int_equal(mkdir(test_path(&world->folder, folders[i]), 0755), 0);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    World *world = *state;
+
+    test_folder_remove(&world->folder);
+    free(world);
+    return 0;
+}
+
+static void put(const World *world, const char *name, const char *text)
+{
+    test_write_file(test_path(&world->folder, name), test_view(text), 0644);
+}
+
+/* The ids of the policy of MACHINE, or what is wrong, in static memory. */
+static const char *ids(const World *world, const char *machine)
+{
+    static char text[512];
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    PolicyFault fault = {0};
+    int r = policy_load(&world->context, machine, &fault, NULL, &policy);
+
+    text[0] = '\0';
+    if (r == OUTCOME_BAD_POLICY)
+        snprintf(text, sizeof(text), "%s: %s", fault.file + strlen(world->folder.path),
+                 fault.what.text);
+    else if (r != 0)
+        snprintf(text, sizeof(text), "%s", outcome_name(r));
+    for (size_t i = 0; r == 0 && i < policy->count; i++)
+        strcat(strcat(text, i ? " " : ""), policy->credentials[i].id);
+    return text;
+}
+
+static void test_precedence(void **state)
+{
+    const World *world = *state;
+    const char *etc = test_path(&world->folder, "etc/nspawn-creds/web.json");
+
+    assert_string_equal(ids(world, "web"), "not-found");
+    put(world, "usr/lib/nspawn-creds/web.json", ONE("vendor"));
+    assert_string_equal(ids(world, "web"), "vendor");
+    put(world, "run/nspawn-creds/policy/web.json", ONE("runtime"));
+    assert_string_equal(ids(world, "web"), "runtime");
+    put(world, "etc/nspawn-creds/web.json", ONE("admin"));
+    assert_string_equal(ids(world, "web"), "admin");
+    assert_string_equal(ids(world, "db"), "not-found");
+
+    /* hidden by an empty file, or by a link to nothing */
+    put(world, "etc/nspawn-creds/web.json", "");
+    assert_string_equal(ids(world, "web"), "not-found");
+    assert_int_equal(unlink(etc), 0);
+    assert_int_equal(symlink("/dev/null", etc), 0);
+    assert_string_equal(ids(world, "web"), "not-found");
+    assert_int_equal(unlink(etc), 0);
+    assert_string_equal(ids(world, "web"), "runtime");
+
+    /* a link to a policy is one */
+    assert_int_equal(symlink("../../usr/lib/nspawn-creds/web.json", etc), 0);
+    assert_string_equal(ids(world, "web"), "vendor");
+}
+
+static void test_drop_ins(void **state)
+{
+    const World *world = *state;
+
+    put(world, "usr/lib/nspawn-creds/web.json.d/50-x.json", ONE("vendor"));
+    assert_string_equal(ids(world, "web"), "vendor");
+    put(world, "etc/nspawn-creds/web.json", ONE("main"));
+    put(world, "run/nspawn-creds/policy/web.json.d/60-y.json", ONE("runtime"));
+    put(world, "etc/nspawn-creds/web.json.d/40-z.json", ONE("admin"));
+    put(world, "etc/nspawn-creds/web.json.d/README", "no policy");
+    put(world, "etc/nspawn-creds/web.json.d/.hidden.json", "no policy");
+    assert_string_equal(ids(world, "web"), "main admin vendor runtime");
+
+    /* of one name the first place counts, whatever the order of the others */
+    put(world, "run/nspawn-creds/policy/web.json.d/50-x.json", ONE("instead"));
+    assert_string_equal(ids(world, "web"), "main admin instead runtime");
+    put(world, "etc/nspawn-creds/web.json.d/50-x.json", "");
+    assert_string_equal(ids(world, "web"), "main admin runtime");
+    put(world, "etc/nspawn-creds/web.json.d/70.json",
+        "{\"credentials\": {\"admin\": null, \"main\": {\"template\": \"{{runtime}}\"}}}");
+    assert_string_equal(ids(world, "web"), "main runtime");
+
+    /* hiding the main file leaves the drop-ins */
+    put(world, "etc/nspawn-creds/web.json", "");
+    put(world, "etc/nspawn-creds/web.json.d/70.json", "");
+    assert_string_equal(ids(world, "web"), "admin runtime");
+}
+
+/* Whatever is there and cannot be read is wrong, and never as if it were not there. */
+static void test_untrusted(void **state)
+{
+    const World *world = *state;
+    const char *main_file = "etc/nspawn-creds/web.json";
+    const char *path = test_path(&world->folder, main_file);
+
+    put(world, "usr/lib/nspawn-creds/web.json", ONE("vendor"));
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is not a regular file");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is not a regular file");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("web.json", path), 0);
+    assert_string_equal(ids(world, "web"),
+                        "/etc/nspawn-creds/web.json: Too many levels of symbolic links");
+    assert_int_equal(unlink(path), 0);
+    put(world, main_file, ONE("admin"));
+    assert_int_equal(chmod(path, 0646), 0);
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: everybody may write to it");
+    assert_int_equal(chmod(path, 0644), 0);
+    put(world, main_file, "{");
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is cut short");
+    put(world, main_file, ONE("admin"));
+    assert_string_equal(ids(world, "web"), "admin");
+
+    path = test_path(&world->folder, "etc/nspawn-creds/web.json.d/x.json");
+    assert_int_equal(symlink("nowhere", path), 0);
+    assert_string_equal(ids(world, "web"),
+                        "/etc/nspawn-creds/web.json.d/x.json: No such file or directory");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(test_path(&world->folder, "etc/nspawn-creds/web.json.d")), 0);
+    put(world, "etc/nspawn-creds/web.json.d", "");
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json.d: Not a directory");
+}
+
+static void test_too_large(void **state)
+{
+    const World *world = *state;
+    _cleanup_(bytes_done) Bytes large = {.data = malloc(LIMIT_POLICY_BYTES + 1),
+                                         .size = LIMIT_POLICY_BYTES + 1};
+
+    assert_non_null(large.data);
+    memset(large.data, ' ', large.size);
+    test_write_file(test_path(&world->folder, "etc/nspawn-creds/web.json"), bytes_view(&large),
+                    0644);
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is too large");
+}
+
+static void test_machines(void **state)
+{
+    const World *world = *state;
+    static const char *const expected[] = {"-bad", "db", "mail", "web", NULL};
+    char **machines;
+    size_t i;
+
+    put(world, "usr/lib/nspawn-creds/mail.json", ONE("x"));
+    put(world, "run/nspawn-creds/policy/mail.json", ONE("x"));
+    put(world, "etc/nspawn-creds/db.json", ONE("x"));
+    put(world, "etc/nspawn-creds/-bad.json", ONE("x"));
+    put(world, "etc/nspawn-creds/db.json~", ONE("x"));
+    put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
+    assert_int_equal(policy_machines(&world->context, &machines), 0);
+    for (i = 0; expected[i]; i++)
+        assert_string_equal(machines[i], expected[i]);
+    assert_null(machines[i]);
+    policy_machines_free(machines);
+    assert_string_equal(ids(world, "-bad"),
+                        "/etc/nspawn-creds/-bad.json: \"-bad\" is not a machine name");
+}
+
+/* --- the cache --- */
+
+/* The first id of web's policy in the cache; "" if it has none. */
+static const char *cached(PolicyCache *cache)
+{
+    static char id[sizeof(((PolicyCredential *)0)->id)];
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+
+    id[0] = '\0';
+    if (policy_cache_get(cache, "web", NULL, &policy) == 0)
+        strcpy(id, policy->credentials[0].id);
+    return id;
+}
+
+static void test_cache_sees_changes(void **state)
+{
+    World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    unsigned loads;
+
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    assert_string_equal(cached(cache), "");
+    put(world, "usr/lib/nspawn-creds/web.json", ONE("vendor"));
+    assert_string_equal(cached(cache), "vendor");
+    loads = policy_cache_loads(cache);
+    for (unsigned i = 0; i < 10; i++)
+        assert_string_equal(cached(cache), "vendor");
+    assert_int_equal(policy_cache_loads(cache), loads);
+
+    put(world, "usr/lib/nspawn-creds/web.json", ONE("vendor-2"));
+    assert_string_equal(cached(cache), "vendor-2");
+    put(world, "etc/nspawn-creds/web.json", ONE("admin"));
+    assert_string_equal(cached(cache), "admin");
+    put(world, "etc/nspawn-creds/web.json.d/x.json",
+        "{\"credentials\": {\"admin\": null,"
+        "\"drop-in\": {}}}");
+    assert_string_equal(cached(cache), "drop-in");
+    put(world, "etc/nspawn-creds/web.json.d/x.json",
+        "{\"credentials\": {\"admin\": null,"
+        "\"another\": {}}}");
+    assert_string_equal(cached(cache), "another");
+    put(world, "etc/nspawn-creds/web.json", "");
+    put(world, "etc/nspawn-creds/web.json.d/x.json", "{");
+    assert_string_equal(cached(cache), "");
+    put(world, "etc/nspawn-creds/web.json.d/x.json", ONE("mended"));
+    assert_string_equal(cached(cache), "mended");
+    loads = policy_cache_loads(cache);
+    assert_string_equal(cached(cache), "mended");
+    assert_int_equal(policy_cache_loads(cache), loads);
+}
+
+/* What was written a moment ago can be written again without that it shows. */
+static void test_cache_waits_for_files_to_settle(void **state)
+{
+    World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+
+    world->context.now = real_now;
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    for (unsigned i = 0; i < 50; i++) {
+        put(world, "etc/nspawn-creds/web.json", i % 2 ? ONE("odd") : ONE("evn"));
+        assert_string_equal(cached(cache), i % 2 ? "odd" : "evn");
+    }
+    assert_int_equal(policy_cache_loads(cache), 50);
+}
+
+/* More machines than are kept: all are right, and those used last are kept. */
+static void test_cache_is_bounded(void **state)
+{
+    World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    unsigned loads;
+
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    put(world, "etc/nspawn-creds/web.json", ONE("web"));
+    for (size_t i = 0; i < 2 * LIMIT_POLICIES; i++) {
+        _cleanup_(policy_unrefp) Policy *policy = NULL;
+        char machine[32], name[64];
+
+        snprintf(machine, sizeof(machine), "m%zu", i);
+        snprintf(name, sizeof(name), "etc/nspawn-creds/%s.json", machine);
+        put(world, name, ONE("x"));
+        assert_int_equal(policy_cache_get(cache, machine, NULL, &policy), 0);
+        assert_string_equal(policy->machine, machine);
+        assert_string_equal(cached(cache), "web");
+    }
+    loads = policy_cache_loads(cache);
+    assert_int_equal(loads, 2 * LIMIT_POLICIES + 1);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_precedence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_drop_ins, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_untrusted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_machines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_sees_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_waits_for_files_to_settle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_is_bounded, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of recipes: what would be guessed is refused, and what would not is not.
+ */
+
+#include "support.h"
+
+#include "base/recipe.h"
+
+#include <string.h>
+
+static void test_types(void **state)
+{
+    (void)state;
+    for (int i = 0; i < _RECIPE_TYPE_MAX; i++) {
+        Recipe recipe = recipe_default((RecipeType)i);
+        RecipeType type;
+
+        assert_true(recipe_type_from_name(recipe_type_name((RecipeType)i), &type));
+        assert_int_equal(type, i);
+        assert_int_equal(recipe_check(&recipe, NULL), 0);
+        assert_true((recipe.length > 0) == recipe_type_has_length(type));
+    }
+    assert_true(recipe_type_is_pair(RECIPE_SSH_ED25519) && recipe_type_is_pair(RECIPE_X25519));
+    assert_false(recipe_type_is_pair(RECIPE_UUID));
+    assert_false(recipe_type_from_name("Password", &(RecipeType){0}));
+}
+
+static void test_alphabets(void **state)
+{
+    static const struct {
+        const char *alphabet;
+        int rc;
+    } rows[] = {
+        {"", OUTCOME_USAGE},
+        {"a", OUTCOME_USAGE},
+        {"aa", OUTCOME_USAGE},
+        {"abca", OUTCOME_USAGE},
+        {"ab\n", OUTCOME_USAGE},
+        {"ab\x7f", OUTCOME_USAGE},
+        {"äb", OUTCOME_USAGE},
+        {"ab", 0},
+        {" ~", 0},
+    };
+    char all[RECIPE_ALPHABET_MAX + 1] = "";
+    Recipe recipe = recipe_default(RECIPE_PASSWORD);
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(recipe_set_alphabet(&recipe, rows[i].alphabet, NULL), rows[i].rc);
+    for (size_t i = 0; i < RECIPE_ALPHABET_MAX; i++)
+        all[i] = (char)(' ' + i);
+    assert_int_equal(recipe_set_alphabet(&recipe, all, NULL), 0);
+    assert_string_equal(recipe.alphabet, all);
+}
+
+/* 64 bits, to the character. */
+static void test_randomness(void **state)
+{
+    static const struct {
+        RecipeType type;
+        const char *alphabet;
+        size_t length;
+        int rc;
+    } rows[] = {
+        {RECIPE_PASSWORD, "01", 63, OUTCOME_USAGE},
+        {RECIPE_PASSWORD, "01", 64, 0},
+        {RECIPE_PASSWORD, "0123456789", 19, OUTCOME_USAGE}, /* 63.1 bits */
+        {RECIPE_PASSWORD, "0123456789", 20, 0},
+        {RECIPE_PASSWORD, NULL, 10, OUTCOME_USAGE}, /* 59.5 */
+        {RECIPE_PASSWORD, NULL, 11, 0},
+        {RECIPE_PASSWORD, NULL, LIMIT_RECIPE_LENGTH, 0},
+        {RECIPE_PASSWORD, NULL, LIMIT_RECIPE_LENGTH + 1, OUTCOME_USAGE},
+        {RECIPE_HEX, NULL, 7, OUTCOME_USAGE},
+        {RECIPE_HEX, NULL, 8, 0},
+        {RECIPE_BASE64, NULL, 0, OUTCOME_USAGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Recipe recipe = recipe_default(rows[i].type);
+        Reason reason = {0};
+
+        recipe.length = rows[i].length;
+        if (rows[i].alphabet)
+            assert_int_equal(recipe_set_alphabet(&recipe, rows[i].alphabet, NULL), 0);
+        if (recipe_check(&recipe, &reason) != rows[i].rc)
+            fail_msg("row %zu: %s", i, reason.text);
+    }
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_alphabets),
+        cmocka_unit_test(test_randomness),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
