@@ -2,7 +2,7 @@
 /*
  * nspawn-creds-broker: answers the service manager's LoadCredential= connections.
  *
- * This file is the command line and the two processes' beginnings: the supervisor
+ * This file is the command line and the processes' beginnings: the supervisor
  * (server/supervisor.h), which takes the sockets from the service manager, and the worker
  * (server/worker.h), which does the rest. Both are made unreadable for others before anything else.
  * All that is not said by the audit log is said here.

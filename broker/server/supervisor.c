@@ -42,10 +42,18 @@ typedef struct Supervisor {
     SupervisorWorker worker;
     void *userdata;
     pid_t self;
+    pid_t active;  /* the worker */
+    pid_t standby; /* the one that will be it; 0 if there is none */
     sigset_t signals;
     bool stopping;
     int quick_failures; /* in a row */
 } Supervisor;
+
+/* Tells a standby that it is the worker now. */
+#define SIGNAL_TAKE_OVER SIGUSR1
+
+/* How often an orphaned standby looks whether the worker still lives, ms. */
+#define LOOK_MSEC        20
 
 static int64_t monotonic_msec(void)
 {
@@ -68,23 +76,112 @@ static pid_t clone_with_descriptors(void)
 #endif
 }
 
-static int run_worker(Supervisor *supervisor)
+/* --- in the new process --- */
+
+/* It ends when the supervisor does. The supervisor may have died before that was set. */
+static bool follow_supervisor(Supervisor *supervisor)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+        return false;
+    if (getppid() != supervisor->self)
+        supervisor->stopping = true;
+    return true;
+}
+
+static int work(Supervisor *supervisor)
 {
     sigset_t child;
 
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
-        return EXIT_FAILURE;
-    /* The supervisor may have died before that was set: then this is the last worker. */
-    if (getppid() != supervisor->self)
-        supervisor->stopping = true;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_UNBLOCK, &child, NULL);
     return supervisor->worker(supervisor->userdata, supervisor->stopping);
 }
 
+/* Without a supervisor: waits for the end of the worker, which finishes what it has if it can. */
+static void outlive_worker(const Supervisor *supervisor)
+{
+    int process = (int)syscall(SYS_pidfd_open, supervisor->active, 0U);
+    struct pollfd waiting = {.fd = process, .events = POLLIN};
+
+    if (process < 0)
+        return;
+    while (poll(&waiting, 1, -1) < 0 && errno == EINTR)
+        ;
+    close(process);
+}
+
+/* Until it is told to take over, or is the last one left: what the worker leaves behind then is
+ * answered here, and nothing else is accepted. A request to stop is the others' business first. */
+static void stand_by(Supervisor *supervisor)
+{
+    const struct timespec look = {.tv_nsec = LOOK_MSEC * 1000000L};
+    int received;
+
+    do {
+        received = supervisor->stopping ? sigtimedwait(&supervisor->signals, NULL, &look)
+                                        : sigwaitinfo(&supervisor->signals, NULL);
+        if (received == SIGTERM || received == SIGINT)
+            supervisor->stopping = true;
+        if (received != SIGNAL_TAKE_OVER && getppid() != supervisor->self) {
+            supervisor->stopping = true;
+            outlive_worker(supervisor);
+            return;
+        }
+    } while (received != SIGNAL_TAKE_OVER);
+}
+
+/* A worker, or with STANDBY one that waits to be it. */
+static pid_t start(Supervisor *supervisor, bool standby)
+{
+    pid_t pid = clone_with_descriptors();
+
+    if (pid != 0)
+        return pid;
+    if (!follow_supervisor(supervisor))
+        _exit(EXIT_FAILURE);
+    if (standby)
+        stand_by(supervisor);
+    _exit(work(supervisor));
+}
+
+/* --- in the supervisor --- */
+
+/* A standby that died is replaced; if that fails, there is none for now. */
+static void keep_standby(Supervisor *supervisor)
+{
+    if (supervisor->standby > 0 && waitpid(supervisor->standby, NULL, WNOHANG) != 0)
+        supervisor->standby = 0;
+    if (supervisor->standby <= 0 && !supervisor->stopping)
+        supervisor->standby = start(supervisor, true);
+}
+
+static void end_standby(Supervisor *supervisor)
+{
+    if (supervisor->standby <= 0)
+        return;
+    kill(supervisor->standby, SIGKILL);
+    waitpid(supervisor->standby, NULL, 0);
+    supervisor->standby = 0;
+}
+
+/* The standby becomes the worker; without one, a new process does. */
+static void next_worker(Supervisor *supervisor)
+{
+    supervisor->active = supervisor->standby;
+    supervisor->standby = 0;
+    if (supervisor->active <= 0) {
+        supervisor->active = start(supervisor, false);
+    } else {
+        kill(supervisor->active, SIGNAL_TAKE_OVER);
+        if (supervisor->stopping)
+            kill(supervisor->active, SIGTERM);
+    }
+    keep_standby(supervisor);
+}
+
 /* Waits for the worker's end, and passes a request to stop on to it. */
-static End wait_for(Supervisor *supervisor, pid_t worker)
+static End wait_for_worker(Supervisor *supervisor)
 {
     for (;;) {
         int status;
@@ -92,11 +189,14 @@ static End wait_for(Supervisor *supervisor, pid_t worker)
 
         if (received == SIGTERM || received == SIGINT) {
             supervisor->stopping = true;
-            kill(worker, SIGTERM);
-        } else if (received == SIGCHLD && waitpid(worker, &status, WNOHANG) == worker) {
-            if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
-                return END_CLEAN;
-            return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? END_KILLED : END_FAILED;
+            kill(supervisor->active, SIGTERM);
+        } else if (received == SIGCHLD) {
+            if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active) {
+                if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+                    return END_CLEAN;
+                return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? END_KILLED : END_FAILED;
+            }
+            keep_standby(supervisor);
         }
     }
 }
@@ -147,14 +247,12 @@ enum {
 static int run_once(Supervisor *supervisor)
 {
     int64_t begin = monotonic_msec();
-    pid_t worker = clone_with_descriptors();
     End end = END_FAILED;
     size_t connections;
 
-    if (worker == 0)
-        _exit(run_worker(supervisor));
-    if (worker > 0)
-        end = wait_for(supervisor, worker);
+    next_worker(supervisor);
+    if (supervisor->active > 0)
+        end = wait_for_worker(supervisor);
     connections = handover_sweep(supervisor->listeners);
     if (connections == 0 && (end == END_CLEAN || supervisor->stopping))
         return 0;
@@ -166,7 +264,7 @@ static int run_once(Supervisor *supervisor)
      * this process stays, for they live as long as it does. */
     if (supervisor->quick_failures > QUICK_FAILURES_MAX && connections == 0)
         return -ECHILD;
-    if (supervisor->quick_failures > QUICK_FAILURES_MAX || worker < 0)
+    if (supervisor->quick_failures > QUICK_FAILURES_MAX || supervisor->active < 0)
         refuse_all(supervisor->listeners);
     return NEXT_WORKER;
 }
@@ -185,11 +283,13 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     sigaddset(&supervisor.signals, SIGTERM);
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGCHLD);
+    sigaddset(&supervisor.signals, SIGNAL_TAKE_OVER);
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
     do {
         r = run_once(&supervisor);
     } while (r == NEXT_WORKER);
+    end_standby(&supervisor);
     return r;
 }

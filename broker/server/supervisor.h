@@ -6,8 +6,8 @@
  * it.
  *
  * A broker that dies after accept() closes the connection with it, and to the service manager that
- * is an empty credential and a unit that starts. So there are two processes with one descriptor
- * table (clone(2), CLONE_FILES) and separate memory. The worker does everything; the supervisor
+ * is an empty credential and a unit that starts. So there are processes with one descriptor table
+ * (clone(2), CLONE_FILES) and separate memory. The worker does everything; the supervisor
  * waits for its end. If that comes otherwise than cleanly, all the connections are still open, and
  * the next worker takes them up. The supervisor holds no secret, reads nothing that a peer sent and
  * allocates nothing, so that there is little that it could die of.
@@ -15,7 +15,10 @@
  * If the supervisor itself is killed, its worker gets SIGTERM, finishes what is in flight and ends;
  * what is not accepted yet waits in the service manager's socket for the next broker.
  *
- * Not survived: both killed at the same moment, such as by `systemctl kill -s KILL`.
+ * The next worker stands by from the start, so that there is a third process that keeps the table
+ * open where both are killed one right after the other: it answers what they left, and ends.
+ *
+ * Not survived: all three killed within the same moments, such as by `systemctl kill -s KILL`.
  */
 
 #include "server/handover.h"

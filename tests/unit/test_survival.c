@@ -150,6 +150,35 @@ static void test_restart(void **state)
     stress_end(&stress, "restarted");
 }
 
+/* Both are killed, one right after the other: whoever stands by answers. */
+static void test_both_are_killed(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+        unsigned workers;
+        int waiting, status;
+
+        broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
+        broker->shared->tpm_msec = 50;
+        broker_start(broker);
+        waiting = client_connect(broker, WEB, "x");
+        while (broker->shared->tpm_begun == 0)
+            wait_msec(1);
+        workers = broker->shared->workers;
+        kill(broker->shared->worker, SIGKILL);
+        if (i % 2)
+            wait_usec((unsigned)random() % 3000);
+        kill(broker->supervisor, SIGKILL);
+        assert_int_equal(broker_wait(broker), -SIGKILL);
+        assert_int_equal(client_read(waiting, "web", "x", 31), ANSWER_RIGHT);
+        assert_true(broker->shared->workers > workers);
+        /* it ends when that is done */
+        assert_int_equal(waitpid(broker->shared->worker, &status, 0), broker->shared->worker);
+        assert_int_equal(status, 0);
+    }
+}
+
 /* A request that brings down whoever works on it takes nobody with it but itself. */
 static void test_poison(void **state)
 {
@@ -302,6 +331,7 @@ int main(void)
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_supervisor_is_killed),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_both_are_killed),
         cmocka_unit_test(test_poison),
         cmocka_unit_test(test_poison_among_others),
         cmocka_unit_test(test_killed_while_it_answers),
