@@ -88,7 +88,7 @@ def key_of(host_key=b"", tpm_key=b"", scope=None):
 # --- the format ---------------------------------------------------------------
 
 # name, size in bytes (a string: what the field with this name says; None: padding to 8), part
-_HEADER = (
+HEADER = (
     ("id", 16, None), ("key_size", 4, None), ("block_size", 4, None), ("iv_size", 4, None),
     ("tag_size", 4, None), ("iv", "iv_size", None), ("main_padding", None, None),
     ("pcr_mask", 8, TPM), ("pcr_bank", 2, TPM), ("primary_alg", 2, TPM), ("blob_size", 4, TPM),
@@ -99,19 +99,19 @@ _HEADER = (
     ("srk_size", 4, PINNED), ("srk", "srk_size", PINNED), ("srk_padding", None, PINNED),
     ("scope_flags", 8, SCOPED),
 )
-_BODY = (
+BODY = (
     ("timestamp", 8, None), ("not_after", 8, None), ("name_size", 4, None), ("name", "name_size", None),
     ("metadata_padding", None, None),
 )
-HEADER_NAMES = tuple(name for name, _, _ in _HEADER)
-BODY_NAMES = tuple(name for name, _, _ in _BODY) + ("plaintext",)
+HEADER_NAMES = tuple(name for name, _, _ in HEADER)
+BODY_NAMES = tuple(name for name, _, _ in BODY) + ("plaintext",)
 
 
 def number(field):
     return int.from_bytes(field, "little")
 
 
-def _take(data, table, parts):
+def take(data, table, parts):
     """The fields of TABLE at the beginning of DATA, and how many bytes they are."""
     fields, at = {}, 0
     for name, size, part in table:
@@ -129,7 +129,7 @@ def _take(data, table, parts):
 def parse(sealed):
     """The fields of a whole credential that are not encrypted, then "ciphertext" and "tag"."""
     _, parts = KINDS[sealed[:16]]
-    fields, at = _take(sealed, _HEADER, parts)
+    fields, at = take(sealed, HEADER, parts)
     return fields | {"ciphertext": sealed[at:-TAG_BYTES], "tag": sealed[-TAG_BYTES:]}
 
 
@@ -158,7 +158,7 @@ def open_sealed(sealed, key):
     body, _ = gcm_encrypt(key, fields["iv"], header, ciphertext)
     if gcm_encrypt(key, fields["iv"], header, body) != (ciphertext, tag):
         raise ValueError("not this key")
-    metadata, at = _take(body, _BODY, ())
+    metadata, at = take(body, BODY, ())
     return fields | metadata | {"plaintext": body[at:]}
 
 

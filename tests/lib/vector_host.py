@@ -109,7 +109,7 @@ class Host:
         with open("/etc/passwd") as file:
             self._users = file.read()
         self.set_host_key(HOST_KEY_FILE)
-        self.set_user(ALICE)
+        self.set_users(ALICE)
         self._tpms = {}
         done = subprocess.run(["systemctl", "--version"], check=True, capture_output=True)
         self.version = int(done.stdout.split()[1])
@@ -133,11 +133,12 @@ class Host:
             with open(os.open(HOST_KEY, os.O_WRONLY | os.O_CREAT, 0o400), "wb") as file:
                 file.write(content)
 
-    def set_user(self, user):
-        """The one user with a uid from 1000 on, "NAME:UID"."""
-        name, _, uid = user.partition(":")
+    def set_users(self, *users):
+        """All that have a uid from 1000 on, as "NAME:UID"."""
         with open("/etc/passwd", "w") as file:
-            file.write(f"{self._users}{name}:x:{uid}:{uid}::/:/bin/sh\n")
+            file.write(self._users)
+            for name, uid in (user.split(":") for user in users):
+                file.write(f"{name}:x:{uid}:{uid}::/:/bin/sh\n")
 
 
 class Program:
