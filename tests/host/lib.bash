@@ -131,6 +131,27 @@ EOF
         forget "$machine"
 }
 
+# A container without a system of its own: it has the host's /usr, and a program that
+# does what the service above does. It takes next to no room, and starts at once.
+small_machine() { # MACHINE
+        local root=/var/lib/machines/$1 link
+        mkdir -p "$root"/{etc,usr,var/lib} /etc/systemd/nspawn
+        for link in bin sbin lib lib64; do
+                ln -sfn "usr/$link" "$root/$link"
+        done
+        cp /src/tests/host/small-init "$root/init"
+        cat >"/etc/systemd/nspawn/$1.nspawn" <<'EOF'
+[Exec]
+Boot=no
+ProcessTwo=yes
+Parameters=/init
+[Files]
+BindReadOnly=/usr
+[Network]
+VirtualEthernet=no
+EOF
+}
+
 # What the service of a container kept, or would have kept.
 seen() { # MACHINE ID
         printf '/var/lib/machines/%s/var/lib/seen/%s\n' "$1" "$2"

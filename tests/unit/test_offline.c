@@ -194,6 +194,27 @@ static void test_signed_pinned_rsa(void **state)
     check_signed(*state, forms[3].rsa, forms[3].form);
 }
 
+/* libtpms says of a seed that it cannot decrypt that it is in failure mode; one that is says so of
+ * everything. */
+static void test_failure_mode(void **state)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    Fixture *fixture = *state;
+
+    identify(fixture, false, true, &identity);
+    seal_offline(fixture, &identity, OFFLINE_PINNED, 0, &sealed);
+    tap.fault = TAP_ANSWER;
+    tap.code = TPM2_RC_FAILURE;
+    tap.fault_command = TPM2_CC_Import;
+    assert_int_equal(open_offline(fixture, &sealed), OUTCOME_TPM_FOREIGN);
+    tap.fault_at = tap.count + 2; /* it is asked how it is */
+    assert_int_equal(open_offline(fixture, &sealed), OUTCOME_TPM_NEEDS_REBOOT);
+    assert_int_equal(tap.commands[tap.count - 1], TPM2_CC_GetTestResult);
+    tap.fault = TAP_NO_FAULT;
+    assert_int_equal(open_offline(fixture, &sealed), 0);
+}
+
 static void test_another_tpm(void **state)
 {
     Fixture *fixture = *state;
@@ -261,6 +282,7 @@ int main(void)
         with_tpm(test_signed_pinned_rsa),
         with_tpm(test_another_tpm),
         with_tpm(test_every_byte_counts),
+        with_tpm(test_failure_mode),
     };
 
     return run_with_swtpm(tests);
