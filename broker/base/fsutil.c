@@ -89,11 +89,13 @@ static int write_all(int fd, BytesView content)
     return 0;
 }
 
-static int fill(int fd, BytesView content, FileOwnership ownership)
+/* What is -1 stays as it is: only root can give files away. */
+static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
 {
     int r;
 
-    if (ownership.group != (gid_t)-1 && fchown(fd, (uid_t)-1, ownership.group) < 0)
+    if ((owner != (uid_t)-1 || ownership.group != (gid_t)-1) &&
+        fchown(fd, owner, ownership.group) < 0)
         return -errno;
     if (fchmod(fd, ownership.mode) < 0)
         return -errno;
@@ -114,8 +116,8 @@ static int put_in_place(int directory, const char *temporary, const char *name, 
     return fsync(directory) < 0 ? -errno : 0;
 }
 
-int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
-                  bool replace, Reason *reason)
+static int write_at(int directory, const char *name, BytesView content, uid_t owner,
+                    FileOwnership ownership, bool replace, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
     char temporary[64];
@@ -126,7 +128,7 @@ int file_write_at(int directory, const char *name, BytesView content, FileOwners
     fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return reason_set(reason, -errno, "cannot make a file beside %s", name);
-    r = fill(fd, content, ownership);
+    r = fill(fd, content, owner, ownership);
     if (r == 0)
         r = put_in_place(directory, temporary, name, replace);
     if (r < 0) {
@@ -134,6 +136,19 @@ int file_write_at(int directory, const char *name, BytesView content, FileOwners
         return reason_set(reason, r, "cannot write %s", name);
     }
     return 0;
+}
+
+int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                  bool replace, Reason *reason)
+{
+    return write_at(directory, name, content, (uid_t)-1, ownership, replace, reason);
+}
+
+int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
+                       Reason *reason)
+{
+    return write_at(directory, name, content, like->st_uid,
+                    (FileOwnership){like->st_mode & 07777, like->st_gid}, true, reason);
 }
 
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,

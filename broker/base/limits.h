@@ -31,6 +31,12 @@
  * fresh one. */
 #define LIMIT_SHARED_KEYS       4U
 
+/* How long a writer waits for another one's lock, µs, and how often it looks. */
+#define LIMIT_LOCK_USEC         ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_LOCK_STEP_USEC    ((uint64_t)10 * 1000)
+/* How often a reader looks again because a machine's directory was replaced under its hands. */
+#define LIMIT_STORE_LOOKS       64U
+
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */

@@ -121,6 +121,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "The file in the store is not as it must be",
                               "Entries are regular files with one link, in a directory that only "
                               "root writes to"},
+    [OUTCOME_CHANGED] = {"changed", EXIT_ENVIRONMENT, "Something else was written there meanwhile",
+                         "Run the command again"},
     [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", NULL},
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted in the middle of the answer",

@@ -47,6 +47,7 @@ typedef enum Outcome {
     OUTCOME_FOREIGN_UNIT,    /* the unit belongs to no machine */
     OUTCOME_NOT_FOUND,       /* the machine has no such credential */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
+    OUTCOME_CHANGED,         /* somebody else has changed the files that were to be replaced */
     OUTCOME_TIMEOUT,         /* the request's deadline has passed */
     OUTCOME_INTERRUPTED,     /* the worker died in the middle of the answer */
 
