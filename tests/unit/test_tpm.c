@@ -240,6 +240,26 @@ static void test_lockout(void **state)
     assert_unseals(fixture, &pinned, pinned_key);
 }
 
+static void test_has_srk(void **state)
+{
+    Fixture *fixture = *state;
+    uint8_t *srk;
+    size_t size;
+    bool has;
+
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), 0);
+    assert_false(has);
+    assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
+    free(srk);
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), 0);
+    assert_true(has);
+    assert_nothing_left(fixture);
+    tap.fault = TAP_BREAK;
+    tap.fault_at = tap.count + 1;
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), OUTCOME_TPM_UNREACHABLE);
+    tap.fault = TAP_NO_FAULT;
+}
+
 static void test_missing_srk(void **state)
 {
     _cleanup_(tpm_sealed_done) TpmSealed pinned = {0};
@@ -334,6 +354,7 @@ int main(void)
         with_tpm(test_foreign_tpm),
         with_tpm(test_every_byte_counts),
         with_tpm(test_lockout),
+        with_tpm(test_has_srk),
         with_tpm(test_missing_srk),
         with_tpm(test_owner_password),
         cmocka_unit_test(test_unreachable),
