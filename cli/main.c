@@ -12,7 +12,7 @@
 #include <locale.h>
 #include <string.h>
 
-static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect,
+static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal,
                                     &verb_setup,   &verb_seal,    &verb_host};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

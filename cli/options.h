@@ -35,6 +35,7 @@ typedef enum OptionId {
     OPTION_FORM = 1 << 17,
     OPTION_FRESH_KEY = 1 << 18,
     OPTION_SHARE_KEY = 1 << 19,
+    OPTION_DRY_RUN = 1 << 20,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -77,6 +78,7 @@ typedef struct Options {
     OfflineForm form;      /* --form= */
     bool fresh_key;        /* --fresh-key */
     const char *share_key; /* --share-key=, a file; NULL if not given */
+    bool dry_run;          /* --dry-run */
     bool help, version;
 } Options;
 

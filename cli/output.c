@@ -58,6 +58,16 @@ int output_json(struct json_object *object, JsonMode mode)
     return r;
 }
 
+struct json_object *output_json_pcrs(uint64_t mask)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
+        if (mask & UINT64_C(1) << pcr)
+            json_object_array_add(list, json_object_new_int((int)pcr));
+    return list;
+}
+
 static int write_stdout(BytesView view, Reason *reason)
 {
     while (view.size > 0) {

@@ -22,6 +22,9 @@ void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints OBJECT as MODE says (not JSON_OFF) and takes it. -EIO. */
 int output_json(struct json_object *object, JsonMode mode);
 
+/* PCRs as a list of numbers. */
+struct json_object *output_json_pcrs(uint64_t mask);
+
 /* Writes sealed bytes to the file PATH, atomically, or to standard output for NULL or "-". */
 int output_sealed(const char *path, BytesView sealed, Reason *reason);
 

@@ -30,16 +30,6 @@ static struct json_object *hex(BytesView view)
     return json_object_new_string(sodium_bin2hex(text, sizeof(text), view.data, view.size));
 }
 
-static struct json_object *pcr_list(uint64_t mask)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
-        if (mask & UINT64_C(1) << pcr)
-            json_object_array_add(list, json_object_new_int((int)pcr));
-    return list;
-}
-
 static const char *primary_name(uint16_t algorithm)
 {
     return algorithm == TPM_ALGORITHM_ECC ? "ecc" : "rsa";
@@ -50,7 +40,7 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
     struct json_object *object = json_object_new_object();
     BytesView name;
 
-    add(object, "pcrs", pcr_list(tpm->pcr_mask));
+    add(object, "pcrs", output_json_pcrs(tpm->pcr_mask));
     add(object, "pcrBank", json_object_new_string(tpm_bank_name(tpm->pcr_bank)));
     add(object, "primaryAlgorithm", json_object_new_string(primary_name(tpm->primary_alg)));
     add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
@@ -82,7 +72,7 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
         struct json_object *policy = json_object_new_object();
 
-        add(policy, "pcrs", pcr_list(parts->tpm.public_key_mask));
+        add(policy, "pcrs", output_json_pcrs(parts->tpm.public_key_mask));
         add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
         if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
             add(policy, "fingerprint", hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}));

@@ -61,7 +61,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                 "Name the user that it is sealed for with: --uid=USER"},
     [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
                              "The credential is sealed with the null key, which protects nothing",
-                             "If that is meant, decrypt it with: --allow-null"},
+                             "If that is meant, allow it with: --allow-null"},
     [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
                        "A unit cannot tell an empty credential from one that was lost on the way: "
                        "seal at least one byte"},
