@@ -2,14 +2,15 @@
 #pragma once
 
 /*
- * The keys that a credential is sealed or opened with, fetched from this host.
+ * The keys that a credential is sealed with, from this host, or made for another one.
  */
 
 #include "base/context.h"
-#include "credential/open.h"
+#include "credential/format.h"
 #include "key/host_key.h"
 #include "key/user_scope.h"
 #include "options.h"
+#include "plan.h"
 #include "secret/secret.h"
 #include "tpm/tpm.h"
 
@@ -25,7 +26,7 @@ typedef struct Keys {
     const Kind *kind;
     Secret *host; /* NULL if the kind has none */
     Secret *tpm;
-    TpmSealed tpm_sealed; /* for sealing: what unseals .tpm */
+    TpmSealed tpm_sealed; /* what unseals .tpm */
     UserScope scope;      /* whose it is, if the kind is scoped */
 } Keys;
 
@@ -37,12 +38,15 @@ static inline const UserScope *keys_scope(const Keys *keys)
 
 void keys_done(Keys *keys); /* for _cleanup_ */
 
-/* What --with-key= asks for, in the newest form that --for-systemd= opens; with auto what that
- * version would choose: the host key and the TPM, with a signed PCR policy if this host has a
- * public key for one; where there is no TPM the host key alone. Makes the host key if there is
- * none. The TPM's key is one that other credentials have if there is one (cli/sharing.h). */
-int keys_for_sealing(const Context *context, const Options *options, Reason *reason, Keys *ret);
+/* Finds out what kind PLAN comes to: auto looks for a TPM, and the pinned form needs a storage root
+ * key in it. Notes say what is left out. */
+int keys_settle(const Context *context, const Options *options, Reason *reason, Plan *plan);
 
-/* What the credential needs. */
-int keys_for_opening(const Context *context, const Options *options, const CredentialParts *parts,
-                     Reason *reason, Keys *ret);
+/* The keys for a settled PLAN. Makes the host key if it is needed and there is none. The TPM's key
+ * is a fresh one, or if SHARE one that other credentials have, if there is one (sharing.h). */
+int keys_make(const Context *context, const Options *options, const Plan *plan, bool share,
+              Reason *reason, Keys *ret);
+
+/* Seals with KEYS: raw bytes, or base64 unless RAW. */
+int keys_seal(const Context *context, const Keys *keys, const Secret *plaintext,
+              const CredentialMetadata *metadata, bool raw, Reason *reason, Bytes *ret);

@@ -268,6 +268,13 @@ static int set_follow(const Setting *setting, Options *options)
     return 0;
 }
 
+static int set_dry_run(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->dry_run = true;
+    return 0;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -288,8 +295,10 @@ static int set_version(const Setting *setting, Options *options)
 static const OptionInfo infos[] = {
     {OPTION_NAME, "name", required_argument, "NAME", set_name,
      "Name sealed in the credential; MACHINE@ID for the broker"},
+    {OPTION_DRY_RUN, "dry-run", no_argument, NULL, set_dry_run,
+     "Only say what would open, and what would become of it"},
     {OPTION_STORE, "store", optional_argument, "PATH", set_store,
-     "Put it into the broker's store, under its name"},
+     "In the broker's store, or that at PATH"},
     {OPTION_WITH_KEY, "with-key", required_argument, "KEY", set_with_key,
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
     {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", set_for_systemd,
@@ -311,7 +320,7 @@ static const OptionInfo infos[] = {
     {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", set_share_key,
      "Share the TPM-sealed key of this credential"},
     {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", set_timestamp,
-     "Time of sealing, instead of now"},
+     "Time of sealing, or of opening, instead of now"},
     {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", set_not_after,
      "Refuse to open it after this: 2027-01-31, +90d"},
     {OPTION_FORMAT, "format", required_argument, "FORMAT", set_format,

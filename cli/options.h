@@ -39,6 +39,7 @@ typedef enum OptionId {
     OPTION_METRICS = 1 << 21,
     OPTION_LINES = 1 << 22,
     OPTION_FOLLOW = 1 << 23,
+    OPTION_DRY_RUN = 1 << 24,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -85,6 +86,7 @@ typedef struct Options {
     bool metrics;          /* --metrics */
     unsigned lines;        /* --lines=; 0 for all */
     bool follow;           /* --follow */
+    bool dry_run;          /* --dry-run */
     bool help, version;
 } Options;
 

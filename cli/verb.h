@@ -30,6 +30,7 @@ extern const Verb verb_encrypt;
 extern const Verb verb_decrypt;
 extern const Verb verb_inspect;
 extern const Verb verb_setup;
+extern const Verb verb_reseal;
 extern const Verb verb_seal;
 extern const Verb verb_host;
 extern const Verb verb_check;

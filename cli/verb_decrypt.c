@@ -4,9 +4,8 @@
  */
 
 #include "base/names.h"
-#include "credential/open.h"
 #include "input.h"
-#include "keys.h"
+#include "opener.h"
 #include "output.h"
 #include "verb.h"
 
@@ -54,32 +53,19 @@ static int open_sealed(const Context *context, const Options *options, const cha
                        Reason *reason, Secret **ret)
 {
     bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
+    _cleanup_(opener_done) Opener opener = {
+        .context = context, .options = options, .expected = &options->tpm_pcrs};
     _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    _cleanup_(keys_done) Keys keys = {0};
     CredentialMetadata metadata;
     CredentialParts parts;
-    OpenRequest request;
     int r;
 
     r = input_read_sealed(input, reason, &sealed);
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), reason, &parts);
     if (r == 0)
-        r = keys_for_opening(context, options, &parts, reason, &keys);
-    if (r != 0)
-        return r;
-    request = (OpenRequest){
-        .parts = &parts,
-        .host_key = keys.host,
-        .tpm_key = keys.tpm,
-        .scope = keys_scope(&keys),
-        .name = any ? NULL : options->name,
-        .allow_unnamed = true,
-        .allow_null = options->allow_null,
-        .now = options->given & OPTION_TIMESTAMP ? options->timestamp : context->now(context),
-    };
-    r = credential_open(&request, reason, &metadata, &plaintext);
+        r = opener_open(&opener, &parts, any ? NULL : options->name, reason, &metadata, &plaintext);
     if (r == 0)
         r = check_path(options, input, &metadata, reason);
     if (r == 0)

@@ -4,7 +4,6 @@
  */
 
 #include "base/names.h"
-#include "credential/seal.h"
 #include "input.h"
 #include "keys.h"
 #include "output.h"
@@ -70,18 +69,22 @@ static int deliver(const Options *options, const CredentialName *name, const cha
                    const Bytes *sealed, Reason *reason)
 {
     _cleanup_(store_freep) Store *store = NULL;
-    _cleanup_(bytes_done) Bytes text = {0};
     int r;
 
-    if (options->raw)
-        return output_sealed(output, bytes_view(sealed), reason);
-    r = credential_encode(bytes_view(sealed), &text);
-    if (r != 0)
-        return r;
     if (!options->store)
-        return output_sealed(output, bytes_view(&text), reason);
+        return output_sealed(output, bytes_view(sealed), reason);
     r = store_new(options->store, reason, &store);
-    return r == 0 ? store_write(store, name, bytes_view(&text), reason) : r;
+    return r == 0 ? store_write(store, name, bytes_view(sealed), reason) : r;
+}
+
+static int get_keys(const Context *context, const Options *options, Reason *reason, Keys *ret)
+{
+    _cleanup_(plan_done) Plan plan = {0};
+    int r = plan_make(context, options, NULL, NULL, reason, &plan);
+
+    if (r == 0)
+        r = keys_settle(context, options, reason, &plan);
+    return r == 0 ? keys_make(context, options, &plan, true, reason, ret) : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -90,7 +93,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(keys_done) Keys keys = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
-    SealRequest request = {0};
+    CredentialMetadata metadata = {0};
     CredentialName name = {0};
     Reason reason = {0};
     int r;
@@ -99,24 +102,17 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = sharing_check(options, &reason);
     if (r == 0)
-        r = choose_name(options, output, &reason, &request.metadata);
+        r = choose_name(options, output, &reason, &metadata);
     if (r == 0)
-        r = choose_times(context, options, &reason, &request.metadata);
+        r = choose_times(context, options, &reason, &metadata);
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = input_read_secret(input, &reason, &plaintext);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
-    r = keys_for_sealing(context, options, &reason, &keys);
-    if (r == 0) {
-        request.kind = keys.kind;
-        request.plaintext = plaintext;
-        request.host_key = keys.host;
-        request.tpm_key = keys.tpm;
-        request.scope = keys_scope(&keys);
-        request.tpm = tpm_sealed_view(&keys.tpm_sealed);
-        r = credential_seal(context, &request, &reason, &sealed);
-    }
+    r = get_keys(context, options, &reason, &keys);
+    if (r == 0)
+        r = keys_seal(context, &keys, plaintext, &metadata, options->raw, &reason, &sealed);
     if (r == 0)
         r = deliver(options, &name, output, &sealed, &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);

@@ -89,21 +89,23 @@ static int write_all(int fd, BytesView content)
     return 0;
 }
 
-/* A call that changes nothing is not made: the broker's sandbox knows no chown(). */
-static int give(int fd, gid_t group)
+/* What is -1 stays as it is: only root can give files away. A call that changes nothing is not
+ * made: the broker's sandbox knows no chown(). */
+static int give(int fd, uid_t owner, gid_t group)
 {
     struct stat status;
 
-    if (group == (gid_t)-1)
-        return 0;
     if (fstat(fd, &status) < 0)
         return -errno;
-    return status.st_gid == group || fchown(fd, (uid_t)-1, group) == 0 ? 0 : -errno;
+    if ((owner == (uid_t)-1 || owner == status.st_uid) &&
+        (group == (gid_t)-1 || group == status.st_gid))
+        return 0;
+    return fchown(fd, owner, group) < 0 ? -errno : 0;
 }
 
-static int fill(int fd, BytesView content, FileOwnership ownership)
+static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
 {
-    int r = give(fd, ownership.group);
+    int r = give(fd, owner, ownership.group);
 
     if (r < 0)
         return r;
@@ -126,8 +128,8 @@ static int put_in_place(int directory, const char *temporary, const char *name, 
     return fsync(directory) < 0 ? -errno : 0;
 }
 
-int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
-                  bool replace, Reason *reason)
+static int write_at(int directory, const char *name, BytesView content, uid_t owner,
+                    FileOwnership ownership, bool replace, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
     char temporary[64];
@@ -138,7 +140,7 @@ int file_write_at(int directory, const char *name, BytesView content, FileOwners
     fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return reason_set(reason, -errno, "cannot make a file beside %s", name);
-    r = fill(fd, content, ownership);
+    r = fill(fd, content, owner, ownership);
     if (r == 0)
         r = put_in_place(directory, temporary, name, replace);
     if (r < 0) {
@@ -146,6 +148,19 @@ int file_write_at(int directory, const char *name, BytesView content, FileOwners
         return reason_set(reason, r, "cannot write %s", name);
     }
     return 0;
+}
+
+int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                  bool replace, Reason *reason)
+{
+    return write_at(directory, name, content, (uid_t)-1, ownership, replace, reason);
+}
+
+int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
+                       Reason *reason)
+{
+    return write_at(directory, name, content, like->st_uid,
+                    (FileOwnership){like->st_mode & 07777, like->st_gid}, true, reason);
 }
 
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,

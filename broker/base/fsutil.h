@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "base/outcome.h"
 
+#include <stdbool.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /* What a file gets that file_replace_at() makes. GROUP is (gid_t)-1 to leave it. */
@@ -27,6 +29,10 @@ int file_read_at(int directory, const char *path, size_t limit, Reason *reason, 
  * With REPLACE false an existing file is left as it is and -EEXIST returned. */
 int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
                   bool replace, Reason *reason);
+
+/* The same, with owner, group and mode as LIKE has them; replaces. */
+int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
+                       Reason *reason);
 
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,

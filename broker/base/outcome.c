@@ -61,7 +61,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                 "Name the user that it is sealed for with: --uid=USER"},
     [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
                              "The credential is sealed with the null key, which protects nothing",
-                             "If that is meant, decrypt it with: --allow-null"},
+                             "If that is meant, allow it with: --allow-null"},
     [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
                        "A unit cannot tell an empty credential from one that was lost on the way: "
                        "seal at least one byte"},
@@ -167,6 +167,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                              "A sealed one is a regular file that the broker may read and not "
                              "everybody may write to; one in plaintext is root's, group "
                              "nspawn-creds, mode 0640"},
+    [OUTCOME_CHANGED] = {"changed", EXIT_ENVIRONMENT, "Something else was written there meanwhile",
+                         "Run the command again"},
     [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", "Start the unit again"},
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted in the middle of the answer",

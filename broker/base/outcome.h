@@ -57,6 +57,7 @@ typedef enum Outcome {
     OUTCOME_BAD_POLICY,      /* the machine's policy is not as it must be */
     OUTCOME_STORE_UNSAFE,    /* a link or a file of the wrong owner or kind in the store */
     OUTCOME_FILE_UNSAFE,     /* the same of a file that a policy names */
+    OUTCOME_CHANGED,         /* somebody else has changed the files that were to be replaced */
     OUTCOME_TIMEOUT, /* the TPM has answered nobody for too long, or the broker is being stopped */
     OUTCOME_INTERRUPTED, /* the worker died in the middle of the answer */
 

@@ -5,8 +5,10 @@
 
 #include "store/store.h"
 
+#include "base/dirlock.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
+#include "store/store_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +17,6 @@
 
 #define STORE_DIRECTORY_MODE ((mode_t)0770)
 #define STORE_FILE_MODE      ((mode_t)0640)
-
-struct Store {
-    int directory;
-    gid_t group; /* of the directory, and so of everything in it */
-};
 
 int store_new(const char *path, Reason *reason, Store **ret)
 {
@@ -46,12 +43,7 @@ Store *store_free(Store *store)
     return NULL;
 }
 
-/* "db-password.cred" */
-typedef struct FileName {
-    char text[LIMIT_ID_BYTES + sizeof(".cred")];
-} FileName;
-
-static FileName file_name(const CredentialName *name)
+FileName store_file_name(const CredentialName *name)
 {
     FileName file;
 
@@ -59,18 +51,8 @@ static FileName file_name(const CredentialName *name)
     return file;
 }
 
-static int open_machine(const Store *store, const char *machine, Reason *reason)
-{
-    int fd = openat(store->directory, machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-    if (fd >= 0)
-        return fd;
-    if (errno == ENOENT)
-        return reason_set(reason, -ENOENT, "the store has nothing for machine \"%s\"", machine);
-    return reason_set(reason, -errno, "cannot open the store's directory %s", machine);
-}
-
-/* Another name of the file, or another writer than root and us, would be a way in. */
+/* Another name of the file, or another writer than root and us, would be a way in. A file without
+ * any name was replaced since it was opened: it is the old one, and whole. */
 static int check_entry(int fd, const char *path, Reason *reason)
 {
     struct stat status;
@@ -80,7 +62,7 @@ static int check_entry(int fd, const char *path, Reason *reason)
     if (!S_ISREG(status.st_mode))
         return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a regular file",
                           path);
-    if (status.st_nlink != 1)
+    if (status.st_nlink > 1)
         return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s has %lu links, not one",
                           path, (unsigned long)status.st_nlink);
     if (status.st_mode & S_IWOTH)
@@ -89,56 +71,56 @@ static int check_entry(int fd, const char *path, Reason *reason)
     return 0;
 }
 
-static int read_entry(int machine, const char *file, Reason *reason, const char *path, Bytes *ret)
+int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
-    _cleanup_(closep) int fd =
-        openat(machine, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
+    FileName file = store_file_name(name);
+    _cleanup_(closep) int entry = -1;
     int r;
 
-    if (fd < 0 && errno == ENOENT)
+    snprintf(path, sizeof(path), "%s/%s", name->machine, file.text);
+    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
+    entry = openat(fd, file.text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    if (entry < 0 && errno == ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s", path);
-    if (fd < 0 && errno == ELOOP)
+    if (entry < 0 && errno == ELOOP)
         return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is a symbolic link", path);
-    if (fd < 0)
+    if (entry < 0)
         return reason_set(reason, -errno, "cannot open the store's %s", path);
-    r = check_entry(fd, path, reason);
-    return r == 0 ? file_read_fd(fd, path, LIMIT_FILE_BYTES, reason, ret) : r;
+    r = check_entry(entry, path, reason);
+    return r == 0 ? file_read_fd(entry, path, LIMIT_FILE_BYTES, reason, ret) : r;
 }
 
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
-    FileName file = file_name(name);
-    _cleanup_(closep) int machine = open_machine(store, name->machine, reason);
+    for (unsigned looks = 1;; looks++) {
+        _cleanup_(closep) int machine = -1;
+        int r = store_machine_open(store, name->machine, reason, &machine);
 
-    if (machine == -ENOENT)
-        return OUTCOME_NOT_FOUND;
-    if (machine == -ELOOP || machine == -ENOTDIR)
-        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
-                          name->machine);
-    if (machine < 0)
-        return machine;
-    snprintf(path, sizeof(path), "%s/%s", name->machine, file.text);
-    return read_entry(machine, file.text, reason, path, ret);
+        if (r != 0)
+            return r;
+        r = store_entry_read(machine, name, reason, ret);
+        /* not in a directory that another one took the place of: there it may be */
+        if (r != OUTCOME_NOT_FOUND || looks == LIMIT_STORE_LOOKS ||
+            directory_is_at(store->directory, name->machine, machine))
+            return r;
+    }
 }
 
-/* Also mends what a crash between mkdir and the rest left, so that a directory is never one that
- * the broker cannot read. */
+/* Locked. Also mends what a crash between mkdir and the rest left, so that a directory is never one
+ * that the broker cannot read. */
 static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
                           int *ret_fd)
 {
     _cleanup_(closep) int machine = -1;
     struct stat status;
+    int r;
 
     if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
-    machine = open_machine(store, name->machine, reason);
-    if (machine == -ELOOP || machine == -ENOTDIR)
-        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
-                          name->machine);
-    if (machine < 0)
-        return machine;
+    r = store_machine_lock(store, name->machine, reason, &machine);
+    if (r != 0)
+        return r;
     if (fstat(machine, &status) < 0)
         return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
     if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
@@ -160,7 +142,7 @@ static int put(const Store *store, const CredentialName *name, BytesView file, b
 
     if (r != 0)
         return r;
-    return file_write_at(machine, file_name(name).text, file,
+    return file_write_at(machine, store_file_name(name).text, file,
                          (FileOwnership){STORE_FILE_MODE, store->group}, replace, reason);
 }
 
@@ -180,18 +162,14 @@ int store_add(const Store *store, const CredentialName *name, BytesView file, Re
 
 int store_remove(const Store *store, const CredentialName *name, Reason *reason)
 {
-    _cleanup_(closep) int machine = open_machine(store, name->machine, reason);
+    _cleanup_(closep) int machine = -1;
+    int r = store_machine_lock(store, name->machine, reason, &machine);
 
-    if (machine == -ELOOP || machine == -ENOTDIR)
-        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
-                          name->machine);
-    if (machine < 0 && machine != -ENOENT)
-        return machine;
-    if (machine >= 0 && unlinkat(machine, file_name(name).text, 0) == 0)
-        return fsync(machine) < 0
-                   ? reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine)
-                   : 0;
-    if (machine < 0 || errno == ENOENT)
+    if (r != 0)
+        return r;
+    if (unlinkat(machine, store_file_name(name).text, 0) == 0 && fsync(machine) == 0)
+        return 0;
+    if (errno == ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s of %s", name->id,
                           name->machine);
     return reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine);
@@ -199,18 +177,24 @@ int store_remove(const Store *store, const CredentialName *name, Reason *reason)
 
 /* --- listing --- */
 
-/* "db-password.cred" as web's credential. False for what is none: a temporary file, for one. */
-static bool entry_new(DIR *folder, const char *machine, const char *file, StoreEntry *ret)
+bool store_file_parse(const char *machine, const char *file, CredentialName *ret)
 {
     size_t length = strlen(file), suffix = strlen(".cred");
     char id[LIMIT_ID_BYTES + 1];
-    struct stat status;
 
     if (length <= suffix || length - suffix > LIMIT_ID_BYTES ||
         strcmp(file + length - suffix, ".cred") != 0)
         return false;
     snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), file);
-    if (credential_name_new(machine, id, NULL, &ret->name) != 0 ||
+    return credential_name_new(machine, id, NULL, ret) == 0;
+}
+
+/* FILE as MACHINE's credential; false for what is none. */
+static bool entry_new(DIR *folder, const char *machine, const char *file, StoreEntry *ret)
+{
+    struct stat status;
+
+    if (!store_file_parse(machine, file, &ret->name) ||
         fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
     ret->written[0] = status.st_mtim.tv_sec;
@@ -251,38 +235,53 @@ static int list(DIR *folder, const char *machine, Reason *reason, StoreEntry **e
     return 0;
 }
 
-int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
-               size_t *ret_count)
+int store_entries_list(int fd, const char *machine, Reason *reason, StoreEntry **ret,
+                       size_t *ret_count)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
     _cleanup_(closedirp) DIR *folder = NULL;
-    _cleanup_(closep) int fd = -1;
     size_t count = 0;
-    int r;
+    int r, again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (!machine_name_valid(machine))
-        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
-                          machine);
-    fd = open_machine(store, machine, reason);
-    if (fd == -ELOOP || fd == -ENOTDIR)
-        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
-                          machine);
-    if (fd < 0 && fd != -ENOENT)
-        return fd;
-    if (fd >= 0) {
-        folder = fdopendir(fd);
-        if (!folder)
-            return reason_set(reason, -errno, "cannot list the store's %s", machine);
-        fd = -1; /* FOLDER's now */
-        r = list(folder, machine, reason, &entries, &count);
-        if (r != 0)
-            return r;
+    if (again >= 0)
+        folder = fdopendir(again);
+    if (!folder) {
+        r = reason_set(reason, -errno, "cannot list the store's %s", machine);
+        close_keep_errno(again);
+        return r;
     }
+    r = list(folder, machine, reason, &entries, &count);
+    if (r != 0)
+        return r;
     if (count > 0)
         qsort(entries, count, sizeof(entries[0]), compare_entries);
     *ret = TAKE_PTR(entries);
     *ret_count = count;
     return 0;
+}
+
+int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count)
+{
+    if (!machine_name_valid(machine))
+        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
+                          machine);
+    for (unsigned looks = 1;; looks++) {
+        _cleanup_(freep) StoreEntry *entries = NULL;
+        _cleanup_(closep) int fd = -1;
+        size_t count = 0;
+        int r = store_machine_open(store, machine, reason, &fd);
+
+        if (r == 0)
+            r = store_entries_list(fd, machine, reason, &entries, &count);
+        if (r != 0 && r != OUTCOME_NOT_FOUND)
+            return r;
+        if (fd >= 0 && looks < LIMIT_STORE_LOOKS && !directory_is_at(store->directory, machine, fd))
+            continue;
+        *ret = TAKE_PTR(entries);
+        *ret_count = count;
+        return 0;
+    }
 }
 
 static int compare_machines(const void *left, const void *right)

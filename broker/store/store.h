@@ -6,7 +6,8 @@
  *
  * Nothing in it is secret, but what stands in it decides what a container gets: entries are reached
  * only through held directories, never through a link, and are regular files with one name.
- * Reading needs no lock: a write replaces the whole file at once.
+ * Reading needs no lock: a write replaces the whole file at once, and all of a machine's files are
+ * replaced at once, too (store/replace.h). Writers of one machine's files take turns.
  */
 
 #include "base/bytes.h"
@@ -29,7 +30,7 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
 
 /* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
  * and the group of the store, directories 0770. OUTCOME_STORE_UNSAFE if the machine's directory is
- * not one. */
+ * not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 
 /* The same for a credential that is not there yet: OUTCOME_EXISTS. */

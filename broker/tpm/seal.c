@@ -196,3 +196,17 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
     *ret_key = TAKE_PTR(key);
     return 0;
 }
+
+int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret)
+{
+    _cleanup_(tpm_handle_done) TpmHandle key = {0};
+    _cleanup_(bytes_done) Bytes srk = {0};
+    int r = tpm_begin(tpm, reason);
+
+    if (r == 0)
+        r = tpm_primary_new_srk(tpm, reason, &key, &srk);
+    if (r != 0 && r != OUTCOME_TPM_NO_SRK)
+        return r;
+    *ret = r == 0;
+    return 0;
+}

@@ -117,6 +117,9 @@ typedef struct TpmSealRequest {
 int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
              TpmSealed *ret, Secret **ret_key);
 
+/* Whether the TPM has a storage root key, which a pinned key is sealed under. OUTCOME_TPM_…. */
+int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret);
+
 /* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes, OUTCOME_MALFORMED
  * for a blob, a public key or signatures that are not as they must be, and any OUTCOME_TPM_…:
  * _PCR_MISMATCH with the PCRs' numbers. */

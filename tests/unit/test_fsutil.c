@@ -46,6 +46,33 @@ static void test_write_and_replace(void **state)
     test_folder_remove(&folder);
 }
 
+/* As root also the owner, who is somebody else here. */
+static void test_like_the_old_one(void **state)
+{
+    TestFolder folder = test_folder();
+    const char *path = test_path(&folder, "file");
+    _cleanup_(closep) int directory = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(bytes_done) Bytes content = {0};
+    struct stat before, after;
+
+    (void)state;
+    test_write_file(path, test_view("old"), 0600);
+    if (geteuid() == 0)
+        assert_int_equal(chown(path, 65534, 65533), 0);
+    assert_int_equal(chmod(path, 0604), 0);
+    assert_int_equal(stat(path, &before), 0);
+    assert_int_equal(file_write_like_at(directory, "file", test_view("new"), &before, NULL), 0);
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(after.st_ino != before.st_ino);
+    assert_int_equal(after.st_mode, before.st_mode);
+    assert_int_equal(after.st_uid, before.st_uid);
+    assert_int_equal(after.st_gid, before.st_gid);
+    content = test_read_file(path);
+    assert_true(bytes_view_equal(bytes_view(&content), test_view("new")));
+    assert_int_equal(count_entries(folder.path), 1);
+    test_folder_remove(&folder);
+}
+
 static void test_no_replace(void **state)
 {
     TestFolder folder = test_folder();
@@ -146,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_replace),
+        cmocka_unit_test(test_like_the_old_one),
         cmocka_unit_test(test_no_replace),
         cmocka_unit_test(test_a_link_is_replaced_not_followed),
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 typedef struct Fixture {
     TestFolder folder;
@@ -121,6 +123,31 @@ static void test_a_half_made_folder_is_mended(void **state)
     assert_int_equal(status.st_mode & 07777, 0770);
 }
 
+/* A reader that has opened a file gets it, also if it is replaced before he has read it. */
+static void test_read_while_written(void **state)
+{
+    const Fixture *fixture = *state;
+    int status;
+    pid_t pid;
+
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("0"), NULL), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        for (int i = 0; i < 100; i++)
+            if (store_write(fixture->store, &fixture->name, test_view("1"), NULL) != 0)
+                _exit(1);
+        _exit(0);
+    }
+    while (waitpid(pid, &status, WNOHANG) == 0) {
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
+        assert_int_equal(file.size, 1);
+    }
+    assert_int_equal(status, 0);
+}
+
 static void test_size_limit(void **state)
 {
     static uint8_t large[LIMIT_FILE_BYTES + 1];
@@ -141,6 +168,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_machine_that_is_a_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_made_folder_is_mended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_read_while_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_size_limit, set_up, tear_down),
     };
 

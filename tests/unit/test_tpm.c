@@ -226,6 +226,26 @@ static void test_every_byte_counts(void **state)
     assert_unseals(fixture, &sealed, key);
 }
 
+static void test_has_srk(void **state)
+{
+    Fixture *fixture = *state;
+    uint8_t *srk;
+    size_t size;
+    bool has;
+
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), 0);
+    assert_false(has);
+    assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
+    free(srk);
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), 0);
+    assert_true(has);
+    assert_nothing_left(fixture);
+    tap.fault = TAP_BREAK;
+    tap.fault_at = tap.count + 1;
+    assert_int_equal(tpm_has_srk(fixture->tpm, &fixture->reason, &has), OUTCOME_TPM_UNREACHABLE);
+    tap.fault = TAP_NO_FAULT;
+}
+
 /* --- the way to the TPM --- */
 
 static void test_unreachable(void **state)
@@ -296,6 +316,7 @@ int main(void)
         with_tpm(test_seal_for_pcrs_that_there_are_not),
         with_tpm(test_foreign_tpm),
         with_tpm(test_every_byte_counts),
+        with_tpm(test_has_srk),
         cmocka_unit_test(test_unreachable),
         with_tpm(test_tpm_that_goes_away),
     };

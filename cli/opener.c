@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Opening with this host's keys. See opener.h.
+ */
+
+#include "opener.h"
+
+#include "key/host_key.h"
+#include "key/pcr_files.h"
+#include "keys.h"
+
+#include <errno.h>
+
+struct UnsealedKey {
+    TpmSealed sealed;
+    Secret *key;
+    int rc; /* why there is no key */
+    Reason reason;
+};
+
+void opener_done(Opener *opener)
+{
+    for (size_t i = 0; i < opener->key_count; i++) {
+        tpm_sealed_done(&opener->keys[i].sealed);
+        secret_free(opener->keys[i].key);
+    }
+    free(opener->keys);
+    free(opener->scope);
+    secret_free(opener->host_key);
+    *opener = (Opener){0};
+}
+
+static int load_scope(Opener *opener, Reason *reason)
+{
+    _cleanup_(freep) UserScope *scope = NULL;
+    int r;
+
+    if (!opener->options->uid || opener->scope)
+        return 0;
+    scope = malloc(sizeof(*scope));
+    if (!scope)
+        return -ENOMEM;
+    r = user_scope_load(opener->context, opener->options->uid, reason, scope);
+    if (r == 0)
+        opener->scope = TAKE_PTR(scope);
+    return r;
+}
+
+/* Fails only for files that are named; that there are none is said when they are needed. */
+static int load_signatures(const Opener *opener, Reason *reason, Bytes *ret)
+{
+    int r = pcr_signatures_load(opener->context, opener->options->signatures, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+static int unseal(const Opener *opener, const CredentialParts *parts, Reason *reason, Secret **ret)
+{
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmSealedView sealed = parts->tpm;
+    int r = 0;
+
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+        r = load_signatures(opener, reason, &signatures);
+    if (r == 0)
+        r = tpm_new(opener->options->tpm_device, reason, &tpm);
+    if (r != 0)
+        return r;
+    sealed.signatures = bytes_view(&signatures);
+    sealed.expected = opener->expected;
+    return tpm_unseal(tpm, &sealed, reason, ret);
+}
+
+static const UnsealedKey *find_key(const Opener *opener, const TpmSealedView *sealed)
+{
+    for (size_t i = 0; i < opener->key_count; i++) {
+        TpmSealedView known = tpm_sealed_view(&opener->keys[i].sealed);
+
+        if (tpm_sealed_view_equal(&known, sealed))
+            return &opener->keys[i];
+    }
+    return NULL;
+}
+
+/* Borrowed. */
+static int get_tpm_key(Opener *opener, const CredentialParts *parts, Reason *reason,
+                       const Secret **ret)
+{
+    const UnsealedKey *known = find_key(opener, &parts->tpm);
+    UnsealedKey *larger, *key;
+    int r;
+
+    if (!known) {
+        larger = reallocarray(opener->keys, opener->key_count + 1, sizeof(larger[0]));
+        if (!larger)
+            return -ENOMEM;
+        opener->keys = larger;
+        key = &larger[opener->key_count];
+        *key = (UnsealedKey){0};
+        r = tpm_sealed_dup(&parts->tpm, &key->sealed);
+        if (r != 0)
+            return r;
+        opener->key_count++;
+        key->rc = unseal(opener, parts, &key->reason, &key->key);
+        known = key;
+    }
+    if (known->rc != 0) {
+        if (reason)
+            *reason = known->reason;
+        return known->rc;
+    }
+    *ret = known->key;
+    return 0;
+}
+
+int opener_open(Opener *opener, const CredentialParts *parts, const char *name, Reason *reason,
+                CredentialMetadata *ret_metadata, Secret **ret_plaintext)
+{
+    const Options *options = opener->options;
+    OpenRequest request = {
+        .parts = parts,
+        .name = name,
+        .allow_unnamed = true,
+        .allow_null = options->allow_null,
+        .now = options->given & OPTION_TIMESTAMP ? options->timestamp
+                                                 : opener->context->now(opener->context),
+    };
+    int r = credential_openable(parts, reason);
+
+    if (r == 0)
+        r = load_scope(opener, reason);
+    request.scope = opener->scope;
+    if (r == 0)
+        r = credential_scope_fits(&request, reason);
+    if (r == 0 && kind_has(parts->kind, KIND_HOST) && !opener->host_key)
+        r = host_key_load(opener->context, keys_host_path(), reason, &opener->host_key);
+    if (r == 0 && kind_has(parts->kind, KIND_HOST))
+        request.host_key = opener->host_key;
+    if (r == 0 && kind_has(parts->kind, KIND_TPM))
+        r = get_tpm_key(opener, parts, reason, &request.tpm_key);
+    return r == 0 ? credential_open(&request, reason, ret_metadata, ret_plaintext) : r;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Sealing one credential anew. See reseal.h.
+ *
+ * The plaintext is there for one credential at a time: to examine is to open and forget. What that
+ * costs is one decryption; the keys are kept.
+ */
+
+#include "reseal.h"
+
+#include <errno.h>
+#include <string.h>
+
+void reseal_item_done(ResealItem *item)
+{
+    free(item->label);
+    bytes_done(&item->file);
+    bytes_done(&item->raw);
+    bytes_done(&item->sealed);
+    *item = (ResealItem){0};
+}
+
+/* The broker takes nothing from the store that is sealed under another name, or none. */
+static int check_name(const ResealItem *item, const CredentialMetadata *metadata, Reason *reason)
+{
+    char wanted[CREDENTIAL_NAME_TEXT_BYTES];
+
+    if (item->name.id[0] == '\0')
+        return 0;
+    credential_name_format(&item->name, wanted);
+    if (strcmp(metadata->name, wanted) == 0)
+        return 0;
+    return reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed as \"%s\", not as \"%s\"",
+                      metadata->name, wanted);
+}
+
+static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
+                    CredentialMetadata *ret_metadata, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    int r = opener_open(&reseal->opener, &item->parts, NULL, reason, ret_metadata, &plaintext);
+
+    if (r == 0)
+        r = check_name(item, ret_metadata, reason);
+    if (r == 0)
+        *ret = TAKE_PTR(plaintext);
+    return r;
+}
+
+/* --name= and --not-after=, or what it has. */
+static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetadata *metadata)
+{
+    const Options *options = reseal->options;
+
+    metadata->timestamp = reseal->context->now(reseal->context);
+    if (options->given & OPTION_NAME)
+        strcpy(metadata->name, options->name); /* its length was checked with the option */
+    if (options->given & OPTION_NOT_AFTER)
+        metadata->not_after = options->not_after;
+    if (metadata->not_after < metadata->timestamp)
+        return reason_set(reason, OUTCOME_EXPIRED,
+                          "it would be as it is sealed: give another time with --not-after=");
+    return 0;
+}
+
+static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    int r = credential_decode(bytes_view(&item->file), reason, &item->raw);
+
+    if (r == 0)
+        r = credential_parse(bytes_view(&item->raw), reason, &item->parts);
+    if (r == 0)
+        r = open_old(reseal, item, reason, &item->metadata, &plaintext);
+    if (r != 0)
+        return r;
+    item->opens = true;
+    r = choose_metadata(reseal, reason, &item->metadata);
+    return r == 0 ? sealer_plan(&reseal->sealer, &item->parts, reason, &item->plan) : r;
+}
+
+int reseal_examine(Reseal *reseal, ResealItem *item)
+{
+    item->rc = examine(reseal, item, &item->reason);
+    return item->rc;
+}
+
+/* --- sealing --- */
+
+/* The machine whose credentials share a key; NULL if it is none's. */
+static const char *machine_of(const ResealItem *item, CredentialName *name)
+{
+    return credential_name_parse(item->metadata.name, NULL, name) == 0 ? name->machine : NULL;
+}
+
+static bool is_raw(const Reseal *reseal, const ResealItem *item)
+{
+    return reseal->options->given & OPTION_FORMAT
+               ? reseal->options->raw
+               : bytes_view_equal(bytes_view(&item->file), bytes_view(&item->raw));
+}
+
+/* With the keys in hand, not with what this host would get. */
+static int open_with(const Reseal *reseal, const Keys *keys, const CredentialParts *parts,
+                     Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
+{
+    OpenRequest request = {
+        .parts = parts,
+        .host_key = keys->host,
+        .tpm_key = keys->tpm,
+        .scope = keys_scope(keys),
+        .allow_null = true,
+        .now = reseal->context->now(reseal->context),
+    };
+
+    return credential_open(&request, reason, ret_metadata, ret);
+}
+
+/* What is sealed for a state that is not the present one does not open now. */
+static bool may_be_closed(const Plan *plan, int rc)
+{
+    return (rc == OUTCOME_TPM_PCR_MISMATCH && plan->pcrs.given) || rc == OUTCOME_TPM_NO_SIGNATURE;
+}
+
+static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,
+                    const CredentialParts *parts, Reason *reason, CredentialMetadata *ret_metadata,
+                    Secret **ret)
+{
+    int r;
+
+    if (item->plan->host)
+        return open_with(reseal, keys, parts, reason, ret_metadata, ret);
+    r = opener_open(&reseal->opener, parts, NULL, reason, ret_metadata, ret);
+    if (!may_be_closed(item->plan, r))
+        return r;
+    item->closed = *reason;
+    return open_with(reseal, keys, parts, reason, ret_metadata, ret);
+}
+
+static int verify(Reseal *reseal, ResealItem *item, const Keys *keys, const Secret *plaintext,
+                  Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    _cleanup_(secret_freep) Secret *again = NULL;
+    CredentialMetadata metadata;
+    CredentialParts parts;
+    int r = credential_decode(bytes_view(&item->sealed), reason, &raw);
+
+    if (r == 0)
+        r = credential_parse(bytes_view(&raw), reason, &parts);
+    if (r == 0)
+        r = open_new(reseal, item, keys, &parts, reason, &metadata, &again);
+    if (r != 0)
+        return r;
+    if (!secret_equal(again, plaintext) || strcmp(metadata.name, item->metadata.name) != 0 ||
+        metadata.not_after != item->metadata.not_after)
+        return reason_set(reason, -EIO, "what was sealed opens as something else");
+    return 0;
+}
+
+static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    CredentialMetadata before;
+    CredentialName name;
+    const Keys *keys;
+    int r = sealer_keys(&reseal->sealer, item->plan, machine_of(item, &name), reason, &keys);
+
+    if (r == 0)
+        r = open_old(reseal, item, reason, &before, &plaintext);
+    if (r == 0)
+        r = keys_seal(reseal->context, keys, plaintext, &item->metadata, is_raw(reseal, item),
+                      reason, &item->sealed);
+    return r == 0 ? verify(reseal, item, keys, plaintext, reason) : r;
+}
+
+int reseal_seal(Reseal *reseal, ResealItem *item)
+{
+    item->rc = seal(reseal, item, &item->reason);
+    return item->rc;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tables, lines and JSON about what is sealed anew. See reseal_report.h.
+ */
+
+#include "reseal_report.h"
+
+#include "base/json.h"
+
+#include "output.h"
+
+#include <string.h>
+
+/* "host+tpm2-with-public-key, PCRs 0+7, signed 11" */
+typedef struct Description {
+    char text[64 + 2 * TPM_PCR_TEXT_BYTES];
+} Description;
+
+static Description describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs)
+{
+    char literal[TPM_PCR_TEXT_BYTES], by_key[TPM_PCR_TEXT_BYTES];
+    Description description;
+
+    tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
+    tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
+    snprintf(description.text, sizeof(description.text), "%s%s%s%s%s", kind->name,
+             literal[0] ? ", PCR " : "", literal, by_key[0] ? ", signed PCR " : "", by_key);
+    return description;
+}
+
+static Description describe_old(const ResealItem *item)
+{
+    const CredentialParts *parts = &item->parts;
+
+    if (!parts->kind)
+        return (Description){"-"};
+    return describe(parts->kind, kind_has(parts->kind, KIND_TPM) ? parts->tpm.pcr_mask : 0,
+                    kind_has(parts->kind, KIND_PUBLIC_KEY) ? parts->tpm.public_key_mask : 0);
+}
+
+static Description describe_new(const ResealItem *item)
+{
+    return item->plan
+               ? describe(item->plan->kind, item->plan->pcrs.mask, item->plan->public_key_mask)
+               : (Description){"-"};
+}
+
+/* --- words --- */
+
+static void widen(int *width, const char *text)
+{
+    if ((int)strlen(text) > *width)
+        *width = (int)strlen(text);
+}
+
+void reseal_report_table(const ResealSet *sets, size_t count)
+{
+    int label = (int)strlen("CREDENTIAL"), old = (int)strlen("SEALED AS");
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sets[i].count; k++) {
+            widen(&label, sets[i].items[k].label);
+            widen(&old, describe_old(&sets[i].items[k]).text);
+        }
+    printf("%-*s  OPENS  %-*s  WOULD BE\n", label, "CREDENTIAL", old, "SEALED AS");
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sets[i].count; k++) {
+            const ResealItem *item = &sets[i].items[k];
+
+            printf("%-*s  %-5s  %-*s  %s\n", label, item->label, item->opens ? "yes" : "no", old,
+                   describe_old(item).text, describe_new(item).text);
+        }
+}
+
+static bool same_failure(const ResealItem *a, const ResealItem *b)
+{
+    return a->rc == b->rc && strcmp(a->reason.text, b->reason.text) == 0;
+}
+
+/* "web/a" or "web/a and 23 more" */
+static void explain(const ResealSet *set, size_t first)
+{
+    const ResealItem *item = &set->items[first];
+    _cleanup_(freep) char *subject = NULL;
+    size_t more = 0;
+
+    for (size_t i = 0; i < first; i++)
+        if (same_failure(&set->items[i], item))
+            return;
+    for (size_t i = first + 1; i < set->count; i++)
+        more += same_failure(&set->items[i], item);
+    if (more == 0 || asprintf(&subject, "%s and %zu more", item->label, more) < 0)
+        subject = NULL;
+    output_error(item->rc, subject ? subject : item->label, &item->reason);
+}
+
+void reseal_report_failures(const ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].rc != 0)
+            explain(set, i);
+}
+
+/* Those that are sealed now as the item FIRST is; 0 if one before it is, too. */
+static size_t count_alike(const ResealSet *set, size_t first)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].plan == set->items[first].plan) {
+            if (i < first)
+                return 0;
+            count++;
+        }
+    return count;
+}
+
+/* "Sealed anew web: 20 credentials as tpm2, PCR 7; 4 credentials as host." */
+static void print_machine(const ResealSet *set)
+{
+    const char *separator = "";
+
+    printf("Sealed anew %s: ", set->machine);
+    for (size_t i = 0; i < set->count; i++) {
+        size_t alike = count_alike(set, i);
+
+        if (alike == 0)
+            continue;
+        printf("%s%zu %s as %s", separator, alike, alike == 1 ? "credential" : "credentials",
+               describe_new(&set->items[i]).text);
+        separator = "; ";
+    }
+    printf(".\n");
+}
+
+/* A machine's credentials have the same policy, as a rule: it is said once. */
+static void print_closed(const ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const ResealItem *item = &set->items[i];
+
+        if (!item->done || item->closed.text[0] == '\0')
+            continue;
+        output_note("%s: what was sealed does not open on this host as it is now: %s.",
+                    set->machine ? set->machine : item->label, item->closed.text);
+        if (set->machine)
+            return;
+    }
+}
+
+void reseal_report_done(const ResealSet *set)
+{
+    if (set->machine && set->count > 0 && set->items[0].done)
+        print_machine(set);
+    for (size_t i = 0; !set->machine && i < set->count; i++)
+        if (set->items[i].done)
+            printf("Sealed anew %s: as %s.\n", set->items[i].label,
+                   describe_new(&set->items[i]).text);
+    fflush(stdout);
+    print_closed(set);
+}
+
+/* --- JSON --- */
+
+static void add_policy(struct json_object *object, const char *kind_key, const Kind *kind,
+                       const char *pcrs_key, uint64_t pcrs, const char *signed_key,
+                       uint64_t signed_pcrs)
+{
+    json_add(object, kind_key, json_object_new_string(kind->name));
+    json_add(object, pcrs_key, tpm_pcr_mask_to_json(pcrs));
+    if (kind_has(kind, KIND_PUBLIC_KEY))
+        json_add(object, signed_key, tpm_pcr_mask_to_json(signed_pcrs));
+}
+
+static struct json_object *item_to_json(const ResealSet *set, const ResealItem *item, bool dry_run)
+{
+    struct json_object *object = json_object_new_object();
+    const CredentialParts *parts = &item->parts;
+    const char *remedy = outcome_remedy(item->rc);
+
+    if (set->machine)
+        json_add(object, "machine", json_object_new_string(set->machine));
+    json_add(object, set->machine ? "credential" : "file",
+             json_object_new_string(set->machine ? item->name.id : item->label));
+    json_add(object, "opens", json_object_new_boolean(item->opens));
+    json_add(object, "outcome", json_object_new_string(outcome_name(item->rc)));
+    if (item->rc != 0) {
+        json_add(object, "reason", json_object_new_string(item->reason.text));
+        if (remedy)
+            json_add(object, "remedy", json_object_new_string(remedy));
+    }
+    if (parts->kind)
+        add_policy(object, "kind", parts->kind, "pcrs", parts->tpm.pcr_mask, "signedPcrs",
+                   parts->tpm.public_key_mask);
+    if (item->plan)
+        add_policy(object, "newKind", item->plan->kind, "newPcrs", item->plan->pcrs.mask,
+                   "newSignedPcrs", item->plan->public_key_mask);
+    if (!dry_run)
+        json_add(object, "resealed", json_object_new_boolean(item->done));
+    return object;
+}
+
+int reseal_report_json(const Options *options, const ResealSet *sets, size_t count)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < sets[i].count; k++)
+            json_object_array_add(list,
+                                  item_to_json(&sets[i], &sets[i].items[k], options->dry_run));
+    json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
+    json_add(object, "credentials", list);
+    return output_json(object, options->json);
+}

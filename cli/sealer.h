@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Fresh keys for credentials that are sealed anew: one for all of a machine's that are to be sealed
+ * for the same, so that they take one unsealing; or with --fresh-key one for each.
+ */
+
+#include "keys.h"
+
+typedef struct SealerKeys SealerKeys;
+
+typedef struct Sealer {
+    const Context *context;
+    const Options *options;
+    bool elsewhere; /* --host= is given; .host is who */
+    Identity host;
+    Plan **plans; /* each once */
+    size_t plan_count;
+    SealerKeys *keys;
+    size_t key_count;
+} Sealer;
+
+/* Reads the identity of --host=. OUTCOME_BAD_IDENTITY. */
+int sealer_init(const Context *context, const Options *options, Reason *reason, Sealer *ret);
+void sealer_done(Sealer *sealer); /* for _cleanup_ */
+
+/* What the credential OLD is to be sealed with, settled; borrowed. Seals nothing yet. The same
+ * pointer for what can have the same keys. */
+int sealer_plan(Sealer *sealer, const CredentialParts *old, Reason *reason, const Plan **ret);
+
+/* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */
+int sealer_keys(Sealer *sealer, const Plan *plan, const char *machine, Reason *reason,
+                const Keys **ret);

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds reseal: sealed files, or all of a machine's, are opened and sealed anew.
+ *
+ * Everything of a set, a machine's credentials or the files that were named, is opened, sealed and
+ * opened again in memory before anything is written. Machines stand for themselves: one that fails
+ * does not hold up the next.
+ */
+
+#include "base/rewrite.h"
+#include "output.h"
+#include "reseal_report.h"
+#include "store/replace.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* How often a machine is begun anew because somebody else wrote meanwhile. */
+#define ATTEMPTS 3
+
+typedef struct Sets {
+    ResealSet *sets;
+    size_t count;
+} Sets;
+
+static void set_clear(ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        reseal_item_done(&set->items[i]);
+    free(set->items);
+    *set = (ResealSet){.machine = set->machine};
+}
+
+static void sets_done(Sets *sets)
+{
+    for (size_t i = 0; i < sets->count; i++)
+        set_clear(&sets->sets[i]);
+    free(sets->sets);
+}
+
+static void reseal_done(Reseal *reseal)
+{
+    opener_done(&reseal->opener);
+    sealer_done(&reseal->sealer);
+}
+
+/* --- arguments --- */
+
+static bool is_file(const char *argument)
+{
+    struct stat status;
+
+    return strchr(argument, '/') || (lstat(argument, &status) == 0 && !S_ISDIR(status.st_mode));
+}
+
+static int add_file(ResealSet *set, const char *path)
+{
+    ResealItem *larger = reallocarray(set->items, set->count + 1, sizeof(larger[0]));
+
+    if (!larger)
+        return -ENOMEM;
+    set->items = larger;
+    larger[set->count] = (ResealItem){.label = strdup(path)};
+    return larger[set->count++].label ? 0 : -ENOMEM;
+}
+
+/* The files are one set, the first; each machine is one, however often it is named. */
+static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
+{
+    size_t room = 2;
+    int r = 0;
+
+    while (arguments[room - 2])
+        room++;
+    sets->sets = calloc(room, sizeof(sets->sets[0]));
+    if (!sets->sets)
+        return -ENOMEM;
+    sets->count = 1;
+    for (; r == 0 && *arguments; arguments++) {
+        const char *argument = *arguments;
+        size_t i = 1;
+
+        if (is_file(argument)) {
+            r = add_file(&sets->sets[0], argument);
+            continue;
+        }
+        if (!machine_name_valid(argument))
+            return reason_set(reason, OUTCOME_USAGE,
+                              "\"%.80s\" is neither a file that there is nor a machine's name",
+                              argument);
+        while (i < sets->count && strcmp(sets->sets[i].machine, argument) != 0)
+            i++;
+        if (i == sets->count)
+            sets->sets[sets->count++].machine = argument;
+    }
+    return r;
+}
+
+static int check_host_options(const Options *options, Reason *reason)
+{
+    if (options->host_count == 0)
+        return options->given & OPTION_FORM
+                   ? reason_set(reason, OUTCOME_USAGE, "--form= is about another host: --host=")
+                   : 0;
+    if (options->host_count > 1)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "one --host=: a file can only be sealed anew for one");
+    if (options->for_systemd)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "for another host say --form= instead of --for-systemd=");
+    return 0;
+}
+
+static int check_options(const Context *context, const Options *options, const Sets *sets,
+                         Reason *reason)
+{
+    bool machines = sets->count > 1;
+
+    if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
+        return reason_set(reason, OUTCOME_USAGE, "--name= is for one file");
+    if (options->raw && machines)
+        return reason_set(reason, OUTCOME_USAGE, "the store keeps base64: leave out --format=raw");
+    if (options->store && !machines)
+        return reason_set(reason, OUTCOME_USAGE, "--store= is for machines, and none is named");
+    if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
+    return check_host_options(options, reason);
+}
+
+/* --- reading --- */
+
+static void load_files(ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        ResealItem *item = &set->items[i];
+
+        item->rc = rewrite_read(item->label, LIMIT_FILE_BYTES, &item->reason, &item->file);
+    }
+}
+
+static int load_entry(const Store *store, const CredentialName *name, ResealItem *item)
+{
+    item->name = *name;
+    if (asprintf(&item->label, "%s/%s", name->machine, name->id) < 0) {
+        item->label = NULL;
+        return -ENOMEM;
+    }
+    item->rc = store_read(store, name, &item->reason, &item->file);
+    return 0;
+}
+
+/* By id, as whoever reads the table expects it. */
+static int compare_entries(const void *left, const void *right)
+{
+    const StoreEntry *a = left, *b = right;
+
+    return strcmp(a->name.id, b->name.id);
+}
+
+static int load_machine(const Store *store, ResealSet *set, Reason *reason)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count;
+    int r = store_list(store, set->machine, reason, &entries, &count);
+
+    if (r != 0)
+        return r;
+    if (count == 0)
+        return reason_set(reason, OUTCOME_NOT_FOUND,
+                          "the store has no credential of machine \"%s\"", set->machine);
+    if (count == LIMIT_MACHINE_ENTRIES)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "machine \"%s\" has %zu credentials or more",
+                          set->machine, count);
+    qsort(entries, count, sizeof(entries[0]), compare_entries);
+    set->items = calloc(count, sizeof(set->items[0]));
+    if (!set->items)
+        return -ENOMEM;
+    for (; r == 0 && set->count < count; set->count++)
+        r = load_entry(store, &entries[set->count].name, &set->items[set->count]);
+    return r;
+}
+
+/* --- one set --- */
+
+/* What is wrong with the first item that something is wrong with. */
+static int first_failure(const ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].rc != 0)
+            return set->items[i].rc;
+    return 0;
+}
+
+static int examine(Reseal *reseal, ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].rc == 0)
+            reseal_examine(reseal, &set->items[i]);
+    return first_failure(set);
+}
+
+static int seal(Reseal *reseal, ResealSet *set)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < set->count; i++)
+        r = reseal_seal(reseal, &set->items[i]);
+    return r;
+}
+
+static int replace_machine(const Store *store, ResealSet *set, Reason *reason)
+{
+    _cleanup_(freep) StoreChange *changes = calloc(set->count, sizeof(changes[0]));
+    int r;
+
+    if (!changes)
+        return -ENOMEM;
+    for (size_t i = 0; i < set->count; i++) {
+        const ResealItem *item = &set->items[i];
+
+        changes[i] = (StoreChange){item->name, bytes_view(&item->file), bytes_view(&item->sealed)};
+    }
+    r = store_replace(store, set->machine, changes, set->count, reason);
+    for (size_t i = 0; i < set->count; i++)
+        set->items[i].done = r == 0;
+    return r;
+}
+
+static int replace_files(ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        ResealItem *item = &set->items[i];
+
+        item->rc = rewrite_write(item->label, bytes_view(&item->file), bytes_view(&item->sealed),
+                                 &item->reason);
+        if (item->rc != 0)
+            return item->rc;
+        item->done = true;
+    }
+    return 0;
+}
+
+/* As far as it goes; what is wrong with an item stands there, and what else is wrong in REASON. */
+static int do_set(Reseal *reseal, const Store *store, ResealSet *set, Reason *reason)
+{
+    int r = 0;
+
+    if (set->machine) {
+        set_clear(set);
+        r = load_machine(store, set, reason);
+    } else {
+        load_files(set);
+    }
+    if (r == 0)
+        r = examine(reseal, set);
+    if (r != 0 || reseal->options->dry_run)
+        return r;
+    r = seal(reseal, set);
+    if (r != 0)
+        return r;
+    return set->machine ? replace_machine(store, set, reason) : replace_files(set);
+}
+
+static void say_what_was_done(const ResealSet *set)
+{
+    size_t done = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        done += set->items[i].done;
+    if (set->count == 0)
+        return;
+    if (set->machine)
+        output_note("Nothing of %s was changed.", set->machine);
+    else if (done == 0)
+        output_note("No file was changed.");
+    else
+        output_note("%zu of %zu files are sealed anew, the others are as they were.", done,
+                    set->count);
+}
+
+static int reseal_set(Reseal *reseal, const Store *store, ResealSet *set)
+{
+    const Options *options = reseal->options;
+    Reason reason = {0};
+    int r = OUTCOME_CHANGED;
+
+    for (int i = 0; i < ATTEMPTS && r == OUTCOME_CHANGED; i++)
+        r = do_set(reseal, store, set, &reason);
+    if (!options->dry_run && options->json == JSON_OFF)
+        reseal_report_done(set);
+    if (r != 0 && first_failure(set) == 0)
+        output_error(r, set->machine, &reason);
+    if (r != 0 && !options->dry_run) {
+        reseal_report_failures(set);
+        say_what_was_done(set);
+    }
+    return r;
+}
+
+/* --- all --- */
+
+static int reseal_all(Reseal *reseal, const Store *store, const Sets *sets)
+{
+    int r, result = 0;
+
+    for (size_t i = 0; i < sets->count; i++) {
+        if (!sets->sets[i].machine && sets->sets[i].count == 0)
+            continue;
+        r = reseal_set(reseal, store, &sets->sets[i]);
+        if (result == 0)
+            result = r;
+    }
+    if (reseal->options->json != JSON_OFF) {
+        r = reseal_report_json(reseal->options, sets->sets, sets->count);
+        return result == 0 ? r : result;
+    }
+    if (reseal->options->dry_run) {
+        reseal_report_table(sets->sets, sets->count);
+        fflush(stdout);
+        for (size_t i = 0; i < sets->count; i++)
+            reseal_report_failures(&sets->sets[i]);
+    }
+    return result;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(reseal_done) Reseal reseal = {
+        .context = context, .options = options, .opener = {.context = context, .options = options}};
+    _cleanup_(sets_done) Sets sets = {0};
+    _cleanup_(store_freep) Store *store = NULL;
+    Reason reason = {0};
+    int r = sort_arguments(arguments, &reason, &sets);
+
+    if (r == 0)
+        r = check_options(context, options, &sets, &reason);
+    if (r == 0 && sets.count > 1)
+        r = store_new(options->store ? options->store : STORE_DEFAULT_PATH, &reason, &store);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    r = sealer_init(context, options, &reason, &reseal.sealer);
+    if (r != 0)
+        return output_error(r, options->hosts[0], &reason);
+    return reseal_all(&reseal, store, &sets);
+}
+
+const Verb verb_reseal = {
+    .name = "reseal",
+    .arguments = "FILE|MACHINE...",
+    .summary = "Open and seal anew: for other PCRs, another kind, another host",
+    .details =
+        "Files, or all of a machine's credentials in the store: an argument with a \"/\", or that "
+        "is "
+        "a file,\nis a file. Every credential has to open on this host. What no option is about is "
+        "kept: kind, PCRs\n(with their present values), signed policy, name, time of expiry, "
+        "owner and mode of the file.\nAll of a machine's are replaced at once, or none, after what "
+        "was sealed has been opened; they\nshare one fresh TPM-sealed key. --dry-run tells what "
+        "would open, and changes nothing.",
+    .options = OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
+               OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
+               OPTION_PUBLIC_KEY_PCRS | OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_TIMESTAMP |
+               OPTION_NOT_AFTER | OPTION_FORMAT | OPTION_ALLOW_NULL | OPTION_HOST | OPTION_FORM |
+               OPTION_JSON,
+    .arguments_min = 1,
+    .arguments_max = 1024,
+    .run = run,
+};
