@@ -91,9 +91,14 @@ static int write_all(int fd, BytesView content)
 
 static int fill(int fd, BytesView content, FileOwnership ownership)
 {
+    struct stat status;
     int r;
 
-    if (ownership.group != (gid_t)-1 && fchown(fd, (uid_t)-1, ownership.group) < 0)
+    /* who may not change groups, in a sandbox, may still write to what has the right one */
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (ownership.group != (gid_t)-1 && ownership.group != status.st_gid &&
+        fchown(fd, (uid_t)-1, ownership.group) < 0)
         return -errno;
     if (fchmod(fd, ownership.mode) < 0)
         return -errno;

@@ -6,6 +6,8 @@
 #include "server/vault.h"
 
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 struct Vault {
     const ServerConfig *config;
@@ -51,13 +53,38 @@ uid_t vault_trusted_uid(const Vault *vault)
     return vault->config->trusted_uid;
 }
 
-int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)
+const Context *vault_context(const Vault *vault)
+{
+    return vault->config->context;
+}
+
+bool vault_has_tpm(const Vault *vault)
+{
+    const char *device = vault->config->tpm_device;
+
+    if (!device || strcmp(device, "auto") == 0)
+        device = TPM_DEFAULT_DEVICE;
+    /* one that is there and may not be used is a fault to be told of, not a missing one */
+    return device[0] != '/' || access(device, F_OK) == 0 || errno != ENOENT;
+}
+
+int vault_store(Vault *vault, Reason *reason, const Store **ret)
 {
     int r = 0;
 
     if (!vault->store)
         r = store_new(vault->config->store_path, reason, &vault->store);
-    return r != 0 ? r : store_read(vault->store, name, reason, ret);
+    if (r == 0)
+        *ret = vault->store;
+    return r;
+}
+
+int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    const Store *store;
+    int r = vault_store(vault, reason, &store);
+
+    return r != 0 ? r : store_read(store, name, reason, ret);
 }
 
 int vault_host_key(Vault *vault, Reason *reason, const Secret **ret)

@@ -15,10 +15,12 @@
 
 #define STORE_DIRECTORY_MODE ((mode_t)0750)
 #define STORE_FILE_MODE      ((mode_t)0640)
+#define STORE_PUBLIC_MODE    ((mode_t)0644)
 
 struct Store {
     int directory;
-    gid_t group; /* of the directory, and so of everything in it */
+    uid_t owner; /* of the directory, and so of those in it */
+    gid_t group; /* the same, and of the files */
 };
 
 int store_new(const char *path, Reason *reason, Store **ret)
@@ -32,7 +34,8 @@ int store_new(const char *path, Reason *reason, Store **ret)
     store = malloc(sizeof(*store));
     if (!store)
         return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
-    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
+    *store =
+        (Store){.directory = TAKE_FD(directory), .owner = status.st_uid, .group = status.st_gid};
     *ret = store;
     return 0;
 }
@@ -46,16 +49,19 @@ Store *store_free(Store *store)
     return NULL;
 }
 
+#define SEALED ".cred"
+#define PUBLIC ".pub"
+
 /* "db-password.cred" */
 typedef struct FileName {
-    char text[LIMIT_ID_BYTES + sizeof(".cred")];
+    char text[LIMIT_ID_BYTES + sizeof(SEALED)];
 } FileName;
 
-static FileName file_name(const CredentialName *name)
+static FileName file_name(const CredentialName *name, const char *suffix)
 {
     FileName file;
 
-    snprintf(file.text, sizeof(file.text), "%s.cred", name->id);
+    snprintf(file.text, sizeof(file.text), "%s%s", name->id, suffix);
     return file;
 }
 
@@ -106,10 +112,11 @@ static int read_entry(int machine, const char *file, Reason *reason, const char 
     return r == 0 ? file_read_fd(fd, path, LIMIT_FILE_BYTES, reason, ret) : r;
 }
 
-int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+static int read_file(const Store *store, const CredentialName *name, const char *suffix,
+                     Reason *reason, Bytes *ret)
 {
-    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
-    FileName file = file_name(name);
+    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(SEALED)];
+    FileName file = file_name(name, suffix);
     _cleanup_(closep) int machine = open_machine(store, name->machine, reason);
 
     if (machine == -ENOENT)
@@ -123,13 +130,39 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
     return read_entry(machine, file.text, reason, path, ret);
 }
 
+int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_file(store, name, SEALED, reason, ret);
+}
+
+int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_file(store, name, PUBLIC, reason, ret);
+}
+
+/* The machine's directory is to be like the store itself, whoever made it. */
+static int set_up_machine(const Store *store, int machine, const struct stat *status)
+{
+    bool foreign = status->st_uid != store->owner || status->st_gid != store->group;
+
+    if (!foreign && (status->st_mode & 07777) == STORE_DIRECTORY_MODE)
+        return 0;
+    if (foreign && fchown(machine, store->owner, store->group) < 0)
+        return -errno;
+    return fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
+                   fsync(store->directory) < 0
+               ? -errno
+               : 0;
+}
+
 /* Also mends what a crash between mkdir and the rest left, so that a directory is never one that
- * the broker cannot read. */
+ * the broker cannot use. */
 static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
                           int *ret_fd)
 {
     _cleanup_(closep) int machine = -1;
     struct stat status;
+    int r;
 
     if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
@@ -141,26 +174,40 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
         return machine;
     if (fstat(machine, &status) < 0)
         return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
-    if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
-        if (fchown(machine, (uid_t)-1, store->group) < 0 ||
-            fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
-            fsync(store->directory) < 0)
-            return reason_set(reason, -errno, "cannot set up the store's directory %s",
-                              name->machine);
-    }
+    r = set_up_machine(store, machine, &status);
+    if (r < 0)
+        return reason_set(reason, r, "cannot set up the store's directory %s", name->machine);
     *ret_fd = TAKE_FD(machine);
     return 0;
 }
 
-int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+static int write_file(const Store *store, const CredentialName *name, const char *suffix,
+                      BytesView file, bool replace, Reason *reason)
 {
     _cleanup_(closep) int machine = -1;
+    mode_t mode = strcmp(suffix, PUBLIC) == 0 ? STORE_PUBLIC_MODE : STORE_FILE_MODE;
     int r = ensure_machine(store, name, reason, &machine);
 
     if (r != 0)
         return r;
-    return file_write_at(machine, file_name(name).text, file,
-                         (FileOwnership){STORE_FILE_MODE, store->group}, true, reason);
+    return file_write_at(machine, file_name(name, suffix).text, file,
+                         (FileOwnership){mode, store->group}, replace, reason);
+}
+
+int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+{
+    return write_file(store, name, SEALED, file, true, reason);
+}
+
+int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
+{
+    return write_file(store, name, SEALED, file, false, reason);
+}
+
+int store_write_public(const Store *store, const CredentialName *name, BytesView text,
+                       Reason *reason)
+{
+    return write_file(store, name, PUBLIC, text, true, reason);
 }
 
 /* --- listing --- */
@@ -168,12 +215,12 @@ int store_write(const Store *store, const CredentialName *name, BytesView file, 
 /* "db-password.cred" as web's credential. False for what is none: a temporary file, for one. */
 static bool entry_new(DIR *folder, const char *machine, const char *file, StoreEntry *ret)
 {
-    size_t length = strlen(file), suffix = strlen(".cred");
+    size_t length = strlen(file), suffix = strlen(SEALED);
     char id[LIMIT_ID_BYTES + 1];
     struct stat status;
 
     if (length <= suffix || length - suffix > LIMIT_ID_BYTES ||
-        strcmp(file + length - suffix, ".cred") != 0)
+        strcmp(file + length - suffix, SEALED) != 0)
         return false;
     snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), file);
     if (credential_name_new(machine, id, NULL, &ret->name) != 0 ||
