@@ -7,6 +7,10 @@
  * every file in $CREDENTIALS_DIRECTORY and executes the next systemd-nspawn on $PATH with the same
  * arguments. It never reads a credential, and passes everything through where there is none.
  *
+ * With $NSPAWN_CREDS_MACHINE=MACHINE, which goes with LoadCredentialEncrypted=MACHINE@ID:PATH, what
+ * is called MACHINE@ID is ID in the container. (The service manager wants a credential to be called
+ * as it is sealed.)
+ *
  * An empty credential ends the start: that is what the service manager makes of a broker that was
  * killed between a connection and its answer, and the broker itself never hands one out.
  */
@@ -41,6 +45,18 @@ static bool starts_container(char **argv)
     return true;
 }
 
+/* What the credential NAME of the unit is called in the container. */
+static const char *inner_name(const char *name)
+{
+    const char *machine = getenv("NSPAWN_CREDS_MACHINE");
+    size_t length = machine ? strlen(machine) : 0;
+
+    if (length > 0 && strncmp(name, machine, length) == 0 && name[length] == '@' &&
+        name[length + 1] != '\0')
+        return name + length + 1;
+    return name;
+}
+
 /* Appends the option for the file NAME, unless it is no credential. */
 static int add_credential(int directory, const char *name, char **arguments, size_t *count)
 {
@@ -56,7 +72,7 @@ static int add_credential(int directory, const char *name, char **arguments, siz
         return fail("refusing to start the container with an empty credential: ", name);
     if (*count >= CREDENTIALS_MAX)
         return fail("too many credentials", "");
-    if (asprintf(&arguments[*count], "--load-credential=%s:%s", name, name) < 0)
+    if (asprintf(&arguments[*count], "--load-credential=%s:%s", inner_name(name), name) < 0)
         return fail("out of memory", "");
     (*count)++;
     return 0;

@@ -53,11 +53,14 @@ JsonPlace json_place(BytesView text, const size_t *path, size_t levels)
 /* Whether VALUE, which json-c made of TEXT, is all that stands there. */
 static int check_kept(BytesView text, struct json_object *value, Reason *reason, size_t *offset)
 {
+    size_t written;
     int r;
 
-    if (json_scan_find_foreign(text, offset))
+    if (!json_scan_count_members(text, &written)) {
+        *offset = written;
         return reason_set(reason, OUTCOME_MALFORMED, "not JSON: single quotes or a comment");
-    if (json_scan_count_members(text) == count_kept(value))
+    }
+    if (written == count_kept(value))
         return 0;
     r = json_scan_find_duplicate(text, offset);
     return r < 0 ? r

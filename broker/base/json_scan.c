@@ -88,39 +88,26 @@ static bool skip_comma(Cursor *cursor)
     return more;
 }
 
-bool json_scan_find_foreign(BytesView text, size_t *ret_offset)
-{
-    Cursor cursor = {.text = text};
-
-    while (peek(&cursor)) {
-        if (peek(&cursor) == '"') {
-            skip_string(&cursor);
-            continue;
-        }
-        if (peek(&cursor) == '\'' || peek(&cursor) == '/') {
-            *ret_offset = cursor.at;
-            return true;
-        }
-        step(&cursor);
-    }
-    return false;
-}
-
-/* A ":" outside of strings each. */
-size_t json_scan_count_members(BytesView text)
+bool json_scan_count_members(BytesView text, size_t *ret)
 {
     Cursor cursor = {.text = text};
     size_t count = 0;
+    uint8_t c;
 
-    while (peek(&cursor)) {
-        if (peek(&cursor) == '"') {
+    while ((c = peek(&cursor))) {
+        if (c == '"') {
             skip_string(&cursor);
             continue;
         }
-        count += peek(&cursor) == ':';
+        if (c == '\'' || c == '/') {
+            *ret = cursor.at;
+            return false;
+        }
+        count += c == ':'; /* one for each member */
         step(&cursor);
     }
-    return count;
+    *ret = count;
+    return true;
 }
 
 /* Adds the name at CURSOR, unescaped, to SET; -EEXIST if it is there already. */

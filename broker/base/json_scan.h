@@ -8,12 +8,9 @@
 
 #include "base/bytes.h"
 
-/* The first single quote or slash outside of strings: what json-c takes beside JSON. False if there
- * is none. */
-bool json_scan_find_foreign(BytesView text, size_t *ret_offset);
-
-/* How many members the objects in TEXT have as they are written. */
-size_t json_scan_count_members(BytesView text);
+/* How many members the objects in TEXT have as they are written. False for what json-c takes beside
+ * JSON, a single quote or slash outside of strings: then RET is where it is. */
+bool json_scan_count_members(BytesView text, size_t *ret);
 
 /* The second member of one name in one object, which there is. -ENOMEM. */
 int json_scan_find_duplicate(BytesView text, size_t *ret_offset);

@@ -100,19 +100,33 @@ const PolicyCredential *policy_find(const Policy *policy, const char *id)
     return find(policy, id);
 }
 
+/* For one credential more. */
+static int make_room(Policy *policy)
+{
+    size_t room = policy->room ? 2 * policy->room : 8;
+    PolicyCredential *larger;
+
+    if (policy->count == LIMIT_POLICY_CREDENTIALS)
+        return OUTCOME_TOO_LARGE;
+    if (policy->count < policy->room)
+        return 0;
+    larger = reallocarray(policy->credentials, room, sizeof(larger[0]));
+    if (!larger)
+        return -ENOMEM;
+    policy->credentials = larger;
+    policy->room = room;
+    return 0;
+}
+
 int policy_put(Policy *policy, PolicyCredential *credential)
 {
     PolicyCredential *place = find(policy, credential->id);
 
     if (!place) {
-        PolicyCredential *larger;
+        int r = make_room(policy);
 
-        if (policy->count == LIMIT_POLICY_CREDENTIALS)
-            return OUTCOME_TOO_LARGE;
-        larger = reallocarray(policy->credentials, policy->count + 1, sizeof(larger[0]));
-        if (!larger)
-            return -ENOMEM;
-        policy->credentials = larger;
+        if (r != 0)
+            return r;
         place = &policy->credentials[policy->count++];
         *place = (PolicyCredential){0};
     }

@@ -64,6 +64,7 @@ typedef struct Policy {
     char machine[LIMIT_MACHINE_BYTES + 1];
     PolicyCredential *credentials; /* in the order of the files */
     size_t count;
+    size_t room;       /* that there is for them */
     PolicyFile *files; /* what it was put together from */
     size_t file_count;
 } Policy;

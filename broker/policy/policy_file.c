@@ -162,8 +162,8 @@ static bool path_valid(const char *path)
             return false;
     return path[0] == '/' && length > 1 && length < PATH_MAX && !strstr(path, "//") &&
            !strstr(path, "/./") && !strstr(path, "/../") && path[length - 1] != '/' &&
-           path[length - 1] != '\\' && strcmp(strrchr(path, '/'), "/.") != 0 &&
-           strcmp(strrchr(path, '/'), "/..") != 0;
+           path[length - 1] != '\\' && path[length - 1] != ' ' &&
+           strcmp(strrchr(path, '/'), "/.") != 0 && strcmp(strrchr(path, '/'), "/..") != 0;
 }
 
 static int parse_path(Parser *parser, struct json_object *value, PolicySource source,
@@ -407,8 +407,14 @@ static int check_id(Parser *parser, const char *id)
 
 static int check_credential(Parser *parser, const PolicyCredential *credential)
 {
-    if (credential->delivery == POLICY_NATIVE && credential->source != POLICY_STORE &&
-        credential->source != POLICY_SEALED)
+    if (credential->delivery != POLICY_NATIVE)
+        return 0;
+    /* The service manager hands it on to its executor as a word, and does not quote it (257). */
+    if (credential->source == POLICY_SEALED && strpbrk(credential->text, " \"'\\"))
+        return fail(parser,
+                    "with \"delivery\": \"native\" the path of the sealed file must not have "
+                    "spaces, quotes and backslashes: the service manager cannot take them");
+    if (credential->source != POLICY_STORE && credential->source != POLICY_SEALED)
         return fail(parser,
                     "the service manager itself opens what has \"delivery\": \"native\": that must "
                     "be a sealed file, and cannot be made by \"%s\"",

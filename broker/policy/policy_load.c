@@ -31,6 +31,7 @@ typedef struct Loader {
     const Context *context;
     Policy *policy;
     PolicyFault *fault;
+    bool stamping; /* somebody wants them */
     PolicyStamps stamps;
 } Loader;
 
@@ -67,9 +68,13 @@ static PolicyStamp stamp_of(const char *path)
 static int add_stamp(Loader *loader, const char *path)
 {
     PolicyStamps *stamps = &loader->stamps;
-    PolicyStamp *larger = reallocarray(stamps->stamps, stamps->count + 1, sizeof(larger[0]));
-    char *copy = strdup(path);
+    PolicyStamp *larger;
+    char *copy;
 
+    if (!loader->stamping)
+        return 0;
+    larger = reallocarray(stamps->stamps, stamps->count + 1, sizeof(larger[0]));
+    copy = strdup(path);
     if (larger)
         stamps->stamps = larger;
     if (!larger || !copy) {
@@ -294,7 +299,8 @@ static void loader_done(Loader *loader)
 int policy_load(const Context *context, const char *machine, PolicyFault *fault,
                 PolicyStamps *ret_stamps, Policy **ret)
 {
-    _cleanup_(loader_done) Loader loader = {.context = context, .fault = fault};
+    _cleanup_(loader_done) Loader loader = {
+        .context = context, .fault = fault, .stamping = ret_stamps != NULL};
     int r = add_main_file(&loader, machine);
 
     if (r == 0)

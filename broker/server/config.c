@@ -16,6 +16,7 @@ void server_config_default(const Context *context, ServerConfig *ret)
         .store_path = STORE_DEFAULT_PATH,
         .host_key_path = HOST_KEY_PATH,
         .unseal = tpm_unseal_with,
+        .seal = tpm_seal_fresh_with,
         .trusted_uid = 0,
         .audit = audit_journal(),
         .connections_max = LIMIT_CONNECTIONS,

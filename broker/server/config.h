@@ -16,6 +16,7 @@ typedef struct ServerConfig {
     const char *host_key_path; /* as the service manager passed it */
     const char *tpm_device;    /* see tpm_new() */
     TpmUnseal unseal;          /* tpm_unseal_with() on a real system */
+    TpmSealFresh seal;         /* tpm_seal_fresh_with() */
     UnitTemplates templates;
     uid_t trusted_uid; /* who may ask: 0 on a real system */
     AuditSink *audit;

@@ -185,19 +185,23 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static int go_on(Connection *c, const Secret *key);
+static int go_on(Connection *c);
+static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key);
 
-static void on_tpm(void *userdata, int rc, const Reason *reason, const Secret *key)
+static void on_tpm(void *userdata, int rc, const Reason *reason, const TpmSealedView *sealed,
+                   const Secret *key)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
     c->job = tpm_job_free(c->job);
-    if (rc != 0) {
+    if (rc == 0) {
+        c->outcome = give_key(c, sealed, key);
+    } else {
         c->reason = *reason;
-        request_blame(&c->request, &c->reason);
+        c->outcome = request_give_failure(&c->request, rc, &c->reason);
     }
-    check(set, rc != 0 ? refuse(c, rc) : go_on(c, key));
+    check(set, go_on(c));
 }
 
 static int watch(Connection *c, uint32_t events)
@@ -208,10 +212,11 @@ static int watch(Connection *c, uint32_t events)
 }
 
 /* The deadline is one for all that the request waits for. */
-static int wait_for_tpm(Connection *c, const TpmSealedView *sealed)
+static int wait_for_tpm(Connection *c, const TpmWish *wish)
 {
     ConnectionSet *set = c->set;
-    int r = tpm_job_new(set->tpm, sealed, on_tpm, c, &c->job);
+    int r = wish->sealed ? tpm_job_new(set->tpm, wish->sealed, on_tpm, c, &c->job)
+                         : tpm_job_new_fresh(set->tpm, wish->fresh_for, on_tpm, c, &c->job);
 
     if (r >= 0 && !c->deadline)
         r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
@@ -219,28 +224,37 @@ static int wait_for_tpm(Connection *c, const TpmSealedView *sealed)
     return r < 0 ? r : watch(c, 0);
 }
 
-/* Goes on to the answer, or to where the TPM's key is wanted that is not known already. KEY is the
- * one that was wanted before, or NULL. */
-static int go_on(Connection *c, const Secret *key)
+static uint64_t now(const Connection *c)
 {
     const Context *context = c->set->config->context;
-    uint64_t now = context->now(context);
-    const TpmSealedView *wanted = NULL;
 
-    do {
-        if (key)
-            c->outcome = request_give_key(&c->request, key, now, &c->reason);
-        if (c->outcome == 0)
-            c->outcome = request_advance(&c->request, now, &c->reason, &wanted);
-        if (c->outcome != 0)
-            return begin_answer(c);
-        if (!wanted) {
-            c->plaintext = request_take_value(&c->request);
-            return begin_answer(c);
-        }
-        key = tpm_queue_key(c->set->tpm, wanted);
-    } while (key);
-    return wait_for_tpm(c, wanted);
+    return context->now(context);
+}
+
+static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key)
+{
+    return request_give_key(&c->request, sealed, key, now(c), &c->reason);
+}
+
+/* Goes on to the answer, or to where a key of the TPM's is wanted that is not known already. */
+static int go_on(Connection *c)
+{
+    TpmWish wish = {0};
+
+    while (c->outcome == 0) {
+        const Secret *key;
+
+        c->outcome = request_advance(&c->request, now(c), &c->reason, &wish);
+        if (c->outcome != 0 || (!wish.sealed && !wish.fresh_for))
+            break;
+        key = wish.sealed ? tpm_queue_key(c->set->tpm, wish.sealed) : NULL;
+        if (!key)
+            return wait_for_tpm(c, &wish);
+        c->outcome = give_key(c, wish.sealed, key);
+    }
+    if (c->outcome == 0)
+        c->plaintext = request_take_value(&c->request);
+    return begin_answer(c);
 }
 
 /* --- the beginning --- */
@@ -253,7 +267,7 @@ static int proceed(Connection *c)
         return refuse(c, c->decision.outcome);
     c->outcome =
         request_begin(c->set->vault, &c->decision.name, POLICY_BOOT, &c->reason, &c->request);
-    return c->outcome != 0 ? begin_answer(c) : go_on(c, NULL);
+    return go_on(c);
 }
 
 int connection_start(ConnectionSet *set, int fd)

@@ -15,6 +15,7 @@ static void request_part_done(RequestPart *part)
 {
     bytes_done(&part->sealed);
     secret_free(part->value);
+    generation_done(&part->generation);
 }
 
 void request_done(Request *request)
@@ -68,6 +69,7 @@ static int load(Request *request, size_t number, Reason *reason)
 {
     const Part *part = &request->plan.parts[number];
     RequestPart *loaded = &request->parts[number];
+    int r;
 
     switch (part->source) {
     case POLICY_TEMPLATE:
@@ -75,6 +77,10 @@ static int load(Request *request, size_t number, Reason *reason)
     case POLICY_FILE:
         return source_read_plain(part->credential->text, vault_trusted_uid(request->vault), reason,
                                  &loaded->value);
+    case POLICY_GENERATE:
+        r = load_sealed(request, part, reason, loaded);
+        loaded->missing = r == OUTCOME_NOT_FOUND;
+        return loaded->missing ? 0 : r;
     default:
         return load_sealed(request, part, reason, loaded);
     }
@@ -176,40 +182,113 @@ static int fill_template(const Request *request, const Part *part, Reason *reaso
     return 0;
 }
 
-int request_advance(Request *request, uint64_t now, Reason *reason,
-                    const TpmSealedView **ret_wanted)
-{
-    *ret_wanted = NULL;
-    for (; request->next < request->plan.count; request->next++) {
-        const Part *part = &request->plan.parts[request->next];
-        RequestPart *making = &request->parts[request->next];
-        int r = 0;
+/* --- generating --- */
 
-        if (making->value)
-            continue;
-        if (part->source == POLICY_TEMPLATE) {
-            r = fill_template(request, part, reason, &making->value);
-        } else if (kind_has(making->parts.kind, KIND_TPM)) {
-            *ret_wanted = &making->parts.tpm;
-            return 0;
-        } else {
-            r = open_sealed(request, NULL, now, reason, &making->value);
-        }
-        if (r != 0) {
-            request_blame(request, reason);
+/* The part that is looked at has been made, or somebody else's: what is in the store counts. */
+static int finish_generating(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
+                             Reason *reason)
+{
+    const Part *part = &request->plan.parts[request->next];
+    RequestPart *making = &request->parts[request->next];
+    int r = generation_finish(request->vault, &making->generation, part, sealed, tpm_key, reason);
+
+    if (r == 0)
+        r = load_sealed(request, part, reason, making);
+    making->missing = r != 0;
+    return r;
+}
+
+/* Begins to make the part that is looked at, and goes on until the TPM is needed. */
+static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
+{
+    const Part *part = &request->plan.parts[request->next];
+    RequestPart *making = &request->parts[request->next];
+    int r = 0;
+
+    if (!making->generating) {
+        r = generation_begin(request->vault, &part->name, reason, &making->generation);
+        making->generating = r == 0;
+    }
+    if (r != 0)
+        return r;
+    *ret_wish = generation_wish(&making->generation, &part->name);
+    if (ret_wish->sealed || ret_wish->fresh_for)
+        return 0;
+    return finish_generating(request, NULL, NULL, reason);
+}
+
+/* --- going on --- */
+
+/* Opens the part that is looked at. */
+static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
+{
+    const Part *part = &request->plan.parts[request->next];
+    RequestPart *making = &request->parts[request->next];
+    int r = open_sealed(request, tpm_key, now, reason, &making->value);
+
+    if (r == 0 && part->source == POLICY_GENERATE)
+        generation_publish(request->vault, part, making->value);
+    return r;
+}
+
+/* Makes the value of the part that is looked at, or RET_WISH. */
+static int advance_part(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish)
+{
+    const Part *part = &request->plan.parts[request->next];
+    RequestPart *making = &request->parts[request->next];
+    int r;
+
+    if (making->value)
+        return 0;
+    if (part->source == POLICY_TEMPLATE)
+        return fill_template(request, part, reason, &making->value);
+    if (making->missing) {
+        r = generate(request, reason, ret_wish);
+        if (r != 0 || making->missing)
             return r;
-        }
+    }
+    if (kind_has(making->parts.kind, KIND_TPM)) {
+        ret_wish->sealed = &making->parts.tpm;
+        return 0;
+    }
+    return open_part(request, NULL, now, reason);
+}
+
+int request_advance(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish)
+{
+    int r;
+
+    *ret_wish = (TpmWish){0};
+    for (; request->next < request->plan.count; request->next++) {
+        r = advance_part(request, now, reason, ret_wish);
+        if (r != 0)
+            request_blame(request, reason);
+        if (r != 0 || !request->parts[request->next].value)
+            return r;
     }
     return 0;
 }
 
-int request_give_key(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
+int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
+                     uint64_t now, Reason *reason)
 {
-    int r = open_sealed(request, tpm_key, now, reason, &request->parts[request->next].value);
+    int r = request->parts[request->next].missing
+                ? finish_generating(request, sealed, tpm_key, reason)
+                : open_part(request, tpm_key, now, reason);
 
     if (r != 0)
         request_blame(request, reason);
     return r;
+}
+
+int request_give_failure(Request *request, int rc, Reason *reason)
+{
+    RequestPart *making = &request->parts[request->next];
+
+    if (making->missing && generation_retry(&making->generation))
+        return 0;
+    request_blame(request, reason);
+    return rc;
 }
 
 Secret *request_take_value(Request *request)

@@ -14,6 +14,7 @@
  */
 
 #include "credential/open.h"
+#include "server/generation.h"
 #include "server/plan.h"
 #include "server/vault.h"
 
@@ -23,6 +24,9 @@ typedef struct RequestPart {
     CredentialParts parts;  /* of it */
     const Secret *host_key; /* the vault's, or NULL if it takes none */
     Secret *value;          /* NULL until it is known */
+    bool missing;           /* POLICY_GENERATE: it is not in the store */
+    bool generating;        /* and has been begun with: */
+    Generation generation;
 } RequestPart;
 
 typedef struct Request {
@@ -41,15 +45,18 @@ void request_done(Request *request); /* for _cleanup_ */
 int request_begin(Vault *vault, const CredentialName *name, PolicyDelivery delivery, Reason *reason,
                   Request *ret);
 
-/* Goes on to the end, RET_WANTED is NULL then, or to a part that takes the TPM's key: then
- * RET_WANTED is the sealed one, borrowed. Every return of credential_open(), OUTCOME_EMPTY for a
- * secret of size 0, which the peer could not tell from a failed delivery, OUTCOME_TOO_LARGE. NOW in
- * µs since 1970. */
-int request_advance(Request *request, uint64_t now, Reason *reason,
-                    const TpmSealedView **ret_wanted);
+/* Goes on to the end, RET_WISH is empty then, or to a part that takes a key of the TPM's: then
+ * RET_WISH is the one that is wanted, borrowed. Every return of credential_open(), OUTCOME_EMPTY
+ * for a secret of size 0, which the peer could not tell from a failed delivery, OUTCOME_TOO_LARGE,
+ * what generation_…() return. NOW in µs since 1970. */
+int request_advance(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish);
 
-/* The key that was wanted; returns as above. */
-int request_give_key(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason);
+/* The key that was wanted, and what it is sealed to; returns as above. */
+int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
+                     uint64_t now, Reason *reason);
+
+/* It cannot be had, but RC, for REASON. 0 if it goes on without, else RC. */
+int request_give_failure(Request *request, int rc, Reason *reason);
 
 /* After the end: the plaintext. */
 Secret *request_take_value(Request *request);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One unsealing in a process of its own. See tpm_child.h.
+ * The TPM in a process of its own. See tpm_child.h.
  */
 
 #include "server/tpm_child.h"
@@ -16,10 +16,24 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+/* A sealed key has some 400 bytes. */
+#define BLOB_BYTES ((size_t)2048)
+
+/* What a fresh key was sealed to, as it goes through the pipe: without PCRs, public key and pinned
+ * storage key, which it does not have. */
+typedef struct Fresh {
+    uint16_t pcr_bank;
+    uint16_t primary_alg;
+    uint8_t policy_hash[TPM_POLICY_BYTES];
+    size_t blob_size; /* 0: nothing was sealed */
+    uint8_t blob[BLOB_BYTES];
+} Fresh;
+
 /* In front of the key, which only follows success. */
 typedef struct Answer {
     int rc;
     Reason reason;
+    Fresh fresh;
 } Answer;
 
 _Static_assert(sizeof(Answer) + TPM_KEY_BYTES <= PIPE_BUF, "written and read in one piece");
@@ -47,6 +61,40 @@ int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *rea
     return r != 0 ? r : tpm_unseal(tpm, &view, reason, ret_key);
 }
 
+int tpm_seal_fresh_with(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key)
+{
+    static const TpmSealRequest request;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    Context context;
+    int r = context_system(&context);
+
+    if (r == 0)
+        r = tpm_new(device, reason, &tpm);
+    return r != 0 ? r : tpm_seal(tpm, &context, &request, reason, ret, ret_key);
+}
+
+/* --- the child --- */
+
+static int seal_fresh(const TpmWork *work, Answer *answer, Secret **ret_key)
+{
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+    Fresh *fresh = &answer->fresh;
+    int r = work->seal(work->device, &answer->reason, &sealed, ret_key);
+
+    if (r != 0)
+        return r;
+    if (sealed.blob.size > sizeof(fresh->blob) ||
+        sealed.policy_hash.size != sizeof(fresh->policy_hash))
+        return reason_set(&answer->reason, OUTCOME_TPM_FAILED, "the TPM sealed a key to %zu bytes",
+                          sealed.blob.size);
+    fresh->pcr_bank = sealed.pcr_bank;
+    fresh->primary_alg = sealed.primary_alg;
+    memcpy(fresh->policy_hash, sealed.policy_hash.data, sizeof(fresh->policy_hash));
+    memcpy(fresh->blob, sealed.blob.data, sealed.blob.size);
+    fresh->blob_size = sealed.blob.size;
+    return 0;
+}
+
 static void write_answer(int fd, Answer *answer, Secret *key)
 {
     struct iovec pieces[2] = {{answer, sizeof(*answer)}};
@@ -64,8 +112,7 @@ static void write_answer(int fd, Answer *answer, Secret *key)
     (void)n;
 }
 
-static void run_child(pid_t worker, int fd, TpmUnseal unseal, const char *device,
-                      const TpmSealedView *sealed)
+static void run_child(pid_t worker, int fd, const TpmWork *work)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
     Answer answer;
@@ -79,17 +126,19 @@ static void run_child(pid_t worker, int fd, TpmUnseal unseal, const char *device
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != worker)
         return;
     signal(SIGCHLD, SIG_DFL);
-    answer.rc = unseal(device, sealed, &answer.reason, &key);
+    answer.rc = work->sealed ? work->unseal(work->device, work->sealed, &answer.reason, &key)
+                             : seal_fresh(work, &answer, &key);
     write_answer(CHILD_FD, &answer, key);
 }
+
+/* --- the worker --- */
 
 static int pidfd_open_of(pid_t pid)
 {
     return (int)syscall(SYS_pidfd_open, pid, 0U);
 }
 
-int tpm_child_start(TpmUnseal unseal, const char *device, const TpmSealedView *sealed,
-                    Reason *reason, TpmChild *ret)
+int tpm_child_start(const TpmWork *work, Reason *reason, TpmChild *ret)
 {
     _cleanup_(closep) int ours = -1;
     _cleanup_(closep) int theirs = -1;
@@ -105,14 +154,29 @@ int tpm_child_start(TpmUnseal unseal, const char *device, const TpmSealedView *s
     if (pid < 0)
         return reason_set(reason, -errno, "cannot start a process for the TPM");
     if (pid == 0) {
-        run_child(worker, theirs, unseal, device, sealed);
+        run_child(worker, theirs, work);
         _exit(EXIT_SUCCESS);
     }
     *ret = (TpmChild){.process = pidfd_open_of(pid), .answer = TAKE_FD(ours)};
     return 0;
 }
 
-int tpm_child_finish(TpmChild *child, Reason *reason, Secret **ret_key)
+static int take_fresh(const Fresh *fresh, TpmSealed *ret)
+{
+    TpmSealedView view = {
+        .pcr_bank = fresh->pcr_bank,
+        .primary_alg = fresh->primary_alg,
+        .blob = {fresh->blob, fresh->blob_size},
+        .policy_hash = {fresh->policy_hash, sizeof(fresh->policy_hash)},
+    };
+
+    if (fresh->blob_size == 0)
+        return 0;
+    return fresh->blob_size <= sizeof(fresh->blob) ? tpm_sealed_dup(&view, ret)
+                                                   : OUTCOME_TPM_FAILED;
+}
+
+int tpm_child_finish(TpmChild *child, Reason *reason, TpmSealed *ret_fresh, Secret **ret_key)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
     Answer answer;
@@ -132,6 +196,9 @@ int tpm_child_finish(TpmChild *child, Reason *reason, Secret **ret_key)
             *reason = answer.reason;
         return answer.rc;
     }
+    r = take_fresh(&answer.fresh, ret_fresh);
+    if (r != 0)
+        return r;
     *ret_key = TAKE_PTR(key);
     return 0;
 }

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * One unsealing in a process of its own.
+ * One unsealing, or the sealing of a fresh key, in a process of its own.
  *
  * A TPM takes 10 ms or 10 s, or never answers; the libraries that speak to it wait, and leave
- * memory and handles behind when they are given up. So each unsealing is a forked child that has
+ * memory and handles behind when they are given up. So each is a forked child that has
  * nothing open but its end of a pipe (and standard error): it ends with its answer, or is killed,
  * and all that it had goes with it. It also dies with the worker.
  *
@@ -23,6 +23,20 @@ typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason
 int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
                     Secret **ret_key);
 
+/* Seals a fresh key for DEVICE, whatever its PCRs are. Called in the child. */
+typedef int (*TpmSealFresh)(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
+
+/* The real one; in the form that every systemd from 252 on opens. */
+int tpm_seal_fresh_with(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
+
+/* What a child is to do. */
+typedef struct TpmWork {
+    const char *device;
+    const TpmSealedView *sealed; /* what to unseal; NULL: seal a fresh key */
+    TpmUnseal unseal;
+    TpmSealFresh seal;
+} TpmWork;
+
 typedef struct TpmChild {
     int process; /* pidfd, or -1 if it ended at once */
     int answer;  /* readable when there is an answer, or never will be */
@@ -32,12 +46,12 @@ typedef struct TpmChild {
 
 /* A negative errno if there cannot be a child. The worker must ignore SIGCHLD (SIG_IGN), so that
  * nobody has to wait for it. */
-int tpm_child_start(TpmUnseal unseal, const char *device, const TpmSealedView *sealed,
-                    Reason *reason, TpmChild *ret);
+int tpm_child_start(const TpmWork *work, Reason *reason, TpmChild *ret);
 
-/* Takes the answer: tpm_unseal()'s return codes, OUTCOME_TPM_FAILED if the child died of it. To be
- * called once .answer is readable. */
-int tpm_child_finish(TpmChild *child, Reason *reason, Secret **ret_key);
+/* Takes the answer: the return codes of tpm_unseal() or tpm_seal(), OUTCOME_TPM_FAILED if the child
+ * died of it. To be called once .answer is readable. RET_FRESH is what a fresh key was sealed to,
+ * and stays as it is if that was not the work. */
+int tpm_child_finish(TpmChild *child, Reason *reason, TpmSealed *ret_fresh, Secret **ret_key);
 
 /* Kills it if it still runs, and forgets it. */
 void tpm_child_done(TpmChild *child);

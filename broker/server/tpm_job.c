@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 /* One turn of the TPM, and who waits for it; never nobody. */
@@ -22,6 +23,8 @@ typedef struct Unsealing Unsealing;
 struct Unsealing {
     Unsealing *next;
     TpmSealed sealed;
+    char *
+        fresh_for; /* a machine: the key is to be sealed, and .sealed empty until then; else NULL */
     TpmJob *first;
 };
 
@@ -49,6 +52,7 @@ static Unsealing *unsealing_free(Unsealing *unsealing)
 {
     assert(!unsealing->first);
     tpm_sealed_done(&unsealing->sealed);
+    free(unsealing->fresh_for);
     free(unsealing);
     return NULL;
 }
@@ -82,7 +86,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
     while ((job = unsealing->first)) {
         unsealing->first = job->next;
         job->unsealing = NULL;
-        job->done(job->userdata, rc, reason, key);
+        job->done(job->userdata, rc, reason, &sealed, key);
     }
 }
 
@@ -97,7 +101,7 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
     (void)fd;
     (void)events;
     sd_event_now(queue->event, CLOCK_MONOTONIC, &queue->answered);
-    rc = tpm_child_finish(&queue->child, &reason, &key);
+    rc = tpm_child_finish(&queue->child, &reason, &queue->first->sealed, &key);
     finish_first(queue, rc, &reason, key);
     return 0;
 }
@@ -119,9 +123,15 @@ static int start_first(TpmQueue *queue, Reason *reason)
 {
     const ServerConfig *config = queue->config;
     TpmSealedView sealed = tpm_sealed_view(&queue->first->sealed);
+    TpmWork work = {
+        .device = config->tpm_device,
+        .sealed = queue->first->fresh_for ? NULL : &sealed,
+        .unseal = config->unseal,
+        .seal = config->seal,
+    };
     int r;
 
-    r = tpm_child_start(config->unseal, config->tpm_device, &sealed, reason, &queue->child);
+    r = tpm_child_start(&work, reason, &queue->child);
     if (r != 0)
         return r;
     r = sd_event_add_io(queue->event, &queue->answer, queue->child.answer, EPOLLIN, on_answer,
@@ -205,34 +215,46 @@ unsigned tpm_queue_flush(TpmQueue *queue)
     return count;
 }
 
-/* The unsealing of SEALED that is queued or runs, or a new one at the end. */
-static int join(TpmQueue *queue, const TpmSealedView *sealed, Unsealing **ret)
+static bool is_wanted(const Unsealing *unsealing, const TpmSealedView *sealed,
+                      const char *fresh_for)
+{
+    TpmSealedView view = tpm_sealed_view(&unsealing->sealed);
+
+    if (fresh_for || unsealing->fresh_for)
+        return fresh_for && unsealing->fresh_for && strcmp(fresh_for, unsealing->fresh_for) == 0;
+    return tpm_sealed_view_equal(&view, sealed);
+}
+
+/* The unsealing of SEALED, or the sealing FRESH_FOR a machine, that is queued or runs, or a new one
+ * at the end. */
+static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
+                Unsealing **ret)
 {
     _cleanup_(unsealing_freep) Unsealing *unsealing = NULL;
     Unsealing **link;
-    int r;
+    int r = 0;
 
-    for (link = &queue->first; *link; link = &(*link)->next) {
-        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
-
-        if (tpm_sealed_view_equal(&view, sealed)) {
+    for (link = &queue->first; *link; link = &(*link)->next)
+        if (is_wanted(*link, sealed, fresh_for)) {
             *ret = *link;
             return 0;
         }
-    }
     unsealing = calloc(1, sizeof(*unsealing));
     if (!unsealing)
         return -ENOMEM;
-    r = tpm_sealed_dup(sealed, &unsealing->sealed);
-    if (r != 0)
-        return r;
+    if (fresh_for)
+        unsealing->fresh_for = strdup(fresh_for);
+    else
+        r = tpm_sealed_dup(sealed, &unsealing->sealed);
+    if (r != 0 || (fresh_for && !unsealing->fresh_for))
+        return -ENOMEM;
     *ret = *link = TAKE_PTR(unsealing);
     wake(queue);
     return 0;
 }
 
-int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
-                TpmJob **ret)
+static int add_job(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
+                   TpmJobDone done, void *userdata, TpmJob **ret)
 {
     _cleanup_(freep) TpmJob *job = calloc(1, sizeof(*job));
     TpmJob **last;
@@ -241,7 +263,7 @@ int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, v
     if (!job)
         return -ENOMEM;
     *job = (TpmJob){.queue = queue, .done = done, .userdata = userdata};
-    r = join(queue, sealed, &job->unsealing);
+    r = join(queue, sealed, fresh_for, &job->unsealing);
     if (r != 0)
         return r;
     for (last = &job->unsealing->first; *last; last = &(*last)->next)
@@ -249,6 +271,18 @@ int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, v
     *last = job;
     *ret = TAKE_PTR(job);
     return 0;
+}
+
+int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
+                TpmJob **ret)
+{
+    return add_job(queue, sealed, NULL, done, userdata, ret);
+}
+
+int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, void *userdata,
+                      TpmJob **ret)
+{
+    return add_job(queue, NULL, machine, done, userdata, ret);
 }
 
 /* Takes UNSEALING, for which nobody waits any more, out of the queue. */

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Unsealings, one after the other, each for all who want it.
+ * Unsealings, and sealings of fresh keys, one after the other, each for all who want it.
  *
  * A TPM does one thing at a time, so there is one child at a time (server/tpm_child.h) and a queue,
  * first come, first served. An unsealing that takes too long is killed and the next one started.
@@ -19,9 +19,11 @@
 typedef struct TpmQueue TpmQueue;
 typedef struct TpmJob TpmJob;
 
-/* RC as tpm_unseal(), or OUTCOME_TPM_UNREACHABLE after too long; KEY is borrowed, NULL unless RC is
- * 0. Never called from within tpm_job_new(). The job is to be freed, in here or later. */
-typedef void (*TpmJobDone)(void *userdata, int rc, const Reason *reason, const Secret *key);
+/* RC as tpm_unseal() or tpm_seal(), or OUTCOME_TPM_UNREACHABLE after too long; KEY and what it is
+ * SEALED to are borrowed, KEY is NULL unless RC is 0. Never called from within tpm_job_new(). The
+ * job is to be freed, in here or later. */
+typedef void (*TpmJobDone)(void *userdata, int rc, const Reason *reason,
+                           const TpmSealedView *sealed, const Secret *key);
 
 /* All arguments are borrowed and must outlive the queue. */
 int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret);
@@ -39,6 +41,10 @@ const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);
 /* How many keys are known; wipes all of them, and says how many there were. */
 unsigned tpm_queue_keys(const TpmQueue *queue);
 unsigned tpm_queue_flush(TpmQueue *queue);
+
+/* Seals a fresh key, one for all who want one for MACHINE meanwhile. -ENOMEM. */
+int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, void *userdata,
+                      TpmJob **ret);
 
 /* SEALED is copied. -ENOMEM. */
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,

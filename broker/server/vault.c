@@ -6,6 +6,8 @@
 #include "server/vault.h"
 
 #include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 struct Vault {
     const ServerConfig *config;
@@ -54,6 +56,30 @@ PolicyCache *vault_policies(Vault *vault)
 uid_t vault_trusted_uid(const Vault *vault)
 {
     return vault->config->trusted_uid;
+}
+
+const Context *vault_context(const Vault *vault)
+{
+    return vault->config->context;
+}
+
+bool vault_has_tpm(const Vault *vault)
+{
+    const char *device = vault->config->tpm_device;
+
+    if (!device || strcmp(device, "auto") == 0)
+        device = TPM_DEFAULT_DEVICE;
+    /* one that is there and may not be used is a fault to be told of, not a missing one */
+    return device[0] != '/' || access(device, F_OK) == 0 || errno != ENOENT;
+}
+
+int vault_store(Vault *vault, Reason *reason, const Store **ret)
+{
+    int r = open_store(vault, reason);
+
+    if (r == 0)
+        *ret = vault->store;
+    return r;
 }
 
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret)

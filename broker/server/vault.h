@@ -28,6 +28,16 @@ PolicyCache *vault_policies(Vault *vault);
 /* Whose files are trusted: root, on a real system. */
 uid_t vault_trusted_uid(const Vault *vault);
 
+/* The context of the configuration. */
+const Context *vault_context(const Vault *vault);
+
+/* Whether this host has a TPM that could be asked: what is named in the configuration is there, or
+ * the default device is. */
+bool vault_has_tpm(const Vault *vault);
+
+/* The store, borrowed; what store_new() returns if it cannot be opened. */
+int vault_store(Vault *vault, Reason *reason, const Store **ret);
+
 /* store_read(), and what opening the store returns. */
 int vault_read(Vault *vault, const CredentialName *name, Reason *reason, Bytes *ret);
 

@@ -109,6 +109,26 @@ int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyWish *wish, Reas
     return r == 0 ? unseal(tpm, parts.tpm, wish, reason, ret) : r;
 }
 
+int shared_key_find(const Store *store, const char *machine, const SharedKeyWish *wish,
+                    Reason *reason, TpmSealed *ret)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count;
+    int r = store_list(store, machine, reason, &entries, &count);
+
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
+        CredentialParts parts;
+
+        if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
+            take_apart(bytes_view(&file), wish, NULL, &raw, &parts) == 0)
+            return tpm_sealed_dup(&parts.tpm, ret);
+    }
+    return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share", machine);
+}
+
 /* Keys that could not be unsealed: most of a machine's credentials may have the same. */
 typedef struct Tried {
     TpmSealed keys[LIMIT_SHARED_KEYS];

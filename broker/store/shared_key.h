@@ -38,6 +38,11 @@ void shared_key_done(SharedKey *key); /* for _cleanup_ */
 int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyWish *wish, Reason *reason,
                        SharedKey *ret);
 
+/* The same of MACHINE's credentials in the store, but still sealed: what is left is to have the TPM
+ * unseal it. OUTCOME_NOT_FOUND; what store_list() returns. */
+int shared_key_find(const Store *store, const char *machine, const SharedKeyWish *wish,
+                    Reason *reason, TpmSealed *ret);
+
 /* A key of MACHINE's credentials in the store. OUTCOME_NOT_FOUND if there is none as wished; else
  * why the last one that was tried could not be unsealed, or the store not be read. */
 int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,

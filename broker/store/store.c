@@ -15,8 +15,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STORE_DIRECTORY_MODE ((mode_t)0770)
+#define STORE_DIRECTORY_MODE ((mode_t)0750)
 #define STORE_FILE_MODE      ((mode_t)0640)
+#define STORE_PUBLIC_MODE    ((mode_t)0644)
+
+#define SEALED               ".cred"
+#define PUBLIC               ".pub"
 
 int store_new(const char *path, Reason *reason, Store **ret)
 {
@@ -29,7 +33,8 @@ int store_new(const char *path, Reason *reason, Store **ret)
     store = malloc(sizeof(*store));
     if (!store)
         return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
-    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
+    *store =
+        (Store){.directory = TAKE_FD(directory), .owner = status.st_uid, .group = status.st_gid};
     *ret = store;
     return 0;
 }
@@ -43,12 +48,17 @@ Store *store_free(Store *store)
     return NULL;
 }
 
-FileName store_file_name(const CredentialName *name)
+static FileName file_name(const CredentialName *name, const char *suffix)
 {
     FileName file;
 
-    snprintf(file.text, sizeof(file.text), "%s.cred", name->id);
+    snprintf(file.text, sizeof(file.text), "%s%s", name->id, suffix);
     return file;
+}
+
+FileName store_file_name(const CredentialName *name)
+{
+    return file_name(name, SEALED);
 }
 
 /* Another name of the file, or another writer than root and us, would be a way in. A file without
@@ -71,10 +81,11 @@ static int check_entry(int fd, const char *path, Reason *reason)
     return 0;
 }
 
-int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *ret)
+static int read_entry(int fd, const CredentialName *name, const char *suffix, Reason *reason,
+                      Bytes *ret)
 {
-    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
-    FileName file = store_file_name(name);
+    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(SEALED)];
+    FileName file = file_name(name, suffix);
     _cleanup_(closep) int entry = -1;
     int r;
 
@@ -91,7 +102,13 @@ int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *
     return r == 0 ? file_read_fd(entry, path, LIMIT_FILE_BYTES, reason, ret) : r;
 }
 
-int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_entry(fd, name, SEALED, reason, ret);
+}
+
+static int read_file(const Store *store, const CredentialName *name, const char *suffix,
+                     Reason *reason, Bytes *ret)
 {
     for (unsigned looks = 1;; looks++) {
         _cleanup_(closep) int machine = -1;
@@ -99,7 +116,7 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
 
         if (r != 0)
             return r;
-        r = store_entry_read(machine, name, reason, ret);
+        r = read_entry(machine, name, suffix, reason, ret);
         /* not in a directory that another one took the place of: there it may be */
         if (r != OUTCOME_NOT_FOUND || looks == LIMIT_STORE_LOOKS ||
             directory_is_at(store->directory, name->machine, machine))
@@ -107,8 +124,33 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
     }
 }
 
+int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_file(store, name, SEALED, reason, ret);
+}
+
+int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_file(store, name, PUBLIC, reason, ret);
+}
+
+/* The machine's directory is to be like the store itself, whoever made it. */
+static int set_up_machine(const Store *store, int machine, const struct stat *status)
+{
+    bool foreign = status->st_uid != store->owner || status->st_gid != store->group;
+
+    if (!foreign && (status->st_mode & 07777) == STORE_DIRECTORY_MODE)
+        return 0;
+    if (foreign && fchown(machine, store->owner, store->group) < 0)
+        return -errno;
+    return fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
+                   fsync(store->directory) < 0
+               ? -errno
+               : 0;
+}
+
 /* Locked. Also mends what a crash between mkdir and the rest left, so that a directory is never one
- * that the broker cannot read. */
+ * that the broker cannot use. */
 static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
                           int *ret_fd)
 {
@@ -123,41 +165,44 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
         return r;
     if (fstat(machine, &status) < 0)
         return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
-    if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
-        if ((status.st_gid != store->group && fchown(machine, (uid_t)-1, store->group) < 0) ||
-            fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
-            fsync(store->directory) < 0)
-            return reason_set(reason, -errno, "cannot set up the store's directory %s",
-                              name->machine);
-    }
+    r = set_up_machine(store, machine, &status);
+    if (r < 0)
+        return reason_set(reason, r, "cannot set up the store's directory %s", name->machine);
     *ret_fd = TAKE_FD(machine);
     return 0;
 }
 
-static int put(const Store *store, const CredentialName *name, BytesView file, bool replace,
-               Reason *reason)
+static int write_file(const Store *store, const CredentialName *name, const char *suffix,
+                      BytesView file, bool replace, Reason *reason)
 {
     _cleanup_(closep) int machine = -1;
+    mode_t mode = strcmp(suffix, PUBLIC) == 0 ? STORE_PUBLIC_MODE : STORE_FILE_MODE;
     int r = ensure_machine(store, name, reason, &machine);
 
     if (r != 0)
         return r;
-    return file_write_at(machine, store_file_name(name).text, file,
-                         (FileOwnership){STORE_FILE_MODE, store->group}, replace, reason);
+    return file_write_at(machine, file_name(name, suffix).text, file,
+                         (FileOwnership){mode, store->group}, replace, reason);
 }
 
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
 {
-    return put(store, name, file, true, reason);
+    return write_file(store, name, SEALED, file, true, reason);
 }
 
 int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
 {
-    int r = put(store, name, file, false, reason);
+    int r = write_file(store, name, SEALED, file, false, reason);
 
     if (r != -EEXIST)
         return r;
     return reason_set(reason, OUTCOME_EXISTS, "the store has %s of %s", name->id, name->machine);
+}
+
+int store_write_public(const Store *store, const CredentialName *name, BytesView text,
+                       Reason *reason)
+{
+    return write_file(store, name, PUBLIC, text, true, reason);
 }
 
 int store_remove(const Store *store, const CredentialName *name, Reason *reason)
@@ -167,8 +212,13 @@ int store_remove(const Store *store, const CredentialName *name, Reason *reason)
 
     if (r != 0)
         return r;
-    if (unlinkat(machine, store_file_name(name).text, 0) == 0 && fsync(machine) == 0)
-        return 0;
+    /* a public half is of no use to anybody without the other one */
+    if (unlinkat(machine, file_name(name, SEALED).text, 0) == 0) {
+        (void)unlinkat(machine, file_name(name, PUBLIC).text, 0);
+        return fsync(machine) < 0
+                   ? reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine)
+                   : 0;
+    }
     if (errno == ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s of %s", name->id,
                           name->machine);
@@ -179,11 +229,11 @@ int store_remove(const Store *store, const CredentialName *name, Reason *reason)
 
 bool store_file_parse(const char *machine, const char *file, CredentialName *ret)
 {
-    size_t length = strlen(file), suffix = strlen(".cred");
+    size_t length = strlen(file), suffix = strlen(SEALED);
     char id[LIMIT_ID_BYTES + 1];
 
     if (length <= suffix || length - suffix > LIMIT_ID_BYTES ||
-        strcmp(file + length - suffix, ".cred") != 0)
+        strcmp(file + length - suffix, SEALED) != 0)
         return false;
     snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), file);
     return credential_name_new(machine, id, NULL, ret) == 0;

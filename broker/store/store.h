@@ -2,12 +2,16 @@
 #pragma once
 
 /*
- * The store: sealed credentials by machine and id, at STORE/MACHINE/ID.cred.
+ * The store: sealed credentials by machine and id, at STORE/MACHINE/ID.cred, and beside those that
+ * are key pairs the public half, ID.pub.
  *
  * Nothing in it is secret, but what stands in it decides what a container gets: entries are reached
  * only through held directories, never through a link, and are regular files with one name.
  * Reading needs no lock: a write replaces the whole file at once, and all of a machine's files are
  * replaced at once, too (store/replace.h). Writers of one machine's files take turns.
+ *
+ * The directories are the broker's, who puts what it generates there; root writes to them as well.
+ * So root must not be led astray by what it finds in them, either.
  */
 
 #include "base/bytes.h"
@@ -29,14 +33,22 @@ DEFINE_CLEANUP(Store *, store_free);
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
- * and the group of the store, directories 0770. OUTCOME_STORE_UNSAFE if the machine's directory is
- * not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
+ * and the group of the store, directories 0750 and its owner. OUTCOME_STORE_UNSAFE if the machine's
+ * directory is not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 
-/* The same for a credential that is not there yet: OUTCOME_EXISTS. */
+/* The same for a credential that is not there yet, else OUTCOME_EXISTS. Of several at once, in
+ * whatever processes, one succeeds. */
 int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 
-/* Takes a credential away, durably. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE. */
+/* The public half of NAME, which belongs to nothing that is secret; files get mode 0644.
+ * store_read_public() returns as store_read(). */
+int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
+int store_write_public(const Store *store, const CredentialName *name, BytesView text,
+                       Reason *reason);
+
+/* Takes a credential away, durably, and its public half. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE.
+ */
 int store_remove(const Store *store, const CredentialName *name, Reason *reason);
 
 typedef struct MachineName {

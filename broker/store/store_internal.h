@@ -17,7 +17,8 @@
 
 struct Store {
     int directory;
-    gid_t group; /* of the directory, and so of everything in it */
+    uid_t owner; /* of the directory, and so of those in it */
+    gid_t group; /* the same, and of the files */
 };
 
 /* --- machine.c --- */

@@ -91,6 +91,36 @@ sleep 2.5   # until the broker relies on the file's time
 bench_requests 'broker, host key, policy of 24'
 rm /etc/nspawn-creds/web.json
 
+# --- the generator ---
+
+echo
+echo 'drop-ins of 1000 machines at a daemon-reload; 50 ms is the limit'
+mkdir -p /etc/nspawn-creds
+generator=/usr/lib/systemd/system-generators/nspawn-creds-generator
+bench_generator() { # CREDENTIALS
+        local i round
+        for (( i = 0; i < 1000; i++ )); do
+                {
+                        printf '{"credentials": {'
+                        for (( c = 1; c < $1; c++ )); do
+                                printf '"other-%d": {"services": ["a.service"]}, ' "$c"
+                        done
+                        printf '"x": {"store": true}}}\n'
+                } >"/etc/nspawn-creds/m$i.json"
+        done
+        : >ours
+        for (( round = 0; round < rounds; round++ )); do
+                rm -rf /run/generated
+                mkdir /run/generated
+                milliseconds 1 "$generator" /run/generated >>ours
+        done
+        [[ $(find /run/generated -type f | wc -l) == 1000 ]] || { echo 'not all were written' >&2; exit 1; }
+        row "generator, $1 credentials each" "$(median <ours)" 50 ms limit
+}
+bench_generator 4
+bench_generator 24
+rm -r /etc/nspawn-creds /run/generated
+
 # --- memory ---
 
 echo

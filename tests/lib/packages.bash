@@ -6,8 +6,8 @@
 # What builds the programs and their unit tests, and what those run with.
 program_packages=(cmake ninja-build gcc libc6-dev pkg-config libsystemd-dev libsodium-dev
         libtss2-dev libjson-c-dev libssl-dev libbsd-dev libcmocka-dev swtpm)
-# What else the checks of the source tree need.
-check_packages=(clang-format shellcheck)
+# What else the checks of the source tree, and unit tests on this machine, need.
+check_packages=(clang-format shellcheck openssh-client)
 # What makes and boots systemd hosts.
 host_packages=(mmdebstrap debian-archive-keyring util-linux mount)
 

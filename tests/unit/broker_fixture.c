@@ -10,6 +10,7 @@
 #include "server/supervisor.h"
 #include "server/worker.h"
 #include "store/store.h"
+#include "tpm/blob.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,41 @@ static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *
         return reason_set(reason, shared->tpm_rc, "the fake TPM says so");
     *ret_key = key_of(sealed->blob);
     return 0;
+}
+
+/* A sealed key as a TPM makes them, but for what is in it. */
+static Bytes new_blob(unsigned number)
+{
+    TPM2B_PRIVATE private_part = {.size = 128, .buffer = {(BYTE)number, (BYTE)(number >> 8)}};
+    TPM2B_PUBLIC public_part = {.publicArea = {
+                                    .type = TPM2_ALG_KEYEDHASH,
+                                    .nameAlg = TPM2_ALG_SHA256,
+                                    .objectAttributes = TPM_SEALED_ATTRIBUTES,
+                                    .authPolicy = {.size = TPM_POLICY_BYTES},
+                                    .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
+                                    .unique.keyedHash = {.size = TPM2_SHA256_DIGEST_SIZE},
+                                }};
+    Bytes blob;
+
+    assert_int_equal(tpm_blob_write(&private_part, &public_part, NULL, &blob), 0);
+    return blob;
+}
+
+static int fake_seal(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key)
+{
+    _cleanup_(bytes_done) Bytes blob = new_blob(++shared->tpm_sealed);
+    static const uint8_t policy[TPM_POLICY_BYTES];
+    TpmSealedView sealed = {.pcr_bank = TPM_ALGORITHM_SHA256,
+                            .primary_alg = TPM_ALGORITHM_ECC,
+                            .blob = bytes_view(&blob),
+                            .policy_hash = {policy, sizeof(policy)}};
+
+    (void)device;
+    wait_msec(shared->tpm_msec);
+    if (shared->seal_rc != 0)
+        return reason_set(reason, shared->seal_rc, "the fake TPM says so");
+    *ret_key = key_of(sealed.blob);
+    return tpm_sealed_dup(&sealed, ret);
 }
 
 /* The broker closes what it does not know, so this is opened every time. */
@@ -168,6 +204,7 @@ BrokerFixture *broker_new(void)
     secret_free(key);
     broker->config.trusted_uid = geteuid();
     broker->config.unseal = fake_unseal;
+    broker->config.seal = fake_seal;
     broker->config.audit = &sink;
     broker->shared = mmap(NULL, sizeof(*broker->shared), PROT_READ | PROT_WRITE,
                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -7,8 +7,9 @@
  * read to the end, as the service manager does.
  *
  * The TPM is a function that after as long as the test likes returns a key that depends on what is
- * unsealed: on the number in broker_seal_with(), and on every byte of the blob. The clock can be
- * told to kill the worker that looks at it, which it does in the middle of a request.
+ * unsealed: on the number in broker_seal_with(), and on every byte of the blob; a fresh key is
+ * sealed to a new blob. Which there is only with a .tpm_device in the configuration. The clock can
+ * be told to kill the worker that looks at it, which it does in the middle of a request.
  */
 
 #include "support.h"
@@ -28,6 +29,8 @@ typedef struct BrokerShared {
     atomic_uint tpm_msec;     /* an unsealing takes this long */
     atomic_int tpm_rc;        /* and returns that */
     atomic_uint tpm_begun;    /* unsealings */
+    atomic_uint tpm_sealed;   /* fresh keys */
+    atomic_int seal_rc;       /* what their sealing returns */
 } BrokerShared;
 
 typedef struct BrokerFixture {

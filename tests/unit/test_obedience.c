@@ -4,7 +4,7 @@
  * that a change has its effect at once. Mirrors broker/server/plan.c, request.c and source.c.
  */
 
-#include "broker_fixture.h"
+#include "broker_asking.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,67 +14,13 @@
 
 #define WEB "systemd-nspawn@web.service"
 
-/* What a client got, a short one. */
-typedef struct Got {
-    uint8_t data[4096];
-    size_t size; /* more than that: a refusal */
-} Got;
-
-static Got ask(const BrokerFixture *broker, const char *machine, const char *id)
-{
-    char unit[128];
-    Got got = {.size = 0};
-    int fd;
-    ssize_t n;
-
-    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine);
-    fd = client_connect(broker, unit, id);
-    do {
-        uint8_t rest[65536];
-        bool room = got.size < sizeof(got.data);
-
-        n = room ? read(fd, got.data + got.size, sizeof(got.data) - got.size)
-                 : read(fd, rest, sizeof(rest));
-        if (n > 0)
-            got.size += (size_t)n;
-    } while (n > 0);
-    assert_int_equal(n, 0);
-    close(fd);
-    return got;
-}
-
 static void expect_text(const BrokerFixture *broker, const char *machine, const char *id,
                         const char *text)
 {
-    Got got = ask(broker, machine, id);
+    Got got = got_ask(broker, machine, id);
 
     assert_int_equal(got.size, strlen(text));
     assert_memory_equal(got.data, text, got.size);
-}
-
-static void expect_refused(const BrokerFixture *broker, const char *machine, const char *id,
-                           const char *words)
-{
-    char record[512];
-    unsigned before;
-
-    snprintf(record, sizeof(record), "refused %s", words);
-    before = broker_records(broker, record);
-    assert_true(ask(broker, machine, id).size > LIMIT_PLAINTEXT_BYTES);
-    for (unsigned i = 0; i < 1000 && broker_records(broker, record) == before; i++)
-        wait_msec(1);
-    if (broker_records(broker, record) != before + 1)
-        fail_msg("%s@%s: not refused with \"%s\"", machine, id, words);
-}
-
-static void policy(const BrokerFixture *broker, const char *machine, const char *credentials)
-{
-    char name[128], text[2048];
-
-    mkdir(test_path(&broker->folder, "etc/nspawn-creds"), 0755);
-    snprintf(name, sizeof(name), "etc/nspawn-creds/%s.json", machine);
-    snprintf(text, sizeof(text), "{\"credentials\":\n{%s}}", credentials);
-    test_write_file(test_path(&broker->folder, name), test_view(text), 0644);
 }
 
 static void seal(BrokerFixture *broker, const char *machine, const char *id, unsigned parts)
@@ -97,7 +43,7 @@ static void test_policy_is_obeyed(void **state)
     broker_start(broker);
     assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
 
-    policy(broker, "web", "\"a\": {}, \"gone\": {\"store\": true}, \"tpm\": {}");
+    write_policy(broker, "web", "\"a\": {}, \"gone\": {\"store\": true}, \"tpm\": {}");
     assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "b", "not-in-policy the policy of web (");
     expect_refused(broker, "web", "gone", "not-found the store has no web/gone.cred");
@@ -108,14 +54,15 @@ static void test_policy_is_obeyed(void **state)
     waiting = client_connect(broker, WEB, "tpm");
     while (broker->shared->tpm_begun == 0)
         wait_msec(1);
-    policy(broker, "web", "\"b\": {\"delivery\": \"native\"}, \"a\": {\"delivery\": \"live\"}");
+    write_policy(broker, "web",
+                 "\"b\": {\"delivery\": \"native\"}, \"a\": {\"delivery\": \"live\"}");
     assert_int_equal(client_ask(broker, "web", "b", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "a", "not-in-policy the policy of web (");
     expect_refused(broker, "web", "tpm", "not-in-policy");
     assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
 
     /* a bad one refuses its machine, and no other; what is wrong is said with its place */
-    policy(broker, "web", "\"b\": {},\n \"a\": {\"delivery\": \"life\"}");
+    write_policy(broker, "web", "\"b\": {},\n \"a\": {\"delivery\": \"life\"}");
     snprintf(words, sizeof(words), "bad-policy %s:3:8: it must be", path);
     expect_refused(broker, "web", "b", words);
     assert_int_equal(chmod(path, 0666), 0);
@@ -142,7 +89,7 @@ static void test_sealed_files(void **state)
     test_write_file(elsewhere, bytes_view(&file), 0444);
     snprintf(text, sizeof(text), "\"a\": {\"sealed\": \"%s\"}, \"b\": {\"sealed\": \"%s\"}",
              elsewhere, elsewhere);
-    policy(broker, "web", text);
+    write_policy(broker, "web", text);
     broker_start(broker);
     assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "b", "name-mismatch it is sealed as \"web@a\", not as \"web@b\"");
@@ -183,7 +130,7 @@ static void test_plaintext_files(void **state)
 
     (void)state;
     snprintf(text, sizeof(text), "\"a\": {\"file\": \"%s\"}", path);
-    policy(broker, "web", text);
+    write_policy(broker, "web", text);
     broker_start(broker);
     expect_refused(broker, "web", "a", "not-found there is no ");
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -212,22 +159,22 @@ static void test_shares(void **state)
     seal(broker, "db", "p", KIND_HOST);
     seal(broker, "web", "p", KIND_HOST);
     seal(broker, "mail", "p", KIND_HOST);
-    policy(broker, "web",
-           "\"q\": {\"share\": \"db@p\"}, \"none\": {\"share\": \"db@none\"},"
-           "\"own\": {\"share\": \"web@p\"}, \"p\": {\"delivery\": \"live\"}");
+    write_policy(broker, "web",
+                 "\"q\": {\"share\": \"db@p\"}, \"none\": {\"share\": \"db@none\"},"
+                 "\"own\": {\"share\": \"web@p\"}, \"p\": {\"delivery\": \"live\"}");
     broker_start(broker);
     assert_int_equal(client_read(client_connect(broker, WEB, "q"), "db", "p", 31), ANSWER_RIGHT);
     assert_int_equal(client_read(client_connect(broker, WEB, "own"), "web", "p", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "none", "not-found db@none: the store has no db/none.cred");
 
     /* db's policy decides from then on: what it has, and where from */
-    policy(broker, "db", "\"p\": {\"share\": \"mail@p\", \"delivery\": \"live\"}");
+    write_policy(broker, "db", "\"p\": {\"share\": \"mail@p\", \"delivery\": \"live\"}");
     assert_int_equal(client_read(client_connect(broker, WEB, "q"), "mail", "p", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "none", "not-in-policy the policy of db (");
-    policy(broker, "db", "\"p\": {\"share\": \"web@q\"}");
+    write_policy(broker, "db", "\"p\": {\"share\": \"web@q\"}");
     expect_refused(broker, "web", "q", "bad-policy it is made of itself");
-    assert_true(ask(broker, "db", "p").size > LIMIT_PLAINTEXT_BYTES);
-    policy(broker, "db", "\"p\": 1");
+    assert_true(got_ask(broker, "db", "p").size > LIMIT_PLAINTEXT_BYTES);
+    write_policy(broker, "db", "\"p\": 1");
     expect_refused(broker, "web", "q", "bad-policy /tmp/");
     assert_int_equal(broker->shared->workers, 1);
 }
@@ -248,14 +195,14 @@ static void test_templates(void **state)
     }
     seal(broker, "web", "h", KIND_HOST);
     seal(broker, "db", "p", KIND_HOST | KIND_TPM);
-    policy(broker, "web",
-           "\"a\": {}, \"b\": {\"delivery\": \"live\"}, \"c\": {}, \"h\": {},"
-           "\"p\": {\"share\": \"db@p\"},"
-           "\"inner\": {\"template\": \"<{{h}}{{p}}>\"},"
-           "\"all\": {\"template\": \"{{a}}|{{b}}|{{c}}|{{a}}|{{inner}}|{{inner}}\\n{{{{\"}");
+    write_policy(broker, "web",
+                 "\"a\": {}, \"b\": {\"delivery\": \"live\"}, \"c\": {}, \"h\": {},"
+                 "\"p\": {\"share\": \"db@p\"},"
+                 "\"inner\": {\"template\": \"<{{h}}{{p}}>\"},"
+                 "\"all\": {\"template\": \"{{a}}|{{b}}|{{c}}|{{a}}|{{inner}}|{{inner}}\\n{{{{\"}");
     broker->shared->tpm_msec = 20;
     broker_start(broker);
-    got = ask(broker, "web", "all");
+    got = got_ask(broker, "web", "all");
     /* a, b and c have a key each, and db's p has that of a */
     assert_int_equal(broker->shared->tpm_begun, 3);
     for (const char *id = "a|b|c|a|<hp>|<hp>\n{{"; *id; id++) {
@@ -263,7 +210,7 @@ static void test_templates(void **state)
         Got part = {.data = {(uint8_t)*id}, .size = 1};
 
         if (strchr("abchp", *id))
-            part = *id == 'b' ? (Got){.size = 0} : ask(broker, *id == 'p' ? "db" : "web", name);
+            part = *id == 'b' ? (Got){.size = 0} : got_ask(broker, *id == 'p' ? "db" : "web", name);
         if (*id == 'b') {
             /* which is for nobody at boot, but may be part of what is */
             part.size = 31;
@@ -291,12 +238,12 @@ static void test_templates_fail(void **state)
     seal(broker, "web", "h", KIND_HOST);
     broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, 600 * 1024, NULL, 0});
     broker_seal(broker, &(SealedFile){"web", "old", KIND_HOST, 31, NULL, TEST_NOW - 1});
-    policy(broker, "web",
-           "\"tpm\": {}, \"h\": {}, \"large\": {}, \"old\": {}, \"gone\": {},"
-           "\"has-gone\": {\"template\": \"{{tpm}}{{gone}}\"},"
-           "\"has-old\": {\"template\": \"{{h}}{{old}}\"},"
-           "\"twice\": {\"template\": \"{{large}}{{large}}\"},"
-           "\"has-tpm\": {\"template\": \"{{h}}{{tpm}}\"}");
+    write_policy(broker, "web",
+                 "\"tpm\": {}, \"h\": {}, \"large\": {}, \"old\": {}, \"gone\": {},"
+                 "\"has-gone\": {\"template\": \"{{tpm}}{{gone}}\"},"
+                 "\"has-old\": {\"template\": \"{{h}}{{old}}\"},"
+                 "\"twice\": {\"template\": \"{{large}}{{large}}\"},"
+                 "\"has-tpm\": {\"template\": \"{{h}}{{tpm}}\"}");
     broker_start(broker);
     expect_refused(broker, "web", "has-gone", "not-found web@gone: the store has no web/gone.cred");
     expect_refused(broker, "web", "has-old", "expired web@old: it expired ");
@@ -305,7 +252,7 @@ static void test_templates_fail(void **state)
     broker->shared->tpm_rc = OUTCOME_TPM_LOCKOUT;
     expect_refused(broker, "web", "has-tpm", "tpm-lockout web@tpm: the fake TPM says so");
     broker->shared->tpm_rc = 0;
-    assert_int_equal(ask(broker, "web", "has-tpm").size, 62);
+    assert_int_equal(got_ask(broker, "web", "has-tpm").size, 62);
 }
 
 /* Many keys take many turns, which are waited for as long as the TPM answers at all. */
@@ -319,13 +266,13 @@ static void test_template_of_many_keys(void **state)
 
         broker_seal_with(broker, &(SealedFile){"web", id, KIND_TPM, 31, NULL, 0}, i);
     }
-    policy(broker, "web",
-           "\"a\": {}, \"b\": {}, \"c\": {}, \"d\": {},"
-           "\"all\": {\"template\": \"{{a}}{{b}}{{c}}{{d}}\"}");
+    write_policy(broker, "web",
+                 "\"a\": {}, \"b\": {}, \"c\": {}, \"d\": {},"
+                 "\"all\": {\"template\": \"{{a}}{{b}}{{c}}{{d}}\"}");
     broker->config.request_usec = 500 * 1000;
     broker->shared->tpm_msec = 200;
     broker_start(broker);
-    assert_int_equal(ask(broker, "web", "all").size, 4 * 31);
+    assert_int_equal(got_ask(broker, "web", "all").size, 4 * 31);
     broker_seal_with(broker, &(SealedFile){"web", "d", KIND_TPM, 31, NULL, 0}, 5);
     broker->shared->tpm_msec = 3000;
     expect_refused(broker, "web", "all", "timeout ");
@@ -341,7 +288,7 @@ static void test_template_survives(void **state)
     (void)state;
     broker_seal_with(broker, &(SealedFile){"web", "a", KIND_TPM, 31, NULL, 0}, 0);
     broker_seal_with(broker, &(SealedFile){"web", "b", KIND_TPM, 31, NULL, 0}, 1);
-    policy(broker, "web", "\"a\": {}, \"b\": {}, \"all\": {\"template\": \"{{a}}{{b}}\"}");
+    write_policy(broker, "web", "\"a\": {}, \"b\": {}, \"all\": {\"template\": \"{{a}}{{b}}\"}");
     broker->shared->tpm_msec = 100;
     broker_start(broker);
     client = client_connect(broker, WEB, "all");

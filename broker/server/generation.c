@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Secrets that are made when they are first asked for. See generation.h.
+ */
+
+#include "server/generation.h"
+
+#include "credential/seal.h"
+#include "crypto/generate.h"
+#include "store/shared_key.h"
+
+#include <errno.h>
+#include <string.h>
+
+void generation_done(Generation *generation)
+{
+    tpm_sealed_done(&generation->shared);
+    *generation = (Generation){0};
+}
+
+/* A key without PCRs, as a fresh one would have it; pinned or not. */
+static int find_shared(const Store *store, const char *machine, Generation *generation)
+{
+    static const TpmSealRequest request;
+    static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
+    int r = OUTCOME_NOT_FOUND;
+
+    for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
+        SharedKeyWish wish = {.parts = forms[i], .request = &request};
+
+        r = shared_key_find(store, machine, &wish, NULL, &generation->shared);
+        if (r == 0) {
+            generation->parts |= forms[i];
+            generation->view = tpm_sealed_view(&generation->shared);
+            generation->shares = true;
+        }
+    }
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+int generation_begin(Vault *vault, const CredentialName *name, Reason *reason, Generation *ret)
+{
+    _cleanup_(generation_done) Generation generation = {0};
+    const Secret *host_key;
+    const Store *store;
+    int r = vault_store(vault, reason, &store);
+
+    if (r != 0)
+        return r;
+    if (vault_has_tpm(vault))
+        generation.parts |= KIND_TPM;
+    r = vault_host_key(vault, reason, &host_key);
+    if (r == 0)
+        generation.parts |= KIND_HOST;
+    else if (r != OUTCOME_HOST_KEY_MISSING || generation.parts == 0)
+        return r;
+    if (generation.parts & KIND_TPM) {
+        r = find_shared(store, name->machine, &generation);
+        if (r != 0)
+            return r;
+    }
+    *ret = generation;
+    generation = (Generation){0};
+    return 0;
+}
+
+TpmWish generation_wish(const Generation *generation, const CredentialName *name)
+{
+    if (!(generation->parts & KIND_TPM))
+        return (TpmWish){0};
+    if (generation->shares)
+        return (TpmWish){.sealed = &generation->view};
+    return (TpmWish){.fresh_for = name->machine};
+}
+
+bool generation_retry(Generation *generation)
+{
+    if (!generation->shares)
+        return false;
+    tpm_sealed_done(&generation->shared);
+    generation->shares = false;
+    generation->parts &= ~(unsigned)KIND_PINNED;
+    return true;
+}
+
+static int seal(Vault *vault, const Generation *generation, SealRequest *request, Reason *reason,
+                Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    const Context *context = vault_context(vault);
+    int r = 0;
+
+    request->kind = kind_find_by_parts(generation->parts);
+    request->metadata.timestamp = context->now(context);
+    request->metadata.not_after = USEC_INFINITY;
+    if (generation->parts & KIND_HOST)
+        r = vault_host_key(vault, reason, &request->host_key);
+    if (r == 0)
+        r = credential_seal(context, request, reason, &sealed);
+    return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
+}
+
+int generation_finish(Vault *vault, const Generation *generation, const Part *part,
+                      const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
+{
+    _cleanup_(secret_freep) Secret *secret = NULL;
+    _cleanup_(bytes_done) Bytes file = {0};
+    SealRequest request = {.tpm_key = tpm_key};
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    const Store *store;
+    int r;
+
+    credential_name_format(&part->name, name);
+    r = generate_secret(vault_context(vault), &part->credential->recipe, name, reason, &secret);
+    if (r != 0)
+        return r;
+    snprintf(request.metadata.name, sizeof(request.metadata.name), "%.255s", name);
+    request.plaintext = secret;
+    if (sealed)
+        request.tpm = *sealed;
+    r = seal(vault, generation, &request, reason, &file);
+    if (r == 0)
+        r = vault_store(vault, reason, &store);
+    if (r == 0)
+        r = store_add(store, &part->name, bytes_view(&file), reason);
+    return r == OUTCOME_EXISTS ? 0 : r;
+}
+
+void generation_publish(Vault *vault, const Part *part, const Secret *value)
+{
+    _cleanup_(bytes_done) Bytes public = {0}, present = {0};
+    const Recipe *recipe = &part->credential->recipe;
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    const Store *store;
+
+    if (!recipe_type_is_pair(recipe->type))
+        return;
+    credential_name_format(&part->name, name);
+    if (generate_public(recipe, value, name, NULL, &public) != 0 ||
+        vault_store(vault, NULL, &store) != 0)
+        return;
+    if (store_read_public(store, &part->name, NULL, &present) == 0 &&
+        bytes_view_equal(bytes_view(&present), bytes_view(&public)))
+        return;
+    (void)store_write_public(store, &part->name, bytes_view(&public), NULL);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A secret that is made when it is first asked for.
+ *
+ * It is sealed with what this host has: the host key, the TPM, or both. With a TPM that is a key
+ * which the machine's other credentials have, if it can be unsealed, else a fresh one for all that
+ * are made meanwhile. Then it is put into the store, unless one is there by now: whoever is first
+ * is right. Nobody is given what was made, but only what then is read from the store: so that
+ * whenever the broker is killed, no two different values are handed out.
+ *
+ *     generation_begin ──► generation_wish ──► generation_finish
+ *                            ▲      └── the key cannot be had ──┐
+ *                            └─────────────── generation_retry ─┘
+ */
+
+#include "server/plan.h"
+#include "server/vault.h"
+
+/* A key of the TPM's that is wanted. Neither: none is. */
+typedef struct TpmWish {
+    const TpmSealedView *sealed; /* what it is sealed to */
+    const char *fresh_for;       /* a machine: a fresh one for it */
+} TpmWish;
+
+typedef struct Generation {
+    unsigned parts;     /* KindParts of the credential to be */
+    bool shares;        /* with the key that others have: */
+    TpmSealed shared;   /* which is sealed to this */
+    TpmSealedView view; /* of it */
+} Generation;
+
+void generation_done(Generation *generation); /* for _cleanup_ */
+
+/* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
+ * loaded; what store_list() returns. */
+int generation_begin(Vault *vault, const CredentialName *name, Reason *reason, Generation *ret);
+
+/* Borrowed. */
+TpmWish generation_wish(const Generation *generation, const CredentialName *name);
+
+/* After the wish could not be fulfilled: whether there is another one. */
+bool generation_retry(Generation *generation);
+
+/* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
+ * NULL), and puts it into the store. That there is one now is no error. */
+int generation_finish(Vault *vault, const Generation *generation, const Part *part,
+                      const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
+
+/* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
+ * this is impossible harms nobody who wants the secret, and is tried again the next time. */
+void generation_publish(Vault *vault, const Part *part, const Secret *value);

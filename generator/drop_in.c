@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Drop-ins. See drop_in.h.
+ */
+
+#include "drop_in.h"
+
+#include <string.h>
+
+#define STORE  "/var/lib/nspawn-creds/store"
+#define SOCKET "/run/nspawn-creds/broker"
+
+static void put(Writer *writer, const char *text)
+{
+    writer_bytes(writer, (BytesView){(const uint8_t *)text, strlen(text)});
+}
+
+/* A "%" would begin a specifier (systemd.unit(5)). */
+static void put_path(Writer *writer, const char *path)
+{
+    for (const char *c = path; *c; c++) {
+        if (*c == '%')
+            put(writer, "%");
+        writer_bytes(writer, (BytesView){(const uint8_t *)c, 1});
+    }
+}
+
+static void put_head(Writer *writer)
+{
+    put(writer, "# Made by nspawn-creds-generator(8) of the machine's policy.\n");
+}
+
+/* What asks the broker has to wait for its socket, and must not be stopped with it. */
+static void put_socket(Writer *writer)
+{
+    put(writer, "[Unit]\n"
+                "Wants=nspawn-creds-broker.socket\n"
+                "After=nspawn-creds-broker.socket\n"
+                "[Service]\n");
+}
+
+static void put_request(Writer *writer, const char *id)
+{
+    put(writer, "LoadCredential=");
+    put(writer, id);
+    put(writer, ":" SOCKET "\n");
+}
+
+/* The service manager looks for the name that is sealed in the file, so the unit's credential has
+ * it; the nspawn wrapper gives it its own in the container. */
+static void put_native(Writer *writer, const Policy *policy, const PolicyCredential *credential)
+{
+    put(writer, "LoadCredentialEncrypted=");
+    put(writer, policy->machine);
+    put(writer, "@");
+    put(writer, credential->id);
+    put(writer, ":");
+    if (credential->source == POLICY_SEALED) {
+        put_path(writer, credential->text);
+    } else {
+        put(writer, STORE "/");
+        put(writer, policy->machine);
+        put(writer, "/");
+        put(writer, credential->id);
+        put(writer, ".cred");
+    }
+    put(writer, "\n");
+}
+
+static size_t count(const Policy *policy, PolicyDelivery delivery)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < policy->count; i++)
+        n += policy->credentials[i].delivery == delivery;
+    return n;
+}
+
+void drop_in_write(const Policy *policy, Writer *writer)
+{
+    size_t native = count(policy, POLICY_NATIVE), boot = count(policy, POLICY_BOOT);
+
+    if (native + boot == 0)
+        return;
+    put_head(writer);
+    if (boot > 0)
+        put_socket(writer);
+    else
+        put(writer, "[Service]\n");
+    if (native > 0) {
+        put(writer, "Environment=NSPAWN_CREDS_MACHINE=");
+        put(writer, policy->machine);
+        put(writer, "\n");
+    }
+    for (size_t i = 0; i < policy->count; i++) {
+        const PolicyCredential *credential = &policy->credentials[i];
+
+        if (credential->delivery == POLICY_BOOT)
+            put_request(writer, credential->id);
+        else if (credential->delivery == POLICY_NATIVE)
+            put_native(writer, policy, credential);
+    }
+}
+
+void drop_in_write_bad(Writer *writer)
+{
+    put_head(writer);
+    put(writer,
+        "# It is not valid: the broker refuses this, and says why. Try: nspawn-creds check\n");
+    put_socket(writer);
+    put_request(writer, DROP_IN_BAD_POLICY_ID);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The drop-in that a policy becomes, for the machine's systemd-nspawn@MACHINE.service.
+ *
+ * Pure: a policy in, text out. Nothing goes into the text that is not known to be harmless in a
+ * unit file: the machine's name and ids have none but plain characters (policy_id_valid()), and
+ * paths no control characters, and no backslash or space at their end (policy/policy_file.c).
+ */
+
+#include "base/bytes.h"
+#include "policy/policy.h"
+
+/* The credential that a machine asks the broker for whose policy is not valid. It is refused,
+ * whatever the policy then says, and the journal has the reason: so that the machine does not start
+ * without what it should have. */
+#define DROP_IN_BAD_POLICY_ID "bad-policy"
+
+/* Writes the drop-in for POLICY, nothing if it has nothing to deliver at boot. */
+void drop_in_write(const Policy *policy, Writer *writer);
+
+/* The same for a machine whose policy is not valid. */
+void drop_in_write_bad(Writer *writer);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of generated secrets on a whole broker: made once, and the same ever after, whoever asks at
+ * once and whenever the broker is killed. Mirrors broker/server/generation.c.
+ */
+
+#include "broker_asking.h"
+
+#include "credential/format.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define WEB       "systemd-nspawn@web.service"
+
+/* With these the broker has a TPM, and draws what is really random. */
+#define GENERATED "{\"generate\": {\"type\": \"hex\", \"bytes\": 32}}"
+
+static BrokerFixture *new_broker(bool has_tpm)
+{
+    BrokerFixture *broker = broker_new();
+    Context context;
+
+    assert_int_equal(context_system(&context), 0);
+    broker->context.random = context.random;
+    broker->config.tpm_device = has_tpm ? "fake:" : "/nowhere/tpm";
+    return broker;
+}
+
+/* The kind of web's ID in the store. */
+static const char *kind_of(const BrokerFixture *broker, const char *id)
+{
+    _cleanup_(bytes_done) Bytes file = test_read_file(broker_file(broker, "web", id));
+    _cleanup_(bytes_done) Bytes raw = {0};
+    CredentialParts parts;
+
+    assert_int_equal(credential_decode(bytes_view(&file), NULL, &raw), 0);
+    assert_int_equal(credential_parse(bytes_view(&raw), NULL, &parts), 0);
+    return parts.kind->name;
+}
+
+static void test_made_once(void **state)
+{
+    static const struct {
+        const char *id;
+        size_t size;
+    } rows[] = {{"password", 32}, {"token", 16}, {"uuid", 36}, {"x25519", 44}, {"base64", 44}};
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
+    Got values[COUNT(rows)];
+
+    (void)state;
+    write_policy(broker, "web",
+                 "\"password\": {\"generate\": {\"type\": \"password\"}},"
+                 "\"token\": {\"generate\": {\"type\": \"hex\", \"bytes\": 8}},"
+                 "\"uuid\": {\"generate\": {\"type\": \"uuid\"}},"
+                 "\"base64\": {\"generate\": {\"type\": \"base64\"}},"
+                 "\"x25519\": {\"generate\": {\"type\": \"x25519\"}},"
+                 "\"env\": {\"template\": \"A={{password}} {{token}}\"}");
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        values[i] = got_ask(broker, "web", rows[i].id);
+        assert_int_equal(values[i].size, rows[i].size);
+    }
+    assert_int_equal(broker_stop(broker), 0);
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Got again = got_ask(broker, "web", rows[i].id);
+
+        assert_true(got_equal(&values[i], &again));
+        assert_string_equal(kind_of(broker, rows[i].id), "host");
+    }
+    assert_int_equal(got_ask(broker, "web", "env").size, 2 + 32 + 1 + 16);
+    assert_int_equal(broker->shared->tpm_sealed + broker->shared->tpm_begun, 0);
+    assert_int_equal(broker->shared->workers, 2);
+}
+
+/* What the administrator put there is it. */
+static void test_not_made_if_there(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "a", KIND_HOST, 31, NULL, 0});
+    write_policy(broker, "web", "\"a\": " GENERATED);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_sealed, 0);
+}
+
+/* All of a machine's take one key, also those that are made later and by another broker. */
+static void test_one_key_for_all(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+    char policy[2048] = "", id[16];
+    int clients[24];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(clients) + 2; i++)
+        sprintf(policy + strlen(policy), "%s\"s%zu\": " GENERATED, i ? "," : "", i);
+    write_policy(broker, "web", policy);
+    write_policy(broker, "db", policy);
+    broker->shared->tpm_msec = 50;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        sprintf(id, "s%zu", i);
+        clients[i] = client_connect(broker, WEB, id);
+    }
+    for (size_t i = 0; i < COUNT(clients); i++)
+        assert_int_equal(got_read(clients[i]).size, 64);
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+    assert_int_equal(broker->shared->tpm_begun, 0);
+    assert_string_equal(kind_of(broker, "s7"), "host+tpm2");
+    assert_int_equal(got_ask(broker, "web", "s24").size, 64);
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+    assert_int_equal(broker->shared->tpm_begun, 0);
+
+    assert_int_equal(broker_stop(broker), 0);
+    broker_start(broker);
+    assert_int_equal(got_ask(broker, "web", "s25").size, 64);
+    assert_int_equal(got_ask(broker, "web", "s3").size, 64);
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    /* and another machine another one */
+    assert_int_equal(got_ask(broker, "db", "s0").size, 64);
+    assert_int_equal(broker->shared->tpm_sealed, 2);
+}
+
+/* Sealed with what there is; what should be there and does not work is no reason to do without. */
+static void test_keys_that_there_are(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+    _cleanup_(freep) char *key = strdup(broker->config.host_key_path);
+    _cleanup_(freep) char *hidden = NULL;
+
+    (void)state;
+    assert_true(asprintf(&hidden, "%s.hidden", key) > 0);
+    write_policy(broker, "web", "\"a\": " GENERATED ", \"b\": " GENERATED ", \"c\": " GENERATED);
+    broker->shared->seal_rc = OUTCOME_TPM_LOCKOUT;
+    broker_start(broker);
+    expect_refused(broker, "web", "a", "tpm-lockout the fake TPM says so");
+    assert_int_equal(access(broker_file(broker, "web", "a"), F_OK), -1);
+    broker->shared->seal_rc = 0;
+    assert_int_equal(got_ask(broker, "web", "a").size, 64);
+    assert_string_equal(kind_of(broker, "a"), "host+tpm2");
+    assert_int_equal(broker_stop(broker), 0);
+
+    assert_int_equal(rename(key, hidden), 0);
+    broker_start(broker);
+    assert_int_equal(got_ask(broker, "web", "b").size, 64);
+    assert_string_equal(kind_of(broker, "b"), "tpm2");
+    assert_int_equal(broker_wait(broker), 0); /* for one that has the key, perhaps */
+
+    broker->config.tpm_device = "/nowhere/tpm";
+    broker_start(broker);
+    expect_refused(broker, "web", "c", "host-key-missing ");
+    assert_int_equal(broker_wait(broker), 0);
+    assert_int_equal(rename(hidden, key), 0);
+    broker_start(broker);
+    assert_int_equal(got_ask(broker, "web", "c").size, 64);
+    assert_string_equal(kind_of(broker, "c"), "host");
+}
+
+/* The key of the others does not open any more: there is a fresh one. */
+static void test_shared_key_is_lost(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+
+    (void)state;
+    write_policy(broker, "web", "\"a\": " GENERATED ", \"b\": " GENERATED);
+    broker_start(broker);
+    assert_int_equal(got_ask(broker, "web", "a").size, 64);
+    assert_int_equal(broker_stop(broker), 0);
+    broker->shared->tpm_rc = OUTCOME_TPM_FOREIGN;
+    broker_start(broker);
+    assert_int_equal(got_ask(broker, "web", "b").size, 64);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+    assert_int_equal(broker->shared->tpm_sealed, 2);
+    expect_refused(broker, "web", "a", "tpm-foreign the fake TPM says so");
+}
+
+static void test_public_halves(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
+    _cleanup_(freep) char *path = strdup(test_path(&broker->folder, "store/web/key.pub"));
+    _cleanup_(bytes_done) Bytes first = {0};
+    struct stat status;
+
+    (void)state;
+    write_policy(broker, "web", "\"key\": {\"generate\": {\"type\": \"ssh-ed25519\"}}");
+    broker_start(broker);
+    assert_true(got_ask(broker, "web", "key").size > 300);
+    first = test_read_file(path);
+    assert_memory_equal(first.data, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI", 37);
+    assert_memory_equal(first.data + first.size - 9, " web@key\n", 9);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0644);
+
+    /* lost, or another's: put right when the private half is asked for */
+    for (unsigned i = 0; i < 2; i++) {
+        _cleanup_(bytes_done) Bytes again = {0};
+
+        assert_int_equal(unlink(path), 0);
+        if (i == 1)
+            test_write_file(path, test_view("ssh-ed25519 AAAA web@key\n"), 0644);
+        assert_true(got_ask(broker, "web", "key").size > 300);
+        again = test_read_file(path);
+        assert_true(bytes_view_equal(bytes_view(&first), bytes_view(&again)));
+    }
+    /* a new pair */
+    assert_int_equal(unlink(broker_file(broker, "web", "key")), 0);
+    assert_true(got_ask(broker, "web", "key").size > 300);
+    {
+        _cleanup_(bytes_done) Bytes other = test_read_file(path);
+
+        assert_false(bytes_view_equal(bytes_view(&first), bytes_view(&other)));
+    }
+}
+
+static void test_store_cannot_be_written(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
+    _cleanup_(freep) char *machine = strdup(test_path(&broker->folder, "store/web"));
+
+    (void)state;
+    write_policy(broker, "web", "\"a\": " GENERATED);
+    test_write_file(machine, test_view(""), 0644);
+    broker_start(broker);
+    expect_refused(broker, "web", "a", "store-unsafe ");
+    assert_int_equal(unlink(machine), 0);
+    assert_int_equal(got_ask(broker, "web", "a").size, 64);
+}
+
+/* Many at once, of two containers: one value. */
+static void test_many_at_once(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+    int clients[64];
+    Got first;
+
+    (void)state;
+    write_policy(broker, "web", "\"a\": " GENERATED);
+    write_policy(broker, "db", "\"b\": {\"share\": \"web@a\"}");
+    broker->shared->tpm_msec = 20;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(clients); i++)
+        clients[i] = i % 2 ? client_connect(broker, "systemd-nspawn@db.service", "b")
+                           : client_connect(broker, WEB, "a");
+    first = got_read(clients[0]);
+    assert_int_equal(first.size, 64);
+    for (size_t i = 1; i < COUNT(clients); i++) {
+        Got next = got_read(clients[i]);
+
+        assert_true(got_equal(&first, &next));
+    }
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+}
+
+/* The worker is killed at every look at the clock, and at random moments, while values are made:
+ * whoever gets one gets the one that is there in the end. */
+static void test_killed_while_it_makes_them(void **state)
+{
+    enum { ROUNDS = 60, CLIENTS = 6 };
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+    unsigned refused = 0, workers;
+
+    (void)state;
+    broker->shared->tpm_msec = 1;
+    broker_start(broker);
+    srand((unsigned)time(NULL));
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        Got got[CLIENTS], final;
+        int clients[CLIENTS];
+        char id[16], policy[128];
+
+        sprintf(id, "k%u", round);
+        sprintf(policy, "\"%s\": " GENERATED, id);
+        write_policy(broker, "web", policy);
+        if (round % 2)
+            broker->shared->poison = 1 + (unsigned)rand() % 2;
+        for (size_t i = 0; i < CLIENTS; i++)
+            clients[i] = client_connect(broker, WEB, id);
+        if (round % 2 == 0) {
+            struct timespec pause = {.tv_nsec = rand() % 20000000};
+
+            nanosleep(&pause, NULL);
+            kill(broker->shared->worker, SIGKILL);
+        }
+        for (size_t i = 0; i < CLIENTS; i++)
+            got[i] = got_read(clients[i]);
+        broker->shared->poison = 0;
+        final = got_ask(broker, "web", id);
+        assert_int_equal(final.size, 64);
+        for (size_t i = 0; i < CLIENTS; i++) {
+            refused += got_refused(&got[i]);
+            assert_true(got_refused(&got[i]) || got_equal(&got[i], &final));
+        }
+    }
+    workers = broker->shared->workers;
+    print_message("%u workers, %u of %u refused\n", workers, refused, ROUNDS * CLIENTS);
+    assert_true(workers > ROUNDS / 2);
+    assert_true(refused < ROUNDS * CLIENTS / 2);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_made_once),
+        cmocka_unit_test(test_not_made_if_there),
+        cmocka_unit_test(test_one_key_for_all),
+        cmocka_unit_test(test_keys_that_there_are),
+        cmocka_unit_test(test_shared_key_is_lost),
+        cmocka_unit_test(test_public_halves),
+        cmocka_unit_test(test_store_cannot_be_written),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_killed_while_it_makes_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
