@@ -157,6 +157,32 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
     return get_tpm_key_of_kind(context, options, tpm, &request, reason, keys);
 }
 
+/* With auto the host key is left out where it would not last, as systemd does. */
+static int plan_fleeting_key(Reason *reason, Plan *plan)
+{
+    if (plan->parts & KIND_SCOPED)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%s would be gone after a reboot, and what is sealed for a user needs it; "
+            "if that is meant, say --with-key=host",
+            keys_host_path());
+    plan->parts &= ~(unsigned)KIND_HOST;
+    return 0;
+}
+
+/* With auto and no TPM. */
+static int plan_without_tpm(Reason *reason, Plan *plan)
+{
+    if (!(plan->parts & KIND_HOST))
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
+                          "no TPM was found, and %s would be gone after a reboot; if that is "
+                          "meant, say --with-key=host",
+                          keys_host_path());
+    output_note("No TPM was found: sealing with the host key alone.");
+    plan->parts &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
+    return 0;
+}
+
 /* With auto, what is there; a TPM that was asked for has to be there. */
 static int seal_parts(const Context *context, const Options *options, Reason *reason, Plan *plan,
                       Keys *keys)
@@ -166,18 +192,12 @@ static int seal_parts(const Context *context, const Options *options, Reason *re
     bool automatic = options->with_key == WITH_KEY_AUTO;
     int r = 0;
 
-    /* A user's credential has the host key in any case. */
-    if (automatic && (plan->parts & KIND_TPM) && !(plan->parts & KIND_SCOPED) &&
-        host_key_is_fleeting())
-        plan->parts &= ~(unsigned)KIND_HOST;
-    if (plan->parts & KIND_TPM) {
+    if (automatic && host_key_is_fleeting())
+        r = plan_fleeting_key(reason, plan);
+    if (r == 0 && (plan->parts & KIND_TPM)) {
         r = get_tpm_key(context, options, plan, reason, keys);
-        if (r == OUTCOME_TPM_UNREACHABLE && automatic && !(options->given & tpm_options)) {
-            output_note("No TPM was found: sealing with the host key alone.");
-            plan->parts &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
-            plan->parts |= KIND_HOST;
-            r = 0;
-        }
+        if (r == OUTCOME_TPM_UNREACHABLE && automatic && !(options->given & tpm_options))
+            r = plan_without_tpm(reason, plan);
     }
     if (r == 0 && !(plan->parts & KIND_TPM))
         r = kind_choose(plan->parts, plan->version, reason, &keys->kind);

@@ -35,8 +35,9 @@ void keys_done(Keys *keys); /* for _cleanup_ */
 
 /* What --with-key= asks for, in the newest form that --for-systemd= opens; with auto what that
  * version would choose: the host key and the TPM, with a signed PCR policy if this host has a
- * public key for one; where there is no TPM the host key alone. Makes the host key if there is
- * none. The TPM's key is one that other credentials have if there is one (cli/sharing.h). */
+ * public key for one; where there is no TPM the host key alone; where the host key would not
+ * outlast a reboot the TPM alone, or OUTCOME_TPM_UNREACHABLE. Makes the host key if there is none.
+ * The TPM's key is one that other credentials have if there is one (cli/sharing.h). */
 int keys_for_sealing(const Context *context, const Options *options, Reason *reason, Keys *ret);
 
 /* What the credential needs. */
