@@ -74,24 +74,50 @@ static int settle_tpm(const Options *options, Reason *reason, Plan *plan)
     return 0;
 }
 
+/* With auto the host key is left out where it would not last, as systemd does. */
+static int settle_fleeting_key(Reason *reason, unsigned *parts)
+{
+    if (*parts & KIND_SCOPED)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%s would be gone after a reboot, and what is sealed for a user needs it; "
+            "if that is meant, say --with-key=host",
+            keys_host_path());
+    *parts &= ~(unsigned)KIND_HOST;
+    return 0;
+}
+
+/* With auto and no TPM. */
+static int settle_without_tpm(Reason *reason, unsigned *parts)
+{
+    if (!(*parts & KIND_HOST))
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
+                          "no TPM was found, and %s would be gone after a reboot; if that is "
+                          "meant, say --with-key=host",
+                          keys_host_path());
+    output_note("No TPM was found: sealing with the host key alone.");
+    *parts &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
+    return 0;
+}
+
 /* With auto, what is there; a TPM that was asked for has to be there. */
 static int settle_here(const Options *options, Reason *reason, Plan *plan)
 {
     static const unsigned tpm_options =
         OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
     unsigned parts = plan->parts;
-    int r;
+    int r = 0;
 
-    /* A user's credential has the host key in any case. */
-    if (plan->automatic && (parts & KIND_TPM) && !(parts & KIND_SCOPED) && host_key_is_fleeting())
-        parts &= ~(unsigned)KIND_HOST;
-    r = kind_choose(parts, plan->version, reason, &plan->kind);
+    if (plan->automatic && host_key_is_fleeting())
+        r = settle_fleeting_key(reason, &parts);
+    if (r == 0)
+        r = kind_choose(parts, plan->version, reason, &plan->kind);
     if (r == 0 && parts & KIND_TPM)
         r = settle_tpm(options, reason, plan);
     if (r == OUTCOME_TPM_UNREACHABLE && plan->automatic && !(options->given & tpm_options)) {
-        output_note("No TPM was found: sealing with the host key alone.");
-        parts = KIND_HOST | (parts & KIND_SCOPED);
-        r = kind_choose(parts, plan->version, reason, &plan->kind);
+        r = settle_without_tpm(reason, &parts);
+        if (r == 0)
+            r = kind_choose(parts, plan->version, reason, &plan->kind);
     }
     if (r == 0 && plan->automatic && !(parts & KIND_HOST))
         output_note("%s would be gone after a reboot: sealing with the TPM alone.",

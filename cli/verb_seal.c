@@ -106,6 +106,8 @@ static int make_key(const Context *context, const Options *options, const char *
     int r;
 
     r = file_read_at(AT_FDCWD, host, IDENTITY_MAX_BYTES, reason, &file);
+    if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
+        return OUTCOME_BAD_IDENTITY;
     if (r == 0)
         r = identity_parse(bytes_view(&file), reason, &identity);
     if (r == 0)

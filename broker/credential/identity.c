@@ -268,6 +268,12 @@ static int parse_json(BytesView file, Reason *reason, Identity *identity)
     return 0;
 }
 
+/* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA; no text begins so. */
+static bool is_bare(BytesView file)
+{
+    return file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
+}
+
 /* A storage root key alone: a legacy primary is exported nowhere without what it is. */
 static int parse_bare(BytesView file, Reason *reason, Identity *identity)
 {
@@ -287,7 +293,7 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
 
     if (file.size > IDENTITY_MAX_BYTES)
         r = reason_set(&why, OUTCOME_TOO_LARGE, "it has more than %zu bytes", IDENTITY_MAX_BYTES);
-    else if (file.size > 0 && file.data[0] == 0)
+    else if (is_bare(file))
         r = parse_bare(file, &why, &identity);
     else
         r = parse_json(file, &why, &identity);

@@ -1,13 +1,101 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# For test cases that look at the TPM, or get in its way: the software TPM behind
-# tpm-counter, which the broker and the service manager then use. After lib.bash.
+# For cases that do more with the host's TPM than seal to it, after lib.bash: storage keys, PCRs,
+# signatures about PCRs; and the TPM behind tpm-counter, which counts commands and can get in
+# their way.
+
+export TPM2TOOLS_TCTI=$device
+
+# Attributes of the primary that systemd makes for each call; a storage root key has noda besides
+# (docs/FORMAT.md, "TPM objects").
+legacy_attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'
+
+# There is no resource manager: what a program leaves behind stays.
+flush_tpm() {
+        tpm2_flushcontext -l
+        tpm2_flushcontext -t
+}
+
+# Its public part as $scratch/NAME.tpm2b_public, its name as $scratch/NAME.name.
+make_primary() { # ALGORITHM ATTRIBUTES NAME
+        tpm2_createprimary -Q -C o -g sha256 -G "$1:null:aes128cfb" -a "$2" -c "$scratch/context"
+        tpm2_readpublic -Q -c "$scratch/context" -o "$scratch/$3.tpm2b_public" -f tss -n "$scratch/$3.name"
+        flush_tpm
+}
+
+# As systemd-tpm2-setup.service does at boot, but of the sort that is asked for.
+set_srk() { # ALGORITHM
+        ! tpm2_getcap handles-persistent | grep -qi 0x81000001 ||
+                tpm2_evictcontrol -Q -C o -c 0x81000001
+        make_primary "$1" "$legacy_attributes|noda" "srk-$1"
+        tpm2_evictcontrol -Q -C o -c "$scratch/context" 0x81000001
+        flush_tpm
+}
+
+# The usual sort.
+make_srk() { set_srk ecc; }
+
+# Puts another TPM into the host; and the next time, the first one again.
+swap_tpm() {
+        systemctl stop swtpm.service
+        mv /var/lib/swtpm "$scratch/swtpm-here"
+        [[ ! -d $scratch/swtpm-there ]] || mv "$scratch/swtpm-there" /var/lib/swtpm
+        mv "$scratch/swtpm-here" "$scratch/swtpm-there"
+        systemctl start swtpm.service
+}
+
+digest_of() { # TEXT
+        printf '%s' "$1" | sha256sum | cut -d ' ' -f 1
+}
+
+change_pcr7() { # TEXT
+        tpm2_pcrextend "7:sha256=$(digest_of "$1")"
+}
+
+# The value that PCR 7 will have.
+pcr7_after() { # TEXT
+        tpm2_pcrread -Q sha256:7 -o "$scratch/pcr7"
+        python3 -c 'import hashlib, sys
+print(hashlib.sha256(open(sys.argv[1], "rb").read() + bytes.fromhex(sys.argv[2])).hexdigest())' \
+                "$scratch/pcr7" "$(digest_of "$1")"
+}
+
+make_signer() { # DIRECTORY
+        mkdir "$1"
+        openssl genrsa -out "$1/private.pem" 2048 2>/dev/null
+        openssl rsa -in "$1/private.pem" -pubout -out "$1/public.pem" 2>/dev/null
+}
+
+# What systemd-measure(1) makes of PCR 11 as it is now.
+sign_pcr11() { # DIRECTORY
+        local fingerprint
+        tpm2_createpolicy -Q --policy-pcr -l sha256:11 -L "$scratch/policy"
+        flush_tpm
+        fingerprint=$(openssl rsa -in "$1/private.pem" -RSAPublicKey_out -outform DER 2>/dev/null |
+                sha256sum | cut -d ' ' -f 1)
+        printf '{"sha256":[{"pcrs":[11],"pkfp":"%s","pol":"%s","sig":"%s"}]}' "$fingerprint" \
+                "$(od -An -v -tx1 "$scratch/policy" | tr -d ' \n')" \
+                "$(openssl dgst -sha256 -sign "$1/private.pem" "$scratch/policy" | base64 -w 0)"
+}
+
+# IDENTITY with the legacy key KEY.tpm2b_public, named KEY.name, instead of its own.
+replace_legacy_key() { # IDENTITY KEY
+        python3 - "$1" "$2" <<'PYTHON'
+import base64, json, sys
+identity, key = json.load(open(sys.argv[1])), sys.argv[2]
+public, name = (open(f"{key}.{suffix}", "rb").read() for suffix in ("tpm2b_public", "name"))
+del identity["legacyEcc"]
+identity["legacyRsa"] = {"name": name.hex(), "public": base64.b64encode(public).decode()}
+print(json.dumps(identity))
+PYTHON
+}
+
+# --- the TPM behind tpm-counter ----------------------------------------------
 
 counted=swtpm:path=/run/tpm-counter/tpm
 counter_log=/run/tpm-counter/log
 counter_faults=/run/tpm-counter/faults
-export TPM2TOOLS_TCTI=$device
 
 tpm_counter_start() { # OPTION...
         systemctl stop tpm-counter.service 2>/dev/null || :
@@ -33,13 +121,3 @@ tpm_fault() { # COMMAND TIMES VERB ARGUMENT...
         printf '%s\n' "$*" >"$counter_faults"
 }
 tpm_no_fault() { rm -f "$counter_faults"; }
-
-# The storage root key, as systemd-tpm2-setup makes it.
-make_srk() {
-        local context=$scratch/srk
-        tpm2_createprimary --quiet -C owner -G ecc256:aes128cfb -c "$context" \
-                -a 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt'
-        tpm2_flushcontext --transient-object
-        tpm2_evictcontrol --quiet -C owner -c "$context" 0x81000001
-        tpm2_flushcontext --transient-object
-}

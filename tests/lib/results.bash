@@ -3,7 +3,8 @@
 #
 # Running tests, one or several at a time, and counting them. A test is a command:
 # status 0 is passed, 77 skipped (its last line says why), anything else failed. Each
-# has a log, which is kept if it failed. After common.bash.
+# has a log, which is kept if it failed; lines that begin with "RESULT: " are shown in
+# any case. After common.bash.
 
 # Seconds that one test may take.
 test_limit=900
@@ -54,7 +55,8 @@ record_status() { # STATUS NAME SECONDS
         local log
         log=$(log_of "$2")
         case $1 in
-                0)  record passed "$2" "$3" ;;
+                0)  record passed "$2" "$3"
+                    sed -n 's/^RESULT: /        /p' -- "$log" ;;
                 77) record skipped "$2" "$3"
                     tail -n 1 -- "$log" | sed 's/^/        /' ;;
                 *)  [[ $1 != 124 ]] || say "$2 took longer than $test_limit s" >>"$log"

@@ -203,6 +203,28 @@ static void test_limits(void **state)
     assert_int_equal(identity_parse(bytes_view(&legacy), NULL, &identity), OUTCOME_BAD_IDENTITY);
 }
 
+/* What systemd writes of a storage root key, alone. */
+static void test_bare(void **state)
+{
+    static const char *const files[] = {"target-srk.tpm2b_public",
+                                        "target-legacy-rsa-primary.tpm2b_public"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(files); i++) {
+        _cleanup_(identity_done) Identity identity = {0};
+        _cleanup_(bytes_done) Bytes area = vector(files[i]);
+
+        area.data[8] |= 0x04; /* noDA, which tells a storage root key from a legacy one */
+        assert_int_equal(identity_parse(bytes_view(&area), NULL, &identity), 0);
+        assert_true(bytes_view_equal(bytes_view(&identity.srk), bytes_view(&area)));
+        for (size_t size = 0; size < area.size; size++) {
+            BytesView cut = {area.data, size};
+
+            assert_int_equal(identity_parse(cut, NULL, &identity), OUTCOME_BAD_IDENTITY);
+        }
+    }
+}
+
 /* --- forms --- */
 
 static void test_forms(void **state)
@@ -280,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_no_bit_flip_changes_a_key),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_bare),
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_file_set),
     };
