@@ -166,9 +166,17 @@ static int get_host_key(const Context *context, Reason *reason, Keys *keys)
     return r;
 }
 
+static int copy_tpm_key(const Keys *other, Reason *reason, Keys *keys)
+{
+    TpmSealedView sealed = tpm_sealed_view(&other->tpm_sealed);
+    int r = tpm_sealed_dup(&sealed, &keys->tpm_sealed);
+
+    return r == 0 ? secret_new_from(secret_view(other->tpm), reason, &keys->tpm) : r;
+}
+
 /* One that other credentials have, or a fresh one. */
-static int get_tpm_key(const Context *context, const Options *options, const Plan *plan, bool share,
-                       Reason *reason, Keys *keys)
+static int get_tpm_key(const Context *context, const Options *options, const Plan *plan,
+                       bool search, Reason *reason, Keys *keys)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     TpmSealRequest request = {
@@ -182,9 +190,9 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
 
     if (r != 0)
         return r;
-    if (!share || !sharing_find_key(
-                      context, tpm, options,
-                      &(SharedKeyWish){.parts = plan->kind->parts, .request = &request}, &shared))
+    if (!search || !sharing_find_key(
+                       context, tpm, options,
+                       &(SharedKeyWish){.parts = plan->kind->parts, .request = &request}, &shared))
         return tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
     keys->tpm_sealed = shared.sealed;
     keys->tpm = shared.key;
@@ -204,8 +212,8 @@ static int get_offline_key(const Context *context, const Options *options, const
     return 0;
 }
 
-int keys_make(const Context *context, const Options *options, const Plan *plan, bool share,
-              Reason *reason, Keys *ret)
+int keys_make(const Context *context, const Options *options, const Plan *plan, const Keys *other,
+              bool search, Reason *reason, Keys *ret)
 {
     _cleanup_(keys_done) Keys keys = {.kind = plan->kind};
     int r = 0;
@@ -213,8 +221,9 @@ int keys_make(const Context *context, const Options *options, const Plan *plan, 
     if (kind_has(plan->kind, KIND_SCOPED))
         r = user_scope_load(context, options->uid, reason, &keys.scope);
     if (r == 0 && kind_has(plan->kind, KIND_TPM))
-        r = plan->host ? get_offline_key(context, options, plan, reason, &keys)
-                       : get_tpm_key(context, options, plan, share, reason, &keys);
+        r = other        ? copy_tpm_key(other, reason, &keys)
+            : plan->host ? get_offline_key(context, options, plan, reason, &keys)
+                         : get_tpm_key(context, options, plan, search, reason, &keys);
     if (r == 0 && kind_has(plan->kind, KIND_HOST))
         r = get_host_key(context, reason, &keys);
     if (r != 0)

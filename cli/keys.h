@@ -43,9 +43,10 @@ void keys_done(Keys *keys); /* for _cleanup_ */
 int keys_settle(const Context *context, const Options *options, Reason *reason, Plan *plan);
 
 /* The keys for a settled PLAN. Makes the host key if it is needed and there is none. The TPM's key
- * is a fresh one, or if SHARE one that other credentials have, if there is one (sharing.h). */
-int keys_make(const Context *context, const Options *options, const Plan *plan, bool share,
-              Reason *reason, Keys *ret);
+ * is a copy of OTHER's (NULL: nobody's); else, if SEARCH, one that other credentials have, if there
+ * is one (sharing.h); else a fresh one. */
+int keys_make(const Context *context, const Options *options, const Plan *plan, const Keys *other,
+              bool search, Reason *reason, Keys *ret);
 
 /* Seals with KEYS: raw bytes, or base64 unless RAW. */
 int keys_seal(const Context *context, const Keys *keys, const Secret *plaintext,

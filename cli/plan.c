@@ -143,12 +143,25 @@ int plan_make(const Context *context, const Options *options, const Identity *ho
     return 0;
 }
 
-bool plan_equal(const Plan *a, const Plan *b)
+static bool policy_equal(const Plan *a, const Plan *b)
 {
-    return a->host == b->host && a->parts == b->parts && a->automatic == b->automatic &&
-           a->version == b->version && a->pcrs.mask == b->pcrs.mask &&
-           a->pcrs.given == b->pcrs.given && a->pcrs.bank == b->pcrs.bank &&
+    return a->host == b->host && a->pcrs.mask == b->pcrs.mask && a->pcrs.given == b->pcrs.given &&
+           a->pcrs.bank == b->pcrs.bank &&
            memcmp(a->pcrs.values, b->pcrs.values, sizeof(a->pcrs.values)) == 0 &&
            a->public_key_mask == b->public_key_mask &&
            bytes_view_equal(bytes_view(&a->public_key), bytes_view(&b->public_key));
+}
+
+bool plan_equal(const Plan *a, const Plan *b)
+{
+    return a->parts == b->parts && a->automatic == b->automatic && a->version == b->version &&
+           policy_equal(a, b);
+}
+
+bool plan_shares_tpm_key(const Plan *a, const Plan *b)
+{
+    static const unsigned parts = KIND_TPM | KIND_PUBLIC_KEY | KIND_PINNED;
+
+    return kind_has(a->kind, KIND_TPM) && ((a->kind->parts ^ b->kind->parts) & parts) == 0 &&
+           policy_equal(a, b);
 }

@@ -32,5 +32,9 @@ void plan_done(Plan *plan); /* for _cleanup_ */
 int plan_make(const Context *context, const Options *options, const Identity *host,
               const CredentialParts *old, Reason *reason, Plan *ret);
 
-/* Whether the same keys will do for both; does not look at .kind. */
+/* Whether the same comes of both; does not look at .kind. */
 bool plan_equal(const Plan *a, const Plan *b);
+
+/* Whether the same TPM-sealed key will do for both, which are settled: with the host key and
+ * without. */
+bool plan_shares_tpm_key(const Plan *a, const Plan *b);

@@ -59,7 +59,7 @@ static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetad
         metadata->not_after = options->not_after;
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_EXPIRED,
-                          "it would be as it is sealed: give another time with --not-after=");
+                          "its time of expiry is over: give another one with --not-after=");
     return 0;
 }
 
@@ -116,10 +116,14 @@ static int open_with(const Reseal *reseal, const Keys *keys, const CredentialPar
     return credential_open(&request, reason, ret_metadata, ret);
 }
 
-/* What is sealed for a state that is not the present one does not open now. */
+/* What is sealed for a state that is not the present one, or for one that is still to be signed,
+ * does not open now. */
 static bool may_be_closed(const Plan *plan, int rc)
 {
-    return (rc == OUTCOME_TPM_PCR_MISMATCH && plan->pcrs.given) || rc == OUTCOME_TPM_NO_SIGNATURE;
+    bool is_signed = plan->parts & KIND_PUBLIC_KEY;
+
+    return (rc == OUTCOME_TPM_PCR_MISMATCH && (plan->pcrs.given || is_signed)) ||
+           rc == OUTCOME_TPM_NO_SIGNATURE;
 }
 
 static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,

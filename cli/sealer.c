@@ -92,6 +92,16 @@ int sealer_plan(Sealer *sealer, const CredentialParts *old, Reason *reason, cons
     return add_plan(sealer, &plan, reason, ret);
 }
 
+/* MACHINE's keys that have the TPM key for PLAN. */
+static const Keys *find_tpm_key(const Sealer *sealer, const Plan *plan, const char *machine)
+{
+    for (size_t i = 0; machine && i < sealer->key_count; i++)
+        if (strcmp(sealer->keys[i].machine, machine) == 0 &&
+            plan_shares_tpm_key(sealer->keys[i].plan, plan))
+            return sealer->keys[i].keys;
+    return NULL;
+}
+
 static int add_keys(Sealer *sealer, const Plan *plan, const char *machine, Reason *reason,
                     const Keys **ret)
 {
@@ -105,7 +115,8 @@ static int add_keys(Sealer *sealer, const Plan *plan, const char *machine, Reaso
     if (!larger)
         return -ENOMEM;
     sealer->keys = larger;
-    r = keys_make(sealer->context, sealer->options, plan, false, reason, keys);
+    r = keys_make(sealer->context, sealer->options, plan, find_tpm_key(sealer, plan, machine),
+                  false, reason, keys);
     if (r != 0)
         return r;
     larger = &sealer->keys[sealer->key_count++];

@@ -26,7 +26,7 @@ int sealer_init(const Context *context, const Options *options, Reason *reason, 
 void sealer_done(Sealer *sealer); /* for _cleanup_ */
 
 /* What the credential OLD is to be sealed with, settled; borrowed. Seals nothing yet. The same
- * pointer for what can have the same keys. */
+ * pointer where the same comes of it. */
 int sealer_plan(Sealer *sealer, const CredentialParts *old, Reason *reason, const Plan **ret);
 
 /* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */

@@ -84,7 +84,7 @@ static int get_keys(const Context *context, const Options *options, Reason *reas
 
     if (r == 0)
         r = keys_settle(context, options, reason, &plan);
-    return r == 0 ? keys_make(context, options, &plan, true, reason, ret) : r;
+    return r == 0 ? keys_make(context, options, &plan, NULL, true, reason, ret) : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

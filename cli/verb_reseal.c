@@ -286,7 +286,8 @@ static int reseal_set(Reseal *reseal, const Store *store, ResealSet *set)
     Reason reason = {0};
     int r = OUTCOME_CHANGED;
 
-    for (int i = 0; i < ATTEMPTS && r == OUTCOME_CHANGED; i++)
+    /* of files some may be in place by then */
+    for (int i = 0; i < (set->machine ? ATTEMPTS : 1) && r == OUTCOME_CHANGED; i++)
         r = do_set(reseal, store, set, &reason);
     if (!options->dry_run && options->json == JSON_OFF)
         reseal_report_done(set);

@@ -73,8 +73,9 @@
  * and the pauses that spare a chip's memory take some seconds. */
 #define LIMIT_TPM_PATIENCE_USEC  ((uint64_t)10 * 1000 * 1000)
 
-/* How long a writer waits for another one's lock, µs, and how often it looks. */
-#define LIMIT_LOCK_USEC          ((uint64_t)60 * 1000 * 1000)
+/* How long a writer waits for another one's lock, µs, and how often it looks. It is held while
+ * files are written, never while the TPM works, and the broker waits as well. */
+#define LIMIT_LOCK_USEC          ((uint64_t)5 * 1000 * 1000)
 #define LIMIT_LOCK_STEP_USEC     ((uint64_t)10 * 1000)
 /* How often a reader looks again because a machine's directory was replaced under its hands. */
 #define LIMIT_STORE_LOOKS        64U

@@ -17,8 +17,7 @@
 
 struct Store {
     int directory;
-    uid_t owner; /* of the directory, and so of those in it */
-    gid_t group; /* the same, and of the files */
+    gid_t group; /* of the directory, and so of everything in it */
 };
 
 /* --- machine.c --- */

@@ -239,6 +239,35 @@ static void test_equal(void **state)
         }
 }
 
+/* The host key, and whom it is for, are not the TPM's business. */
+static void test_shared_tpm_key(void **state)
+{
+    static const struct {
+        unsigned a, b;
+        bool shared;
+    } cases[] = {
+        {TPM, TPM, true},
+        {TPM, HOST | TPM, true},
+        {TPM, TPM | PINNED, false},
+        {TPM, TPM | SIGNED, false},
+        {HOST | TPM | SIGNED, TPM | SIGNED, true},
+        {HOST | TPM | SCOPED, TPM, true},
+        {HOST, HOST, false},
+        {HOST, TPM, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        Plan a = {.kind = kind_find_by_parts(cases[i].a), .pcrs.mask = MASK(7)};
+        Plan b = {.kind = kind_find_by_parts(cases[i].b), .pcrs.mask = MASK(7)};
+
+        assert_int_equal(plan_shares_tpm_key(&a, &b), cases[i].shared);
+        assert_int_equal(plan_shares_tpm_key(&b, &a), cases[i].shared);
+        b.pcrs.mask = 0;
+        assert_false(plan_shares_tpm_key(&a, &b));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_values_are_not_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_equal, set_up, tear_down),
+        cmocka_unit_test(test_shared_tpm_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
