@@ -13,14 +13,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define STORE_DIRECTORY_MODE ((mode_t)0750)
+#define STORE_DIRECTORY_MODE ((mode_t)0770)
 #define STORE_FILE_MODE      ((mode_t)0640)
 #define STORE_PUBLIC_MODE    ((mode_t)0644)
 
 struct Store {
     int directory;
-    uid_t owner; /* of the directory, and so of those in it */
-    gid_t group; /* the same, and of the files */
+    gid_t group; /* of the directory, and so of everything in it */
 };
 
 int store_new(const char *path, Reason *reason, Store **ret)
@@ -34,8 +33,7 @@ int store_new(const char *path, Reason *reason, Store **ret)
     store = malloc(sizeof(*store));
     if (!store)
         return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
-    *store =
-        (Store){.directory = TAKE_FD(directory), .owner = status.st_uid, .group = status.st_gid};
+    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
     *ret = store;
     return 0;
 }
@@ -140,21 +138,6 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
     return read_file(store, name, PUBLIC, reason, ret);
 }
 
-/* The machine's directory is to be like the store itself, whoever made it. */
-static int set_up_machine(const Store *store, int machine, const struct stat *status)
-{
-    bool foreign = status->st_uid != store->owner || status->st_gid != store->group;
-
-    if (!foreign && (status->st_mode & 07777) == STORE_DIRECTORY_MODE)
-        return 0;
-    if (foreign && fchown(machine, store->owner, store->group) < 0)
-        return -errno;
-    return fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
-                   fsync(store->directory) < 0
-               ? -errno
-               : 0;
-}
-
 /* Also mends what a crash between mkdir and the rest left, so that a directory is never one that
  * the broker cannot use. */
 static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
@@ -162,7 +145,6 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
 {
     _cleanup_(closep) int machine = -1;
     struct stat status;
-    int r;
 
     if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
@@ -174,9 +156,13 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
         return machine;
     if (fstat(machine, &status) < 0)
         return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
-    r = set_up_machine(store, machine, &status);
-    if (r < 0)
-        return reason_set(reason, r, "cannot set up the store's directory %s", name->machine);
+    if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
+        if ((status.st_gid != store->group && fchown(machine, (uid_t)-1, store->group) < 0) ||
+            fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
+            fsync(store->directory) < 0)
+            return reason_set(reason, -errno, "cannot set up the store's directory %s",
+                              name->machine);
+    }
     *ret_fd = TAKE_FD(machine);
     return 0;
 }
