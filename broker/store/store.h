@@ -10,8 +10,8 @@
  * Reading needs no lock: a write replaces the whole file at once, and all of a machine's files are
  * replaced at once, too (store/replace.h). Writers of one machine's files take turns.
  *
- * The directories are the broker's, who puts what it generates there; root writes to them as well.
- * So root must not be led astray by what it finds in them, either.
+ * Root and the broker, who puts there what it generates, write to it: so root must not be led
+ * astray by what it finds in it, either.
  */
 
 #include "base/bytes.h"
@@ -33,8 +33,8 @@ DEFINE_CLEANUP(Store *, store_free);
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
- * and the group of the store, directories 0750 and its owner. OUTCOME_STORE_UNSAFE if the machine's
- * directory is not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
+ * and the group of the store, directories 0770. OUTCOME_STORE_UNSAFE if the machine's directory is
+ * not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 
 /* The same for a credential that is not there yet, else OUTCOME_EXISTS. Of several at once, in
