@@ -57,7 +57,8 @@
 /* Bytes of a refusal: more than a unit may have of credentials, so that the service manager fails
  * the unit (status=243/CREDENTIALS). The protocol has no error reply. */
 #define LIMIT_REFUSAL_BYTES (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
-/* Connections served at a time. Further ones wait in the socket's backlog. */
+/* Connections served at a time. Further ones wait in the socket's backlog. A unit that starts has
+ * one, for its credentials are asked for one after the other. */
 #define LIMIT_CONNECTIONS   512U
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
  * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
