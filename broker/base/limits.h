@@ -100,12 +100,13 @@
 /* Bytes of a refusal: more than a unit may have of credentials, so that the service manager fails
  * the unit (status=243/CREDENTIALS). The protocol has no error reply. */
 #define LIMIT_REFUSAL_BYTES (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
-/* Connections served at a time. Further ones wait in the socket's backlog. */
+/* Connections served at a time. Further ones wait in the socket's backlog. A unit that starts has
+ * one, for its credentials are asked for one after the other. */
 #define LIMIT_CONNECTIONS   512U
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
  * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
- * when TimeoutStartSec= (90 s by default) is over. 64 keys take a chip that needs 3 s for one 192
- * s, and who comes last would get nothing if the wait itself were limited here. */
+ * when TimeoutStartSec= (90 s by default) is over. 64 keys take 192 s on a chip that needs 3 s for
+ * one, and who comes last would get nothing if the wait itself were limited here. */
 #define LIMIT_REQUEST_USEC  ((uint64_t)60 * 1000 * 1000)
 /* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
  * than systemd's TimeoutStopSec= of 90 s. */

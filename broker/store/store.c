@@ -140,6 +140,7 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
 {
     _cleanup_(closep) int machine = -1;
     struct stat status;
+    int r;
 
     if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);

@@ -99,11 +99,11 @@ Tpm *tpm_free(Tpm *tpm)
 bool tpm_is_well(Tpm *tpm)
 {
     _cleanup_(esys_freep) TPM2B_MAX_BUFFER *details = NULL;
-    TPM2_RC result = TPM2_RC_FAILURE;
+    TPM2_RC result;
 
     return Esys_GetTestResult(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &details,
                               &result) == TSS2_RC_SUCCESS &&
-           result == TPM2_RC_SUCCESS;
+           result != TPM2_RC_FAILURE;
 }
 
 /* Overwrites every copy of BYTES in BLOCK, which came from malloc(). */

@@ -54,7 +54,7 @@ int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret);
  * answer that makes no sense refuses everything from then on. Sends nothing. */
 int tpm_begin(Tpm *tpm, Reason *reason);
 
-/* Whether TPM says that it has passed its own tests, which one in failure mode does not. */
+/* Whether TPM answers to how it is, and not that it has failed: it is not in failure mode. */
 bool tpm_is_well(Tpm *tpm);
 
 /* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
@@ -62,7 +62,7 @@ void tpm_scrub(Tpm *tpm, BytesView bytes);
 
 /* --- patience (retry.c) --- */
 
-/* RETRY between tpm2-tss and TCTI, which is borrowed. */
+/* Puts RETRY between tpm2-tss and TCTI, which is borrowed. */
 void tpm_retry_init(TpmRetry *retry, TSS2_TCTI_CONTEXT *tcti);
 
 /* --- handles (handle.c) --- */

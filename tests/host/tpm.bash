@@ -108,7 +108,7 @@ tpm_counter_start() { # OPTION...
         printf '[Manager]\nManagerEnvironment=SYSTEMD_TPM2_DEVICE=%s\n' "$counted" \
                 >/run/systemd/system.conf.d/tpm.conf
         systemctl daemon-reload
-        systemctl stop "$broker.service"
+        systemctl try-restart "$broker.service"
 }
 
 # Of what happened since the last count_anew.
