@@ -37,7 +37,6 @@
         default = pkgs.mkShell {
           inputsFrom = [ pkgs.nspawn-creds ];
           packages = [
-            pkgs.clang-tools
             pkgs.shellcheck
             pkgs.swtpm
             pkgs.tpm2-tools
@@ -45,6 +44,6 @@
         };
       });
 
-      formatter = eachSystem (pkgs: pkgs.nixfmt-rfc-style);
+      formatter = eachSystem (pkgs: pkgs.callPackage ({ nixfmt }: nixfmt) { });
     };
 }
