@@ -5,7 +5,9 @@
  * systemd's systemd-nspawn@.service runs "systemd-nspawn" by its bare name; a drop-in puts a folder
  * where this program has that name in front of the search path. It adds --load-credential=ID:ID for
  * every file in $CREDENTIALS_DIRECTORY and executes the next systemd-nspawn on $PATH with the same
- * arguments. It never reads a credential, and passes everything through where there is none.
+ * arguments. It never reads a credential, and passes everything through where there is none. A file
+ * that LoadCredentialEncrypted= has made is called as it is sealed, MACHINE@ID; the container knows
+ * it as ID all the same.
  *
  * An empty credential ends the start: that is what the service manager makes of a broker that was
  * killed between a connection and its answer, and the broker itself never hands one out.
@@ -44,6 +46,7 @@ static bool starts_container(char **argv)
 /* Appends the option for the file NAME, unless it is no credential. */
 static int add_credential(int directory, const char *name, char **arguments, size_t *count)
 {
+    const char *at = strchr(name, '@');
     struct stat status;
 
     if (!sealed_name_valid(name))
@@ -56,7 +59,7 @@ static int add_credential(int directory, const char *name, char **arguments, siz
         return fail("refusing to start the container with an empty credential: ", name);
     if (*count >= CREDENTIALS_MAX)
         return fail("too many credentials", "");
-    if (asprintf(&arguments[*count], "--load-credential=%s:%s", name, name) < 0)
+    if (asprintf(&arguments[*count], "--load-credential=%s:%s", at ? at + 1 : name, name) < 0)
         return fail("out of memory", "");
     (*count)++;
     return 0;

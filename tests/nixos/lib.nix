@@ -46,24 +46,26 @@ rec {
   scenario =
     name:
     let
+      pkgs = import nixpkgs {
+        system = "x86_64-linux";
+        # What the test driver wants of packages that a package set need not have which is only
+        # good for evaluation.
+        overlays = [
+          (_: previous: {
+            qemu_test = { ga = previous.hello; } // previous.qemu_test;
+            xorg = { xwininfo = previous.hello; } // previous.xorg or { };
+          })
+        ];
+      };
       test = (import (nixpkgs + "/nixos/lib/testing") { inherit lib; }).evalTest {
         imports = [ (modules + "/checks/${name}.nix") ];
         inherit name;
-        hostPkgs = import nixpkgs { system = "x86_64-linux"; };
+        hostPkgs = pkgs;
+        node = { inherit pkgs; };
         defaults.imports = [
           (modules + "/host.nix")
           (modules + "/nixos-containers.nix")
-          {
-            documentation.nixos.enable = lib.mkOverride 1400 false;
-            # What the test driver wants of packages that a package set need not have which is only
-            # good for evaluation.
-            nixpkgs.overlays = [
-              (_: previous: {
-                qemu_test = { ga = previous.hello; } // previous.qemu_test;
-                xorg = { xwininfo = previous.hello; } // previous.xorg or { };
-              })
-            ];
-          }
+          { documentation.nixos.enable = lib.mkOverride 1400 false; }
         ];
       };
     in
