@@ -74,7 +74,6 @@ let
   networks = c: files "etc/systemd/network/" "" (u: u.text) (having [ "10-" ] c.systemd.network.units);
   dropIns = names: c: files "etc/systemd/system/" ".d/overrides.conf" (u: u.text) (having names c.systemd.units);
   units = names: c: files "etc/systemd/system/" "" (u: u.text) (having names c.systemd.units);
-  resolved = c: { "etc/systemd/resolved.conf" = c.environment.etc."systemd/resolved.conf".text; };
   scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-store-" ] host.systemd.services);
   tmpfiles."etc/tmpfiles.d/10-nixos-nspawn-ephemeral.conf" = lib.concatStrings (
     lib.mapAttrsToList (path: rules: lib.concatStrings (
@@ -85,13 +84,12 @@ let
   below = folder: lib.mapAttrs' (name: lib.nameValuePair "${folder}/${name}");
   guest = name: below name (
     let c = containers.${name}.config; in
-    networks c // resolved c // units [ "reader." "other." "fetcher." ] c
+    networks c // units [ "reader." "other." "fetcher." ] c
   );
 in
 below "host" (
   files "etc/systemd/nspawn/" ".nspawn" nspawn host.systemd.nspawn
   // networks host
-  // resolved host
   // dropIns [ "systemd-nspawn@" "machines.target" ] host
   // units [ "nixos-nspawn-store-" ] host
   // scripts
