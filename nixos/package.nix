@@ -57,9 +57,10 @@ stdenv.mkDerivation {
   doCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
   preCheck = "patchShebangs ../tests";
 
-  # The NixOS modules say for each container where its systemd-nspawn is.
+  # On NixOS the modules write what the installed drop-in and generator are for elsewhere.
   postInstall = ''
-    rm -r "$out/lib/systemd/system/systemd-nspawn@.service.d" "$out/lib/systemd/system-preset"
+    rm -rf "$out/lib/systemd/system/systemd-nspawn@.service.d" "$out/lib/systemd/system-generators" \
+      "$out/lib/systemd/system-preset"
   '';
 
   meta = {

@@ -4,7 +4,7 @@
   nodes.host = {
     virtualisation.tpm.enable = true;
     # In place of agenix or sops-nix.
-    systemd.tmpfiles.rules = [ "f /run/agent/api-token 0400 root root - from-an-agent" ];
+    systemd.tmpfiles.rules = [ "f /run/agent/api-token 0640 root nspawn-creds - from-an-agent" ];
     virtualisation.nixos-nspawn-ephemeral.containers = {
       web = {
         autoStart = false;

@@ -21,8 +21,9 @@ let
     source = c: c.source != null;
   };
 
+  # Four braces are a way to write two.
   placeholders =
-    template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" template));
+    template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)));
 
   # Both a path literal, which evaluation would copy there, and a string.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
@@ -92,10 +93,10 @@ lib.concatLists (
         '';
       }
       {
-        assertion = c.delivery != "native" || c.sealed != null;
+        assertion = c.delivery != "native" || c.sealed != null || c.fromStore;
         message = ''
-          ${here}.delivery: systemd by itself ("native") opens nothing but sealed files. Use sealed = ./${id}.cred,
-          or delivery = "boot".
+          ${here}.delivery: systemd by itself ("native") opens nothing but sealed files. Use sealed = ./${id}.cred
+          or fromStore = true, or delivery = "boot".
         '';
       }
       {

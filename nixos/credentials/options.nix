@@ -71,7 +71,8 @@ in
       '';
       description = ''
         A text in which `{{ID}}` stands for the container's credential of that id, such as the
-        environment file of a service. The text itself is no secret: it is in the Nix store.
+        environment file of a service; `{{{{` stands for two braces. The text itself is no secret: it
+        is in the Nix store.
       '';
     };
     share = unsetOr types.str {
@@ -82,7 +83,8 @@ in
       example = "/run/agenix/db-password";
       description = ''
         A file with the secret in plain on the host, which something else puts there, such as agenix,
-        sops-nix or an agent. For a way in from those or out to them; {option}`sealed` needs none.
+        sops-nix or an agent: root's, of the group `nspawn-creds`, mode 0640. For a way in from those
+        or out to them; {option}`sealed` needs none.
       '';
     };
     services = mkOption {

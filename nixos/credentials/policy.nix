@@ -44,7 +44,10 @@ in
   loadCredential = credentials: map (id: "${id}:/run/nspawn-creds/broker") (builtins.attrNames (byDelivery "boot" credentials));
   # The id is what the file is sealed as; systemd checks it.
   loadCredentialEncrypted =
-    credentials: lib.mapAttrsToList (id: c: "${name}@${id}:${pathOf c.sealed}") (byDelivery "native" credentials);
+    credentials:
+    lib.mapAttrsToList (
+      id: c: "${name}@${id}:${if c.fromStore then "/var/lib/nspawn-creds/store/${name}/${id}.cred" else pathOf c.sealed}"
+    ) (byDelivery "native" credentials);
   # What nspawn-creds-nspawn says on its own; for a start script that it does not serve.
   nspawnFlags =
     credentials:

@@ -71,6 +71,8 @@ let
   sealed = web {
     config.systemd.services.app.script = "true";
     credentials.file = { sealed = ./wrong/sealed.cred; services = [ "app" ]; };
+    credentials.stock = { fromStore = true; delivery = "native"; };
+    credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
     credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
   };
   policy = sealed.services.nspawn-creds.policies.web.credentials;
@@ -159,6 +161,14 @@ let
     "the policy has another file's path as it is" = {
       actual = policy.quiet;
       expected = { sealed = "/var/lib/quiet.cred"; services = [ ]; delivery = "boot"; onChange = "none"; };
+    };
+    "systemd by itself opens what is in the broker's store" = {
+      actual = sealed.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
+      expected = [ "web@stock:/var/lib/nspawn-creds/store/web/stock.cred" ];
+    };
+    "two braces can be written, and nothing is missing for them" = {
+      actual = tests.failed sealed;
+      expected = [ ];
     };
     "a new sealed file restarts the container, unless it is not to" = {
       actual =

@@ -162,7 +162,7 @@ let
       says = "without quotation marks";
     };
     "native delivery of what is not a file" = {
-      config = credential "id" { fromStore = true; delivery = "native"; };
+      config = credential "id" { share = "db@id"; delivery = "native"; };
       option = "${option}.web.credentials.id.delivery";
       says = ''or delivery = "boot"'';
     };
