@@ -11,21 +11,18 @@ let
   inherit (lib) mkOption types;
   cfg = config.services.nspawn-creds;
 
-  policyText = machine: policy: builtins.toJSON policy;
-
-  checked =
-    machine: policy:
-    pkgs.runCommand "${machine}.json"
-      {
-        text = policyText machine policy;
-        passAsFile = [ "text" ];
-        preferLocalBuild = true;
-      }
-      ''
-        cp "$textPath" ${machine}.json
-        ${cfg.checkPackage}/bin/nspawn-creds check ${machine}.json
-        cp ${machine}.json "$out"
-      '';
+  # All in one, since a policy may share a credential of another's. The text of each carries the sealed
+  # files of the Nix store that it names along.
+  checked = pkgs.runCommand "nspawn-creds-policies" { preferLocalBuild = true; } ''
+    mkdir "$out"
+    cd "$out"
+    ${lib.concatStrings (
+      lib.mapAttrsToList (machine: policy: ''
+        cp ${pkgs.writeText "${machine}.json" (builtins.toJSON policy)} ${machine}.json
+      '') cfg.policies
+    )}
+    ${cfg.checkPackage}/bin/nspawn-creds check *.json
+  '';
 in
 {
   options.services.nspawn-creds = {
@@ -59,7 +56,7 @@ in
   config = lib.mkMerge [
     (lib.mkIf (cfg.policies != { }) {
       environment.etc = lib.mapAttrs' (
-        machine: policy: lib.nameValuePair "nspawn-creds/${machine}.json" { source = checked machine policy; }
+        machine: _: lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
       ) cfg.policies;
       environment.systemPackages = [ cfg.package ];
     })

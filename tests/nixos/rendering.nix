@@ -50,6 +50,7 @@ let
       };
       peer = {
         config = { };
+        nixDaemon.enable = true;
         autoStart = false;
         network.veth.zone = "pair";
       };
@@ -84,7 +85,9 @@ let
   below = folder: lib.mapAttrs' (name: lib.nameValuePair "${folder}/${name}");
   guest = name: below name (
     let c = containers.${name}.config; in
-    networks c // units [ "reader." "other." "fetcher." ] c
+    networks c
+    // units [ "reader." "other." "fetcher." ] c
+    // lib.optionalAttrs c.nix.enable { "etc/nix-store-layer" = c.systemd.services.nix-store-layer.script; }
   );
 in
 below "host" (
