@@ -53,6 +53,7 @@ let
         nixDaemon.enable = true;
         autoStart = false;
         network.veth.zone = "pair";
+        network.macvlan = [ "lan0" ];
       };
     };
   };
