@@ -11,7 +11,8 @@ host_scratch=''
 host_lock=''
 
 # Boots a host of SUITE with a fresh copy of the container image for each MACHINE;
-# BIND are further options of `testhost boot`. Sets host_pid and host_scratch.
+# BIND are further options of `testhost boot`. Sets host_pid and host_scratch (unless there
+# is one already).
 host_start() { # SUITE "MACHINE..." [BIND...]
         local suite=$1 root machine machines=$2
         shift 2
@@ -19,7 +20,7 @@ host_start() { # SUITE "MACHINE..." [BIND...]
         trap host_stop EXIT
         trap 'exit 130' INT
         trap 'exit 143' TERM
-        host_scratch_new "$suite"
+        [[ -n $host_scratch ]] || host_scratch_new "$suite"
         mkdir -m 0700 -- "$host_scratch/machines"
         for machine in $machines; do
                 cp -a --reflink=auto -- "$root/var/lib/machines/web" "$host_scratch/machines/$machine"

@@ -17,6 +17,10 @@ root_version=2
 
 # What a host system has besides systemd.
 root_packages=("${program_packages[@]}" tpm2-tools)
+# What its container image has besides systemd.
+image_packages=()
+# Put before SUITE in the names of roots with other packages.
+root_variant=''
 
 testhost=$top/tests/host/testhost
 
@@ -25,8 +29,8 @@ short_hash() { # TEXT
 }
 
 root_of() { # SUITE
-        printf '%s/roots/%s-%s\n' "$cache" "$1" \
-                "$(short_hash "$root_version ${TESTHOST_MIRROR:-} ${root_packages[*]}")"
+        printf '%s/roots/%s-%s\n' "$cache" "$root_variant$1" \
+                "$(short_hash "$root_version ${TESTHOST_MIRROR:-} ${root_packages[*]}${image_packages[*]/#/ +}")"
 }
 
 build_of() { # SUITE
@@ -38,18 +42,18 @@ build_of() { # SUITE
 make_root() { # SUITE
         local suite=$1 root new lock old
         root=$(root_of "$suite")
-        new=$cache/roots/.new-$suite
+        new=$cache/roots/.new-$root_variant$suite
         mkdir -p -- "$cache/roots"
-        exec {lock}>"$cache/roots/.lock-$suite"
+        exec {lock}>"$cache/roots/.lock-$root_variant$suite"
         flock "$lock"
         if [[ ! -d $root ]]; then
                 rm -rf --one-file-system -- "$new"
                 "$testhost" build "$suite" "$new" "$(IFS=,; printf '%s' "${root_packages[*]}")"
                 printf '%s\n' "$suite" >"$new/etc/hostname"
-                "$testhost" container "$new" web "$suite"
+                "$testhost" container "$new" web "$suite" "$(IFS=,; printf '%s' "${image_packages[*]}")"
                 mv -T -- "$new" "$root"
         fi
-        for old in "$cache/roots/$suite"-*; do
+        for old in "$cache/roots/$root_variant$suite"-*; do
                 [[ $old == "$root" ]] || remove_unused "$old"
         done
         exec {lock}>&-

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# From a container's credentials to what the broker, the service manager and nspawn are told. All
+# pure; host/credentials.nix and nixos-containers.nix put it in place.
+{ lib, name }:
+let
+  set = lib.filterAttrs (_: value: value != null);
+
+  serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
+
+  # A path in the source tree becomes one in the store, which is right for what is sealed.
+  pathOf = path: if builtins.isPath path then "${path}" else path;
+
+  source =
+    c:
+    set {
+      sealed = lib.mapNullable pathOf c.sealed;
+      store = if c.fromStore then true else null;
+      generate = lib.mapNullable set c.generate;
+      inherit (c) template share;
+      file = lib.mapNullable toString c.source;
+    };
+
+  entry =
+    c:
+    source c
+    // {
+      inherit (c) delivery onChange;
+      services = map serviceName c.services;
+    };
+
+  byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
+in
+{
+  inherit serviceName;
+
+  policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
+
+  usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
+  isLive = credentials: byDelivery "live" credentials != { };
+
+  liveFolder = "/run/nspawn-creds/machines/${name}";
+
+  # For the unit that starts the container. The ids are bare: the unit already says whose they are.
+  loadCredential = credentials: map (id: "${id}:/run/nspawn-creds/broker") (builtins.attrNames (byDelivery "boot" credentials));
+  # The id is what the file is sealed as; systemd checks it.
+  loadCredentialEncrypted =
+    credentials:
+    lib.mapAttrsToList (
+      id: c: "${name}@${id}:${if c.fromStore then "/var/lib/nspawn-creds/store/${name}/${id}.cred" else pathOf c.sealed}"
+    ) (byDelivery "native" credentials);
+  # What nspawn-creds-nspawn says on its own; for a start script that it does not serve.
+  nspawnFlags =
+    credentials:
+    map (id: "--load-credential=${id}:${id}") (builtins.attrNames (byDelivery "boot" credentials))
+    ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials));
+
+  # A new value of these is a reason to start the container again.
+  restartTriggers =
+    credentials:
+    lib.optional (credentials != { }) (
+      builtins.toJSON (
+        lib.mapAttrs (_: entry) (lib.filterAttrs (_: c: c.delivery != "live" && c.onChange == "restart") credentials)
+      )
+    );
+}

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Whether a file begins as a sealed credential does, so that a plain one can be refused before
+# evaluation copies it into the Nix store. The build asks `nspawn-creds check` for the rest.
+{ lib }:
+let
+  # The ids of systemd's kinds of credentials (docs/FORMAT.md) in base64, but for their last bits,
+  # which share a character with what follows. The null kind is none of them: it protects nothing.
+  kinds = [
+    "Whxqht+dQJax1aZeCGLxm" # host
+    "VbntHThZTUOoMZ0uuzMqx" # host-scoped
+    "DHzAexF2RZGcSwvqCLwg/" # tpm2
+    "+vfrk0HjQSyhpDb5Wik2L" # tpm2-with-public-key
+    "k6iUCUh0RJCQyvL8k8q1U" # host+tpm2
+    "70rBNnmpSA6n22iJf58WX" # host+tpm2-scoped
+    "r0lQqEkTTrGnOEYwT/MMB" # host+tpm2-with-public-key
+    "rbxMo++2QgG6iBtvLkCV6" # host+tpm2-with-public-key-scoped
+    "1AYt+3GtTIaAS0DvEYDx/" # tpm2-pinned
+    "Xi1cdgNyTq+EPG+19kCY9" # tpm2-with-public-key-pinned
+    "FBQliBiiQM2QC86GLbXHu" # host+tpm2-pinned
+    "Kh+HekJ1Qxqz+e0fXY9mA" # host+tpm2-scoped-pinned
+    "r7/qrOtqSjeVQZ0TXEfze" # host+tpm2-with-public-key-pinned
+    "FuSSlJ+UQAKGdY+Ut8Urx" # host+tpm2-with-public-key-scoped-pinned
+  ];
+in
+path:
+let
+  text = builtins.readFile path;
+in
+lib.any (kind: lib.hasPrefix kind text) kinds && builtins.match "[A-Za-z0-9+/=\n]*" text != null

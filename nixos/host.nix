@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The module for a host: containers, their network and their credentials. Options, assertions and
+# configuration are in files of their own; docs/nixos-options.md is made from the options.
+{
+  imports = [
+    ./broker.nix
+    ./host/options.nix
+    ./host/assertions.nix
+    ./host/containers.nix
+    ./host/network.nix
+    ./host/store.nix
+    ./host/credentials.nix
+  ];
+}

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What cannot work, said at evaluation: which option, what is wrong with it, what to write.
+{ config, lib, ... }:
+let
+  common = import ../lib.nix { inherit lib; };
+  credentials = import ../credentials/assertions.nix { inherit lib common; };
+  cfg = config.virtualisation.nixos-nspawn-ephemeral;
+
+  optionOf = name: "virtualisation.nixos-nspawn-ephemeral.containers.${lib.strings.escapeNixIdentifier name}";
+
+  # --- names ---------------------------------------------------------------------
+
+  nameAssertions =
+    name: container:
+    let
+      inherit (container.network) veth bridge hostNetwork;
+      interface = common.hostInterface name container.network;
+      tooLong = what: what != null && builtins.stringLength what > common.interfaceMax;
+      room = common.interfaceMax - 3;
+    in
+    [
+      {
+        assertion = common.machineNameValid name;
+        message = ''
+          ${optionOf name}: "${name}" cannot be a machine's name. Use letters, digits, "-", "_" and single
+          dots, beginning and ending with a letter or digit, at most 64 characters.
+        '';
+      }
+      {
+        assertion = veth.zone != null || !tooLong interface;
+        message = ''
+          ${optionOf name}: the name is too long for the host's interface "ve-${name}": interfaces have
+          at most ${toString common.interfaceMax} characters. Call the container something of at most ${toString room}
+          characters, or put it into a zone: network.veth.zone = "…".
+        '';
+      }
+      {
+        assertion = veth.zone == null || !tooLong interface;
+        message = ''
+          ${optionOf name}.network.veth.zone: "${toString veth.zone}" is too long: its bridge would be called
+          "${toString interface}", and interfaces have at most ${toString common.interfaceMax} characters. Use a zone of at most
+          ${toString room} characters.
+        '';
+      }
+      {
+        assertion = veth.zone == null || builtins.match "[A-Za-z0-9_-]+" veth.zone != null;
+        message = ''
+          ${optionOf name}.network.veth.zone: "${toString veth.zone}" cannot be part of an interface's name. Use
+          letters, digits, "-" and "_".
+        '';
+      }
+      {
+        assertion = bridge == null || !tooLong bridge;
+        message = ''
+          ${optionOf name}.network.bridge: "${toString bridge}" is no interface: those have at most
+          ${toString common.interfaceMax} characters.
+        '';
+      }
+      {
+        assertion = !hostNetwork || (veth.zone == null && bridge == null && container.network.macvlan == [ ] && container.network.ipvlan == [ ]);
+        message = ''
+          ${optionOf name}.network.hostNetwork: a container in the host's network has no interfaces of its own.
+          Remove network.veth.zone, network.bridge, network.macvlan and network.ipvlan, or hostNetwork.
+        '';
+      }
+      {
+        assertion = bridge == null || (veth.enable && veth.zone == null);
+        message = ''
+          ${optionOf name}.network.bridge: the link joins either a bridge or a zone, and there has to be one.
+          Remove network.veth.zone and network.veth.enable = false, or the bridge.
+        '';
+      }
+      {
+        assertion = bridge == null || (veth.config.host == null && veth.addresses.host == [ ]);
+        message = ''
+          ${optionOf name}.network.veth: with network.bridge the host's end is only a part of the bridge. Configure
+          the bridge itself, in systemd.network.networks, instead of config.host and addresses.host.
+        '';
+      }
+      {
+        assertion = container.network.forwardPorts == [ ] || (interface != null);
+        message = ''
+          ${optionOf name}.network.forwardPorts: ports lead through the link between host and container, which
+          this container does not have. Use network.veth, without bridge and hostNetwork, or remove forwardPorts.
+        '';
+      }
+    ];
+
+  # --- the system ----------------------------------------------------------------
+
+  systemAssertions =
+    name: container:
+    let
+      inherit (container) given;
+      inherit (container.network) veth;
+    in
+    [
+      {
+        assertion = given.config || given.path;
+        message = ''
+          ${optionOf name}: there is no system to run. Write config = { … } with the container's NixOS
+          configuration (config = { } for a plain one), or path = "…" for a system that was built elsewhere.
+        '';
+      }
+      {
+        assertion = !(given.config && given.path);
+        message = ''
+          ${optionOf name}: config and path are both set, and a container runs one system. Remove one of them.
+        '';
+      }
+      {
+        assertion = !given.path || given.config || (veth.config.container == null && veth.addresses.container == [ ]);
+        message = ''
+          ${optionOf name}.network.veth: a system given by path has its network in itself. Move config.container
+          and addresses.container into that system, as systemd.network.networks."10-host0".
+        '';
+      }
+      {
+        assertion = !given.path || given.config || !container.nixDaemon.enable;
+        message = ''
+          ${optionOf name}.nixDaemon.enable: a system given by path has its Nix daemon in itself or not. Set
+          virtualisation.nixos-nspawn-ephemeral.guest.nixDaemon = true in that system, and remove this.
+        '';
+      }
+    ]
+    ++ map (target: {
+      assertion = lib.hasPrefix "/" target;
+      message = ''
+        ${optionOf name}.binds: "${target}" is no path in the container. Write it from the root: "/…".
+      '';
+    }) (builtins.attrNames container.binds)
+    ++ lib.optionals (given.config && !given.path) (
+      map (a: {
+        inherit (a) assertion;
+        message = "${optionOf name}.config: ${a.message}";
+      }) container.config.assertions
+    );
+
+  # --- addresses -----------------------------------------------------------------
+
+  # Every fixed address with whose it is. A zone's bridge is one owner, whoever described it.
+  hostAddresses = lib.concatLists (
+    lib.mapAttrsToList (
+      name: network: map (address: { inherit address; owner = "the host's network ${name}"; }) (common.addressesOf network)
+    ) config.systemd.network.networks
+  );
+  containerAddresses = lib.concatLists (
+    lib.mapAttrsToList (
+      name: container:
+      lib.optionals (container.given.config && !container.given.path) (
+        map (address: {
+          inherit address;
+          owner = "${optionOf name}.network.veth";
+        }) (common.addressesOf (container.config.systemd.network.networks."10-host0" or { }))
+      )
+    ) cfg.containers
+  );
+  addressAssertions = lib.mapAttrsToList (address: owners: {
+    assertion = builtins.length owners == 1;
+    message = ''
+      The address ${address} is taken more than once: by ${
+        lib.concatMapStringsSep " and " (o: o.owner) owners
+      }. Give each an address of its own.
+    '';
+  }) (builtins.groupBy (a: a.address) (hostAddresses ++ containerAddresses));
+in
+{
+  config.assertions = lib.mkIf (cfg.containers != { }) (
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: container:
+        nameAssertions name container
+        ++ systemAssertions name container
+        ++ credentials {
+          machine = name;
+          option = "${optionOf name}.credentials";
+          unit = common.unitOf name;
+          inherit (container) credentials;
+          others = lib.mapAttrs (_: c: c.credentials) cfg.containers;
+        }
+      ) cfg.containers
+    )
+    ++ addressAssertions
+  );
+}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Credentials for nixpkgs' own containers: containers.<name>.credentials, with the same options as
+# those of virtualisation.nixos-nspawn-ephemeral.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  common = import ./lib.nix { inherit lib; };
+  assertions = import ./credentials/assertions.nix { inherit lib common; };
+  creds = name: import ./credentials/policy.nix { inherit lib name; };
+
+  containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
+  unitOf = name: "container@${name}.service";
+
+  container =
+    { config, name, ... }:
+    let
+      c = creds name;
+    in
+    {
+      options.credentials = mkOption {
+        type = types.attrsOf (types.submodule (import ./credentials/options.nix { inherit lib; }));
+        default = { };
+        example = lib.literalExpression ''
+          {
+            db-password = {
+              sealed = ./web/db-password.cred;
+              services = [ "postgresql" ];
+            };
+          }
+        '';
+        description = "Secrets for the container, by their ids.";
+      };
+
+      config = lib.mkIf (config.credentials != { }) {
+        # That container's unit has a start script with options of its own.
+        extraFlags = c.nspawnFlags config.credentials;
+        bindMounts = lib.mkIf (c.isLive config.credentials) {
+          "/run/host/nspawn-creds" = {
+            hostPath = c.liveFolder;
+            isReadOnly = true;
+          };
+        };
+        config = {
+          imports = [ ./credentials/guest.nix ];
+          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery; }) config.credentials;
+        };
+      };
+    };
+in
+{
+  imports = [ ./broker.nix ];
+
+  options.containers = mkOption { type = types.attrsOf (types.submodule container); };
+
+  config = lib.mkIf (containers != { }) {
+    assertions = lib.concatLists (
+      lib.mapAttrsToList (
+        name: c:
+        assertions {
+          machine = name;
+          option = "containers.${lib.strings.escapeNixIdentifier name}.credentials";
+          unit = unitOf name;
+          inherit (c) credentials;
+          others = lib.mapAttrs (_: c: c.credentials) config.containers;
+        }
+        ++ map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
+      ) containers
+    );
+
+    services.nspawn-creds = {
+      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (builtins.attrNames containers)) true;
+      policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
+    };
+
+    systemd.services = lib.mapAttrs' (
+      name: x:
+      let
+        c = creds name;
+        boot = c.loadCredential x.credentials;
+        native = c.loadCredentialEncrypted x.credentials;
+        socket = lib.optional (c.usesBroker x.credentials) "nspawn-creds-broker.socket";
+      in
+      lib.nameValuePair "container@${name}" {
+        wants = socket;
+        after = socket;
+        restartTriggers = c.restartTriggers x.credentials;
+        serviceConfig =
+          lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
+          // lib.optionalAttrs (native != [ ]) { LoadCredentialEncrypted = native; };
+      }
+    ) containers;
+
+    systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
+      name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
+    ) (lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers);
+  };
+}

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# What configurations come to, case by case, where no scenario shows it: the faults that other modules
+# of this kind are known for, and what the options promise. The result is a list of what differs.
+{ nixpkgs }:
+let
+  tests = import ./lib.nix { inherit nixpkgs; };
+  inherit (tests) lib host web;
+  containers = set: host { virtualisation.nixos-nspawn-ephemeral.containers = set; };
+  textIn = c: name: c.virtualisation.nixos-nspawn-ephemeral.containers.web.config.environment.etc.${name}.text;
+
+  # --- several at once, since each evaluation takes its time --------------------
+
+  zone = containers {
+    a = {
+      config = { };
+      network.veth = { zone = "z"; config.host.networkConfig.Address = [ "10.0.0.1/24" ]; };
+    };
+    b = {
+      config = { };
+      network.veth = { zone = "z"; config.host.dhcpServerConfig.PoolSize = 9; };
+    };
+    c = {
+      config = { };
+      network.veth = { zone = "z"; addresses = { host = [ "fd00::1/64" ]; container = [ "fd00::2/64" ]; }; };
+    };
+  };
+
+  inherited = host {
+    nixpkgs.overlays = [ (_: _: { fromTheHost = "overlay"; }) ];
+    nixpkgs.config.fromTheHost = "config";
+    networking.nftables.enable = true;
+    networking.firewall.filterForward = true;
+    virtualisation.nixos-nspawn-ephemeral = {
+      imports = [ { environment.etc."import".text = "for all"; } ];
+      containers.web.config =
+        { pkgs, ... }:
+        {
+          nixpkgs.overlays = [ (_: previous: { own = previous.fromTheHost + " and own"; }) ];
+          nixpkgs.config.own = "too";
+          environment.etc."packages".text = "${pkgs.own}, ${pkgs.config.fromTheHost}, ${pkgs.config.own}";
+        };
+    };
+  };
+
+  various = containers {
+    web = {
+      config =
+        { config, ... }:
+        {
+          systemd.services.app.script = "true";
+          systemd.services."worker@" = { };
+          environment.etc."path".text = config.nspawn-creds.credentials.password.path;
+          environment.etc."paths".text = builtins.toJSON config.nspawn-creds.credentials.shared.paths;
+        };
+      binds."/a:b" = { hostPath = "/c\\d"; readOnly = true; };
+      credentials = {
+        password = { fromStore = true; services = [ "app" ]; };
+        shared = { fromStore = true; services = [ "app.service" "worker@1" ]; };
+      };
+    };
+    later = {
+      path = "/nix/var/nix/profiles/later";
+      autoStart = false;
+      linkJournal = false;
+      store = "full";
+    };
+    builder = { config = { }; nixDaemon.enable = true; };
+  };
+  later = various.systemd.nspawn.later;
+  builder = various.virtualisation.nixos-nspawn-ephemeral.containers.builder.config;
+  sealed = web {
+    config.systemd.services.app.script = "true";
+    credentials.file = { sealed = ./wrong/sealed.cred; services = [ "app" ]; };
+    credentials.stock = { fromStore = true; delivery = "native"; };
+    credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
+    credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
+  };
+  policy = sealed.services.nspawn-creds.policies.web.credentials;
+
+  cases = {
+    "what two containers say of their zone's bridge is merged" = {
+      actual = { inherit (zone.systemd.network.networks."10-vz-z") networkConfig dhcpServerConfig; };
+      expected = {
+        networkConfig = zone.systemd.network.networks."10-vz-z".networkConfig // {
+          Address = [ "10.0.0.1/24" "fd00::1/64" ];
+        };
+        dhcpServerConfig.PoolSize = 9;
+      };
+    };
+    "a fixed address takes the place of DHCP, with the host as gateway" = {
+      actual = lib.getAttrs [ "Address" "DHCP" "Gateway" ] zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
+      expected = { Address = [ "fd00::2/64" ]; DHCP = "no"; Gateway = [ "fd00::1" ]; };
+    };
+    "a firewall's rules name interfaces, without the wildcards of one kind" = {
+      actual = map (c: builtins.filter (lib.hasPrefix "v") (builtins.attrNames c.networking.firewall.interfaces)) [ zone inherited ];
+      expected = [ [ "vz-z" ] [ "ve-web" ] ];
+    };
+    "a firewall that filters what is forwarded lets containers out" = {
+      actual = inherited.networking.firewall.extraForwardRules;
+      expected = "iifname { \"ve-web\" } accept\n";
+    };
+    "the host's overlays and package settings reach the containers, and theirs come on top" = {
+      actual = textIn inherited "packages";
+      expected = "overlay and own, config, too";
+    };
+    "modules for all containers reach each" = {
+      actual = textIn inherited "import";
+      expected = "for all";
+    };
+    "no owner is forced on a machine's directory that is there" = {
+      actual = { inherit (inherited.systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral"."/var/lib/machines/web".d) user group mode; };
+      expected = { user = ":root"; group = ":root"; mode = ":0755"; };
+    };
+    "a container without Nix has neither the host's daemon nor the whole store" = {
+      actual = {
+        binds = builtins.filter (lib.hasInfix "/nix") inherited.systemd.nspawn.web.filesConfig.BindReadOnly;
+        nix = inherited.virtualisation.nixos-nspawn-ephemeral.containers.web.config.nix.enable;
+      };
+      expected = { binds = [ "/run/nixos-nspawn-ephemeral/web/store/view/closure:/nix/store" ]; nix = false; };
+    };
+    "a container with Nix knows what it has already" = {
+      actual = {
+        binds = map (b: lib.last (lib.splitString ":" b)) various.systemd.nspawn.builder.filesConfig.BindReadOnly;
+        nix = builder.nix.enable;
+        before = builder.systemd.services.nix-store-layer.before;
+      };
+      expected = {
+        binds = [ "/nix/store" "/nix/.host-registration" ];
+        nix = true;
+        before = [ "nix-daemon.service" "nix-daemon.socket" ];
+      };
+    };
+    "no container starts that is not to start by itself" = {
+      actual = builtins.filter (lib.hasPrefix "systemd-nspawn@") various.systemd.targets.machines.wants;
+      expected = [ "systemd-nspawn@builder.service" "systemd-nspawn@web.service" ];
+    };
+    "a system by path runs from there, with the store that is asked for and no journal" = {
+      actual = { init = later.execConfig.Parameters; inherit (later.filesConfig) Bind BindReadOnly; };
+      expected = { init = "/nix/var/nix/profiles/later/init"; Bind = [ ]; BindReadOnly = [ "/nix/store:/nix/store" ]; };
+    };
+    "colons and backslashes in paths are not syntax" = {
+      actual = lib.last various.systemd.nspawn.web.filesConfig.BindReadOnly;
+      expected = "/c\\\\d:/a\\:b";
+    };
+    "a service's one credential has one path, for options that want it" = {
+      actual = textIn various "path";
+      expected = "/run/credentials/app.service/password";
+    };
+    "a credential of several services has a path for each" = {
+      actual = textIn various "paths";
+      expected = builtins.toJSON { app = "/run/credentials/app.service/shared"; "worker@1" = "/run/credentials/worker@1.service/shared"; };
+    };
+    "the broker's unit may execute what is in the Nix store, and nothing else" = {
+      actual = various.systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths;
+      expected = [ "" "/nix/store" ];
+    };
+    "the policy has a sealed file's path in the store" = {
+      actual = builtins.match "/nix/store/[0-9a-z]{32}-sealed.cred" policy.file.sealed != null && policy.file.services == [ "app.service" ];
+      expected = true;
+    };
+    "the policy has another file's path as it is" = {
+      actual = policy.quiet;
+      expected = { sealed = "/var/lib/quiet.cred"; services = [ ]; delivery = "boot"; onChange = "none"; };
+    };
+    "systemd by itself opens what is in the broker's store" = {
+      actual = sealed.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
+      expected = [ "web@stock:/var/lib/nspawn-creds/store/web/stock.cred" ];
+    };
+    "two braces can be written, and nothing is missing for them" = {
+      actual = tests.failed sealed;
+      expected = [ ];
+    };
+    "a new sealed file restarts the container, unless it is not to" = {
+      actual =
+        let triggers = builtins.concatStringsSep " " (map toString sealed.systemd.services."systemd-nspawn@web".restartTriggers);
+        in [ (lib.hasInfix "sealed.cred" triggers) (lib.hasInfix "quiet.cred" triggers) ];
+      expected = [ true false ];
+    };
+    "a host without containers is left alone" = {
+      actual = let c = host { }; in [ c.systemd.nspawn c.services.nspawn-creds.enable c.networking.useNetworkd ];
+      expected = [ { } false false ];
+    };
+  };
+
+  verdict =
+    name: case:
+    lib.optional (case.actual != case.expected)
+      "${name}: expected ${builtins.toJSON case.expected}, got ${builtins.toJSON case.actual}";
+in
+{
+  checked = builtins.length (builtins.attrNames cases);
+  bad = lib.concatLists (lib.mapAttrsToList verdict cases);
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# docs/nixos-options.md, as text, from the options themselves.
+{ nixpkgs }:
+let
+  tests = import ./lib.nix { inherit nixpkgs; };
+  inherit (tests) lib;
+  host = (tests.evaluate { }).options;
+  guest =
+    (import (nixpkgs + "/nixos/lib/eval-config.nix") {
+      inherit lib;
+      system = null;
+      modules = [
+        tests.base
+        ../../nixos/container.nix
+      ];
+    }).options;
+
+  # Markdown has no words for what the module system's manuals mark up.
+  clean = text: builtins.replaceStrings (map (r: "{${r}}`") roles) (map (_: "`") roles) text;
+  roles = [ "option" "command" "manpage" "file" "var" ];
+
+  code = v: if v ? text then v.text else lib.generators.toPretty { } v;
+  value = label: v: let text = lib.removeSuffix "\n" (code v); in
+    if lib.hasInfix "\n" text then "${label}:\n\n```nix\n${text}\n```\n" else "${label}: `${text}`\n";
+
+  entry = o: ''
+    ### `${o.name}`
+
+    ${lib.removeSuffix "\n" (clean (o.description.text or o.description))}
+
+    Type: ${o.type}
+
+    ${lib.optionalString (o ? default) (value "Default" o.default + "\n")}${lib.optionalString (o ? example) (value "Example" o.example)}'';
+
+  section = title: words: options: prefix: keep: ''
+    ## ${title}
+
+    ${words}
+
+    ${lib.concatMapStringsSep "\n" entry (
+      builtins.filter (o: o.visible && !o.internal && keep o && !lib.hasInfix "_module.args" o.name) (
+        lib.optionAttrSetToDocList (lib.setAttrByPath prefix (lib.getAttrFromPath prefix options))
+      )
+    )}'';
+  all = _: true;
+in
+''
+  <!-- Made by tests/nixos/run --update options; do not edit. -->
+  # Options of the NixOS modules
+
+  How to begin: [guide-nixos.md](guide-nixos.md).
+
+  ${section "Containers" "For the host: `nixosModules.default`, `nixos/host.nix`." host
+    [ "virtualisation" "nixos-nspawn-ephemeral" ] all}
+  ${section "The broker" "For the host, too. Nothing of it has to be set." host [ "services" "nspawn-creds" ] all}
+  ${section "Inside a container" "For a container's `config`, and for a system that is built elsewhere: `nixosModules.container`, `nixos/container.nix`. In a `config` the host has set these already, and `path` and `paths` are there to be read." guest
+    [ "nspawn-creds" ] all}
+  ${section "Inside a container that is built elsewhere" "What the host cannot say to a system given by `path`." guest
+    [ "virtualisation" "nixos-nspawn-ephemeral" "guest" ] all}
+  ${section "Credentials for nixpkgs' own containers" "For the host: `nixosModules.nixos-containers`, `nixos/nixos-containers.nix`. The options of each credential are as above." host
+    [ "containers" ] (o: o.name == "containers.<name>.credentials")}''

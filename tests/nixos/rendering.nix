@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The host whose rendered files run without NixOS (tests/nixos/run-rendered), and these files by their
+# paths below "host" and below the containers' names. The containers' services are such as a Debian
+# can run, which stands in for their systems there.
+{ nixpkgs }:
+let
+  tests = import ./lib.nix { inherit nixpkgs; };
+  inherit (tests) lib;
+
+  # Keeps what it was given, for the test to see.
+  reader = {
+    wantedBy = [ "multi-user.target" ];
+    serviceConfig = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+      ExecStart = "/bin/sh -c 'mkdir -p /run/seen/%N && if [ -n \"$CREDENTIALS_DIRECTORY\" ]; then cp \"$CREDENTIALS_DIRECTORY\"/* /run/seen/%N/; fi'";
+    };
+  };
+
+  host = tests.host {
+    networking.hostName = "host";
+    virtualisation.nixos-nspawn-ephemeral.containers = {
+      web = {
+        config.systemd.services = {
+          inherit reader;
+          other = reader;
+        };
+        store = "full";
+        binds = {
+          "/srv/owned" = { hostPath = "/data/owned"; options = [ "idmap" ]; };
+          "/srv/root" = { hostPath = "/data/owned"; options = [ "rootidmap" ]; };
+          "/srv/fixed" = { hostPath = "/data/owned"; readOnly = true; options = [ "idmap" ]; };
+        };
+        network.forwardPorts = [ { hostPort = 8080; containerPort = 80; } ];
+        credentials = {
+          db-password = { fromStore = true; services = [ "reader" ]; };
+          token = { sealed = "/var/lib/sealed/token.cred"; delivery = "native"; services = [ "reader" ]; };
+        };
+      };
+      db = {
+        config.systemd.services.fetcher.serviceConfig.ExecStart = "/bin/true";
+        store = "closure";
+        autoStart = false;
+        network.veth = {
+          zone = "pair";
+          addresses = { host = [ "10.77.0.1/24" ]; container = [ "10.77.0.2/24" ]; };
+        };
+        limits.tasksMax = 500;
+        credentials.key = { fromStore = true; delivery = "live"; services = [ "fetcher" ]; };
+      };
+      peer = {
+        config = { };
+        nixDaemon.enable = true;
+        autoStart = false;
+        network.veth.zone = "pair";
+        network.macvlan = [ "lan0" ];
+      };
+    };
+  };
+  containers = host.virtualisation.nixos-nspawn-ephemeral.containers;
+
+  inSection = import (nixpkgs + "/nixos/lib/utils.nix") { inherit lib; config = host; pkgs = null; };
+  inherit (inSection.systemdUtils.lib) attrsToSection;
+
+  files = prefix: suffix: value: lib.mapAttrs' (name: v: lib.nameValuePair "${prefix}${name}${suffix}" (value v));
+  having = prefixes: lib.filterAttrs (name: _: lib.any (p: lib.hasPrefix p name) prefixes);
+
+  nspawn = n: ''
+    [Exec]
+    ${attrsToSection n.execConfig}
+    [Files]
+    ${attrsToSection n.filesConfig}
+    [Network]
+    ${attrsToSection n.networkConfig}
+  '';
+  networks = c: files "etc/systemd/network/" "" (u: u.text) (having [ "10-" ] c.systemd.network.units);
+  dropIns = names: c: files "etc/systemd/system/" ".d/overrides.conf" (u: u.text) (having names c.systemd.units);
+  units = names: c: files "etc/systemd/system/" "" (u: u.text) (having names c.systemd.units);
+  scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-store-" ] host.systemd.services);
+  tmpfiles."etc/tmpfiles.d/10-nixos-nspawn-ephemeral.conf" = lib.concatStrings (
+    lib.mapAttrsToList (path: rules: lib.concatStrings (
+      lib.mapAttrsToList (type: r: "${type} ${path} ${r.mode} ${r.user} ${r.group} ${r.age}\n") rules
+    )) host.systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral"
+  );
+
+  below = folder: lib.mapAttrs' (name: lib.nameValuePair "${folder}/${name}");
+  guest = name: below name (
+    let c = containers.${name}.config; in
+    networks c
+    // units [ "reader." "other." "fetcher." ] c
+    // lib.optionalAttrs c.nix.enable { "etc/nix-store-layer" = c.systemd.services.nix-store-layer.script; }
+  );
+in
+below "host" (
+  files "etc/systemd/nspawn/" ".nspawn" nspawn host.systemd.nspawn
+  // networks host
+  // dropIns [ "systemd-nspawn@" "machines.target" ] host
+  // units [ "nixos-nspawn-store-" ] host
+  // scripts
+  // tmpfiles
+  // files "etc/nspawn-creds/" ".json" builtins.toJSON host.services.nspawn-creds.policies
+)
+// guest "web" // guest "db" // guest "peer"

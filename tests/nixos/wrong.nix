@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Configurations that are wrong, each in one way, and what is to be said of it: `says` is a part of the
+# message, which begins with the option. Nothing else may be wrong with them. The result is a list
+# of those that were not told so. Each is a whole host, and Nix keeps all that it has evaluated; so
+# only every PARTS-th is looked at, from PART on.
+{
+  nixpkgs,
+  part ? 0,
+  parts ? 1,
+}:
+let
+  tests = import ./lib.nix { inherit nixpkgs; };
+  inherit (tests) lib host web;
+
+  option = "virtualisation.nixos-nspawn-ephemeral.containers";
+  named = name: container: host { virtualisation.nixos-nspawn-ephemeral.containers.${name} = { config = { }; } // container; };
+  network = network: web { config = { }; inherit network; };
+  credential = id: settings: web { config = { }; credentials.${id} = settings; };
+  addresses = host: container: { config = { }; network.veth.addresses = { inherit host container; }; };
+  letters = n: lib.concatStrings (lib.genList (_: "x") n);
+
+  cases = {
+    "a name that is no machine's" = {
+      config = named "two words" { network.veth.enable = false; };
+      option = "${option}.\"two words\"";
+      says = ''Use letters, digits'';
+    };
+    "a name too long for its interface" = {
+      config = named "thirteen-long" { };
+      option = "${option}.thirteen-long";
+      says = ''interface "ve-thirteen-long": interfaces have'';
+    };
+    "a zone too long for its bridge" = {
+      config = network { veth.zone = "thirteen-long"; };
+      option = "${option}.web.network.veth.zone";
+      says = "Use a zone of at most\n12 characters";
+    };
+    "a zone that is no part of a name" = {
+      config = network { veth.zone = "a/b"; };
+      option = "${option}.web.network.veth.zone";
+      says = ''letters, digits, "-" and "_"'';
+    };
+    "a bridge that is no interface" = {
+      config = network { bridge = letters 16; };
+      option = "${option}.web.network.bridge";
+      says = "15 characters";
+    };
+    "a bridge and a zone" = {
+      config = network { bridge = "br0"; veth.zone = "z"; };
+      option = "${option}.web.network.bridge";
+      says = "Remove network.veth.zone";
+    };
+    "a bridge and settings for the host's end" = {
+      config = network { bridge = "br0"; veth.config.host.networkConfig.LLDP = "no"; };
+      option = "${option}.web.network.veth";
+      says = "Configure\nthe bridge itself";
+    };
+    "interfaces in the host's network" = {
+      config = network { hostNetwork = true; macvlan = [ "eth0" ]; };
+      option = "${option}.web.network.hostNetwork";
+      says = "Remove network.veth.zone";
+    };
+    "ports without a link" = {
+      config = network { veth.enable = false; forwardPorts = [ { hostPort = 80; } ]; };
+      option = "${option}.web.network.forwardPorts";
+      says = "or remove forwardPorts";
+    };
+
+    "neither config nor path" = {
+      config = web { };
+      option = "${option}.web";
+      says = "Write config = {";
+    };
+    "both config and path" = {
+      config = web { config = { }; path = "/nix/store/00000000000000000000000000000000-system"; };
+      option = "${option}.web";
+      says = "Remove one of them";
+    };
+    "path and a network for the container's config" = {
+      config = web { path = "/profile"; network.veth.addresses.container = [ "10.0.0.2/24" ]; };
+      option = "${option}.web.network.veth";
+      says = ''Move config.container'';
+    };
+    "path and a Nix daemon" = {
+      config = web { path = "/profile"; nixDaemon.enable = true; };
+      option = "${option}.web.nixDaemon.enable";
+      says = "guest.nixDaemon = true in that system";
+    };
+    "a bind that is no path" = {
+      config = web { config = { }; binds."data" = { }; };
+      option = "${option}.web.binds";
+      says = ''Write it from the root'';
+    };
+    "an assertion of the container's own" = {
+      config = web { config.assertions = [ { assertion = false; message = "THIS is wrong."; } ]; };
+      option = "${option}.web.config";
+      says = "THIS is wrong.";
+    };
+
+    "the same address in two containers" = {
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers = {
+          a = addresses [ "10.0.0.1/24" ] [ "10.0.0.2/24" ];
+          b = addresses [ "10.0.1.1/24" ] [ "10.0.0.2/24" ];
+        };
+      };
+      option = "The address 10.0.0.2";
+      says = "${option}.a.network.veth and ${option}.b.network.veth";
+    };
+    "the same address at both ends" = {
+      config = host { virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.1/24" ]; };
+      option = "The address 10.0.0.1";
+      says = "the host's network 10-ve-a";
+    };
+    "an address of another network of the host's" = {
+      config = host {
+        systemd.network.networks."20-lan".networkConfig.Address = [ "10.0.0.2/8" ];
+        virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.2/24" ];
+      };
+      option = "The address 10.0.0.2";
+      says = "the host's network 20-lan";
+    };
+
+    "an id with a space" = {
+      config = credential "db password" { fromStore = true; };
+      option = "${option}.web.credentials.\"db password\"";
+      says = ''Use letters, digits, ".", "_" and "-"'';
+    };
+    "machine and id of more than 60 bytes" = {
+      config = credential (letters 58) { fromStore = true; };
+      option = "${option}.web.credentials.${letters 58}";
+      says = "ids have at most 57 characters";
+    };
+    "a credential from nowhere" = {
+      config = credential "id" { };
+      option = "${option}.web.credentials.id";
+      says = "Set exactly one of sealed, fromStore";
+    };
+    "a credential from two places" = {
+      config = credential "id" { fromStore = true; share = "db@id"; };
+      option = "${option}.web.credentials.id";
+      says = "more than one place: fromStore, share";
+    };
+    "a plain file that would land in the store" = {
+      config = credential "id" { source = ./wrong/plain; };
+      option = "${option}.web.credentials.id.source";
+      says = "and write sealed = ./id.cred";
+    };
+    "a plain file of the store" = {
+      config = credential "id" { source = "/nix/store/00000000000000000000000000000000-secret"; };
+      option = "${option}.web.credentials.id.source";
+      says = "in plain, where every user";
+    };
+    "a source that is no path" = {
+      config = credential "id" { source = "run/secret"; };
+      option = "${option}.web.credentials.id.source";
+      says = "no absolute path";
+    };
+    "a sealed file that is plain" = {
+      config = credential "id" { sealed = ./wrong/plain; };
+      option = "${option}.web.credentials.id.sealed";
+      says = "seal it: nspawn-creds seal --host=HOST.json --name=web@id";
+    };
+    "a sealed file in quotation marks" = {
+      config = credential "id" { sealed = "./id.cred"; };
+      option = "${option}.web.credentials.id.sealed";
+      says = "without quotation marks";
+    };
+    "native delivery of what is not a file" = {
+      config = credential "id" { share = "db@id"; delivery = "native"; };
+      option = "${option}.web.credentials.id.delivery";
+      says = ''or delivery = "boot"'';
+    };
+    "live delivery to nobody" = {
+      config = credential "id" { fromStore = true; delivery = "live"; };
+      option = "${option}.web.credentials.id.services";
+      says = "and none is named";
+    };
+    "live delivery to a service with too long a name" = {
+      config = web {
+        config.systemd.services.${letters 60} = { };
+        credentials."sixteen-letters-" = { fromStore = true; delivery = "live"; services = [ (letters 60) ]; };
+      };
+      option = "${option}.web.credentials.sixteen-letters-.services";
+      says = "they may have 75 characters";
+    };
+    "a share that names no credential" = {
+      config = credential "id" { share = "db"; };
+      option = "${option}.web.credentials.id.share";
+      says = ''share = "CONTAINER@ID"'';
+    };
+    "a share that the other container does not have" = {
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers = {
+          web = { config = { }; credentials.id.share = "db@other"; };
+          db = { config = { }; credentials.mine.fromStore = true; };
+        };
+      };
+      option = "${option}.web.credentials.id.share";
+      says = "It has:\nmine";
+    };
+    "a template of something unknown" = {
+      config = credential "id" { template = "a {{nothing}} b"; };
+      option = "${option}.web.credentials.id.template";
+      says = "{{nothing}} is no other credential";
+    };
+    "a template of itself" = {
+      config = credential "id" { template = "a {{id}} b"; };
+      option = "${option}.web.credentials.id.template";
+      says = "{{id}} is no other credential";
+    };
+    "something that is no service" = {
+      config = credential "id" { fromStore = true; services = [ "a.socket" ]; };
+      option = "${option}.web.credentials.id.services";
+      says = ''"a.socket" is no service'';
+      # nor is it one of the container's
+      others = 1;
+    };
+    "a service that the container does not have" = {
+      config = credential "id" { fromStore = true; services = [ "postgresql" ]; };
+      option = "${option}.web.config";
+      says = ''credentials.id.services: this container has no service "postgresql"'';
+    };
+    "a service that nixpkgs' container does not have" = {
+      config = host {
+        containers.web = {
+          config.system.stateVersion = "24.05";
+          credentials.id = { fromStore = true; services = [ "postgresql" ]; };
+        };
+      };
+      option = "containers.web.config";
+      says = ''this container has no service "postgresql"'';
+    };
+    "nixpkgs' container and an id of more than 65 bytes" = {
+      config = host {
+        containers.web = {
+          config.system.stateVersion = "24.05";
+          credentials.${letters 63}.fromStore = true;
+        };
+      };
+      option = "containers.web.credentials.${letters 63}";
+      says = "ids have at most 62 characters";
+    };
+  };
+
+  verdict =
+    name: case:
+    let
+      attempt = builtins.tryEval (builtins.deepSeq (tests.failed case.config) (tests.failed case.config));
+      failed = if attempt.success then attempt.value else [ "(an error before any assertion)" ];
+      fits = message: lib.hasPrefix case.option message && lib.hasInfix case.says message;
+    in
+    if builtins.length (builtins.filter fits failed) == 1 && builtins.length failed == 1 + case.others or 0 then
+      [ ]
+    else
+      [ "${name}: expected one message about ${case.option}: …${case.says}…, got: ${builtins.toJSON failed}" ];
+  all = builtins.attrNames cases;
+  chosen = map (builtins.elemAt all) (
+    builtins.filter (i: lib.mod i parts == part) (lib.range 0 (builtins.length all - 1))
+  );
+in
+{
+  checked = builtins.length chosen;
+  bad = lib.concatMap (name: verdict name cases.${name}) chosen;
+}
