@@ -161,6 +161,10 @@ static int parse_public_key(Reader *reader, Reason *reason, TpmSealedView *tpm)
     if (!reader->failed && (tpm->public_key_mask & ~TPM_PCR_MASK_ALL))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header names PCRs beyond %u",
                           TPM_PCR_COUNT - 1);
+    /* Without, it would be a key that nobody has to sign for, under the name of one that is. */
+    if (!reader->failed && (tpm->public_key_mask == 0 || size == 0))
+        return reason_set(reason, OUTCOME_MALFORMED, "the public key header has no %s",
+                          size == 0 ? "public key" : "PCRs");
     tpm->public_key = reader_take(reader, size);
     return finish_header(reader, "public key header", reason);
 }

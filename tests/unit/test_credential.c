@@ -38,8 +38,10 @@ static Sample sample_new(unsigned kind_parts, size_t size)
                 .policy_hash = {filler, TPM_POLICY_BYTES}},
         .metadata = {.timestamp = TEST_NOW, .not_after = USEC_INFINITY, .name = "web@x"},
     };
-    if (kind_parts & KIND_PUBLIC_KEY)
+    if (kind_parts & KIND_PUBLIC_KEY) {
         sample.seal.tpm.public_key = (BytesView){filler, 7};
+        sample.seal.tpm.public_key_mask = 1 << 11;
+    }
     if (kind_parts & KIND_PINNED)
         sample.seal.tpm.srk = (BytesView){filler, 9};
     sample.seal.scope = kind_parts & KIND_SCOPED ? &alice : NULL;

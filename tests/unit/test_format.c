@@ -158,6 +158,8 @@ static void test_broken_headers(void **state)
         {full, 67, 0x80, OUTCOME_MALFORMED, "policy digest", "a huge policy digest"},
         {full, 113, 1, OUTCOME_MALFORMED, "TPM header", "padding of the TPM header"},
         {full, 123, 1, OUTCOME_MALFORMED, "beyond 23", "PCR 24 in the signed policy"},
+        {full, 121, 0, OUTCOME_MALFORMED, "no PCRs", "a signed policy of no PCRs"},
+        {full, 128, 0, OUTCOME_MALFORMED, "no public key", "a signed policy of nobody"},
         {full, 130, 1, OUTCOME_MALFORMED, "public key", "a huge public key"},
         {full, 128, 0xff, OUTCOME_MALFORMED, "public key", "a public key beyond the end"},
         {full, 162, 1, OUTCOME_MALFORMED, "storage root key", "a huge storage root key"},
