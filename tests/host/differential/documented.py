@@ -82,7 +82,7 @@ DOCUMENTED = (
     Documented("iv-size", "the IV has", "systemd writes 12 bytes, and 16 are read as well; it reads 1 to 128",
                lambda fields, *_: not 12 <= number(fields["iv_size"]) <= 16),
     Documented("behind-sealed-key", "the TPM-sealed key", "nothing stands behind the sealed key; systemd does not look",
-               lambda fields, *_: seed_and_rest(fields["blob"])[1]),
+               lambda fields, _, version: any(seed_and_rest(fields["blob"])[0 if version == 252 else 1:])),
     Documented("public-size", "the TPM-sealed key", "sizes are what they say; tpm2-tss does not look at this one",
                lambda fields, *_: public_size_is_wrong(fields["blob"])),
     Documented("behind-srk", "the pinned storage root key",
