@@ -7,6 +7,7 @@
 
 #include "credential/offline.h"
 #include "credential/seal.h"
+#include "key/firmware.h"
 #include "output.h"
 #include "protocol/client.h"
 #include "sharing.h"
@@ -57,6 +58,10 @@ static bool host_key_is_fleeting(void)
 
 /* --- what comes of a plan --- */
 
+/* With auto, systemd before it takes no TPM that the firmware does not know; 261 has software TPMs,
+ * 257 and 262 are checked. */
+#define VERSION_ANY_TPM 261U
+
 /* In the pinned form only if the TPM has a storage root key. */
 static int settle_tpm(const Options *options, Reason *reason, Plan *plan)
 {
@@ -87,35 +92,40 @@ static int settle_fleeting_key(Reason *reason, unsigned *parts)
     return 0;
 }
 
-/* With auto and no TPM. */
-static int settle_without_tpm(Reason *reason, unsigned *parts)
+/* With auto, WHY there is no TPM to take. */
+static int settle_without_tpm(const char *why, Reason *reason, unsigned *parts)
 {
     if (!(*parts & KIND_HOST))
         return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
-                          "no TPM was found, and %s would be gone after a reboot; if that is "
-                          "meant, say --with-key=host",
-                          keys_host_path());
-    output_note("No TPM was found: sealing with the host key alone.");
+                          "%s, and %s would be gone after a reboot: say with --with-key= what to "
+                          "seal with all the same",
+                          why, keys_host_path());
+    output_note("Sealing with the host key alone: %s.", why);
     *parts &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
     return 0;
 }
 
 /* With auto, what is there; a TPM that was asked for has to be there. */
-static int settle_here(const Options *options, Reason *reason, Plan *plan)
+static int settle_here(const Context *context, const Options *options, Reason *reason, Plan *plan)
 {
     static const unsigned tpm_options =
         OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
+    bool may_do_without = plan->automatic && !(options->given & tpm_options);
     unsigned parts = plan->parts;
     int r = 0;
 
     if (plan->automatic && host_key_is_fleeting())
         r = settle_fleeting_key(reason, &parts);
+    if (r == 0 && may_do_without && plan->version < VERSION_ANY_TPM && !firmware_has_tpm(context))
+        r = settle_without_tpm("the firmware knows of no TPM (--with-key=host+tpm2 takes one all "
+                               "the same)",
+                               reason, &parts);
     if (r == 0)
         r = kind_choose(parts, plan->version, reason, &plan->kind);
     if (r == 0 && parts & KIND_TPM)
         r = settle_tpm(options, reason, plan);
-    if (r == OUTCOME_TPM_UNREACHABLE && plan->automatic && !(options->given & tpm_options)) {
-        r = settle_without_tpm(reason, &parts);
+    if (r == OUTCOME_TPM_UNREACHABLE && parts & KIND_TPM && may_do_without) {
+        r = settle_without_tpm("no TPM was found", reason, &parts);
         if (r == 0)
             r = kind_choose(parts, plan->version, reason, &plan->kind);
     }
@@ -145,7 +155,7 @@ int keys_settle(const Context *context, const Options *options, Reason *reason, 
     int r;
 
     if (!plan->host)
-        return settle_here(options, reason, plan);
+        return settle_here(context, options, reason, plan);
     r = make_offline(context, options, plan, reason, &key);
     if (r == 0)
         plan->kind = key.kind;

@@ -5,6 +5,7 @@
 
 #include "plan.h"
 
+#include "key/firmware.h"
 #include "key/pcr_files.h"
 #include "systemd_version.h"
 
@@ -97,12 +98,15 @@ static int load_public_key(const Context *context, const Options *options,
                       "--tpm2-public-key=");
 }
 
-/* A public key that was named is used with every TPM kind; with auto also one that is there. */
+/* A public key that was named is used with every TPM kind; with auto also one that is there, if
+ * what it signs for is measured at all. */
 static int choose_public_key(const Context *context, const Options *options,
                              const CredentialParts *old, Reason *reason, Plan *plan)
 {
     bool named = options->given & OPTION_PUBLIC_KEY;
-    bool automatic = plan->automatic && (plan->host || plan->version >= VERSION_SIGNED_PCRS);
+    bool automatic =
+        plan->automatic &&
+        (plan->host || (plan->version >= VERSION_SIGNED_PCRS && firmware_has_tpm(context)));
     int r;
 
     if (!(plan->parts & KIND_TPM) || (!named && !automatic && !(plan->parts & KIND_PUBLIC_KEY)))

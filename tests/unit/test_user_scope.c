@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/key/{user_scope,pcr_files}.c: who a credential is for, and where policies are. */
+/* Tests of broker/key/{user_scope,pcr_files,firmware}.c: who a credential is for, where policies
+ * are, and whether anything is measured. */
 
 #include "support.h"
 
 #include "base/limits.h"
+#include "key/firmware.h"
 #include "key/pcr_files.h"
 #include "key/user_scope.h"
 
@@ -111,12 +113,47 @@ static void test_places(void **state)
     test_folder_remove(&folder);
 }
 
+static void test_firmware(void **state)
+{
+    static const struct {
+        const char *rule, *made; /* one after the other */
+        bool has_tpm;
+    } rows[] = {
+        {"no sysfs", "sys", false},
+        {"ACPI without UEFI", "sys/firmware", false},
+        {"ACPI without UEFI", "sys/firmware/acpi", false},
+        {"ACPI without UEFI", "sys/firmware/acpi/tables", false},
+        {"ACPI without UEFI", "sys/firmware/acpi/tables/TPM2", false},
+        {"UEFI, which knows of a TPM", "sys/firmware/efi", true},
+    };
+    TestFolder folder = test_folder();
+    Context context = test_context(folder.path);
+
+    (void)state;
+    assert_false(firmware_has_tpm(&context));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(mkdir(test_path(&folder, rows[i].made), 0755), 0);
+        if (firmware_has_tpm(&context) != rows[i].has_tpm)
+            fail_msg("%s", rows[i].rule);
+    }
+    assert_int_equal(rmdir(test_path(&folder, "sys/firmware/acpi/tables/TPM2")), 0);
+    assert_false(firmware_has_tpm(&context));
+    mkdir(test_path(&folder, "sys/kernel"), 0755);
+    mkdir(test_path(&folder, "sys/kernel/security"), 0755);
+    mkdir(test_path(&folder, "sys/kernel/security/tpm0"), 0755);
+    test_write_file(test_path(&folder, "sys/kernel/security/tpm0/binary_bios_measurements"),
+                    test_view(""), 0440);
+    assert_true(firmware_has_tpm(&context));
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_users),
         cmocka_unit_test(test_what_goes_into_the_key),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_firmware),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
