@@ -52,7 +52,7 @@ static bool is_file(const char *argument)
 {
     struct stat status;
 
-    return strchr(argument, '/') || (lstat(argument, &status) == 0 && !S_ISDIR(status.st_mode));
+    return strchr(argument, '/') || (stat(argument, &status) == 0 && S_ISREG(status.st_mode));
 }
 
 static int add_file(ResealSet *set, const char *path)

@@ -103,10 +103,13 @@ static int link_others(const Exchange *exchange, Reason *reason)
         close_keep_errno(fd);
         return r;
     }
-    while ((entry = readdir(directory)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !store_file_parse(exchange->machine, entry->d_name, &name))
-            linkat(exchange->old, entry->d_name, exchange->new, entry->d_name, 0);
+    while ((entry = readdir(directory))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            store_file_parse(exchange->machine, entry->d_name, &name))
+            continue;
+        if (linkat(exchange->old, entry->d_name, exchange->new, entry->d_name, 0) < 0)
+            continue; /* clear_old() moves it */
+    }
     return 0;
 }
 
