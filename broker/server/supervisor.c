@@ -111,6 +111,18 @@ static void outlive_worker(const Supervisor *supervisor)
     close(process);
 }
 
+/* Whether a request to stop has come; it may have come before another signal. */
+static bool was_stopped(void)
+{
+    static const struct timespec now = {0};
+    sigset_t stop;
+
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    return sigtimedwait(&stop, NULL, &now) > 0;
+}
+
 /* Until it is told to take over, or is the last one left: what the worker leaves behind then is
  * answered here, and nothing else is accepted. A request to stop is the others' business first. */
 static void stand_by(Supervisor *supervisor)
@@ -121,7 +133,7 @@ static void stand_by(Supervisor *supervisor)
     do {
         received = supervisor->stopping ? sigtimedwait(&supervisor->signals, NULL, &look)
                                         : sigwaitinfo(&supervisor->signals, NULL);
-        if (received == SIGTERM || received == SIGINT)
+        if (received == SIGTERM || received == SIGINT || was_stopped())
             supervisor->stopping = true;
         if (received != SIGNAL_TAKE_OVER && getppid() != supervisor->self) {
             supervisor->stopping = true;
@@ -131,8 +143,8 @@ static void stand_by(Supervisor *supervisor)
     } while (received != SIGNAL_TAKE_OVER);
 }
 
-/* A worker, or with STANDBY one that waits to be it. */
-static pid_t start(Supervisor *supervisor, bool standby)
+/* A worker that waits to be it. */
+static pid_t start(Supervisor *supervisor)
 {
     pid_t pid = clone_with_descriptors();
 
@@ -140,8 +152,7 @@ static pid_t start(Supervisor *supervisor, bool standby)
         return pid;
     if (!follow_supervisor(supervisor))
         _exit(EXIT_FAILURE);
-    if (standby)
-        stand_by(supervisor);
+    stand_by(supervisor);
     _exit(work(supervisor));
 }
 
@@ -152,8 +163,8 @@ static void keep_standby(Supervisor *supervisor)
 {
     if (supervisor->standby > 0 && waitpid(supervisor->standby, NULL, WNOHANG) != 0)
         supervisor->standby = 0;
-    if (supervisor->standby <= 0 && !supervisor->stopping)
-        supervisor->standby = start(supervisor, true);
+    if (supervisor->standby <= 0)
+        supervisor->standby = start(supervisor);
 }
 
 static void end_standby(Supervisor *supervisor)
@@ -165,19 +176,18 @@ static void end_standby(Supervisor *supervisor)
     supervisor->standby = 0;
 }
 
-/* The standby becomes the worker; without one, a new process does. */
+/* The standby becomes the worker, but not before there is another one. */
 static void next_worker(Supervisor *supervisor)
 {
+    keep_standby(supervisor);
     supervisor->active = supervisor->standby;
     supervisor->standby = 0;
-    if (supervisor->active <= 0) {
-        supervisor->active = start(supervisor, false);
-    } else {
-        kill(supervisor->active, SIGNAL_TAKE_OVER);
-        if (supervisor->stopping)
-            kill(supervisor->active, SIGTERM);
-    }
+    if (supervisor->active <= 0)
+        return;
     keep_standby(supervisor);
+    if (supervisor->stopping)
+        kill(supervisor->active, SIGTERM);
+    kill(supervisor->active, SIGNAL_TAKE_OVER);
 }
 
 /* Waits for the worker's end, and passes a request to stop on to it. */
