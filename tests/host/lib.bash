@@ -94,6 +94,10 @@ seal() { # MACHINE ID FILE [OPTION...]
                 --name="$machine@$id" "$@" - <"$file"
 }
 
+# The broker knows a TPM's key for some seconds after it was unsealed: what is wrong with
+# the TPM shows when it has to ask.
+forget_keys() { systemctl restart "$broker.service"; }
+
 # --- containers --------------------------------------------------------------
 
 # What the administrator writes: which credentials a container gets from the broker.
