@@ -213,7 +213,9 @@ journal_refusal() { # SINCE OUTCOME FIELD=VALUE...
                 NSPAWN_CREDS_VERDICT=refused "${matches[@]}" "${@/#/NSPAWN_CREDS_}") ]]
 }
 
-# Whether UNIT said something like this since SINCE.
+# Whether UNIT said something like this since SINCE, or the manager of it. (Not -u: what
+# the manager's process for a unit says that it does not come to execute, journald can
+# only tell to be the unit's while that process is there.)
 journal_says() { # SINCE UNIT REGULAR-EXPRESSION
-        journalctl --since="$1" -u "$2" -o cat | grep -Eq -- "$3"
+        journalctl --since="$1" -o cat "_SYSTEMD_UNIT=$2" + "UNIT=$2" | grep -Eq -- "$3"
 }
