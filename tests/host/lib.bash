@@ -94,6 +94,10 @@ seal() { # MACHINE ID FILE [OPTION...]
                 --name="$machine@$id" "$@" - <"$file"
 }
 
+# The broker knows a TPM's key for some seconds after it was unsealed: what is wrong with
+# the TPM shows when it has to ask.
+forget_keys() { systemctl restart "$broker.service"; }
+
 # --- containers --------------------------------------------------------------
 
 # What the administrator writes: which credentials a container gets from the broker.
@@ -216,7 +220,9 @@ journal_refusal() { # SINCE OUTCOME FIELD=VALUE...
                 NSPAWN_CREDS_VERDICT=refused "${matches[@]}" "${@/#/NSPAWN_CREDS_}") ]]
 }
 
-# Whether UNIT said something like this since SINCE.
+# Whether UNIT said something like this since SINCE, or the manager of it. (Not -u: what
+# the manager's process for a unit says that it does not come to execute, journald can
+# only tell to be the unit's while that process is there.)
 journal_says() { # SINCE UNIT REGULAR-EXPRESSION
-        journalctl --since="$1" -u "$2" -o cat | grep -Eq -- "$3"
+        journalctl --since="$1" -o cat "_SYSTEMD_UNIT=$2" + "UNIT=$2" | grep -Eq -- "$3"
 }
