@@ -89,6 +89,8 @@ typedef struct Fixture {
 
 static int set_up(void **state)
 {
+    static const char *const firmware[] = {"sys", "sys/firmware", "sys/firmware/efi",
+                                           "sys/firmware/acpi", "sys/firmware/acpi/tables"};
     static Fixture fixture;
 
     fixture.root = test_folder();
@@ -97,6 +99,10 @@ static int set_up(void **state)
     assert_int_equal(mkdir(test_path(&fixture.root, "etc/systemd"), 0755), 0);
     test_write_file(test_path(&fixture.root, "etc/systemd/tpm2-pcr-public-key.pem"),
                     test_view("here"), 0644);
+    /* a firmware that has a TPM, for auto asks it */
+    for (size_t i = 0; i < COUNT(firmware); i++)
+        assert_int_equal(mkdir(test_path(&fixture.root, firmware[i]), 0755), 0);
+    test_write_file(test_path(&fixture.root, "sys/firmware/acpi/tables/TPM2"), test_view(""), 0644);
     snprintf(fixture.named, sizeof(fixture.named), "%s", test_path(&fixture.root, "named"));
     test_write_file(fixture.named, test_view("named"), 0644);
     assert_int_equal(bytes_dup(test_view("theirs"), &fixture.other.pcr_public_key), 0);
