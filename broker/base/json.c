@@ -67,25 +67,16 @@ static int check_kept(BytesView text, struct json_object *value, Reason *reason,
                  : reason_set(reason, OUTCOME_MALFORMED, "the second of two members of one name");
 }
 
-static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
-                 struct json_object **ret)
+static int tokenise(BytesView text, int depth, int flags, Reason *reason, size_t *offset,
+                    struct json_object **ret)
 {
     _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(depth);
     _cleanup_(json_object_putp) struct json_object *value = NULL;
-    const uint8_t *nul = text.size ? memchr(text.data, '\0', text.size) : NULL;
     enum json_tokener_error error;
-    int r;
 
-    *offset = 0;
     if (!tokener)
         return reason_set(reason, -ENOMEM, "cannot read JSON");
-    if (text.size == 0)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is empty");
-    if (text.size >= INT_MAX || nul) {
-        *offset = nul ? (size_t)(nul - text.data) : 0;
-        return reason_set(reason, OUTCOME_MALFORMED, "not JSON");
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    json_tokener_set_flags(tokener, flags);
     value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
     error = json_tokener_get_error(tokener);
     *offset = json_tokener_get_parse_end(tokener);
@@ -94,7 +85,57 @@ static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
     if (error != json_tokener_success)
         return reason_set(reason, OUTCOME_MALFORMED, "not JSON: %s",
                           json_tokener_error_desc(error));
-    r = check_kept(text, value, reason, offset);
+    *ret = TAKE_PTR(value);
+    return 0;
+}
+
+/*
+ * The strict json-c 0.18 takes every byte above 0x7f for a control character (its issue 892). So
+ * the grammar is checked strictly in a copy that has a letter for each of them, which is at home
+ * only where they are, in a string; what they say is then read from TEXT itself.
+ */
+static int tokenise_strictly(BytesView text, int depth, Reason *reason, size_t *offset,
+                             struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *grammar = NULL;
+    _cleanup_(bytes_done) Bytes copy = {0};
+    bool plain = true;
+    int r = bytes_dup(text, &copy);
+
+    if (r < 0)
+        return reason_set(reason, r, "cannot read JSON");
+    for (size_t i = 0; i < copy.size; i++) {
+        if (copy.data[i] < 0x80)
+            continue;
+        copy.data[i] = 'x';
+        plain = false;
+    }
+    r = tokenise(bytes_view(&copy), depth, JSON_TOKENER_STRICT, reason, offset, &grammar);
+    if (r != 0)
+        return r;
+    if (!plain)
+        return tokenise(text, depth, JSON_TOKENER_VALIDATE_UTF8, reason, offset, ret);
+    *ret = TAKE_PTR(grammar);
+    return 0;
+}
+
+static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
+                 struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *value = NULL;
+    const uint8_t *nul = text.size ? memchr(text.data, '\0', text.size) : NULL;
+    int r;
+
+    *offset = 0;
+    if (text.size == 0)
+        return reason_set(reason, OUTCOME_MALFORMED, "it is empty");
+    if (text.size >= INT_MAX || nul) {
+        *offset = nul ? (size_t)(nul - text.data) : 0;
+        return reason_set(reason, OUTCOME_MALFORMED, "not JSON");
+    }
+    r = tokenise_strictly(text, depth, reason, offset, &value);
+    if (r == 0)
+        r = check_kept(text, value, reason, offset);
     if (r != 0)
         return r;
     *ret = TAKE_PTR(value);

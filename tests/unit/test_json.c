@@ -29,6 +29,8 @@ static void test_refusals(void **state)
         {"{\"a\": {\"b\": 1},\n \"c\": [{\"d\": 1,\n\"d\": 1}]}", 3, 1, "a name twice, inside"},
         {"{\"a\": 1, \"\\u0061\": 2}", 1, 10, "a name twice, once escaped"},
         {"{\"ä\": \"ö\", \"ä\": 2}", 1, 12, "columns are characters"},
+        {"{\"ä\": 1} ä", 1, 10, "a letter that is not in a text"},
+        {"{\"ä\": \"\xff\"}", 1, 8, "not UTF-8"},
         {"{\"a\\\"\": {\"}\": \"\\\\\"}, \"a\\\"\": 2}", 1, 22, "quotes and brackets in texts"},
     };
 
@@ -44,6 +46,17 @@ static void test_refusals(void **state)
             fail_msg("%s: at %zu:%zu: %s", rows[i].rule, place.line, place.column, reason.text);
         assert_null(value);
     }
+}
+
+static void test_other_letters(void **state)
+{
+    struct json_object *value, *member;
+
+    (void)state;
+    assert_int_equal(json_parse(test_view("{\"ä\": \"…º𝄞\"}"), 4, NULL, &value), 0);
+    assert_true(json_object_object_get_ex(value, "ä", &member));
+    assert_string_equal(json_text(member), "…º𝄞");
+    json_object_put(value);
 }
 
 static void test_reason_has_the_place(void **state)
@@ -102,6 +115,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_letters),
         cmocka_unit_test(test_reason_has_the_place),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_places),
