@@ -171,7 +171,7 @@ static void test_refusals(void **state)
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": \"32\"}"), 2, 45, "whole number"},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 32.5}"), 2, 45, "whole number"},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": -1}"), 2, 45, "whole number"},
-        {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 99999999999999999999999}"), 2, 45,
+        {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 9223372036854775807}"), 2, 45,
          "whole number"},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 1025}"), 2, 17, "at most 1024"},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 7}"), 2, 17, "guessed"},
