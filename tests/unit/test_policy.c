@@ -18,9 +18,9 @@ static int parse(const char *const *texts, PolicyFault *fault, Policy **ret)
     int r = policy_new("web", "0.json", fault, &policy);
 
     for (size_t i = 0; r == 0 && texts[i]; i++) {
-        char name[16];
+        _cleanup_(freep) char *name = NULL;
 
-        snprintf(name, sizeof(name), "%zu.json", i);
+        assert_true(asprintf(&name, "%zu.json", i) > 0);
         r = policy_file_parse(test_view(texts[i]), name, policy, fault);
     }
     if (r == 0)
