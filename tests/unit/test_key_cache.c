@@ -144,18 +144,18 @@ static void test_copies(void **state)
 
 static void test_unused_expires(void **state)
 {
-    _cleanup_(done) Fixture fixture = set_up(100 * MSEC, 10000 * MSEC, 8);
+    _cleanup_(done) Fixture fixture = set_up(500 * MSEC, 10000 * MSEC, 8);
     const Secret *key;
 
     (void)state;
     key_cache_add(fixture.cache, &ours, fixture.key);
-    for (unsigned i = 0; i < 10; i++) { /* longer than 100 ms, but used */
-        run_for(&fixture, 20 * MSEC);
+    for (unsigned i = 0; i < 10; i++) { /* longer than 500 ms, but used */
+        run_for(&fixture, 60 * MSEC);
         assert_true(knows(&fixture, &ours));
     }
     key = key_cache_find(fixture.cache, &ours);
     assert_non_null(key);
-    run_for(&fixture, 150 * MSEC);
+    run_for(&fixture, 750 * MSEC);
     assert_false(knows(&fixture, &ours));
 }
 

@@ -6,7 +6,9 @@
 
 #include "broker_fixture.h"
 
+#include "base/json.h"
 #include "credential/format.h"
+#include "protocol/client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,6 +57,24 @@ static void wait_for_tpm(const BrokerFixture *broker, unsigned begun)
     for (unsigned i = 0; i < 5000 && broker->shared->tpm_begun < begun; i++)
         wait_msec(1);
     assert_int_equal(broker->shared->tpm_begun, begun);
+}
+
+/* Until the broker has taken up all 24: one that it has not yet accepted waits for nothing that
+ * could be abandoned. */
+static void wait_for_24(const BrokerFixture *broker)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    int64_t waiting = 0;
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    for (unsigned i = 0; i < 5000 && waiting < COUNT_24; i++) {
+        _cleanup_(json_object_putp) struct json_object *status = NULL;
+
+        assert_int_equal(client_call(client, "Status", NULL, NULL, &status), 0);
+        waiting = json_object_get_int64(json_object_object_get(status, "waiting"));
+        wait_msec(1);
+    }
+    assert_int_equal(waiting, COUNT_24);
 }
 
 /* The record is written after the connection's end. */
@@ -169,6 +189,7 @@ static void test_vanishing_does_not_cancel(void **state)
     broker_start(broker);
     connect_24(broker, clients);
     wait_for_tpm(broker, 1);
+    wait_for_24(broker);
     for (size_t i = 0; i < COUNT(gone); i++) {
         close(clients[gone[i]]);
         clients[gone[i]] = -1;
@@ -189,6 +210,7 @@ static void test_all_vanish(void **state)
     broker_start(broker);
     connect_24(broker, clients);
     wait_for_tpm(broker, 1);
+    wait_for_24(broker);
     for (unsigned i = 0; i < COUNT_24; i++)
         close(clients[i]);
     for (unsigned i = 0; i < 5000 && broker_records(broker, "abandoned") < COUNT_24; i++)
