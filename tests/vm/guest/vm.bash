@@ -119,7 +119,7 @@ check_each_refused() { # OUTCOME WORDS ID...
                 ask_for web "$id"
                 since=$(journal_now)
                 container_refused web "$id" "$outcome"
-                check "web/$id: in words: $words" journal_says "$since" "$broker" "web/$id.*($words)"
+                check "web/$id: in words: $words" journal_says "$since" "$broker.service" "web/$id.*($words)"
                 journalctl --since="$since" -u "$broker" -o cat | grep -F "web/$id" | sed 's/^/        /'
         done
         ask_for web "${ids[@]}"
