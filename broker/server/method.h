@@ -9,6 +9,7 @@
 #include "protocol/varlink.h"
 #include "server/connection.h"
 #include "server/ledger.h"
+#include "server/peer.h"
 
 /* What methods work on; all borrowed. */
 typedef struct ControlEnvironment {
@@ -16,6 +17,10 @@ typedef struct ControlEnvironment {
     Ledger *ledger;
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
     void *userdata;
+
+    /* of one call */
+    const Peer *peer;
+    uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } ControlEnvironment;
 
 typedef struct Method {

@@ -229,7 +229,10 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
-        r = control_set_new(&(ControlEnvironment){connections, &worker->ledger, on_restart, worker},
+        r = control_set_new(&(ControlEnvironment){.connections = connections,
+                                                  .ledger = &worker->ledger,
+                                                  .restart = on_restart,
+                                                  .userdata = worker},
                             worker->listeners, &worker->control);
     return r;
 }
