@@ -146,6 +146,17 @@ static int restart(const ControlEnvironment *environment, struct json_object *pa
     return 0;
 }
 
+static int reload(const ControlEnvironment *environment, struct json_object *parameters,
+                  Reason *reason, struct json_object **ret)
+{
+    int r = environment->reload(environment->userdata, reason);
+
+    (void)parameters;
+    if (r == 0)
+        *ret = NULL;
+    return r;
+}
+
 static int subscribe(const ControlEnvironment *environment, struct json_object *parameters,
                      Reason *reason, struct json_object **ret)
 {
@@ -167,6 +178,8 @@ struct json_object *method_event(const AuditRecord *record)
         (record->machine[0] && !method_add_text(event, "machine", record->machine)) ||
         (record->id[0] && !method_add_text(event, "credential", record->id)) ||
         (record->unit[0] && !method_add_text(event, "unit", record->unit)) ||
+        (record->verdict < AUDIT_STORED &&
+         !method_add_text(event, "delivery", record->live ? "live" : "boot")) ||
         (record->key[0] && !method_add_text(event, "key", record->key)) ||
         (record->reason[0] && !method_add_text(event, "reason", record->reason)) ||
         !method_add_number(event, "durationUSec", record->usec))
@@ -214,6 +227,7 @@ static const Method methods[] = {
     {"Reseal", INTERFACE_BROKER, reseal_fields, false, method_reseal},
     {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
     {"Restart", INTERFACE_BROKER, no_fields, false, restart},
+    {"Reload", INTERFACE_BROKER, no_fields, false, reload},
     {"Subscribe", INTERFACE_BROKER, no_fields, true, subscribe},
 };
 
