@@ -309,6 +309,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = rotation_apply(&rotate.rotation, &reason);
     if (r != 0)
         r = undo(&rotate, r, &reason);
+    else if (options->json == JSON_OFF)
+        printf("%s: rotated\n", rotate.name_text);
     if (options->json != JSON_OFF && print_json(&rotate, r, &reason) != 0 && r == 0)
         r = -EIO;
     return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);

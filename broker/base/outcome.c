@@ -186,10 +186,10 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                             "The credential's value does not come from the store",
                             "Change it where the policy says that it comes from, see "
                             "nspawn-creds-policy(5); of what is shared, rotate the original"},
-    [OUTCOME_NOT_ROTATED] = {"not-rotated", EXIT_ROTATION,
-                             "The new value was not kept: the old one is served as before",
-                             "See what the unit says, try the new value elsewhere, and rotate "
-                             "again"},
+    [OUTCOME_NOT_ROTATED] =
+        {"not-rotated", EXIT_ROTATION,
+         "The new value was not kept: the old one is served as before",
+         "See why (journalctl --machine=MACHINE --unit=UNIT), and rotate again"},
     [OUTCOME_HALF_ROTATED] = {"half-rotated", EXIT_INCONSISTENT,
                               "The rotation failed, and not all of it could be undone",
                               "See which units run, and with which value, before anything else"},
