@@ -38,3 +38,4 @@ extern const Verb verb_list;
 extern const Verb verb_remove;
 extern const Verb verb_status;
 extern const Verb verb_log;
+extern const Verb verb_set;
