@@ -157,6 +157,13 @@ int depot_read(const Depot *depot, const CredentialName *name, Reason *reason, D
     return 0;
 }
 
+int depot_read_public(const Depot *depot, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    int r = store_read_public(depot->store, name, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
 int depot_entry_open(Opener *opener, const DepotEntry *entry, Reason *reason,
                      CredentialMetadata *ret_metadata, Secret **ret)
 {

@@ -49,6 +49,9 @@ void depot_entry_done(DepotEntry *entry); /* for _cleanup_ */
 /* Returns as store_read(), credential_decode() and credential_parse(). */
 int depot_read(const Depot *depot, const CredentialName *name, Reason *reason, DepotEntry *ret);
 
+/* Its public half; empty if it has none. */
+int depot_read_public(const Depot *depot, const CredentialName *name, Reason *reason, Bytes *ret);
+
 /* Opens it if it is sealed under its own name, as it has to be for the broker. */
 int depot_entry_open(Opener *opener, const DepotEntry *entry, Reason *reason,
                      CredentialMetadata *ret_metadata, Secret **ret);

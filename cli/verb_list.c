@@ -113,8 +113,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (options->json != JSON_OFF)
         return output_json(TAKE_PTR(all), options->json);
     if (json_object_array_length(all) == 0)
-        output_note("No credentials. Seal one with: nspawn-creds encrypt --store "
-                    "--name=MACHINE@ID");
+        output_note("No credentials. Make one with: nspawn-creds set MACHINE@ID");
     else
         print(all);
     return 0;
