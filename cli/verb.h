@@ -39,6 +39,7 @@ extern const Verb verb_remove;
 extern const Verb verb_status;
 extern const Verb verb_log;
 extern const Verb verb_set;
+extern const Verb verb_show;
 extern const Verb verb_edit;
 extern const Verb verb_reveal;
 extern const Verb verb_copy;
