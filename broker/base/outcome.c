@@ -152,8 +152,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "Credentials go to systemd-nspawn@MACHINE.service and "
                               "container@MACHINE.service"},
     [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
-                           "Seal it with: nspawn-creds encrypt --name=MACHINE@ID, and "
-                           "--store for the store"},
+                           "Give it a value with: nspawn-creds set MACHINE@ID"},
     [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
                                "The machine's policy does not have this credential",
                                "Add it to the machine's policy, see nspawn-creds-policy(5), then: "

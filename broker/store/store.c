@@ -266,6 +266,22 @@ int store_remove(const Store *store, const CredentialName *name, Reason *reason)
     return reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine);
 }
 
+int store_remove_public(const Store *store, const CredentialName *name, Reason *reason)
+{
+    _cleanup_(closep) int machine = -1;
+    int r = store_machine_lock(store, name->machine, reason, &machine);
+
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
+    if (r != 0)
+        return r;
+    if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 ? fsync(machine) < 0
+                                                                : errno != ENOENT)
+        return reason_set(reason, -errno, "cannot remove the public half of %s of %s", name->id,
+                          name->machine);
+    return 0;
+}
+
 /* --- listing --- */
 
 bool store_file_parse(const char *machine, const char *file, CredentialName *ret)

@@ -49,6 +49,10 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
 int store_write_public(const Store *store, const CredentialName *name, BytesView text,
                        Reason *reason);
 
+/* The public half alone, which a credential that takes a key pair's place does not have. That there
+ * is none is no error. */
+int store_remove_public(const Store *store, const CredentialName *name, Reason *reason);
+
 typedef struct StoreRotation {
     CredentialName name;
     BytesView file;   /* the new one */

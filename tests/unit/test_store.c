@@ -95,6 +95,12 @@ static void test_public_half(void **state)
     /* it is no credential */
     assert_int_equal(store_list(fixture->store, "web", NULL, &entries, &count), 0);
     assert_int_equal(count, 0);
+    /* and goes alone */
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("sealed"), NULL), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(store_remove_public(fixture->store, &fixture->name, NULL), 0);
+    assert_int_equal(access(test_path(&fixture->folder, "web/x.pub"), F_OK), -1);
+    assert_int_equal(access(test_path(&fixture->folder, "web/x.cred"), F_OK), 0);
 }
 
 /* --- rotating --- */
