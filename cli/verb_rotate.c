@@ -206,6 +206,8 @@ static int call_once(Rotate *rotate, BytesView was, const Half *to, Reason *reas
     char digest[DIGEST_TEXT_BYTES];
     int r;
 
+    if (!rotate->client)
+        return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "nobody listens");
     digest_format(was, digest);
     if (!add_bytes(parameters, "sealed", to->file) ||
         !add_bytes(parameters, "public", to->public) ||
@@ -217,19 +219,27 @@ static int call_once(Rotate *rotate, BytesView was, const Half *to, Reason *reas
     return r;
 }
 
+/* How often a broker that dies in the middle of the call is asked again. */
+#define CALLS_MAX 5U
+
 /* The same, also if the broker is killed meanwhile, before it was done or after: whoever comes
  * after it says which. */
 static int call_rotate(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
 {
     int r = call_once(rotate, was, to, reason);
 
-    if (r != OUTCOME_BROKER_UNREACHABLE)
-        return r;
-    rotate->client = client_free(rotate->client);
-    r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
-    if (r == 0)
-        r = call_once(rotate, to->file, to, reason);
-    return r == OUTCOME_CHANGED || r == OUTCOME_NOT_FOUND ? call_once(rotate, was, to, reason) : r;
+    for (unsigned calls = 1; r == OUTCOME_BROKER_UNREACHABLE && calls < CALLS_MAX; calls++) {
+        rotate->client = client_free(rotate->client);
+        r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
+        if (r == 0)
+            r = call_once(rotate, to->file, to, reason);
+        if (r == OUTCOME_CHANGED || r == OUTCOME_NOT_FOUND)
+            r = call_once(rotate, was, to, reason);
+    }
+    if (r == OUTCOME_BROKER_UNREACHABLE)
+        return reason_set(reason, OUTCOME_HALF_ROTATED,
+                          "the broker did not reply: whether the value was replaced is not known");
+    return r;
 }
 
 static int put_in_place(Rotate *rotate, Reason *reason)
