@@ -82,11 +82,11 @@ in
         c = creds name;
         boot = c.loadCredential x.credentials;
         native = c.loadCredentialEncrypted x.credentials;
-        socket = lib.optional (c.usesBroker x.credentials) "nspawn-creds-broker.socket";
+        units = c.brokerUnits x.credentials;
       in
       lib.nameValuePair "container@${name}" {
-        wants = socket;
-        after = socket;
+        wants = units;
+        after = units;
         restartTriggers = c.restartTriggers x.credentials;
         serviceConfig =
           lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
@@ -95,7 +95,7 @@ in
     ) containers;
 
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
+      name: _: lib.nameValuePair (creds name).liveFolder { d = (creds name).liveOwnership; }
     ) (lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers);
   };
 }

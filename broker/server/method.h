@@ -9,13 +9,19 @@
 #include "protocol/varlink.h"
 #include "server/connection.h"
 #include "server/ledger.h"
+#include "server/peer.h"
 
 /* What methods work on; all borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Ledger *ledger;
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
+    int (*reload)(void *userdata, Reason *reason); /* live_set_look() */
     void *userdata;
+
+    /* of one call */
+    const Peer *peer;
+    uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } ControlEnvironment;
 
 typedef struct Method {

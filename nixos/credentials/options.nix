@@ -106,8 +106,7 @@ in
       description = ''
         `boot`: the container has it when it starts, and root in the container can read it.
         `live`: each service in {option}`services` fetches it when it starts, and nothing else in the
-        container has it; a new value needs no restart of the container. The broker does not serve it
-        in this version: such services do not get their credential, and so do not start.
+        container has it; a new value needs no restart of the container.
         `native`: systemd opens the sealed file itself when the container starts, without the broker.
       '';
     };

@@ -29,16 +29,27 @@ let
     };
 
   byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
+  usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
+  isLive = credentials: byDelivery "live" credentials != { };
 in
 {
-  inherit serviceName;
+  inherit serviceName usesBroker isLive;
 
   policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
 
-  usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
-  isLive = credentials: byDelivery "live" credentials != { };
+  # Live sockets are the broker's own, so that it has to run for them.
+  brokerUnits =
+    credentials:
+    lib.optional (usesBroker credentials) "nspawn-creds-broker.socket"
+    ++ lib.optional (isLive credentials) "nspawn-creds-broker.service";
 
+  # Where the broker makes the socket as soon as it has the folder.
   liveFolder = "/run/nspawn-creds/machines/${name}";
+  liveOwnership = {
+    mode = "0700";
+    user = "nspawn-creds";
+    group = "nspawn-creds";
+  };
 
   # For the unit that starts the container. The ids are bare: the unit already says whose they are.
   loadCredential = credentials: map (id: "${id}:/run/nspawn-creds/broker") (builtins.attrNames (byDelivery "boot" credentials));

@@ -20,11 +20,11 @@ let
       c = creds name;
       boot = c.loadCredential container.credentials;
       native = c.loadCredentialEncrypted container.credentials;
-      socket = lib.optional (c.usesBroker container.credentials) "nspawn-creds-broker.socket";
+      units = c.brokerUnits container.credentials;
     in
     {
-      wants = socket;
-      after = socket;
+      wants = units;
+      after = units;
       restartTriggers = c.restartTriggers container.credentials;
       # What is called NAME@ID there, as systemd wants it, is ID in the container.
       environment = lib.optionalAttrs (native != [ ]) { NSPAWN_CREDS_MACHINE = name; };
@@ -54,7 +54,7 @@ in
       filesConfig.BindReadOnly = [ "${(creds name).liveFolder}:/run/host/nspawn-creds:rootidmap" ];
     }) live;
     systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
+      name: _: lib.nameValuePair (creds name).liveFolder { d = (creds name).liveOwnership; }
     ) live;
   };
 }

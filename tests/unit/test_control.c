@@ -4,13 +4,10 @@
  * that break the protocol, and that none of it is in the way of the service manager.
  */
 
-#include "broker_fixture.h"
+#include "control_calls.h"
 
-#include "base/base64.h"
 #include "base/fsutil.h"
-#include "protocol/client.h"
 #include "protocol/frame.h"
-#include "protocol/varlink.h"
 #include "server/method.h"
 
 #include <errno.h>
@@ -19,61 +16,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-static Client *connect_to(const BrokerFixture *broker)
-{
-    Client *client;
-
-    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
-    return client;
-}
-
-/* {"machine": MACHINE, "credential": ID}, as far as they are not NULL. */
-static struct json_object *named(const char *machine, const char *id)
-{
-    struct json_object *object = json_object_new_object();
-
-    if (machine)
-        assert_true(json_add(object, "machine", json_object_new_string(machine)));
-    if (id)
-        assert_true(json_add(object, "credential", json_object_new_string(id)));
-    return object;
-}
-
-/* Calls, and gives the reply if it is expected to be good. */
-static struct json_object *call(const BrokerFixture *broker, const char *method,
-                                struct json_object *parameters, int expected)
-{
-    _cleanup_(client_freep) Client *client = connect_to(broker);
-    struct json_object *reply = NULL;
-    Reason reason = {0};
-    int r = client_call(client, method, parameters, &reason, &reply);
-
-    if (r != expected)
-        fail_msg("%s: %d (%s)", method, r, reason.text);
-    assert_true((r == 0) == (reply != NULL));
-    return reply;
-}
-
-static struct json_object *member(struct json_object *object, const char *name)
-{
-    struct json_object *value = NULL;
-
-    if (!json_object_object_get_ex(object, name, &value))
-        fail_msg("no \"%s\" in %s", name, json_object_to_json_string(object));
-    return value;
-}
-
-static void expect_number(struct json_object *object, const char *name, int64_t expected)
-{
-    if (json_object_get_int64(member(object, name)) != expected)
-        fail_msg("%s in %s", name, json_object_to_json_string(object));
-}
-
-static void expect_text(struct json_object *object, const char *name, const char *expected)
-{
-    assert_string_equal(json_object_get_string(member(object, name)), expected);
-}
 
 /* --- methods --- */
 
@@ -99,6 +41,7 @@ static void test_status_and_keys(void **state)
 
     flushed = call(broker, "FlushKeys", NULL, 0);
     expect_number(flushed, "flushed", 1);
+    assert_int_equal(broker_records(broker, "flushed ok"), 1);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 2);
     assert_int_equal(broker_stop(broker), 0);
@@ -156,20 +99,6 @@ static void test_list_and_describe(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* {"machine", "credential", "sealed", "replace"} of the file PATH. */
-static struct json_object *with_file(const char *id, const char *path, bool replace)
-{
-    _cleanup_(bytes_done) Bytes raw = test_read_file(path), text = {0};
-    struct json_object *parameters = named("web", id);
-
-    assert_int_equal(base64_encode(bytes_view(&raw), 0, &text), 0);
-    assert_true(json_add(parameters, "sealed",
-                         json_object_new_string_len((const char *)text.data, (int)text.size)));
-    if (replace)
-        assert_true(json_add(parameters, "replace", json_object_new_boolean(true)));
-    return parameters;
-}
-
 static void test_store_and_remove(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -204,6 +133,8 @@ static void test_store_and_remove(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
     call(broker, "Remove", named("web", "x"), OUTCOME_NOT_FOUND);
     call(broker, "Remove", named("nobody", "x"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_records(broker, "stored ok"), 2);
+    assert_int_equal(broker_records(broker, "removed ok"), 1);
     assert_int_equal(broker_stop(broker), 0);
 }
 
