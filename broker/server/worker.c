@@ -42,7 +42,7 @@ typedef struct Worker {
 static bool may_accept(const Worker *worker)
 {
     return !worker->draining && !worker->paused &&
-           worker->connections.count < worker->config->connections_max;
+           connections_active(&worker->connections) < worker->config->connections_max;
 }
 
 static void update_listening(Worker *worker)

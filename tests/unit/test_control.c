@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static Client *connect_to(const BrokerFixture *broker)
 {
@@ -364,20 +365,83 @@ static void test_hostile_peers(void **state)
     memset(flood, 'x', sizeof(flood));
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    /* silent ones, more than are served */
+    /* silent ones, more than are served: the first were hung up on */
     for (size_t i = 0; i < PEERS; i++)
         peers[i] = connect_raw(broker);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    json_object_put(call(broker, "Status", NULL, 0));
+    assert_int_equal(recv(peers[0], flood, 1, 0), 0);
+    assert_int_equal(recv(peers[PEERS - 1], flood, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
     /* and one that never comes to an end of its message */
     for (size_t sent = 0; sent <= LIMIT_FRAME_BYTES + sizeof(flood); sent += sizeof(flood))
-        if (send(peers[0], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
+        if (send(peers[PEERS - 1], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
             break;
-    assert_true(recv(peers[0], flood, 1, 0) <= 0);
+    assert_true(recv(peers[PEERS - 1], flood, 1, 0) <= 0);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     for (size_t i = 0; i < PEERS; i++)
         close(peers[i]);
     json_object_put(call(broker, "Status", NULL, 0));
     assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A byte now and then does not help, but who is silent between two calls is welcome. */
+static void test_slow_message(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(client_freep) Client *client = NULL;
+    _cleanup_(closep) int slow = -1;
+    struct json_object *reply;
+    unsigned bytes = 0;
+
+    (void)state;
+    broker->config.control_usec = 200 * 1000;
+    broker_start(broker);
+    client = connect_to(broker);
+    slow = connect_raw(broker);
+    while (bytes < 1000 && send(slow, " ", 1, MSG_NOSIGNAL) == 1) {
+        bytes++;
+        wait_msec(10);
+    }
+    assert_in_range(bytes, 5, 900);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), 0);
+    json_object_put(reply);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Whoever has thousands of calls waiting and takes every reply gets them all, and others theirs
+ * meanwhile. */
+static void test_many_calls(void **state)
+{
+    static const char one[] = "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\"}";
+    enum { CALLS = 2000 };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    _cleanup_(closep) int fd = -1;
+    unsigned replies = 0;
+    BytesView message;
+    pid_t sender;
+    int status;
+
+    (void)state;
+    broker_start(broker);
+    fd = connect_raw(broker);
+    sender = fork();
+    if (sender == 0) {
+        for (unsigned i = 0; i < CALLS; i++)
+            if (send(fd, one, sizeof(one), MSG_NOSIGNAL) != sizeof(one))
+                _exit(1);
+        _exit(0);
+    }
+    for (; replies < CALLS; replies++) {
+        while (!frame_reader_next(&reader, &message))
+            assert_int_equal(frame_reader_read(&reader, fd), 0);
+        if (replies % 500 == 0)
+            json_object_put(call(broker, "Status", NULL, 0));
+    }
+    assert_int_equal(waitpid(sender, &status, 0), sender);
+    assert_int_equal(status, 0);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -452,6 +516,8 @@ int main(void)
         cmocka_unit_test(test_wrong_calls),
         cmocka_unit_test(test_a_row_of_calls),
         cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),
         cmocka_unit_test(test_not_for_others),
         cmocka_unit_test(test_a_worker_dies),
         cmocka_unit_test(test_text_and_table_agree),
