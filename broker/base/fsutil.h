@@ -37,3 +37,8 @@ int file_write_like_at(int directory, const char *name, BytesView content, const
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
                Reason *reason);
+
+/* Removes from DIRECTORY what writers that were killed have left: a temporary file is its writer's,
+ * who holds a lock on it (flock(2)) for as long as he lives. What cannot be removed stays for the
+ * next one. */
+void file_clear_temporaries(int directory);
