@@ -68,8 +68,8 @@
 #define LIMIT_CONTROLS           64U
 /* From the first byte of a message to the last, or from a reply until it is taken, µs. */
 #define LIMIT_CONTROL_USEC       ((uint64_t)30 * 1000 * 1000)
-/* Calls of one connection that are answered before others have their turn. */
-#define LIMIT_CONTROL_CALLS      16U
+/* Calls of one connection; further ones are answered when nobody else waits for anything. */
+#define LIMIT_CONTROL_CALLS      4U
 
 /* --- TPM --- */
 

@@ -14,6 +14,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+/* Accepted in one go. Fewer than there may be, so that each has its turn before it has to go. */
+#define ACCEPT_BATCH (LIMIT_CONTROLS / 4)
+
 typedef struct Control Control;
 
 struct Control {
@@ -24,6 +27,7 @@ struct Control {
     sd_event_source *deadline; /* NULL unless a message is on the way, to here or to the peer */
     FrameReader reader;
     FrameWriter writer;
+    unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
     bool more;       /* there may be another call among what was read */
     bool subscribed; /* gets events, and calls no more */
 };
@@ -166,27 +170,31 @@ static int handle(Control *control, BytesView message)
     return answer(control, &call);
 }
 
-/* Answers what has been read, one call after the other, but not all in one go. */
+/* Who calls and calls on one connection comes after everybody else. */
+static int count_call(Control *control)
+{
+    if (control->calls < LIMIT_CONTROL_CALLS && ++control->calls == LIMIT_CONTROL_CALLS)
+        return sd_event_source_set_priority(control->io, SD_EVENT_PRIORITY_IDLE);
+    return 0;
+}
+
+/* Answers the next call, if it has been read; one a turn. */
 static int answer_next(Control *control)
 {
     BytesView message;
-    int r = 0;
+    int r;
 
-    control->more = false;
-    for (unsigned calls = 0;
-         r == 0 && !control->subscribed && frame_writer_empty(&control->writer) &&
-         frame_reader_next(&control->reader, &message);
-         calls++) {
-        r = handle(control, message);
-        if (r == 0)
-            r = frame_writer_send(&control->writer, control->fd);
-        /* a call is answered: the next message has its own time */
-        control->deadline = sd_event_source_disable_unref(control->deadline);
-        if (calls + 1 == LIMIT_CONTROL_CALLS) {
-            control->more = true;
-            break;
-        }
-    }
+    control->more = !control->subscribed && frame_writer_empty(&control->writer) &&
+                    frame_reader_next(&control->reader, &message);
+    if (!control->more)
+        return 0;
+    /* the next message has its own time */
+    control->deadline = sd_event_source_disable_unref(control->deadline);
+    r = handle(control, message);
+    if (r == 0)
+        r = count_call(control);
+    if (r >= 0)
+        r = frame_writer_send(&control->writer, control->fd);
     return r == FRAME_BLOCKED ? 0 : r;
 }
 
@@ -314,13 +322,15 @@ static int control_start(ControlSet *set, int fd)
 /* What cannot be accepted now can be later; what cannot be served is hung up on. */
 static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    ControlSet *set = userdata;
-    int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
     (void)source;
     (void)events;
-    if (accepted >= 0)
-        (void)control_start(set, accepted);
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (accepted < 0)
+            break;
+        (void)control_start(userdata, accepted);
+    }
     return 0;
 }
 

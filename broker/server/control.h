@@ -9,7 +9,7 @@
  * has gone out. Whoever breaks the protocol, is not root, does not read or does not come to the end
  * of a message is hung up on, and when there are too many whoever was idle for longest. It costs
  * the requests of the service manager nothing: what is done here takes no TPM, and there is a limit
- * on connections, on what each may have waiting and on its calls in one turn.
+ * on connections and on what each may have waiting, and who calls again and again comes last.
  *
  * When the worker ends, so do its control connections; nothing depends on them.
  */
