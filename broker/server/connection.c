@@ -378,6 +378,7 @@ int connection_start(ConnectionSet *set, int fd)
         c->next->previous = c;
     set->first = c;
     set->count++;
+    set->begun++;
 
     peer_read(fd, &c->peer);
     if (mark == HANDOVER_ANSWERING)

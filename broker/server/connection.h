@@ -42,6 +42,7 @@ typedef struct ConnectionSet {
 
     Connection *first; /* the rest is the module's own */
     size_t count, stalled;
+    uint64_t begun; /* how many there were */
 } ConnectionSet;
 
 /* How many there are, but for those that have stalled. */

@@ -7,6 +7,7 @@
 
 #include "credential/open.h"
 #include "protocol/interface.h"
+#include "server/metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -362,6 +363,7 @@ static const Method methods[] = {
     {"Describe", INTERFACE_BROKER, name_fields, false, describe},
     {"Store", INTERFACE_BROKER, store_fields, false, store},
     {"Remove", INTERFACE_BROKER, name_fields, false, remove_entry},
+    {"Metrics", INTERFACE_BROKER, no_fields, false, metrics_method},
     {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
     {"Restart", INTERFACE_BROKER, no_fields, false, restart},
     {"Subscribe", INTERFACE_BROKER, no_fields, true, subscribe},

@@ -105,6 +105,77 @@ static void test_status_and_keys(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* The value of the sample that has this name, and this label if it is not NULL. */
+static double sample_of(struct json_object *metrics, const char *name, const char *label)
+{
+    struct json_object *families = member(metrics, "families");
+
+    for (size_t i = 0; i < json_object_array_length(families); i++) {
+        struct json_object *family = json_object_array_get_idx(families, i);
+        struct json_object *samples = member(family, "samples");
+
+        for (size_t j = 0; j < json_object_array_length(samples); j++) {
+            struct json_object *sample = json_object_array_get_idx(samples, j);
+            char full[128];
+
+            snprintf(full, sizeof(full), "%s%s", varlink_text(family, "name"),
+                     varlink_text(sample, "suffix"));
+            if (strcmp(full, name) == 0 &&
+                (!label || strcmp(varlink_text(sample, "labelValue"), label) == 0))
+                return json_object_get_double(member(sample, "value"));
+        }
+    }
+    fail_msg("no sample %s", name);
+    return 0;
+}
+
+static void test_metrics(void **state)
+{
+    static const struct {
+        const char *name, *label;
+        double value;
+    } rows[] = {
+        {"nspawn_creds_requests_total", "delivered", 2},
+        {"nspawn_creds_requests_total", "refused", 2},
+        {"nspawn_creds_requests_total", "abandoned", 0},
+        {"nspawn_creds_outcomes_total", "ok", 2},
+        {"nspawn_creds_outcomes_total", "not-found", 1},
+        {"nspawn_creds_outcomes_total", "tpm-lockout", 1},
+        {"nspawn_creds_request_duration_seconds_bucket", "+Inf", 4},
+        {"nspawn_creds_request_duration_seconds_bucket", "60.0", 4},
+        {"nspawn_creds_request_duration_seconds_bucket", "0.1", 3}, /* one took longer */
+        {"nspawn_creds_request_duration_seconds_count", NULL, 4},
+        {"nspawn_creds_connections_total", NULL, 4},
+        {"nspawn_creds_waiting", NULL, 0},
+        {"nspawn_creds_stalled", NULL, 0},
+        {"nspawn_creds_tpm_operations_total", NULL, 2},
+        {"nspawn_creds_tpm_failures_total", NULL, 1},
+        {"nspawn_creds_key_hits_total", NULL, 1},
+        {"nspawn_creds_keys", NULL, 1},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *metrics = NULL;
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
+    broker_seal_with(broker, &(SealedFile){"web", "y", KIND_TPM, 31, NULL, 0}, 1);
+    broker->shared->tpm_msec = 200;
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "missing", 1), ANSWER_REFUSED);
+    broker->shared->tpm_rc = OUTCOME_TPM_LOCKOUT;
+    assert_int_equal(client_ask(broker, "web", "y", 31), ANSWER_REFUSED);
+    metrics = call(broker, "Metrics", NULL, 0);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (sample_of(metrics, rows[i].name, rows[i].label) != rows[i].value)
+            fail_msg("%s: not %g in %s", rows[i].name, rows[i].value,
+                     json_object_to_json_string(metrics));
+    assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_sum", NULL) >= 0.2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 /* What is in flight is answered; then the broker ends, and its exit is clean. */
 static void test_restart(void **state)
 {
@@ -508,19 +579,13 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove),
-        cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),
-        cmocka_unit_test(test_slow_message),
-        cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_a_worker_dies),
-        cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),          cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),          cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),       cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
