@@ -5,7 +5,8 @@
  * systemd's systemd-nspawn@.service runs "systemd-nspawn" by its bare name; a drop-in puts a folder
  * where this program has that name in front of the search path. It adds --load-credential=ID:ID for
  * every file in $CREDENTIALS_DIRECTORY and executes the next systemd-nspawn on $PATH with the same
- * arguments. It never reads a credential, and passes everything through where there is none.
+ * arguments. It passes everything through where there is no credential, and reads of one no more
+ * than the zeros that it begins with.
  *
  * With $NSPAWN_CREDS_MACHINE=MACHINE, which goes with LoadCredentialEncrypted=MACHINE@ID:PATH, what
  * is called MACHINE@ID is ID in the container. (The service manager wants a credential to be called
@@ -17,7 +18,8 @@
  * not the broker makes it, so that it cannot be a link to elsewhere.)
  *
  * An empty credential ends the start: that is what the service manager makes of a broker that was
- * killed between a connection and its answer, and the broker itself never hands one out.
+ * killed between a connection and its answer, and the broker itself never hands one out. So does
+ * one of nothing but zeros, which is a refusal that was cut short.
  */
 
 #include "base/cleanup.h"
@@ -71,10 +73,26 @@ static const char *inner_name(const char *name)
     return name;
 }
 
+/* Whether the file NAME has any byte that is not zero; negative if it cannot be read. */
+static int has_content(int directory, const char *name)
+{
+    _cleanup_(closep) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char byte = 0;
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return -errno;
+    while (byte == 0 && (n = read(fd, &byte, 1)) == 1)
+        ;
+    explicit_bzero(&byte, 1);
+    return n < 0 ? -errno : n == 1;
+}
+
 /* Appends the option for the file NAME, unless it is no credential. */
 static int add_credential(int directory, const char *name, char **arguments, size_t *count)
 {
     struct stat status;
+    int r;
 
     if (!sealed_name_valid(name))
         return 0;
@@ -84,6 +102,11 @@ static int add_credential(int directory, const char *name, char **arguments, siz
         return 0;
     if (status.st_size == 0)
         return fail("refusing to start the container with an empty credential: ", name);
+    r = has_content(directory, name);
+    if (r < 0)
+        return fail("cannot read credential ", name);
+    if (r == 0)
+        return fail("refusing to start the container with a credential of zeros only: ", name);
     if (*count >= CREDENTIALS_MAX)
         return fail("too many credentials", "");
     if (asprintf(&arguments[*count], "--load-credential=%s:%s", inner_name(name), name) < 0)

@@ -34,26 +34,57 @@ static void print(struct json_object *status)
            varlink_text(status, "tpmDevice"));
 }
 
-static void print_metric(const char *name, const char *type, const char *help)
+/* --- OpenMetrics 1.0 --- */
+
+/* A label's value or a help text, with its escapes. */
+static void print_escaped(const char *text)
 {
-    printf("# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
+    for (; *text; text++)
+        if (*text == '\n')
+            fputs("\\n", stdout);
+        else if (*text == '"' || *text == '\\')
+            printf("\\%c", *text);
+        else
+            putchar(*text);
 }
 
-/* OpenMetrics 1.0 */
-static void print_metrics(struct json_object *status)
+static void print_sample(const char *name, struct json_object *sample)
 {
-    static const char *const verdicts[] = {"delivered", "refused", "abandoned"};
+    struct json_object *value = NULL;
 
-    print_metric("nspawn_creds_requests", "counter", "Requests of the service manager.");
-    for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
-        printf("nspawn_creds_requests_total{verdict=\"%s\"} %" PRId64 "\n", verdicts[i],
-               number(status, verdicts[i]));
-    print_metric("nspawn_creds_waiting", "gauge", "Requests that have no answer yet.");
-    printf("nspawn_creds_waiting %" PRId64 "\n", number(status, "waiting"));
-    print_metric("nspawn_creds_keys", "gauge", "Unsealed keys that are kept for a moment.");
-    printf("nspawn_creds_keys %" PRId64 "\n", number(status, "keys"));
-    print_metric("nspawn_creds_uptime_seconds", "gauge", "Since the counters are counting.");
-    printf("nspawn_creds_uptime_seconds %.6f\n", (double)number(status, "uptimeUSec") / 1e6);
+    printf("%s%s", name, varlink_text(sample, "suffix"));
+    if (varlink_text(sample, "label")) {
+        printf("{%s=\"", varlink_text(sample, "label"));
+        print_escaped(varlink_text(sample, "labelValue"));
+        printf("\"}");
+    }
+    json_object_object_get_ex(sample, "value", &value);
+    printf(" %.15g\n", json_object_get_double(value));
+}
+
+static void print_family(struct json_object *family)
+{
+    const char *name = varlink_text(family, "name");
+    struct json_object *samples = NULL;
+
+    printf("# TYPE %s %s\n", name, varlink_text(family, "type"));
+    if (varlink_text(family, "unit"))
+        printf("# UNIT %s %s\n", name, varlink_text(family, "unit"));
+    printf("# HELP %s ", name);
+    print_escaped(varlink_text(family, "help"));
+    putchar('\n');
+    json_object_object_get_ex(family, "samples", &samples);
+    for (size_t i = 0; i < json_object_array_length(samples); i++)
+        print_sample(name, json_object_array_get_idx(samples, i));
+}
+
+static void print_metrics(struct json_object *metrics)
+{
+    struct json_object *families = NULL;
+
+    json_object_object_get_ex(metrics, "families", &families);
+    for (size_t i = 0; i < json_object_array_length(families); i++)
+        print_family(json_object_array_get_idx(families, i));
     printf("# EOF\n");
 }
 
@@ -67,7 +98,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)context;
     (void)arguments;
     if (r == 0)
-        r = client_call(client, "Status", NULL, &reason, &status);
+        r = client_call(client, options->metrics ? "Metrics" : "Status", NULL, &reason, &status);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->metrics)

@@ -9,7 +9,16 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+/* Of temporary files: with 16 hexadecimal digits in between. */
+#define TEMPORARY_PREFIX   ".nspawn-creds-"
+#define TEMPORARY_SUFFIX   ".tmp"
+#define TEMPORARY_BYTES    (sizeof(TEMPORARY_PREFIX TEMPORARY_SUFFIX) + 16)
+
+/* A lock that somebody else has just taken means that the file is being cleared away. */
+#define TEMPORARY_ATTEMPTS 64
 
 void close_keep_errno(int fd)
 {
@@ -127,6 +136,33 @@ static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+static bool is_there(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && status.st_nlink > 0;
+}
+
+/* A new file, locked, so that nobody clears it away. */
+static int make_temporary(int directory, char ret_name[TEMPORARY_BYTES], int *ret_fd)
+{
+    for (unsigned i = 0; i < TEMPORARY_ATTEMPTS; i++) {
+        _cleanup_(closep) int fd = -1;
+
+        snprintf(ret_name, TEMPORARY_BYTES, TEMPORARY_PREFIX "%08x%08x" TEMPORARY_SUFFIX,
+                 randombytes_random(), randombytes_random());
+        fd =
+            openat(directory, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_there(fd)) {
+            *ret_fd = TAKE_FD(fd);
+            return 0;
+        }
+    }
+    return -EBUSY;
+}
+
 /* The new file is in place and durable, or nothing has changed but for a temporary name, which the
  * caller removes. */
 static int put_in_place(int directory, const char *temporary, const char *name, bool replace)
@@ -142,14 +178,11 @@ static int write_at(int directory, const char *name, BytesView content, uid_t ow
                     FileOwnership ownership, bool replace, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
-    char temporary[64];
-    int r;
+    char temporary[TEMPORARY_BYTES];
+    int r = make_temporary(directory, temporary, &fd);
 
-    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
-             randombytes_random());
-    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return reason_set(reason, -errno, "cannot make a file beside %s", name);
+    if (r < 0)
+        return reason_set(reason, r, "cannot make a file beside %s", name);
     r = fill(fd, content, owner, ownership);
     if (r == 0)
         r = put_in_place(directory, temporary, name, replace);
@@ -190,4 +223,41 @@ int file_write(const char *path, BytesView content, FileOwnership ownership, boo
     if (directory < 0)
         return reason_set(reason, -errno, "cannot open the directory %s", parent);
     return file_write_at(directory, name, content, ownership, replace, reason);
+}
+
+/* --- what a crash has left --- */
+
+static bool is_temporary(const char *file)
+{
+    size_t prefix = strlen(TEMPORARY_PREFIX);
+
+    return strlen(file) == TEMPORARY_BYTES - 1 && strncmp(file, TEMPORARY_PREFIX, prefix) == 0 &&
+           strspn(file + prefix, "0123456789abcdef") == 16 &&
+           strcmp(file + prefix + 16, TEMPORARY_SUFFIX) == 0;
+}
+
+static void clear_temporary(int directory, const char *file)
+{
+    _cleanup_(closep) int fd =
+        openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    struct stat status;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+        flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(directory, file, 0);
+}
+
+void file_clear_temporaries(int directory)
+{
+    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+
+    if (!folder) {
+        close_keep_errno(fd);
+        return;
+    }
+    while ((entry = readdir(folder)))
+        if (is_temporary(entry->d_name))
+            clear_temporary(directory, entry->d_name);
 }

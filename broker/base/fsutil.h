@@ -41,3 +41,8 @@ int file_own_like(int fd, const struct stat *like);
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
                Reason *reason);
+
+/* Removes from DIRECTORY what writers that were killed have left: a temporary file is its writer's,
+ * who holds a lock on it (flock(2)) for as long as he lives. What cannot be removed stays for the
+ * next one. */
+void file_clear_temporaries(int directory);

@@ -64,8 +64,12 @@
 #define LIMIT_JSON_DEPTH         16
 /* A call that is not replied to within this time, seconds, fails. */
 #define LIMIT_CALL_SECONDS       30
-/* Control connections at a time. Further ones wait in the socket's backlog. */
+/* Control connections at a time. For one more, the one that was idle for longest is hung up on. */
 #define LIMIT_CONTROLS           64U
+/* From the first byte of a message to the last, or from a reply until it is taken, µs. */
+#define LIMIT_CONTROL_USEC       ((uint64_t)30 * 1000 * 1000)
+/* Calls of one connection; further ones are answered when nobody else waits for anything. */
+#define LIMIT_CONTROL_CALLS      4U
 
 /* --- rotating --- */
 
@@ -110,6 +114,15 @@
 /* Connections served at a time. Further ones wait in the socket's backlog. A unit that starts has
  * one, for its credentials are asked for one after the other. */
 #define LIMIT_CONNECTIONS      512U
+/* Of them a peer, which is a process, may have so many. The service manager asks with one process
+ * for each unit. What is left is for others. */
+#define LIMIT_PER_PEER         (LIMIT_CONNECTIONS / 4 * 3)
+/* A peer that takes nothing of its answer for this long, µs, is one that has stalled. It is not
+ * counted among the LIMIT_CONNECTIONS any more and keeps its answer waiting. So many may: all
+ * together, and of one peer. Of more, the oldest that are being refused are hung up on. */
+#define LIMIT_STALL_USEC       ((uint64_t)1000 * 1000)
+#define LIMIT_STALLED          256U
+#define LIMIT_PEER_STALLED     32U
 /* Live sockets, which is machines with one, and connections served at a time of all of them
  * together and of each, which a container's root can take for ever. Further ones wait in the
  * socket's own backlog, and those in that one's, for which root alone in the container waits. */

@@ -174,6 +174,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted in the middle of the answer",
                              "Start the unit again"},
+    [OUTCOME_TOO_MANY] = {"too-many", EXIT_REFUSED, "One process asks for too much at a time",
+                          "Ask again when the requests that are on the way have their answers"},
 
     [OUTCOME_BROKER_UNREACHABLE] = {"broker-unreachable", EXIT_ENVIRONMENT,
                                     "The broker cannot be reached",

@@ -60,6 +60,7 @@ typedef enum Outcome {
     OUTCOME_CHANGED,         /* somebody else has changed the files that were to be replaced */
     OUTCOME_TIMEOUT, /* the TPM has answered nobody for too long, or the broker is being stopped */
     OUTCOME_INTERRUPTED, /* the worker died in the middle of the answer */
+    OUTCOME_TOO_MANY,    /* one peer asks for too much at a time */
 
     /* the control socket */
     OUTCOME_BROKER_UNREACHABLE, /* nobody listens, replies or may connect */

@@ -38,6 +38,12 @@ int frame_reader_read(FrameReader *reader, int fd);
 /* The next whole message, without its NUL, borrowed until the next read; false if there is none. */
 bool frame_reader_next(FrameReader *reader, BytesView *ret);
 
+/* Whether nothing waits in it, not even the beginning of a message. */
+static inline bool frame_reader_empty(const FrameReader *reader)
+{
+    return reader->taken == reader->size;
+}
+
 typedef struct FrameWriter {
     Writer writer;
     size_t sent; /* of the writer's bytes */

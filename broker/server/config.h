@@ -20,13 +20,18 @@ typedef struct ServerConfig {
     UnitTemplates templates;
     uid_t trusted_uid; /* who may ask: 0 on a real system */
     AuditSink *audit;
-    unsigned connections_max; /* LIMIT_CONNECTIONS */
-    uint64_t request_usec;    /* LIMIT_REQUEST_USEC */
-    uint64_t tpm_usec;        /* LIMIT_TPM_USEC */
-    uint64_t drain_usec;      /* LIMIT_DRAIN_USEC */
-    uint64_t key_idle_usec;   /* LIMIT_KEY_IDLE_USEC */
-    uint64_t key_usec;        /* LIMIT_KEY_USEC */
-    unsigned keys_max;        /* LIMIT_KEYS */
+    unsigned connections_max;  /* LIMIT_CONNECTIONS */
+    unsigned peer_max;         /* LIMIT_PER_PEER */
+    unsigned stalled_max;      /* LIMIT_STALLED */
+    unsigned peer_stalled_max; /* LIMIT_PEER_STALLED */
+    uint64_t stall_usec;       /* LIMIT_STALL_USEC */
+    uint64_t control_usec;     /* LIMIT_CONTROL_USEC */
+    uint64_t request_usec;     /* LIMIT_REQUEST_USEC */
+    uint64_t tpm_usec;         /* LIMIT_TPM_USEC */
+    uint64_t drain_usec;       /* LIMIT_DRAIN_USEC */
+    uint64_t key_idle_usec;    /* LIMIT_KEY_IDLE_USEC */
+    uint64_t key_usec;         /* LIMIT_KEY_USEC */
+    unsigned keys_max;         /* LIMIT_KEYS */
 } ServerConfig;
 
 /* The real thing; all that is pointed to must outlive the configuration. */

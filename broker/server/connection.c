@@ -33,11 +33,13 @@ struct Connection {
     Secret *plaintext; /* what is delivered; NULL for a refusal */
     Delivery delivery;
     bool answering;
+    bool stalled;
     int outcome;
     Reason reason;
     char key[TPM_GENERATION_BYTES]; /* the last sealed key that it took, or "" */
     sd_event_source *io;            /* NULL until there is something to wait for */
     sd_event_source *deadline;      /* NULL unless it waits for the TPM */
+    sd_event_source *stall;         /* NULL unless the answer waits for the peer */
 };
 
 static const char *machine_of(const Connection *c)
@@ -90,6 +92,7 @@ static void end(Connection *c, AuditVerdict verdict)
     /* closed before anything else, so that a worker that dies from here on has no unanswered one */
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
+    sd_event_source_disable_unref(c->stall);
     if (c->kept)
         live_connection_drop(c->fd);
     close(c->fd);
@@ -106,6 +109,7 @@ static void end(Connection *c, AuditVerdict verdict)
         set->first = c->next;
     set->count--;
     strcpy(machine, c->live_machine);
+    set->stalled -= c->stalled;
     free(c);
     set->ended(set->userdata, machine[0] ? machine : NULL);
 }
@@ -117,6 +121,76 @@ static void end_hung_up(Connection *c)
     end(c, c->answering && !c->plaintext ? AUDIT_REFUSED : AUDIT_ABANDONED);
 }
 
+/* --- peers that stall --- */
+
+size_t connections_active(const ConnectionSet *set)
+{
+    size_t spared =
+        set->stalled < set->config->stalled_max ? set->stalled : set->config->stalled_max;
+
+    return set->count - spared;
+}
+
+static bool same_peer(const Connection *a, const Connection *b)
+{
+    return a->peer.pid == b->peer.pid;
+}
+
+/* Hangs up on the oldest that is being refused, if too many have stalled. */
+static void bound_stalled(const Connection *c)
+{
+    const ServerConfig *config = c->set->config;
+    Connection *oldest = NULL, *oldest_of_peer = NULL;
+    size_t of_peer = 0;
+
+    for (Connection *other = c->set->first; other; other = other->next) {
+        if (!other->stalled)
+            continue;
+        of_peer += same_peer(other, c);
+        if (other->plaintext)
+            continue;
+        oldest = other;
+        if (same_peer(other, c))
+            oldest_of_peer = other;
+    }
+    if (of_peer > config->peer_stalled_max && oldest_of_peer)
+        end(oldest_of_peer, AUDIT_REFUSED);
+    else if (c->set->stalled > config->stalled_max && oldest)
+        end(oldest, AUDIT_REFUSED);
+}
+
+static int on_stalled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    (void)source;
+    (void)usec;
+    c->stalled = true;
+    set->stalled++;
+    bound_stalled(c);
+    set->ended(set->userdata, NULL);
+    return 0;
+}
+
+/* From here on, again. A machine that takes no answer on its live socket is in nobody's way: it has
+ * few connections, and they count for it alone. */
+static int watch_for_stall(Connection *c)
+{
+    ConnectionSet *set = c->set;
+    int r;
+
+    if (machine_of(c))
+        return 0;
+    set->stalled -= c->stalled;
+    c->stalled = false;
+    if (!c->stall)
+        return sd_event_add_time_relative(set->event, &c->stall, CLOCK_MONOTONIC,
+                                          set->config->stall_usec, 0, on_stalled, c);
+    r = sd_event_source_set_time_relative(c->stall, set->config->stall_usec);
+    return r < 0 ? r : sd_event_source_set_enabled(c->stall, SD_EVENT_ONESHOT);
+}
+
 /* --- the answer --- */
 
 static int watch(Connection *c, uint32_t events);
@@ -124,12 +198,15 @@ static int watch(Connection *c, uint32_t events);
 /* Sends what can be sent, and ends or waits for more room. */
 static int continue_answer(Connection *c)
 {
+    int r;
+
     switch (delivery_step(&c->delivery, c->fd)) {
     case DELIVERY_DONE:
         end(c, c->plaintext ? AUDIT_DELIVERED : AUDIT_REFUSED);
         return 0;
     case DELIVERY_BLOCKED:
-        return watch(c, EPOLLOUT);
+        r = watch_for_stall(c);
+        return r < 0 ? r : watch(c, EPOLLOUT);
     default:
         end_hung_up(c);
         return 0;
@@ -286,6 +363,16 @@ static int go_on(Connection *c)
 
 /* --- the beginning --- */
 
+/* Whether C's peer has too many that have not stalled. */
+static bool is_greedy(const Connection *c)
+{
+    size_t of_peer = 0;
+
+    for (const Connection *other = c->set->first; other; other = other->next)
+        of_peer += !other->stalled && same_peer(other, c);
+    return of_peer > c->set->config->peer_max;
+}
+
 static int proceed(Connection *c)
 {
     Purpose purpose = {machine_of(c) ? POLICY_LIVE : POLICY_BOOT, c->decision.address.unit};
@@ -294,6 +381,11 @@ static int proceed(Connection *c)
     c->reason = c->decision.reason;
     if (c->decision.outcome != 0)
         return refuse(c, c->decision.outcome);
+    if (is_greedy(c)) {
+        reason_set(&c->reason, 0, "process %lld has %u requests that are not answered yet",
+                   (long long)c->peer.pid, c->set->config->peer_max);
+        return refuse(c, OUTCOME_TOO_MANY);
+    }
     c->outcome = request_begin(c->set->vault, &c->decision.name, &purpose, &c->reason, &c->request);
     return go_on(c);
 }
@@ -320,6 +412,7 @@ int connection_start(ConnectionSet *set, int fd, const char *live_machine)
         c->next->previous = c;
     set->first = c;
     set->count++;
+    set->begun++;
 
     peer_read(fd, &c->peer);
     if (mark == HANDOVER_ANSWERING)

@@ -16,6 +16,10 @@
  *
  * Should the worker itself fail, a connection is left open, for that is what the next worker finds
  * it by (server/handover.h): nothing here ever closes one that has not had its answer.
+ *
+ * A peer that does not take its answer keeps it, for a stopped process may go on; but it takes
+ * nobody's place: it has stalled, and is not counted. Only if there are too many of them are the
+ * oldest that are being refused hung up on, and never one that has a part of its secret.
  */
 
 #include "server/tpm_job.h"
@@ -30,15 +34,20 @@ typedef struct ConnectionSet {
     AuditSink *audit;
     Vault *vault;
     TpmQueue *tpm;
-    /* One connection has ended, MACHINE's, or one of the service manager's (NULL). */
+    /* One connection has ended, or stalled: LIVE_MACHINE's, or one of the service manager's (NULL).
+     */
     void (*ended)(void *userdata, const char *live_machine);
     /* The worker cannot go on (a negative errno): a connection is stuck without an answer. */
     void (*failed)(void *userdata, int r);
     void *userdata;
 
     Connection *first; /* the rest is the module's own */
-    size_t count;
+    size_t count, stalled;
+    uint64_t begun; /* how many there were */
 } ConnectionSet;
+
+/* How many there are, but for those that have stalled. */
+size_t connections_active(const ConnectionSet *set);
 
 /* Takes up the connection FD, also one that an earlier worker began with; from the live socket of
  * LIVE_MACHINE, or from the service manager (NULL). A negative errno if that is impossible; FD then

@@ -14,6 +14,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+/* Accepted in one go. Fewer than there may be, so that each has its turn before it has to go. */
+#define ACCEPT_BATCH (LIMIT_CONTROLS / 4)
+
 typedef struct Control Control;
 
 struct Control {
@@ -22,8 +25,11 @@ struct Control {
     int fd;
     Peer peer;
     sd_event_source *io;
+    sd_event_source *deadline; /* NULL unless a message is on the way, to here or to the peer */
     FrameReader reader;
     FrameWriter writer;
+    unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
+    bool more;       /* there may be another call among what was read */
     bool subscribed; /* gets events, and calls no more */
 };
 
@@ -31,34 +37,47 @@ struct ControlSet {
     ControlEnvironment environment;
     sd_event_source *listening[LISTENERS_MAX];
     size_t listening_count;
-    Control *first;
+    Control *first; /* the one that moved last; the last one has been idle for longest */
     size_t count;
 };
 
-/* Further peers wait in the backlog while there are enough. */
-static void update_listening(ControlSet *set)
+/* Takes CONTROL out of the list. */
+static void unlink_control(Control *control)
 {
-    int enabled = set->count < LIMIT_CONTROLS ? SD_EVENT_ON : SD_EVENT_OFF;
+    Control **link;
 
-    for (size_t i = 0; i < set->listening_count; i++)
-        sd_event_source_set_enabled(set->listening[i], enabled);
+    for (link = &control->set->first; *link != control; link = &(*link)->next)
+        ;
+    *link = control->next;
+}
+
+static void put_first(Control *control)
+{
+    control->next = control->set->first;
+    control->set->first = control;
 }
 
 static void control_end(Control *control)
 {
-    ControlSet *set = control->set;
-    Control **link;
-
-    for (link = &set->first; *link != control; link = &(*link)->next)
-        ;
-    *link = control->next;
-    set->count--;
+    unlink_control(control);
+    control->set->count--;
     sd_event_source_disable_unref(control->io);
+    sd_event_source_disable_unref(control->deadline);
     close(control->fd);
     frame_reader_done(&control->reader);
     frame_writer_done(&control->writer);
     free(control);
-    update_listening(set);
+}
+
+/* Makes room for one more. Who waits for events is idle by nature, and goes last. */
+static void end_idlest(ControlSet *set)
+{
+    Control *idlest = set->first;
+
+    for (Control *control = set->first; control; control = control->next)
+        if (idlest->subscribed || !control->subscribed)
+            idlest = control;
+    control_end(idlest);
 }
 
 /* --- replies --- */
@@ -156,29 +175,70 @@ static int handle(Control *control, BytesView message)
     return answer(control, &call);
 }
 
-/* Answers what has been read, one call after the other. */
+/* Who calls and calls on one connection comes after everybody else. */
+static int count_call(Control *control)
+{
+    if (control->calls < LIMIT_CONTROL_CALLS && ++control->calls == LIMIT_CONTROL_CALLS)
+        return sd_event_source_set_priority(control->io, SD_EVENT_PRIORITY_IDLE);
+    return 0;
+}
+
+/* Answers the next call, if it has been read; one a turn. */
 static int answer_next(Control *control)
 {
     BytesView message;
-    int r = 0;
+    int r;
 
-    while (r == 0 && !control->subscribed && frame_writer_empty(&control->writer) &&
-           frame_reader_next(&control->reader, &message)) {
-        r = handle(control, message);
-        if (r == 0)
-            r = frame_writer_send(&control->writer, control->fd);
-    }
+    control->more = !control->subscribed && frame_writer_empty(&control->writer) &&
+                    frame_reader_next(&control->reader, &message);
+    if (!control->more)
+        return 0;
+    /* the next message has its own time */
+    control->deadline = sd_event_source_disable_unref(control->deadline);
+    r = handle(control, message);
+    if (r == 0)
+        r = count_call(control);
+    if (r >= 0)
+        r = frame_writer_send(&control->writer, control->fd);
     return r == FRAME_BLOCKED ? 0 : r;
 }
 
 /* --- events --- */
 
-/* A peer that does not take its replies gives no more calls. */
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    control_end(userdata);
+    return 0;
+}
+
+/* A message that has begun is to come to its end, whichever way it goes; events may wait. */
+static int watch_time(Control *control)
+{
+    const ConnectionSet *connections = control->set->environment.connections;
+    bool idle = frame_writer_empty(&control->writer) && frame_reader_empty(&control->reader);
+
+    if (idle)
+        frame_reader_done(&control->reader);
+    if (idle || control->subscribed) {
+        control->deadline = sd_event_source_disable_unref(control->deadline);
+        return 0;
+    }
+    if (control->deadline)
+        return 0;
+    return sd_event_add_time_relative(connections->event, &control->deadline, CLOCK_MONOTONIC,
+                                      connections->config->control_usec, 0, on_deadline, control);
+}
+
+/* A peer that does not take its replies gives no more calls. What has been read already comes with
+ * the next turn, which is at once: there is room for a reply. */
 static int watch(Control *control)
 {
-    uint32_t events = frame_writer_empty(&control->writer) ? EPOLLIN : EPOLLOUT;
+    bool reads = frame_writer_empty(&control->writer) && !control->more;
+    int r = watch_time(control);
 
-    return sd_event_source_set_io_events(control->io, events);
+    return r < 0 ? r : sd_event_source_set_io_events(control->io, reads ? EPOLLIN : EPOLLOUT);
 }
 
 static int step(Control *control, uint32_t events)
@@ -203,6 +263,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
     (void)source;
     (void)fd;
+    unlink_control(control);
+    put_first(control);
     if (r == 0)
         r = watch(control);
     if (r != 0)
@@ -248,11 +310,13 @@ static int control_start(ControlSet *set, int fd)
     peer_read(fd, &peer);
     if (peer.uid != connections->config->trusted_uid)
         return 0;
+    if (set->count == LIMIT_CONTROLS)
+        end_idlest(set);
     control = calloc(1, sizeof(*control));
     if (!control)
         return -ENOMEM;
-    *control = (Control){.set = set, .next = set->first, .fd = TAKE_FD(owned), .peer = peer};
-    set->first = control;
+    *control = (Control){.set = set, .fd = TAKE_FD(owned), .peer = peer};
+    put_first(control);
     set->count++;
     r = sd_event_add_io(connections->event, &control->io, control->fd, EPOLLIN, on_io, control);
     if (r < 0)
@@ -263,14 +327,15 @@ static int control_start(ControlSet *set, int fd)
 /* What cannot be accepted now can be later; what cannot be served is hung up on. */
 static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-    ControlSet *set = userdata;
-    int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
     (void)source;
     (void)events;
-    if (accepted >= 0)
-        (void)control_start(set, accepted);
-    update_listening(set);
+    for (unsigned i = 0; i < ACCEPT_BATCH; i++) {
+        int accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (accepted < 0)
+            break;
+        (void)control_start(userdata, accepted);
+    }
     return 0;
 }
 

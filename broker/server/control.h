@@ -6,9 +6,10 @@
  * server/method.h what it does).
  *
  * A connection may have many calls, one after the other; the next is read when the last one's reply
- * has gone out. Whoever breaks the protocol, is not root or does not read is hung up on. It costs
+ * has gone out. Whoever breaks the protocol, is not root, does not read or does not come to the end
+ * of a message is hung up on, and when there are too many whoever was idle for longest. It costs
  * the requests of the service manager nothing: what is done here takes no TPM, and there is a limit
- * on connections and on what each may have waiting.
+ * on connections and on what each may have waiting, and who calls again and again comes last.
  *
  * When the worker ends, so do its control connections; nothing depends on them.
  */

@@ -5,11 +5,27 @@
 
 #include "server/ledger.h"
 
+const uint64_t ledger_bounds[LEDGER_BOUNDS] = {
+    1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,
+};
+
+static void count(Ledger *ledger, const AuditRecord *record)
+{
+    size_t i = 0;
+
+    while (i < LEDGER_BOUNDS && record->usec > ledger_bounds[i])
+        i++;
+    ledger->counts[record->verdict]++;
+    ledger->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
+    ledger->durations[i]++;
+    ledger->usec += record->usec;
+}
+
 static void ledger_write(AuditSink *sink, const AuditRecord *record)
 {
     Ledger *ledger = (Ledger *)sink;
 
-    ledger->counts[record->verdict]++;
+    count(ledger, record);
     ledger->next->write(ledger->next, record);
     if (ledger->entered)
         ledger->entered(ledger->userdata, record);

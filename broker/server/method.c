@@ -6,6 +6,7 @@
 #include "server/method_internal.h"
 
 #include "protocol/interface.h"
+#include "server/metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -225,6 +226,7 @@ static const Method methods[] = {
     {"Remove", INTERFACE_BROKER, name_fields, false, method_remove},
     {"Rotate", INTERFACE_BROKER, rotate_fields, false, method_rotate},
     {"Reseal", INTERFACE_BROKER, reseal_fields, false, method_reseal},
+    {"Metrics", INTERFACE_BROKER, no_fields, false, metrics_method},
     {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
     {"Restart", INTERFACE_BROKER, no_fields, false, restart},
     {"Reload", INTERFACE_BROKER, no_fields, false, reload},

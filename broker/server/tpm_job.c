@@ -38,6 +38,7 @@ struct TpmQueue {
     uint64_t answered; /* see tpm_queue_answered() */
     Unsealing *first;
     KeyCache *known;
+    TpmCounts counts;
 };
 
 struct TpmJob {
@@ -79,6 +80,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
     TpmJob *job;
 
     stop_child(queue);
+    queue->counts.failures += rc != 0;
     queue->first = unsealing->next;
     wake(queue);
     if (rc == 0)
@@ -151,6 +153,7 @@ static int on_advance(sd_event_source *source, void *userdata)
     (void)source;
     if (!queue->first || queue->answer)
         return 0;
+    queue->counts.operations++;
     r = start_first(queue, &reason);
     if (r != 0)
         finish_first(queue, r, &reason, NULL);
@@ -199,7 +202,15 @@ uint64_t tpm_queue_answered(const TpmQueue *queue)
 
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
 {
-    return key_cache_find(queue->known, sealed);
+    const Secret *key = key_cache_find(queue->known, sealed);
+
+    queue->counts.hits += key != NULL;
+    return key;
+}
+
+TpmCounts tpm_queue_counts(const TpmQueue *queue)
+{
+    return queue->counts;
 }
 
 unsigned tpm_queue_keys(const TpmQueue *queue)

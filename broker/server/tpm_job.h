@@ -38,6 +38,15 @@ uint64_t tpm_queue_answered(const TpmQueue *queue);
  * next call or event. */
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);
 
+/* Since the queue was made. */
+typedef struct TpmCounts {
+    uint64_t operations; /* that the TPM was asked for */
+    uint64_t failures;   /* of them */
+    uint64_t hits;       /* keys that were known */
+} TpmCounts;
+
+TpmCounts tpm_queue_counts(const TpmQueue *queue);
+
 /* How many keys are known; wipes all of them, and says how many there were. */
 unsigned tpm_queue_keys(const TpmQueue *queue);
 unsigned tpm_queue_flush(TpmQueue *queue);

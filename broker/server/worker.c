@@ -51,7 +51,7 @@ static bool may_accept(const Worker *worker)
     size_t others = live_set_connections(worker->live);
 
     return may_accept_any(worker) &&
-           worker->connections.count - others < worker->config->connections_max;
+           connections_active(&worker->connections) - others < worker->config->connections_max;
 }
 
 static void update_listening(Worker *worker)

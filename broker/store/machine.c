@@ -4,6 +4,7 @@
  */
 
 #include "base/dirlock.h"
+#include "base/fsutil.h"
 #include "base/limits.h"
 #include "store/store_internal.h"
 
@@ -141,6 +142,7 @@ int store_machine_lock(const Store *store, const char *machine, Reason *reason, 
     if (r != 0)
         return not_opened(r, machine, reason);
     clear_leftovers(store, machine, fd);
+    file_clear_temporaries(fd);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }

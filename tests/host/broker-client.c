@@ -9,7 +9,7 @@
  * connects, shuts its sending side and reads to the end, or until it has more than a unit may have
  * of credentials, which is a refusal. FILE holds the value that ID is to have. When the time is
  * over, or on SIGTERM, every request under way is waited for; then the counts are printed, one a
- * line.
+ * line, and how long those took that got the value, in ms.
  *
  * FILE of --counters is mapped: 64-bit integers, native byte order, requests in flight and requests
  * that ended, for a script to look at while all this runs.
@@ -41,6 +41,8 @@
 #define PATIENCE_MS 90000
 #define TRIPLES_MAX 16
 #define CLIENTS_MAX 256
+/* Requests whose time is kept. */
+#define TIMES_MAX   1000000
 
 typedef enum Result {
     EXACT,       /* the value */
@@ -73,6 +75,8 @@ static size_t triple_count;
 static const char *socket_path = "/run/nspawn-creds/broker";
 static _Atomic uint64_t results[RESULT_COUNT];
 static atomic_bool stopping;
+static double times[TIMES_MAX]; /* s */
+static _Atomic size_t time_count;
 static Counters own_counters, *counters = &own_counters;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *format, ...)
@@ -169,6 +173,22 @@ static Result request(const Triple *triple, uint8_t *buffer)
     return result;
 }
 
+static double seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void keep_time(double seconds)
+{
+    size_t i = atomic_fetch_add(&time_count, 1);
+
+    if (i < TIMES_MAX)
+        times[i] = seconds;
+}
+
 static void *client(void *unused)
 {
     uint8_t *buffer = malloc(UNIT_LIMIT + 1);
@@ -176,9 +196,12 @@ static void *client(void *unused)
     if (!buffer)
         die("out of memory");
     while (!atomic_load(&stopping)) {
+        double start = seconds_now();
         Result result = request(&triples[random64() % triple_count], buffer);
 
         atomic_fetch_add(&results[result], 1);
+        if (result == EXACT)
+            keep_time(seconds_now() - start);
         if (result == UNREACHABLE)
             usleep(1000);
     }
@@ -231,12 +254,22 @@ static bool option(const char *argument, const char *name, const char **ret_valu
     return true;
 }
 
-static double seconds_now(void)
+static int compare_times(const void *left, const void *right)
 {
-    struct timespec now;
+    double a = *(const double *)left, b = *(const double *)right;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return (a > b) - (a < b);
+}
+
+static void print_times(void)
+{
+    size_t count = time_count < TIMES_MAX ? time_count : TIMES_MAX;
+
+    if (count == 0)
+        return;
+    qsort(times, count, sizeof(times[0]), compare_times);
+    printf("p50-ms %.3f\np99-ms %.3f\nmax-ms %.3f\n", times[count / 2] * 1e3,
+           times[count * 99 / 100] * 1e3, times[count - 1] * 1e3);
 }
 
 static void run(long clients, double seconds)
@@ -259,6 +292,7 @@ static void run(long clients, double seconds)
         total += results[result];
     }
     printf("per-second %.0f\n", (double)total / took);
+    print_times();
 }
 
 int main(int argc, char **argv)

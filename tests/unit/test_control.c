@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 /* --- methods --- */
 
@@ -44,6 +45,77 @@ static void test_status_and_keys(void **state)
     assert_int_equal(broker_records(broker, "flushed ok"), 1);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* The value of the sample that has this name, and this label if it is not NULL. */
+static double sample_of(struct json_object *metrics, const char *name, const char *label)
+{
+    struct json_object *families = member(metrics, "families");
+
+    for (size_t i = 0; i < json_object_array_length(families); i++) {
+        struct json_object *family = json_object_array_get_idx(families, i);
+        struct json_object *samples = member(family, "samples");
+
+        for (size_t j = 0; j < json_object_array_length(samples); j++) {
+            struct json_object *sample = json_object_array_get_idx(samples, j);
+            char full[128];
+
+            snprintf(full, sizeof(full), "%s%s", varlink_text(family, "name"),
+                     varlink_text(sample, "suffix"));
+            if (strcmp(full, name) == 0 &&
+                (!label || strcmp(varlink_text(sample, "labelValue"), label) == 0))
+                return json_object_get_double(member(sample, "value"));
+        }
+    }
+    fail_msg("no sample %s", name);
+    return 0;
+}
+
+static void test_metrics(void **state)
+{
+    static const struct {
+        const char *name, *label;
+        double value;
+    } rows[] = {
+        {"nspawn_creds_requests_total", "delivered", 2},
+        {"nspawn_creds_requests_total", "refused", 2},
+        {"nspawn_creds_requests_total", "abandoned", 0},
+        {"nspawn_creds_outcomes_total", "ok", 2},
+        {"nspawn_creds_outcomes_total", "not-found", 1},
+        {"nspawn_creds_outcomes_total", "tpm-lockout", 1},
+        {"nspawn_creds_request_duration_seconds_bucket", "+Inf", 4},
+        {"nspawn_creds_request_duration_seconds_bucket", "60.0", 4},
+        {"nspawn_creds_request_duration_seconds_bucket", "0.1", 3}, /* one took longer */
+        {"nspawn_creds_request_duration_seconds_count", NULL, 4},
+        {"nspawn_creds_connections_total", NULL, 4},
+        {"nspawn_creds_waiting", NULL, 0},
+        {"nspawn_creds_stalled", NULL, 0},
+        {"nspawn_creds_tpm_operations_total", NULL, 2},
+        {"nspawn_creds_tpm_failures_total", NULL, 1},
+        {"nspawn_creds_key_hits_total", NULL, 1},
+        {"nspawn_creds_keys", NULL, 1},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *metrics = NULL;
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
+    broker_seal_with(broker, &(SealedFile){"web", "y", KIND_TPM, 31, NULL, 0}, 1);
+    broker->shared->tpm_msec = 200;
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "missing", 1), ANSWER_REFUSED);
+    broker->shared->tpm_rc = OUTCOME_TPM_LOCKOUT;
+    assert_int_equal(client_ask(broker, "web", "y", 31), ANSWER_REFUSED);
+    metrics = call(broker, "Metrics", NULL, 0);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (sample_of(metrics, rows[i].name, rows[i].label) != rows[i].value)
+            fail_msg("%s: not %g in %s", rows[i].name, rows[i].value,
+                     json_object_to_json_string(metrics));
+    assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_sum", NULL) >= 0.2);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -295,20 +367,83 @@ static void test_hostile_peers(void **state)
     memset(flood, 'x', sizeof(flood));
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    /* silent ones, more than are served */
+    /* silent ones, more than are served: the first were hung up on */
     for (size_t i = 0; i < PEERS; i++)
         peers[i] = connect_raw(broker);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    json_object_put(call(broker, "Status", NULL, 0));
+    assert_int_equal(recv(peers[0], flood, 1, 0), 0);
+    assert_int_equal(recv(peers[PEERS - 1], flood, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
     /* and one that never comes to an end of its message */
     for (size_t sent = 0; sent <= LIMIT_FRAME_BYTES + sizeof(flood); sent += sizeof(flood))
-        if (send(peers[0], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
+        if (send(peers[PEERS - 1], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
             break;
-    assert_true(recv(peers[0], flood, 1, 0) <= 0);
+    assert_true(recv(peers[PEERS - 1], flood, 1, 0) <= 0);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     for (size_t i = 0; i < PEERS; i++)
         close(peers[i]);
     json_object_put(call(broker, "Status", NULL, 0));
     assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A byte now and then does not help, but who is silent between two calls is welcome. */
+static void test_slow_message(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(client_freep) Client *client = NULL;
+    _cleanup_(closep) int slow = -1;
+    struct json_object *reply;
+    unsigned bytes = 0;
+
+    (void)state;
+    broker->config.control_usec = 200 * 1000;
+    broker_start(broker);
+    client = connect_to(broker);
+    slow = connect_raw(broker);
+    while (bytes < 1000 && send(slow, " ", 1, MSG_NOSIGNAL) == 1) {
+        bytes++;
+        wait_msec(10);
+    }
+    assert_in_range(bytes, 5, 900);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), 0);
+    json_object_put(reply);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Whoever has thousands of calls waiting and takes every reply gets them all, and others theirs
+ * meanwhile. */
+static void test_many_calls(void **state)
+{
+    static const char one[] = "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\"}";
+    enum { CALLS = 2000 };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    _cleanup_(closep) int fd = -1;
+    unsigned replies = 0;
+    BytesView message;
+    pid_t sender;
+    int status;
+
+    (void)state;
+    broker_start(broker);
+    fd = connect_raw(broker);
+    sender = fork();
+    if (sender == 0) {
+        for (unsigned i = 0; i < CALLS; i++)
+            if (send(fd, one, sizeof(one), MSG_NOSIGNAL) != sizeof(one))
+                _exit(1);
+        _exit(0);
+    }
+    for (; replies < CALLS; replies++) {
+        while (!frame_reader_next(&reader, &message))
+            assert_int_equal(frame_reader_read(&reader, fd), 0);
+        if (replies % 500 == 0)
+            json_object_put(call(broker, "Status", NULL, 0));
+    }
+    assert_int_equal(waitpid(sender, &status, 0), sender);
+    assert_int_equal(status, 0);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -375,17 +510,13 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove),
-        cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),
-        cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_a_worker_dies),
-        cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),          cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),          cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),       cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of broker/base/fsutil.c. */
 
+#include "steps.h"
 #include "support.h"
 
 #include "base/fsutil.h"
@@ -169,6 +170,104 @@ static void test_errors_name_the_file(void **state)
     test_folder_remove(&folder);
 }
 
+/* --- what killed writers leave --- */
+
+static int write_new(const void *argument)
+{
+    return file_write(argument, test_view("new"), ownership, true, NULL) == 0 ? 0 : 1;
+}
+
+static void clear(const TestFolder *folder)
+{
+    _cleanup_(closep) int directory = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    assert_true(directory >= 0);
+    file_clear_temporaries(directory);
+}
+
+/* Killed at every system call: the old file or the new one, and nothing else once it is cleared. */
+static void test_killed_at_every_step(void **state)
+{
+    TestFolder folder = test_folder();
+    char path[128];
+    unsigned left = 0;
+    int status;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", test_path(&folder, "file"));
+    for (unsigned step = 1;; step++) {
+        _cleanup_(bytes_done) Bytes content = {0};
+        pid_t pid;
+
+        assert_int_equal(file_write(path, test_view("old"), ownership, true, NULL), 0);
+        pid = steps_start(write_new, path);
+        if (!steps_go(pid, step, &status))
+            break;
+        steps_kill(pid);
+        left += count_entries(folder.path) > 1;
+        clear(&folder);
+        assert_int_equal(count_entries(folder.path), 1);
+        content = test_read_file(path);
+        assert_true(bytes_view_equal(bytes_view(&content), test_view("old")) ||
+                    bytes_view_equal(bytes_view(&content), test_view("new")));
+    }
+    assert_int_equal(status, 0);
+    assert_in_range(left, 5, 100);
+    test_folder_remove(&folder);
+}
+
+/* At whatever moment of a living writer it is cleared, he comes to his end. */
+static void test_cleared_at_every_step(void **state)
+{
+    TestFolder folder = test_folder();
+    char path[128];
+    int status;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", test_path(&folder, "file"));
+    for (unsigned step = 1;; step++) {
+        _cleanup_(bytes_done) Bytes content = {0};
+        pid_t pid;
+
+        assert_int_equal(file_write(path, test_view("old"), ownership, true, NULL), 0);
+        pid = steps_start(write_new, path);
+        if (!steps_go(pid, step, &status))
+            break;
+        clear(&folder);
+        assert_int_equal(steps_finish(pid), 0);
+        assert_int_equal(count_entries(folder.path), 1);
+        content = test_read_file(path);
+        assert_true(bytes_view_equal(bytes_view(&content), test_view("new")));
+    }
+    assert_int_equal(status, 0);
+    test_folder_remove(&folder);
+}
+
+static void test_what_is_not_cleared(void **state)
+{
+    static const char *const files[] = {
+        "file.tmp",
+        ".nspawn-creds-0123456789abcdef",
+        ".nspawn-creds-0123456789abcdef.tmp~",
+        ".nspawn-creds-0123456789abcdeX.tmp",
+        ".nspawn-creds-0123456789ABCDEF.tmp",
+        ".nspawn-creds-.tmp",
+    };
+    TestFolder folder = test_folder();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(files); i++)
+        test_write_file(test_path(&folder, files[i]), test_view("somebody's"), 0600);
+    assert_int_equal(mkdir(test_path(&folder, ".nspawn-creds-0000000000000000.tmp"), 0700), 0);
+    assert_int_equal(symlink("x", test_path(&folder, ".nspawn-creds-0000000000000001.tmp")), 0);
+    clear(&folder);
+    assert_int_equal(count_entries(folder.path), COUNT(files) + 2);
+    test_write_file(test_path(&folder, ".nspawn-creds-0123456789abcdef.tmp"), test_view("x"), 0600);
+    clear(&folder);
+    assert_int_equal(count_entries(folder.path), COUNT(files) + 2);
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +278,9 @@ int main(void)
         cmocka_unit_test(test_a_failed_write_leaves_the_old_file),
         cmocka_unit_test(test_bounded_reads),
         cmocka_unit_test(test_errors_name_the_file),
+        cmocka_unit_test(test_killed_at_every_step),
+        cmocka_unit_test(test_cleared_at_every_step),
+        cmocka_unit_test(test_what_is_not_cleared),
     };
 
     signal(SIGXFSZ, SIG_IGN);

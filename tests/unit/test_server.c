@@ -263,6 +263,82 @@ static void test_client_does_not_read(void **state)
     expect_records(broker, "", 3);
 }
 
+/* Refusals and secrets that nobody takes are in nobody's way; only refusals are given up. */
+static void test_stalled_clients(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int refusals[6], secrets[3];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->config.connections_max = 4;
+    broker->config.stalled_max = 8;
+    broker->config.peer_stalled_max = 4;
+    broker->config.stall_usec = 20 * 1000;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(secrets); i++)
+        secrets[i] = client_connect(broker, WEB, "large");
+    for (size_t i = 0; i < COUNT(refusals); i++)
+        refusals[i] = client_connect(broker, WEB, "missing");
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    /* nine of one peer are five too many */
+    expect_records(broker, "refused not-found", 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(client_read(refusals[i], "web", "x", 0), ANSWER_WRONG);
+    assert_int_equal(client_read(refusals[5], "web", "x", 0), ANSWER_REFUSED);
+    for (size_t i = 0; i < COUNT(secrets); i++)
+        assert_int_equal(client_read(secrets[i], "web", "large", LIMIT_PLAINTEXT_BYTES),
+                         ANSWER_RIGHT);
+    expect_records(broker, "delivered ok", 4);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* Secrets that nobody takes count again when there are too many. */
+static void test_too_many_stalled_secrets(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int secrets[4], waiting;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->config.connections_max = 2;
+    broker->config.stalled_max = 2;
+    broker->config.stall_usec = 20 * 1000;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(secrets); i++)
+        secrets[i] = client_connect(broker, WEB, "large");
+    waiting = client_connect(broker, WEB, "x");
+    assert_true(is_silent(waiting, 200));
+    assert_int_equal(client_read(secrets[0], "web", "large", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
+    assert_int_equal(client_read(waiting, "web", "x", 31), ANSWER_RIGHT);
+    for (size_t i = 1; i < COUNT(secrets); i++)
+        assert_int_equal(client_read(secrets[i], "web", "large", LIMIT_PLAINTEXT_BYTES),
+                         ANSWER_RIGHT);
+}
+
+static void test_greedy_client(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int slow[2];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.peer_max = 2;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(slow); i++)
+        slow[i] = client_connect(broker, WEB, "tpm");
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused too-many", 1);
+    close(slow[0]);
+    expect_records(broker, "abandoned ok", 1);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    close(slow[1]);
+}
+
 static void test_connection_limit(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -313,6 +389,9 @@ int main(void)
         cmocka_unit_test(test_client_vanishes),
         cmocka_unit_test(test_client_vanishes_while_it_reads),
         cmocka_unit_test(test_client_does_not_read),
+        cmocka_unit_test(test_stalled_clients),
+        cmocka_unit_test(test_too_many_stalled_secrets),
+        cmocka_unit_test(test_greedy_client),
         cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_burst),
     };

@@ -259,6 +259,21 @@ static void test_a_half_made_folder_is_mended(void **state)
 }
 
 /* A reader that has opened a file gets it, also if it is replaced before he has read it. */
+/* What a killed writer left goes with the next write. */
+static void test_a_leftover_is_cleared(void **state)
+{
+    const Fixture *fixture = *state;
+    struct stat status;
+
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("first"), NULL), 0);
+    test_write_file(test_path(&fixture->folder, "web/.nspawn-creds-0123456789abcdef.tmp"),
+                    test_view("half a credential"), 0600);
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("second"), NULL), 0);
+    assert_int_equal(
+        stat(test_path(&fixture->folder, "web/.nspawn-creds-0123456789abcdef.tmp"), &status), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
 static void test_read_while_written(void **state)
 {
     const Fixture *fixture = *state;
@@ -307,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_machine_that_is_a_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_half_made_folder_is_mended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_leftover_is_cleared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_read_while_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_size_limit, set_up, tear_down),
     };

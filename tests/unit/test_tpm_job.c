@@ -321,6 +321,8 @@ static void test_boot(void **state)
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         skip();
     broker->shared->tpm_msec = 40;
+    /* one process stands for as many as there are containers */
+    broker->config.peer_max = broker->config.connections_max;
     for (unsigned m = 0; m < MACHINES; m++)
         for (unsigned i = 0; i < COUNT_24; i++) {
             snprintf(machine, sizeof(machine), "web%u", m);
