@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -257,7 +258,7 @@ void live_connection_drop(int fd)
 static int look_at(LiveSet *set, int folder, const char *machine)
 {
     LiveSocket *socket = find(set, machine);
-    char path[LIMIT_MACHINE_BYTES + sizeof("/" LIVE_SOCKET)];
+    char path[NAME_MAX + sizeof("/" LIVE_SOCKET)];
     struct stat status;
     int r, fd;
 
