@@ -33,7 +33,7 @@ static void print_help(void)
            "Seals secrets for systemd-nspawn containers, in systemd's own credential format.\n\n"
            "Verbs:\n");
     for (size_t i = 0; i < VERB_COUNT; i++)
-        printf("  %-10s %-18s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
+        printf("  %-10s %-19s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
     printf("\nOptions:\n");
     options_print_help(stdout, 0);
     printf("\nnspawn-creds VERB --help tells a verb's options. See nspawn-creds(1).\n");
