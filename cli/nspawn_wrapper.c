@@ -143,6 +143,45 @@ static void wait_for_socket(const char *path)
          name);
 }
 
+/* Whether a .nspawn file has mounts, and among them none for the folder. */
+static bool replaces_mounts(const char *file)
+{
+    static const char *const settings[] = {"Bind", "Inaccessible", "Overlay",
+                                           "TemporaryFileSystem"};
+    _cleanup_(fclosep) FILE *stream = fopen(file, "re");
+    _cleanup_(freep) char *line = NULL;
+    bool mounts = false;
+    size_t room = 0;
+
+    while (stream && getline(&line, &room, stream) >= 0) {
+        if (strstr(line, ":" LIVE_PLACE))
+            return false;
+        for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+            mounts = mounts || strncmp(line, settings[i], strlen(settings[i])) == 0;
+    }
+    return mounts;
+}
+
+/* With --settings=override, as in systemd's unit, the mounts in the machine's .nspawn file are all
+ * that count (systemd-nspawn(1)), and there is no way round it. */
+static void check_settings(const char *machine)
+{
+    static const char *const places[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
+    char file[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(file, sizeof(file), "%s/%s.nspawn", places[i], machine);
+        if (access(file, F_OK) < 0)
+            continue;
+        if (replaces_mounts(file))
+            fprintf(stderr,
+                    "nspawn-creds-nspawn: %s has mounts, which replace that of live delivery. Add "
+                    "to its [Files]: BindReadOnly=" LIVE_FOLDER "/%s:" LIVE_PLACE ":rootidmap\n",
+                    file, machine);
+        return;
+    }
+}
+
 static int add_live(char **arguments, size_t *count)
 {
     const char *machine = getenv("NSPAWN_CREDS_LIVE");
@@ -156,6 +195,7 @@ static int add_live(char **arguments, size_t *count)
     if (make_folder(path) != 0)
         return EXIT_FAILURE;
     wait_for_socket(path);
+    check_settings(machine);
     if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_PLACE ":rootidmap", path) < 0)
         return fail("out of memory", "");
     (*count)++;

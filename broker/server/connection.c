@@ -8,6 +8,7 @@
 #include "policy/decision.h"
 #include "server/delivery.h"
 #include "server/handover.h"
+#include "server/live.h"
 #include "server/peer.h"
 #include "server/request.h"
 
@@ -22,6 +23,7 @@ struct Connection {
     Connection *previous;
     int fd;
     LiveMachine live_machine; /* "" if it is the service manager's */
+    bool kept;                /* or may be, by the service manager: see server/live.h */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
     bool decided;
@@ -88,6 +90,8 @@ static void end(Connection *c, AuditVerdict verdict)
     /* closed before anything else, so that a worker that dies from here on has no unanswered one */
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
+    if (c->kept)
+        live_connection_drop(c->fd);
     close(c->fd);
     tpm_job_free(c->job);
     secret_free(c->plaintext);
@@ -236,6 +240,10 @@ static int wait_for_tpm(Connection *c, const TpmWish *wish)
     int r = wish->sealed ? tpm_job_new(set->tpm, wish->sealed, on_tpm, c, &c->job)
                          : tpm_job_new_fresh(set->tpm, wish->fresh_for, on_tpm, c, &c->job);
 
+    if (machine_of(c) && !c->kept) {
+        live_connection_keep(c->fd);
+        c->kept = true;
+    }
     if (r >= 0 && !c->deadline)
         r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
                                        set->config->request_usec, 0, on_deadline, c);
@@ -303,6 +311,7 @@ int connection_start(ConnectionSet *set, int fd, const char *live_machine)
         return -ENOMEM;
     c->set = set;
     c->fd = fd;
+    c->kept = live_machine && mark > 0;
     if (live_machine)
         snprintf(c->live_machine, sizeof(c->live_machine), "%s", live_machine);
     c->begin = monotonic_usec();

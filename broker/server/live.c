@@ -216,6 +216,41 @@ static int make(const char *folder, const char *machine, int *ret)
     return 0;
 }
 
+/* --- connections that the service manager keeps --- */
+
+/* The inode is the socket's for as long as it lives; the "@" is in no machine's name. */
+static int connection_name(int fd, char text[static 64])
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    snprintf(text, 64, "FDNAME=live-@%llu", (unsigned long long)status.st_ino);
+    return 0;
+}
+
+void live_connection_keep(int fd)
+{
+    char name[64], text[128];
+
+    if (connection_name(fd, name) < 0)
+        return;
+    snprintf(text, sizeof(text), "FDSTORE=1\n%s", name);
+    sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+}
+
+/* The peer sees the end at once, and not when the service manager gets to it. */
+void live_connection_drop(int fd)
+{
+    char name[64], text[128];
+
+    shutdown(fd, SHUT_RDWR);
+    if (connection_name(fd, name) < 0)
+        return;
+    snprintf(text, sizeof(text), "FDSTOREREMOVE=1\n%s", name);
+    sd_notify(false, text);
+}
+
 /* --- folders --- */
 
 /* MACHINE has a folder in FOLDER: sees to its socket. */

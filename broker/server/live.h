@@ -19,7 +19,8 @@
  * requests of the host's service manager.
  *
  * Sockets outlive the worker, as connections do (server/handover.h), and in the service manager's
- * descriptor store also the broker: who connects meanwhile waits.
+ * descriptor store also the broker: who connects meanwhile waits. So do connections that wait for
+ * the TPM, which is where they are for all but a moment.
  */
 
 #include "server/handover.h"
@@ -65,3 +66,9 @@ void live_set_ended(LiveSet *set, const char *machine);
 
 /* Connections that were taken up and have not ended. */
 size_t live_set_connections(const LiveSet *set);
+
+/* Has the service manager keep a connection, while it waits for the TPM, and drop it before it is
+ * closed. If all of the broker's processes are killed, the next broker answers; without, the peer
+ * would take the end for an empty answer, and in a container there is nothing to stop that. */
+void live_connection_keep(int fd);
+void live_connection_drop(int fd);

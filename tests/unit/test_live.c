@@ -97,10 +97,12 @@ static void test_who_gets_what(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* What is accepted and what is not: the next worker has both. */
+/* What is accepted and what is not: the next worker has both. Which refuses the one that was being
+ * answered. */
 static void test_worker_is_killed(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    unsigned answers[_ANSWER_MAX] = {0};
     pid_t last = 0;
 
     (void)state;
@@ -115,10 +117,13 @@ static void test_worker_is_killed(void **state)
         kill(broker->shared->worker, SIGSTOP);
         waiting = client_connect_live(broker, "db", APP, "a");
         last = broker_kill_worker(broker, last);
-        assert_int_equal(client_read(accepted, "web", "tpm", 31), ANSWER_RIGHT);
-        assert_int_equal(client_read(waiting, "db", "a", 31), ANSWER_RIGHT);
+        answers[client_read(accepted, "web", "tpm", 31)]++;
+        answers[client_read(waiting, "db", "a", 31)]++;
     }
-    assert_int_equal(broker_records(broker, "refused"), 0);
+    assert_int_equal(answers[ANSWER_RIGHT] + answers[ANSWER_REFUSED], 40);
+    assert_true(answers[ANSWER_RIGHT] > 30);
+    assert_int_equal(broker_records(broker, "refused"),
+                     broker_records(broker, "refused interrupted"));
 }
 
 static bool is_reset(int fd)
@@ -151,8 +156,6 @@ static void test_supervisor_is_killed(void **state)
     kill(broker->shared->worker, SIGCONT);
     assert_int_equal(client_read(accepted, "web", "tpm", 31), ANSWER_RIGHT);
     assert_true(is_reset(waiting));
-    while (waitpid(-1, NULL, 0) > 0)
-        ;
 
     broker_start(broker);
     wait_msec(200);
