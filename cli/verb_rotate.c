@@ -199,7 +199,7 @@ static bool add_bytes(struct json_object *object, const char *name, BytesView te
 }
 
 /* Replaces WAS by TO. */
-static int call_once(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
+static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
@@ -226,15 +226,15 @@ static int call_once(Rotate *rotate, BytesView was, const Half *to, Reason *reas
  * after it says which. */
 static int call_rotate(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
 {
-    int r = call_once(rotate, was, to, reason);
+    int r = ask_once(rotate, was, to, reason);
 
     for (unsigned calls = 1; r == OUTCOME_BROKER_UNREACHABLE && calls < CALLS_MAX; calls++) {
         rotate->client = client_free(rotate->client);
         r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
         if (r == 0)
-            r = call_once(rotate, to->file, to, reason);
+            r = ask_once(rotate, to->file, to, reason);
         if (r == OUTCOME_CHANGED || r == OUTCOME_NOT_FOUND)
-            r = call_once(rotate, was, to, reason);
+            r = ask_once(rotate, was, to, reason);
     }
     if (r == OUTCOME_BROKER_UNREACHABLE)
         return reason_set(reason, OUTCOME_HALF_ROTATED,
