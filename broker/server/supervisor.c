@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,9 +52,14 @@ typedef struct Supervisor {
 
 /* Tells a standby that it is the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
+/* Tells the supervisor that the worker is ready. */
+#define SIGNAL_READY     SIGUSR2
+
+/* The supervisor, in all of its processes; 0 where there is none. */
+static pid_t supervisor_pid;
 
 /* How often an orphaned standby looks whether the worker still lives, ms. */
-#define LOOK_MSEC        20
+#define LOOK_MSEC 20
 
 static int64_t monotonic_msec(void)
 {
@@ -199,7 +205,10 @@ static End wait_for_worker(Supervisor *supervisor)
 
         if (received == SIGTERM || received == SIGINT) {
             supervisor->stopping = true;
+            sd_notify(false, "STOPPING=1");
             kill(supervisor->active, SIGTERM);
+        } else if (received == SIGNAL_READY) {
+            sd_notify(false, "READY=1");
         } else if (received == SIGCHLD) {
             if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active) {
                 if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
@@ -294,6 +303,8 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGCHLD);
     sigaddset(&supervisor.signals, SIGNAL_TAKE_OVER);
+    sigaddset(&supervisor.signals, SIGNAL_READY);
+    supervisor_pid = supervisor.self;
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
@@ -302,4 +313,10 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     } while (r == NEXT_WORKER);
     end_standby(&supervisor);
     return r;
+}
+
+void supervisor_tell_ready(void)
+{
+    if (supervisor_pid > 0 && getppid() == supervisor_pid)
+        kill(supervisor_pid, SIGNAL_READY);
 }

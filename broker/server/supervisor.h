@@ -31,3 +31,7 @@ typedef int (*SupervisorWorker)(void *userdata, bool drain);
  * negative errno if it cannot set itself up. The process must have no descriptors but the standard
  * ones and LISTENERS, and not have used libsystemd's journal. */
 int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
+
+/* For the worker: has the supervisor tell the service manager that the broker is ready. The manager
+ * takes nobody else's word. */
+void supervisor_tell_ready(void);
