@@ -129,10 +129,10 @@ static ListenerKind kind_of(const char *name)
     return strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
 }
 
-/* One that the broker had the service manager keep: the worker finds it (server/live.h). */
-static bool is_live(const char *name)
+/* One that the broker had the service manager keep: the worker finds it (server/handover.h). */
+static bool is_kept(const char *name)
 {
-    return strncmp(name, "live-", strlen("live-")) == 0;
+    return strncmp(name, SUPERVISOR_KEPT, strlen(SUPERVISOR_KEPT)) == 0;
 }
 
 static void free_names(char ***names)
@@ -167,7 +167,7 @@ static int take_listeners(Listeners *listeners)
     int r = count < 0 ? count : 0;
 
     for (int i = 0; r == 0 && i < count; i++)
-        if (!is_live(names[i]))
+        if (!is_kept(names[i]))
             r = take_listener(SD_LISTEN_FDS_START + i, names[i], listeners);
     if (r == 0 && listeners->count == 0) {
         fprintf(stderr, "No socket was passed. The broker is started by the service manager: "

@@ -8,13 +8,14 @@
 #include "policy/decision.h"
 #include "server/delivery.h"
 #include "server/handover.h"
-#include "server/live.h"
 #include "server/peer.h"
 #include "server/request.h"
+#include "server/supervisor.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 
 struct Connection {
@@ -23,7 +24,7 @@ struct Connection {
     Connection *previous;
     int fd;
     LiveMachine live_machine; /* "" if it is the service manager's */
-    bool kept;                /* or may be, by the service manager: see server/live.h */
+    bool kept;                /* or may be, by the service manager */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
     bool decided;
@@ -94,7 +95,7 @@ static void end(Connection *c, AuditVerdict verdict)
     sd_event_source_disable_unref(c->deadline);
     sd_event_source_disable_unref(c->stall);
     if (c->kept)
-        live_connection_drop(c->fd);
+        shutdown(c->fd, SHUT_RDWR); /* which ends it for the service manager, too */
     close(c->fd);
     tpm_job_free(c->job);
     secret_free(c->plaintext);
@@ -317,8 +318,10 @@ static int wait_for_tpm(Connection *c, const TpmWish *wish)
     int r = wish->sealed ? tpm_job_new(set->tpm, wish->sealed, on_tpm, c, &c->job)
                          : tpm_job_new_fresh(set->tpm, wish->fresh_for, on_tpm, c, &c->job);
 
+    /* If all of the broker's processes are killed, the next broker answers. Without, the peer would
+     * take the end for an empty answer, and in a container there is nothing to stop that. */
     if (machine_of(c) && !c->kept) {
-        live_connection_keep(c->fd);
+        supervisor_keep(c->fd);
         c->kept = true;
     }
     if (r >= 0 && !c->deadline)

@@ -8,8 +8,10 @@
 #include "base/names.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -87,9 +89,47 @@ static bool is_live_socket(int fd, const Listeners *listeners)
     return is_listening(fd) == 1 && handover_live_machine(fd, listeners, machine);
 }
 
+/* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. The table is long,
+ * mostly empty, and searched while connections wait: so not one by one. */
+static int next_socket(int from)
+{
+    struct pollfd block[64];
+
+    while (from < HANDOVER_FD_MAX) {
+        int count = HANDOVER_FD_MAX - from;
+
+        if (count > (int)(sizeof(block) / sizeof(block[0])))
+            count = (int)(sizeof(block) / sizeof(block[0]));
+        for (int i = 0; i < count; i++)
+            block[i] = (struct pollfd){.fd = from + i};
+        if (poll(block, (nfds_t)count, 0) < 0)
+            return from; /* may be open */
+        for (int i = 0; i < count; i++)
+            if (!(block[i].revents & POLLNVAL))
+                return from + i;
+        from += count;
+    }
+    return HANDOVER_FD_MAX;
+}
+
+#define FOREACH_SOCKET(fd, from)                                                                   \
+    for (int fd = next_socket(from); fd < HANDOVER_FD_MAX; fd = next_socket(fd + 1))
+
+int handover_find(ino_t inode)
+{
+    struct stat status;
+
+    FOREACH_SOCKET (fd, STDERR_FILENO + 1)
+        if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_ino == inode)
+            return fd;
+    return -1;
+}
+
 int handover_next_live(const Listeners *listeners, int from)
 {
-    for (int fd = from; listeners->live_folder && fd < HANDOVER_FD_MAX; fd++)
+    if (!listeners->live_folder)
+        return -1;
+    FOREACH_SOCKET (fd, from)
         if (is_live_socket(fd, listeners))
             return fd;
     return -1;
@@ -111,7 +151,7 @@ bool handover_is_connection(int fd, const Listeners *listeners)
 
 int handover_next(const Listeners *listeners, int from)
 {
-    for (int fd = from; fd < HANDOVER_FD_MAX; fd++)
+    FOREACH_SOCKET (fd, from)
         if (handover_is_connection(fd, listeners))
             return fd;
     return -1;
@@ -125,18 +165,28 @@ static bool is_listener(int fd, const Listeners *listeners)
     return false;
 }
 
+static void close_all(unsigned from, unsigned to)
+{
+    if (from <= to)
+        syscall(SYS_close_range, from, to, 0U);
+}
+
+/* What poll() does not call open may yet be a descriptor (O_PATH): so all is closed that is not
+ * known to stay. */
 size_t handover_sweep(const Listeners *listeners)
 {
     size_t connections = 0;
+    unsigned from = STDERR_FILENO + 1;
 
-    for (int fd = STDERR_FILENO + 1; fd < HANDOVER_FD_MAX; fd++) {
-        if (is_listener(fd, listeners) || is_live_socket(fd, listeners))
+    FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
+        bool connection = handover_is_connection(fd, listeners);
+
+        if (!connection && !is_listener(fd, listeners) && !is_live_socket(fd, listeners))
             continue;
-        if (handover_is_connection(fd, listeners))
-            connections++;
-        else
-            close(fd);
+        connections += connection;
+        close_all(from, (unsigned)fd - 1);
+        from = (unsigned)fd + 1;
     }
-    syscall(SYS_close_range, (unsigned)HANDOVER_FD_MAX, ~0U, 0U);
+    close_all(from, ~0U);
     return connections;
 }

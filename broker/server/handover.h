@@ -23,6 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* A machine name with its NUL. */
 typedef char LiveMachine[LIMIT_MACHINE_BYTES + 1];
@@ -57,6 +58,9 @@ int handover_mark_set(int fd, int mark);
 
 /* Whether FD is a live socket, or was accepted from one; then whose that is. */
 bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret);
+
+/* The socket with this inode, or -1. */
+int handover_find(ino_t inode);
 
 /* The first live socket that listens whose descriptor is not smaller than FROM, or -1. */
 int handover_next_live(const Listeners *listeners, int from);

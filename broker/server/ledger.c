@@ -13,9 +13,11 @@ static void count(Ledger *ledger, const AuditRecord *record)
 {
     size_t i = 0;
 
+    ledger->counts[record->verdict]++;
+    if (record->verdict > AUDIT_ABANDONED)
+        return; /* a change is no request */
     while (i < LEDGER_BOUNDS && record->usec > ledger_bounds[i])
         i++;
-    ledger->counts[record->verdict]++;
     ledger->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
     ledger->durations[i]++;
     ledger->usec += record->usec;

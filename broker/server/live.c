@@ -6,6 +6,7 @@
 #include "server/live.h"
 
 #include "base/names.h"
+#include "server/supervisor.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 /* A socket is bound to this, and gets its own name when it listens. */
@@ -134,16 +134,6 @@ size_t live_set_connections(const LiveSet *set)
 
 /* --- sockets --- */
 
-/* Tells the service manager to keep the socket, which it may have already. It need not watch it:
- * the socket is closed when its folder is gone, and else never. */
-static void keep(const LiveSocket *socket)
-{
-    char text[128];
-
-    snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=live-%s\nFDPOLL=0", socket->machine);
-    sd_pid_notify_with_fds(0, 0, text, &socket->fd, 1);
-}
-
 /* Takes FD. */
 static int add(LiveSet *set, const char *machine, int fd)
 {
@@ -167,7 +157,7 @@ static int add(LiveSet *set, const char *machine, int fd)
     set->first = socket;
     set->count++;
     update(socket);
-    keep(socket);
+    supervisor_keep(fd);
     return 0;
 }
 
@@ -182,16 +172,20 @@ static void forget(LiveSocket **link)
     free(socket);
 }
 
-/* Whoever waits there is reset, which fails its unit. */
+/* The service manager, which keeps it as well, lets go of what is shut down. Whoever waits there is
+ * reset, which fails its unit. */
+static void end_socket(int fd)
+{
+    shutdown(fd, SHUT_RDWR);
+    close(fd);
+}
+
 static void drop(LiveSocket **link)
 {
     int fd = (*link)->fd;
-    char text[128];
 
-    snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=live-%s", (*link)->machine);
     forget(link);
-    close(fd);
-    sd_notify(false, text);
+    end_socket(fd);
 }
 
 /* A socket that listens, in the folder of MACHINE. */
@@ -215,41 +209,6 @@ static int make(const char *folder, const char *machine, int *ret)
         return -errno;
     *ret = TAKE_FD(fd);
     return 0;
-}
-
-/* --- connections that the service manager keeps --- */
-
-/* The inode is the socket's for as long as it lives; the "@" is in no machine's name. */
-static int connection_name(int fd, char text[static 64])
-{
-    struct stat status;
-
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    snprintf(text, 64, "FDNAME=live-@%llu", (unsigned long long)status.st_ino);
-    return 0;
-}
-
-void live_connection_keep(int fd)
-{
-    char name[64], text[128];
-
-    if (connection_name(fd, name) < 0)
-        return;
-    snprintf(text, sizeof(text), "FDSTORE=1\n%s", name);
-    sd_pid_notify_with_fds(0, 0, text, &fd, 1);
-}
-
-/* The peer sees the end at once, and not when the service manager gets to it. */
-void live_connection_drop(int fd)
-{
-    char name[64], text[128];
-
-    shutdown(fd, SHUT_RDWR);
-    if (connection_name(fd, name) < 0)
-        return;
-    snprintf(text, sizeof(text), "FDSTOREREMOVE=1\n%s", name);
-    sd_notify(false, text);
 }
 
 /* --- folders --- */
@@ -345,7 +304,7 @@ static void close_second(const char *folder, const char *machine, int fd)
 {
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
-    close(fd);
+    end_socket(fd);
     snprintf(path, sizeof(path), "%s/%s/" LIVE_SOCKET, folder, machine);
     unlink(path);
 }

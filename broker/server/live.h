@@ -66,9 +66,3 @@ void live_set_ended(LiveSet *set, const char *machine);
 
 /* Connections that were taken up and have not ended. */
 size_t live_set_connections(const LiveSet *set);
-
-/* Has the service manager keep a connection, while it waits for the TPM, and drop it before it is
- * closed. If all of the broker's processes are killed, the next broker answers; without, the peer
- * would take the end for an empty answer, and in a container there is nothing to stop that. */
-void live_connection_keep(int fd);
-void live_connection_drop(int fd);

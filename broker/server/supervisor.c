@@ -11,11 +11,14 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,9 +54,17 @@ typedef struct Supervisor {
 
 /* Tells a standby that it is the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
+/* Tells the supervisor that the worker is ready. */
+#define SIGNAL_READY     SIGUSR2
+/* Tells it the inode of a socket that the service manager is to keep. Queued, as the others need
+ * not be. */
+#define SIGNAL_KEEP      (SIGRTMIN + 1)
+
+/* The supervisor, in all of its processes; 0 where there is none. */
+static pid_t supervisor_pid;
 
 /* How often an orphaned standby looks whether the worker still lives, ms. */
-#define LOOK_MSEC        20
+#define LOOK_MSEC 20
 
 static int64_t monotonic_msec(void)
 {
@@ -190,16 +201,36 @@ static void next_worker(Supervisor *supervisor)
     kill(supervisor->active, SIGNAL_TAKE_OVER);
 }
 
+/* It was open in the table when the worker asked, and may be another one's number by now: hence the
+ * inode. The service manager lets go of it when it is shut down. */
+static void keep(ino_t inode)
+{
+    char text[64];
+    int fd = handover_find(inode);
+
+    if (fd < 0)
+        return;
+    snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=" SUPERVISOR_KEPT "%llu",
+             (unsigned long long)inode);
+    sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+}
+
 /* Waits for the worker's end, and passes a request to stop on to it. */
 static End wait_for_worker(Supervisor *supervisor)
 {
     for (;;) {
         int status;
-        int received = sigwaitinfo(&supervisor->signals, NULL);
+        siginfo_t info;
+        int received = sigwaitinfo(&supervisor->signals, &info);
 
         if (received == SIGTERM || received == SIGINT) {
             supervisor->stopping = true;
+            sd_notify(false, "STOPPING=1");
             kill(supervisor->active, SIGTERM);
+        } else if (received == SIGNAL_READY) {
+            sd_notify(false, "READY=1");
+        } else if (received == SIGNAL_KEEP) {
+            keep((ino_t)(unsigned)info.si_value.sival_int);
         } else if (received == SIGCHLD) {
             if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active) {
                 if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
@@ -294,6 +325,9 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGCHLD);
     sigaddset(&supervisor.signals, SIGNAL_TAKE_OVER);
+    sigaddset(&supervisor.signals, SIGNAL_READY);
+    sigaddset(&supervisor.signals, SIGNAL_KEEP);
+    supervisor_pid = supervisor.self;
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
@@ -302,4 +336,19 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     } while (r == NEXT_WORKER);
     end_standby(&supervisor);
     return r;
+}
+
+void supervisor_tell_ready(void)
+{
+    if (supervisor_pid > 0 && getppid() == supervisor_pid)
+        kill(supervisor_pid, SIGNAL_READY);
+}
+
+void supervisor_keep(int fd)
+{
+    struct stat status;
+
+    /* a socket's inode number has 32 bits */
+    if (supervisor_pid > 0 && getppid() == supervisor_pid && fstat(fd, &status) == 0)
+        sigqueue(supervisor_pid, SIGNAL_KEEP, (union sigval){.sival_int = (int)status.st_ino});
 }

@@ -31,3 +31,14 @@ typedef int (*SupervisorWorker)(void *userdata, bool drain);
  * negative errno if it cannot set itself up. The process must have no descriptors but the standard
  * ones and LISTENERS, and not have used libsystemd's journal. */
 int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
+
+/* For the worker: has the supervisor tell the service manager that the broker is ready. The manager
+ * takes nobody else's word. */
+void supervisor_tell_ready(void);
+
+/* What the names of descriptors begin with that the service manager kept. */
+#define SUPERVISOR_KEPT "kept-"
+
+/* The same for the socket FD, which the service manager is to keep, over an end of the broker, until
+ * it is shut down. Best effort. */
+void supervisor_keep(int fd);

@@ -7,12 +7,12 @@
 
 #include "server/control.h"
 #include "server/live.h"
+#include "server/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -90,7 +90,6 @@ static void drain(Worker *worker)
     if (worker->draining)
         return;
     worker->draining = true;
-    sd_notify(false, "STOPPING=1");
     r = sd_event_add_time_relative(worker->event, NULL, CLOCK_MONOTONIC, worker->config->drain_usec,
                                    0, on_drained, worker);
     if (r < 0)
@@ -304,7 +303,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
         r = adopt(&worker);
     if (r < 0)
         return r;
-    sd_notify(false, "READY=1");
+    supervisor_tell_ready();
     worker.running = true;
     if (draining)
         drain(&worker);

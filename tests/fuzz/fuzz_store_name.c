@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Fuzz target: names of files in the store, of the machine "web" and of the one in the first line.
+ *
+ * What is taken for a credential has valid names, and is called by them again; nothing that leads
+ * out of the folder, and no temporary file, is one.
+ */
+
+#include "store/store_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(const char *machine, const char *file)
+{
+    CredentialName name;
+    FileName again;
+
+    if (!store_file_parse(machine, file, &name))
+        return;
+    assert(strcmp(name.machine, machine) == 0);
+    assert(machine_name_valid(name.machine) && credential_id_valid(name.id));
+    again = store_file_name(&name);
+    assert(strcmp(again.text, file) == 0);
+    assert(!strchr(file, '/') && strcmp(file, ".") != 0 && strcmp(file, "..") != 0);
+    assert(strlen(file) <= 255);
+    for (const char *c = file; *c; c++)
+        assert((unsigned char)*c >= ' ' && *c != 0x7f);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    _cleanup_(freep) char *text = strndup(size ? (const char *)data : "", size);
+    char *line;
+
+    assert(text);
+    check("web", text);
+    line = strchr(text, '\n');
+    if (!line)
+        return 0;
+    *line = '\0';
+    check(text, line + 1);
+    return 0;
+}
