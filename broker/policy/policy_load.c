@@ -66,8 +66,11 @@ static PolicyStamp stamp_of(const char *path)
     PolicyStamp stamp = {0};
     struct stat status;
 
-    if (stat(path, &status) < 0)
+    if (stat(path, &status) < 0) {
+        /* not the same as not being there: no policy is another thing than a bad one */
+        stamp.size = errno == ENOENT ? 0 : -errno;
         return stamp;
+    }
     stamp.device = status.st_dev;
     stamp.inode = status.st_ino;
     stamp.size = status.st_size;
@@ -334,14 +337,15 @@ static int load(const Context *context, const char *machine, unsigned found, Pol
         r = OUTCOME_NOT_FOUND;
     if (r == 0)
         r = policy_check(loader.policy, NULL, NULL, fault);
-    if (r != 0)
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
     if (ret_stamps) {
         *ret_stamps = loader.stamps;
         loader.stamps = (PolicyStamps){0};
     }
-    *ret = TAKE_PTR(loader.policy);
-    return 0;
+    if (r == 0)
+        *ret = TAKE_PTR(loader.policy);
+    return r;
 }
 
 int policy_load(const Context *context, const char *machine, PolicyFault *fault,

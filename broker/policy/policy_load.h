@@ -25,7 +25,7 @@ typedef struct PolicyStamp {
     char *path;
     dev_t device; /* all 0 if it was not there */
     ino_t inode;
-    off_t size;
+    off_t size;         /* a negative errno if it could not be looked at */
     int64_t changed[2]; /* ctime: seconds and ns since 1970 */
 } PolicyStamp;
 
@@ -40,7 +40,7 @@ void policy_stamps_done(PolicyStamps *stamps); /* for _cleanup_ */
 bool policy_stamps_match(const PolicyStamps *stamps);
 
 /* Reads and checks the policy of MACHINE. OUTCOME_NOT_FOUND if it has none; OUTCOME_BAD_POLICY;
- * -ENOMEM. RET_STAMPS may be NULL. */
+ * -ENOMEM. RET_STAMPS may be NULL, and is set as well where there is no policy. */
 int policy_load(const Context *context, const char *machine, PolicyFault *fault,
                 PolicyStamps *ret_stamps, Policy **ret);
 

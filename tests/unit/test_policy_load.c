@@ -315,6 +315,38 @@ static void test_cache_sees_changes(void **state)
     assert_int_equal(policy_cache_loads(cache), loads);
 }
 
+/* "policy", or what there is in its stead. */
+static const char *kept(PolicyCache *cache)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    int r = policy_cache_get(cache, "mail", NULL, &policy);
+
+    return r == 0 ? "policy" : outcome_name(r);
+}
+
+static void test_cache_knows_what_is_not_there(void **state)
+{
+    const World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    const char *etc;
+
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    for (unsigned i = 0; i < 10; i++)
+        assert_string_equal(kept(cache), "not-found");
+    assert_int_equal(policy_cache_loads(cache), 1);
+
+    put(world, "usr/lib/nspawn-creds/mail.json", ONE("vendor"));
+    assert_string_equal(kept(cache), "policy");
+    assert_int_equal(unlink(test_path(&world->folder, "usr/lib/nspawn-creds/mail.json")), 0);
+    assert_string_equal(kept(cache), "not-found");
+
+    /* that it cannot be seen whether there is one is no longer that there is none */
+    etc = test_path(&world->folder, "etc/nspawn-creds");
+    assert_int_equal(rename(etc, test_path(&world->folder, "etc/elsewhere")), 0);
+    test_write_file(etc, test_view("no folder"), 0644);
+    assert_string_equal(kept(cache), "bad-policy");
+}
+
 /* What was written a moment ago can be written again without that it shows. */
 static void test_cache_waits_for_files_to_settle(void **state)
 {
@@ -364,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_machines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_sees_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_knows_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_waits_for_files_to_settle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_is_bounded, set_up, tear_down),
     };
