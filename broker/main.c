@@ -18,10 +18,14 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
+
+/* A day. */
+#define EXIT_IDLE_SECONDS_MAX 86400UL
 
 typedef struct Broker {
     Context context;
@@ -50,7 +54,9 @@ static void print_help(void)
            "     --unit-template=PREFIX@.service\n"
            "                           Units whose instance is the name of a machine; may\n"
            "                           be given more than once (default:\n"
-           "                           systemd-nspawn@.service and container@.service)\n",
+           "                           systemd-nspawn@.service and container@.service)\n"
+           "     --exit-idle=SECONDS   End after so long without a request; the service\n"
+           "                           manager starts it again (default: never)\n",
            program_invocation_short_name, STORE_DEFAULT_PATH, HOST_KEY_PATH, TPM_DEFAULT_DEVICE);
 }
 
@@ -67,6 +73,21 @@ static int add_unit_template(ServerConfig *config, const char *text, bool first)
     return r;
 }
 
+static int parse_exit_idle(ServerConfig *config, const char *text)
+{
+    char *end;
+    unsigned long seconds = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || seconds > EXIT_IDLE_SECONDS_MAX) {
+        fprintf(stderr,
+                "--exit-idle=: \"%s\" is not a number of seconds, at most %lu; 0 is never\n", text,
+                EXIT_IDLE_SECONDS_MAX);
+        return -EINVAL;
+    }
+    config->exit_idle_usec = (uint64_t)seconds * 1000000;
+    return 0;
+}
+
 static int parse_options(int argc, char *argv[], ServerConfig *config)
 {
     enum {
@@ -75,6 +96,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         OPTION_HOST_KEY,
         OPTION_TPM2_DEVICE,
         OPTION_UNIT_TEMPLATE,
+        OPTION_EXIT_IDLE,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -83,6 +105,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         {"host-key", required_argument, NULL, OPTION_HOST_KEY},
         {"tpm2-device", required_argument, NULL, OPTION_TPM2_DEVICE},
         {"unit-template", required_argument, NULL, OPTION_UNIT_TEMPLATE},
+        {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
     bool first = true;
@@ -109,6 +132,9 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         case OPTION_UNIT_TEMPLATE:
             r = add_unit_template(config, optarg, first);
             first = false;
+            break;
+        case OPTION_EXIT_IDLE:
+            r = parse_exit_idle(config, optarg);
             break;
         default:
             return -EINVAL;

@@ -6,6 +6,7 @@
 #include "server/worker.h"
 
 #include "server/control.h"
+#include "server/idle.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,6 +38,7 @@ typedef struct Worker {
     ConnectionSet connections;
     Ledger ledger;
     ControlSet *control;
+    Idle *idle; /* NULL unless it ends when it is idle */
 } Worker;
 
 static bool may_accept(const Worker *worker)
@@ -103,7 +105,38 @@ static void update(Worker *worker)
 
 static void on_ended(void *userdata)
 {
+    Worker *worker = userdata;
+
+    idle_interrupt(worker->idle);
+    update(worker);
+}
+
+/* Whether there is something that the next worker could not take up where this one leaves it. To
+ * be extended by whatever has sockets that the service manager does not hold. */
+static bool is_kept(void *userdata)
+{
+    const Worker *worker = userdata;
+
+    return worker->connections.count > 0 || control_set_count(worker->control) > 0;
+}
+
+static void on_idle(void *userdata)
+{
+    drain(userdata);
     update(userdata);
+}
+
+static int watch_idle(Worker *worker)
+{
+    if (worker->config->exit_idle_usec == 0)
+        return 0;
+    return idle_new(&(IdleWatch){.event = worker->event,
+                                 .listeners = worker->listeners,
+                                 .usec = worker->config->exit_idle_usec,
+                                 .kept = is_kept,
+                                 .over = on_idle,
+                                 .userdata = worker},
+                    &worker->idle);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -231,6 +264,8 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = control_set_new(&(ControlEnvironment){connections, &worker->ledger, on_restart, worker},
                             worker->listeners, &worker->control);
+    if (r >= 0)
+        r = watch_idle(worker);
     return r;
 }
 
@@ -275,6 +310,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     for (size_t i = 0; i < listeners->count; i++)
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
+    idle_free(worker.idle);
     control_set_free(worker.control);
     tpm_queue_free(worker.connections.tpm);
     vault_free(worker.connections.vault);

@@ -255,22 +255,10 @@ static void test_subscribe(void **state)
 
 /* --- calls that are wrong --- */
 
-static int connect_raw(const BrokerFixture *broker)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval time = {.tv_sec = 20};
-
-    strcpy(address.sun_path, test_path(&broker->folder, "control"));
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
-    return fd;
-}
-
 /* The reply to the message TEXT; "" if the broker hangs up. */
 static void say(const BrokerFixture *broker, const char *text, char *reply, size_t size)
 {
-    _cleanup_(closep) int fd = connect_raw(broker);
+    _cleanup_(closep) int fd = client_connect_control(broker);
     _cleanup_(frame_reader_done) FrameReader reader = {0};
     BytesView message = {0};
 
@@ -339,7 +327,7 @@ static void test_a_row_of_calls(void **state)
 
     (void)state;
     broker_start(broker);
-    fd = connect_raw(broker);
+    fd = client_connect_control(broker);
     assert_int_equal(send(fd, calls, sizeof(calls), MSG_NOSIGNAL), sizeof(calls));
     for (size_t i = 0; i < COUNT(expected); i++) {
         BytesView message;
@@ -366,7 +354,7 @@ static void test_hostile_peers(void **state)
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     /* silent ones, more than are served */
     for (size_t i = 0; i < PEERS; i++)
-        peers[i] = connect_raw(broker);
+        peers[i] = client_connect_control(broker);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     /* and one that never comes to an end of its message */
     for (size_t sent = 0; sent <= LIMIT_FRAME_BYTES + sizeof(flood); sent += sizeof(flood))
