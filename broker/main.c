@@ -19,10 +19,15 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <systemd/sd-daemon.h>
+
+/* A day. */
+#define EXIT_IDLE_SECONDS_MAX 86400UL
 
 typedef struct Broker {
     Context context;
@@ -51,7 +56,9 @@ static void print_help(void)
            "     --unit-template=PREFIX@.service\n"
            "                           Units whose instance is the name of a machine; may\n"
            "                           be given more than once (default:\n"
-           "                           systemd-nspawn@.service and container@.service)\n",
+           "                           systemd-nspawn@.service and container@.service)\n"
+           "     --exit-idle=SECONDS   End after so long without a request; the service\n"
+           "                           manager starts it again (default: never)\n",
            program_invocation_short_name, STORE_DEFAULT_PATH, HOST_KEY_PATH, TPM_DEFAULT_DEVICE);
 }
 
@@ -68,6 +75,21 @@ static int add_unit_template(ServerConfig *config, const char *text, bool first)
     return r;
 }
 
+static int parse_exit_idle(ServerConfig *config, const char *text)
+{
+    char *end;
+    unsigned long seconds = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || seconds > EXIT_IDLE_SECONDS_MAX) {
+        fprintf(stderr,
+                "--exit-idle=: \"%s\" is not a number of seconds, at most %lu; 0 is never\n", text,
+                EXIT_IDLE_SECONDS_MAX);
+        return -EINVAL;
+    }
+    config->exit_idle_usec = (uint64_t)seconds * 1000000;
+    return 0;
+}
+
 static int parse_options(int argc, char *argv[], ServerConfig *config)
 {
     enum {
@@ -76,6 +98,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         OPTION_HOST_KEY,
         OPTION_TPM2_DEVICE,
         OPTION_UNIT_TEMPLATE,
+        OPTION_EXIT_IDLE,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -84,6 +107,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         {"host-key", required_argument, NULL, OPTION_HOST_KEY},
         {"tpm2-device", required_argument, NULL, OPTION_TPM2_DEVICE},
         {"unit-template", required_argument, NULL, OPTION_UNIT_TEMPLATE},
+        {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
     bool first = true;
@@ -110,6 +134,9 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         case OPTION_UNIT_TEMPLATE:
             r = add_unit_template(config, optarg, first);
             first = false;
+            break;
+        case OPTION_EXIT_IDLE:
+            r = parse_exit_idle(config, optarg);
             break;
         default:
             return -EINVAL;
@@ -219,6 +246,8 @@ int main(int argc, char *argv[])
     r = take_listeners(&broker.listeners);
     if (r == 0)
         r = supervisor_run(&broker.listeners, run_worker, &broker);
+    if (r == SUPERVISOR_AGAIN)
+        return EX_TEMPFAIL; /* with which the unit is started again */
     if (r == -ECHILD)
         fprintf(stderr, "One worker after the other failed at once\n");
     else if (r != 0 && r != -EINVAL)

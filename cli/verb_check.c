@@ -197,13 +197,13 @@ static int add_files(Check *check, char **paths)
 
 static int add_machines(Check *check, const Context *context)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     size_t count = 0;
     int r = policy_machines(context, &machines);
 
     if (r != 0)
         return r;
-    while (machines[count])
+    while (machines[count].name)
         count++;
     check->groups = calloc(count + 1, sizeof(check->groups[0]));
     if (!check->groups)
@@ -212,7 +212,7 @@ static int add_machines(Check *check, const Context *context)
         Group *group = &check->groups[check->count];
         PolicyFault fault = {0};
 
-        r = policy_load(context, machines[i], &fault, NULL, &group->policy);
+        r = policy_load_found(context, &machines[i], &fault, &group->policy);
         if (r < 0)
             return r;
         if (r == OUTCOME_BAD_POLICY)

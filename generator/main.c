@@ -20,14 +20,21 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#define DROP_IN_NAME  "50-nspawn-creds.conf"
+#define DROP_IN_NAME     "50-nspawn-creds.conf"
 
-/* systemd-nspawn@MACHINE.service.d */
-#define FOLDER_BYTES  (sizeof("systemd-nspawn@.service.d") + LIMIT_MACHINE_BYTES)
+/* systemd-nspawn@MACHINE.service.d/50-nspawn-creds.conf */
+#define PATH_BYTES       (sizeof("systemd-nspawn@.service.d/" DROP_IN_NAME) + LIMIT_MACHINE_BYTES)
+
+/* Most of the time is the parser's, and the service manager waits: so many machines are worth a
+ * process more, up to so many processes. */
+#define PROCESS_MACHINES ((size_t)64)
+#define PROCESSES_MAX    ((size_t)4)
 
 /* A line of the kernel's log has a little less. */
-#define MESSAGE_BYTES ((size_t)900)
+#define MESSAGE_BYTES    ((size_t)900)
 
 /* Of a system that is not this one the kernel's log has nothing to tell. */
 static bool to_kernel = true;
@@ -50,18 +57,14 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
  * to be made durable. */
 static int write_drop_in(int folder, const char *machine, BytesView text)
 {
-    char name[FOLDER_BYTES];
-    _cleanup_(closep) int drop_ins = -1;
     _cleanup_(closep) int fd = -1;
+    char path[PATH_BYTES];
+    int length = snprintf(path, sizeof(path), "systemd-nspawn@%s.service.d", machine);
 
-    snprintf(name, sizeof(name), "systemd-nspawn@%s.service.d", machine);
-    if (mkdirat(folder, name, 0755) < 0 && errno != EEXIST)
+    if (mkdirat(folder, path, 0755) < 0 && errno != EEXIST)
         return -errno;
-    drop_ins = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (drop_ins < 0)
-        return -errno;
-    fd =
-        openat(drop_ins, DROP_IN_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    snprintf(path + length, sizeof(path) - (size_t)length, "/" DROP_IN_NAME);
+    fd = openat(folder, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return -errno;
     return write(fd, text.data, text.size) == (ssize_t)text.size ? 0 : -EIO;
@@ -69,12 +72,12 @@ static int write_drop_in(int folder, const char *machine, BytesView text)
 
 /* The drop-in for MACHINE into WRITER. OUTCOME_BAD_POLICY if it is the one with which it does not
  * start; that is reported. */
-static int make_drop_in(const Context *context, const char *machine, Writer *writer)
+static int make_drop_in(const Context *context, const PolicyMachine *machine, Writer *writer)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load(context, machine, &fault, NULL, &policy);
+    int r = policy_load_found(context, machine, &fault, &policy);
 
     if (r == 0)
         drop_in_write(policy, writer);
@@ -83,37 +86,96 @@ static int make_drop_in(const Context *context, const char *machine, Writer *wri
     policy_fault_reason(&fault, 0, &reason);
     report("%s", r < 0 ? strerror(-r) : reason.text);
     /* what is no machine's name is no machine's policy, and starts none */
-    if (machine_name_valid(machine))
+    if (machine_name_valid(machine->name))
         drop_in_write_bad(writer);
     return OUTCOME_BAD_POLICY;
 }
 
 /* Whether MACHINE has what it should have. */
-static bool generate(const Context *context, int folder, const char *machine)
+static bool generate(const Context *context, int folder, const PolicyMachine *machine)
 {
     _cleanup_(writer_done) Writer writer = {0};
     bool right = make_drop_in(context, machine, &writer) == 0;
     int r = writer.failed ? -ENOMEM : 0;
 
     if (r == 0 && writer.bytes.size > 0)
-        r = write_drop_in(folder, machine, bytes_view(&writer.bytes));
+        r = write_drop_in(folder, machine->name, bytes_view(&writer.bytes));
     if (r < 0)
-        report("cannot write the drop-in of %s: %s", machine, strerror(-r));
+        report("cannot write the drop-in of %s: %s", machine->name, strerror(-r));
     return right && r == 0;
+}
+
+/* The machines that one process goes through: every STEP-th from FIRST on. */
+typedef struct Share {
+    const PolicyMachine *machines;
+    size_t count, first, step;
+} Share;
+
+/* Whether all of them have what they should have. */
+static bool generate_share(const Context *context, int folder, Share share)
+{
+    bool right = true;
+
+    for (size_t i = share.first; i < share.count; i += share.step)
+        right = generate(context, folder, &share.machines[i]) && right;
+    return right;
+}
+
+/* In a process of its own; -1 if there can be none. */
+static pid_t start_share(const Context *context, int folder, Share share)
+{
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(generate_share(context, folder, share) ? EXIT_SUCCESS : EXIT_FAILURE);
+    return pid;
+}
+
+/* What a process that did not come to its end has left undone is done here. */
+static bool finish_share(const Context *context, int folder, Share share, pid_t pid)
+{
+    int status;
+
+    if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+        return WEXITSTATUS(status) == EXIT_SUCCESS;
+    return generate_share(context, folder, share);
+}
+
+/* As many processes as have enough to do, and a processor. */
+static size_t count_processes(size_t machines)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = machines / PROCESS_MACHINES;
+
+    if (processors < 1 || count < 1)
+        return 1;
+    if (count > (size_t)processors)
+        count = (size_t)processors;
+    return count < PROCESSES_MAX ? count : PROCESSES_MAX;
 }
 
 static bool generate_all(const Context *context, int folder)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    pid_t processes[PROCESSES_MAX];
     int r = policy_machines(context, &machines);
-    bool right = true;
+    Share share = {0};
+    bool right;
 
     if (r < 0) {
         report("cannot look for policies: %s", strerror(-r));
         return false;
     }
-    for (char **machine = machines; *machine; machine++)
-        right = generate(context, folder, *machine) && right;
+    share.machines = machines;
+    while (machines[share.count].name)
+        share.count++;
+    share.step = count_processes(share.count);
+    for (share.first = 1; share.first < share.step; share.first++)
+        processes[share.first] = start_share(context, folder, share);
+    share.first = 0;
+    right = generate_share(context, folder, share);
+    for (share.first = 1; share.first < share.step; share.first++)
+        right = finish_share(context, folder, share, processes[share.first]) && right;
     return right;
 }
 

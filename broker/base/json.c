@@ -16,12 +16,13 @@ DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 /* The members that json-c has kept. Recurses as deep as the parser was allowed to go. */
 static size_t count_kept(struct json_object *value)
 {
+    enum json_type type = json_object_get_type(value);
     size_t count = 0;
 
-    if (json_object_is_type(value, json_type_array)) {
+    if (type == json_type_array) {
         for (size_t i = 0; i < json_object_array_length(value); i++)
             count += count_kept(json_object_array_get_idx(value, i));
-    } else if (json_object_is_type(value, json_type_object)) {
+    } else if (type == json_type_object) {
         json_object_object_foreach(value, key, member)
         {
             (void)key;
@@ -89,6 +90,15 @@ static int tokenise(BytesView text, int depth, int flags, Reason *reason, size_t
     return 0;
 }
 
+static bool is_ascii(BytesView text)
+{
+    uint8_t bits = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        bits |= text.data[i];
+    return bits < 0x80;
+}
+
 /*
  * The strict json-c 0.18 takes every byte above 0x7f for a control character (its issue 892). So
  * the grammar is checked strictly in a copy that has a letter for each of them, which is at home
@@ -99,24 +109,18 @@ static int tokenise_strictly(BytesView text, int depth, Reason *reason, size_t *
 {
     _cleanup_(json_object_putp) struct json_object *grammar = NULL;
     _cleanup_(bytes_done) Bytes copy = {0};
-    bool plain = true;
-    int r = bytes_dup(text, &copy);
+    int r;
 
+    if (is_ascii(text))
+        return tokenise(text, depth, JSON_TOKENER_STRICT, reason, offset, ret);
+    r = bytes_dup(text, &copy);
     if (r < 0)
         return reason_set(reason, r, "cannot read JSON");
-    for (size_t i = 0; i < copy.size; i++) {
-        if (copy.data[i] < 0x80)
-            continue;
-        copy.data[i] = 'x';
-        plain = false;
-    }
+    for (size_t i = 0; i < copy.size; i++)
+        if (copy.data[i] >= 0x80)
+            copy.data[i] = 'x';
     r = tokenise(bytes_view(&copy), depth, JSON_TOKENER_STRICT, reason, offset, &grammar);
-    if (r != 0)
-        return r;
-    if (!plain)
-        return tokenise(text, depth, JSON_TOKENER_VALIDATE_UTF8, reason, offset, ret);
-    *ret = TAKE_PTR(grammar);
-    return 0;
+    return r == 0 ? tokenise(text, depth, JSON_TOKENER_VALIDATE_UTF8, reason, offset, ret) : r;
 }
 
 static int parse(BytesView text, int depth, Reason *reason, size_t *offset,

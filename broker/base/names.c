@@ -55,14 +55,19 @@ bool sealed_name_valid(const char *name)
     return file_name_valid(name, LIMIT_SEALED_NAME_BYTES);
 }
 
+bool name_made_of(const char *name, const char *marks)
+{
+    for (const char *c = name; *c; c++)
+        if (!is_alphanumeric(*c) && !strchr(marks, *c))
+            return false;
+    return true;
+}
+
 bool unit_name_valid(const char *name)
 {
     const char *dot = strrchr(name, '.');
 
-    for (const char *c = name; *c; c++)
-        if (!is_alphanumeric(*c) && !strchr(":-_.\\@", *c))
-            return false;
-    return dot && dot > name && dot[1] != '\0';
+    return name_made_of(name, ":-_.\\@") && dot && dot > name && dot[1] != '\0';
 }
 
 int credential_name_new(const char *machine, const char *id, Reason *reason, CredentialName *ret)

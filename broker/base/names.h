@@ -25,6 +25,9 @@ bool credential_id_valid(const char *id);
 /* What systemd takes as the name inside a credential: as an id, at most LIMIT_SEALED_NAME_BYTES. */
 bool sealed_name_valid(const char *name);
 
+/* Whether NAME has only letters and digits of ASCII, and MARKS. */
+bool name_made_of(const char *name, const char *marks);
+
 /* The characters of a unit's name (systemd.unit(5)), with something on both sides of the last dot.
  */
 bool unit_name_valid(const char *name);

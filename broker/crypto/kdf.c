@@ -7,34 +7,37 @@
 
 #include "crypto/aead.h"
 
+#include <errno.h>
+#include <openssl/evp.h>
 #include <sodium.h>
 
-_Static_assert(crypto_hash_sha256_BYTES == AEAD_KEY_BYTES, "a digest is a key");
+DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 
-static void hash_secret(crypto_hash_sha256_state *state, const Secret *secret)
+static bool hash_secret(EVP_MD_CTX *digest, const Secret *secret)
 {
     BytesView view;
 
     if (!secret)
-        return;
+        return true;
     view = secret_view(secret);
-    crypto_hash_sha256_update(state, view.data, view.size);
+    return EVP_DigestUpdate(digest, view.data, view.size) == 1;
 }
 
+/* The host key has 4 KiB, and is hashed at every request: libcrypto's SHA-256 uses the processor's
+ * instructions for it, libsodium's does not. libcrypto wipes its context when it is freed. */
 int kdf_credential_key(const Secret *host_key, const Secret *tpm_key, Reason *reason, Secret **ret)
 {
-    crypto_hash_sha256_state state;
-    Secret *key;
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    _cleanup_(secret_freep) Secret *key = NULL;
     int r = secret_new(AEAD_KEY_BYTES, reason, &key);
 
     if (r != 0)
         return r;
-    crypto_hash_sha256_init(&state);
-    hash_secret(&state, host_key);
-    hash_secret(&state, tpm_key);
-    crypto_hash_sha256_final(&state, secret_borrow(key));
-    secret_erase(&state, sizeof(state));
-    *ret = key;
+    if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1 ||
+        !hash_secret(digest, host_key) || !hash_secret(digest, tpm_key) ||
+        EVP_DigestFinal_ex(digest, secret_borrow(key), NULL) != 1)
+        return reason_set(reason, -EIO, "cannot compute a digest");
+    *ret = TAKE_PTR(key);
     return 0;
 }
 

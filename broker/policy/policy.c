@@ -180,10 +180,7 @@ JsonPlace policy_place(const Policy *policy, const PolicyCredential *credential)
 
 bool policy_id_valid(const char *id)
 {
-    size_t plain = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-                              "-_.+@,=~");
-
-    return id[plain] == '\0' && credential_id_valid(id);
+    return name_made_of(id, "-_.+@,=~") && credential_id_valid(id);
 }
 
 /* --- the whole --- */

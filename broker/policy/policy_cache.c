@@ -14,7 +14,8 @@
 #define SETTLED_USEC INT64_C(2000000)
 
 typedef struct Entry {
-    Policy *policy; /* NULL: the entry is free */
+    char machine[LIMIT_MACHINE_BYTES + 1]; /* "": the entry is free */
+    Policy *policy;                        /* NULL: the machine has none */
     PolicyStamps stamps;
     uint64_t used; /* the cache's clock at its last use */
 } Entry;
@@ -59,7 +60,7 @@ static Entry *find(PolicyCache *cache, const char *machine)
     for (size_t i = 0; i < LIMIT_POLICIES; i++) {
         Entry *entry = &cache->entries[i];
 
-        if (entry->policy && strcmp(entry->policy->machine, machine) == 0)
+        if (strcmp(entry->machine, machine) == 0)
             return entry;
     }
     return NULL;
@@ -93,12 +94,16 @@ static int load(PolicyCache *cache, const char *machine, PolicyFault *fault, Pol
     Entry *entry;
 
     cache->loads++;
-    if (r != 0 || !is_settled(&stamps, cache->context->now(cache->context)))
+    if ((r != 0 && r != OUTCOME_NOT_FOUND) || !machine_name_valid(machine) ||
+        !is_settled(&stamps, cache->context->now(cache->context)))
         return r;
     entry = find_room(cache);
-    *entry = (Entry){.policy = policy_ref(*ret), .stamps = stamps, .used = cache->clock};
+    *entry = (Entry){.stamps = stamps, .used = cache->clock};
     stamps = (PolicyStamps){0};
-    return 0;
+    strcpy(entry->machine, machine); /* its length is checked */
+    if (r == 0)
+        entry->policy = policy_ref(*ret);
+    return r;
 }
 
 int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault, Policy **ret)
@@ -108,6 +113,8 @@ int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault
     cache->clock++;
     if (entry && policy_stamps_match(&entry->stamps)) {
         entry->used = cache->clock;
+        if (!entry->policy)
+            return OUTCOME_NOT_FOUND;
         *ret = policy_ref(entry->policy);
         return 0;
     }

@@ -7,7 +7,8 @@
  * A policy is parsed again only if a file that it was made of, or that would come before one, has
  * changed: that is asked of the file system at every call, so that whatever the administrator
  * writes has its effect with the next request. A file that changed within the last two seconds is
- * not relied on, for it may change once more without that its time shows it. Faults are not kept.
+ * not relied on, for it may change once more without that its time shows it. That a machine has no
+ * policy is known in the same way. Faults are not kept.
  */
 
 #include "policy/policy.h"

@@ -26,9 +26,21 @@ static const char *const places[] = {
 
 #define PLACE_COUNT (sizeof(places) / sizeof(places[0]))
 
+/* What PolicyMachine.found has for a place. */
+static unsigned main_bit(size_t place)
+{
+    return 1U << place;
+}
+
+static unsigned drop_ins_bit(size_t place)
+{
+    return 1U << (PLACE_COUNT + place);
+}
+
 /* What a policy is loaded with. */
 typedef struct Loader {
     const Context *context;
+    unsigned found; /* where to look */
     Policy *policy;
     PolicyFault *fault;
     bool stamping; /* somebody wants them */
@@ -54,8 +66,11 @@ static PolicyStamp stamp_of(const char *path)
     PolicyStamp stamp = {0};
     struct stat status;
 
-    if (stat(path, &status) < 0)
+    if (stat(path, &status) < 0) {
+        /* not the same as not being there: no policy is another thing than a bad one */
+        stamp.size = errno == ENOENT ? 0 : -errno;
         return stamp;
+    }
     stamp.device = status.st_dev;
     stamp.inode = status.st_ino;
     stamp.size = status.st_size;
@@ -173,9 +188,11 @@ static int add_main_file(Loader *loader, const char *machine)
     int r = OUTCOME_NOT_FOUND;
 
     for (size_t i = 0; i < PLACE_COUNT && r == OUTCOME_NOT_FOUND; i++) {
-        _cleanup_(freep) char *path =
-            format_path("%s%s/%s" SUFFIX, loader->context->root, places[i], machine);
+        _cleanup_(freep) char *path = NULL;
 
+        if (!(loader->found & main_bit(i)))
+            continue;
+        path = format_path("%s%s/%s" SUFFIX, loader->context->root, places[i], machine);
         r = path ? add_file(loader, machine, path) : -ENOMEM;
     }
     return r == OUTCOME_NOT_FOUND ? 0 : r;
@@ -185,12 +202,14 @@ static int add_main_file(Loader *loader, const char *machine)
 
 typedef struct Name {
     char *text;
-    size_t place; /* where it was found */
+    size_t place;   /* where it was found */
+    unsigned found; /* of a machine: the bits of all that was found */
 } Name;
 
 typedef struct Names {
     Name *names;
     size_t count;
+    size_t room; /* that there is for them */
 } Names;
 
 static void names_done(Names *names)
@@ -201,18 +220,23 @@ static void names_done(Names *names)
     *names = (Names){0};
 }
 
-static int add_name(Names *names, const char *text, size_t length, size_t place)
+static int add_name(Names *names, const char *text, size_t length, size_t place, unsigned found)
 {
-    Name *larger = reallocarray(names->names, names->count + 1, sizeof(larger[0]));
-    char *copy = strndup(text, length);
+    char *copy;
 
-    if (larger)
+    if (names->count == names->room) {
+        size_t room = names->room ? 2 * names->room : 16;
+        Name *larger = reallocarray(names->names, room, sizeof(larger[0]));
+
+        if (!larger)
+            return -ENOMEM;
         names->names = larger;
-    if (!larger || !copy) {
-        free(copy);
-        return -ENOMEM;
+        names->room = room;
     }
-    names->names[names->count++] = (Name){copy, place};
+    copy = strndup(text, length);
+    if (!copy)
+        return -ENOMEM;
+    names->names[names->count++] = (Name){copy, place, found};
     return 0;
 }
 
@@ -232,10 +256,12 @@ static void sort_names(Names *names)
     if (names->count > 0)
         qsort(names->names, names->count, sizeof(names->names[0]), compare_names);
     for (size_t i = 0; i < names->count; i++) {
-        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0)
+        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0) {
+            names->names[kept - 1].found |= names->names[i].found;
             free(names->names[i].text);
-        else
+        } else {
             names->names[kept++] = names->names[i];
+        }
     }
     names->count = kept;
 }
@@ -258,7 +284,7 @@ static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *
             continue;
         if (names->count == LIMIT_POLICY_DROP_INS)
             return bad_file(loader->fault, path, "there are too many drop-ins");
-        r = add_name(names, entry->d_name, strlen(entry->d_name), place);
+        r = add_name(names, entry->d_name, strlen(entry->d_name), place, 0);
     }
     return r;
 }
@@ -269,9 +295,11 @@ static int add_drop_ins(Loader *loader, const char *machine)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
-        _cleanup_(freep) char *path =
-            format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root, places[i], machine);
+        _cleanup_(freep) char *path = NULL;
 
+        if (!(loader->found & drop_ins_bit(i)))
+            continue;
+        path = format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root, places[i], machine);
         r = path ? list_drop_ins(loader, path, i, &names) : -ENOMEM;
     }
     sort_names(&names);
@@ -296,11 +324,11 @@ static void loader_done(Loader *loader)
     policy_stamps_done(&loader->stamps);
 }
 
-int policy_load(const Context *context, const char *machine, PolicyFault *fault,
+static int load(const Context *context, const char *machine, unsigned found, PolicyFault *fault,
                 PolicyStamps *ret_stamps, Policy **ret)
 {
     _cleanup_(loader_done) Loader loader = {
-        .context = context, .fault = fault, .stamping = ret_stamps != NULL};
+        .context = context, .found = found, .fault = fault, .stamping = ret_stamps != NULL};
     int r = add_main_file(&loader, machine);
 
     if (r == 0)
@@ -309,52 +337,83 @@ int policy_load(const Context *context, const char *machine, PolicyFault *fault,
         r = OUTCOME_NOT_FOUND;
     if (r == 0)
         r = policy_check(loader.policy, NULL, NULL, fault);
-    if (r != 0)
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
     if (ret_stamps) {
         *ret_stamps = loader.stamps;
         loader.stamps = (PolicyStamps){0};
     }
-    *ret = TAKE_PTR(loader.policy);
-    return 0;
+    if (r == 0)
+        *ret = TAKE_PTR(loader.policy);
+    return r;
+}
+
+int policy_load(const Context *context, const char *machine, PolicyFault *fault,
+                PolicyStamps *ret_stamps, Policy **ret)
+{
+    return load(context, machine, ~0U, fault, ret_stamps, ret);
+}
+
+int policy_load_found(const Context *context, const PolicyMachine *machine, PolicyFault *fault,
+                      Policy **ret)
+{
+    return load(context, machine->name, machine->found, fault, NULL, ret);
 }
 
 /* --- all machines --- */
 
-static int list_machines(const char *path, Names *names)
+static int add_machine(Names *names, const char *file, size_t place)
+{
+    static const char *const suffixes[] = {SUFFIX, DROP_IN_SUFFIX};
+    unsigned bits[] = {main_bit(place), drop_ins_bit(place)};
+
+    for (size_t i = 0; i < 2 && file[0] != '.'; i++)
+        if (ends_with(file, suffixes[i]))
+            return add_name(names, file, strlen(file) - strlen(suffixes[i]), 0, bits[i]);
+    return 0;
+}
+
+/* RET_WHOLE says whether PLACE is known to have nothing else. */
+static int list_machines(const char *path, size_t place, Names *names, bool *ret_whole)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);
     const struct dirent *entry;
     int r = 0;
 
-    while (r == 0 && folder && (entry = readdir(folder))) {
-        const char *suffix = ends_with(entry->d_name, SUFFIX)           ? SUFFIX
-                             : ends_with(entry->d_name, DROP_IN_SUFFIX) ? DROP_IN_SUFFIX
-                                                                        : NULL;
-
-        if (suffix && entry->d_name[0] != '.')
-            r = add_name(names, entry->d_name, strlen(entry->d_name) - strlen(suffix), 0);
+    *ret_whole = !folder && errno == ENOENT;
+    while (r == 0 && folder) {
+        errno = 0;
+        entry = readdir(folder);
+        if (!entry) {
+            *ret_whole = errno == 0;
+            break;
+        }
+        r = add_machine(names, entry->d_name, place);
     }
     return r;
 }
 
-void policy_machines_free(char **machines)
+void policy_machines_free(PolicyMachine *machines)
 {
-    for (char **machine = machines; *machine; machine++)
-        free(*machine);
+    for (PolicyMachine *machine = machines; machine->name; machine++)
+        free(machine->name);
     free(machines);
 }
 
-int policy_machines(const Context *context, char ***ret)
+int policy_machines(const Context *context, PolicyMachine **ret)
 {
     _cleanup_(names_done) Names names = {0};
-    char **machines;
+    PolicyMachine *machines;
+    unsigned unknown = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
         _cleanup_(freep) char *path = format_path("%s%s", context->root, places[i]);
+        bool whole = false;
 
-        r = path ? list_machines(path, &names) : -ENOMEM;
+        r = path ? list_machines(path, i, &names, &whole) : -ENOMEM;
+        if (!whole)
+            unknown |= main_bit(i) | drop_ins_bit(i);
     }
     if (r != 0)
         return r;
@@ -363,7 +422,8 @@ int policy_machines(const Context *context, char ***ret)
     if (!machines)
         return -ENOMEM;
     for (size_t i = 0; i < names.count; i++)
-        machines[i] = TAKE_PTR(names.names[i].text);
+        machines[i] =
+            (PolicyMachine){TAKE_PTR(names.names[i].text), names.names[i].found | unknown};
     *ret = machines;
     return 0;
 }

@@ -32,6 +32,7 @@ typedef struct ServerConfig {
     uint64_t key_idle_usec;    /* LIMIT_KEY_IDLE_USEC */
     uint64_t key_usec;         /* LIMIT_KEY_USEC */
     unsigned keys_max;         /* LIMIT_KEYS */
+    uint64_t exit_idle_usec;   /* ends when nothing was done for so long; 0: never */
 } ServerConfig;
 
 /* The real thing; all that is pointed to must outlive the configuration. */

@@ -378,3 +378,8 @@ ControlSet *control_set_free(ControlSet *set)
     free(set);
     return NULL;
 }
+
+size_t control_set_count(const ControlSet *set)
+{
+    return set->count;
+}

@@ -25,3 +25,6 @@ int control_set_new(const ControlEnvironment *environment, const Listeners *list
                     ControlSet **ret);
 ControlSet *control_set_free(ControlSet *set); /* NULL is allowed */
 DEFINE_CLEANUP(ControlSet *, control_set_free);
+
+/* How many connections there are. */
+size_t control_set_count(const ControlSet *set);

@@ -132,6 +132,11 @@ size_t live_set_connections(const LiveSet *set)
     return set->connections;
 }
 
+size_t live_set_count(const LiveSet *set)
+{
+    return set->count;
+}
+
 /* --- sockets --- */
 
 /* Takes FD. */

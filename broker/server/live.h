@@ -66,3 +66,6 @@ void live_set_ended(LiveSet *set, const char *machine);
 
 /* Connections that were taken up and have not ended. */
 size_t live_set_connections(const LiveSet *set);
+
+/* Sockets that there are. */
+size_t live_set_count(const LiveSet *set);

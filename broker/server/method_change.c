@@ -98,19 +98,20 @@ static void policies_done(Policies *policies)
 /* Of all machines; those with a bad one get nothing anyway. */
 static int load_policies(Vault *vault, Policies *ret)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     size_t count = 0;
     int r = policy_machines(vault_context(vault), &machines);
 
     if (r != 0)
         return r;
-    while (machines[count])
+    while (machines[count].name)
         count++;
     ret->policies = calloc(count + 1, sizeof(ret->policies[0]));
     if (!ret->policies)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        r = policy_cache_get(vault_policies(vault), machines[i], NULL, &ret->policies[ret->count]);
+        r = policy_cache_get(vault_policies(vault), machines[i].name, NULL,
+                             &ret->policies[ret->count]);
         if (r == -ENOMEM)
             return r;
         if (r == 0)

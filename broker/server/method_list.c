@@ -230,19 +230,20 @@ static int add_machine(Vault *vault, const char *machine, Reason *reason, struct
 }
 
 /* Machines of the store and machines with policies, by name; both lists are in that order. */
-static int add_machines(Vault *vault, const MachineName *stored, size_t count, char **with_policy,
-                        Reason *reason, struct json_object *list)
+static int add_machines(Vault *vault, const MachineName *stored, size_t count,
+                        const PolicyMachine *with_policy, Reason *reason, struct json_object *list)
 {
     size_t i = 0;
     int r = 0;
 
-    while (r == 0 && (i < count || *with_policy)) {
-        int order = i == count ? 1 : *with_policy ? strcmp(stored[i].text, *with_policy) : -1;
+    while (r == 0 && (i < count || with_policy->name)) {
+        const char *name = with_policy->name;
+        int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
 
         if (order <= 0)
             r = add_machine(vault, stored[i].text, reason, list);
-        else if (machine_name_valid(*with_policy))
-            r = add_machine(vault, *with_policy, reason, list);
+        else if (machine_name_valid(name))
+            r = add_machine(vault, name, reason, list);
         if (order <= 0)
             i++;
         if (order >= 0)
@@ -258,7 +259,7 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
     struct json_object *credentials = json_object_new_array();
     const char *machine = varlink_text(parameters, "machine");
     Vault *vault = environment->connections->vault;
-    _cleanup_(policy_machines_freep) char **with_policy = NULL;
+    _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
     int r;

@@ -335,6 +335,8 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
         r = run_once(&supervisor);
     } while (r == NEXT_WORKER);
     end_standby(&supervisor);
+    if (r == 0 && !supervisor.stopping && handover_next_live(listeners, STDERR_FILENO + 1) >= 0)
+        return SUPERVISOR_AGAIN;
     return r;
 }
 

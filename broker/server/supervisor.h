@@ -27,9 +27,14 @@
  * its exit status: 0 if and only if all its connections have had their answer. */
 typedef int (*SupervisorWorker)(void *userdata, bool drain);
 
-/* Runs workers until one ends cleanly. 0; -ECHILD if one after the other fails at once, another
- * negative errno if it cannot set itself up. The process must have no descriptors but the standard
- * ones and LISTENERS, and not have used libsystemd's journal. */
+/* The broker has ended by itself and there are live sockets, for which nobody else starts it. */
+enum {
+    SUPERVISOR_AGAIN = 1,
+};
+
+/* Runs workers until one ends cleanly. 0 or SUPERVISOR_AGAIN; -ECHILD if one after the other fails
+ * at once, another negative errno if it cannot set itself up. The process must have no descriptors
+ * but the standard ones and LISTENERS, and not have used libsystemd's journal. */
 int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
 
 /* For the worker: has the supervisor tell the service manager that the broker is ready. The manager
@@ -39,6 +44,6 @@ void supervisor_tell_ready(void);
 /* What the names of descriptors begin with that the service manager kept. */
 #define SUPERVISOR_KEPT "kept-"
 
-/* The same for the socket FD, which the service manager is to keep, over an end of the broker, until
- * it is shut down. Best effort. */
+/* The same for the socket FD, which the service manager is to keep, over an end of the broker,
+ * until it is shut down. Best effort. */
 void supervisor_keep(int fd);

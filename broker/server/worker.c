@@ -6,6 +6,7 @@
 #include "server/worker.h"
 
 #include "server/control.h"
+#include "server/idle.h"
 #include "server/live.h"
 #include "server/supervisor.h"
 
@@ -39,6 +40,7 @@ typedef struct Worker {
     Ledger ledger;
     ControlSet *control;
     LiveSet *live;
+    Idle *idle; /* NULL unless it ends when it is idle */
 } Worker;
 
 static bool may_accept_any(const Worker *worker)
@@ -116,7 +118,36 @@ static void on_ended(void *userdata, const char *live_machine)
 
     if (live_machine)
         live_set_ended(worker->live, live_machine);
+    idle_interrupt(worker->idle);
     update(worker);
+}
+
+/* Whether there is something that the next worker could not take up where this one leaves it. */
+static bool is_kept(void *userdata)
+{
+    const Worker *worker = userdata;
+
+    return worker->connections.count > 0 || control_set_count(worker->control) > 0 ||
+           live_set_count(worker->live) > 0;
+}
+
+static void on_idle(void *userdata)
+{
+    drain(userdata);
+    update(userdata);
+}
+
+static int watch_idle(Worker *worker)
+{
+    if (worker->config->exit_idle_usec == 0)
+        return 0;
+    return idle_new(&(IdleWatch){.event = worker->event,
+                                 .listeners = worker->listeners,
+                                 .usec = worker->config->exit_idle_usec,
+                                 .kept = is_kept,
+                                 .over = on_idle,
+                                 .userdata = worker},
+                    &worker->idle);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -270,6 +301,8 @@ static int set_up(Worker *worker)
                                                   .reload = on_reload,
                                                   .userdata = worker},
                             worker->listeners, &worker->control);
+    if (r >= 0)
+        r = watch_idle(worker);
     return r;
 }
 
@@ -314,6 +347,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     for (size_t i = 0; i < listeners->count; i++)
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
+    idle_free(worker.idle);
     control_set_free(worker.control);
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);

@@ -8,7 +8,7 @@
  * or when its supervisor has died, it stops accepting, finishes what is in flight, refuses what
  * takes longer than the configuration allows, and ends. It also ends, when it has nothing in
  * flight, if the host key that it was started with is of no use: the next activation brings a fresh
- * one.
+ * one; and, where that is asked for, when it has had nothing to do for a while (server/idle.h).
  *
  * Connections that it does not accept wait in the listening socket, which is the service manager's.
  */

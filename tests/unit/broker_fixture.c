@@ -412,6 +412,18 @@ int client_connect_live(const BrokerFixture *broker, const char *machine, const 
     return connect_at(path, unit, id);
 }
 
+int client_connect_control(const BrokerFixture *broker)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval time = {.tv_sec = 20};
+
+    strcpy(address.sun_path, test_path(&broker->folder, "control"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
+    return fd;
+}
+
 Answer client_read(int fd, const char *machine, const char *id, size_t size)
 {
     size_t total = 0;

@@ -98,6 +98,8 @@ int client_connect(const BrokerFixture *broker, const char *unit, const char *id
 /* As the one in MACHINE. */
 int client_connect_live(const BrokerFixture *broker, const char *machine, const char *unit,
                         const char *id);
+/* Connects to the control socket. */
+int client_connect_control(const BrokerFixture *broker);
 /* Reads to the end and closes; MACHINE, ID and SIZE say what is expected. */
 Answer client_read(int fd, const char *machine, const char *id, size_t size);
 /* Both, for systemd-nspawn@MACHINE.service. */

@@ -258,22 +258,10 @@ static void test_subscribe(void **state)
 
 /* --- calls that are wrong --- */
 
-static int connect_raw(const BrokerFixture *broker)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval time = {.tv_sec = 20};
-
-    strcpy(address.sun_path, test_path(&broker->folder, "control"));
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)), 0);
-    return fd;
-}
-
 /* The reply to the message TEXT; "" if the broker hangs up. */
 static void say(const BrokerFixture *broker, const char *text, char *reply, size_t size)
 {
-    _cleanup_(closep) int fd = connect_raw(broker);
+    _cleanup_(closep) int fd = client_connect_control(broker);
     _cleanup_(frame_reader_done) FrameReader reader = {0};
     BytesView message = {0};
 
@@ -342,7 +330,7 @@ static void test_a_row_of_calls(void **state)
 
     (void)state;
     broker_start(broker);
-    fd = connect_raw(broker);
+    fd = client_connect_control(broker);
     assert_int_equal(send(fd, calls, sizeof(calls), MSG_NOSIGNAL), sizeof(calls));
     for (size_t i = 0; i < COUNT(expected); i++) {
         BytesView message;
@@ -369,7 +357,7 @@ static void test_hostile_peers(void **state)
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     /* silent ones, more than are served: the first were hung up on */
     for (size_t i = 0; i < PEERS; i++)
-        peers[i] = connect_raw(broker);
+        peers[i] = client_connect_control(broker);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     json_object_put(call(broker, "Status", NULL, 0));
     assert_int_equal(recv(peers[0], flood, 1, 0), 0);
@@ -401,7 +389,7 @@ static void test_slow_message(void **state)
     broker->config.control_usec = 200 * 1000;
     broker_start(broker);
     client = connect_to(broker);
-    slow = connect_raw(broker);
+    slow = client_connect_control(broker);
     while (bytes < 1000 && send(slow, " ", 1, MSG_NOSIGNAL) == 1) {
         bytes++;
         wait_msec(10);
@@ -428,7 +416,7 @@ static void test_many_calls(void **state)
 
     (void)state;
     broker_start(broker);
-    fd = connect_raw(broker);
+    fd = client_connect_control(broker);
     sender = fork();
     if (sender == 0) {
         for (unsigned i = 0; i < CALLS; i++)

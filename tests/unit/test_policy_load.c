@@ -203,7 +203,7 @@ static void test_machines(void **state)
 {
     const World *world = *state;
     static const char *const expected[] = {"-bad", "db", "mail", "web", NULL};
-    char **machines;
+    PolicyMachine *machines;
     size_t i;
 
     put(world, "usr/lib/nspawn-creds/mail.json", ONE("x"));
@@ -214,11 +214,54 @@ static void test_machines(void **state)
     put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
     assert_int_equal(policy_machines(&world->context, &machines), 0);
     for (i = 0; expected[i]; i++)
-        assert_string_equal(machines[i], expected[i]);
-    assert_null(machines[i]);
+        assert_string_equal(machines[i].name, expected[i]);
+    assert_null(machines[i].name);
     policy_machines_free(machines);
     assert_string_equal(ids(world, "-bad"),
                         "/etc/nspawn-creds/-bad.json: \"-bad\" is not a machine name");
+}
+
+/* All machines with their ids, "web: a b, mail: x", as who goes through all of them sees them. */
+static const char *all_ids(const World *world)
+{
+    static char text[1024];
+    PolicyMachine *machines;
+
+    assert_int_equal(policy_machines(&world->context, &machines), 0);
+    text[0] = '\0';
+    for (const PolicyMachine *machine = machines; machine->name; machine++) {
+        _cleanup_(policy_unrefp) Policy *policy = NULL;
+        int r = policy_load_found(&world->context, machine, NULL, &policy);
+
+        strcat(strcat(strcat(text, text[0] ? ", " : ""), machine->name), ":");
+        if (r != 0)
+            strcat(strcat(text, " "), outcome_name(r));
+        for (size_t i = 0; r == 0 && i < policy->count; i++)
+            strcat(strcat(text, " "), policy->credentials[i].id);
+    }
+    policy_machines_free(machines);
+    return text;
+}
+
+static void test_found(void **state)
+{
+    const World *world = *state;
+    const char *etc;
+
+    put(world, "etc/nspawn-creds/db.json", "");
+    put(world, "run/nspawn-creds/policy/mail.json", ONE("runtime"));
+    put(world, "usr/lib/nspawn-creds/db.json", ONE("vendor"));
+    put(world, "usr/lib/nspawn-creds/mail.json", ONE("vendor"));
+    put(world, "usr/lib/nspawn-creds/web.json", ONE("vendor"));
+    put(world, "usr/lib/nspawn-creds/web.json.d/b.json", ONE("b"));
+    put(world, "run/nspawn-creds/policy/web.json.d/a.json", ONE("a"));
+    assert_string_equal(all_ids(world), "db: not-found, mail: runtime, web: vendor a b");
+
+    /* a place that cannot be looked through may have something: nothing is taken in its stead */
+    etc = test_path(&world->folder, "etc/nspawn-creds");
+    assert_int_equal(rename(etc, test_path(&world->folder, "etc/elsewhere")), 0);
+    test_write_file(etc, test_view("no folder"), 0644);
+    assert_string_equal(all_ids(world), "db: bad-policy, mail: bad-policy, web: bad-policy");
 }
 
 /* --- the cache --- */
@@ -272,6 +315,38 @@ static void test_cache_sees_changes(void **state)
     assert_int_equal(policy_cache_loads(cache), loads);
 }
 
+/* "policy", or what there is in its stead. */
+static const char *kept(PolicyCache *cache)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    int r = policy_cache_get(cache, "mail", NULL, &policy);
+
+    return r == 0 ? "policy" : outcome_name(r);
+}
+
+static void test_cache_knows_what_is_not_there(void **state)
+{
+    const World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    const char *etc;
+
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    for (unsigned i = 0; i < 10; i++)
+        assert_string_equal(kept(cache), "not-found");
+    assert_int_equal(policy_cache_loads(cache), 1);
+
+    put(world, "usr/lib/nspawn-creds/mail.json", ONE("vendor"));
+    assert_string_equal(kept(cache), "policy");
+    assert_int_equal(unlink(test_path(&world->folder, "usr/lib/nspawn-creds/mail.json")), 0);
+    assert_string_equal(kept(cache), "not-found");
+
+    /* that it cannot be seen whether there is one is no longer that there is none */
+    etc = test_path(&world->folder, "etc/nspawn-creds");
+    assert_int_equal(rename(etc, test_path(&world->folder, "etc/elsewhere")), 0);
+    test_write_file(etc, test_view("no folder"), 0644);
+    assert_string_equal(kept(cache), "bad-policy");
+}
+
 /* What was written a moment ago can be written again without that it shows. */
 static void test_cache_waits_for_files_to_settle(void **state)
 {
@@ -319,7 +394,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_untrusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_machines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_sees_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_knows_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_waits_for_files_to_settle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_is_bounded, set_up, tear_down),
     };
