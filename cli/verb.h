@@ -38,3 +38,5 @@ extern const Verb verb_list;
 extern const Verb verb_remove;
 extern const Verb verb_status;
 extern const Verb verb_log;
+extern const Verb verb_enable;
+extern const Verb verb_disable;
