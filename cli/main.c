@@ -15,7 +15,7 @@
 static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal,
                                     &verb_setup,   &verb_seal,    &verb_host,    &verb_check,
                                     &verb_list,    &verb_remove,  &verb_status,  &verb_log,
-                                    &verb_enable,  &verb_disable};
+                                    &verb_enable,  &verb_disable, &verb_doctor};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

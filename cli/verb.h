@@ -40,3 +40,4 @@ extern const Verb verb_status;
 extern const Verb verb_log;
 extern const Verb verb_enable;
 extern const Verb verb_disable;
+extern const Verb verb_doctor;

@@ -19,6 +19,7 @@ enum {
     EXIT_REFUSED = 4,     /* a credential, but not for this name, time or key */
     EXIT_KEY = 5,         /* the host key or the TPM is missing or says no */
     EXIT_MISSING = 6,     /* no such credential */
+    EXIT_PROBLEMS = 7,    /* nothing failed, but something was found to be wrong */
 };
 
 typedef struct OutcomeInfo {
@@ -182,6 +183,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                         "Remove the old one first with: nspawn-creds remove MACHINE@ID"},
 
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
+    [OUTCOME_PROBLEMS] = {"problems", EXIT_PROBLEMS, "Something is wrong with this host",
+                          "See what, and what to do about it, with: nspawn-creds doctor"},
 };
 
 int reason_set(Reason *reason, int rc, const char *format, ...)

@@ -66,7 +66,8 @@ typedef enum Outcome {
     OUTCOME_EXISTS,             /* it is there already */
 
     /* the command line */
-    OUTCOME_USAGE, /* wrong options or arguments */
+    OUTCOME_USAGE,    /* wrong options or arguments */
+    OUTCOME_PROBLEMS, /* doctor has found some */
 
     _OUTCOME_MAX,
 } Outcome;
