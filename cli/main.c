@@ -12,12 +12,18 @@
 #include <locale.h>
 #include <string.h>
 
-static const Verb *const verbs[] = {
-    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_setup, &verb_seal, &verb_host,
-    &verb_check,   &verb_list,    &verb_remove,  &verb_status, &verb_log,   &verb_set,  &verb_show,
-    &verb_edit,    &verb_reveal,  &verb_copy,    &verb_rename, &verb_rotate};
+const Verb *const verbs[] = {
+    /* a machine's credentials */
+    &verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit, &verb_rotate, &verb_copy,
+    &verb_rename, &verb_remove, &verb_reseal,
+    /* machines and this host */
+    &verb_enable, &verb_disable, &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_setup,
+    /* sealed files */
+    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_seal, &verb_host, &verb_completion};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+const size_t verb_count = VERB_COUNT;
 
 static const Verb *find_verb(const char *name)
 {
@@ -33,7 +39,8 @@ static void print_help(void)
            "Seals secrets for systemd-nspawn containers, in systemd's own credential format.\n\n"
            "Verbs:\n");
     for (size_t i = 0; i < VERB_COUNT; i++)
-        printf("  %-10s %-19s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
+        if (!verbs[i]->hidden)
+            printf("  %-10s %-19s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
     printf("\nOptions:\n");
     options_print_help(stdout, 0);
     printf("\nnspawn-creds VERB --help tells a verb's options. See nspawn-creds(1).\n");

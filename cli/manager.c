@@ -1,74 +1,69 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The service manager of a container. See manager.h.
+ * The service manager over its bus. See manager.h.
  */
 
 #include "manager.h"
 
-#include "base/limits.h"
+#include "base/context.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <systemd/sd-login.h>
-#include <time.h>
 
-#define NAME      "org.freedesktop.systemd1"
-#define PATH      "/org/freedesktop/systemd1"
-#define MANAGER   NAME ".Manager"
-#define UNIT      NAME ".Unit"
-#define SERVICE   NAME ".Service"
+#define DESTINATION     "org.freedesktop.systemd1"
+#define MANAGER_PATH    "/org/freedesktop/systemd1"
+#define MANAGER         DESTINATION ".Manager"
+#define UNIT            DESTINATION ".Unit"
+#define SERVICE         DESTINATION ".Service"
 
-/* One call, µs. A container that is stopped in the middle of one keeps nobody waiting longer. */
-#define CALL_USEC ((uint64_t)20 * 1000 * 1000)
+/* Where root can ask without a message bus. */
+#define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
+
+/* A daemon-reload with many units takes its time; systemctl gives it as long. */
+#define RELOAD_USEC     ((uint64_t)90 * 1000 * 1000)
+
+/* How long a socket may take to listen, or the broker to end (its TimeoutStopSec=), and how often
+ * it is looked at. */
+#define BRING_USEC      ((uint64_t)30 * 1000 * 1000)
+#define BRING_STEP_USEC 20000
 
 struct Manager {
     sd_bus *bus;
-    unsigned version;
-    const char *job; /* the path of the one that is waited for, or NULL */
-    bool ended;
-    char job_result[MANAGER_STATE_BYTES];
 };
 
-/* What the other side says is no good for a terminal as it is. */
-static void copy_word(const char *word, char text[MANAGER_STATE_BYTES])
+static int open_private(sd_bus **ret)
 {
-    size_t length = 0;
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    int r = sd_bus_new(&bus);
 
-    for (; *word && length + 1 < MANAGER_STATE_BYTES; word++)
-        if (isalnum((unsigned char)*word) || *word == '-')
-            text[length++] = *word;
-    text[length] = '\0';
-}
-
-static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
-{
-    Manager *manager = userdata;
-    const char *path, *unit, *result;
-    uint32_t id;
-
-    (void)error;
-    if (sd_bus_message_read(message, "uoss", &id, &path, &unit, &result) < 0 || !manager->job ||
-        strcmp(path, manager->job) != 0)
-        return 0;
-    manager->ended = true;
-    copy_word(result, manager->job_result);
+    if (r >= 0)
+        r = sd_bus_set_address(bus, PRIVATE_ADDRESS);
+    if (r >= 0)
+        r = sd_bus_start(bus);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(bus);
     return 0;
 }
 
-/* "257.8-1~deb13u1" */
-static unsigned get_version(sd_bus *bus)
+int manager_new(Reason *reason, Manager **ret)
 {
-    char *text = NULL;
-    unsigned version = 0;
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    Manager *manager;
+    int r = sd_bus_open_system(&bus);
 
-    if (sd_bus_get_property_string(bus, NAME, PATH, MANAGER, "Version", NULL, &text) >= 0)
-        version = (unsigned)strtoul(text, NULL, 10);
-    free(text);
-    return version;
+    if (r < 0 && geteuid() == 0)
+        r = open_private(&bus);
+    if (r < 0)
+        return reason_set(reason, r, "cannot reach the service manager");
+    manager = malloc(sizeof(*manager));
+    if (!manager)
+        return -ENOMEM;
+    *manager = (Manager){TAKE_PTR(bus)};
+    *ret = manager;
+    return 0;
 }
 
 Manager *manager_free(Manager *manager)
@@ -80,183 +75,216 @@ Manager *manager_free(Manager *manager)
     return NULL;
 }
 
-int manager_new(const char *machine, Reason *reason, Manager **ret)
+/* What the manager says about it, instead of the errno that libsystemd takes it for. */
+static int failed(int rc, const char *doing, const char *unit, const sd_bus_error *error,
+                  Reason *reason)
 {
-    _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
-    char *class = NULL;
-    int r;
+    if (error && error->message) {
+        reason_set(reason, 0, "%s%s: %.200s", doing, unit, error->message);
+        return rc;
+    }
+    return reason_set(reason, rc, "%s%s", doing, unit);
+}
 
-    if (!manager)
-        return -ENOMEM;
-    r = sd_machine_get_class(machine, &class);
-    free(class);
+/* --- what there is --- */
+
+static int load_unit(Manager *manager, const char *unit, Reason *reason, char **ret_path)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path;
+    int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER, "LoadUnit", &error,
+                               &reply, "s", unit);
+
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "o", &path);
     if (r < 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "%s does not run", machine);
-    r = sd_bus_open_system_machine(&manager->bus, machine);
+        return failed(r, "cannot ask for ", unit, &error, reason);
+    *ret_path = strdup(path);
+    return *ret_path ? 0 : -ENOMEM;
+}
+
+static int get_text(Manager *manager, const char *path, const char *name, char *text, size_t size)
+{
+    _cleanup_(freep) char *value = NULL;
+    int r = sd_bus_get_property_string(manager->bus, DESTINATION, path, UNIT, name, NULL, &value);
+
     if (r >= 0)
-        r = sd_bus_set_method_call_timeout(manager->bus, CALL_USEC);
+        snprintf(text, size, "%s", value);
+    return r;
+}
+
+int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
+{
+    _cleanup_(freep) char *path = NULL;
+    ManagerUnit found = {0};
+    int reload = 0, r = load_unit(manager, unit, reason, &path);
+
+    if (r != 0)
+        return r;
+    r = get_text(manager, path, "LoadState", found.load, sizeof(found.load));
     if (r >= 0)
-        r = sd_bus_match_signal(manager->bus, NULL, NAME, PATH, MANAGER, "JobRemoved",
-                                on_job_removed, manager);
+        r = get_text(manager, path, "ActiveState", found.active, sizeof(found.active));
     if (r >= 0)
-        r = sd_bus_call_method(manager->bus, NAME, PATH, MANAGER, "Subscribe", NULL, NULL, "");
+        r = get_text(manager, path, "UnitFileState", found.file, sizeof(found.file));
+    if (r >= 0)
+        r = sd_bus_get_property_trivial(manager->bus, DESTINATION, path, UNIT, "NeedDaemonReload",
+                                        NULL, 'b', &reload);
     if (r < 0)
-        return reason_set(reason, r, "cannot reach the service manager of %s, over its D-Bus",
-                          machine);
-    manager->version = get_version(manager->bus);
-    *ret = TAKE_PTR(manager);
+        return failed(r, "cannot ask about ", unit, NULL, reason);
+    found.reload_needed = reload;
+    *ret = found;
     return 0;
 }
 
-unsigned manager_version(const Manager *manager)
+static void free_strings(char **strings)
 {
-    return manager->version;
+    for (char **string = strings; string && *string; string++)
+        free(*string);
+    free(strings);
 }
 
-/* --- units --- */
-
-static void get_word(Manager *manager, const char *path, const char *interface, const char *name,
-                     char text[MANAGER_STATE_BYTES])
+void manager_service_done(ManagerService *service)
 {
-    char *value = NULL;
-
-    text[0] = '\0';
-    if (sd_bus_get_property_string(manager->bus, NAME, path, interface, name, NULL, &value) >= 0)
-        copy_word(value, text);
-    free(value);
+    free_strings(service->credentials);
+    free_strings(service->encrypted);
+    free_strings(service->search_path);
+    free(service->program);
+    *service = (ManagerService){0};
 }
 
-static void get_invocation(Manager *manager, const char *path, uint8_t id[16])
+/* An array of pairs, as one list. */
+static int get_pairs(Manager *manager, const char *path, const char *name, char ***ret)
 {
-    sd_bus_message *reply = NULL;
-    const void *bytes;
-    size_t size;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    char **list = calloc(1, sizeof(list[0])), **larger;
+    const char *first, *second;
+    size_t count = 0;
+    int r;
 
-    if (sd_bus_get_property(manager->bus, NAME, path, UNIT, "InvocationID", NULL, &reply, "ay") >=
-            0 &&
-        sd_bus_message_read_array(reply, 'y', &bytes, &size) >= 0 && size == 16)
-        memcpy(id, bytes, 16);
-    sd_bus_message_unref(reply);
-}
-
-/* RefreshOnReload=, of which older versions know nothing. */
-static bool get_refreshes(Manager *manager, const char *path)
-{
-    char **words = NULL;
-    bool refreshes = false;
-
-    if (sd_bus_get_property_strv(manager->bus, NAME, path, SERVICE, "RefreshOnReload", NULL,
-                                 &words) < 0)
-        return false;
-    for (char **word = words; word && *word; word++) {
-        refreshes = refreshes || strcmp(*word, "credentials") == 0;
-        free(*word);
+    if (!list)
+        return -ENOMEM;
+    *ret = list;
+    r = sd_bus_get_property(manager->bus, DESTINATION, path, SERVICE, name, NULL, &reply, "a(ss)");
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &first, &second)) > 0) {
+        larger = reallocarray(list, count + 3, sizeof(list[0]));
+        if (!larger)
+            return -ENOMEM;
+        *ret = list = larger;
+        list[count] = strdup(first);
+        list[count + 1] = list[count] ? strdup(second) : NULL;
+        list[count + 2] = NULL;
+        if (!list[count + 1])
+            return -ENOMEM;
+        count += 2;
     }
-    free(words);
-    return refreshes;
-}
-
-int manager_look(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
-{
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-    sd_bus_message *reply = NULL;
-    ManagerUnit found = {.active = "inactive"};
-    const char *path;
-    int r =
-        sd_bus_call_method(manager->bus, NAME, PATH, MANAGER, "GetUnit", &error, &reply, "s", unit);
-
-    if (r < 0 && sd_bus_error_has_name(&error, NAME ".NoSuchUnit")) {
-        r = 0;
-    } else if (r >= 0 && (r = sd_bus_message_read(reply, "o", &path)) >= 0) {
-        get_word(manager, path, UNIT, "ActiveState", found.active);
-        get_word(manager, path, SERVICE, "Result", found.result);
-        get_invocation(manager, path, found.invocation);
-        found.refreshes = get_refreshes(manager, path);
-    }
-    if (r < 0)
-        r = reason_set(reason, r, "cannot see what %s does", unit);
-    else
-        *ret = found;
-    sd_bus_error_free(&error);
-    sd_bus_message_unref(reply);
     return r < 0 ? r : 0;
 }
 
-bool manager_unit_runs(const ManagerUnit *unit)
+static int get_program(Manager *manager, const char *path, char **ret)
 {
-    static const char *const states[] = {"active", "activating", "reloading", "refreshing"};
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *program = "";
+    int r = sd_bus_get_property(manager->bus, DESTINATION, path, SERVICE, "ExecStart", NULL, &reply,
+                                "a(sasbttttuii)");
 
-    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
-        if (strcmp(unit->active, states[i]) == 0)
-            return true;
-    return false;
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(sasbttttuii)");
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'r', "sasbttttuii");
+    if (r > 0)
+        r = sd_bus_message_read(reply, "s", &program);
+    if (r < 0)
+        return r;
+    *ret = strdup(program);
+    return *ret ? 0 : -ENOMEM;
 }
 
-void manager_reset(Manager *manager, const char *unit)
+int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret)
 {
-    (void)sd_bus_call_method(manager->bus, NAME, PATH, MANAGER, "ResetFailedUnit", NULL, NULL, "s",
-                             unit);
-}
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    _cleanup_(freep) char *path = NULL;
+    int r = load_unit(manager, unit, reason, &path);
 
-/* --- jobs --- */
-
-static uint64_t seconds_now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec;
-}
-
-/* Until .ended. */
-static int wait_for_job(Manager *manager, const ManagerJob *job, Reason *reason)
-{
-    uint64_t begin = seconds_now(), words = 0;
-
-    while (!manager->ended) {
-        uint64_t passed = seconds_now() - begin;
-        int r = sd_bus_process(manager->bus, NULL);
-
-        if (r < 0)
-            return reason_set(reason, r, "the container's service manager hung up");
-        if (r > 0)
-            continue;
-        if (passed >= LIMIT_JOB_SECONDS)
-            return reason_set(reason, OUTCOME_TIMEOUT, "%s takes longer than %u s", job->unit,
-                              LIMIT_JOB_SECONDS);
-        if (job->stopped && job->stopped())
-            return reason_set(reason, OUTCOME_INTERRUPTED, "it was interrupted");
-        if (passed / LIMIT_JOB_WORDS_SECONDS > words) {
-            words = passed / LIMIT_JOB_WORDS_SECONDS;
-            job->waiting(job->userdata, (unsigned)passed);
-        }
-        r = sd_bus_wait(manager->bus, 200 * 1000);
-        if (r < 0 && r != -EINTR)
-            return reason_set(reason, r, "the container's service manager hung up");
-    }
+    if (r != 0)
+        return r;
+    r = get_pairs(manager, path, "LoadCredential", &service.credentials);
+    if (r >= 0)
+        r = get_pairs(manager, path, "LoadCredentialEncrypted", &service.encrypted);
+    if (r >= 0)
+        r = sd_bus_get_property_strv(manager->bus, DESTINATION, path, SERVICE, "ExecSearchPath",
+                                     NULL, &service.search_path);
+    if (r >= 0)
+        r = get_program(manager, path, &service.program);
+    if (r < 0)
+        return failed(r, "cannot ask about ", unit, NULL, reason);
+    *ret = service;
+    service = (ManagerService){0};
     return 0;
 }
 
-int manager_run(Manager *manager, const ManagerJob *job, Reason *reason)
-{
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-    sd_bus_message *reply = NULL;
-    int r = sd_bus_call_method(manager->bus, NAME, PATH, MANAGER, job->method, &error, &reply, "ss",
-                               job->unit, "replace");
+/* --- what is done --- */
 
-    manager->ended = false;
-    manager->job = NULL;
+int manager_reload(Manager *manager, Reason *reason)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    int r = sd_bus_message_new_method_call(manager->bus, &call, DESTINATION, MANAGER_PATH, MANAGER,
+                                           "Reload");
+
     if (r >= 0)
-        r = sd_bus_message_read(reply, "o", &manager->job);
+        r = sd_bus_call(manager->bus, call, RELOAD_USEC, &error, NULL);
+    return r < 0 ? failed(r, "the service manager does not read its units anew", "", &error, reason)
+                 : 0;
+}
+
+/* Calls METHOD, StartUnit or StopUnit, and waits for the unit to be in STATE. */
+static int bring(Manager *manager, const char *method, const char *unit, const char *state,
+                 Reason *reason)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    uint64_t end = monotonic_usec() + BRING_USEC;
+    ManagerUnit now = {0};
+    int r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER, method, &error,
+                               NULL, "ss", unit, "replace");
+
     if (r < 0)
-        r = reason_set(reason, r, "%s cannot be acted upon", job->unit);
-    else
-        r = wait_for_job(manager, job, reason);
-    if (r == 0 && strcmp(manager->job_result, "done") != 0)
-        r = reason_set(reason, OUTCOME_INTERRUPTED, "its job came to the end \"%s\"",
-                       manager->job_result);
-    manager->job = NULL;
-    sd_bus_error_free(&error);
-    sd_bus_message_unref(reply);
-    return r;
+        return failed(r, "cannot start or stop ", unit, &error, reason);
+    for (;;) {
+        r = manager_unit(manager, unit, reason, &now);
+        if (r != 0 || strcmp(now.active, state) == 0)
+            return r;
+        if (monotonic_usec() > end)
+            return reason_set(reason, OUTCOME_TIMEOUT, "%s is %s, not %s: systemctl status %s",
+                              unit, now.active, state, unit);
+        usleep(BRING_STEP_USEC);
+    }
+}
+
+int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
+                          bool *ret_changed)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    ManagerUnit state, other = {0};
+    int r = manager_unit(manager, socket, reason, &state);
+
+    if (r != 0)
+        return r;
+    *ret_changed = false;
+    if (strcmp(state.file, "enabled") != 0) {
+        r = sd_bus_call_method(manager->bus, DESTINATION, MANAGER_PATH, MANAGER, "EnableUnitFiles",
+                               &error, NULL, "asbb", 1, socket, false, false);
+        if (r < 0)
+            return failed(r, "cannot enable ", socket, &error, reason);
+        *ret_changed = true;
+    }
+    if (strcmp(state.active, "active") == 0)
+        return 0;
+    *ret_changed = true;
+    r = manager_unit(manager, service, reason, &other);
+    if (r == 0 && strcmp(other.active, "active") == 0)
+        r = bring(manager, "StopUnit", service, "inactive", reason);
+    return r == 0 ? bring(manager, "StartUnit", socket, "active", reason) : r;
 }

@@ -2,58 +2,52 @@
 #pragma once
 
 /*
- * The service manager of a running container: what its units do, and jobs for them.
+ * The service manager, asked over its bus: the state of units, and the few things that are done
+ * with them. org.freedesktop.systemd1(5).
  *
- * It is reached over the container's own D-Bus, as by "systemctl --machine=". What it says is
- * believed about its own units and about nothing else; it can keep us waiting, but not for ever.
+ * Where there is no message bus, as early at boot, root asks at the manager's own socket, as
+ * systemctl does.
  */
 
 #include "base/cleanup.h"
 #include "base/outcome.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 
 typedef struct Manager Manager;
 
-/* MACHINE's. OUTCOME_NOT_FOUND if it does not run; a negative errno if its D-Bus cannot be reached.
- */
-int manager_new(const char *machine, Reason *reason, Manager **ret);
-Manager *manager_free(Manager *manager); /* NULL is allowed */
+/* A negative errno if it cannot be reached. */
+int manager_new(Reason *reason, Manager **ret);
+Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free);
 
-/* The version of its systemd, such as 257; 0 if it does not say. */
-unsigned manager_version(const Manager *manager);
-
-#define MANAGER_STATE_BYTES 32
-
-/* What a unit does. */
 typedef struct ManagerUnit {
-    char active[MANAGER_STATE_BYTES]; /* ActiveState: "active", "failed" and so on */
-    char result[MANAGER_STATE_BYTES]; /* of a service: "success", "exit-code"; else "" */
-    uint8_t invocation[16];           /* another one each time that it is started */
-    bool refreshes;                   /* a reload fetches its credentials anew (systemd 260) */
+    char load[16];      /* LoadState: "loaded", "not-found", "masked", … */
+    char active[16];    /* ActiveState: "active", "inactive", "failed", … */
+    char file[24];      /* UnitFileState: "enabled", "disabled", "masked-runtime", … or "" */
+    bool reload_needed; /* NeedDaemonReload */
 } ManagerUnit;
 
-/* A unit that is not loaded is "inactive". A negative errno. */
-int manager_look(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret);
+/* A unit that there is not has the LoadState "not-found". */
+int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret);
 
-/* Whether it is up, or on its way. */
-bool manager_unit_runs(const ManagerUnit *unit);
+/* How a service is started, as far as credentials are concerned. */
+typedef struct ManagerService {
+    char **credentials; /* LoadCredential=: an id, its path, the next id, … and NULL */
+    char **encrypted;   /* LoadCredentialEncrypted=, the same */
+    char **search_path; /* ExecSearchPath= */
+    char *program;      /* the path in the first ExecStart=; "" if it has none */
+} ManagerService;
 
-/* Has a job done for UNIT, METHOD being "TryRestartUnit" and the like, and waits for its end.
- * WAITING is called every LIMIT_JOB_WORDS_SECONDS with how many have passed. OUTCOME_TIMEOUT after
- * LIMIT_JOB_SECONDS; OUTCOME_INTERRUPTED if the job comes to another end than "done", or STOPPED
- * (NULL: never) says so; a negative errno. */
-typedef struct ManagerJob {
-    const char *unit;
-    const char *method;
-    void (*waiting)(void *userdata, unsigned seconds);
-    bool (*stopped)(void);
-    void *userdata;
-} ManagerJob;
+void manager_service_done(ManagerService *service); /* for _cleanup_ */
 
-int manager_run(Manager *manager, const ManagerJob *job, Reason *reason);
+int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret);
 
-/* Has it forget that UNIT failed, and how often it was started: so that it can be started again. */
-void manager_reset(Manager *manager, const char *unit);
+/* daemon-reload, which runs the generators. Returns when it is done. */
+int manager_reload(Manager *manager, Reason *reason);
+
+/* enable --now of a socket, returning when it listens. A socket does not start while SERVICE, which
+ * it is of, runs without it: that is stopped before. RET_CHANGED: it was not so before.
+ * OUTCOME_TIMEOUT if it does not come to listen. */
+int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
+                          bool *ret_changed);

@@ -26,7 +26,7 @@
 void rotation_done(Rotation *rotation)
 {
     for (size_t i = 0; i < rotation->machine_count; i++)
-        manager_free(rotation->machines[i].manager);
+        inner_manager_free(rotation->machines[i].manager);
     free(rotation->machines);
     for (size_t i = 0; i < rotation->unit_count; i++)
         free(rotation->units[i].name);
@@ -39,7 +39,7 @@ static const char *machine_of(const Rotation *rotation, const RotationUnit *unit
     return rotation->machines[unit->machine].name;
 }
 
-static Manager *manager_of(const Rotation *rotation, const RotationUnit *unit)
+static InnerManager *manager_of(const Rotation *rotation, const RotationUnit *unit)
 {
     return rotation->machines[unit->machine].manager;
 }
@@ -200,22 +200,22 @@ static int run_job(Rotation *rotation, RotationUnit *unit, const char *method, b
     int r;
 
     unit->touched = true;
-    r = manager_run(manager_of(rotation, unit),
-                    &(ManagerJob){.unit = unit->name,
-                                  .method = method,
-                                  .waiting = on_waiting,
-                                  .stopped = stoppable ? take_signal : NULL,
-                                  .userdata = &wait},
-                    reason);
+    r = inner_manager_run(manager_of(rotation, unit),
+                          &(InnerManagerJob){.unit = unit->name,
+                                             .method = method,
+                                             .waiting = on_waiting,
+                                             .stopped = stoppable ? take_signal : NULL,
+                                             .userdata = &wait},
+                          reason);
     if (r == 0)
-        r = manager_look(manager_of(rotation, unit), unit->name, reason, &unit->after);
+        r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &unit->after);
     return r;
 }
 
 /* A reload brings the new value only where the manager fetches it again for a reload. */
 static PolicyChange choose_action(const Rotation *rotation, const RotationUnit *unit)
 {
-    unsigned version = manager_version(manager_of(rotation, unit));
+    unsigned version = inner_manager_version(manager_of(rotation, unit));
 
     if (unit->action != POLICY_RELOAD || unit->before.refreshes)
         return unit->action;
@@ -233,7 +233,7 @@ static PolicyChange choose_action(const Rotation *rotation, const RotationUnit *
 
 static int apply_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
 {
-    Manager *manager = manager_of(rotation, unit);
+    InnerManager *manager = manager_of(rotation, unit);
     int r;
 
     if (!manager) {
@@ -241,8 +241,8 @@ static int apply_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
         say(rotation, unit, "skipped: %s does not run", machine_of(rotation, unit));
         return 0;
     }
-    r = manager_look(manager, unit->name, reason, &unit->before);
-    if (r == 0 && !manager_unit_runs(&unit->before)) {
+    r = inner_manager_look(manager, unit->name, reason, &unit->before);
+    if (r == 0 && !inner_manager_unit_runs(&unit->before)) {
         set_result(unit, "not-running");
         say(rotation, unit, "skipped: it does not run (%s)", unit->before.active);
         return 0;
@@ -265,15 +265,15 @@ static int apply_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
  * up, as a service that does one thing and ends, may have come to its end. */
 static int check_one(const Rotation *rotation, const RotationUnit *unit, Reason *reason)
 {
-    ManagerUnit now = {0};
+    InnerManagerUnit now = {0};
     bool ended_well, told;
-    int r = manager_look(manager_of(rotation, unit), unit->name, reason, &now);
+    int r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &now);
 
     if (r != 0)
         return r;
     ended_well = strcmp(unit->before.active, "activating") == 0 &&
                  strcmp(now.active, "inactive") == 0 && strcmp(now.result, "success") == 0;
-    if (ended_well || (manager_unit_runs(&now) &&
+    if (ended_well || (inner_manager_unit_runs(&now) &&
                        memcmp(now.invocation, unit->after.invocation, sizeof(now.invocation)) == 0))
         return 0;
     told = now.result[0] && strcmp(now.result, "success") != 0;
@@ -311,7 +311,7 @@ int rotation_apply(Rotation *rotation, Reason *reason)
     for (size_t i = 0; r == 0 && i < rotation->machine_count; i++) {
         RotationMachine *machine = &rotation->machines[i];
 
-        r = manager_new(machine->name, reason, &machine->manager);
+        r = inner_manager_new(machine->name, reason, &machine->manager);
         if (r == OUTCOME_NOT_FOUND)
             r = 0;
         if (r != 0)
@@ -326,12 +326,12 @@ int rotation_apply(Rotation *rotation, Reason *reason)
 /* What is up takes the old value in the same way; what is down was up before. */
 static int undo_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
 {
-    ManagerUnit now = {0};
-    int r = manager_look(manager_of(rotation, unit), unit->name, reason, &now);
+    InnerManagerUnit now = {0};
+    int r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &now);
     bool reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;
 
     if (r == 0) {
-        manager_reset(manager_of(rotation, unit), unit->name);
+        inner_manager_reset(manager_of(rotation, unit), unit->name);
         r = run_job(rotation, unit, reload ? "ReloadOrRestartUnit" : "RestartUnit", false, reason);
     }
     if (r != 0)

@@ -11,7 +11,7 @@
  */
 
 #include "base/names.h"
-#include "manager.h"
+#include "inner_manager.h"
 #include "policy/policy.h"
 
 #include <json-c/json.h>
@@ -19,17 +19,17 @@
 /* A container that is concerned. */
 typedef struct RotationMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
-    Manager *manager; /* NULL if it does not run */
+    InnerManager *manager; /* NULL if it does not run */
 } RotationMachine;
 
 typedef struct RotationUnit {
     size_t machine; /* number */
     char *name;
     PolicyChange action;
-    ManagerUnit before; /* what it did at first */
-    ManagerUnit after;  /* right after its job */
-    bool touched;       /* there was a job for it */
-    char result[32];    /* for words and JSON: "restarted", "not-running" and so on */
+    InnerManagerUnit before; /* what it did at first */
+    InnerManagerUnit after;  /* right after its job */
+    bool touched;            /* there was a job for it */
+    char result[32];         /* for words and JSON: "restarted", "not-running" and so on */
 } RotationUnit;
 
 typedef struct Rotation {

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * A verb of the command line: a row, and a file of its own. Help is made from the rows.
+ * A verb of the command line: a row, and a file of its own. Help and completions are made from the
+ * rows; what an argument stands for is told by its word in .arguments (completion.h).
  */
 
 #include "base/context.h"
@@ -21,6 +22,7 @@ typedef struct Verb {
     const char *details;   /* for the verb's own help */
     unsigned options;      /* set of OptionId bits that it takes */
     int arguments_min, arguments_max;
+    bool hidden; /* not for people */
 
     /* Does it; 0, a negative errno or an Outcome, which was explained on stderr already. */
     int (*run)(const Context *context, const Options *options, char **arguments);
@@ -45,3 +47,11 @@ extern const Verb verb_edit;
 extern const Verb verb_reveal;
 extern const Verb verb_copy;
 extern const Verb verb_rename;
+extern const Verb verb_enable;
+extern const Verb verb_disable;
+extern const Verb verb_doctor;
+extern const Verb verb_completion;
+
+/* All of them. */
+extern const Verb *const verbs[];
+extern const size_t verb_count;

@@ -362,7 +362,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
 const Verb verb_rotate = {
     .name = "rotate",
-    .arguments = "MACHINE@ID [FILE|-]",
+    .arguments = "MACHINE@ID [FILE]",
     .summary = "Replace a credential's value, and tell the units that have it",
     .details =
         "The new value comes from FILE, from standard input, or from a prompt that does not echo; "

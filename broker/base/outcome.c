@@ -13,14 +13,15 @@
 
 /* Exit statuses: one for each thing that a script may want to tell apart. */
 enum {
-    EXIT_ENVIRONMENT = 1, /* I/O, memory, permissions */
-    EXIT_USAGE = 2,       /* the command line */
-    EXIT_FORMAT = 3,      /* not a credential that we know */
-    EXIT_REFUSED = 4,     /* a credential, but not for this name, time or key */
-    EXIT_KEY = 5,         /* the host key or the TPM is missing or says no */
-    EXIT_MISSING = 6,     /* no such credential */
-    EXIT_ROTATION = 7,    /* a rotation that failed and was undone */
-    EXIT_INCONSISTENT = 8 /* one that was not undone in full */
+    EXIT_ENVIRONMENT = 1,  /* I/O, memory, permissions */
+    EXIT_USAGE = 2,        /* the command line */
+    EXIT_FORMAT = 3,       /* not a credential that we know */
+    EXIT_REFUSED = 4,      /* a credential, but not for this name, time or key */
+    EXIT_KEY = 5,          /* the host key or the TPM is missing or says no */
+    EXIT_MISSING = 6,      /* no such credential */
+    EXIT_ROTATION = 7,     /* a rotation that failed and was undone */
+    EXIT_INCONSISTENT = 8, /* one that was not undone in full */
+    EXIT_PROBLEMS = 9,     /* nothing failed, but something was found to be wrong */
 };
 
 typedef struct OutcomeInfo {
@@ -196,6 +197,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "See which units run, and with which value, before anything else"},
 
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
+    [OUTCOME_PROBLEMS] = {"problems", EXIT_PROBLEMS, "Something is wrong with this host",
+                          "See what, and what to do about it, with: nspawn-creds doctor"},
 };
 
 int reason_set(Reason *reason, int rc, const char *format, ...)

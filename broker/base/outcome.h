@@ -72,7 +72,8 @@ typedef enum Outcome {
     OUTCOME_HALF_ROTATED, /* and putting everything back failed as well */
 
     /* the command line */
-    OUTCOME_USAGE, /* wrong options or arguments */
+    OUTCOME_USAGE,    /* wrong options or arguments */
+    OUTCOME_PROBLEMS, /* doctor has found some */
 
     _OUTCOME_MAX,
 } Outcome;

@@ -125,6 +125,17 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
 /* Whether the TPM has a storage root key, which a pinned key is sealed under. OUTCOME_TPM_…. */
 int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret);
 
+/* Its protection against guessing, which also counts power cuts (dictionary attack lockout). */
+typedef struct TpmHealth {
+    bool locked_out;
+    uint32_t failures;     /* that are remembered, */
+    uint32_t failures_max; /* of which so many lock it, */
+    uint32_t interval;     /* and one of which it forgets after so many seconds; 0: never */
+} TpmHealth;
+
+/* OUTCOME_TPM_…: _NEEDS_REBOOT if it is in failure mode. */
+int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret);
+
 /* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes, OUTCOME_MALFORMED
  * for a blob, a public key or signatures that are not as they must be, and any OUTCOME_TPM_…:
  * _PCR_MISMATCH with the PCRs' numbers. */

@@ -216,6 +216,29 @@ static void test_lasting(void **state)
     }
 }
 
+/* --- how it is --- */
+
+static void test_health(void **state)
+{
+    Fixture *fixture = *state;
+    TpmHealth health = {.locked_out = true, .failures = 77};
+
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_false(health.locked_out);
+    assert_int_equal(health.failures, swtpm_count_failures(fixture->swtpm));
+    assert_true(health.failures_max > 0);
+    assert_int_equal(hardship_lockout(fixture->swtpm), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_true(health.locked_out);
+    assert_true(health.failures > 0);
+    assert_int_equal(hardship_clear_lockout(fixture->swtpm), 0);
+    assert_int_equal(hardship_gone(fixture->swtpm), 0);
+    health.failures = 77;
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), OUTCOME_TPM_UNREACHABLE);
+    assert_int_equal(health.failures, 77);
+    assert_int_equal(hardship_back(fixture->swtpm), 0);
+}
+
 /* --- a reset in the middle --- */
 
 typedef struct Resetter {
@@ -443,9 +466,13 @@ static void test_patience_is_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_lasting),           with_tpm(test_reset_in_the_middle),
-        with_tpm(test_said_by_the_tpm),   with_tpm(test_busy_for_a_moment),
-        with_tpm(test_busy_for_too_long), with_tpm(test_patience_is_for_all),
+        with_tpm(test_lasting),
+        with_tpm(test_health),
+        with_tpm(test_reset_in_the_middle),
+        with_tpm(test_said_by_the_tpm),
+        with_tpm(test_busy_for_a_moment),
+        with_tpm(test_busy_for_too_long),
+        with_tpm(test_patience_is_for_all),
     };
 
     return run_with_swtpm(tests);

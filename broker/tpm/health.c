@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a TPM is: the properties that tell of its lockout, TCG TPM 2.0 Library, Part 2, 6.13. See
+ * tpm.h.
+ */
+
+#include "tpm/tpm_internal.h"
+
+/* TPMA_PERMANENT and the counters follow each other closely enough for one question. */
+#define FIRST_PROPERTY TPM2_PT_PERMANENT
+#define LAST_PROPERTY  TPM2_PT_LOCKOUT_RECOVERY
+
+int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
+{
+    _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *data = NULL;
+    TpmHealth health = {0};
+    TPMI_YES_NO more;
+    TSS2_RC rc;
+    int r = tpm_begin(tpm, reason);
+
+    if (r != 0)
+        return r;
+    rc = Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                            TPM2_CAP_TPM_PROPERTIES, FIRST_PROPERTY,
+                            LAST_PROPERTY - FIRST_PROPERTY + 1, &more, &data);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "asking how the TPM is", reason);
+    if (!tpm_is_well(tpm))
+        return reason_set(reason, OUTCOME_TPM_NEEDS_REBOOT, "the TPM is in failure mode");
+    for (UINT32 i = 0; i < data->data.tpmProperties.count; i++) {
+        const TPMS_TAGGED_PROPERTY *property = &data->data.tpmProperties.tpmProperty[i];
+
+        if (property->property == TPM2_PT_PERMANENT)
+            health.locked_out = property->value & TPMA_PERMANENT_INLOCKOUT;
+        else if (property->property == TPM2_PT_LOCKOUT_COUNTER)
+            health.failures = property->value;
+        else if (property->property == TPM2_PT_MAX_AUTH_FAIL)
+            health.failures_max = property->value;
+        else if (property->property == TPM2_PT_LOCKOUT_INTERVAL)
+            health.interval = property->value;
+    }
+    *ret = health;
+    return 0;
+}

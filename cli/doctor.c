@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Findings. See doctor.h.
+ */
+
+#include "doctor.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+/* Nothing that is printed steers a terminal. */
+static char *format_clean(const char *format, va_list arguments)
+{
+    char *text;
+
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    for (char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    return text;
+}
+
+void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
+{
+    DoctorFinding *larger = reallocarray(doctor->findings, doctor->count + 1, sizeof(larger[0]));
+    va_list arguments;
+
+    if (!larger)
+        abort();
+    doctor->findings = larger;
+    larger = &larger[doctor->count++];
+    va_start(arguments, format);
+    *larger = (DoctorFinding){level, doctor->check, format_clean(format, arguments), NULL, NULL};
+    va_end(arguments);
+}
+
+void doctor_remedy(Doctor *doctor, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    doctor->findings[doctor->count - 1].remedy = format_clean(format, arguments);
+    va_end(arguments);
+}
+
+void doctor_advice(Doctor *doctor, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    doctor->findings[doctor->count - 1].advice = format_clean(format, arguments);
+    va_end(arguments);
+}
+
+DoctorLevel doctor_level(int rc)
+{
+    return rc == -EACCES || rc == -EPERM ? DOCTOR_UNSEEN : DOCTOR_PROBLEM;
+}
+
+DoctorWord doctor_quote(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_.+@,=/:";
+    DoctorWord word;
+    size_t used = 0;
+
+    if (text[strspn(text, plain)] == '\0') {
+        snprintf(word.text, sizeof(word.text), "%s", text);
+        return word;
+    }
+    word.text[used++] = '\'';
+    for (; *text && used < sizeof(word.text) - 6; text++) {
+        if (*text == '\'') {
+            memcpy(word.text + used, "'\\'", 3);
+            used += 3;
+        }
+        word.text[used++] = *text;
+    }
+    word.text[used++] = '\'';
+    word.text[used] = '\0';
+    return word;
+}

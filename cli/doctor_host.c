@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: the host's systemd, its memory, the broker's user, and the host key.
+ */
+
+#include "base/fsutil.h"
+#include "doctor.h"
+#include "key/host_key.h"
+#include "keys.h"
+#include "systemd_version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define VERSION_MIN      252U
+
+/* /proc/swaps and such. */
+#define PROC_BYTES_MAX   ((size_t)64 * 1024)
+
+/* Of the device mapper's uuid of an encrypted volume. */
+#define ENCRYPTED_PREFIX "CRYPT-"
+
+/* --- systemd --- */
+
+/* Whether the program runs and ends well; what it prints goes nowhere. */
+static bool runs(const char *program, const char *argument)
+{
+    char *const arguments[] = {(char *)program, (char *)argument, NULL};
+    posix_spawn_file_actions_t actions;
+    int status = -1;
+    pid_t pid;
+
+    posix_spawn_file_actions_init(&actions);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
+    if (posix_spawnp(&pid, program, &actions, NULL, arguments, environ) == 0)
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    posix_spawn_file_actions_destroy(&actions);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void doctor_systemd(Doctor *doctor)
+{
+    unsigned version = systemd_version_installed(doctor->context);
+
+    if (version == 0)
+        doctor_say(doctor, DOCTOR_UNSEEN, "the version of systemd cannot be told");
+    else if (version < VERSION_MIN)
+        doctor_say(doctor, DOCTOR_PROBLEM, "systemd %u; %u or later is needed", version,
+                   VERSION_MIN);
+    else
+        doctor_say(doctor, DOCTOR_OK, "systemd %u", version);
+    if (!doctor->manager) {
+        doctor_say(doctor, DOCTOR_UNSEEN, "the service manager cannot be reached");
+        doctor_advice(doctor, "Is this a system that systemd has booted? Units are not looked at");
+    }
+    if (!runs("systemd-creds", "--version")) {
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "systemd-creds is missing: sealed files open with "
+                   "nspawn-creds alone");
+        doctor_advice(doctor, "Install it; Debian has it in the package systemd");
+    }
+    if (!runs("systemd-nspawn", "--version")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "systemd-nspawn is missing");
+        doctor_advice(doctor, "Install it; Debian has it in the package systemd-container");
+    }
+}
+
+/* --- memory --- */
+
+/* Whether the block device is in memory itself, or encrypted. */
+static bool swap_is_safe(const char *path)
+{
+    _cleanup_(freep) char *device = realpath(path, NULL);
+    _cleanup_(bytes_done) Bytes uuid = {0};
+    char name[256];
+
+    if (!device || strncmp(device, "/dev/", 5) != 0)
+        return false;
+    if (strncmp(device, "/dev/zram", 9) == 0)
+        return true;
+    snprintf(name, sizeof(name), "/sys/class/block/%s/dm/uuid", device + 5);
+    return file_read_at(AT_FDCWD, name, PROC_BYTES_MAX, NULL, &uuid) == 0 &&
+           uuid.size > strlen(ENCRYPTED_PREFIX) &&
+           memcmp(uuid.data, ENCRYPTED_PREFIX, strlen(ENCRYPTED_PREFIX)) == 0;
+}
+
+static void check_swap(Doctor *doctor)
+{
+    _cleanup_(fclosep) FILE *file = fopen("/proc/swaps", "re");
+    char line[512], path[512];
+    bool safe = true;
+
+    if (!file) {
+        doctor_say(doctor, DOCTOR_UNSEEN, "/proc/swaps cannot be read");
+        return;
+    }
+    (void)!fgets(line, sizeof(line), file); /* the heading */
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "%511s", path) != 1 || swap_is_safe(path))
+            continue;
+        safe = false;
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "swap on %s is not known to be encrypted: what services in containers keep "
+                   "in memory may get there",
+                   path);
+        doctor_advice(doctor, "Encrypt it (crypttab(5), \"swap\"), or set MemorySwapMax=0 for the "
+                              "containers. The broker itself does not swap");
+    }
+    if (safe)
+        doctor_say(doctor, DOCTOR_OK, "no swap that is not encrypted");
+}
+
+static void check_core_dumps(Doctor *doctor)
+{
+    _cleanup_(bytes_done) Bytes pattern = {0};
+
+    if (file_read_at(AT_FDCWD, "/proc/sys/kernel/core_pattern", PROC_BYTES_MAX, NULL, &pattern) !=
+        0)
+        doctor_say(doctor, DOCTOR_UNSEEN, "kernel.core_pattern cannot be read");
+    else if (pattern.size > 0 && pattern.data[0] == '|') {
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "a program collects core dumps, also those of services "
+                   "in containers, which have their secrets in them");
+        doctor_advice(doctor, "For systemd-coredump: Storage=none in coredump.conf(5). The broker "
+                              "itself dumps none");
+    } else
+        doctor_say(doctor, DOCTOR_OK, "no program collects core dumps");
+}
+
+void doctor_memory(Doctor *doctor)
+{
+    check_swap(doctor);
+    check_core_dumps(doctor);
+}
+
+/* --- the broker's user --- */
+
+void doctor_user(Doctor *doctor)
+{
+    bool right = true;
+
+    if (!getpwnam("nspawn-creds") || !getgrnam("nspawn-creds")) {
+        right = false;
+        doctor_say(doctor, DOCTOR_PROBLEM, "the broker's user nspawn-creds is missing");
+        doctor_remedy(doctor, "systemd-sysusers");
+    }
+    if (!getgrnam("tss")) {
+        right = false;
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "the group tss is missing, which the broker's unit names");
+        doctor_remedy(doctor, "systemd-sysusers");
+    }
+    if (right)
+        doctor_say(doctor, DOCTOR_OK, "user nspawn-creds and group tss are there");
+}
+
+/* --- the host key --- */
+
+void doctor_host_key(Doctor *doctor)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+    const char *path = keys_host_path();
+    Reason reason = {0};
+    int r = host_key_load(doctor->context, path, &reason, &key);
+
+    if (r == 0)
+        doctor_say(doctor, DOCTOR_OK, "%s is this host's, and only root reads it", path);
+    else if (r == OUTCOME_HOST_KEY_MISSING) {
+        doctor_say(doctor, DOCTOR_WARNING, "%s: nothing can be sealed with it", reason.text);
+        doctor_remedy(doctor, "nspawn-creds setup");
+    } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "has mode")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+        doctor_remedy(doctor, "chmod 0400 %s", doctor_quote(path).text);
+    } else {
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+        if (outcome_remedy(r))
+            doctor_advice(doctor, "%s", outcome_remedy(r));
+    }
+}

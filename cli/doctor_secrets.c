@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: policies, and whether what they and the store have opens.
+ *
+ * Each credential is opened as the broker would, and forgotten at once; the TPM unseals each
+ * distinct key once (opener.h).
+ */
+
+#include "base/fsutil.h"
+#include "doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/* What expires within this time is told. */
+#define SOON_DAYS 30
+#define DAY_USEC  (UINT64_C(24) * 60 * 60 * 1000 * 1000)
+
+/* --- policies --- */
+
+static const Policy *look_up(void *userdata, const char *machine)
+{
+    const Doctor *doctor = userdata;
+
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (strcmp(doctor->machines[i].name, machine) == 0)
+            return doctor->machines[i].policy;
+    return NULL;
+}
+
+/* Whether the broker, who is neither root nor the owner, may read the file. */
+static bool check_readable(Doctor *doctor, const char *path)
+{
+    const struct group *group = getgrnam("nspawn-creds");
+    struct stat status;
+
+    if (stat(path, &status) < 0 || status.st_mode & S_IROTH ||
+        (group && status.st_gid == group->gr_gid && status.st_mode & S_IRGRP))
+        return true;
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read by the broker", path);
+    doctor_remedy(doctor, "chmod a+r %s", doctor_quote(path).text);
+    return false;
+}
+
+static void say_fault(Doctor *doctor, const PolicyFault *fault)
+{
+    Reason reason = {0};
+    struct stat status;
+
+    policy_fault_reason(fault, 0, &reason);
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+    if (fault->file[0] && stat(fault->file, &status) == 0 && S_ISREG(status.st_mode) &&
+        status.st_mode & S_IWOTH)
+        doctor_remedy(doctor, "chmod o-w %s", doctor_quote(fault->file).text);
+    else
+        doctor_advice(doctor, "Mend it there; nspawn-creds check reads it as the broker does");
+}
+
+static void check_policy(Doctor *doctor, const DoctorMachine *machine)
+{
+    PolicyFault fault = {0};
+    bool right = true;
+
+    if (machine->policy_rc == OUTCOME_NOT_FOUND)
+        return;
+    if (!machine->policy) {
+        say_fault(doctor, &machine->fault);
+        return;
+    }
+    for (size_t i = 0; i < machine->policy->file_count; i++)
+        right = check_readable(doctor, machine->policy->files[i].name) && right;
+    if (policy_check(machine->policy, look_up, doctor, &fault) != 0)
+        say_fault(doctor, &fault);
+    else if (right)
+        doctor_say(doctor, DOCTOR_OK, "the policy of %s is in order", machine->name);
+}
+
+void doctor_policies(Doctor *doctor)
+{
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (doctor->machines[i].wanted)
+            check_policy(doctor, &doctor->machines[i]);
+}
+
+/* --- credentials --- */
+
+static int open_file(Doctor *doctor, BytesView file, const CredentialName *name, Reason *reason,
+                     CredentialMetadata *ret)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    _cleanup_(bytes_done) Bytes raw = {0};
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    CredentialParts parts;
+    int r = credential_decode(file, reason, &raw);
+
+    if (r == 0)
+        r = credential_parse(bytes_view(&raw), reason, &parts);
+    credential_name_format(name, text);
+    if (r == 0)
+        r = opener_open(&doctor->opener, &parts, text, reason, ret, &plaintext);
+    if (r == 0 && secret_size(plaintext) == 0)
+        return reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
+    return r;
+}
+
+/* For what is wrong with the file itself, and not with this host's keys. */
+static bool is_files_fault(int rc)
+{
+    return rc < OUTCOME_HOST_KEY_MISSING || rc == OUTCOME_TPM_FOREIGN ||
+           rc == OUTCOME_TPM_PCR_MISMATCH || rc == OUTCOME_NOT_FOUND;
+}
+
+/* NAME does not open. PATH is where it is sealed, if that is not the store. */
+static void say_closed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
+                       const char *path, int rc, const Reason *reason)
+{
+    const PolicyCredential *credential =
+        machine->policy ? policy_find(machine->policy, name->id) : NULL;
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
+
+    credential_name_format(name, text);
+    doctor_say(doctor, rc == OUTCOME_STORE_UNSAFE ? DOCTOR_PROBLEM : doctor_level(rc),
+               "%s does not open%s%s: %s%s%s", text, path ? ", in " : "", path ? path : "",
+               outcome_sentence(rc), reason->text[0] ? ": " : "", reason->text);
+    if (rc > 0 && is_files_fault(rc) && !path && credential &&
+        credential->source == POLICY_GENERATE) {
+        doctor_remedy(doctor, "nspawn-creds remove %s", doctor_quote(text).text);
+        doctor_advice(doctor, "It is then generated anew when the container asks for it");
+    } else if (rc > 0 && is_files_fault(rc))
+        doctor_remedy(doctor,
+                      path ? "nspawn-creds encrypt --name=%s - %s"
+                           : "nspawn-creds encrypt --store --name=%s%s",
+                      doctor_quote(text).text, path ? doctor_quote(path).text : "");
+    else if (outcome_remedy(rc))
+        doctor_advice(doctor, "%s", outcome_remedy(rc));
+}
+
+static void say_expiry(Doctor *doctor, const CredentialName *name, const CredentialMetadata *found)
+{
+    uint64_t now = doctor->context->now(doctor->context);
+    char text[CREDENTIAL_NAME_TEXT_BYTES], date[32] = "";
+    time_t seconds = (time_t)(found->not_after / 1000000);
+    struct tm local;
+
+    if (found->not_after == USEC_INFINITY || found->not_after > now + SOON_DAYS * DAY_USEC)
+        return;
+    credential_name_format(name, text);
+    if (localtime_r(&seconds, &local))
+        strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &local);
+    doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, date);
+    doctor_remedy(doctor, "nspawn-creds encrypt --store --name=%s", doctor_quote(text).text);
+}
+
+/* Returns whether it opens. */
+static bool check_stored(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialMetadata metadata;
+    Reason reason = {0};
+    int r = store_read(doctor->store, name, &reason, &file);
+
+    if (r == OUTCOME_STORE_UNSAFE)
+        return false; /* said where the store is looked at */
+    if (r == 0)
+        r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
+    if (r != 0) {
+        say_closed(doctor, machine, name, NULL, r, &reason);
+        return false;
+    }
+    say_expiry(doctor, name, &metadata);
+    return true;
+}
+
+static bool check_sealed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
+                         const char *path)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialMetadata metadata;
+    Reason reason = {0};
+    int r = file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, &reason, &file);
+
+    if (r == -ENOENT)
+        r = reason_set(&reason, OUTCOME_NOT_FOUND, "the policy names %s, and there is none", path);
+    if (r == 0)
+        r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
+    if (r != 0)
+        say_closed(doctor, machine, name, path, r, &reason);
+    else
+        say_expiry(doctor, name, &metadata);
+    return r == 0;
+}
+
+/* What the policy has from elsewhere, or the store should have. Returns whether it opens; counts
+ * what opens and is not in the store. */
+static bool check_named(Doctor *doctor, const DoctorMachine *machine,
+                        const PolicyCredential *credential, size_t *count)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialName name;
+
+    if (credential_name_new(machine->name, credential->id, NULL, &name) != 0)
+        return true; /* no policy has it */
+    if (credential->source == POLICY_SEALED) {
+        bool opens = check_sealed(doctor, machine, &name, credential->text);
+
+        *count += opens;
+        return opens;
+    }
+    if (credential->source == POLICY_FILE && access(credential->text, F_OK) < 0) {
+        doctor_say(doctor, doctor_level(-errno), "%s@%s: the policy names %s: %s", machine->name,
+                   credential->id, credential->text, strerror(errno));
+        doctor_advice(doctor, "Whatever makes that file has to run before the container starts");
+        return false;
+    }
+    if (credential->source == POLICY_STORE && doctor->store &&
+        store_read(doctor->store, &name, NULL, &file) == OUTCOME_NOT_FOUND) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s@%s is in the policy, but not in the store",
+                   machine->name, credential->id);
+        doctor_remedy(doctor, "nspawn-creds encrypt --store --name=%s@%s", machine->name,
+                      credential->id);
+        return false;
+    }
+    return true;
+}
+
+static void check_machine(Doctor *doctor, const DoctorMachine *machine)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count = 0, opened = 0;
+    Reason reason = {0};
+    bool right = true;
+
+    if (doctor->store)
+        (void)store_list(doctor->store, machine->name, &reason, &entries, &count);
+    for (size_t i = 0; i < count; i++)
+        opened += check_stored(doctor, machine, &entries[i].name);
+    right = opened == count;
+    for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
+        right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;
+    if (right && opened > 0)
+        doctor_say(doctor, DOCTOR_OK, "%zu of %s open", opened, machine->name);
+}
+
+void doctor_credentials(Doctor *doctor)
+{
+    if (!doctor->store)
+        doctor_say(doctor, DOCTOR_UNSEEN, "what is in the store is not opened");
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (doctor->machines[i].wanted)
+            check_machine(doctor, &doctor->machines[i]);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: the store's directories and files: owners, modes, links, what does not belong there and
+ * what a crash has left.
+ */
+
+#include "doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DIRECTORY_MODE   ((mode_t)0770)
+#define SEALED_MODE      ((mode_t)0640)
+#define PUBLIC_MODE      ((mode_t)0644)
+
+/* A writer that has taken longer has died. */
+#define LEFTOVER_SECONDS 60
+
+/* Who may own what is in the store: root and the broker. */
+typedef struct Owners {
+    uid_t broker;
+    gid_t group;
+} Owners;
+
+static void check_directory(Doctor *doctor, const Owners *owners, const char *path,
+                            const struct stat *status)
+{
+    if (status->st_gid == owners->group && (status->st_mode & 07777) == DIRECTORY_MODE &&
+        (status->st_uid == 0 || status->st_uid == owners->broker))
+        return;
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s has mode %04o and owner %u:%u, not %04o and %s", path,
+               status->st_mode & 07777U, status->st_uid, status->st_gid, DIRECTORY_MODE,
+               "root:nspawn-creds");
+    doctor_remedy(doctor, "chown root:nspawn-creds %s && chmod %04o %s", doctor_quote(path).text,
+                  DIRECTORY_MODE, doctor_quote(path).text);
+}
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), end = strlen(suffix);
+
+    return length > end && strcmp(text + length - end, suffix) == 0;
+}
+
+/* A file that the store would have made, or that one of its writers has left. */
+static void check_file(Doctor *doctor, const Owners *owners, const char *path,
+                       const struct stat *status, mode_t mode)
+{
+    if (S_ISLNK(status->st_mode) || !S_ISREG(status->st_mode)) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: the broker does not read it", path,
+                   S_ISLNK(status->st_mode) ? "a symbolic link" : "not a regular file");
+        doctor_remedy(doctor, "rm -d %s", doctor_quote(path).text);
+    } else if (status->st_nlink > 1) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s has %lu links, not one: the broker does not read it",
+                   path, (unsigned long)status->st_nlink);
+        doctor_remedy(doctor, "cp -p %s %s.new && mv %s.new %s", doctor_quote(path).text,
+                      doctor_quote(path).text, doctor_quote(path).text, doctor_quote(path).text);
+    } else if (status->st_gid != owners->group || (status->st_mode & 07777) != mode ||
+               (status->st_uid != 0 && status->st_uid != owners->broker)) {
+        doctor_say(doctor, status->st_mode & S_IWOTH ? DOCTOR_PROBLEM : DOCTOR_WARNING,
+                   "%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds", path,
+                   status->st_mode & 07777U, status->st_uid, status->st_gid, mode);
+        doctor_remedy(doctor, "chown root:nspawn-creds %s && chmod %04o %s",
+                      doctor_quote(path).text, mode, doctor_quote(path).text);
+    }
+}
+
+static void check_leftover(Doctor *doctor, const char *path, const struct stat *status)
+{
+    uint64_t now = doctor->context->now(doctor->context) / 1000000;
+
+    if (status->st_mtim.tv_sec + LEFTOVER_SECONDS > (time_t)now)
+        return; /* a writer may be at it */
+    doctor_say(doctor, DOCTOR_WARNING, "%s was left by a command that was killed", path);
+    if (S_ISDIR(status->st_mode))
+        doctor_advice(doctor, "The next write for this machine clears it up: nspawn-creds reseal");
+    else
+        doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
+}
+
+static void check_entry(Doctor *doctor, const Owners *owners, const char *machine, int folder,
+                        const char *name)
+{
+    char path[LIMIT_MACHINE_BYTES + 512];
+    CredentialName credential;
+    struct stat status;
+
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return; /* gone meanwhile */
+    snprintf(path, sizeof(path), "%s/%s/%s", STORE_DEFAULT_PATH, machine, name);
+    if (strncmp(name, ".nspawn-creds-", 14) == 0 && has_suffix(name, ".tmp"))
+        check_leftover(doctor, path, &status);
+    else if (has_suffix(name, ".pub"))
+        check_file(doctor, owners, path, &status, PUBLIC_MODE);
+    else if (!has_suffix(name, ".cred")) {
+        doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
+        doctor_advice(doctor, "Nothing reads it: move it elsewhere");
+    } else {
+        Reason reason = {0};
+        char id[NAME_MAX + 1];
+
+        snprintf(id, sizeof(id), "%.*s", (int)(strlen(name) - strlen(".cred")), name);
+        if (credential_name_new(machine, id, &reason, &credential) == 0)
+            check_file(doctor, owners, path, &status, SEALED_MODE);
+        else {
+            doctor_say(doctor, DOCTOR_WARNING, "%s is never read: %s", path, reason.text);
+            doctor_advice(doctor, "Seal it under another name, and remove this file");
+        }
+    }
+}
+
+static void check_machine(Doctor *doctor, const Owners *owners, int store, const char *name)
+{
+    int fd = openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    char path[LIMIT_MACHINE_BYTES + 512];
+    const struct dirent *entry;
+    struct stat status;
+
+    snprintf(path, sizeof(path), "%s/%s", STORE_DEFAULT_PATH, name);
+    if (!folder) {
+        int error = errno;
+
+        close_keep_errno(fd);
+        if (error == ENOENT)
+            return;
+        doctor_say(doctor, doctor_level(-error), "%s cannot be read: %s", path,
+                   error == ELOOP || error == ENOTDIR ? "it is not a directory" : strerror(error));
+        if (error == ELOOP || error == ENOTDIR)
+            doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
+        return;
+    }
+    if (fstat(fd, &status) == 0)
+        check_directory(doctor, owners, path, &status);
+    while ((entry = readdir(folder)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            check_entry(doctor, owners, name, fd, entry->d_name);
+}
+
+/* All that is in the store, also what is no machine. */
+static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
+{
+    const struct dirent *entry;
+    struct stat status;
+
+    while ((entry = readdir(folder))) {
+        char path[LIMIT_MACHINE_BYTES + 512];
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (doctor->machine && strcmp(entry->d_name, doctor->machine) != 0)
+            continue;
+        if (machine_name_valid(entry->d_name)) {
+            check_machine(doctor, owners, dirfd(folder), entry->d_name);
+            continue;
+        }
+        snprintf(path, sizeof(path), "%s/%s", STORE_DEFAULT_PATH, entry->d_name);
+        if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (entry->d_name[0] == '.' && has_suffix(entry->d_name, ".tmp"))
+            check_leftover(doctor, path, &status);
+        else {
+            doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
+            doctor_advice(doctor, "Nothing reads it: move it elsewhere");
+        }
+    }
+}
+
+void doctor_store(Doctor *doctor)
+{
+    const struct passwd *user = getpwnam("nspawn-creds");
+    const struct group *group = getgrnam("nspawn-creds");
+    Owners owners = {user ? user->pw_uid : 0, group ? group->gr_gid : 0};
+    const char *path = STORE_DEFAULT_PATH;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    size_t before = doctor->count;
+    struct stat status;
+
+    if (!user || !group)
+        return; /* said elsewhere */
+    if (!folder) {
+        int error = errno;
+
+        close_keep_errno(fd);
+        doctor_say(doctor, doctor_level(-error), "the store %s cannot be opened: %s", path,
+                   strerror(error));
+        if (error == ENOENT)
+            doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
+        return;
+    }
+    if (fstat(fd, &status) == 0)
+        check_directory(doctor, &owners, path, &status);
+    check_machines(doctor, &owners, folder);
+    if (doctor->count == before)
+        doctor_say(doctor, DOCTOR_OK, "%s is as it must be", path);
+}

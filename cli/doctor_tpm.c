@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: the TPM, as the broker uses it.
+ */
+
+#include "doctor.h"
+#include "key/firmware.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Whether the broker, which is in the group tss, may open the device. */
+static void check_access(Doctor *doctor, const char *device)
+{
+    const struct group *tss = getgrnam("tss");
+    struct stat status;
+
+    if (stat(device, &status) < 0 || !tss)
+        return; /* said elsewhere */
+    if (status.st_gid == tss->gr_gid && (status.st_mode & 0060) == 0060)
+        return;
+    doctor_say(doctor, DOCTOR_PROBLEM,
+               "%s is not readable and writable by group tss, and so not by "
+               "the broker",
+               device);
+    doctor_remedy(doctor, "chgrp tss %s && chmod g+rw %s", doctor_quote(device).text,
+                  doctor_quote(device).text);
+    doctor_advice(doctor, "The udev rules of tpm2-tss do that at boot; Debian has them in the "
+                          "package tpm-udev");
+}
+
+static void check_lockout(Doctor *doctor, const TpmHealth *health)
+{
+    if (health->locked_out) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "its lockout is on, after %u failures or power cuts",
+                   health->failures);
+        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
+        doctor_advice(doctor, "Or wait: it forgets one in %u s", health->interval);
+    } else if (health->failures > 0) {
+        doctor_say(doctor, DOCTOR_WARNING, "it remembers %u of %u failures that lock it",
+                   health->failures, health->failures_max);
+        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
+    }
+}
+
+static void check_srk(Doctor *doctor, Tpm *tpm)
+{
+    Reason reason = {0};
+    bool has_srk = false;
+    int r = tpm_has_srk(tpm, &reason, &has_srk);
+
+    if (r != 0) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+        doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");
+    } else
+        doctor_say(doctor, DOCTOR_OK,
+                   has_srk ? "it has a storage root key"
+                           : "it has no storage root key, and what systemd 262 "
+                             "pins to one is sealed in the older form");
+}
+
+void doctor_tpm(Doctor *doctor)
+{
+    const char *device =
+        doctor->options.tpm_device ? doctor->options.tpm_device : TPM_DEFAULT_DEVICE;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmHealth health;
+    Reason reason = {0};
+    int r;
+
+    if (device[0] == '/' && access(device, F_OK) < 0) {
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "there is no %s: secrets can only be sealed with the host key", device);
+        doctor_advice(doctor, "If this machine has a TPM, switch it on in the firmware's settings");
+        return;
+    }
+    if (device[0] == '/' && access(device, R_OK | W_OK) < 0 && errno == EACCES) {
+        doctor_say(doctor, DOCTOR_UNSEEN, "this user may not ask %s", device);
+        return;
+    }
+    if (device[0] == '/')
+        check_access(doctor, device);
+    r = tpm_new(device, &reason, &tpm);
+    if (r == 0)
+        r = tpm_health(tpm, &reason, &health);
+    if (r != 0) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not answer: %s", device, reason.text);
+        doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");
+        return;
+    }
+    doctor_say(doctor, DOCTOR_OK, "%s answers%s", device,
+               firmware_has_tpm(doctor->context)
+                   ? ""
+                   : "; the firmware does not know it, so that nothing is measured at boot");
+    check_lockout(doctor, &health);
+    check_srk(doctor, tpm);
+}

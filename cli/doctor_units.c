@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: the broker's sockets, the broker, and the units of machines, as the service manager has
+ * them now.
+ */
+
+#include "doctor.h"
+#include "enabling.h"
+#include "protocol/client.h"
+#include "protocol/varlink.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define BROKER         ENABLING_BROKER
+#define BROKER_SOCKET  "/run/nspawn-creds/broker"
+#define GENERATOR      "nspawn-creds-generator"
+
+/* Of the folder in ExecSearchPath= that has the wrapper. */
+#define WRAPPER_FOLDER "/nspawn-creds/bin"
+
+/* A unit's name. */
+#define UNIT_BYTES     ((size_t)128)
+
+/* --- sockets --- */
+
+static bool is(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+/* Whether UNIT is there and not masked; says so if not, with a remedy that has VERB at its end. */
+static bool check_loaded(Doctor *doctor, const char *unit, const ManagerUnit *state,
+                         const char *verb)
+{
+    if (is(state->load, "loaded"))
+        return true;
+    if (is(state->load, "masked")) {
+        bool runtime = is(state->file, "masked-runtime");
+
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is masked", unit);
+        doctor_remedy(doctor, "systemctl unmask %s%s && %s %s", runtime ? "--runtime " : "", unit,
+                      verb, unit);
+    } else {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is not there (%s)", unit, state->load);
+        doctor_advice(doctor, "Install nspawn-creds anew, below /usr, then: systemctl "
+                              "daemon-reload");
+    }
+    return false;
+}
+
+/* A socket does not start while its service runs, and that starts again when it is asked. */
+#define STOP_BROKER "systemctl stop " BROKER " && "
+
+static void check_socket(Doctor *doctor, const char *unit)
+{
+    Reason reason = {0};
+    ManagerUnit state;
+    int r = manager_unit(doctor->manager, unit, &reason, &state);
+
+    if (r != 0) {
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+        return;
+    }
+    if (!check_loaded(doctor, unit, &state, STOP_BROKER "systemctl enable --now"))
+        return;
+    if (!is(state.file, "enabled") && !is(state.file, "static")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is not enabled: after a reboot nobody listens there",
+                   unit);
+        doctor_remedy(doctor, "%ssystemctl enable --now %s",
+                      is(state.active, "active") ? "" : STOP_BROKER, unit);
+    } else if (!is(state.active, "active")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: nobody listens there", unit, state.active);
+        doctor_remedy(doctor, STOP_BROKER "systemctl restart %s", unit);
+    } else
+        doctor_say(doctor, DOCTOR_OK, "%s listens", unit);
+}
+
+void doctor_sockets(Doctor *doctor)
+{
+    for (size_t i = 0; doctor->manager && i < ENABLING_SOCKETS; i++)
+        check_socket(doctor, enabling_sockets[i]);
+}
+
+/* --- the broker --- */
+
+static void check_answer(Doctor *doctor)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    Reason reason = {0};
+    const char *version;
+    int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
+
+    if (r == 0)
+        r = client_call(client, "Status", NULL, &reason, &doctor->status);
+    if (r != 0 && geteuid() != 0) {
+        doctor_say(doctor, DOCTOR_UNSEEN, "only root may ask the broker");
+        return;
+    }
+    if (r != 0) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "the broker does not answer: %s", reason.text);
+        doctor_remedy(doctor, STOP_BROKER "systemctl restart nspawn-creds-control.socket");
+        doctor_advice(doctor, "Why, may stand in: journalctl -u " BROKER);
+        return;
+    }
+    if (!doctor->options.tpm_device)
+        doctor->options.tpm_device = varlink_text(doctor->status, "tpmDevice");
+    version = varlink_text(doctor->status, "version");
+    if (version && !is(version, NC_VERSION)) {
+        doctor_say(doctor, DOCTOR_WARNING, "the broker that runs is version %s, not %s", version,
+                   NC_VERSION);
+        doctor_remedy(doctor, "systemctl restart " BROKER);
+        return;
+    }
+    doctor_say(doctor, DOCTOR_OK, "the broker answers");
+}
+
+void doctor_broker(Doctor *doctor)
+{
+    ManagerUnit state;
+
+    if (doctor->manager && manager_unit(doctor->manager, BROKER, NULL, &state) == 0) {
+        if (!check_loaded(doctor, BROKER, &state, "systemctl start"))
+            return;
+        if (state.reload_needed) {
+            doctor_say(doctor, DOCTOR_WARNING,
+                       "the unit file of " BROKER " has changed since the "
+                       "service manager read it");
+            doctor_remedy(doctor, "systemctl daemon-reload && systemctl try-restart " BROKER);
+        }
+    }
+    /* to ask it starts it, and that fails for good where a socket that it needs cannot be had */
+    for (size_t i = 0; i < doctor->count; i++)
+        if (is(doctor->findings[i].check, "sockets") &&
+            doctor->findings[i].level == DOCTOR_PROBLEM) {
+            doctor_say(doctor, DOCTOR_UNSEEN,
+                       "the broker is not asked before its sockets are in "
+                       "order");
+            return;
+        }
+    check_answer(doctor);
+}
+
+/* --- units of machines --- */
+
+/* The path in the list of pairs; NULL if the unit does not ask for ID. */
+static const char *find_pair(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (is(pairs[0], id))
+            return pairs[1];
+    return NULL;
+}
+
+/* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
+static int find_service(Doctor *doctor, const char *machine, Reason *reason, char unit[UNIT_BYTES],
+                        ManagerUnit *ret_state, ManagerService *ret)
+{
+    int r;
+
+    snprintf(unit, UNIT_BYTES, "container@%s.service", machine);
+    r = manager_unit(doctor->manager, unit, reason, ret_state);
+    if (r == 0 && !is(ret_state->load, "loaded")) {
+        snprintf(unit, UNIT_BYTES, "systemd-nspawn@%s.service", machine);
+        r = manager_unit(doctor->manager, unit, reason, ret_state);
+    }
+    return r == 0 ? manager_service(doctor->manager, unit, reason, ret) : r;
+}
+
+/* Whether the generator is kept from running, by a link or an empty file in a place before its own
+ * (systemd.generator(7)). */
+static const char *masked_generator(void)
+{
+    static const char *const masks[] = {"/etc/systemd/system-generators/" GENERATOR,
+                                        "/run/systemd/system-generators/" GENERATOR};
+    struct stat status;
+
+    for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
+        if (stat(masks[i], &status) == 0 && status.st_size == 0)
+            return masks[i];
+    return NULL;
+}
+
+static void remedy_reload(Doctor *doctor)
+{
+    const char *mask = masked_generator();
+
+    if (mask)
+        doctor_remedy(doctor, "rm %s && systemctl daemon-reload", mask);
+    else
+        doctor_remedy(doctor, "systemctl daemon-reload");
+}
+
+/* What the policy has and the unit does not ask for, or the other way round. */
+static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const char *unit,
+                           const ManagerService *service)
+{
+    size_t missing = 0, other = 0;
+    const char *first = NULL, *strange = NULL;
+
+    for (size_t i = 0; i < machine->policy->count; i++) {
+        const PolicyCredential *credential = &machine->policy->credentials[i];
+        char sealed[CREDENTIAL_NAME_TEXT_BYTES];
+        bool found = true;
+
+        snprintf(sealed, sizeof(sealed), "%s@%s", machine->name, credential->id);
+        if (credential->delivery == POLICY_BOOT)
+            found = find_pair(service->credentials, credential->id);
+        else if (credential->delivery == POLICY_NATIVE)
+            found = find_pair(service->encrypted, sealed);
+        if (!found && missing++ == 0)
+            first = credential->id;
+    }
+    for (char **pair = service->credentials; *pair; pair += 2)
+        if (is(pair[1], BROKER_SOCKET) && !policy_find(machine->policy, pair[0]) && other++ == 0)
+            strange = pair[0];
+    if (missing > 0) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy has", unit,
+                   first, missing > 1 ? " and others" : "");
+        remedy_reload(doctor);
+    }
+    if (other > 0) {
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "%s asks for %s%s, which the policy does not have: it will not start", unit,
+                   strange, other > 1 ? " and others" : "");
+        remedy_reload(doctor);
+        doctor_advice(doctor,
+                      "If somebody's own drop-in asks for it, take it out there: systemctl "
+                      "cat %s",
+                      unit);
+    }
+    return missing == 0 && other == 0;
+}
+
+/* What the service manager's socket address has no room for (base/limits.h). */
+static bool check_lengths(Doctor *doctor, const char *unit, const ManagerService *service)
+{
+    bool right = true;
+
+    for (char **pair = service->credentials; *pair; pair += 2) {
+        size_t length = strlen(unit) + strlen(pair[0]);
+
+        if (!is(pair[1], BROKER_SOCKET) || length <= LIMIT_UNIT_AND_ID_BYTES)
+            continue;
+        right = false;
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "%s asks for %.80s: together they have %zu bytes, and %zu is the most that "
+                   "works",
+                   unit, pair[0], length, LIMIT_UNIT_AND_ID_BYTES);
+        doctor_advice(doctor, "Choose a shorter id in the drop-in that has it: systemctl cat %s",
+                      unit);
+    }
+    return right;
+}
+
+/* Whether the wrapper is what the unit executes. */
+static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService *service)
+{
+    _cleanup_(freep) char *wrapper = NULL;
+    const char *folder = service->search_path ? service->search_path[0] : NULL;
+    size_t length = folder ? strlen(folder) : 0, end = strlen(WRAPPER_FOLDER);
+
+    if (strncmp(unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
+        return true; /* nixpkgs has its own way */
+    if (strchr(service->program, '/') && !strstr(service->program, "nspawn-creds")) {
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "%s starts %s by its path, and so without our wrapper: the container gets no "
+                   "credentials",
+                   unit, service->program);
+        doctor_advice(doctor, "Have a drop-in say: ExecStart= with the bare name, systemd-nspawn");
+        return false;
+    }
+    if (!folder || length < end || !is(folder + length - end, WRAPPER_FOLDER)) {
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "%s does not look for systemd-nspawn in our folder first: the container gets "
+                   "no credentials",
+                   unit);
+        doctor_advice(doctor,
+                      "The drop-in 10-nspawn-creds.conf of systemd-nspawn@.service is "
+                      "missing, masked or overridden: systemctl cat %s",
+                      unit);
+        return false;
+    }
+    if (asprintf(&wrapper, "%s/systemd-nspawn", folder) < 0)
+        abort();
+    if (access(wrapper, X_OK) == 0)
+        return true;
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be executed", wrapper);
+    doctor_advice(doctor, "Install nspawn-creds anew");
+    return false;
+}
+
+/* A machine without a policy gets what its unit asks for, and nothing says that it should. */
+static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const char *unit,
+                         const ManagerService *service)
+{
+    for (char **pair = service->credentials; *pair; pair += 2)
+        if (is(pair[1], BROKER_SOCKET)) {
+            doctor_say(doctor, DOCTOR_OK, "%s asks for what its own drop-in names", unit);
+            return;
+        }
+    doctor_say(doctor, DOCTOR_WARNING,
+               "the store has credentials of %s, but it has no policy and its unit asks for none",
+               machine->name);
+    doctor_remedy(doctor, "nspawn-creds enable %s", machine->name);
+}
+
+static void check_unit(Doctor *doctor, const DoctorMachine *machine)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    char unit[UNIT_BYTES];
+    ManagerUnit state;
+    Reason reason = {0};
+    bool right;
+    int r = find_service(doctor, machine->name, &reason, unit, &state, &service);
+
+    if (r != 0) {
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+        return;
+    }
+    if (!is(state.load, "loaded")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s", unit, state.load);
+        doctor_advice(doctor, "systemd-nspawn@.service comes with systemd-nspawn; Debian has it in "
+                              "the package systemd-container");
+        return;
+    }
+    right = check_wrapper(doctor, unit, &service);
+    right = check_lengths(doctor, unit, &service) && right;
+    if (!machine->policy) {
+        check_orphan(doctor, machine, unit, &service);
+        return;
+    }
+    right = check_requests(doctor, machine, unit, &service) && right;
+    if (right && state.reload_needed) {
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "files of %s have changed since the service manager read them", unit);
+        doctor_remedy(doctor, "systemctl daemon-reload");
+    } else if (right)
+        doctor_say(doctor, DOCTOR_OK, "%s asks for what the policy has", unit);
+}
+
+void doctor_units(Doctor *doctor)
+{
+    for (size_t i = 0; doctor->manager && i < doctor->machine_count; i++)
+        if (doctor->machines[i].wanted && (doctor->machines[i].policy_rc == 0 ||
+                                           doctor->machines[i].policy_rc == OUTCOME_NOT_FOUND))
+            check_unit(doctor, &doctor->machines[i]);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds disable: a machine starts without credentials again.
+ *
+ * Its policy goes, as far as it is the administrator's, in /etc. What is sealed stays in the store.
+ */
+
+#include "enabling.h"
+#include "output.h"
+#include "policy/policy_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <string.h>
+
+/* The files in /etc that make the policy of MACHINE. */
+static int find_files(const char *machine, Reason *reason, glob_t *ret)
+{
+    char pattern[2][128];
+    int r;
+
+    snprintf(pattern[0], sizeof(pattern[0]), "/etc/nspawn-creds/%s.json", machine);
+    snprintf(pattern[1], sizeof(pattern[1]), "/etc/nspawn-creds/%s.json.d/*.json", machine);
+    r = glob(pattern[0], 0, NULL, ret);
+    if (r == 0 || r == GLOB_NOMATCH)
+        r = glob(pattern[1], GLOB_APPEND, NULL, ret);
+    if (r != 0 && r != GLOB_NOMATCH)
+        return reason_set(reason, r == GLOB_NOSPACE ? -ENOMEM : -EIO,
+                          "cannot look into /etc/nspawn-creds");
+    return 0;
+}
+
+static int remove_file(const char *path, Reason *reason)
+{
+    _cleanup_(freep) char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+    _cleanup_(closep) int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    if (!folder)
+        return -ENOMEM;
+    if (fd < 0 || (unlinkat(fd, strrchr(path, '/') + 1, 0) < 0 && errno != ENOENT) || fsync(fd) < 0)
+        return reason_set(reason, -errno, "cannot remove %s", path);
+    printf("Removed %s.\n", path);
+    /* stays if it has something else in it */
+    if (strcmp(folder + strlen(folder) - 2, ".d") == 0)
+        (void)rmdir(folder);
+    return 0;
+}
+
+/* What is left says so. */
+static void say_rest(const Context *context, const char *machine)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    PolicyFault fault = {0};
+
+    if (policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND)
+        output_note("There is a policy of %s in another place, which counts now. To hide it: ln -s "
+                    "/dev/null /etc/nspawn-creds/%s.json",
+                    machine, machine);
+    printf("What is sealed for %s stays in the store; nspawn-creds remove takes it away.\n",
+           machine);
+}
+
+static int disable(const Options *options, const glob_t *files, Reason *reason)
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    int r = confirm(options, reason, "Remove %s%s?", files->gl_pathv[0],
+                    files->gl_pathc > 1 ? " and its drop-ins" : "");
+
+    for (size_t i = 0; r == 0 && i < files->gl_pathc; i++)
+        r = remove_file(files->gl_pathv[i], reason);
+    if (r == 0)
+        r = manager_new(reason, &manager);
+    return r == 0 ? manager_reload(manager, reason) : r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(globfree) glob_t files = {0};
+    const char *machine = arguments[0];
+    Reason reason = {0};
+    int r = 0;
+
+    if (!machine_name_valid(machine))
+        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);
+    if (r == 0)
+        r = find_files(machine, &reason, &files);
+    if (r == 0 && files.gl_pathc == 0)
+        printf("%s has no policy in /etc/nspawn-creds.\n", machine);
+    else if (r == 0)
+        r = disable(options, &files, &reason);
+    if (r != 0)
+        return output_error(r, machine, &reason);
+    say_rest(context, machine);
+    return 0;
+}
+
+const Verb verb_disable = {
+    .name = "disable",
+    .arguments = "MACHINE",
+    .summary = "Let a machine start without credentials again",
+    .details = "Removes its policy from /etc/nspawn-creds, with its drop-ins there, and has the "
+               "service manager\nread its units anew. Asks before it does. What is sealed stays "
+               "in the store. A container that\nruns keeps what it has until it is stopped.",
+    .options = OPTION_NO_ASK,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds doctor: what is wrong with this host, and how it is mended.
+ *
+ * Its checks are rows of one table, see doctor.h. This file collects what several of them need,
+ * runs them, and prints what they found.
+ */
+
+#include "doctor.h"
+#include "output.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*run)(Doctor *doctor);
+} checks[] =
+    {
+        {"systemd", doctor_systemd},   {"memory", doctor_memory},
+        {"user", doctor_user},         {"sockets", doctor_sockets},
+        {"broker", doctor_broker}, /* it is started if it does not run, and starts its sockets */
+        {"host-key", doctor_host_key}, {"tpm", doctor_tpm},
+        {"store", doctor_store},       {"policies", doctor_policies},
+        {"units", doctor_units},       {"credentials", doctor_credentials},
+};
+
+#define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))
+
+static const struct {
+    const char *name, *colour;
+} levels[_DOCTOR_LEVEL_MAX] = {
+    [DOCTOR_OK] = {"ok", "\033[32m"},
+    [DOCTOR_UNSEEN] = {"unseen", "\033[2m"},
+    [DOCTOR_WARNING] = {"warning", "\033[33m"},
+    [DOCTOR_PROBLEM] = {"problem", "\033[1;31m"},
+};
+
+/* Widths of the columns, in characters. */
+#define LEVEL_WIDTH 8
+#define CHECK_WIDTH 13
+
+static void doctor_done(Doctor *doctor)
+{
+    opener_done(&doctor->opener);
+    manager_free(doctor->manager);
+    store_free(doctor->store);
+    json_object_put(doctor->status);
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        policy_unref(doctor->machines[i].policy);
+    free(doctor->machines);
+    for (size_t i = 0; i < doctor->count; i++) {
+        free(doctor->findings[i].words);
+        free(doctor->findings[i].remedy);
+        free(doctor->findings[i].advice);
+    }
+    free(doctor->findings);
+}
+
+/* --- what there is --- */
+
+static int add_machine(Doctor *doctor, const char *name)
+{
+    DoctorMachine *larger, *machine;
+    bool fits = strlen(name) < sizeof(machine->name);
+
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (strcmp(doctor->machines[i].name, name) == 0)
+            return 0;
+    larger = reallocarray(doctor->machines, doctor->machine_count + 1, sizeof(larger[0]));
+    if (!larger)
+        return -ENOMEM;
+    doctor->machines = larger;
+    machine = &larger[doctor->machine_count++];
+    *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0};
+    snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
+    machine->policy_rc =
+        policy_load(doctor->context, name, &machine->fault, NULL, &machine->policy);
+    return machine->policy_rc < 0 ? machine->policy_rc : 0;
+}
+
+static int find_machines(Doctor *doctor)
+{
+    _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
+    _cleanup_(freep) MachineName *stored = NULL;
+    size_t count = 0;
+    int r = policy_machines(doctor->context, &with_policy);
+
+    for (const PolicyMachine *machine = with_policy; r == 0 && machine->name; machine++)
+        r = add_machine(doctor, machine->name);
+    if (r == 0 && doctor->store && store_machines(doctor->store, NULL, &stored, &count) != 0)
+        count = 0;
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = add_machine(doctor, stored[i].text);
+    if (r == 0 && doctor->machine)
+        r = add_machine(doctor, doctor->machine);
+    return r;
+}
+
+/* What cannot be had is missing, and the checks say so. */
+static int prepare(Doctor *doctor)
+{
+    if (manager_new(NULL, &doctor->manager) != 0)
+        doctor->manager = NULL;
+    if (store_new(STORE_DEFAULT_PATH, NULL, &doctor->store) != 0)
+        doctor->store = NULL;
+    doctor->opener = (Opener){.context = doctor->context, .options = &doctor->options};
+    return find_machines(doctor);
+}
+
+/* --- what was found --- */
+
+static size_t count_level(const Doctor *doctor, DoctorLevel level)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < doctor->count; i++)
+        count += doctor->findings[i].level == level;
+    return count;
+}
+
+/* https://no-color.org */
+static bool wants_colours(void)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !(none && *none) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static void print(const Doctor *doctor)
+{
+    bool colours = wants_colours();
+
+    for (size_t i = 0; i < doctor->count; i++) {
+        const DoctorFinding *finding = &doctor->findings[i];
+
+        printf("%s%-*s%s%-*s%s\n", colours ? levels[finding->level].colour : "", LEVEL_WIDTH,
+               levels[finding->level].name, colours ? "\033[0m" : "", CHECK_WIDTH, finding->check,
+               finding->words);
+        if (finding->advice)
+            printf("%*s%s.\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->advice);
+        if (finding->remedy)
+            printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
+    }
+    printf("%zu problems, %zu warnings, %zu not looked at.\n", count_level(doctor, DOCTOR_PROBLEM),
+           count_level(doctor, DOCTOR_WARNING), count_level(doctor, DOCTOR_UNSEEN));
+}
+
+static void add_text(struct json_object *object, const char *name, const char *text)
+{
+    json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
+}
+
+static int print_json(const Doctor *doctor, JsonMode mode)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < doctor->count; i++) {
+        const DoctorFinding *finding = &doctor->findings[i];
+        struct json_object *object = json_object_new_object();
+
+        add_text(object, "level", levels[finding->level].name);
+        add_text(object, "check", finding->check);
+        add_text(object, "message", finding->words);
+        add_text(object, "remedy", finding->remedy);
+        add_text(object, "advice", finding->advice);
+        json_object_array_add(list, object);
+    }
+    return output_json(list, mode);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(doctor_done) Doctor doctor = {
+        .context = context, .options = *options, .machine = arguments[0]};
+    Reason reason = {0};
+    int r = 0;
+
+    if (doctor.machine && !machine_name_valid(doctor.machine))
+        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
+                       doctor.machine);
+    if (r == 0)
+        r = prepare(&doctor);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    for (size_t i = 0; i < CHECK_COUNT; i++) {
+        doctor.check = checks[i].name;
+        checks[i].run(&doctor);
+    }
+    if (options->json != JSON_OFF)
+        r = print_json(&doctor, options->json);
+    else
+        print(&doctor);
+    return r == 0 && count_level(&doctor, DOCTOR_PROBLEM) > 0 ? OUTCOME_PROBLEMS : r;
+}
+
+const Verb verb_doctor = {
+    .name = "doctor",
+    .arguments = "[MACHINE]",
+    .summary = "Look for what is wrong with this host, and say how to mend it",
+    .details =
+        "Looks at systemd, TPM, host key, broker, store, policies and units, and opens every "
+        "credential, of\nall machines or of the one that is named. It changes nothing. "
+        "After \"#\" is the command that mends\nwhat the line is about. The exit status is "
+        "7 if there are problems; warnings are none. Only root\nsees everything.",
+    .options = OPTION_JSON | OPTION_TPM_DEVICE,
+    .arguments_min = 0,
+    .arguments_max = 1,
+    .run = run,
+};
