@@ -150,6 +150,14 @@ let
       actual = textIn various "paths";
       expected = builtins.toJSON { app = "/run/credentials/app.service/shared"; "worker@1" = "/run/credentials/worker@1.service/shared"; };
     };
+    "both of the broker's sockets are there from the start" = {
+      actual = map (name: various.systemd.sockets.${name}.wantedBy) [ "nspawn-creds-broker" "nspawn-creds-control" ];
+      expected = [ [ "sockets.target" ] [ "sockets.target" ] ];
+    };
+    "the journal's explanations are where they are looked for" = {
+      actual = lib.hasSuffix "/lib/systemd/catalog/nspawn-creds.catalog" various.environment.etc."systemd/catalog/nspawn-creds.catalog".source;
+      expected = true;
+    };
     "the broker's unit may execute what is in the Nix store, and nothing else" = {
       actual = various.systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths;
       expected = [ "" "/nix/store" ];
