@@ -36,14 +36,11 @@ let
       };
 
       config = lib.mkIf (config.credentials != { }) {
-        # That container's unit has a start script with options of its own.
-        extraFlags = c.nspawnFlags config.credentials;
-        bindMounts = lib.mkIf (c.isLive config.credentials) {
-          "/run/host/nspawn-creds" = {
-            hostPath = c.liveFolder;
-            isReadOnly = true;
-          };
-        };
+        # That container's unit has a start script with options of its own. (`bindMounts` maps no
+        # owners, as has to be done for a container with `privateUsers`.)
+        extraFlags =
+          c.nspawnFlags config.credentials
+          ++ lib.optional (c.isLive config.credentials) "--bind-ro=${c.liveBind}";
         config = {
           imports = [ ./credentials/guest.nix ];
           nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery; }) config.credentials;

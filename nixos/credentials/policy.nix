@@ -38,7 +38,9 @@ in
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
 
+  # The folder, and not the socket in it, so that a broker that is started anew is found again.
   liveFolder = "/run/nspawn-creds/machines/${name}";
+  liveBind = "/run/nspawn-creds/machines/${name}:/run/host/nspawn-creds:rootidmap";
 
   # For the unit that starts the container. The ids are bare: the unit already says whose they are.
   loadCredential = credentials: map (id: "${id}:/run/nspawn-creds/broker") (builtins.attrNames (byDelivery "boot" credentials));

@@ -49,9 +49,8 @@ in
 
     systemd.services = lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers;
 
-    # The folder, and not the socket in it, so that a broker that is started anew is found again.
     systemd.nspawn = lib.mapAttrs (name: _: {
-      filesConfig.BindReadOnly = [ "${(creds name).liveFolder}:/run/host/nspawn-creds:rootidmap" ];
+      filesConfig.BindReadOnly = [ (creds name).liveBind ];
     }) live;
     systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral" = lib.mapAttrs' (
       name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
