@@ -82,8 +82,10 @@ let
   known =
     let
       names = lib.concatMap (
-        definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames definition.value)
+        definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames (lib.filterAttrs (_: holds) definition.value))
       ) options.systemd.services.definitionsWithLocations;
+      # A mkIf of each service's own is still to be seen there.
+      holds = value: value._type or null != "if" || value.condition;
     in
     lib.genAttrs names (_: true);
   exists =
