@@ -10,6 +10,7 @@
 
 #include "secret/secret.h"
 #include "server/config.h"
+#include "server/live.h"
 #include "server/supervisor.h"
 #include "server/vault.h"
 #include "server/worker.h"
@@ -128,6 +129,12 @@ static ListenerKind kind_of(const char *name)
     return strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
 }
 
+/* One that the broker had the service manager keep: the worker finds it (server/live.h). */
+static bool is_live(const char *name)
+{
+    return strncmp(name, "live-", strlen("live-")) == 0;
+}
+
 static void free_names(char ***names)
 {
     for (char **name = *names; name && *name; name++)
@@ -135,33 +142,39 @@ static void free_names(char ***names)
     free(*names);
 }
 
-static int take_listeners(Listeners *ret)
+static int take_listener(int fd, const char *name, Listeners *listeners)
+{
+    if (listeners->count == LISTENERS_MAX) {
+        fprintf(stderr, "More than %d sockets were passed\n", LISTENERS_MAX);
+        return -EINVAL;
+    }
+    if (sd_is_socket_unix(fd, SOCK_STREAM, true, NULL, 0) <= 0) {
+        fprintf(stderr, "Descriptor %d is not a listening local stream socket\n", fd);
+        return -EINVAL;
+    }
+    /* the service manager passes them as they are, and we must not wait in accept() */
+    if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+        return -errno;
+    listeners->fds[listeners->count] = fd;
+    listeners->kinds[listeners->count++] = kind_of(name);
+    return 0;
+}
+
+static int take_listeners(Listeners *listeners)
 {
     _cleanup_(free_names) char **names = NULL;
     int count = sd_listen_fds_with_names(true, &names);
+    int r = count < 0 ? count : 0;
 
-    if (count == 0)
+    for (int i = 0; r == 0 && i < count; i++)
+        if (!is_live(names[i]))
+            r = take_listener(SD_LISTEN_FDS_START + i, names[i], listeners);
+    if (r == 0 && listeners->count == 0) {
         fprintf(stderr, "No socket was passed. The broker is started by the service manager: "
                         "systemctl start nspawn-creds-broker.socket\n");
-    if (count > LISTENERS_MAX)
-        fprintf(stderr, "%d sockets were passed, at most %d are served\n", count, LISTENERS_MAX);
-    if (count <= 0 || count > LISTENERS_MAX)
-        return count < 0 ? count : -EINVAL;
-    for (int i = 0; i < count; i++) {
-        int fd = SD_LISTEN_FDS_START + i;
-
-        if (sd_is_socket_unix(fd, SOCK_STREAM, true, NULL, 0) <= 0) {
-            fprintf(stderr, "Descriptor %d is not a listening local stream socket\n", fd);
-            return -EINVAL;
-        }
-        /* the service manager passes them as they are, and we must not wait in accept() */
-        if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
-            return -errno;
-        ret->fds[i] = fd;
-        ret->kinds[i] = kind_of(names[i]);
+        r = -EINVAL;
     }
-    ret->count = (size_t)count;
-    return 0;
+    return r;
 }
 
 /* Descriptors have to stay below HANDOVER_FD_MAX. Where this may not be set, they do as well, see
@@ -190,7 +203,7 @@ static int run_worker(void *userdata, bool drain)
 
 int main(int argc, char *argv[])
 {
-    Broker broker = {0};
+    Broker broker = {.listeners.live_folder = LIVE_FOLDER};
     Reason reason = {0};
     int r;
 

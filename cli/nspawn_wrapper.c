@@ -11,6 +11,11 @@
  * is called MACHINE@ID is ID in the container. (The service manager wants a credential to be called
  * as it is sealed.)
  *
+ * With $NSPAWN_CREDS_LIVE=MACHINE it makes the machine's folder for the broker's live socket, waits
+ * until that is there, and has nspawn bind the folder: to the container's root its owner, the
+ * broker, is root. (The folder and not the socket, so that one that is made anew is found. Root and
+ * not the broker makes it, so that it cannot be a link to elsewhere.)
+ *
  * An empty credential ends the start: that is what the service manager makes of a broker that was
  * killed between a connection and its answer, and the broker itself never hands one out.
  */
@@ -22,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,6 +35,14 @@
 #define PROGRAM         "systemd-nspawn"
 /* More than fit into a unit's 1 MiB of credentials, ids included, in practice. */
 #define CREDENTIALS_MAX 1024
+
+/* The broker's user, and where its live sockets are (broker/server/live.h, which is not linked). */
+#define BROKER_USER     "nspawn-creds"
+#define LIVE_FOLDER     "/run/nspawn-creds/machines"
+#define LIVE_PLACE      "/run/host/nspawn-creds"
+/* How long the broker may take to make one, and between two looks, µs. */
+#define LIVE_USEC       (5U * 1000 * 1000)
+#define LOOK_USEC       10000U
 
 static int fail(const char *what, const char *detail)
 {
@@ -94,6 +108,62 @@ static int add_credentials(char **arguments, size_t *count)
     return r == 0 && errno != 0 ? fail("cannot read the credentials directory ", path) : r;
 }
 
+/* --- live delivery --- */
+
+/* The folder PATH of the broker's; what is there already need not be ours. */
+static int make_folder(const char *path)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    _cleanup_(closep) int folder = -1;
+
+    if (!user)
+        return fail("there is no user ", BROKER_USER);
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return fail("cannot make ", path);
+    folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0)
+        return fail("no folder: ", path);
+    if (fchown(folder, user->pw_uid, user->pw_gid) < 0)
+        return fail("cannot give the broker its folder ", path);
+    return 0;
+}
+
+/* The container starts without it, too: its services are served when there is a broker. */
+static void wait_for_socket(const char *path)
+{
+    char name[PATH_MAX];
+
+    snprintf(name, sizeof(name), "%s/socket", path);
+    for (unsigned waited = 0; waited < LIVE_USEC; waited += LOOK_USEC) {
+        if (access(name, F_OK) == 0)
+            return;
+        usleep(LOOK_USEC);
+    }
+    fail("services in the container do not get what is delivered live as long as there is no ",
+         name);
+}
+
+static int add_live(char **arguments, size_t *count)
+{
+    const char *machine = getenv("NSPAWN_CREDS_LIVE");
+    char path[PATH_MAX];
+
+    if (!machine)
+        return 0;
+    if (!machine_name_valid(machine))
+        return fail("$NSPAWN_CREDS_LIVE is no machine: ", machine);
+    snprintf(path, sizeof(path), LIVE_FOLDER "/%s", machine);
+    if (make_folder(path) != 0)
+        return EXIT_FAILURE;
+    wait_for_socket(path);
+    if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_PLACE ":rootidmap", path) < 0)
+        return fail("out of memory", "");
+    (*count)++;
+    return 0;
+}
+
+/* --- execution --- */
+
 /* Executes every systemd-nspawn on $PATH that is not this program until one takes over. */
 static int execute_next(char **arguments)
 {
@@ -117,11 +187,12 @@ static int execute_next(char **arguments)
 
 int main(int argc, char **argv)
 {
-    static char *arguments[CREDENTIALS_MAX + 1];
+    static char *arguments[CREDENTIALS_MAX + 2]; /* and one for what is live, and a NULL */
     _cleanup_(freep) char **all = NULL;
     size_t count = 0;
 
-    if (starts_container(argv) && add_credentials(arguments, &count) != 0)
+    if (starts_container(argv) &&
+        (add_credentials(arguments, &count) != 0 || add_live(arguments, &count) != 0))
         return EXIT_FAILURE;
     all = calloc(count + (size_t)argc + 1, sizeof(*all));
     if (!all)

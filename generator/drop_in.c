@@ -30,13 +30,26 @@ static void put_head(Writer *writer)
     put(writer, "# Made by nspawn-creds-generator(8) of the machine's policy.\n");
 }
 
-/* What asks the broker has to wait for its socket, and must not be stopped with it. */
-static void put_socket(Writer *writer)
+/* What asks the broker has to wait for its socket, and must not be stopped with it. Live sockets
+ * are the broker's own. */
+static void put_unit(Writer *writer, bool live)
 {
     put(writer, "[Unit]\n"
                 "Wants=nspawn-creds-broker.socket\n"
-                "After=nspawn-creds-broker.socket\n"
-                "[Service]\n");
+                "After=nspawn-creds-broker.socket\n");
+    if (live)
+        put(writer, "Wants=nspawn-creds-broker.service\n"
+                    "After=nspawn-creds-broker.service\n");
+    put(writer, "[Service]\n");
+}
+
+static void put_environment(Writer *writer, const char *name, const char *machine)
+{
+    put(writer, "Environment=");
+    put(writer, name);
+    put(writer, "=");
+    put(writer, machine);
+    put(writer, "\n");
 }
 
 static void put_request(Writer *writer, const char *id)
@@ -78,20 +91,20 @@ static size_t count(const Policy *policy, PolicyDelivery delivery)
 
 void drop_in_write(const Policy *policy, Writer *writer)
 {
-    size_t native = count(policy, POLICY_NATIVE), boot = count(policy, POLICY_BOOT);
+    size_t native = count(policy, POLICY_NATIVE), boot = count(policy, POLICY_BOOT),
+           live = count(policy, POLICY_LIVE);
 
-    if (native + boot == 0)
+    if (native + boot + live == 0)
         return;
     put_head(writer);
-    if (boot > 0)
-        put_socket(writer);
+    if (boot + live > 0)
+        put_unit(writer, live > 0);
     else
         put(writer, "[Service]\n");
-    if (native > 0) {
-        put(writer, "Environment=NSPAWN_CREDS_MACHINE=");
-        put(writer, policy->machine);
-        put(writer, "\n");
-    }
+    if (native > 0)
+        put_environment(writer, "NSPAWN_CREDS_MACHINE", policy->machine);
+    if (live > 0)
+        put_environment(writer, "NSPAWN_CREDS_LIVE", policy->machine);
     for (size_t i = 0; i < policy->count; i++) {
         const PolicyCredential *credential = &policy->credentials[i];
 
@@ -107,6 +120,6 @@ void drop_in_write_bad(Writer *writer)
     put_head(writer);
     put(writer,
         "# It is not valid: the broker refuses this, and says why. Try: nspawn-creds check\n");
-    put_socket(writer);
+    put_unit(writer, false);
     put_request(writer, DROP_IN_BAD_POLICY_ID);
 }

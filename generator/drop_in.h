@@ -17,7 +17,7 @@
  * without what it should have. */
 #define DROP_IN_BAD_POLICY_ID "bad-policy"
 
-/* Writes the drop-in for POLICY, nothing if it has nothing to deliver at boot. */
+/* Writes the drop-in for POLICY, nothing if it has nothing to deliver. */
 void drop_in_write(const Policy *policy, Writer *writer);
 
 /* The same for a machine whose policy is not valid. */

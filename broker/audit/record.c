@@ -81,17 +81,19 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
     const char *reason = record->reason[0] ? record->reason : outcome_sentence(record->outcome);
     const char *remedy = outcome_remedy(record->outcome);
     const char *unit = record->unit[0] ? record->unit : "its unit";
+    const char *live = record->live ? " live" : "";
     double ms = (double)record->usec / 1000.0;
     char subject[LINE_BYTES / 2];
 
     format_subject(record, subject, sizeof(subject));
     switch (record->verdict) {
     case AUDIT_DELIVERED:
-        add_formatted(entry, "MESSAGE", "%s: delivered to %s in %.1f ms", subject, unit, ms);
+        add_formatted(entry, "MESSAGE", "%s: delivered%s to %s in %.1f ms", subject, live, unit,
+                      ms);
         break;
     case AUDIT_REFUSED:
-        add_formatted(entry, "MESSAGE", "%s: refused: %s%s%s", subject, reason, remedy ? ". " : "",
-                      remedy ? remedy : "");
+        add_formatted(entry, "MESSAGE", "%s: refused%s: %s%s%s", subject, live, reason,
+                      remedy ? ". " : "", remedy ? remedy : "");
         break;
     default:
         add_formatted(entry, "MESSAGE", "%s: %s hung up after %.1f ms, before it had its answer",
@@ -114,6 +116,7 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
     add_if_known(ret, "NSPAWN_CREDS_MACHINE", record->machine);
     add_if_known(ret, "NSPAWN_CREDS_CREDENTIAL", record->id);
     add_if_known(ret, "NSPAWN_CREDS_UNIT", record->unit);
+    add(ret, "NSPAWN_CREDS_DELIVERY", record->live ? "live" : "boot");
     add_formatted(ret, "NSPAWN_CREDS_PEER_PID", "%lld", (long long)record->peer_pid);
     add_formatted(ret, "NSPAWN_CREDS_PEER_UID", "%u", record->peer_uid);
     add_formatted(ret, "NSPAWN_CREDS_USEC", "%llu", (unsigned long long)record->usec);

@@ -12,6 +12,7 @@
  * whatever they came in with. audit/journal.h sends it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -32,6 +33,7 @@ typedef enum AuditVerdict {
 /* All strings are borrowed, never NULL, "" where unknown. */
 typedef struct AuditRecord {
     AuditVerdict verdict;
+    bool live; /* UNIT is one in the machine, as that says, and not the machine's own */
     const char *machine;
     const char *id;
     const char *unit;

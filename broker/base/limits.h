@@ -99,28 +99,35 @@
 
 /* Bytes of a refusal: more than a unit may have of credentials, so that the service manager fails
  * the unit (status=243/CREDENTIALS). The protocol has no error reply. */
-#define LIMIT_REFUSAL_BYTES (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
+#define LIMIT_REFUSAL_BYTES    (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
 /* Connections served at a time. Further ones wait in the socket's backlog. A unit that starts has
  * one, for its credentials are asked for one after the other. */
-#define LIMIT_CONNECTIONS   512U
+#define LIMIT_CONNECTIONS      512U
+/* Live sockets, which is machines with one, and connections served at a time of all of them
+ * together and of each, which a container's root can take for ever. Further ones wait in the
+ * socket's own backlog, and those in that one's, for which root alone in the container waits. */
+#define LIMIT_LIVE_SOCKETS     ((size_t)1024)
+#define LIMIT_LIVE_CONNECTIONS 256U
+#define LIMIT_LIVE_OF_MACHINE  8U
+#define LIMIT_LIVE_BACKLOG     64
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
  * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
  * when TimeoutStartSec= (90 s by default) is over. 64 keys take 192 s on a chip that needs 3 s for
  * one, and who comes last would get nothing if the wait itself were limited here. */
-#define LIMIT_REQUEST_USEC  ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_REQUEST_USEC     ((uint64_t)60 * 1000 * 1000)
 /* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
  * than systemd's TimeoutStopSec= of 90 s. */
-#define LIMIT_DRAIN_USEC    ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_DRAIN_USEC       ((uint64_t)10 * 1000 * 1000)
 /* One TPM operation, µs. The slowest chips seen take 10 s, and LIMIT_TPM_PATIENCE_USEC may come to
  * that. */
-#define LIMIT_TPM_USEC      ((uint64_t)30 * 1000 * 1000)
+#define LIMIT_TPM_USEC         ((uint64_t)30 * 1000 * 1000)
 /* How often a connection is handed on to a new worker before it is refused: a request that brings
  * down every worker must not do so for ever. At most 5, see server/handover.h. */
-#define LIMIT_HANDOVERS     3
+#define LIMIT_HANDOVERS        3
 /* An unsealed key is kept for requests of the same burst, µs: this long after its last use, and
  * never longer than that in all. The second is what a PCR that changes, or a TPM that is cleared,
  * takes at most to have its effect. */
-#define LIMIT_KEY_IDLE_USEC ((uint64_t)10 * 1000 * 1000)
-#define LIMIT_KEY_USEC      ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_KEY_IDLE_USEC    ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_KEY_USEC         ((uint64_t)60 * 1000 * 1000)
 /* Unsealed keys kept at a time; each takes a locked page. */
-#define LIMIT_KEYS          128U
+#define LIMIT_KEYS             128U

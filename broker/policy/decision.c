@@ -5,13 +5,19 @@
 
 #include "policy/decision.h"
 
+#include "policy/policy_file.h"
+
 #include <string.h>
 
-static int find_name(const UnitTemplates *templates, Decision *decision)
+static int find_name(const DecisionFacts *facts, Decision *decision)
 {
     char machine[LIMIT_MACHINE_BYTES + 1];
-    int r = unit_machine(templates, decision->address.unit, &decision->reason, machine);
+    int r = 0;
 
+    if (facts->live_machine)
+        snprintf(machine, sizeof(machine), "%s", facts->live_machine);
+    else
+        r = unit_machine(facts->templates, decision->address.unit, &decision->reason, machine);
     if (r != 0)
         return r;
     strcpy(decision->name.machine, machine);
@@ -24,10 +30,47 @@ void decide(const DecisionFacts *facts, Decision *ret)
     /* The address is read first, so that the log can say what a peer wanted that may have nothing.
      */
     ret->outcome = address_parse(facts->peer_path, &ret->reason, &ret->address);
-    if (facts->peer_uid != facts->trusted_uid)
+    if (facts->live_machine)
+        strcpy(ret->name.machine, facts->live_machine);
+    else if (facts->peer_uid != facts->trusted_uid)
         ret->outcome =
             reason_set(&ret->reason, OUTCOME_PEER_NOT_ROOT, "the peer is user %u, not %u",
                        facts->peer_uid, facts->trusted_uid);
-    else if (ret->outcome == 0)
-        ret->outcome = find_name(facts->templates, ret);
+    if (ret->outcome == 0)
+        ret->outcome = find_name(facts, ret);
+}
+
+static bool names_unit(const PolicyCredential *credential, const char *unit)
+{
+    for (size_t i = 0; i < credential->service_count; i++)
+        if (strcmp(credential->services[i], unit) == 0)
+            return true;
+    return credential->service_count == 0;
+}
+
+int decide_purpose(const Policy *policy, const PolicyCredential *credential,
+                   const CredentialName *name, const Purpose *purpose, Reason *reason)
+{
+    /* who asks at boot could have what is native without us */
+    bool fits =
+        credential && (credential->delivery == purpose->delivery ||
+                       (credential->delivery == POLICY_NATIVE && purpose->delivery == POLICY_BOOT));
+
+    if (!credential && purpose->delivery == POLICY_BOOT)
+        return 0;
+    if (!credential)
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY,
+                          "%s has no policy, and nothing is delivered live without", name->machine);
+    if (!fits)
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY,
+                          "the policy of %s (%s) has \"%s\" for delivery \"%s\", not \"%s\"",
+                          name->machine, policy->files[credential->file].name, name->id,
+                          policy_delivery_name(credential->delivery),
+                          policy_delivery_name(purpose->delivery));
+    if (purpose->delivery == POLICY_LIVE && !names_unit(credential, purpose->unit))
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY,
+                          "the policy of %s (%s) does not have %s among the services for \"%s\"",
+                          name->machine, policy->files[credential->file].name, purpose->unit,
+                          name->id);
+    return 0;
 }

@@ -12,6 +12,7 @@
 #include "server/request.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 
@@ -20,7 +21,8 @@ struct Connection {
     Connection *next;
     Connection *previous;
     int fd;
-    uint64_t begin; /* CLOCK_MONOTONIC, µs */
+    LiveMachine live_machine; /* "" if it is the service manager's */
+    uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
     bool decided;
     Decision decision;
@@ -35,12 +37,18 @@ struct Connection {
     sd_event_source *deadline; /* NULL unless it waits for the TPM */
 };
 
+static const char *machine_of(const Connection *c)
+{
+    return c->live_machine[0] ? c->live_machine : NULL;
+}
+
 /* --- the end --- */
 
 static void make_decision(Connection *c)
 {
     decide(
         &(DecisionFacts){
+            .live_machine = machine_of(c),
             .peer_uid = c->peer.uid,
             .trusted_uid = c->set->config->trusted_uid,
             .peer_path = {c->peer.path, c->peer.path_size},
@@ -58,6 +66,7 @@ static void write_record(Connection *c, AuditVerdict verdict)
         make_decision(c);
     sink->write(sink, &(AuditRecord){
                           .verdict = verdict,
+                          .live = machine_of(c) != NULL,
                           .machine = c->decision.name.machine,
                           .id = c->decision.address.id,
                           .unit = c->decision.address.unit,
@@ -72,6 +81,7 @@ static void write_record(Connection *c, AuditVerdict verdict)
 static void end(Connection *c, AuditVerdict verdict)
 {
     ConnectionSet *set = c->set;
+    LiveMachine machine;
 
     /* closed before anything else, so that a worker that dies from here on has no unanswered one */
     sd_event_source_disable_unref(c->io);
@@ -89,8 +99,9 @@ static void end(Connection *c, AuditVerdict verdict)
     else
         set->first = c->next;
     set->count--;
+    strcpy(machine, c->live_machine);
     free(c);
-    set->ended(set->userdata);
+    set->ended(set->userdata, machine[0] ? machine : NULL);
 }
 
 /* The peer is gone. The manager hangs up in the middle of a refusal, as soon as it has more than a
@@ -206,9 +217,14 @@ static void on_tpm(void *userdata, int rc, const Reason *reason, const TpmSealed
 
 static int watch(Connection *c, uint32_t events)
 {
+    int r;
+
     if (c->io)
         return sd_event_source_set_io_events(c->io, events);
-    return sd_event_add_io(c->set->event, &c->io, c->fd, events, on_io, c);
+    r = sd_event_add_io(c->set->event, &c->io, c->fd, events, on_io, c);
+    if (r >= 0 && machine_of(c))
+        r = sd_event_source_set_priority(c->io, SD_EVENT_PRIORITY_IDLE);
+    return r;
 }
 
 /* The deadline is one for all that the request waits for. */
@@ -261,16 +277,17 @@ static int go_on(Connection *c)
 
 static int proceed(Connection *c)
 {
+    Purpose purpose = {machine_of(c) ? POLICY_LIVE : POLICY_BOOT, c->decision.address.unit};
+
     make_decision(c);
     c->reason = c->decision.reason;
     if (c->decision.outcome != 0)
         return refuse(c, c->decision.outcome);
-    c->outcome =
-        request_begin(c->set->vault, &c->decision.name, POLICY_BOOT, &c->reason, &c->request);
+    c->outcome = request_begin(c->set->vault, &c->decision.name, &purpose, &c->reason, &c->request);
     return go_on(c);
 }
 
-int connection_start(ConnectionSet *set, int fd)
+int connection_start(ConnectionSet *set, int fd, const char *live_machine)
 {
     Connection *c;
     int mark = handover_mark_get(fd);
@@ -283,6 +300,8 @@ int connection_start(ConnectionSet *set, int fd)
         return -ENOMEM;
     c->set = set;
     c->fd = fd;
+    if (live_machine)
+        snprintf(c->live_machine, sizeof(c->live_machine), "%s", live_machine);
     c->begin = monotonic_usec();
     c->next = set->first;
     if (c->next)

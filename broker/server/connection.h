@@ -30,8 +30,8 @@ typedef struct ConnectionSet {
     AuditSink *audit;
     Vault *vault;
     TpmQueue *tpm;
-    /* One connection has ended. */
-    void (*ended)(void *userdata);
+    /* One connection has ended, MACHINE's, or one of the service manager's (NULL). */
+    void (*ended)(void *userdata, const char *live_machine);
     /* The worker cannot go on (a negative errno): a connection is stuck without an answer. */
     void (*failed)(void *userdata, int r);
     void *userdata;
@@ -40,9 +40,10 @@ typedef struct ConnectionSet {
     size_t count;
 } ConnectionSet;
 
-/* Takes up the connection FD, also one that an earlier worker began with. A negative errno if that
- * is impossible; FD then is open and unanswered. */
-int connection_start(ConnectionSet *set, int fd);
+/* Takes up the connection FD, also one that an earlier worker began with; from the live socket of
+ * LIVE_MACHINE, or from the service manager (NULL). A negative errno if that is impossible; FD then
+ * is open and unanswered. */
+int connection_start(ConnectionSet *set, int fd, const char *live_machine);
 
 /* Refuses all whose answer has not begun. */
 void connection_refuse_waiting(ConnectionSet *set, const char *why);

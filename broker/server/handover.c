@@ -5,6 +5,8 @@
 
 #include "server/handover.h"
 
+#include "base/names.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +15,10 @@
 #include <unistd.h>
 
 _Static_assert(LIMIT_HANDOVERS < HANDOVER_ANSWERING, "the count must not run into the other mark");
-_Static_assert(LIMIT_CONNECTIONS + 128 < HANDOVER_FD_MAX, "connections, and what else is open");
+_Static_assert(LIMIT_CONNECTIONS + LIMIT_LIVE_CONNECTIONS + LIMIT_LIVE_SOCKETS + LIMIT_CONTROLS +
+                       128 <=
+                   HANDOVER_FD_MAX,
+               "connections, and what else is open");
 
 int handover_mark_get(int fd)
 {
@@ -40,13 +45,64 @@ static bool same_address(int a, int b)
            memcmp(&addresses[0], &addresses[1], sizes[0]) == 0;
 }
 
-bool handover_is_connection(int fd, const Listeners *listeners)
+/* The socket's path is FOLDER/MACHINE/NAME; who bound it chose the NAME. */
+bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret)
+{
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof(address) - 1;
+    const char *folder = listeners->live_folder;
+    const char *machine, *slash;
+    size_t length = folder ? strlen(folder) : 0;
+    LiveMachine name;
+
+    if (!folder || getsockname(fd, (struct sockaddr *)&address, &size) < 0 ||
+        address.sun_family != AF_UNIX || strncmp(address.sun_path, folder, length) != 0 ||
+        address.sun_path[length] != '/')
+        return false;
+    machine = address.sun_path + length + 1;
+    slash = strchr(machine, '/');
+    if (!slash || (size_t)(slash - machine) >= sizeof(name))
+        return false;
+    memcpy(name, machine, (size_t)(slash - machine));
+    name[slash - machine] = '\0';
+    if (!machine_name_valid(name))
+        return false;
+    strcpy(ret, name);
+    return true;
+}
+
+/* Of a socket: 1 if it listens, 0 if not; -1 for anything else. */
+static int is_listening(int fd)
 {
     int listening;
     socklen_t size = sizeof(listening);
 
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 || listening)
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0 ? -1 : listening != 0;
+}
+
+static bool is_live_socket(int fd, const Listeners *listeners)
+{
+    LiveMachine machine;
+
+    return is_listening(fd) == 1 && handover_live_machine(fd, listeners, machine);
+}
+
+int handover_next_live(const Listeners *listeners, int from)
+{
+    for (int fd = from; listeners->live_folder && fd < HANDOVER_FD_MAX; fd++)
+        if (is_live_socket(fd, listeners))
+            return fd;
+    return -1;
+}
+
+bool handover_is_connection(int fd, const Listeners *listeners)
+{
+    LiveMachine machine;
+
+    if (is_listening(fd) != 0)
         return false;
+    if (handover_live_machine(fd, listeners, machine))
+        return true;
     for (size_t i = 0; i < listeners->count; i++)
         if (listeners->kinds[i] == LISTENER_REQUESTS && same_address(fd, listeners->fds[i]))
             return true;
@@ -74,7 +130,7 @@ size_t handover_sweep(const Listeners *listeners)
     size_t connections = 0;
 
     for (int fd = STDERR_FILENO + 1; fd < HANDOVER_FD_MAX; fd++) {
-        if (is_listener(fd, listeners))
+        if (is_listener(fd, listeners) || is_live_socket(fd, listeners))
             continue;
         if (handover_is_connection(fd, listeners))
             connections++;

@@ -10,6 +10,9 @@
  * knows: a connection is recognised by its own address, which it has from the listening socket, and
  * how far it got by a mark that travels on the socket itself.
  *
+ * The live sockets (server/live.h) are handed on in the same way: they are the listening ones below
+ * the live folder, and the path says whose they are.
+ *
  * The mark is the socket's SO_PRIORITY, which for a local socket has no effect, is 0 at first and
  * may be set up to 6 by anyone. 0 to 5 counts the workers that began to work on the request, so
  * that one that brings down its worker is not handed on for ever; 6 says that bytes of the answer
@@ -21,13 +24,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A machine name with its NUL. */
+typedef char LiveMachine[LIMIT_MACHINE_BYTES + 1];
+
 /* Descriptors are smaller: the kernel hands out the lowest that is free, and the limits of the
  * broker keep the number of open ones far below. */
-#define HANDOVER_FD_MAX    1024
+#define HANDOVER_FD_MAX    2048
 
 #define HANDOVER_ANSWERING 6
 
-/* Listening sockets of one broker. */
+/* Listening sockets that the service manager made for the broker. */
 #define LISTENERS_MAX      8
 
 /* What comes in there. */
@@ -40,6 +46,7 @@ typedef struct Listeners {
     int fds[LISTENERS_MAX];
     ListenerKind kinds[LISTENERS_MAX];
     size_t count;
+    const char *live_folder; /* LIVE_FOLDER; NULL for no live sockets */
 } Listeners;
 
 /* All take a bare descriptor, allocate nothing and are safe in either process. */
@@ -48,12 +55,18 @@ typedef struct Listeners {
 int handover_mark_get(int fd);
 int handover_mark_set(int fd, int mark);
 
-/* Whether FD was accepted from one of those LISTENERS that take requests. */
+/* Whether FD is a live socket, or was accepted from one; then whose that is. */
+bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret);
+
+/* The first live socket that listens whose descriptor is not smaller than FROM, or -1. */
+int handover_next_live(const Listeners *listeners, int from);
+
+/* Whether FD was accepted from one of those LISTENERS that take requests, or from a live socket. */
 bool handover_is_connection(int fd, const Listeners *listeners);
 
 /* The first connection whose descriptor is not smaller than FROM, or -1. */
 int handover_next(const Listeners *listeners, int from);
 
-/* Closes every descriptor but the standard ones, the listeners and the connections; says how many
- * connections there are. For the supervisor, while no worker lives. */
+/* Closes every descriptor but the standard ones, the listeners, the live sockets and the
+ * connections; says how many connections there are. For the supervisor, while no worker lives. */
 size_t handover_sweep(const Listeners *listeners);

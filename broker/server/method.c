@@ -120,6 +120,17 @@ static int restart(const ControlEnvironment *environment, struct json_object *pa
     return 0;
 }
 
+static int reload(const ControlEnvironment *environment, struct json_object *parameters,
+                  Reason *reason, struct json_object **ret)
+{
+    int r = environment->reload(environment->userdata, reason);
+
+    (void)parameters;
+    if (r == 0)
+        *ret = NULL;
+    return r;
+}
+
 static int subscribe(const ControlEnvironment *environment, struct json_object *parameters,
                      Reason *reason, struct json_object **ret)
 {
@@ -152,6 +163,7 @@ struct json_object *method_event(const AuditRecord *record)
         (record->machine[0] && !add_text(event, "machine", record->machine)) ||
         (record->id[0] && !add_text(event, "credential", record->id)) ||
         (record->unit[0] && !add_text(event, "unit", record->unit)) ||
+        !add_text(event, "delivery", record->live ? "live" : "boot") ||
         (record->reason[0] && !add_text(event, "reason", record->reason)) ||
         !add_number(event, "durationUSec", record->usec))
         return NULL;
@@ -364,6 +376,7 @@ static const Method methods[] = {
     {"Remove", INTERFACE_BROKER, name_fields, false, remove_entry},
     {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
     {"Restart", INTERFACE_BROKER, no_fields, false, restart},
+    {"Reload", INTERFACE_BROKER, no_fields, false, reload},
     {"Subscribe", INTERFACE_BROKER, no_fields, true, subscribe},
 };
 

@@ -15,6 +15,7 @@ typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Ledger *ledger;
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
+    int (*reload)(void *userdata, Reason *reason); /* live_set_look() */
     void *userdata;
 } ControlEnvironment;
 

@@ -5,7 +5,6 @@
 
 #include "server/plan.h"
 
-#include "policy/policy_file.h"
 #include "policy/template.h"
 
 #include <errno.h>
@@ -29,7 +28,7 @@ void plan_done(Plan *plan)
 /* How a plan is made. */
 typedef struct Planner {
     PolicyCache *policies;
-    PolicyDelivery delivery;
+    const Purpose *purpose;
     Plan plan;
     unsigned depth;
     Reason *reason;
@@ -115,22 +114,6 @@ static int look_up(Planner *planner, const CredentialName *name, Part *part)
     return 0;
 }
 
-/* Whether it is for the delivery that is asked for. The service manager may have us fetch what is
- * native as well: who gets it is the same. */
-static int check_delivery(const Planner *planner, const Part *part)
-{
-    const PolicyCredential *credential = part->credential;
-
-    if (!credential || credential->delivery == planner->delivery ||
-        credential->delivery == POLICY_NATIVE)
-        return 0;
-    return reason_set(planner->reason, OUTCOME_NOT_IN_POLICY,
-                      "the policy of %s (%s) has \"%s\" for delivery \"%s\", not \"%s\"",
-                      part->name.machine, part->policy->files[credential->file].name, part->name.id,
-                      policy_delivery_name(credential->delivery),
-                      policy_delivery_name(planner->delivery));
-}
-
 static int add_new(Planner *planner, const CredentialName *name, size_t *ret)
 {
     _cleanup_(part_done) Part part = {0};
@@ -139,7 +122,7 @@ static int add_new(Planner *planner, const CredentialName *name, size_t *ret)
 
     /* what it is made of may be for another one */
     if (r == 0 && planner->depth == 1)
-        r = check_delivery(planner, &part);
+        r = decide_purpose(part.policy, part.credential, name, planner->purpose, planner->reason);
     if (r == 0 && part.source == POLICY_SHARE) {
         r = credential_name_parse(part.credential->text, planner->reason, &shared);
         return r == 0 ? add(planner, &shared, ret) : r;
@@ -166,11 +149,11 @@ static int add(Planner *planner, const CredentialName *name, size_t *ret)
     return r;
 }
 
-int plan_make(PolicyCache *policies, const CredentialName *name, PolicyDelivery delivery,
+int plan_make(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
               Reason *reason, Plan *ret)
 {
     _cleanup_(planner_done) Planner planner = {
-        .policies = policies, .delivery = delivery, .reason = reason};
+        .policies = policies, .purpose = purpose, .reason = reason};
     size_t last;
     int r = add(&planner, name, &last);
 

@@ -11,6 +11,7 @@
  * A machine without a policy has what is in the store.
  */
 
+#include "policy/decision.h"
 #include "policy/policy_cache.h"
 
 typedef struct Part {
@@ -28,7 +29,7 @@ typedef struct Plan {
 
 void plan_done(Plan *plan); /* for _cleanup_ */
 
-/* What NAME is made of, if it is for DELIVERY. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
+/* What NAME is made of, if it is for PURPOSE. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
  * what is made of itself across machines; -ENOMEM. */
-int plan_make(PolicyCache *policies, const CredentialName *name, PolicyDelivery delivery,
+int plan_make(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
               Reason *reason, Plan *ret);

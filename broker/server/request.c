@@ -86,11 +86,11 @@ static int load(Request *request, size_t number, Reason *reason)
     }
 }
 
-int request_begin(Vault *vault, const CredentialName *name, PolicyDelivery delivery, Reason *reason,
+int request_begin(Vault *vault, const CredentialName *name, const Purpose *purpose, Reason *reason,
                   Request *ret)
 {
     _cleanup_(request_done) Request request = {.vault = vault, .name = *name};
-    int r = plan_make(vault_policies(vault), name, delivery, reason, &request.plan);
+    int r = plan_make(vault_policies(vault), name, purpose, reason, &request.plan);
 
     if (r != 0)
         return r;

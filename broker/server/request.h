@@ -39,10 +39,10 @@ typedef struct Request {
 
 void request_done(Request *request); /* for _cleanup_ */
 
-/* Plans NAME, for DELIVERY, and loads what there is to load. Every return of plan_make(),
+/* Plans NAME, for PURPOSE, and loads what there is to load. Every return of plan_make(),
  * store_read(), credential_decode(), _parse(), _openable(), host_key_load_passed() and
  * source_read_…(). */
-int request_begin(Vault *vault, const CredentialName *name, PolicyDelivery delivery, Reason *reason,
+int request_begin(Vault *vault, const CredentialName *name, const Purpose *purpose, Reason *reason,
                   Request *ret);
 
 /* Goes on to the end, RET_WISH is empty then, or to a part that takes a key of the TPM's: then

@@ -6,6 +6,7 @@
 #include "server/worker.h"
 
 #include "server/control.h"
+#include "server/live.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,12 +38,20 @@ typedef struct Worker {
     ConnectionSet connections;
     Ledger ledger;
     ControlSet *control;
+    LiveSet *live;
 } Worker;
+
+static bool may_accept_any(const Worker *worker)
+{
+    return worker->running && !worker->draining && !worker->paused;
+}
 
 static bool may_accept(const Worker *worker)
 {
-    return !worker->draining && !worker->paused &&
-           worker->connections.count < worker->config->connections_max;
+    size_t others = live_set_connections(worker->live);
+
+    return may_accept_any(worker) &&
+           worker->connections.count - others < worker->config->connections_max;
 }
 
 static void update_listening(Worker *worker)
@@ -52,6 +61,7 @@ static void update_listening(Worker *worker)
     for (size_t i = 0; i < worker->listeners->count; i++)
         if (worker->listening[i])
             sd_event_source_set_enabled(worker->listening[i], enabled);
+    live_set_accept(worker->live, may_accept_any(worker));
 }
 
 static void on_failed(void *userdata, int r)
@@ -101,9 +111,13 @@ static void update(Worker *worker)
         sd_event_exit(worker->event, 0);
 }
 
-static void on_ended(void *userdata)
+static void on_ended(void *userdata, const char *live_machine)
 {
-    update(userdata);
+    Worker *worker = userdata;
+
+    if (live_machine)
+        live_set_ended(worker->live, live_machine);
+    update(worker);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -121,6 +135,13 @@ static void on_restart(void *userdata)
 {
     drain(userdata);
     update(userdata);
+}
+
+static int on_reload(void *userdata, Reason *reason)
+{
+    Worker *worker = userdata;
+
+    return live_set_look(worker->live, reason);
 }
 
 /* --- accepting --- */
@@ -146,17 +167,28 @@ static int pause_accepting(Worker *worker)
     return r;
 }
 
+static int start(Worker *worker, int fd)
+{
+    LiveMachine machine;
+    bool live = handover_live_machine(fd, worker->listeners, machine);
+
+    if (live)
+        live_set_began(worker->live, machine);
+    return connection_start(&worker->connections, fd, live ? machine : NULL);
+}
+
 enum {
     ACCEPT_NONE = 1, /* no connection waits */
 };
 
 /* 0 or ACCEPT_NONE; errors are final. */
-static int accept_one(Worker *worker, int listener)
+static int accept_one(void *userdata, int listener)
 {
+    Worker *worker = userdata;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0)
-        return connection_start(&worker->connections, fd);
+        return start(worker, fd);
     switch (errno) {
     case EAGAIN:
         return ACCEPT_NONE;
@@ -229,8 +261,13 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
-        r = control_set_new(&(ControlEnvironment){connections, &worker->ledger, on_restart, worker},
-                            worker->listeners, &worker->control);
+        r = live_set_new(
+            &(LiveEnvironment){worker->event, worker->listeners, accept_one, on_failed, worker},
+            &worker->live);
+    if (r >= 0)
+        r = control_set_new(
+            &(ControlEnvironment){connections, &worker->ledger, on_restart, on_reload, worker},
+            worker->listeners, &worker->control);
     return r;
 }
 
@@ -246,7 +283,7 @@ static int adopt(Worker *worker)
 
         if (fd < 0)
             break;
-        r = connection_start(&worker->connections, fd);
+        r = start(worker, fd);
         from = fd + 1;
     }
     return r;
@@ -276,6 +313,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
     control_set_free(worker.control);
+    live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
     vault_free(worker.connections.vault);
     sd_event_unref(worker.event);

@@ -42,7 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (address_parse(path, NULL, &address) == 0)
         check_round_trip(path, &address);
     unit_templates_default(&templates);
-    decide(&(DecisionFacts){.peer_path = path, .templates = &templates}, &decision);
+    decide(&(DecisionFacts){.live_machine = size % 2 ? "web" : NULL,
+                            .peer_path = path,
+                            .templates = &templates},
+           &decision);
     assert(decision.outcome >= 0);
     if (decision.outcome == 0)
         assert(machine_name_valid(decision.name.machine) && credential_id_valid(decision.name.id));

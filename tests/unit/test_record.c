@@ -43,9 +43,30 @@ static void test_delivered(void **state)
     expect(&entry, "NSPAWN_CREDS_MACHINE", "web");
     expect(&entry, "NSPAWN_CREDS_CREDENTIAL", "db-password");
     expect(&entry, "NSPAWN_CREDS_UNIT", "systemd-nspawn@web.service");
+    expect(&entry, "NSPAWN_CREDS_DELIVERY", "boot");
     expect(&entry, "NSPAWN_CREDS_PEER_PID", "42");
     expect(&entry, "NSPAWN_CREDS_PEER_UID", "0");
     expect(&entry, "NSPAWN_CREDS_USEC", "1234");
+}
+
+static void test_live(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.live = true;
+    record.unit = "app.service";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE", "web/db-password: delivered live to app.service in 1.2 ms");
+    expect(&entry, "NSPAWN_CREDS_UNIT", "app.service");
+    expect(&entry, "NSPAWN_CREDS_DELIVERY", "live");
+    record.verdict = AUDIT_REFUSED;
+    record.outcome = OUTCOME_NOT_IN_POLICY;
+    record.reason = "no";
+    audit_entry_format(&record, &entry);
+    assert_non_null(
+        strstr(audit_entry_get(&entry, "MESSAGE"), "web/db-password: refused live: no"));
 }
 
 static void test_refused(void **state)
@@ -135,9 +156,9 @@ static void test_never_too_long(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long),
+        cmocka_unit_test(test_delivered), cmocka_unit_test(test_live),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_escapes),   cmocka_unit_test(test_never_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,23 +87,32 @@ static void test_decisions(void **state)
 {
     static const struct {
         const char *path; /* behind the NUL */
+        const char *live; /* whose live socket; NULL for the service manager's */
         uid_t uid;
         int outcome;
         const char *machine;
         const char *id;
         const char *rule;
     } rows[] = {
-        {"f/unit/systemd-nspawn@web.service/db", 0, 0, "web", "db", "as it should be"},
-        {"f/unit/systemd-nspawn@web.service/db", 1000, OUTCOME_PEER_NOT_ROOT, "", "", "a user"},
-        {"f/unit/systemd-nspawn@web.service/db", 65534, OUTCOME_PEER_NOT_ROOT, "", "",
+        {"f/unit/systemd-nspawn@web.service/db", NULL, 0, 0, "web", "db", "as it should be"},
+        {"f/unit/systemd-nspawn@web.service/db", NULL, 1000, OUTCOME_PEER_NOT_ROOT, "", "",
+         "a user"},
+        {"f/unit/systemd-nspawn@web.service/db", NULL, 65534, OUTCOME_PEER_NOT_ROOT, "", "",
          "root of a container"},
-        {"f/unit/systemd-nspawn@web.service/db", (uid_t)-1, OUTCOME_PEER_NOT_ROOT, "", "",
+        {"f/unit/systemd-nspawn@web.service/db", NULL, (uid_t)-1, OUTCOME_PEER_NOT_ROOT, "", "",
          "nobody knows who"},
-        {"nonsense", 1000, OUTCOME_PEER_NOT_ROOT, "", "", "who comes before what"},
-        {"nonsense", 0, OUTCOME_INVALID_ADDRESS, "", "", "not the manager"},
-        {"f/unit/ssh.service/db", 0, OUTCOME_FOREIGN_UNIT, "", "", "no machine's unit"},
-        {"f/unit/container@" X60 ".service/db", 0, OUTCOME_INVALID_NAME, X60, "",
+        {"nonsense", NULL, 1000, OUTCOME_PEER_NOT_ROOT, "", "", "who comes before what"},
+        {"nonsense", NULL, 0, OUTCOME_INVALID_ADDRESS, "", "", "not the manager"},
+        {"f/unit/ssh.service/db", NULL, 0, OUTCOME_FOREIGN_UNIT, "", "", "no machine's unit"},
+        {"f/unit/container@" X60 ".service/db", NULL, 0, OUTCOME_INVALID_NAME, X60, "",
          "fits the address, but not a sealed name"},
+        {"f/unit/app.service/db", "web", 65534, 0, "web", "db", "live, whoever the peer is"},
+        {"f/unit/app.service/db", "web", (uid_t)-1, 0, "web", "db", "live, nobody knows who"},
+        {"f/unit/systemd-nspawn@db.service/db", "web", 0, 0, "web", "db",
+         "live, the socket says whose it is, and not the address"},
+        {"nonsense", "web", 0, OUTCOME_INVALID_ADDRESS, "web", "", "live, without an address"},
+        {"f/unit/app.service/" X60, "web", 0, OUTCOME_INVALID_NAME, "web", "",
+         "live, an id that is too long for a sealed name"},
     };
     UnitTemplates templates;
 
@@ -116,6 +125,7 @@ static void test_decisions(void **state)
         strcpy(path + 1, rows[i].path);
         decide(
             &(DecisionFacts){
+                .live_machine = rows[i].live,
                 .peer_uid = rows[i].uid,
                 .peer_path = {(uint8_t *)path, strlen(rows[i].path) + 1},
                 .templates = &templates,
@@ -129,12 +139,65 @@ static void test_decisions(void **state)
     }
 }
 
+static void test_purposes(void **state)
+{
+    char *services[] = {(char[]){"app.service"}, (char[]){"other.service"}};
+    static const struct {
+        PolicyDelivery has; /* _POLICY_DELIVERY_MAX: there is no policy */
+        size_t services;
+        Purpose purpose;
+        int outcome;
+        const char *rule;
+    } rows[] = {
+        {POLICY_BOOT, 0, {POLICY_BOOT, ""}, 0, "boot"},
+        {POLICY_BOOT, 2, {POLICY_BOOT, ""}, 0, "services are no business of the host's manager"},
+        {POLICY_NATIVE, 0, {POLICY_BOOT, ""}, 0, "native could be had without us"},
+        {POLICY_LIVE, 0, {POLICY_BOOT, ""}, OUTCOME_NOT_IN_POLICY, "live is not for boot"},
+        {_POLICY_DELIVERY_MAX, 0, {POLICY_BOOT, ""}, 0, "without a policy the store counts"},
+        {POLICY_LIVE, 0, {POLICY_LIVE, "any.service"}, 0, "live for any service"},
+        {POLICY_LIVE, 2, {POLICY_LIVE, "app.service"}, 0, "live for one that is named"},
+        {POLICY_LIVE, 2, {POLICY_LIVE, "other.service"}, 0, "or the other"},
+        {POLICY_LIVE, 2, {POLICY_LIVE, "any.service"}, OUTCOME_NOT_IN_POLICY, "not named"},
+        {POLICY_LIVE, 1, {POLICY_LIVE, "other.service"}, OUTCOME_NOT_IN_POLICY, "no more"},
+        {POLICY_LIVE, 2, {POLICY_LIVE, "app.servic"}, OUTCOME_NOT_IN_POLICY, "cut"},
+        {POLICY_LIVE, 2, {POLICY_LIVE, "app.services"}, OUTCOME_NOT_IN_POLICY, "more"},
+        {POLICY_BOOT, 0, {POLICY_LIVE, "app.service"}, OUTCOME_NOT_IN_POLICY, "boot is not live"},
+        {POLICY_NATIVE, 2, {POLICY_LIVE, "app.service"}, OUTCOME_NOT_IN_POLICY, "nor is native"},
+        {_POLICY_DELIVERY_MAX,
+         0,
+         {POLICY_LIVE, "app.service"},
+         OUTCOME_NOT_IN_POLICY,
+         "nothing is live without a policy"},
+    };
+    static const CredentialName name = {"web", "db"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool has = rows[i].has != _POLICY_DELIVERY_MAX;
+        PolicyFile file = {.name = (char[]){"web.json"}};
+        Policy policy = {.files = &file, .file_count = 1};
+        PolicyCredential credential = {
+            .delivery = rows[i].has,
+            .services = services,
+            .service_count = rows[i].services,
+        };
+        Reason reason = {0};
+        int r = decide_purpose(has ? &policy : NULL, has ? &credential : NULL, &name,
+                               &rows[i].purpose, &reason);
+
+        if (r != rows[i].outcome)
+            fail_msg("%s: %s", rows[i].rule, outcome_name(r));
+        assert_int_equal(reason.text[0] != '\0', r != 0);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_machines),
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_decisions),
+        cmocka_unit_test(test_purposes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

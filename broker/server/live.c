@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Live sockets. See live.h.
+ */
+
+#include "server/live.h"
+
+#include "base/names.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+/* A socket is bound to this, and gets its own name when it listens. */
+#define NEW_SOCKET "new"
+
+/* After all that has to do with the host's service manager. */
+#define PRIORITY   SD_EVENT_PRIORITY_IDLE
+
+typedef struct LiveSocket LiveSocket;
+
+struct LiveSocket {
+    LiveSet *set;
+    LiveSocket *next;
+    LiveMachine machine;
+    int fd;
+    sd_event_source *io;
+    unsigned connections;
+    bool kept; /* while folders are looked through: there is one for it */
+};
+
+struct LiveSet {
+    LiveEnvironment environment;
+    sd_event_source *watch; /* NULL if there is no folder */
+    LiveSocket *first;
+    size_t count;
+    size_t connections; /* of all */
+    bool accepting;
+};
+
+static LiveSocket *find(const LiveSet *set, const char *machine)
+{
+    LiveSocket *socket = set->first;
+
+    while (socket && strcmp(socket->machine, machine) != 0)
+        socket = socket->next;
+    return socket;
+}
+
+/* --- accepting --- */
+
+static bool has_room(const LiveSet *set)
+{
+    return set->connections < LIMIT_LIVE_CONNECTIONS;
+}
+
+static void update(LiveSocket *socket)
+{
+    const LiveSet *set = socket->set;
+    bool on = set->accepting && has_room(set) && socket->connections < LIMIT_LIVE_OF_MACHINE;
+
+    sd_event_source_set_enabled(socket->io, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+static void update_all(const LiveSet *set)
+{
+    for (LiveSocket *socket = set->first; socket; socket = socket->next)
+        update(socket);
+}
+
+/* One at a time, so that every machine gets its turn. */
+static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    const LiveSocket *socket = userdata;
+    const LiveEnvironment *environment = &socket->set->environment;
+    int r = environment->accept(environment->userdata, fd);
+
+    (void)source;
+    (void)events;
+    if (r < 0)
+        environment->failed(environment->userdata, r);
+    return 0;
+}
+
+void live_set_accept(LiveSet *set, bool accepting)
+{
+    if (set->accepting == accepting)
+        return;
+    set->accepting = accepting;
+    update_all(set);
+}
+
+/* The socket may have come or gone with its folder meanwhile. */
+static void count(LiveSet *set, const char *machine, bool began)
+{
+    LiveSocket *socket = find(set, machine);
+    bool had_room = has_room(set);
+
+    set->connections = began ? set->connections + 1 : set->connections - 1;
+    if (socket && began)
+        socket->connections++;
+    else if (socket && socket->connections > 0)
+        socket->connections--;
+    if (has_room(set) != had_room)
+        update_all(set);
+    else if (socket)
+        update(socket);
+}
+
+void live_set_began(LiveSet *set, const char *machine)
+{
+    count(set, machine, true);
+}
+
+void live_set_ended(LiveSet *set, const char *machine)
+{
+    count(set, machine, false);
+}
+
+size_t live_set_connections(const LiveSet *set)
+{
+    return set->connections;
+}
+
+/* --- sockets --- */
+
+/* Tells the service manager to keep the socket, which it may have already. It need not watch it:
+ * the socket is closed when its folder is gone, and else never. */
+static void keep(const LiveSocket *socket)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=live-%s\nFDPOLL=0", socket->machine);
+    sd_pid_notify_with_fds(0, 0, text, &socket->fd, 1);
+}
+
+/* Takes FD. */
+static int add(LiveSet *set, const char *machine, int fd)
+{
+    _cleanup_(closep) int owned = fd;
+    LiveSocket *socket = calloc(1, sizeof(*socket));
+    int r;
+
+    if (!socket)
+        return -ENOMEM;
+    *socket = (LiveSocket){.set = set, .next = set->first, .fd = fd};
+    strcpy(socket->machine, machine);
+    r = sd_event_add_io(set->environment.event, &socket->io, fd, EPOLLIN, on_listening, socket);
+    if (r >= 0)
+        r = sd_event_source_set_priority(socket->io, PRIORITY);
+    if (r < 0) {
+        sd_event_source_disable_unref(socket->io);
+        free(socket);
+        return r;
+    }
+    TAKE_FD(owned);
+    set->first = socket;
+    set->count++;
+    update(socket);
+    keep(socket);
+    return 0;
+}
+
+/* Takes it off LINK; the descriptor stays open. */
+static void forget(LiveSocket **link)
+{
+    LiveSocket *socket = *link;
+
+    *link = socket->next;
+    socket->set->count--;
+    sd_event_source_disable_unref(socket->io);
+    free(socket);
+}
+
+/* Whoever waits there is reset, which fails its unit. */
+static void drop(LiveSocket **link)
+{
+    int fd = (*link)->fd;
+    char text[128];
+
+    snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=live-%s", (*link)->machine);
+    forget(link);
+    close(fd);
+    sd_notify(false, text);
+}
+
+/* A socket that listens, in the folder of MACHINE. */
+static int make(const char *folder, const char *machine, int *ret)
+{
+    _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_un new = {.sun_family = AF_UNIX};
+    char path[sizeof(new.sun_path)];
+    int length = snprintf(path, sizeof(path), "%s/%s/" LIVE_SOCKET, folder, machine);
+
+    if (fd < 0)
+        return -errno;
+    if (length >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    /* no longer than the other */
+    snprintf(new.sun_path, sizeof(new.sun_path), "%s/%s/" NEW_SOCKET, folder, machine);
+    unlink(new.sun_path);
+    /* what is bound gets the mode of what it is bound to */
+    if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&new, sizeof(new)) < 0 ||
+        listen(fd, LIMIT_LIVE_BACKLOG) < 0 || rename(new.sun_path, path) < 0)
+        return -errno;
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+/* --- folders --- */
+
+/* MACHINE has a folder in FOLDER: sees to its socket. */
+static int look_at(LiveSet *set, int folder, const char *machine)
+{
+    LiveSocket *socket = find(set, machine);
+    char path[LIMIT_MACHINE_BYTES + sizeof("/" LIVE_SOCKET)];
+    struct stat status;
+    int r, fd;
+
+    snprintf(path, sizeof(path), "%s/" LIVE_SOCKET, machine);
+    if (socket) {
+        /* without its file it cannot be reached, and another one is made */
+        socket->kept = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        if (socket->kept)
+            return 0;
+    }
+    if (set->count >= LIMIT_LIVE_SOCKETS)
+        return -E2BIG;
+    r = make(set->environment.listeners->live_folder, machine, &fd);
+    if (r == 0)
+        r = add(set, machine, fd);
+    if (r == 0)
+        set->first->kept = true;
+    return r;
+}
+
+static bool is_machine_folder(int folder, const char *name)
+{
+    struct stat status;
+
+    return machine_name_valid(name) && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(status.st_mode);
+}
+
+static int look_through(LiveSet *set, DIR *folder, Reason *reason)
+{
+    const struct dirent *entry;
+    int result = 0;
+
+    while ((entry = readdir(folder))) {
+        int r = is_machine_folder(dirfd(folder), entry->d_name)
+                    ? look_at(set, dirfd(folder), entry->d_name)
+                    : 0;
+
+        if (r == 0 || result != 0)
+            continue;
+        result = r;
+        reason_set(reason, 0, "cannot make the live socket of %s: %s", entry->d_name,
+                   r == -E2BIG ? "there are too many machines" : strerror(-r));
+    }
+    return result;
+}
+
+int live_set_look(LiveSet *set, Reason *reason)
+{
+    const char *path = set->environment.listeners->live_folder;
+    _cleanup_(closedirp) DIR *folder = path ? opendir(path) : NULL;
+    LiveSocket **link = &set->first;
+    int r = 0;
+
+    if (!folder && path && errno != ENOENT)
+        return -errno;
+    for (LiveSocket *socket = set->first; socket; socket = socket->next)
+        socket->kept = false;
+    if (folder)
+        r = look_through(set, folder, reason);
+    while (*link) {
+        if ((*link)->kept)
+            link = &(*link)->next;
+        else
+            drop(link);
+    }
+    return r;
+}
+
+/* What does not work now is told to those who ask (live_set_look()), or seen again later. */
+static int on_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+    (void)source;
+    (void)event;
+    (void)live_set_look(userdata, NULL);
+    return 0;
+}
+
+/* --- the set --- */
+
+/* A worker died while it made FD anew, or put it in place. Which of the two has the name cannot be
+ * seen, so that there is to be a third. */
+static void close_second(const char *folder, const char *machine, int fd)
+{
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+
+    close(fd);
+    snprintf(path, sizeof(path), "%s/%s/" LIVE_SOCKET, folder, machine);
+    unlink(path);
+}
+
+static int adopt(LiveSet *set)
+{
+    const Listeners *listeners = set->environment.listeners;
+    int from = STDERR_FILENO + 1;
+    int fd, r = 0;
+
+    while (r == 0 && (fd = handover_next_live(listeners, from)) >= 0) {
+        LiveMachine machine;
+
+        from = fd + 1;
+        if (!handover_live_machine(fd, listeners, machine))
+            continue;
+        if (find(set, machine))
+            close_second(listeners->live_folder, machine, fd);
+        else
+            r = add(set, machine, fd);
+    }
+    return r;
+}
+
+/* A folder is the broker's only after a change of its owner. */
+static int watch(LiveSet *set)
+{
+    const char *folder = set->environment.listeners->live_folder;
+    int r = sd_event_add_inotify(set->environment.event, &set->watch, folder,
+                                 IN_CREATE | IN_ATTRIB | IN_MOVE | IN_DELETE | IN_ONLYDIR,
+                                 on_changed, set);
+
+    if (r == -ENOENT)
+        return 0;
+    return r < 0 ? r : sd_event_source_set_priority(set->watch, PRIORITY);
+}
+
+int live_set_new(const LiveEnvironment *environment, LiveSet **ret)
+{
+    _cleanup_(live_set_freep) LiveSet *set = calloc(1, sizeof(*set));
+    int r = 0;
+
+    if (!set)
+        return -ENOMEM;
+    set->environment = *environment;
+    if (environment->listeners->live_folder) {
+        r = watch(set);
+        if (r >= 0)
+            r = adopt(set);
+        if (r >= 0)
+            (void)live_set_look(set, NULL);
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(set);
+    return 0;
+}
+
+LiveSet *live_set_free(LiveSet *set)
+{
+    if (set) {
+        while (set->first)
+            forget(&set->first);
+        sd_event_source_disable_unref(set->watch);
+        free(set);
+    }
+    return NULL;
+}
