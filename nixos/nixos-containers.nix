@@ -38,9 +38,7 @@ let
       config = lib.mkIf (config.credentials != { }) {
         # That container's unit has a start script with options of its own. (`bindMounts` maps no
         # owners, as has to be done for a container with `privateUsers`.)
-        extraFlags =
-          c.nspawnFlags config.credentials
-          ++ lib.optional (c.isLive config.credentials) "--bind-ro=${c.liveBind}";
+        extraFlags = c.nspawnFlags config.credentials;
         config = {
           imports = [ ./credentials/guest.nix ];
           nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery; }) config.credentials;
@@ -77,22 +75,22 @@ in
       name: x:
       let
         c = creds name;
-        boot = c.loadCredential x.credentials;
-        native = c.loadCredentialEncrypted x.credentials;
-        socket = lib.optional (c.usesBroker x.credentials) "nspawn-creds-broker.socket";
       in
-      lib.nameValuePair "container@${name}" {
-        wants = socket;
-        after = socket;
-        restartTriggers = c.restartTriggers x.credentials;
-        serviceConfig =
-          lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
-          // lib.optionalAttrs (native != [ ]) { LoadCredentialEncrypted = native; };
-      }
+      lib.nameValuePair "container@${name}" (
+        c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
+      )
     ) containers;
 
+    # For the live socket, which the broker makes.
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
+      name: _:
+      lib.nameValuePair (creds name).liveFolder {
+        d = {
+          mode = "0700";
+          user = "nspawn-creds";
+          group = "nspawn-creds";
+        };
+      }
     ) (lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers);
   };
 }

@@ -29,32 +29,52 @@ let
     };
 
   byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
-in
-{
-  inherit serviceName;
-
-  policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
-
-  # The folder, and not the socket in it, so that a broker that is started anew is found again.
   liveFolder = "/run/nspawn-creds/machines/${name}";
-  liveBind = "/run/nspawn-creds/machines/${name}:/run/host/nspawn-creds:rootidmap";
+in
+{
+  inherit
+    serviceName
+    usesBroker
+    isLive
+    liveFolder
+    ;
 
-  # For the unit that starts the container. The ids are bare: the unit already says whose they are.
-  loadCredential = credentials: map (id: "${id}:/run/nspawn-creds/broker") (builtins.attrNames (byDelivery "boot" credentials));
-  # The id is what the file is sealed as; systemd checks it.
-  loadCredentialEncrypted =
+  policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
+
+  # What the unit that starts the container has to say. The ids that the broker is asked for are bare:
+  # the unit already says whose they are. Those of sealed files are what the files are sealed as, which
+  # systemd checks. Live sockets are the broker's own; it has to run.
+  unitSettings =
     credentials:
-    lib.mapAttrsToList (
-      id: c: "${name}@${id}:${if c.fromStore then "/var/lib/nspawn-creds/store/${name}/${id}.cred" else pathOf c.sealed}"
-    ) (byDelivery "native" credentials);
-  # What nspawn-creds-nspawn says on its own; for a start script that it does not serve.
+    let
+      boot = builtins.attrNames (byDelivery "boot" credentials);
+      native = byDelivery "native" credentials;
+      needs =
+        lib.optional (usesBroker credentials) "nspawn-creds-broker.socket"
+        ++ lib.optional (isLive credentials) "nspawn-creds-broker.service";
+    in
+    {
+      wants = needs;
+      after = needs;
+      serviceConfig =
+        lib.optionalAttrs (boot != [ ]) { LoadCredential = map (id: "${id}:/run/nspawn-creds/broker") boot; }
+        // lib.optionalAttrs (native != { }) {
+          LoadCredentialEncrypted = lib.mapAttrsToList (
+            id: c: "${name}@${id}:${if c.fromStore then "/var/lib/nspawn-creds/store/${name}/${id}.cred" else pathOf c.sealed}"
+          ) native;
+        };
+    };
+
+  # What nspawn-creds-nspawn says on its own, for a start script that it does not serve. The folder of
+  # the live socket is bound, so that a socket that is made anew is found.
   nspawnFlags =
     credentials:
     map (id: "--load-credential=${id}:${id}") (builtins.attrNames (byDelivery "boot" credentials))
-    ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials));
+    ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials))
+    ++ lib.optional (isLive credentials) "--bind-ro=${liveFolder}:/run/host/nspawn-creds:rootidmap";
 
   # A new value of these is a reason to start the container again.
   restartTriggers =

@@ -18,27 +18,22 @@ let
     name: container:
     let
       c = creds name;
-      boot = c.loadCredential container.credentials;
-      native = c.loadCredentialEncrypted container.credentials;
-      socket = lib.optional (c.usesBroker container.credentials) "nspawn-creds-broker.socket";
+      settings = c.unitSettings container.credentials;
     in
-    {
-      wants = socket;
-      after = socket;
+    settings
+    // {
       restartTriggers = c.restartTriggers container.credentials;
-      # What is called NAME@ID there, as systemd wants it, is ID in the container.
-      environment = lib.optionalAttrs (native != [ ]) { NSPAWN_CREDS_MACHINE = name; };
-      serviceConfig =
-        lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
-        // lib.optionalAttrs (native != [ ]) { LoadCredentialEncrypted = native; }
+      environment =
+        # What is called NAME@ID there, as systemd wants it, is ID in the container.
+        lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
+        # The machine's folder for the live socket is made and bound.
+        // lib.optionalAttrs (c.isLive container.credentials) { NSPAWN_CREDS_LIVE = name; };
+      serviceConfig = settings.serviceConfig // {
         # systemd's unit calls "systemd-nspawn" by its bare name. In the first folder that is a
-        # program of ours, which passes the unit's credentials on.
-        // lib.optionalAttrs (boot != [ ] || native != [ ]) {
-          ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
-        };
+        # program of ours, which passes on to the container what is the container's.
+        ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
+      };
     };
-
-  live = lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers;
 in
 {
   config = lib.mkIf (containers != { }) {
@@ -48,12 +43,5 @@ in
     };
 
     systemd.services = lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers;
-
-    systemd.nspawn = lib.mapAttrs (name: _: {
-      filesConfig.BindReadOnly = [ (creds name).liveBind ];
-    }) live;
-    systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d.mode = ":0755"; }
-    ) live;
   };
 }

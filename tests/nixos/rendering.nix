@@ -23,6 +23,7 @@ let
       web = {
         config.systemd.services = {
           inherit reader;
+          fetcher = reader;
           other = reader;
         };
         store = "full";
@@ -35,6 +36,7 @@ let
         credentials = {
           db-password = { fromStore = true; services = [ "reader" ]; };
           token = { sealed = "/var/lib/sealed/token.cred"; delivery = "native"; services = [ "reader" ]; };
+          session = { fromStore = true; delivery = "live"; services = [ "fetcher" ]; };
         };
       };
       db = {
