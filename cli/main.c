@@ -12,9 +12,9 @@
 #include <locale.h>
 #include <string.h>
 
-static const Verb *const verbs[] = {&verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal,
-                                    &verb_setup,   &verb_seal,    &verb_host,    &verb_check,
-                                    &verb_list,    &verb_remove,  &verb_status,  &verb_log};
+static const Verb *const verbs[] = {
+    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_setup,  &verb_seal, &verb_host,
+    &verb_check,   &verb_list,    &verb_remove,  &verb_rotate, &verb_status, &verb_log};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

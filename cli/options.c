@@ -275,6 +275,11 @@ static int set_dry_run(const Setting *setting, Options *options)
     return 0;
 }
 
+static int set_generate(const Setting *setting, Options *options)
+{
+    return recipe_parse(setting->value, setting->reason, &options->generate);
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -326,7 +331,7 @@ static const OptionInfo infos[] = {
     {OPTION_FORMAT, "format", required_argument, "FORMAT", set_format,
      "Write base64 (default) or raw"},
     {OPTION_NEWLINE, "newline", required_argument, "WHEN", set_newline,
-     "End the output with a newline: auto, yes, no"},
+     "End the output, or the value, with a newline: auto, yes, no"},
     {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, set_allow_null,
      "Open what is sealed with the null key, too"},
     {OPTION_JSON, "json", required_argument, "MODE", set_json,
@@ -343,6 +348,8 @@ static const OptionInfo infos[] = {
      "Print counters as OpenMetrics"},
     {OPTION_NO_ASK, "no-ask", no_argument, NULL, set_no_ask,
      "Do not ask before what cannot be undone"},
+    {OPTION_GENERATE, "generate", required_argument, "RECIPE", set_generate,
+     "Make the value: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
     {0, "help", no_argument, NULL, set_help,
      "Show this help"},
     {0, "version", no_argument, NULL, set_version,

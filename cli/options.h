@@ -7,6 +7,7 @@
  */
 
 #include "base/outcome.h"
+#include "base/recipe.h"
 #include "credential/offline.h"
 #include "tpm/tpm.h"
 
@@ -40,6 +41,7 @@ typedef enum OptionId {
     OPTION_LINES = 1 << 22,
     OPTION_FOLLOW = 1 << 23,
     OPTION_DRY_RUN = 1 << 24,
+    OPTION_GENERATE = 1 << 25,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -87,6 +89,7 @@ typedef struct Options {
     unsigned lines;        /* --lines=; 0 for all */
     bool follow;           /* --follow */
     bool dry_run;          /* --dry-run */
+    Recipe generate;       /* --generate=, if it is given */
     bool help, version;
 } Options;
 

@@ -36,5 +36,6 @@ extern const Verb verb_host;
 extern const Verb verb_check;
 extern const Verb verb_list;
 extern const Verb verb_remove;
+extern const Verb verb_rotate;
 extern const Verb verb_status;
 extern const Verb verb_log;

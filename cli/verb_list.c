@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds list: what the broker's store has.
+ * nspawn-creds list: what the broker's store and the policies have.
  */
 
 #include "output.h"
@@ -56,10 +56,10 @@ static void print(struct json_object *credentials)
     for (size_t i = 0; i < json_object_array_length(credentials); i++) {
         struct json_object *entry = json_object_array_get_idx(credentials, i), *written = NULL;
         const char *problem = varlink_text(entry, "problem");
-        char time[TIME_BYTES];
+        char time[TIME_BYTES] = "-";
 
-        json_object_object_get_ex(entry, "writtenUSec", &written);
-        format_time(json_object_get_int64(written), time);
+        if (json_object_object_get_ex(entry, "writtenUSec", &written))
+            format_time(json_object_get_int64(written), time);
         table_add(&table, varlink_text(entry, "machine"));
         table_add(&table, varlink_text(entry, "credential"));
         table_add(&table, varlink_text(entry, "kind"));
@@ -123,9 +123,9 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_list = {
     .name = "list",
     .arguments = "[MACHINE...]",
-    .summary = "List the credentials in the broker's store",
+    .summary = "List the credentials in the store and in policies",
     .details = "Of all machines, or of those that are named. STATE is \"ok\", or what keeps the "
-               "broker from\nreading the file; whether it opens shows when it is asked for.",
+               "broker from\ndelivering it; whether it opens shows when it is asked for.",
     .options = OPTION_JSON,
     .arguments_min = 0,
     .arguments_max = ARGUMENTS_ANY,

@@ -24,6 +24,7 @@ static const struct {
     {"NSPAWN_CREDS_VERDICT", "verdict"}, {"NSPAWN_CREDS_OUTCOME", "outcome"},
     {"NSPAWN_CREDS_MACHINE", "machine"}, {"NSPAWN_CREDS_CREDENTIAL", "credential"},
     {"NSPAWN_CREDS_UNIT", "unit"},       {"NSPAWN_CREDS_REASON", "reason"},
+    {"NSPAWN_CREDS_KEY", "key"},
 };
 
 /* "" if the entry has none. */
@@ -84,14 +85,13 @@ static int print_entry(sd_journal *journal, const Options *options)
 /* Entries of MACHINE (NULL: of all). */
 static int add_matches(sd_journal *journal, const char *machine)
 {
-    static const char *const ids[] = {"MESSAGE_ID=" AUDIT_ID_DELIVERED,
-                                      "MESSAGE_ID=" AUDIT_ID_REFUSED,
-                                      "MESSAGE_ID=" AUDIT_ID_ABANDONED};
     char match[FIELD_BYTES];
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < sizeof(ids) / sizeof(ids[0]); i++)
-        r = sd_journal_add_match(journal, ids[i], 0);
+    for (int verdict = 0; r >= 0 && verdict < _AUDIT_VERDICT_MAX; verdict++) {
+        snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_message_id((AuditVerdict)verdict));
+        r = sd_journal_add_match(journal, match, 0);
+    }
     /* Anybody may write such an entry, but not as this unit. */
     if (r >= 0)
         r = sd_journal_add_match(journal, "_SYSTEMD_UNIT=nspawn-creds-broker.service", 0);
@@ -159,9 +159,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_log = {
     .name = "log",
     .arguments = "[MACHINE]",
-    .summary = "Show what became of requests, from the journal",
+    .summary = "Show requests and changes, from the journal",
     .details = "Of all machines or of one: what was delivered to whom, what was refused and why, "
-               "and what to do\nabout it. Needs to be able to read the system's journal (root, or "
+               "and what to do\nabout it; and who stored, rotated, resealed or removed what. Needs "
+               "to be able to read the system's journal (root, or "
                "group systemd-journal).",
     .options = OPTION_LINES | OPTION_FOLLOW | OPTION_JSON,
     .arguments_min = 0,

@@ -26,7 +26,22 @@ static const VerdictInfo verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_DELIVERED] = {"delivered", AUDIT_ID_DELIVERED, LOG_INFO},
     [AUDIT_REFUSED] = {"refused", AUDIT_ID_REFUSED, LOG_WARNING},
     [AUDIT_ABANDONED] = {"abandoned", AUDIT_ID_ABANDONED, LOG_INFO},
+    [AUDIT_STORED] = {"stored", AUDIT_ID_STORED, LOG_NOTICE},
+    [AUDIT_REMOVED] = {"removed", AUDIT_ID_REMOVED, LOG_NOTICE},
+    [AUDIT_ROTATED] = {"rotated", AUDIT_ID_ROTATED, LOG_NOTICE},
+    [AUDIT_RESEALED] = {"resealed", AUDIT_ID_RESEALED, LOG_NOTICE},
+    [AUDIT_FLUSHED] = {"flushed", AUDIT_ID_FLUSHED, LOG_NOTICE},
 };
+
+const char *audit_verdict_name(AuditVerdict verdict)
+{
+    return verdicts[verdict].name;
+}
+
+const char *audit_message_id(AuditVerdict verdict)
+{
+    return verdicts[verdict].message_id;
+}
 
 /* Bytes of UTF-8 stay, control characters do not. */
 static void add(AuditEntry *entry, const char *name, const char *value)
@@ -95,9 +110,17 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
         add_formatted(entry, "MESSAGE", "%s: refused%s: %s%s%s", subject, live, reason,
                       remedy ? ". " : "", remedy ? remedy : "");
         break;
-    default:
+    case AUDIT_ABANDONED:
         add_formatted(entry, "MESSAGE", "%s: %s hung up after %.1f ms, before it had its answer",
                       subject, unit, ms);
+        break;
+    case AUDIT_FLUSHED:
+        add_formatted(entry, "MESSAGE", "unsealed keys: flushed by process %lld",
+                      (long long)record->peer_pid);
+        break;
+    default:
+        add_formatted(entry, "MESSAGE", "%s: %s by process %lld", subject,
+                      audit_verdict_name(record->verdict), (long long)record->peer_pid);
     }
 }
 
@@ -116,7 +139,9 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
     add_if_known(ret, "NSPAWN_CREDS_MACHINE", record->machine);
     add_if_known(ret, "NSPAWN_CREDS_CREDENTIAL", record->id);
     add_if_known(ret, "NSPAWN_CREDS_UNIT", record->unit);
-    add(ret, "NSPAWN_CREDS_DELIVERY", record->live ? "live" : "boot");
+    add_if_known(ret, "NSPAWN_CREDS_KEY", record->key);
+    if (record->verdict < AUDIT_STORED)
+        add(ret, "NSPAWN_CREDS_DELIVERY", record->live ? "live" : "boot");
     add_formatted(ret, "NSPAWN_CREDS_PEER_PID", "%lld", (long long)record->peer_pid);
     add_formatted(ret, "NSPAWN_CREDS_PEER_UID", "%u", record->peer_uid);
     add_formatted(ret, "NSPAWN_CREDS_USEC", "%llu", (unsigned long long)record->usec);

@@ -30,9 +30,13 @@ int file_read_at(int directory, const char *path, size_t limit, Reason *reason, 
 int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
                   bool replace, Reason *reason);
 
-/* The same, with owner, group and mode as LIKE has them; replaces. */
+/* The same, with owner, group and mode as LIKE has them (file_own_like()); replaces. */
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
                        Reason *reason);
+
+/* Gives FD the owner and the group that LIKE has. Who is not root cannot give anything away, and
+ * stays the owner. A negative errno. */
+int file_own_like(int fd, const struct stat *like);
 
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,

@@ -67,6 +67,13 @@
 /* Control connections at a time. Further ones wait in the socket's backlog. */
 #define LIMIT_CONTROLS           64U
 
+/* --- rotating --- */
+
+/* A job of a container's service manager, seconds: longer than what a unit may take to stop and to
+ * start by default (90 s each). And how often its waiting is worth a word. */
+#define LIMIT_JOB_SECONDS        300U
+#define LIMIT_JOB_WORDS_SECONDS  10U
+
 /* --- TPM --- */
 
 /* How long an operation waits, in all, for a TPM that asks to be asked again later, µs. Self-tests

@@ -19,6 +19,8 @@ enum {
     EXIT_REFUSED = 4,     /* a credential, but not for this name, time or key */
     EXIT_KEY = 5,         /* the host key or the TPM is missing or says no */
     EXIT_MISSING = 6,     /* no such credential */
+    EXIT_ROTATION = 7,    /* a rotation that failed and was undone */
+    EXIT_INCONSISTENT = 8 /* one that was not undone in full */
 };
 
 typedef struct OutcomeInfo {
@@ -180,6 +182,17 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                     "nspawn-creds-control.socket"},
     [OUTCOME_EXISTS] = {"exists", EXIT_REFUSED, "There is such a credential already",
                         "Remove the old one first with: nspawn-creds remove MACHINE@ID"},
+    [OUTCOME_NOT_STORED] = {"not-stored", EXIT_REFUSED,
+                            "The credential's value does not come from the store",
+                            "Change it where the policy says that it comes from, see "
+                            "nspawn-creds-policy(5); of what is shared, rotate the original"},
+    [OUTCOME_NOT_ROTATED] = {"not-rotated", EXIT_ROTATION,
+                             "The new value was not kept: the old one is served as before",
+                             "See what the unit says, try the new value elsewhere, and rotate "
+                             "again"},
+    [OUTCOME_HALF_ROTATED] = {"half-rotated", EXIT_INCONSISTENT,
+                              "The rotation failed, and not all of it could be undone",
+                              "See which units run, and with which value, before anything else"},
 
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
 };

@@ -64,6 +64,11 @@ typedef enum Outcome {
     /* the control socket */
     OUTCOME_BROKER_UNREACHABLE, /* nobody listens, replies or may connect */
     OUTCOME_EXISTS,             /* it is there already */
+    OUTCOME_NOT_STORED,         /* its value comes from elsewhere than the store */
+
+    /* rotating */
+    OUTCOME_NOT_ROTATED,  /* a unit did not come back with the new value: the old one is served */
+    OUTCOME_HALF_ROTATED, /* and putting everything back failed as well */
 
     /* the command line */
     OUTCOME_USAGE, /* wrong options or arguments */

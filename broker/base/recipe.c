@@ -6,7 +6,12 @@
 #include "base/recipe.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Enough for LIMIT_RECIPE_LENGTH, and too few to overflow. */
+#define RECIPE_LENGTH_DIGITS 6U
 
 static const char letters_and_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -99,4 +104,36 @@ int recipe_check(const Recipe *recipe, Reason *reason)
                           recipe->length, unit, password ? " of this alphabet" : "",
                           LIMIT_RECIPE_BITS);
     return 0;
+}
+
+int recipe_parse(const char *text, Reason *reason, Recipe *ret)
+{
+    const char *colon = strchrnul(text, ':');
+    Recipe recipe;
+    char name[16];
+    RecipeType type;
+    size_t digits;
+    int r;
+
+    snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
+    if ((size_t)(colon - text) >= sizeof(name) || !recipe_type_from_name(name, &type))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.40s\" is no recipe: password, hex, base64, each also with a length "
+                          "(password:40), uuid, ssh-ed25519, x25519",
+                          text);
+    recipe = recipe_default(type);
+    if (*colon) {
+        digits = strspn(colon + 1, "0123456789");
+        if (!recipe_type_has_length(type))
+            return reason_set(reason, OUTCOME_USAGE, "\"%s\" has no length to choose", name);
+        if (digits == 0 || digits > RECIPE_LENGTH_DIGITS || colon[1 + digits] != '\0')
+            return reason_set(reason, OUTCOME_USAGE,
+                              "\"%.40s\" is not a length: a number up to %zu", colon + 1,
+                              LIMIT_RECIPE_LENGTH);
+        recipe.length = strtoul(colon + 1, NULL, 10);
+    }
+    r = recipe_check(&recipe, reason);
+    if (r == 0)
+        *ret = recipe;
+    return r;
 }

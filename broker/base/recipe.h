@@ -49,3 +49,7 @@ int recipe_set_alphabet(Recipe *recipe, const char *alphabet, Reason *reason);
 /* OUTCOME_USAGE if the secret would be guessed, with less than LIMIT_RECIPE_BITS of randomness, or
  * be longer than LIMIT_RECIPE_LENGTH. */
 int recipe_check(const Recipe *recipe, Reason *reason);
+
+/* A recipe in one word, as the command line has it: "password", "password:40", "hex:32" and so on;
+ * the number is characters of a password, and bytes otherwise. OUTCOME_USAGE; it is checked. */
+int recipe_parse(const char *text, Reason *reason, Recipe *ret);

@@ -332,13 +332,14 @@ static int parse_delivery(Parser *parser, struct json_object *value, void *into)
     return r;
 }
 
+static const Word changes[] = {
+    {"none", POLICY_NONE}, {"restart", POLICY_RESTART}, {"reload", POLICY_RELOAD}, {NULL, 0}};
+
 static int parse_on_change(Parser *parser, struct json_object *value, void *into)
 {
-    static const Word words[] = {
-        {"none", POLICY_NONE}, {"restart", POLICY_RESTART}, {"reload", POLICY_RELOAD}, {NULL, 0}};
     PolicyCredential *credential = into;
     int change;
-    int r = parse_word(parser, value, words, "\"restart\", \"reload\" or \"none\"", &change);
+    int r = parse_word(parser, value, changes, "\"restart\", \"reload\" or \"none\"", &change);
 
     if (r == 0)
         credential->on_change = (PolicyChange)change;
@@ -391,6 +392,11 @@ const char *policy_source_name(PolicySource source)
 const char *policy_delivery_name(PolicyDelivery delivery)
 {
     return deliveries[delivery].word;
+}
+
+const char *policy_change_name(PolicyChange change)
+{
+    return changes[change].word;
 }
 
 static int check_id(Parser *parser, const char *id)

@@ -18,3 +18,4 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
 /* "db-password" of a "source" and so on, as files have it. */
 const char *policy_source_name(PolicySource source);
 const char *policy_delivery_name(PolicyDelivery delivery);
+const char *policy_change_name(PolicyChange change);

@@ -33,8 +33,9 @@ struct Connection {
     bool answering;
     int outcome;
     Reason reason;
-    sd_event_source *io;       /* NULL until there is something to wait for */
-    sd_event_source *deadline; /* NULL unless it waits for the TPM */
+    char key[TPM_GENERATION_BYTES]; /* the last sealed key that it took, or "" */
+    sd_event_source *io;            /* NULL until there is something to wait for */
+    sd_event_source *deadline;      /* NULL unless it waits for the TPM */
 };
 
 static const char *machine_of(const Connection *c)
@@ -74,6 +75,7 @@ static void write_record(Connection *c, AuditVerdict verdict)
                           .peer_uid = c->peer.uid,
                           .outcome = c->outcome,
                           .reason = c->reason.text,
+                          .key = c->key,
                           .usec = monotonic_usec() - c->begin,
                       });
 }
@@ -249,6 +251,7 @@ static uint64_t now(const Connection *c)
 
 static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key)
 {
+    tpm_sealed_generation(sealed, c->key);
     return request_give_key(&c->request, sealed, key, now(c), &c->reason);
 }
 

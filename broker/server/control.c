@@ -20,6 +20,7 @@ struct Control {
     ControlSet *set;
     Control *next;
     int fd;
+    Peer peer;
     sd_event_source *io;
     FrameReader reader;
     FrameWriter writer;
@@ -98,10 +99,14 @@ static int queue_error(Control *control, int rc, const Reason *reason)
 
 static int run(Control *control, const Method *method, const VarlinkCall *call)
 {
+    ControlEnvironment environment = control->set->environment;
     struct json_object *parameters = NULL;
     Reason reason = {0};
-    int r = method->run(&control->set->environment, call->parameters, &reason, &parameters);
+    int r;
 
+    environment.peer = &control->peer;
+    environment.begun = monotonic_usec();
+    r = method->run(&environment, call->parameters, &reason, &parameters);
     if (call->oneway) {
         json_object_put(parameters);
         return 0;
@@ -246,7 +251,7 @@ static int control_start(ControlSet *set, int fd)
     control = calloc(1, sizeof(*control));
     if (!control)
         return -ENOMEM;
-    *control = (Control){.set = set, .next = set->first, .fd = TAKE_FD(owned)};
+    *control = (Control){.set = set, .next = set->first, .fd = TAKE_FD(owned), .peer = peer};
     set->first = control;
     set->count++;
     r = sd_event_add_io(connections->event, &control->io, control->fd, EPOLLIN, on_io, control);

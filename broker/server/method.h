@@ -9,6 +9,7 @@
 #include "protocol/varlink.h"
 #include "server/connection.h"
 #include "server/ledger.h"
+#include "server/peer.h"
 
 /* What methods work on; all borrowed. */
 typedef struct ControlEnvironment {
@@ -17,6 +18,10 @@ typedef struct ControlEnvironment {
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
     int (*reload)(void *userdata, Reason *reason); /* live_set_look() */
     void *userdata;
+
+    /* of one call */
+    const Peer *peer;
+    uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } ControlEnvironment;
 
 typedef struct Method {

@@ -265,9 +265,12 @@ static int set_up(Worker *worker)
             &(LiveEnvironment){worker->event, worker->listeners, accept_one, on_failed, worker},
             &worker->live);
     if (r >= 0)
-        r = control_set_new(
-            &(ControlEnvironment){connections, &worker->ledger, on_restart, on_reload, worker},
-            worker->listeners, &worker->control);
+        r = control_set_new(&(ControlEnvironment){.connections = connections,
+                                                  .ledger = &worker->ledger,
+                                                  .restart = on_restart,
+                                                  .reload = on_reload,
+                                                  .userdata = worker},
+                            worker->listeners, &worker->control);
     return r;
 }
 

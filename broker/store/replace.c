@@ -128,10 +128,12 @@ static int make_new(Exchange *exchange, Reason *reason)
     r = write_new(exchange, reason);
     if (r == 0)
         r = link_others(exchange, reason);
-    if (r == 0 && (fchown(exchange->new, status->st_uid, status->st_gid) < 0 ||
-                   fchmod(exchange->new, status->st_mode & 07777) < 0 || fsync(exchange->new) < 0))
-        r = reason_set(reason, -errno, "cannot set up a new directory in the store");
-    return r;
+    if (r != 0)
+        return r;
+    r = file_own_like(exchange->new, status);
+    if (r == 0 && (fchmod(exchange->new, status->st_mode & 07777) < 0 || fsync(exchange->new) < 0))
+        r = -errno;
+    return r == 0 ? 0 : reason_set(reason, r, "cannot set up a new directory in the store");
 }
 
 /* --- the exchange --- */

@@ -7,8 +7,9 @@
  *
  * The new files are made in a directory of their own, which is then exchanged with the machine's
  * (store_internal.h). It gets the old one's owner, group and mode, and each file those of the file
- * that it replaces. What else is in the directory is there afterwards, too. Where the file system
- * cannot exchange directories nothing is changed.
+ * that it replaces; but where it is not root who replaces, he is the owner. What else is in the
+ * directory is there afterwards, too. Where the file system cannot exchange directories nothing is
+ * changed.
  */
 
 #include "store/store.h"

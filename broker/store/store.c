@@ -5,6 +5,7 @@
 
 #include "store/store.h"
 
+#include "base/digest.h"
 #include "base/dirlock.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
@@ -160,17 +161,23 @@ static int ensure_machine(const Store *store, const CredentialName *name, Reason
     return 0;
 }
 
+/* Locked. */
+static int put(const Store *store, int machine, const CredentialName *name, const char *suffix,
+               BytesView file, bool replace, Reason *reason)
+{
+    mode_t mode = strcmp(suffix, PUBLIC) == 0 ? STORE_PUBLIC_MODE : STORE_FILE_MODE;
+
+    return file_write_at(machine, file_name(name, suffix).text, file,
+                         (FileOwnership){mode, store->group}, replace, reason);
+}
+
 static int write_file(const Store *store, const CredentialName *name, const char *suffix,
                       BytesView file, bool replace, Reason *reason)
 {
     _cleanup_(closep) int machine = -1;
-    mode_t mode = strcmp(suffix, PUBLIC) == 0 ? STORE_PUBLIC_MODE : STORE_FILE_MODE;
     int r = ensure_machine(store, name, reason, &machine);
 
-    if (r != 0)
-        return r;
-    return file_write_at(machine, file_name(name, suffix).text, file,
-                         (FileOwnership){mode, store->group}, replace, reason);
+    return r == 0 ? put(store, machine, name, suffix, file, replace, reason) : r;
 }
 
 int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
@@ -191,6 +198,62 @@ int store_write_public(const Store *store, const CredentialName *name, BytesView
                        Reason *reason)
 {
     return write_file(store, name, PUBLIC, text, true, reason);
+}
+
+/* --- rotating --- */
+
+void store_rotated_done(StoreRotated *rotated)
+{
+    bytes_done(&rotated->file);
+    bytes_done(&rotated->public);
+}
+
+/* What stands in MACHINE, if it is what is to be replaced. */
+static int read_old(int machine, const StoreRotation *rotation, Reason *reason, StoreRotated *ret)
+{
+    const CredentialName *name = &rotation->name;
+    char digest[DIGEST_TEXT_BYTES];
+    int r = read_entry(machine, name, SEALED, reason, &ret->file);
+
+    if (r == OUTCOME_NOT_FOUND && rotation->fresh && !rotation->was)
+        r = 0;
+    if (r != 0)
+        return r;
+    digest_format(bytes_view(&ret->file), digest);
+    if (rotation->was && strcmp(rotation->was, digest) != 0)
+        return reason_set(reason, OUTCOME_CHANGED, "%s of %s is not what it was", name->id,
+                          name->machine);
+    r = read_entry(machine, name, PUBLIC, NULL, &ret->public);
+    return r == -ENOMEM ? r : 0;
+}
+
+int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason,
+                 StoreRotated *ret)
+{
+    const CredentialName *name = &rotation->name;
+    _cleanup_(store_rotated_done) StoreRotated old = {0};
+    _cleanup_(closep) int machine = -1;
+    int r = rotation->fresh ? ensure_machine(store, name, reason, &machine)
+                            : store_machine_lock(store, name->machine, reason, &machine);
+
+    if (r == 0)
+        r = read_old(machine, rotation, reason, &old);
+    if (r != 0)
+        return r;
+    /* gone for good before its private half is replaced */
+    if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 && fsync(machine) < 0)
+        r = reason_set(reason, -errno, "cannot remove the public half of %s", name->id);
+    if (r == 0)
+        r = put(store, machine, name, SEALED, rotation->file, true, reason);
+    if (r != 0 && old.public.size > 0)
+        (void)put(store, machine, name, PUBLIC, bytes_view(&old.public), true, NULL);
+    if (r != 0)
+        return r;
+    if (rotation->public.size > 0)
+        (void)put(store, machine, name, PUBLIC, rotation->public, true, NULL);
+    *ret = old;
+    old = (StoreRotated){0};
+    return 0;
 }
 
 int store_remove(const Store *store, const CredentialName *name, Reason *reason)

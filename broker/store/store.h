@@ -18,6 +18,8 @@
 #include "base/names.h"
 #include "base/outcome.h"
 
+#include <stdbool.h>
+
 #define STORE_DEFAULT_PATH "/var/lib/nspawn-creds/store"
 
 typedef struct Store Store;
@@ -46,6 +48,30 @@ int store_add(const Store *store, const CredentialName *name, BytesView file, Re
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 int store_write_public(const Store *store, const CredentialName *name, BytesView text,
                        Reason *reason);
+
+typedef struct StoreRotation {
+    CredentialName name;
+    BytesView file;   /* the new one */
+    BytesView public; /* its public half; empty if there is none */
+    const char *was;  /* digest_format() of the file to be replaced; NULL: whichever it is */
+    bool fresh;       /* there need not be one */
+} StoreRotation;
+
+/* What was replaced; empty where there was nothing. */
+typedef struct StoreRotated {
+    Bytes file;
+    Bytes public;
+} StoreRotated;
+
+void store_rotated_done(StoreRotated *rotated); /* for _cleanup_ */
+
+/* Replaces a credential and its public half. After a crash at any moment there is the old file or
+ * the new one, and never the public half of the other: rather none, for whoever opens a key pair
+ * derives it again (server/generation.h). So it is no failure if it cannot be written in the end.
+ * OUTCOME_NOT_FOUND; OUTCOME_CHANGED, and nothing happens, if it was another file; returns of
+ * store_write(). */
+int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason,
+                 StoreRotated *ret);
 
 /* Takes a credential away, durably, and its public half. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE.
  */

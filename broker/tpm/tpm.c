@@ -9,6 +9,7 @@
  * TPM2_Startup is not sent: it is the firmware's business, or the kernel's.
  */
 
+#include "base/digest.h"
 #include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 
@@ -186,6 +187,14 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
            bytes_view_equal(a->policy_hash, b->policy_hash) && bytes_view_equal(a->srk, b->srk) &&
            a->public_key_mask == b->public_key_mask &&
            bytes_view_equal(a->public_key, b->public_key);
+}
+
+void tpm_sealed_generation(const TpmSealedView *sealed, char text[TPM_GENERATION_BYTES])
+{
+    char digest[DIGEST_TEXT_BYTES];
+
+    digest_format(sealed->blob, digest);
+    snprintf(text, TPM_GENERATION_BYTES, "%.16s", digest);
 }
 
 bool tpm_sealed_is_native(const TpmSealedView *sealed)

@@ -86,6 +86,11 @@ typedef struct TpmSealedView {
 /* Whether A and B are the same sealed key under the same policy: every field and every byte. */
 bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
 
+/* Which sealed key it is, in a word that may be shown: the first digits of a digest of its blob. All
+ * credentials that share it say the same, and one that is sealed anew says another. */
+#define TPM_GENERATION_BYTES ((size_t)17)
+void tpm_sealed_generation(const TpmSealedView *sealed, char text[TPM_GENERATION_BYTES]);
+
 /* The same, owned. */
 typedef struct TpmSealed {
     uint64_t pcr_mask;

@@ -89,12 +89,60 @@ static void test_randomness(void **state)
     }
 }
 
+/* As the command line has them. */
+static void test_words(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        RecipeType type;
+        size_t length;
+    } rows[] = {
+        {"password", 0, RECIPE_PASSWORD, 32},
+        {"password:40", 0, RECIPE_PASSWORD, 40},
+        {"hex:16", 0, RECIPE_HEX, 16},
+        {"base64:0032", 0, RECIPE_BASE64, 32},
+        {"uuid", 0, RECIPE_UUID, 0},
+        {"ssh-ed25519", 0, RECIPE_SSH_ED25519, 0},
+        {"x25519", 0, RECIPE_X25519, 0},
+        {"", OUTCOME_USAGE, 0, 0},
+        {":", OUTCOME_USAGE, 0, 0},
+        {"Password", OUTCOME_USAGE, 0, 0},
+        {"pass", OUTCOME_USAGE, 0, 0},
+        {"password ", OUTCOME_USAGE, 0, 0},
+        {"passwordpasswordpassword", OUTCOME_USAGE, 0, 0},
+        {"password:", OUTCOME_USAGE, 0, 0},
+        {"password:+40", OUTCOME_USAGE, 0, 0},
+        {"password: 40", OUTCOME_USAGE, 0, 0},
+        {"password:40x", OUTCOME_USAGE, 0, 0},
+        {"password:40:40", OUTCOME_USAGE, 0, 0},
+        {"password:4", OUTCOME_USAGE, 0, 0},
+        {"hex:1025", OUTCOME_USAGE, 0, 0},
+        {"hex:18446744073709551648", OUTCOME_USAGE, 0, 0},
+        {"uuid:16", OUTCOME_USAGE, 0, 0},
+        {"x25519:32", OUTCOME_USAGE, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Recipe recipe = {.length = 4711};
+        Reason reason = {0};
+
+        assert_int_equal(recipe_parse(rows[i].text, &reason, &recipe), rows[i].rc);
+        assert_true((rows[i].rc == 0) == (reason.text[0] == '\0'));
+        assert_int_equal(recipe.length, rows[i].rc == 0 ? rows[i].length : 4711);
+        if (rows[i].rc == 0)
+            assert_int_equal(recipe.type, rows[i].type);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
         cmocka_unit_test(test_alphabets),
         cmocka_unit_test(test_randomness),
+        cmocka_unit_test(test_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@ static const AuditRecord delivered = {
     .peer_uid = 0,
     .outcome = 0,
     .reason = "",
+    .key = "0123456789abcdef",
     .usec = 1234,
 };
 
@@ -43,6 +44,7 @@ static void test_delivered(void **state)
     expect(&entry, "NSPAWN_CREDS_MACHINE", "web");
     expect(&entry, "NSPAWN_CREDS_CREDENTIAL", "db-password");
     expect(&entry, "NSPAWN_CREDS_UNIT", "systemd-nspawn@web.service");
+    expect(&entry, "NSPAWN_CREDS_KEY", "0123456789abcdef");
     expect(&entry, "NSPAWN_CREDS_DELIVERY", "boot");
     expect(&entry, "NSPAWN_CREDS_PEER_PID", "42");
     expect(&entry, "NSPAWN_CREDS_PEER_UID", "0");
@@ -115,6 +117,37 @@ static void test_abandoned(void **state)
     expect(&entry, "MESSAGE_ID", AUDIT_ID_ABANDONED);
 }
 
+static void test_changes(void **state)
+{
+    static const struct {
+        AuditVerdict verdict;
+        const char *name, *id, *message;
+    } rows[] = {
+        {AUDIT_STORED, "stored", AUDIT_ID_STORED, "web/db-password: stored by process 42"},
+        {AUDIT_REMOVED, "removed", AUDIT_ID_REMOVED, "web/db-password: removed by process 42"},
+        {AUDIT_ROTATED, "rotated", AUDIT_ID_ROTATED, "web/db-password: rotated by process 42"},
+        {AUDIT_RESEALED, "resealed", AUDIT_ID_RESEALED, "web/db-password: resealed by process 42"},
+        {AUDIT_FLUSHED, "flushed", AUDIT_ID_FLUSHED, "unsealed keys: flushed by process 42"},
+    };
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    assert_int_equal(COUNT(rows), _AUDIT_VERDICT_MAX - AUDIT_STORED);
+    record.unit = record.key = "";
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        record.verdict = rows[i].verdict;
+        audit_entry_format(&record, &entry);
+        expect(&entry, "MESSAGE", rows[i].message);
+        expect(&entry, "MESSAGE_ID", rows[i].id);
+        expect(&entry, "PRIORITY", "5");
+        expect(&entry, "NSPAWN_CREDS_VERDICT", rows[i].name);
+        expect(&entry, "NSPAWN_CREDS_UNIT", NULL);
+        expect(&entry, "NSPAWN_CREDS_KEY", NULL);
+        expect(&entry, "NSPAWN_CREDS_DELIVERY", NULL);
+    }
+}
+
 /* Nothing that a peer or a file says can forge a field or a line. */
 static void test_escapes(void **state)
 {
@@ -142,7 +175,7 @@ static void test_never_too_long(void **state)
     memset(endless, '\n', sizeof(endless));
     endless[sizeof(endless) - 1] = '\0';
     record.verdict = AUDIT_REFUSED;
-    record.reason = record.machine = record.id = record.unit = endless;
+    record.reason = record.machine = record.id = record.unit = record.key = endless;
     record.outcome = OUTCOME_TIMEOUT;
     audit_entry_format(&record, &entry);
     for (size_t i = 0; i < entry.count; i++) {
@@ -156,9 +189,10 @@ static void test_never_too_long(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered), cmocka_unit_test(test_live),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_escapes),   cmocka_unit_test(test_never_too_long),
+        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_live),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_changes),        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

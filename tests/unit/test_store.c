@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of broker/store/store.c. */
 
+#include "steps.h"
 #include "support.h"
 
 #include "store/store.h"
@@ -94,6 +95,99 @@ static void test_public_half(void **state)
     /* it is no credential */
     assert_int_equal(store_list(fixture->store, "web", NULL, &entries, &count), 0);
     assert_int_equal(count, 0);
+}
+
+/* --- rotating --- */
+
+static int rotate(const void *argument)
+{
+    const Fixture *fixture = argument;
+    _cleanup_(store_rotated_done) StoreRotated old = {0};
+
+    return store_rotate(fixture->store,
+                        &(StoreRotation){.name = fixture->name,
+                                         .file = test_view("new"),
+                                         .public = test_view("new.pub")},
+                        NULL, &old);
+}
+
+static void write_old(const Fixture *fixture)
+{
+    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("old"), NULL), 0);
+    assert_int_equal(store_write_public(fixture->store, &fixture->name, test_view("old.pub"), NULL),
+                     0);
+}
+
+/* What web/x and its public half are; "" if there is none. */
+static void expect_pair(const Fixture *fixture, const char *file, const char *public)
+{
+    _cleanup_(bytes_done) Bytes private_half = {0}, public_half = {0};
+
+    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &private_half), 0);
+    assert_true(bytes_view_equal(bytes_view(&private_half), test_view(file)));
+    assert_int_equal(store_read_public(fixture->store, &fixture->name, NULL, &public_half),
+                     public[0] ? 0 : OUTCOME_NOT_FOUND);
+    assert_true(bytes_view_equal(bytes_view(&public_half), test_view(public)));
+}
+
+static void test_rotate(void **state)
+{
+    const Fixture *fixture = *state;
+    _cleanup_(store_rotated_done) StoreRotated old = {0}, none = {0};
+    /* sha256sum(1) of "new" */
+    static const char new[] = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
+    StoreRotation rotation = {.name = fixture->name, .file = test_view("newer")};
+
+    assert_int_equal(store_rotate(fixture->store, &rotation, NULL, &old), OUTCOME_NOT_FOUND);
+    assert_int_equal(rmdir(test_path(&fixture->folder, "web")), -1);
+    rotation.fresh = true;
+    rotation.was = new;
+    assert_int_equal(store_rotate(fixture->store, &rotation, NULL, &old), OUTCOME_NOT_FOUND);
+    write_old(fixture);
+    assert_int_equal(store_rotate(fixture->store, &rotation, NULL, &old), OUTCOME_CHANGED);
+    expect_pair(fixture, "old", "old.pub");
+    assert_int_equal(rotate(fixture), 0);
+    expect_pair(fixture, "new", "new.pub");
+    assert_int_equal(store_rotate(fixture->store, &rotation, NULL, &old), 0);
+    expect_pair(fixture, "newer", "");
+    assert_true(bytes_view_equal(bytes_view(&old.file), test_view("new")));
+    assert_true(bytes_view_equal(bytes_view(&old.public), test_view("new.pub")));
+
+    assert_int_equal(store_remove(fixture->store, &fixture->name, NULL), 0);
+    rotation.was = NULL;
+    assert_int_equal(store_rotate(fixture->store, &rotation, NULL, &none), 0);
+    expect_pair(fixture, "newer", "");
+    assert_int_equal(none.file.size, 0);
+}
+
+/* There is never the public half of another one. */
+static void test_rotate_killed_at_each_step(void **state)
+{
+    const Fixture *fixture = *state;
+    unsigned step, counts[2] = {0};
+    int status;
+
+    for (step = 1;; step++) {
+        _cleanup_(bytes_done) Bytes file = {0}, public = {0};
+        pid_t pid;
+        bool is_new;
+
+        write_old(fixture);
+        pid = steps_start(rotate, fixture);
+        if (!steps_go(pid, step, &status))
+            break;
+        steps_kill(pid);
+        assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
+        is_new = bytes_view_equal(bytes_view(&file), test_view("new"));
+        assert_true(is_new || bytes_view_equal(bytes_view(&file), test_view("old")));
+        counts[is_new]++;
+        if (store_read_public(fixture->store, &fixture->name, NULL, &public) == 0)
+            assert_true(
+                bytes_view_equal(bytes_view(&public), test_view(is_new ? "new.pub" : "old.pub")));
+    }
+    assert_int_equal(status, 0);
+    expect_pair(fixture, "new", "new.pub");
+    assert_true(counts[false] > 20 && counts[true] > 10);
 }
 
 static void test_what_is_not_there(void **state)
@@ -206,6 +300,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_and_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_public_half, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rotate, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rotate_killed_at_each_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_machine_that_is_a_link, set_up, tear_down),

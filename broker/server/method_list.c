@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * List and Describe: what machines have, as far as it can be seen without a key. See method.h.
+ *
+ * A machine with a policy has what stands in it, be it in the store or not; one without has what
+ * the store has. What is in the store and not in the policy is told as well, with the reason that
+ * it would be refused for.
+ */
+
+#include "credential/open.h"
+#include "policy/policy_file.h"
+#include "policy/policy_load.h"
+#include "server/method_internal.h"
+#include "server/source.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What there is to know about a machine's credentials. */
+typedef struct Inventory {
+    Vault *vault;
+    const char *machine;
+    Policy *policy;    /* NULL if it has none, or a bad one: */
+    int rc;            /* OUTCOME_BAD_POLICY, or 0 */
+    Reason bad_policy; /* goes with it */
+    StoreEntry *entries;
+    size_t count;
+} Inventory;
+
+static void inventory_done(Inventory *inventory)
+{
+    policy_unref(inventory->policy);
+    free(inventory->entries);
+}
+
+static int inventory_load(Inventory *inventory, Reason *reason)
+{
+    PolicyFault fault = {0};
+    int r = vault_list(inventory->vault, inventory->machine, reason, &inventory->entries,
+                       &inventory->count);
+
+    if (r != 0)
+        return r;
+    r = policy_cache_get(vault_policies(inventory->vault), inventory->machine, &fault,
+                         &inventory->policy);
+    if (r == OUTCOME_BAD_POLICY)
+        inventory->rc = policy_fault_reason(&fault, r, &inventory->bad_policy);
+    return r == OUTCOME_NOT_FOUND || r == OUTCOME_BAD_POLICY ? 0 : r;
+}
+
+static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
+{
+    for (size_t i = 0; i < inventory->count; i++)
+        if (strcmp(inventory->entries[i].name.id, id) == 0)
+            return &inventory->entries[i];
+    return NULL;
+}
+
+/* --- one credential --- */
+
+/* What FILE says without its key. */
+static int add_parts(BytesView file, Reason *reason, struct json_object *object)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    char key[TPM_GENERATION_BYTES];
+    CredentialParts parts;
+    int r = credential_decode(file, reason, &sealed);
+
+    if (r == 0)
+        r = credential_parse(bytes_view(&sealed), reason, &parts);
+    if (r == 0)
+        r = credential_openable(&parts, reason);
+    if (r != 0)
+        return r;
+    if (!method_add_text(object, "kind", parts.kind->name) ||
+        !method_add_number(object, "size", sealed.size))
+        return -ENOMEM;
+    if (kind_has(parts.kind, KIND_PUBLIC_KEY) &&
+        !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(parts.tpm.public_key_mask)))
+        return -ENOMEM;
+    if (!kind_has(parts.kind, KIND_TPM))
+        return 0;
+    tpm_sealed_generation(&parts.tpm, key);
+    return method_add_text(object, "key", key) &&
+                   json_add(object, "pcrs", tpm_pcr_mask_to_json(parts.tpm.pcr_mask))
+               ? 0
+               : -ENOMEM;
+}
+
+/* The sealed file that is served, if it is one. */
+static int add_file(const Inventory *inventory, const StoreEntry *entry,
+                    const PolicyCredential *credential, Reason *reason, struct json_object *object)
+{
+    PolicySource source = credential ? credential->source : POLICY_STORE;
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r;
+
+    if (source == POLICY_SEALED)
+        r = source_read_sealed(credential->text, reason, &file);
+    else if (source == POLICY_GENERATE && !entry)
+        return 0; /* it is made when it is asked for */
+    else if (source == POLICY_STORE && !entry)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "the store does not have it");
+    else if (source == POLICY_STORE || source == POLICY_GENERATE)
+        r = vault_read(inventory->vault, &entry->name, reason, &file);
+    else
+        return 0;
+    return r == 0 ? add_parts(bytes_view(&file), reason, object) : r;
+}
+
+static bool add_policy(const PolicyCredential *credential, struct json_object *object)
+{
+    struct json_object *services = json_object_new_array();
+
+    if (!json_add(object, "services", services) ||
+        !method_add_text(object, "source", policy_source_name(credential->source)) ||
+        !method_add_text(object, "delivery", policy_delivery_name(credential->delivery)) ||
+        !method_add_text(object, "onChange", policy_change_name(credential->on_change)))
+        return false;
+    for (size_t i = 0; i < credential->service_count; i++)
+        if (json_object_array_add(services, json_object_new_string(credential->services[i])) != 0)
+            return false;
+    return true;
+}
+
+static int add_state(const Inventory *inventory, const StoreEntry *entry,
+                     const PolicyCredential *credential, struct json_object *object)
+{
+    Reason reason = {0};
+    int r = add_file(inventory, entry, credential, &reason, object);
+
+    if (inventory->rc != 0) {
+        r = inventory->rc;
+        reason = inventory->bad_policy;
+    } else if (inventory->policy && !credential) {
+        r = reason_set(&reason, OUTCOME_NOT_IN_POLICY, "the policy of %s does not have it",
+                       inventory->machine);
+    }
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    return method_add_text(object, "problem", outcome_name(r)) &&
+                   method_add_text(object, "reason",
+                                   reason.text[0] ? reason.text : outcome_sentence(r))
+               ? 0
+               : -ENOMEM;
+}
+
+/* ENTRY and CREDENTIAL of ID; one of them may be NULL. */
+static int describe(const Inventory *inventory, const char *id, const StoreEntry *entry,
+                    const PolicyCredential *credential, struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    int r;
+
+    if (!method_add_text(object, "machine", inventory->machine) ||
+        !method_add_text(object, "credential", id) ||
+        (entry && !method_add_number(object, "writtenUSec",
+                                     (uint64_t)entry->written[0] * 1000000 +
+                                         (uint64_t)entry->written[1] / 1000)) ||
+        (credential && !add_policy(credential, object)))
+        return -ENOMEM;
+    r = add_state(inventory, entry, credential, object);
+    if (r == 0)
+        *ret = TAKE_PTR(object);
+    return r;
+}
+
+int method_describe(const ControlEnvironment *environment, struct json_object *parameters,
+                    Reason *reason, struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    _cleanup_(inventory_done) Inventory inventory = {.vault = environment->connections->vault};
+    const PolicyCredential *credential;
+    const StoreEntry *entry;
+    struct json_object *described;
+    CredentialName name;
+    int r = method_name(parameters, reason, &name);
+
+    if (r != 0)
+        return r;
+    inventory.machine = name.machine;
+    r = inventory_load(&inventory, reason);
+    if (r != 0)
+        return r;
+    entry = find_entry(&inventory, name.id);
+    credential = inventory.policy ? policy_find(inventory.policy, name.id) : NULL;
+    if (!entry && !credential)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "neither the store nor a policy has %s of %s",
+                          name.id, name.machine);
+    r = describe(&inventory, name.id, entry, credential, &described);
+    if (r == 0 && !json_add(object, "credential", described))
+        r = -ENOMEM;
+    if (r == 0)
+        *ret = TAKE_PTR(object);
+    return r;
+}
+
+/* --- all of them --- */
+
+static int append(const Inventory *inventory, const char *id, const StoreEntry *entry,
+                  const PolicyCredential *credential, struct json_object *list)
+{
+    struct json_object *described;
+    int r = describe(inventory, id, entry, credential, &described);
+
+    return r == 0 && json_object_array_add(list, described) != 0 ? -ENOMEM : r;
+}
+
+/* What the store has, the last written first; then what is only in the policy. */
+static int add_machine(Vault *vault, const char *machine, Reason *reason, struct json_object *list)
+{
+    _cleanup_(inventory_done) Inventory inventory = {.vault = vault, .machine = machine};
+    const Policy *policy;
+    int r = inventory_load(&inventory, reason);
+
+    policy = inventory.policy;
+    for (size_t i = 0; r == 0 && i < inventory.count; i++) {
+        const char *id = inventory.entries[i].name.id;
+
+        r = append(&inventory, id, &inventory.entries[i], policy ? policy_find(policy, id) : NULL,
+                   list);
+    }
+    for (size_t i = 0; r == 0 && policy && i < policy->count; i++) {
+        const char *id = policy->credentials[i].id;
+
+        if (!find_entry(&inventory, id))
+            r = append(&inventory, id, NULL, &policy->credentials[i], list);
+    }
+    return r;
+}
+
+/* Machines of the store and machines with policies, by name; both lists are in that order. */
+static int add_machines(Vault *vault, const MachineName *stored, size_t count, char **with_policy,
+                        Reason *reason, struct json_object *list)
+{
+    size_t i = 0;
+    int r = 0;
+
+    while (r == 0 && (i < count || *with_policy)) {
+        int order = i == count ? 1 : *with_policy ? strcmp(stored[i].text, *with_policy) : -1;
+
+        if (order <= 0)
+            r = add_machine(vault, stored[i].text, reason, list);
+        else if (machine_name_valid(*with_policy))
+            r = add_machine(vault, *with_policy, reason, list);
+        if (order <= 0)
+            i++;
+        if (order >= 0)
+            with_policy++;
+    }
+    return r;
+}
+
+int method_list(const ControlEnvironment *environment, struct json_object *parameters,
+                Reason *reason, struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    struct json_object *credentials = json_object_new_array();
+    const char *machine = varlink_text(parameters, "machine");
+    Vault *vault = environment->connections->vault;
+    _cleanup_(policy_machines_freep) char **with_policy = NULL;
+    _cleanup_(freep) MachineName *stored = NULL;
+    size_t count = 0;
+    int r;
+
+    if (!json_add(object, "credentials", credentials))
+        return -ENOMEM;
+    if (machine) {
+        r = add_machine(vault, machine, reason, credentials);
+    } else {
+        r = vault_machines(vault, reason, &stored, &count);
+        if (r == 0)
+            r = policy_machines(vault_context(vault), &with_policy);
+        if (r == 0)
+            r = add_machines(vault, stored, count, with_policy, reason, credentials);
+    }
+    if (r == 0)
+        *ret = TAKE_PTR(object);
+    return r;
+}

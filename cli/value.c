@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A credential's new value. See value.h.
+ */
+
+#include "value.h"
+
+#include "crypto/generate.h"
+
+#include <string.h>
+
+void value_done(Value *value)
+{
+    secret_free(value->secret);
+    bytes_done(&value->public);
+    *value = (Value){0};
+}
+
+int value_check(const Options *options, const char *input, Reason *reason)
+{
+    if (input && options->given & OPTION_GENERATE)
+        return reason_set(reason, OUTCOME_USAGE, "a file or --generate=, but not both");
+    return 0;
+}
+
+bool value_has_newline(const Secret *secret)
+{
+    BytesView view = secret_view(secret);
+
+    return view.size > 0 && view.data[view.size - 1] == '\n';
+}
+
+int value_set_newline(Secret **value, bool newline, Reason *reason)
+{
+    size_t size = secret_size(*value);
+    Secret *longer;
+    int r;
+
+    if (value_has_newline(*value) == newline)
+        return 0;
+    if (!newline) {
+        secret_truncate(*value, size - 1);
+        return 0;
+    }
+    if (size == LIMIT_PLAINTEXT_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "there is no room for a newline");
+    r = secret_new(size + 1, reason, &longer);
+    if (r != 0)
+        return r;
+    memcpy(secret_borrow(longer), secret_borrow(*value), size);
+    secret_borrow(longer)[size] = '\n';
+    secret_free(*value);
+    *value = longer;
+    return 0;
+}
+
+static int generate(const Context *context, const Recipe *recipe, const char *name, Reason *reason,
+                    Value *value)
+{
+    int r = generate_secret(context, recipe, name, reason, &value->secret);
+
+    if (r == 0 && recipe_type_is_pair(recipe->type))
+        r = generate_public(recipe, value->secret, name, reason, &value->public);
+    return r;
+}
+
+int value_get(const Context *context, const Options *options, const char *input, const char *name,
+              Reason *reason, Value *ret)
+{
+    _cleanup_(value_done) Value value = {0};
+    int r;
+
+    if (options->given & OPTION_GENERATE)
+        r = generate(context, &options->generate, name, reason, &value);
+    else
+        r = input_read_secret(input, reason, &value.secret);
+    if (r == 0 && options->newline != TRISTATE_AUTO)
+        r = value_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);
+    if (r == 0 && secret_size(value.secret) == 0)
+        r = reason_set(reason, OUTCOME_EMPTY, "nothing was sealed");
+    if (r != 0)
+        return r;
+    *ret = value;
+    value = (Value){0};
+    return 0;
+}

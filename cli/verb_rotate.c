@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds rotate: a credential gets a new value, and who has it inside is told.
+ *
+ *     value, from wherever ──► sealed ──► Rotate, over the control socket ──► units (rotation.h)
+ *                                                 ▲                             │ one fails
+ *                                                 └──── the old sealed file ◄───┘
+ *
+ * Up to Rotate nothing has changed, whatever goes wrong. After it, either all units come back with
+ * the new value, or the old one is put back and they get it again.
+ */
+
+#include "base/digest.h"
+#include "credential/open.h"
+#include "keys.h"
+#include "output.h"
+#include "policy/policy_file.h"
+#include "policy/policy_load.h"
+#include "protocol/client.h"
+#include "protocol/varlink.h"
+#include "rotation.h"
+#include "sharing.h"
+#include "store/store.h"
+#include "value.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Rotate {
+    const Context *context;
+    Options options; /* as for sealing into the store */
+    const char *name_text;
+    CredentialName name;
+    Client *client;
+    struct json_object *status; /* the broker's, which has the path of the store */
+    Bytes old;                  /* the file to be replaced; empty if there is none */
+    Value value;
+    Bytes sealed;
+    struct json_object *reply; /* to Rotate */
+    Rotation rotation;
+} Rotate;
+
+static void rotate_done(Rotate *rotate)
+{
+    client_free(rotate->client);
+    json_object_put(rotate->status);
+    bytes_done(&rotate->old);
+    value_done(&rotate->value);
+    bytes_done(&rotate->sealed);
+    json_object_put(rotate->reply);
+    rotation_done(&rotate->rotation);
+}
+
+static struct json_object *name_parameters(const CredentialName *name)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+
+    if (!json_add(object, "machine", json_object_new_string(name->machine)) ||
+        !json_add(object, "credential", json_object_new_string(name->id)))
+        return NULL;
+    return TAKE_PTR(object);
+}
+
+/* --- before: all that can be wrong shows before a secret is asked for --- */
+
+/* Whether its value stands in the store. The broker checks it again. */
+static int check_source(Rotate *rotate, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    struct json_object *parameters = name_parameters(&rotate->name), *credential = NULL;
+    const char *source, *problem;
+    int r =
+        parameters ? client_call(rotate->client, "Describe", parameters, reason, &reply) : -ENOMEM;
+
+    if (r != 0)
+        return r;
+    json_object_object_get_ex(reply, "credential", &credential);
+    source = varlink_text(credential, "source");
+    problem = varlink_text(credential, "problem");
+    if (source && strcmp(source, policy_source_name(POLICY_STORE)) != 0 &&
+        strcmp(source, policy_source_name(POLICY_GENERATE)) != 0)
+        return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s has it from \"%s\"",
+                          rotate->name.machine, source);
+    if (problem && strcmp(problem, outcome_name(OUTCOME_NOT_FOUND)) == 0)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no value to be replaced");
+    return 0;
+}
+
+static int read_old(Rotate *rotate, Reason *reason)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+    int r = store_new(rotate->options.store, reason, &store);
+
+    if (r == 0)
+        r = store_read(store, &rotate->name, reason, &rotate->old);
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+static int prepare(Rotate *rotate, const char *input, Reason *reason)
+{
+    int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
+
+    if (r == 0)
+        r = value_check(&rotate->options, input, reason);
+    if (r == 0)
+        r = sharing_check(&rotate->options, reason);
+    if (r == 0)
+        r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
+    if (r == 0)
+        r = check_source(rotate, reason);
+    if (r == 0)
+        r = client_call(rotate->client, "Status", NULL, reason, &rotate->status);
+    if (r != 0)
+        return r;
+    rotate->options.name = rotate->name_text;
+    rotate->options.store = varlink_text(rotate->status, "store");
+    if (!rotate->options.store)
+        return reason_set(reason, -EPROTO, "the broker's reply makes no sense");
+    return read_old(rotate, reason);
+}
+
+/* --- the new value, sealed --- */
+
+/* What a policy wants generated is made anew, unless something is given. */
+static void choose_recipe(Rotate *rotate, const char *input)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential;
+
+    if (input || rotate->options.given & OPTION_GENERATE ||
+        policy_load(rotate->context, rotate->name.machine, NULL, NULL, &policy) != 0)
+        return;
+    credential = policy_find(policy, rotate->name.id);
+    if (!credential || credential->source != POLICY_GENERATE)
+        return;
+    rotate->options.generate = credential->recipe;
+    rotate->options.given |= OPTION_GENERATE;
+}
+
+/* With the kind, PCRs and signed policy of the old file, where no option says otherwise; and with
+ * the key of the machine's other credentials. */
+static int make_keys(const Rotate *rotate, Reason *reason, Keys *ret)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    _cleanup_(plan_done) Plan plan = {0};
+    CredentialParts parts;
+    bool known = rotate->old.size > 0 &&
+                 credential_decode(bytes_view(&rotate->old), NULL, &raw) == 0 &&
+                 credential_parse(bytes_view(&raw), NULL, &parts) == 0 &&
+                 credential_openable(&parts, NULL) == 0;
+    int r =
+        plan_make(rotate->context, &rotate->options, NULL, known ? &parts : NULL, reason, &plan);
+
+    if (r == 0)
+        r = keys_settle(rotate->context, &rotate->options, reason, &plan);
+    return r == 0 ? keys_make(rotate->context, &rotate->options, &plan, NULL, true, reason, ret)
+                  : r;
+}
+
+static int seal(Rotate *rotate, const char *input, Reason *reason)
+{
+    _cleanup_(keys_done) Keys keys = {0};
+    CredentialMetadata metadata = {.timestamp = rotate->context->now(rotate->context),
+                                   .not_after = rotate->options.not_after};
+    int r;
+
+    strcpy(metadata.name, rotate->name_text);
+    if (!credential_times_valid(&metadata))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
+    choose_recipe(rotate, input);
+    r = value_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
+                  &rotate->value);
+    if (r == 0)
+        r = make_keys(rotate, reason, &keys);
+    if (r == 0)
+        r = keys_seal(rotate->context, &keys, rotate->value.secret, &metadata, false, reason,
+                      &rotate->sealed);
+    return r;
+}
+
+/* --- putting it in place, and back --- */
+
+static bool add_bytes(struct json_object *object, const char *name, const Bytes *text)
+{
+    return json_add(object, name,
+                    json_object_new_string_len((const char *)text->data, (int)text->size));
+}
+
+/* PARAMETERS have what is to come; what is there must be WAS. */
+static int call_rotate(Rotate *rotate, struct json_object *parameters, const Bytes *was,
+                       Reason *reason, struct json_object **ret)
+{
+    char digest[DIGEST_TEXT_BYTES];
+
+    digest_format(bytes_view(was), digest);
+    if (was->size > 0 && !json_add(parameters, "was", json_object_new_string(digest))) {
+        json_object_put(parameters);
+        return -ENOMEM;
+    }
+    return client_call(rotate->client, "Rotate", parameters, reason, ret);
+}
+
+static int put_in_place(Rotate *rotate, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
+    struct json_object *changes = NULL;
+    int r;
+
+    if (!add_bytes(parameters, "sealed", &rotate->sealed) ||
+        (rotate->value.public.size > 0 && !add_bytes(parameters, "public", &rotate->value.public)))
+        return -ENOMEM;
+    r = call_rotate(rotate, TAKE_PTR(parameters), &rotate->old, reason, &rotate->reply);
+    if (r != 0)
+        return r;
+    json_object_object_get_ex(rotate->reply, "changes", &changes);
+    return rotation_plan(changes, &rotate->rotation);
+}
+
+static int put_back(Rotate *rotate, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    const char *previous = varlink_text(rotate->reply, "previous");
+    const char *public = varlink_text(rotate->reply, "previousPublic");
+
+    if (!previous)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there was no value before it");
+    if (!json_add(parameters, "sealed", json_object_new_string(previous)) ||
+        (public && !json_add(parameters, "public", json_object_new_string(public))))
+        return -ENOMEM;
+    return call_rotate(rotate, TAKE_PTR(parameters), &rotate->sealed, reason, &reply);
+}
+
+/* After RC, for REASON: everything as it was. */
+static int undo(Rotate *rotate, int rc, Reason *reason)
+{
+    Reason why = *reason, undoing = {0};
+    int r = put_back(rotate, &undoing);
+
+    if (r != 0)
+        return reason_set(reason, OUTCOME_HALF_ROTATED,
+                          "%.150s. The new value is still in place: %.100s", why.text,
+                          undoing.text);
+    r = rotation_undo(&rotate->rotation, &undoing);
+    if (r != 0)
+        return reason_set(reason, r,
+                          "%.130s. The old value is in place again, but with it, too, %.120s",
+                          why.text, undoing.text);
+    *reason = why;
+    return rc;
+}
+
+/* --- words --- */
+
+static void print_changes(const Rotate *rotate)
+{
+    struct json_object *changes = NULL;
+
+    printf("%s: the new value is in place\n", rotate->name_text);
+    json_object_object_get_ex(rotate->reply, "changes", &changes);
+    for (size_t i = 0; changes && i < json_object_array_length(changes); i++) {
+        struct json_object *change = json_object_array_get_idx(changes, i);
+        const char *delivery = varlink_text(change, "delivery");
+
+        if (varlink_text(change, "unit") || !delivery)
+            continue;
+        printf("%s@%s: %s\n", varlink_text(change, "machine"), varlink_text(change, "credential"),
+               strcmp(delivery, policy_delivery_name(POLICY_LIVE)) == 0
+                   ? "no unit is told, as the policy has it"
+                   : "the container has it from its next start on");
+    }
+    fflush(stdout);
+}
+
+static int print_json(const Rotate *rotate, int rc, const Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = name_parameters(&rotate->name);
+    struct json_object *changes = NULL;
+
+    json_object_object_get_ex(rotate->reply, "changes", &changes);
+    if (!json_add(object, "outcome", json_object_new_string(outcome_name(rc))) ||
+        (rc != 0 && !json_add(object, "reason", json_object_new_string(reason->text))) ||
+        !json_add(object, "changes", json_object_get(changes)) ||
+        !json_add(object, "units", rotation_to_json(&rotate->rotation)))
+        return -ENOMEM;
+    return output_json(TAKE_PTR(object), rotate->options.json);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(rotate_done) Rotate rotate = {.context = context,
+                                            .options = *options,
+                                            .name_text = arguments[0],
+                                            .rotation.quiet = options->json != JSON_OFF};
+    Reason reason = {0};
+    int r = prepare(&rotate, arguments[1], &reason);
+
+    if (r == 0)
+        r = seal(&rotate, arguments[1], &reason);
+    if (r == 0) {
+        rotation_hold_signals();
+        r = put_in_place(&rotate, &reason);
+    }
+    if (r != 0)
+        return output_error(r, rotate.name_text, &reason);
+    if (options->json == JSON_OFF)
+        print_changes(&rotate);
+    r = rotation_apply(&rotate.rotation, &reason);
+    if (r != 0)
+        r = undo(&rotate, r, &reason);
+    if (options->json != JSON_OFF && print_json(&rotate, r, &reason) != 0 && r == 0)
+        r = -EIO;
+    return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);
+}
+
+const Verb verb_rotate = {
+    .name = "rotate",
+    .arguments = "MACHINE@ID [FILE|-]",
+    .summary = "Replace a credential's value, and tell the units that have it",
+    .details =
+        "The new value comes from FILE, from standard input, or from a prompt that does not echo; "
+        "what the\npolicy wants generated is made anew. It is sealed as the old one was. Then the "
+        "units in running\ncontainers that the policy names (\"services\", \"onChange\") are "
+        "restarted "
+        "or reloaded; the container\nitself goes on. If one of them does not come back, the old "
+        "value "
+        "is put back, and they get that\nagain.",
+    .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
+               OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
+               OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_NOT_AFTER |
+               OPTION_JSON,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};
