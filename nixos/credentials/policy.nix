@@ -32,7 +32,9 @@ let
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
+  # The folder, and not the socket in it, so that one that is made anew is found.
   liveFolder = "/run/nspawn-creds/machines/${name}";
+  liveBind = "${liveFolder}:/run/host/nspawn-creds:rootidmap";
 in
 {
   inherit
@@ -40,6 +42,7 @@ in
     usesBroker
     isLive
     liveFolder
+    liveBind
     ;
 
   policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
@@ -68,13 +71,12 @@ in
         };
     };
 
-  # What nspawn-creds-nspawn says on its own, for a start script that it does not serve. The folder of
-  # the live socket is bound, so that a socket that is made anew is found.
+  # What nspawn-creds-nspawn says on its own, for a start script that it does not serve.
   nspawnFlags =
     credentials:
     map (id: "--load-credential=${id}:${id}") (builtins.attrNames (byDelivery "boot" credentials))
     ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials))
-    ++ lib.optional (isLive credentials) "--bind-ro=${liveFolder}:/run/host/nspawn-creds:rootidmap";
+    ++ lib.optional (isLive credentials) "--bind-ro=${liveBind}";
 
   # A new value of these is a reason to start the container again.
   restartTriggers =

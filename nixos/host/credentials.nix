@@ -26,7 +26,7 @@ let
       environment =
         # What is called NAME@ID there, as systemd wants it, is ID in the container.
         lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
-        # The machine's folder for the live socket is made and bound.
+        # The machine's folder for the live socket is made before it is bound.
         // lib.optionalAttrs (c.isLive container.credentials) { NSPAWN_CREDS_LIVE = name; };
       serviceConfig = settings.serviceConfig // {
         # systemd's unit calls "systemd-nspawn" by its bare name. In the first folder that is a
@@ -43,5 +43,11 @@ in
     };
 
     systemd.services = lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers;
+
+    # What a .nspawn file binds takes the place of what nspawn was told on its command line, where
+    # the program of ours says the same.
+    systemd.nspawn = lib.mapAttrs (name: _: { filesConfig.BindReadOnly = [ (creds name).liveBind ]; }) (
+      lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers
+    );
   };
 }
