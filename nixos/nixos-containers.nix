@@ -41,7 +41,7 @@ let
         extraFlags = c.nspawnFlags config.credentials;
         config = {
           imports = [ ./credentials/guest.nix ];
-          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery; }) config.credentials;
+          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery onChange; }) config.credentials;
         };
       };
     };

@@ -106,8 +106,7 @@ in
       description = ''
         `boot`: the container has it when it starts, and root in the container can read it.
         `live`: each service in {option}`services` fetches it when it starts, and nothing else in the
-        container has it; a new value needs no restart of the container. The broker does not serve it
-        in this version: such services do not get their credential, and so do not start.
+        container has it; a new value needs no restart of the container.
         `native`: systemd opens the sealed file itself when the container starts, without the broker.
       '';
     };
@@ -119,8 +118,10 @@ in
       ];
       default = "restart";
       description = ''
-        What a new value does to {option}`services`. With `boot` and `native` delivery the container
-        has to start again for it, which `restart` has a switch of the configuration do.
+        What a new value does to {option}`services`. With `live` delivery they alone are restarted or
+        reloaded, by {command}`nspawn-creds rotate` and by a switch to a configuration with another
+        sealed file or template; a reload brings the value with systemd 260 and later. With `boot` and
+        `native` delivery the container has to start again for it, which `restart` has a switch do.
       '';
     };
   };

@@ -5,7 +5,7 @@
 let
   set = lib.filterAttrs (_: value: value != null);
 
-  serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
+  inherit (import ../lib.nix { inherit lib; }) serviceName;
 
   # A path in the source tree becomes one in the store, which is right for what is sealed.
   pathOf = path: if builtins.isPath path then "${path}" else path;
@@ -38,12 +38,15 @@ let
 in
 {
   inherit
-    serviceName
     usesBroker
     isLive
     liveFolder
     liveBind
     ;
+
+  # Where a credential comes from, and for a template all that may be in it.
+  source =
+    credentials: c: [ (source c) ] ++ lib.optionals (c.template != null) (map source (builtins.attrValues credentials));
 
   policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
 

@@ -4,6 +4,7 @@
 {
   config,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -34,6 +35,28 @@ let
         ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
       };
     };
+
+  # A sealed file or a template is the configuration's own. What a switch makes of one that is live
+  # reaches its services as what is rotated does, and the container goes on. One that does not run
+  # has it when it starts.
+  changed =
+    name: container:
+    lib.mapAttrs' (
+      id: c:
+      lib.nameValuePair "nspawn-creds-changed-${name}-${id}" {
+        description = "Services that Have ${name}/${id}";
+        wantedBy = [ "multi-user.target" ];
+        reloadTriggers = [ (builtins.toJSON ((creds name).source container.credentials c)) ];
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          ExecStart = "${pkgs.coreutils}/bin/true";
+          ExecReload = "-${config.systemd.package}/bin/systemctl --machine=${name} ${
+            if c.onChange == "reload" then "try-reload-or-restart" else "try-restart"
+          } ${lib.concatStringsSep " " (map common.serviceName c.services)}";
+        };
+      }
+    ) (lib.filterAttrs (_: c: c.delivery == "live" && c.onChange != "none" && (c.sealed != null || c.template != null)) container.credentials);
 in
 {
   config = lib.mkIf (containers != { }) {
@@ -42,7 +65,9 @@ in
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
 
-    systemd.services = lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers;
+    systemd.services =
+      lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
+      // lib.concatMapAttrs changed containers;
 
     # What a .nspawn file binds takes the place of what nspawn was told on its command line, where
     # the program of ours says the same.
