@@ -5,24 +5,32 @@
 
 #include "confirm.h"
 
+#include "base/cleanup.h"
+
+#include <errno.h>
 #include <stdarg.h>
-#include <string.h>
 #include <unistd.h>
 
 int confirm(const Options *options, Reason *reason, const char *question, ...)
 {
+    _cleanup_(freep) char *text = NULL;
     char answer[16];
     va_list arguments;
+    int length;
 
     if (options->no_ask)
         return 0;
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "this is not done without being asked for: say --no-ask");
     va_start(arguments, question);
-    vfprintf(stderr, question, arguments);
+    length = vasprintf(&text, question, arguments);
     va_end(arguments);
-    fputs(" [y/N] ", stderr);
+    if (length < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+        return reason_set(reason, OUTCOME_USAGE, "%s This cannot be asked here: say --no-ask",
+                          text);
+    fprintf(stderr, "%s [y/N] ", text);
     if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
         return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was done");
     return 0;

@@ -13,8 +13,9 @@
 #include <string.h>
 
 static const Verb *const verbs[] = {
-    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_setup,  &verb_seal, &verb_host,
-    &verb_check,   &verb_list,    &verb_remove,  &verb_rotate, &verb_status, &verb_log};
+    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_setup, &verb_seal, &verb_host,
+    &verb_check,   &verb_list,    &verb_remove,  &verb_status, &verb_log,   &verb_set,  &verb_show,
+    &verb_edit,    &verb_reveal,  &verb_copy,    &verb_rename, &verb_rotate};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

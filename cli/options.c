@@ -280,6 +280,13 @@ static int set_generate(const Setting *setting, Options *options)
     return recipe_parse(setting->value, setting->reason, &options->generate);
 }
 
+static int set_expiry(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->expiry = true;
+    return 0;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -350,6 +357,8 @@ static const OptionInfo infos[] = {
      "Do not ask before what cannot be undone"},
     {OPTION_GENERATE, "generate", required_argument, "RECIPE", set_generate,
      "Make the value: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
+    {OPTION_EXPIRY, "expiry", no_argument, NULL, set_expiry,
+     "Open them all, and show first what expires first"},
     {0, "help", no_argument, NULL, set_help,
      "Show this help"},
     {0, "version", no_argument, NULL, set_version,

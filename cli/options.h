@@ -42,6 +42,7 @@ typedef enum OptionId {
     OPTION_FOLLOW = 1 << 23,
     OPTION_DRY_RUN = 1 << 24,
     OPTION_GENERATE = 1 << 25,
+    OPTION_EXPIRY = 1 << 26,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -90,6 +91,7 @@ typedef struct Options {
     bool follow;           /* --follow */
     bool dry_run;          /* --dry-run */
     Recipe generate;       /* --generate=, if it is given */
+    bool expiry;           /* --expiry */
     bool help, version;
 } Options;
 

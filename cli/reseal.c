@@ -165,6 +165,7 @@ static int verify(Reseal *reseal, ResealItem *item, const Keys *keys, const Secr
 static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
+    const Secret *value = item->value;
     CredentialMetadata before;
     CredentialName name;
     const Keys *keys;
@@ -172,10 +173,12 @@ static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
 
     if (r == 0)
         r = open_old(reseal, item, reason, &before, &plaintext);
+    if (!value)
+        value = plaintext;
     if (r == 0)
-        r = keys_seal(reseal->context, keys, plaintext, &item->metadata, is_raw(reseal, item),
-                      reason, &item->sealed);
-    return r == 0 ? verify(reseal, item, keys, plaintext, reason) : r;
+        r = keys_seal(reseal->context, keys, value, &item->metadata, is_raw(reseal, item), reason,
+                      &item->sealed);
+    return r == 0 ? verify(reseal, item, keys, value, reason) : r;
 }
 
 int reseal_seal(Reseal *reseal, ResealItem *item)

@@ -28,6 +28,7 @@ typedef struct ResealItem {
     int rc; /* why it cannot be sealed anew; 0: it can */
     Reason reason;
     CredentialMetadata metadata; /* to be sealed */
+    const Secret *value;         /* the same, instead of what it holds; or NULL */
     Bytes sealed;                /* the new file */
     Reason
         closed; /* why the new file does not open on this host now, as is to be expected; or "" */

@@ -266,7 +266,7 @@ static int apply_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
 static int check_one(const Rotation *rotation, const RotationUnit *unit, Reason *reason)
 {
     ManagerUnit now = {0};
-    bool ended_well;
+    bool ended_well, told;
     int r = manager_look(manager_of(rotation, unit), unit->name, reason, &now);
 
     if (r != 0)
@@ -276,8 +276,9 @@ static int check_one(const Rotation *rotation, const RotationUnit *unit, Reason 
     if (ended_well || (manager_unit_runs(&now) &&
                        memcmp(now.invocation, unit->after.invocation, sizeof(now.invocation)) == 0))
         return 0;
+    told = now.result[0] && strcmp(now.result, "success") != 0;
     return reason_set(reason, OUTCOME_NOT_ROTATED, "it does not stay up (%s%s%s)", now.active,
-                      now.result[0] ? ", result " : "", now.result);
+                      told ? ", result " : "", told ? now.result : "");
 }
 
 static int settle(Rotation *rotation, bool stoppable, int rc, Reason *reason)

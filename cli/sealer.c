@@ -116,7 +116,7 @@ static int add_keys(Sealer *sealer, const Plan *plan, const char *machine, Reaso
         return -ENOMEM;
     sealer->keys = larger;
     r = keys_make(sealer->context, sealer->options, plan, find_tpm_key(sealer, plan, machine),
-                  false, reason, keys);
+                  sealer->joins, reason, keys);
     if (r != 0)
         return r;
     larger = &sealer->keys[sealer->key_count++];

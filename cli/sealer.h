@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Fresh keys for credentials that are sealed anew: one for all of a machine's that are to be sealed
- * for the same, so that they take one unsealing; or with --fresh-key one for each.
+ * Keys for credentials that are sealed anew: a fresh one for all of a machine's that are to be
+ * sealed for the same, so that they take one unsealing; or with --fresh-key one for each.
  */
 
 #include "keys.h"
@@ -15,6 +15,7 @@ typedef struct Sealer {
     const Options *options;
     bool elsewhere; /* --host= is given; .host is who */
     Identity host;
+    bool joins;   /* the key that the machine's others have in the store will do, if there is one */
     Plan **plans; /* each once */
     size_t plan_count;
     SealerKeys *keys;

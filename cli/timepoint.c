@@ -8,7 +8,9 @@
 #include "base/context.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -135,4 +137,30 @@ int timepoint_parse(const char *text, uint64_t now, Reason *reason, uint64_t *re
                           text);
     *ret = time;
     return 0;
+}
+
+void timepoint_format(uint64_t usec, char text[TIMEPOINT_TEXT_BYTES])
+{
+    time_t seconds = (time_t)(usec / 1000000);
+    struct tm local;
+
+    if (!localtime_r(&seconds, &local) ||
+        strftime(text, TIMEPOINT_TEXT_BYTES, "%Y-%m-%d %H:%M", &local) == 0)
+        text[0] = '\0';
+}
+
+void timepoint_format_length(uint64_t usec, char text[TIMEPOINT_LENGTH_BYTES])
+{
+    uint64_t seconds = usec / 1000000, minutes = seconds / 60, hours = minutes / 60;
+
+    if (minutes < 1)
+        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " s", seconds);
+    else if (hours < 1)
+        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " min", minutes);
+    else if (hours < 24)
+        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " h %" PRIu64 " min", hours,
+                 minutes % 60);
+    else
+        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " d %" PRIu64 " h", hours / 24,
+                 hours % 24);
 }

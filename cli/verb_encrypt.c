@@ -5,13 +5,11 @@
 
 #include "base/names.h"
 #include "input.h"
-#include "keys.h"
 #include "output.h"
-#include "sharing.h"
+#include "sealing.h"
 #include "store/store.h"
 #include "verb.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* The name to seal: --name=, or as systemd-creds does, the output's file name. */
@@ -33,18 +31,6 @@ static int choose_name(const Options *options, const char *output, Reason *reaso
         output_note("Sealed %s%s%s: the broker serves only what is sealed as MACHINE@ID; give that "
                     "with --name=.",
                     name[0] ? "as \"" : "without a name", name, name[0] ? "\"" : "");
-    return 0;
-}
-
-static int choose_times(const Context *context, const Options *options, Reason *reason,
-                        CredentialMetadata *metadata)
-{
-    uint64_t now = context->now(context);
-
-    metadata->timestamp = options->given & OPTION_TIMESTAMP ? options->timestamp : now;
-    metadata->not_after = options->not_after;
-    if (!credential_times_valid(metadata))
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
     return 0;
 }
 
@@ -77,21 +63,10 @@ static int deliver(const Options *options, const CredentialName *name, const cha
     return r == 0 ? store_write(store, name, bytes_view(sealed), reason) : r;
 }
 
-static int get_keys(const Context *context, const Options *options, Reason *reason, Keys *ret)
-{
-    _cleanup_(plan_done) Plan plan = {0};
-    int r = plan_make(context, options, NULL, NULL, reason, &plan);
-
-    if (r == 0)
-        r = keys_settle(context, options, reason, &plan);
-    return r == 0 ? keys_make(context, options, &plan, NULL, true, reason, ret) : r;
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    _cleanup_(keys_done) Keys keys = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialMetadata metadata = {0};
     CredentialName name = {0};
@@ -100,19 +75,15 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     r = check_destination(options, output, &reason, &name);
     if (r == 0)
-        r = sharing_check(options, &reason);
+        r = sealing_check(context, options, &reason, &metadata);
     if (r == 0)
         r = choose_name(options, output, &reason, &metadata);
-    if (r == 0)
-        r = choose_times(context, options, &reason, &metadata);
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = input_read_secret(input, &reason, &plaintext);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
-    r = get_keys(context, options, &reason, &keys);
-    if (r == 0)
-        r = keys_seal(context, &keys, plaintext, &metadata, options->raw, &reason, &sealed);
+    r = sealing_seal(context, options, &metadata, plaintext, &reason, &sealed);
     if (r == 0)
         r = deliver(options, &name, output, &sealed, &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);

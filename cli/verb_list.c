@@ -4,24 +4,15 @@
  */
 
 #include "output.h"
+#include "probe.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "table.h"
+#include "timepoint.h"
 #include "verb.h"
 
 #include <errno.h>
-#include <time.h>
-
-#define TIME_BYTES 32
-
-static void format_time(int64_t usec, char text[TIME_BYTES])
-{
-    time_t seconds = usec / 1000000;
-    struct tm local;
-
-    if (!localtime_r(&seconds, &local) || strftime(text, TIME_BYTES, "%Y-%m-%d %H:%M", &local) == 0)
-        text[0] = '\0';
-}
+#include <string.h>
 
 /* "7+11 (signed 11)", "none", or "-" where there is no TPM. */
 static void add_pcrs(Table *table, struct json_object *entry)
@@ -47,25 +38,120 @@ static void add_pcrs(Table *table, struct json_object *entry)
                texts[0][0] && texts[1][0] ? ", " : "", texts[1][0] ? "signed " : "", texts[1]);
 }
 
-static void print(struct json_object *credentials)
+/* --- expiry --- */
+
+/* Not what only a policy has. */
+static bool is_stored(struct json_object *entry)
+{
+    return json_object_object_get_ex(entry, "writtenUSec", NULL);
+}
+
+/* Opens the credential that ENTRY describes, and adds what came of it. */
+static int add_expiry(const Depot *depot, Opener *opener, struct json_object *entry)
+{
+    _cleanup_(depot_entry_done) DepotEntry file = {0};
+    Probe probe = {0};
+    CredentialName name;
+
+    probe.rc = credential_name_new(varlink_text(entry, "machine"),
+                                   varlink_text(entry, "credential"), &probe.reason, &name);
+    if (probe.rc == 0)
+        probe.rc = depot_read(depot, &name, &probe.reason, &file);
+    if (probe.rc == 0)
+        probe_entry(opener, &file, &probe);
+    if (!json_add(entry, "outcome", json_object_new_string(outcome_name(probe.rc))) ||
+        (probe.rc != 0 && probe.reason.text[0] &&
+         !json_add(entry, "reason", json_object_new_string(probe.reason.text))))
+        return -ENOMEM;
+    if (probe_knows_expiry(&probe) && probe.metadata.not_after != USEC_INFINITY &&
+        !json_add(entry, "expiresUSec", json_object_new_int64((int64_t)probe.metadata.not_after)))
+        return -ENOMEM;
+    return 0;
+}
+
+static bool has_outcome(struct json_object *entry, int rc)
+{
+    const char *outcome = varlink_text(entry, "outcome");
+
+    return outcome && strcmp(outcome, outcome_name(rc)) == 0;
+}
+
+/* What does not open comes first, then what expires first, at last what never does. */
+static uint64_t urgency(struct json_object *entry)
+{
+    struct json_object *expires;
+
+    if (json_object_object_get_ex(entry, "expiresUSec", &expires))
+        return (uint64_t)json_object_get_int64(expires);
+    return !is_stored(entry) || has_outcome(entry, 0) ? USEC_INFINITY : 0;
+}
+
+static int compare_urgency(const void *left, const void *right)
+{
+    struct json_object *const *a = left, *const *b = right;
+    uint64_t first = urgency(*a), second = urgency(*b);
+
+    return first < second ? -1 : first > second;
+}
+
+static int add_expiries(const Context *context, const Options *options, Reason *reason,
+                        struct json_object *credentials)
+{
+    Options eternal = probe_options(options);
+    _cleanup_(opener_done) Opener opener = {.context = context, .options = &eternal};
+    _cleanup_(depot_done) Depot depot = {0};
+    int r = depot_open(options, reason, &depot);
+
+    for (size_t i = 0; r == 0 && i < json_object_array_length(credentials); i++) {
+        struct json_object *entry = json_object_array_get_idx(credentials, i);
+
+        if (is_stored(entry))
+            r = add_expiry(&depot, &opener, entry);
+    }
+    if (r == 0)
+        json_object_array_sort(credentials, compare_urgency);
+    return r;
+}
+
+static void add_expiry_cell(Table *table, uint64_t now, struct json_object *entry)
+{
+    Probe probe = {.metadata.not_after = urgency(entry)};
+    char text[PROBE_EXPIRY_BYTES];
+
+    if (!is_stored(entry) || probe.metadata.not_after == 0) {
+        table_add(table, NULL);
+        return;
+    }
+    probe_format_expiry(&probe, now, text);
+    table_add(table, text);
+}
+
+/* --- the table --- */
+
+static void print(const Context *context, bool expiry, struct json_object *credentials)
 {
     static const char *const headings[] = {"MACHINE", "CREDENTIAL", "KIND", "PCRS",
                                            "WRITTEN", "STATE",      NULL};
-    _cleanup_(table_done) Table table = table_new(headings);
+    static const char *const more[] = {"MACHINE", "CREDENTIAL", "KIND",  "PCRS",
+                                       "WRITTEN", "EXPIRES",    "STATE", NULL};
+    _cleanup_(table_done) Table table = table_new(expiry ? more : headings);
 
     for (size_t i = 0; i < json_object_array_length(credentials); i++) {
         struct json_object *entry = json_object_array_get_idx(credentials, i), *written = NULL;
         const char *problem = varlink_text(entry, "problem");
-        char time[TIME_BYTES] = "-";
+        const char *outcome = varlink_text(entry, "outcome");
+        char time[TIMEPOINT_TEXT_BYTES] = "-";
 
         if (json_object_object_get_ex(entry, "writtenUSec", &written))
-            format_time(json_object_get_int64(written), time);
+            timepoint_format((uint64_t)json_object_get_int64(written), time);
         table_add(&table, varlink_text(entry, "machine"));
         table_add(&table, varlink_text(entry, "credential"));
         table_add(&table, varlink_text(entry, "kind"));
         add_pcrs(&table, entry);
         table_add(&table, time);
-        table_add(&table, problem ? problem : "ok");
+        if (expiry)
+            add_expiry_cell(&table, context->now(context), entry);
+        table_add(&table, problem ? problem : outcome ? outcome : "ok");
     }
     table_print(&table);
 }
@@ -102,7 +188,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r;
 
-    (void)context;
     r = all ? client_new(CLIENT_DEFAULT_PATH, &reason, &client) : -ENOMEM;
     if (r == 0 && !arguments[0])
         r = collect(client, NULL, &reason, all);
@@ -110,13 +195,15 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = collect(client, arguments[0], &reason, all);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
+    r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
+    if (r != 0)
+        return output_error(r, NULL, &reason);
     if (options->json != JSON_OFF)
         return output_json(TAKE_PTR(all), options->json);
     if (json_object_array_length(all) == 0)
-        output_note("No credentials. Seal one with: nspawn-creds encrypt --store "
-                    "--name=MACHINE@ID");
+        output_note("No credentials. Make one with: nspawn-creds set MACHINE@ID");
     else
-        print(all);
+        print(context, options->expiry, all);
     return 0;
 }
 
@@ -125,8 +212,10 @@ const Verb verb_list = {
     .arguments = "[MACHINE...]",
     .summary = "List the credentials in the store and in policies",
     .details = "Of all machines, or of those that are named. STATE is \"ok\", or what keeps the "
-               "broker from\ndelivering it; whether it opens shows when it is asked for.",
-    .options = OPTION_JSON,
+               "broker from\ndelivering it; whether it opens shows when it is asked for, or with "
+               "--expiry, which opens\nthem all and shows first what does not open, and then what "
+               "expires first.",
+    .options = OPTION_JSON | OPTION_EXPIRY | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .arguments_min = 0,
     .arguments_max = ARGUMENTS_ANY,
     .run = run,

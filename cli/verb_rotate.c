@@ -35,6 +35,7 @@ typedef struct Rotate {
     Client *client;
     struct json_object *status; /* the broker's, which has the path of the store */
     Bytes old;                  /* the file to be replaced; empty if there is none */
+    Bytes old_public;           /* and its public half */
     Value value;
     Bytes sealed;
     struct json_object *reply; /* to Rotate */
@@ -46,6 +47,7 @@ static void rotate_done(Rotate *rotate)
     client_free(rotate->client);
     json_object_put(rotate->status);
     bytes_done(&rotate->old);
+    bytes_done(&rotate->old_public);
     value_done(&rotate->value);
     bytes_done(&rotate->sealed);
     json_object_put(rotate->reply);
@@ -94,6 +96,8 @@ static int read_old(Rotate *rotate, Reason *reason)
 
     if (r == 0)
         r = store_read(store, &rotate->name, reason, &rotate->old);
+    if (r == 0)
+        (void)store_read_public(store, &rotate->name, NULL, &rotate->old_public);
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
@@ -181,55 +185,95 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
 
 /* --- putting it in place, and back --- */
 
-static bool add_bytes(struct json_object *object, const char *name, const Bytes *text)
+/* A file of a pair, and its public half if it has one. */
+typedef struct Half {
+    BytesView file;
+    BytesView public;
+} Half;
+
+static bool add_bytes(struct json_object *object, const char *name, BytesView text)
 {
-    return json_add(object, name,
-                    json_object_new_string_len((const char *)text->data, (int)text->size));
+    return text.size == 0 ||
+           json_add(object, name,
+                    json_object_new_string_len((const char *)text.data, (int)text.size));
 }
 
-/* PARAMETERS have what is to come; what is there must be WAS. */
-static int call_rotate(Rotate *rotate, struct json_object *parameters, const Bytes *was,
-                       Reason *reason, struct json_object **ret)
+/* Replaces WAS by TO. */
+static int call_once(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
 {
+    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
     char digest[DIGEST_TEXT_BYTES];
+    int r;
 
-    digest_format(bytes_view(was), digest);
-    if (was->size > 0 && !json_add(parameters, "was", json_object_new_string(digest))) {
-        json_object_put(parameters);
+    if (!rotate->client)
+        return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "nobody listens");
+    digest_format(was, digest);
+    if (!add_bytes(parameters, "sealed", to->file) ||
+        !add_bytes(parameters, "public", to->public) ||
+        (was.size > 0 && !json_add(parameters, "was", json_object_new_string(digest))))
         return -ENOMEM;
+    r = client_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
+    if (r == 0 && !rotate->reply)
+        rotate->reply = TAKE_PTR(reply);
+    return r;
+}
+
+/* How often a broker that dies in the middle of the call is asked again. */
+#define CALLS_MAX 5U
+
+/* The same, also if the broker is killed meanwhile, before it was done or after: whoever comes
+ * after it says which. */
+static int call_rotate(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
+{
+    int r = call_once(rotate, was, to, reason);
+
+    for (unsigned calls = 1; r == OUTCOME_BROKER_UNREACHABLE && calls < CALLS_MAX; calls++) {
+        rotate->client = client_free(rotate->client);
+        r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
+        if (r == 0)
+            r = call_once(rotate, to->file, to, reason);
+        if (r == OUTCOME_CHANGED || r == OUTCOME_NOT_FOUND)
+            r = call_once(rotate, was, to, reason);
     }
-    return client_call(rotate->client, "Rotate", parameters, reason, ret);
+    if (r == OUTCOME_BROKER_UNREACHABLE)
+        return reason_set(reason, OUTCOME_HALF_ROTATED,
+                          "the broker did not reply: whether the value was replaced is not known");
+    return r;
 }
 
 static int put_in_place(Rotate *rotate, Reason *reason)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
-    struct json_object *changes = NULL;
-    int r;
-
-    if (!add_bytes(parameters, "sealed", &rotate->sealed) ||
-        (rotate->value.public.size > 0 && !add_bytes(parameters, "public", &rotate->value.public)))
-        return -ENOMEM;
-    r = call_rotate(rotate, TAKE_PTR(parameters), &rotate->old, reason, &rotate->reply);
-    if (r != 0)
-        return r;
-    json_object_object_get_ex(rotate->reply, "changes", &changes);
-    return rotation_plan(changes, &rotate->rotation);
+    return call_rotate(rotate, bytes_view(&rotate->old),
+                       &(Half){bytes_view(&rotate->sealed), bytes_view(&rotate->value.public)},
+                       reason);
 }
 
 static int put_back(Rotate *rotate, Reason *reason)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
-    _cleanup_(json_object_putp) struct json_object *reply = NULL;
-    const char *previous = varlink_text(rotate->reply, "previous");
-    const char *public = varlink_text(rotate->reply, "previousPublic");
+    _cleanup_(bytes_done) Bytes raw = {0}, text = {0};
+    int r;
 
-    if (!previous)
+    if (rotate->old.size == 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "there was no value before it");
-    if (!json_add(parameters, "sealed", json_object_new_string(previous)) ||
-        (public && !json_add(parameters, "public", json_object_new_string(public))))
-        return -ENOMEM;
-    return call_rotate(rotate, TAKE_PTR(parameters), &rotate->sealed, reason, &reply);
+    /* what was stored raw cannot go through JSON */
+    r = credential_decode(bytes_view(&rotate->old), reason, &raw);
+    if (r == 0)
+        r = credential_encode(bytes_view(&raw), &text);
+    if (r != 0)
+        return r;
+    return call_rotate(rotate, bytes_view(&rotate->sealed),
+                       &(Half){bytes_view(&text), bytes_view(&rotate->old_public)}, reason);
+}
+
+static int tell_units(Rotate *rotate, Reason *reason)
+{
+    struct json_object *changes = NULL;
+    int r;
+
+    json_object_object_get_ex(rotate->reply, "changes", &changes);
+    r = rotation_plan(changes, &rotate->rotation);
+    return r == 0 ? rotation_apply(&rotate->rotation, reason) : r;
 }
 
 /* After RC, for REASON: everything as it was. */
@@ -306,9 +350,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         return output_error(r, rotate.name_text, &reason);
     if (options->json == JSON_OFF)
         print_changes(&rotate);
-    r = rotation_apply(&rotate.rotation, &reason);
+    r = tell_units(&rotate, &reason);
     if (r != 0)
         r = undo(&rotate, r, &reason);
+    else if (options->json == JSON_OFF)
+        printf("%s: rotated\n", rotate.name_text);
     if (options->json != JSON_OFF && print_json(&rotate, r, &reason) != 0 && r == 0)
         r = -EIO;
     return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);

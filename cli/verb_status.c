@@ -6,6 +6,7 @@
 #include "output.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
+#include "timepoint.h"
 #include "verb.h"
 
 #include <inttypes.h>
@@ -18,25 +19,13 @@ static int64_t number(struct json_object *status, const char *name)
     return json_object_get_int64(value);
 }
 
-static void print_duration(int64_t usec)
-{
-    int64_t minutes = usec / 60000000;
-
-    if (minutes < 1)
-        printf("%" PRId64 " s", usec / 1000000);
-    else if (minutes < 60)
-        printf("%" PRId64 " min", minutes);
-    else if (minutes < 24 * 60)
-        printf("%" PRId64 " h %" PRId64 " min", minutes / 60, minutes % 60);
-    else
-        printf("%" PRId64 " d %" PRId64 " h", minutes / 60 / 24, minutes / 60 % 24);
-}
-
 static void print(struct json_object *status)
 {
-    printf("  Version: %s\n       Up: ", varlink_text(status, "version"));
-    print_duration(number(status, "uptimeUSec"));
-    printf("\n Requests: %" PRId64 " delivered, %" PRId64 " refused, %" PRId64 " abandoned, "
+    char up[TIMEPOINT_LENGTH_BYTES];
+
+    timepoint_format_length((uint64_t)number(status, "uptimeUSec"), up);
+    printf("  Version: %s\n       Up: %s\n", varlink_text(status, "version"), up);
+    printf(" Requests: %" PRId64 " delivered, %" PRId64 " refused, %" PRId64 " abandoned, "
            "%" PRId64 " waiting\n",
            number(status, "delivered"), number(status, "refused"), number(status, "abandoned"),
            number(status, "waiting"));

@@ -152,8 +152,7 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "Credentials go to systemd-nspawn@MACHINE.service and "
                               "container@MACHINE.service"},
     [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
-                           "Seal it with: nspawn-creds encrypt --name=MACHINE@ID, and "
-                           "--store for the store"},
+                           "Give it a value with: nspawn-creds set MACHINE@ID"},
     [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
                                "The machine's policy does not have this credential",
                                "Add it to the machine's policy, see nspawn-creds-policy(5), then: "
@@ -186,10 +185,10 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                             "The credential's value does not come from the store",
                             "Change it where the policy says that it comes from, see "
                             "nspawn-creds-policy(5); of what is shared, rotate the original"},
-    [OUTCOME_NOT_ROTATED] = {"not-rotated", EXIT_ROTATION,
-                             "The new value was not kept: the old one is served as before",
-                             "See what the unit says, try the new value elsewhere, and rotate "
-                             "again"},
+    [OUTCOME_NOT_ROTATED] =
+        {"not-rotated", EXIT_ROTATION,
+         "The new value was not kept: the old one is served as before",
+         "See why (journalctl --machine=MACHINE --unit=UNIT), and rotate again"},
     [OUTCOME_HALF_ROTATED] = {"half-rotated", EXIT_INCONSISTENT,
                               "The rotation failed, and not all of it could be undone",
                               "See which units run, and with which value, before anything else"},

@@ -35,6 +35,12 @@ static int unreachable(Reason *reason, const char *what)
     return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s", what);
 }
 
+/* What a socket says whose other end was killed. */
+static bool is_hang_up(int r)
+{
+    return r == -EPIPE || r == -ECONNRESET;
+}
+
 static int set_timeout(const Client *client, time_t seconds)
 {
     struct timeval time = {.tv_sec = seconds};
@@ -77,7 +83,7 @@ static int send_call(Client *client, const char *method, struct json_object *par
         r = frame_writer_add(&writer, bytes_view(&text));
     if (r == 0)
         r = frame_writer_send(&writer, client->fd);
-    if (r > 0)
+    if (r > 0 || is_hang_up(r))
         return unreachable(reason, "the broker hung up");
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
 }
@@ -91,7 +97,7 @@ static int receive(Client *client, Reason *reason, VarlinkReply *ret)
         r = frame_reader_read(&client->reader, client->fd);
         if (r == FRAME_BLOCKED)
             return unreachable(reason, "the broker does not reply");
-        if (r == FRAME_END)
+        if (r == FRAME_END || is_hang_up(r))
             return unreachable(reason, "the broker hung up before it replied");
         if (r < 0)
             return reason_set(reason, r, "cannot read the broker's reply");

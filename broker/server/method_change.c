@@ -183,31 +183,10 @@ static int check_source(Vault *vault, const CredentialName *name, Reason *reason
                       credential->source == POLICY_TEMPLATE ? "" : credential->text);
 }
 
-/* In base64, whatever it was. One that is no credential is not worth putting back. */
-static int add_previous(const StoreRotated *old, struct json_object *object)
-{
-    _cleanup_(bytes_done) Bytes sealed = {0}, text = {0};
-    int r = credential_decode(bytes_view(&old->file), NULL, &sealed);
-
-    if (r == 0)
-        r = credential_encode(bytes_view(&sealed), &text);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    if (!json_add(object, "previous",
-                  json_object_new_string_len((const char *)text.data, (int)text.size)) ||
-        (old->public.size > 0 &&
-         !json_add(
-             object, "previousPublic",
-             json_object_new_string_len((const char *)old->public.data, (int)old->public.size))))
-        return -ENOMEM;
-    return 0;
-}
-
 int method_rotate(const ControlEnvironment *environment, struct json_object *parameters,
                   Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(store_rotated_done) StoreRotated old = {0};
     Vault *vault = environment->connections->vault;
     StoreRotation rotation = {
         .file = text_view(varlink_text(parameters, "sealed")),
@@ -227,14 +206,12 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
     if (r == 0)
         r = vault_store(vault, reason, &store);
     if (r == 0)
-        r = store_rotate(store, &rotation, reason, &old);
+        r = store_rotate(store, &rotation, reason);
     if (r != 0)
         return r;
     method_note(environment, AUDIT_ROTATED, &rotation.name, key);
-    r = add_previous(&old, object);
-    if (r == 0)
-        *ret = TAKE_PTR(object);
-    return r;
+    *ret = TAKE_PTR(object);
+    return 0;
 }
 
 /* --- sealing anew --- */

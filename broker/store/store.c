@@ -202,58 +202,48 @@ int store_write_public(const Store *store, const CredentialName *name, BytesView
 
 /* --- rotating --- */
 
-void store_rotated_done(StoreRotated *rotated)
-{
-    bytes_done(&rotated->file);
-    bytes_done(&rotated->public);
-}
-
-/* What stands in MACHINE, if it is what is to be replaced. */
-static int read_old(int machine, const StoreRotation *rotation, Reason *reason, StoreRotated *ret)
+/* Whether what stands in MACHINE is what is to be replaced. */
+static int check_old(int machine, const StoreRotation *rotation, Reason *reason)
 {
     const CredentialName *name = &rotation->name;
+    _cleanup_(bytes_done) Bytes file = {0};
     char digest[DIGEST_TEXT_BYTES];
-    int r = read_entry(machine, name, SEALED, reason, &ret->file);
+    int r = read_entry(machine, name, SEALED, reason, &file);
 
     if (r == OUTCOME_NOT_FOUND && rotation->fresh && !rotation->was)
-        r = 0;
-    if (r != 0)
+        return 0;
+    if (r != 0 || !rotation->was)
         return r;
-    digest_format(bytes_view(&ret->file), digest);
-    if (rotation->was && strcmp(rotation->was, digest) != 0)
-        return reason_set(reason, OUTCOME_CHANGED, "%s of %s is not what it was", name->id,
-                          name->machine);
-    r = read_entry(machine, name, PUBLIC, NULL, &ret->public);
-    return r == -ENOMEM ? r : 0;
+    digest_format(bytes_view(&file), digest);
+    return strcmp(rotation->was, digest) == 0
+               ? 0
+               : reason_set(reason, OUTCOME_CHANGED, "%s of %s is not what it was", name->id,
+                            name->machine);
 }
 
-int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason,
-                 StoreRotated *ret)
+int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason)
 {
     const CredentialName *name = &rotation->name;
-    _cleanup_(store_rotated_done) StoreRotated old = {0};
+    _cleanup_(bytes_done) Bytes old_public = {0};
     _cleanup_(closep) int machine = -1;
     int r = rotation->fresh ? ensure_machine(store, name, reason, &machine)
                             : store_machine_lock(store, name->machine, reason, &machine);
 
     if (r == 0)
-        r = read_old(machine, rotation, reason, &old);
+        r = check_old(machine, rotation, reason);
     if (r != 0)
         return r;
+    (void)read_entry(machine, name, PUBLIC, NULL, &old_public);
     /* gone for good before its private half is replaced */
     if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 && fsync(machine) < 0)
         r = reason_set(reason, -errno, "cannot remove the public half of %s", name->id);
     if (r == 0)
         r = put(store, machine, name, SEALED, rotation->file, true, reason);
-    if (r != 0 && old.public.size > 0)
-        (void)put(store, machine, name, PUBLIC, bytes_view(&old.public), true, NULL);
-    if (r != 0)
-        return r;
-    if (rotation->public.size > 0)
+    if (r != 0 && old_public.size > 0)
+        (void)put(store, machine, name, PUBLIC, bytes_view(&old_public), true, NULL);
+    if (r == 0 && rotation->public.size > 0)
         (void)put(store, machine, name, PUBLIC, rotation->public, true, NULL);
-    *ret = old;
-    old = (StoreRotated){0};
-    return 0;
+    return r;
 }
 
 int store_remove(const Store *store, const CredentialName *name, Reason *reason)
@@ -274,6 +264,22 @@ int store_remove(const Store *store, const CredentialName *name, Reason *reason)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s of %s", name->id,
                           name->machine);
     return reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine);
+}
+
+int store_remove_public(const Store *store, const CredentialName *name, Reason *reason)
+{
+    _cleanup_(closep) int machine = -1;
+    int r = store_machine_lock(store, name->machine, reason, &machine);
+
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
+    if (r != 0)
+        return r;
+    if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 ? fsync(machine) < 0
+                                                                : errno != ENOENT)
+        return reason_set(reason, -errno, "cannot remove the public half of %s of %s", name->id,
+                          name->machine);
+    return 0;
 }
 
 /* --- listing --- */

@@ -49,6 +49,10 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
 int store_write_public(const Store *store, const CredentialName *name, BytesView text,
                        Reason *reason);
 
+/* The public half alone, which a credential that takes a key pair's place does not have. That there
+ * is none is no error. */
+int store_remove_public(const Store *store, const CredentialName *name, Reason *reason);
+
 typedef struct StoreRotation {
     CredentialName name;
     BytesView file;   /* the new one */
@@ -57,21 +61,12 @@ typedef struct StoreRotation {
     bool fresh;       /* there need not be one */
 } StoreRotation;
 
-/* What was replaced; empty where there was nothing. */
-typedef struct StoreRotated {
-    Bytes file;
-    Bytes public;
-} StoreRotated;
-
-void store_rotated_done(StoreRotated *rotated); /* for _cleanup_ */
-
 /* Replaces a credential and its public half. After a crash at any moment there is the old file or
  * the new one, and never the public half of the other: rather none, for whoever opens a key pair
  * derives it again (server/generation.h). So it is no failure if it cannot be written in the end.
  * OUTCOME_NOT_FOUND; OUTCOME_CHANGED, and nothing happens, if it was another file; returns of
  * store_write(). */
-int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason,
-                 StoreRotated *ret);
+int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason);
 
 /* Takes a credential away, durably, and its public half. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE.
  */

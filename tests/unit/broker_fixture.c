@@ -31,6 +31,7 @@
 
 static BrokerShared *shared;
 static char audit_path[256];
+static char live_path[256];
 
 void wait_msec(unsigned msec)
 {
@@ -131,10 +132,11 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
 }
 
 /* As the service manager passes them: requests, and control. */
-static const Listeners listeners = {
+static Listeners listeners = {
     .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2},
     .kinds = {LISTENER_REQUESTS, LISTENER_CONTROL},
     .count = 2,
+    .live_folder = live_path,
 };
 
 static int run_worker(void *userdata, bool drain)
@@ -194,6 +196,8 @@ BrokerFixture *broker_new(void)
     broker->context.now = deadly_now;
     assert_int_equal(mkdir(test_path(&broker->folder, "store"), 0750), 0);
     snprintf(audit_path, sizeof(audit_path), "%s", test_path(&broker->folder, "audit"));
+    snprintf(live_path, sizeof(live_path), "%s", test_path(&broker->folder, "live"));
+    assert_int_equal(mkdir(live_path, 0755), 0);
 
     server_config_default(&broker->context, &broker->config);
     broker->config.store_path = strdup(test_path(&broker->folder, "store"));
@@ -358,7 +362,20 @@ unsigned broker_records(const BrokerFixture *broker, const char *words)
 
 /* --- clients --- */
 
-int client_connect(const BrokerFixture *broker, const char *unit, const char *id)
+void broker_add_live(const BrokerFixture *broker, const char *machine)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", live_path, machine);
+    assert_int_equal(mkdir(path, 0700), 0);
+    strcat(path, "/socket");
+    for (unsigned i = 0; broker->supervisor && access(path, F_OK) < 0; i++) {
+        assert_true(i < 5000);
+        wait_msec(1);
+    }
+}
+
+static int connect_at(const char *path, const char *unit, const char *id)
 {
     static unsigned number;
     struct sockaddr_un ours = {.sun_family = AF_UNIX};
@@ -374,10 +391,25 @@ int client_connect(const BrokerFixture *broker, const char *unit, const char *id
         assert_true(length <= (int)sizeof(ours));
         assert_int_equal(bind(fd, (struct sockaddr *)&ours, (socklen_t)length), 0);
     }
-    strcpy(theirs.sun_path, test_path(&broker->folder, "socket"));
+    strcpy(theirs.sun_path, path);
     assert_int_equal(connect(fd, (struct sockaddr *)&theirs, sizeof(theirs)), 0);
     shutdown(fd, SHUT_WR);
     return fd;
+}
+
+int client_connect(const BrokerFixture *broker, const char *unit, const char *id)
+{
+    return connect_at(test_path(&broker->folder, "socket"), unit, id);
+}
+
+int client_connect_live(const BrokerFixture *broker, const char *machine, const char *unit,
+                        const char *id)
+{
+    char path[128];
+
+    (void)broker;
+    assert_true(snprintf(path, sizeof(path), "%s/%s/socket", live_path, machine) < 108);
+    return connect_at(path, unit, id);
 }
 
 Answer client_read(int fd, const char *machine, const char *id, size_t size)

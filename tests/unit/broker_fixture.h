@@ -90,8 +90,14 @@ typedef enum Answer {
     _ANSWER_MAX,
 } Answer;
 
+/* Makes the folder for MACHINE's live socket, and waits until that is there if a broker runs. */
+void broker_add_live(const BrokerFixture *broker, const char *machine);
+
 /* Connects as the service manager for UNIT; with UNIT NULL without an address. */
 int client_connect(const BrokerFixture *broker, const char *unit, const char *id);
+/* As the one in MACHINE. */
+int client_connect_live(const BrokerFixture *broker, const char *machine, const char *unit,
+                        const char *id);
 /* Reads to the end and closes; MACHINE, ID and SIZE say what is expected. */
 Answer client_read(int fd, const char *machine, const char *id, size_t size);
 /* Both, for systemd-nspawn@MACHINE.service. */

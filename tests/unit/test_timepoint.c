@@ -62,9 +62,36 @@ static void test_times(void **state)
     }
 }
 
+static void test_words(void **state)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *text;
+    } rows[] = {
+        {0, "0 s"},
+        {59, "59 s"},
+        {60, "1 min"},
+        {3599, "59 min"},
+        {3600, "1 h 0 min"},
+        {86399, "23 h 59 min"},
+        {86400, "1 d 0 h"},
+        {90 * 86400, "90 d 0 h"},
+        {UINT64_MAX / SECOND, "213503982 d 8 h"},
+    };
+    char text[TIMEPOINT_LENGTH_BYTES], time[TIMEPOINT_TEXT_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        timepoint_format_length(rows[i].seconds * SECOND, text);
+        assert_string_equal(text, rows[i].text);
+    }
+    timepoint_format((1801353600 + 45015) * SECOND, time);
+    assert_string_equal(time, "2027-01-31 12:30");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times), cmocka_unit_test(test_words)};
 
     setenv("TZ", "UTC", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);

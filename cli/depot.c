@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The store, over the broker or directly. See depot.h.
+ */
+
+#include "depot.h"
+
+#include "base/json.h"
+#include "protocol/varlink.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+void depot_done(Depot *depot)
+{
+    client_free(depot->client);
+    store_free(depot->store);
+    free(depot->path);
+    *depot = (Depot){0};
+}
+
+/* The broker's store need not be the default one. */
+static int ask_path(Client *client, Reason *reason, char **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *status = NULL;
+    int r = client_call(client, "Status", NULL, reason, &status);
+    const char *path = r == 0 ? varlink_text(status, "store") : NULL;
+
+    if (r != 0)
+        return r;
+    if (!path)
+        return reason_set(reason, -EPROTO, "the broker's reply makes no sense");
+    *ret = strdup(path);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int find_path(const Options *options, Reason *reason, Depot *depot)
+{
+    int r = OUTCOME_BROKER_UNREACHABLE;
+
+    if (!options->store) {
+        r = client_new(CLIENT_DEFAULT_PATH, NULL, &depot->client);
+        if (r == 0)
+            r = ask_path(depot->client, reason, &depot->path);
+    }
+    if (r != OUTCOME_BROKER_UNREACHABLE)
+        return r;
+    depot->client = client_free(depot->client);
+    depot->path = strdup(options->store ? options->store : STORE_DEFAULT_PATH);
+    return depot->path ? 0 : -ENOMEM;
+}
+
+int depot_open(const Options *options, Reason *reason, Depot *ret)
+{
+    _cleanup_(depot_done) Depot depot = {0};
+    int r = find_path(options, reason, &depot);
+
+    if (r == 0)
+        r = store_new(depot.path, reason, &depot.store);
+    if (r == -EACCES && geteuid() != 0)
+        return reason_set(reason, r, "the store %s is root's alone", depot.path);
+    if (r != 0)
+        return r;
+    *ret = depot;
+    depot = (Depot){0};
+    return 0;
+}
+
+int depot_has(const Depot *depot, const CredentialName *name, Reason *reason, bool *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = store_read(depot->store, name, reason, &file);
+
+    if (r < 0)
+        return r;
+    *ret = r != OUTCOME_NOT_FOUND;
+    return 0;
+}
+
+/* --- changes --- */
+
+/* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
+ * OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
+static int call(Depot *depot, const char *method, const CredentialName *name,
+                struct json_object *parameters, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *taken = parameters, *reply = NULL;
+    int r;
+
+    if (!depot->client)
+        return OUTCOME_BROKER_UNREACHABLE;
+    if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
+        !json_add(taken, "credential", json_object_new_string(name->id)))
+        return -ENOMEM;
+    r = client_call(depot->client, method, TAKE_PTR(taken), reason, &reply);
+    if (r == OUTCOME_BROKER_UNREACHABLE)
+        depot->client = client_free(depot->client);
+    return r;
+}
+
+static int write_sealed(Depot *depot, const CredentialName *name, BytesView sealed, Reason *reason)
+{
+    struct json_object *parameters = json_object_new_object();
+    int r;
+
+    if (!json_add(parameters, "sealed",
+                  json_object_new_string_len((const char *)sealed.data, (int)sealed.size)) ||
+        !json_add(parameters, "replace", json_object_new_boolean(true))) {
+        json_object_put(parameters);
+        return -ENOMEM;
+    }
+    r = call(depot, "Store", name, parameters, reason);
+    return r == OUTCOME_BROKER_UNREACHABLE ? store_write(depot->store, name, sealed, reason) : r;
+}
+
+int depot_write(Depot *depot, const CredentialName *name, BytesView sealed, BytesView public,
+                Reason *reason)
+{
+    int r = write_sealed(depot, name, sealed, reason);
+
+    if (r != 0)
+        return r;
+    return public.size > 0 ? store_write_public(depot->store, name, public, reason)
+                           : store_remove_public(depot->store, name, reason);
+}
+
+int depot_remove(Depot *depot, const CredentialName *name, Reason *reason)
+{
+    int r = call(depot, "Remove", name, json_object_new_object(), reason);
+
+    return r == OUTCOME_BROKER_UNREACHABLE ? store_remove(depot->store, name, reason) : r;
+}
+
+/* --- reading --- */
+
+void depot_entry_done(DepotEntry *entry)
+{
+    bytes_done(&entry->file);
+    bytes_done(&entry->raw);
+    *entry = (DepotEntry){0};
+}
+
+int depot_read(const Depot *depot, const CredentialName *name, Reason *reason, DepotEntry *ret)
+{
+    _cleanup_(depot_entry_done) DepotEntry entry = {.name = *name};
+    int r = store_read(depot->store, name, reason, &entry.file);
+
+    if (r == 0)
+        r = credential_decode(bytes_view(&entry.file), reason, &entry.raw);
+    if (r == 0)
+        r = credential_parse(bytes_view(&entry.raw), reason, &entry.parts);
+    if (r != 0)
+        return r;
+    *ret = entry;
+    entry = (DepotEntry){0};
+    return 0;
+}
+
+int depot_read_public(const Depot *depot, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    int r = store_read_public(depot->store, name, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+int depot_entry_open(Opener *opener, const DepotEntry *entry, Reason *reason,
+                     CredentialMetadata *ret_metadata, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    CredentialMetadata metadata;
+    int r;
+
+    credential_name_format(&entry->name, name);
+    r = opener_open(opener, &entry->parts, name, reason, &metadata, &plaintext);
+    /* one without a name has passed */
+    if (r == 0 && strcmp(metadata.name, name) != 0)
+        r = reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed without a name");
+    if (r != 0)
+        return r;
+    *ret_metadata = metadata;
+    *ret = TAKE_PTR(plaintext);
+    return 0;
+}

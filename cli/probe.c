@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What opening tells. See probe.h.
+ */
+
+#include "probe.h"
+
+#include "timepoint.h"
+
+#include <string.h>
+
+Options probe_options(const Options *options)
+{
+    Options eternal = *options;
+
+    eternal.timestamp = USEC_INFINITY;
+    eternal.given |= OPTION_TIMESTAMP;
+    return eternal;
+}
+
+void probe_entry(Opener *opener, const DepotEntry *entry, Probe *ret)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    uint64_t now = opener->context->now(opener->context);
+    char length[TIMEPOINT_LENGTH_BYTES];
+    Probe probe = {0};
+
+    probe.rc = depot_entry_open(opener, entry, &probe.reason, &probe.metadata, &plaintext);
+    if (probe.rc == 0) {
+        probe.size = secret_size(plaintext);
+        if (probe.metadata.not_after < now) {
+            timepoint_format_length(now - probe.metadata.not_after, length);
+            probe.rc = reason_set(&probe.reason, OUTCOME_EXPIRED, "it expired %s ago", length);
+        }
+    }
+    *ret = probe;
+}
+
+void probe_format_expiry(const Probe *probe, uint64_t now, char text[PROBE_EXPIRY_BYTES])
+{
+    uint64_t then = probe->metadata.not_after;
+    char time[TIMEPOINT_TEXT_BYTES], length[TIMEPOINT_LENGTH_BYTES];
+
+    if (then == USEC_INFINITY) {
+        strcpy(text, "never");
+        return;
+    }
+    timepoint_format(then, time);
+    timepoint_format_length(then < now ? now - then : then - now, length);
+    snprintf(text, PROBE_EXPIRY_BYTES, "%s, %s%s%s", time, then < now ? "" : "in ", length,
+             then < now ? " ago" : "");
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A credential becomes another one. See remake.h.
+ */
+
+#include "remake.h"
+
+#include "output.h"
+
+#include <errno.h>
+#include <string.h>
+
+void remake_done(Remake *remake)
+{
+    reseal_item_done(&remake->item);
+    opener_done(&remake->reseal.opener);
+    sealer_done(&remake->reseal.sealer);
+}
+
+int remake_begin(const Context *context, const Options *options, Depot *depot,
+                 const CredentialName *from, const CredentialName *to, Reason *reason, Remake *ret)
+{
+    int r;
+
+    *ret = (Remake){.depot = depot, .options = *options, .to = *to, .item.name = *from};
+    credential_name_format(to, ret->to_text);
+    ret->options.name = ret->to_text;
+    ret->options.store = depot->path;
+    ret->options.given |= OPTION_NAME;
+    ret->reseal = (Reseal){.context = context,
+                           .options = &ret->options,
+                           .opener = {.context = context, .options = &ret->options}};
+    r = sealer_init(context, &ret->options, reason, &ret->reseal.sealer);
+    ret->reseal.sealer.joins = true;
+    if (r == 0)
+        r = store_read(depot->store, from, reason, &ret->item.file);
+    if (r != 0)
+        return r;
+    r = reseal_examine(&ret->reseal, &ret->item);
+    if (r != 0)
+        *reason = ret->item.reason;
+    return r;
+}
+
+int remake_open(Remake *remake, Reason *reason, Secret **ret)
+{
+    CredentialMetadata metadata;
+
+    return opener_open(&remake->reseal.opener, &remake->item.parts, NULL, reason, &metadata, ret);
+}
+
+int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason *reason)
+{
+    ResealItem *item = &remake->item;
+    int r;
+
+    item->value = value;
+    r = reseal_seal(&remake->reseal, item);
+    if (r != 0) {
+        *reason = item->reason;
+        return r;
+    }
+    r = depot_write(remake->depot, &remake->to, bytes_view(&item->sealed), public, reason);
+    if (r == 0 && item->closed.text[0])
+        output_note("%s does not open on this host now: %s.", remake->to_text, item->closed.text);
+    return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A credential of the store becomes another one: under another name, or with another value. What it
+ * is sealed with and when it expires is kept, as reseal keeps it; it gets the key that its
+ * machine's others share.
+ */
+
+#include "depot.h"
+#include "reseal.h"
+
+/* Refers to itself: it stays where it was begun. */
+typedef struct Remake {
+    Depot *depot; /* borrowed */
+    Options options;
+    CredentialName to;
+    char to_text[CREDENTIAL_NAME_TEXT_BYTES];
+    Reseal reseal;
+    ResealItem item;
+} Remake;
+
+/* Reads FROM and makes sure that it opens. TO may be the same. */
+int remake_begin(const Context *context, const Options *options, Depot *depot,
+                 const CredentialName *from, const CredentialName *to, Reason *reason, Remake *ret);
+void remake_done(Remake *remake); /* for _cleanup_ */
+
+/* What it holds. */
+int remake_open(Remake *remake, Reason *reason, Secret **ret);
+
+/* Seals VALUE (NULL: what it holds) under the name that it is to have, and puts it there, with the
+ * public half PUBLIC. */
+int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason *reason);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A file for an editor. See scratch.h.
+ *
+ * The file system is made without a place (fsmount(2)). This process reaches it through a
+ * descriptor and stays in its own namespace, where the store can be written to; the editor's
+ * process alone gets it mounted.
+ */
+
+#include "scratch.h"
+
+#include "base/fsutil.h"
+#include "base/limits.h"
+#include "output.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PLACE       "/tmp"
+/* A value, and some copies that an editor makes of it. */
+#define SIZE        "16m"
+/* What the child ends with after it has said why. */
+#define NOT_STARTED 125
+
+/* --- the file system --- */
+
+static bool has_swap(void)
+{
+    char line[256];
+    FILE *file = fopen("/proc/swaps", "re");
+    /* a heading, and a line for each */
+    bool has = file && fgets(line, sizeof(line), file) && fgets(line, sizeof(line), file);
+
+    if (file)
+        fclose(file);
+    return has;
+}
+
+/* Before 6.4 the kernel cannot be told to keep it in memory. */
+static int keep_from_swap(int context, Reason *reason)
+{
+    bool kept = fsconfig(context, FSCONFIG_SET_FLAG, "noswap", NULL, 0) == 0;
+
+    if (!has_swap())
+        return 0;
+    if (!kept)
+        return reason_set(reason, OUTCOME_UNSUPPORTED,
+                          "this kernel could write the file to swap: switch that off for the time "
+                          "(swapoff -a), or use Linux 6.4");
+    output_note("There is swap, which the editor's own memory can be written to; \"swapoff -a\" "
+                "keeps it in memory.");
+    return 0;
+}
+
+static int mount_memory(Reason *reason, int *ret)
+{
+    _cleanup_(closep) int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
+    int fd, r;
+
+    if (context < 0 && errno == EPERM)
+        return reason_set(reason, -EPERM, "only root can keep the editor's file off the disks");
+    if (context < 0)
+        return reason_set(reason, -errno, "cannot make a file system in memory");
+    r = keep_from_swap(context, reason);
+    if (r != 0)
+        return r;
+    if (fsconfig(context, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
+        fsconfig(context, FSCONFIG_SET_STRING, "size", SIZE, 0) < 0 ||
+        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return reason_set(reason, -errno, "cannot make a file system in memory");
+    fd =
+        fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot mount a file system in memory");
+    *ret = fd;
+    return 0;
+}
+
+static int write_all(int fd, BytesView view)
+{
+    while (view.size > 0) {
+        ssize_t n = write(fd, view.data, view.size);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n > 0) {
+            view.data += n;
+            view.size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int scratch_new(const char *name, const Secret *content, Reason *reason, Scratch *ret)
+{
+    _cleanup_(scratch_done) Scratch scratch = {.directory = -1, .name = name};
+    _cleanup_(closep) int file = -1;
+    int r = mount_memory(reason, &scratch.directory);
+
+    if (r != 0)
+        return r;
+    file = openat(scratch.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = file < 0 ? -errno : write_all(file, secret_view(content));
+    if (r < 0)
+        return reason_set(reason, r, "cannot write the editor's file");
+    *ret = scratch;
+    scratch.directory = -1;
+    return 0;
+}
+
+/* Freed memory is not wiped by every kernel. What an editor has replaced is out of reach. */
+static void overwrite(int directory, const char *name)
+{
+    static const uint8_t zeros[4096];
+    _cleanup_(closep) int file =
+        openat(directory, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat status;
+
+    if (file < 0 || fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
+        return;
+    for (off_t done = 0; done < status.st_size; done += (off_t)sizeof(zeros))
+        if (write_all(file, (BytesView){zeros, sizeof(zeros)}) != 0)
+            return;
+}
+
+void scratch_done(Scratch *scratch)
+{
+    DIR *directory = scratch->directory < 0 ? NULL : fdopendir(scratch->directory);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)))
+        overwrite(scratch->directory, entry->d_name);
+    if (directory)
+        closedir(directory);
+    else
+        close_keep_errno(scratch->directory);
+    scratch->directory = -1;
+}
+
+/* --- the editor --- */
+
+/* $1 is the editor, a command with arguments, or empty; $2 the file. vim would keep the text in
+ * ~/.viminfo, and complains when it cannot. */
+static const char script[] =
+    "for editor in \"$1\" editor nano vi; do\n"
+    "  [ -n \"$editor\" ] || continue\n"
+    "  program=$(command -v -- \"${editor%% *}\") || { [ -z \"$1\" ] && continue; program=; }\n"
+    "  case $(readlink -f -- \"$program\") in\n"
+    "    */vim | */vim.* | */nvim) options='-n -i NONE' ;;\n"
+    "    *) options= ;;\n"
+    "  esac\n"
+    "  eval \"exec $editor $options \\\"\\$2\\\"\"\n"
+    "done\n"
+    "echo 'There is no editor: set $EDITOR, or install nano.' >&2\n"
+    "exit 125\n";
+
+static const char *choose_editor(void)
+{
+    static const char *const names[] = {"VISUAL", "EDITOR"};
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *editor = getenv(names[i]);
+
+        if (editor && editor[0] != '\0')
+            return editor;
+    }
+    return "";
+}
+
+/* In the editor's process. */
+static int enter(const Scratch *scratch)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) < 0 ||
+        move_mount(scratch->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+        chdir(PLACE) < 0 || setenv("TMPDIR", PLACE, 1) < 0)
+        return -errno;
+    return 0;
+}
+
+static void run_editor(const Scratch *scratch)
+{
+    char path[sizeof(PLACE) + 1 + NAME_MAX];
+    Reason reason = {0};
+    int r = enter(scratch);
+
+    if (r == 0) {
+        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, scratch->name);
+        execl("/bin/sh", "sh", "-c", script, "sh", choose_editor(), path, (char *)NULL);
+        r = -errno;
+    }
+    reason_set(&reason, r, "cannot start the editor");
+    output_error(r, NULL, &reason);
+    _exit(NOT_STARTED);
+}
+
+int scratch_edit(const Scratch *scratch, Reason *reason)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
+    int status, r;
+    pid_t pid;
+
+    /* Ctrl+C is the editor's */
+    sigaction(SIGINT, &ignore, &interrupt);
+    sigaction(SIGQUIT, &ignore, &quit);
+    pid = fork();
+    if (pid == 0) {
+        sigaction(SIGINT, &interrupt, NULL);
+        sigaction(SIGQUIT, &quit, NULL);
+        run_editor(scratch);
+    }
+    do
+        r = pid < 0 ? -1 : waitpid(pid, &status, 0);
+    while (r < 0 && errno == EINTR);
+    r = r < 0 ? -errno : 0;
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGQUIT, &quit, NULL);
+    if (r != 0)
+        return reason_set(reason, r, "cannot run the editor");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return reason_set(reason, -ECANCELED, "the editor %s %d; nothing was changed",
+                      WIFEXITED(status) ? "ended with exit status" : "was killed by signal",
+                      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret)
+{
+    _cleanup_(closep) int file =
+        openat(scratch->directory, scratch->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (file < 0)
+        return reason_set(reason, -errno, "the editor has left no file");
+    return secret_read_fd(file, LIMIT_PLAINTEXT_BYTES, reason, ret);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A file for an editor that is on no disk at any moment.
+ *
+ * It lies in a file system in memory, which is not written to swap and which nobody but the editor
+ * sees: in a mount namespace of its own it is /tmp, and everything else is read-only. So backup and
+ * swap files, and whatever else an editor leaves behind, land there too or nowhere. With the
+ * editor's end it is gone.
+ *
+ * The editor itself is trusted, as it runs as root: this is about accidents. What it has in its own
+ * memory can be swapped like any program's, which is said where there is swap.
+ */
+
+#include "base/outcome.h"
+#include "secret/secret.h"
+
+typedef struct Scratch {
+    int directory; /* of the file system */
+    const char *name;
+} Scratch;
+
+/* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; OUTCOME_UNSUPPORTED if
+ * there is swap and the kernel (before 6.4) might write it there. */
+int scratch_new(const char *name, const Secret *content, Reason *reason, Scratch *ret);
+/* Overwrites what is there, too. */
+void scratch_done(Scratch *scratch); /* for _cleanup_ */
+
+/* Runs $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, and waits for its end.
+ * -ECANCELED if it fails. */
+int scratch_edit(const Scratch *scratch, Reason *reason);
+
+/* The file as it is now. OUTCOME_TOO_LARGE; a negative errno if the file is gone. */
+int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds copy and rename: a credential under another name.
+ *
+ * The name is sealed in it, so it is opened and sealed anew. rename removes the old one once the
+ * new one is in place: a crash in between leaves both, and the next rename finds that they hold the
+ * same.
+ */
+
+#include "confirm.h"
+#include "output.h"
+#include "remake.h"
+#include "standing.h"
+#include "verb.h"
+
+#include <string.h>
+
+typedef struct Names {
+    CredentialName from, to;
+} Names;
+
+/* MACHINE@ID, or a MACHINE alone, which has it under the same id. */
+static int parse_names(char **arguments, Reason *reason, Names *ret)
+{
+    int r = credential_name_parse(arguments[0], reason, &ret->from);
+
+    if (r == 0)
+        r = strchr(arguments[1], '@')
+                ? credential_name_parse(arguments[1], reason, &ret->to)
+                : credential_name_new(arguments[1], ret->from.id, reason, &ret->to);
+    if (r == 0 && strcmp(ret->from.machine, ret->to.machine) == 0 &&
+        strcmp(ret->from.id, ret->to.id) == 0)
+        return reason_set(reason, OUTCOME_USAGE, "it is called so already");
+    return r;
+}
+
+/* Whether what is at the new name opens as the same: a rename was interrupted. */
+static bool holds_the_same(Remake *remake)
+{
+    _cleanup_(depot_entry_done) DepotEntry entry = {0};
+    _cleanup_(secret_freep) Secret *old = NULL, *new = NULL;
+    CredentialMetadata metadata;
+
+    return depot_read(remake->depot, &remake->to, NULL, &entry) == 0 &&
+           depot_entry_open(&remake->reseal.opener, &entry, NULL, &metadata, &new) == 0 &&
+           remake_open(remake, NULL, &old) == 0 && secret_equal(old, new);
+}
+
+static int copy(Remake *remake, const Names *names, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes public = {0};
+    bool there;
+    int r = depot_has(remake->depot, &names->to, reason, &there);
+
+    if (r == 0 && there && !holds_the_same(remake))
+        r = confirm(&remake->options, reason,
+                    "%s is there already. Replace it? Its value is lost then.", remake->to_text);
+    if (r == 0)
+        r = depot_read_public(remake->depot, &names->from, reason, &public);
+    return r == 0 ? remake_finish(remake, NULL, bytes_view(&public), reason) : r;
+}
+
+static int advise(const Context *context, const Names *names, bool moved)
+{
+    Standing standing;
+    int r = standing_find(context, &names->to, &standing);
+
+    if (r != 0)
+        return r;
+    standing_advise(&standing, &names->to);
+    if (moved && standing_find(context, &names->from, &standing) == 0 &&
+        standing.kind == STANDING_USED)
+        output_note("The policy of %s still names %s, so that it does not start: take it out.",
+                    names->from.machine, names->from.id);
+    return 0;
+}
+
+static int run(const Context *context, const Options *options, char **arguments, bool moves)
+{
+    _cleanup_(remake_done) Remake remake = {0};
+    _cleanup_(depot_done) Depot depot = {0};
+    Reason reason = {0};
+    Names names;
+    int r = parse_names(arguments, &reason, &names);
+
+    if (r != 0)
+        return output_error(r, arguments[1], &reason);
+    r = depot_open(options, &reason, &depot);
+    if (r == 0)
+        r = remake_begin(context, options, &depot, &names.from, &names.to, &reason, &remake);
+    if (r != 0)
+        return output_error(r, arguments[0], &reason);
+    r = copy(&remake, &names, &reason);
+    if (r != 0)
+        return output_error(r, remake.to_text, &reason);
+    if (moves)
+        r = depot_remove(&depot, &names.from, &reason);
+    if (r == 0)
+        r = advise(context, &names, moves);
+    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
+}
+
+static int run_copy(const Context *context, const Options *options, char **arguments)
+{
+    return run(context, options, arguments, false);
+}
+
+static int run_rename(const Context *context, const Options *options, char **arguments)
+{
+    return run(context, options, arguments, true);
+}
+
+#define COPY_OPTIONS                                                                               \
+    OPTION_NO_ASK | OPTION_STORE | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE
+
+const Verb verb_copy = {
+    .name = "copy",
+    .arguments = "MACHINE@ID NEW",
+    .summary = "Give a credential to another machine, or another name as well",
+    .details = "NEW is MACHINE@ID, or a MACHINE alone, which gets it under the same id. It is "
+               "opened and sealed\nanew, since its name is sealed in it; what it is sealed with "
+               "and when it expires is kept. Asks\nbefore it replaces one, unless --no-ask is "
+               "given.",
+    .options = COPY_OPTIONS,
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_copy,
+};
+
+const Verb verb_rename = {
+    .name = "rename",
+    .arguments = "MACHINE@ID NEW",
+    .summary = "Give a credential another name, or move it to another machine",
+    .details = "As copy, and removes the old one when the new one is in place. If it is "
+               "interrupted, run it again.",
+    .options = COPY_OPTIONS,
+    .arguments_min = 2,
+    .arguments_max = 2,
+    .run = run_rename,
+};

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds reveal: the value of a credential in the store.
+ */
+
+#include "base/names.h"
+#include "confirm.h"
+#include "depot.h"
+#include "output.h"
+#include "verb.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Whether a terminal shows it and does nothing else: no control characters, which command it, but
+ * those of plain text. */
+static bool is_plain_text(const Secret *secret)
+{
+    BytesView view = secret_view(secret);
+
+    for (size_t i = 0; i < view.size; i++) {
+        uint8_t byte = view.data[i];
+
+        if ((byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f)
+            return false;
+        /* UTF-8's control characters beyond ASCII, and what never is UTF-8 */
+        if (byte >= 0xf8 || (byte == 0xc2 && i + 1 < view.size && view.data[i + 1] < 0xa0))
+            return false;
+    }
+    return true;
+}
+
+static int open_entry(const Context *context, const Options *options, const char *argument,
+                      Reason *reason, Secret **ret)
+{
+    _cleanup_(opener_done) Opener opener = {.context = context, .options = options};
+    _cleanup_(depot_entry_done) DepotEntry entry = {0};
+    _cleanup_(depot_done) Depot depot = {0};
+    CredentialMetadata metadata;
+    CredentialName name;
+    int r = credential_name_parse(argument, reason, &name);
+
+    if (r == 0)
+        r = depot_open(options, reason, &depot);
+    if (r == 0)
+        r = depot_read(&depot, &name, reason, &entry);
+    return r == 0 ? depot_entry_open(&opener, &entry, reason, &metadata, ret) : r;
+}
+
+/* Only a terminal needs words; "-" is consent to whatever comes. */
+static int check_terminal(const Options *options, const char *argument, const Secret *secret,
+                          Reason *reason)
+{
+    if (!isatty(STDOUT_FILENO))
+        return 0;
+    if (!is_plain_text(secret))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "it is not plain text and could command your terminal: give a file, or "
+                          "\"-\" if that is what you want");
+    return confirm(options, reason, "Show the value of %s on this terminal?", argument);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(secret_freep) Secret *secret = NULL;
+    const char *output = arguments[1];
+    Reason reason = {0};
+    int r = open_entry(context, options, arguments[0], &reason, &secret);
+
+    if (r == 0 && !output)
+        r = check_terminal(options, arguments[0], secret, &reason);
+    if (r != 0)
+        return output_error(r, arguments[0], &reason);
+    r = output_secret(output ? output : "-", secret, options->newline, &reason);
+    return r == 0 ? 0 : output_error(r, output, &reason);
+}
+
+const Verb verb_reveal = {
+    .name = "reveal",
+    .arguments = "MACHINE@ID [OUTPUT]",
+    .summary = "Print the value of a credential in the store",
+    .details = "To standard output, or to the file OUTPUT, mode 0600. Before it is shown on a "
+               "terminal it asks,\nunless --no-ask is given or OUTPUT is \"-\"; what is not plain "
+               "text is shown there only with \"-\".",
+    .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_STORE | OPTION_TPM_DEVICE |
+               OPTION_SIGNATURE | OPTION_TIMESTAMP,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds set: a machine's credential gets a value.
+ */
+
+#include "base/json.h"
+#include "confirm.h"
+#include "depot.h"
+#include "output.h"
+#include "sealing.h"
+#include "standing.h"
+#include "value.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Setting {
+    const Context *context;
+    const Options *options;
+    const char *argument; /* MACHINE@ID */
+    const char *input;
+    CredentialName name;
+    CredentialMetadata metadata;
+    Depot depot;
+    bool replaces;
+} Setting;
+
+static void setting_done(Setting *setting)
+{
+    depot_done(&setting->depot);
+}
+
+/* Everything that can be wrong is found before the value is asked for. */
+static int prepare(Setting *setting, Reason *reason)
+{
+    const Options *options = setting->options;
+    int r = credential_name_parse(setting->argument, reason, &setting->name);
+
+    if (r == 0 && options->with_key == WITH_KEY_NULL)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "the null key protects nothing, and the broker serves nothing sealed so");
+    if (r == 0)
+        r = value_check(options, setting->input, reason);
+    if (r == 0)
+        r = sealing_check(setting->context, options, reason, &setting->metadata);
+    if (r == 0)
+        r = depot_open(options, reason, &setting->depot);
+    if (r == 0)
+        r = depot_has(&setting->depot, &setting->name, reason, &setting->replaces);
+    if (r == 0 && setting->replaces)
+        r = confirm(options, reason, "%s is there already. Replace it? Its old value is lost then.",
+                    setting->argument);
+    if (r == 0)
+        strcpy(setting->metadata.name, setting->argument); /* its length is checked */
+    return r;
+}
+
+/* As `encrypt --store --name=` would. */
+static int seal(Setting *setting, const Value *value, Reason *reason, Bytes *ret)
+{
+    Options options = *setting->options;
+
+    options.name = setting->argument;
+    options.store = setting->depot.path;
+    return sealing_seal(setting->context, &options, &setting->metadata, value->secret, reason, ret);
+}
+
+static int print_json(const Setting *setting, const Value *value, const Standing *standing)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_add(object, "machine", json_object_new_string(setting->name.machine));
+    json_add(object, "credential", json_object_new_string(setting->name.id));
+    json_add(object, "replaced", json_object_new_boolean(setting->replaces));
+    json_add(object, "policy", json_object_new_string(standing_word(standing)));
+    if (value->public.size > 0)
+        json_add(
+            object, "public",
+            json_object_new_string_len((const char *)value->public.data, (int)value->public.size));
+    return output_json(object, setting->options->json);
+}
+
+/* What was made is for others to see as far as it is public; what was given is known. */
+static int report(const Setting *setting, const Value *value, Reason *reason)
+{
+    Standing standing;
+    int r = standing_find(setting->context, &setting->name, &standing);
+
+    if (r == 0 && setting->options->json != JSON_OFF)
+        r = print_json(setting, value, &standing);
+    else if (r == 0 && value->public.size > 0)
+        r = output_sealed(NULL, bytes_view(&value->public), reason);
+    if (r == 0)
+        standing_advise(&standing, &setting->name);
+    return r;
+}
+
+/* Of those who pipe a password hardly any mean its newline. */
+static void remark_newline(const Setting *setting, const Value *value)
+{
+    BytesView view = secret_view(value->secret);
+
+    if (setting->options->newline == TRISTATE_AUTO && value->public.size == 0 &&
+        value_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
+        output_note("The value is one line with a newline at its end, which is part of it; "
+                    "--newline=no leaves it out.");
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(setting_done) Setting setting = {
+        .context = context, .options = options, .argument = arguments[0], .input = arguments[1]};
+    _cleanup_(value_done) Value value = {0};
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
+    Reason reason = {0};
+    int r = prepare(&setting, &reason);
+
+    if (r != 0)
+        return output_error(r, setting.argument, &reason);
+    r = value_get(context, options, setting.input, setting.argument, &reason, &value);
+    if (r != 0)
+        return output_error(r, source, &reason);
+    remark_newline(&setting, &value);
+    r = seal(&setting, &value, &reason, &sealed);
+    if (r == 0)
+        r = depot_write(&setting.depot, &setting.name, bytes_view(&sealed),
+                        bytes_view(&value.public), &reason);
+    if (r == 0)
+        r = report(&setting, &value, &reason);
+    return r == 0 ? 0 : output_error(r, setting.argument, &reason);
+}
+
+const Verb verb_set = {
+    .name = "set",
+    .arguments = "MACHINE@ID [FILE]",
+    .summary = "Give a machine's credential a value: typed, from a file, or made",
+    .details = "The value is read from FILE, from standard input, or from a prompt that does not "
+               "echo and asks\ntwice; or --generate= makes one that nobody sees. It is sealed as "
+               "\"encrypt --store\" does and put\ninto the store, by the broker if it can be "
+               "reached. Asks before it replaces one, unless --no-ask\nis given. Of a key pair "
+               "the public half is printed, and stays beside it in the store.",
+    .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_STORE | OPTION_WITH_KEY |
+               OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
+               OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_TIMESTAMP |
+               OPTION_NOT_AFTER | OPTION_JSON,
+    .arguments_min = 1,
+    .arguments_max = 2,
+    .run = run,
+};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds show: everything about a credential in the store but its value.
+ */
+
+#include "base/json.h"
+#include "output.h"
+#include "probe.h"
+#include "standing.h"
+#include "timepoint.h"
+#include "verb.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What is shown. */
+typedef struct Show {
+    const Context *context;
+    const char *name;
+    char path[PATH_MAX];
+    uint64_t written; /* µs; 0 if it is not known */
+    DepotEntry entry;
+    Bytes public;
+    Standing standing;
+    Probe probe;
+} Show;
+
+static void show_done(Show *show)
+{
+    depot_entry_done(&show->entry);
+    bytes_done(&show->public);
+}
+
+static void locate(const Depot *depot, const CredentialName *name, Show *show)
+{
+    struct stat status;
+
+    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", depot->path, name->machine, name->id);
+    if (stat(show->path, &status) == 0)
+        show->written =
+            (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
+}
+
+static int look(const Options *options, Show *show, Reason *reason)
+{
+    Options eternal = probe_options(options);
+    _cleanup_(opener_done) Opener opener = {.context = show->context, .options = &eternal};
+    _cleanup_(depot_done) Depot depot = {0};
+    CredentialName name;
+    int r = credential_name_parse(show->name, reason, &name);
+
+    if (r == 0)
+        r = depot_open(options, reason, &depot);
+    if (r == 0)
+        r = depot_read(&depot, &name, reason, &show->entry);
+    if (r == 0)
+        r = depot_read_public(&depot, &name, reason, &show->public);
+    if (r == 0)
+        r = standing_find(show->context, &name, &show->standing);
+    if (r != 0)
+        return r;
+    locate(&depot, &name, show);
+    probe_entry(&opener, &show->entry, &show->probe);
+    return 0;
+}
+
+static uint64_t signed_pcrs(const CredentialParts *parts)
+{
+    return kind_has(parts->kind, KIND_PUBLIC_KEY) ? parts->tpm.public_key_mask : 0;
+}
+
+/* --- JSON --- */
+
+static void add_text(struct json_object *object, const char *name, const char *text)
+{
+    json_add(object, name, json_object_new_string(text));
+}
+
+static void add_number(struct json_object *object, const char *name, uint64_t number)
+{
+    json_add(object, name, json_object_new_int64((int64_t)number));
+}
+
+/* Members that the broker's Describe has are called as there. */
+static struct json_object *describe(const Show *show)
+{
+    struct json_object *object = json_object_new_object();
+    const CredentialParts *parts = &show->entry.parts;
+    const Probe *probe = &show->probe;
+
+    add_text(object, "machine", show->entry.name.machine);
+    add_text(object, "credential", show->entry.name.id);
+    add_text(object, "file", show->path);
+    add_number(object, "writtenUSec", show->written);
+    add_text(object, "kind", parts->kind->name);
+    add_number(object, "size", show->entry.raw.size);
+    if (kind_has(parts->kind, KIND_TPM))
+        json_add(object, "pcrs", tpm_pcr_mask_to_json(parts->tpm.pcr_mask));
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+        json_add(object, "signedPcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
+    add_text(object, "policy", standing_word(&show->standing));
+    if (show->public.size > 0)
+        json_add(
+            object, "public",
+            json_object_new_string_len((const char *)show->public.data, (int)show->public.size));
+    add_text(object, "outcome", outcome_name(probe->rc));
+    if (probe->rc != 0)
+        add_text(object, "reason",
+                 probe->reason.text[0] ? probe->reason.text : outcome_sentence(probe->rc));
+    if (probe_knows_expiry(probe)) {
+        add_number(object, "sealedUSec", probe->metadata.timestamp);
+        add_number(object, "valueSize", probe->size);
+        if (probe->metadata.not_after != USEC_INFINITY)
+            add_number(object, "expiresUSec", probe->metadata.not_after);
+    }
+    return object;
+}
+
+/* --- words --- */
+
+static void print(const char *label, const char *text)
+{
+    printf("  %-12s %s\n", label, text);
+}
+
+static void print_time(const char *label, uint64_t usec)
+{
+    char text[TIMEPOINT_TEXT_BYTES];
+
+    timepoint_format(usec, text);
+    print(label, text);
+}
+
+static void print_pcrs(const char *label, uint64_t mask)
+{
+    char text[TPM_PCR_TEXT_BYTES];
+
+    if (mask)
+        tpm_pcr_mask_format(mask & TPM_PCR_MASK_ALL, text);
+    print(label, mask ? text : "none");
+}
+
+static void print_opened(const Show *show)
+{
+    const Probe *probe = &show->probe;
+    char text[PROBE_EXPIRY_BYTES];
+
+    print("Opens:", probe->rc == 0 ? "yes" : "no");
+    if (!probe_knows_expiry(probe))
+        return;
+    printf("  %-12s %zu bytes\n", "Value:", probe->size);
+    if (probe->metadata.timestamp != USEC_INFINITY)
+        print_time("Sealed:", probe->metadata.timestamp);
+    probe_format_expiry(probe, show->context->now(show->context), text);
+    print("Expires:", text);
+}
+
+static void print_all(const Show *show)
+{
+    const CredentialParts *parts = &show->entry.parts;
+    Reason policy = {0};
+
+    printf("%s\n", show->name);
+    print("File:", show->path);
+    if (show->written)
+        print_time("Written:", show->written);
+    print("Kind:", parts->kind->name);
+    if (kind_has(parts->kind, KIND_TPM))
+        print_pcrs("PCRs:", parts->tpm.pcr_mask);
+    if (signed_pcrs(parts))
+        print_pcrs("Signed PCRs:", signed_pcrs(parts));
+    standing_describe(&show->standing, &policy);
+    print("Policy:", policy.text);
+    if (show->public.size > 0)
+        printf("  %-12s %.*s", "Public half:", (int)show->public.size,
+               (const char *)show->public.data);
+    print_opened(show);
+}
+
+/* One that does not open is shown as far as it goes, and is a failure. */
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(show_done) Show show = {.context = context, .name = arguments[0]};
+    Reason reason = {0};
+    int r = look(options, &show, &reason);
+
+    if (r != 0)
+        return output_error(r, show.name, &reason);
+    if (options->json != JSON_OFF) {
+        r = output_json(describe(&show), options->json);
+        return r == 0 ? show.probe.rc : r;
+    }
+    print_all(&show);
+    fflush(stdout);
+    return show.probe.rc == 0 ? 0 : output_error(show.probe.rc, show.name, &show.probe.reason);
+}
+
+const Verb verb_show = {
+    .name = "show",
+    .arguments = "MACHINE@ID",
+    .summary = "Show everything about a credential in the store but its value",
+    .details =
+        "Where it is, how it is sealed, what the machine's policy says of it; and, by opening "
+        "it, whether it\nopens here, how many bytes it has and when it expires. What does "
+        "not open is shown as far as\nit goes, and the exit status says why.",
+    .options = OPTION_JSON | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
+    .arguments_min = 1,
+    .arguments_max = 1,
+    .run = run,
+};

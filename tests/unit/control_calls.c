@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calls of the control socket, for tests. See control_calls.h.
+ */
+
+#include "control_calls.h"
+
+#include "base/base64.h"
+
+#include <string.h>
+
+Client *connect_to(const BrokerFixture *broker)
+{
+    Client *client;
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    return client;
+}
+
+struct json_object *named(const char *machine, const char *id)
+{
+    struct json_object *object = json_object_new_object();
+
+    if (machine)
+        assert_true(json_add(object, "machine", json_object_new_string(machine)));
+    if (id)
+        assert_true(json_add(object, "credential", json_object_new_string(id)));
+    return object;
+}
+
+struct json_object *call(const BrokerFixture *broker, const char *method,
+                         struct json_object *parameters, int expected)
+{
+    _cleanup_(client_freep) Client *client = connect_to(broker);
+    struct json_object *reply = NULL;
+    Reason reason = {0};
+    int r = client_call(client, method, parameters, &reason, &reply);
+
+    if (r != expected)
+        fail_msg("%s: %d (%s)", method, r, reason.text);
+    assert_true((r == 0) == (reply != NULL));
+    return reply;
+}
+
+struct json_object *member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+
+    if (!json_object_object_get_ex(object, name, &value))
+        fail_msg("no \"%s\" in %s", name, json_object_to_json_string(object));
+    return value;
+}
+
+void expect_number(struct json_object *object, const char *name, int64_t expected)
+{
+    if (json_object_get_int64(member(object, name)) != expected)
+        fail_msg("%s in %s", name, json_object_to_json_string(object));
+}
+
+void expect_text(struct json_object *object, const char *name, const char *expected)
+{
+    assert_string_equal(json_object_get_string(member(object, name)), expected);
+}
+
+struct json_object *with_file(const char *id, const char *path, bool replace)
+{
+    _cleanup_(bytes_done) Bytes raw = test_read_file(path), text = {0};
+    struct json_object *parameters = named("web", id);
+
+    assert_int_equal(base64_encode(bytes_view(&raw), 0, &text), 0);
+    assert_true(json_add(parameters, "sealed",
+                         json_object_new_string_len((const char *)text.data, (int)text.size)));
+    if (replace)
+        assert_true(json_add(parameters, "replace", json_object_new_boolean(true)));
+    return parameters;
+}

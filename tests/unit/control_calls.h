@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Calls of a test broker's control socket, and looks at what it replies.
+ */
+
+#include "broker_fixture.h"
+
+#include "protocol/client.h"
+#include "protocol/varlink.h"
+
+Client *connect_to(const BrokerFixture *broker);
+
+/* {"machine": MACHINE, "credential": ID}, as far as they are not NULL. */
+struct json_object *named(const char *machine, const char *id);
+
+/* {"machine", "credential", "sealed", "replace"} of web's ID, and of the file PATH. */
+struct json_object *with_file(const char *id, const char *path, bool replace);
+
+/* Calls, takes PARAMETERS, and gives the reply if it is expected to be good. */
+struct json_object *call(const BrokerFixture *broker, const char *method,
+                         struct json_object *parameters, int expected);
+
+/* What OBJECT has as NAME, and that it has what is expected. */
+struct json_object *member(struct json_object *object, const char *name);
+void expect_number(struct json_object *object, const char *name, int64_t expected);
+void expect_text(struct json_object *object, const char *name, const char *expected);

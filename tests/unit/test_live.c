@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/server/live.c on a whole broker: who gets what over a live socket, whatever is
+ * killed, folders that come and go, and machines that take all the connections they can get.
+ */
+
+#include "broker_asking.h"
+
+#include "protocol/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define APP      "app.service"
+#define HOST_WEB "systemd-nspawn@web.service"
+
+/* More than one machine may have at a time, and more machines than all may have together. */
+#define GREEDY   (LIMIT_LIVE_OF_MACHINE * 4)
+#define MACHINES (LIMIT_LIVE_CONNECTIONS / LIMIT_LIVE_OF_MACHINE + 4)
+
+static const char *const policy =
+    "\"a\": {\"delivery\": \"live\", \"services\": [\"app.service\"]},"
+    "\"tpm\": {\"delivery\": \"live\"}, \"any\": {\"delivery\": \"live\"},"
+    "\"boot\": {}, \"native\": {\"delivery\": \"native\"}";
+
+/* A broker with web, which has all of that, and db, which has a live "a" of its own. */
+static BrokerFixture *new_broker(void)
+{
+    static const char *const ids[] = {"a", "any", "boot", "native"};
+    BrokerFixture *broker = broker_new();
+
+    for (size_t i = 0; i < COUNT(ids); i++)
+        broker_seal(broker, &(SealedFile){"web", ids[i], KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "a", KIND_HOST, 31, NULL, 0});
+    write_policy(broker, "web", policy);
+    write_policy(broker, "db", "\"a\": {\"delivery\": \"live\"}");
+    broker_add_live(broker, "web");
+    broker_start(broker);
+    broker_add_live(broker, "db");
+    return broker;
+}
+
+/* What MACHINE gets as UNIT, if its socket is its own. */
+static Answer ask(const BrokerFixture *broker, const char *machine, const char *unit,
+                  const char *id)
+{
+    return client_read(client_connect_live(broker, machine, unit, id), machine, id, 31);
+}
+
+static void test_who_gets_what(void **state)
+{
+    static const struct {
+        const char *machine;
+        const char *unit;
+        const char *id;
+        Answer answer;
+        const char *rule;
+    } rows[] = {
+        {"web", APP, "a", ANSWER_RIGHT, "a service that is named"},
+        {"web", "other.service", "a", ANSWER_REFUSED, "a service that is not"},
+        {"web", HOST_WEB, "a", ANSWER_REFUSED, "the machine's own unit is none of its services"},
+        {"web", "other.service", "any", ANSWER_RIGHT, "no service is named"},
+        {"web", "other.service", "tpm", ANSWER_RIGHT, "from the TPM"},
+        {"web", APP, "boot", ANSWER_REFUSED, "for boot alone"},
+        {"web", APP, "native", ANSWER_REFUSED, "for the service manager alone"},
+        {"web", APP, "gone", ANSWER_REFUSED, "not in the policy"},
+        {"web", NULL, NULL, ANSWER_REFUSED, "without an address"},
+        {"db", APP, "a", ANSWER_RIGHT, "another machine's has its own, of the same name"},
+        {"db", HOST_WEB, "any", ANSWER_REFUSED, "a unit that is another machine's"},
+        {"none", APP, "a", ANSWER_REFUSED, "a machine without a policy"},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"none", "a", KIND_HOST, 31, NULL, 0});
+    broker_add_live(broker, "none");
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (ask(broker, rows[i].machine, rows[i].unit, rows[i].id ? rows[i].id : "") !=
+            rows[i].answer)
+            fail_msg("%s", rows[i].rule);
+    /* and nothing of it goes to the host's service manager, which is not in the machine */
+    expect_refused(broker, "web", "a", "not-in-policy the policy of web (");
+    assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+
+    write_policy(broker, "web", "\"a\": 1");
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_REFUSED);
+    write_policy(broker, "web", "\"a\": {\"delivery\": \"live\", \"services\": [\"b.service\"]}");
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_REFUSED);
+    assert_int_equal(ask(broker, "web", "b.service", "a"), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* What is accepted and what is not: the next worker has both. */
+static void test_worker_is_killed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    pid_t last = 0;
+
+    (void)state;
+    broker->shared->tpm_msec = 30;
+    for (unsigned i = 0; i < 20; i++) {
+        int accepted = client_connect_live(broker, "web", APP, "tpm");
+        int waiting;
+
+        wait_msec((unsigned)random() % 10);
+        while (broker->shared->worker == last)
+            wait_msec(1);
+        kill(broker->shared->worker, SIGSTOP);
+        waiting = client_connect_live(broker, "db", APP, "a");
+        last = broker_kill_worker(broker, last);
+        assert_int_equal(client_read(accepted, "web", "tpm", 31), ANSWER_RIGHT);
+        assert_int_equal(client_read(waiting, "db", "a", 31), ANSWER_RIGHT);
+    }
+    assert_int_equal(broker_records(broker, "refused"), 0);
+}
+
+static bool is_reset(int fd)
+{
+    char byte;
+    bool reset = read(fd, &byte, 1) < 0 && errno == ECONNRESET;
+
+    close(fd);
+    return reset;
+}
+
+/* What is accepted is answered. Nobody is there for the others, without a service manager that
+ * keeps their socket: an error for who waits, and no end that could be taken for an empty answer.
+ */
+static void test_supervisor_is_killed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    int accepted, waiting;
+
+    (void)state;
+    broker->shared->tpm_msec = 300;
+    accepted = client_connect_live(broker, "web", APP, "tpm");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    kill(broker->shared->worker, SIGSTOP);
+    wait_msec(50); /* until it has stopped */
+    waiting = client_connect_live(broker, "db", APP, "a");
+    kill(broker->supervisor, SIGKILL);
+    assert_int_equal(broker_wait(broker), -SIGKILL);
+    kill(broker->shared->worker, SIGCONT);
+    assert_int_equal(client_read(accepted, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_true(is_reset(waiting));
+    while (waitpid(-1, NULL, 0) > 0)
+        ;
+
+    broker_start(broker);
+    wait_msec(200);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+}
+
+static void reload(const BrokerFixture *broker)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
+    Reason reason = {0};
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    if (client_call(client, "Reload", NULL, &reason, &reply) != 0)
+        fail_msg("%s", reason.text);
+    json_object_put(reply);
+}
+
+/* As soon as what was just closed is. */
+static void expect_descriptors(const BrokerFixture *broker, size_t count)
+{
+    for (unsigned i = 0; i < 5000 && broker_descriptors(broker) != count; i++)
+        wait_msec(1);
+    assert_int_equal(broker_descriptors(broker), count);
+}
+
+static void test_folders(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    struct stat status;
+    size_t before;
+    int waiting;
+
+    (void)state;
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    before = broker_descriptors(broker);
+    assert_int_equal(stat(test_path(&broker->folder, "live/web/socket"), &status), 0);
+    assert_int_equal(status.st_mode, S_IFSOCK | 0600);
+
+    /* what is no machine's folder */
+    assert_int_equal(mkdir(test_path(&broker->folder, "live/-no"), 0700), 0);
+    assert_int_equal(symlink("web", test_path(&broker->folder, "live/link")), 0);
+    test_write_file(test_path(&broker->folder, "live/file"), test_view("x"), 0600);
+    reload(broker);
+    expect_descriptors(broker, before);
+    assert_int_equal(access(test_path(&broker->folder, "live/-no/socket"), F_OK), -1);
+
+    /* a socket that somebody removed is made anew, in the same folder */
+    assert_int_equal(unlink(test_path(&broker->folder, "live/web/socket")), 0);
+    reload(broker);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    expect_descriptors(broker, before);
+
+    /* without its folder it is closed */
+    kill(broker->shared->worker, SIGSTOP);
+    waiting = client_connect_live(broker, "db", APP, "a");
+    assert_int_equal(unlink(test_path(&broker->folder, "live/db/socket")), 0);
+    assert_int_equal(rmdir(test_path(&broker->folder, "live/db")), 0);
+    kill(broker->shared->worker, SIGCONT);
+    expect_descriptors(broker, before - 1);
+    /* accepted before, or reset */
+    if (!is_reset(waiting))
+        assert_int_equal(broker_records(broker, "delivered"), 3);
+    broker_add_live(broker, "db");
+    assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* Connections that never read take their machine's places, and no others. */
+static void test_greedy_machine(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    int greedy[GREEDY];
+
+    (void)state;
+    for (size_t i = 0; i < GREEDY; i++)
+        greedy[i] = client_connect_live(broker, "db", "evil.service", "none");
+    wait_msec(100);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "refused"), 0);
+    /* the next worker has them as well */
+    broker_kill_worker(broker, 0);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    for (size_t i = 0; i < GREEDY; i++)
+        assert_int_equal(client_read(greedy[i], "db", "none", 0), ANSWER_REFUSED);
+    assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+}
+
+/* All of them together leave the host's service manager what is its own. */
+static void test_greedy_machines(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    static int greedy[MACHINES][LIMIT_LIVE_OF_MACHINE];
+
+    (void)state;
+    for (size_t i = 0; i < MACHINES; i++) {
+        char machine[16];
+
+        snprintf(machine, sizeof(machine), "m%zu", i);
+        broker_add_live(broker, machine);
+        for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
+            greedy[i][j] = client_connect_live(broker, machine, "evil.service", "none");
+    }
+    wait_msec(100);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+    for (size_t i = 0; i < MACHINES; i++)
+        for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
+            close(greedy[i][j]);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_who_gets_what),        cmocka_unit_test(test_worker_is_killed),
+        cmocka_unit_test(test_supervisor_is_killed), cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
+    };
+
+    srandom((unsigned)getpid());
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/server/method_{list,change}.c, through the control socket of a whole broker: what
+ * policies and the store have, and how it is changed.
+ */
+
+#include "control_calls.h"
+
+#include "base/digest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* --- policies --- */
+
+static void write_policy(const BrokerFixture *broker, const char *machine, const char *text)
+{
+    char path[128];
+
+    mkdir(test_path(&broker->folder, "etc"), 0755);
+    mkdir(test_path(&broker->folder, "etc/nspawn-creds"), 0755);
+    snprintf(path, sizeof(path), "etc/nspawn-creds/%s.json", machine);
+    test_write_file(test_path(&broker->folder, path), test_view(text), 0644);
+}
+
+/* What LIST has about MACHINE and ID. */
+static struct json_object *entry_of(struct json_object *list, const char *machine, const char *id)
+{
+    struct json_object *entries = member(list, "credentials");
+
+    for (size_t i = 0; i < json_object_array_length(entries); i++) {
+        struct json_object *entry = json_object_array_get_idx(entries, i);
+
+        if (strcmp(varlink_text(entry, "machine"), machine) == 0 &&
+            strcmp(varlink_text(entry, "credential"), id) == 0)
+            return entry;
+    }
+    fail_msg("no %s@%s in %s", machine, id, json_object_to_json_string(list));
+    return NULL;
+}
+
+static void test_policies_are_told(void **state)
+{
+    static const struct {
+        const char *rule, *machine, *id;
+        /* NULL: it is not said */
+        const char *source, *on_change, *kind, *problem;
+    } rows[] = {
+        {"stored", "web", "x", "store", "restart", "host+tpm2", NULL},
+        {"generated, not yet", "web", "made", "generate", "none", NULL, NULL},
+        {"to be stored, not yet", "web", "gone", "store", "none", NULL, "not-found"},
+        {"a sealed file", "web", "elsewhere", "sealed", "none", "host", NULL},
+        {"a sealed file that is not there", "web", "nowhere", "sealed", "none", NULL, "not-found"},
+        {"a template", "web", "env", "template", "none", NULL, NULL},
+        {"in the store, not in the policy", "web", "stray", NULL, NULL, "host", "not-in-policy"},
+        {"no policy", "db", "y", NULL, NULL, "host", NULL},
+        {"a bad policy", "bad", "z", NULL, NULL, "host", "bad-policy"},
+        {"nothing in the store", "new", "a", "share", "none", NULL, NULL},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *all = NULL;
+    char text[1024];
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST | KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "stray", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"bad", "z", KIND_HOST, 31, NULL, 0});
+    snprintf(text, sizeof(text),
+             "{\"credentials\": {\"x\": {\"delivery\": \"live\", \"services\": [\"a.service\"],"
+             "\"onChange\": \"restart\"}, \"made\": {\"generate\": {\"type\": \"uuid\"}},"
+             "\"gone\": {}, \"elsewhere\": {\"sealed\": \"%s\"},"
+             "\"nowhere\": {\"sealed\": \"/nowhere\"}, \"env\": {\"template\": \"{{x}}\"}}}",
+             broker_file(broker, "web", "stray"));
+    write_policy(broker, "web", text);
+    write_policy(broker, "bad", "{");
+    write_policy(broker, "new", "{\"credentials\": {\"a\": {\"share\": \"web@x\"}}}");
+
+    all = call(broker, "List", NULL, 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(json_object_putp) struct json_object *one =
+            call(broker, "Describe", named(rows[i].machine, rows[i].id), 0);
+        struct json_object *entry = entry_of(all, rows[i].machine, rows[i].id);
+        const char *const expected[][2] = {{"source", rows[i].source},
+                                           {"onChange", rows[i].on_change},
+                                           {"kind", rows[i].kind},
+                                           {"problem", rows[i].problem}};
+
+        assert_true(json_object_equal(entry, member(one, "credential")));
+        for (size_t j = 0; j < COUNT(expected); j++) {
+            const char *value = varlink_text(entry, expected[j][0]);
+
+            if (!value != !expected[j][1] || (value && strcmp(value, expected[j][1]) != 0))
+                fail_msg("%s: %s", rows[i].rule, json_object_to_json_string(entry));
+        }
+    }
+    expect_text(entry_of(all, "web", "x"), "delivery", "live");
+    assert_string_equal(
+        json_object_to_json_string_ext(member(entry_of(all, "web", "x"), "services"), 0),
+        "[\"a.service\"]");
+    call(broker, "Describe", named("web", "other"), OUTCOME_NOT_FOUND);
+    call(broker, "Describe", named("nobody", "x"), OUTCOME_NOT_FOUND);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* --- rotating --- */
+
+/* Seals SIZE bytes as web@ID, and takes the file out of the store. */
+static void seal_elsewhere(BrokerFixture *broker, const char *id, size_t size, char path[128])
+{
+    broker_seal(broker, &(SealedFile){"web", id, KIND_HOST, size, NULL, 0});
+    snprintf(path, 128, "%s", test_path(&broker->folder, id));
+    assert_int_equal(rename(broker_file(broker, "web", id), path), 0);
+}
+
+static void add_member(struct json_object *parameters, const char *name, const char *value)
+{
+    assert_true(json_add(parameters, name, json_object_new_string(value)));
+}
+
+static void digest_of(const BrokerFixture *broker, const char *id, char text[DIGEST_TEXT_BYTES])
+{
+    _cleanup_(bytes_done) Bytes file = test_read_file(broker_file(broker, "web", id));
+
+    digest_format(bytes_view(&file), text);
+}
+
+static void test_copy(const char *from, const char *to)
+{
+    _cleanup_(bytes_done) Bytes file = test_read_file(from);
+
+    test_write_file(to, bytes_view(&file), 0640);
+}
+
+/* NULL: there is none. */
+static void expect_public(const BrokerFixture *broker, const char *expected)
+{
+    const char *path = test_path(&broker->folder, "store/web/x.pub");
+
+    if (expected) {
+        _cleanup_(bytes_done) Bytes file = test_read_file(path);
+
+        assert_true(bytes_view_equal(bytes_view(&file), test_view(expected)));
+    } else {
+        assert_int_equal(access(path, F_OK), -1);
+    }
+}
+
+static void test_rotate(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *first = NULL, *made = NULL;
+    char new[128], old[128], before[DIGEST_TEXT_BYTES], after[DIGEST_TEXT_BYTES];
+    struct json_object *parameters;
+
+    (void)state;
+    broker_start(broker);
+    call(broker, "Rotate", named("web", "x"), -EPROTO); /* without "sealed" */
+    seal_elsewhere(broker, "x", 47, new);
+    call(broker, "Rotate", with_file("x", new, false), OUTCOME_NOT_FOUND);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    snprintf(old, sizeof(old), "%s", test_path(&broker->folder, "old"));
+    test_copy(broker_file(broker, "web", "x"), old);
+    test_write_file(test_path(&broker->folder, "store/web/x.pub"), test_view("old half"), 0644);
+    digest_of(broker, "x", before);
+
+    /* a machine without a policy */
+    parameters = with_file("x", new, false);
+    add_member(parameters, "public", "new half");
+    add_member(parameters, "was", before);
+    first = call(broker, "Rotate", parameters, 0);
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
+    expect_public(broker, "new half");
+    assert_string_equal(json_object_to_json_string_ext(member(first, "changes"), 0),
+                        "[{\"machine\":\"web\",\"credential\":\"x\",\"delivery\":\"boot\","
+                        "\"action\":\"none\"}]");
+
+    /* not that one any more; and back again */
+    parameters = with_file("x", new, false);
+    add_member(parameters, "was", before);
+    call(broker, "Rotate", parameters, OUTCOME_CHANGED);
+    digest_of(broker, "x", after);
+    parameters = with_file("x", old, false);
+    add_member(parameters, "was", after);
+    json_object_put(call(broker, "Rotate", parameters, 0));
+    expect_public(broker, NULL);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+
+    /* what is not sealed as it must be */
+    parameters = named("web", "x");
+    add_member(parameters, "sealed", "hunter2");
+    call(broker, "Rotate", parameters, OUTCOME_MALFORMED);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "rotated ok"), 2);
+
+    /* with a policy */
+    write_policy(broker, "web",
+                 "{\"credentials\": {\"x\": {\"generate\": {\"type\": \"uuid\"},"
+                 "\"delivery\": \"live\", \"services\": [\"a.service\"], \"onChange\": \"reload\"},"
+                 "\"made\": {\"generate\": {\"type\": \"hex\"}},"
+                 "\"shared\": {\"share\": \"db@y\"}, \"env\": {\"template\": \"{{x}}\"}}}");
+    write_policy(broker, "db",
+                 "{\"credentials\": {\"y\": {}, \"of-web\": {\"share\": \"web@env\","
+                 "\"delivery\": \"live\", \"services\": [\"b.service\"],"
+                 "\"onChange\": \"restart\"}}}");
+    write_policy(broker, "bad", "{");
+    made = call(broker, "Rotate", with_file("x", new, false), 0);
+    assert_string_equal(
+        json_object_to_json_string_ext(member(made, "changes"), 0),
+        "[{\"machine\":\"web\",\"credential\":\"x\",\"delivery\":\"live\",\"unit\":\"a.service\","
+        "\"action\":\"reload\"},"
+        "{\"machine\":\"web\",\"credential\":\"env\",\"delivery\":\"boot\",\"action\":\"none\"},"
+        "{\"machine\":\"db\",\"credential\":\"of-web\",\"delivery\":\"live\","
+        "\"unit\":\"b.service\",\"action\":\"restart\"}]");
+    /* not made yet: then it need not be */
+    json_object_put(TAKE_PTR(made));
+    made = call(broker, "Rotate", with_file("made", new, false), 0);
+    call(broker, "Rotate", with_file("shared", new, false), OUTCOME_NOT_STORED);
+    call(broker, "Rotate", with_file("env", new, false), OUTCOME_NOT_STORED);
+    call(broker, "Rotate", with_file("other", new, false), OUTCOME_NOT_IN_POLICY);
+    write_policy(broker, "web", "{");
+    call(broker, "Rotate", with_file("x", new, false), OUTCOME_BAD_POLICY);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Adds {"credential", "sealed", "was"} of ID, and of the file PATH. */
+static void add_resealed(struct json_object *list, const BrokerFixture *broker, const char *id,
+                         const char *path)
+{
+    struct json_object *element = with_file(id, path, false);
+    char digest[DIGEST_TEXT_BYTES];
+
+    digest_of(broker, id, digest);
+    json_object_object_del(element, "machine");
+    add_member(element, "was", digest);
+    assert_int_equal(json_object_array_add(list, element), 0);
+}
+
+static struct json_object *resealing(struct json_object **ret_list)
+{
+    struct json_object *parameters = named("web", NULL);
+
+    *ret_list = json_object_new_array();
+    assert_true(json_add(parameters, "credentials", *ret_list));
+    return parameters;
+}
+
+static void test_reseal(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct json_object *parameters, *list;
+    char new_x[128], new_y[128];
+
+    (void)state;
+    broker_start(broker);
+    seal_elsewhere(broker, "x", 47, new_x);
+    seal_elsewhere(broker, "y", 48, new_y);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "y", KIND_HOST, 32, NULL, 0});
+
+    /* not all of them */
+    parameters = resealing(&list);
+    add_resealed(list, broker, "x", new_x);
+    call(broker, "Reseal", parameters, OUTCOME_CHANGED);
+    /* one twice */
+    parameters = resealing(&list);
+    add_resealed(list, broker, "x", new_x);
+    add_resealed(list, broker, "x", new_x);
+    call(broker, "Reseal", parameters, OUTCOME_USAGE);
+    /* not what it was */
+    parameters = resealing(&list);
+    add_resealed(list, broker, "x", new_x);
+    add_resealed(list, broker, "y", new_y);
+    add_member(json_object_array_get_idx(list, 1), "was", "0");
+    call(broker, "Reseal", parameters, OUTCOME_CHANGED);
+    /* not as the interface has it */
+    parameters = resealing(&list);
+    add_resealed(list, broker, "x", new_x);
+    add_member(json_object_array_get_idx(list, 0), "odd", "0");
+    call(broker, "Reseal", parameters, OUTCOME_USAGE);
+    parameters = resealing(&list);
+    assert_int_equal(json_object_array_add(list, json_object_new_string("x")), 0);
+    call(broker, "Reseal", parameters, OUTCOME_USAGE);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "y", 32), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "resealed"), 0);
+
+    parameters = resealing(&list);
+    add_resealed(list, broker, "y", new_y);
+    add_resealed(list, broker, "x", new_x);
+    json_object_put(call(broker, "Reseal", parameters, 0));
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "y", 48), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "resealed ok"), 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_policies_are_told),
+        cmocka_unit_test(test_rotate),
+        cmocka_unit_test(test_reseal),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
