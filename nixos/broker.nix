@@ -65,12 +65,23 @@ in
       environment.systemPackages = [ cfg.package ];
 
       systemd.packages = [ cfg.package ];
-      systemd.sockets.nspawn-creds-broker.wantedBy = [ "sockets.target" ];
+      # NixOS reads no [Install] sections of packages.
+      systemd.sockets = lib.genAttrs [ "nspawn-creds-broker" "nspawn-creds-control" ] (_: {
+        wantedBy = [ "sockets.target" ];
+      });
       # The program's libraries are in the Nix store, and in no other place that the unit names.
       systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths = [
         ""
         builtins.storeDir
       ];
+
+      # For `journalctl -x`. The condition of the unit that reads it asks for a new /usr, which NixOS
+      # never has.
+      environment.etc."systemd/catalog/nspawn-creds.catalog".source = "${cfg.package}/lib/systemd/catalog/nspawn-creds.catalog";
+      systemd.services.systemd-journal-catalog-update = {
+        restartTriggers = [ cfg.package ];
+        unitConfig.ConditionNeedsUpdate = [ "" ];
+      };
 
       systemd.tmpfiles.packages = [ cfg.package ];
       users.users.nspawn-creds = {

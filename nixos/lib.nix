@@ -9,6 +9,8 @@ rec {
   # together (broker/base/limits.h).
   unitAndIdMax = 83;
 
+  serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
+
   unitOf = name: "systemd-nspawn@${name}.service";
 
   # Labels of letters, digits, "-" and "_", joined by single dots; the broker has the same rule.

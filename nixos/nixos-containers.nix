@@ -36,17 +36,12 @@ let
       };
 
       config = lib.mkIf (config.credentials != { }) {
-        # That container's unit has a start script with options of its own.
+        # That container's unit has a start script with options of its own. (`bindMounts` maps no
+        # owners, as has to be done for a container with `privateUsers`.)
         extraFlags = c.nspawnFlags config.credentials;
-        bindMounts = lib.mkIf (c.isLive config.credentials) {
-          "/run/host/nspawn-creds" = {
-            hostPath = c.liveFolder;
-            isReadOnly = true;
-          };
-        };
         config = {
           imports = [ ./credentials/guest.nix ];
-          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery; }) config.credentials;
+          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery onChange; }) config.credentials;
         };
       };
     };
@@ -80,22 +75,22 @@ in
       name: x:
       let
         c = creds name;
-        boot = c.loadCredential x.credentials;
-        native = c.loadCredentialEncrypted x.credentials;
-        units = c.brokerUnits x.credentials;
       in
-      lib.nameValuePair "container@${name}" {
-        wants = units;
-        after = units;
-        restartTriggers = c.restartTriggers x.credentials;
-        serviceConfig =
-          lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
-          // lib.optionalAttrs (native != [ ]) { LoadCredentialEncrypted = native; };
-      }
+      lib.nameValuePair "container@${name}" (
+        c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
+      )
     ) containers;
 
+    # For the live socket, which the broker makes.
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d = (creds name).liveOwnership; }
+      name: _:
+      lib.nameValuePair (creds name).liveFolder {
+        d = {
+          mode = "0700";
+          user = "nspawn-creds";
+          group = "nspawn-creds";
+        };
+      }
     ) (lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers);
   };
 }

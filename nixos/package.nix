@@ -28,6 +28,7 @@ stdenv.mkDerivation {
       ../cli
       ../cmake
       ../docs
+      ../generator
       ../tests
       ../units
     ];

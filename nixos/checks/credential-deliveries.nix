@@ -46,5 +46,10 @@
 
     with subtest("what is delivered live is nowhere else in the container"):
         assert "live" not in inside("ls /run/credentials/@system")
+
+    with subtest("and no service gets it that is not named"):
+        ask = "systemd-run -M web --quiet --wait --property=LoadCredential=live:/run/host/nspawn-creds/socket"
+        host.fail(f"{ask} --unit=intruder -- /bin/sh -c true")
+        host.succeed("nspawn-creds log web | grep intruder.service")
   '';
 }

@@ -19,11 +19,15 @@ let
     "/run"
   ];
   canSkip = options.boot.specialFileSystems.type.getSubOptions [ ] ? enable;
+  # Newer ones know of containers that are no nspawn's, too.
+  nspawn = lib.optionalAttrs (options.boot ? isNspawnContainer) { isNspawnContainer = true; };
 in
 {
   config = {
-    boot.isContainer = true;
-    boot.specialFileSystems = lib.mkIf canSkip (lib.genAttrs mounted (_: { enable = false; }));
+    boot = nspawn // {
+      isContainer = true;
+      specialFileSystems = lib.mkIf canSkip (lib.genAttrs mounted (_: { enable = false; }));
+    };
 
     # For `machinectl login`; `machinectl shell` needs neither a console nor a password, so nobody is
     # locked out without one.

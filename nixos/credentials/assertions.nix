@@ -132,7 +132,7 @@ lib.concatLists (
     ++ lib.concatMap (
       service:
       optional (c.delivery == "live") {
-        assertion = builtins.stringLength (if lib.hasSuffix ".service" service then service else "${service}.service") + builtins.stringLength id <= common.unitAndIdMax;
+        assertion = builtins.stringLength (common.serviceName service) + builtins.stringLength id <= common.unitAndIdMax;
         message = ''
           ${here}.services: "${service}" and "${id}" together are too long for the container's service manager
           to ask for the credential: they may have ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.

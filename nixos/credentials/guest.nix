@@ -10,7 +10,7 @@
 let
   inherit (lib) mkOption types;
   cfg = config.nspawn-creds.credentials;
-  inherit (import ./policy.nix { inherit lib; name = config.networking.hostName; }) serviceName;
+  inherit (import ../lib.nix { inherit lib; }) serviceName;
 
   unitName = service: lib.removeSuffix ".service" service;
   pathIn = id: service: "/run/credentials/${serviceName service}/${id}";
@@ -33,6 +33,15 @@ let
           ];
           default = "boot";
           description = "How it comes into the container, as the host's {option}`delivery`.";
+        };
+        onChange = mkOption {
+          type = types.enum [
+            "restart"
+            "reload"
+            "none"
+          ];
+          default = "restart";
+          description = "What a new value does to the services, as the host's {option}`onChange`.";
         };
         paths = mkOption {
           type = types.attrsOf types.str;
@@ -66,7 +75,13 @@ let
   unit =
     id: c:
     if c.delivery == "live" then
-      { serviceConfig.LoadCredential = [ "${id}:/run/host/nspawn-creds/socket" ]; }
+      {
+        serviceConfig = {
+          LoadCredential = [ "${id}:/run/host/nspawn-creds/socket" ];
+        }
+        # Without it a reload brings no new value.
+        // lib.optionalAttrs (c.onChange == "reload") { RefreshOnReload = "credentials"; };
+      }
     else
       {
         serviceConfig.LoadCredential = [ id ];
@@ -82,8 +97,10 @@ let
   known =
     let
       names = lib.concatMap (
-        definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames definition.value)
+        definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames (lib.filterAttrs (_: holds) definition.value))
       ) options.systemd.services.definitionsWithLocations;
+      # A mkIf of each service's own is still to be seen there.
+      holds = value: value._type or null != "if" || value.condition;
     in
     lib.genAttrs names (_: true);
   exists =

@@ -118,8 +118,10 @@ in
       ];
       default = "restart";
       description = ''
-        What a new value does to {option}`services`. With `boot` and `native` delivery the container
-        has to start again for it, which `restart` has a switch of the configuration do.
+        What a new value does to {option}`services`. With `live` delivery they alone are restarted or
+        reloaded, by {command}`nspawn-creds rotate` and by a switch to a configuration with another
+        sealed file or template; a reload brings the value with systemd 260 and later. With `boot` and
+        `native` delivery the container has to start again for it, which `restart` has a switch do.
       '';
     };
   };

@@ -17,6 +17,7 @@ let
       interface = common.hostInterface name container.network;
       tooLong = what: what != null && builtins.stringLength what > common.interfaceMax;
       room = common.interfaceMax - 3;
+      settings = set: builtins.filter (value: value != null && value != [ ]) (builtins.attrValues set);
     in
     [
       {
@@ -61,6 +62,20 @@ let
         message = ''
           ${optionOf name}.network.hostNetwork: a container in the host's network has no interfaces of its own.
           Remove network.veth.zone, network.bridge, network.macvlan and network.ipvlan, or hostNetwork.
+        '';
+      }
+      {
+        assertion = (veth.enable && !hostNetwork) || (settings veth.addresses ++ settings veth.config == [ ] && (veth.zone == null || hostNetwork));
+        message = ''
+          ${optionOf name}.network.veth: there are settings for a link that this container does not have. Remove
+          its zone, addresses and config, or network.veth.enable = false and network.hostNetwork.
+        '';
+      }
+      {
+        assertion = interface == null || veth.addresses.container == [ ] || common.addressesOf (config.systemd.network.networks."10-${interface}" or { }) != [ ];
+        message = ''
+          ${optionOf name}.network.veth.addresses.host: the container has a fixed address, and the host's end of
+          the link, its gateway, has none. Write addresses.host = [ "…" ], with one of the same network.
         '';
       }
       {
@@ -155,6 +170,25 @@ let
       )
     ) cfg.containers
   );
+  # Every port of the host that leads to a container.
+  ports = lib.concatLists (
+    lib.mapAttrsToList (
+      name: container:
+      map (p: {
+        port = "${p.protocol} port ${toString p.hostPort}";
+        owner = optionOf name;
+      }) container.network.forwardPorts
+    ) cfg.containers
+  );
+  portAssertions = lib.mapAttrsToList (port: owners: {
+    assertion = builtins.length owners == 1;
+    message = ''
+      ${(builtins.head owners).owner}.network.forwardPorts: the host's ${port} leads to ${
+        toString (builtins.length owners)
+      } places: ${lib.concatMapStringsSep " and " (o: o.owner) owners}. Give each a hostPort of its own.
+    '';
+  }) (builtins.groupBy (p: p.port) ports);
+
   addressAssertions = lib.mapAttrsToList (address: owners: {
     assertion = builtins.length owners == 1;
     message = ''
@@ -181,5 +215,6 @@ in
       ) cfg.containers
     )
     ++ addressAssertions
+    ++ portAssertions
   );
 }

@@ -4,6 +4,7 @@
 {
   config,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -18,27 +19,44 @@ let
     name: container:
     let
       c = creds name;
-      boot = c.loadCredential container.credentials;
-      native = c.loadCredentialEncrypted container.credentials;
-      units = c.brokerUnits container.credentials;
+      settings = c.unitSettings container.credentials;
     in
-    {
-      wants = units;
-      after = units;
+    settings
+    // {
       restartTriggers = c.restartTriggers container.credentials;
-      # What is called NAME@ID there, as systemd wants it, is ID in the container.
-      environment = lib.optionalAttrs (native != [ ]) { NSPAWN_CREDS_MACHINE = name; };
-      serviceConfig =
-        lib.optionalAttrs (boot != [ ]) { LoadCredential = boot; }
-        // lib.optionalAttrs (native != [ ]) { LoadCredentialEncrypted = native; }
+      environment =
+        # What is called NAME@ID there, as systemd wants it, is ID in the container.
+        lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
+        # The machine's folder for the live socket is made before it is bound.
+        // lib.optionalAttrs (c.isLive container.credentials) { NSPAWN_CREDS_LIVE = name; };
+      serviceConfig = settings.serviceConfig // {
         # systemd's unit calls "systemd-nspawn" by its bare name. In the first folder that is a
-        # program of ours, which passes the unit's credentials on.
-        // lib.optionalAttrs (boot != [ ] || native != [ ]) {
-          ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
-        };
+        # program of ours, which passes on to the container what is the container's.
+        ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
+      };
     };
 
-  live = lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers;
+  # A sealed file or a template is the configuration's own. What a switch makes of one that is live
+  # reaches its services as what is rotated does, and the container goes on. One that does not run
+  # has it when it starts.
+  changed =
+    name: container:
+    lib.mapAttrs' (
+      id: c:
+      lib.nameValuePair "nspawn-creds-changed-${name}-${id}" {
+        description = "Services that Have ${name}/${id}";
+        wantedBy = [ "multi-user.target" ];
+        reloadTriggers = [ (builtins.toJSON ((creds name).source container.credentials c)) ];
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          ExecStart = "${pkgs.coreutils}/bin/true";
+          ExecReload = "-${config.systemd.package}/bin/systemctl --machine=${name} ${
+            if c.onChange == "reload" then "try-reload-or-restart" else "try-restart"
+          } ${lib.concatStringsSep " " (map common.serviceName c.services)}";
+        };
+      }
+    ) (lib.filterAttrs (_: c: c.delivery == "live" && c.onChange != "none" && (c.sealed != null || c.template != null)) container.credentials);
 in
 {
   config = lib.mkIf (containers != { }) {
@@ -47,14 +65,14 @@ in
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
 
-    systemd.services = lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers;
+    systemd.services =
+      lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
+      // lib.concatMapAttrs changed containers;
 
-    # The folder, and not the socket in it, so that a broker that is started anew is found again.
-    systemd.nspawn = lib.mapAttrs (name: _: {
-      filesConfig.BindReadOnly = [ "${(creds name).liveFolder}:/run/host/nspawn-creds:rootidmap" ];
-    }) live;
-    systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral" = lib.mapAttrs' (
-      name: _: lib.nameValuePair (creds name).liveFolder { d = (creds name).liveOwnership; }
-    ) live;
+    # What a .nspawn file binds takes the place of what nspawn was told on its command line, where
+    # the program of ours says the same.
+    systemd.nspawn = lib.mapAttrs (name: _: { filesConfig.BindReadOnly = [ (creds name).liveBind ]; }) (
+      lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers
+    );
   };
 }

@@ -43,7 +43,7 @@ let
             inherit (container.network) hostNetwork;
             nixDaemon = container.nixDaemon.enable;
           };
-          nspawn-creds.credentials = lib.mapAttrs (_: c: { inherit (c) services delivery; }) container.credentials;
+          nspawn-creds.credentials = lib.mapAttrs (_: c: { inherit (c) services delivery onChange; }) container.credentials;
           systemd.network.networks."10-host0" = lib.mkMerge [
             (lib.mkIf (container.network.veth.addresses.container != [ ]) {
               networkConfig = {

@@ -75,6 +75,13 @@ let
     credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
     credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
   };
+  live = web {
+    config.systemd.services = { app.script = "true"; tls = { }; "worker@" = { }; };
+    credentials.file = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" "worker@1" ]; };
+    credentials.config = { template = "{{file}}"; delivery = "live"; services = [ "tls" ]; onChange = "reload"; };
+    credentials.kept = { fromStore = true; delivery = "live"; services = [ "app" ]; };
+    credentials.quiet = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" ]; onChange = "none"; };
+  };
   policy = sealed.services.nspawn-creds.policies.web.credentials;
 
   cases = {
@@ -150,6 +157,14 @@ let
       actual = textIn various "paths";
       expected = builtins.toJSON { app = "/run/credentials/app.service/shared"; "worker@1" = "/run/credentials/worker@1.service/shared"; };
     };
+    "both of the broker's sockets are there from the start" = {
+      actual = map (name: various.systemd.sockets.${name}.wantedBy) [ "nspawn-creds-broker" "nspawn-creds-control" ];
+      expected = [ [ "sockets.target" ] [ "sockets.target" ] ];
+    };
+    "the journal's explanations are where they are looked for" = {
+      actual = lib.hasSuffix "/lib/systemd/catalog/nspawn-creds.catalog" various.environment.etc."systemd/catalog/nspawn-creds.catalog".source;
+      expected = true;
+    };
     "the broker's unit may execute what is in the Nix store, and nothing else" = {
       actual = various.systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths;
       expected = [ "" "/nix/store" ];
@@ -175,6 +190,26 @@ let
         let triggers = builtins.concatStringsSep " " (map toString sealed.systemd.services."systemd-nspawn@web".restartTriggers);
         in [ (lib.hasInfix "sealed.cred" triggers) (lib.hasInfix "quiet.cred" triggers) ];
       expected = [ true false ];
+    };
+    "a new sealed file that is live restarts its services, and not the container" = {
+      actual = {
+        reload = lib.concatStringsSep " " (lib.drop 1 (lib.splitString " " live.systemd.services.nspawn-creds-changed-web-file.serviceConfig.ExecReload));
+        container = lib.any (lib.hasInfix "sealed.cred") (map toString live.systemd.services."systemd-nspawn@web".restartTriggers);
+        services = lib.any (lib.hasInfix "sealed.cred") live.systemd.services.nspawn-creds-changed-web-file.reloadTriggers;
+        template = lib.any (lib.hasInfix "sealed.cred") live.systemd.services.nspawn-creds-changed-web-config.reloadTriggers;
+        others = builtins.attrNames (lib.filterAttrs (name: _: lib.hasPrefix "nspawn-creds-changed-" name) live.systemd.services);
+      };
+      expected = {
+        reload = "--machine=web try-restart app.service worker@1.service";
+        container = false;
+        services = true;
+        template = true;
+        others = [ "nspawn-creds-changed-web-config" "nspawn-creds-changed-web-file" ];
+      };
+    };
+    "a service that reloads has the new value with it" = {
+      actual = live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
+      expected = { LoadCredential = [ "config:/run/host/nspawn-creds/socket" ]; RefreshOnReload = "credentials"; };
     };
     "a host without containers is left alone" = {
       actual = let c = host { }; in [ c.systemd.nspawn c.services.nspawn-creds.enable c.networking.useNetworkd ];

@@ -23,6 +23,7 @@ let
       web = {
         config.systemd.services = {
           inherit reader;
+          fetcher = reader;
           other = reader;
         };
         store = "full";
@@ -35,10 +36,11 @@ let
         credentials = {
           db-password = { fromStore = true; services = [ "reader" ]; };
           token = { sealed = "/var/lib/sealed/token.cred"; delivery = "native"; services = [ "reader" ]; };
+          session = { fromStore = true; delivery = "live"; services = [ "fetcher" ]; };
         };
       };
       db = {
-        config.systemd.services.fetcher.serviceConfig.ExecStart = "/bin/true";
+        config.systemd.services.fetcher = reader;
         store = "closure";
         autoStart = false;
         network.veth = {
@@ -46,7 +48,7 @@ let
           addresses = { host = [ "10.77.0.1/24" ]; container = [ "10.77.0.2/24" ]; };
         };
         limits.tasksMax = 500;
-        credentials.key = { fromStore = true; delivery = "live"; services = [ "fetcher" ]; };
+        credentials.key = { sealed = "/var/lib/sealed/key.cred"; delivery = "live"; services = [ "fetcher" ]; };
       };
       peer = {
         config = { };
@@ -95,7 +97,7 @@ below "host" (
   files "etc/systemd/nspawn/" ".nspawn" nspawn host.systemd.nspawn
   // networks host
   // dropIns [ "systemd-nspawn@" "machines.target" ] host
-  // units [ "nixos-nspawn-store-" ] host
+  // units [ "nixos-nspawn-store-" "nspawn-creds-changed-" ] host
   // scripts
   // tmpfiles
   // files "etc/nspawn-creds/" ".json" builtins.toJSON host.services.nspawn-creds.policies

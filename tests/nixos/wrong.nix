@@ -66,6 +66,32 @@ let
       says = "or remove forwardPorts";
     };
 
+    "an address for a link that is not there" = {
+      config = network { veth.enable = false; veth.addresses = { host = [ "10.0.0.1/24" ]; container = [ "10.0.0.2/24" ]; }; };
+      option = "${option}.web.network.veth";
+      says = "Remove\nits zone, addresses and config";
+    };
+    "settings for a link beside the host's network" = {
+      config = network { hostNetwork = true; veth.config.container.networkConfig.DHCP = "no"; };
+      option = "${option}.web.network.veth";
+      says = "network.veth.enable = false and network.hostNetwork";
+    };
+    "a fixed address without a gateway" = {
+      config = network { veth.addresses.container = [ "10.0.0.2/24" ]; };
+      option = "${option}.web.network.veth.addresses.host";
+      says = ''Write addresses.host = [ "…" ]'';
+    };
+    "a port that leads to two containers" = {
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a" "b" ] (_: {
+          config = { };
+          network.forwardPorts = [ { hostPort = 80; } ];
+        });
+      };
+      option = "${option}.a.network.forwardPorts";
+      says = "tcp port 80 leads to 2 places: ${option}.a and ${option}.b";
+    };
+
     "neither config nor path" = {
       config = web { };
       option = "${option}.web";
@@ -77,7 +103,7 @@ let
       says = "Remove one of them";
     };
     "path and a network for the container's config" = {
-      config = web { path = "/profile"; network.veth.addresses.container = [ "10.0.0.2/24" ]; };
+      config = web { path = "/profile"; network.veth.config.container.networkConfig.DHCP = "no"; };
       option = "${option}.web.network.veth";
       says = ''Move config.container'';
     };
@@ -220,6 +246,14 @@ let
       config = credential "id" { fromStore = true; services = [ "postgresql" ]; };
       option = "${option}.web.config";
       says = ''credentials.id.services: this container has no service "postgresql"'';
+    };
+    "a service of something that is not enabled" = {
+      config = web {
+        config = { lib, ... }: { systemd.services.app = lib.mkIf false { script = "true"; }; };
+        credentials.id = { fromStore = true; services = [ "app" ]; };
+      };
+      option = "${option}.web.config";
+      says = ''credentials.id.services: this container has no service "app"'';
     };
     "a service that nixpkgs' container does not have" = {
       config = host {
