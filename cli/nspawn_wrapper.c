@@ -154,7 +154,7 @@ static int make_folder(const char *path)
 /* The container starts without it, too: its services are served when there is a broker. */
 static void wait_for_socket(const char *path)
 {
-    char name[PATH_MAX];
+    char name[PATH_MAX + sizeof("/socket")];
 
     snprintf(name, sizeof(name), "%s/socket", path);
     for (unsigned waited = 0; waited < LIVE_USEC; waited += LOOK_USEC) {
