@@ -66,7 +66,7 @@ bench_decrypt 'decrypt, TPM and PCR 7' 10 pcr.cred --tpm2-device=$device
 requests() { # SOCKET: a second, which all have to be answered with the secret
         /build/helpers/broker-client --socket="$1" --clients=8 --seconds=2 \
                 systemd-nspawn@web.service x "$scratch/secret" >counts
-        awk '$1 == "per-second" { rate = $2; next } $1 != "exact" && $2 > 0 { bad = 1 }
+        awk '$1 == "per-second" { rate = $2 } $1 !~ /-/ && $1 != "exact" && $2 > 0 { bad = 1 }
                 END { if (bad) exit 1; print rate }' counts ||
                 { echo 'not every request was answered as it should be:' >&2; cat counts >&2; exit 1; }
 }
