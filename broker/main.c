@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,9 @@ static int take_listeners(Listeners *listeners)
     return r;
 }
 
+/* Of memory; glibc's own value to begin with. */
+#define LARGE_BYTES (128 * 1024)
+
 /* Descriptors have to stay below HANDOVER_FD_MAX. Where this may not be set, they do as well, see
  * there. */
 static void bound_descriptors(void)
@@ -242,6 +246,9 @@ int main(int argc, char *argv[])
         fprintf(stderr, "%s\n", reason.text);
         return EXIT_FAILURE;
     }
+    /* What is large is given back when it is freed: after a flood of long messages, glibc would
+     * keep ever larger ones. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     bound_descriptors();
     r = take_listeners(&broker.listeners);
     if (r == 0)
