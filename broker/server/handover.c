@@ -90,7 +90,8 @@ static bool is_live_socket(int fd, const Listeners *listeners)
 }
 
 /* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. The table is long,
- * mostly empty, and searched while connections wait: so not one by one. */
+ * mostly empty, and searched while connections wait: so not one by one. For the worker itself, or
+ * while none lives, see handover_find(). */
 static int next_socket(int from)
 {
     struct pollfd block[64];
@@ -115,11 +116,13 @@ static int next_socket(int from)
 #define FOREACH_SOCKET(fd, from)                                                                   \
     for (int fd = next_socket(from); fd < HANDOVER_FD_MAX; fd = next_socket(fd + 1))
 
+/* Not by poll(), for the worker lives: whether its epoll instance has something depends on who
+ * looks (signalfd), and a look from here would take a signal's event off the worker's list. */
 int handover_find(ino_t inode)
 {
     struct stat status;
 
-    FOREACH_SOCKET (fd, STDERR_FILENO + 1)
+    for (int fd = STDERR_FILENO + 1; fd < HANDOVER_FD_MAX; fd++)
         if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_ino == inode)
             return fd;
     return -1;

@@ -192,6 +192,7 @@ static void test_folders(void **state)
 
     (void)state;
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    wait_msec(100); /* until the connection is closed on their side, too */
     before = broker_descriptors(broker);
     assert_int_equal(stat(test_path(&broker->folder, "live/web/socket"), &status), 0);
     assert_int_equal(status.st_mode, S_IFSOCK | 0600);
