@@ -66,10 +66,8 @@ static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetad
 static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    int r = credential_decode(bytes_view(&item->file), reason, &item->raw);
+    int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&item->raw), reason, &item->parts);
     if (r == 0)
         r = open_old(reseal, item, reason, &item->metadata, &plaintext);
     if (r != 0)
@@ -148,10 +146,8 @@ static int verify(Reseal *reseal, ResealItem *item, const Keys *keys, const Secr
     _cleanup_(secret_freep) Secret *again = NULL;
     CredentialMetadata metadata;
     CredentialParts parts;
-    int r = credential_decode(bytes_view(&item->sealed), reason, &raw);
+    int r = credential_unpack(bytes_view(&item->sealed), reason, &raw, &parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&raw), reason, &parts);
     if (r == 0)
         r = open_new(reseal, item, keys, &parts, reason, &metadata, &again);
     if (r != 0)

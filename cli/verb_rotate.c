@@ -150,8 +150,7 @@ static int make_keys(const Rotate *rotate, Reason *reason, Keys *ret)
     _cleanup_(plan_done) Plan plan = {0};
     CredentialParts parts;
     bool known = rotate->old.size > 0 &&
-                 credential_decode(bytes_view(&rotate->old), NULL, &raw) == 0 &&
-                 credential_parse(bytes_view(&raw), NULL, &parts) == 0 &&
+                 credential_unpack(bytes_view(&rotate->old), NULL, &raw, &parts) == 0 &&
                  credential_openable(&parts, NULL) == 0;
     int r =
         plan_make(rotate->context, &rotate->options, NULL, known ? &parts : NULL, reason, &plan);

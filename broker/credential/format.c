@@ -219,6 +219,20 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret)
     return 0;
 }
 
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialParts *ret_parts)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    int r = credential_decode(file, reason, &raw);
+
+    if (r == 0)
+        r = credential_parse(bytes_view(&raw), reason, ret_parts);
+    if (r != 0)
+        return r;
+    *ret_raw = raw;
+    raw = (Bytes){0};
+    return 0;
+}
+
 /* --- writing --- */
 
 static void write_sized(Writer *writer, BytesView field)

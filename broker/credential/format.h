@@ -48,6 +48,9 @@ int credential_encode(BytesView sealed, Bytes *ret);
 /* Takes raw bytes apart. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
 int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret);
 
+/* Both for a FILE: RET_PARTS borrows RET_RAW. */
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialParts *ret_parts);
+
 /* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm and .scope_flags of
  * PARTS. */
 void credential_header_write(const CredentialParts *parts, Writer *writer);

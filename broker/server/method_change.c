@@ -27,10 +27,8 @@ static int check_sealed(BytesView file, Reason *reason, char key[TPM_GENERATION_
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialParts parts;
-    int r = credential_decode(file, reason, &sealed);
+    int r = credential_unpack(file, reason, &sealed, &parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&sealed), reason, &parts);
     if (r == 0)
         r = credential_openable(&parts, reason);
     if (r == 0 && parts.kind->parts == 0)

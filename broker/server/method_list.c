@@ -64,10 +64,8 @@ static int add_parts(BytesView file, Reason *reason, struct json_object *object)
     _cleanup_(bytes_done) Bytes sealed = {0};
     char key[TPM_GENERATION_BYTES];
     CredentialParts parts;
-    int r = credential_decode(file, reason, &sealed);
+    int r = credential_unpack(file, reason, &sealed, &parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&sealed), reason, &parts);
     if (r == 0)
         r = credential_openable(&parts, reason);
     if (r != 0)

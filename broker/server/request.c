@@ -55,9 +55,7 @@ static int load_sealed(Request *request, const Part *part, Reason *reason, Reque
     int r = read_file(request, part, reason, &file);
 
     if (r == 0)
-        r = credential_decode(bytes_view(&file), reason, &ret->sealed);
-    if (r == 0)
-        r = credential_parse(bytes_view(&ret->sealed), reason, &ret->parts);
+        r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->parts);
     if (r == 0)
         r = credential_openable(&ret->parts, reason);
     if (r == 0 && kind_has(ret->parts.kind, KIND_HOST))

@@ -85,10 +85,8 @@ static int take_apart(BytesView file, const SharedKeyWish *wish, Reason *reason,
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     CredentialParts parts;
-    int r = credential_decode(file, reason, &raw);
+    int r = credential_unpack(file, reason, &raw, &parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&raw), reason, &parts);
     if (r == 0)
         r = check(&parts, wish, reason);
     if (r != 0)
