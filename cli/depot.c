@@ -80,6 +80,17 @@ int depot_has(const Depot *depot, const CredentialName *name, Reason *reason, bo
 
 /* --- changes --- */
 
+/* The broker may have ended since, such as for the host key that sealing has made: the next one is
+ * asked, and writes it down. */
+static int call_again(Depot *depot, const char *method, struct json_object *parameters,
+                      Reason *reason, struct json_object **ret)
+{
+    depot->client = client_free(depot->client);
+    if (client_new(CLIENT_DEFAULT_PATH, NULL, &depot->client) != 0)
+        return OUTCOME_BROKER_UNREACHABLE;
+    return client_call(depot->client, method, json_object_get(parameters), reason, ret);
+}
+
 /* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
  * OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
 static int call(Depot *depot, const char *method, const CredentialName *name,
@@ -93,7 +104,9 @@ static int call(Depot *depot, const char *method, const CredentialName *name,
     if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
         !json_add(taken, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    r = client_call(depot->client, method, TAKE_PTR(taken), reason, &reply);
+    r = client_call(depot->client, method, json_object_get(taken), reason, &reply);
+    if (r == OUTCOME_BROKER_UNREACHABLE)
+        r = call_again(depot, method, taken, reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)
         depot->client = client_free(depot->client);
     return r;
@@ -147,9 +160,7 @@ int depot_read(const Depot *depot, const CredentialName *name, Reason *reason, D
     int r = store_read(depot->store, name, reason, &entry.file);
 
     if (r == 0)
-        r = credential_decode(bytes_view(&entry.file), reason, &entry.raw);
-    if (r == 0)
-        r = credential_parse(bytes_view(&entry.raw), reason, &entry.parts);
+        r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.parts);
     if (r != 0)
         return r;
     *ret = entry;

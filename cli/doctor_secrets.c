@@ -95,10 +95,8 @@ static int open_file(Doctor *doctor, BytesView file, const CredentialName *name,
     _cleanup_(bytes_done) Bytes raw = {0};
     char text[CREDENTIAL_NAME_TEXT_BYTES];
     CredentialParts parts;
-    int r = credential_decode(file, reason, &raw);
+    int r = credential_unpack(file, reason, &raw, &parts);
 
-    if (r == 0)
-        r = credential_parse(bytes_view(&raw), reason, &parts);
     credential_name_format(name, text);
     if (r == 0)
         r = opener_open(&doctor->opener, &parts, text, reason, ret, &plaintext);
@@ -220,8 +218,7 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
         store_read(doctor->store, &name, NULL, &file) == OUTCOME_NOT_FOUND) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s@%s is in the policy, but not in the store",
                    machine->name, credential->id);
-        doctor_remedy(doctor, "nspawn-creds encrypt --store --name=%s@%s", machine->name,
-                      credential->id);
+        doctor_remedy(doctor, "nspawn-creds set %s@%s", machine->name, credential->id);
         return false;
     }
     return true;
@@ -242,7 +239,7 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
     for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
         right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;
     if (right && opened > 0)
-        doctor_say(doctor, DOCTOR_OK, "%zu of %s open", opened, machine->name);
+        doctor_say(doctor, DOCTOR_OK, "of %s: %zu that open", machine->name, opened);
 }
 
 void doctor_credentials(Doctor *doctor)

@@ -231,9 +231,10 @@ int scratch_edit(const Scratch *scratch, Reason *reason)
         return reason_set(reason, r, "cannot run the editor");
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return reason_set(reason, -ECANCELED, "the editor %s %d; nothing was changed",
-                      WIFEXITED(status) ? "ended with exit status" : "was killed by signal",
-                      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    reason_set(reason, 0, "the editor %s %d; nothing was changed",
+               WIFEXITED(status) ? "ended with exit status" : "was killed by signal",
+               WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return -ECANCELED;
 }
 
 int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret)

@@ -80,10 +80,9 @@ void standing_advise(const Standing *standing, const CredentialName *name)
 
     switch (standing->kind) {
     case STANDING_NO_POLICY:
-        output_note("%s has no policy, so its unit does not ask for this yet: write "
-                    "{\"credentials\": {\"%s\": {}}} to /etc/nspawn-creds/%s.json, see "
-                    "nspawn-creds-policy(5).",
-                    machine, id, machine);
+        output_note("%s has no policy, so its unit does not ask for this yet. Have it ask with: "
+                    "nspawn-creds enable %s",
+                    machine, machine);
         break;
     case STANDING_USED:
         output_note("%s gets it when it is started the next time.", machine);
@@ -93,9 +92,9 @@ void standing_advise(const Standing *standing, const CredentialName *name)
                     policy_source_name(standing->source));
         break;
     case STANDING_MISSING:
-        output_note("It is refused until the policy of %s has it: add \"%s\": {} to the "
-                    "\"credentials\" in /etc/nspawn-creds/%s.json.",
-                    machine, id, machine);
+        output_note("It is refused until the policy of %s has it. Add it with: "
+                    "nspawn-creds enable %s %s",
+                    machine, machine, id);
         break;
     case STANDING_BAD:
         output_note("It is refused until the policy of %s is mended: %s.", machine,

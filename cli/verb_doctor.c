@@ -143,8 +143,9 @@ static void print(const Doctor *doctor)
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
     }
-    printf("%zu problems, %zu warnings, %zu not looked at.\n", count_level(doctor, DOCTOR_PROBLEM),
-           count_level(doctor, DOCTOR_WARNING), count_level(doctor, DOCTOR_UNSEEN));
+    printf("Problems: %zu. Warnings: %zu. Not looked at: %zu.\n",
+           count_level(doctor, DOCTOR_PROBLEM), count_level(doctor, DOCTOR_WARNING),
+           count_level(doctor, DOCTOR_UNSEEN));
 }
 
 static void add_text(struct json_object *object, const char *name, const char *text)
@@ -203,7 +204,7 @@ const Verb verb_doctor = {
         "Looks at systemd, TPM, host key, broker, store, policies and units, and opens every "
         "credential, of\nall machines or of the one that is named. It changes nothing. "
         "After \"#\" is the command that mends\nwhat the line is about. The exit status is "
-        "7 if there are problems; warnings are none. Only root\nsees everything.",
+        "9 if there are problems; warnings are none. Only root\nsees everything.",
     .options = OPTION_JSON | OPTION_TPM_DEVICE,
     .arguments_min = 0,
     .arguments_max = 1,

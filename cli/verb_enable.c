@@ -70,8 +70,7 @@ static void look_for(const Store *store, const CredentialName *name)
     _cleanup_(bytes_done) Bytes file = {0};
 
     if (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND)
-        output_note("The store has no %s@%s yet. Seal it with: nspawn-creds encrypt --store "
-                    "--name=%s@%s",
+        output_note("The store has no %s@%s yet. Give it a value with: nspawn-creds set %s@%s",
                     name->machine, name->id, name->machine, name->id);
 }
 

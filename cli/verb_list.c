@@ -76,6 +76,21 @@ static bool has_outcome(struct json_object *entry, int rc)
     return outcome && strcmp(outcome, outcome_name(rc)) == 0;
 }
 
+static int compare_texts(struct json_object *left, struct json_object *right, const char *name)
+{
+    const char *a = varlink_text(left, name), *b = varlink_text(right, name);
+
+    return strcmp(a ? a : "", b ? b : "");
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    struct json_object *const *a = left, *const *b = right;
+    int order = compare_texts(*a, *b, "machine");
+
+    return order ? order : compare_texts(*a, *b, "credential");
+}
+
 /* What does not open comes first, then what expires first, at last what never does. */
 static uint64_t urgency(struct json_object *entry)
 {
@@ -91,7 +106,7 @@ static int compare_urgency(const void *left, const void *right)
     struct json_object *const *a = left, *const *b = right;
     uint64_t first = urgency(*a), second = urgency(*b);
 
-    return first < second ? -1 : first > second;
+    return first < second ? -1 : first > second ? 1 : compare_names(left, right);
 }
 
 static int add_expiries(const Context *context, const Options *options, Reason *reason,
@@ -195,6 +210,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = collect(client, arguments[0], &reason, all);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
+    json_object_array_sort(all, compare_names);
     r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
     if (r != 0)
         return output_error(r, NULL, &reason);
