@@ -7,40 +7,44 @@
 
 #include "crypto/aead.h"
 
-#include <errno.h>
-#include <openssl/evp.h>
+#include <assert.h>
 #include <sodium.h>
+#include <string.h>
 
-DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
-
-static bool hash_secret(EVP_MD_CTX *digest, const Secret *secret)
+int kdf_host_key(BytesView host_key, Reason *reason, Secret **ret)
 {
-    BytesView view;
+    crypto_hash_sha256_state state;
+    int r;
 
-    if (!secret)
-        return true;
-    view = secret_view(secret);
-    return EVP_DigestUpdate(digest, view.data, view.size) == 1;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, host_key.data, host_key.size);
+    r = secret_new_from((BytesView){(const uint8_t *)&state, sizeof(state)}, reason, ret);
+    secret_erase(&state, sizeof(state));
+    return r;
 }
 
-/* The host key has 4 KiB, and is hashed at every request: libcrypto's SHA-256 uses the processor's
- * instructions for it, libsodium's does not. libcrypto wipes its context when it is freed. */
 int kdf_credential_key(const Secret *host_key, const Secret *tpm_key, Reason *reason, Secret **ret)
 {
-    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    _cleanup_(secret_freep) Secret *key = NULL;
+    crypto_hash_sha256_state state;
+    Secret *key;
     int r = secret_new(AEAD_KEY_BYTES, reason, &key);
 
     if (r != 0)
         return r;
-    if (!digest || EVP_DigestInit_ex(digest, EVP_sha256(), NULL) != 1 ||
-        !hash_secret(digest, host_key) || !hash_secret(digest, tpm_key) ||
-        EVP_DigestFinal_ex(digest, secret_borrow(key), NULL) != 1)
-        return reason_set(reason, -EIO, "cannot compute a digest");
-    *ret = TAKE_PTR(key);
+    crypto_hash_sha256_init(&state);
+    if (host_key) {
+        assert(secret_size(host_key) == sizeof(state));
+        memcpy(&state, secret_view(host_key).data, sizeof(state));
+    }
+    if (tpm_key)
+        crypto_hash_sha256_update(&state, secret_view(tpm_key).data, secret_size(tpm_key));
+    crypto_hash_sha256_final(&state, secret_borrow(key));
+    secret_erase(&state, sizeof(state));
+    *ret = key;
     return 0;
 }
 
+_Static_assert(crypto_hash_sha256_BYTES == AEAD_KEY_BYTES, "a digest is a key");
 _Static_assert(crypto_auth_hmacsha256_BYTES == AEAD_KEY_BYTES, "an HMAC is a key");
 
 int kdf_scoped_key(const Secret *key, BytesView scope, Reason *reason, Secret **ret)

@@ -6,6 +6,7 @@
 #include "key/host_key.h"
 
 #include "base/fsutil.h"
+#include "crypto/kdf.h"
 #include "key/machine_id.h"
 
 #include <errno.h>
@@ -98,7 +99,7 @@ static int read_key(const Context *context, int fd, const char *path, Reason *re
     if (memcmp(view.data, binding.bytes, BINDING_BYTES) != 0)
         return reason_set(reason, OUTCOME_HOST_KEY_FOREIGN,
                           "%s was made for another machine id than this host's", path);
-    return secret_new_from((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
+    return kdf_host_key((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
 }
 
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret)

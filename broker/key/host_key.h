@@ -19,7 +19,7 @@
 #define HOST_KEY_BYTES      ((size_t)4096)
 
 /* Reads the key at PATH for the machine whose /etc/machine-id is below the context's root.
- * OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
+ * RET is kdf_host_key()'s. OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret);
 
 /* The same for a copy that the service manager passed to this service (LoadCredential=): whose mode

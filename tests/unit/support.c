@@ -6,6 +6,7 @@
 #include "support.h"
 
 #include "base/fsutil.h"
+#include "crypto/kdf.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -101,6 +102,14 @@ Secret *test_secret(const char *text)
     Secret *secret;
 
     assert_int_equal(secret_new_from(test_view(text), NULL, &secret), 0);
+    return secret;
+}
+
+Secret *test_host_key(const char *text)
+{
+    Secret *secret;
+
+    assert_int_equal(kdf_host_key(test_view(text), NULL, &secret), 0);
     return secret;
 }
 

@@ -25,7 +25,7 @@ static Sample sample_new(unsigned kind_parts, size_t size)
 {
     Sample sample = {.context = test_context(NULL), .plaintext = test_secret_of(size)};
 
-    sample.host_key = kind_parts & KIND_HOST ? test_secret("host key") : NULL;
+    sample.host_key = kind_parts & KIND_HOST ? test_host_key("host key") : NULL;
     sample.tpm_key = kind_parts & KIND_TPM ? test_secret("TPM key") : NULL;
     sample.seal = (SealRequest){
         .kind = kind_find_by_parts(kind_parts),
@@ -175,10 +175,11 @@ static void test_the_wrong_key_is_refused(void **state)
 {
     _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST | KIND_TPM, 10);
     _cleanup_(secret_freep) Secret *other = test_secret("other"), *opened = NULL;
+    _cleanup_(secret_freep) Secret *other_host = test_host_key("other");
 
     (void)state;
     sample_seal(&sample);
-    sample.open.host_key = other;
+    sample.open.host_key = other_host;
     assert_int_equal(sample_open(&sample, NULL, &opened), OUTCOME_NOT_AUTHENTIC);
     sample.open.host_key = sample.host_key;
     sample.open.tpm_key = other;

@@ -92,7 +92,7 @@ static void test_no_text_at_all(void **state)
 /* SHA256 of the parts one behind the other; the digests are sha256sum's. */
 static void test_credential_keys(void **state)
 {
-    _cleanup_(secret_freep) Secret *host = test_secret("host"), *tpm = test_secret("tpm");
+    _cleanup_(secret_freep) Secret *host = test_host_key("host"), *tpm = test_secret("tpm");
     const struct {
         const Secret *host, *tpm;
         const char *digest;

@@ -45,7 +45,7 @@ static int tear_down_store(void **state)
 static void put(Fixture *fixture, const char *id, unsigned parts, const TpmSealed *sealed,
                 const Secret *key, int minute)
 {
-    _cleanup_(secret_freep) Secret *host_key = test_secret_of(64);
+    _cleanup_(secret_freep) Secret *host_key = test_host_key("host key");
     _cleanup_(secret_freep) Secret *plaintext = test_secret("hello");
     _cleanup_(bytes_done) Bytes file = {0};
     struct timespec times[2] = {{.tv_sec = minute * 60}, {.tv_sec = minute * 60}};
