@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -35,9 +36,6 @@ struct Secret {
 
 /* --- regions --- */
 
-static _Atomic(uint8_t *) spares[SPARES_MAX];
-static _Atomic(pid_t) spares_owner;
-
 /* Empties the pages in forked children, which have no business with them. */
 static int wipe_on_fork(uint8_t *bytes, size_t size)
 {
@@ -46,6 +44,48 @@ static int wipe_on_fork(uint8_t *bytes, size_t size)
     uintptr_t end = ((uintptr_t)bytes + size + page - 1) & ~(page - 1);
 
     return madvise((void *)begin, end - begin, MADV_WIPEONFORK) < 0 ? -errno : 0;
+}
+
+/* The kept regions. In a page that is empty in a forked child, which thereby forgets what its
+ * parent kept. */
+typedef struct Spares {
+    _Atomic(uint8_t *) regions[SPARES_MAX];
+} Spares;
+
+static Spares *spares; /* NULL: none are kept */
+
+static void make_spares(void)
+{
+    void *page =
+        mmap(NULL, sizeof(Spares), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (page != MAP_FAILED && wipe_on_fork(page, sizeof(Spares)) == 0)
+        spares = page;
+}
+
+static uint8_t *take_spare(void)
+{
+    static pthread_once_t made = PTHREAD_ONCE_INIT;
+
+    pthread_once(&made, make_spares);
+    for (size_t i = 0; spares && i < SPARES_MAX; i++) {
+        uint8_t *spare = atomic_exchange(&spares->regions[i], NULL);
+
+        if (spare)
+            return spare;
+    }
+    return NULL;
+}
+
+static bool keep_spare(uint8_t *region)
+{
+    for (size_t i = 0; spares && i < SPARES_MAX; i++) {
+        uint8_t *none = NULL;
+
+        if (atomic_compare_exchange_strong(&spares->regions[i], &none, region))
+            return true;
+    }
+    return false;
 }
 
 static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
@@ -71,41 +111,21 @@ static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
     return 0;
 }
 
-/* A child forgets what its parent kept. */
-static void check_owner(void)
-{
-    pid_t self = getpid();
-
-    if (atomic_exchange(&spares_owner, self) == self)
-        return;
-    for (size_t i = 0; i < SPARES_MAX; i++)
-        atomic_store(&spares[i], NULL);
-}
-
 static int region_get(size_t capacity, Reason *reason, uint8_t **ret)
 {
-    check_owner();
-    for (size_t i = 0; i < SPARES_MAX && capacity == SPARE_BYTES; i++) {
-        uint8_t *spare = atomic_exchange(&spares[i], NULL);
+    uint8_t *spare = capacity == SPARE_BYTES ? take_spare() : NULL;
 
-        if (spare) {
-            *ret = spare;
-            return 0;
-        }
-    }
-    return region_new(capacity, reason, ret);
+    if (!spare)
+        return region_new(capacity, reason, ret);
+    *ret = spare;
+    return 0;
 }
 
 static void region_put(uint8_t *region, size_t capacity)
 {
     if (capacity == SPARE_BYTES) {
         sodium_memzero(region, capacity);
-        check_owner();
-    }
-    for (size_t i = 0; i < SPARES_MAX && capacity == SPARE_BYTES; i++) {
-        uint8_t *none = NULL;
-
-        if (atomic_compare_exchange_strong(&spares[i], &none, region))
+        if (keep_spare(region))
             return;
     }
     sodium_free(region);
