@@ -393,20 +393,15 @@ static int proceed(Connection *c)
     return go_on(c);
 }
 
-int connection_start(ConnectionSet *set, int fd, const char *live_machine)
+/* Takes FD. */
+static Connection *add(ConnectionSet *set, int fd, const char *live_machine)
 {
-    Connection *c;
-    int mark = handover_mark_get(fd);
-    int r;
+    Connection *c = calloc(1, sizeof(*c));
 
-    if (mark < 0)
-        return mark;
-    c = calloc(1, sizeof(*c));
     if (!c)
-        return -ENOMEM;
+        return NULL;
     c->set = set;
     c->fd = fd;
-    c->kept = live_machine && mark > 0;
     if (live_machine)
         snprintf(c->live_machine, sizeof(c->live_machine), "%s", live_machine);
     c->begin = monotonic_usec();
@@ -416,16 +411,37 @@ int connection_start(ConnectionSet *set, int fd, const char *live_machine)
     set->first = c;
     set->count++;
     set->begun++;
-
     peer_read(fd, &c->peer);
+    return c;
+}
+
+int connection_start(ConnectionSet *set, int fd, const char *live_machine)
+{
+    Connection *c = add(set, fd, live_machine);
+
+    return c ? proceed(c) : -ENOMEM;
+}
+
+int connection_take_over(ConnectionSet *set, int fd, const char *live_machine)
+{
+    int mark = handover_mark_get(fd), deaths = mark + 1;
+    Connection *c;
+    int r;
+
+    if (mark < 0)
+        return mark;
+    c = add(set, fd, live_machine);
+    if (!c)
+        return -ENOMEM;
+    c->kept = live_machine != NULL;
     if (mark == HANDOVER_ANSWERING)
         return refuse(c, OUTCOME_INTERRUPTED);
-    if (mark >= LIMIT_HANDOVERS) {
+    if (deaths >= LIMIT_HANDOVERS) {
         reason_set(&c->reason, 0,
-                   "%d workers of the broker died of this request, one after the other", mark);
+                   "%d workers of the broker died of this request, one after the other", deaths);
         return refuse(c, OUTCOME_INTERRUPTED);
     }
-    r = handover_mark_set(fd, mark + 1);
+    r = handover_mark_set(fd, deaths);
     return r < 0 ? r : proceed(c);
 }
 

@@ -49,10 +49,13 @@ typedef struct ConnectionSet {
 /* How many there are, but for those that have stalled. */
 size_t connections_active(const ConnectionSet *set);
 
-/* Takes up the connection FD, also one that an earlier worker began with; from the live socket of
- * LIVE_MACHINE, or from the service manager (NULL). A negative errno if that is impossible; FD then
- * is open and unanswered. */
+/* Takes up the connection FD, which was just accepted; from the live socket of LIVE_MACHINE, or from
+ * the service manager (NULL). A negative errno if that is impossible; FD then is open and
+ * unanswered. */
 int connection_start(ConnectionSet *set, int fd, const char *live_machine);
+
+/* The same for one that an earlier worker began with, and died. */
+int connection_take_over(ConnectionSet *set, int fd, const char *live_machine);
 
 /* Refuses all whose answer has not begun. */
 void connection_refuse_waiting(ConnectionSet *set, const char *why);

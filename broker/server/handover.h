@@ -14,8 +14,8 @@
  * the live folder, and the path says whose they are.
  *
  * The mark is the socket's SO_PRIORITY, which for a local socket has no effect, is 0 at first and
- * may be set up to 6 by anyone. 0 to 5 counts the workers that began to work on the request, so
- * that one that brings down its worker is not handed on for ever; 6 says that bytes of the answer
+ * may be set up to 6 by anyone. 0 to 5 counts the workers that died with the request, so that
+ * one that brings down its worker is not handed on for ever; 6 says that bytes of the answer
  * may have gone out, after which a refusal is the only thing that can follow.
  */
 

@@ -83,7 +83,7 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
 {
     const LiveSocket *socket = userdata;
     const LiveEnvironment *environment = &socket->set->environment;
-    int r = environment->accept(environment->userdata, fd);
+    int r = environment->accept(environment->userdata, fd, socket->machine);
 
     (void)source;
     (void)events;

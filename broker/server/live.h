@@ -38,9 +38,9 @@ typedef struct LiveSet LiveSet;
 typedef struct LiveEnvironment {
     sd_event *event;
     const Listeners *listeners;
-    /* A connection waits at LISTENER; is to call live_set_began() if it takes it. A negative errno
-     * is final. */
-    int (*accept)(void *userdata, int listener);
+    /* A connection waits at LISTENER, MACHINE's; is to call live_set_began() if it takes it. A
+     * negative errno is final. */
+    int (*accept)(void *userdata, int listener, const char *machine);
     void (*failed)(void *userdata, int r);
     void *userdata;
 } LiveEnvironment;

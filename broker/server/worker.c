@@ -197,14 +197,21 @@ static int pause_accepting(Worker *worker)
     return r;
 }
 
-static int start(Worker *worker, int fd)
+static int start(Worker *worker, int fd, const char *live_machine)
+{
+    if (live_machine)
+        live_set_began(worker->live, live_machine);
+    return connection_start(&worker->connections, fd, live_machine);
+}
+
+static int take_over(Worker *worker, int fd)
 {
     LiveMachine machine;
     bool live = handover_live_machine(fd, worker->listeners, machine);
 
     if (live)
         live_set_began(worker->live, machine);
-    return connection_start(&worker->connections, fd, live ? machine : NULL);
+    return connection_take_over(&worker->connections, fd, live ? machine : NULL);
 }
 
 enum {
@@ -212,13 +219,13 @@ enum {
 };
 
 /* 0 or ACCEPT_NONE; errors are final. */
-static int accept_one(void *userdata, int listener)
+static int accept_one(void *userdata, int listener, const char *live_machine)
 {
     Worker *worker = userdata;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0)
-        return start(worker, fd);
+        return start(worker, fd, live_machine);
     switch (errno) {
     case EAGAIN:
         return ACCEPT_NONE;
@@ -243,7 +250,7 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
     (void)source;
     (void)events;
     for (int i = 0; i < ACCEPT_BATCH && may_accept(worker) && r == 0; i++)
-        r = accept_one(worker, fd);
+        r = accept_one(worker, fd, NULL);
     update_listening(worker);
     if (r < 0)
         on_failed(worker, r);
@@ -318,7 +325,7 @@ static int adopt(Worker *worker)
 
         if (fd < 0)
             break;
-        r = start(worker, fd);
+        r = take_over(worker, fd);
         from = fd + 1;
     }
     return r;
