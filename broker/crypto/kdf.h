@@ -8,8 +8,8 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
-/* HOST_KEY, as it is used: what SHA-256 is after it has taken in all of its 4 KiB, which then need not
- * be kept, and are not hashed again for every credential. */
+/* HOST_KEY, as it is used: what SHA-256 is after it has taken in all of its 4 KiB, which then need
+ * not be kept, and are not hashed again for every credential. */
 int kdf_host_key(BytesView host_key, Reason *reason, Secret **ret);
 
 /* HMAC-SHA256 of SCOPE, the description of a user (key/user_scope.h), keyed with KEY: the key of a

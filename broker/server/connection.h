@@ -49,8 +49,8 @@ typedef struct ConnectionSet {
 /* How many there are, but for those that have stalled. */
 size_t connections_active(const ConnectionSet *set);
 
-/* Takes up the connection FD, which was just accepted; from the live socket of LIVE_MACHINE, or from
- * the service manager (NULL). A negative errno if that is impossible; FD then is open and
+/* Takes up the connection FD, which was just accepted; from the live socket of LIVE_MACHINE, or
+ * from the service manager (NULL). A negative errno if that is impossible; FD then is open and
  * unanswered. */
 int connection_start(ConnectionSet *set, int fd, const char *live_machine);
 
