@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bare-server SOCKET FILE: the floor that the broker is measured against. It accepts, sends what
- * FILE holds, closes, and does nothing else: no look at the peer, no store, no decryption, no
- * journal.
+ * bare-server SOCKET FILE [ENTRY]: the floor that the broker is measured against. It accepts, sends
+ * what FILE holds, closes, and does nothing else: no look at the peer, no store, no decryption.
+ * With ENTRY, a file in the journal's native protocol, it then sends that to the journal.
  */
 
 #include <fcntl.h>
@@ -13,16 +13,41 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+typedef struct Content {
+    uint8_t bytes[4096];
+    ssize_t size; /* not more than 0 if there is nothing to read */
+} Content;
+
+static Content content_of(const char *path)
+{
+    Content content;
+    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+    content.size = read(file, content.bytes, sizeof(content.bytes));
+    return content;
+}
+
+static int open_journal(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/systemd/journal/socket"};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        perror("bare-server: the journal");
+    return fd;
+}
+
 int main(int argc, char **argv)
 {
-    static uint8_t value[4096];
+    Content value = content_of(argc > 2 ? argv[2] : NULL);
+    Content entry = content_of(argc > 3 ? argv[3] : NULL);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int file = argc == 3 ? open(argv[2], O_RDONLY | O_CLOEXEC) : -1;
-    ssize_t size = read(file, value, sizeof(value));
+    int journal = entry.size > 0 ? open_journal() : -1;
 
-    if (size <= 0 || strlen(argv[1]) >= sizeof(address.sun_path)) {
-        fprintf(stderr, "usage: bare-server SOCKET FILE\n");
+    if (value.size <= 0 || (argc > 3 && entry.size <= 0) ||
+        strlen(argv[1]) >= sizeof(address.sun_path)) {
+        fprintf(stderr, "usage: bare-server SOCKET FILE [ENTRY]\n");
         return 2;
     }
     strcpy(address.sun_path, argv[1]);
@@ -35,8 +60,11 @@ int main(int argc, char **argv)
     for (;;) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
-        if (fd >= 0 && send(fd, value, (size_t)size, MSG_NOSIGNAL) != size)
+        if (fd >= 0 && send(fd, value.bytes, (size_t)value.size, MSG_NOSIGNAL) != value.size)
             fprintf(stderr, "bare-server: a short send\n");
         close(fd);
+        if (journal >= 0 &&
+            send(journal, entry.bytes, (size_t)entry.size, MSG_NOSIGNAL) != entry.size)
+            fprintf(stderr, "bare-server: the journal did not take an entry\n");
     }
 }

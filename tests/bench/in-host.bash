@@ -76,15 +76,28 @@ echo 'requests a second on the socket, 8 clients; above 1 would be faster than t
 nspawn-creds encrypt --store --with-key=host --name=web@x secret
 /build/helpers/bare-server "$scratch/bare" secret &
 server=$!
-until [[ -S $scratch/bare ]]; do sleep 0.05; done
+# What the broker's entry is like. The journal takes it from a service that it does not ration.
+printf '%s\n' 'MESSAGE=web/x: delivered to systemd-nspawn@web.service in 0.1 ms' \
+        MESSAGE_ID=def737ae9a3d488eabcf05b956e29b5b PRIORITY=6 SYSLOG_IDENTIFIER=nspawn-creds-broker \
+        NSPAWN_CREDS_VERDICT=delivered NSPAWN_CREDS_OUTCOME=ok NSPAWN_CREDS_MACHINE=web \
+        NSPAWN_CREDS_CREDENTIAL=x NSPAWN_CREDS_UNIT=systemd-nspawn@web.service NSPAWN_CREDS_DELIVERY=boot \
+        NSPAWN_CREDS_PEER_PID=1234 NSPAWN_CREDS_PEER_UID=0 NSPAWN_CREDS_USEC=123 >entry
+systemd-run --quiet --unit=bare-with-journal -p LogRateLimitIntervalSec=1s -p LogRateLimitBurst=10000000 \
+        /build/helpers/bare-server "$scratch/bare-with-journal" "$scratch/secret" "$scratch/entry"
+until [[ -S $scratch/bare && -S $scratch/bare-with-journal ]]; do sleep 0.05; done
+
+# The broker, in turns with both. Of more than the second it cannot make: the journal wants the
+# processor, too.
 bench_requests() { # WORDS
         local round
-        : >ours; : >peer
+        : >ours; : >bare; : >journaling
         for (( round = 0; round < rounds; round++ )); do
                 requests /run/nspawn-creds/broker >>ours
-                requests "$scratch/bare" >>peer
+                requests "$scratch/bare" >>bare
+                requests "$scratch/bare-with-journal" >>journaling
         done
-        row "$1" "$(median <ours)" "$(median <peer)" /s 'bare accept-send-close' '>=' 0.8
+        row "$1" "$(median <ours)" "$(median <bare)" /s 'bare accept-send-close' '>=' 0.8
+        row "$1" "$(median <ours)" "$(median <journaling)" /s '… and an entry'
 }
 bench_requests 'broker, host key'
 mkdir -p /etc/nspawn-creds
@@ -96,18 +109,7 @@ mkdir -p /etc/nspawn-creds
 sleep 2.5   # until the broker relies on the file's time
 bench_requests 'broker, host key, policy of 24'
 rm /etc/nspawn-creds/web.json
-
-# On a machine with two processors, the client and journald want them as well. Without the journal
-# shows what of it is the broker's own.
-mkdir -p /run/systemd/system/nspawn-creds-broker.service.d
-printf '[Service]\nInaccessiblePaths=/run/systemd/journal/socket\nStandardError=null\n' \
-        >/run/systemd/system/nspawn-creds-broker.service.d/no-journal.conf
-systemctl daemon-reload
-systemctl restart nspawn-creds-broker.service
-bench_requests 'broker, host key, no journal'
-rm /run/systemd/system/nspawn-creds-broker.service.d/no-journal.conf
-systemctl daemon-reload
-systemctl restart nspawn-creds-broker.service
+systemctl stop bare-with-journal.service
 
 # --- the start of a unit ---
 
