@@ -130,6 +130,11 @@
 #define LIMIT_LIVE_CONNECTIONS 256U
 #define LIMIT_LIVE_OF_MACHINE  8U
 #define LIMIT_LIVE_BACKLOG     64
+/* Live requests of one machine in so many µs. Each has its entry in the journal, from which a
+ * container is not to drive out all others: 4 GiB a day is what one can write. What is above waits
+ * for the next window. Far above what a container asks for when all of its services start. */
+#define LIMIT_LIVE_REQUESTS    3000U
+#define LIMIT_LIVE_WINDOW_USEC ((uint64_t)60 * 1000 * 1000)
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
  * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
  * when TimeoutStartSec= (90 s by default) is over. 64 keys take 192 s on a chip that needs 3 s for

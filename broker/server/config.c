@@ -31,6 +31,8 @@ void server_config_default(const Context *context, ServerConfig *ret)
         .key_idle_usec = LIMIT_KEY_IDLE_USEC,
         .key_usec = LIMIT_KEY_USEC,
         .keys_max = LIMIT_KEYS,
+        .live_requests = LIMIT_LIVE_REQUESTS,
+        .live_window_usec = LIMIT_LIVE_WINDOW_USEC,
     };
     unit_templates_default(&ret->templates);
 }

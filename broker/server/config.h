@@ -32,6 +32,8 @@ typedef struct ServerConfig {
     uint64_t key_idle_usec;    /* LIMIT_KEY_IDLE_USEC */
     uint64_t key_usec;         /* LIMIT_KEY_USEC */
     unsigned keys_max;         /* LIMIT_KEYS */
+    unsigned live_requests;    /* LIMIT_LIVE_REQUESTS */
+    uint64_t live_window_usec; /* LIMIT_LIVE_WINDOW_USEC */
     uint64_t exit_idle_usec;   /* ends when nothing was done for so long; 0: never */
 } ServerConfig;
 

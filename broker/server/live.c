@@ -92,6 +92,18 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
     return 0;
 }
 
+/* The window is over in which it had all that it may have. */
+static int on_window_over(sd_event_source *source, void *userdata)
+{
+    const LiveSocket *socket = userdata;
+    const ServerConfig *config = socket->set->environment.config;
+
+    (void)source;
+    fprintf(stderr, "<4>%s made %u live requests within %.3g s: what came after them had to wait\n",
+            socket->machine, config->live_requests, (double)config->live_window_usec / 1e6);
+    return 0;
+}
+
 void live_set_accept(LiveSet *set, bool accepting)
 {
     if (set->accepting == accepting)
@@ -143,6 +155,7 @@ size_t live_set_count(const LiveSet *set)
 static int add(LiveSet *set, const char *machine, int fd)
 {
     _cleanup_(closep) int owned = fd;
+    const ServerConfig *config = set->environment.config;
     LiveSocket *socket = calloc(1, sizeof(*socket));
     int r;
 
@@ -153,6 +166,11 @@ static int add(LiveSet *set, const char *machine, int fd)
     r = sd_event_add_io(set->environment.event, &socket->io, fd, EPOLLIN, on_listening, socket);
     if (r >= 0)
         r = sd_event_source_set_priority(socket->io, PRIORITY);
+    if (r >= 0)
+        r = sd_event_source_set_ratelimit(socket->io, config->live_window_usec,
+                                          config->live_requests);
+    if (r >= 0)
+        r = sd_event_source_set_ratelimit_expire_callback(socket->io, on_window_over);
     if (r < 0) {
         sd_event_source_disable_unref(socket->io);
         free(socket);

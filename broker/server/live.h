@@ -15,14 +15,15 @@
  * noticed at once.
  *
  * The socket is all that tells whose a request is. Its root is taken to be hostile: each machine
- * may have a few connections at a time, all together some more, and what they do comes after the
- * requests of the host's service manager.
+ * may have a few connections at a time, all together some more, and so many requests a minute; and
+ * what they do comes after the requests of the host's service manager.
  *
  * Sockets outlive the worker, as connections do (server/handover.h), and in the service manager's
  * descriptor store also the broker: who connects meanwhile waits. So do connections that wait for
  * the TPM, which is where they are for all but a moment.
  */
 
+#include "server/config.h"
 #include "server/handover.h"
 
 #include "base/cleanup.h"
@@ -37,6 +38,7 @@ typedef struct LiveSet LiveSet;
 
 typedef struct LiveEnvironment {
     sd_event *event;
+    const ServerConfig *config;
     const Listeners *listeners;
     /* A connection waits at LISTENER, MACHINE's; is to call live_set_began() if it takes it. A
      * negative errno is final. */

@@ -298,9 +298,9 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
-        r = live_set_new(
-            &(LiveEnvironment){worker->event, worker->listeners, accept_one, on_failed, worker},
-            &worker->live);
+        r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
+                                            accept_one, on_failed, worker},
+                         &worker->live);
     if (r >= 0)
         r = control_set_new(&(ControlEnvironment){.connections = connections,
                                                   .ledger = &worker->ledger,

@@ -29,11 +29,13 @@ static const char *const policy =
     "\"boot\": {}, \"native\": {\"delivery\": \"native\"}";
 
 /* A broker with web, which has all of that, and db, which has a live "a" of its own. */
-static BrokerFixture *new_broker(void)
+static BrokerFixture *new_broker_with(unsigned requests, unsigned window_msec)
 {
     static const char *const ids[] = {"a", "any", "boot", "native"};
     BrokerFixture *broker = broker_new();
 
+    broker->config.live_requests = requests;
+    broker->config.live_window_usec = (uint64_t)window_msec * 1000;
     for (size_t i = 0; i < COUNT(ids); i++)
         broker_seal(broker, &(SealedFile){"web", ids[i], KIND_HOST, 31, NULL, 0});
     broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
@@ -44,6 +46,11 @@ static BrokerFixture *new_broker(void)
     broker_start(broker);
     broker_add_live(broker, "db");
     return broker;
+}
+
+static BrokerFixture *new_broker(void)
+{
+    return new_broker_with(LIMIT_LIVE_REQUESTS, LIMIT_LIVE_WINDOW_USEC / 1000);
 }
 
 /* What MACHINE gets as UNIT, if its socket is its own. */
@@ -274,12 +281,32 @@ static void test_greedy_machines(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* What a machine asks for beyond its number waits until its time is over; nobody else does. */
+static void test_machine_that_floods(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 2000);
+    int waiting;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+    waiting = client_connect_live(broker, "db", APP, "a");
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+    assert_int_equal(poll(&(struct pollfd){.fd = waiting, .events = POLLIN}, 1, 300), 0);
+    assert_int_equal(client_read(waiting, "db", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(broker_stop(broker), 0);
+    assert_int_equal(broker_records(broker, "delivered"), 24);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_gets_what),        cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_supervisor_is_killed), cmocka_unit_test(test_folders),
         cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
+        cmocka_unit_test(test_machine_that_floods),
     };
 
     srandom((unsigned)getpid());
