@@ -7,13 +7,24 @@
 
 #include "audit/record.h"
 
+#include <systemd/sd-event.h>
+
 typedef struct AuditSink AuditSink;
 
 struct AuditSink {
     /* Cannot fail: an answer is not taken back because it could not be logged. */
     void (*write)(AuditSink *sink, const AuditRecord *record);
+    /* From now on, what cannot be written at once is written by EVENT's loop; which ends (NULL): it
+     * is written now, or lost. NULL where all is written at once. */
+    void (*attach)(AuditSink *sink, sd_event *event);
 };
 
-/* The journal as structured entries; standard error, one line an entry, where there is no journal.
- */
-AuditSink *audit_journal(void);
+/* What the journal does not take at once waits: so many entries, as some seconds of a boot storm
+ * make. */
+#define AUDIT_WAITING_MAX 4096U
+
+/* The journal, whose socket is PATH, as structured entries; standard error, one line an entry,
+ * where there is no journal. There is one sink. PATH is borrowed. */
+AuditSink *audit_journal(const char *path);
+
+#define AUDIT_JOURNAL_PATH "/run/systemd/journal/socket"

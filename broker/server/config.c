@@ -18,7 +18,7 @@ void server_config_default(const Context *context, ServerConfig *ret)
         .unseal = tpm_unseal_with,
         .seal = tpm_seal_fresh_with,
         .trusted_uid = 0,
-        .audit = audit_journal(),
+        .audit = audit_journal(AUDIT_JOURNAL_PATH),
         .connections_max = LIMIT_CONNECTIONS,
         .peer_max = LIMIT_PER_PEER,
         .stalled_max = LIMIT_STALLED,

@@ -284,6 +284,8 @@ static int set_up(Worker *worker)
 
     if (r >= 0)
         r = add_sources(worker);
+    if (r >= 0 && worker->config->audit->attach)
+        worker->config->audit->attach(worker->config->audit, worker->event);
     ledger_begin(&worker->ledger, worker->config);
     *connections = (ConnectionSet){
         .event = worker->event,
@@ -359,6 +361,8 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
     vault_free(worker.connections.vault);
+    if (config->audit->attach)
+        config->audit->attach(config->audit, NULL);
     sd_event_unref(worker.event);
     usleep(JOURNAL_GRACE_USEC);
     return 0;
