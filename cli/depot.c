@@ -6,6 +6,7 @@
 #include "depot.h"
 
 #include "base/json.h"
+#include "broker.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>
@@ -24,7 +25,7 @@ void depot_done(Depot *depot)
 static int ask_path(Client *client, Reason *reason, char **ret)
 {
     _cleanup_(json_object_putp) struct json_object *status = NULL;
-    int r = client_call(client, "Status", NULL, reason, &status);
+    int r = broker_call(client, "Status", NULL, reason, &status);
     const char *path = r == 0 ? varlink_text(status, "store") : NULL;
 
     if (r != 0)
@@ -88,7 +89,7 @@ static int call_again(Depot *depot, const char *method, struct json_object *para
     depot->client = client_free(depot->client);
     if (client_new(CLIENT_DEFAULT_PATH, NULL, &depot->client) != 0)
         return OUTCOME_BROKER_UNREACHABLE;
-    return client_call(depot->client, method, json_object_get(parameters), reason, ret);
+    return broker_call(depot->client, method, json_object_get(parameters), reason, ret);
 }
 
 /* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
@@ -104,7 +105,7 @@ static int call(Depot *depot, const char *method, const CredentialName *name,
     if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
         !json_add(taken, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    r = client_call(depot->client, method, json_object_get(taken), reason, &reply);
+    r = broker_call(depot->client, method, json_object_get(taken), reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)
         r = call_again(depot, method, taken, reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)

@@ -8,6 +8,7 @@
 
 #include "base/fsutil.h"
 #include "doctor.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -233,8 +234,11 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
 
     if (doctor->store)
         (void)store_list(doctor->store, machine->name, &reason, &entries, &count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        progress_count(i + 1, count);
         opened += check_stored(doctor, machine, &entries[i].name);
+    }
+    progress_count(0, 0);
     right = opened == count;
     for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
         right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;

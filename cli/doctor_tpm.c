@@ -5,6 +5,7 @@
 
 #include "doctor.h"
 #include "key/firmware.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -49,8 +50,11 @@ static void check_srk(Doctor *doctor, Tpm *tpm)
 {
     Reason reason = {0};
     bool has_srk = false;
-    int r = tpm_has_srk(tpm, &reason, &has_srk);
+    int r;
 
+    progress_begin_tpm("look for its storage root key");
+    r = tpm_has_srk(tpm, &reason, &has_srk);
+    progress_end();
     if (r != 0) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
         doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");
@@ -82,9 +86,11 @@ void doctor_tpm(Doctor *doctor)
     }
     if (device[0] == '/')
         check_access(doctor, device);
+    progress_begin_tpm("say how it is");
     r = tpm_new(device, &reason, &tpm);
     if (r == 0)
         r = tpm_health(tpm, &reason, &health);
+    progress_end();
     if (r != 0) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s does not answer: %s", device, reason.text);
         doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");

@@ -4,9 +4,9 @@
  * them now.
  */
 
+#include "broker.h"
 #include "doctor.h"
 #include "enabling.h"
-#include "protocol/client.h"
 #include "protocol/varlink.h"
 
 #include <string.h>
@@ -92,7 +92,7 @@ static void check_answer(Doctor *doctor)
     int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
 
     if (r == 0)
-        r = client_call(client, "Status", NULL, &reason, &doctor->status);
+        r = broker_call(client, "Status", NULL, &reason, &doctor->status);
     if (r != 0 && geteuid() != 0) {
         doctor_say(doctor, DOCTOR_UNSEEN, "only root may ask the broker");
         return;

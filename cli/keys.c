@@ -5,11 +5,12 @@
 
 #include "keys.h"
 
+#include "broker.h"
 #include "credential/offline.h"
 #include "credential/seal.h"
 #include "key/firmware.h"
 #include "output.h"
-#include "protocol/client.h"
+#include "progress.h"
 #include "sharing.h"
 
 #include <linux/magic.h>
@@ -30,7 +31,7 @@ void keys_announce(void)
 
     if (strcmp(keys_host_path(), HOST_KEY_PATH) == 0 &&
         client_new(CLIENT_DEFAULT_PATH, NULL, &client) == 0)
-        (void)client_call(client, "Restart", NULL, NULL, &reply);
+        (void)broker_call(client, "Restart", NULL, NULL, &reply);
     json_object_put(reply);
 }
 
@@ -67,10 +68,13 @@ static int settle_tpm(const Options *options, Reason *reason, Plan *plan)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     bool has_srk = false;
-    int r = tpm_new(options->tpm_device, reason, &tpm);
+    int r;
 
+    progress_begin_tpm("look for its storage root key");
+    r = tpm_new(options->tpm_device, reason, &tpm);
     if (r == 0)
         r = tpm_has_srk(tpm, reason, &has_srk);
+    progress_end();
     if (r != 0 || has_srk || !kind_has(plan->kind, KIND_PINNED))
         return r;
     output_note("The TPM has no storage root key (systemd-tpm2-setup.service makes one): sealing "
@@ -200,13 +204,17 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
 
     if (r != 0)
         return r;
-    if (!search || !sharing_find_key(
-                       context, tpm, options,
-                       &(SharedKeyWish){.parts = plan->kind->parts, .request = &request}, &shared))
-        return tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
-    keys->tpm_sealed = shared.sealed;
-    keys->tpm = shared.key;
-    return 0;
+    if (search && sharing_find_key(
+                      context, tpm, options,
+                      &(SharedKeyWish){.parts = plan->kind->parts, .request = &request}, &shared)) {
+        keys->tpm_sealed = shared.sealed;
+        keys->tpm = shared.key;
+        return 0;
+    }
+    progress_begin_tpm("seal a key");
+    r = tpm_seal(tpm, context, &request, reason, &keys->tpm_sealed, &keys->tpm);
+    progress_end();
+    return r;
 }
 
 static int get_offline_key(const Context *context, const Options *options, const Plan *plan,

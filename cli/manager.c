@@ -6,6 +6,7 @@
 #include "manager.h"
 
 #include "base/context.h"
+#include "progress.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -234,8 +235,10 @@ int manager_reload(Manager *manager, Reason *reason)
     int r = sd_bus_message_new_method_call(manager->bus, &call, DESTINATION, MANAGER_PATH, MANAGER,
                                            "Reload");
 
+    progress_begin("the service manager to read its units anew");
     if (r >= 0)
         r = sd_bus_call(manager->bus, call, RELOAD_USEC, &error, NULL);
+    progress_end();
     return r < 0 ? failed(r, "the service manager does not read its units anew", "", &error, reason)
                  : 0;
 }
@@ -283,8 +286,12 @@ int manager_enable_socket(Manager *manager, const char *socket, const char *serv
     if (strcmp(state.active, "active") == 0)
         return 0;
     *ret_changed = true;
+    progress_begin(socket);
     r = manager_unit(manager, service, reason, &other);
     if (r == 0 && strcmp(other.active, "active") == 0)
         r = bring(manager, "StopUnit", service, "inactive", reason);
-    return r == 0 ? bring(manager, "StartUnit", socket, "active", reason) : r;
+    if (r == 0)
+        r = bring(manager, "StartUnit", socket, "active", reason);
+    progress_end();
+    return r;
 }

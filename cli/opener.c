@@ -8,6 +8,7 @@
 #include "key/host_key.h"
 #include "key/pcr_files.h"
 #include "keys.h"
+#include "progress.h"
 
 #include <errno.h>
 
@@ -63,13 +64,16 @@ static int unseal(const Opener *opener, const CredentialParts *parts, Reason *re
 
     if (kind_has(parts->kind, KIND_PUBLIC_KEY))
         r = load_signatures(opener, reason, &signatures);
-    if (r == 0)
-        r = tpm_new(opener->options->tpm_device, reason, &tpm);
     if (r != 0)
         return r;
     sealed.signatures = bytes_view(&signatures);
     sealed.expected = opener->expected;
-    return tpm_unseal(tpm, &sealed, reason, ret);
+    progress_begin_tpm("unseal a key");
+    r = tpm_new(opener->options->tpm_device, reason, &tpm);
+    if (r == 0)
+        r = tpm_unseal(tpm, &sealed, reason, ret);
+    progress_end();
+    return r;
 }
 
 static const UnsealedKey *find_key(const Opener *opener, const TpmSealedView *sealed)
@@ -128,6 +132,8 @@ int opener_open(Opener *opener, const CredentialParts *parts, const char *name, 
     };
     int r = credential_openable(parts, reason);
 
+    if (name)
+        progress_about(name);
     if (r == 0)
         r = load_scope(opener, reason);
     request.scope = opener->scope;

@@ -24,6 +24,9 @@ int remake_begin(const Context *context, const Options *options, Depot *depot,
 
     *ret = (Remake){.depot = depot, .options = *options, .to = *to, .item.name = *from};
     credential_name_format(to, ret->to_text);
+    ret->item.label = strdup(ret->to_text);
+    if (!ret->item.label)
+        return -ENOMEM;
     ret->options.name = ret->to_text;
     ret->options.store = depot->path;
     ret->options.given |= OPTION_NAME;

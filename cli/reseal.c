@@ -8,6 +8,8 @@
 
 #include "reseal.h"
 
+#include "progress.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -79,6 +81,7 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
 
 int reseal_examine(Reseal *reseal, ResealItem *item)
 {
+    progress_about(item->label);
     item->rc = examine(reseal, item, &item->reason);
     return item->rc;
 }
@@ -179,6 +182,7 @@ static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
 
 int reseal_seal(Reseal *reseal, ResealItem *item)
 {
+    progress_about(item->label);
     item->rc = seal(reseal, item, &item->reason);
     return item->rc;
 }

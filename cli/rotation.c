@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "output.h"
 #include "policy/policy_file.h"
+#include "progress.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>
@@ -281,7 +282,7 @@ static int check_one(const Rotation *rotation, const RotationUnit *unit, Reason 
                       told ? ", result " : "", told ? now.result : "");
 }
 
-static int settle(Rotation *rotation, bool stoppable, int rc, Reason *reason)
+static int watch(Rotation *rotation, bool stoppable, int rc, Reason *reason)
 {
     for (unsigned step = 0; step < SETTLE_STEPS; step++) {
         bool any = false;
@@ -302,6 +303,16 @@ static int settle(Rotation *rotation, bool stoppable, int rc, Reason *reason)
         usleep(SETTLE_USEC / SETTLE_STEPS);
     }
     return 0;
+}
+
+static int settle(Rotation *rotation, bool stoppable, int rc, Reason *reason)
+{
+    int r;
+
+    progress_begin("the units, whether they stay up");
+    r = watch(rotation, stoppable, rc, reason);
+    progress_end();
+    return r;
 }
 
 int rotation_apply(Rotation *rotation, Reason *reason)

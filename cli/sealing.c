@@ -6,6 +6,7 @@
 #include "sealing.h"
 
 #include "keys.h"
+#include "progress.h"
 #include "sharing.h"
 
 int sealing_check(const Context *context, const Options *options, Reason *reason,
@@ -30,6 +31,7 @@ int sealing_seal(const Context *context, const Options *options, const Credentia
     _cleanup_(keys_done) Keys keys = {0};
     int r = plan_make(context, options, NULL, NULL, reason, &plan);
 
+    progress_about(metadata->name);
     if (r == 0)
         r = keys_settle(context, options, reason, &plan);
     if (r == 0)

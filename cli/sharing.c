@@ -8,6 +8,7 @@
 #include "base/fsutil.h"
 #include "key/pcr_files.h"
 #include "output.h"
+#include "progress.h"
 
 #include <fcntl.h>
 
@@ -58,14 +59,16 @@ bool sharing_find_key(const Context *context, Tpm *tpm, const Options *options,
     if (wish->parts & KIND_PUBLIC_KEY &&
         pcr_signatures_load(context, options->signatures, NULL, &signatures) == 0)
         wished.signatures = bytes_view(&signatures);
+    progress_begin_tpm("unseal a key that is shared");
+    r = options->share_key ? find_in_file(tpm, options->share_key, &wished, &reason, ret)
+                           : find_in_store(tpm, options, &wished, &reason, ret);
+    progress_end();
     if (options->share_key) {
-        r = find_in_file(tpm, options->share_key, &wished, &reason, ret);
         if (r != 0)
             output_note("Sealing with a fresh key, not with that of %s: %s.", options->share_key,
                         reason.text[0] ? reason.text : outcome_sentence(r));
         return r == 0;
     }
-    r = find_in_store(tpm, options, &wished, &reason, ret);
     /* a machine's first credential needs no words */
     if (r != 0 && r != OUTCOME_NOT_FOUND)
         output_note("Sealing with a fresh key, not with that of the machine's other credentials: "

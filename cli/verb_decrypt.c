@@ -7,6 +7,7 @@
 #include "input.h"
 #include "opener.h"
 #include "output.h"
+#include "progress.h"
 #include "verb.h"
 
 #include <limits.h>
@@ -61,6 +62,7 @@ static int open_sealed(const Context *context, const Options *options, const cha
     CredentialParts parts;
     int r;
 
+    progress_about(input_name(input));
     r = input_read_sealed(input, reason, &sealed);
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), reason, &parts);

@@ -7,6 +7,7 @@
 #include "credential/identity.h"
 #include "key/pcr_files.h"
 #include "output.h"
+#include "progress.h"
 #include "tpm/export.h"
 #include "verb.h"
 
@@ -50,10 +51,13 @@ static int add_tpm(const Options *options, Reason *reason, Identity *identity)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     _cleanup_(tpm_export_done) TpmExport export = {0};
-    int r = tpm_new(options->tpm_device, reason, &tpm);
+    int r;
 
+    progress_begin_tpm("show its public keys and PCRs");
+    r = tpm_new(options->tpm_device, reason, &tpm);
     if (r == 0)
         r = tpm_export(tpm, reason, &export);
+    progress_end();
     if (r == 0)
         r = identity_add_key(identity, bytes_view(&export.legacy), reason);
     if (r == 0 && export.srk.size > 0) {

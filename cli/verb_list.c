@@ -3,9 +3,10 @@
  * nspawn-creds list: what the broker's store and the policies have.
  */
 
+#include "broker.h"
 #include "output.h"
 #include "probe.h"
-#include "protocol/client.h"
+#include "progress.h"
 #include "protocol/varlink.h"
 #include "table.h"
 #include "timepoint.h"
@@ -115,11 +116,13 @@ static int add_expiries(const Context *context, const Options *options, Reason *
     Options eternal = probe_options(options);
     _cleanup_(opener_done) Opener opener = {.context = context, .options = &eternal};
     _cleanup_(depot_done) Depot depot = {0};
+    size_t count = json_object_array_length(credentials);
     int r = depot_open(options, reason, &depot);
 
-    for (size_t i = 0; r == 0 && i < json_object_array_length(credentials); i++) {
+    for (size_t i = 0; r == 0 && i < count; i++) {
         struct json_object *entry = json_object_array_get_idx(credentials, i);
 
+        progress_count(i + 1, count);
         if (is_stored(entry))
             r = add_expiry(&depot, &opener, entry);
     }
@@ -183,7 +186,7 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
         if (!json_add(parameters, "machine", json_object_new_string(machine)))
             return -ENOMEM;
     }
-    r = client_call(client, "List", TAKE_PTR(parameters), reason, &reply);
+    r = broker_call(client, "List", TAKE_PTR(parameters), reason, &reply);
     if (r != 0)
         return r;
     if (!json_object_object_get_ex(reply, "credentials", &credentials) ||

@@ -5,9 +5,9 @@
 
 #include "base/json.h"
 #include "base/names.h"
+#include "broker.h"
 #include "confirm.h"
 #include "output.h"
-#include "protocol/client.h"
 #include "verb.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static int remove_one(Client *client, const CredentialName *name, Reason *reason
     if (!json_add(parameters, "machine", json_object_new_string(name->machine)) ||
         !json_add(parameters, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    return client_call(client, "Remove", TAKE_PTR(parameters), reason, &reply);
+    return broker_call(client, "Remove", TAKE_PTR(parameters), reason, &reply);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -9,6 +9,7 @@
 
 #include "base/rewrite.h"
 #include "output.h"
+#include "progress.h"
 #include "reseal_report.h"
 #include "store/replace.h"
 #include "verb.h"
@@ -196,8 +197,10 @@ static int first_failure(const ResealSet *set)
 static int examine(Reseal *reseal, ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++)
-        if (set->items[i].rc == 0)
+        if (set->items[i].rc == 0) {
+            progress_count(i + 1, set->count);
             reseal_examine(reseal, &set->items[i]);
+        }
     return first_failure(set);
 }
 
@@ -205,8 +208,10 @@ static int seal(Reseal *reseal, ResealSet *set)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < set->count; i++)
+    for (size_t i = 0; r == 0 && i < set->count; i++) {
+        progress_count(i + 1, set->count);
         r = reseal_seal(reseal, &set->items[i]);
+    }
     return r;
 }
 

@@ -11,12 +11,13 @@
  */
 
 #include "base/digest.h"
+#include "broker.h"
 #include "credential/open.h"
 #include "keys.h"
 #include "output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "protocol/client.h"
+#include "progress.h"
 #include "protocol/varlink.h"
 #include "rotation.h"
 #include "sharing.h"
@@ -73,7 +74,7 @@ static int check_source(Rotate *rotate, Reason *reason)
     struct json_object *parameters = name_parameters(&rotate->name), *credential = NULL;
     const char *source, *problem;
     int r =
-        parameters ? client_call(rotate->client, "Describe", parameters, reason, &reply) : -ENOMEM;
+        parameters ? broker_call(rotate->client, "Describe", parameters, reason, &reply) : -ENOMEM;
 
     if (r != 0)
         return r;
@@ -114,7 +115,7 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
     if (r == 0)
         r = check_source(rotate, reason);
     if (r == 0)
-        r = client_call(rotate->client, "Status", NULL, reason, &rotate->status);
+        r = broker_call(rotate->client, "Status", NULL, reason, &rotate->status);
     if (r != 0)
         return r;
     rotate->options.name = rotate->name_text;
@@ -174,6 +175,7 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
     choose_recipe(rotate, input);
     r = value_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
                   &rotate->value);
+    progress_about(rotate->name_text);
     if (r == 0)
         r = make_keys(rotate, reason, &keys);
     if (r == 0)
@@ -212,7 +214,7 @@ static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reaso
         !add_bytes(parameters, "public", to->public) ||
         (was.size > 0 && !json_add(parameters, "was", json_object_new_string(digest))))
         return -ENOMEM;
-    r = client_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
+    r = broker_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
     if (r == 0 && !rotate->reply)
         rotate->reply = TAKE_PTR(reply);
     return r;

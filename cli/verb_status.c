@@ -3,8 +3,8 @@
  * nspawn-creds status: how the broker is.
  */
 
+#include "broker.h"
 #include "output.h"
-#include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "timepoint.h"
 #include "verb.h"
@@ -98,7 +98,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)context;
     (void)arguments;
     if (r == 0)
-        r = client_call(client, options->metrics ? "Metrics" : "Status", NULL, &reason, &status);
+        r = broker_call(client, options->metrics ? "Metrics" : "Status", NULL, &reason, &status);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->metrics)
