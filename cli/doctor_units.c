@@ -143,15 +143,6 @@ void doctor_broker(Doctor *doctor)
 
 /* --- units of machines --- */
 
-/* The path in the list of pairs; NULL if the unit does not ask for ID. */
-static const char *find_pair(char **pairs, const char *id)
-{
-    for (; pairs && *pairs; pairs += 2)
-        if (is(pairs[0], id))
-            return pairs[1];
-    return NULL;
-}
-
 /* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
 static int find_service(Doctor *doctor, const char *machine, Reason *reason, char unit[UNIT_BYTES],
                         ManagerUnit *ret_state, ManagerService *ret)
@@ -200,15 +191,9 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
 
     for (size_t i = 0; i < machine->policy->count; i++) {
         const PolicyCredential *credential = &machine->policy->credentials[i];
-        char sealed[CREDENTIAL_NAME_TEXT_BYTES];
-        bool found = true;
 
-        snprintf(sealed, sizeof(sealed), "%s@%s", machine->name, credential->id);
-        if (credential->delivery == POLICY_BOOT)
-            found = find_pair(service->credentials, credential->id);
-        else if (credential->delivery == POLICY_NATIVE)
-            found = find_pair(service->encrypted, sealed);
-        if (!found && missing++ == 0)
+        if (credential->delivery != POLICY_LIVE &&
+            !enabling_unit_asks(service, machine->name, credential) && missing++ == 0)
             first = credential->id;
     }
     for (char **pair = service->credentials; *pair; pair += 2)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What enable and disable share. See enabling.h.
+ * What enable, disable and doctor share. See enabling.h.
  */
 
 #include "enabling.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -47,4 +48,59 @@ int enabling_make_folder(const char *path, Reason *reason)
             return reason_set(reason, -errno, "cannot make %s", folder);
     }
     return 0;
+}
+
+/* --- the machine's unit --- */
+
+static bool has_pair(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (strcmp(pairs[0], id) == 0)
+            return true;
+    return false;
+}
+
+static bool has_word(char **words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+bool enabling_unit_asks(const ManagerService *service, const char *machine,
+                        const PolicyCredential *credential)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof("NSPAWN_CREDS_LIVE=")];
+
+    if (credential->delivery == POLICY_BOOT)
+        return has_pair(service->credentials, credential->id);
+    if (credential->delivery == POLICY_LIVE) {
+        snprintf(text, sizeof(text), "NSPAWN_CREDS_LIVE=%s", machine);
+        return has_word(service->environment, text);
+    }
+    snprintf(text, sizeof(text), "%s@%s", machine, credential->id);
+    return has_pair(service->encrypted, text);
+}
+
+/* --- the running container --- */
+
+/* The container is not looked into, for what is there may be anything: the kernel tells its mounts.
+ */
+bool enabling_live_is_bound(Manager *manager, const char *machine)
+{
+    _cleanup_(fclosep) FILE *mounts = NULL;
+    _cleanup_(freep) char *line = NULL;
+    char path[64];
+    size_t room = 0;
+    pid_t leader;
+
+    if (manager_leader(manager, machine, &leader) != 0)
+        return false;
+    snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)leader);
+    mounts = fopen(path, "re");
+    while (mounts && getline(&line, &room, mounts) >= 0)
+        if (strstr(line, " " ENABLING_LIVE_PLACE " ") && !strstr(line, "//deleted "))
+            return true;
+    return false;
 }

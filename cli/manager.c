@@ -18,6 +18,10 @@
 #define UNIT            DESTINATION ".Unit"
 #define SERVICE         DESTINATION ".Service"
 
+/* org.freedesktop.machine1(5) */
+#define MACHINED        "org.freedesktop.machine1"
+#define MACHINED_PATH   "/org/freedesktop/machine1"
+
 /* Where root can ask without a message bus. */
 #define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
 
@@ -149,6 +153,7 @@ void manager_service_done(ManagerService *service)
     free_strings(service->credentials);
     free_strings(service->encrypted);
     free_strings(service->search_path);
+    free_strings(service->environment);
     free(service->program);
     *service = (ManagerService){0};
 }
@@ -217,11 +222,33 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
         r = sd_bus_get_property_strv(manager->bus, DESTINATION, path, SERVICE, "ExecSearchPath",
                                      NULL, &service.search_path);
     if (r >= 0)
+        r = sd_bus_get_property_strv(manager->bus, DESTINATION, path, SERVICE, "Environment", NULL,
+                                     &service.environment);
+    if (r >= 0)
         r = get_program(manager, path, &service.program);
     if (r < 0)
         return failed(r, "cannot ask about ", unit, NULL, reason);
     *ret = service;
     service = (ManagerService){0};
+    return 0;
+}
+
+int manager_leader(Manager *manager, const char *machine, pid_t *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path;
+    uint32_t leader;
+    int r = sd_bus_call_method(manager->bus, MACHINED, MACHINED_PATH, MACHINED ".Manager",
+                               "GetMachine", NULL, &reply, "s", machine);
+
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "o", &path);
+    if (r >= 0)
+        r = sd_bus_get_property_trivial(manager->bus, MACHINED, path, MACHINED ".Machine", "Leader",
+                                        NULL, 'u', &leader);
+    if (r < 0)
+        return r;
+    *ret = (pid_t)leader;
     return 0;
 }
 

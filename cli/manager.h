@@ -13,6 +13,7 @@
 #include "base/outcome.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 typedef struct Manager Manager;
 
@@ -36,6 +37,7 @@ typedef struct ManagerService {
     char **credentials; /* LoadCredential=: an id, its path, the next id, … and NULL */
     char **encrypted;   /* LoadCredentialEncrypted=, the same */
     char **search_path; /* ExecSearchPath= */
+    char **environment; /* Environment=, each NAME=VALUE */
     char *program;      /* the path in the first ExecStart=; "" if it has none */
 } ManagerService;
 
@@ -51,3 +53,7 @@ int manager_reload(Manager *manager, Reason *reason);
  * OUTCOME_TIMEOUT if it does not come to listen. */
 int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
                           bool *ret_changed);
+
+/* The first process of MACHINE, as systemd-machined knows it. A negative errno if it does not run,
+ * or there is no machined. */
+int manager_leader(Manager *manager, const char *machine, pid_t *ret);
