@@ -5,8 +5,9 @@
 
 #include "enabling.h"
 
+#include "live_place.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -83,24 +84,10 @@ bool enabling_unit_asks(const ManagerService *service, const char *machine,
     return has_pair(service->encrypted, text);
 }
 
-/* --- the running container --- */
-
-/* The container is not looked into, for what is there may be anything: the kernel tells its mounts.
- */
-bool enabling_live_is_bound(Manager *manager, const char *machine)
+int enabling_live_is_bound(Manager *manager, const char *machine, bool *ret)
 {
-    _cleanup_(fclosep) FILE *mounts = NULL;
-    _cleanup_(freep) char *line = NULL;
-    char path[64];
-    size_t room = 0;
     pid_t leader;
+    int r = manager_leader(manager, machine, &leader);
 
-    if (manager_leader(manager, machine, &leader) != 0)
-        return false;
-    snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)leader);
-    mounts = fopen(path, "re");
-    while (mounts && getline(&line, &room, mounts) >= 0)
-        if (strstr(line, " " ENABLING_LIVE_PLACE " ") && !strstr(line, "//deleted "))
-            return true;
-    return false;
+    return r == 0 ? live_place_is_bound(leader, machine, ret) : r;
 }

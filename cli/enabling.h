@@ -23,15 +23,11 @@ int enabling_drop_in(const char *machine, char **ret);
 /* Makes the directories that the file PATH stands in. */
 int enabling_make_folder(const char *path, Reason *reason);
 
-/* Where services in a container fetch what is delivered live (broker/server/live.h). */
-#define ENABLING_LIVE_PLACE  "/run/host/nspawn-creds"
-#define ENABLING_LIVE_SOCKET ENABLING_LIVE_PLACE "/socket"
-
 /* Whether the unit that starts MACHINE, SERVICE, asks for CREDENTIAL, or, of what is delivered
  * live, whether it makes the place for it: as nspawn-creds-generator(8) has it do. */
 bool enabling_unit_asks(const ManagerService *service, const char *machine,
                         const PolicyCredential *credential);
 
-/* Whether MACHINE, which runs, has the place of live delivery; false if it does not run, or it
- * cannot be seen. */
-bool enabling_live_is_bound(Manager *manager, const char *machine);
+/* Whether MACHINE, which runs, has the place of live delivery. A negative errno if that cannot be
+ * seen. */
+int enabling_live_is_bound(Manager *manager, const char *machine, bool *ret);

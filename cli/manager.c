@@ -28,6 +28,9 @@
 /* A daemon-reload with many units takes its time; systemctl gives it as long. */
 #define RELOAD_USEC     ((uint64_t)90 * 1000 * 1000)
 
+/* One call to a container's. */
+#define MACHINE_USEC    ((uint64_t)5 * 1000 * 1000)
+
 /* How long a socket may take to listen, or the broker to end (its TimeoutStopSec=), and how often
  * it is looked at. */
 #define BRING_USEC      ((uint64_t)30 * 1000 * 1000)
@@ -52,22 +55,40 @@ static int open_private(sd_bus **ret)
     return 0;
 }
 
+static int new_with(sd_bus **bus, Manager **ret)
+{
+    Manager *manager = malloc(sizeof(*manager));
+
+    if (!manager)
+        return -ENOMEM;
+    *manager = (Manager){TAKE_PTR(*bus)};
+    *ret = manager;
+    return 0;
+}
+
 int manager_new(Reason *reason, Manager **ret)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    Manager *manager;
     int r = sd_bus_open_system(&bus);
 
     if (r < 0 && geteuid() == 0)
         r = open_private(&bus);
     if (r < 0)
         return reason_set(reason, r, "cannot reach the service manager");
-    manager = malloc(sizeof(*manager));
-    if (!manager)
-        return -ENOMEM;
-    *manager = (Manager){TAKE_PTR(bus)};
-    *ret = manager;
-    return 0;
+    return new_with(&bus, ret);
+}
+
+int manager_new_of_machine(const char *machine, Reason *reason, Manager **ret)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    int r = sd_bus_open_system_machine(&bus, machine);
+
+    if (r >= 0)
+        r = sd_bus_set_method_call_timeout(bus, MACHINE_USEC);
+    if (r < 0)
+        return reason_set(reason, r, "cannot reach the service manager of %s, over its D-Bus",
+                          machine);
+    return new_with(&bus, ret);
 }
 
 Manager *manager_free(Manager *manager)

@@ -19,6 +19,10 @@ typedef struct Manager Manager;
 
 /* A negative errno if it cannot be reached. */
 int manager_new(Reason *reason, Manager **ret);
+
+/* The one of MACHINE, a container that runs, over its own D-Bus: what it says is believed about its
+ * own units, and a call takes a few seconds at most. */
+int manager_new_of_machine(const char *machine, Reason *reason, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free);
 

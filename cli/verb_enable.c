@@ -286,6 +286,8 @@ static bool is_in_effect(Manager *manager, const Enabling *enabling)
 /* Live delivery needs nothing of a container but the place that is bound into it. */
 static bool needs_restart(Manager *manager, const Enabling *enabling)
 {
+    bool bound = false;
+
     for (size_t i = 0; i < enabling->count; i++) {
         const PolicyCredential *credential =
             enabling_in_policy(enabling, enabling->credentials[i].name.id);
@@ -293,7 +295,7 @@ static bool needs_restart(Manager *manager, const Enabling *enabling)
         if (!credential || credential->delivery != POLICY_LIVE)
             return true;
     }
-    return !enabling_live_is_bound(manager, enabling->machine);
+    return enabling_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound;
 }
 
 static int take_effect(Enabling *enabling, Reason *reason)
