@@ -413,7 +413,7 @@ static const OptionInfo infos[] = {
     {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", set_delivery,
      "How it gets there: boot, live or native"},
     {OPTION_DELIVERY, "live", no_argument, NULL, set_live,
-     "The same as --delivery=live: services fetch it while the container runs"},
+     "--delivery=live: services fetch it while the container runs"},
     {OPTION_SERVICE, "service", required_argument, "UNIT", set_service,
      "Which unit in the container may have it live; may be repeated"},
     {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", set_on_change,
