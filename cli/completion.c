@@ -18,6 +18,8 @@ typedef struct Placeholder {
 } Placeholder;
 
 static const Placeholder placeholders[] = {
+    {"CHANGE", COMPLETION_WORDS, "restart reload none"},
+    {"DELIVERY", COMPLETION_WORDS, "boot live native"},
     {"DEVICE", COMPLETION_FILES, NULL},
     {"FILE", COMPLETION_FILES, NULL},
     {"FORM", COMPLETION_WORDS, "auto legacy pinned"},
@@ -37,6 +39,7 @@ static const Placeholder placeholders[] = {
     {"PCRS", COMPLETION_NOTHING, NULL},
     {"RECIPE", COMPLETION_WORDS, "password hex base64 uuid ssh-ed25519 x25519"},
     {"TIME", COMPLETION_WORDS, "today tomorrow infinity"},
+    {"UNIT", COMPLETION_NOTHING, NULL},
     {"USER", COMPLETION_WORDS, "self"},
     {"VERSION", COMPLETION_WORDS, "252 257 262"},
     {"WHEN", COMPLETION_WORDS, "auto yes no"},

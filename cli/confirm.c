@@ -9,7 +9,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
+
+static bool can_ask(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
 
 int confirm(const Options *options, Reason *reason, const char *question, ...)
 {
@@ -27,11 +33,26 @@ int confirm(const Options *options, Reason *reason, const char *question, ...)
         text = NULL;
         return -ENOMEM;
     }
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+    if (!can_ask())
         return reason_set(reason, OUTCOME_USAGE, "%s This cannot be asked here: say --no-ask",
                           text);
     fprintf(stderr, "%s [y/N] ", text);
     if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
         return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was done");
     return 0;
+}
+
+char confirm_choice(const Options *options, const char *letters, const char *question)
+{
+    char answer[16];
+
+    if (options->no_ask || !can_ask())
+        return '\0';
+    for (;;) {
+        fprintf(stderr, "%s ", question);
+        if (!fgets(answer, sizeof(answer), stdin))
+            return '\0';
+        if (answer[0] != '\0' && answer[1] == '\n' && strchr(letters, answer[0]))
+            return answer[0];
+    }
 }

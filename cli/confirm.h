@@ -12,3 +12,7 @@
  * no, or if there is no terminal to ask on. */
 int confirm(const Options *options, Reason *reason, const char *question, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Asks the question until one of LETTERS is the answer. '\0' where that cannot be: with --no-ask,
+ * without a terminal, or at its end. */
+char confirm_choice(const Options *options, const char *letters, const char *question);

@@ -5,7 +5,8 @@
 
 #include "doctor.h"
 
-#include <ctype.h>
+#include "plain_text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -17,9 +18,7 @@ static char *format_clean(const char *format, va_list arguments)
 
     if (vasprintf(&text, format, arguments) < 0)
         abort();
-    for (char *c = text; *c; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
+    plain_text_clean(text);
     return text;
 }
 

@@ -77,6 +77,17 @@ typedef struct DoctorWord {
 } DoctorWord;
 DoctorWord doctor_quote(const char *text);
 
+/* Room for the name of a machine's unit. */
+#define DOCTOR_UNIT_BYTES ((size_t)128)
+
+/* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
+int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
+                     char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
+                     ManagerService *ret_service);
+
+/* Of the last finding: have the units read anew, and the generator run. */
+void doctor_remedy_reload(Doctor *doctor);
+
 /* --- the checks --- */
 
 void doctor_systemd(Doctor *doctor);
@@ -89,4 +100,5 @@ void doctor_broker(Doctor *doctor);
 void doctor_store(Doctor *doctor);
 void doctor_policies(Doctor *doctor);
 void doctor_units(Doctor *doctor);
+void doctor_live(Doctor *doctor);
 void doctor_credentials(Doctor *doctor);

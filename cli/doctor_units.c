@@ -19,9 +19,6 @@
 /* Of the folder in ExecSearchPath= that has the wrapper. */
 #define WRAPPER_FOLDER "/nspawn-creds/bin"
 
-/* A unit's name. */
-#define UNIT_BYTES     ((size_t)128)
-
 /* --- sockets --- */
 
 static bool is(const char *a, const char *b)
@@ -143,25 +140,15 @@ void doctor_broker(Doctor *doctor)
 
 /* --- units of machines --- */
 
-/* The path in the list of pairs; NULL if the unit does not ask for ID. */
-static const char *find_pair(char **pairs, const char *id)
-{
-    for (; pairs && *pairs; pairs += 2)
-        if (is(pairs[0], id))
-            return pairs[1];
-    return NULL;
-}
-
-/* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
-static int find_service(Doctor *doctor, const char *machine, Reason *reason, char unit[UNIT_BYTES],
-                        ManagerUnit *ret_state, ManagerService *ret)
+int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
+                     char unit[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state, ManagerService *ret)
 {
     int r;
 
-    snprintf(unit, UNIT_BYTES, "container@%s.service", machine);
+    snprintf(unit, DOCTOR_UNIT_BYTES, "container@%s.service", machine);
     r = manager_unit(doctor->manager, unit, reason, ret_state);
     if (r == 0 && !is(ret_state->load, "loaded")) {
-        snprintf(unit, UNIT_BYTES, "systemd-nspawn@%s.service", machine);
+        snprintf(unit, DOCTOR_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
         r = manager_unit(doctor->manager, unit, reason, ret_state);
     }
     return r == 0 ? manager_service(doctor->manager, unit, reason, ret) : r;
@@ -181,7 +168,7 @@ static const char *masked_generator(void)
     return NULL;
 }
 
-static void remedy_reload(Doctor *doctor)
+void doctor_remedy_reload(Doctor *doctor)
 {
     const char *mask = masked_generator();
 
@@ -200,15 +187,9 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
 
     for (size_t i = 0; i < machine->policy->count; i++) {
         const PolicyCredential *credential = &machine->policy->credentials[i];
-        char sealed[CREDENTIAL_NAME_TEXT_BYTES];
-        bool found = true;
 
-        snprintf(sealed, sizeof(sealed), "%s@%s", machine->name, credential->id);
-        if (credential->delivery == POLICY_BOOT)
-            found = find_pair(service->credentials, credential->id);
-        else if (credential->delivery == POLICY_NATIVE)
-            found = find_pair(service->encrypted, sealed);
-        if (!found && missing++ == 0)
+        if (credential->delivery != POLICY_LIVE &&
+            !enabling_unit_asks(service, machine->name, credential) && missing++ == 0)
             first = credential->id;
     }
     for (char **pair = service->credentials; *pair; pair += 2)
@@ -217,13 +198,13 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
     if (missing > 0) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy has", unit,
                    first, missing > 1 ? " and others" : "");
-        remedy_reload(doctor);
+        doctor_remedy_reload(doctor);
     }
     if (other > 0) {
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "%s asks for %s%s, which the policy does not have: it will not start", unit,
                    strange, other > 1 ? " and others" : "");
-        remedy_reload(doctor);
+        doctor_remedy_reload(doctor);
         doctor_advice(doctor,
                       "If somebody's own drop-in asks for it, take it out there: systemctl "
                       "cat %s",
@@ -308,11 +289,11 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
 static void check_unit(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
-    char unit[UNIT_BYTES];
+    char unit[DOCTOR_UNIT_BYTES];
     ManagerUnit state;
     Reason reason = {0};
     bool right;
-    int r = find_service(doctor, machine->name, &reason, unit, &state, &service);
+    int r = doctor_find_unit(doctor, machine->name, &reason, unit, &state, &service);
 
     if (r != 0) {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What enable and disable share. See enabling.h.
+ * What enable, disable and doctor share. See enabling.h.
  */
 
 #include "enabling.h"
+
+#include "live_place.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,4 +49,45 @@ int enabling_make_folder(const char *path, Reason *reason)
             return reason_set(reason, -errno, "cannot make %s", folder);
     }
     return 0;
+}
+
+/* --- the machine's unit --- */
+
+static bool has_pair(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (strcmp(pairs[0], id) == 0)
+            return true;
+    return false;
+}
+
+static bool has_word(char **words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+bool enabling_unit_asks(const ManagerService *service, const char *machine,
+                        const PolicyCredential *credential)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof("NSPAWN_CREDS_LIVE=")];
+
+    if (credential->delivery == POLICY_BOOT)
+        return has_pair(service->credentials, credential->id);
+    if (credential->delivery == POLICY_LIVE) {
+        snprintf(text, sizeof(text), "NSPAWN_CREDS_LIVE=%s", machine);
+        return has_word(service->environment, text);
+    }
+    snprintf(text, sizeof(text), "%s@%s", machine, credential->id);
+    return has_pair(service->encrypted, text);
+}
+
+int enabling_live_is_bound(Manager *manager, const char *machine, bool *ret)
+{
+    pid_t leader;
+    int r = manager_leader(manager, machine, &leader);
+
+    return r == 0 ? live_place_is_bound(leader, machine, ret) : r;
 }

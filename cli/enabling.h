@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * What enable writes and disable removes.
+ * What enable writes and disable removes, and what comes of it in the machine's unit.
  */
 
 #include "confirm.h"
 #include "manager.h"
+#include "policy/policy.h"
 #include "verb.h"
 
 /* The units that the broker is asked through. */
@@ -21,3 +22,12 @@ int enabling_drop_in(const char *machine, char **ret);
 
 /* Makes the directories that the file PATH stands in. */
 int enabling_make_folder(const char *path, Reason *reason);
+
+/* Whether the unit that starts MACHINE, SERVICE, asks for CREDENTIAL, or, of what is delivered
+ * live, whether it makes the place for it: as nspawn-creds-generator(8) has it do. */
+bool enabling_unit_asks(const ManagerService *service, const char *machine,
+                        const PolicyCredential *credential);
+
+/* Whether MACHINE, which runs, has the place of live delivery. A negative errno if that cannot be
+ * seen. */
+int enabling_live_is_bound(Manager *manager, const char *machine, bool *ret);

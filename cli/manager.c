@@ -19,11 +19,18 @@
 #define UNIT            DESTINATION ".Unit"
 #define SERVICE         DESTINATION ".Service"
 
+/* org.freedesktop.machine1(5) */
+#define MACHINED        "org.freedesktop.machine1"
+#define MACHINED_PATH   "/org/freedesktop/machine1"
+
 /* Where root can ask without a message bus. */
 #define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
 
 /* A daemon-reload with many units takes its time; systemctl gives it as long. */
 #define RELOAD_USEC     ((uint64_t)90 * 1000 * 1000)
+
+/* One call to a container's. */
+#define MACHINE_USEC    ((uint64_t)5 * 1000 * 1000)
 
 /* How long a socket may take to listen, or the broker to end (its TimeoutStopSec=), and how often
  * it is looked at. */
@@ -49,22 +56,40 @@ static int open_private(sd_bus **ret)
     return 0;
 }
 
+static int new_with(sd_bus **bus, Manager **ret)
+{
+    Manager *manager = malloc(sizeof(*manager));
+
+    if (!manager)
+        return -ENOMEM;
+    *manager = (Manager){TAKE_PTR(*bus)};
+    *ret = manager;
+    return 0;
+}
+
 int manager_new(Reason *reason, Manager **ret)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-    Manager *manager;
     int r = sd_bus_open_system(&bus);
 
     if (r < 0 && geteuid() == 0)
         r = open_private(&bus);
     if (r < 0)
         return reason_set(reason, r, "cannot reach the service manager");
-    manager = malloc(sizeof(*manager));
-    if (!manager)
-        return -ENOMEM;
-    *manager = (Manager){TAKE_PTR(bus)};
-    *ret = manager;
-    return 0;
+    return new_with(&bus, ret);
+}
+
+int manager_new_of_machine(const char *machine, Reason *reason, Manager **ret)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    int r = sd_bus_open_system_machine(&bus, machine);
+
+    if (r >= 0)
+        r = sd_bus_set_method_call_timeout(bus, MACHINE_USEC);
+    if (r < 0)
+        return reason_set(reason, r, "cannot reach the service manager of %s, over its D-Bus",
+                          machine);
+    return new_with(&bus, ret);
 }
 
 Manager *manager_free(Manager *manager)
@@ -150,6 +175,7 @@ void manager_service_done(ManagerService *service)
     free_strings(service->credentials);
     free_strings(service->encrypted);
     free_strings(service->search_path);
+    free_strings(service->environment);
     free(service->program);
     *service = (ManagerService){0};
 }
@@ -218,11 +244,33 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
         r = sd_bus_get_property_strv(manager->bus, DESTINATION, path, SERVICE, "ExecSearchPath",
                                      NULL, &service.search_path);
     if (r >= 0)
+        r = sd_bus_get_property_strv(manager->bus, DESTINATION, path, SERVICE, "Environment", NULL,
+                                     &service.environment);
+    if (r >= 0)
         r = get_program(manager, path, &service.program);
     if (r < 0)
         return failed(r, "cannot ask about ", unit, NULL, reason);
     *ret = service;
     service = (ManagerService){0};
+    return 0;
+}
+
+int manager_leader(Manager *manager, const char *machine, pid_t *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path;
+    uint32_t leader;
+    int r = sd_bus_call_method(manager->bus, MACHINED, MACHINED_PATH, MACHINED ".Manager",
+                               "GetMachine", NULL, &reply, "s", machine);
+
+    if (r >= 0)
+        r = sd_bus_message_read(reply, "o", &path);
+    if (r >= 0)
+        r = sd_bus_get_property_trivial(manager->bus, MACHINED, path, MACHINED ".Machine", "Leader",
+                                        NULL, 'u', &leader);
+    if (r < 0)
+        return r;
+    *ret = (pid_t)leader;
     return 0;
 }
 

@@ -13,11 +13,16 @@
 #include "base/outcome.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 typedef struct Manager Manager;
 
 /* A negative errno if it cannot be reached. */
 int manager_new(Reason *reason, Manager **ret);
+
+/* The one of MACHINE, a container that runs, over its own D-Bus: what it says is believed about its
+ * own units, and a call takes a few seconds at most. */
+int manager_new_of_machine(const char *machine, Reason *reason, Manager **ret);
 Manager *manager_free(Manager *manager);
 DEFINE_CLEANUP(Manager *, manager_free);
 
@@ -36,6 +41,7 @@ typedef struct ManagerService {
     char **credentials; /* LoadCredential=: an id, its path, the next id, … and NULL */
     char **encrypted;   /* LoadCredentialEncrypted=, the same */
     char **search_path; /* ExecSearchPath= */
+    char **environment; /* Environment=, each NAME=VALUE */
     char *program;      /* the path in the first ExecStart=; "" if it has none */
 } ManagerService;
 
@@ -51,3 +57,7 @@ int manager_reload(Manager *manager, Reason *reason);
  * OUTCOME_TIMEOUT if it does not come to listen. */
 int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
                           bool *ret_changed);
+
+/* The first process of MACHINE, as systemd-machined knows it. A negative errno if it does not run,
+ * or there is no machined. */
+int manager_leader(Manager *manager, const char *machine, pid_t *ret);

@@ -24,6 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/names.h"
+#include "live_place.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -38,10 +39,7 @@
 /* More than fit into a unit's 1 MiB of credentials, ids included, in practice. */
 #define CREDENTIALS_MAX 1024
 
-/* The broker's user, and where its live sockets are (broker/server/live.h, which is not linked). */
 #define BROKER_USER     "nspawn-creds"
-#define LIVE_FOLDER     "/run/nspawn-creds/machines"
-#define LIVE_PLACE      "/run/host/nspawn-creds"
 /* How long the broker may take to make one, and between two looks, µs. */
 #define LIVE_USEC       (5U * 1000 * 1000)
 #define LOOK_USEC       10000U
@@ -154,9 +152,9 @@ static int make_folder(const char *path)
 /* The container starts without it, too: its services are served when there is a broker. */
 static void wait_for_socket(const char *path)
 {
-    char name[PATH_MAX + sizeof("/socket")];
+    char name[PATH_MAX + sizeof(LIVE_PLACE_SOCKET)];
 
-    snprintf(name, sizeof(name), "%s/socket", path);
+    snprintf(name, sizeof(name), "%s" LIVE_PLACE_SOCKET, path);
     for (unsigned waited = 0; waited < LIVE_USEC; waited += LOOK_USEC) {
         if (access(name, F_OK) == 0)
             return;
@@ -166,43 +164,16 @@ static void wait_for_socket(const char *path)
          name);
 }
 
-/* Whether a .nspawn file has mounts, and among them none for the folder. */
-static bool replaces_mounts(const char *file)
-{
-    static const char *const settings[] = {"Bind", "Inaccessible", "Overlay",
-                                           "TemporaryFileSystem"};
-    _cleanup_(fclosep) FILE *stream = fopen(file, "re");
-    _cleanup_(freep) char *line = NULL;
-    bool mounts = false;
-    size_t room = 0;
-
-    while (stream && getline(&line, &room, stream) >= 0) {
-        if (strstr(line, ":" LIVE_PLACE))
-            return false;
-        for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
-            mounts = mounts || strncmp(line, settings[i], strlen(settings[i])) == 0;
-    }
-    return mounts;
-}
-
-/* With --settings=override, as in systemd's unit, the mounts in the machine's .nspawn file are all
- * that count (systemd-nspawn(1)), and there is no way round it. */
 static void check_settings(const char *machine)
 {
-    static const char *const places[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
     char file[PATH_MAX];
 
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(file, sizeof(file), "%s/%s.nspawn", places[i], machine);
-        if (access(file, F_OK) < 0)
-            continue;
-        if (replaces_mounts(file))
-            fprintf(stderr,
-                    "nspawn-creds-nspawn: %s has mounts, which replace that of live delivery. Add "
-                    "to its [Files]: BindReadOnly=" LIVE_FOLDER "/%s:" LIVE_PLACE ":rootidmap\n",
-                    file, machine);
-        return;
-    }
+    if (live_place_settings(machine, file) == LIVE_PLACE_DISPLACED)
+        fprintf(stderr,
+                "nspawn-creds-nspawn: %s has mounts, which replace that of live delivery. Add to "
+                "its [Files]: BindReadOnly=" LIVE_PLACE_FOLDER "/%s:" LIVE_PLACE_INSIDE
+                ":rootidmap\n",
+                file, machine);
 }
 
 static int add_live(char **arguments, size_t *count)
@@ -214,12 +185,12 @@ static int add_live(char **arguments, size_t *count)
         return 0;
     if (!machine_name_valid(machine))
         return fail("$NSPAWN_CREDS_LIVE is no machine: ", machine);
-    snprintf(path, sizeof(path), LIVE_FOLDER "/%s", machine);
+    snprintf(path, sizeof(path), LIVE_PLACE_FOLDER "/%s", machine);
     if (make_folder(path) != 0)
         return EXIT_FAILURE;
     wait_for_socket(path);
     check_settings(machine);
-    if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_PLACE ":rootidmap", path) < 0)
+    if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_PLACE_INSIDE ":rootidmap", path) < 0)
         return fail("out of memory", "");
     (*count)++;
     return 0;

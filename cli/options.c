@@ -287,6 +287,57 @@ static int set_expiry(const Setting *setting, Options *options)
     return 0;
 }
 
+static int set_delivery(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"boot", POLICY_BOOT}, {"live", POLICY_LIVE}, {"native", POLICY_NATIVE}, {NULL, 0}};
+    int value, r;
+
+    r = find_word(setting, words, "a delivery: boot, live or native", &value);
+    if (r == 0)
+        options->delivery = (PolicyDelivery)value;
+    return r;
+}
+
+static int set_live(const Setting *setting, Options *options)
+{
+    (void)setting;
+    options->delivery = POLICY_LIVE;
+    return 0;
+}
+
+static int set_service(const Setting *setting, Options *options)
+{
+    if (setting->value[0] == '\0') {
+        options->service_count = 0;
+        return 0;
+    }
+    if (!unit_name_valid(setting->value))
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "\"%.80s\" is not the name of a unit, such as postgresql.service",
+                          setting->value);
+    for (unsigned i = 0; i < options->service_count; i++)
+        if (strcmp(options->services[i], setting->value) == 0)
+            return 0;
+    if (options->service_count == LIMIT_POLICY_SERVICES)
+        return reason_set(setting->reason, OUTCOME_USAGE, "more than %zu services",
+                          LIMIT_POLICY_SERVICES);
+    options->services[options->service_count++] = setting->value;
+    return 0;
+}
+
+static int set_on_change(const Setting *setting, Options *options)
+{
+    static const Word words[] = {
+        {"none", POLICY_NONE}, {"restart", POLICY_RESTART}, {"reload", POLICY_RELOAD}, {NULL, 0}};
+    int value, r;
+
+    r = find_word(setting, words, "what can be done on a change: restart, reload or none", &value);
+    if (r == 0)
+        options->on_change = (PolicyChange)value;
+    return r;
+}
+
 static int set_help(const Setting *setting, Options *options)
 {
     (void)setting;
@@ -359,6 +410,14 @@ static const OptionInfo infos[] = {
      "Make the value: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
     {OPTION_EXPIRY, "expiry", no_argument, NULL, set_expiry,
      "Open them all, and show first what expires first"},
+    {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", set_delivery,
+     "How it gets there: boot, live or native"},
+    {OPTION_DELIVERY, "live", no_argument, NULL, set_live,
+     "--delivery=live: services fetch it while the container runs"},
+    {OPTION_SERVICE, "service", required_argument, "UNIT", set_service,
+     "Which unit in the container may have it live; may be repeated"},
+    {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", set_on_change,
+     "What rotate does with these units: restart, reload or none"},
     {0, "help", no_argument, NULL, set_help,
      "Show this help"},
     {0, "version", no_argument, NULL, set_version,

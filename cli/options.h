@@ -9,6 +9,7 @@
 #include "base/outcome.h"
 #include "base/recipe.h"
 #include "credential/offline.h"
+#include "policy/policy.h"
 #include "tpm/tpm.h"
 
 #include <stdbool.h>
@@ -43,6 +44,9 @@ typedef enum OptionId {
     OPTION_DRY_RUN = 1 << 24,
     OPTION_GENERATE = 1 << 25,
     OPTION_EXPIRY = 1 << 26,
+    OPTION_DELIVERY = 1 << 27,
+    OPTION_SERVICE = 1 << 28,
+    OPTION_ON_CHANGE = 1 << 29,
 } OptionId;
 
 /* How many hosts can be sealed for at a time. */
@@ -82,16 +86,20 @@ typedef struct Options {
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;
-    OfflineForm form;      /* --form= */
-    bool fresh_key;        /* --fresh-key */
-    const char *share_key; /* --share-key=, a file; NULL if not given */
-    bool no_ask;           /* --no-ask */
-    bool metrics;          /* --metrics */
-    unsigned lines;        /* --lines=; 0 for all */
-    bool follow;           /* --follow */
-    bool dry_run;          /* --dry-run */
-    Recipe generate;       /* --generate=, if it is given */
-    bool expiry;           /* --expiry */
+    OfflineForm form;                            /* --form= */
+    bool fresh_key;                              /* --fresh-key */
+    const char *share_key;                       /* --share-key=, a file; NULL if not given */
+    bool no_ask;                                 /* --no-ask */
+    bool metrics;                                /* --metrics */
+    unsigned lines;                              /* --lines=; 0 for all */
+    bool follow;                                 /* --follow */
+    bool dry_run;                                /* --dry-run */
+    Recipe generate;                             /* --generate=, if it is given */
+    bool expiry;                                 /* --expiry */
+    PolicyDelivery delivery;                     /* --delivery=, --live */
+    PolicyChange on_change;                      /* --on-change= */
+    const char *services[LIMIT_POLICY_SERVICES]; /* --service=, each once */
+    unsigned service_count;
     bool help, version;
 } Options;
 

@@ -6,6 +6,7 @@
 #include "output.h"
 
 #include "base/fsutil.h"
+#include "plain_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -22,14 +23,16 @@ static bool is_stdout(const char *path)
 int output_error(int rc, const char *subject, const Reason *reason)
 {
     const char *remedy = outcome_remedy(rc);
+    Reason words = *reason;
 
+    plain_text_clean(words.text);
     fprintf(stderr, "nspawn-creds: %s%s", subject ? subject : "", subject ? ": " : "");
-    if (reason->text[0] == '\0')
+    if (words.text[0] == '\0')
         fprintf(stderr, "%s.\n", outcome_sentence(rc));
     else if (rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME)
-        fprintf(stderr, "%s.\n", reason->text);
+        fprintf(stderr, "%s.\n", words.text);
     else
-        fprintf(stderr, "%s: %s.\n", outcome_sentence(rc), reason->text);
+        fprintf(stderr, "%s: %s.\n", outcome_sentence(rc), words.text);
     if (remedy)
         fprintf(stderr, "  %s.\n", remedy);
     return rc;

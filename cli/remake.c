@@ -52,6 +52,16 @@ int remake_open(Remake *remake, Reason *reason, Secret **ret)
     return opener_open(&remake->reseal.opener, &remake->item.parts, NULL, reason, &metadata, ret);
 }
 
+/* What did not work may work the next time: the opener would only repeat what it was told. */
+static void forget_failure(Remake *remake)
+{
+    opener_done(&remake->reseal.opener);
+    remake->reseal.opener =
+        (Opener){.context = remake->reseal.context, .options = &remake->options};
+    bytes_done(&remake->item.sealed);
+    remake->item.closed = (Reason){0};
+}
+
 int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason *reason)
 {
     ResealItem *item = &remake->item;
@@ -59,12 +69,13 @@ int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason 
 
     item->value = value;
     r = reseal_seal(&remake->reseal, item);
-    if (r != 0) {
+    if (r != 0)
         *reason = item->reason;
-        return r;
-    }
-    r = depot_write(remake->depot, &remake->to, bytes_view(&item->sealed), public, reason);
-    if (r == 0 && item->closed.text[0])
+    else
+        r = depot_write(remake->depot, &remake->to, bytes_view(&item->sealed), public, reason);
+    if (r != 0)
+        forget_failure(remake);
+    else if (item->closed.text[0])
         output_note("%s does not open on this host now: %s.", remake->to_text, item->closed.text);
     return r;
 }

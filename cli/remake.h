@@ -29,5 +29,5 @@ void remake_done(Remake *remake); /* for _cleanup_ */
 int remake_open(Remake *remake, Reason *reason, Secret **ret);
 
 /* Seals VALUE (NULL: what it holds) under the name that it is to have, and puts it there, with the
- * public half PUBLIC. */
+ * public half PUBLIC. Where it fails it may be called again. */
 int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason *reason);

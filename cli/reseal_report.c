@@ -6,8 +6,8 @@
 #include "reseal_report.h"
 
 #include "base/json.h"
-
 #include "output.h"
+#include "table.h"
 
 #include <string.h>
 
@@ -47,29 +47,21 @@ static Description describe_new(const ResealItem *item)
 
 /* --- words --- */
 
-static void widen(int *width, const char *text)
-{
-    if ((int)strlen(text) > *width)
-        *width = (int)strlen(text);
-}
-
 void reseal_report_table(const ResealSet *sets, size_t count)
 {
-    int label = (int)strlen("CREDENTIAL"), old = (int)strlen("SEALED AS");
+    static const char *const headings[] = {"CREDENTIAL", "OPENS", "SEALED AS", "WOULD BE", NULL};
+    _cleanup_(table_done) Table table = table_new(headings);
 
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < sets[i].count; k++) {
-            widen(&label, sets[i].items[k].label);
-            widen(&old, describe_old(&sets[i].items[k]).text);
-        }
-    printf("%-*s  OPENS  %-*s  WOULD BE\n", label, "CREDENTIAL", old, "SEALED AS");
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < sets[i].count; k++) {
             const ResealItem *item = &sets[i].items[k];
 
-            printf("%-*s  %-5s  %-*s  %s\n", label, item->label, item->opens ? "yes" : "no", old,
-                   describe_old(item).text, describe_new(item).text);
+            table_add(&table, item->label);
+            table_add(&table, item->opens ? "yes" : "no");
+            table_add(&table, describe_old(item).text);
+            table_add(&table, describe_new(item).text);
         }
+    table_print(&table);
 }
 
 static bool same_failure(const ResealItem *a, const ResealItem *b)

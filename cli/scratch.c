@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@
 #define PLACE       "/tmp"
 /* A value, and some copies that an editor makes of it. */
 #define SIZE        "16m"
+/* How much of it is copied at a time. */
+#define COPY_BYTES  ((size_t)1 << 20)
 /* What the child ends with after it has said why. */
 #define NOT_STARTED 125
 
@@ -146,6 +149,33 @@ void scratch_done(Scratch *scratch)
     scratch->directory = -1;
 }
 
+/* A file system can be mounted once, so that another editor needs another one. The kernel copies
+ * from memory to memory. */
+static int renew(Scratch *scratch, Reason *reason)
+{
+    _cleanup_(scratch_done) Scratch next = {.directory = -1, .name = scratch->name};
+    _cleanup_(closep) int from =
+        openat(scratch->directory, scratch->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    _cleanup_(closep) int to = -1;
+    ssize_t n = 1;
+    int r;
+
+    if (from < 0)
+        return reason_set(reason, -errno, "the editor has left no file");
+    r = mount_memory(reason, &next.directory);
+    if (r != 0)
+        return r;
+    to = openat(next.directory, next.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    while (to >= 0 && n > 0)
+        n = sendfile(to, from, NULL, COPY_BYTES);
+    if (to < 0 || n < 0)
+        return reason_set(reason, -errno, "cannot write the editor's file");
+    scratch_done(scratch);
+    *scratch = next;
+    next.directory = -1;
+    return 0;
+}
+
 /* --- the editor --- */
 
 /* $1 is the editor, a command with arguments, or empty; $2 the file. vim would keep the text in
@@ -206,12 +236,15 @@ static void run_editor(const Scratch *scratch)
     _exit(NOT_STARTED);
 }
 
-int scratch_edit(const Scratch *scratch, Reason *reason)
+int scratch_edit(Scratch *scratch, Reason *reason)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    int status, r;
+    int status, r = scratch->edited ? renew(scratch, reason) : 0;
     pid_t pid;
 
+    if (r != 0)
+        return r;
+    scratch->edited = true;
     /* Ctrl+C is the editor's */
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);

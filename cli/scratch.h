@@ -19,6 +19,7 @@
 typedef struct Scratch {
     int directory; /* of the file system */
     const char *name;
+    bool edited; /* an editor had it mounted */
 } Scratch;
 
 /* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; OUTCOME_UNSUPPORTED if
@@ -28,8 +29,8 @@ int scratch_new(const char *name, const Secret *content, Reason *reason, Scratch
 void scratch_done(Scratch *scratch); /* for _cleanup_ */
 
 /* Runs $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, and waits for its end.
- * -ECANCELED if it fails. */
-int scratch_edit(const Scratch *scratch, Reason *reason);
+ * -ECANCELED if it fails. May be called again, and goes on with what the file is by then. */
+int scratch_edit(Scratch *scratch, Reason *reason);
 
 /* The file as it is now. OUTCOME_TOO_LARGE; a negative errno if the file is gone. */
 int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret);

@@ -6,6 +6,7 @@
 #include "table.h"
 
 #include "base/cleanup.h"
+#include "plain_text.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -38,6 +39,7 @@ void table_add(Table *table, const char *text)
 
     if (!larger || !copy)
         abort();
+    plain_text_clean(copy);
     table->cells = larger;
     table->cells[table->count++] = copy;
 }

@@ -5,6 +5,7 @@
  * Its policy goes, as far as it is the administrator's, in /etc. What is sealed stays in the store.
  */
 
+#include "base/json.h"
 #include "enabling.h"
 #include "output.h"
 #include "policy/policy_load.h"
@@ -40,7 +41,6 @@ static int remove_file(const char *path, Reason *reason)
         return -ENOMEM;
     if (fd < 0 || (unlinkat(fd, strrchr(path, '/') + 1, 0) < 0 && errno != ENOENT) || fsync(fd) < 0)
         return reason_set(reason, -errno, "cannot remove %s", path);
-    printf("Removed %s.\n", path);
     /* stays if it has something else in it */
     if (strcmp(folder + strlen(folder) - 2, ".d") == 0)
         (void)rmdir(folder);
@@ -48,12 +48,21 @@ static int remove_file(const char *path, Reason *reason)
 }
 
 /* What is left says so. */
-static void say_rest(const Context *context, const char *machine)
+static bool has_other_policy(const Context *context, const char *machine)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
 
-    if (policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND)
+    return policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND;
+}
+
+static void say(const char *machine, const glob_t *files, size_t removed, bool other)
+{
+    if (files->gl_pathc == 0)
+        printf("%s has no policy in /etc/nspawn-creds.\n", machine);
+    for (size_t i = 0; i < removed; i++)
+        printf("Removed %s.\n", files->gl_pathv[i]);
+    if (other)
         output_note("There is a policy of %s in another place, which counts now. To hide it: ln -s "
                     "/dev/null /etc/nspawn-creds/%s.json",
                     machine, machine);
@@ -61,14 +70,30 @@ static void say_rest(const Context *context, const char *machine)
            machine);
 }
 
-static int disable(const Options *options, const glob_t *files, Reason *reason)
+static int print_json(const char *machine, const glob_t *files, size_t removed, bool other,
+                      JsonMode mode)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+    for (size_t i = 0; i < removed; i++)
+        json_object_array_add(list, json_object_new_string(files->gl_pathv[i]));
+    json_add(object, "machine", json_object_new_string(machine));
+    json_add(object, "removed", list);
+    json_add(object, "otherPolicy", json_object_new_boolean(other));
+    return output_json(object, mode);
+}
+
+static int disable(const Options *options, const glob_t *files, Reason *reason, size_t *removed)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     int r = confirm(options, reason, "Remove %s%s?", files->gl_pathv[0],
                     files->gl_pathc > 1 ? " and its drop-ins" : "");
 
-    for (size_t i = 0; r == 0 && i < files->gl_pathc; i++)
-        r = remove_file(files->gl_pathv[i], reason);
+    for (; r == 0 && *removed < files->gl_pathc; ++*removed) {
+        r = remove_file(files->gl_pathv[*removed], reason);
+        if (r != 0)
+            return r;
+    }
     if (r == 0)
         r = manager_new(reason, &manager);
     return r == 0 ? manager_reload(manager, reason) : r;
@@ -79,20 +104,24 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(globfree) glob_t files = {0};
     const char *machine = arguments[0];
     Reason reason = {0};
-    int r = 0;
+    size_t removed = 0;
+    bool other;
+    int r = 0, printed = 0;
 
     if (!machine_name_valid(machine))
         r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);
     if (r == 0)
         r = find_files(machine, &reason, &files);
-    if (r == 0 && files.gl_pathc == 0)
-        printf("%s has no policy in /etc/nspawn-creds.\n", machine);
-    else if (r == 0)
-        r = disable(options, &files, &reason);
-    if (r != 0)
+    if (r == 0 && files.gl_pathc > 0)
+        r = disable(options, &files, &reason, &removed);
+    if (r != 0 && removed == 0)
         return output_error(r, machine, &reason);
-    say_rest(context, machine);
-    return 0;
+    other = has_other_policy(context, machine);
+    if (options->json != JSON_OFF)
+        printed = print_json(machine, &files, removed, other, options->json);
+    else
+        say(machine, &files, removed, other);
+    return r == 0 ? printed : output_error(r, machine, &reason);
 }
 
 const Verb verb_disable = {
@@ -102,7 +131,7 @@ const Verb verb_disable = {
     .details = "Removes its policy from /etc/nspawn-creds, with its drop-ins there, and has the "
                "service manager\nread its units anew. Asks before it does. What is sealed stays "
                "in the store. A container that\nruns keeps what it has until it is stopped.",
-    .options = OPTION_NO_ASK,
+    .options = OPTION_JSON | OPTION_NO_ASK,
     .arguments_min = 1,
     .arguments_max = 1,
     .run = run,

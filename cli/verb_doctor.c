@@ -16,14 +16,14 @@
 static const struct {
     const char *name;
     void (*run)(Doctor *doctor);
-} checks[] =
-    {
-        {"systemd", doctor_systemd},   {"memory", doctor_memory},
-        {"user", doctor_user},         {"sockets", doctor_sockets},
-        {"broker", doctor_broker}, /* it is started if it does not run, and starts its sockets */
-        {"host-key", doctor_host_key}, {"tpm", doctor_tpm},
-        {"store", doctor_store},       {"policies", doctor_policies},
-        {"units", doctor_units},       {"credentials", doctor_credentials},
+} checks[] = {
+    {"systemd", doctor_systemd},         {"memory", doctor_memory}, {"user", doctor_user},
+    {"sockets", doctor_sockets},         {"broker", doctor_broker}, /* it is started if it does not
+                                                                       run, and starts its sockets
+                                                                     */
+    {"host-key", doctor_host_key},       {"tpm", doctor_tpm},       {"store", doctor_store},
+    {"policies", doctor_policies},       {"units", doctor_units},   {"live", doctor_live},
+    {"credentials", doctor_credentials},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))

@@ -19,17 +19,12 @@ static int settle_newline(const Options *options, const Secret *old, Reason *rea
     return value_has_newline(old) ? 0 : value_set_newline(value, false, reason);
 }
 
-static int edit(const Options *options, const char *name, const Secret *old, Reason *reason,
-                Secret **ret)
+static int read_value(const Options *options, const Scratch *scratch, const Secret *old,
+                      Reason *reason, Secret **ret)
 {
-    _cleanup_(scratch_done) Scratch scratch = {.directory = -1};
     _cleanup_(secret_freep) Secret *value = NULL;
-    int r = scratch_new(name, old, reason, &scratch);
+    int r = scratch_read(scratch, reason, &value);
 
-    if (r == 0)
-        r = scratch_edit(&scratch, reason);
-    if (r == 0)
-        r = scratch_read(&scratch, reason, &value);
     if (r == 0)
         r = settle_newline(options, old, reason, &value);
     if (r == 0 && secret_size(value) == 0)
@@ -54,16 +49,16 @@ static int check_unchanged(const Remake *remake, Reason *reason)
                    "Somebody else has changed %s meanwhile. Replace that?", remake->to_text);
 }
 
-static int change(Remake *remake, const Context *context, Reason *reason)
+/* Has what the editor has left sealed, and put into the store; RET_STORED, unless it is as it was.
+ */
+static int store(Remake *remake, const Scratch *scratch, const Secret *old, Reason *reason,
+                 bool *ret_stored)
 {
-    _cleanup_(secret_freep) Secret *old = NULL, *value = NULL;
+    _cleanup_(secret_freep) Secret *value = NULL;
     _cleanup_(bytes_done) Bytes public = {0};
-    Standing standing;
     bool same;
-    int r = remake_open(remake, reason, &old);
+    int r = read_value(&remake->options, scratch, old, reason, &value);
 
-    if (r == 0)
-        r = edit(&remake->options, remake->to_text, old, reason, &value);
     if (r != 0)
         return r;
     same = secret_equal(old, value);
@@ -76,19 +71,68 @@ static int change(Remake *remake, const Context *context, Reason *reason)
         r = depot_read_public(remake->depot, &remake->to, reason, &public);
     if (r == 0)
         r = remake_finish(remake, value, bytes_view(&public), reason);
-    if (r == 0)
-        r = standing_find(context, &remake->to, &standing);
-    if (r == 0)
-        standing_advise(&standing, &remake->to);
+    *ret_stored = r == 0;
     return r;
+}
+
+/* What was typed is in memory alone, and gone when this program ends: what to do now that RC keeps
+ * it from being stored? 't' to try again, 'e' to edit it again, or 0 to give up. */
+static char ask_what_next(const Remake *remake, int rc, const Reason *reason)
+{
+    char choice;
+
+    output_error(rc, remake->to_text, reason);
+    if (rc == OUTCOME_EMPTY)
+        return '\0';
+    if (rc == OUTCOME_USAGE) {
+        /* it was asked already, or could not be */
+        output_note("What was typed is lost.");
+        return '\0';
+    }
+    choice = confirm_choice(&remake->options, "teg",
+                            "What was typed is still there. Try again to store it (t), edit it "
+                            "again (e), or give it up (g)?");
+    if (choice == '\0')
+        output_note("What was typed is lost. On a terminal, and without --no-ask, it is asked "
+                    "whether to try again.");
+    return choice == 'g' ? '\0' : choice;
+}
+
+/* Until it is stored, or given up; what went wrong then has been said. */
+static int edit(Remake *remake, const Secret *old, bool *ret_stored)
+{
+    _cleanup_(scratch_done) Scratch scratch = {.directory = -1};
+    Reason reason = {0};
+    char choice = '\0';
+    int r = scratch_new(remake->to_text, old, &reason, &scratch);
+
+    if (r == 0)
+        r = scratch_edit(&scratch, &reason);
+    if (r != 0)
+        return output_error(r, remake->to_text, &reason);
+    for (;;) {
+        reason = (Reason){0};
+        if (choice == 'e')
+            r = scratch_edit(&scratch, &reason);
+        if (r == 0 || choice == 't')
+            r = store(remake, &scratch, old, &reason, ret_stored);
+        if (r == 0)
+            return 0;
+        choice = ask_what_next(remake, r, &reason);
+        if (choice == '\0')
+            return r;
+    }
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(remake_done) Remake remake = {0};
     _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(secret_freep) Secret *old = NULL;
     Reason reason = {0};
     CredentialName name;
+    Standing standing;
+    bool stored = false;
     int r = credential_name_parse(arguments[0], &reason, &name);
 
     if (r == 0)
@@ -96,8 +140,17 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = remake_begin(context, options, &depot, &name, &name, &reason, &remake);
     if (r == 0)
-        r = change(&remake, context, &reason);
-    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
+        r = remake_open(&remake, &reason, &old);
+    if (r != 0)
+        return output_error(r, arguments[0], &reason);
+    r = edit(&remake, old, &stored);
+    if (r != 0 || !stored)
+        return r;
+    r = standing_find(context, &name, &standing);
+    if (r != 0)
+        return output_error(r, arguments[0], &reason);
+    standing_advise(&standing, &name);
+    return 0;
 }
 
 const Verb verb_edit = {

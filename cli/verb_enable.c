@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds enable: a machine gets its credentials when it starts.
+ * nspawn-creds enable: a machine gets its credentials, at its start or live.
  *
- * They are added to the machine's policy, which the broker's own parser has to take before it is
- * put in place; the service manager reads its units anew, so that nspawn-creds-generator(8) writes
- * the drop-in; and the broker's sockets are enabled. All of it may be so already: then nothing
- * happens.
+ * They are added to the machine's policy, or changed in it, which the broker's own parser has to
+ * take before it is put in place; the service manager reads its units anew, so that
+ * nspawn-creds-generator(8) writes the drop-in; and the broker's sockets are enabled. All of it may
+ * be so already: then nothing happens.
  *
  * A policy that another place than /etc has stays what it is: the credentials then go into a
- * drop-in, for a file of the same name in /etc would hide it.
+ * drop-in, for a file of the same name in /etc would hide it. What somebody else has written in the
+ * file is not changed unasked, and what a later drop-in says is not changed at all, for it would
+ * count all the same.
  */
 
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "base/rewrite.h"
-#include "enabling.h"
+#include "enable_report.h"
 #include "output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
@@ -25,19 +27,10 @@
 
 #define POLICY_FILE_MODE ((mode_t)0644)
 
-typedef struct Enabling {
-    const Context *context;
-    const char *machine;
-    Policy *policy; /* as it is; NULL if there is none */
-    CredentialName *names;
-    size_t count; /* those that the policy does not have yet */
-    char *path;   /* of the file that gets them */
-} Enabling;
-
 static void enabling_done(Enabling *enabling)
 {
     policy_unref(enabling->policy);
-    free(enabling->names);
+    free(enabling->credentials);
     free(enabling->path);
 }
 
@@ -55,12 +48,10 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
                           "\"%.80s\" cannot stand in a policy: ids there have letters, digits and "
                           "-_.+@,=~",
                           id);
-    if (enabling->policy && policy_find(enabling->policy, id))
-        return 0;
     for (size_t i = 0; i < enabling->count; i++)
-        if (strcmp(enabling->names[i].id, id) == 0)
+        if (strcmp(enabling->credentials[i].name.id, id) == 0)
             return 0;
-    enabling->names[enabling->count++] = name;
+    enabling->credentials[enabling->count++].name = name;
     return 0;
 }
 
@@ -81,13 +72,15 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
 
     while (ids[count])
         count++;
-    enabling->names = calloc(count, sizeof(enabling->names[0]));
-    if (!enabling->names)
+    enabling->named = true;
+    enabling->credentials = calloc(count, sizeof(enabling->credentials[0]));
+    if (!enabling->credentials)
         return -ENOMEM;
     for (; r == 0 && *ids; ids++)
         r = add_name(enabling, *ids, reason);
     for (size_t i = 0; r == 0 && i < enabling->count; i++)
-        look_for(store, &enabling->names[i]);
+        if (!enabling_in_policy(enabling, enabling->credentials[i].name.id))
+            look_for(store, &enabling->credentials[i].name);
     return r;
 }
 
@@ -103,8 +96,8 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "the store has no credential of machine \"%s\", and none is named",
                           enabling->machine);
-    enabling->names = calloc(count + 1, sizeof(enabling->names[0]));
-    if (!enabling->names)
+    enabling->credentials = calloc(count + 1, sizeof(enabling->credentials[0]));
+    if (!enabling->credentials)
         return -ENOMEM;
     /* the last written comes first */
     for (size_t i = count; r == 0 && i-- > 0;)
@@ -116,12 +109,15 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
 
 static int load(Enabling *enabling, Reason *reason)
 {
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
-    int r = policy_load(enabling->context, enabling->machine, &fault, NULL, &enabling->policy);
+    int r = policy_load(enabling->context, enabling->machine, &fault, NULL, &policy);
 
-    if (r == OUTCOME_NOT_FOUND)
-        return 0;
-    return r == 0 ? 0 : policy_fault_reason(&fault, r, reason);
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
+        return policy_fault_reason(&fault, r, reason);
+    policy_unref(enabling->policy);
+    enabling->policy = TAKE_PTR(policy);
+    return 0;
 }
 
 /* Which file is written, and what it has; none is like an empty object. */
@@ -140,42 +136,54 @@ static int read_file(Enabling *enabling, Reason *reason, Bytes *ret)
     return r == 0 ? rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret) : r;
 }
 
-static int extend(const Enabling *enabling, BytesView before, Reason *reason, Bytes *ret)
+static bool is_drop_in(const char *path)
 {
-    _cleanup_(json_object_putp) struct json_object *root = NULL;
-    struct json_object *credentials;
-    const char *text;
-    int r = 0;
+    return strstr(path, ".json.d/");
+}
 
-    if (before.size > 0)
-        r = json_parse(before, LIMIT_JSON_DEPTH, reason, &root);
-    else if (!(root = json_object_new_object()))
-        r = -ENOMEM;
+/* Whether what PATH says of a credential counts whatever ours says: drop-ins come after the main
+ * file, in the order of their names. */
+static bool comes_after_ours(const Enabling *enabling, const char *path)
+{
+    if (!is_drop_in(path))
+        return false;
+    return !is_drop_in(enabling->path) ||
+           strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0;
+}
+
+/* The file of the policy that CREDENTIAL is in, unless it is the one that is written. */
+static const PolicyFile *other_file(const Enabling *enabling, const char *id)
+{
+    const PolicyCredential *credential = enabling_in_policy(enabling, id);
+    const PolicyFile *file = credential ? &enabling->policy->files[credential->file] : NULL;
+
+    return file && strcmp(file->name, enabling->path) != 0 ? file : NULL;
+}
+
+static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, Reason *reason)
+{
+    _cleanup_(policy_edit_done) PolicyEdit other = {0};
+    const char *id = credential->name.id;
+    const PolicyFile *file = other_file(enabling, id);
+    int r;
+
+    if (!enabling->named && enabling_in_policy(enabling, id))
+        return 0;
+    if (!file)
+        return policy_edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
+    r = policy_edit_new(bytes_view(&file->text), reason, &other);
     if (r != 0)
         return r;
-    if (!json_object_object_get_ex(root, "credentials", &credentials)) {
-        credentials = json_object_new_object();
-        if (!json_add(root, "credentials", credentials))
-            return -ENOMEM;
-    }
-    for (size_t i = 0; i < enabling->count; i++) {
-        struct json_object *credential = json_object_new_object();
-
-        if (!json_add(credential, "store", json_object_new_boolean(true)) ||
-            !json_add(credentials, enabling->names[i].id, credential))
-            return -ENOMEM;
-    }
-    text = json_object_to_json_string_ext(root, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                    JSON_C_TO_STRING_NOSLASHESCAPE);
-    if (!text)
-        return -ENOMEM;
-    ret->size = strlen(text) + 1;
-    ret->data = malloc(ret->size);
-    if (!ret->data)
-        return -ENOMEM;
-    memcpy(ret->data, text, ret->size - 1);
-    ret->data[ret->size - 1] = '\n';
-    return 0;
+    if (!comes_after_ours(enabling, file->name))
+        return policy_edit_put(edit, id, policy_edit_copy(&other, id), enabling->options, reason,
+                               &credential->result);
+    r = policy_edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
+    if (r == 0 && credential->result != POLICY_EDIT_KEPT)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "%s stands in %s, which counts more than %s: change "
+                       "it there",
+                       id, file->name, enabling->path);
+    return r;
 }
 
 /* As the broker will read it. */
@@ -190,104 +198,128 @@ static int validate(const Enabling *enabling, BytesView text, Reason *reason)
     return r == 0 ? 0 : policy_fault_reason(&fault, r, reason);
 }
 
-static int write_policy(Enabling *enabling, const Options *options, Reason *reason)
+/* What has to be asked before a file that is there is changed. */
+static int ask(const Enabling *enabling, const PolicyEdit *edit, bool is_empty, Reason *reason)
 {
-    _cleanup_(bytes_done) Bytes before = {0}, after = {0};
-    int r = read_file(enabling, reason, &before);
-    bool is_new = r == -ENOENT;
+    int r = 0;
 
-    if (r == 0 && before.size == 0)
-        r = confirm(options, reason,
+    if (is_empty)
+        r = confirm(enabling->options, reason,
                     "%s is empty, which hides policies of this machine in other places. Fill it?",
                     enabling->path);
-    if (r != 0 && !is_new)
-        return r;
-    r = extend(enabling, bytes_view(&before), reason, &after);
+    if (r == 0 && edit->foreign)
+        r = confirm(enabling->options, reason, "Somebody else has written %s. Change it?",
+                    enabling->path);
+    return r;
+}
+
+/* Writes what the file is to be; BEFORE is NULL if there is none. */
+static int write_file(const Enabling *enabling, const PolicyEdit *edit, const Bytes *before,
+                      Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes after = {0};
+    int r = policy_edit_print(edit, &after);
+
     if (r == 0)
         r = validate(enabling, bytes_view(&after), reason);
-    if (r == 0 && is_new)
+    if (r == 0 && !before)
         r = enabling_make_folder(enabling->path, reason);
     if (r != 0)
         return r;
-    if (is_new)
-        return file_write(enabling->path, bytes_view(&after),
-                          (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason);
-    return rewrite_write(enabling->path, bytes_view(&before), bytes_view(&after), reason);
+    if (before)
+        return rewrite_write(enabling->path, bytes_view(before), bytes_view(&after), reason);
+    return file_write(enabling->path, bytes_view(&after),
+                      (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason);
 }
 
-static void say_added(const Enabling *enabling)
+static int write_policy(Enabling *enabling, Reason *reason)
 {
-    printf("Added to %s:", enabling->path);
-    for (size_t i = 0; i < enabling->count; i++)
-        printf("%s %s", i > 0 ? "," : "", enabling->names[i].id);
-    printf(".\n");
+    _cleanup_(policy_edit_done) PolicyEdit edit = {0};
+    _cleanup_(bytes_done) Bytes before = {0};
+    int r = read_file(enabling, reason, &before);
+    bool is_new = r == -ENOENT;
+
+    if (r == 0 || is_new)
+        r = policy_edit_new(bytes_view(&before), reason, &edit);
+    for (size_t i = 0; r == 0 && i < enabling->count; i++)
+        r = put(enabling, &edit, &enabling->credentials[i], reason);
+    if (r != 0 || enabling_count(enabling, POLICY_EDIT_KEPT) == enabling->count)
+        return r;
+    r = ask(enabling, &edit, !is_new && before.size == 0, reason);
+    if (r == 0)
+        r = write_file(enabling, &edit, is_new ? NULL : &before, reason);
+    if (r != 0)
+        return r;
+    enabling->written = true;
+    return load(enabling, reason);
 }
 
 /* --- the units --- */
 
-static int enable_sockets(Manager *manager, Reason *reason)
+static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ENABLING_SOCKETS; i++) {
-        bool changed = false;
-
-        r = manager_enable_socket(manager, enabling_sockets[i], ENABLING_BROKER, reason, &changed);
-        if (changed)
-            printf("Enabled %s.\n", enabling_sockets[i]);
-    }
+    for (size_t i = 0; r == 0 && i < ENABLING_SOCKETS; i++)
+        r = manager_enable_socket(manager, enabling_sockets[i], ENABLING_BROKER, reason,
+                                  &enabling->sockets_enabled[i]);
     return r;
 }
 
-/* Whether the machine's unit asks for what was added. */
-static bool is_in_effect(Manager *manager, const Enabling *enabling, const char *unit)
+/* Whether the machine's unit asks for what is enabled. */
+static bool is_in_effect(Manager *manager, const Enabling *enabling)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
 
-    if (manager_service(manager, unit, NULL, &service) != 0)
+    if (manager_service(manager, enabling->unit, NULL, &service) != 0)
         return false;
     for (size_t i = 0; i < enabling->count; i++) {
-        char **pair = service.credentials;
+        const PolicyCredential *credential =
+            enabling_in_policy(enabling, enabling->credentials[i].name.id);
 
-        while (*pair && strcmp(pair[0], enabling->names[i].id) != 0)
-            pair += 2;
-        if (!*pair)
+        if (!credential || !enabling_unit_asks(&service, enabling->machine, credential))
             return false;
     }
     return true;
 }
 
-static void say_next(Manager *manager, const Enabling *enabling)
+/* Live delivery needs nothing of a container but the place that is bound into it. */
+static bool needs_restart(Manager *manager, const Enabling *enabling)
 {
-    const char *machine = enabling->machine;
-    ManagerUnit state;
-    char unit[128];
+    bool bound = false;
 
-    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine);
-    if (!is_in_effect(manager, enabling, unit))
-        output_note("%s does not ask for them yet. Why: nspawn-creds doctor %s", unit, machine);
-    else if (manager_unit(manager, unit, NULL, &state) == 0 && strcmp(state.active, "active") == 0)
-        printf("%s runs, and has them when it is started again: systemctl restart %s\n", machine,
-               unit);
-    else
-        printf("Its next start has them: machinectl start %s\n", machine);
+    for (size_t i = 0; i < enabling->count; i++) {
+        const PolicyCredential *credential =
+            enabling_in_policy(enabling, enabling->credentials[i].name.id);
+
+        if (!credential || credential->delivery != POLICY_LIVE)
+            return true;
+    }
+    return enabling_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound;
 }
 
-static int take_effect(const Enabling *enabling, Reason *reason)
+static int take_effect(Enabling *enabling, Reason *reason)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
+    ManagerUnit state;
     int r = manager_new(reason, &manager);
 
     if (r == 0)
         r = manager_reload(manager, reason);
     if (r == 0)
-        r = enable_sockets(manager, reason);
-    if (r == 0)
-        say_next(manager, enabling);
-    return r;
+        r = enable_sockets(enabling, manager, reason);
+    if (r != 0)
+        return r;
+    enabling->in_effect = is_in_effect(manager, enabling);
+    enabling->runs = manager_unit(manager, enabling->unit, NULL, &state) == 0 &&
+                     strcmp(state.active, "active") == 0;
+    enabling->restart = enabling->runs && needs_restart(manager, enabling);
+    return 0;
 }
 
-/* What is to be enabled: the policy as it is, and what it lacks. */
+/* --- all --- */
+
+/* What is to be enabled: the policy as it is, and what it is to have. */
 static int find(Enabling *enabling, char **ids, Reason *reason)
 {
     _cleanup_(store_freep) Store *store = NULL;
@@ -296,6 +328,8 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
     if (!machine_name_valid(enabling->machine))
         return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
                           enabling->machine);
+    snprintf(enabling->unit, sizeof(enabling->unit), "systemd-nspawn@%s.service",
+             enabling->machine);
     r = load(enabling, reason);
     if (r == 0)
         r = store_new(STORE_DEFAULT_PATH, reason, &store);
@@ -308,30 +342,39 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(enabling_done) Enabling enabling = {.context = context, .machine = arguments[0]};
+    _cleanup_(enabling_done) Enabling enabling = {
+        .context = context, .options = options, .machine = arguments[0]};
+    bool json = options->json != JSON_OFF;
     Reason reason = {0};
     int r = find(&enabling, arguments + 1, &reason);
 
-    if (r == 0 && enabling.count > 0)
-        r = write_policy(&enabling, options, &reason);
-    if (r == 0 && enabling.count > 0)
-        say_added(&enabling);
-    else if (r == 0)
-        printf("The policy of %s has them already.\n", enabling.machine);
+    if (r == 0)
+        r = write_policy(&enabling, &reason);
+    if (r == 0 && !json)
+        enable_report_policy(&enabling);
     if (r == 0)
         r = take_effect(&enabling, &reason);
+    if (r == 0 && !json)
+        enable_report_next(&enabling);
+    /* what was done is told also where the rest failed */
+    if (json && (r == 0 || enabling.written)) {
+        int printed = enable_report_json(&enabling);
+
+        r = r == 0 ? printed : r;
+    }
     return r == 0 ? 0 : output_error(r, enabling.machine, &reason);
 }
 
 const Verb verb_enable = {
     .name = "enable",
     .arguments = "MACHINE [ID...]",
-    .summary = "Give a machine its credentials when it starts",
+    .summary = "Give a machine its credentials, when it starts or live",
     .details = "Adds those that are named, or all that the store has for it, to its policy, "
                "/etc/nspawn-creds/MACHINE.json,\nand has the service manager read its units anew. "
-               "What is in the policy stays. Enables the\nbroker's sockets. It may be called "
-               "again at any time.",
-    .options = OPTION_NO_ASK,
+               "What is in the policy stays, but that of those\nthat are named the delivery is "
+               "changed as the options say. Enables the broker's sockets. It may\nbe called again "
+               "at any time.",
+    .options = OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE | OPTION_JSON | OPTION_NO_ASK,
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_ANY,
     .run = run,

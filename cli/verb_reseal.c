@@ -233,18 +233,33 @@ static int replace_machine(const Store *store, ResealSet *set, Reason *reason)
     return r;
 }
 
-static int replace_files(ResealSet *set)
+/* The old ones again, as far as nobody else has changed the new ones. */
+static void put_back(ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         ResealItem *item = &set->items[i];
 
-        item->rc = rewrite_write(item->label, bytes_view(&item->file), bytes_view(&item->sealed),
-                                 &item->reason);
-        if (item->rc != 0)
-            return item->rc;
-        item->done = true;
+        if (item->done)
+            item->done = rewrite_write(item->label, bytes_view(&item->sealed),
+                                       bytes_view(&item->file), NULL) != 0;
     }
-    return 0;
+}
+
+static int replace_files(ResealSet *set)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < set->count; i++) {
+        ResealItem *item = &set->items[i];
+
+        r = rewrite_write(item->label, bytes_view(&item->file), bytes_view(&item->sealed),
+                          &item->reason);
+        item->rc = r;
+        item->done = r == 0;
+    }
+    if (r != 0)
+        put_back(set);
+    return r;
 }
 
 /* As far as it goes; what is wrong with an item stands there, and what else is wrong in REASON. */
@@ -281,8 +296,9 @@ static void say_what_was_done(const ResealSet *set)
     else if (done == 0)
         output_note("No file was changed.");
     else
-        output_note("%zu of %zu files are sealed anew, the others are as they were.", done,
-                    set->count);
+        output_note("%zu of %zu files are sealed anew and could not be put back; the others are "
+                    "as they were.",
+                    done, set->count);
 }
 
 static int reseal_set(Reseal *reseal, const Store *store, ResealSet *set)

@@ -7,28 +7,10 @@
 #include "confirm.h"
 #include "depot.h"
 #include "output.h"
+#include "plain_text.h"
 #include "verb.h"
 
-#include <string.h>
 #include <unistd.h>
-
-/* Whether a terminal shows it and does nothing else: no control characters, which command it, but
- * those of plain text. */
-static bool is_plain_text(const Secret *secret)
-{
-    BytesView view = secret_view(secret);
-
-    for (size_t i = 0; i < view.size; i++) {
-        uint8_t byte = view.data[i];
-
-        if ((byte < ' ' && byte != '\n' && byte != '\t') || byte == 0x7f)
-            return false;
-        /* UTF-8's control characters beyond ASCII, and what never is UTF-8 */
-        if (byte >= 0xf8 || (byte == 0xc2 && i + 1 < view.size && view.data[i + 1] < 0xa0))
-            return false;
-    }
-    return true;
-}
 
 static int open_entry(const Context *context, const Options *options, const char *argument,
                       Reason *reason, Secret **ret)
@@ -53,7 +35,7 @@ static int check_terminal(const Options *options, const char *argument, const Se
 {
     if (!isatty(STDOUT_FILENO))
         return 0;
-    if (!is_plain_text(secret))
+    if (!plain_text_is(secret_view(secret)))
         return reason_set(reason, OUTCOME_USAGE,
                           "it is not plain text and could command your terminal: give a file, or "
                           "\"-\" if that is what you want");

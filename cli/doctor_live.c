@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: live delivery, of machines whose policy has it. From the outside in: the unit makes the
+ * place, the broker has its socket there, the container has it bound, and the units in it that are
+ * to have a credential ask for it there.
+ *
+ * What a container says of itself is believed about itself. Its remedies are done in it, and
+ * nothing of its files is touched from outside.
+ */
+
+#include "doctor.h"
+#include "enabling.h"
+#include "live_place.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BROKER_USER "nspawn-creds"
+
+/* A machine that is looked at. */
+typedef struct LiveCheck {
+    Doctor *doctor;
+    const DoctorMachine *machine;
+    char unit[DOCTOR_UNIT_BYTES];
+    ManagerUnit state;
+    ManagerService service;
+} LiveCheck;
+
+static void live_check_done(LiveCheck *check)
+{
+    manager_service_done(&check->service);
+}
+
+static size_t count_live(const Policy *policy)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; policy && i < policy->count; i++)
+        count += policy->credentials[i].delivery == POLICY_LIVE;
+    return count;
+}
+
+static const PolicyCredential *first_live(const Policy *policy)
+{
+    const PolicyCredential *credential = policy->credentials;
+
+    while (credential->delivery != POLICY_LIVE)
+        credential++;
+    return credential;
+}
+
+/* --- outside --- */
+
+/* The unit has the place bound, or the .nspawn file does, as on NixOS. */
+static bool check_unit(const LiveCheck *check)
+{
+    const char *machine = check->machine->name;
+    char file[PATH_MAX];
+    LivePlaceSettings settings = live_place_settings(machine, file);
+
+    if (settings == LIVE_PLACE_BOUND ||
+        strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
+        return true;
+    if (!enabling_unit_asks(&check->service, machine, first_live(check->machine->policy))) {
+        doctor_say(check->doctor, DOCTOR_PROBLEM,
+                   "%s does not make the place of live delivery, which the policy has",
+                   check->unit);
+        doctor_remedy_reload(check->doctor);
+        return false;
+    }
+    if (settings == LIVE_PLACE_NOT_SAID)
+        return true;
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s has mounts, which replace that of live delivery",
+               file);
+    doctor_remedy(check->doctor,
+                  "printf '\\n[Files]\\nBindReadOnly=" LIVE_PLACE_FOLDER "/%s:" LIVE_PLACE_INSIDE
+                  ":rootidmap\\n' >>%s && systemctl try-restart %s",
+                  machine, doctor_quote(file).text, check->unit);
+    return false;
+}
+
+static void say_unbound(const LiveCheck *check, const char *why)
+{
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the place of live delivery: %s",
+               check->machine->name, why);
+    doctor_remedy(check->doctor, "systemctl restart %s", check->unit);
+}
+
+/* The broker makes its socket in a folder of its own. */
+static bool check_folder(const LiveCheck *check, const char *folder)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    struct stat status;
+
+    if (!user || lstat(folder, &status) < 0 || status.st_uid == user->pw_uid)
+        return true;
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s is not the broker's, who cannot listen there",
+               folder);
+    doctor_remedy(check->doctor, "chown " BROKER_USER ": %s && systemctl restart " ENABLING_BROKER,
+                  folder);
+    return false;
+}
+
+static bool check_socket(const LiveCheck *check, const char *folder)
+{
+    int r = live_place_look(check->machine->name);
+
+    if (r == -EACCES || r == -EPERM) {
+        doctor_say(check->doctor, DOCTOR_UNSEEN, "only root may look at the live socket of %s",
+                   check->machine->name);
+        return true;
+    }
+    if (r == 0)
+        return true;
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "nobody listens at the live socket of %s: %s",
+               check->machine->name, strerror(-r));
+    doctor_remedy(check->doctor,
+                  "rm -f %s" LIVE_PLACE_SOCKET " && systemctl restart " ENABLING_BROKER, folder);
+    return false;
+}
+
+static bool check_place(const LiveCheck *check)
+{
+    const char *machine = check->machine->name;
+    bool bound = false;
+    int r = enabling_live_is_bound(check->doctor->manager, machine, &bound);
+    char folder[PATH_MAX];
+
+    snprintf(folder, sizeof(folder), LIVE_PLACE_FOLDER "/%s", machine);
+    if (access(folder, F_OK) < 0 && errno == ENOENT) {
+        say_unbound(check, "its folder is gone, or was not made");
+        return false;
+    }
+    if (r != 0) {
+        doctor_say(check->doctor, DOCTOR_UNSEEN, "the mounts of %s cannot be looked at: %s",
+                   machine, strerror(-r));
+        return check_folder(check, folder) && check_socket(check, folder);
+    }
+    if (!bound) {
+        say_unbound(check, "it was started before there was something live, or without our "
+                           "wrapper");
+        return false;
+    }
+    return check_folder(check, folder) && check_socket(check, folder);
+}
+
+/* --- inside --- */
+
+static const char *place_of(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (strcmp(pairs[0], id) == 0)
+            return pairs[1];
+    return NULL;
+}
+
+/* A drop-in in the container, made by the container. */
+static void remedy_inside(const LiveCheck *check, const char *unit, const char *id)
+{
+    char folder[PATH_MAX];
+
+    snprintf(folder, sizeof(folder), "/etc/systemd/system/%s.d", unit);
+    doctor_remedy(check->doctor,
+                  "systemd-run --quiet --wait --machine=%s sh -c 'mkdir -p \"$1\" && printf "
+                  "\"[Service]\\nLoadCredential=%%s:" LIVE_PLACE_INSIDE LIVE_PLACE_SOCKET
+                  "\\n\" \"$2\" >\"$1/nspawn-creds-$2.conf\" && systemctl daemon-reload' sh %s %s",
+                  check->machine->name, doctor_quote(folder).text, doctor_quote(id).text);
+}
+
+static bool say_inner(const LiveCheck *check, const char *unit, const char *id,
+                      const ManagerService *service)
+{
+    const char *place = place_of(service->credentials, id);
+
+    if (place && strcmp(place, LIVE_PLACE_INSIDE LIVE_PLACE_SOCKET) == 0)
+        return true;
+    if (place)
+        doctor_say(check->doctor, DOCTOR_WARNING,
+                   "%s in %s takes %s from %s, not from where it is delivered live", unit,
+                   check->machine->name, id, place);
+    else
+        doctor_say(check->doctor, DOCTOR_WARNING,
+                   "%s in %s does not ask for %s, which the policy has for it", unit,
+                   check->machine->name, id);
+    remedy_inside(check, unit, id);
+    return false;
+}
+
+/* A negative errno if the container does not answer. */
+static int check_inner_unit(const LiveCheck *check, Manager *inner, const char *unit,
+                            const char *id, Reason *reason, bool *right)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    ManagerUnit state;
+    int r = manager_unit(inner, unit, reason, &state);
+
+    if (r != 0)
+        return r;
+    if (strcmp(state.load, "loaded") != 0) {
+        *right = false;
+        doctor_say(check->doctor, DOCTOR_WARNING, "%s, which the policy has %s for, is %s in %s",
+                   unit, id, state.load, check->machine->name);
+        doctor_advice(check->doctor,
+                      "Make it in the container, or say which unit is meant: nspawn-creds enable "
+                      "%s %s --service=UNIT",
+                      check->machine->name, id);
+        return 0;
+    }
+    /* only services have credentials; what else may stand in a policy is passed over */
+    if (strcmp(strrchr(unit, '.'), ".service") != 0)
+        return 0;
+    r = manager_service(inner, unit, reason, &service);
+    if (r == 0)
+        *right = say_inner(check, unit, id, &service) && *right;
+    return r;
+}
+
+static bool check_inside(const LiveCheck *check)
+{
+    _cleanup_(manager_freep) Manager *inner = NULL;
+    const Policy *policy = check->machine->policy;
+    Reason reason = {0};
+    bool right = true;
+    int r = manager_new_of_machine(check->machine->name, &reason, &inner);
+
+    for (size_t i = 0; r == 0 && i < policy->count; i++) {
+        const PolicyCredential *credential = &policy->credentials[i];
+
+        for (size_t k = 0;
+             r == 0 && credential->delivery == POLICY_LIVE && k < credential->service_count; k++)
+            r = check_inner_unit(check, inner, credential->services[k], credential->id, &reason,
+                                 &right);
+    }
+    if (r != 0) {
+        doctor_say(check->doctor, DOCTOR_UNSEEN, "the units in %s cannot be looked at: %s",
+                   check->machine->name, reason.text);
+        return false;
+    }
+    return right;
+}
+
+/* --- all --- */
+
+static void check_machine(Doctor *doctor, const DoctorMachine *machine)
+{
+    _cleanup_(live_check_done) LiveCheck check = {.doctor = doctor, .machine = machine};
+    bool right;
+
+    if (doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &check.service) !=
+            0 ||
+        strcmp(check.state.load, "loaded") != 0)
+        return; /* "units" has said so */
+    right = check_unit(&check);
+    if (strcmp(check.state.active, "active") != 0) {
+        if (right)
+            doctor_say(doctor, DOCTOR_OK, "%s makes the place of live delivery", check.unit);
+        return;
+    }
+    if (right && check_place(&check) && check_inside(&check))
+        doctor_say(doctor, DOCTOR_OK, "%s has what is delivered live: %zu", machine->name,
+                   count_live(machine->policy));
+}
+
+void doctor_live(Doctor *doctor)
+{
+    for (size_t i = 0; doctor->manager && i < doctor->machine_count; i++)
+        if (doctor->machines[i].wanted && count_live(doctor->machines[i].policy) > 0)
+            check_machine(doctor, &doctor->machines[i]);
+}

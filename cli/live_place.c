@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The place of live delivery. See live_place.h.
+ */
+
+#include "live_place.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static LivePlaceSettings read_settings(const char *file)
+{
+    static const char *const settings[] = {"Bind", "Inaccessible", "Overlay",
+                                           "TemporaryFileSystem"};
+    _cleanup_(fclosep) FILE *stream = fopen(file, "re");
+    _cleanup_(freep) char *line = NULL;
+    LivePlaceSettings found = LIVE_PLACE_NOT_SAID;
+    size_t room = 0;
+
+    while (stream && getline(&line, &room, stream) >= 0) {
+        if (strstr(line, ":" LIVE_PLACE_INSIDE))
+            return LIVE_PLACE_BOUND;
+        for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+            if (strncmp(line, settings[i], strlen(settings[i])) == 0)
+                found = LIVE_PLACE_DISPLACED;
+    }
+    return found;
+}
+
+LivePlaceSettings live_place_settings(const char *machine, char ret_file[PATH_MAX])
+{
+    static const char *const places[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        snprintf(ret_file, PATH_MAX, "%s/%s.nspawn", places[i], machine);
+        if (access(ret_file, F_OK) == 0)
+            return read_settings(ret_file);
+    }
+    return LIVE_PLACE_NOT_SAID;
+}
+
+int live_place_is_bound(pid_t leader, const char *machine, bool *ret)
+{
+    _cleanup_(fclosep) FILE *mounts = NULL;
+    _cleanup_(freep) char *line = NULL;
+    /* the folder within its file system, and its place: columns 4 and 5 of proc_pid_mountinfo(5) */
+    char path[64], expected[PATH_MAX];
+    size_t room = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)leader);
+    snprintf(expected, sizeof(expected), "/nspawn-creds/machines/%s " LIVE_PLACE_INSIDE " ",
+             machine);
+    mounts = fopen(path, "re");
+    if (!mounts)
+        return -errno;
+    *ret = false;
+    while (getline(&line, &room, mounts) >= 0)
+        *ret = *ret || strstr(line, expected);
+    return 0;
+}
+
+/* A socket of another type does not get through, and is told whether there is one to get to. */
+int live_place_look(const char *machine)
+{
+    _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path),
+                          LIVE_PLACE_FOLDER "/%s" LIVE_PLACE_SOCKET, machine);
+
+    if (fd < 0)
+        return -errno;
+    if (length >= (int)sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return -EPROTOTYPE;
+    return errno == EPROTOTYPE ? 0 : -errno;
+}

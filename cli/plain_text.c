@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Text for terminals. See plain_text.h.
+ */
+
+#include "plain_text.h"
+
+#include <string.h>
+
+/* How many bytes follow FIRST, and in which of the first of them must lie: which leaves out what is
+ * longer than it has to be, surrogates, and what is beyond Unicode. */
+typedef struct Sequence {
+    uint8_t from, to; /* FIRST */
+    uint8_t more;
+    uint8_t low, high;
+} Sequence;
+
+static const Sequence sequences[] = {
+    {0x20, 0x7e, 0, 0, 0},       {0xc2, 0xc2, 1, 0xa0, 0xbf}, /* without C1 */
+    {0xc3, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf},
+    {0xed, 0xed, 2, 0x80, 0x9f}, {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf},
+    {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
+};
+
+static const Sequence *find(uint8_t first)
+{
+    for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++)
+        if (first >= sequences[i].from && first <= sequences[i].to)
+            return &sequences[i];
+    return NULL;
+}
+
+/* The bytes of the character that TEXT begins with; 0 if it is none, or a control character. */
+static size_t character(BytesView text)
+{
+    const Sequence *sequence = find(text.data[0]);
+
+    if (!sequence || text.size < 1U + sequence->more)
+        return 0;
+    for (size_t i = 1; i <= sequence->more; i++) {
+        uint8_t low = i == 1 ? sequence->low : 0x80, high = i == 1 ? sequence->high : 0xbf;
+
+        if (text.data[i] < low || text.data[i] > high)
+            return 0;
+    }
+    return 1U + sequence->more;
+}
+
+bool plain_text_is(BytesView text)
+{
+    while (text.size > 0) {
+        bool space = text.data[0] == '\n' || text.data[0] == '\t';
+        size_t length = space ? 1 : character(text);
+
+        if (length == 0)
+            return false;
+        text.data += length;
+        text.size -= length;
+    }
+    return true;
+}
+
+void plain_text_clean(char *text)
+{
+    size_t left = strlen(text);
+
+    while (left > 0) {
+        size_t length = character((BytesView){(const uint8_t *)text, left});
+
+        if (length == 0) {
+            *text = '?';
+            length = 1;
+        }
+        text += length;
+        left -= length;
+    }
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What a terminal shows and does nothing else with: valid UTF-8 (RFC 3629) without control
+ * characters, those of one byte and those beyond ASCII (C1, U+0080 to U+009F). A terminal may take
+ * a lone byte 0x80 to 0x9f for one of the latter, so that what is no UTF-8 is not shown either.
+ */
+
+#include "base/bytes.h"
+
+#include <stdbool.h>
+
+/* Whether TEXT is nothing else; lines and tabs are allowed. */
+bool plain_text_is(BytesView text);
+
+/* Has "?" stand for each byte of TEXT that is anything else, lines and tabs too. */
+void plain_text_clean(char *text);

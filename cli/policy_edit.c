@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A policy's file, changed. See policy_edit.h.
+ */
+
+#include "policy_edit.h"
+
+#include "policy/policy_file.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DELIVERY  "delivery"
+#define SERVICES  "services"
+#define ON_CHANGE "onChange"
+
+void policy_edit_done(PolicyEdit *edit)
+{
+    json_object_put(edit->root);
+    *edit = (PolicyEdit){0};
+}
+
+static bool is_own_form(const PolicyEdit *edit, BytesView text)
+{
+    _cleanup_(bytes_done) Bytes again = {0};
+
+    return text.size == 0 ||
+           (policy_edit_print(edit, &again) == 0 && bytes_view_equal(bytes_view(&again), text));
+}
+
+int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
+{
+    _cleanup_(policy_edit_done) PolicyEdit edit = {0};
+    int r = 0;
+
+    if (text.size > 0)
+        r = json_parse(text, LIMIT_JSON_DEPTH, reason, &edit.root);
+    else if (!(edit.root = json_object_new_object()))
+        r = -ENOMEM;
+    if (r != 0)
+        return r;
+    edit.own_form = is_own_form(&edit, text);
+    if (!json_object_object_get_ex(edit.root, "credentials", &edit.credentials)) {
+        edit.credentials = json_object_new_object();
+        if (!json_add(edit.root, "credentials", edit.credentials))
+            return -ENOMEM;
+    }
+    *ret = edit;
+    edit = (PolicyEdit){0};
+    return 0;
+}
+
+static struct json_object *copy_of(struct json_object *object)
+{
+    struct json_object *copy = NULL;
+
+    return json_object_deep_copy(object, &copy, NULL) == 0 ? copy : NULL;
+}
+
+struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id)
+{
+    struct json_object *credential;
+
+    if (!json_object_object_get_ex(edit->credentials, id, &credential) || !credential)
+        return NULL;
+    return copy_of(credential);
+}
+
+/* --- one credential --- */
+
+/* What enable writes, and nothing else. */
+static bool is_own(struct json_object *credential)
+{
+    json_object_object_foreach(credential, name, value)
+    {
+        (void)value;
+        if (strcmp(name, "store") != 0 && strcmp(name, DELIVERY) != 0 &&
+            strcmp(name, SERVICES) != 0 && strcmp(name, ON_CHANGE) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The member NAME becomes WORD; what is STANDARD need not be said. */
+static bool put_word(struct json_object *credential, const char *name, const char *word,
+                     const char *standard)
+{
+    struct json_object *now = NULL;
+    const char *text;
+
+    json_object_object_get_ex(credential, name, &now);
+    text = now ? json_text(now) : standard;
+    if (text && strcmp(text, word) == 0)
+        return true;
+    json_object_object_del(credential, name);
+    return strcmp(word, standard) == 0 || json_add(credential, name, json_object_new_string(word));
+}
+
+static bool put_services(struct json_object *credential, const Options *options)
+{
+    struct json_object *list = json_object_new_array(), *now;
+
+    for (unsigned i = 0; list && i < options->service_count; i++)
+        if (json_object_array_add(list, json_object_new_string(options->services[i])) < 0) {
+            json_object_put(list);
+            return false;
+        }
+    if (json_object_object_get_ex(credential, SERVICES, &now) && json_object_equal(now, list)) {
+        json_object_put(list);
+        return true;
+    }
+    json_object_object_del(credential, SERVICES);
+    if (options->service_count > 0)
+        return json_add(credential, SERVICES, list);
+    json_object_put(list);
+    return true;
+}
+
+static bool put_all(struct json_object *credential, const Options *options)
+{
+    if (options->given & OPTION_DELIVERY &&
+        !put_word(credential, DELIVERY, policy_delivery_name(options->delivery),
+                  policy_delivery_name(POLICY_BOOT)))
+        return false;
+    if (options->given & OPTION_SERVICE && !put_services(credential, options))
+        return false;
+    return !(options->given & OPTION_ON_CHANGE) ||
+           put_word(credential, ON_CHANGE, policy_change_name(options->on_change),
+                    policy_change_name(POLICY_NONE));
+}
+
+/* Who says something that has no effect means something else. */
+static int check_effect(struct json_object *credential, const char *id, const Options *options,
+                        Reason *reason)
+{
+    struct json_object *delivery = NULL, *services = NULL;
+    const char *word;
+    bool live;
+
+    json_object_object_get_ex(credential, DELIVERY, &delivery);
+    json_object_object_get_ex(credential, SERVICES, &services);
+    word = delivery ? json_text(delivery) : NULL;
+    live = word && strcmp(word, policy_delivery_name(POLICY_LIVE)) == 0;
+    if (options->given & OPTION_SERVICE && options->service_count > 0 && !live)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--service= is about what is delivered live, and %s is not: say --live",
+                          id);
+    if (!(options->given & OPTION_ON_CHANGE) || options->on_change == POLICY_NONE)
+        return 0;
+    if (!live)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--on-change= is about what is delivered live, and %s is not: say --live",
+                          id);
+    if (!services || json_object_array_length(services) == 0)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--on-change= is about the services that have %s, and none is named: say "
+                          "--service=",
+                          id);
+    return 0;
+}
+
+static struct json_object *new_credential(void)
+{
+    struct json_object *credential = json_object_new_object();
+
+    if (json_add(credential, "store", json_object_new_boolean(true)))
+        return credential;
+    json_object_put(credential);
+    return NULL;
+}
+
+int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
+                    const Options *options, Reason *reason, PolicyEditResult *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *before = policy_edit_copy(edit, id);
+    _cleanup_(json_object_putp) struct json_object *other = basis, *credential = NULL;
+    const struct json_object *first = before ? before : other;
+    bool same;
+    int r;
+
+    credential = before ? copy_of(before) : other ? copy_of(other) : new_credential();
+    if (!credential || !put_all(credential, options))
+        return -ENOMEM;
+    r = check_effect(credential, id, options, reason);
+    if (r != 0)
+        return r;
+    same = first && json_object_equal((struct json_object *)first, credential);
+    *ret = !first ? POLICY_EDIT_ADDED : same ? POLICY_EDIT_KEPT : POLICY_EDIT_CHANGED;
+    if (same)
+        return 0;
+    if (before && (!edit->own_form || !is_own(before)))
+        edit->foreign = true;
+    return json_add(edit->credentials, id, TAKE_PTR(credential)) ? 0 : -ENOMEM;
+}
+
+/* --- the text --- */
+
+int policy_edit_print(const PolicyEdit *edit, Bytes *ret)
+{
+    const char *text = json_object_to_json_string_ext(
+        edit->root,
+        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+    if (!text)
+        return -ENOMEM;
+    ret->size = strlen(text) + 1;
+    ret->data = malloc(ret->size);
+    if (!ret->data)
+        return -ENOMEM;
+    memcpy(ret->data, text, ret->size - 1);
+    ret->data[ret->size - 1] = '\n';
+    return 0;
+}
