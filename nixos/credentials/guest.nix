@@ -5,6 +5,7 @@
   config,
   options,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -78,6 +79,9 @@ let
       {
         serviceConfig = {
           LoadCredential = [ "${id}:/run/host/nspawn-creds/socket" ];
+          # The service manager takes a broker that is killed before it has answered for an empty
+          # credential.
+          ExecStartPre = lib.mkBefore [ "${pkgs.coreutils}/bin/test -s %d/${id}" ];
         }
         # Without it a reload brings no new value.
         // lib.optionalAttrs (c.onChange == "reload") { RefreshOnReload = "credentials"; };

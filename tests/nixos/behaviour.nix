@@ -76,7 +76,7 @@ let
     credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
   };
   live = web {
-    config.systemd.services = { app.script = "true"; tls = { }; "worker@" = { }; };
+    config.systemd.services = { app = { script = "true"; serviceConfig.ExecStartPre = "/bin/true"; }; tls = { }; "worker@" = { }; };
     credentials.file = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" "worker@1" ]; };
     credentials.config = { template = "{{file}}"; delivery = "live"; services = [ "tls" ]; onChange = "reload"; };
     credentials.kept = { fromStore = true; delivery = "live"; services = [ "app" ]; };
@@ -208,8 +208,14 @@ let
       };
     };
     "a service that reloads has the new value with it" = {
-      actual = live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
+      actual = lib.getAttrs [ "LoadCredential" "RefreshOnReload" ]
+        live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
       expected = { LoadCredential = [ "config:/run/host/nspawn-creds/socket" ]; RefreshOnReload = "credentials"; };
+    };
+    "a live service does not start with an empty credential, whatever else it does before" = {
+      actual = map (line: lib.last (lib.splitString "/bin/" line))
+        live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.app.serviceConfig.ExecStartPre;
+      expected = [ "test -s %d/quiet" "test -s %d/kept" "test -s %d/file" "true" ];
     };
     "a host without containers is left alone" = {
       actual = let c = host { }; in [ c.systemd.nspawn c.services.nspawn-creds.enable c.networking.useNetworkd ];
