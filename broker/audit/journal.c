@@ -2,12 +2,10 @@
 /*
  * The journal sink. See journal.h.
  *
- * Entries are sent in the journal's native protocol, which for fields without a newline is a line
- * each. sd_journal_sendv() does the same, but waits without limit for a journal that hangs, and
+ * sd_journal_sendv() does the same, but waits without limit for a journal that hangs, and
  * every request with it. Here what the journal does not take at once waits in memory, in order,
  * and nobody with it. Only when too much waits does the request wait as well, for a moment, and
  * after one has waited in vain none does for a while: what is lost is counted and told.
- * https://systemd.io/JOURNAL_NATIVE_PROTOCOL
  *
  * The socket is its process's own: the supervisor closes it when a worker has died.
  */
@@ -96,37 +94,34 @@ static int open_journal(JournalSink *journal)
     return r;
 }
 
-static int send_lines(const JournalSink *journal, struct iovec *lines, size_t count)
+static int send_once(const JournalSink *journal, const char *text, size_t size)
 {
-    const struct msghdr message = {.msg_iov = lines, .msg_iovlen = count};
-
-    return sendmsg(journal->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return send(journal->fd, text, size, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* A journal that was started anew may have another socket. */
-static int send_entry(JournalSink *journal, struct iovec *lines, size_t count)
+static int send_text(JournalSink *journal, const char *text, size_t size)
 {
     int r = -ENOTCONN;
 
     if (journal->fd >= 0)
-        r = send_lines(journal, lines, count);
+        r = send_once(journal, text, size);
     if (r == 0 || r == -EAGAIN)
         return r;
     close_journal(journal);
     r = open_journal(journal);
-    return r < 0 ? r : send_lines(journal, lines, count);
+    return r < 0 ? r : send_once(journal, text, size);
 }
 
 static void tell_lost(JournalSink *journal)
 {
     char text[128];
-    struct iovec line = {text, 0};
+    int size = snprintf(text, sizeof(text),
+                        "PRIORITY=4\nSYSLOG_IDENTIFIER=nspawn-creds-broker\n"
+                        "MESSAGE=The journal did not take %lu entries\n",
+                        journal->lost);
 
-    line.iov_len = (size_t)snprintf(text, sizeof(text),
-                                    "PRIORITY=4\nSYSLOG_IDENTIFIER=nspawn-creds-broker\n"
-                                    "MESSAGE=The journal did not take %lu entries\n",
-                                    journal->lost);
-    if (send_entry(journal, &line, 1) == 0)
+    if (send_text(journal, text, (size_t)size) == 0)
         journal->lost = 0;
 }
 
@@ -137,8 +132,7 @@ static int send_waiting(JournalSink *journal)
 {
     while (journal->first) {
         Waiting *waiting = journal->first;
-        struct iovec line = {waiting->text, waiting->size};
-        int r = send_entry(journal, &line, 1);
+        int r = send_text(journal, waiting->text, waiting->size);
 
         if (r == -EAGAIN)
             return r;
@@ -172,23 +166,17 @@ static bool make_room(JournalSink *journal)
     return false;
 }
 
-static int keep(JournalSink *journal, const struct iovec *lines, size_t count)
+static int keep(JournalSink *journal, const AuditEntry *entry)
 {
-    size_t size = 0;
     Waiting *waiting;
 
     if (!make_room(journal))
         return -ENOBUFS;
-    for (size_t i = 0; i < count; i++)
-        size += lines[i].iov_len;
-    waiting = malloc(sizeof(*waiting) + size);
+    waiting = malloc(sizeof(*waiting) + entry->size);
     if (!waiting)
         return -ENOMEM;
-    *waiting = (Waiting){0};
-    for (size_t i = 0; i < count; i++) {
-        memcpy(waiting->text + waiting->size, lines[i].iov_base, lines[i].iov_len);
-        waiting->size += lines[i].iov_len;
-    }
+    *waiting = (Waiting){.size = entry->size};
+    memcpy(waiting->text, entry->text, entry->size);
     *(journal->first ? &journal->last->next : &journal->first) = waiting;
     journal->last = waiting;
     journal->count++;
@@ -215,29 +203,31 @@ static int on_room(sd_event_source *source, int fd, uint32_t events, void *userd
 
 /* --- the sink --- */
 
+static void print(const AuditEntry *entry)
+{
+    char priority[AUDIT_FIELD_BYTES], message[AUDIT_FIELD_BYTES];
+
+    audit_entry_get(entry, "PRIORITY", priority);
+    audit_entry_get(entry, "MESSAGE", message);
+    fprintf(stderr, "<%s>%s\n", priority, message);
+}
+
 static void journal_write(AuditSink *sink, const AuditRecord *record)
 {
     JournalSink *journal = (JournalSink *)sink;
-    struct iovec lines[2 * AUDIT_FIELDS_MAX];
-    char newline[] = "\n";
     AuditEntry entry;
     int r;
 
     audit_entry_format(record, &entry);
-    for (size_t i = 0; i < entry.count; i++) {
-        lines[2 * i] = entry.fields[i];
-        lines[2 * i + 1] = (struct iovec){newline, 1};
-    }
     r = send_waiting(journal);
     if (r == 0)
-        r = send_entry(journal, lines, 2 * entry.count);
+        r = send_text(journal, entry.text, entry.size);
     if (r == -EAGAIN) {
-        r = keep(journal, lines, 2 * entry.count);
+        r = keep(journal, &entry);
         journal->lost += r < 0;
         update_watch(journal);
     } else if (r < 0) {
-        fprintf(stderr, "<%s>%s\n", audit_entry_get(&entry, "PRIORITY"),
-                audit_entry_get(&entry, "MESSAGE"));
+        print(&entry);
     }
 }
 

@@ -46,20 +46,21 @@ const char *audit_message_id(AuditVerdict verdict)
 /* Bytes of UTF-8 stay, control characters do not. */
 static void add(AuditEntry *entry, const char *name, const char *value)
 {
-    char *text = entry->texts[entry->count];
-    size_t used = (size_t)snprintf(text, AUDIT_FIELD_BYTES, "%s=", name);
+    char *field = entry->text + entry->size;
+    char *end = field + AUDIT_FIELD_BYTES - sizeof("\\x00"); /* one escape, and the newline */
+    char *to = stpcpy(stpcpy(field, name), "=");
 
-    assert(entry->count < AUDIT_FIELDS_MAX);
-    for (; *value && used + sizeof("\\x00") <= AUDIT_FIELD_BYTES; value++) {
+    assert(entry->size + AUDIT_FIELD_BYTES <= sizeof(entry->text));
+    for (; *value && to < end; value++) {
         unsigned char byte = (unsigned char)*value;
 
         if (byte < ' ' || byte == 0x7f)
-            used += (size_t)snprintf(text + used, sizeof("\\x00"), "\\x%02x", byte);
+            to += snprintf(to, sizeof("\\x00"), "\\x%02x", byte);
         else
-            text[used++] = *value;
+            *to++ = *value;
     }
-    text[used] = '\0';
-    entry->fields[entry->count++] = (struct iovec){text, used};
+    *to++ = '\n';
+    entry->size = (size_t)(to - entry->text);
 }
 
 __attribute__((format(printf, 3, 4))) static void add_formatted(AuditEntry *entry, const char *name,
@@ -128,7 +129,7 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
 {
     const VerdictInfo *verdict = &verdicts[record->verdict];
 
-    ret->count = 0;
+    ret->size = 0;
     add_message(ret, record);
     add(ret, "MESSAGE_ID", verdict->message_id);
     add_formatted(ret, "PRIORITY", "%d", verdict->priority);
@@ -147,15 +148,20 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
     add_formatted(ret, "NSPAWN_CREDS_USEC", "%llu", (unsigned long long)record->usec);
 }
 
-const char *audit_entry_get(const AuditEntry *entry, const char *name)
+bool audit_entry_get(const AuditEntry *entry, const char *name, char ret[AUDIT_FIELD_BYTES])
 {
     size_t length = strlen(name);
+    const char *field = entry->text, *end = entry->text + entry->size, *newline;
 
-    for (size_t i = 0; i < entry->count; i++) {
-        const char *field = entry->fields[i].iov_base;
-
-        if (strncmp(field, name, length) == 0 && field[length] == '=')
-            return field + length + 1;
+    ret[0] = '\0';
+    for (; field < end; field = newline + 1) {
+        newline = memchr(field, '\n', (size_t)(end - field));
+        if (strncmp(field, name, length) != 0 || field[length] != '=')
+            continue;
+        field += length + 1;
+        memcpy(ret, field, (size_t)(newline - field));
+        ret[newline - field] = '\0';
+        return true;
     }
-    return NULL;
+    return false;
 }

@@ -9,7 +9,7 @@
  * entry's text is what an administrator sees under a unit that failed with 243/CREDENTIALS, so it
  * names the thing, the reason and the next step.
  *
- * Pure and without allocation: a record becomes fields in a buffer. Control characters are escaped,
+ * Pure and without allocation: a record becomes text in a buffer. Control characters are escaped,
  * whatever they came in with. audit/journal.h sends it.
  */
 
@@ -17,7 +17,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 /* MESSAGE_IDs: journalctl MESSAGE_ID=…, and the catalog in units/. */
 #define AUDIT_ID_DELIVERED "def737ae9a3d488eabcf05b956e29b5b"
@@ -58,16 +57,16 @@ typedef struct AuditRecord {
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;
 
-/* Bytes of a field with its name, its escapes and a NUL: twice what a reason and a remedy have.
+/* Bytes of a field with its name, its escapes and a newline: twice what a reason and a remedy have.
  * What is longer is cut. */
 #define AUDIT_FIELD_BYTES ((size_t)2048)
 #define AUDIT_FIELDS_MAX  15U
 
-/* "NAME=value" each; the first is MESSAGE. */
+/* "NAME=value" and a newline each, as the journal's native protocol has them; the first is MESSAGE.
+ * https://systemd.io/JOURNAL_NATIVE_PROTOCOL */
 typedef struct AuditEntry {
-    struct iovec fields[AUDIT_FIELDS_MAX]; /* into texts, without the NUL */
-    size_t count;
-    char texts[AUDIT_FIELDS_MAX][AUDIT_FIELD_BYTES];
+    size_t size;
+    char text[AUDIT_FIELDS_MAX * AUDIT_FIELD_BYTES];
 } AuditEntry;
 
 /* "delivered" and so on, as in the journal; and its MESSAGE_ID. */
@@ -76,5 +75,5 @@ const char *audit_message_id(AuditVerdict verdict);
 
 void audit_entry_format(const AuditRecord *record, AuditEntry *ret);
 
-/* The value of the field NAME, or NULL. */
-const char *audit_entry_get(const AuditEntry *entry, const char *name);
+/* The value of the field NAME, into RET, and whether there is one; "" if not. */
+bool audit_entry_get(const AuditEntry *entry, const char *name, char ret[AUDIT_FIELD_BYTES]);

@@ -114,7 +114,7 @@ static int fake_seal(const char *device, Reason *reason, TpmSealed *ret, Secret 
 static void append_record(AuditSink *sink, const AuditRecord *record)
 {
     AuditEntry entry;
-    const char *reason;
+    char verdict[AUDIT_FIELD_BYTES], outcome[AUDIT_FIELD_BYTES], reason[AUDIT_FIELD_BYTES];
     char line[512];
     int fd = open(audit_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     int length;
@@ -122,10 +122,10 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
 
     (void)sink;
     audit_entry_format(record, &entry);
-    reason = audit_entry_get(&entry, "NSPAWN_CREDS_REASON");
-    length =
-        snprintf(line, sizeof(line), "%s %s %s\n", audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT"),
-                 audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME"), reason ? reason : "");
+    audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT", verdict);
+    audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME", outcome);
+    audit_entry_get(&entry, "NSPAWN_CREDS_REASON", reason);
+    length = snprintf(line, sizeof(line), "%.32s %.64s %.320s\n", verdict, outcome, reason);
     n = write(fd, line, (size_t)length);
     (void)n;
     close(fd);
