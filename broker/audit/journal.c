@@ -2,10 +2,11 @@
 /*
  * The journal sink. See journal.h.
  *
- * sd_journal_sendv() does the same, but waits without limit for a journal that hangs, and
- * every request with it. Here what the journal does not take at once waits in memory, in order,
- * and nobody with it. Only when too much waits does the request wait as well, for a moment, and
- * after one has waited in vain none does for a while: what is lost is counted and told.
+ * Entries go to journald's own socket. sd_journal_sendv() sends them there, too, but waits without
+ * limit for a journal that hangs, and every request with it. Here what the journal does not take at
+ * once waits in memory, in order, and nobody with it. Only when too much waits does the request
+ * wait as well, for a moment, and after one has waited in vain none does for a while: what is lost
+ * is counted and told.
  *
  * The socket is its process's own: the supervisor closes it when a worker has died.
  */
@@ -25,7 +26,7 @@
 #include <sys/un.h>
 #include <time.h>
 
-/* How long a request waits for room among them, ms. */
+/* How long a request waits for room among the entries that wait, ms. */
 #define PATIENCE_MSEC 200
 /* After one has waited in vain: how long the next ones do not wait at all, ms. */
 #define PAUSE_MSEC    ((int64_t)2000)
