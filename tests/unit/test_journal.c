@@ -126,7 +126,7 @@ static void test_what_is_lost_is_told(void **state)
     uint64_t begin = monotonic_usec();
 
     write_entries(journal, 0, count);
-    assert_true(monotonic_usec() - begin < 2 * 1000 * 1000);
+    assert_true(monotonic_usec() - begin < 20 * 1000 * 1000); /* and not each */
     read_all(journal, 0, count, &lost);
     assert_true(lost > 0 && lost < 2000);
     lost = 0;

@@ -284,7 +284,7 @@ static void test_greedy_machines(void **state)
 /* What a machine asks for beyond its number waits until its time is over; nobody else does. */
 static void test_machine_that_floods(void **state)
 {
-    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 2000);
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 5000);
     int waiting;
 
     (void)state;
