@@ -3,7 +3,8 @@
  * broker-client: asks the broker as the service manager does, over and over, from several threads,
  * and says what it got.
  *
- *     broker-client [--socket=PATH] [--clients=N] [--seconds=S] [--counters=FILE] (UNIT ID FILE)...
+ *     broker-client [--socket=PATH] [--clients=N] [--seconds=S] [--pause=MS] [--counters=FILE]
+ *                   (UNIT ID FILE)...
  *
  * Each request binds to the abstract address \0HEX/unit/UNIT/ID of a triple picked at random,
  * connects, shuts its sending side and reads to the end, or until it has more than a unit may have
@@ -75,6 +76,7 @@ static size_t triple_count;
 static const char *socket_path = "/run/nspawn-creds/broker";
 static _Atomic uint64_t results[RESULT_COUNT];
 static atomic_bool stopping;
+static unsigned pause_ms;       /* of each client, between two requests */
 static double times[TIMES_MAX]; /* s */
 static _Atomic size_t time_count;
 static Counters own_counters, *counters = &own_counters;
@@ -202,8 +204,8 @@ static void *client(void *unused)
         atomic_fetch_add(&results[result], 1);
         if (result == EXACT)
             keep_time(seconds_now() - start);
-        if (result == UNREACHABLE)
-            usleep(1000);
+        if (result == UNREACHABLE || pause_ms > 0)
+            usleep((pause_ms > 0 ? pause_ms : 1) * 1000);
     }
     free(buffer);
     return unused;
@@ -309,6 +311,8 @@ int main(int argc, char **argv)
             clients = atol(value);
         else if (option(argv[i], "--seconds=", &value))
             seconds = atof(value);
+        else if (option(argv[i], "--pause=", &value))
+            pause_ms = (unsigned)atoi(value);
         else if (option(argv[i], "--counters=", &value))
             map_counters(value);
         else
