@@ -464,6 +464,7 @@ static void test_leftovers_of_others(void **state)
 
 #define WRITES 40
 #define SEALS  15
+#define READS  50U
 
 /* "17" of "17!"; -1 if it is no content of this test. */
 static int number_of(const Bytes *file)
@@ -572,12 +573,17 @@ static void test_several_at_once(void **state)
             continue;
         assert_int_equal(status, 0);
         left--;
+        /* the reader may have had little of the processor so far */
+        if (left == 0 && reads < READS) {
+            left++;
+            if (fork() == 0)
+                seal_often(fixture);
+        }
     }
     read_all(fixture, numbers);
     for (size_t i = 0; i < COUNT(ids); i++)
         assert_int_equal(numbers[i], WRITES);
     expect_tidy(fixture);
-    assert_true(reads > 50);
 }
 
 int main(void)
