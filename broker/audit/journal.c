@@ -14,6 +14,7 @@
 #include "audit/journal.h"
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -155,12 +156,12 @@ static bool make_room(JournalSink *journal)
     struct pollfd room = {.fd = journal->fd, .events = POLLOUT};
     int64_t now = monotonic_msec(), end = now + PATIENCE_MSEC;
 
-    while (journal->count >= AUDIT_WAITING_MAX && now >= journal->paused && now < end) {
+    while (journal->count >= LIMIT_AUDIT_WAITING && now >= journal->paused && now < end) {
         poll(&room, 1, (int)(end - now));
         send_waiting(journal);
         now = monotonic_msec();
     }
-    if (journal->count < AUDIT_WAITING_MAX)
+    if (journal->count < LIMIT_AUDIT_WAITING)
         return true;
     if (now >= end)
         journal->paused = now + PAUSE_MSEC;

@@ -19,10 +19,6 @@ struct AuditSink {
     void (*attach)(AuditSink *sink, sd_event *event);
 };
 
-/* What the journal does not take at once waits: so many entries, as some seconds of a boot storm
- * make. */
-#define AUDIT_WAITING_MAX 4096U
-
 /* The journal, whose socket is PATH, as structured entries; standard error, one line an entry,
  * where there is no journal. There is one sink. PATH is borrowed. */
 AuditSink *audit_journal(const char *path);

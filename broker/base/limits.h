@@ -143,6 +143,9 @@
 /* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
  * than systemd's TimeoutStopSec= of 90 s. */
 #define LIMIT_DRAIN_USEC       ((uint64_t)10 * 1000 * 1000)
+/* Entries that wait for a journal that is busy, some hundred bytes each: as many as some seconds of
+ * a boot storm make. */
+#define LIMIT_AUDIT_WAITING    4096U
 /* One TPM operation, µs. The slowest chips seen take 10 s, and LIMIT_TPM_PATIENCE_USEC may come to
  * that. */
 #define LIMIT_TPM_USEC         ((uint64_t)30 * 1000 * 1000)

@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "audit/journal.h"
+#include "base/limits.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -122,7 +123,7 @@ static void test_what_a_busy_journal_does_not_take_waits(void **state)
 static void test_what_is_lost_is_told(void **state)
 {
     const Journal *journal = *state;
-    unsigned lost = 0, count = AUDIT_WAITING_MAX + 2000;
+    unsigned lost = 0, count = LIMIT_AUDIT_WAITING + 2000;
     uint64_t begin = monotonic_usec();
 
     write_entries(journal, 0, count);
