@@ -9,11 +9,11 @@
  */
 
 #include "secret/secret.h"
-#include "server/config.h"
-#include "server/live.h"
-#include "server/supervisor.h"
-#include "server/vault.h"
-#include "server/worker.h"
+#include "process/config.h"
+#include "live/live.h"
+#include "process/supervisor.h"
+#include "request/vault.h"
+#include "process/worker.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,8 +6,8 @@
  * row and a file, see verb.h; what it says goes through output.h.
  */
 
-#include "output.h"
-#include "verb.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 #include <locale.h>
 #include <string.h>

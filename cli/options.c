@@ -8,7 +8,7 @@
 #include "base/context.h"
 #include "base/names.h"
 #include "store/store.h"
-#include "timepoint.h"
+#include "base/timepoint.h"
 
 #include <getopt.h>
 #include <string.h>

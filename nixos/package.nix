@@ -29,8 +29,10 @@ stdenv.mkDerivation {
       ../cmake
       ../docs
       ../generator
+      ../lib
       ../tests
       ../units
+      ../wrapper
     ];
   };
 

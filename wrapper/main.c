@@ -24,7 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/names.h"
-#include "live_place.h"
+#include "manager/live_place.h"
 
 #include <dirent.h>
 #include <errno.h>

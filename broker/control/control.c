@@ -3,11 +3,11 @@
  * Control connections. See control.h.
  */
 
-#include "server/control.h"
+#include "control/control.h"
 
 #include "protocol/frame.h"
 #include "protocol/interface.h"
-#include "server/peer.h"
+#include "request/peer.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The ledger. See ledger.h.
  */
 
-#include "server/ledger.h"
+#include "control/ledger.h"
 
 const uint64_t ledger_bounds[LEDGER_BOUNDS] = {
     1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,

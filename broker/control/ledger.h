@@ -9,7 +9,7 @@
  */
 
 #include "base/outcome.h"
-#include "server/config.h"
+#include "process/config.h"
 
 /* Durations are counted up to these bounds, µs, and beyond the last. */
 #define LEDGER_BOUNDS 6

@@ -3,10 +3,10 @@
  * Methods of the control socket. See method.h.
  */
 
-#include "server/method_internal.h"
+#include "control/method_internal.h"
 
 #include "protocol/interface.h"
-#include "server/metrics.h"
+#include "control/metrics.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,9 +7,9 @@
  */
 
 #include "protocol/varlink.h"
-#include "server/connection.h"
-#include "server/ledger.h"
-#include "server/peer.h"
+#include "request/connection.h"
+#include "control/ledger.h"
+#include "request/peer.h"
 
 /* What methods work on; all borrowed. */
 typedef struct ControlEnvironment {

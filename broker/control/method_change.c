@@ -11,7 +11,7 @@
 #include "policy/effect.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "server/method_internal.h"
+#include "control/method_internal.h"
 #include "store/replace.h"
 
 #include <errno.h>

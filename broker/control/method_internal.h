@@ -6,7 +6,7 @@
  * (what it has), method_change.c (what of it is changed).
  */
 
-#include "server/method.h"
+#include "control/method.h"
 
 /* False if there is no memory. */
 bool method_add_number(struct json_object *object, const char *name, uint64_t value);

@@ -10,8 +10,8 @@
 #include "credential/open.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "server/method_internal.h"
-#include "server/source.h"
+#include "control/method_internal.h"
+#include "request/source.h"
 
 #include <errno.h>
 #include <string.h>

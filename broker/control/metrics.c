@@ -3,7 +3,7 @@
  * What the broker counts. See metrics.h.
  */
 
-#include "server/metrics.h"
+#include "control/metrics.h"
 
 #include <errno.h>
 

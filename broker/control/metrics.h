@@ -7,7 +7,7 @@
  * says.
  */
 
-#include "server/method.h"
+#include "control/method.h"
 
 /* The method Metrics of the control socket. */
 int metrics_method(const ControlEnvironment *environment, struct json_object *parameters,

@@ -3,10 +3,10 @@
  * Live sockets. See live.h.
  */
 
-#include "server/live.h"
+#include "live/live.h"
 
 #include "base/names.h"
-#include "server/supervisor.h"
+#include "process/supervisor.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -23,8 +23,8 @@
  * the TPM, which is where they are for all but a moment.
  */
 
-#include "server/config.h"
-#include "server/handover.h"
+#include "process/config.h"
+#include "process/handover.h"
 
 #include "base/cleanup.h"
 #include "base/outcome.h"

@@ -3,7 +3,7 @@
  * The broker's configuration. See config.h.
  */
 
-#include "server/config.h"
+#include "process/config.h"
 
 #include "base/limits.h"
 #include "key/host_key.h"

@@ -8,7 +8,7 @@
 #include "audit/journal.h"
 #include "base/context.h"
 #include "policy/unit.h"
-#include "server/tpm_child.h"
+#include "tpm/tpm_child.h"
 
 typedef struct ServerConfig {
     const Context *context;

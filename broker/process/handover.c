@@ -3,7 +3,7 @@
  * Handing connections on. See handover.h.
  */
 
-#include "server/handover.h"
+#include "process/handover.h"
 
 #include "base/names.h"
 

@@ -5,7 +5,7 @@
  * One timer that looks when it was last interrupted, so that a request costs no system call.
  */
 
-#include "server/idle.h"
+#include "process/idle.h"
 
 #include "base/context.h"
 

@@ -9,7 +9,7 @@
  * accepted after that; it is looked for before, to spare it the start.
  */
 
-#include "server/handover.h"
+#include "process/handover.h"
 
 #include <stdint.h>
 #include <systemd/sd-event.h>

@@ -3,9 +3,9 @@
  * The supervisor. See supervisor.h.
  */
 
-#include "server/supervisor.h"
+#include "process/supervisor.h"
 
-#include "server/delivery.h"
+#include "request/delivery.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -21,7 +21,7 @@
  * Not survived: all three killed within the same moments, such as by `systemctl kill -s KILL`.
  */
 
-#include "server/handover.h"
+#include "process/handover.h"
 
 /* A worker's whole life, run in the new process; DRAIN says that it is to accept nothing. Returns
  * its exit status: 0 if and only if all its connections have had their answer. */

@@ -3,12 +3,12 @@
  * The worker. See worker.h.
  */
 
-#include "server/worker.h"
+#include "process/worker.h"
 
-#include "server/control.h"
-#include "server/idle.h"
-#include "server/live.h"
-#include "server/supervisor.h"
+#include "control/control.h"
+#include "process/idle.h"
+#include "live/live.h"
+#include "process/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -13,8 +13,8 @@
  * Connections that it does not accept wait in the listening socket, which is the service manager's.
  */
 
-#include "server/config.h"
-#include "server/handover.h"
+#include "process/config.h"
+#include "process/handover.h"
 
 /* Runs until the end; SIGTERM and SIGINT must be blocked. With DRAIN it accepts nothing. 0 if every
  * connection has had its answer. A negative errno if it cannot go on: connections are left open

@@ -3,14 +3,14 @@
  * One accepted connection. See connection.h.
  */
 
-#include "server/connection.h"
+#include "request/connection.h"
 
 #include "policy/decision.h"
-#include "server/delivery.h"
-#include "server/handover.h"
-#include "server/peer.h"
-#include "server/request.h"
-#include "server/supervisor.h"
+#include "request/delivery.h"
+#include "process/handover.h"
+#include "request/peer.h"
+#include "request/request.h"
+#include "process/supervisor.h"
 
 #include <errno.h>
 #include <string.h>

@@ -22,8 +22,8 @@
  * oldest that are being refused hung up on, and never one that has a part of its secret.
  */
 
-#include "server/tpm_job.h"
-#include "server/vault.h"
+#include "request/tpm_job.h"
+#include "request/vault.h"
 
 typedef struct Connection Connection;
 

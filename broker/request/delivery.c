@@ -3,7 +3,7 @@
  * Sending an answer. See delivery.h.
  */
 
-#include "server/delivery.h"
+#include "request/delivery.h"
 
 #include "base/limits.h"
 

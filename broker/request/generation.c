@@ -3,7 +3,7 @@
  * Secrets that are made when they are first asked for. See generation.h.
  */
 
-#include "server/generation.h"
+#include "request/generation.h"
 
 #include "credential/seal.h"
 #include "crypto/generate.h"

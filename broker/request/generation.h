@@ -15,8 +15,8 @@
  *                            └─────────────── generation_retry ─┘
  */
 
-#include "server/plan.h"
-#include "server/vault.h"
+#include "request/plan.h"
+#include "request/vault.h"
 
 /* A key of the TPM's that is wanted. Neither: none is. */
 typedef struct TpmWish {

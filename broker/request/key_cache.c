@@ -7,7 +7,7 @@
  * overdue is never given out, however late the timer is.
  */
 
-#include "server/key_cache.h"
+#include "request/key_cache.h"
 
 #include <errno.h>
 #include <time.h>

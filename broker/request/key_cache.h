@@ -14,7 +14,7 @@
  * any other byte there asks the TPM. Failures are not kept: the next request tries again.
  */
 
-#include "server/config.h"
+#include "process/config.h"
 
 #include <systemd/sd-event.h>
 

@@ -3,7 +3,7 @@
  * The other end of a connection. See peer.h.
  */
 
-#include "server/peer.h"
+#include "request/peer.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * What a credential is made of. See plan.h.
  */
 
-#include "server/plan.h"
+#include "request/plan.h"
 
 #include "policy/template.h"
 

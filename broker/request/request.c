@@ -3,10 +3,10 @@
  * From a name to a plaintext. See request.h.
  */
 
-#include "server/request.h"
+#include "request/request.h"
 
 #include "policy/template.h"
-#include "server/source.h"
+#include "request/source.h"
 
 #include <errno.h>
 #include <string.h>

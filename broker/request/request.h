@@ -14,9 +14,9 @@
  */
 
 #include "credential/open.h"
-#include "server/generation.h"
-#include "server/plan.h"
-#include "server/vault.h"
+#include "request/generation.h"
+#include "request/plan.h"
+#include "request/vault.h"
 
 /* A part on its way. */
 typedef struct RequestPart {

@@ -3,7 +3,7 @@
  * Files outside the store. See source.h.
  */
 
-#include "server/source.h"
+#include "request/source.h"
 
 #include "base/fsutil.h"
 #include "base/limits.h"

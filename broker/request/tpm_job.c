@@ -10,7 +10,7 @@
  * any more. Those who are told may free any job.
  */
 
-#include "server/tpm_job.h"
+#include "request/tpm_job.h"
 
 #include <assert.h>
 #include <errno.h>

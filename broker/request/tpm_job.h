@@ -14,7 +14,7 @@
  * only told to those who waited for it.
  */
 
-#include "server/key_cache.h"
+#include "request/key_cache.h"
 
 typedef struct TpmQueue TpmQueue;
 typedef struct TpmJob TpmJob;

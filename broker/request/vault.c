@@ -3,7 +3,7 @@
  * Policies, the store and the host key. See vault.h.
  */
 
-#include "server/vault.h"
+#include "request/vault.h"
 
 #include <errno.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 
 #include "key/host_key.h"
 #include "policy/policy_cache.h"
-#include "server/config.h"
+#include "process/config.h"
 #include "store/store.h"
 
 typedef struct Vault Vault;

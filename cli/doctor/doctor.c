@@ -3,9 +3,9 @@
  * Findings. See doctor.h.
  */
 
-#include "doctor.h"
+#include "doctor/doctor.h"
 
-#include "plain_text.h"
+#include "terminal/plain_text.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -13,8 +13,8 @@
  * control characters.
  */
 
-#include "manager.h"
-#include "opener.h"
+#include "manager/manager.h"
+#include "seal/opener.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
 

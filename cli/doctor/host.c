@@ -4,10 +4,10 @@
  */
 
 #include "base/fsutil.h"
-#include "doctor.h"
+#include "doctor/doctor.h"
 #include "key/host_key.h"
-#include "keys.h"
-#include "systemd_version.h"
+#include "seal/keys.h"
+#include "seal/systemd_version.h"
 
 #include <errno.h>
 #include <fcntl.h>

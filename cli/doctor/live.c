@@ -8,9 +8,9 @@
  * nothing of its files is touched from outside.
  */
 
-#include "doctor.h"
-#include "enabling.h"
-#include "live_place.h"
+#include "doctor/doctor.h"
+#include "verb/enabling.h"
+#include "manager/live_place.h"
 
 #include <errno.h>
 #include <pwd.h>

@@ -7,8 +7,8 @@
  */
 
 #include "base/fsutil.h"
-#include "doctor.h"
-#include "progress.h"
+#include "doctor/doctor.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>

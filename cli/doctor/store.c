@@ -4,7 +4,7 @@
  * what a crash has left.
  */
 
-#include "doctor.h"
+#include "doctor/doctor.h"
 
 #include <errno.h>
 #include <fcntl.h>

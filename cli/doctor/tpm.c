@@ -3,9 +3,9 @@
  * doctor: the TPM, as the broker uses it.
  */
 
-#include "doctor.h"
+#include "doctor/doctor.h"
 #include "key/firmware.h"
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <grp.h>

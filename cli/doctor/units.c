@@ -4,9 +4,9 @@
  * them now.
  */
 
-#include "broker.h"
-#include "doctor.h"
-#include "enabling.h"
+#include "client/broker.h"
+#include "doctor/doctor.h"
+#include "verb/enabling.h"
 #include "protocol/varlink.h"
 
 #include <string.h>

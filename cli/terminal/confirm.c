@@ -3,7 +3,7 @@
  * Asking. See confirm.h.
  */
 
-#include "confirm.h"
+#include "terminal/confirm.h"
 
 #include "base/cleanup.h"
 

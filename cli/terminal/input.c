@@ -3,7 +3,7 @@
  * Reading secrets and sealed files. See input.h.
  */
 
-#include "input.h"
+#include "terminal/input.h"
 
 #include "base/fsutil.h"
 #include "base/limits.h"

@@ -3,10 +3,10 @@
  * Results and words. See output.h.
  */
 
-#include "output.h"
+#include "terminal/output.h"
 
 #include "base/fsutil.h"
-#include "plain_text.h"
+#include "terminal/plain_text.h"
 
 #include <errno.h>
 #include <stdarg.h>

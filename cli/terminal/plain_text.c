@@ -3,7 +3,7 @@
  * Text for terminals. See plain_text.h.
  */
 
-#include "plain_text.h"
+#include "terminal/plain_text.h"
 
 #include <string.h>
 

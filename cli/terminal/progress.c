@@ -3,7 +3,7 @@
  * Words about a wait. See progress.h.
  */
 
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <assert.h>
 #include <poll.h>

@@ -7,11 +7,11 @@
  * process alone gets it mounted.
  */
 
-#include "scratch.h"
+#include "terminal/scratch.h"
 
 #include "base/fsutil.h"
 #include "base/limits.h"
-#include "output.h"
+#include "terminal/output.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,10 +3,10 @@
  * Tables. See table.h.
  */
 
-#include "table.h"
+#include "terminal/table.h"
 
 #include "base/cleanup.h"
-#include "plain_text.h"
+#include "terminal/plain_text.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * A credential's new value. See value.h.
  */
 
-#include "value.h"
+#include "terminal/value.h"
 
 #include "crypto/generate.h"
 

@@ -7,7 +7,7 @@
  */
 
 #include "base/context.h"
-#include "input.h"
+#include "terminal/input.h"
 #include "options.h"
 
 typedef struct Value {

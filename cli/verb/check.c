@@ -8,10 +8,10 @@
  * shared of a machine that is not known.
  */
 
-#include "output.h"
+#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "verb.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <limits.h>

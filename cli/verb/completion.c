@@ -6,8 +6,8 @@
  * them: everybody may read policies. What cannot be read is silently not offered.
  */
 
-#include "completion.h"
-#include "output.h"
+#include "verb/completion.h"
+#include "terminal/output.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
 

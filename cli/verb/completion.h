@@ -10,7 +10,7 @@
  * that there are, or words that can be told beforehand. A word in small letters stands for itself.
  */
 
-#include "verb.h"
+#include "verb/verb.h"
 
 typedef enum CompletionSource {
     COMPLETION_NOTHING,

@@ -3,7 +3,7 @@
  * Completions for bash and fish, and what stands for what. See completion.h; zsh has its own file.
  */
 
-#include "completion.h"
+#include "verb/completion.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Completions for zsh. See completion.h.
  */
 
-#include "completion.h"
+#include "verb/completion.h"
 
 /* TEXT within single quotes, in which "[", "]" and ":" mean something to _arguments. */
 static void print_escaped(const char *text)

@@ -7,11 +7,11 @@
  * same.
  */
 
-#include "confirm.h"
-#include "output.h"
-#include "remake.h"
-#include "standing.h"
-#include "verb.h"
+#include "terminal/confirm.h"
+#include "terminal/output.h"
+#include "client/remake.h"
+#include "policy/standing.h"
+#include "verb/verb.h"
 
 #include <string.h>
 

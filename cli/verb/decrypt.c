@@ -4,11 +4,11 @@
  */
 
 #include "base/names.h"
-#include "input.h"
-#include "opener.h"
-#include "output.h"
-#include "progress.h"
-#include "verb.h"
+#include "terminal/input.h"
+#include "seal/opener.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "verb/verb.h"
 
 #include <limits.h>
 #include <string.h>

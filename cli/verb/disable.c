@@ -6,8 +6,8 @@
  */
 
 #include "base/json.h"
-#include "enabling.h"
-#include "output.h"
+#include "verb/enabling.h"
+#include "terminal/output.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>

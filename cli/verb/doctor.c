@@ -6,9 +6,9 @@
  * runs them, and prints what they found.
  */
 
-#include "doctor.h"
-#include "output.h"
-#include "verb.h"
+#include "doctor/doctor.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

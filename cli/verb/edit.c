@@ -3,13 +3,13 @@
  * nspawn-creds edit: a credential's value in an editor.
  */
 
-#include "confirm.h"
-#include "output.h"
-#include "remake.h"
-#include "scratch.h"
-#include "standing.h"
-#include "value.h"
-#include "verb.h"
+#include "terminal/confirm.h"
+#include "terminal/output.h"
+#include "client/remake.h"
+#include "terminal/scratch.h"
+#include "policy/standing.h"
+#include "terminal/value.h"
+#include "verb/verb.h"
 
 /* Editors end a file with a newline; a password that had none is to have none afterwards. */
 static int settle_newline(const Options *options, const Secret *old, Reason *reason, Secret **value)

@@ -3,11 +3,11 @@
  * Words and JSON about what is enabled. See enable_report.h.
  */
 
-#include "enable_report.h"
+#include "verb/enable_report.h"
 
 #include "base/json.h"
-#include "live_place.h"
-#include "output.h"
+#include "manager/live_place.h"
+#include "terminal/output.h"
 #include "policy/policy_file.h"
 
 /* What says how something is delivered. */

@@ -3,9 +3,9 @@
  * What enable, disable and doctor share. See enabling.h.
  */
 
-#include "enabling.h"
+#include "verb/enabling.h"
 
-#include "live_place.h"
+#include "manager/live_place.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,10 +5,10 @@
  * What enable writes and disable removes, and what comes of it in the machine's unit.
  */
 
-#include "confirm.h"
-#include "manager.h"
+#include "terminal/confirm.h"
+#include "manager/manager.h"
 #include "policy/policy.h"
-#include "verb.h"
+#include "verb/verb.h"
 
 /* The units that the broker is asked through. */
 #define ENABLING_SOCKETS ((size_t)2)

@@ -4,11 +4,11 @@
  */
 
 #include "base/names.h"
-#include "input.h"
-#include "output.h"
-#include "sealing.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+#include "seal/sealing.h"
 #include "store/store.h"
-#include "verb.h"
+#include "verb/verb.h"
 
 #include <string.h>
 

@@ -6,10 +6,10 @@
 #include "base/fsutil.h"
 #include "credential/identity.h"
 #include "key/pcr_files.h"
-#include "output.h"
-#include "progress.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
 #include "tpm/export.h"
-#include "verb.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,9 +9,9 @@
 #include "base/json.h"
 #include "credential/open.h"
 #include "crypto/public_key.h"
-#include "input.h"
-#include "output.h"
-#include "verb.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 #include <sodium.h>
 #include <string.h>

@@ -3,14 +3,14 @@
  * nspawn-creds list: what the broker's store and the policies have.
  */
 
-#include "broker.h"
-#include "output.h"
-#include "probe.h"
-#include "progress.h"
+#include "client/broker.h"
+#include "terminal/output.h"
+#include "client/probe.h"
+#include "terminal/progress.h"
 #include "protocol/varlink.h"
-#include "table.h"
-#include "timepoint.h"
-#include "verb.h"
+#include "terminal/table.h"
+#include "base/timepoint.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,9 +6,9 @@
 #include "audit/record.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "output.h"
-#include "plain_text.h"
-#include "verb.h"
+#include "terminal/output.h"
+#include "terminal/plain_text.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,10 +5,10 @@
 
 #include "base/json.h"
 #include "base/names.h"
-#include "broker.h"
-#include "confirm.h"
-#include "output.h"
-#include "verb.h"
+#include "client/broker.h"
+#include "terminal/confirm.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 

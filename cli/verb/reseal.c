@@ -8,11 +8,11 @@
  */
 
 #include "base/rewrite.h"
-#include "output.h"
-#include "progress.h"
-#include "reseal_report.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "verb/reseal_report.h"
 #include "store/replace.h"
-#include "verb.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

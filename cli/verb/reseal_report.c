@@ -3,11 +3,11 @@
  * Tables, lines and JSON about what is sealed anew. See reseal_report.h.
  */
 
-#include "reseal_report.h"
+#include "verb/reseal_report.h"
 
 #include "base/json.h"
-#include "output.h"
-#include "table.h"
+#include "terminal/output.h"
+#include "terminal/table.h"
 
 #include <string.h>
 

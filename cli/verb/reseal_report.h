@@ -5,7 +5,7 @@
  * What reseal says.
  */
 
-#include "reseal.h"
+#include "seal/reseal.h"
 
 /* The credentials of MACHINE, or with NULL single files: together or not at all. */
 typedef struct ResealSet {

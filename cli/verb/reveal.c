@@ -4,11 +4,11 @@
  */
 
 #include "base/names.h"
-#include "confirm.h"
-#include "depot.h"
-#include "output.h"
-#include "plain_text.h"
-#include "verb.h"
+#include "terminal/confirm.h"
+#include "client/depot.h"
+#include "terminal/output.h"
+#include "terminal/plain_text.h"
+#include "verb/verb.h"
 
 #include <unistd.h>
 

@@ -11,19 +11,19 @@
  */
 
 #include "base/digest.h"
-#include "broker.h"
+#include "client/broker.h"
 #include "credential/open.h"
-#include "keys.h"
-#include "output.h"
+#include "seal/keys.h"
+#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "progress.h"
+#include "terminal/progress.h"
 #include "protocol/varlink.h"
-#include "rotation.h"
-#include "sharing.h"
+#include "manager/rotation.h"
+#include "seal/sharing.h"
 #include "store/store.h"
-#include "value.h"
-#include "verb.h"
+#include "terminal/value.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,9 +7,9 @@
 #include "base/names.h"
 #include "credential/offline.h"
 #include "credential/seal.h"
-#include "input.h"
-#include "output.h"
-#include "verb.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <fcntl.h>

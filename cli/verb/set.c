@@ -4,13 +4,13 @@
  */
 
 #include "base/json.h"
-#include "confirm.h"
-#include "depot.h"
-#include "output.h"
-#include "sealing.h"
-#include "standing.h"
-#include "value.h"
-#include "verb.h"
+#include "terminal/confirm.h"
+#include "client/depot.h"
+#include "terminal/output.h"
+#include "seal/sealing.h"
+#include "policy/standing.h"
+#include "terminal/value.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>

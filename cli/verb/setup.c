@@ -3,9 +3,9 @@
  * nspawn-creds setup: this host gets its key.
  */
 
-#include "keys.h"
-#include "output.h"
-#include "verb.h"
+#include "seal/keys.h"
+#include "terminal/output.h"
+#include "verb/verb.h"
 
 static int run(const Context *context, const Options *options, char **arguments)
 {

@@ -4,11 +4,11 @@
  */
 
 #include "base/json.h"
-#include "output.h"
-#include "probe.h"
-#include "standing.h"
-#include "timepoint.h"
-#include "verb.h"
+#include "terminal/output.h"
+#include "client/probe.h"
+#include "policy/standing.h"
+#include "base/timepoint.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,11 +3,11 @@
  * nspawn-creds status: how the broker is.
  */
 
-#include "broker.h"
-#include "output.h"
+#include "client/broker.h"
+#include "terminal/output.h"
 #include "protocol/varlink.h"
-#include "timepoint.h"
-#include "verb.h"
+#include "base/timepoint.h"
+#include "verb/verb.h"
 
 #include <inttypes.h>
 

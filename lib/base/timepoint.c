@@ -3,7 +3,7 @@
  * Points in time. See timepoint.h; the grammar is a part of systemd.time(7).
  */
 
-#include "timepoint.h"
+#include "base/timepoint.h"
 
 #include "base/context.h"
 

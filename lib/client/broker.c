@@ -3,9 +3,9 @@
  * Calls of the broker's methods. See broker.h.
  */
 
-#include "broker.h"
+#include "client/broker.h"
 
-#include "progress.h"
+#include "terminal/progress.h"
 
 int broker_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
                 struct json_object **ret)

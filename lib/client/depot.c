@@ -3,10 +3,10 @@
  * The store, over the broker or directly. See depot.h.
  */
 
-#include "depot.h"
+#include "client/depot.h"
 
 #include "base/json.h"
-#include "broker.h"
+#include "client/broker.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>

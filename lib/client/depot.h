@@ -10,7 +10,7 @@
  */
 
 #include "credential/format.h"
-#include "opener.h"
+#include "seal/opener.h"
 #include "protocol/client.h"
 #include "store/store.h"
 

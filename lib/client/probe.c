@@ -3,9 +3,9 @@
  * What opening tells. See probe.h.
  */
 
-#include "probe.h"
+#include "client/probe.h"
 
-#include "timepoint.h"
+#include "base/timepoint.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
  * What only opening a credential tells: whether it does, and when it expires.
  */
 
-#include "depot.h"
+#include "client/depot.h"
 
 typedef struct Probe {
     int rc; /* why it does not open; OUTCOME_EXPIRED is known as if it did */

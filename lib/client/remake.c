@@ -3,9 +3,9 @@
  * A credential becomes another one. See remake.h.
  */
 
-#include "remake.h"
+#include "client/remake.h"
 
-#include "output.h"
+#include "terminal/output.h"
 
 #include <errno.h>
 #include <string.h>

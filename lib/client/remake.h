@@ -7,8 +7,8 @@
  * machine's others share.
  */
 
-#include "depot.h"
-#include "reseal.h"
+#include "client/depot.h"
+#include "seal/reseal.h"
 
 /* Refers to itself: it stays where it was begun. */
 typedef struct Remake {

@@ -3,7 +3,7 @@
  * The service manager of a container. See inner_manager.h.
  */
 
-#include "inner_manager.h"
+#include "manager/inner_manager.h"
 
 #include "base/limits.h"
 

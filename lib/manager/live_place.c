@@ -3,7 +3,7 @@
  * The place of live delivery. See live_place.h.
  */
 
-#include "live_place.h"
+#include "manager/live_place.h"
 
 #include "base/cleanup.h"
 

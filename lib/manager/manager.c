@@ -3,10 +3,10 @@
  * The service manager over its bus. See manager.h.
  */
 
-#include "manager.h"
+#include "manager/manager.h"
 
 #include "base/context.h"
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,12 +3,12 @@
  * What a rotation does with inner units. See rotation.h.
  */
 
-#include "rotation.h"
+#include "manager/rotation.h"
 
 #include "base/json.h"
-#include "output.h"
+#include "terminal/output.h"
 #include "policy/policy_file.h"
-#include "progress.h"
+#include "terminal/progress.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>

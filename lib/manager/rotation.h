@@ -11,7 +11,7 @@
  */
 
 #include "base/names.h"
-#include "inner_manager.h"
+#include "manager/inner_manager.h"
 #include "policy/policy.h"
 
 #include <json-c/json.h>

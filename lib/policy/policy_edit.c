@@ -3,7 +3,7 @@
  * A policy's file, changed. See policy_edit.h.
  */
 
-#include "policy_edit.h"
+#include "policy/policy_edit.h"
 
 #include "policy/policy_file.h"
 

@@ -3,9 +3,9 @@
  * What policy says. See standing.h.
  */
 
-#include "standing.h"
+#include "policy/standing.h"
 
-#include "output.h"
+#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 

@@ -3,15 +3,15 @@
  * Keys to seal with. See keys.h.
  */
 
-#include "keys.h"
+#include "seal/keys.h"
 
-#include "broker.h"
+#include "client/broker.h"
 #include "credential/offline.h"
 #include "credential/seal.h"
 #include "key/firmware.h"
-#include "output.h"
-#include "progress.h"
-#include "sharing.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "seal/sharing.h"
 
 #include <linux/magic.h>
 #include <string.h>

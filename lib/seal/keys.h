@@ -10,7 +10,7 @@
 #include "key/host_key.h"
 #include "key/user_scope.h"
 #include "options.h"
-#include "plan.h"
+#include "seal/plan.h"
 #include "secret/secret.h"
 #include "tpm/tpm.h"
 

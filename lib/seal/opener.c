@@ -3,12 +3,12 @@
  * Opening with this host's keys. See opener.h.
  */
 
-#include "opener.h"
+#include "seal/opener.h"
 
 #include "key/host_key.h"
 #include "key/pcr_files.h"
-#include "keys.h"
-#include "progress.h"
+#include "seal/keys.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 

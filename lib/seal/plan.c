@@ -3,11 +3,11 @@
  * From options and an older credential to what is to be sealed with. See plan.h.
  */
 
-#include "plan.h"
+#include "seal/plan.h"
 
 #include "key/firmware.h"
 #include "key/pcr_files.h"
-#include "systemd_version.h"
+#include "seal/systemd_version.h"
 
 #include <string.h>
 

@@ -6,9 +6,9 @@
  * costs is one decryption; the keys are kept.
  */
 
-#include "reseal.h"
+#include "seal/reseal.h"
 
-#include "progress.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <string.h>

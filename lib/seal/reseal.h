@@ -7,8 +7,8 @@
  */
 
 #include "base/names.h"
-#include "opener.h"
-#include "sealer.h"
+#include "seal/opener.h"
+#include "seal/sealer.h"
 
 typedef struct Reseal {
     const Context *context;

@@ -3,7 +3,7 @@
  * Keys for many credentials. See sealer.h.
  */
 
-#include "sealer.h"
+#include "seal/sealer.h"
 
 #include "base/fsutil.h"
 

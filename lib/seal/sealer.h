@@ -6,7 +6,7 @@
  * sealed for the same, so that they take one unsealing; or with --fresh-key one for each.
  */
 
-#include "keys.h"
+#include "seal/keys.h"
 
 typedef struct SealerKeys SealerKeys;
 

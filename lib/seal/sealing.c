@@ -3,11 +3,11 @@
  * Sealing what has not been sealed before. See sealing.h.
  */
 
-#include "sealing.h"
+#include "seal/sealing.h"
 
-#include "keys.h"
-#include "progress.h"
-#include "sharing.h"
+#include "seal/keys.h"
+#include "terminal/progress.h"
+#include "seal/sharing.h"
 
 int sealing_check(const Context *context, const Options *options, Reason *reason,
                   CredentialMetadata *metadata)

@@ -3,12 +3,12 @@
  * Where a sealed key to share is looked for. See sharing.h.
  */
 
-#include "sharing.h"
+#include "seal/sharing.h"
 
 #include "base/fsutil.h"
 #include "key/pcr_files.h"
-#include "output.h"
-#include "progress.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
 
 #include <fcntl.h>
 

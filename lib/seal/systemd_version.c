@@ -3,7 +3,7 @@
  * The version of systemd. See systemd_version.h.
  */
 
-#include "systemd_version.h"
+#include "seal/systemd_version.h"
 
 #include "base/fsutil.h"
 

@@ -3,7 +3,7 @@
  * The TPM in a process of its own. See tpm_child.h.
  */
 
-#include "server/tpm_child.h"
+#include "tpm/tpm_child.h"
 
 #include "key/pcr_files.h"
 

@@ -7,8 +7,8 @@
 
 #include "credential/seal.h"
 #include "key/host_key.h"
-#include "server/supervisor.h"
-#include "server/worker.h"
+#include "process/supervisor.h"
+#include "process/worker.h"
 #include "store/store.h"
 #include "tpm/blob.h"
 

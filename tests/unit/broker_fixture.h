@@ -15,7 +15,7 @@
 #include "support.h"
 
 #include "credential/kinds.h"
-#include "server/config.h"
+#include "process/config.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

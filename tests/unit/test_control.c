@@ -8,7 +8,7 @@
 
 #include "base/fsutil.h"
 #include "protocol/frame.h"
-#include "server/method.h"
+#include "control/method.h"
 
 #include <errno.h>
 #include <fcntl.h>

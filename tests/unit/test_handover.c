@@ -4,9 +4,9 @@
 
 #include "support.h"
 
-#include "server/delivery.h"
-#include "server/handover.h"
-#include "server/supervisor.h"
+#include "request/delivery.h"
+#include "process/handover.h"
+#include "process/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "server/key_cache.h"
+#include "request/key_cache.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "plain_text.h"
+#include "terminal/plain_text.h"
 
 #include <string.h>
 

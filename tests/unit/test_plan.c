@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "plan.h"
+#include "seal/plan.h"
 
 #include <limits.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-#include "policy_edit.h"
+#include "policy/policy_edit.h"
 
 #include <string.h>
 

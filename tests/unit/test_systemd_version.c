@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "systemd_version.h"
+#include "seal/systemd_version.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "timepoint.h"
+#include "base/timepoint.h"
 
 #include <stdlib.h>
 

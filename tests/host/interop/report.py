@@ -15,7 +15,7 @@ LABEL_WIDTH, COLUMN_WIDTH = 40, 14
 
 def kinds_of_table():
     """The names in broker/credential/kinds.c."""
-    with open(os.path.join(os.path.dirname(__file__), "../../../broker/credential/kinds.c")) as file:
+    with open(os.path.join(os.path.dirname(__file__), "../../../lib/credential/kinds.c")) as file:
         return set(re.findall(r'^    \{"([a-z0-9+-]+)", [0-9]+,$', file.read(), re.MULTILINE))
 
 
