@@ -12,7 +12,7 @@
 #include "process/config.h"
 #include "live/live.h"
 #include "process/supervisor.h"
-#include "request/vault.h"
+#include "request/host_resources.h"
 #include "process/worker.h"
 
 #include <errno.h>

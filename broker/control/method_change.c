@@ -55,7 +55,7 @@ int method_store(const ControlEnvironment *environment, struct json_object *para
     if (r == 0)
         r = check_sealed(file, reason, key);
     if (r == 0)
-        r = vault_write(environment->connections->vault, &name, file,
+        r = host_resources_write(environment->connections->resources, &name, file,
                         varlink_flag(parameters, "replace"), reason);
     if (r != 0)
         return r;
@@ -71,7 +71,7 @@ int method_remove(const ControlEnvironment *environment, struct json_object *par
     int r = method_name(parameters, reason, &name);
 
     if (r == 0)
-        r = vault_remove(environment->connections->vault, &name, reason);
+        r = host_resources_remove(environment->connections->resources, &name, reason);
     if (r != 0)
         return r;
     method_note(environment, AUDIT_REMOVED, &name, "");
@@ -94,11 +94,11 @@ static void policies_done(Policies *policies)
 }
 
 /* Of all machines; those with a bad one get nothing anyway. */
-static int load_policies(Vault *vault, Policies *ret)
+static int load_policies(HostResources *resources, Policies *ret)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     size_t count = 0;
-    int r = policy_machines(vault_context(vault), &machines);
+    int r = policy_machines(host_resources_context(resources), &machines);
 
     if (r != 0)
         return r;
@@ -108,7 +108,7 @@ static int load_policies(Vault *vault, Policies *ret)
     if (!ret->policies)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
-        r = policy_cache_get(vault_policies(vault), machines[i].name, NULL,
+        r = policy_cache_get(host_resources_policies(resources), machines[i].name, NULL,
                              &ret->policies[ret->count]);
         if (r == -ENOMEM)
             return r;
@@ -131,7 +131,7 @@ static struct json_object *effect_to_json(const PolicyEffect *effect)
     return TAKE_PTR(object);
 }
 
-static int add_changes(Vault *vault, const CredentialName *name, struct json_object *object)
+static int add_changes(HostResources *resources, const CredentialName *name, struct json_object *object)
 {
     _cleanup_(policy_effects_done) PolicyEffects effects = {0};
     _cleanup_(policies_done) Policies policies = {0};
@@ -140,7 +140,7 @@ static int add_changes(Vault *vault, const CredentialName *name, struct json_obj
 
     if (!json_add(object, "changes", changes))
         return -ENOMEM;
-    r = load_policies(vault, &policies);
+    r = load_policies(resources, &policies);
     if (r == 0)
         r = policy_effects(policies.policies, policies.count, name, &effects);
     for (size_t i = 0; r == 0 && i < effects.count; i++) {
@@ -155,12 +155,12 @@ static int add_changes(Vault *vault, const CredentialName *name, struct json_obj
 /* --- rotating --- */
 
 /* Whether NAME's value stands in the store; RET_FRESH: it need not do so yet. */
-static int check_source(Vault *vault, const CredentialName *name, Reason *reason, bool *ret_fresh)
+static int check_source(HostResources *resources, const CredentialName *name, Reason *reason, bool *ret_fresh)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     const PolicyCredential *credential;
     PolicyFault fault = {0};
-    int r = policy_cache_get(vault_policies(vault), name->machine, &fault, &policy);
+    int r = policy_cache_get(host_resources_policies(resources), name->machine, &fault, &policy);
 
     *ret_fresh = false;
     if (r == OUTCOME_NOT_FOUND)
@@ -186,7 +186,7 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
                   Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    Vault *vault = environment->connections->vault;
+    HostResources *resources = environment->connections->resources;
     StoreRotation rotation = {
         .file = text_view(varlink_text(parameters, "sealed")),
         .public = text_view(varlink_text(parameters, "public")),
@@ -199,11 +199,11 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
     if (r == 0)
         r = check_sealed(rotation.file, reason, key);
     if (r == 0)
-        r = check_source(vault, &rotation.name, reason, &rotation.fresh);
+        r = check_source(resources, &rotation.name, reason, &rotation.fresh);
     if (r == 0)
-        r = add_changes(vault, &rotation.name, object);
+        r = add_changes(resources, &rotation.name, object);
     if (r == 0)
-        r = vault_store(vault, reason, &store);
+        r = host_resources_store(resources, reason, &store);
     if (r == 0)
         r = store_rotate(store, &rotation, reason);
     if (r != 0)
@@ -305,7 +305,7 @@ int method_reseal(const ControlEnvironment *environment, struct json_object *par
     const char *machine = varlink_text(parameters, "machine");
     struct json_object *elements = NULL;
     const Store *store;
-    int r = vault_store(environment->connections->vault, reason, &store);
+    int r = host_resources_store(environment->connections->resources, reason, &store);
 
     if (r == 0 && !machine_name_valid(machine))
         r = reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);

@@ -18,7 +18,7 @@
 
 /* What there is to know about a machine's credentials. */
 typedef struct Inventory {
-    Vault *vault;
+    HostResources *resources;
     const char *machine;
     Policy *policy;    /* NULL if it has none, or a bad one: */
     int rc;            /* OUTCOME_BAD_POLICY, or 0 */
@@ -36,12 +36,12 @@ static void inventory_done(Inventory *inventory)
 static int inventory_load(Inventory *inventory, Reason *reason)
 {
     PolicyFault fault = {0};
-    int r = vault_list(inventory->vault, inventory->machine, reason, &inventory->entries,
+    int r = host_resources_list(inventory->resources, inventory->machine, reason, &inventory->entries,
                        &inventory->count);
 
     if (r != 0)
         return r;
-    r = policy_cache_get(vault_policies(inventory->vault), inventory->machine, &fault,
+    r = policy_cache_get(host_resources_policies(inventory->resources), inventory->machine, &fault,
                          &inventory->policy);
     if (r == OUTCOME_BAD_POLICY)
         inventory->rc = policy_fault_reason(&fault, r, &inventory->bad_policy);
@@ -100,7 +100,7 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
     else if (source == POLICY_STORE && !entry)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store does not have it");
     else if (source == POLICY_STORE || source == POLICY_GENERATE)
-        r = vault_read(inventory->vault, &entry->name, reason, &file);
+        r = host_resources_read(inventory->resources, &entry->name, reason, &file);
     else
         return 0;
     return r == 0 ? add_parts(bytes_view(&file), reason, object) : r;
@@ -167,7 +167,7 @@ int method_describe(const ControlEnvironment *environment, struct json_object *p
                     Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(inventory_done) Inventory inventory = {.vault = environment->connections->vault};
+    _cleanup_(inventory_done) Inventory inventory = {.resources = environment->connections->resources};
     const PolicyCredential *credential;
     const StoreEntry *entry;
     struct json_object *described;
@@ -205,9 +205,9 @@ static int append(const Inventory *inventory, const char *id, const StoreEntry *
 }
 
 /* What the store has, the last written first; then what is only in the policy. */
-static int add_machine(Vault *vault, const char *machine, Reason *reason, struct json_object *list)
+static int add_machine(HostResources *resources, const char *machine, Reason *reason, struct json_object *list)
 {
-    _cleanup_(inventory_done) Inventory inventory = {.vault = vault, .machine = machine};
+    _cleanup_(inventory_done) Inventory inventory = {.resources = resources, .machine = machine};
     const Policy *policy;
     int r = inventory_load(&inventory, reason);
 
@@ -228,7 +228,7 @@ static int add_machine(Vault *vault, const char *machine, Reason *reason, struct
 }
 
 /* Machines of the store and machines with policies, by name; both lists are in that order. */
-static int add_machines(Vault *vault, const MachineName *stored, size_t count,
+static int add_machines(HostResources *resources, const MachineName *stored, size_t count,
                         const PolicyMachine *with_policy, Reason *reason, struct json_object *list)
 {
     size_t i = 0;
@@ -239,9 +239,9 @@ static int add_machines(Vault *vault, const MachineName *stored, size_t count,
         int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
 
         if (order <= 0)
-            r = add_machine(vault, stored[i].text, reason, list);
+            r = add_machine(resources, stored[i].text, reason, list);
         else if (machine_name_valid(name))
-            r = add_machine(vault, name, reason, list);
+            r = add_machine(resources, name, reason, list);
         if (order <= 0)
             i++;
         if (order >= 0)
@@ -256,7 +256,7 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     struct json_object *credentials = json_object_new_array();
     const char *machine = varlink_text(parameters, "machine");
-    Vault *vault = environment->connections->vault;
+    HostResources *resources = environment->connections->resources;
     _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
@@ -265,13 +265,13 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
     if (!json_add(object, "credentials", credentials))
         return -ENOMEM;
     if (machine) {
-        r = add_machine(vault, machine, reason, credentials);
+        r = add_machine(resources, machine, reason, credentials);
     } else {
-        r = vault_machines(vault, reason, &stored, &count);
+        r = host_resources_machines(resources, reason, &stored, &count);
         if (r == 0)
-            r = policy_machines(vault_context(vault), &with_policy);
+            r = policy_machines(host_resources_context(resources), &with_policy);
         if (r == 0)
-            r = add_machines(vault, stored, count, with_policy, reason, credentials);
+            r = add_machines(resources, stored, count, with_policy, reason, credentials);
     }
     if (r == 0)
         *ret = TAKE_PTR(object);

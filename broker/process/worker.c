@@ -105,7 +105,7 @@ static void update(Worker *worker)
 
     if (!worker->running)
         return;
-    if (idle && vault_stale(worker->connections.vault))
+    if (idle && host_resources_stale(worker->connections.resources))
         drain(worker);
     update_listening(worker);
     if (idle && worker->draining)
@@ -296,7 +296,7 @@ static int set_up(Worker *worker)
         .userdata = worker,
     };
     if (r >= 0)
-        r = vault_new(worker->config, &connections->vault);
+        r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
@@ -360,7 +360,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     control_set_free(worker.control);
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
-    vault_free(worker.connections.vault);
+    host_resources_free(worker.connections.resources);
     if (config->audit->attach)
         config->audit->attach(config->audit, NULL);
     sd_event_unref(worker.event);

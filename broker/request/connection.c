@@ -389,7 +389,7 @@ static int proceed(Connection *c)
                    (long long)c->peer.pid, c->set->config->peer_max);
         return refuse(c, OUTCOME_TOO_MANY);
     }
-    c->outcome = request_begin(c->set->vault, &c->decision.name, &purpose, &c->reason, &c->request);
+    c->outcome = request_begin(c->set->resources, &c->decision.name, &purpose, &c->reason, &c->request);
     return go_on(c);
 }
 

@@ -23,7 +23,7 @@
  */
 
 #include "request/tpm_job.h"
-#include "request/vault.h"
+#include "request/host_resources.h"
 
 typedef struct Connection Connection;
 
@@ -32,7 +32,7 @@ typedef struct ConnectionSet {
     sd_event *event;
     const ServerConfig *config;
     AuditSink *audit;
-    Vault *vault;
+    HostResources *resources;
     TpmQueue *tpm;
     /* One connection has ended, or stalled: LIVE_MACHINE's, or one of the service manager's (NULL).
      */

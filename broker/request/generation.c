@@ -38,18 +38,18 @@ static int find_shared(const Store *store, const char *machine, Generation *gene
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-int generation_begin(Vault *vault, const CredentialName *name, Reason *reason, Generation *ret)
+int generation_begin(HostResources *resources, const CredentialName *name, Reason *reason, Generation *ret)
 {
     _cleanup_(generation_done) Generation generation = {0};
     const Secret *host_key;
     const Store *store;
-    int r = vault_store(vault, reason, &store);
+    int r = host_resources_store(resources, reason, &store);
 
     if (r != 0)
         return r;
-    if (vault_has_tpm(vault))
+    if (host_resources_has_tpm(resources))
         generation.parts |= KIND_TPM;
-    r = vault_host_key(vault, reason, &host_key);
+    r = host_resources_host_key(resources, reason, &host_key);
     if (r == 0)
         generation.parts |= KIND_HOST;
     else if (r != OUTCOME_HOST_KEY_MISSING || generation.parts == 0)
@@ -83,24 +83,24 @@ bool generation_retry(Generation *generation)
     return true;
 }
 
-static int seal(Vault *vault, const Generation *generation, SealRequest *request, Reason *reason,
+static int seal(HostResources *resources, const Generation *generation, SealRequest *request, Reason *reason,
                 Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    const Context *context = vault_context(vault);
+    const Context *context = host_resources_context(resources);
     int r = 0;
 
     request->kind = kind_find_by_parts(generation->parts);
     request->metadata.timestamp = context->now(context);
     request->metadata.not_after = USEC_INFINITY;
     if (generation->parts & KIND_HOST)
-        r = vault_host_key(vault, reason, &request->host_key);
+        r = host_resources_host_key(resources, reason, &request->host_key);
     if (r == 0)
         r = credential_seal(context, request, reason, &sealed);
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generation_finish(Vault *vault, const Generation *generation, const Part *part,
+int generation_finish(HostResources *resources, const Generation *generation, const Part *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
@@ -111,22 +111,22 @@ int generation_finish(Vault *vault, const Generation *generation, const Part *pa
     int r;
 
     credential_name_format(&part->name, name);
-    r = generate_secret(vault_context(vault), &part->credential->recipe, name, reason, &secret);
+    r = generate_secret(host_resources_context(resources), &part->credential->recipe, name, reason, &secret);
     if (r != 0)
         return r;
     snprintf(request.metadata.name, sizeof(request.metadata.name), "%.255s", name);
     request.plaintext = secret;
     if (sealed)
         request.tpm = *sealed;
-    r = seal(vault, generation, &request, reason, &file);
+    r = seal(resources, generation, &request, reason, &file);
     if (r == 0)
-        r = vault_store(vault, reason, &store);
+        r = host_resources_store(resources, reason, &store);
     if (r == 0)
         r = store_add(store, &part->name, bytes_view(&file), reason);
     return r == OUTCOME_EXISTS ? 0 : r;
 }
 
-void generation_publish(Vault *vault, const Part *part, const Secret *value)
+void generation_publish(HostResources *resources, const Part *part, const Secret *value)
 {
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
     const Recipe *recipe = &part->credential->recipe;
@@ -137,7 +137,7 @@ void generation_publish(Vault *vault, const Part *part, const Secret *value)
         return;
     credential_name_format(&part->name, name);
     if (generate_public(recipe, value, name, NULL, &public) != 0 ||
-        vault_store(vault, NULL, &store) != 0)
+        host_resources_store(resources, NULL, &store) != 0)
         return;
     if (store_read_public(store, &part->name, NULL, &present) == 0 &&
         bytes_view_equal(bytes_view(&present), bytes_view(&public)))

@@ -16,7 +16,7 @@
  */
 
 #include "request/plan.h"
-#include "request/vault.h"
+#include "request/host_resources.h"
 
 /* A key of the TPM's that is wanted. Neither: none is. */
 typedef struct TpmWish {
@@ -35,7 +35,7 @@ void generation_done(Generation *generation); /* for _cleanup_ */
 
 /* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
  * loaded; what store_list() returns. */
-int generation_begin(Vault *vault, const CredentialName *name, Reason *reason, Generation *ret);
+int generation_begin(HostResources *resources, const CredentialName *name, Reason *reason, Generation *ret);
 
 /* Borrowed. */
 TpmWish generation_wish(const Generation *generation, const CredentialName *name);
@@ -45,9 +45,9 @@ bool generation_retry(Generation *generation);
 
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
  * NULL), and puts it into the store. That there is one now is no error. */
-int generation_finish(Vault *vault, const Generation *generation, const Part *part,
+int generation_finish(HostResources *resources, const Generation *generation, const Part *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
 
 /* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
  * this is impossible harms nobody who wants the secret, and is tried again the next time. */
-void generation_publish(Vault *vault, const Part *part, const Secret *value);
+void generation_publish(HostResources *resources, const Part *part, const Secret *value);

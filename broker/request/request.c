@@ -46,7 +46,7 @@ static int read_file(Request *request, const Part *part, Reason *reason, Bytes *
 {
     if (part->source == POLICY_SEALED)
         return source_read_sealed(part->credential->text, reason, ret);
-    return vault_read(request->vault, &part->name, reason, ret);
+    return host_resources_read(request->resources, &part->name, reason, ret);
 }
 
 static int load_sealed(Request *request, const Part *part, Reason *reason, RequestPart *ret)
@@ -59,7 +59,7 @@ static int load_sealed(Request *request, const Part *part, Reason *reason, Reque
     if (r == 0)
         r = credential_openable(&ret->parts, reason);
     if (r == 0 && kind_has(ret->parts.kind, KIND_HOST))
-        r = vault_host_key(request->vault, reason, &ret->host_key);
+        r = host_resources_host_key(request->resources, reason, &ret->host_key);
     return r;
 }
 
@@ -73,7 +73,7 @@ static int load(Request *request, size_t number, Reason *reason)
     case POLICY_TEMPLATE:
         return 0; /* its ingredients are parts themselves */
     case POLICY_FILE:
-        return source_read_plain(part->credential->text, vault_trusted_uid(request->vault), reason,
+        return source_read_plain(part->credential->text, host_resources_trusted_uid(request->resources), reason,
                                  &loaded->value);
     case POLICY_GENERATE:
         r = load_sealed(request, part, reason, loaded);
@@ -84,11 +84,11 @@ static int load(Request *request, size_t number, Reason *reason)
     }
 }
 
-int request_begin(Vault *vault, const CredentialName *name, const Purpose *purpose, Reason *reason,
+int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose, Reason *reason,
                   Request *ret)
 {
-    _cleanup_(request_done) Request request = {.vault = vault, .name = *name};
-    int r = plan_make(vault_policies(vault), name, purpose, reason, &request.plan);
+    _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
+    int r = plan_make(host_resources_policies(resources), name, purpose, reason, &request.plan);
 
     if (r != 0)
         return r;
@@ -188,7 +188,7 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 {
     const Part *part = &request->plan.parts[request->next];
     RequestPart *making = &request->parts[request->next];
-    int r = generation_finish(request->vault, &making->generation, part, sealed, tpm_key, reason);
+    int r = generation_finish(request->resources, &making->generation, part, sealed, tpm_key, reason);
 
     if (r == 0)
         r = load_sealed(request, part, reason, making);
@@ -204,7 +204,7 @@ static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
     int r = 0;
 
     if (!making->generating) {
-        r = generation_begin(request->vault, &part->name, reason, &making->generation);
+        r = generation_begin(request->resources, &part->name, reason, &making->generation);
         making->generating = r == 0;
     }
     if (r != 0)
@@ -225,7 +225,7 @@ static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reas
     int r = open_sealed(request, tpm_key, now, reason, &making->value);
 
     if (r == 0 && part->source == POLICY_GENERATE)
-        generation_publish(request->vault, part, making->value);
+        generation_publish(request->resources, part, making->value);
     return r;
 }
 

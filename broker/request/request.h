@@ -16,13 +16,13 @@
 #include "credential/open.h"
 #include "request/generation.h"
 #include "request/plan.h"
-#include "request/vault.h"
+#include "request/host_resources.h"
 
 /* A part on its way. */
 typedef struct RequestPart {
     Bytes sealed;           /* of a sealed file: raw */
     CredentialParts parts;  /* of it */
-    const Secret *host_key; /* the vault's, or NULL if it takes none */
+    const Secret *host_key; /* the resources's, or NULL if it takes none */
     Secret *value;          /* NULL until it is known */
     bool missing;           /* POLICY_GENERATE: it is not in the store */
     bool generating;        /* and has been begun with: */
@@ -30,7 +30,7 @@ typedef struct RequestPart {
 } RequestPart;
 
 typedef struct Request {
-    Vault *vault;
+    HostResources *resources;
     CredentialName name;
     Plan plan;
     RequestPart *parts; /* as many as the plan has */
@@ -42,7 +42,7 @@ void request_done(Request *request); /* for _cleanup_ */
 /* Plans NAME, for PURPOSE, and loads what there is to load. Every return of plan_make(),
  * store_read(), credential_decode(), _parse(), _openable(), host_key_load_passed() and
  * source_read_…(). */
-int request_begin(Vault *vault, const CredentialName *name, const Purpose *purpose, Reason *reason,
+int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose, Reason *reason,
                   Request *ret);
 
 /* Goes on to the end, RET_WISH is empty then, or to a part that takes a key of the TPM's: then

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Policies, the store and the host key. See resources.h.
+ */
+
+#include "request/host_resources.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct HostResources {
+    const ServerConfig *config;
+    PolicyCache *policies;
+    Store *store;
+    Secret *host_key;
+    int host_key_rc;        /* why there is none; 0 if not tried yet */
+    Reason host_key_reason; /* goes with it */
+};
+
+int host_resources_new(const ServerConfig *config, HostResources **ret)
+{
+    _cleanup_(host_resources_freep) HostResources *resources = calloc(1, sizeof(*resources));
+    int r;
+
+    if (!resources)
+        return -ENOMEM;
+    resources->config = config;
+    r = policy_cache_new(config->context, &resources->policies);
+    if (r == 0)
+        *ret = TAKE_PTR(resources);
+    return r;
+}
+
+HostResources *host_resources_free(HostResources *resources)
+{
+    if (resources) {
+        policy_cache_free(resources->policies);
+        store_free(resources->store);
+        secret_free(resources->host_key);
+        free(resources);
+    }
+    return NULL;
+}
+
+static int open_store(HostResources *resources, Reason *reason)
+{
+    return resources->store ? 0 : store_new(resources->config->store_path, reason, &resources->store);
+}
+
+PolicyCache *host_resources_policies(HostResources *resources)
+{
+    return resources->policies;
+}
+
+uid_t host_resources_trusted_uid(const HostResources *resources)
+{
+    return resources->config->trusted_uid;
+}
+
+const Context *host_resources_context(const HostResources *resources)
+{
+    return resources->config->context;
+}
+
+bool host_resources_has_tpm(const HostResources *resources)
+{
+    const char *device = resources->config->tpm_device;
+
+    if (!device || strcmp(device, "auto") == 0)
+        device = TPM_DEFAULT_DEVICE;
+    /* one that is there and may not be used is a fault to be told of, not a missing one */
+    return device[0] != '/' || access(device, F_OK) == 0 || errno != ENOENT;
+}
+
+int host_resources_store(HostResources *resources, Reason *reason, const Store **ret)
+{
+    int r = open_store(resources, reason);
+
+    if (r == 0)
+        *ret = resources->store;
+    return r;
+}
+
+int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    int r = open_store(resources, reason);
+
+    return r != 0 ? r : store_read(resources->store, name, reason, ret);
+}
+
+int host_resources_list(HostResources *resources, const char *machine, Reason *reason, StoreEntry **ret,
+               size_t *ret_count)
+{
+    int r = open_store(resources, reason);
+
+    return r != 0 ? r : store_list(resources->store, machine, reason, ret, ret_count);
+}
+
+int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret, size_t *ret_count)
+{
+    int r = open_store(resources, reason);
+
+    return r != 0 ? r : store_machines(resources->store, reason, ret, ret_count);
+}
+
+int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file, bool replace,
+                Reason *reason)
+{
+    int r = open_store(resources, reason);
+
+    if (r != 0)
+        return r;
+    return replace ? store_write(resources->store, name, file, reason)
+                   : store_add(resources->store, name, file, reason);
+}
+
+int host_resources_remove(HostResources *resources, const CredentialName *name, Reason *reason)
+{
+    int r = open_store(resources, reason);
+
+    return r != 0 ? r : store_remove(resources->store, name, reason);
+}
+
+int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret)
+{
+    if (!resources->host_key && resources->host_key_rc == 0)
+        resources->host_key_rc =
+            host_key_load_passed(resources->config->context, resources->config->host_key_path,
+                                 &resources->host_key_reason, &resources->host_key);
+    if (resources->host_key_rc != 0) {
+        if (reason)
+            *reason = resources->host_key_reason;
+        return resources->host_key_rc;
+    }
+    *ret = resources->host_key;
+    return 0;
+}
+
+bool host_resources_stale(const HostResources *resources)
+{
+    return resources->host_key_rc != 0;
+}
