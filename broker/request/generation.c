@@ -100,7 +100,7 @@ static int seal(HostResources *resources, const Generation *generation, SealRequ
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generation_finish(HostResources *resources, const Generation *generation, const Part *part,
+int generation_finish(HostResources *resources, const Generation *generation, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
@@ -126,7 +126,7 @@ int generation_finish(HostResources *resources, const Generation *generation, co
     return r == OUTCOME_EXISTS ? 0 : r;
 }
 
-void generation_publish(HostResources *resources, const Part *part, const Secret *value)
+void generation_publish(HostResources *resources, const Ingredient *part, const Secret *value)
 {
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
     const Recipe *recipe = &part->credential->recipe;

@@ -15,7 +15,7 @@
  *                            └─────────────── generation_retry ─┘
  */
 
-#include "request/plan.h"
+#include "request/resolution.h"
 #include "request/host_resources.h"
 
 /* A key of the TPM's that is wanted. Neither: none is. */
@@ -45,9 +45,9 @@ bool generation_retry(Generation *generation);
 
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
  * NULL), and puts it into the store. That there is one now is no error. */
-int generation_finish(HostResources *resources, const Generation *generation, const Part *part,
+int generation_finish(HostResources *resources, const Generation *generation, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
 
 /* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
  * this is impossible harms nobody who wants the secret, and is tried again the next time. */
-void generation_publish(HostResources *resources, const Part *part, const Secret *value);
+void generation_publish(HostResources *resources, const Ingredient *part, const Secret *value);

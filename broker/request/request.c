@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-static void request_part_done(RequestPart *part)
+static void request_ingredient_done(RequestIngredient *part)
 {
     bytes_done(&part->sealed);
     secret_free(part->value);
@@ -20,10 +20,10 @@ static void request_part_done(RequestPart *part)
 
 void request_done(Request *request)
 {
-    for (size_t i = 0; request->parts && i < request->plan.count; i++)
-        request_part_done(&request->parts[i]);
+    for (size_t i = 0; request->parts && i < request->resolution.count; i++)
+        request_ingredient_done(&request->parts[i]);
     free(request->parts);
-    plan_done(&request->plan);
+    resolution_done(&request->resolution);
     *request = (Request){0};
 }
 
@@ -32,9 +32,9 @@ void request_blame(const Request *request, Reason *reason)
     const CredentialName *name;
     Reason what = *reason;
 
-    if (request->next >= request->plan.count)
+    if (request->next >= request->resolution.count)
         return;
-    name = &request->plan.parts[request->next].name;
+    name = &request->resolution.parts[request->next].name;
     if (strcmp(name->machine, request->name.machine) != 0 ||
         strcmp(name->id, request->name.id) != 0)
         reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
@@ -42,14 +42,14 @@ void request_blame(const Request *request, Reason *reason)
 
 /* --- loading --- */
 
-static int read_file(Request *request, const Part *part, Reason *reason, Bytes *ret)
+static int read_file(Request *request, const Ingredient *part, Reason *reason, Bytes *ret)
 {
     if (part->source == POLICY_SEALED)
         return source_read_sealed(part->credential->text, reason, ret);
     return host_resources_read(request->resources, &part->name, reason, ret);
 }
 
-static int load_sealed(Request *request, const Part *part, Reason *reason, RequestPart *ret)
+static int load_sealed(Request *request, const Ingredient *part, Reason *reason, RequestIngredient *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r = read_file(request, part, reason, &file);
@@ -65,8 +65,8 @@ static int load_sealed(Request *request, const Part *part, Reason *reason, Reque
 
 static int load(Request *request, size_t number, Reason *reason)
 {
-    const Part *part = &request->plan.parts[number];
-    RequestPart *loaded = &request->parts[number];
+    const Ingredient *part = &request->resolution.parts[number];
+    RequestIngredient *loaded = &request->parts[number];
     int r;
 
     switch (part->source) {
@@ -88,14 +88,14 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
                   Request *ret)
 {
     _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
-    int r = plan_make(host_resources_policies(resources), name, purpose, reason, &request.plan);
+    int r = resolve(host_resources_policies(resources), name, purpose, reason, &request.resolution);
 
     if (r != 0)
         return r;
-    request.parts = calloc(request.plan.count, sizeof(request.parts[0]));
+    request.parts = calloc(request.resolution.count, sizeof(request.parts[0]));
     if (!request.parts)
         return -ENOMEM;
-    for (request.next = 0; r == 0 && request.next < request.plan.count; request.next++) {
+    for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
         r = load(&request, request.next, reason);
         if (r != 0) {
             request_blame(&request, reason);
@@ -113,7 +113,7 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
 static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t now, Reason *reason,
                        Secret **ret)
 {
-    const RequestPart *part = &request->parts[request->next];
+    const RequestIngredient *part = &request->parts[request->next];
     _cleanup_(secret_freep) Secret *value = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     OpenRequest open = {
@@ -125,7 +125,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     };
     int r;
 
-    credential_name_format(&request->plan.parts[request->next].name, name);
+    credential_name_format(&request->resolution.parts[request->next].name, name);
     r = credential_open(&open, reason, NULL, &value);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
@@ -135,7 +135,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
 }
 
 /* The value of PIECE of PART's template, of which PLACES have gone before. */
-static BytesView piece_value(const Request *request, const Part *part, const TemplatePiece *piece,
+static BytesView piece_value(const Request *request, const Ingredient *part, const TemplatePiece *piece,
                              size_t *places)
 {
     if (piece->text.size > 0)
@@ -143,7 +143,7 @@ static BytesView piece_value(const Request *request, const Part *part, const Tem
     return secret_view(request->parts[part->ingredients[(*places)++]].value);
 }
 
-static size_t filled_size(const Request *request, const Part *part)
+static size_t filled_size(const Request *request, const Ingredient *part)
 {
     const char *cursor = part->credential->text;
     TemplatePiece piece;
@@ -155,7 +155,7 @@ static size_t filled_size(const Request *request, const Part *part)
     return size;
 }
 
-static int fill_template(const Request *request, const Part *part, Reason *reason, Secret **ret)
+static int fill_template(const Request *request, const Ingredient *part, Reason *reason, Secret **ret)
 {
     const char *cursor = part->credential->text;
     size_t size = filled_size(request, part), places = 0;
@@ -186,8 +186,8 @@ static int fill_template(const Request *request, const Part *part, Reason *reaso
 static int finish_generating(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
                              Reason *reason)
 {
-    const Part *part = &request->plan.parts[request->next];
-    RequestPart *making = &request->parts[request->next];
+    const Ingredient *part = &request->resolution.parts[request->next];
+    RequestIngredient *making = &request->parts[request->next];
     int r = generation_finish(request->resources, &making->generation, part, sealed, tpm_key, reason);
 
     if (r == 0)
@@ -199,8 +199,8 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 /* Begins to make the part that is looked at, and goes on until the TPM is needed. */
 static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
 {
-    const Part *part = &request->plan.parts[request->next];
-    RequestPart *making = &request->parts[request->next];
+    const Ingredient *part = &request->resolution.parts[request->next];
+    RequestIngredient *making = &request->parts[request->next];
     int r = 0;
 
     if (!making->generating) {
@@ -220,8 +220,8 @@ static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
 /* Opens the part that is looked at. */
 static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
 {
-    const Part *part = &request->plan.parts[request->next];
-    RequestPart *making = &request->parts[request->next];
+    const Ingredient *part = &request->resolution.parts[request->next];
+    RequestIngredient *making = &request->parts[request->next];
     int r = open_sealed(request, tpm_key, now, reason, &making->value);
 
     if (r == 0 && part->source == POLICY_GENERATE)
@@ -232,8 +232,8 @@ static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reas
 /* Makes the value of the part that is looked at, or RET_WISH. */
 static int advance_part(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish)
 {
-    const Part *part = &request->plan.parts[request->next];
-    RequestPart *making = &request->parts[request->next];
+    const Ingredient *part = &request->resolution.parts[request->next];
+    RequestIngredient *making = &request->parts[request->next];
     int r;
 
     if (making->value)
@@ -257,7 +257,7 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmWish *ret
     int r;
 
     *ret_wish = (TpmWish){0};
-    for (; request->next < request->plan.count; request->next++) {
+    for (; request->next < request->resolution.count; request->next++) {
         r = advance_part(request, now, reason, ret_wish);
         if (r != 0)
             request_blame(request, reason);
@@ -281,7 +281,7 @@ int request_give_key(Request *request, const TpmSealedView *sealed, const Secret
 
 int request_give_failure(Request *request, int rc, Reason *reason)
 {
-    RequestPart *making = &request->parts[request->next];
+    RequestIngredient *making = &request->parts[request->next];
 
     if (making->missing && generation_retry(&making->generation))
         return 0;
@@ -291,5 +291,5 @@ int request_give_failure(Request *request, int rc, Reason *reason)
 
 Secret *request_take_value(Request *request)
 {
-    return TAKE_PTR(request->parts[request->plan.count - 1].value);
+    return TAKE_PTR(request->parts[request->resolution.count - 1].value);
 }

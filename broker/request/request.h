@@ -8,18 +8,18 @@
  *                          ▲       └─► wants the TPM's key ─┐
  *                          └──── request_give_key ◄─────────┘
  *
- * What is asked for is a list of parts (server/plan.h). All that can be seen without the TPM is
+ * What is asked for is a list of parts (server/resolution.h). All that can be seen without the TPM is
  * seen first, of every part, so that it is not asked in vain. Then the parts become values, one
  * after the other; where one takes the TPM's key, the caller gets it, and comes back.
  */
 
 #include "credential/open.h"
 #include "request/generation.h"
-#include "request/plan.h"
+#include "request/resolution.h"
 #include "request/host_resources.h"
 
 /* A part on its way. */
-typedef struct RequestPart {
+typedef struct RequestIngredient {
     Bytes sealed;           /* of a sealed file: raw */
     CredentialParts parts;  /* of it */
     const Secret *host_key; /* the resources's, or NULL if it takes none */
@@ -27,19 +27,19 @@ typedef struct RequestPart {
     bool missing;           /* POLICY_GENERATE: it is not in the store */
     bool generating;        /* and has been begun with: */
     Generation generation;
-} RequestPart;
+} RequestIngredient;
 
 typedef struct Request {
     HostResources *resources;
     CredentialName name;
-    Plan plan;
-    RequestPart *parts; /* as many as the plan has */
+    Resolution resolution;
+    RequestIngredient *parts; /* as many as the resolution has */
     size_t next;        /* the first without a value */
 } Request;
 
 void request_done(Request *request); /* for _cleanup_ */
 
-/* Plans NAME, for PURPOSE, and loads what there is to load. Every return of plan_make(),
+/* Plans NAME, for PURPOSE, and loads what there is to load. Every return of resolve(),
  * store_read(), credential_decode(), _parse(), _openable(), host_key_load_passed() and
  * source_read_…(). */
 int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose, Reason *reason,

@@ -1,51 +1,51 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a credential is made of. See plan.h.
+ * What a credential is made of. See resolution.h.
  */
 
-#include "request/plan.h"
+#include "request/resolution.h"
 
 #include "policy/template.h"
 
 #include <errno.h>
 #include <string.h>
 
-static void part_done(Part *part)
+static void ingredient_done(Ingredient *part)
 {
     policy_unref(part->policy);
     free(part->ingredients);
-    *part = (Part){0};
+    *part = (Ingredient){0};
 }
 
-void plan_done(Plan *plan)
+void resolution_done(Resolution *resolution)
 {
-    for (size_t i = 0; i < plan->count; i++)
-        part_done(&plan->parts[i]);
-    free(plan->parts);
-    *plan = (Plan){0};
+    for (size_t i = 0; i < resolution->count; i++)
+        ingredient_done(&resolution->parts[i]);
+    free(resolution->parts);
+    *resolution = (Resolution){0};
 }
 
-/* How a plan is made. */
+/* How a resolution is made. */
 typedef struct Planner {
     PolicyCache *policies;
     const Purpose *purpose;
-    Plan plan;
+    Resolution resolution;
     unsigned depth;
     Reason *reason;
 } Planner;
 
 static void planner_done(Planner *planner)
 {
-    plan_done(&planner->plan);
+    resolution_done(&planner->resolution);
 }
 
 static int add(Planner *planner, const CredentialName *name, size_t *ret);
 
-static bool find(const Plan *plan, const CredentialName *name, size_t *ret)
+static bool find(const Resolution *resolution, const CredentialName *name, size_t *ret)
 {
-    for (size_t i = 0; i < plan->count; i++)
-        if (strcmp(plan->parts[i].name.machine, name->machine) == 0 &&
-            strcmp(plan->parts[i].name.id, name->id) == 0) {
+    for (size_t i = 0; i < resolution->count; i++)
+        if (strcmp(resolution->parts[i].name.machine, name->machine) == 0 &&
+            strcmp(resolution->parts[i].name.id, name->id) == 0) {
             *ret = i;
             return true;
         }
@@ -53,25 +53,25 @@ static bool find(const Plan *plan, const CredentialName *name, size_t *ret)
 }
 
 /* Takes PART. */
-static int append(Planner *planner, Part *part, size_t *ret)
+static int append(Planner *planner, Ingredient *part, size_t *ret)
 {
-    Plan *plan = &planner->plan;
-    Part *larger;
+    Resolution *resolution = &planner->resolution;
+    Ingredient *larger;
 
-    if (plan->count == LIMIT_REQUEST_PARTS)
+    if (resolution->count == LIMIT_REQUEST_PARTS)
         return reason_set(planner->reason, OUTCOME_BAD_POLICY,
                           "it is made of more than %zu credentials", LIMIT_REQUEST_PARTS);
-    larger = reallocarray(plan->parts, plan->count + 1, sizeof(larger[0]));
+    larger = reallocarray(resolution->parts, resolution->count + 1, sizeof(larger[0]));
     if (!larger)
         return -ENOMEM;
-    plan->parts = larger;
-    plan->parts[plan->count] = *part;
-    *part = (Part){0};
-    *ret = plan->count++;
+    resolution->parts = larger;
+    resolution->parts[resolution->count] = *part;
+    *part = (Ingredient){0};
+    *ret = resolution->count++;
     return 0;
 }
 
-static int add_ingredients(Planner *planner, Part *part)
+static int add_ingredients(Planner *planner, Ingredient *part)
 {
     const char *cursor = part->credential->text;
     CredentialName name = part->name;
@@ -92,7 +92,7 @@ static int add_ingredients(Planner *planner, Part *part)
 }
 
 /* What the machine's policy says about NAME, into PART. */
-static int look_up(Planner *planner, const CredentialName *name, Part *part)
+static int look_up(Planner *planner, const CredentialName *name, Ingredient *part)
 {
     PolicyFault fault = {0};
     int r = policy_cache_get(planner->policies, name->machine, &fault, &part->policy);
@@ -116,7 +116,7 @@ static int look_up(Planner *planner, const CredentialName *name, Part *part)
 
 static int add_new(Planner *planner, const CredentialName *name, size_t *ret)
 {
-    _cleanup_(part_done) Part part = {0};
+    _cleanup_(ingredient_done) Ingredient part = {0};
     CredentialName shared;
     int r = look_up(planner, name, &part);
 
@@ -136,7 +136,7 @@ static int add(Planner *planner, const CredentialName *name, size_t *ret)
 {
     int r;
 
-    if (find(&planner->plan, name, ret))
+    if (find(&planner->resolution, name, ret))
         return 0;
     /* Within one machine policy_check() has seen to it; and a machine may change meanwhile. */
     if (planner->depth == LIMIT_REQUEST_DEPTH)
@@ -149,8 +149,8 @@ static int add(Planner *planner, const CredentialName *name, size_t *ret)
     return r;
 }
 
-int plan_make(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
-              Reason *reason, Plan *ret)
+int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
+              Reason *reason, Resolution *ret)
 {
     _cleanup_(planner_done) Planner planner = {
         .policies = policies, .purpose = purpose, .reason = reason};
@@ -159,7 +159,7 @@ int plan_make(PolicyCache *policies, const CredentialName *name, const Purpose *
 
     if (r != 0)
         return r;
-    *ret = planner.plan;
-    planner.plan = (Plan){0};
+    *ret = planner.resolution;
+    planner.resolution = (Resolution){0};
     return 0;
 }

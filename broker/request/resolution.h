@@ -14,22 +14,22 @@
 #include "policy/decision.h"
 #include "policy/policy_cache.h"
 
-typedef struct Part {
+typedef struct Ingredient {
     CredentialName name;                /* whose it is, and what it is sealed as */
     PolicySource source;                /* never POLICY_SHARE: that is the part that it leads to */
     Policy *policy;                     /* a reference; NULL without a policy */
     const PolicyCredential *credential; /* of it; NULL without a policy */
     size_t *ingredients; /* POLICY_TEMPLATE: the part for each place, in order; else NULL */
-} Part;
+} Ingredient;
 
-typedef struct Plan {
-    Part *parts;
+typedef struct Resolution {
+    Ingredient *parts;
     size_t count;
-} Plan;
+} Resolution;
 
-void plan_done(Plan *plan); /* for _cleanup_ */
+void resolution_done(Resolution *resolution); /* for _cleanup_ */
 
 /* What NAME is made of, if it is for PURPOSE. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
  * what is made of itself across machines; -ENOMEM. */
-int plan_make(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
-              Reason *reason, Plan *ret);
+int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
+              Reason *reason, Resolution *ret);
