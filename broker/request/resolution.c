@@ -58,9 +58,9 @@ static int append(Planner *planner, Ingredient *part, size_t *ret)
     Resolution *resolution = &planner->resolution;
     Ingredient *larger;
 
-    if (resolution->count == LIMIT_REQUEST_PARTS)
+    if (resolution->count == LIMIT_REQUEST_INGREDIENTS)
         return reason_set(planner->reason, OUTCOME_BAD_POLICY,
-                          "it is made of more than %zu credentials", LIMIT_REQUEST_PARTS);
+                          "it is made of more than %zu credentials", LIMIT_REQUEST_INGREDIENTS);
     larger = reallocarray(resolution->parts, resolution->count + 1, sizeof(larger[0]));
     if (!larger)
         return -ENOMEM;

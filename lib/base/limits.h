@@ -47,7 +47,7 @@
 #define LIMIT_TEMPLATE_BYTES     ((size_t)64 * 1024)
 #define LIMIT_TEMPLATE_PLACES    ((size_t)64)
 /* Credentials that take part in one: ingredients, their ingredients, what is shared, and so on. */
-#define LIMIT_REQUEST_PARTS      ((size_t)64)
+#define LIMIT_REQUEST_INGREDIENTS      ((size_t)64)
 /* How far one leads to the next, through templates and shares. */
 #define LIMIT_REQUEST_DEPTH      8
 /* Characters or bytes of a generated secret, and the randomness that it has at least. */

@@ -262,7 +262,7 @@ static int visit(Walk *walk, Step step)
     if (walk->depth == LIMIT_REQUEST_DEPTH)
         return fault_at(walk, first, "what ", first.credential->id,
                         " is made of is nested too deeply");
-    if (++walk->parts > LIMIT_REQUEST_PARTS)
+    if (++walk->parts > LIMIT_REQUEST_INGREDIENTS)
         return fault_at(walk, first, "", first.credential->id, " is made of too many credentials");
     walk->steps[walk->depth++] = step;
     if (step.credential->source == POLICY_TEMPLATE)

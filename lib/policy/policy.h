@@ -91,7 +91,7 @@ typedef const Policy *(*PolicyLookup)(void *userdata, const char *machine);
 
 /* What can only be seen of a whole policy: OUTCOME_BAD_POLICY for a template with places for what
  * the machine does not have, for templates and shares that lead back to themselves or too far, and
- * for more than LIMIT_REQUEST_PARTS that take part in one. What is shared is followed to the
+ * for more than LIMIT_REQUEST_INGREDIENTS that take part in one. What is shared is followed to the
  * machines that LOOKUP knows; it may be NULL. */
 int policy_check(const Policy *policy, PolicyLookup lookup, void *userdata, PolicyFault *fault);
 
