@@ -10,7 +10,7 @@
 #include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "client/remake.h"
-#include "policy/standing.h"
+#include "policy/policy_status.h"
 #include "verb/verb.h"
 
 #include <string.h>
@@ -62,14 +62,14 @@ static int copy(Remake *remake, const Names *names, Reason *reason)
 
 static int advise(const Context *context, const Names *names, bool moved)
 {
-    Standing standing;
-    int r = standing_find(context, &names->to, &standing);
+    PolicyStatus status;
+    int r = policy_status_find(context, &names->to, &status);
 
     if (r != 0)
         return r;
-    standing_advise(&standing, &names->to);
-    if (moved && standing_find(context, &names->from, &standing) == 0 &&
-        standing.kind == STANDING_USED)
+    policy_status_advise(&status, &names->to);
+    if (moved && policy_status_find(context, &names->from, &status) == 0 &&
+        status.kind == POLICY_STATUS_USED)
         output_note("The policy of %s still names %s, so that it does not start: take it out.",
                     names->from.machine, names->from.id);
     return 0;

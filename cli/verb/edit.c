@@ -7,7 +7,7 @@
 #include "terminal/output.h"
 #include "client/remake.h"
 #include "terminal/scratch.h"
-#include "policy/standing.h"
+#include "policy/policy_status.h"
 #include "terminal/value.h"
 #include "verb/verb.h"
 
@@ -131,7 +131,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(secret_freep) Secret *old = NULL;
     Reason reason = {0};
     CredentialName name;
-    Standing standing;
+    PolicyStatus status;
     bool stored = false;
     int r = credential_name_parse(arguments[0], &reason, &name);
 
@@ -146,10 +146,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = edit(&remake, old, &stored);
     if (r != 0 || !stored)
         return r;
-    r = standing_find(context, &name, &standing);
+    r = policy_status_find(context, &name, &status);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    standing_advise(&standing, &name);
+    policy_status_advise(&status, &name);
     return 0;
 }
 

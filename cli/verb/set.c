@@ -8,7 +8,7 @@
 #include "client/depot.h"
 #include "terminal/output.h"
 #include "seal/sealing.h"
-#include "policy/standing.h"
+#include "policy/policy_status.h"
 #include "terminal/value.h"
 #include "verb/verb.h"
 
@@ -66,14 +66,14 @@ static int seal(Setting *setting, const Value *value, Reason *reason, Bytes *ret
     return sealing_seal(setting->context, &options, &setting->metadata, value->secret, reason, ret);
 }
 
-static int print_json(const Setting *setting, const Value *value, const Standing *standing)
+static int print_json(const Setting *setting, const Value *value, const PolicyStatus *status)
 {
     struct json_object *object = json_object_new_object();
 
     json_add(object, "machine", json_object_new_string(setting->name.machine));
     json_add(object, "credential", json_object_new_string(setting->name.id));
     json_add(object, "replaced", json_object_new_boolean(setting->replaces));
-    json_add(object, "policy", json_object_new_string(standing_word(standing)));
+    json_add(object, "policy", json_object_new_string(policy_status_word(status)));
     if (value->public.size > 0)
         json_add(
             object, "public",
@@ -84,15 +84,15 @@ static int print_json(const Setting *setting, const Value *value, const Standing
 /* What was made is for others to see as far as it is public; what was given is known. */
 static int report(const Setting *setting, const Value *value, Reason *reason)
 {
-    Standing standing;
-    int r = standing_find(setting->context, &setting->name, &standing);
+    PolicyStatus status;
+    int r = policy_status_find(setting->context, &setting->name, &status);
 
     if (r == 0 && setting->options->json != JSON_OFF)
-        r = print_json(setting, value, &standing);
+        r = print_json(setting, value, &status);
     else if (r == 0 && value->public.size > 0)
         r = output_sealed(NULL, bytes_view(&value->public), reason);
     if (r == 0)
-        standing_advise(&standing, &setting->name);
+        policy_status_advise(&status, &setting->name);
     return r;
 }
 

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "terminal/output.h"
 #include "client/probe.h"
-#include "policy/standing.h"
+#include "policy/policy_status.h"
 #include "base/timepoint.h"
 #include "verb/verb.h"
 
@@ -24,7 +24,7 @@ typedef struct Show {
     uint64_t written; /* µs; 0 if it is not known */
     DepotEntry entry;
     Bytes public;
-    Standing standing;
+    PolicyStatus status;
     Probe probe;
 } Show;
 
@@ -59,7 +59,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (r == 0)
         r = depot_read_public(&depot, &name, reason, &show->public);
     if (r == 0)
-        r = standing_find(show->context, &name, &show->standing);
+        r = policy_status_find(show->context, &name, &show->status);
     if (r != 0)
         return r;
     locate(&depot, &name, show);
@@ -101,7 +101,7 @@ static struct json_object *describe(const Show *show)
         json_add(object, "pcrs", tpm_pcr_mask_to_json(parts->tpm.pcr_mask));
     if (kind_has(parts->kind, KIND_PUBLIC_KEY))
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
-    add_text(object, "policy", standing_word(&show->standing));
+    add_text(object, "policy", policy_status_word(&show->status));
     if (show->public.size > 0)
         json_add(
             object, "public",
@@ -172,7 +172,7 @@ static void print_all(const Show *show)
         print_pcrs("PCRs:", parts->tpm.pcr_mask);
     if (signed_pcrs(parts))
         print_pcrs("Signed PCRs:", signed_pcrs(parts));
-    standing_describe(&show->standing, &policy);
+    policy_status_describe(&show->status, &policy);
     print("Policy:", policy.text);
     if (show->public.size > 0)
         printf("  %-12s %.*s", "Public half:", (int)show->public.size,
