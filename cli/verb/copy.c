@@ -37,12 +37,12 @@ static int parse_names(char **arguments, Reason *reason, Names *ret)
 /* Whether what is at the new name opens as the same: a rename was interrupted. */
 static bool holds_the_same(Remake *remake)
 {
-    _cleanup_(depot_entry_done) DepotEntry entry = {0};
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(secret_freep) Secret *old = NULL, *new = NULL;
     CredentialMetadata metadata;
 
-    return depot_read(remake->depot, &remake->to, NULL, &entry) == 0 &&
-           depot_entry_open(&remake->reseal.opener, &entry, NULL, &metadata, &new) == 0 &&
+    return store_client_read(remake->store, &remake->to, NULL, &entry) == 0 &&
+           store_client_entry_open(&remake->reseal.opener, &entry, NULL, &metadata, &new) == 0 &&
            remake_open(remake, NULL, &old) == 0 && secret_equal(old, new);
 }
 
@@ -50,13 +50,13 @@ static int copy(Remake *remake, const Names *names, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes public = {0};
     bool there;
-    int r = depot_has(remake->depot, &names->to, reason, &there);
+    int r = store_client_has(remake->store, &names->to, reason, &there);
 
     if (r == 0 && there && !holds_the_same(remake))
         r = confirm(&remake->options, reason,
                     "%s is there already. Replace it? Its value is lost then.", remake->to_text);
     if (r == 0)
-        r = depot_read_public(remake->depot, &names->from, reason, &public);
+        r = store_client_read_public(remake->store, &names->from, reason, &public);
     return r == 0 ? remake_finish(remake, NULL, bytes_view(&public), reason) : r;
 }
 
@@ -78,23 +78,23 @@ static int advise(const Context *context, const Names *names, bool moved)
 static int run(const Context *context, const Options *options, char **arguments, bool moves)
 {
     _cleanup_(remake_done) Remake remake = {0};
-    _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(store_client_done) StoreClient store = {0};
     Reason reason = {0};
     Names names;
     int r = parse_names(arguments, &reason, &names);
 
     if (r != 0)
         return output_error(r, arguments[1], &reason);
-    r = depot_open(options, &reason, &depot);
+    r = store_client_open(options, &reason, &store);
     if (r == 0)
-        r = remake_begin(context, options, &depot, &names.from, &names.to, &reason, &remake);
+        r = remake_begin(context, options, &store, &names.from, &names.to, &reason, &remake);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
     r = copy(&remake, &names, &reason);
     if (r != 0)
         return output_error(r, remake.to_text, &reason);
     if (moves)
-        r = depot_remove(&depot, &names.from, &reason);
+        r = store_client_remove(&store, &names.from, &reason);
     if (r == 0)
         r = advise(context, &names, moves);
     return r == 0 ? 0 : output_error(r, arguments[0], &reason);

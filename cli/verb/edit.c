@@ -38,7 +38,7 @@ static int read_value(const Options *options, const Scratch *scratch, const Secr
 static int check_unchanged(const Remake *remake, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes now = {0};
-    int r = store_read(remake->depot->store, &remake->to, reason, &now);
+    int r = store_read(remake->store->store, &remake->to, reason, &now);
 
     if (r == OUTCOME_NOT_FOUND ||
         (r == 0 && bytes_view_equal(bytes_view(&now), bytes_view(&remake->item.file))))
@@ -68,7 +68,7 @@ static int store(Remake *remake, const Scratch *scratch, const Secret *old, Reas
     }
     r = check_unchanged(remake, reason);
     if (r == 0 && same)
-        r = depot_read_public(remake->depot, &remake->to, reason, &public);
+        r = store_client_read_public(remake->store, &remake->to, reason, &public);
     if (r == 0)
         r = remake_finish(remake, value, bytes_view(&public), reason);
     *ret_stored = r == 0;
@@ -127,7 +127,7 @@ static int edit(Remake *remake, const Secret *old, bool *ret_stored)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(remake_done) Remake remake = {0};
-    _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(secret_freep) Secret *old = NULL;
     Reason reason = {0};
     CredentialName name;
@@ -136,9 +136,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = credential_name_parse(arguments[0], &reason, &name);
 
     if (r == 0)
-        r = depot_open(options, &reason, &depot);
+        r = store_client_open(options, &reason, &store);
     if (r == 0)
-        r = remake_begin(context, options, &depot, &name, &name, &reason, &remake);
+        r = remake_begin(context, options, &store, &name, &name, &reason, &remake);
     if (r == 0)
         r = remake_open(&remake, &reason, &old);
     if (r != 0)

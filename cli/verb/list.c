@@ -48,16 +48,16 @@ static bool is_stored(struct json_object *entry)
 }
 
 /* Opens the credential that ENTRY describes, and adds what came of it. */
-static int add_expiry(const Depot *depot, Opener *opener, struct json_object *entry)
+static int add_expiry(const StoreClient *store, Opener *opener, struct json_object *entry)
 {
-    _cleanup_(depot_entry_done) DepotEntry file = {0};
+    _cleanup_(store_client_entry_done) StoreClientEntry file = {0};
     Probe probe = {0};
     CredentialName name;
 
     probe.rc = credential_name_new(varlink_text(entry, "machine"),
                                    varlink_text(entry, "credential"), &probe.reason, &name);
     if (probe.rc == 0)
-        probe.rc = depot_read(depot, &name, &probe.reason, &file);
+        probe.rc = store_client_read(store, &name, &probe.reason, &file);
     if (probe.rc == 0)
         probe_entry(opener, &file, &probe);
     if (!json_add(entry, "outcome", json_object_new_string(outcome_name(probe.rc))) ||
@@ -115,16 +115,16 @@ static int add_expiries(const Context *context, const Options *options, Reason *
 {
     Options eternal = probe_options(options);
     _cleanup_(opener_done) Opener opener = {.context = context, .options = &eternal};
-    _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(store_client_done) StoreClient store = {0};
     size_t count = json_object_array_length(credentials);
-    int r = depot_open(options, reason, &depot);
+    int r = store_client_open(options, reason, &store);
 
     for (size_t i = 0; r == 0 && i < count; i++) {
         struct json_object *entry = json_object_array_get_idx(credentials, i);
 
         progress_count(i + 1, count);
         if (is_stored(entry))
-            r = add_expiry(&depot, &opener, entry);
+            r = add_expiry(&store, &opener, entry);
     }
     if (r == 0)
         json_object_array_sort(credentials, compare_urgency);

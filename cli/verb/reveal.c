@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "terminal/confirm.h"
-#include "client/depot.h"
+#include "client/store_client.h"
 #include "terminal/output.h"
 #include "terminal/plain_text.h"
 #include "verb/verb.h"
@@ -16,17 +16,17 @@ static int open_entry(const Context *context, const Options *options, const char
                       Reason *reason, Secret **ret)
 {
     _cleanup_(opener_done) Opener opener = {.context = context, .options = options};
-    _cleanup_(depot_entry_done) DepotEntry entry = {0};
-    _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
+    _cleanup_(store_client_done) StoreClient store = {0};
     CredentialMetadata metadata;
     CredentialName name;
     int r = credential_name_parse(argument, reason, &name);
 
     if (r == 0)
-        r = depot_open(options, reason, &depot);
+        r = store_client_open(options, reason, &store);
     if (r == 0)
-        r = depot_read(&depot, &name, reason, &entry);
-    return r == 0 ? depot_entry_open(&opener, &entry, reason, &metadata, ret) : r;
+        r = store_client_read(&store, &name, reason, &entry);
+    return r == 0 ? store_client_entry_open(&opener, &entry, reason, &metadata, ret) : r;
 }
 
 /* Only a terminal needs words; "-" is consent to whatever comes. */

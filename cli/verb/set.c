@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "terminal/confirm.h"
-#include "client/depot.h"
+#include "client/store_client.h"
 #include "terminal/output.h"
 #include "seal/sealing.h"
 #include "policy/policy_status.h"
@@ -22,13 +22,13 @@ typedef struct Setting {
     const char *input;
     CredentialName name;
     CredentialMetadata metadata;
-    Depot depot;
+    StoreClient store;
     bool replaces;
 } Setting;
 
 static void setting_done(Setting *setting)
 {
-    depot_done(&setting->depot);
+    store_client_done(&setting->store);
 }
 
 /* Everything that can be wrong is found before the value is asked for. */
@@ -45,9 +45,9 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = sealing_check(setting->context, options, reason, &setting->metadata);
     if (r == 0)
-        r = depot_open(options, reason, &setting->depot);
+        r = store_client_open(options, reason, &setting->store);
     if (r == 0)
-        r = depot_has(&setting->depot, &setting->name, reason, &setting->replaces);
+        r = store_client_has(&setting->store, &setting->name, reason, &setting->replaces);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s is there already. Replace it? Its old value is lost then.",
                     setting->argument);
@@ -62,7 +62,7 @@ static int seal(Setting *setting, const Value *value, Reason *reason, Bytes *ret
     Options options = *setting->options;
 
     options.name = setting->argument;
-    options.store = setting->depot.path;
+    options.store = setting->store.path;
     return sealing_seal(setting->context, &options, &setting->metadata, value->secret, reason, ret);
 }
 
@@ -125,7 +125,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     remark_newline(&setting, &value);
     r = seal(&setting, &value, &reason, &sealed);
     if (r == 0)
-        r = depot_write(&setting.depot, &setting.name, bytes_view(&sealed),
+        r = store_client_write(&setting.store, &setting.name, bytes_view(&sealed),
                         bytes_view(&value.public), &reason);
     if (r == 0)
         r = report(&setting, &value, &reason);

@@ -22,7 +22,7 @@ typedef struct Show {
     const char *name;
     char path[PATH_MAX];
     uint64_t written; /* µs; 0 if it is not known */
-    DepotEntry entry;
+    StoreClientEntry entry;
     Bytes public;
     PolicyStatus status;
     Probe probe;
@@ -30,15 +30,15 @@ typedef struct Show {
 
 static void show_done(Show *show)
 {
-    depot_entry_done(&show->entry);
+    store_client_entry_done(&show->entry);
     bytes_done(&show->public);
 }
 
-static void locate(const Depot *depot, const CredentialName *name, Show *show)
+static void locate(const StoreClient *store, const CredentialName *name, Show *show)
 {
     struct stat status;
 
-    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", depot->path, name->machine, name->id);
+    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", store->path, name->machine, name->id);
     if (stat(show->path, &status) == 0)
         show->written =
             (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
@@ -48,21 +48,21 @@ static int look(const Options *options, Show *show, Reason *reason)
 {
     Options eternal = probe_options(options);
     _cleanup_(opener_done) Opener opener = {.context = show->context, .options = &eternal};
-    _cleanup_(depot_done) Depot depot = {0};
+    _cleanup_(store_client_done) StoreClient store = {0};
     CredentialName name;
     int r = credential_name_parse(show->name, reason, &name);
 
     if (r == 0)
-        r = depot_open(options, reason, &depot);
+        r = store_client_open(options, reason, &store);
     if (r == 0)
-        r = depot_read(&depot, &name, reason, &show->entry);
+        r = store_client_read(&store, &name, reason, &show->entry);
     if (r == 0)
-        r = depot_read_public(&depot, &name, reason, &show->public);
+        r = store_client_read_public(&store, &name, reason, &show->public);
     if (r == 0)
         r = policy_status_find(show->context, &name, &show->status);
     if (r != 0)
         return r;
-    locate(&depot, &name, show);
+    locate(&store, &name, show);
     probe_entry(&opener, &show->entry, &show->probe);
     return 0;
 }

@@ -5,7 +5,7 @@
  * What only opening a credential tells: whether it does, and when it expires.
  */
 
-#include "client/depot.h"
+#include "client/store_client.h"
 
 typedef struct Probe {
     int rc; /* why it does not open; OUTCOME_EXPIRED is known as if it did */
@@ -15,7 +15,7 @@ typedef struct Probe {
 } Probe;
 
 /* Opens ENTRY and forgets its value. OPENER's options have to be those of probe_options(). */
-void probe_entry(Opener *opener, const DepotEntry *entry, Probe *ret);
+void probe_entry(Opener *opener, const StoreClientEntry *entry, Probe *ret);
 
 /* OPTIONS for opening what has expired as well. */
 Options probe_options(const Options *options);

@@ -17,18 +17,18 @@ void remake_done(Remake *remake)
     sealer_done(&remake->reseal.sealer);
 }
 
-int remake_begin(const Context *context, const Options *options, Depot *depot,
+int remake_begin(const Context *context, const Options *options, StoreClient *store,
                  const CredentialName *from, const CredentialName *to, Reason *reason, Remake *ret)
 {
     int r;
 
-    *ret = (Remake){.depot = depot, .options = *options, .to = *to, .item.name = *from};
+    *ret = (Remake){.store = store, .options = *options, .to = *to, .item.name = *from};
     credential_name_format(to, ret->to_text);
     ret->item.label = strdup(ret->to_text);
     if (!ret->item.label)
         return -ENOMEM;
     ret->options.name = ret->to_text;
-    ret->options.store = depot->path;
+    ret->options.store = store->path;
     ret->options.given |= OPTION_NAME;
     ret->reseal = (Reseal){.context = context,
                            .options = &ret->options,
@@ -36,7 +36,7 @@ int remake_begin(const Context *context, const Options *options, Depot *depot,
     r = sealer_init(context, &ret->options, reason, &ret->reseal.sealer);
     ret->reseal.sealer.joins = true;
     if (r == 0)
-        r = store_read(depot->store, from, reason, &ret->item.file);
+        r = store_read(store->store, from, reason, &ret->item.file);
     if (r != 0)
         return r;
     r = reseal_examine(&ret->reseal, &ret->item);
@@ -72,7 +72,7 @@ int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason 
     if (r != 0)
         *reason = item->reason;
     else
-        r = depot_write(remake->depot, &remake->to, bytes_view(&item->sealed), public, reason);
+        r = store_client_write(remake->store, &remake->to, bytes_view(&item->sealed), public, reason);
     if (r != 0)
         forget_failure(remake);
     else if (item->closed.text[0])

@@ -7,12 +7,12 @@
  * machine's others share.
  */
 
-#include "client/depot.h"
+#include "client/store_client.h"
 #include "seal/reseal.h"
 
 /* Refers to itself: it stays where it was begun. */
 typedef struct Remake {
-    Depot *depot; /* borrowed */
+    StoreClient *store; /* borrowed */
     Options options;
     CredentialName to;
     char to_text[CREDENTIAL_NAME_TEXT_BYTES];
@@ -21,7 +21,7 @@ typedef struct Remake {
 } Remake;
 
 /* Reads FROM and makes sure that it opens. TO may be the same. */
-int remake_begin(const Context *context, const Options *options, Depot *depot,
+int remake_begin(const Context *context, const Options *options, StoreClient *store,
                  const CredentialName *from, const CredentialName *to, Reason *reason, Remake *ret);
 void remake_done(Remake *remake); /* for _cleanup_ */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The store, over the broker or directly. See depot.h.
+ * The store, over the broker or directly. See store.h.
  */
 
-#include "client/depot.h"
+#include "client/store_client.h"
 
 #include "base/json.h"
 #include "client/broker.h"
@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-void depot_done(Depot *depot)
+void store_client_done(StoreClient *store)
 {
-    client_free(depot->client);
-    store_free(depot->store);
-    free(depot->path);
-    *depot = (Depot){0};
+    client_free(store->client);
+    store_free(store->store);
+    free(store->path);
+    *store = (StoreClient){0};
 }
 
 /* The broker's store need not be the default one. */
@@ -36,42 +36,42 @@ static int ask_path(Client *client, Reason *reason, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
-static int find_path(const Options *options, Reason *reason, Depot *depot)
+static int find_path(const Options *options, Reason *reason, StoreClient *store)
 {
     int r = OUTCOME_BROKER_UNREACHABLE;
 
     if (!options->store) {
-        r = client_new(CLIENT_DEFAULT_PATH, NULL, &depot->client);
+        r = client_new(CLIENT_DEFAULT_PATH, NULL, &store->client);
         if (r == 0)
-            r = ask_path(depot->client, reason, &depot->path);
+            r = ask_path(store->client, reason, &store->path);
     }
     if (r != OUTCOME_BROKER_UNREACHABLE)
         return r;
-    depot->client = client_free(depot->client);
-    depot->path = strdup(options->store ? options->store : STORE_DEFAULT_PATH);
-    return depot->path ? 0 : -ENOMEM;
+    store->client = client_free(store->client);
+    store->path = strdup(options->store ? options->store : STORE_DEFAULT_PATH);
+    return store->path ? 0 : -ENOMEM;
 }
 
-int depot_open(const Options *options, Reason *reason, Depot *ret)
+int store_client_open(const Options *options, Reason *reason, StoreClient *ret)
 {
-    _cleanup_(depot_done) Depot depot = {0};
-    int r = find_path(options, reason, &depot);
+    _cleanup_(store_client_done) StoreClient store = {0};
+    int r = find_path(options, reason, &store);
 
     if (r == 0)
-        r = store_new(depot.path, reason, &depot.store);
+        r = store_new(store.path, reason, &store.store);
     if (r == -EACCES && geteuid() != 0)
-        return reason_set(reason, r, "the store %s is root's alone", depot.path);
+        return reason_set(reason, r, "the store %s is root's alone", store.path);
     if (r != 0)
         return r;
-    *ret = depot;
-    depot = (Depot){0};
+    *ret = store;
+    store = (StoreClient){0};
     return 0;
 }
 
-int depot_has(const Depot *depot, const CredentialName *name, Reason *reason, bool *ret)
+int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason, bool *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = store_read(depot->store, name, reason, &file);
+    int r = store_read(store->store, name, reason, &file);
 
     if (r < 0)
         return r;
@@ -83,37 +83,37 @@ int depot_has(const Depot *depot, const CredentialName *name, Reason *reason, bo
 
 /* The broker may have ended since, such as for the host key that sealing has made: the next one is
  * asked, and writes it down. */
-static int call_again(Depot *depot, const char *method, struct json_object *parameters,
+static int call_again(StoreClient *store, const char *method, struct json_object *parameters,
                       Reason *reason, struct json_object **ret)
 {
-    depot->client = client_free(depot->client);
-    if (client_new(CLIENT_DEFAULT_PATH, NULL, &depot->client) != 0)
+    store->client = client_free(store->client);
+    if (client_new(CLIENT_DEFAULT_PATH, NULL, &store->client) != 0)
         return OUTCOME_BROKER_UNREACHABLE;
-    return broker_call(depot->client, method, json_object_get(parameters), reason, ret);
+    return broker_call(store->client, method, json_object_get(parameters), reason, ret);
 }
 
 /* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
  * OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
-static int call(Depot *depot, const char *method, const CredentialName *name,
+static int call(StoreClient *store, const char *method, const CredentialName *name,
                 struct json_object *parameters, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *taken = parameters, *reply = NULL;
     int r;
 
-    if (!depot->client)
+    if (!store->client)
         return OUTCOME_BROKER_UNREACHABLE;
     if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
         !json_add(taken, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    r = broker_call(depot->client, method, json_object_get(taken), reason, &reply);
+    r = broker_call(store->client, method, json_object_get(taken), reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)
-        r = call_again(depot, method, taken, reason, &reply);
+        r = call_again(store, method, taken, reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)
-        depot->client = client_free(depot->client);
+        store->client = client_free(store->client);
     return r;
 }
 
-static int write_sealed(Depot *depot, const CredentialName *name, BytesView sealed, Reason *reason)
+static int write_sealed(StoreClient *store, const CredentialName *name, BytesView sealed, Reason *reason)
 {
     struct json_object *parameters = json_object_new_object();
     int r;
@@ -124,59 +124,59 @@ static int write_sealed(Depot *depot, const CredentialName *name, BytesView seal
         json_object_put(parameters);
         return -ENOMEM;
     }
-    r = call(depot, "Store", name, parameters, reason);
-    return r == OUTCOME_BROKER_UNREACHABLE ? store_write(depot->store, name, sealed, reason) : r;
+    r = call(store, "Store", name, parameters, reason);
+    return r == OUTCOME_BROKER_UNREACHABLE ? store_write(store->store, name, sealed, reason) : r;
 }
 
-int depot_write(Depot *depot, const CredentialName *name, BytesView sealed, BytesView public,
+int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed, BytesView public,
                 Reason *reason)
 {
-    int r = write_sealed(depot, name, sealed, reason);
+    int r = write_sealed(store, name, sealed, reason);
 
     if (r != 0)
         return r;
-    return public.size > 0 ? store_write_public(depot->store, name, public, reason)
-                           : store_remove_public(depot->store, name, reason);
+    return public.size > 0 ? store_write_public(store->store, name, public, reason)
+                           : store_remove_public(store->store, name, reason);
 }
 
-int depot_remove(Depot *depot, const CredentialName *name, Reason *reason)
+int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason)
 {
-    int r = call(depot, "Remove", name, json_object_new_object(), reason);
+    int r = call(store, "Remove", name, json_object_new_object(), reason);
 
-    return r == OUTCOME_BROKER_UNREACHABLE ? store_remove(depot->store, name, reason) : r;
+    return r == OUTCOME_BROKER_UNREACHABLE ? store_remove(store->store, name, reason) : r;
 }
 
 /* --- reading --- */
 
-void depot_entry_done(DepotEntry *entry)
+void store_client_entry_done(StoreClientEntry *entry)
 {
     bytes_done(&entry->file);
     bytes_done(&entry->raw);
-    *entry = (DepotEntry){0};
+    *entry = (StoreClientEntry){0};
 }
 
-int depot_read(const Depot *depot, const CredentialName *name, Reason *reason, DepotEntry *ret)
+int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason, StoreClientEntry *ret)
 {
-    _cleanup_(depot_entry_done) DepotEntry entry = {.name = *name};
-    int r = store_read(depot->store, name, reason, &entry.file);
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
+    int r = store_read(store->store, name, reason, &entry.file);
 
     if (r == 0)
         r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.parts);
     if (r != 0)
         return r;
     *ret = entry;
-    entry = (DepotEntry){0};
+    entry = (StoreClientEntry){0};
     return 0;
 }
 
-int depot_read_public(const Depot *depot, const CredentialName *name, Reason *reason, Bytes *ret)
+int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    int r = store_read_public(depot->store, name, reason, ret);
+    int r = store_read_public(store->store, name, reason, ret);
 
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-int depot_entry_open(Opener *opener, const DepotEntry *entry, Reason *reason,
+int store_client_entry_open(Opener *opener, const StoreClientEntry *entry, Reason *reason,
                      CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
