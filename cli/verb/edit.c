@@ -6,7 +6,7 @@
 #include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "client/remake.h"
-#include "terminal/scratch.h"
+#include "terminal/editor_file.h"
 #include "policy/policy_status.h"
 #include "terminal/value.h"
 #include "verb/verb.h"
@@ -19,11 +19,11 @@ static int settle_newline(const Options *options, const Secret *old, Reason *rea
     return value_has_newline(old) ? 0 : value_set_newline(value, false, reason);
 }
 
-static int read_value(const Options *options, const Scratch *scratch, const Secret *old,
+static int read_value(const Options *options, const EditorFile *file, const Secret *old,
                       Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
-    int r = scratch_read(scratch, reason, &value);
+    int r = editor_file_read(file, reason, &value);
 
     if (r == 0)
         r = settle_newline(options, old, reason, &value);
@@ -51,13 +51,13 @@ static int check_unchanged(const Remake *remake, Reason *reason)
 
 /* Has what the editor has left sealed, and put into the store; RET_STORED, unless it is as it was.
  */
-static int store(Remake *remake, const Scratch *scratch, const Secret *old, Reason *reason,
+static int store(Remake *remake, const EditorFile *file, const Secret *old, Reason *reason,
                  bool *ret_stored)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
     _cleanup_(bytes_done) Bytes public = {0};
     bool same;
-    int r = read_value(&remake->options, scratch, old, reason, &value);
+    int r = read_value(&remake->options, file, old, reason, &value);
 
     if (r != 0)
         return r;
@@ -101,21 +101,21 @@ static char ask_what_next(const Remake *remake, int rc, const Reason *reason)
 /* Until it is stored, or given up; what went wrong then has been said. */
 static int edit(Remake *remake, const Secret *old, bool *ret_stored)
 {
-    _cleanup_(scratch_done) Scratch scratch = {.directory = -1};
+    _cleanup_(editor_file_done) EditorFile file = {.directory = -1};
     Reason reason = {0};
     char choice = '\0';
-    int r = scratch_new(remake->to_text, old, &reason, &scratch);
+    int r = editor_file_new(remake->to_text, old, &reason, &file);
 
     if (r == 0)
-        r = scratch_edit(&scratch, &reason);
+        r = editor_file_edit(&file, &reason);
     if (r != 0)
         return output_error(r, remake->to_text, &reason);
     for (;;) {
         reason = (Reason){0};
         if (choice == 'e')
-            r = scratch_edit(&scratch, &reason);
+            r = editor_file_edit(&file, &reason);
         if (r == 0 || choice == 't')
-            r = store(remake, &scratch, old, &reason, ret_stored);
+            r = store(remake, &file, old, &reason, ret_stored);
         if (r == 0)
             return 0;
         choice = ask_what_next(remake, r, &reason);

@@ -16,21 +16,21 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
-typedef struct Scratch {
+typedef struct EditorFile {
     int directory; /* of the file system */
     const char *name;
     bool edited; /* an editor had it mounted */
-} Scratch;
+} EditorFile;
 
 /* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; OUTCOME_UNSUPPORTED if
  * there is swap and the kernel (before 6.4) might write it there. */
-int scratch_new(const char *name, const Secret *content, Reason *reason, Scratch *ret);
+int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret);
 /* Overwrites what is there, too. */
-void scratch_done(Scratch *scratch); /* for _cleanup_ */
+void editor_file_done(EditorFile *file); /* for _cleanup_ */
 
 /* Runs $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, and waits for its end.
  * -ECANCELED if it fails. May be called again, and goes on with what the file is by then. */
-int scratch_edit(Scratch *scratch, Reason *reason);
+int editor_file_edit(EditorFile *file, Reason *reason);
 
 /* The file as it is now. OUTCOME_TOO_LARGE; a negative errno if the file is gone. */
-int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret);
+int editor_file_read(const EditorFile *file, Reason *reason, Secret **ret);

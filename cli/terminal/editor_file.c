@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A file for an editor. See scratch.h.
+ * A file for an editor. See file.h.
  *
  * The file system is made without a place (fsmount(2)). This process reaches it through a
  * descriptor and stays in its own namespace, where the store can be written to; the editor's
  * process alone gets it mounted.
  */
 
-#include "terminal/scratch.h"
+#include "terminal/editor_file.h"
 
 #include "base/fsutil.h"
 #include "base/limits.h"
@@ -103,20 +103,20 @@ static int write_all(int fd, BytesView view)
     return 0;
 }
 
-int scratch_new(const char *name, const Secret *content, Reason *reason, Scratch *ret)
+int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret)
 {
-    _cleanup_(scratch_done) Scratch scratch = {.directory = -1, .name = name};
+    _cleanup_(editor_file_done) EditorFile file = {.directory = -1, .name = name};
     _cleanup_(closep) int file = -1;
-    int r = mount_memory(reason, &scratch.directory);
+    int r = mount_memory(reason, &file.directory);
 
     if (r != 0)
         return r;
-    file = openat(scratch.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    file = openat(file.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     r = file < 0 ? -errno : write_all(file, secret_view(content));
     if (r < 0)
         return reason_set(reason, r, "cannot write the editor's file");
-    *ret = scratch;
-    scratch.directory = -1;
+    *ret = file;
+    file.directory = -1;
     return 0;
 }
 
@@ -135,27 +135,27 @@ static void overwrite(int directory, const char *name)
             return;
 }
 
-void scratch_done(Scratch *scratch)
+void editor_file_done(EditorFile *file)
 {
-    DIR *directory = scratch->directory < 0 ? NULL : fdopendir(scratch->directory);
+    DIR *directory = file->directory < 0 ? NULL : fdopendir(file->directory);
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory)))
-        overwrite(scratch->directory, entry->d_name);
+        overwrite(file->directory, entry->d_name);
     if (directory)
         closedir(directory);
     else
-        close_keep_errno(scratch->directory);
-    scratch->directory = -1;
+        close_keep_errno(file->directory);
+    file->directory = -1;
 }
 
 /* A file system can be mounted once, so that another editor needs another one. The kernel copies
  * from memory to memory. */
-static int renew(Scratch *scratch, Reason *reason)
+static int renew(EditorFile *file, Reason *reason)
 {
-    _cleanup_(scratch_done) Scratch next = {.directory = -1, .name = scratch->name};
+    _cleanup_(editor_file_done) EditorFile next = {.directory = -1, .name = file->name};
     _cleanup_(closep) int from =
-        openat(scratch->directory, scratch->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     _cleanup_(closep) int to = -1;
     ssize_t n = 1;
     int r;
@@ -170,8 +170,8 @@ static int renew(Scratch *scratch, Reason *reason)
         n = sendfile(to, from, NULL, COPY_BYTES);
     if (to < 0 || n < 0)
         return reason_set(reason, -errno, "cannot write the editor's file");
-    scratch_done(scratch);
-    *scratch = next;
+    editor_file_done(file);
+    *file = next;
     next.directory = -1;
     return 0;
 }
@@ -207,27 +207,27 @@ static const char *choose_editor(void)
 }
 
 /* In the editor's process. */
-static int enter(const Scratch *scratch)
+static int enter(const EditorFile *file)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
 
     umask(0077);
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) < 0 ||
-        move_mount(scratch->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+        move_mount(file->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
         chdir(PLACE) < 0 || setenv("TMPDIR", PLACE, 1) < 0)
         return -errno;
     return 0;
 }
 
-static void run_editor(const Scratch *scratch)
+static void run_editor(const EditorFile *file)
 {
     char path[sizeof(PLACE) + 1 + NAME_MAX];
     Reason reason = {0};
-    int r = enter(scratch);
+    int r = enter(file);
 
     if (r == 0) {
-        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, scratch->name);
+        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, file->name);
         execl("/bin/sh", "sh", "-c", script, "sh", choose_editor(), path, (char *)NULL);
         r = -errno;
     }
@@ -236,15 +236,15 @@ static void run_editor(const Scratch *scratch)
     _exit(NOT_STARTED);
 }
 
-int scratch_edit(Scratch *scratch, Reason *reason)
+int editor_file_edit(EditorFile *file, Reason *reason)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    int status, r = scratch->edited ? renew(scratch, reason) : 0;
+    int status, r = file->edited ? renew(file, reason) : 0;
     pid_t pid;
 
     if (r != 0)
         return r;
-    scratch->edited = true;
+    file->edited = true;
     /* Ctrl+C is the editor's */
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
@@ -252,7 +252,7 @@ int scratch_edit(Scratch *scratch, Reason *reason)
     if (pid == 0) {
         sigaction(SIGINT, &interrupt, NULL);
         sigaction(SIGQUIT, &quit, NULL);
-        run_editor(scratch);
+        run_editor(file);
     }
     do
         r = pid < 0 ? -1 : waitpid(pid, &status, 0);
@@ -270,10 +270,10 @@ int scratch_edit(Scratch *scratch, Reason *reason)
     return -ECANCELED;
 }
 
-int scratch_read(const Scratch *scratch, Reason *reason, Secret **ret)
+int editor_file_read(const EditorFile *file, Reason *reason, Secret **ret)
 {
     _cleanup_(closep) int file =
-        openat(scratch->directory, scratch->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (file < 0)
         return reason_set(reason, -errno, "the editor has left no file");
