@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A file for an editor. See file.h.
+ * A file for an editor. See editor.h.
  *
  * The file system is made without a place (fsmount(2)). This process reaches it through a
  * descriptor and stays in its own namespace, where the store can be written to; the editor's
@@ -105,18 +105,18 @@ static int write_all(int fd, BytesView view)
 
 int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret)
 {
-    _cleanup_(editor_file_done) EditorFile file = {.directory = -1, .name = name};
+    _cleanup_(editor_file_done) EditorFile editor = {.directory = -1, .name = name};
     _cleanup_(closep) int file = -1;
-    int r = mount_memory(reason, &file.directory);
+    int r = mount_memory(reason, &editor.directory);
 
     if (r != 0)
         return r;
-    file = openat(file.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    file = openat(editor.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     r = file < 0 ? -errno : write_all(file, secret_view(content));
     if (r < 0)
         return reason_set(reason, r, "cannot write the editor's file");
-    *ret = file;
-    file.directory = -1;
+    *ret = editor;
+    editor.directory = -1;
     return 0;
 }
 
@@ -135,27 +135,27 @@ static void overwrite(int directory, const char *name)
             return;
 }
 
-void editor_file_done(EditorFile *file)
+void editor_file_done(EditorFile *editor)
 {
-    DIR *directory = file->directory < 0 ? NULL : fdopendir(file->directory);
+    DIR *directory = editor->directory < 0 ? NULL : fdopendir(editor->directory);
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory)))
-        overwrite(file->directory, entry->d_name);
+        overwrite(editor->directory, entry->d_name);
     if (directory)
         closedir(directory);
     else
-        close_keep_errno(file->directory);
-    file->directory = -1;
+        close_keep_errno(editor->directory);
+    editor->directory = -1;
 }
 
 /* A file system can be mounted once, so that another editor needs another one. The kernel copies
  * from memory to memory. */
-static int renew(EditorFile *file, Reason *reason)
+static int renew(EditorFile *editor, Reason *reason)
 {
-    _cleanup_(editor_file_done) EditorFile next = {.directory = -1, .name = file->name};
+    _cleanup_(editor_file_done) EditorFile next = {.directory = -1, .name = editor->name};
     _cleanup_(closep) int from =
-        openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        openat(editor->directory, editor->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     _cleanup_(closep) int to = -1;
     ssize_t n = 1;
     int r;
@@ -170,8 +170,8 @@ static int renew(EditorFile *file, Reason *reason)
         n = sendfile(to, from, NULL, COPY_BYTES);
     if (to < 0 || n < 0)
         return reason_set(reason, -errno, "cannot write the editor's file");
-    editor_file_done(file);
-    *file = next;
+    editor_file_done(editor);
+    *editor = next;
     next.directory = -1;
     return 0;
 }
@@ -207,27 +207,27 @@ static const char *choose_editor(void)
 }
 
 /* In the editor's process. */
-static int enter(const EditorFile *file)
+static int enter(const EditorFile *editor)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
 
     umask(0077);
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) < 0 ||
-        move_mount(file->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+        move_mount(editor->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
         chdir(PLACE) < 0 || setenv("TMPDIR", PLACE, 1) < 0)
         return -errno;
     return 0;
 }
 
-static void run_editor(const EditorFile *file)
+static void run_editor(const EditorFile *editor)
 {
     char path[sizeof(PLACE) + 1 + NAME_MAX];
     Reason reason = {0};
-    int r = enter(file);
+    int r = enter(editor);
 
     if (r == 0) {
-        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, file->name);
+        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, editor->name);
         execl("/bin/sh", "sh", "-c", script, "sh", choose_editor(), path, (char *)NULL);
         r = -errno;
     }
@@ -236,15 +236,15 @@ static void run_editor(const EditorFile *file)
     _exit(NOT_STARTED);
 }
 
-int editor_file_edit(EditorFile *file, Reason *reason)
+int editor_file_edit(EditorFile *editor, Reason *reason)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    int status, r = file->edited ? renew(file, reason) : 0;
+    int status, r = editor->edited ? renew(editor, reason) : 0;
     pid_t pid;
 
     if (r != 0)
         return r;
-    file->edited = true;
+    editor->edited = true;
     /* Ctrl+C is the editor's */
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
@@ -252,7 +252,7 @@ int editor_file_edit(EditorFile *file, Reason *reason)
     if (pid == 0) {
         sigaction(SIGINT, &interrupt, NULL);
         sigaction(SIGQUIT, &quit, NULL);
-        run_editor(file);
+        run_editor(editor);
     }
     do
         r = pid < 0 ? -1 : waitpid(pid, &status, 0);
@@ -270,10 +270,10 @@ int editor_file_edit(EditorFile *file, Reason *reason)
     return -ECANCELED;
 }
 
-int editor_file_read(const EditorFile *file, Reason *reason, Secret **ret)
+int editor_file_read(const EditorFile *editor, Reason *reason, Secret **ret)
 {
     _cleanup_(closep) int file =
-        openat(file->directory, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        openat(editor->directory, editor->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (file < 0)
         return reason_set(reason, -errno, "the editor has left no file");

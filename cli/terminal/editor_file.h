@@ -26,11 +26,11 @@ typedef struct EditorFile {
  * there is swap and the kernel (before 6.4) might write it there. */
 int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret);
 /* Overwrites what is there, too. */
-void editor_file_done(EditorFile *file); /* for _cleanup_ */
+void editor_file_done(EditorFile *editor); /* for _cleanup_ */
 
 /* Runs $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, and waits for its end.
  * -ECANCELED if it fails. May be called again, and goes on with what the file is by then. */
-int editor_file_edit(EditorFile *file, Reason *reason);
+int editor_file_edit(EditorFile *editor, Reason *reason);
 
 /* The file as it is now. OUTCOME_TOO_LARGE; a negative errno if the file is gone. */
-int editor_file_read(const EditorFile *file, Reason *reason, Secret **ret);
+int editor_file_read(const EditorFile *editor, Reason *reason, Secret **ret);
