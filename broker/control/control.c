@@ -358,8 +358,8 @@ int control_set_new(const ControlEnvironment *environment, const Listeners *list
     }
     if (r < 0)
         return r;
-    environment->ledger->userdata = set;
-    environment->ledger->entered = on_entered;
+    environment->counters->userdata = set;
+    environment->counters->entered = on_entered;
     *ret = TAKE_PTR(set);
     return 0;
 }
@@ -368,8 +368,8 @@ ControlSet *control_set_free(ControlSet *set)
 {
     if (!set)
         return NULL;
-    if (set->environment.ledger->userdata == set)
-        set->environment.ledger->entered = NULL;
+    if (set->environment.counters->userdata == set)
+        set->environment.counters->entered = NULL;
     for (size_t i = 0; i < set->listening_count; i++)
         sd_event_source_disable_unref(set->listening[i]);
     set->listening_count = 0;

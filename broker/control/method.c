@@ -35,7 +35,7 @@ int method_name(struct json_object *parameters, Reason *reason, CredentialName *
 void method_note(const ControlEnvironment *environment, AuditVerdict verdict,
                  const CredentialName *name, const char *key)
 {
-    AuditSink *sink = &environment->ledger->sink;
+    AuditSink *sink = &environment->counters->sink;
 
     sink->write(sink, &(AuditRecord){
                           .verdict = verdict,
@@ -104,18 +104,18 @@ static int status(const ControlEnvironment *environment, struct json_object *par
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     const ConnectionSet *connections = environment->connections;
     const ServerConfig *config = connections->config;
-    const Ledger *ledger = environment->ledger;
+    const Counters *counters = environment->counters;
 
     (void)parameters;
     (void)reason;
     if (!method_add_text(object, "version", NC_VERSION) ||
-        !method_add_number(object, "uptimeUSec", monotonic_usec() - ledger->begun) ||
+        !method_add_number(object, "uptimeUSec", monotonic_usec() - counters->begun) ||
         !method_add_text(object, "store", config->store_path) ||
         !method_add_text(object, "tpmDevice",
                          config->tpm_device ? config->tpm_device : TPM_DEFAULT_DEVICE) ||
-        !method_add_number(object, "delivered", ledger->counts[AUDIT_DELIVERED]) ||
-        !method_add_number(object, "refused", ledger->counts[AUDIT_REFUSED]) ||
-        !method_add_number(object, "abandoned", ledger->counts[AUDIT_ABANDONED]) ||
+        !method_add_number(object, "delivered", counters->counts[AUDIT_DELIVERED]) ||
+        !method_add_number(object, "refused", counters->counts[AUDIT_REFUSED]) ||
+        !method_add_number(object, "abandoned", counters->counts[AUDIT_ABANDONED]) ||
         !method_add_number(object, "waiting", connections->count) ||
         !method_add_number(object, "keys", tpm_queue_keys(connections->tpm)))
         return -ENOMEM;

@@ -8,13 +8,13 @@
 
 #include "protocol/varlink.h"
 #include "request/connection.h"
-#include "control/ledger.h"
+#include "control/counters.h"
 #include "request/peer.h"
 
 /* What methods work on; all borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
-    Ledger *ledger;
+    Counters *counters;
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
     int (*reload)(void *userdata, Reason *reason); /* live_set_look() */
     void *userdata;

@@ -66,7 +66,7 @@ static void add_gauge(Families *families, const char *name, const char *help, ui
 
 /* --- requests --- */
 
-static void add_verdicts(Families *families, const Ledger *ledger)
+static void add_verdicts(Families *families, const Counters *counters)
 {
     static const struct {
         AuditVerdict verdict;
@@ -81,21 +81,21 @@ static void add_verdicts(Families *families, const Ledger *ledger)
                "Requests of the service manager, by what became of them.");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         add_labelled(families, "_total", "verdict", rows[i].name,
-                     (double)ledger->counts[rows[i].verdict]);
+                     (double)counters->counts[rows[i].verdict]);
 }
 
 /* Those that there were. */
-static void add_outcomes(Families *families, const Ledger *ledger)
+static void add_outcomes(Families *families, const Counters *counters)
 {
     add_family(families, "nspawn_creds_outcomes", "counter", NULL,
                "Requests of the service manager, by outcome.");
     for (int rc = OUTCOME_OK; rc <= _OUTCOME_MAX; rc++)
-        if (rc == OUTCOME_OK || ledger->outcomes[rc] > 0)
+        if (rc == OUTCOME_OK || counters->outcomes[rc] > 0)
             add_labelled(families, "_total", "outcome", outcome_name(rc < _OUTCOME_MAX ? rc : -EIO),
-                         (double)ledger->outcomes[rc]);
+                         (double)counters->outcomes[rc]);
 }
 
-static void add_durations(Families *families, const Ledger *ledger)
+static void add_durations(Families *families, const Counters *counters)
 {
     uint64_t count = 0;
     char bound[32];
@@ -103,15 +103,15 @@ static void add_durations(Families *families, const Ledger *ledger)
     add_family(families, "nspawn_creds_request_duration_seconds", "histogram", "seconds",
                "From a request to the end of its answer.");
     for (size_t i = 0; i < LEDGER_BOUNDS; i++) {
-        double seconds = (double)ledger_bounds[i] / 1e6;
+        double seconds = (double)counters_bounds[i] / 1e6;
 
-        count += ledger->durations[i];
+        count += counters->durations[i];
         snprintf(bound, sizeof(bound), seconds < 1 ? "%g" : "%.1f", seconds);
         add_labelled(families, "_bucket", "le", bound, (double)count);
     }
-    count += ledger->durations[LEDGER_BOUNDS];
+    count += counters->durations[LEDGER_BOUNDS];
     add_labelled(families, "_bucket", "le", "+Inf", (double)count);
-    add_labelled(families, "_sum", NULL, NULL, (double)ledger->usec / 1e6);
+    add_labelled(families, "_sum", NULL, NULL, (double)counters->usec / 1e6);
     add_labelled(families, "_count", NULL, NULL, (double)count);
 }
 
@@ -122,7 +122,7 @@ int metrics_method(const ControlEnvironment *environment, struct json_object *pa
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     const ConnectionSet *connections = environment->connections;
-    const Ledger *ledger = environment->ledger;
+    const Counters *counters = environment->counters;
     TpmCounts tpm = tpm_queue_counts(connections->tpm);
     Families families = {.list = json_object_new_array()};
 
@@ -130,9 +130,9 @@ int metrics_method(const ControlEnvironment *environment, struct json_object *pa
     (void)reason;
     if (!json_add(object, "families", families.list))
         return -ENOMEM;
-    add_verdicts(&families, ledger);
-    add_outcomes(&families, ledger);
-    add_durations(&families, ledger);
+    add_verdicts(&families, counters);
+    add_outcomes(&families, counters);
+    add_durations(&families, counters);
     add_counter(&families, "nspawn_creds_connections", "Connections that came in for requests.",
                 connections->begun);
     add_gauge(&families, "nspawn_creds_waiting", "Requests that have no answer yet.",
@@ -147,7 +147,7 @@ int metrics_method(const ControlEnvironment *environment, struct json_object *pa
               tpm_queue_keys(connections->tpm));
     add_family(&families, "nspawn_creds_uptime_seconds", "gauge", "seconds",
                "Since the counters are counting.");
-    add_labelled(&families, "", NULL, NULL, (double)(monotonic_usec() - ledger->begun) / 1e6);
+    add_labelled(&families, "", NULL, NULL, (double)(monotonic_usec() - counters->begun) / 1e6);
     if (families.failed)
         return -ENOMEM;
     *ret = TAKE_PTR(object);

@@ -37,7 +37,7 @@ typedef struct Worker {
     bool running; /* the loop runs: what there was to adopt is adopted */
     bool draining;
     ConnectionSet connections;
-    Ledger ledger;
+    Counters counters;
     ControlSet *control;
     LiveSet *live;
     Idle *idle; /* NULL unless it ends when it is idle */
@@ -286,11 +286,11 @@ static int set_up(Worker *worker)
         r = add_sources(worker);
     if (r >= 0 && worker->config->audit->attach)
         worker->config->audit->attach(worker->config->audit, worker->event);
-    ledger_begin(&worker->ledger, worker->config);
+    counters_begin(&worker->counters, worker->config);
     *connections = (ConnectionSet){
         .event = worker->event,
         .config = worker->config,
-        .audit = &worker->ledger.sink,
+        .audit = &worker->counters.sink,
         .ended = on_ended,
         .failed = on_failed,
         .userdata = worker,
@@ -305,7 +305,7 @@ static int set_up(Worker *worker)
                          &worker->live);
     if (r >= 0)
         r = control_set_new(&(ControlEnvironment){.connections = connections,
-                                                  .ledger = &worker->ledger,
+                                                  .counters = &worker->counters,
                                                   .restart = on_restart,
                                                   .reload = on_reload,
                                                   .userdata = worker},

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The ledger: counts what becomes of requests and how long they take, tells who listens, and passes
+ * The counters: counts what becomes of requests and how long they take, tells who listens, and passes
  * every record on to the configured audit sink.
  *
  * It begins with the worker: what an earlier one counted is in the journal.
@@ -13,9 +13,9 @@
 
 /* Durations are counted up to these bounds, µs, and beyond the last. */
 #define LEDGER_BOUNDS 6
-extern const uint64_t ledger_bounds[LEDGER_BOUNDS];
+extern const uint64_t counters_bounds[LEDGER_BOUNDS];
 
-typedef struct Ledger {
+typedef struct Counters {
     AuditSink sink; /* first: what is written here is entered */
     AuditSink *next;
     uint64_t begun; /* CLOCK_MONOTONIC, µs */
@@ -25,6 +25,6 @@ typedef struct Ledger {
     uint64_t usec;                                              /* of all */
     void (*entered)(void *userdata, const AuditRecord *record); /* NULL if nobody listens */
     void *userdata;
-} Ledger;
+} Counters;
 
-void ledger_begin(Ledger *ledger, const ServerConfig *config);
+void counters_begin(Counters *counters, const ServerConfig *config);
