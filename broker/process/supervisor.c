@@ -5,7 +5,7 @@
 
 #include "process/supervisor.h"
 
-#include "request/delivery.h"
+#include "request/reply.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -250,11 +250,11 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
     int fd = STDERR_FILENO;
 
     while ((fd = handover_next(listeners, fd + 1)) >= 0) {
-        Delivery delivery = {.sent = sent[fd]};
+        Reply delivery = {.sent = sent[fd]};
 
         /* A refusal can follow whatever a worker sent before; nothing else can follow this. */
         handover_mark_set(fd, HANDOVER_ANSWERING);
-        if (delivery_step(&delivery, fd) == DELIVERY_BLOCKED) {
+        if (reply_step(&delivery, fd) == REPLY_BLOCKED) {
             sent[fd] = delivery.sent;
             waiting[count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
         } else {

@@ -6,7 +6,7 @@
 #include "request/connection.h"
 
 #include "policy/decision.h"
-#include "request/delivery.h"
+#include "request/reply.h"
 #include "process/handover.h"
 #include "request/peer.h"
 #include "request/request.h"
@@ -32,7 +32,7 @@ struct Connection {
     Request request;
     TpmJob *job;       /* while it waits for the TPM */
     Secret *plaintext; /* what is delivered; NULL for a refusal */
-    Delivery delivery;
+    Reply delivery;
     bool answering;
     bool stalled;
     int outcome;
@@ -201,11 +201,11 @@ static int continue_answer(Connection *c)
 {
     int r;
 
-    switch (delivery_step(&c->delivery, c->fd)) {
-    case DELIVERY_DONE:
+    switch (reply_step(&c->delivery, c->fd)) {
+    case REPLY_DONE:
         end(c, c->plaintext ? AUDIT_DELIVERED : AUDIT_REFUSED);
         return 0;
-    case DELIVERY_BLOCKED:
+    case REPLY_BLOCKED:
         r = watch_for_stall(c);
         return r < 0 ? r : watch(c, EPOLLOUT);
     default:
@@ -224,7 +224,7 @@ static int begin_answer(Connection *c)
     c->deadline = sd_event_source_disable_unref(c->deadline);
     c->job = tpm_job_free(c->job);
     request_done(&c->request);
-    c->delivery = (Delivery){.secret = c->plaintext};
+    c->delivery = (Reply){.secret = c->plaintext};
     return continue_answer(c);
 }
 

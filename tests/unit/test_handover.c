@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-#include "request/delivery.h"
+#include "request/reply.h"
 #include "process/handover.h"
 #include "process/supervisor.h"
 
@@ -134,13 +134,13 @@ static void test_delivery(void **state)
     (void)state;
     for (int refusal = 0; refusal < 2; refusal++) {
         _cleanup_(secret_freep) Secret *secret = test_secret_of(LIMIT_PLAINTEXT_BYTES);
-        Delivery delivery = {.secret = refusal ? NULL : secret};
+        Reply delivery = {.secret = refusal ? NULL : secret};
         size_t total = 0;
         int fds[2];
         int r;
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-        while ((r = delivery_step(&delivery, fds[0])) == DELIVERY_BLOCKED) {
+        while ((r = reply_step(&delivery, fds[0])) == REPLY_BLOCKED) {
             static uint8_t bytes[40001];
             ssize_t n = read(fds[1], bytes, sizeof(bytes));
 
@@ -149,7 +149,7 @@ static void test_delivery(void **state)
                     fail_msg("byte %zu is wrong", total + i);
             total += (size_t)n;
         }
-        assert_int_equal(r, DELIVERY_DONE);
+        assert_int_equal(r, REPLY_DONE);
         close(fds[0]);
         assert_int_equal(total + read_all(fds[1]),
                          refusal ? LIMIT_REFUSAL_BYTES : LIMIT_PLAINTEXT_BYTES);
@@ -158,13 +158,13 @@ static void test_delivery(void **state)
 
 static void test_delivery_to_nobody(void **state)
 {
-    Delivery delivery = {0};
+    Reply delivery = {0};
     int fds[2];
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     close(fds[1]);
-    assert_int_equal(delivery_step(&delivery, fds[0]), DELIVERY_GONE);
+    assert_int_equal(reply_step(&delivery, fds[0]), REPLY_GONE);
     close(fds[0]);
 }
 

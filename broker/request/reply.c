@@ -3,7 +3,7 @@
  * Sending an answer. See delivery.h.
  */
 
-#include "request/delivery.h"
+#include "request/reply.h"
 
 #include "base/limits.h"
 
@@ -16,19 +16,19 @@
 static const uint8_t zeros[ZEROS_BYTES];
 
 /* Points PIECES at what is left of the answer and says how many there are. */
-static size_t rest_of(const Delivery *delivery, struct iovec pieces[ZEROS_PIECES])
+static size_t rest_of(const Reply *reply, struct iovec pieces[ZEROS_PIECES])
 {
     size_t rest;
     size_t count = 0;
 
-    if (delivery->secret) {
-        BytesView view = secret_view(delivery->secret);
+    if (reply->secret) {
+        BytesView view = secret_view(reply->secret);
 
-        pieces[0] = (struct iovec){(void *)(uintptr_t)(view.data + delivery->sent),
-                                   view.size - delivery->sent};
+        pieces[0] = (struct iovec){(void *)(uintptr_t)(view.data + reply->sent),
+                                   view.size - reply->sent};
         return pieces[0].iov_len ? 1 : 0;
     }
-    rest = LIMIT_REFUSAL_BYTES - delivery->sent;
+    rest = LIMIT_REFUSAL_BYTES - reply->sent;
     while (rest) {
         size_t size = rest < ZEROS_BYTES ? rest : ZEROS_BYTES;
 
@@ -38,7 +38,7 @@ static size_t rest_of(const Delivery *delivery, struct iovec pieces[ZEROS_PIECES
     return count;
 }
 
-int delivery_step(Delivery *delivery, int fd)
+int reply_step(Reply *reply, int fd)
 {
     struct iovec pieces[ZEROS_PIECES];
     struct msghdr message = {.msg_iov = pieces};
@@ -48,13 +48,13 @@ int delivery_step(Delivery *delivery, int fd)
 
         message.msg_iovlen = rest_of(delivery, pieces);
         if (message.msg_iovlen == 0)
-            return DELIVERY_DONE;
+            return REPLY_DONE;
         n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n >= 0)
-            delivery->sent += (size_t)n;
+            reply->sent += (size_t)n;
         else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-            return DELIVERY_BLOCKED;
+            return REPLY_BLOCKED;
         else if (errno != EINTR)
-            return DELIVERY_GONE;
+            return REPLY_GONE;
     }
 }

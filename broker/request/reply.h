@@ -15,16 +15,16 @@
 
 #include "secret/secret.h"
 
-typedef struct Delivery {
+typedef struct Reply {
     const Secret *secret; /* borrowed; NULL for a refusal */
     size_t sent;
-} Delivery;
+} Reply;
 
 enum {
-    DELIVERY_DONE = 0,
-    DELIVERY_BLOCKED = 1, /* call again when the socket is writable */
-    DELIVERY_GONE = 2,    /* the peer has hung up */
+    REPLY_DONE = 0,
+    REPLY_BLOCKED = 1, /* call again when the socket is writable */
+    REPLY_GONE = 2,    /* the peer has hung up */
 };
 
 /* Sends as much as the socket takes without waiting; allocates nothing. */
-int delivery_step(Delivery *delivery, int fd);
+int reply_step(Reply *reply, int fd);
