@@ -11,7 +11,7 @@
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "control/method_internal.h"
-#include "request/source.h"
+#include "request/external_file.h"
 
 #include <errno.h>
 #include <string.h>
@@ -94,7 +94,7 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
     int r;
 
     if (source == POLICY_SEALED)
-        r = source_read_sealed(credential->text, reason, &file);
+        r = external_file_read_sealed(credential->text, reason, &file);
     else if (source == POLICY_GENERATE && !entry)
         return 0; /* it is made when it is asked for */
     else if (source == POLICY_STORE && !entry)

@@ -6,7 +6,7 @@
 #include "request/request.h"
 
 #include "policy/template.h"
-#include "request/source.h"
+#include "request/external_file.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,7 +45,7 @@ void request_blame(const Request *request, Reason *reason)
 static int read_file(Request *request, const Ingredient *part, Reason *reason, Bytes *ret)
 {
     if (part->source == POLICY_SEALED)
-        return source_read_sealed(part->credential->text, reason, ret);
+        return external_file_read_sealed(part->credential->text, reason, ret);
     return host_resources_read(request->resources, &part->name, reason, ret);
 }
 
@@ -73,7 +73,7 @@ static int load(Request *request, size_t number, Reason *reason)
     case POLICY_TEMPLATE:
         return 0; /* its ingredients are parts themselves */
     case POLICY_FILE:
-        return source_read_plain(part->credential->text, host_resources_trusted_uid(request->resources), reason,
+        return external_file_read_plain(part->credential->text, host_resources_trusted_uid(request->resources), reason,
                                  &loaded->value);
     case POLICY_GENERATE:
         r = load_sealed(request, part, reason, loaded);

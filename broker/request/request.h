@@ -41,7 +41,7 @@ void request_done(Request *request); /* for _cleanup_ */
 
 /* Plans NAME, for PURPOSE, and loads what there is to load. Every return of resolve(),
  * store_read(), credential_decode(), _parse(), _openable(), host_key_load_passed() and
- * source_read_…(). */
+ * external_file_read_…(). */
 int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose, Reason *reason,
                   Request *ret);
 

@@ -16,8 +16,8 @@
 
 /* A sealed file, in base64 or raw. OUTCOME_NOT_FOUND; OUTCOME_FILE_UNSAFE unless it is a regular
  * file that not everybody may write to; OUTCOME_TOO_LARGE. */
-int source_read_sealed(const char *path, Reason *reason, Bytes *ret);
+int external_file_read_sealed(const char *path, Reason *reason, Bytes *ret);
 
 /* A plaintext file. OUTCOME_NOT_FOUND; OUTCOME_FILE_UNSAFE unless it is a regular file of OWNER's
  * that others than its owner and group may do nothing with; OUTCOME_EMPTY; OUTCOME_TOO_LARGE. */
-int source_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret);
+int external_file_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret);

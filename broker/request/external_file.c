@@ -3,7 +3,7 @@
  * Files outside the store. See source.h.
  */
 
-#include "request/source.h"
+#include "request/external_file.h"
 
 #include "base/fsutil.h"
 #include "base/limits.h"
@@ -29,7 +29,7 @@ static int open_file(const char *path, Reason *reason, int *ret_fd, struct stat 
     return 0;
 }
 
-int source_read_sealed(const char *path, Reason *reason, Bytes *ret)
+int external_file_read_sealed(const char *path, Reason *reason, Bytes *ret)
 {
     _cleanup_(closep) int fd = -1;
     struct stat status;
@@ -42,7 +42,7 @@ int source_read_sealed(const char *path, Reason *reason, Bytes *ret)
     return file_read_fd(fd, path, LIMIT_FILE_BYTES, reason, ret);
 }
 
-int source_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret)
+int external_file_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
     _cleanup_(closep) int fd = -1;
