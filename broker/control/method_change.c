@@ -23,7 +23,7 @@ static BytesView text_view(const char *text)
 }
 
 /* What the broker would refuse to deliver in any case does not get into the store. */
-static int check_sealed(BytesView file, Reason *reason, char key[TPM_GENERATION_BYTES])
+static int check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialParts parts;
@@ -40,7 +40,7 @@ static int check_sealed(BytesView file, Reason *reason, char key[TPM_GENERATION_
         return r;
     key[0] = '\0';
     if (kind_has(parts.kind, KIND_TPM))
-        tpm_sealed_generation(&parts.tpm, key);
+        tpm_sealed_fingerprint(&parts.tpm, key);
     return 0;
 }
 
@@ -48,7 +48,7 @@ int method_store(const ControlEnvironment *environment, struct json_object *para
                  Reason *reason, struct json_object **ret)
 {
     BytesView file = text_view(varlink_text(parameters, "sealed"));
-    char key[TPM_GENERATION_BYTES];
+    char key[TPM_FINGERPRINT_BYTES];
     CredentialName name;
     int r = method_name(parameters, reason, &name);
 
@@ -192,7 +192,7 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
         .public = text_view(varlink_text(parameters, "public")),
         .was = varlink_text(parameters, "was"),
     };
-    char key[TPM_GENERATION_BYTES];
+    char key[TPM_FINGERPRINT_BYTES];
     const Store *store;
     int r = method_name(parameters, reason, &rotation.name);
 
@@ -253,7 +253,7 @@ static int add_replacement(const Store *store, const char *machine, struct json_
 {
     StoreChange *change = &replacement->changes[replacement->count];
     Bytes *before = &replacement->before[replacement->count];
-    char key[TPM_GENERATION_BYTES], digest[DIGEST_TEXT_BYTES];
+    char key[TPM_FINGERPRINT_BYTES], digest[DIGEST_TEXT_BYTES];
     int r = check_element(element, replacement->count, reason);
 
     if (r == 0)
@@ -318,7 +318,7 @@ int method_reseal(const ControlEnvironment *environment, struct json_object *par
     if (r != 0)
         return r;
     for (size_t i = 0; i < replacement.count; i++) {
-        char key[TPM_GENERATION_BYTES];
+        char key[TPM_FINGERPRINT_BYTES];
 
         (void)check_sealed(replacement.changes[i].after, NULL, key);
         method_note(environment, AUDIT_RESEALED, &replacement.changes[i].name, key);

@@ -62,7 +62,7 @@ static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 static int add_parts(BytesView file, Reason *reason, struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    char key[TPM_GENERATION_BYTES];
+    char key[TPM_FINGERPRINT_BYTES];
     CredentialParts parts;
     int r = credential_unpack(file, reason, &sealed, &parts);
 
@@ -78,7 +78,7 @@ static int add_parts(BytesView file, Reason *reason, struct json_object *object)
         return -ENOMEM;
     if (!kind_has(parts.kind, KIND_TPM))
         return 0;
-    tpm_sealed_generation(&parts.tpm, key);
+    tpm_sealed_fingerprint(&parts.tpm, key);
     return method_add_text(object, "key", key) &&
                    json_add(object, "pcrs", tpm_pcr_mask_to_json(parts.tpm.pcr_mask))
                ? 0

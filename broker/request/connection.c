@@ -37,7 +37,7 @@ struct Connection {
     bool stalled;
     int outcome;
     Reason reason;
-    char key[TPM_GENERATION_BYTES]; /* the last sealed key that it took, or "" */
+    char key[TPM_FINGERPRINT_BYTES]; /* the last sealed key that it took, or "" */
     sd_event_source *io;            /* NULL until there is something to wait for */
     sd_event_source *deadline;      /* NULL unless it waits for the TPM */
     sd_event_source *stall;         /* NULL unless the answer waits for the peer */
@@ -339,7 +339,7 @@ static uint64_t now(const Connection *c)
 
 static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key)
 {
-    tpm_sealed_generation(sealed, c->key);
+    tpm_sealed_fingerprint(sealed, c->key);
     return request_give_key(&c->request, sealed, key, now(c), &c->reason);
 }
 

@@ -14,7 +14,7 @@
  */
 
 #include "credential/open.h"
-#include "request/generation.h"
+#include "request/generated_secret.h"
 #include "request/resolution.h"
 #include "request/host_resources.h"
 
@@ -26,7 +26,7 @@ typedef struct RequestIngredient {
     Secret *value;          /* NULL until it is known */
     bool missing;           /* POLICY_GENERATE: it is not in the store */
     bool generating;        /* and has been begun with: */
-    Generation generation;
+    GeneratedSecret generation;
 } RequestIngredient;
 
 typedef struct Request {

@@ -189,12 +189,12 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
            bytes_view_equal(a->public_key, b->public_key);
 }
 
-void tpm_sealed_generation(const TpmSealedView *sealed, char text[TPM_GENERATION_BYTES])
+void tpm_sealed_fingerprint(const TpmSealedView *sealed, char text[TPM_FINGERPRINT_BYTES])
 {
     char digest[DIGEST_TEXT_BYTES];
 
     digest_format(sealed->blob, digest);
-    snprintf(text, TPM_GENERATION_BYTES, "%.16s", digest);
+    snprintf(text, TPM_FINGERPRINT_BYTES, "%.16s", digest);
 }
 
 bool tpm_sealed_is_native(const TpmSealedView *sealed)

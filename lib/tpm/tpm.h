@@ -88,8 +88,8 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
 
 /* Which sealed key it is, in a word that may be shown: the first digits of a digest of its blob.
  * All credentials that share it say the same, and one that is sealed anew says another. */
-#define TPM_GENERATION_BYTES ((size_t)17)
-void tpm_sealed_generation(const TpmSealedView *sealed, char text[TPM_GENERATION_BYTES]);
+#define TPM_FINGERPRINT_BYTES ((size_t)17)
+void tpm_sealed_fingerprint(const TpmSealedView *sealed, char text[TPM_FINGERPRINT_BYTES]);
 
 /* The same, owned. */
 typedef struct TpmSealed {

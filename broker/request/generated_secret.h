@@ -10,9 +10,9 @@
  * is right. Nobody is given what was made, but only what then is read from the store: so that
  * whenever the broker is killed, no two different values are handed out.
  *
- *     generation_begin ──► generation_wish ──► generation_finish
+ *     generated_secret_begin ──► generated_secret_wish ──► generated_secret_finish
  *                            ▲      └── the key cannot be had ──┐
- *                            └─────────────── generation_retry ─┘
+ *                            └─────────────── generated_secret_retry ─┘
  */
 
 #include "request/resolution.h"
@@ -24,30 +24,30 @@ typedef struct TpmWish {
     const char *fresh_for;       /* a machine: a fresh one for it */
 } TpmWish;
 
-typedef struct Generation {
+typedef struct GeneratedSecret {
     unsigned parts;     /* KindParts of the credential to be */
     bool shares;        /* with the key that others have: */
     TpmSealed shared;   /* which is sealed to this */
     TpmSealedView view; /* of it */
-} Generation;
+} GeneratedSecret;
 
-void generation_done(Generation *generation); /* for _cleanup_ */
+void generated_secret_done(GeneratedSecret *generation); /* for _cleanup_ */
 
 /* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
  * loaded; what store_list() returns. */
-int generation_begin(HostResources *resources, const CredentialName *name, Reason *reason, Generation *ret);
+int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret);
 
 /* Borrowed. */
-TpmWish generation_wish(const Generation *generation, const CredentialName *name);
+TpmWish generated_secret_wish(const GeneratedSecret *generation, const CredentialName *name);
 
 /* After the wish could not be fulfilled: whether there is another one. */
-bool generation_retry(Generation *generation);
+bool generated_secret_retry(GeneratedSecret *generation);
 
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
  * NULL), and puts it into the store. That there is one now is no error. */
-int generation_finish(HostResources *resources, const Generation *generation, const Ingredient *part,
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generation, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
 
 /* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
  * this is impossible harms nobody who wants the secret, and is tried again the next time. */
-void generation_publish(HostResources *resources, const Ingredient *part, const Secret *value);
+void generated_secret_publish(HostResources *resources, const Ingredient *part, const Secret *value);

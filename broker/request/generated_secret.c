@@ -3,7 +3,7 @@
  * Secrets that are made when they are first asked for. See generation.h.
  */
 
-#include "request/generation.h"
+#include "request/generated_secret.h"
 
 #include "credential/seal.h"
 #include "crypto/generate.h"
@@ -12,14 +12,14 @@
 #include <errno.h>
 #include <string.h>
 
-void generation_done(Generation *generation)
+void generated_secret_done(GeneratedSecret *generation)
 {
     tpm_sealed_done(&generation->shared);
-    *generation = (Generation){0};
+    *generation = (GeneratedSecret){0};
 }
 
 /* A key without PCRs, as a fresh one would have it; pinned or not. */
-static int find_shared(const Store *store, const char *machine, Generation *generation)
+static int find_shared(const Store *store, const char *machine, GeneratedSecret *generation)
 {
     static const TpmSealRequest request;
     static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
@@ -38,9 +38,9 @@ static int find_shared(const Store *store, const char *machine, Generation *gene
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-int generation_begin(HostResources *resources, const CredentialName *name, Reason *reason, Generation *ret)
+int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret)
 {
-    _cleanup_(generation_done) Generation generation = {0};
+    _cleanup_(generated_secret_done) GeneratedSecret generation = {0};
     const Secret *host_key;
     const Store *store;
     int r = host_resources_store(resources, reason, &store);
@@ -60,11 +60,11 @@ int generation_begin(HostResources *resources, const CredentialName *name, Reaso
             return r;
     }
     *ret = generation;
-    generation = (Generation){0};
+    generation = (GeneratedSecret){0};
     return 0;
 }
 
-TpmWish generation_wish(const Generation *generation, const CredentialName *name)
+TpmWish generated_secret_wish(const GeneratedSecret *generation, const CredentialName *name)
 {
     if (!(generation->parts & KIND_TPM))
         return (TpmWish){0};
@@ -73,7 +73,7 @@ TpmWish generation_wish(const Generation *generation, const CredentialName *name
     return (TpmWish){.fresh_for = name->machine};
 }
 
-bool generation_retry(Generation *generation)
+bool generated_secret_retry(GeneratedSecret *generation)
 {
     if (!generation->shares)
         return false;
@@ -83,7 +83,7 @@ bool generation_retry(Generation *generation)
     return true;
 }
 
-static int seal(HostResources *resources, const Generation *generation, SealRequest *request, Reason *reason,
+static int seal(HostResources *resources, const GeneratedSecret *generation, SealRequest *request, Reason *reason,
                 Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
@@ -100,7 +100,7 @@ static int seal(HostResources *resources, const Generation *generation, SealRequ
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generation_finish(HostResources *resources, const Generation *generation, const Ingredient *part,
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generation, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
@@ -126,7 +126,7 @@ int generation_finish(HostResources *resources, const Generation *generation, co
     return r == OUTCOME_EXISTS ? 0 : r;
 }
 
-void generation_publish(HostResources *resources, const Ingredient *part, const Secret *value)
+void generated_secret_publish(HostResources *resources, const Ingredient *part, const Secret *value)
 {
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
     const Recipe *recipe = &part->credential->recipe;
