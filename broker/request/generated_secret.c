@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Secrets that are made when they are first asked for. See generation.h.
+ * Secrets that are made when they are first asked for. See generated.h.
  */
 
 #include "request/generated_secret.h"
@@ -12,14 +12,14 @@
 #include <errno.h>
 #include <string.h>
 
-void generated_secret_done(GeneratedSecret *generation)
+void generated_secret_done(GeneratedSecret *generated)
 {
-    tpm_sealed_done(&generation->shared);
-    *generation = (GeneratedSecret){0};
+    tpm_sealed_done(&generated->shared);
+    *generated = (GeneratedSecret){0};
 }
 
 /* A key without PCRs, as a fresh one would have it; pinned or not. */
-static int find_shared(const Store *store, const char *machine, GeneratedSecret *generation)
+static int find_shared(const Store *store, const char *machine, GeneratedSecret *generated)
 {
     static const TpmSealRequest request;
     static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
@@ -28,11 +28,11 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
     for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
         SharedKeyWish wish = {.parts = forms[i], .request = &request};
 
-        r = shared_key_find(store, machine, &wish, NULL, &generation->shared);
+        r = shared_key_find(store, machine, &wish, NULL, &generated->shared);
         if (r == 0) {
-            generation->parts |= forms[i];
-            generation->view = tpm_sealed_view(&generation->shared);
-            generation->shares = true;
+            generated->parts |= forms[i];
+            generated->view = tpm_sealed_view(&generated->shared);
+            generated->shares = true;
         }
     }
     return r == OUTCOME_NOT_FOUND ? 0 : r;
@@ -40,7 +40,7 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
 
 int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret)
 {
-    _cleanup_(generated_secret_done) GeneratedSecret generation = {0};
+    _cleanup_(generated_secret_done) GeneratedSecret generated = {0};
     const Secret *host_key;
     const Store *store;
     int r = host_resources_store(resources, reason, &store);
@@ -48,59 +48,59 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
     if (r != 0)
         return r;
     if (host_resources_has_tpm(resources))
-        generation.parts |= KIND_TPM;
+        generated.parts |= KIND_TPM;
     r = host_resources_host_key(resources, reason, &host_key);
     if (r == 0)
-        generation.parts |= KIND_HOST;
-    else if (r != OUTCOME_HOST_KEY_MISSING || generation.parts == 0)
+        generated.parts |= KIND_HOST;
+    else if (r != OUTCOME_HOST_KEY_MISSING || generated.parts == 0)
         return r;
-    if (generation.parts & KIND_TPM) {
-        r = find_shared(store, name->machine, &generation);
+    if (generated.parts & KIND_TPM) {
+        r = find_shared(store, name->machine, &generated);
         if (r != 0)
             return r;
     }
-    *ret = generation;
-    generation = (GeneratedSecret){0};
+    *ret = generated;
+    generated = (GeneratedSecret){0};
     return 0;
 }
 
-TpmWish generated_secret_wish(const GeneratedSecret *generation, const CredentialName *name)
+TpmWish generated_secret_wish(const GeneratedSecret *generated, const CredentialName *name)
 {
-    if (!(generation->parts & KIND_TPM))
+    if (!(generated->parts & KIND_TPM))
         return (TpmWish){0};
-    if (generation->shares)
-        return (TpmWish){.sealed = &generation->view};
+    if (generated->shares)
+        return (TpmWish){.sealed = &generated->view};
     return (TpmWish){.fresh_for = name->machine};
 }
 
-bool generated_secret_retry(GeneratedSecret *generation)
+bool generated_secret_retry(GeneratedSecret *generated)
 {
-    if (!generation->shares)
+    if (!generated->shares)
         return false;
-    tpm_sealed_done(&generation->shared);
-    generation->shares = false;
-    generation->parts &= ~(unsigned)KIND_PINNED;
+    tpm_sealed_done(&generated->shared);
+    generated->shares = false;
+    generated->parts &= ~(unsigned)KIND_PINNED;
     return true;
 }
 
-static int seal(HostResources *resources, const GeneratedSecret *generation, SealRequest *request, Reason *reason,
+static int seal(HostResources *resources, const GeneratedSecret *generated, SealRequest *request, Reason *reason,
                 Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     const Context *context = host_resources_context(resources);
     int r = 0;
 
-    request->kind = kind_find_by_parts(generation->parts);
+    request->kind = kind_find_by_parts(generated->parts);
     request->metadata.timestamp = context->now(context);
     request->metadata.not_after = USEC_INFINITY;
-    if (generation->parts & KIND_HOST)
+    if (generated->parts & KIND_HOST)
         r = host_resources_host_key(resources, reason, &request->host_key);
     if (r == 0)
         r = credential_seal(context, request, reason, &sealed);
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generation, const Ingredient *part,
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
@@ -118,7 +118,7 @@ int generated_secret_finish(HostResources *resources, const GeneratedSecret *gen
     request.plaintext = secret;
     if (sealed)
         request.tpm = *sealed;
-    r = seal(resources, generation, &request, reason, &file);
+    r = seal(resources, generated, &request, reason, &file);
     if (r == 0)
         r = host_resources_store(resources, reason, &store);
     if (r == 0)

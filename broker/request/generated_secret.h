@@ -31,21 +31,21 @@ typedef struct GeneratedSecret {
     TpmSealedView view; /* of it */
 } GeneratedSecret;
 
-void generated_secret_done(GeneratedSecret *generation); /* for _cleanup_ */
+void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
 /* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
  * loaded; what store_list() returns. */
 int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret);
 
 /* Borrowed. */
-TpmWish generated_secret_wish(const GeneratedSecret *generation, const CredentialName *name);
+TpmWish generated_secret_wish(const GeneratedSecret *generated, const CredentialName *name);
 
 /* After the wish could not be fulfilled: whether there is another one. */
-bool generated_secret_retry(GeneratedSecret *generation);
+bool generated_secret_retry(GeneratedSecret *generated);
 
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
  * NULL), and puts it into the store. That there is one now is no error. */
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generation, const Ingredient *part,
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated, const Ingredient *part,
                       const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
 
 /* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That

@@ -15,7 +15,7 @@ static void request_ingredient_done(RequestIngredient *part)
 {
     bytes_done(&part->sealed);
     secret_free(part->value);
-    generated_secret_done(&part->generation);
+    generated_secret_done(&part->generated);
 }
 
 void request_done(Request *request)
@@ -188,7 +188,7 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
-    int r = generated_secret_finish(request->resources, &making->generation, part, sealed, tpm_key, reason);
+    int r = generated_secret_finish(request->resources, &making->generated, part, sealed, tpm_key, reason);
 
     if (r == 0)
         r = load_sealed(request, part, reason, making);
@@ -204,12 +204,12 @@ static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
     int r = 0;
 
     if (!making->generating) {
-        r = generated_secret_begin(request->resources, &part->name, reason, &making->generation);
+        r = generated_secret_begin(request->resources, &part->name, reason, &making->generated);
         making->generating = r == 0;
     }
     if (r != 0)
         return r;
-    *ret_wish = generated_secret_wish(&making->generation, &part->name);
+    *ret_wish = generated_secret_wish(&making->generated, &part->name);
     if (ret_wish->sealed || ret_wish->fresh_for)
         return 0;
     return finish_generating(request, NULL, NULL, reason);
@@ -283,7 +283,7 @@ int request_give_failure(Request *request, int rc, Reason *reason)
 {
     RequestIngredient *making = &request->parts[request->next];
 
-    if (making->missing && generated_secret_retry(&making->generation))
+    if (making->missing && generated_secret_retry(&making->generated))
         return 0;
     request_blame(request, reason);
     return rc;

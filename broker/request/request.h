@@ -26,7 +26,7 @@ typedef struct RequestIngredient {
     Secret *value;          /* NULL until it is known */
     bool missing;           /* POLICY_GENERATE: it is not in the store */
     bool generating;        /* and has been begun with: */
-    GeneratedSecret generation;
+    GeneratedSecret generated;
 } RequestIngredient;
 
 typedef struct Request {

@@ -63,7 +63,7 @@ typedef struct StoreRotation {
 
 /* Replaces a credential and its public half. After a crash at any moment there is the old file or
  * the new one, and never the public half of the other: rather none, for whoever opens a key pair
- * derives it again (server/generation.h). So it is no failure if it cannot be written in the end.
+ * derives it again (server/fingerprint.h). So it is no failure if it cannot be written in the end.
  * OUTCOME_NOT_FOUND; OUTCOME_CHANGED, and nothing happens, if it was another file; returns of
  * store_write(). */
 int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason);
