@@ -24,7 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/names.h"
-#include "manager/live_place.h"
+#include "manager/live_mount.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -152,9 +152,9 @@ static int make_folder(const char *path)
 /* The container starts without it, too: its services are served when there is a broker. */
 static void wait_for_socket(const char *path)
 {
-    char name[PATH_MAX + sizeof(LIVE_PLACE_SOCKET)];
+    char name[PATH_MAX + sizeof(LIVE_MOUNT_SOCKET)];
 
-    snprintf(name, sizeof(name), "%s" LIVE_PLACE_SOCKET, path);
+    snprintf(name, sizeof(name), "%s" LIVE_MOUNT_SOCKET, path);
     for (unsigned waited = 0; waited < LIVE_USEC; waited += LOOK_USEC) {
         if (access(name, F_OK) == 0)
             return;
@@ -168,10 +168,10 @@ static void check_settings(const char *machine)
 {
     char file[PATH_MAX];
 
-    if (live_place_settings(machine, file) == LIVE_PLACE_DISPLACED)
+    if (live_mount_settings(machine, file) == LIVE_MOUNT_DISPLACED)
         fprintf(stderr,
                 "nspawn-creds-nspawn: %s has mounts, which replace that of live delivery. Add to "
-                "its [Files]: BindReadOnly=" LIVE_PLACE_FOLDER "/%s:" LIVE_PLACE_INSIDE
+                "its [Files]: BindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                 ":rootidmap\n",
                 file, machine);
 }
@@ -185,12 +185,12 @@ static int add_live(char **arguments, size_t *count)
         return 0;
     if (!machine_name_valid(machine))
         return fail("$NSPAWN_CREDS_LIVE is no machine: ", machine);
-    snprintf(path, sizeof(path), LIVE_PLACE_FOLDER "/%s", machine);
+    snprintf(path, sizeof(path), LIVE_MOUNT_FOLDER "/%s", machine);
     if (make_folder(path) != 0)
         return EXIT_FAILURE;
     wait_for_socket(path);
     check_settings(machine);
-    if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_PLACE_INSIDE ":rootidmap", path) < 0)
+    if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_MOUNT_INSIDE ":rootidmap", path) < 0)
         return fail("out of memory", "");
     (*count)++;
     return 0;

@@ -10,7 +10,7 @@
 
 #include "doctor/doctor.h"
 #include "verb/enabling.h"
-#include "manager/live_place.h"
+#include "manager/live_mount.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -58,9 +58,9 @@ static bool check_unit(const LiveCheck *check)
 {
     const char *machine = check->machine->name;
     char file[PATH_MAX];
-    LivePlaceSettings settings = live_place_settings(machine, file);
+    LiveMountSettings settings = live_mount_settings(machine, file);
 
-    if (settings == LIVE_PLACE_BOUND ||
+    if (settings == LIVE_MOUNT_BOUND ||
         strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
         return true;
     if (!enabling_unit_asks(&check->service, machine, first_live(check->machine->policy))) {
@@ -70,12 +70,12 @@ static bool check_unit(const LiveCheck *check)
         doctor_remedy_reload(check->doctor);
         return false;
     }
-    if (settings == LIVE_PLACE_NOT_SAID)
+    if (settings == LIVE_MOUNT_NOT_SAID)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM, "%s has mounts, which replace that of live delivery",
                file);
     doctor_remedy(check->doctor,
-                  "printf '\\n[Files]\\nBindReadOnly=" LIVE_PLACE_FOLDER "/%s:" LIVE_PLACE_INSIDE
+                  "printf '\\n[Files]\\nBindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                   ":rootidmap\\n' >>%s && systemctl try-restart %s",
                   machine, doctor_quote(file).text, check->unit);
     return false;
@@ -105,7 +105,7 @@ static bool check_folder(const LiveCheck *check, const char *folder)
 
 static bool check_socket(const LiveCheck *check, const char *folder)
 {
-    int r = live_place_look(check->machine->name);
+    int r = live_mount_look(check->machine->name);
 
     if (r == -EACCES || r == -EPERM) {
         doctor_say(check->doctor, DOCTOR_UNSEEN, "only root may look at the live socket of %s",
@@ -117,7 +117,7 @@ static bool check_socket(const LiveCheck *check, const char *folder)
     doctor_say(check->doctor, DOCTOR_PROBLEM, "nobody listens at the live socket of %s: %s",
                check->machine->name, strerror(-r));
     doctor_remedy(check->doctor,
-                  "rm -f %s" LIVE_PLACE_SOCKET " && systemctl restart " ENABLING_BROKER, folder);
+                  "rm -f %s" LIVE_MOUNT_SOCKET " && systemctl restart " ENABLING_BROKER, folder);
     return false;
 }
 
@@ -128,7 +128,7 @@ static bool check_place(const LiveCheck *check)
     int r = enabling_live_is_bound(check->doctor->manager, machine, &bound);
     char folder[PATH_MAX];
 
-    snprintf(folder, sizeof(folder), LIVE_PLACE_FOLDER "/%s", machine);
+    snprintf(folder, sizeof(folder), LIVE_MOUNT_FOLDER "/%s", machine);
     if (access(folder, F_OK) < 0 && errno == ENOENT) {
         say_unbound(check, "its folder is gone, or was not made");
         return false;
@@ -164,7 +164,7 @@ static void remedy_inside(const LiveCheck *check, const char *unit, const char *
     snprintf(folder, sizeof(folder), "/etc/systemd/system/%s.d", unit);
     doctor_remedy(check->doctor,
                   "systemd-run --quiet --wait --machine=%s sh -c 'mkdir -p \"$1\" && printf "
-                  "\"[Service]\\nLoadCredential=%%s:" LIVE_PLACE_INSIDE LIVE_PLACE_SOCKET
+                  "\"[Service]\\nLoadCredential=%%s:" LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET
                   "\\n\" \"$2\" >\"$1/nspawn-creds-$2.conf\" && systemctl daemon-reload' sh %s %s",
                   check->machine->name, doctor_quote(folder).text, doctor_quote(id).text);
 }
@@ -174,7 +174,7 @@ static bool say_inner(const LiveCheck *check, const char *unit, const char *id,
 {
     const char *place = place_of(service->credentials, id);
 
-    if (place && strcmp(place, LIVE_PLACE_INSIDE LIVE_PLACE_SOCKET) == 0)
+    if (place && strcmp(place, LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET) == 0)
         return true;
     if (place)
         doctor_say(check->doctor, DOCTOR_WARNING,

@@ -6,7 +6,7 @@
 #include "verb/enable_report.h"
 
 #include "base/json.h"
-#include "manager/live_place.h"
+#include "manager/live_mount.h"
 #include "terminal/output.h"
 #include "policy/policy_file.h"
 
@@ -55,8 +55,8 @@ static void say_live(const Enabling *enabling)
         if (enabled->result == POLICY_EDIT_KEPT || !credential ||
             credential->delivery != POLICY_LIVE)
             continue;
-        printf("For it, %s%s in the container says: LoadCredential=%s:" LIVE_PLACE_INSIDE
-                   LIVE_PLACE_SOCKET "\n",
+        printf("For it, %s%s in the container says: LoadCredential=%s:" LIVE_MOUNT_INSIDE
+                   LIVE_MOUNT_SOCKET "\n",
                credential->service_count > 0 ? credential->services[0] : "a service",
                credential->service_count > 1 ? " and the others" : "", credential->id);
     }

@@ -5,7 +5,7 @@
 
 #include "verb/enabling.h"
 
-#include "manager/live_place.h"
+#include "manager/live_mount.h"
 
 #include <errno.h>
 #include <string.h>
@@ -89,5 +89,5 @@ int enabling_live_is_bound(Manager *manager, const char *machine, bool *ret)
     pid_t leader;
     int r = manager_leader(manager, machine, &leader);
 
-    return r == 0 ? live_place_is_bound(leader, machine, ret) : r;
+    return r == 0 ? live_mount_is_bound(leader, machine, ret) : r;
 }

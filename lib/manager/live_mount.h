@@ -14,25 +14,25 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define LIVE_PLACE_FOLDER "/run/nspawn-creds/machines"
-#define LIVE_PLACE_SOCKET "/socket"
-#define LIVE_PLACE_INSIDE "/run/host/nspawn-creds"
+#define LIVE_MOUNT_FOLDER "/run/nspawn-creds/machines"
+#define LIVE_MOUNT_SOCKET "/socket"
+#define LIVE_MOUNT_INSIDE "/run/host/nspawn-creds"
 
 /* Of a machine's .nspawn file (systemd.nspawn(5)). With --settings=override, as in systemd's unit,
  * the mounts in it are all that count, and there is no way round it. */
-typedef enum LivePlaceSettings {
-    LIVE_PLACE_NOT_SAID,  /* it has no mounts, or there is none */
-    LIVE_PLACE_BOUND,     /* it binds the place */
-    LIVE_PLACE_DISPLACED, /* it has other mounts only */
-} LivePlaceSettings;
+typedef enum LiveMountSettings {
+    LIVE_MOUNT_NOT_SAID,  /* it has no mounts, or there is none */
+    LIVE_MOUNT_BOUND,     /* it binds the place */
+    LIVE_MOUNT_DISPLACED, /* it has other mounts only */
+} LiveMountSettings;
 
 /* RET_FILE is the file, if it has mounts. */
-LivePlaceSettings live_place_settings(const char *machine, char ret_file[PATH_MAX]);
+LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX]);
 
 /* Whether MACHINE, of which LEADER is the first process, has the folder in its place. A negative
  * errno if this user may not see it. */
-int live_place_is_bound(pid_t leader, const char *machine, bool *ret);
+int live_mount_is_bound(pid_t leader, const char *machine, bool *ret);
 
 /* Whether there is somebody behind MACHINE's socket, who notices nothing of it. 0; -ENOENT without
  * a socket, -ECONNREFUSED if it is a dead one's, and other negative errnos. */
-int live_place_look(const char *machine);
+int live_mount_look(const char *machine);

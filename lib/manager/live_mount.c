@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The place of live delivery. See live_place.h.
+ * The place of live delivery. See live_mount.h.
  */
 
-#include "manager/live_place.h"
+#include "manager/live_mount.h"
 
 #include "base/cleanup.h"
 
@@ -14,26 +14,26 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static LivePlaceSettings read_settings(const char *file)
+static LiveMountSettings read_settings(const char *file)
 {
     static const char *const settings[] = {"Bind", "Inaccessible", "Overlay",
                                            "TemporaryFileSystem"};
     _cleanup_(fclosep) FILE *stream = fopen(file, "re");
     _cleanup_(freep) char *line = NULL;
-    LivePlaceSettings found = LIVE_PLACE_NOT_SAID;
+    LiveMountSettings found = LIVE_MOUNT_NOT_SAID;
     size_t room = 0;
 
     while (stream && getline(&line, &room, stream) >= 0) {
-        if (strstr(line, ":" LIVE_PLACE_INSIDE))
-            return LIVE_PLACE_BOUND;
+        if (strstr(line, ":" LIVE_MOUNT_INSIDE))
+            return LIVE_MOUNT_BOUND;
         for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
             if (strncmp(line, settings[i], strlen(settings[i])) == 0)
-                found = LIVE_PLACE_DISPLACED;
+                found = LIVE_MOUNT_DISPLACED;
     }
     return found;
 }
 
-LivePlaceSettings live_place_settings(const char *machine, char ret_file[PATH_MAX])
+LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX])
 {
     static const char *const places[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
 
@@ -42,10 +42,10 @@ LivePlaceSettings live_place_settings(const char *machine, char ret_file[PATH_MA
         if (access(ret_file, F_OK) == 0)
             return read_settings(ret_file);
     }
-    return LIVE_PLACE_NOT_SAID;
+    return LIVE_MOUNT_NOT_SAID;
 }
 
-int live_place_is_bound(pid_t leader, const char *machine, bool *ret)
+int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)
 {
     _cleanup_(fclosep) FILE *mounts = NULL;
     _cleanup_(freep) char *line = NULL;
@@ -54,7 +54,7 @@ int live_place_is_bound(pid_t leader, const char *machine, bool *ret)
     size_t room = 0;
 
     snprintf(path, sizeof(path), "/proc/%d/mountinfo", (int)leader);
-    snprintf(expected, sizeof(expected), "/nspawn-creds/machines/%s " LIVE_PLACE_INSIDE " ",
+    snprintf(expected, sizeof(expected), "/nspawn-creds/machines/%s " LIVE_MOUNT_INSIDE " ",
              machine);
     mounts = fopen(path, "re");
     if (!mounts)
@@ -66,12 +66,12 @@ int live_place_is_bound(pid_t leader, const char *machine, bool *ret)
 }
 
 /* A socket of another type does not get through, and is told whether there is one to get to. */
-int live_place_look(const char *machine)
+int live_mount_look(const char *machine)
 {
     _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path, sizeof(address.sun_path),
-                          LIVE_PLACE_FOLDER "/%s" LIVE_PLACE_SOCKET, machine);
+                          LIVE_MOUNT_FOLDER "/%s" LIVE_MOUNT_SOCKET, machine);
 
     if (fd < 0)
         return -errno;
