@@ -5,7 +5,7 @@
 
 #include "doctor/doctor.h"
 
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ static char *format_clean(const char *format, va_list arguments)
 
     if (vasprintf(&text, format, arguments) < 0)
         abort();
-    plain_text_clean(text);
+    safe_text_clean(text);
     return text;
 }
 

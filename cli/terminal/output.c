@@ -6,7 +6,7 @@
 #include "terminal/output.h"
 
 #include "base/fsutil.h"
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ int output_error(int rc, const char *subject, const Reason *reason)
     const char *remedy = outcome_remedy(rc);
     Reason words = *reason;
 
-    plain_text_clean(words.text);
+    safe_text_clean(words.text);
     fprintf(stderr, "nspawn-creds: %s%s", subject ? subject : "", subject ? ": " : "");
     if (words.text[0] == '\0')
         fprintf(stderr, "%s.\n", outcome_sentence(rc));

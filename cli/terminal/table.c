@@ -6,7 +6,7 @@
 #include "terminal/table.h"
 
 #include "base/cleanup.h"
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -39,7 +39,7 @@ void table_add(Table *table, const char *text)
 
     if (!larger || !copy)
         abort();
-    plain_text_clean(copy);
+    safe_text_clean(copy);
     table->cells = larger;
     table->cells[table->count++] = copy;
 }

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "terminal/output.h"
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static void print(sd_journal *journal, uint64_t usec)
     if (localtime_r(&seconds, &local))
         strftime(text, sizeof(text), "%b %d %H:%M:%S", &local);
     get_field(journal, "MESSAGE", message);
-    plain_text_clean(message);
+    safe_text_clean(message);
     printf("%s %s\n", text, message);
 }
 

@@ -7,7 +7,7 @@
 #include "terminal/confirm.h"
 #include "client/store_client.h"
 #include "terminal/output.h"
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 #include "verb/verb.h"
 
 #include <unistd.h>
@@ -35,7 +35,7 @@ static int check_terminal(const Options *options, const char *argument, const Se
 {
     if (!isatty(STDOUT_FILENO))
         return 0;
-    if (!plain_text_is(secret_view(secret)))
+    if (!safe_text_is(secret_view(secret)))
         return reason_set(reason, OUTCOME_USAGE,
                           "it is not plain text and could command your terminal: give a file, or "
                           "\"-\" if that is what you want");

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 /* Whether TEXT is nothing else; lines and tabs are allowed. */
-bool plain_text_is(BytesView text);
+bool safe_text_is(BytesView text);
 
 /* Has "?" stand for each byte of TEXT that is anything else, lines and tabs too. */
-void plain_text_clean(char *text);
+void safe_text_clean(char *text);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Text for terminals. See plain_text.h.
+ * Text for terminals. See safe_text.h.
  */
 
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 
 #include <string.h>
 
@@ -46,7 +46,7 @@ static size_t character(BytesView text)
     return 1U + sequence->more;
 }
 
-bool plain_text_is(BytesView text)
+bool safe_text_is(BytesView text)
 {
     while (text.size > 0) {
         bool space = text.data[0] == '\n' || text.data[0] == '\t';
@@ -60,7 +60,7 @@ bool plain_text_is(BytesView text)
     return true;
 }
 
-void plain_text_clean(char *text)
+void safe_text_clean(char *text)
 {
     size_t left = strlen(text);
 

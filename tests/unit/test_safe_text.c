@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/plain_text.c. */
+/* Tests of cli/safe_text.c. */
 
 #include "support.h"
 
-#include "terminal/plain_text.h"
+#include "terminal/safe_text.h"
 
 #include <string.h>
 
@@ -54,11 +54,11 @@ static void test_rows(void **state)
         _cleanup_(freep) char *text = strdup(row->text);
 
         print_message("%s\n", row->rule);
-        assert_int_equal(plain_text_is((BytesView){(const uint8_t *)text, strlen(text)}),
+        assert_int_equal(safe_text_is((BytesView){(const uint8_t *)text, strlen(text)}),
                          !row->cleaned);
-        plain_text_clean(text);
+        safe_text_clean(text);
         assert_string_equal(text, row->cleaned ? row->cleaned : row->text);
-        assert_true(plain_text_is((BytesView){(const uint8_t *)text, strlen(text)}));
+        assert_true(safe_text_is((BytesView){(const uint8_t *)text, strlen(text)}));
     }
 }
 
@@ -68,9 +68,9 @@ static void test_spaces(void **state)
     char text[] = "a\n\tb";
 
     (void)state;
-    assert_true(plain_text_is((BytesView){(const uint8_t *)text, strlen(text)}));
-    assert_false(plain_text_is((BytesView){(const uint8_t *)"a\0b", 3}));
-    plain_text_clean(text);
+    assert_true(safe_text_is((BytesView){(const uint8_t *)text, strlen(text)}));
+    assert_false(safe_text_is((BytesView){(const uint8_t *)"a\0b", 3}));
+    safe_text_clean(text);
     assert_string_equal(text, "a??b");
 }
 
