@@ -8,7 +8,7 @@
 #include "base/context.h"
 #include "base/names.h"
 #include "store/store.h"
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -138,12 +138,12 @@ static int set_uid(const Setting *setting, Options *options)
 
 static int set_timestamp(const Setting *setting, Options *options)
 {
-    return timepoint_parse(setting->value, setting->now, setting->reason, &options->timestamp);
+    return timestamp_parse(setting->value, setting->now, setting->reason, &options->timestamp);
 }
 
 static int set_not_after(const Setting *setting, Options *options)
 {
-    return timepoint_parse(setting->value, setting->now, setting->reason, &options->not_after);
+    return timestamp_parse(setting->value, setting->now, setting->reason, &options->not_after);
 }
 
 static int set_newline(const Setting *setting, Options *options)

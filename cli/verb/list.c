@@ -9,7 +9,7 @@
 #include "terminal/progress.h"
 #include "protocol/varlink.h"
 #include "terminal/table.h"
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -158,10 +158,10 @@ static void print(const Context *context, bool expiry, struct json_object *crede
         struct json_object *entry = json_object_array_get_idx(credentials, i), *written = NULL;
         const char *problem = varlink_text(entry, "problem");
         const char *outcome = varlink_text(entry, "outcome");
-        char time[TIMEPOINT_TEXT_BYTES] = "-";
+        char time[TIMESTAMP_TEXT_BYTES] = "-";
 
         if (json_object_object_get_ex(entry, "writtenUSec", &written))
-            timepoint_format((uint64_t)json_object_get_int64(written), time);
+            timestamp_format((uint64_t)json_object_get_int64(written), time);
         table_add(&table, varlink_text(entry, "machine"));
         table_add(&table, varlink_text(entry, "credential"));
         table_add(&table, varlink_text(entry, "kind"));

@@ -7,7 +7,7 @@
 #include "terminal/output.h"
 #include "client/probe.h"
 #include "policy/policy_status.h"
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -128,9 +128,9 @@ static void print(const char *label, const char *text)
 
 static void print_time(const char *label, uint64_t usec)
 {
-    char text[TIMEPOINT_TEXT_BYTES];
+    char text[TIMESTAMP_TEXT_BYTES];
 
-    timepoint_format(usec, text);
+    timestamp_format(usec, text);
     print(label, text);
 }
 

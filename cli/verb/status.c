@@ -6,7 +6,7 @@
 #include "client/broker.h"
 #include "terminal/output.h"
 #include "protocol/varlink.h"
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 #include "verb/verb.h"
 
 #include <inttypes.h>
@@ -21,9 +21,9 @@ static int64_t number(struct json_object *status, const char *name)
 
 static void print(struct json_object *status)
 {
-    char up[TIMEPOINT_LENGTH_BYTES];
+    char up[TIMESTAMP_LENGTH_BYTES];
 
-    timepoint_format_length((uint64_t)number(status, "uptimeUSec"), up);
+    timestamp_format_length((uint64_t)number(status, "uptimeUSec"), up);
     printf("  Version: %s\n       Up: %s\n", varlink_text(status, "version"), up);
     printf(" Requests: %" PRId64 " delivered, %" PRId64 " refused, %" PRId64 " abandoned, "
            "%" PRId64 " waiting\n",

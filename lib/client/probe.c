@@ -5,7 +5,7 @@
 
 #include "client/probe.h"
 
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 
 #include <string.h>
 
@@ -22,14 +22,14 @@ void probe_entry(Opener *opener, const StoreClientEntry *entry, Probe *ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     uint64_t now = opener->context->now(opener->context);
-    char length[TIMEPOINT_LENGTH_BYTES];
+    char length[TIMESTAMP_LENGTH_BYTES];
     Probe probe = {0};
 
     probe.rc = store_client_entry_open(opener, entry, &probe.reason, &probe.metadata, &plaintext);
     if (probe.rc == 0) {
         probe.size = secret_size(plaintext);
         if (probe.metadata.not_after < now) {
-            timepoint_format_length(now - probe.metadata.not_after, length);
+            timestamp_format_length(now - probe.metadata.not_after, length);
             probe.rc = reason_set(&probe.reason, OUTCOME_EXPIRED, "it expired %s ago", length);
         }
     }
@@ -39,14 +39,14 @@ void probe_entry(Opener *opener, const StoreClientEntry *entry, Probe *ret)
 void probe_format_expiry(const Probe *probe, uint64_t now, char text[PROBE_EXPIRY_BYTES])
 {
     uint64_t then = probe->metadata.not_after;
-    char time[TIMEPOINT_TEXT_BYTES], length[TIMEPOINT_LENGTH_BYTES];
+    char time[TIMESTAMP_TEXT_BYTES], length[TIMESTAMP_LENGTH_BYTES];
 
     if (then == USEC_INFINITY) {
         strcpy(text, "never");
         return;
     }
-    timepoint_format(then, time);
-    timepoint_format_length(then < now ? now - then : then - now, length);
+    timestamp_format(then, time);
+    timestamp_format_length(then < now ? now - then : then - now, length);
     snprintf(text, PROBE_EXPIRY_BYTES, "%s, %s%s%s", time, then < now ? "" : "in ", length,
              then < now ? " ago" : "");
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Points in time. See timepoint.h; the grammar is a part of systemd.time(7).
+ * Points in time. See timestamp.h; the grammar is a part of systemd.time(7).
  */
 
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 
 #include "base/context.h"
 
@@ -126,7 +126,7 @@ static bool parse(const char *text, uint64_t now, uint64_t *ret)
     return parse_calendar(text, ret);
 }
 
-int timepoint_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret)
+int timestamp_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret)
 {
     uint64_t time;
 
@@ -139,28 +139,28 @@ int timepoint_parse(const char *text, uint64_t now, Reason *reason, uint64_t *re
     return 0;
 }
 
-void timepoint_format(uint64_t usec, char text[TIMEPOINT_TEXT_BYTES])
+void timestamp_format(uint64_t usec, char text[TIMESTAMP_TEXT_BYTES])
 {
     time_t seconds = (time_t)(usec / 1000000);
     struct tm local;
 
     if (!localtime_r(&seconds, &local) ||
-        strftime(text, TIMEPOINT_TEXT_BYTES, "%Y-%m-%d %H:%M", &local) == 0)
+        strftime(text, TIMESTAMP_TEXT_BYTES, "%Y-%m-%d %H:%M", &local) == 0)
         text[0] = '\0';
 }
 
-void timepoint_format_length(uint64_t usec, char text[TIMEPOINT_LENGTH_BYTES])
+void timestamp_format_length(uint64_t usec, char text[TIMESTAMP_LENGTH_BYTES])
 {
     uint64_t seconds = usec / 1000000, minutes = seconds / 60, hours = minutes / 60;
 
     if (minutes < 1)
-        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " s", seconds);
+        snprintf(text, TIMESTAMP_LENGTH_BYTES, "%" PRIu64 " s", seconds);
     else if (hours < 1)
-        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " min", minutes);
+        snprintf(text, TIMESTAMP_LENGTH_BYTES, "%" PRIu64 " min", minutes);
     else if (hours < 24)
-        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " h %" PRIu64 " min", hours,
+        snprintf(text, TIMESTAMP_LENGTH_BYTES, "%" PRIu64 " h %" PRIu64 " min", hours,
                  minutes % 60);
     else
-        snprintf(text, TIMEPOINT_LENGTH_BYTES, "%" PRIu64 " d %" PRIu64 " h", hours / 24,
+        snprintf(text, TIMESTAMP_LENGTH_BYTES, "%" PRIu64 " d %" PRIu64 " h", hours / 24,
                  hours % 24);
 }

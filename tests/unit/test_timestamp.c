@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/timepoint.c. */
+/* Tests of cli/timestamp.c. */
 
 #include "support.h"
 
-#include "base/timepoint.h"
+#include "base/timestamp.h"
 
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static void test_times(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         uint64_t time = 0;
         Reason reason = {0};
-        int r = timepoint_parse(rows[i].text, NOW, &reason, &time);
+        int r = timestamp_parse(rows[i].text, NOW, &reason, &time);
 
         if (r != (rows[i].time ? 0 : OUTCOME_USAGE) || time != rows[i].time)
             fail_msg("\"%s\": %d, %llu", rows[i].text, r, (unsigned long long)time);
@@ -78,14 +78,14 @@ static void test_words(void **state)
         {90 * 86400, "90 d 0 h"},
         {UINT64_MAX / SECOND, "213503982 d 8 h"},
     };
-    char text[TIMEPOINT_LENGTH_BYTES], time[TIMEPOINT_TEXT_BYTES];
+    char text[TIMESTAMP_LENGTH_BYTES], time[TIMESTAMP_TEXT_BYTES];
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        timepoint_format_length(rows[i].seconds * SECOND, text);
+        timestamp_format_length(rows[i].seconds * SECOND, text);
         assert_string_equal(text, rows[i].text);
     }
-    timepoint_format((1801353600 + 45015) * SECOND, time);
+    timestamp_format((1801353600 + 45015) * SECOND, time);
     assert_string_equal(time, "2027-01-31 12:30");
 }
 
