@@ -8,15 +8,15 @@
 #include "client/remake.h"
 #include "terminal/editor_file.h"
 #include "policy/policy_status.h"
-#include "terminal/value.h"
+#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 /* Editors end a file with a newline; a password that had none is to have none afterwards. */
 static int settle_newline(const Options *options, const Secret *old, Reason *reason, Secret **value)
 {
     if (options->newline != TRISTATE_AUTO)
-        return value_set_newline(value, options->newline == TRISTATE_YES, reason);
-    return value_has_newline(old) ? 0 : value_set_newline(value, false, reason);
+        return secret_input_set_newline(value, options->newline == TRISTATE_YES, reason);
+    return secret_input_has_newline(old) ? 0 : secret_input_set_newline(value, false, reason);
 }
 
 static int read_value(const Options *options, const EditorFile *file, const Secret *old,

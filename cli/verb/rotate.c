@@ -22,7 +22,7 @@
 #include "manager/rotation.h"
 #include "seal/sharing.h"
 #include "store/store.h"
-#include "terminal/value.h"
+#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ typedef struct Rotate {
     struct json_object *status; /* the broker's, which has the path of the store */
     Bytes old;                  /* the file to be replaced; empty if there is none */
     Bytes old_public;           /* and its public half */
-    Value value;
+    SecretInput value;
     Bytes sealed;
     struct json_object *reply; /* to Rotate */
     Rotation rotation;
@@ -49,7 +49,7 @@ static void rotate_done(Rotate *rotate)
     json_object_put(rotate->status);
     bytes_done(&rotate->old);
     bytes_done(&rotate->old_public);
-    value_done(&rotate->value);
+    secret_input_done(&rotate->value);
     bytes_done(&rotate->sealed);
     json_object_put(rotate->reply);
     rotation_done(&rotate->rotation);
@@ -107,7 +107,7 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
     int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
 
     if (r == 0)
-        r = value_check(&rotate->options, input, reason);
+        r = secret_input_check(&rotate->options, input, reason);
     if (r == 0)
         r = sharing_check(&rotate->options, reason);
     if (r == 0)
@@ -173,7 +173,7 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
     if (!credential_times_valid(&metadata))
         return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
     choose_recipe(rotate, input);
-    r = value_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
+    r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
                   &rotate->value);
     progress_about(rotate->name_text);
     if (r == 0)

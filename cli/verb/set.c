@@ -9,7 +9,7 @@
 #include "terminal/output.h"
 #include "seal/sealing.h"
 #include "policy/policy_status.h"
-#include "terminal/value.h"
+#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static int prepare(Setting *setting, Reason *reason)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the null key protects nothing, and the broker serves nothing sealed so");
     if (r == 0)
-        r = value_check(options, setting->input, reason);
+        r = secret_input_check(options, setting->input, reason);
     if (r == 0)
         r = sealing_check(setting->context, options, reason, &setting->metadata);
     if (r == 0)
@@ -57,7 +57,7 @@ static int prepare(Setting *setting, Reason *reason)
 }
 
 /* As `encrypt --store --name=` would. */
-static int seal(Setting *setting, const Value *value, Reason *reason, Bytes *ret)
+static int seal(Setting *setting, const SecretInput *value, Reason *reason, Bytes *ret)
 {
     Options options = *setting->options;
 
@@ -66,7 +66,7 @@ static int seal(Setting *setting, const Value *value, Reason *reason, Bytes *ret
     return sealing_seal(setting->context, &options, &setting->metadata, value->secret, reason, ret);
 }
 
-static int print_json(const Setting *setting, const Value *value, const PolicyStatus *status)
+static int print_json(const Setting *setting, const SecretInput *value, const PolicyStatus *status)
 {
     struct json_object *object = json_object_new_object();
 
@@ -82,7 +82,7 @@ static int print_json(const Setting *setting, const Value *value, const PolicySt
 }
 
 /* What was made is for others to see as far as it is public; what was given is known. */
-static int report(const Setting *setting, const Value *value, Reason *reason)
+static int report(const Setting *setting, const SecretInput *value, Reason *reason)
 {
     PolicyStatus status;
     int r = policy_status_find(setting->context, &setting->name, &status);
@@ -97,12 +97,12 @@ static int report(const Setting *setting, const Value *value, Reason *reason)
 }
 
 /* Of those who pipe a password hardly any mean its newline. */
-static void remark_newline(const Setting *setting, const Value *value)
+static void remark_newline(const Setting *setting, const SecretInput *value)
 {
     BytesView view = secret_view(value->secret);
 
     if (setting->options->newline == TRISTATE_AUTO && value->public.size == 0 &&
-        value_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
+        secret_input_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
         output_note("The value is one line with a newline at its end, which is part of it; "
                     "--newline=no leaves it out.");
 }
@@ -111,7 +111,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(setting_done) Setting setting = {
         .context = context, .options = options, .argument = arguments[0], .input = arguments[1]};
-    _cleanup_(value_done) Value value = {0};
+    _cleanup_(secret_input_done) SecretInput value = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
     Reason reason = {0};
@@ -119,7 +119,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (r != 0)
         return output_error(r, setting.argument, &reason);
-    r = value_get(context, options, setting.input, setting.argument, &reason, &value);
+    r = secret_input_get(context, options, setting.input, setting.argument, &reason, &value);
     if (r != 0)
         return output_error(r, source, &reason);
     remark_newline(&setting, &value);

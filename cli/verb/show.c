@@ -151,7 +151,7 @@ static void print_opened(const Show *show)
     print("Opens:", probe->rc == 0 ? "yes" : "no");
     if (!probe_knows_expiry(probe))
         return;
-    printf("  %-12s %zu bytes\n", "Value:", probe->size);
+    printf("  %-12s %zu bytes\n", "SecretInput:", probe->size);
     if (probe->metadata.timestamp != USEC_INFINITY)
         print_time("Sealed:", probe->metadata.timestamp);
     probe_format_expiry(probe, show->context->now(show->context), text);

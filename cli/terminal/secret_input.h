@@ -10,26 +10,26 @@
 #include "terminal/input.h"
 #include "options.h"
 
-typedef struct Value {
+typedef struct SecretInput {
     Secret *secret;
     Bytes public; /* the public half, a line, of a key pair that was made; else empty */
-} Value;
+} SecretInput;
 
-void value_done(Value *value); /* for _cleanup_ */
+void secret_input_done(SecretInput *value); /* for _cleanup_ */
 
 /* OUTCOME_USAGE for an INPUT (NULL: none) and --generate= at once. To be asked before anything that
  * takes time. */
-int value_check(const Options *options, const char *input, Reason *reason);
+int secret_input_check(const Options *options, const char *input, Reason *reason);
 
 /* Makes the value, or reads it as input_read_secret() does. NAME, "MACHINE@ID", is the comment of
  * an SSH key. With --newline=yes or no it ends with a newline, or does not; else it is as it was
  * given. OUTCOME_EMPTY, for nobody can tell an empty credential from one that could not be
  * delivered. */
-int value_get(const Context *context, const Options *options, const char *input, const char *name,
-              Reason *reason, Value *ret);
+int secret_input_get(const Context *context, const Options *options, const char *input, const char *name,
+              Reason *reason, SecretInput *ret);
 
 /* Whether the last byte is a newline. */
-bool value_has_newline(const Secret *secret);
+bool secret_input_has_newline(const Secret *secret);
 
 /* Has VALUE end with a newline, or not. */
-int value_set_newline(Secret **value, bool newline, Reason *reason);
+int secret_input_set_newline(Secret **value, bool newline, Reason *reason);

@@ -3,40 +3,40 @@
  * A credential's new value. See value.h.
  */
 
-#include "terminal/value.h"
+#include "terminal/secret_input.h"
 
 #include "crypto/generate.h"
 
 #include <string.h>
 
-void value_done(Value *value)
+void secret_input_done(SecretInput *value)
 {
     secret_free(value->secret);
     bytes_done(&value->public);
-    *value = (Value){0};
+    *value = (SecretInput){0};
 }
 
-int value_check(const Options *options, const char *input, Reason *reason)
+int secret_input_check(const Options *options, const char *input, Reason *reason)
 {
     if (input && options->given & OPTION_GENERATE)
         return reason_set(reason, OUTCOME_USAGE, "a file or --generate=, but not both");
     return 0;
 }
 
-bool value_has_newline(const Secret *secret)
+bool secret_input_has_newline(const Secret *secret)
 {
     BytesView view = secret_view(secret);
 
     return view.size > 0 && view.data[view.size - 1] == '\n';
 }
 
-int value_set_newline(Secret **value, bool newline, Reason *reason)
+int secret_input_set_newline(Secret **value, bool newline, Reason *reason)
 {
     size_t size = secret_size(*value);
     Secret *longer;
     int r;
 
-    if (value_has_newline(*value) == newline)
+    if (secret_input_has_newline(*value) == newline)
         return 0;
     if (!newline) {
         secret_truncate(*value, size - 1);
@@ -55,7 +55,7 @@ int value_set_newline(Secret **value, bool newline, Reason *reason)
 }
 
 static int generate(const Context *context, const Recipe *recipe, const char *name, Reason *reason,
-                    Value *value)
+                    SecretInput *value)
 {
     int r = generate_secret(context, recipe, name, reason, &value->secret);
 
@@ -64,10 +64,10 @@ static int generate(const Context *context, const Recipe *recipe, const char *na
     return r;
 }
 
-int value_get(const Context *context, const Options *options, const char *input, const char *name,
-              Reason *reason, Value *ret)
+int secret_input_get(const Context *context, const Options *options, const char *input, const char *name,
+              Reason *reason, SecretInput *ret)
 {
-    _cleanup_(value_done) Value value = {0};
+    _cleanup_(secret_input_done) SecretInput value = {0};
     int r;
 
     if (options->given & OPTION_GENERATE)
@@ -75,12 +75,12 @@ int value_get(const Context *context, const Options *options, const char *input,
     else
         r = input_read_secret(input, reason, &value.secret);
     if (r == 0 && options->newline != TRISTATE_AUTO)
-        r = value_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);
+        r = secret_input_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);
     if (r == 0 && secret_size(value.secret) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "nothing was sealed");
     if (r != 0)
         return r;
     *ret = value;
-    value = (Value){0};
+    value = (SecretInput){0};
     return 0;
 }
