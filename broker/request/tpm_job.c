@@ -18,10 +18,10 @@
 #include <sys/epoll.h>
 
 /* One turn of the TPM, and who waits for it; never nobody. */
-typedef struct Unsealing Unsealing;
+typedef struct TpmOperation TpmOperation;
 
-struct Unsealing {
-    Unsealing *next;
+struct TpmOperation {
+    TpmOperation *next;
     TpmSealed sealed;
     char *
         fresh_for; /* a machine: the key is to be sealed, and .sealed empty until then; else NULL */
@@ -36,7 +36,7 @@ struct TpmQueue {
     sd_event_source *timeout;
     TpmChild child;
     uint64_t answered; /* see tpm_queue_answered() */
-    Unsealing *first;
+    TpmOperation *first;
     KeyCache *known;
     TpmCounts counts;
 };
@@ -49,7 +49,7 @@ struct TpmJob {
     void *userdata;
 };
 
-static Unsealing *unsealing_free(Unsealing *unsealing)
+static TpmOperation *unsealing_free(TpmOperation *unsealing)
 {
     assert(!unsealing->first);
     tpm_sealed_done(&unsealing->sealed);
@@ -57,7 +57,7 @@ static Unsealing *unsealing_free(Unsealing *unsealing)
     free(unsealing);
     return NULL;
 }
-DEFINE_CLEANUP(Unsealing *, unsealing_free);
+DEFINE_CLEANUP(TpmOperation *, unsealing_free);
 
 static void stop_child(TpmQueue *queue)
 {
@@ -75,7 +75,7 @@ static void wake(TpmQueue *queue)
 /* Takes the first unsealing out and tells all who wait for it. */
 static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Secret *key)
 {
-    _cleanup_(unsealing_freep) Unsealing *unsealing = queue->first;
+    _cleanup_(unsealing_freep) TpmOperation *unsealing = queue->first;
     TpmSealedView sealed = tpm_sealed_view(&unsealing->sealed);
     TpmJob *job;
 
@@ -226,7 +226,7 @@ unsigned tpm_queue_flush(TpmQueue *queue)
     return count;
 }
 
-static bool is_wanted(const Unsealing *unsealing, const TpmSealedView *sealed,
+static bool is_wanted(const TpmOperation *unsealing, const TpmSealedView *sealed,
                       const char *fresh_for)
 {
     TpmSealedView view = tpm_sealed_view(&unsealing->sealed);
@@ -239,10 +239,10 @@ static bool is_wanted(const Unsealing *unsealing, const TpmSealedView *sealed,
 /* The unsealing of SEALED, or the sealing FRESH_FOR a machine, that is queued or runs, or a new one
  * at the end. */
 static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
-                Unsealing **ret)
+                TpmOperation **ret)
 {
-    _cleanup_(unsealing_freep) Unsealing *unsealing = NULL;
-    Unsealing **link;
+    _cleanup_(unsealing_freep) TpmOperation *unsealing = NULL;
+    TpmOperation **link;
     int r = 0;
 
     for (link = &queue->first; *link; link = &(*link)->next)
@@ -297,9 +297,9 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
 }
 
 /* Takes UNSEALING, for which nobody waits any more, out of the queue. */
-static void give_up(TpmQueue *queue, Unsealing *unsealing)
+static void give_up(TpmQueue *queue, TpmOperation *unsealing)
 {
-    Unsealing **link;
+    TpmOperation **link;
 
     if (unsealing == queue->first) {
         stop_child(queue);
@@ -313,7 +313,7 @@ static void give_up(TpmQueue *queue, Unsealing *unsealing)
 
 TpmJob *tpm_job_free(TpmJob *job)
 {
-    Unsealing *unsealing;
+    TpmOperation *unsealing;
     TpmJob **link;
 
     if (!job)
