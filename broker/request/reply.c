@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sending an answer. See delivery.h.
+ * Sending an answer. See reply.h.
  */
 
 #include "request/reply.h"
@@ -46,7 +46,7 @@ int reply_step(Reply *reply, int fd)
     for (;;) {
         ssize_t n;
 
-        message.msg_iovlen = rest_of(delivery, pieces);
+        message.msg_iovlen = rest_of(reply, pieces);
         if (message.msg_iovlen == 0)
             return REPLY_DONE;
         n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -43,17 +43,17 @@ struct TpmQueue {
 
 struct TpmJob {
     TpmQueue *queue;
-    Unsealing *unsealing; /* NULL once it has ended */
+    TpmOperation *operation; /* NULL once it has ended */
     TpmJob *next;         /* that waits for the same */
     TpmJobDone done;
     void *userdata;
 };
 
-static TpmOperation *unsealing_free(TpmOperation *unsealing)
+static TpmOperation *unsealing_free(TpmOperation *operation)
 {
-    assert(!unsealing->first);
-    tpm_sealed_done(&unsealing->sealed);
-    free(unsealing->fresh_for);
+    assert(!operation->first);
+    tpm_sealed_done(&operation->sealed);
+    free(operation->fresh_for);
     free(unsealing);
     return NULL;
 }
@@ -75,18 +75,18 @@ static void wake(TpmQueue *queue)
 /* Takes the first unsealing out and tells all who wait for it. */
 static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Secret *key)
 {
-    _cleanup_(unsealing_freep) TpmOperation *unsealing = queue->first;
-    TpmSealedView sealed = tpm_sealed_view(&unsealing->sealed);
+    _cleanup_(unsealing_freep) TpmOperation *operation = queue->first;
+    TpmSealedView sealed = tpm_sealed_view(&operation->sealed);
     TpmJob *job;
 
     stop_child(queue);
     queue->counts.failures += rc != 0;
-    queue->first = unsealing->next;
+    queue->first = operation->next;
     wake(queue);
     if (rc == 0)
         key_cache_add(queue->known, &sealed, key);
-    while ((job = unsealing->first)) {
-        unsealing->first = job->next;
+    while ((job = operation->first)) {
+        operation->first = job->next;
         job->unsealing = NULL;
         job->done(job->userdata, rc, reason, &sealed, key);
     }
@@ -226,13 +226,13 @@ unsigned tpm_queue_flush(TpmQueue *queue)
     return count;
 }
 
-static bool is_wanted(const TpmOperation *unsealing, const TpmSealedView *sealed,
+static bool is_wanted(const TpmOperation *operation, const TpmSealedView *sealed,
                       const char *fresh_for)
 {
-    TpmSealedView view = tpm_sealed_view(&unsealing->sealed);
+    TpmSealedView view = tpm_sealed_view(&operation->sealed);
 
-    if (fresh_for || unsealing->fresh_for)
-        return fresh_for && unsealing->fresh_for && strcmp(fresh_for, unsealing->fresh_for) == 0;
+    if (fresh_for || operation->fresh_for)
+        return fresh_for && operation->fresh_for && strcmp(fresh_for, operation->fresh_for) == 0;
     return tpm_sealed_view_equal(&view, sealed);
 }
 
@@ -241,7 +241,7 @@ static bool is_wanted(const TpmOperation *unsealing, const TpmSealedView *sealed
 static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
                 TpmOperation **ret)
 {
-    _cleanup_(unsealing_freep) TpmOperation *unsealing = NULL;
+    _cleanup_(unsealing_freep) TpmOperation *operation = NULL;
     TpmOperation **link;
     int r = 0;
 
@@ -254,10 +254,10 @@ static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_
     if (!unsealing)
         return -ENOMEM;
     if (fresh_for)
-        unsealing->fresh_for = strdup(fresh_for);
+        operation->fresh_for = strdup(fresh_for);
     else
-        r = tpm_sealed_dup(sealed, &unsealing->sealed);
-    if (r != 0 || (fresh_for && !unsealing->fresh_for))
+        r = tpm_sealed_dup(sealed, &operation->sealed);
+    if (r != 0 || (fresh_for && !operation->fresh_for))
         return -ENOMEM;
     *ret = *link = TAKE_PTR(unsealing);
     wake(queue);
@@ -277,7 +277,7 @@ static int add_job(TpmQueue *queue, const TpmSealedView *sealed, const char *fre
     r = join(queue, sealed, fresh_for, &job->unsealing);
     if (r != 0)
         return r;
-    for (last = &job->unsealing->first; *last; last = &(*last)->next)
+    for (last = &job->operation->first; *last; last = &(*last)->next)
         ;
     *last = job;
     *ret = TAKE_PTR(job);
@@ -297,7 +297,7 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
 }
 
 /* Takes UNSEALING, for which nobody waits any more, out of the queue. */
-static void give_up(TpmQueue *queue, TpmOperation *unsealing)
+static void give_up(TpmQueue *queue, TpmOperation *operation)
 {
     TpmOperation **link;
 
@@ -307,23 +307,23 @@ static void give_up(TpmQueue *queue, TpmOperation *unsealing)
     }
     for (link = &queue->first; *link != unsealing; link = &(*link)->next)
         ;
-    *link = unsealing->next;
+    *link = operation->next;
     unsealing_free(unsealing);
 }
 
 TpmJob *tpm_job_free(TpmJob *job)
 {
-    TpmOperation *unsealing;
+    TpmOperation *operation;
     TpmJob **link;
 
     if (!job)
         return NULL;
     unsealing = job->unsealing;
     if (unsealing) {
-        for (link = &unsealing->first; *link != job; link = &(*link)->next)
+        for (link = &operation->first; *link != job; link = &(*link)->next)
             ;
         *link = job->next;
-        if (!unsealing->first)
+        if (!operation->first)
             give_up(job->queue, unsealing);
     }
     free(job);
