@@ -14,7 +14,7 @@
  */
 
 #include "manager/manager.h"
-#include "seal/opener.h"
+#include "seal/unsealer.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
 
@@ -50,7 +50,7 @@ typedef struct Doctor {
     const Context *context;
     Options options;     /* --tpm2-device= is the broker's, if none was given and it answers */
     const char *machine; /* the only one that is looked at; NULL: all */
-    Opener opener;
+    Unsealer unsealer;
     Manager *manager;           /* NULL: it cannot be reached */
     Store *store;               /* NULL: it cannot be opened */
     struct json_object *status; /* the broker's; NULL: it does not answer */

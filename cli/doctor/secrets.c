@@ -3,7 +3,7 @@
  * doctor: policies, and whether what they and the store have opens.
  *
  * Each credential is opened as the broker would, and forgotten at once; the TPM unseals each
- * distinct key once (opener.h).
+ * distinct key once (unsealer.h).
  */
 
 #include "base/fsutil.h"
@@ -100,7 +100,7 @@ static int open_file(Doctor *doctor, BytesView file, const CredentialName *name,
 
     credential_name_format(name, text);
     if (r == 0)
-        r = opener_open(&doctor->opener, &parts, text, reason, ret, &plaintext);
+        r = unsealer_open(&doctor->unsealer, &parts, text, reason, ret, &plaintext);
     if (r == 0 && secret_size(plaintext) == 0)
         return reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
     return r;

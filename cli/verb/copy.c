@@ -42,7 +42,7 @@ static bool holds_the_same(Remake *remake)
     CredentialMetadata metadata;
 
     return store_client_read(remake->store, &remake->to, NULL, &entry) == 0 &&
-           store_client_entry_open(&remake->reseal.opener, &entry, NULL, &metadata, &new) == 0 &&
+           store_client_entry_open(&remake->reseal.unsealer, &entry, NULL, &metadata, &new) == 0 &&
            remake_open(remake, NULL, &old) == 0 && secret_equal(old, new);
 }
 

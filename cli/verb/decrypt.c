@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "terminal/input.h"
-#include "seal/opener.h"
+#include "seal/unsealer.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
@@ -54,7 +54,7 @@ static int open_sealed(const Context *context, const Options *options, const cha
                        Reason *reason, Secret **ret)
 {
     bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
-    _cleanup_(opener_done) Opener opener = {
+    _cleanup_(unsealer_done) Unsealer unsealer = {
         .context = context, .options = options, .expected = &options->tpm_pcrs};
     _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
@@ -67,7 +67,7 @@ static int open_sealed(const Context *context, const Options *options, const cha
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), reason, &parts);
     if (r == 0)
-        r = opener_open(&opener, &parts, any ? NULL : options->name, reason, &metadata, &plaintext);
+        r = unsealer_open(&unsealer, &parts, any ? NULL : options->name, reason, &metadata, &plaintext);
     if (r == 0)
         r = check_path(options, input, &metadata, reason);
     if (r == 0)

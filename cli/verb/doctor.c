@@ -43,7 +43,7 @@ static const struct {
 
 static void doctor_done(Doctor *doctor)
 {
-    opener_done(&doctor->opener);
+    unsealer_done(&doctor->unsealer);
     manager_free(doctor->manager);
     store_free(doctor->store);
     json_object_put(doctor->status);
@@ -105,7 +105,7 @@ static int prepare(Doctor *doctor)
         doctor->manager = NULL;
     if (store_new(STORE_DEFAULT_PATH, NULL, &doctor->store) != 0)
         doctor->store = NULL;
-    doctor->opener = (Opener){.context = doctor->context, .options = &doctor->options};
+    doctor->unsealer = (Unsealer){.context = doctor->context, .options = &doctor->options};
     return find_machines(doctor);
 }
 

@@ -48,7 +48,7 @@ static bool is_stored(struct json_object *entry)
 }
 
 /* Opens the credential that ENTRY describes, and adds what came of it. */
-static int add_expiry(const StoreClient *store, Opener *opener, struct json_object *entry)
+static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_object *entry)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry file = {0};
     Probe probe = {0};
@@ -59,7 +59,7 @@ static int add_expiry(const StoreClient *store, Opener *opener, struct json_obje
     if (probe.rc == 0)
         probe.rc = store_client_read(store, &name, &probe.reason, &file);
     if (probe.rc == 0)
-        probe_entry(opener, &file, &probe);
+        probe_entry(unsealer, &file, &probe);
     if (!json_add(entry, "outcome", json_object_new_string(outcome_name(probe.rc))) ||
         (probe.rc != 0 && probe.reason.text[0] &&
          !json_add(entry, "reason", json_object_new_string(probe.reason.text))))
@@ -114,7 +114,7 @@ static int add_expiries(const Context *context, const Options *options, Reason *
                         struct json_object *credentials)
 {
     Options eternal = probe_options(options);
-    _cleanup_(opener_done) Opener opener = {.context = context, .options = &eternal};
+    _cleanup_(unsealer_done) Unsealer unsealer = {.context = context, .options = &eternal};
     _cleanup_(store_client_done) StoreClient store = {0};
     size_t count = json_object_array_length(credentials);
     int r = store_client_open(options, reason, &store);
@@ -124,7 +124,7 @@ static int add_expiries(const Context *context, const Options *options, Reason *
 
         progress_count(i + 1, count);
         if (is_stored(entry))
-            r = add_expiry(&store, &opener, entry);
+            r = add_expiry(&store, &unsealer, entry);
     }
     if (r == 0)
         json_object_array_sort(credentials, compare_urgency);

@@ -43,7 +43,7 @@ static void sets_done(Sets *sets)
 
 static void reseal_done(Reseal *reseal)
 {
-    opener_done(&reseal->opener);
+    unsealer_done(&reseal->unsealer);
     sealer_done(&reseal->sealer);
 }
 
@@ -350,7 +350,7 @@ static int reseal_all(Reseal *reseal, const Store *store, const Sets *sets)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(reseal_done) Reseal reseal = {
-        .context = context, .options = options, .opener = {.context = context, .options = options}};
+        .context = context, .options = options, .unsealer = {.context = context, .options = options}};
     _cleanup_(sets_done) Sets sets = {0};
     _cleanup_(store_freep) Store *store = NULL;
     Reason reason = {0};

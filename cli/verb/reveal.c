@@ -15,7 +15,7 @@
 static int open_entry(const Context *context, const Options *options, const char *argument,
                       Reason *reason, Secret **ret)
 {
-    _cleanup_(opener_done) Opener opener = {.context = context, .options = options};
+    _cleanup_(unsealer_done) Unsealer unsealer = {.context = context, .options = options};
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialMetadata metadata;
@@ -26,7 +26,7 @@ static int open_entry(const Context *context, const Options *options, const char
         r = store_client_open(options, reason, &store);
     if (r == 0)
         r = store_client_read(&store, &name, reason, &entry);
-    return r == 0 ? store_client_entry_open(&opener, &entry, reason, &metadata, ret) : r;
+    return r == 0 ? store_client_entry_open(&unsealer, &entry, reason, &metadata, ret) : r;
 }
 
 /* Only a terminal needs words; "-" is consent to whatever comes. */

@@ -47,7 +47,7 @@ static void locate(const StoreClient *store, const CredentialName *name, Show *s
 static int look(const Options *options, Show *show, Reason *reason)
 {
     Options eternal = probe_options(options);
-    _cleanup_(opener_done) Opener opener = {.context = show->context, .options = &eternal};
+    _cleanup_(unsealer_done) Unsealer unsealer = {.context = show->context, .options = &eternal};
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialName name;
     int r = credential_name_parse(show->name, reason, &name);
@@ -63,7 +63,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (r != 0)
         return r;
     locate(&store, &name, show);
-    probe_entry(&opener, &show->entry, &show->probe);
+    probe_entry(&unsealer, &show->entry, &show->probe);
     return 0;
 }
 

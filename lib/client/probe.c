@@ -18,14 +18,14 @@ Options probe_options(const Options *options)
     return eternal;
 }
 
-void probe_entry(Opener *opener, const StoreClientEntry *entry, Probe *ret)
+void probe_entry(Unsealer *unsealer, const StoreClientEntry *entry, Probe *ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    uint64_t now = opener->context->now(opener->context);
+    uint64_t now = unsealer->context->now(unsealer->context);
     char length[TIMESTAMP_LENGTH_BYTES];
     Probe probe = {0};
 
-    probe.rc = store_client_entry_open(opener, entry, &probe.reason, &probe.metadata, &plaintext);
+    probe.rc = store_client_entry_open(unsealer, entry, &probe.reason, &probe.metadata, &plaintext);
     if (probe.rc == 0) {
         probe.size = secret_size(plaintext);
         if (probe.metadata.not_after < now) {

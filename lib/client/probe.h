@@ -15,7 +15,7 @@ typedef struct Probe {
 } Probe;
 
 /* Opens ENTRY and forgets its value. OPENER's options have to be those of probe_options(). */
-void probe_entry(Opener *opener, const StoreClientEntry *entry, Probe *ret);
+void probe_entry(Unsealer *unsealer, const StoreClientEntry *entry, Probe *ret);
 
 /* OPTIONS for opening what has expired as well. */
 Options probe_options(const Options *options);

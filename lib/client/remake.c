@@ -13,7 +13,7 @@
 void remake_done(Remake *remake)
 {
     reseal_item_done(&remake->item);
-    opener_done(&remake->reseal.opener);
+    unsealer_done(&remake->reseal.unsealer);
     sealer_done(&remake->reseal.sealer);
 }
 
@@ -32,7 +32,7 @@ int remake_begin(const Context *context, const Options *options, StoreClient *st
     ret->options.given |= OPTION_NAME;
     ret->reseal = (Reseal){.context = context,
                            .options = &ret->options,
-                           .opener = {.context = context, .options = &ret->options}};
+                           .unsealer = {.context = context, .options = &ret->options}};
     r = sealer_init(context, &ret->options, reason, &ret->reseal.sealer);
     ret->reseal.sealer.joins = true;
     if (r == 0)
@@ -49,15 +49,15 @@ int remake_open(Remake *remake, Reason *reason, Secret **ret)
 {
     CredentialMetadata metadata;
 
-    return opener_open(&remake->reseal.opener, &remake->item.parts, NULL, reason, &metadata, ret);
+    return unsealer_open(&remake->reseal.unsealer, &remake->item.parts, NULL, reason, &metadata, ret);
 }
 
-/* What did not work may work the next time: the opener would only repeat what it was told. */
+/* What did not work may work the next time: the unsealer would only repeat what it was told. */
 static void forget_failure(Remake *remake)
 {
-    opener_done(&remake->reseal.opener);
-    remake->reseal.opener =
-        (Opener){.context = remake->reseal.context, .options = &remake->options};
+    unsealer_done(&remake->reseal.unsealer);
+    remake->reseal.unsealer =
+        (Unsealer){.context = remake->reseal.context, .options = &remake->options};
     bytes_done(&remake->item.sealed);
     remake->item.closed = (Reason){0};
 }

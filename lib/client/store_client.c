@@ -176,7 +176,7 @@ int store_client_read_public(const StoreClient *store, const CredentialName *nam
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-int store_client_entry_open(Opener *opener, const StoreClientEntry *entry, Reason *reason,
+int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
                      CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
@@ -185,7 +185,7 @@ int store_client_entry_open(Opener *opener, const StoreClientEntry *entry, Reaso
     int r;
 
     credential_name_format(&entry->name, name);
-    r = opener_open(opener, &entry->parts, name, reason, &metadata, &plaintext);
+    r = unsealer_open(unsealer, &entry->parts, name, reason, &metadata, &plaintext);
     /* one without a name has passed */
     if (r == 0 && strcmp(metadata.name, name) != 0)
         r = reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed without a name");

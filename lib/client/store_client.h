@@ -10,7 +10,7 @@
  */
 
 #include "credential/format.h"
-#include "seal/opener.h"
+#include "seal/unsealer.h"
 #include "protocol/client.h"
 #include "store/store.h"
 
@@ -53,5 +53,5 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
 int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* Opens it if it is sealed under its own name, as it has to be for the broker. */
-int store_client_entry_open(Opener *opener, const StoreClientEntry *entry, Reason *reason,
+int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
                      CredentialMetadata *ret_metadata, Secret **ret);

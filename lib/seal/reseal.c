@@ -40,7 +40,7 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    int r = opener_open(&reseal->opener, &item->parts, NULL, reason, ret_metadata, &plaintext);
+    int r = unsealer_open(&reseal->unsealer, &item->parts, NULL, reason, ret_metadata, &plaintext);
 
     if (r == 0)
         r = check_name(item, ret_metadata, reason);
@@ -135,7 +135,7 @@ static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,
 
     if (item->plan->host)
         return open_with(reseal, keys, parts, reason, ret_metadata, ret);
-    r = opener_open(&reseal->opener, parts, NULL, reason, ret_metadata, ret);
+    r = unsealer_open(&reseal->unsealer, parts, NULL, reason, ret_metadata, ret);
     if (!may_be_closed(item->plan, r))
         return r;
     item->closed = *reason;

@@ -7,13 +7,13 @@
  */
 
 #include "base/names.h"
-#include "seal/opener.h"
+#include "seal/unsealer.h"
 #include "seal/sealer.h"
 
 typedef struct Reseal {
     const Context *context;
     const Options *options;
-    Opener opener;
+    Unsealer unsealer;
     Sealer sealer;
 } Reseal;
 

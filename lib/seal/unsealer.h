@@ -15,7 +15,7 @@
 typedef struct UnsealedKey UnsealedKey;
 
 /* The caller sets the first three; the rest is zero at first. */
-typedef struct Opener {
+typedef struct Unsealer {
     const Context *context;
     const Options *options;
     const TpmPcrs *expected; /* values that PCRs should have, to tell which one differs; or NULL */
@@ -23,11 +23,11 @@ typedef struct Opener {
     UserScope *scope;
     UnsealedKey *keys;
     size_t key_count;
-} Opener;
+} Unsealer;
 
-void opener_done(Opener *opener); /* for _cleanup_ */
+void unsealer_done(Unsealer *unsealer); /* for _cleanup_ */
 
 /* NAME is the one that it must be sealed under, if any; NULL: whatever. Every return of
  * credential_open(), host_key_load() and tpm_unseal(). */
-int opener_open(Opener *opener, const CredentialParts *parts, const char *name, Reason *reason,
+int unsealer_open(Unsealer *unsealer, const CredentialParts *parts, const char *name, Reason *reason,
                 CredentialMetadata *ret_metadata, Secret **ret_plaintext);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Opening with this host's keys. See unsealer.h.
+ */
+
+#include "seal/unsealer.h"
+
+#include "key/host_key.h"
+#include "key/pcr_files.h"
+#include "seal/keys.h"
+#include "terminal/progress.h"
+
+#include <errno.h>
+
+struct UnsealedKey {
+    TpmSealed sealed;
+    Secret *key;
+    int rc; /* why there is no key */
+    Reason reason;
+};
+
+void unsealer_done(Unsealer *unsealer)
+{
+    for (size_t i = 0; i < unsealer->key_count; i++) {
+        tpm_sealed_done(&unsealer->keys[i].sealed);
+        secret_free(unsealer->keys[i].key);
+    }
+    free(unsealer->keys);
+    free(unsealer->scope);
+    secret_free(unsealer->host_key);
+    *unsealer = (Unsealer){0};
+}
+
+static int load_scope(Unsealer *unsealer, Reason *reason)
+{
+    _cleanup_(freep) UserScope *scope = NULL;
+    int r;
+
+    if (!unsealer->options->uid || unsealer->scope)
+        return 0;
+    scope = malloc(sizeof(*scope));
+    if (!scope)
+        return -ENOMEM;
+    r = user_scope_load(unsealer->context, unsealer->options->uid, reason, scope);
+    if (r == 0)
+        unsealer->scope = TAKE_PTR(scope);
+    return r;
+}
+
+/* Fails only for files that are named; that there are none is said when they are needed. */
+static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
+{
+    int r = pcr_signatures_load(unsealer->context, unsealer->options->signatures, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+static int unseal(const Unsealer *unsealer, const CredentialParts *parts, Reason *reason, Secret **ret)
+{
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmSealedView sealed = parts->tpm;
+    int r = 0;
+
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+        r = load_signatures(unsealer, reason, &signatures);
+    if (r != 0)
+        return r;
+    sealed.signatures = bytes_view(&signatures);
+    sealed.expected = unsealer->expected;
+    progress_begin_tpm("unseal a key");
+    r = tpm_new(unsealer->options->tpm_device, reason, &tpm);
+    if (r == 0)
+        r = tpm_unseal(tpm, &sealed, reason, ret);
+    progress_end();
+    return r;
+}
+
+static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView *sealed)
+{
+    for (size_t i = 0; i < unsealer->key_count; i++) {
+        TpmSealedView known = tpm_sealed_view(&unsealer->keys[i].sealed);
+
+        if (tpm_sealed_view_equal(&known, sealed))
+            return &unsealer->keys[i];
+    }
+    return NULL;
+}
+
+/* Borrowed. */
+static int get_tpm_key(Unsealer *unsealer, const CredentialParts *parts, Reason *reason,
+                       const Secret **ret)
+{
+    const UnsealedKey *known = find_key(unsealer, &parts->tpm);
+    UnsealedKey *larger, *key;
+    int r;
+
+    if (!known) {
+        larger = reallocarray(unsealer->keys, unsealer->key_count + 1, sizeof(larger[0]));
+        if (!larger)
+            return -ENOMEM;
+        unsealer->keys = larger;
+        key = &larger[unsealer->key_count];
+        *key = (UnsealedKey){0};
+        r = tpm_sealed_dup(&parts->tpm, &key->sealed);
+        if (r != 0)
+            return r;
+        unsealer->key_count++;
+        key->rc = unseal(unsealer, parts, &key->reason, &key->key);
+        known = key;
+    }
+    if (known->rc != 0) {
+        if (reason)
+            *reason = known->reason;
+        return known->rc;
+    }
+    *ret = known->key;
+    return 0;
+}
+
+int unsealer_open(Unsealer *unsealer, const CredentialParts *parts, const char *name, Reason *reason,
+                CredentialMetadata *ret_metadata, Secret **ret_plaintext)
+{
+    const Options *options = unsealer->options;
+    OpenRequest request = {
+        .parts = parts,
+        .name = name,
+        .allow_unnamed = true,
+        .allow_null = options->allow_null,
+        .now = options->given & OPTION_TIMESTAMP ? options->timestamp
+                                                 : unsealer->context->now(unsealer->context),
+    };
+    int r = credential_openable(parts, reason);
+
+    if (name)
+        progress_about(name);
+    if (r == 0)
+        r = load_scope(unsealer, reason);
+    request.scope = unsealer->scope;
+    if (r == 0)
+        r = credential_scope_fits(&request, reason);
+    if (r == 0 && kind_has(parts->kind, KIND_HOST) && !unsealer->host_key)
+        r = host_key_load(unsealer->context, keys_host_path(), reason, &unsealer->host_key);
+    if (r == 0 && kind_has(parts->kind, KIND_HOST))
+        request.host_key = unsealer->host_key;
+    if (r == 0 && kind_has(parts->kind, KIND_TPM))
+        r = get_tpm_key(unsealer, parts, reason, &request.tpm_key);
+    return r == 0 ? credential_open(&request, reason, ret_metadata, ret_plaintext) : r;
+}
