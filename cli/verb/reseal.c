@@ -44,7 +44,7 @@ static void sets_done(Sets *sets)
 static void reseal_done(Reseal *reseal)
 {
     unsealer_done(&reseal->unsealer);
-    sealer_done(&reseal->sealer);
+    key_pool_done(&reseal->pool);
 }
 
 /* --- arguments --- */
@@ -362,7 +362,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = store_new(options->store ? options->store : STORE_DEFAULT_PATH, &reason, &store);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    r = sealer_init(context, options, &reason, &reseal.sealer);
+    r = key_pool_init(context, options, &reason, &reseal.pool);
     if (r != 0)
         return output_error(r, options->hosts[0], &reason);
     return reseal_all(&reseal, store, &sets);

@@ -14,7 +14,7 @@ void remake_done(Remake *remake)
 {
     reseal_item_done(&remake->item);
     unsealer_done(&remake->reseal.unsealer);
-    sealer_done(&remake->reseal.sealer);
+    key_pool_done(&remake->reseal.pool);
 }
 
 int remake_begin(const Context *context, const Options *options, StoreClient *store,
@@ -33,8 +33,8 @@ int remake_begin(const Context *context, const Options *options, StoreClient *st
     ret->reseal = (Reseal){.context = context,
                            .options = &ret->options,
                            .unsealer = {.context = context, .options = &ret->options}};
-    r = sealer_init(context, &ret->options, reason, &ret->reseal.sealer);
-    ret->reseal.sealer.joins = true;
+    r = key_pool_init(context, &ret->options, reason, &ret->reseal.pool);
+    ret->reseal.pool.joins = true;
     if (r == 0)
         r = store_read(store->store, from, reason, &ret->item.file);
     if (r != 0)

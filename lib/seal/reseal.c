@@ -76,7 +76,7 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
         return r;
     item->opens = true;
     r = choose_metadata(reseal, reason, &item->metadata);
-    return r == 0 ? sealer_plan(&reseal->sealer, &item->parts, reason, &item->plan) : r;
+    return r == 0 ? key_pool_plan(&reseal->pool, &item->parts, reason, &item->plan) : r;
 }
 
 int reseal_examine(Reseal *reseal, ResealItem *item)
@@ -168,7 +168,7 @@ static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
     CredentialMetadata before;
     CredentialName name;
     const Keys *keys;
-    int r = sealer_keys(&reseal->sealer, item->plan, machine_of(item, &name), reason, &keys);
+    int r = key_pool_keys(&reseal->pool, item->plan, machine_of(item, &name), reason, &keys);
 
     if (r == 0)
         r = open_old(reseal, item, reason, &before, &plaintext);

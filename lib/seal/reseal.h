@@ -8,13 +8,13 @@
 
 #include "base/names.h"
 #include "seal/unsealer.h"
-#include "seal/sealer.h"
+#include "seal/key_pool.h"
 
 typedef struct Reseal {
     const Context *context;
     const Options *options;
     Unsealer unsealer;
-    Sealer sealer;
+    KeyPool pool;
 } Reseal;
 
 typedef struct ResealItem {

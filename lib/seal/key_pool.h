@@ -8,9 +8,9 @@
 
 #include "seal/keys.h"
 
-typedef struct SealerKeys SealerKeys;
+typedef struct KeyPoolEntry KeyPoolEntry;
 
-typedef struct Sealer {
+typedef struct KeyPool {
     const Context *context;
     const Options *options;
     bool elsewhere; /* --host= is given; .host is who */
@@ -18,18 +18,18 @@ typedef struct Sealer {
     bool joins;   /* the key that the machine's others have in the store will do, if there is one */
     Plan **plans; /* each once */
     size_t plan_count;
-    SealerKeys *keys;
+    KeyPoolEntry *keys;
     size_t key_count;
-} Sealer;
+} KeyPool;
 
 /* Reads the identity of --host=. OUTCOME_BAD_IDENTITY. */
-int sealer_init(const Context *context, const Options *options, Reason *reason, Sealer *ret);
-void sealer_done(Sealer *sealer); /* for _cleanup_ */
+int key_pool_init(const Context *context, const Options *options, Reason *reason, KeyPool *ret);
+void key_pool_done(KeyPool *pool); /* for _cleanup_ */
 
 /* What the credential OLD is to be sealed with, settled; borrowed. Seals nothing yet. The same
  * pointer where the same comes of it. */
-int sealer_plan(Sealer *sealer, const CredentialParts *old, Reason *reason, const Plan **ret);
+int key_pool_plan(KeyPool *pool, const CredentialParts *old, Reason *reason, const Plan **ret);
 
 /* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */
-int sealer_keys(Sealer *sealer, const Plan *plan, const char *machine, Reason *reason,
+int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
                 const Keys **ret);
