@@ -9,7 +9,7 @@
 
 #include "terminal/confirm.h"
 #include "terminal/output.h"
-#include "client/remake.h"
+#include "client/reseal_as.h"
 #include "policy/policy_status.h"
 #include "verb/verb.h"
 
@@ -35,29 +35,29 @@ static int parse_names(char **arguments, Reason *reason, Names *ret)
 }
 
 /* Whether what is at the new name opens as the same: a rename was interrupted. */
-static bool holds_the_same(Remake *remake)
+static bool holds_the_same(ResealAs *reseal_as)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(secret_freep) Secret *old = NULL, *new = NULL;
     CredentialMetadata metadata;
 
-    return store_client_read(remake->store, &remake->to, NULL, &entry) == 0 &&
-           store_client_entry_open(&remake->reseal.unsealer, &entry, NULL, &metadata, &new) == 0 &&
-           remake_open(remake, NULL, &old) == 0 && secret_equal(old, new);
+    return store_client_read(reseal_as->store, &reseal_as->to, NULL, &entry) == 0 &&
+           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &new) == 0 &&
+           reseal_as_open(reseal_as, NULL, &old) == 0 && secret_equal(old, new);
 }
 
-static int copy(Remake *remake, const Names *names, Reason *reason)
+static int copy(ResealAs *reseal_as, const Names *names, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes public = {0};
     bool there;
-    int r = store_client_has(remake->store, &names->to, reason, &there);
+    int r = store_client_has(reseal_as->store, &names->to, reason, &there);
 
-    if (r == 0 && there && !holds_the_same(remake))
-        r = confirm(&remake->options, reason,
-                    "%s is there already. Replace it? Its value is lost then.", remake->to_text);
+    if (r == 0 && there && !holds_the_same(reseal_as))
+        r = confirm(&reseal_as->options, reason,
+                    "%s is there already. Replace it? Its value is lost then.", reseal_as->to_text);
     if (r == 0)
-        r = store_client_read_public(remake->store, &names->from, reason, &public);
-    return r == 0 ? remake_finish(remake, NULL, bytes_view(&public), reason) : r;
+        r = store_client_read_public(reseal_as->store, &names->from, reason, &public);
+    return r == 0 ? reseal_as_finish(reseal_as, NULL, bytes_view(&public), reason) : r;
 }
 
 static int advise(const Context *context, const Names *names, bool moved)
@@ -77,7 +77,7 @@ static int advise(const Context *context, const Names *names, bool moved)
 
 static int run(const Context *context, const Options *options, char **arguments, bool moves)
 {
-    _cleanup_(remake_done) Remake remake = {0};
+    _cleanup_(reseal_as_done) ResealAs reseal_as = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     Reason reason = {0};
     Names names;
@@ -87,12 +87,12 @@ static int run(const Context *context, const Options *options, char **arguments,
         return output_error(r, arguments[1], &reason);
     r = store_client_open(options, &reason, &store);
     if (r == 0)
-        r = remake_begin(context, options, &store, &names.from, &names.to, &reason, &remake);
+        r = reseal_as_begin(context, options, &store, &names.from, &names.to, &reason, &reseal_as);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    r = copy(&remake, &names, &reason);
+    r = copy(&reseal_as, &names, &reason);
     if (r != 0)
-        return output_error(r, remake.to_text, &reason);
+        return output_error(r, reseal_as.to_text, &reason);
     if (moves)
         r = store_client_remove(&store, &names.from, &reason);
     if (r == 0)

@@ -5,7 +5,7 @@
 
 #include "terminal/confirm.h"
 #include "terminal/output.h"
-#include "client/remake.h"
+#include "client/reseal_as.h"
 #include "terminal/editor_file.h"
 #include "policy/policy_status.h"
 #include "terminal/secret_input.h"
@@ -35,53 +35,53 @@ static int read_value(const Options *options, const EditorFile *file, const Secr
 }
 
 /* An editor may be open for long. */
-static int check_unchanged(const Remake *remake, Reason *reason)
+static int check_unchanged(const ResealAs *reseal_as, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes now = {0};
-    int r = store_read(remake->store->store, &remake->to, reason, &now);
+    int r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
 
     if (r == OUTCOME_NOT_FOUND ||
-        (r == 0 && bytes_view_equal(bytes_view(&now), bytes_view(&remake->item.file))))
+        (r == 0 && bytes_view_equal(bytes_view(&now), bytes_view(&reseal_as->item.file))))
         return 0;
     if (r != 0)
         return r;
-    return confirm(&remake->options, reason,
-                   "Somebody else has changed %s meanwhile. Replace that?", remake->to_text);
+    return confirm(&reseal_as->options, reason,
+                   "Somebody else has changed %s meanwhile. Replace that?", reseal_as->to_text);
 }
 
 /* Has what the editor has left sealed, and put into the store; RET_STORED, unless it is as it was.
  */
-static int store(Remake *remake, const EditorFile *file, const Secret *old, Reason *reason,
+static int store(ResealAs *reseal_as, const EditorFile *file, const Secret *old, Reason *reason,
                  bool *ret_stored)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
     _cleanup_(bytes_done) Bytes public = {0};
     bool same;
-    int r = read_value(&remake->options, file, old, reason, &value);
+    int r = read_value(&reseal_as->options, file, old, reason, &value);
 
     if (r != 0)
         return r;
     same = secret_equal(old, value);
-    if (same && !(remake->options.given & OPTION_NOT_AFTER)) {
-        output_note("%s is as it was; nothing was written.", remake->to_text);
+    if (same && !(reseal_as->options.given & OPTION_NOT_AFTER)) {
+        output_note("%s is as it was; nothing was written.", reseal_as->to_text);
         return 0;
     }
-    r = check_unchanged(remake, reason);
+    r = check_unchanged(reseal_as, reason);
     if (r == 0 && same)
-        r = store_client_read_public(remake->store, &remake->to, reason, &public);
+        r = store_client_read_public(reseal_as->store, &reseal_as->to, reason, &public);
     if (r == 0)
-        r = remake_finish(remake, value, bytes_view(&public), reason);
+        r = reseal_as_finish(reseal_as, value, bytes_view(&public), reason);
     *ret_stored = r == 0;
     return r;
 }
 
 /* What was typed is in memory alone, and gone when this program ends: what to do now that RC keeps
  * it from being stored? 't' to try again, 'e' to edit it again, or 0 to give up. */
-static char ask_what_next(const Remake *remake, int rc, const Reason *reason)
+static char ask_what_next(const ResealAs *reseal_as, int rc, const Reason *reason)
 {
     char choice;
 
-    output_error(rc, remake->to_text, reason);
+    output_error(rc, reseal_as->to_text, reason);
     if (rc == OUTCOME_EMPTY)
         return '\0';
     if (rc == OUTCOME_USAGE) {
@@ -89,7 +89,7 @@ static char ask_what_next(const Remake *remake, int rc, const Reason *reason)
         output_note("What was typed is lost.");
         return '\0';
     }
-    choice = confirm_choice(&remake->options, "teg",
+    choice = confirm_choice(&reseal_as->options, "teg",
                             "What was typed is still there. Try again to store it (t), edit it "
                             "again (e), or give it up (g)?");
     if (choice == '\0')
@@ -99,26 +99,26 @@ static char ask_what_next(const Remake *remake, int rc, const Reason *reason)
 }
 
 /* Until it is stored, or given up; what went wrong then has been said. */
-static int edit(Remake *remake, const Secret *old, bool *ret_stored)
+static int edit(ResealAs *reseal_as, const Secret *old, bool *ret_stored)
 {
     _cleanup_(editor_file_done) EditorFile file = {.directory = -1};
     Reason reason = {0};
     char choice = '\0';
-    int r = editor_file_new(remake->to_text, old, &reason, &file);
+    int r = editor_file_new(reseal_as->to_text, old, &reason, &file);
 
     if (r == 0)
         r = editor_file_edit(&file, &reason);
     if (r != 0)
-        return output_error(r, remake->to_text, &reason);
+        return output_error(r, reseal_as->to_text, &reason);
     for (;;) {
         reason = (Reason){0};
         if (choice == 'e')
             r = editor_file_edit(&file, &reason);
         if (r == 0 || choice == 't')
-            r = store(remake, &file, old, &reason, ret_stored);
+            r = store(reseal_as, &file, old, &reason, ret_stored);
         if (r == 0)
             return 0;
-        choice = ask_what_next(remake, r, &reason);
+        choice = ask_what_next(reseal_as, r, &reason);
         if (choice == '\0')
             return r;
     }
@@ -126,7 +126,7 @@ static int edit(Remake *remake, const Secret *old, bool *ret_stored)
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(remake_done) Remake remake = {0};
+    _cleanup_(reseal_as_done) ResealAs reseal_as = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(secret_freep) Secret *old = NULL;
     Reason reason = {0};
@@ -138,12 +138,12 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = store_client_open(options, &reason, &store);
     if (r == 0)
-        r = remake_begin(context, options, &store, &name, &name, &reason, &remake);
+        r = reseal_as_begin(context, options, &store, &name, &name, &reason, &reseal_as);
     if (r == 0)
-        r = remake_open(&remake, &reason, &old);
+        r = reseal_as_open(&reseal_as, &reason, &old);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    r = edit(&remake, old, &stored);
+    r = edit(&reseal_as, old, &stored);
     if (r != 0 || !stored)
         return r;
     r = policy_status_find(context, &name, &status);

@@ -11,23 +11,23 @@
 #include "seal/reseal.h"
 
 /* Refers to itself: it stays where it was begun. */
-typedef struct Remake {
+typedef struct ResealAs {
     StoreClient *store; /* borrowed */
     Options options;
     CredentialName to;
     char to_text[CREDENTIAL_NAME_TEXT_BYTES];
     Reseal reseal;
     ResealItem item;
-} Remake;
+} ResealAs;
 
 /* Reads FROM and makes sure that it opens. TO may be the same. */
-int remake_begin(const Context *context, const Options *options, StoreClient *store,
-                 const CredentialName *from, const CredentialName *to, Reason *reason, Remake *ret);
-void remake_done(Remake *remake); /* for _cleanup_ */
+int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
+                 const CredentialName *from, const CredentialName *to, Reason *reason, ResealAs *ret);
+void reseal_as_done(ResealAs *reseal_as); /* for _cleanup_ */
 
 /* What it holds. */
-int remake_open(Remake *remake, Reason *reason, Secret **ret);
+int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret);
 
 /* Seals VALUE (NULL: what it holds) under the name that it is to have, and puts it there, with the
  * public half PUBLIC. Where it fails it may be called again. */
-int remake_finish(Remake *remake, const Secret *value, BytesView public, Reason *reason);
+int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, Reason *reason);

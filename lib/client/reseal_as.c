@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A credential becomes another one. See reseal_as.h.
+ */
+
+#include "client/reseal_as.h"
+
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <string.h>
+
+void reseal_as_done(ResealAs *reseal_as)
+{
+    reseal_item_done(&reseal_as->item);
+    unsealer_done(&reseal_as->reseal.unsealer);
+    key_pool_done(&reseal_as->reseal.pool);
+}
+
+int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
+                 const CredentialName *from, const CredentialName *to, Reason *reason, ResealAs *ret)
+{
+    int r;
+
+    *ret = (ResealAs){.store = store, .options = *options, .to = *to, .item.name = *from};
+    credential_name_format(to, ret->to_text);
+    ret->item.label = strdup(ret->to_text);
+    if (!ret->item.label)
+        return -ENOMEM;
+    ret->options.name = ret->to_text;
+    ret->options.store = store->path;
+    ret->options.given |= OPTION_NAME;
+    ret->reseal = (Reseal){.context = context,
+                           .options = &ret->options,
+                           .unsealer = {.context = context, .options = &ret->options}};
+    r = key_pool_init(context, &ret->options, reason, &ret->reseal.pool);
+    ret->reseal.pool.joins = true;
+    if (r == 0)
+        r = store_read(store->store, from, reason, &ret->item.file);
+    if (r != 0)
+        return r;
+    r = reseal_examine(&ret->reseal, &ret->item);
+    if (r != 0)
+        *reason = ret->item.reason;
+    return r;
+}
+
+int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
+{
+    CredentialMetadata metadata;
+
+    return unsealer_open(&reseal_as->reseal.unsealer, &reseal_as->item.parts, NULL, reason, &metadata, ret);
+}
+
+/* What did not work may work the next time: the unsealer would only repeat what it was told. */
+static void forget_failure(ResealAs *reseal_as)
+{
+    unsealer_done(&reseal_as->reseal.unsealer);
+    reseal_as->reseal.unsealer =
+        (Unsealer){.context = reseal_as->reseal.context, .options = &reseal_as->options};
+    bytes_done(&reseal_as->item.sealed);
+    reseal_as->item.closed = (Reason){0};
+}
+
+int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, Reason *reason)
+{
+    ResealItem *item = &reseal_as->item;
+    int r;
+
+    item->value = value;
+    r = reseal_seal(&reseal_as->reseal, item);
+    if (r != 0)
+        *reason = item->reason;
+    else
+        r = store_client_write(reseal_as->store, &reseal_as->to, bytes_view(&item->sealed), public, reason);
+    if (r != 0)
+        forget_failure(reseal_as);
+    else if (item->closed.text[0])
+        output_note("%s does not open on this host now: %s.", reseal_as->to_text, item->closed.text);
+    return r;
+}
