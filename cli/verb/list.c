@@ -5,7 +5,7 @@
 
 #include "client/broker.h"
 #include "terminal/output.h"
-#include "client/probe.h"
+#include "client/open_check.h"
 #include "terminal/progress.h"
 #include "protocol/varlink.h"
 #include "terminal/table.h"
@@ -51,21 +51,21 @@ static bool is_stored(struct json_object *entry)
 static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_object *entry)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry file = {0};
-    Probe probe = {0};
+    OpenCheck check = {0};
     CredentialName name;
 
-    probe.rc = credential_name_new(varlink_text(entry, "machine"),
-                                   varlink_text(entry, "credential"), &probe.reason, &name);
-    if (probe.rc == 0)
-        probe.rc = store_client_read(store, &name, &probe.reason, &file);
-    if (probe.rc == 0)
-        probe_entry(unsealer, &file, &probe);
-    if (!json_add(entry, "outcome", json_object_new_string(outcome_name(probe.rc))) ||
-        (probe.rc != 0 && probe.reason.text[0] &&
-         !json_add(entry, "reason", json_object_new_string(probe.reason.text))))
+    check.rc = credential_name_new(varlink_text(entry, "machine"),
+                                   varlink_text(entry, "credential"), &check.reason, &name);
+    if (check.rc == 0)
+        check.rc = store_client_read(store, &name, &check.reason, &file);
+    if (check.rc == 0)
+        open_check_entry(unsealer, &file, &check);
+    if (!json_add(entry, "outcome", json_object_new_string(outcome_name(check.rc))) ||
+        (check.rc != 0 && check.reason.text[0] &&
+         !json_add(entry, "reason", json_object_new_string(check.reason.text))))
         return -ENOMEM;
-    if (probe_knows_expiry(&probe) && probe.metadata.not_after != USEC_INFINITY &&
-        !json_add(entry, "expiresUSec", json_object_new_int64((int64_t)probe.metadata.not_after)))
+    if (open_check_knows_expiry(&check) && check.metadata.not_after != USEC_INFINITY &&
+        !json_add(entry, "expiresUSec", json_object_new_int64((int64_t)check.metadata.not_after)))
         return -ENOMEM;
     return 0;
 }
@@ -113,7 +113,7 @@ static int compare_urgency(const void *left, const void *right)
 static int add_expiries(const Context *context, const Options *options, Reason *reason,
                         struct json_object *credentials)
 {
-    Options eternal = probe_options(options);
+    Options eternal = open_check_options(options);
     _cleanup_(unsealer_done) Unsealer unsealer = {.context = context, .options = &eternal};
     _cleanup_(store_client_done) StoreClient store = {0};
     size_t count = json_object_array_length(credentials);
@@ -133,14 +133,14 @@ static int add_expiries(const Context *context, const Options *options, Reason *
 
 static void add_expiry_cell(Table *table, uint64_t now, struct json_object *entry)
 {
-    Probe probe = {.metadata.not_after = urgency(entry)};
-    char text[PROBE_EXPIRY_BYTES];
+    OpenCheck check = {.metadata.not_after = urgency(entry)};
+    char text[OPEN_CHECK_EXPIRY_BYTES];
 
-    if (!is_stored(entry) || probe.metadata.not_after == 0) {
+    if (!is_stored(entry) || check.metadata.not_after == 0) {
         table_add(table, NULL);
         return;
     }
-    probe_format_expiry(&probe, now, text);
+    open_check_format_expiry(&check, now, text);
     table_add(table, text);
 }
 

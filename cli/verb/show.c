@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "terminal/output.h"
-#include "client/probe.h"
+#include "client/open_check.h"
 #include "policy/policy_status.h"
 #include "base/timestamp.h"
 #include "verb/verb.h"
@@ -25,7 +25,7 @@ typedef struct Show {
     StoreClientEntry entry;
     Bytes public;
     PolicyStatus status;
-    Probe probe;
+    OpenCheck check;
 } Show;
 
 static void show_done(Show *show)
@@ -46,7 +46,7 @@ static void locate(const StoreClient *store, const CredentialName *name, Show *s
 
 static int look(const Options *options, Show *show, Reason *reason)
 {
-    Options eternal = probe_options(options);
+    Options eternal = open_check_options(options);
     _cleanup_(unsealer_done) Unsealer unsealer = {.context = show->context, .options = &eternal};
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialName name;
@@ -63,7 +63,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (r != 0)
         return r;
     locate(&store, &name, show);
-    probe_entry(&unsealer, &show->entry, &show->probe);
+    open_check_entry(&unsealer, &show->entry, &show->check);
     return 0;
 }
 
@@ -89,7 +89,7 @@ static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
     const CredentialParts *parts = &show->entry.parts;
-    const Probe *probe = &show->probe;
+    const OpenCheck *check = &show->check;
 
     add_text(object, "machine", show->entry.name.machine);
     add_text(object, "credential", show->entry.name.id);
@@ -106,15 +106,15 @@ static struct json_object *describe(const Show *show)
         json_add(
             object, "public",
             json_object_new_string_len((const char *)show->public.data, (int)show->public.size));
-    add_text(object, "outcome", outcome_name(probe->rc));
-    if (probe->rc != 0)
+    add_text(object, "outcome", outcome_name(check->rc));
+    if (check->rc != 0)
         add_text(object, "reason",
-                 probe->reason.text[0] ? probe->reason.text : outcome_sentence(probe->rc));
-    if (probe_knows_expiry(probe)) {
-        add_number(object, "sealedUSec", probe->metadata.timestamp);
-        add_number(object, "valueSize", probe->size);
-        if (probe->metadata.not_after != USEC_INFINITY)
-            add_number(object, "expiresUSec", probe->metadata.not_after);
+                 check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
+    if (open_check_knows_expiry(check)) {
+        add_number(object, "sealedUSec", check->metadata.timestamp);
+        add_number(object, "valueSize", check->size);
+        if (check->metadata.not_after != USEC_INFINITY)
+            add_number(object, "expiresUSec", check->metadata.not_after);
     }
     return object;
 }
@@ -145,16 +145,16 @@ static void print_pcrs(const char *label, uint64_t mask)
 
 static void print_opened(const Show *show)
 {
-    const Probe *probe = &show->probe;
-    char text[PROBE_EXPIRY_BYTES];
+    const OpenCheck *check = &show->check;
+    char text[OPEN_CHECK_EXPIRY_BYTES];
 
-    print("Opens:", probe->rc == 0 ? "yes" : "no");
-    if (!probe_knows_expiry(probe))
+    print("Opens:", check->rc == 0 ? "yes" : "no");
+    if (!open_check_knows_expiry(check))
         return;
-    printf("  %-12s %zu bytes\n", "SecretInput:", probe->size);
-    if (probe->metadata.timestamp != USEC_INFINITY)
-        print_time("Sealed:", probe->metadata.timestamp);
-    probe_format_expiry(probe, show->context->now(show->context), text);
+    printf("  %-12s %zu bytes\n", "SecretInput:", check->size);
+    if (check->metadata.timestamp != USEC_INFINITY)
+        print_time("Sealed:", check->metadata.timestamp);
+    open_check_format_expiry(check, show->context->now(show->context), text);
     print("Expires:", text);
 }
 
@@ -191,11 +191,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         return output_error(r, show.name, &reason);
     if (options->json != JSON_OFF) {
         r = output_json(describe(&show), options->json);
-        return r == 0 ? show.probe.rc : r;
+        return r == 0 ? show.check.rc : r;
     }
     print_all(&show);
     fflush(stdout);
-    return show.probe.rc == 0 ? 0 : output_error(show.probe.rc, show.name, &show.probe.reason);
+    return show.check.rc == 0 ? 0 : output_error(show.check.rc, show.name, &show.check.reason);
 }
 
 const Verb verb_show = {

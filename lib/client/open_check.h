@@ -7,26 +7,26 @@
 
 #include "client/store_client.h"
 
-typedef struct Probe {
+typedef struct OpenCheck {
     int rc; /* why it does not open; OUTCOME_EXPIRED is known as if it did */
     Reason reason;
     CredentialMetadata metadata; /* if .rc is 0 or OUTCOME_EXPIRED */
     size_t size;                 /* of the value, as .metadata */
-} Probe;
+} OpenCheck;
 
-/* Opens ENTRY and forgets its value. OPENER's options have to be those of probe_options(). */
-void probe_entry(Unsealer *unsealer, const StoreClientEntry *entry, Probe *ret);
+/* Opens ENTRY and forgets its value. OPENER's options have to be those of open_check_options(). */
+void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret);
 
 /* OPTIONS for opening what has expired as well. */
-Options probe_options(const Options *options);
+Options open_check_options(const Options *options);
 
 /* Whether METADATA says when it expires. */
-static inline bool probe_knows_expiry(const Probe *probe)
+static inline bool open_check_knows_expiry(const OpenCheck *check)
 {
-    return probe->rc == 0 || probe->rc == OUTCOME_EXPIRED;
+    return check->rc == 0 || check->rc == OUTCOME_EXPIRED;
 }
 
 /* "never", "2027-01-31 12:00, in 89 d 1 h", "2025-01-01 12:00, 3 d 0 h ago"; of one that knows it.
  */
-#define PROBE_EXPIRY_BYTES 80
-void probe_format_expiry(const Probe *probe, uint64_t now, char text[PROBE_EXPIRY_BYTES]);
+#define OPEN_CHECK_EXPIRY_BYTES 80
+void open_check_format_expiry(const OpenCheck *check, uint64_t now, char text[OPEN_CHECK_EXPIRY_BYTES]);
