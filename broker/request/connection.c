@@ -312,11 +312,11 @@ static int watch(Connection *c, uint32_t events)
 }
 
 /* The deadline is one for all that the request waits for. */
-static int wait_for_tpm(Connection *c, const TpmWish *wish)
+static int wait_for_tpm(Connection *c, const TpmKeyRequest *request)
 {
     ConnectionSet *set = c->set;
-    int r = wish->sealed ? tpm_job_new(set->tpm, wish->sealed, on_tpm, c, &c->job)
-                         : tpm_job_new_fresh(set->tpm, wish->fresh_for, on_tpm, c, &c->job);
+    int r = request->sealed ? tpm_job_new(set->tpm, request->sealed, on_tpm, c, &c->job)
+                         : tpm_job_new_fresh(set->tpm, request->fresh_for, on_tpm, c, &c->job);
 
     /* If all of the broker's processes are killed, the next broker answers. Without, the peer would
      * take the end for an empty answer, and in a container there is nothing to stop that. */
@@ -346,18 +346,18 @@ static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *ke
 /* Goes on to the answer, or to where a key of the TPM's is wanted that is not known already. */
 static int go_on(Connection *c)
 {
-    TpmWish wish = {0};
+    TpmKeyRequest request = {0};
 
     while (c->outcome == 0) {
         const Secret *key;
 
-        c->outcome = request_advance(&c->request, now(c), &c->reason, &wish);
-        if (c->outcome != 0 || (!wish.sealed && !wish.fresh_for))
+        c->outcome = request_advance(&c->request, now(c), &c->reason, &request);
+        if (c->outcome != 0 || (!request.sealed && !request.fresh_for))
             break;
-        key = wish.sealed ? tpm_queue_key(c->set->tpm, wish.sealed) : NULL;
+        key = request.sealed ? tpm_queue_key(c->set->tpm, request.sealed) : NULL;
         if (!key)
-            return wait_for_tpm(c, &wish);
-        c->outcome = give_key(c, wish.sealed, key);
+            return wait_for_tpm(c, &request);
+        c->outcome = give_key(c, request.sealed, key);
     }
     if (c->outcome == 0)
         c->plaintext = request_take_value(&c->request);

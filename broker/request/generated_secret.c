@@ -26,9 +26,9 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
     int r = OUTCOME_NOT_FOUND;
 
     for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        SharedKeyWish wish = {.parts = forms[i], .request = &request};
+        SharedKeyRequest request = {.parts = forms[i], .request = &request};
 
-        r = shared_key_find(store, machine, &wish, NULL, &generated->shared);
+        r = shared_key_find(store, machine, &request, NULL, &generated->shared);
         if (r == 0) {
             generated->parts |= forms[i];
             generated->view = tpm_sealed_view(&generated->shared);
@@ -64,13 +64,13 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
     return 0;
 }
 
-TpmWish generated_secret_wish(const GeneratedSecret *generated, const CredentialName *name)
+TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const CredentialName *name)
 {
     if (!(generated->parts & KIND_TPM))
-        return (TpmWish){0};
+        return (TpmKeyRequest){0};
     if (generated->shares)
-        return (TpmWish){.sealed = &generated->view};
-    return (TpmWish){.fresh_for = name->machine};
+        return (TpmKeyRequest){.sealed = &generated->view};
+    return (TpmKeyRequest){.fresh_for = name->machine};
 }
 
 bool generated_secret_retry(GeneratedSecret *generated)

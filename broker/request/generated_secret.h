@@ -10,7 +10,7 @@
  * is right. Nobody is given what was made, but only what then is read from the store: so that
  * whenever the broker is killed, no two different values are handed out.
  *
- *     generated_secret_begin ──► generated_secret_wish ──► generated_secret_finish
+ *     generated_secret_begin ──► generated_secret_request ──► generated_secret_finish
  *                            ▲      └── the key cannot be had ──┐
  *                            └─────────────── generated_secret_retry ─┘
  */
@@ -19,10 +19,10 @@
 #include "request/host_resources.h"
 
 /* A key of the TPM's that is wanted. Neither: none is. */
-typedef struct TpmWish {
+typedef struct TpmKeyRequest {
     const TpmSealedView *sealed; /* what it is sealed to */
     const char *fresh_for;       /* a machine: a fresh one for it */
-} TpmWish;
+} TpmKeyRequest;
 
 typedef struct GeneratedSecret {
     unsigned parts;     /* KindParts of the credential to be */
@@ -38,7 +38,7 @@ void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret);
 
 /* Borrowed. */
-TpmWish generated_secret_wish(const GeneratedSecret *generated, const CredentialName *name);
+TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const CredentialName *name);
 
 /* After the wish could not be fulfilled: whether there is another one. */
 bool generated_secret_retry(GeneratedSecret *generated);

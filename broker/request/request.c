@@ -197,7 +197,7 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 }
 
 /* Begins to make the part that is looked at, and goes on until the TPM is needed. */
-static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
+static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_request)
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
@@ -209,8 +209,8 @@ static int generate(Request *request, Reason *reason, TpmWish *ret_wish)
     }
     if (r != 0)
         return r;
-    *ret_wish = generated_secret_wish(&making->generated, &part->name);
-    if (ret_wish->sealed || ret_wish->fresh_for)
+    *ret_request = generated_secret_request(&making->generated, &part->name);
+    if (ret_request->sealed || ret_request->fresh_for)
         return 0;
     return finish_generating(request, NULL, NULL, reason);
 }
@@ -230,7 +230,7 @@ static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reas
 }
 
 /* Makes the value of the part that is looked at, or RET_WISH. */
-static int advance_part(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish)
+static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_request)
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
@@ -241,24 +241,24 @@ static int advance_part(Request *request, uint64_t now, Reason *reason, TpmWish 
     if (part->source == POLICY_TEMPLATE)
         return fill_template(request, part, reason, &making->value);
     if (making->missing) {
-        r = generate(request, reason, ret_wish);
+        r = generate(request, reason, ret_request);
         if (r != 0 || making->missing)
             return r;
     }
     if (kind_has(making->parts.kind, KIND_TPM)) {
-        ret_wish->sealed = &making->parts.tpm;
+        ret_request->sealed = &making->parts.tpm;
         return 0;
     }
     return open_part(request, NULL, now, reason);
 }
 
-int request_advance(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish)
+int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_request)
 {
     int r;
 
-    *ret_wish = (TpmWish){0};
+    *ret_request = (TpmKeyRequest){0};
     for (; request->next < request->resolution.count; request->next++) {
-        r = advance_part(request, now, reason, ret_wish);
+        r = advance_part(request, now, reason, ret_request);
         if (r != 0)
             request_blame(request, reason);
         if (r != 0 || !request->parts[request->next].value)

@@ -49,7 +49,7 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
  * RET_WISH is the one that is wanted, borrowed. Every return of credential_open(), OUTCOME_EMPTY
  * for a secret of size 0, which the peer could not tell from a failed delivery, OUTCOME_TOO_LARGE,
  * what generation_…() return. NOW in µs since 1970. */
-int request_advance(Request *request, uint64_t now, Reason *reason, TpmWish *ret_wish);
+int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_request);
 
 /* The key that was wanted, and what it is sealed to; returns as above. */
 int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,

@@ -206,7 +206,7 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
         return r;
     if (search && sharing_find_key(
                       context, tpm, options,
-                      &(SharedKeyWish){.parts = plan->kind->parts, .request = &request}, &shared)) {
+                      &(SharedKeyRequest){.parts = plan->kind->parts, .request = &request}, &shared)) {
         keys->tpm_sealed = shared.sealed;
         keys->tpm = shared.key;
         return 0;

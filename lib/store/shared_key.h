@@ -20,11 +20,11 @@
 #include "store/store.h"
 
 /* What a credential is to be. */
-typedef struct SharedKeyWish {
+typedef struct SharedKeyRequest {
     unsigned parts;                /* KindParts of its kind */
     const TpmSealRequest *request; /* what a fresh key would be sealed for */
     BytesView signatures; /* with KIND_PUBLIC_KEY: a file of them; empty if there is none */
-} SharedKeyWish;
+} SharedKeyRequest;
 
 typedef struct SharedKey {
     TpmSealed sealed;
@@ -35,15 +35,15 @@ void shared_key_done(SharedKey *key); /* for _cleanup_ */
 
 /* The key of the credential FILE, in base64 or raw. OUTCOME_NOT_FOUND if it has none, or one that
  * is not as wished; every return of credential_decode(), credential_parse() and tpm_unseal(). */
-int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyWish *wish, Reason *reason,
+int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *request, Reason *reason,
                        SharedKey *ret);
 
 /* The same of MACHINE's credentials in the store, but still sealed: what is left is to have the TPM
  * unseal it. OUTCOME_NOT_FOUND; what store_list() returns. */
-int shared_key_find(const Store *store, const char *machine, const SharedKeyWish *wish,
+int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *request,
                     Reason *reason, TpmSealed *ret);
 
 /* A key of MACHINE's credentials in the store. OUTCOME_NOT_FOUND if there is none as wished; else
  * why the last one that was tried could not be unsealed, or the store not be read. */
 int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
-                          const SharedKeyWish *wish, Reason *reason, SharedKey *ret);
+                          const SharedKeyRequest *request, Reason *reason, SharedKey *ret);
