@@ -79,7 +79,7 @@ static int add_ingredients(Planner *planner, Ingredient *part)
     size_t count = 0;
     int r = 0;
 
-    part->ingredients = calloc(LIMIT_TEMPLATE_PLACES, sizeof(part->ingredients[0]));
+    part->ingredients = calloc(LIMIT_TEMPLATE_PLACEHOLDERS, sizeof(part->ingredients[0]));
     if (!part->ingredients)
         return -ENOMEM;
     while (r == 0 && template_next(&cursor, &piece)) {

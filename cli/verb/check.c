@@ -125,7 +125,7 @@ static int get_group(Check *check, const char *machine, const char *path, Policy
 
 static int name_fault(PolicyFault *fault, const char *path, const char *what)
 {
-    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPlace){0}, "%s", what);
+    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0}, "%s", what);
 }
 
 static int add_file(Check *check, const char *path, PolicyFault *fault)

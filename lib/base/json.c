@@ -33,20 +33,20 @@ static size_t count_kept(struct json_object *value)
 }
 
 /* Columns are characters: the continuation bytes of UTF-8 are none. */
-static JsonPlace place_of(BytesView text, size_t offset)
+static JsonPosition place_of(BytesView text, size_t offset)
 {
-    JsonPlace place = {1, 1};
+    JsonPosition place = {1, 1};
 
     for (size_t i = 0; i < offset && i < text.size; i++) {
         if (text.data[i] == '\n')
-            place = (JsonPlace){place.line + 1, 1};
+            place = (JsonPosition){place.line + 1, 1};
         else if ((text.data[i] & 0xc0) != 0x80)
             place.column++;
     }
     return place;
 }
 
-JsonPlace json_place(BytesView text, const size_t *path, size_t levels)
+JsonPosition json_position(BytesView text, const size_t *path, size_t levels)
 {
     return place_of(text, json_scan_find(text, path, levels));
 }
@@ -146,7 +146,7 @@ static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
     return 0;
 }
 
-int json_parse_located(BytesView text, int depth, JsonPlace *ret_place, Reason *reason,
+int json_parse_located(BytesView text, int depth, JsonPosition *ret_place, Reason *reason,
                        struct json_object **ret)
 {
     size_t offset;
@@ -160,7 +160,7 @@ int json_parse_located(BytesView text, int depth, JsonPlace *ret_place, Reason *
 int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)
 {
     Reason what = {0};
-    JsonPlace place;
+    JsonPosition place;
     int r = json_parse_located(text, depth, &place, &what, ret);
 
     if (r == OUTCOME_MALFORMED)

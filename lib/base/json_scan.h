@@ -15,5 +15,5 @@ bool json_scan_count_members(BytesView text, size_t *ret);
 /* The second member of one name in one object, which there is. -ENOMEM. */
 int json_scan_find_duplicate(BytesView text, size_t *ret_offset);
 
-/* See json_place(); the size of TEXT if there is no such value. */
+/* See json_position(); the size of TEXT if there is no such value. */
 size_t json_scan_find(BytesView text, const size_t *path, size_t levels);

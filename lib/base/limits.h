@@ -45,7 +45,7 @@
 #define LIMIT_POLICY_SERVICES    ((size_t)256)
 /* A template, bytes, and the places in it. */
 #define LIMIT_TEMPLATE_BYTES     ((size_t)64 * 1024)
-#define LIMIT_TEMPLATE_PLACES    ((size_t)64)
+#define LIMIT_TEMPLATE_PLACEHOLDERS    ((size_t)64)
 /* Credentials that take part in one: ingredients, their ingredients, what is shared, and so on. */
 #define LIMIT_REQUEST_INGREDIENTS      ((size_t)64)
 /* How far one leads to the next, through templates and shares. */

@@ -13,7 +13,7 @@
 
 /* --- faults --- */
 
-int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPlace place,
+int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,
                      const char *format, ...)
 {
     va_list arguments;
@@ -45,7 +45,7 @@ int policy_new(const char *machine, const char *file, PolicyFault *fault, Policy
     Policy *policy;
 
     if (!machine_name_valid(machine))
-        return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, (JsonPlace){0},
+        return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, (JsonPosition){0},
                                 "\"%.80s\" is not a machine name", machine);
     policy = calloc(1, sizeof(*policy));
     if (!policy)
@@ -170,12 +170,12 @@ int policy_add_file(Policy *policy, const char *name, BytesView text)
     return 0;
 }
 
-JsonPlace policy_place(const Policy *policy, const PolicyCredential *credential)
+JsonPosition policy_place(const Policy *policy, const PolicyCredential *credential)
 {
     /* "credentials" is the only member of a file */
     size_t path[] = {0, credential->number};
 
-    return json_place(bytes_view(&policy->files[credential->file].text), path, 2);
+    return json_position(bytes_view(&policy->files[credential->file].text), path, 2);
 }
 
 bool policy_id_valid(const char *id)

@@ -72,7 +72,7 @@ typedef struct Policy {
 /* What is wrong, and where. */
 typedef struct PolicyFault {
     char file[256];  /* "" if it is no file's fault */
-    JsonPlace place; /* 0 if it is no place's */
+    JsonPosition place; /* 0 if it is no place's */
     Reason what;
 } PolicyFault;
 
@@ -100,7 +100,7 @@ int policy_check(const Policy *policy, PolicyLookup lookup, void *userdata, Poli
 bool policy_id_valid(const char *id);
 
 /* Where CREDENTIAL of POLICY stands in its file. */
-JsonPlace policy_place(const Policy *policy, const PolicyCredential *credential);
+JsonPosition policy_place(const Policy *policy, const PolicyCredential *credential);
 
 /* Writes "FILE:LINE:COLUMN: what is wrong" into REASON, as much as is known of it, and returns RC.
  */
@@ -116,5 +116,5 @@ void policy_credential_done(PolicyCredential *credential); /* for _cleanup_ */
 int policy_add_file(Policy *policy, const char *name, BytesView text);
 
 /* Puts the words into FAULT and returns RC. */
-int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPlace place,
+int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));

@@ -24,7 +24,7 @@ typedef struct Parser {
     const char *name; /* of the file */
     Policy *policy;
     PolicyFault *fault;
-    size_t path[DEPTH]; /* to the member that is looked at, see json_place() */
+    size_t path[DEPTH]; /* to the member that is looked at, see json_position() */
     size_t levels;
     const char *source; /* the member that gave the present credential its source, or NULL */
 } Parser;
@@ -38,7 +38,7 @@ __attribute__((format(printf, 2, 3))) static int fail(Parser *parser, const char
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     return policy_fault_set(parser->fault, OUTCOME_BAD_POLICY, parser->name,
-                            json_place(parser->text, parser->path, parser->levels), "%s", what);
+                            json_position(parser->text, parser->path, parser->levels), "%s", what);
 }
 
 /* A name out of the file, cut and made printable. */
@@ -477,7 +477,7 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
     static const Member members[] = {{"credentials", parse_credentials}, {0}};
     _cleanup_(json_object_putp) struct json_object *root = NULL;
     Parser parser = {.text = text, .name = file, .policy = policy, .fault = fault};
-    JsonPlace place = {0};
+    JsonPosition place = {0};
     Reason reason = {0};
     int r;
 

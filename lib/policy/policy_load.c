@@ -49,7 +49,7 @@ typedef struct Loader {
 
 static int bad_file(PolicyFault *fault, const char *path, const char *what)
 {
-    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPlace){0}, "%s", what);
+    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0}, "%s", what);
 }
 
 static bool ends_with(const char *text, const char *suffix)

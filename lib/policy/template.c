@@ -83,9 +83,9 @@ int template_check(const char *text, Reason *reason)
         return reason_set(reason, OUTCOME_MALFORMED, "the template has more than %zu bytes",
                           LIMIT_TEMPLATE_BYTES);
     while (template_next(&cursor, &piece))
-        if (piece.text.size == 0 && ++places > LIMIT_TEMPLATE_PLACES)
+        if (piece.text.size == 0 && ++places > LIMIT_TEMPLATE_PLACEHOLDERS)
             return reason_set(reason, OUTCOME_MALFORMED, "the template has more than %zu places",
-                              LIMIT_TEMPLATE_PLACES);
+                              LIMIT_TEMPLATE_PLACEHOLDERS);
     if (*cursor)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "byte %zu of the template: \"" OPEN "\" without an id and \"" CLOSE

@@ -29,5 +29,5 @@ bool template_next(const char **cursor, TemplatePiece *ret);
 
 /* OUTCOME_MALFORMED for a place that does not end, one that has no credential id in it, a template
  * that is empty or longer than LIMIT_TEMPLATE_BYTES, or that has more places than
- * LIMIT_TEMPLATE_PLACES. */
+ * LIMIT_TEMPLATE_PLACEHOLDERS. */
 int template_check(const char *text, Reason *reason);

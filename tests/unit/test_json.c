@@ -37,7 +37,7 @@ static void test_refusals(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct json_object *value = NULL;
-        JsonPlace place = {0};
+        JsonPosition place = {0};
         Reason reason = {0};
 
         assert_int_equal(json_parse_located(test_view(rows[i].text), 4, &place, &reason, &value),
@@ -75,7 +75,7 @@ static void test_nul(void **state)
 {
     static const uint8_t text[] = "{\"a\"\n:\0 1}";
     struct json_object *value;
-    JsonPlace place = {0};
+    JsonPosition place = {0};
 
     (void)state;
     assert_int_equal(
@@ -104,7 +104,7 @@ static void test_places(void **state)
     (void)state;
     assert_int_equal(json_parse(test_view(text), 8, NULL, &value), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        JsonPlace place = json_place(test_view(text), rows[i].path, rows[i].levels);
+        JsonPosition place = json_position(test_view(text), rows[i].path, rows[i].levels);
 
         if (place.line != rows[i].line || place.column != rows[i].column)
             fail_msg("row %zu: %zu:%zu", i, place.line, place.column);

@@ -73,7 +73,7 @@ static void test_refusals(void **state)
         {"x{{a}", "byte 2 "},   {"{{}}", "byte 1 "}, {"{{a}} {{ b }}", "byte 7 "},
         {"{{a/b}}", "byte 1 "}, {"{{{", "byte 2 "},  {"{{a\n}}", "byte 1 "},
     };
-    char many[(LIMIT_TEMPLATE_PLACES + 1) * 5 + 1] = "";
+    char many[(LIMIT_TEMPLATE_PLACEHOLDERS + 1) * 5 + 1] = "";
     char *large = malloc(LIMIT_TEMPLATE_BYTES + 2);
 
     (void)state;
@@ -84,7 +84,7 @@ static void test_refusals(void **state)
         if (!strstr(reason.text, rows[i].words))
             fail_msg("%s: %s", rows[i].text, reason.text);
     }
-    for (size_t i = 0; i < LIMIT_TEMPLATE_PLACES; i++)
+    for (size_t i = 0; i < LIMIT_TEMPLATE_PLACEHOLDERS; i++)
         strcat(many, "{{a}}");
     assert_int_equal(template_check(many, NULL), 0);
     strcat(many, "{{a}}");
