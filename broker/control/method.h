@@ -16,7 +16,7 @@ typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;
     void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
-    int (*reload)(void *userdata, Reason *reason); /* live_set_look() */
+    int (*reload)(void *userdata, Reason *reason); /* live_set_scan() */
     void *userdata;
 
     /* of one call */

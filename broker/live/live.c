@@ -288,7 +288,7 @@ static int look_through(LiveSet *set, DIR *folder, Reason *reason)
     return result;
 }
 
-int live_set_look(LiveSet *set, Reason *reason)
+int live_set_scan(LiveSet *set, Reason *reason)
 {
     const char *path = set->environment.listeners->live_folder;
     _cleanup_(closedirp) DIR *folder = path ? opendir(path) : NULL;
@@ -310,12 +310,12 @@ int live_set_look(LiveSet *set, Reason *reason)
     return r;
 }
 
-/* What does not work now is told to those who ask (live_set_look()), or seen again later. */
+/* What does not work now is told to those who ask (live_set_scan()), or seen again later. */
 static int on_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
     (void)source;
     (void)event;
-    (void)live_set_look(userdata, NULL);
+    (void)live_set_scan(userdata, NULL);
     return 0;
 }
 
@@ -378,7 +378,7 @@ int live_set_new(const LiveEnvironment *environment, LiveSet **ret)
         if (r >= 0)
             r = adopt(set);
         if (r >= 0)
-            (void)live_set_look(set, NULL);
+            (void)live_set_scan(set, NULL);
     }
     if (r < 0)
         return r;

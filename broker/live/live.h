@@ -57,7 +57,7 @@ DEFINE_CLEANUP(LiveSet *, live_set_free);
 
 /* Makes a socket wherever one is missing, and closes those whose folder is gone. The first error,
  * after all that could be done was done. */
-int live_set_look(LiveSet *set, Reason *reason);
+int live_set_scan(LiveSet *set, Reason *reason);
 
 /* Whether connections are accepted, within the limits. */
 void live_set_accept(LiveSet *set, bool accepting);

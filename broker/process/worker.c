@@ -171,7 +171,7 @@ static int on_reload(void *userdata, Reason *reason)
 {
     Worker *worker = userdata;
 
-    return live_set_look(worker->live, reason);
+    return live_set_scan(worker->live, reason);
 }
 
 /* --- accepting --- */

@@ -156,7 +156,7 @@ static bool get_refreshes(InnerManager *manager, const char *path)
     return refreshes;
 }
 
-int inner_manager_look(InnerManager *manager, const char *unit, Reason *reason,
+int inner_manager_read(InnerManager *manager, const char *unit, Reason *reason,
                        InnerManagerUnit *ret)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;

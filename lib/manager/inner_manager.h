@@ -36,7 +36,7 @@ typedef struct InnerManagerUnit {
 } InnerManagerUnit;
 
 /* A unit that is not loaded is "inactive". A negative errno. */
-int inner_manager_look(InnerManager *manager, const char *unit, Reason *reason,
+int inner_manager_read(InnerManager *manager, const char *unit, Reason *reason,
                        InnerManagerUnit *ret);
 
 /* Whether it is up, or on its way. */

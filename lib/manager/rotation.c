@@ -209,7 +209,7 @@ static int run_job(Rotation *rotation, RotationUnit *unit, const char *method, b
                                              .userdata = &wait},
                           reason);
     if (r == 0)
-        r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &unit->after);
+        r = inner_manager_read(manager_of(rotation, unit), unit->name, reason, &unit->after);
     return r;
 }
 
@@ -242,7 +242,7 @@ static int apply_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
         say(rotation, unit, "skipped: %s does not run", machine_of(rotation, unit));
         return 0;
     }
-    r = inner_manager_look(manager, unit->name, reason, &unit->before);
+    r = inner_manager_read(manager, unit->name, reason, &unit->before);
     if (r == 0 && !inner_manager_unit_runs(&unit->before)) {
         set_result(unit, "not-running");
         say(rotation, unit, "skipped: it does not run (%s)", unit->before.active);
@@ -268,7 +268,7 @@ static int check_one(const Rotation *rotation, const RotationUnit *unit, Reason 
 {
     InnerManagerUnit now = {0};
     bool ended_well, told;
-    int r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &now);
+    int r = inner_manager_read(manager_of(rotation, unit), unit->name, reason, &now);
 
     if (r != 0)
         return r;
@@ -338,7 +338,7 @@ int rotation_apply(Rotation *rotation, Reason *reason)
 static int undo_one(Rotation *rotation, RotationUnit *unit, Reason *reason)
 {
     InnerManagerUnit now = {0};
-    int r = inner_manager_look(manager_of(rotation, unit), unit->name, reason, &now);
+    int r = inner_manager_read(manager_of(rotation, unit), unit->name, reason, &now);
     bool reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;
 
     if (r == 0) {
