@@ -26,7 +26,7 @@ static BytesView text_view(const char *text)
 static int check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_unpack(file, reason, &sealed, &parts);
 
     if (r == 0)

@@ -63,7 +63,7 @@ static int add_parts(BytesView file, Reason *reason, struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     char key[TPM_FINGERPRINT_BYTES];
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_unpack(file, reason, &sealed, &parts);
 
     if (r == 0)

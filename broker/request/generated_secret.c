@@ -90,7 +90,7 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     const Context *context = host_resources_context(resources);
     int r = 0;
 
-    request->kind = kind_find_by_parts(generated->parts);
+    request->kind = kind_find_by_key_types(generated->parts);
     request->metadata.timestamp = context->now(context);
     request->metadata.not_after = USEC_INFINITY;
     if (generated->parts & KIND_HOST)

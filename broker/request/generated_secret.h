@@ -25,7 +25,7 @@ typedef struct TpmKeyRequest {
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
-    unsigned parts;     /* KindParts of the credential to be */
+    unsigned parts;     /* KeyTypes of the credential to be */
     bool shares;        /* with the key that others have: */
     TpmSealed shared;   /* which is sealed to this */
     TpmSealedView view; /* of it */

@@ -21,7 +21,7 @@
 /* A part on its way. */
 typedef struct RequestIngredient {
     Bytes sealed;           /* of a sealed file: raw */
-    CredentialParts parts;  /* of it */
+    CredentialSections parts;  /* of it */
     const Secret *host_key; /* the resources's, or NULL if it takes none */
     Secret *value;          /* NULL until it is known */
     bool missing;           /* POLICY_GENERATE: it is not in the store */

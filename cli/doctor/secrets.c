@@ -95,7 +95,7 @@ static int open_file(Doctor *doctor, BytesView file, const CredentialName *name,
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(bytes_done) Bytes raw = {0};
     char text[CREDENTIAL_NAME_TEXT_BYTES];
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_unpack(file, reason, &raw, &parts);
 
     credential_name_format(name, text);

@@ -59,7 +59,7 @@ static int open_sealed(const Context *context, const Options *options, const cha
     _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     CredentialMetadata metadata;
-    CredentialParts parts;
+    CredentialSections parts;
     int r;
 
     progress_about(input_name(input));

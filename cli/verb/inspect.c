@@ -46,7 +46,7 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
 }
 
 static struct json_object *describe(const char *file, const Bytes *sealed,
-                                    const CredentialParts *parts)
+                                    const CredentialSections *parts)
 {
     struct json_object *object = json_object_new_object();
     RsaPublicKey key;
@@ -120,7 +120,7 @@ static void print_signed(const TpmSealedView *tpm)
         printf("  %-14s %s\n", "Signer:", reason.text);
 }
 
-static void print(const char *file, const Bytes *sealed, const CredentialParts *parts)
+static void print(const char *file, const Bytes *sealed, const CredentialSections *parts)
 {
     Reason reason = {0};
 
@@ -145,7 +145,7 @@ static void print(const char *file, const Bytes *sealed, const CredentialParts *
 static int inspect(const char *path, const Options *options)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     Reason reason = {0};
     int r;
 

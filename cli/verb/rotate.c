@@ -149,7 +149,7 @@ static int make_keys(const Rotate *rotate, Reason *reason, Keys *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     _cleanup_(plan_done) Plan plan = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     bool known = rotate->old.size > 0 &&
                  credential_unpack(bytes_view(&rotate->old), NULL, &raw, &parts) == 0 &&
                  credential_openable(&parts, NULL) == 0;

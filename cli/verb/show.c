@@ -67,7 +67,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     return 0;
 }
 
-static uint64_t signed_pcrs(const CredentialParts *parts)
+static uint64_t signed_pcrs(const CredentialSections *parts)
 {
     return kind_has(parts->kind, KIND_PUBLIC_KEY) ? parts->tpm.public_key_mask : 0;
 }
@@ -88,7 +88,7 @@ static void add_number(struct json_object *object, const char *name, uint64_t nu
 static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
-    const CredentialParts *parts = &show->entry.parts;
+    const CredentialSections *parts = &show->entry.parts;
     const OpenCheck *check = &show->check;
 
     add_text(object, "machine", show->entry.name.machine);
@@ -160,7 +160,7 @@ static void print_opened(const Show *show)
 
 static void print_all(const Show *show)
 {
-    const CredentialParts *parts = &show->entry.parts;
+    const CredentialSections *parts = &show->entry.parts;
     Reason policy = {0};
 
     printf("%s\n", show->name);

@@ -41,7 +41,7 @@ int store_client_remove(StoreClient *store, const CredentialName *name, Reason *
 typedef struct StoreClientEntry {
     CredentialName name;
     Bytes file, raw; /* as it is, and without base64, which .parts borrows */
-    CredentialParts parts;
+    CredentialSections parts;
 } StoreClientEntry;
 
 void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */

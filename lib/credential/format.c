@@ -82,7 +82,7 @@ static int check_field(uint32_t size, const char *what, Reason *reason)
     return 0;
 }
 
-static int parse_main(Reader *reader, Reason *reason, CredentialParts *parts)
+static int parse_main(Reader *reader, Reason *reason, CredentialSections *parts)
 {
     BytesView id = reader_take(reader, KIND_ID_BYTES);
     uint32_t key_size, block_size, iv_size, tag_size;
@@ -180,7 +180,7 @@ static int parse_srk(Reader *reader, Reason *reason, TpmSealedView *tpm)
     return finish_header(reader, "storage root key header", reason);
 }
 
-static int parse_headers(Reader *reader, Reason *reason, CredentialParts *parts)
+static int parse_headers(Reader *reader, Reason *reason, CredentialSections *parts)
 {
     int r = parse_main(reader, reason, parts);
 
@@ -197,9 +197,9 @@ static int parse_headers(Reader *reader, Reason *reason, CredentialParts *parts)
     return r;
 }
 
-int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret)
+int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret)
 {
-    CredentialParts parts = {0};
+    CredentialSections parts = {0};
     Reader reader = reader_new(sealed);
     int r;
 
@@ -219,7 +219,7 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret)
     return 0;
 }
 
-int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialParts *ret_parts)
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialSections *ret_parts)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     int r = credential_decode(file, reason, &raw);
@@ -242,7 +242,7 @@ static void write_sized(Writer *writer, BytesView field)
     writer_pad(writer, ALIGNMENT);
 }
 
-void credential_header_write(const CredentialParts *parts, Writer *writer)
+void credential_header_write(const CredentialSections *parts, Writer *writer)
 {
     writer_bytes(writer, (BytesView){parts->kind->id.bytes, KIND_ID_BYTES});
     writer_u32le(writer, CIPHER_KEY_BYTES);

@@ -22,7 +22,7 @@
 #define CREDENTIAL_METADATA_MIN_BYTES ((size_t)24)
 
 /* The parts of a sealed credential that can be read without its key; all views are borrowed. */
-typedef struct CredentialParts {
+typedef struct CredentialSections {
     const Kind *kind;
     BytesView iv;
     TpmSealedView tpm;    /* KIND_TPM; .srk with KIND_PINNED, .public_key* with KIND_PUBLIC_KEY */
@@ -30,7 +30,7 @@ typedef struct CredentialParts {
     BytesView header;     /* all of the above as it stands in the file: the AAD */
     BytesView ciphertext; /* metadata and plaintext, encrypted */
     BytesView tag;
-} CredentialParts;
+} CredentialSections;
 
 /* What is encrypted along with the plaintext. Times in µs since 1970, USEC_INFINITY for none. */
 typedef struct CredentialMetadata {
@@ -46,14 +46,14 @@ int credential_decode(BytesView file, Reason *reason, Bytes *ret);
 int credential_encode(BytesView sealed, Bytes *ret);
 
 /* Takes raw bytes apart. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
-int credential_parse(BytesView sealed, Reason *reason, CredentialParts *ret);
+int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret);
 
 /* Both for a FILE: RET_PARTS borrows RET_RAW. */
-int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialParts *ret_parts);
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialSections *ret_parts);
 
 /* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm and .scope_flags of
  * PARTS. */
-void credential_header_write(const CredentialParts *parts, Writer *writer);
+void credential_header_write(const CredentialSections *parts, Writer *writer);
 
 /* Whether it expires after it is sealed, as systemd demands when it opens one. */
 bool credential_times_valid(const CredentialMetadata *metadata);

@@ -66,7 +66,7 @@ const Kind *kind_find_by_id(const uint8_t *id)
     return NULL;
 }
 
-const Kind *kind_find_by_parts(unsigned parts)
+const Kind *kind_find_by_key_types(unsigned parts)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (kinds[i].parts == parts)

@@ -95,7 +95,7 @@ static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *p
         parts |= KIND_PINNED;
     if (request->public_key.size > 0)
         parts |= KIND_PUBLIC_KEY;
-    return kind_find_by_parts(parts);
+    return kind_find_by_key_types(parts);
 }
 
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,

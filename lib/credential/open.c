@@ -19,7 +19,7 @@ static bool is_pcr_bank(uint16_t bank)
            bank == TPM_ALGORITHM_SHA384 || bank == TPM_ALGORITHM_SHA512;
 }
 
-int credential_openable(const CredentialParts *parts, Reason *reason)
+int credential_openable(const CredentialSections *parts, Reason *reason)
 {
     if (kind_has(parts->kind, KIND_TPM) && !is_pcr_bank(parts->tpm.pcr_bank))
         return reason_set(reason, OUTCOME_MALFORMED,
@@ -79,7 +79,7 @@ static int check_time(const OpenRequest *request, const CredentialMetadata *meta
 
 static int decrypt(const OpenRequest *request, Reason *reason, Secret **ret)
 {
-    const CredentialParts *parts = request->parts;
+    const CredentialSections *parts = request->parts;
     _cleanup_(secret_freep) Secret *key = NULL;
     CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
     int r = credential_derive_key(&keys, reason, &key);

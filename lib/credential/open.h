@@ -12,7 +12,7 @@
 #include "secret/secret.h"
 
 typedef struct OpenRequest {
-    const CredentialParts *parts;
+    const CredentialSections *parts;
     const Secret *host_key; /* KIND_HOST; else NULL */
     const Secret *tpm_key;  /* KIND_TPM; else NULL */
     const UserScope *scope; /* KIND_SCOPED: whom it must be sealed for; NULL: for nobody special */
@@ -24,7 +24,7 @@ typedef struct OpenRequest {
 
 /* Whether this version can open such a credential at all: 0, OUTCOME_UNSUPPORTED, or
  * OUTCOME_MALFORMED for a PCR bank that is none. */
-int credential_openable(const CredentialParts *parts, Reason *reason);
+int credential_openable(const CredentialSections *parts, Reason *reason);
 
 /* Whether .scope of REQUEST fits the kind, before any key is fetched in vain:
  * OUTCOME_SCOPE_MISMATCH. Takes .parts and .scope. */

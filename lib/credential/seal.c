@@ -39,7 +39,7 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
     _cleanup_(bytes_done) Bytes ciphertext = {0};
     uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
     CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
-    CredentialParts parts = {.kind = request->kind,
+    CredentialSections parts = {.kind = request->kind,
                              .iv = {iv, sizeof(iv)},
                              .tpm = request->tpm,
                              .scope_flags = USER_SCOPE_FLAGS};

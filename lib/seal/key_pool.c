@@ -72,7 +72,7 @@ static int add_plan(KeyPool *pool, Plan *plan, Reason *reason, const Plan **ret)
     return 0;
 }
 
-int key_pool_plan(KeyPool *pool, const CredentialParts *old, Reason *reason, const Plan **ret)
+int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, const Plan **ret)
 {
     _cleanup_(plan_done) Plan plan = {0};
     int r = plan_make(pool->context, pool->options, pool->elsewhere ? &pool->host : NULL,

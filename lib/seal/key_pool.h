@@ -28,7 +28,7 @@ void key_pool_done(KeyPool *pool); /* for _cleanup_ */
 
 /* What the credential OLD is to be sealed with, settled; borrowed. Seals nothing yet. The same
  * pointer where the same comes of it. */
-int key_pool_plan(KeyPool *pool, const CredentialParts *old, Reason *reason, const Plan **ret);
+int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, const Plan **ret);
 
 /* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */
 int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,

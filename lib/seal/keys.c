@@ -79,7 +79,7 @@ static int settle_tpm(const Options *options, Reason *reason, Plan *plan)
         return r;
     output_note("The TPM has no storage root key (systemd-tpm2-setup.service makes one): sealing "
                 "in the older form.");
-    plan->kind = kind_find_by_parts(plan->kind->parts & ~(unsigned)KIND_PINNED);
+    plan->kind = kind_find_by_key_types(plan->kind->parts & ~(unsigned)KIND_PINNED);
     return 0;
 }
 

@@ -32,13 +32,13 @@ void plan_done(Plan *plan)
     *plan = (Plan){0};
 }
 
-static unsigned old_parts(const CredentialParts *old)
+static unsigned old_parts(const CredentialSections *old)
 {
     return old ? old->kind->parts : 0;
 }
 
 /* For another host there is only its TPM. */
-static int check_host(const Options *options, const CredentialParts *old, Reason *reason)
+static int check_host(const Options *options, const CredentialSections *old, Reason *reason)
 {
     if (options->with_key == WITH_KEY_HOST || options->with_key == WITH_KEY_HOST_TPM ||
         options->with_key == WITH_KEY_HOST_TPM_PUBLIC_KEY || options->with_key == WITH_KEY_NULL)
@@ -54,7 +54,7 @@ static int check_host(const Options *options, const CredentialParts *old, Reason
 }
 
 static unsigned choose_parts(const Options *options, const Identity *host,
-                             const CredentialParts *old)
+                             const CredentialSections *old)
 {
     bool keep = old && !(options->given & OPTION_WITH_KEY);
     unsigned parts = keep ? old_parts(old) & ~(unsigned)KIND_PINNED
@@ -65,7 +65,7 @@ static unsigned choose_parts(const Options *options, const Identity *host,
     return host ? (parts & KIND_PUBLIC_KEY) | KIND_TPM : parts;
 }
 
-static void choose_pcrs(const Options *options, const CredentialParts *old, Plan *plan)
+static void choose_pcrs(const Options *options, const CredentialSections *old, Plan *plan)
 {
     if (!(plan->parts & KIND_TPM))
         return;
@@ -75,7 +75,7 @@ static void choose_pcrs(const Options *options, const CredentialParts *old, Plan
         plan->pcrs = (TpmPcrs){.mask = old->tpm.pcr_mask, .bank = old->tpm.pcr_bank};
 }
 
-static void choose_signed_pcrs(const Options *options, const CredentialParts *old, Plan *plan)
+static void choose_signed_pcrs(const Options *options, const CredentialSections *old, Plan *plan)
 {
     bool keep = old_parts(old) & KIND_PUBLIC_KEY && !(options->given & OPTION_PUBLIC_KEY_PCRS);
 
@@ -85,7 +85,7 @@ static void choose_signed_pcrs(const Options *options, const CredentialParts *ol
 
 /* The one that was named; the old one if its policy is kept; the host's own. */
 static int load_public_key(const Context *context, const Options *options,
-                           const CredentialParts *old, Reason *reason, Plan *plan)
+                           const CredentialSections *old, Reason *reason, Plan *plan)
 {
     if (!options->public_key && plan->parts & old_parts(old) & KIND_PUBLIC_KEY)
         return bytes_dup(old->tpm.public_key, &plan->public_key);
@@ -101,7 +101,7 @@ static int load_public_key(const Context *context, const Options *options,
 /* A public key that was named is used with every TPM kind; with auto also one that is there, if
  * what it signs for is measured at all. */
 static int choose_public_key(const Context *context, const Options *options,
-                             const CredentialParts *old, Reason *reason, Plan *plan)
+                             const CredentialSections *old, Reason *reason, Plan *plan)
 {
     bool named = options->given & OPTION_PUBLIC_KEY;
     bool automatic =
@@ -120,7 +120,7 @@ static int choose_public_key(const Context *context, const Options *options,
 }
 
 int plan_make(const Context *context, const Options *options, const Identity *host,
-              const CredentialParts *old, Reason *reason, Plan *ret)
+              const CredentialSections *old, Reason *reason, Plan *ret)
 {
     _cleanup_(plan_done) Plan plan = {.host = host};
     const Kind *kind;

@@ -14,7 +14,7 @@
 
 typedef struct Plan {
     const Identity *host;     /* who is to open it, borrowed; NULL: this host */
-    unsigned parts;           /* KindParts, without KIND_PINNED */
+    unsigned parts;           /* KeyTypes, without KIND_PINNED */
     bool automatic;           /* --with-key=auto: what is not there is left out */
     unsigned version;         /* of systemd, which is to open it */
     TpmPcrs pcrs;             /* literal ones */
@@ -30,7 +30,7 @@ void plan_done(Plan *plan); /* for _cleanup_ */
  * OUTCOME_USAGE for a public key that is wanted and not there, or what HOST cannot have;
  * OUTCOME_UNSUPPORTED if there is no such kind. */
 int plan_make(const Context *context, const Options *options, const Identity *host,
-              const CredentialParts *old, Reason *reason, Plan *ret);
+              const CredentialSections *old, Reason *reason, Plan *ret);
 
 /* Whether the same comes of both; does not look at .kind. */
 bool plan_equal(const Plan *a, const Plan *b);

@@ -102,7 +102,7 @@ static bool is_raw(const Reseal *reseal, const ResealItem *item)
 }
 
 /* With the keys in hand, not with what this host would get. */
-static int open_with(const Reseal *reseal, const Keys *keys, const CredentialParts *parts,
+static int open_with(const Reseal *reseal, const Keys *keys, const CredentialSections *parts,
                      Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
 {
     OpenRequest request = {
@@ -128,7 +128,7 @@ static bool may_be_closed(const Plan *plan, int rc)
 }
 
 static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,
-                    const CredentialParts *parts, Reason *reason, CredentialMetadata *ret_metadata,
+                    const CredentialSections *parts, Reason *reason, CredentialMetadata *ret_metadata,
                     Secret **ret)
 {
     int r;
@@ -148,7 +148,7 @@ static int verify(Reseal *reseal, ResealItem *item, const Keys *keys, const Secr
     _cleanup_(bytes_done) Bytes raw = {0};
     _cleanup_(secret_freep) Secret *again = NULL;
     CredentialMetadata metadata;
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_unpack(bytes_view(&item->sealed), reason, &raw, &parts);
 
     if (r == 0)

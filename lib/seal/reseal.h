@@ -22,7 +22,7 @@ typedef struct ResealItem {
     CredentialName name; /* in the store; empty for a file, which may have any */
     Bytes file;          /* as it was read */
     Bytes raw;           /* the same, decoded, which .parts borrows */
-    CredentialParts parts;
+    CredentialSections parts;
     const Plan *plan; /* NULL: it is not known what it is to be sealed with */
     bool opens;
     int rc; /* why it cannot be sealed anew; 0: it can */

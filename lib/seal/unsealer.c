@@ -55,7 +55,7 @@ static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-static int unseal(const Unsealer *unsealer, const CredentialParts *parts, Reason *reason, Secret **ret)
+static int unseal(const Unsealer *unsealer, const CredentialSections *parts, Reason *reason, Secret **ret)
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
@@ -88,7 +88,7 @@ static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView
 }
 
 /* Borrowed. */
-static int get_tpm_key(Unsealer *unsealer, const CredentialParts *parts, Reason *reason,
+static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, Reason *reason,
                        const Secret **ret)
 {
     const UnsealedKey *known = find_key(unsealer, &parts->tpm);
@@ -118,7 +118,7 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialParts *parts, Reason 
     return 0;
 }
 
-int unsealer_open(Unsealer *unsealer, const CredentialParts *parts, const char *name, Reason *reason,
+int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name, Reason *reason,
                 CredentialMetadata *ret_metadata, Secret **ret_plaintext)
 {
     const Options *options = unsealer->options;

@@ -40,7 +40,7 @@ static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request
 }
 
 /* Whether what a fresh key would be sealed for is what this one is; the TPM is not asked. */
-static int check(const CredentialParts *parts, const SharedKeyRequest *request, Reason *reason)
+static int check(const CredentialSections *parts, const SharedKeyRequest *request, Reason *reason)
 {
     const TpmSealRequest *request = request->request;
     int r;
@@ -81,10 +81,10 @@ static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *reques
 
 /* FILE to RET_RAW, which RET_PARTS borrows, if its key is as wished. */
 static int take_apart(BytesView file, const SharedKeyRequest *request, Reason *reason, Bytes *ret_raw,
-                      CredentialParts *ret_parts)
+                      CredentialSections *ret_parts)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_unpack(file, reason, &raw, &parts);
 
     if (r == 0)
@@ -101,7 +101,7 @@ int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *request
                        SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     int r = take_apart(file, request, reason, &raw, &parts);
 
     return r == 0 ? unseal(tpm, parts.tpm, request, reason, ret) : r;
@@ -118,7 +118,7 @@ int shared_key_find(const Store *store, const char *machine, const SharedKeyRequ
         return r;
     for (size_t i = 0; i < count; i++) {
         _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
-        CredentialParts parts;
+        CredentialSections parts;
 
         if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
             take_apart(bytes_view(&file), request, NULL, &raw, &parts) == 0)
@@ -157,7 +157,7 @@ static int try_entry(Tpm *tpm, BytesView file, const SharedKeyRequest *request, 
                      Tried *tried, SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     int r;
 
     if (take_apart(file, request, NULL, &raw, &parts) != 0 || was_tried(tried, &parts.tpm))

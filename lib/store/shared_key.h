@@ -21,7 +21,7 @@
 
 /* What a credential is to be. */
 typedef struct SharedKeyRequest {
-    unsigned parts;                /* KindParts of its kind */
+    unsigned parts;                /* KeyTypes of its kind */
     const TpmSealRequest *request; /* what a fresh key would be sealed for */
     BytesView signatures; /* with KIND_PUBLIC_KEY: a file of them; empty if there is none */
 } SharedKeyRequest;

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_round_trip(const CredentialParts *parts)
+static void check_round_trip(const CredentialSections *parts)
 {
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(bytes_done) Bytes header = {0};
@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialMetadata metadata;
-    CredentialParts parts;
+    CredentialSections parts;
     Reason reason = {0};
     size_t front;
     int r;

@@ -315,7 +315,7 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
     CredentialName name;
     char text[CREDENTIAL_NAME_TEXT_BYTES];
     SealRequest request = {
-        .kind = kind_find_by_parts(file->parts),
+        .kind = kind_find_by_key_types(file->parts),
         .plaintext = plaintext,
         .tpm_key = file->parts & KIND_TPM ? tpm_key : NULL,
         .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256,

@@ -18,17 +18,17 @@ typedef struct Sample {
     OpenRequest open;
     Secret *plaintext, *host_key, *tpm_key;
     Bytes sealed;
-    CredentialParts parts;
+    CredentialSections parts;
 } Sample;
 
-static Sample sample_new(unsigned kind_parts, size_t size)
+static Sample sample_new(unsigned kind_key_types, size_t size)
 {
     Sample sample = {.context = test_context(NULL), .plaintext = test_secret_of(size)};
 
-    sample.host_key = kind_parts & KIND_HOST ? test_host_key("host key") : NULL;
-    sample.tpm_key = kind_parts & KIND_TPM ? test_secret("TPM key") : NULL;
+    sample.host_key = kind_key_types & KIND_HOST ? test_host_key("host key") : NULL;
+    sample.tpm_key = kind_key_types & KIND_TPM ? test_secret("TPM key") : NULL;
     sample.seal = (SealRequest){
-        .kind = kind_find_by_parts(kind_parts),
+        .kind = kind_find_by_key_types(kind_key_types),
         .plaintext = sample.plaintext,
         .host_key = sample.host_key,
         .tpm_key = sample.tpm_key,
@@ -38,13 +38,13 @@ static Sample sample_new(unsigned kind_parts, size_t size)
                 .policy_hash = {filler, TPM_POLICY_BYTES}},
         .metadata = {.timestamp = TEST_NOW, .not_after = USEC_INFINITY, .name = "web@x"},
     };
-    if (kind_parts & KIND_PUBLIC_KEY) {
+    if (kind_key_types & KIND_PUBLIC_KEY) {
         sample.seal.tpm.public_key = (BytesView){filler, 7};
         sample.seal.tpm.public_key_mask = 1 << 11;
     }
-    if (kind_parts & KIND_PINNED)
+    if (kind_key_types & KIND_PINNED)
         sample.seal.tpm.srk = (BytesView){filler, 9};
-    sample.seal.scope = kind_parts & KIND_SCOPED ? &alice : NULL;
+    sample.seal.scope = kind_key_types & KIND_SCOPED ? &alice : NULL;
     sample.open = (OpenRequest){.scope = sample.seal.scope,
                                 .host_key = sample.host_key,
                                 .tpm_key = sample.tpm_key,
@@ -268,7 +268,7 @@ static void test_the_null_key_is_refused_unless_asked_for(void **state)
 
 static void test_a_scope_that_is_not_known(void **state)
 {
-    CredentialParts parts = {.kind = kind_find_by_parts(KIND_HOST | KIND_SCOPED),
+    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_HOST | KIND_SCOPED),
                              .scope_flags = 15};
     Reason reason = {0};
 
@@ -310,7 +310,7 @@ static void test_scopes(void **state)
 /* What systemd 252 writes when it is asked for no PCRs. */
 static void test_a_pcr_bank_that_is_none(void **state)
 {
-    CredentialParts parts = {.kind = kind_find_by_parts(KIND_TPM), .tpm = {.pcr_bank = 0xffff}};
+    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_TPM), .tpm = {.pcr_bank = 0xffff}};
     Reason reason = {0};
 
     (void)state;

@@ -29,30 +29,30 @@ static const unsigned all_parts[] = {
     KIND_HOST | KIND_TPM | KIND_PUBLIC_KEY | KIND_SCOPED | KIND_PINNED,
 };
 
-static CredentialParts sample(unsigned kind_parts)
+static CredentialSections sample(unsigned kind_key_types)
 {
-    CredentialParts parts = {.kind = kind_find_by_parts(kind_parts), .iv = {filler, 12}};
+    CredentialSections parts = {.kind = kind_find_by_key_types(kind_key_types), .iv = {filler, 12}};
 
     assert_non_null(parts.kind);
-    if (kind_parts & KIND_TPM)
+    if (kind_key_types & KIND_TPM)
         parts.tpm = (TpmSealedView){.pcr_mask = 1 << 7,
                                     .pcr_bank = TPM_ALGORITHM_SHA256,
                                     .primary_alg = TPM_ALGORITHM_ECC,
                                     .blob = {filler, 13},
                                     .policy_hash = {filler, TPM_POLICY_BYTES}};
-    if (kind_parts & KIND_PUBLIC_KEY) {
+    if (kind_key_types & KIND_PUBLIC_KEY) {
         parts.tpm.public_key_mask = 1 << 11;
         parts.tpm.public_key = test_view("-----BEGIN PUBLIC KEY-----");
     }
-    if (kind_parts & KIND_PINNED)
+    if (kind_key_types & KIND_PINNED)
         parts.tpm.srk = (BytesView){filler, 7};
-    if (kind_parts & KIND_SCOPED)
+    if (kind_key_types & KIND_SCOPED)
         parts.scope_flags = 7;
     return parts;
 }
 
 /* PARTS, and BODY bytes of ciphertext with its tag. */
-static Bytes assemble(const CredentialParts *parts, size_t body)
+static Bytes assemble(const CredentialSections *parts, size_t body)
 {
     _cleanup_(writer_done) Writer writer = {0};
     Bytes bytes;
@@ -68,7 +68,7 @@ static void test_every_kind_round_trips(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(all_parts); i++) {
-        CredentialParts parts = sample(all_parts[i]), parsed;
+        CredentialSections parts = sample(all_parts[i]), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, 30);
 
         assert_int_equal(credential_parse(bytes_view(&bytes), NULL, &parsed), 0);
@@ -94,16 +94,16 @@ static void test_kinds_are_distinct(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(all_parts); i++) {
-        const Kind *kind = kind_find_by_parts(all_parts[i]);
+        const Kind *kind = kind_find_by_key_types(all_parts[i]);
 
         assert_ptr_equal(kind_find_by_id(kind->id.bytes), kind);
         for (size_t j = 0; j < i; j++) {
-            assert_memory_not_equal(kind->id.bytes, kind_find_by_parts(all_parts[j])->id.bytes,
+            assert_memory_not_equal(kind->id.bytes, kind_find_by_key_types(all_parts[j])->id.bytes,
                                     KIND_ID_BYTES);
-            assert_string_not_equal(kind->name, kind_find_by_parts(all_parts[j])->name);
+            assert_string_not_equal(kind->name, kind_find_by_key_types(all_parts[j])->name);
         }
     }
-    assert_null(kind_find_by_parts(KIND_PINNED));
+    assert_null(kind_find_by_key_types(KIND_PINNED));
     assert_null(kind_find_by_id(filler));
 }
 
@@ -113,7 +113,7 @@ static void test_truncation(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(all_parts); i++) {
-        CredentialParts parts = sample(all_parts[i]), parsed;
+        CredentialSections parts = sample(all_parts[i]), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
 
         for (size_t size = 0; size < bytes.size; size++) {
@@ -168,7 +168,7 @@ static void test_broken_headers(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CredentialParts parts = sample(rows[i].parts), parsed;
+        CredentialSections parts = sample(rows[i].parts), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
         Reason reason = {0};
         int r;
@@ -182,7 +182,7 @@ static void test_broken_headers(void **state)
 
 static void test_accepted_variants(void **state)
 {
-    CredentialParts parts = sample(KIND_TPM), parsed;
+    CredentialSections parts = sample(KIND_TPM), parsed;
     _cleanup_(bytes_done) Bytes bytes = {0};
 
     (void)state;
@@ -198,7 +198,7 @@ static void test_accepted_variants(void **state)
 static void test_size_limit(void **state)
 {
     static uint8_t large[LIMIT_FILE_BYTES + 1];
-    CredentialParts parsed;
+    CredentialSections parsed;
     Bytes bytes;
 
     (void)state;
@@ -210,7 +210,7 @@ static void test_size_limit(void **state)
 
 static void test_file_forms(void **state)
 {
-    CredentialParts parts = sample(KIND_HOST);
+    CredentialSections parts = sample(KIND_HOST);
     _cleanup_(bytes_done) Bytes raw = assemble(&parts, 100), text = {0}, from_raw = {0},
                                 from_text = {0};
     Reason reason = {0};

@@ -34,7 +34,7 @@ static const char *kind_of(const BrokerFixture *broker, const char *id)
 {
     _cleanup_(bytes_done) Bytes file = test_read_file(broker_file(broker, "web", id));
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialParts parts;
+    CredentialSections parts;
 
     assert_int_equal(credential_decode(bytes_view(&file), NULL, &raw), 0);
     assert_int_equal(credential_parse(bytes_view(&raw), NULL, &parts), 0);

@@ -71,7 +71,7 @@ static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm
 static int open_with(Fixture *fixture, const Bytes *sealed, const Bytes *signatures)
 {
     _cleanup_(secret_freep) Secret *key = NULL, *plaintext = NULL;
-    CredentialParts parts;
+    CredentialSections parts;
     OpenRequest request = {.parts = &parts, .name = "web@x", .now = TEST_NOW};
     int r;
 
@@ -251,7 +251,7 @@ static void test_every_byte_counts(void **state)
     Fixture *fixture = *state;
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialParts parts;
+    CredentialSections parts;
 
     identify(fixture, false, true, &identity);
     seal_offline(fixture, &identity, OFFLINE_PINNED, 0, &sealed);

@@ -134,9 +134,9 @@ static Options options_of(const Fixture *fixture, unsigned given, WithKey with_k
     return options;
 }
 
-static CredentialParts old_of(unsigned parts)
+static CredentialSections old_of(unsigned parts)
 {
-    CredentialParts old = {.kind = kind_find_by_parts(parts)};
+    CredentialSections old = {.kind = kind_find_by_key_types(parts)};
 
     assert_non_null(old.kind);
     if (parts & TPM)
@@ -155,7 +155,7 @@ static void test_rows(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const Row *row = &rows[i];
         Options options = options_of(fixture, row->given, row->with_key);
-        CredentialParts old = {0};
+        CredentialSections old = {0};
         _cleanup_(plan_done) Plan plan = {0};
         Reason reason = {0};
         int r;
@@ -183,7 +183,7 @@ static void test_values_are_not_kept(void **state)
 {
     const Fixture *fixture = *state;
     Options options = options_of(fixture, 0, 0);
-    CredentialParts old = old_of(TPM);
+    CredentialSections old = old_of(TPM);
     _cleanup_(plan_done) Plan plan = {0};
 
     assert_int_equal(plan_make(&fixture->context, &options, NULL, &old, NULL, &plan), 0);
@@ -194,7 +194,7 @@ static void test_values_are_not_kept(void **state)
 static void expect_refusal(const Fixture *fixture, const Options *options, const Identity *host,
                            unsigned old_parts, int outcome)
 {
-    CredentialParts old = old_of(old_parts);
+    CredentialSections old = old_of(old_parts);
     Reason reason = {0};
     Plan plan;
 
@@ -234,7 +234,7 @@ static void test_equal(void **state)
 
     for (size_t i = 0; i < COUNT(parts); i++)
         for (size_t k = 0; k < COUNT(parts); k++) {
-            CredentialParts a = old_of(parts[i]), b = old_of(parts[k]);
+            CredentialSections a = old_of(parts[i]), b = old_of(parts[k]);
             _cleanup_(plan_done) Plan first = {0}, second = {0};
 
             assert_int_equal(plan_make(&fixture->context, &options, NULL, &a, NULL, &first), 0);
@@ -264,8 +264,8 @@ static void test_shared_tpm_key(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        Plan a = {.kind = kind_find_by_parts(cases[i].a), .pcrs.mask = MASK(7)};
-        Plan b = {.kind = kind_find_by_parts(cases[i].b), .pcrs.mask = MASK(7)};
+        Plan a = {.kind = kind_find_by_key_types(cases[i].a), .pcrs.mask = MASK(7)};
+        Plan b = {.kind = kind_find_by_key_types(cases[i].b), .pcrs.mask = MASK(7)};
 
         assert_int_equal(plan_shares_tpm_key(&a, &b), cases[i].shared);
         assert_int_equal(plan_shares_tpm_key(&b, &a), cases[i].shared);

@@ -52,7 +52,7 @@ static void put(Fixture *fixture, const char *id, unsigned parts, const TpmSeale
     char path[64];
     CredentialName name;
     SealRequest request = {
-        .kind = kind_find_by_parts(parts),
+        .kind = kind_find_by_key_types(parts),
         .plaintext = plaintext,
         .host_key = parts & KIND_HOST ? host_key : NULL,
         .tpm_key = parts & KIND_TPM ? key : NULL,

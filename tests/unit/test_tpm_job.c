@@ -123,7 +123,7 @@ static void flip_blob(const BrokerFixture *broker, const char *id)
 {
     const char *path = broker_file(broker, "web", id);
     _cleanup_(bytes_done) Bytes file = test_read_file(path);
-    CredentialParts parts;
+    CredentialSections parts;
 
     assert_int_equal(credential_parse(bytes_view(&file), NULL, &parts), 0);
     file.data[(size_t)(parts.tpm.blob.data - file.data) + 5] ^= 1;

@@ -118,7 +118,7 @@ VectorSetting vectors_setting(const Vectors *vectors, struct json_object *entry)
 }
 
 /* From the parts that REQUEST has to the plaintext. */
-static int open_parts(const VectorSetting *setting, CredentialParts *parts, Reason *reason,
+static int open_parts(const VectorSetting *setting, CredentialSections *parts, Reason *reason,
                       Secret **ret)
 {
     _cleanup_(secret_freep) Secret *host_key = NULL, *tpm_key = NULL;
@@ -146,7 +146,7 @@ static int open_parts(const VectorSetting *setting, CredentialParts *parts, Reas
 int vectors_open(const VectorSetting *setting, BytesView file, Reason *reason, Secret **ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialParts parts;
+    CredentialSections parts;
     int r = credential_decode(file, reason, &sealed);
 
     if (r == 0)
