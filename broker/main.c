@@ -8,12 +8,12 @@
  * All that is not said by the audit log is said here.
  */
 
-#include "secret/secret.h"
-#include "process/config.h"
 #include "live/live.h"
+#include "process/config.h"
 #include "process/supervisor.h"
-#include "request/host_resources.h"
 #include "process/worker.h"
+#include "request/host_resources.h"
+#include "secret/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>

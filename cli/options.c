@@ -7,8 +7,8 @@
 
 #include "base/context.h"
 #include "base/names.h"
-#include "store/store.h"
 #include "base/timestamp.h"
+#include "store/store.h"
 
 #include <getopt.h>
 #include <string.h>

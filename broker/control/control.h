@@ -14,8 +14,8 @@
  * When the worker ends, so do its control connections; nothing depends on them.
  */
 
-#include "process/handover.h"
 #include "control/method.h"
+#include "process/handover.h"
 
 typedef struct ControlSet ControlSet;
 

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The counters: counts what becomes of requests and how long they take, tells who listens, and passes
- * every record on to the configured audit sink.
+ * The counters: counts what becomes of requests and how long they take, tells who listens, and
+ * passes every record on to the configured audit sink.
  *
  * It begins with the worker: what an earlier one counted is in the journal.
  */

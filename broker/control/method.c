@@ -5,8 +5,8 @@
 
 #include "control/method_internal.h"
 
-#include "protocol/interface.h"
 #include "control/metrics.h"
+#include "protocol/interface.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,9 +6,9 @@
  * (protocol/interface.h) say the same, which a test checks.
  */
 
+#include "control/counters.h"
 #include "protocol/varlink.h"
 #include "request/connection.h"
-#include "control/counters.h"
 #include "request/peer.h"
 
 /* What methods work on; all borrowed. */

@@ -7,11 +7,11 @@
  */
 
 #include "base/digest.h"
+#include "control/method_internal.h"
 #include "credential/open.h"
 #include "policy/effect.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "control/method_internal.h"
 #include "store/replace.h"
 
 #include <errno.h>
@@ -56,7 +56,7 @@ int method_store(const ControlEnvironment *environment, struct json_object *para
         r = check_sealed(file, reason, key);
     if (r == 0)
         r = host_resources_write(environment->connections->resources, &name, file,
-                        varlink_flag(parameters, "replace"), reason);
+                                 varlink_flag(parameters, "replace"), reason);
     if (r != 0)
         return r;
     method_note(environment, AUDIT_STORED, &name, key);
@@ -131,7 +131,8 @@ static struct json_object *effect_to_json(const PolicyEffect *effect)
     return TAKE_PTR(object);
 }
 
-static int add_changes(HostResources *resources, const CredentialName *name, struct json_object *object)
+static int add_changes(HostResources *resources, const CredentialName *name,
+                       struct json_object *object)
 {
     _cleanup_(policy_effects_done) PolicyEffects effects = {0};
     _cleanup_(policies_done) Policies policies = {0};
@@ -155,7 +156,8 @@ static int add_changes(HostResources *resources, const CredentialName *name, str
 /* --- rotating --- */
 
 /* Whether NAME's value stands in the store; RET_FRESH: it need not do so yet. */
-static int check_source(HostResources *resources, const CredentialName *name, Reason *reason, bool *ret_fresh)
+static int check_source(HostResources *resources, const CredentialName *name, Reason *reason,
+                        bool *ret_fresh)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     const PolicyCredential *credential;

@@ -7,10 +7,10 @@
  * it would be refused for.
  */
 
+#include "control/method_internal.h"
 #include "credential/open.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "control/method_internal.h"
 #include "request/external_file.h"
 
 #include <errno.h>
@@ -36,8 +36,8 @@ static void inventory_done(Inventory *inventory)
 static int inventory_load(Inventory *inventory, Reason *reason)
 {
     PolicyFault fault = {0};
-    int r = host_resources_list(inventory->resources, inventory->machine, reason, &inventory->entries,
-                       &inventory->count);
+    int r = host_resources_list(inventory->resources, inventory->machine, reason,
+                                &inventory->entries, &inventory->count);
 
     if (r != 0)
         return r;
@@ -167,7 +167,8 @@ int method_describe(const ControlEnvironment *environment, struct json_object *p
                     Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(inventory_done) Inventory inventory = {.resources = environment->connections->resources};
+    _cleanup_(inventory_done) Inventory inventory = {.resources =
+                                                         environment->connections->resources};
     const PolicyCredential *credential;
     const StoreEntry *entry;
     struct json_object *described;
@@ -205,7 +206,8 @@ static int append(const Inventory *inventory, const char *id, const StoreEntry *
 }
 
 /* What the store has, the last written first; then what is only in the policy. */
-static int add_machine(HostResources *resources, const char *machine, Reason *reason, struct json_object *list)
+static int add_machine(HostResources *resources, const char *machine, Reason *reason,
+                       struct json_object *list)
 {
     _cleanup_(inventory_done) Inventory inventory = {.resources = resources, .machine = machine};
     const Policy *policy;

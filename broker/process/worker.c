@@ -6,8 +6,8 @@
 #include "process/worker.h"
 
 #include "control/control.h"
-#include "process/idle.h"
 #include "live/live.h"
+#include "process/idle.h"
 #include "process/supervisor.h"
 
 #include <errno.h>

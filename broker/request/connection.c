@@ -6,11 +6,11 @@
 #include "request/connection.h"
 
 #include "policy/decision.h"
-#include "request/reply.h"
 #include "process/handover.h"
-#include "request/peer.h"
-#include "request/request.h"
 #include "process/supervisor.h"
+#include "request/peer.h"
+#include "request/reply.h"
+#include "request/request.h"
 
 #include <errno.h>
 #include <string.h>
@@ -38,9 +38,9 @@ struct Connection {
     int outcome;
     Reason reason;
     char key[TPM_FINGERPRINT_BYTES]; /* the last sealed key that it took, or "" */
-    sd_event_source *io;            /* NULL until there is something to wait for */
-    sd_event_source *deadline;      /* NULL unless it waits for the TPM */
-    sd_event_source *stall;         /* NULL unless the answer waits for the peer */
+    sd_event_source *io;             /* NULL until there is something to wait for */
+    sd_event_source *deadline;       /* NULL unless it waits for the TPM */
+    sd_event_source *stall;          /* NULL unless the answer waits for the peer */
 };
 
 static const char *machine_of(const Connection *c)
@@ -312,11 +312,11 @@ static int watch(Connection *c, uint32_t events)
 }
 
 /* The deadline is one for all that the request waits for. */
-static int wait_for_tpm(Connection *c, const TpmKeyRequest *request)
+static int wait_for_tpm(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
-    int r = request->sealed ? tpm_job_new(set->tpm, request->sealed, on_tpm, c, &c->job)
-                         : tpm_job_new_fresh(set->tpm, request->fresh_for, on_tpm, c, &c->job);
+    int r = wanted->sealed ? tpm_job_new(set->tpm, wanted->sealed, on_tpm, c, &c->job)
+                           : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
 
     /* If all of the broker's processes are killed, the next broker answers. Without, the peer would
      * take the end for an empty answer, and in a container there is nothing to stop that. */
@@ -346,18 +346,18 @@ static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *ke
 /* Goes on to the answer, or to where a key of the TPM's is wanted that is not known already. */
 static int go_on(Connection *c)
 {
-    TpmKeyRequest request = {0};
+    TpmKeyRequest wanted = {0};
 
     while (c->outcome == 0) {
         const Secret *key;
 
-        c->outcome = request_advance(&c->request, now(c), &c->reason, &request);
-        if (c->outcome != 0 || (!request.sealed && !request.fresh_for))
+        c->outcome = request_advance(&c->request, now(c), &c->reason, &wanted);
+        if (c->outcome != 0 || (!wanted.sealed && !wanted.fresh_for))
             break;
-        key = request.sealed ? tpm_queue_key(c->set->tpm, request.sealed) : NULL;
+        key = wanted.sealed ? tpm_queue_key(c->set->tpm, wanted.sealed) : NULL;
         if (!key)
-            return wait_for_tpm(c, &request);
-        c->outcome = give_key(c, request.sealed, key);
+            return wait_for_tpm(c, &wanted);
+        c->outcome = give_key(c, wanted.sealed, key);
     }
     if (c->outcome == 0)
         c->plaintext = request_take_value(&c->request);
@@ -389,7 +389,8 @@ static int proceed(Connection *c)
                    (long long)c->peer.pid, c->set->config->peer_max);
         return refuse(c, OUTCOME_TOO_MANY);
     }
-    c->outcome = request_begin(c->set->resources, &c->decision.name, &purpose, &c->reason, &c->request);
+    c->outcome =
+        request_begin(c->set->resources, &c->decision.name, &purpose, &c->reason, &c->request);
     return go_on(c);
 }
 

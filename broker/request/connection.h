@@ -22,8 +22,8 @@
  * oldest that are being refused hung up on, and never one that has a part of its secret.
  */
 
-#include "request/tpm_job.h"
 #include "request/host_resources.h"
+#include "request/tpm_job.h"
 
 typedef struct Connection Connection;
 

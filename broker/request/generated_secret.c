@@ -26,9 +26,9 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
     int r = OUTCOME_NOT_FOUND;
 
     for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        SharedKeyRequest request = {.parts = forms[i], .request = &request};
+        SharedKeyRequest wanted = {.parts = forms[i], .request = &request};
 
-        r = shared_key_find(store, machine, &request, NULL, &generated->shared);
+        r = shared_key_find(store, machine, &wanted, NULL, &generated->shared);
         if (r == 0) {
             generated->parts |= forms[i];
             generated->view = tpm_sealed_view(&generated->shared);
@@ -38,7 +38,8 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret)
+int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason,
+                           GeneratedSecret *ret)
 {
     _cleanup_(generated_secret_done) GeneratedSecret generated = {0};
     const Secret *host_key;
@@ -83,8 +84,8 @@ bool generated_secret_retry(GeneratedSecret *generated)
     return true;
 }
 
-static int seal(HostResources *resources, const GeneratedSecret *generated, SealRequest *request, Reason *reason,
-                Bytes *ret)
+static int seal(HostResources *resources, const GeneratedSecret *generated, SealRequest *request,
+                Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     const Context *context = host_resources_context(resources);
@@ -100,8 +101,9 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated, const Ingredient *part,
-                      const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated,
+                            const Ingredient *part, const TpmSealedView *sealed,
+                            const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
     _cleanup_(bytes_done) Bytes file = {0};
@@ -111,7 +113,8 @@ int generated_secret_finish(HostResources *resources, const GeneratedSecret *gen
     int r;
 
     credential_name_format(&part->name, name);
-    r = generate_secret(host_resources_context(resources), &part->credential->recipe, name, reason, &secret);
+    r = generate_secret(host_resources_context(resources), &part->credential->recipe, name, reason,
+                        &secret);
     if (r != 0)
         return r;
     snprintf(request.metadata.name, sizeof(request.metadata.name), "%.255s", name);

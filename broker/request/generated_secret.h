@@ -15,8 +15,8 @@
  *                            └─────────────── generated_secret_retry ─┘
  */
 
-#include "request/resolution.h"
 #include "request/host_resources.h"
+#include "request/resolution.h"
 
 /* A key of the TPM's that is wanted. Neither: none is. */
 typedef struct TpmKeyRequest {
@@ -35,19 +35,23 @@ void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
 /* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
  * loaded; what store_list() returns. */
-int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason, GeneratedSecret *ret);
+int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason,
+                           GeneratedSecret *ret);
 
 /* Borrowed. */
-TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const CredentialName *name);
+TpmKeyRequest generated_secret_request(const GeneratedSecret *generated,
+                                       const CredentialName *name);
 
-/* After the wish could not be fulfilled: whether there is another one. */
+/* After the wanted could not be fulfilled: whether there is another one. */
 bool generated_secret_retry(GeneratedSecret *generated);
 
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
  * NULL), and puts it into the store. That there is one now is no error. */
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated, const Ingredient *part,
-                      const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
+int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated,
+                            const Ingredient *part, const TpmSealedView *sealed,
+                            const Secret *tpm_key, Reason *reason);
 
 /* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
  * this is impossible harms nobody who wants the secret, and is tried again the next time. */
-void generated_secret_publish(HostResources *resources, const Ingredient *part, const Secret *value);
+void generated_secret_publish(HostResources *resources, const Ingredient *part,
+                              const Secret *value);

@@ -45,7 +45,8 @@ HostResources *host_resources_free(HostResources *resources)
 
 static int open_store(HostResources *resources, Reason *reason)
 {
-    return resources->store ? 0 : store_new(resources->config->store_path, reason, &resources->store);
+    return resources->store ? 0
+                            : store_new(resources->config->store_path, reason, &resources->store);
 }
 
 PolicyCache *host_resources_policies(HostResources *resources)
@@ -82,30 +83,32 @@ int host_resources_store(HostResources *resources, Reason *reason, const Store *
     return r;
 }
 
-int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason, Bytes *ret)
+int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
+                        Bytes *ret)
 {
     int r = open_store(resources, reason);
 
     return r != 0 ? r : store_read(resources->store, name, reason, ret);
 }
 
-int host_resources_list(HostResources *resources, const char *machine, Reason *reason, StoreEntry **ret,
-               size_t *ret_count)
+int host_resources_list(HostResources *resources, const char *machine, Reason *reason,
+                        StoreEntry **ret, size_t *ret_count)
 {
     int r = open_store(resources, reason);
 
     return r != 0 ? r : store_list(resources->store, machine, reason, ret, ret_count);
 }
 
-int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret, size_t *ret_count)
+int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret,
+                            size_t *ret_count)
 {
     int r = open_store(resources, reason);
 
     return r != 0 ? r : store_machines(resources->store, reason, ret, ret_count);
 }
 
-int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file, bool replace,
-                Reason *reason)
+int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file,
+                         bool replace, Reason *reason)
 {
     int r = open_store(resources, reason);
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The resources: the things of the host that answers are made from: policies, the store, the host key.
+ * The resources: the things of the host that answers are made from: policies, the store, the host
+ * key.
  *
  * Each is opened when it is first needed. A store that cannot be opened is tried again at the next
  * request. The host key is read once: it stands in $CREDENTIALS_DIRECTORY, which the service
@@ -39,15 +40,17 @@ bool host_resources_has_tpm(const HostResources *resources);
 int host_resources_store(HostResources *resources, Reason *reason, const Store **ret);
 
 /* store_read(), and what opening the store returns. */
-int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason, Bytes *ret);
+int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
+                        Bytes *ret);
 
 /* store_list(), store_machines(), store_write() or with REPLACE false store_add(), store_remove();
  * and what opening the store returns. */
-int host_resources_list(HostResources *resources, const char *machine, Reason *reason, StoreEntry **ret,
-               size_t *ret_count);
-int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret, size_t *ret_count);
-int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file, bool replace,
-                Reason *reason);
+int host_resources_list(HostResources *resources, const char *machine, Reason *reason,
+                        StoreEntry **ret, size_t *ret_count);
+int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret,
+                            size_t *ret_count);
+int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file,
+                         bool replace, Reason *reason);
 int host_resources_remove(HostResources *resources, const CredentialName *name, Reason *reason);
 
 /* host_key_load_passed(); the key is borrowed. */

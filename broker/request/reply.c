@@ -24,8 +24,8 @@ static size_t rest_of(const Reply *reply, struct iovec pieces[ZEROS_PIECES])
     if (reply->secret) {
         BytesView view = secret_view(reply->secret);
 
-        pieces[0] = (struct iovec){(void *)(uintptr_t)(view.data + reply->sent),
-                                   view.size - reply->sent};
+        pieces[0] =
+            (struct iovec){(void *)(uintptr_t)(view.data + reply->sent), view.size - reply->sent};
         return pieces[0].iov_len ? 1 : 0;
     }
     rest = LIMIT_REFUSAL_BYTES - reply->sent;

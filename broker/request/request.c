@@ -49,7 +49,8 @@ static int read_file(Request *request, const Ingredient *part, Reason *reason, B
     return host_resources_read(request->resources, &part->name, reason, ret);
 }
 
-static int load_sealed(Request *request, const Ingredient *part, Reason *reason, RequestIngredient *ret)
+static int load_sealed(Request *request, const Ingredient *part, Reason *reason,
+                       RequestIngredient *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r = read_file(request, part, reason, &file);
@@ -73,8 +74,9 @@ static int load(Request *request, size_t number, Reason *reason)
     case POLICY_TEMPLATE:
         return 0; /* its ingredients are parts themselves */
     case POLICY_FILE:
-        return external_file_read_plain(part->credential->text, host_resources_trusted_uid(request->resources), reason,
-                                 &loaded->value);
+        return external_file_read_plain(part->credential->text,
+                                        host_resources_trusted_uid(request->resources), reason,
+                                        &loaded->value);
     case POLICY_GENERATE:
         r = load_sealed(request, part, reason, loaded);
         loaded->missing = r == OUTCOME_NOT_FOUND;
@@ -84,8 +86,8 @@ static int load(Request *request, size_t number, Reason *reason)
     }
 }
 
-int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose, Reason *reason,
-                  Request *ret)
+int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose,
+                  Reason *reason, Request *ret)
 {
     _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
     int r = resolve(host_resources_policies(resources), name, purpose, reason, &request.resolution);
@@ -135,8 +137,8 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
 }
 
 /* The value of PIECE of PART's template, of which PLACES have gone before. */
-static BytesView piece_value(const Request *request, const Ingredient *part, const TemplatePiece *piece,
-                             size_t *places)
+static BytesView piece_value(const Request *request, const Ingredient *part,
+                             const TemplatePiece *piece, size_t *places)
 {
     if (piece->text.size > 0)
         return piece->text;
@@ -155,7 +157,8 @@ static size_t filled_size(const Request *request, const Ingredient *part)
     return size;
 }
 
-static int fill_template(const Request *request, const Ingredient *part, Reason *reason, Secret **ret)
+static int fill_template(const Request *request, const Ingredient *part, Reason *reason,
+                         Secret **ret)
 {
     const char *cursor = part->credential->text;
     size_t size = filled_size(request, part), places = 0;
@@ -188,7 +191,8 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
-    int r = generated_secret_finish(request->resources, &making->generated, part, sealed, tpm_key, reason);
+    int r = generated_secret_finish(request->resources, &making->generated, part, sealed, tpm_key,
+                                    reason);
 
     if (r == 0)
         r = load_sealed(request, part, reason, making);
@@ -197,7 +201,7 @@ static int finish_generating(Request *request, const TpmSealedView *sealed, cons
 }
 
 /* Begins to make the part that is looked at, and goes on until the TPM is needed. */
-static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_request)
+static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
@@ -209,8 +213,8 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_request
     }
     if (r != 0)
         return r;
-    *ret_request = generated_secret_request(&making->generated, &part->name);
-    if (ret_request->sealed || ret_request->fresh_for)
+    *ret_wanted = generated_secret_request(&making->generated, &part->name);
+    if (ret_wanted->sealed || ret_wanted->fresh_for)
         return 0;
     return finish_generating(request, NULL, NULL, reason);
 }
@@ -230,7 +234,7 @@ static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reas
 }
 
 /* Makes the value of the part that is looked at, or RET_WISH. */
-static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_request)
+static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted)
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
@@ -241,24 +245,24 @@ static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRe
     if (part->source == POLICY_TEMPLATE)
         return fill_template(request, part, reason, &making->value);
     if (making->missing) {
-        r = generate(request, reason, ret_request);
+        r = generate(request, reason, ret_wanted);
         if (r != 0 || making->missing)
             return r;
     }
     if (kind_has(making->parts.kind, KIND_TPM)) {
-        ret_request->sealed = &making->parts.tpm;
+        ret_wanted->sealed = &making->parts.tpm;
         return 0;
     }
     return open_part(request, NULL, now, reason);
 }
 
-int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_request)
+int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted)
 {
     int r;
 
-    *ret_request = (TpmKeyRequest){0};
+    *ret_wanted = (TpmKeyRequest){0};
     for (; request->next < request->resolution.count; request->next++) {
-        r = advance_part(request, now, reason, ret_request);
+        r = advance_part(request, now, reason, ret_wanted);
         if (r != 0)
             request_blame(request, reason);
         if (r != 0 || !request->parts[request->next].value)

@@ -150,7 +150,7 @@ static int add(Planner *planner, const CredentialName *name, size_t *ret)
 }
 
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
-              Reason *reason, Resolution *ret)
+            Reason *reason, Resolution *ret)
 {
     _cleanup_(planner_done) Planner planner = {
         .policies = policies, .purpose = purpose, .reason = reason};

@@ -32,4 +32,4 @@ void resolution_done(Resolution *resolution); /* for _cleanup_ */
 /* What NAME is made of, if it is for PURPOSE. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
  * what is made of itself across machines; -ENOMEM. */
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
-              Reason *reason, Resolution *ret);
+            Reason *reason, Resolution *ret);

@@ -2,11 +2,11 @@
 /*
  * Unsealings, one after the other. See tpm_job.h.
  *
- * The queue is a list whose first unsealing is the one that runs, if any does. Whatever changes the
+ * The queue is a list whose first operation is the one that runs, if any does. Whatever changes the
  * front wakes a deferred event source, which starts the next one from the event loop: so no
  * callback is called from within a caller's call.
  *
- * An unsealing that has ended is out of the queue before anyone is told, so that nobody can join it
+ * An operation that has ended is out of the queue before anyone is told, so that nobody can join it
  * any more. Those who are told may free any job.
  */
 
@@ -31,7 +31,7 @@ struct TpmOperation {
 struct TpmQueue {
     const ServerConfig *config;
     sd_event *event;
-    sd_event_source *advance; /* deferred: start the first unsealing */
+    sd_event_source *advance; /* deferred: start the first operation */
     sd_event_source *answer;  /* the running child's pipe; NULL if none runs */
     sd_event_source *timeout;
     TpmChild child;
@@ -44,7 +44,7 @@ struct TpmQueue {
 struct TpmJob {
     TpmQueue *queue;
     TpmOperation *operation; /* NULL once it has ended */
-    TpmJob *next;         /* that waits for the same */
+    TpmJob *next;            /* that waits for the same */
     TpmJobDone done;
     void *userdata;
 };
@@ -54,7 +54,7 @@ static TpmOperation *unsealing_free(TpmOperation *operation)
     assert(!operation->first);
     tpm_sealed_done(&operation->sealed);
     free(operation->fresh_for);
-    free(unsealing);
+    free(operation);
     return NULL;
 }
 DEFINE_CLEANUP(TpmOperation *, unsealing_free);
@@ -72,7 +72,7 @@ static void wake(TpmQueue *queue)
     sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
 }
 
-/* Takes the first unsealing out and tells all who wait for it. */
+/* Takes the first operation out and tells all who wait for it. */
 static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Secret *key)
 {
     _cleanup_(unsealing_freep) TpmOperation *operation = queue->first;
@@ -87,7 +87,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
         key_cache_add(queue->known, &sealed, key);
     while ((job = operation->first)) {
         operation->first = job->next;
-        job->unsealing = NULL;
+        job->operation = NULL;
         job->done(job->userdata, rc, reason, &sealed, key);
     }
 }
@@ -236,7 +236,7 @@ static bool is_wanted(const TpmOperation *operation, const TpmSealedView *sealed
     return tpm_sealed_view_equal(&view, sealed);
 }
 
-/* The unsealing of SEALED, or the sealing FRESH_FOR a machine, that is queued or runs, or a new one
+/* The operation of SEALED, or the sealing FRESH_FOR a machine, that is queued or runs, or a new one
  * at the end. */
 static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
                 TpmOperation **ret)
@@ -250,8 +250,8 @@ static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_
             *ret = *link;
             return 0;
         }
-    unsealing = calloc(1, sizeof(*unsealing));
-    if (!unsealing)
+    operation = calloc(1, sizeof(*operation));
+    if (!operation)
         return -ENOMEM;
     if (fresh_for)
         operation->fresh_for = strdup(fresh_for);
@@ -259,7 +259,7 @@ static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_
         r = tpm_sealed_dup(sealed, &operation->sealed);
     if (r != 0 || (fresh_for && !operation->fresh_for))
         return -ENOMEM;
-    *ret = *link = TAKE_PTR(unsealing);
+    *ret = *link = TAKE_PTR(operation);
     wake(queue);
     return 0;
 }
@@ -274,7 +274,7 @@ static int add_job(TpmQueue *queue, const TpmSealedView *sealed, const char *fre
     if (!job)
         return -ENOMEM;
     *job = (TpmJob){.queue = queue, .done = done, .userdata = userdata};
-    r = join(queue, sealed, fresh_for, &job->unsealing);
+    r = join(queue, sealed, fresh_for, &job->operation);
     if (r != 0)
         return r;
     for (last = &job->operation->first; *last; last = &(*last)->next)
@@ -301,14 +301,14 @@ static void give_up(TpmQueue *queue, TpmOperation *operation)
 {
     TpmOperation **link;
 
-    if (unsealing == queue->first) {
+    if (operation == queue->first) {
         stop_child(queue);
         wake(queue);
     }
-    for (link = &queue->first; *link != unsealing; link = &(*link)->next)
+    for (link = &queue->first; *link != operation; link = &(*link)->next)
         ;
     *link = operation->next;
-    unsealing_free(unsealing);
+    unsealing_free(operation);
 }
 
 TpmJob *tpm_job_free(TpmJob *job)
@@ -318,13 +318,13 @@ TpmJob *tpm_job_free(TpmJob *job)
 
     if (!job)
         return NULL;
-    unsealing = job->unsealing;
-    if (unsealing) {
+    operation = job->operation;
+    if (operation) {
         for (link = &operation->first; *link != job; link = &(*link)->next)
             ;
         *link = job->next;
         if (!operation->first)
-            give_up(job->queue, unsealing);
+            give_up(job->queue, operation);
     }
     free(job);
     return NULL;

@@ -14,8 +14,8 @@
  */
 
 #include "manager/manager.h"
-#include "seal/unsealer.h"
 #include "policy/policy_load.h"
+#include "seal/unsealer.h"
 #include "store/store.h"
 
 #include <json-c/json.h>

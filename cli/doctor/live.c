@@ -9,8 +9,8 @@
  */
 
 #include "doctor/doctor.h"
-#include "verb/enabling.h"
 #include "manager/live_mount.h"
+#include "verb/enabling.h"
 
 #include <errno.h>
 #include <pwd.h>

@@ -6,8 +6,8 @@
 
 #include "client/broker.h"
 #include "doctor/doctor.h"
-#include "verb/enabling.h"
 #include "protocol/varlink.h"
+#include "verb/enabling.h"
 
 #include <string.h>
 #include <sys/stat.h>

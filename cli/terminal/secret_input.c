@@ -64,8 +64,8 @@ static int generate(const Context *context, const Recipe *recipe, const char *na
     return r;
 }
 
-int secret_input_get(const Context *context, const Options *options, const char *input, const char *name,
-              Reason *reason, SecretInput *ret)
+int secret_input_get(const Context *context, const Options *options, const char *input,
+                     const char *name, Reason *reason, SecretInput *ret)
 {
     _cleanup_(secret_input_done) SecretInput value = {0};
     int r;

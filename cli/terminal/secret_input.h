@@ -7,8 +7,8 @@
  */
 
 #include "base/context.h"
-#include "terminal/input.h"
 #include "options.h"
+#include "terminal/input.h"
 
 typedef struct SecretInput {
     Secret *secret;
@@ -25,8 +25,8 @@ int secret_input_check(const Options *options, const char *input, Reason *reason
  * an SSH key. With --newline=yes or no it ends with a newline, or does not; else it is as it was
  * given. OUTCOME_EMPTY, for nobody can tell an empty credential from one that could not be
  * delivered. */
-int secret_input_get(const Context *context, const Options *options, const char *input, const char *name,
-              Reason *reason, SecretInput *ret);
+int secret_input_get(const Context *context, const Options *options, const char *input,
+                     const char *name, Reason *reason, SecretInput *ret);
 
 /* Whether the last byte is a newline. */
 bool secret_input_has_newline(const Secret *secret);

@@ -8,9 +8,9 @@
  * shared of a machine that is not known.
  */
 
-#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
+#include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <errno.h>

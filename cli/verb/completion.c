@@ -7,9 +7,9 @@
  */
 
 #include "verb/completion.h"
-#include "terminal/output.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
+#include "terminal/output.h"
 
 #include <string.h>
 

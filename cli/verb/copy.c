@@ -7,10 +7,10 @@
  * same.
  */
 
-#include "terminal/confirm.h"
-#include "terminal/output.h"
 #include "client/reseal_as.h"
 #include "policy/policy_status.h"
+#include "terminal/confirm.h"
+#include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <string.h>
@@ -42,7 +42,8 @@ static bool holds_the_same(ResealAs *reseal_as)
     CredentialMetadata metadata;
 
     return store_client_read(reseal_as->store, &reseal_as->to, NULL, &entry) == 0 &&
-           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &new) == 0 &&
+           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &new) ==
+               0 &&
            reseal_as_open(reseal_as, NULL, &old) == 0 && secret_equal(old, new);
 }
 

@@ -4,8 +4,8 @@
  */
 
 #include "base/names.h"
-#include "terminal/input.h"
 #include "seal/unsealer.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
@@ -67,7 +67,8 @@ static int open_sealed(const Context *context, const Options *options, const cha
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), reason, &parts);
     if (r == 0)
-        r = unsealer_open(&unsealer, &parts, any ? NULL : options->name, reason, &metadata, &plaintext);
+        r = unsealer_open(&unsealer, &parts, any ? NULL : options->name, reason, &metadata,
+                          &plaintext);
     if (r == 0)
         r = check_path(options, input, &metadata, reason);
     if (r == 0)

@@ -6,9 +6,9 @@
  */
 
 #include "base/json.h"
-#include "verb/enabling.h"
-#include "terminal/output.h"
 #include "policy/policy_load.h"
+#include "terminal/output.h"
+#include "verb/enabling.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,11 +3,11 @@
  * nspawn-creds edit: a credential's value in an editor.
  */
 
-#include "terminal/confirm.h"
-#include "terminal/output.h"
 #include "client/reseal_as.h"
-#include "terminal/editor_file.h"
 #include "policy/policy_status.h"
+#include "terminal/confirm.h"
+#include "terminal/editor_file.h"
+#include "terminal/output.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 

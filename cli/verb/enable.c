@@ -16,11 +16,11 @@
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "base/rewrite.h"
-#include "verb/enable_report.h"
-#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
+#include "terminal/output.h"
+#include "verb/enable_report.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 
 #include "base/json.h"
 #include "manager/live_mount.h"
-#include "terminal/output.h"
 #include "policy/policy_file.h"
+#include "terminal/output.h"
 
 /* What says how something is delivered. */
 #define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)

@@ -5,8 +5,8 @@
  * What enable says of what it has done.
  */
 
-#include "verb/enabling.h"
 #include "policy/policy_edit.h"
+#include "verb/enabling.h"
 
 /* Room for the name of a machine's unit. */
 #define ENABLING_UNIT_BYTES ((size_t)128)

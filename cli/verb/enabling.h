@@ -5,9 +5,9 @@
  * What enable writes and disable removes, and what comes of it in the machine's unit.
  */
 
-#include "terminal/confirm.h"
 #include "manager/manager.h"
 #include "policy/policy.h"
+#include "terminal/confirm.h"
 #include "verb/verb.h"
 
 /* The units that the broker is asked through. */

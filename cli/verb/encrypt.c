@@ -4,10 +4,10 @@
  */
 
 #include "base/names.h"
-#include "terminal/input.h"
-#include "terminal/output.h"
 #include "seal/sealing.h"
 #include "store/store.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <string.h>

@@ -3,13 +3,13 @@
  * nspawn-creds list: what the broker's store and the policies have.
  */
 
-#include "client/broker.h"
-#include "terminal/output.h"
-#include "client/open_check.h"
-#include "terminal/progress.h"
-#include "protocol/varlink.h"
-#include "terminal/table.h"
 #include "base/timestamp.h"
+#include "client/broker.h"
+#include "client/open_check.h"
+#include "protocol/varlink.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "terminal/table.h"
 #include "verb/verb.h"
 
 #include <errno.h>

@@ -8,10 +8,10 @@
  */
 
 #include "base/rewrite.h"
+#include "store/replace.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/reseal_report.h"
-#include "store/replace.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -349,8 +349,9 @@ static int reseal_all(Reseal *reseal, const Store *store, const Sets *sets)
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(reseal_done) Reseal reseal = {
-        .context = context, .options = options, .unsealer = {.context = context, .options = options}};
+    _cleanup_(reseal_done) Reseal reseal = {.context = context,
+                                            .options = options,
+                                            .unsealer = {.context = context, .options = options}};
     _cleanup_(sets_done) Sets sets = {0};
     _cleanup_(store_freep) Store *store = NULL;
     Reason reason = {0};

@@ -4,8 +4,8 @@
  */
 
 #include "base/names.h"
-#include "terminal/confirm.h"
 #include "client/store_client.h"
+#include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
 #include "verb/verb.h"

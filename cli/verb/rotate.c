@@ -13,15 +13,15 @@
 #include "base/digest.h"
 #include "client/broker.h"
 #include "credential/open.h"
-#include "seal/keys.h"
-#include "terminal/output.h"
+#include "manager/rotation.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "terminal/progress.h"
 #include "protocol/varlink.h"
-#include "manager/rotation.h"
+#include "seal/keys.h"
 #include "seal/sharing.h"
 #include "store/store.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 
@@ -174,7 +174,7 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
         return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
     choose_recipe(rotate, input);
     r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
-                  &rotate->value);
+                         &rotate->value);
     progress_about(rotate->name_text);
     if (r == 0)
         r = make_keys(rotate, reason, &keys);

@@ -3,10 +3,10 @@
  * nspawn-creds seal: a secret becomes a sealed file for each of other hosts. No TPM, no host key.
  */
 
+#include "credential/seal.h"
 #include "base/fileset.h"
 #include "base/names.h"
 #include "credential/offline.h"
-#include "credential/seal.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"

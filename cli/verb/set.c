@@ -4,11 +4,11 @@
  */
 
 #include "base/json.h"
-#include "terminal/confirm.h"
 #include "client/store_client.h"
-#include "terminal/output.h"
-#include "seal/sealing.h"
 #include "policy/policy_status.h"
+#include "seal/sealing.h"
+#include "terminal/confirm.h"
+#include "terminal/output.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 
@@ -126,7 +126,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = seal(&setting, &value, &reason, &sealed);
     if (r == 0)
         r = store_client_write(&setting.store, &setting.name, bytes_view(&sealed),
-                        bytes_view(&value.public), &reason);
+                               bytes_view(&value.public), &reason);
     if (r == 0)
         r = report(&setting, &value, &reason);
     return r == 0 ? 0 : output_error(r, setting.argument, &reason);

@@ -4,10 +4,10 @@
  */
 
 #include "base/json.h"
-#include "terminal/output.h"
+#include "base/timestamp.h"
 #include "client/open_check.h"
 #include "policy/policy_status.h"
-#include "base/timestamp.h"
+#include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <errno.h>

@@ -3,10 +3,10 @@
  * nspawn-creds status: how the broker is.
  */
 
-#include "client/broker.h"
-#include "terminal/output.h"
-#include "protocol/varlink.h"
 #include "base/timestamp.h"
+#include "client/broker.h"
+#include "protocol/varlink.h"
+#include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <inttypes.h>

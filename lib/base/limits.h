@@ -11,97 +11,97 @@
 /* --- credentials (systemd: CREDENTIAL_SIZE_MAX, CREDENTIAL_ENCRYPTED_SIZE_MAX) --- */
 
 /* Plaintext, bytes. A unit may have this much in all its credentials together, ids included. */
-#define LIMIT_PLAINTEXT_BYTES    ((size_t)1024 * 1024)
+#define LIMIT_PLAINTEXT_BYTES       ((size_t)1024 * 1024)
 /* A sealed credential in binary form, bytes. */
-#define LIMIT_SEALED_BYTES       (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
+#define LIMIT_SEALED_BYTES          (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
 /* A credential file in base64, bytes: four for three, and room for line breaks. */
-#define LIMIT_FILE_BYTES         (LIMIT_SEALED_BYTES * 3 / 2)
+#define LIMIT_FILE_BYTES            (LIMIT_SEALED_BYTES * 3 / 2)
 /* TPM blob, PCR policy key, pinned SRK in a header, bytes each (systemd:
  * CREDENTIAL_FIELD_SIZE_MAX). */
-#define LIMIT_FIELD_BYTES        ((size_t)16 * 1024)
+#define LIMIT_FIELD_BYTES           ((size_t)16 * 1024)
 
 /* A file with signatures of PCR policies, bytes; with a hundred entries it has 80 KiB. */
-#define LIMIT_SIGNATURE_BYTES    ((size_t)1024 * 1024)
+#define LIMIT_SIGNATURE_BYTES       ((size_t)1024 * 1024)
 
 /* --- store --- */
 
 /* Machines that are looked through. */
-#define LIMIT_MACHINES           ((size_t)65536)
+#define LIMIT_MACHINES              ((size_t)65536)
 /* Credentials of one machine that are looked through. */
-#define LIMIT_MACHINE_ENTRIES    ((size_t)4096)
+#define LIMIT_MACHINE_ENTRIES       ((size_t)4096)
 /* Sealed keys among them that the TPM is asked to unseal, at up to 10 s each, before there is a
  * fresh one. */
-#define LIMIT_SHARED_KEYS        4U
+#define LIMIT_SHARED_KEYS           4U
 
 /* --- policy --- */
 
 /* A policy file, bytes. */
-#define LIMIT_POLICY_BYTES       ((size_t)1024 * 1024)
+#define LIMIT_POLICY_BYTES          ((size_t)1024 * 1024)
 /* Credentials of a machine; the nspawn wrapper passes on as many. */
-#define LIMIT_POLICY_CREDENTIALS ((size_t)1024)
+#define LIMIT_POLICY_CREDENTIALS    ((size_t)1024)
 /* Drop-ins of a machine's policy. */
-#define LIMIT_POLICY_DROP_INS    ((size_t)256)
+#define LIMIT_POLICY_DROP_INS       ((size_t)256)
 /* Inner services of a credential. */
-#define LIMIT_POLICY_SERVICES    ((size_t)256)
+#define LIMIT_POLICY_SERVICES       ((size_t)256)
 /* A template, bytes, and the places in it. */
-#define LIMIT_TEMPLATE_BYTES     ((size_t)64 * 1024)
-#define LIMIT_TEMPLATE_PLACEHOLDERS    ((size_t)64)
+#define LIMIT_TEMPLATE_BYTES        ((size_t)64 * 1024)
+#define LIMIT_TEMPLATE_PLACEHOLDERS ((size_t)64)
 /* Credentials that take part in one: ingredients, their ingredients, what is shared, and so on. */
-#define LIMIT_REQUEST_INGREDIENTS      ((size_t)64)
+#define LIMIT_REQUEST_INGREDIENTS   ((size_t)64)
 /* How far one leads to the next, through templates and shares. */
-#define LIMIT_REQUEST_DEPTH      8
+#define LIMIT_REQUEST_DEPTH         8
 /* Characters or bytes of a generated secret, and the randomness that it has at least. */
-#define LIMIT_RECIPE_LENGTH      ((size_t)1024)
-#define LIMIT_RECIPE_BITS        64
+#define LIMIT_RECIPE_LENGTH         ((size_t)1024)
+#define LIMIT_RECIPE_BITS           64
 /* Machines whose policies are kept in memory. */
-#define LIMIT_POLICIES           ((size_t)64)
+#define LIMIT_POLICIES              ((size_t)64)
 
 /* --- control --- */
 
 /* A varlink message, bytes: one that stores a credential has its file in it. */
-#define LIMIT_FRAME_BYTES        (LIMIT_FILE_BYTES + (size_t)64 * 1024)
+#define LIMIT_FRAME_BYTES           (LIMIT_FILE_BYTES + (size_t)64 * 1024)
 /* Values in values, in such a message. */
-#define LIMIT_JSON_DEPTH         16
+#define LIMIT_JSON_DEPTH            16
 /* A call that is not replied to within this time, seconds, fails. */
-#define LIMIT_CALL_SECONDS       30
+#define LIMIT_CALL_SECONDS          30
 /* Control connections at a time. For one more, the one that was idle for longest is hung up on. */
-#define LIMIT_CONTROLS           64U
+#define LIMIT_CONTROLS              64U
 /* From the first byte of a message to the last, or from a reply until it is taken, µs. */
-#define LIMIT_CONTROL_USEC       ((uint64_t)30 * 1000 * 1000)
+#define LIMIT_CONTROL_USEC          ((uint64_t)30 * 1000 * 1000)
 /* Calls of one connection; further ones are answered when nobody else waits for anything. */
-#define LIMIT_CONTROL_CALLS      4U
+#define LIMIT_CONTROL_CALLS         4U
 
 /* --- rotating --- */
 
 /* A job of a container's service manager, seconds: longer than what a unit may take to stop and to
  * start by default (90 s each). And how often its waiting is worth a word. */
-#define LIMIT_JOB_SECONDS        300U
-#define LIMIT_JOB_WORDS_SECONDS  10U
+#define LIMIT_JOB_SECONDS           300U
+#define LIMIT_JOB_WORDS_SECONDS     10U
 
 /* --- TPM --- */
 
 /* How long an operation waits, in all, for a TPM that asks to be asked again later, µs. Self-tests
  * and the pauses that spare a chip's memory take some seconds. */
-#define LIMIT_TPM_PATIENCE_USEC  ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_TPM_PATIENCE_USEC     ((uint64_t)10 * 1000 * 1000)
 
 /* How long a writer waits for another one's lock, µs, and how often it looks. It is held while
  * files are written, never while the TPM works, and the broker waits as well. */
-#define LIMIT_LOCK_USEC          ((uint64_t)5 * 1000 * 1000)
-#define LIMIT_LOCK_STEP_USEC     ((uint64_t)10 * 1000)
+#define LIMIT_LOCK_USEC             ((uint64_t)5 * 1000 * 1000)
+#define LIMIT_LOCK_STEP_USEC        ((uint64_t)10 * 1000)
 /* How often a reader looks again because a machine's directory was replaced under its hands. */
-#define LIMIT_STORE_LOOKS        64U
+#define LIMIT_STORE_LOOKS           64U
 
 /* --- names --- */
 
 /* A machine name, bytes without the NUL (HOST_NAME_MAX). */
-#define LIMIT_MACHINE_BYTES      ((size_t)64)
+#define LIMIT_MACHINE_BYTES         ((size_t)64)
 /* A credential id, bytes without the NUL (a file name, NAME_MAX, with room for ".cred"). */
-#define LIMIT_ID_BYTES           ((size_t)250)
+#define LIMIT_ID_BYTES              ((size_t)250)
 /* A name sealed inside a credential, bytes without the NUL (systemd: NAME_MAX). */
-#define LIMIT_SEALED_NAME_BYTES  ((size_t)255)
+#define LIMIT_SEALED_NAME_BYTES     ((size_t)255)
 /* Unit name and credential id together, bytes: what the service manager's peer address, in the 108
  * bytes of sun_path, has room for. One more fails 15 times in 16. */
-#define LIMIT_UNIT_AND_ID_BYTES  ((size_t)83)
+#define LIMIT_UNIT_AND_ID_BYTES     ((size_t)83)
 /* The same for systemd-nspawn@MACHINE.service, bytes: machine and id together. */
 #define LIMIT_MACHINE_AND_ID_BYTES                                                                 \
     (LIMIT_UNIT_AND_ID_BYTES - (sizeof("systemd-nspawn@.service") - 1))

@@ -29,4 +29,5 @@ static inline bool open_check_knows_expiry(const OpenCheck *check)
 /* "never", "2027-01-31 12:00, in 89 d 1 h", "2025-01-01 12:00, 3 d 0 h ago"; of one that knows it.
  */
 #define OPEN_CHECK_EXPIRY_BYTES 80
-void open_check_format_expiry(const OpenCheck *check, uint64_t now, char text[OPEN_CHECK_EXPIRY_BYTES]);
+void open_check_format_expiry(const OpenCheck *check, uint64_t now,
+                              char text[OPEN_CHECK_EXPIRY_BYTES]);

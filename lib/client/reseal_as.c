@@ -18,7 +18,8 @@ void reseal_as_done(ResealAs *reseal_as)
 }
 
 int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
-                 const CredentialName *from, const CredentialName *to, Reason *reason, ResealAs *ret)
+                    const CredentialName *from, const CredentialName *to, Reason *reason,
+                    ResealAs *ret)
 {
     int r;
 
@@ -49,7 +50,8 @@ int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
 {
     CredentialMetadata metadata;
 
-    return unsealer_open(&reseal_as->reseal.unsealer, &reseal_as->item.parts, NULL, reason, &metadata, ret);
+    return unsealer_open(&reseal_as->reseal.unsealer, &reseal_as->item.parts, NULL, reason,
+                         &metadata, ret);
 }
 
 /* What did not work may work the next time: the unsealer would only repeat what it was told. */
@@ -72,10 +74,12 @@ int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public,
     if (r != 0)
         *reason = item->reason;
     else
-        r = store_client_write(reseal_as->store, &reseal_as->to, bytes_view(&item->sealed), public, reason);
+        r = store_client_write(reseal_as->store, &reseal_as->to, bytes_view(&item->sealed), public,
+                               reason);
     if (r != 0)
         forget_failure(reseal_as);
     else if (item->closed.text[0])
-        output_note("%s does not open on this host now: %s.", reseal_as->to_text, item->closed.text);
+        output_note("%s does not open on this host now: %s.", reseal_as->to_text,
+                    item->closed.text);
     return r;
 }

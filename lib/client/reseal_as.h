@@ -22,7 +22,8 @@ typedef struct ResealAs {
 
 /* Reads FROM and makes sure that it opens. TO may be the same. */
 int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
-                 const CredentialName *from, const CredentialName *to, Reason *reason, ResealAs *ret);
+                    const CredentialName *from, const CredentialName *to, Reason *reason,
+                    ResealAs *ret);
 void reseal_as_done(ResealAs *reseal_as); /* for _cleanup_ */
 
 /* What it holds. */

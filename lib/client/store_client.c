@@ -68,7 +68,8 @@ int store_client_open(const Options *options, Reason *reason, StoreClient *ret)
     return 0;
 }
 
-int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason, bool *ret)
+int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
+                     bool *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r = store_read(store->store, name, reason, &file);
@@ -113,7 +114,8 @@ static int call(StoreClient *store, const char *method, const CredentialName *na
     return r;
 }
 
-static int write_sealed(StoreClient *store, const CredentialName *name, BytesView sealed, Reason *reason)
+static int write_sealed(StoreClient *store, const CredentialName *name, BytesView sealed,
+                        Reason *reason)
 {
     struct json_object *parameters = json_object_new_object();
     int r;
@@ -128,8 +130,8 @@ static int write_sealed(StoreClient *store, const CredentialName *name, BytesVie
     return r == OUTCOME_BROKER_UNREACHABLE ? store_write(store->store, name, sealed, reason) : r;
 }
 
-int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed, BytesView public,
-                Reason *reason)
+int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
+                       BytesView public, Reason *reason)
 {
     int r = write_sealed(store, name, sealed, reason);
 
@@ -155,7 +157,8 @@ void store_client_entry_done(StoreClientEntry *entry)
     *entry = (StoreClientEntry){0};
 }
 
-int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason, StoreClientEntry *ret)
+int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
+                      StoreClientEntry *ret)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
     int r = store_read(store->store, name, reason, &entry.file);
@@ -169,7 +172,8 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
     return 0;
 }
 
-int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason, Bytes *ret)
+int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason,
+                             Bytes *ret)
 {
     int r = store_read_public(store->store, name, reason, ret);
 
@@ -177,7 +181,7 @@ int store_client_read_public(const StoreClient *store, const CredentialName *nam
 }
 
 int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
-                     CredentialMetadata *ret_metadata, Secret **ret)
+                            CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];

@@ -10,8 +10,8 @@
  */
 
 #include "credential/format.h"
-#include "seal/unsealer.h"
 #include "protocol/client.h"
+#include "seal/unsealer.h"
 #include "store/store.h"
 
 typedef struct StoreClient {
@@ -26,13 +26,14 @@ int store_client_open(const Options *options, Reason *reason, StoreClient *ret);
 void store_client_done(StoreClient *store); /* for _cleanup_ */
 
 /* Whether there is a file of NAME, be it as it may. */
-int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason, bool *ret);
+int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
+                     bool *ret);
 
 /* Puts SEALED, in base64, in place, and the public half PUBLIC beside it; where that is empty there
  * is none afterwards. OUTCOME_UNPROTECTED and others that the method Store has, see
  * store_write(). */
-int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed, BytesView public,
-                Reason *reason);
+int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
+                       BytesView public, Reason *reason);
 
 /* As store_remove(). */
 int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason);
@@ -47,11 +48,13 @@ typedef struct StoreClientEntry {
 void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */
 
 /* Returns as store_read(), credential_decode() and credential_parse(). */
-int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason, StoreClientEntry *ret);
+int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
+                      StoreClientEntry *ret);
 
 /* Its public half; empty if it has none. */
-int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason, Bytes *ret);
+int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason,
+                             Bytes *ret);
 
 /* Opens it if it is sealed under its own name, as it has to be for the broker. */
 int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
-                     CredentialMetadata *ret_metadata, Secret **ret);
+                            CredentialMetadata *ret_metadata, Secret **ret);

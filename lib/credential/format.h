@@ -49,7 +49,8 @@ int credential_encode(BytesView sealed, Bytes *ret);
 int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret);
 
 /* Both for a FILE: RET_PARTS borrows RET_RAW. */
-int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialSections *ret_parts);
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
+                      CredentialSections *ret_parts);
 
 /* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm and .scope_flags of
  * PARTS. */

@@ -40,9 +40,9 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
     uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
     CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
     CredentialSections parts = {.kind = request->kind,
-                             .iv = {iv, sizeof(iv)},
-                             .tpm = request->tpm,
-                             .scope_flags = USER_SCOPE_FLAGS};
+                                .iv = {iv, sizeof(iv)},
+                                .tpm = request->tpm,
+                                .scope_flags = USER_SCOPE_FLAGS};
     BytesView header;
     int r;
 

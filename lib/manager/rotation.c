@@ -6,10 +6,10 @@
 #include "manager/rotation.h"
 
 #include "base/json.h"
-#include "terminal/output.h"
 #include "policy/policy_file.h"
-#include "terminal/progress.h"
 #include "protocol/varlink.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
 
 #include <errno.h>
 #include <signal.h>

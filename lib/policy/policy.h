@@ -71,7 +71,7 @@ typedef struct Policy {
 
 /* What is wrong, and where. */
 typedef struct PolicyFault {
-    char file[256];  /* "" if it is no file's fault */
+    char file[256];     /* "" if it is no file's fault */
     JsonPosition place; /* 0 if it is no place's */
     Reason what;
 } PolicyFault;

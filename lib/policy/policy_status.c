@@ -5,9 +5,9 @@
 
 #include "policy/policy_status.h"
 
-#include "terminal/output.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
+#include "terminal/output.h"
 
 #include <errno.h>
 

@@ -75,8 +75,8 @@ static int add_plan(KeyPool *pool, Plan *plan, Reason *reason, const Plan **ret)
 int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, const Plan **ret)
 {
     _cleanup_(plan_done) Plan plan = {0};
-    int r = plan_make(pool->context, pool->options, pool->elsewhere ? &pool->host : NULL,
-                      old, reason, &plan);
+    int r = plan_make(pool->context, pool->options, pool->elsewhere ? &pool->host : NULL, old,
+                      reason, &plan);
 
     if (r != 0)
         return r;
@@ -128,7 +128,7 @@ static int add_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason
 }
 
 int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
-                const Keys **ret)
+                  const Keys **ret)
 {
     if (pool->options->fresh_key)
         machine = NULL;

@@ -32,4 +32,4 @@ int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, 
 
 /* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */
 int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
-                const Keys **ret);
+                  const Keys **ret);

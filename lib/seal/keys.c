@@ -9,9 +9,9 @@
 #include "credential/offline.h"
 #include "credential/seal.h"
 #include "key/firmware.h"
+#include "seal/sharing.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "seal/sharing.h"
 
 #include <linux/magic.h>
 #include <string.h>
@@ -204,9 +204,10 @@ static int get_tpm_key(const Context *context, const Options *options, const Pla
 
     if (r != 0)
         return r;
-    if (search && sharing_find_key(
-                      context, tpm, options,
-                      &(SharedKeyRequest){.parts = plan->kind->parts, .request = &request}, &shared)) {
+    if (search &&
+        sharing_find_key(context, tpm, options,
+                         &(SharedKeyRequest){.parts = plan->kind->parts, .request = &request},
+                         &shared)) {
         keys->tpm_sealed = shared.sealed;
         keys->tpm = shared.key;
         return 0;

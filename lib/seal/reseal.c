@@ -128,8 +128,8 @@ static bool may_be_closed(const Plan *plan, int rc)
 }
 
 static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,
-                    const CredentialSections *parts, Reason *reason, CredentialMetadata *ret_metadata,
-                    Secret **ret)
+                    const CredentialSections *parts, Reason *reason,
+                    CredentialMetadata *ret_metadata, Secret **ret)
 {
     int r;
 

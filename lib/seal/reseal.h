@@ -7,8 +7,8 @@
  */
 
 #include "base/names.h"
-#include "seal/unsealer.h"
 #include "seal/key_pool.h"
+#include "seal/unsealer.h"
 
 typedef struct Reseal {
     const Context *context;

@@ -6,8 +6,8 @@
 #include "seal/sealing.h"
 
 #include "seal/keys.h"
-#include "terminal/progress.h"
 #include "seal/sharing.h"
+#include "terminal/progress.h"
 
 int sealing_check(const Context *context, const Options *options, Reason *reason,
                   CredentialMetadata *metadata)

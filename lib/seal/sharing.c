@@ -24,16 +24,16 @@ int sharing_check(const Options *options, Reason *reason)
     return 0;
 }
 
-static int find_in_file(Tpm *tpm, const char *path, const SharedKeyRequest *request, Reason *reason,
+static int find_in_file(Tpm *tpm, const char *path, const SharedKeyRequest *wanted, Reason *reason,
                         SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r = file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, reason, &file);
 
-    return r == 0 ? shared_key_of_file(tpm, bytes_view(&file), request, reason, ret) : r;
+    return r == 0 ? shared_key_of_file(tpm, bytes_view(&file), wanted, reason, ret) : r;
 }
 
-static int find_in_store(Tpm *tpm, const Options *options, const SharedKeyRequest *request,
+static int find_in_store(Tpm *tpm, const Options *options, const SharedKeyRequest *wanted,
                          Reason *reason, SharedKey *ret)
 {
     _cleanup_(store_freep) Store *store = NULL;
@@ -42,21 +42,21 @@ static int find_in_store(Tpm *tpm, const Options *options, const SharedKeyReques
 
     if (r == 0)
         r = store_new(options->store, reason, &store);
-    return r == 0 ? shared_key_of_machine(tpm, store, name.machine, request, reason, ret) : r;
+    return r == 0 ? shared_key_of_machine(tpm, store, name.machine, wanted, reason, ret) : r;
 }
 
 bool sharing_find_key(const Context *context, Tpm *tpm, const Options *options,
-                      const SharedKeyRequest *request, SharedKey *ret)
+                      const SharedKeyRequest *wanted, SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
-    SharedKeyRequest wished = *request;
+    SharedKeyRequest wished = *wanted;
     Reason reason = {0};
     int r;
 
     if (options->fresh_key || (!options->share_key && !options->store))
         return false;
     /* where there are none, the TPM will not unseal, and that is said */
-    if (request->parts & KIND_PUBLIC_KEY &&
+    if (wanted->parts & KIND_PUBLIC_KEY &&
         pcr_signatures_load(context, options->signatures, NULL, &signatures) == 0)
         wished.signatures = bytes_view(&signatures);
     progress_begin_tpm("unseal a key that is shared");

@@ -12,7 +12,7 @@
 /* OUTCOME_USAGE for options that contradict each other. */
 int sharing_check(const Options *options, Reason *reason);
 
-/* Whether there is a key as wished (WISH's .signatures are looked up). That there is none, though
+/* Whether there is a key as wished (WANTED's .signatures are looked up). That there is none, though
  * there could have been, is said and never fatal: a fresh one does as well. */
 bool sharing_find_key(const Context *context, Tpm *tpm, const Options *options,
-                      const SharedKeyRequest *request, SharedKey *ret);
+                      const SharedKeyRequest *wanted, SharedKey *ret);

@@ -55,7 +55,8 @@ static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-static int unseal(const Unsealer *unsealer, const CredentialSections *parts, Reason *reason, Secret **ret)
+static int unseal(const Unsealer *unsealer, const CredentialSections *parts, Reason *reason,
+                  Secret **ret)
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
@@ -118,8 +119,8 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, Reas
     return 0;
 }
 
-int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name, Reason *reason,
-                CredentialMetadata *ret_metadata, Secret **ret_plaintext)
+int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+                  Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext)
 {
     const Options *options = unsealer->options;
     OpenRequest request = {

@@ -29,5 +29,5 @@ void unsealer_done(Unsealer *unsealer); /* for _cleanup_ */
 
 /* NAME is the one that it must be sealed under, if any; NULL: whatever. Every return of
  * credential_open(), host_key_load() and tpm_unseal(). */
-int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name, Reason *reason,
-                CredentialMetadata *ret_metadata, Secret **ret_plaintext);
+int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+                  Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext);

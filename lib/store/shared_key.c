@@ -40,14 +40,15 @@ static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request
 }
 
 /* Whether what a fresh key would be sealed for is what this one is; the TPM is not asked. */
-static int check(const CredentialSections *parts, const SharedKeyRequest *request, Reason *reason)
+static int check(const CredentialSections *parts, const SharedKeyRequest *wanted, Reason *reason)
 {
-    const TpmSealRequest *request = request->request;
+    const TpmSealRequest *request = wanted->request;
     int r;
 
     if (!kind_has(parts->kind, KIND_TPM))
         return reason_set(reason, OUTCOME_NOT_FOUND, "it has no TPM key (%s)", parts->kind->name);
-    if ((parts->kind->parts ^ request->parts) & ~PARTS_BESIDE || credential_openable(parts, NULL) != 0)
+    if ((parts->kind->parts ^ wanted->parts) & ~PARTS_BESIDE ||
+        credential_openable(parts, NULL) != 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form (%s)",
                           parts->kind->name);
     r = check_pcrs(&parts->tpm, request, reason);
@@ -63,13 +64,13 @@ static int check(const CredentialSections *parts, const SharedKeyRequest *reques
     return 0;
 }
 
-static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *request, Reason *reason,
+static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted, Reason *reason,
                   SharedKey *ret)
 {
     _cleanup_(shared_key_done) SharedKey key = {0};
     int r = tpm_sealed_dup(&sealed, &key.sealed);
 
-    sealed.signatures = request->signatures;
+    sealed.signatures = wanted->signatures;
     if (r == 0)
         r = tpm_unseal(tpm, &sealed, reason, &key.key);
     if (r != 0)
@@ -80,15 +81,15 @@ static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *reques
 }
 
 /* FILE to RET_RAW, which RET_PARTS borrows, if its key is as wished. */
-static int take_apart(BytesView file, const SharedKeyRequest *request, Reason *reason, Bytes *ret_raw,
-                      CredentialSections *ret_parts)
+static int take_apart(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
+                      Bytes *ret_raw, CredentialSections *ret_parts)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     CredentialSections parts;
     int r = credential_unpack(file, reason, &raw, &parts);
 
     if (r == 0)
-        r = check(&parts, request, reason);
+        r = check(&parts, wanted, reason);
     if (r != 0)
         return r;
     *ret_parts = parts;
@@ -97,17 +98,17 @@ static int take_apart(BytesView file, const SharedKeyRequest *request, Reason *r
     return 0;
 }
 
-int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *request, Reason *reason,
+int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                        SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     CredentialSections parts;
-    int r = take_apart(file, request, reason, &raw, &parts);
+    int r = take_apart(file, wanted, reason, &raw, &parts);
 
-    return r == 0 ? unseal(tpm, parts.tpm, request, reason, ret) : r;
+    return r == 0 ? unseal(tpm, parts.tpm, wanted, reason, ret) : r;
 }
 
-int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *request,
+int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                     Reason *reason, TpmSealed *ret)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
@@ -121,7 +122,7 @@ int shared_key_find(const Store *store, const char *machine, const SharedKeyRequ
         CredentialSections parts;
 
         if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
-            take_apart(bytes_view(&file), request, NULL, &raw, &parts) == 0)
+            take_apart(bytes_view(&file), wanted, NULL, &raw, &parts) == 0)
             return tpm_sealed_dup(&parts.tpm, ret);
     }
     return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share", machine);
@@ -153,16 +154,16 @@ static bool was_tried(const Tried *tried, const TpmSealedView *sealed)
 
 /* 0, or OUTCOME_NOT_FOUND to go on with the next; others are final. REASON is why a key could not
  * be unsealed, and stays as it is if there is none to try. */
-static int try_entry(Tpm *tpm, BytesView file, const SharedKeyRequest *request, Reason *reason,
+static int try_entry(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                      Tried *tried, SharedKey *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     CredentialSections parts;
     int r;
 
-    if (take_apart(file, request, NULL, &raw, &parts) != 0 || was_tried(tried, &parts.tpm))
+    if (take_apart(file, wanted, NULL, &raw, &parts) != 0 || was_tried(tried, &parts.tpm))
         return OUTCOME_NOT_FOUND;
-    r = unseal(tpm, parts.tpm, request, reason, ret);
+    r = unseal(tpm, parts.tpm, wanted, reason, ret);
     if (r == 0)
         return 0;
     tried->rc = r;
@@ -178,7 +179,7 @@ static int try_entry(Tpm *tpm, BytesView file, const SharedKeyRequest *request, 
 }
 
 int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
-                          const SharedKeyRequest *request, Reason *reason, SharedKey *ret)
+                          const SharedKeyRequest *wanted, Reason *reason, SharedKey *ret)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
     _cleanup_(tried_done) Tried tried = {.rc = OUTCOME_NOT_FOUND};
@@ -192,7 +193,7 @@ int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
 
         if (store_read(store, &entries[i].name, NULL, &file) != 0)
             continue;
-        r = try_entry(tpm, bytes_view(&file), request, reason, &tried, ret);
+        r = try_entry(tpm, bytes_view(&file), wanted, reason, &tried, ret);
         if (r != OUTCOME_NOT_FOUND)
             return r;
     }

@@ -35,15 +35,15 @@ void shared_key_done(SharedKey *key); /* for _cleanup_ */
 
 /* The key of the credential FILE, in base64 or raw. OUTCOME_NOT_FOUND if it has none, or one that
  * is not as wished; every return of credential_decode(), credential_parse() and tpm_unseal(). */
-int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *request, Reason *reason,
+int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                        SharedKey *ret);
 
 /* The same of MACHINE's credentials in the store, but still sealed: what is left is to have the TPM
  * unseal it. OUTCOME_NOT_FOUND; what store_list() returns. */
-int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *request,
+int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                     Reason *reason, TpmSealed *ret);
 
 /* A key of MACHINE's credentials in the store. OUTCOME_NOT_FOUND if there is none as wished; else
  * why the last one that was tried could not be unsealed, or the store not be read. */
 int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
-                          const SharedKeyRequest *request, Reason *reason, SharedKey *ret);
+                          const SharedKeyRequest *wanted, Reason *reason, SharedKey *ret);

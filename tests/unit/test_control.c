@@ -7,8 +7,8 @@
 #include "control_calls.h"
 
 #include "base/fsutil.h"
-#include "protocol/frame.h"
 #include "control/method.h"
+#include "protocol/frame.h"
 
 #include <errno.h>
 #include <fcntl.h>

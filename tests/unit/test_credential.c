@@ -269,7 +269,7 @@ static void test_the_null_key_is_refused_unless_asked_for(void **state)
 static void test_a_scope_that_is_not_known(void **state)
 {
     CredentialSections parts = {.kind = kind_find_by_key_types(KIND_HOST | KIND_SCOPED),
-                             .scope_flags = 15};
+                                .scope_flags = 15};
     Reason reason = {0};
 
     (void)state;
@@ -310,7 +310,8 @@ static void test_scopes(void **state)
 /* What systemd 252 writes when it is asked for no PCRs. */
 static void test_a_pcr_bank_that_is_none(void **state)
 {
-    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_TPM), .tpm = {.pcr_bank = 0xffff}};
+    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_TPM),
+                                .tpm = {.pcr_bank = 0xffff}};
     Reason reason = {0};
 
     (void)state;

@@ -4,9 +4,9 @@
 
 #include "support.h"
 
-#include "request/reply.h"
 #include "process/handover.h"
 #include "process/supervisor.h"
+#include "request/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -245,7 +245,8 @@ static void test_depth_and_width(void **state)
                          depth > LIMIT_REQUEST_DEPTH ? OUTCOME_BAD_POLICY : 0);
     }
     assert_string_equal(fault.what.text, "what \"c9\" is made of is nested too deeply");
-    for (size_t width = LIMIT_REQUEST_INGREDIENTS - 1; width <= LIMIT_REQUEST_INGREDIENTS; width++) {
+    for (size_t width = LIMIT_REQUEST_INGREDIENTS - 1; width <= LIMIT_REQUEST_INGREDIENTS;
+         width++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
         size_t used =
             (size_t)sprintf(text, "{\"credentials\": {\"c1\": {}, \"t\": {\"template\": \"");

@@ -15,12 +15,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* What a wish is about: a literal of a kind's parts and PCRs. */
-#define WISH(wished_parts, wished_mask)                                                            \
-    ((SharedKeyRequest){.parts = (wished_parts),                                                      \
-                     .request = &(TpmSealRequest){.pcrs.mask = (wished_mask)}})
+/* What a wanted is about: a literal of a kind's parts and PCRs. */
+#define WANTED(wished_parts, wished_mask)                                                          \
+    ((SharedKeyRequest){.parts = (wished_parts),                                                   \
+                        .request = &(TpmSealRequest){.pcrs.mask = (wished_mask)}})
 
-#define any_state WISH(KIND_TPM, 0)
+#define any_state WANTED(KIND_TPM, 0)
 
 static TestFolder folder;
 static Store *store;
@@ -80,19 +80,19 @@ static void put_fresh(Fixture *fixture, const char *id, uint64_t mask, int minut
         *ret_key = TAKE_PTR(key);
 }
 
-static int find(Fixture *fixture, const SharedKeyRequest *request, SharedKey *ret)
+static int find(Fixture *fixture, const SharedKeyRequest *wanted, SharedKey *ret)
 {
-    int r = shared_key_of_machine(fixture->tpm, store, "web", request, &fixture->reason, ret);
+    int r = shared_key_of_machine(fixture->tpm, store, "web", wanted, &fixture->reason, ret);
 
     assert_nothing_left(fixture);
     return r;
 }
 
-static void expect_key(Fixture *fixture, const SharedKeyRequest *request, const Secret *key)
+static void expect_key(Fixture *fixture, const SharedKeyRequest *wanted, const Secret *key)
 {
     _cleanup_(shared_key_done) SharedKey shared = {0};
 
-    assert_int_equal(find(fixture, request, &shared), 0);
+    assert_int_equal(find(fixture, wanted, &shared), 0);
     assert_true(secret_equal(shared.key, key));
     assert_unseals(fixture, &shared.sealed, key);
 }
@@ -129,7 +129,7 @@ static void test_shared_by_both_kinds(void **state)
     seal(fixture, 0, &sealed, &key);
     put(fixture, "x", KIND_HOST | KIND_TPM, &sealed, key, 1);
     expect_key(fixture, &any_state, key);
-    expect_key(fixture, &WISH(KIND_HOST | KIND_TPM, 0), key);
+    expect_key(fixture, &WANTED(KIND_HOST | KIND_TPM, 0), key);
 }
 
 static void test_another_policy(void **state)
@@ -138,15 +138,15 @@ static void test_another_policy(void **state)
     Fixture *fixture = *state;
 
     for (size_t i = 0; i < COUNT(masks); i++) {
-        SharedKeyRequest request = WISH(KIND_TPM, masks[i]);
+        SharedKeyRequest wanted = WANTED(KIND_TPM, masks[i]);
         _cleanup_(secret_freep) Secret *key = NULL;
         SharedKey shared = {0};
         char id[8];
 
-        assert_int_equal(find(fixture, &request, &shared), OUTCOME_NOT_FOUND);
+        assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_NOT_FOUND);
         snprintf(id, sizeof(id), "x%zu", i);
         put_fresh(fixture, id, masks[i], (int)i, &key);
-        expect_key(fixture, &request, key);
+        expect_key(fixture, &wanted, key);
     }
 }
 
@@ -165,7 +165,7 @@ static void test_another_form(void **state)
     seal_pinned(fixture, 0, &pinned, &pinned_key);
     put(fixture, "pinned", KIND_TPM | KIND_PINNED, &pinned, pinned_key, 1);
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
-    expect_key(fixture, &WISH(KIND_TPM | KIND_PINNED, 0), pinned_key);
+    expect_key(fixture, &WANTED(KIND_TPM | KIND_PINNED, 0), pinned_key);
 
     assert_int_equal(tpm_export(fixture->tpm, &fixture->reason, &export), 0);
     assert_int_equal(identity_add_key(&identity, bytes_view(&export.legacy), NULL), 0);
@@ -184,27 +184,27 @@ static void test_a_signed_policy(void **state)
     _cleanup_(secret_freep) Secret *key = NULL;
     _cleanup_(bytes_done) Bytes signatures = {0};
     TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
-    SharedKeyRequest request = {.parts = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
+    SharedKeyRequest wanted = {.parts = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
     SharedKey shared = {0};
 
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
-    put(fixture, "a", request.parts, &sealed, key, 1);
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_TPM_NO_SIGNATURE);
+    put(fixture, "a", wanted.parts, &sealed, key, 1);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_TPM_NO_SIGNATURE);
     signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
-    request.signatures = bytes_view(&signatures);
-    assert_int_equal(find(fixture, &request, &shared), 0);
+    wanted.signatures = bytes_view(&signatures);
+    assert_int_equal(find(fixture, &wanted, &shared), 0);
     assert_true(secret_equal(shared.key, key));
     shared_key_done(&shared);
 
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
     request.public_key_mask = MASK(11) | MASK(12);
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_NOT_FOUND);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_NOT_FOUND);
     request.public_key_mask = MASK(11);
     request.public_key = bytes_view(&other.pem);
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_NOT_FOUND);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_NOT_FOUND);
     request.public_key = bytes_view(&signer.pem);
     request.pcrs = (TpmPcrs){.mask = MASK(7), .given = MASK(7), .bank = TPM_ALGORITHM_SHA256};
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_NOT_FOUND);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_NOT_FOUND);
 }
 
 static void test_last_written_first(void **state)
@@ -221,7 +221,7 @@ static void test_last_written_first(void **state)
 static void test_pcr_changed(void **state)
 {
     Fixture *fixture = *state;
-    SharedKeyRequest request = WISH(KIND_TPM, MASK(7));
+    SharedKeyRequest wanted = WANTED(KIND_TPM, MASK(7));
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *old = NULL, *fresh = NULL;
     SharedKey shared = {0};
@@ -233,19 +233,19 @@ static void test_pcr_changed(void **state)
     put(fixture, "c", KIND_TPM, &sealed, old, 4);
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
     before = unsealings();
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_TPM_PCR_MISMATCH);
     assert_says(fixture, "PCR 7");
     assert_int_equal(unsealings(), before + 1);
     /* one that fits is found among them, also when it is not the newest */
     put_fresh(fixture, "d", MASK(7), 3, &fresh);
-    expect_key(fixture, &request, fresh);
+    expect_key(fixture, &wanted, fresh);
 }
 
 /* Old keys are not tried for ever. */
 static void test_too_many_old_keys(void **state)
 {
     Fixture *fixture = *state;
-    SharedKeyRequest request = WISH(KIND_TPM, MASK(7));
+    SharedKeyRequest wanted = WANTED(KIND_TPM, MASK(7));
     SharedKey shared = {0};
     unsigned before;
     char id[8];
@@ -256,7 +256,7 @@ static void test_too_many_old_keys(void **state)
     }
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
     before = unsealings();
-    assert_int_equal(find(fixture, &request, &shared), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_TPM_PCR_MISMATCH);
     assert_int_equal(unsealings(), before + LIMIT_SHARED_KEYS);
 }
 
@@ -308,7 +308,7 @@ static void test_a_given_file(void **state)
         OUTCOME_NOT_FOUND);
     assert_says(fixture, "PCRs are 7, not none");
     assert_int_equal(shared_key_of_file(fixture->tpm, bytes_view(&file),
-                                        &WISH(KIND_HOST | KIND_TPM, MASK(7)), &fixture->reason,
+                                        &WANTED(KIND_HOST | KIND_TPM, MASK(7)), &fixture->reason,
                                         &shared),
                      0);
     assert_true(secret_equal(shared.key, key));
