@@ -15,28 +15,8 @@ trap '[[ -z $server ]] || kill "$server"; rm -rf -- "$scratch"' EXIT
 cd "$scratch"
 printf 'correct horse battery staple' >secret
 
-median() {
-        sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
-}
-
-milliseconds() { # COUNT COMMAND...: of one call
-        local count=$1 start=$EPOCHREALTIME i
-        shift
-        for (( i = 0; i < count; i++ )); do "$@" >/dev/null; done
-        awk -v a="$start" -v b="$EPOCHREALTIME" -v n="$count" 'BEGIN { print (b - a) * 1000 / n }'
-}
-
-row() { # WORDS OURS PEER UNIT PEER'S-NAME [<=|>= RATIO]
-        awk -v words="$1" -v ours="$2" -v peer="$3" -v unit="$4" -v name="$5" \
-                -v sign="${6:-}" -v target="${7:-}" 'BEGIN {
-                ratio = ours / peer
-                printf "%-36s %10.4g %-4s %-24s %10.4g %-4s ratio %.2f",
-                        words, ours, unit, name, peer, unit, ratio
-                if (sign)
-                        printf ", target %s %s: %s", sign, target,
-                                (sign == "<=" ? ratio <= target : ratio >= target) ? "met" : "MISSED"
-                print "" }'
-}
+# shellcheck source=tests/bench/lib.bash
+. /src/tests/bench/lib.bash
 
 # --- opening a file: whole processes ---
 
@@ -73,7 +53,7 @@ requests() { # SOCKET: a second, which all have to be answered with the secret
 
 echo
 echo 'requests a second on the socket, 8 clients; above 1 would be faster than the floor'
-nspawn-creds encrypt --store --with-key=host --name=web@x secret
+nspawn-creds set --with-key=host web@x secret
 /build/helpers/bare-server "$scratch/bare" secret &
 server=$!
 # What the broker's entry is like. The journal takes it from a service that it does not ration.
@@ -123,7 +103,7 @@ unit_with_credentials() { # UNIT SOCKET
         } >"/run/systemd/system/$1"
 }
 for (( i = 0; i < 50; i++ )); do
-        nspawn-creds encrypt --store --with-key=host --name="bench@c$i" secret
+        nspawn-creds set --with-key=host "bench@c$i" secret
 done
 unit_with_credentials systemd-nspawn@bench.service /run/nspawn-creds/broker
 unit_with_credentials bench-bare.service "$scratch/bare"
@@ -168,13 +148,6 @@ rm -r /etc/nspawn-creds /run/generated
 # --- memory ---
 
 echo
-private_memory() { # KiB, of all of the broker's processes; and how many there are
-        local cgroup pid
-        cgroup=/sys/fs/cgroup$(systemctl show -P ControlGroup nspawn-creds-broker.service)
-        while read -r pid; do
-                awk '$1 ~ /^Private_(Clean|Dirty):/ { sum += $2 } END { print sum }' "/proc/$pid/smaps_rollup"
-        done <"$cgroup/cgroup.procs" | awk '{ sum += $1; n++ } END { print sum, n }'
-}
 read -r used processes < <(private_memory)
 row "private memory after that, $processes processes" "$used" 4096 KiB limit
 systemctl restart nspawn-creds-broker.service

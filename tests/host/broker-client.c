@@ -270,8 +270,8 @@ static void print_times(void)
     if (count == 0)
         return;
     qsort(times, count, sizeof(times[0]), compare_times);
-    printf("p50-ms %.3f\np99-ms %.3f\nmax-ms %.3f\n", times[count / 2] * 1e3,
-           times[count * 99 / 100] * 1e3, times[count - 1] * 1e3);
+    printf("p50-ms %.3f\np99-ms %.3f\np99.9-ms %.3f\nmax-ms %.3f\n", times[count / 2] * 1e3,
+           times[count * 99 / 100] * 1e3, times[count * 999 / 1000] * 1e3, times[count - 1] * 1e3);
 }
 
 static void run(long clients, double seconds)
