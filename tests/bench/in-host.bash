@@ -43,8 +43,8 @@ bench_decrypt 'decrypt, TPM and PCR 7' 10 pcr.cred --tpm2-device=$device
 
 # --- the broker's socket ---
 
-requests() { # SOCKET: a second, which all have to be answered with the secret
-        /build/helpers/broker-client --socket="$1" --clients=8 --seconds=2 \
+requests() { # SOCKET [CLIENTS]: a second, which all have to be answered with the secret
+        /build/helpers/broker-client --socket="$1" --clients="${2:-8}" --seconds=2 \
                 systemd-nspawn@web.service x "$scratch/secret" >counts
         awk '$1 == "per-second" { rate = $2 } $1 !~ /-/ && $1 != "exact" && $2 > 0 { bad = 1 }
                 END { if (bad) exit 1; print rate }' counts ||
@@ -90,6 +90,26 @@ sleep 2.5   # until the broker relies on the file's time
 bench_requests 'broker, host key, policy of 24'
 rm /etc/nspawn-creds/web.json
 systemctl stop bare-with-journal.service
+
+# Its secrets are in clear in a file; like ours, it writes an entry a request.
+bench_vaultd() {
+        local clients round
+        mkdir -p /run/vaultd
+        printf '{"x": "%s"}' "$(<secret)" >/run/vaultd/systemd-nspawn@web.service.json
+        systemd-run --quiet --unit=vaultd -p LogRateLimitIntervalSec=1s -p LogRateLimitBurst=10000000 \
+                /opt/systemd-vaultd -secrets /run/vaultd -sock "$scratch/vaultd"
+        until [[ -S $scratch/vaultd ]]; do sleep 0.05; done
+        for clients in 1 2 8; do
+                : >ours; : >peer
+                for (( round = 0; round < rounds; round++ )); do
+                        requests /run/nspawn-creds/broker "$clients" >>ours
+                        requests "$scratch/vaultd" "$clients" >>peer
+                done
+                row "broker, $clients clients" "$(median <ours)" "$(median <peer)" /s systemd-vaultd
+        done
+        systemctl stop vaultd.service
+}
+[[ ! -x /opt/systemd-vaultd ]] || bench_vaultd
 
 # --- the start of a unit ---
 
