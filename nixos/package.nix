@@ -6,6 +6,7 @@
   cmake,
   ninja,
   pkg-config,
+  scdoc,
   cmocka,
   swtpm,
   json_c,
@@ -40,6 +41,7 @@ stdenv.mkDerivation {
     cmake
     ninja
     pkg-config
+    scdoc
   ];
   buildInputs = [
     json_c
