@@ -12,18 +12,16 @@
 #include <locale.h>
 #include <string.h>
 
-const Verb *const verbs[] = {
+static const Verb *const verbs[] = {
     /* a machine's credentials */
     &verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit, &verb_rotate, &verb_copy,
     &verb_rename, &verb_remove, &verb_reseal,
     /* machines and this host */
     &verb_enable, &verb_disable, &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_setup,
     /* sealed files */
-    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_seal, &verb_host, &verb_completion};
+    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_seal, &verb_host, &verb_complete};
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-const size_t verb_count = VERB_COUNT;
 
 static const Verb *find_verb(const char *name)
 {

@@ -486,14 +486,3 @@ const char *option_name(OptionId id)
             return infos[i].name;
     return "?";
 }
-
-bool options_row(size_t index, OptionRow *ret)
-{
-    const OptionInfo *info = &infos[index];
-
-    if (index >= INFO_COUNT)
-        return false;
-    *ret = (OptionRow){info->id, info->name, info->argument,
-                       info->has_argument == optional_argument, info->help};
-    return true;
-}

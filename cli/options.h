@@ -113,15 +113,3 @@ void options_print_help(FILE *file, unsigned set);
 
 /* "--name=" for OPTION_NAME and so on. */
 const char *option_name(OptionId id);
-
-/* A row of the table, as others than the parser need it. */
-typedef struct OptionRow {
-    OptionId id;          /* 0 for those that every verb takes */
-    const char *name;     /* "name" of --name= */
-    const char *argument; /* as the help shows it; NULL for none */
-    bool optional;        /* the argument is */
-    const char *help;
-} OptionRow;
-
-/* The row INDEX, from 0; false behind the last one. */
-bool options_row(size_t index, OptionRow *ret);

@@ -28,6 +28,7 @@ stdenv.mkDerivation {
       ../broker
       ../cli
       ../cmake
+      ../completions
       ../docs
       ../generator
       ../lib

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * A verb of the command line: a row, and a file of its own. Help and completions are made from the
- * rows; what an argument stands for is told by its word in .arguments (completion.h).
+ * A verb of the command line: a row, and a file of its own. The help is made from the rows. Tests
+ * compare the manual page and the files in completions/ with it.
  */
 
 #include "base/context.h"
@@ -50,8 +50,4 @@ extern const Verb verb_rename;
 extern const Verb verb_enable;
 extern const Verb verb_disable;
 extern const Verb verb_doctor;
-extern const Verb verb_completion;
-
-/* All of them. */
-extern const Verb *const verbs[];
-extern const size_t verb_count;
+extern const Verb verb_complete;

@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# bash completion for nspawn-creds(1). A test compares it with the program's verbs and options.
+#
+# Machines and credentials come from the hidden verb "complete", which prints only names that no shell
+# expands. Files are left to readline, which quotes them. "compgen -W" is not used: it expands words.
+
+# Offers the words that begin with what was typed. Readline breaks words at "=" and "@", and expects
+# only what follows the last break.
+_nspawn_creds_offer() { # WORD...
+        local word
+        for word; do
+                [[ $word != "$current"* ]] || COMPREPLY+=("${word#"$before"}")
+        done
+        [[ ${#COMPREPLY[@]} -ne 1 || ${COMPREPLY[0]} != *= ]] || compopt -o nospace
+}
+
+_nspawn_creds_values() { # VALUE... - of the option that was typed
+        _nspawn_creds_offer "${@/#/"${current%%=*}="}"
+}
+
+_nspawn_creds_names() { # machines|names|ids [MACHINE]
+        local names prefix=''
+        [[ $current != --*=* ]] || prefix=${current%%=*}=
+        mapfile -t names < <(nspawn-creds complete "${store[@]}" -- "$@" 2>/dev/null)
+        _nspawn_creds_offer "${names[@]/#/"$prefix"}"
+}
+
+_nspawn_creds_files() {
+        compopt -o default
+}
+
+_nspawn_creds_options() { # VERB
+        local options=''
+        case $1 in
+                set) options='--store --store= --with-key= --for-systemd= --tpm2-device= --tpm2-pcrs=
+                        --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key= --timestamp=
+                        --not-after= --newline= --json= --no-ask --generate=' ;;
+                list) options='--tpm2-device= --tpm2-signature= --json= --expiry' ;;
+                show) options='--store --store= --tpm2-device= --tpm2-signature= --json=' ;;
+                reveal) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
+                        --no-ask' ;;
+                edit) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature= --not-after=
+                        --newline= --no-ask' ;;
+                rotate) options='--with-key= --for-systemd= --tpm2-device= --tpm2-pcrs= --tpm2-public-key=
+                        --tpm2-public-key-pcrs= --tpm2-signature= --fresh-key --share-key= --not-after=
+                        --newline= --json= --generate=' ;;
+                copy|rename) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature=
+                        --no-ask' ;;
+                remove) options='--no-ask' ;;
+                reseal) options='--name= --dry-run --store --store= --with-key= --for-systemd= --uid=
+                        --tpm2-device= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
+                        --tpm2-signature= --fresh-key --timestamp= --not-after= --format= --allow-null
+                        --json= --host= --form=' ;;
+                enable) options='--json= --no-ask --delivery= --live --service= --on-change=' ;;
+                disable) options='--json= --no-ask' ;;
+                check|inspect|setup) options='--json=' ;;
+                status) options='--json= --metrics' ;;
+                log) options='--json= --lines= --follow' ;;
+                doctor) options='--tpm2-device= --json=' ;;
+                encrypt) options='--name= --store --store= --with-key= --for-systemd= --uid= --tpm2-device=
+                        --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
+                        --timestamp= --not-after= --format=' ;;
+                decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=
+                        --newline= --allow-null' ;;
+                seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
+                        --timestamp= --not-after= --format= --host= --form=' ;;
+                host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
+        esac
+        # shellcheck disable=SC2086 # words
+        _nspawn_creds_offer $options --help --version
+}
+
+_nspawn_creds() {
+        local line=${COMP_LINE:0:COMP_POINT} words=() arguments=() store=() current before word verb
+        read -ra words <<<"$line"
+        [[ $line != *[[:space:]] ]] || words+=('')
+        current=${words[-1]}
+        before=${current%"${current##*["$COMP_WORDBREAKS"]}"}
+        COMPREPLY=()
+        for word in "${words[@]:1:${#words[@]}-2}"; do
+                case $word in
+                        --store=*) store=("$word") ;;
+                        -*) ;;
+                        *) arguments+=("$word") ;;
+                esac
+        done
+        verb=${arguments[0]-}
+
+        case $current in
+                --name=*)           _nspawn_creds_names names; return ;;
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*)
+                                    _nspawn_creds_files; return ;;
+                --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
+                                            host+tpm2-with-public-key null; return ;;
+                --for-systemd=*)    _nspawn_creds_values 252 257 262; return ;;
+                --uid=*)            _nspawn_creds_values self; return ;;
+                --timestamp=*|--not-after=*)
+                                    _nspawn_creds_values today tomorrow infinity; return ;;
+                --format=*)         _nspawn_creds_values base64 raw; return ;;
+                --newline=*)        _nspawn_creds_values auto yes no; return ;;
+                --json=*)           _nspawn_creds_values short pretty off; return ;;
+                --form=*)           _nspawn_creds_values auto legacy pinned; return ;;
+                --lines=*)          _nspawn_creds_values all; return ;;
+                --generate=*)       _nspawn_creds_values password hex base64 uuid ssh-ed25519 x25519; return ;;
+                --delivery=*)       _nspawn_creds_values boot live native; return ;;
+                --on-change=*)      _nspawn_creds_values restart reload none; return ;;
+                --*=*)              return ;;
+                -*)                 _nspawn_creds_options "$verb"; return ;;
+        esac
+        case $verb:${#arguments[@]} in
+                :0) _nspawn_creds_offer set list show reveal edit rotate copy rename remove reseal \
+                        enable disable check status log doctor setup encrypt decrypt inspect seal host ;;
+                set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*)
+                        _nspawn_creds_names names ;;
+                list:*|enable:1|disable:1|log:1|doctor:1) _nspawn_creds_names machines ;;
+                enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
+                reseal:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
+                set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|check:*|inspect:*)
+                        _nspawn_creds_files ;;
+                host:1) _nspawn_creds_offer export ;;
+        esac
+}
+
+complete -F _nspawn_creds nspawn-creds

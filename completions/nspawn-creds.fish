@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# fish completion for nspawn-creds(1). A test compares it with the program's verbs and options.
+#
+# Machines and credentials come from the hidden verb "complete", which prints only names that no shell
+# expands; fish escapes what it inserts.
+
+function __nspawn_creds_words # what was typed before the cursor, without options
+        string match -v -- '-*' (commandline -opc)
+end
+
+# Whether the cursor is at the argument POSITION ("any" for each) of one of the verbs.
+function __nspawn_creds_at # POSITION VERB...
+        set -l words (__nspawn_creds_words)
+        contains -- "$words[2]" $argv[2..]; or return
+        test $argv[1] = any; or test (count $words) -eq (math $argv[1] + 1)
+end
+
+function __nspawn_creds_names # machines|names|ids
+        set -l words (__nspawn_creds_words)
+        test $argv[1] != ids; or set -a argv $words[3]
+        nspawn-creds complete (string match -- '--store=*' (commandline -opc)) -- $argv 2>/dev/null
+end
+
+complete -c nspawn-creds -f
+
+complete -c nspawn-creds -n __fish_use_subcommand -a set -d 'Give a machine\'s credential a value'
+complete -c nspawn-creds -n __fish_use_subcommand -a list -d 'List the credentials in the store and in policies'
+complete -c nspawn-creds -n __fish_use_subcommand -a show -d 'Show everything about a credential but its value'
+complete -c nspawn-creds -n __fish_use_subcommand -a reveal -d 'Print the value of a credential'
+complete -c nspawn-creds -n __fish_use_subcommand -a edit -d 'Change the value of a credential in an editor'
+complete -c nspawn-creds -n __fish_use_subcommand -a rotate -d 'Replace a credential\'s value and restart the units that use it'
+complete -c nspawn-creds -n __fish_use_subcommand -a copy -d 'Copy a credential to another machine or name'
+complete -c nspawn-creds -n __fish_use_subcommand -a rename -d 'Give a credential another name'
+complete -c nspawn-creds -n __fish_use_subcommand -a remove -d 'Remove credentials from the broker\'s store'
+complete -c nspawn-creds -n __fish_use_subcommand -a reseal -d 'Seal credentials again, for other PCRs, keys or hosts'
+complete -c nspawn-creds -n __fish_use_subcommand -a enable -d 'Give a machine its credentials'
+complete -c nspawn-creds -n __fish_use_subcommand -a disable -d 'Let a machine start without credentials again'
+complete -c nspawn-creds -n __fish_use_subcommand -a check -d 'Check policies'
+complete -c nspawn-creds -n __fish_use_subcommand -a status -d 'Show the broker\'s status'
+complete -c nspawn-creds -n __fish_use_subcommand -a log -d 'Show requests and changes from the journal'
+complete -c nspawn-creds -n __fish_use_subcommand -a doctor -d 'Look for problems on this host'
+complete -c nspawn-creds -n __fish_use_subcommand -a setup -d 'Make this host\'s key'
+complete -c nspawn-creds -n __fish_use_subcommand -a encrypt -d 'Seal a secret for this host'
+complete -c nspawn-creds -n __fish_use_subcommand -a decrypt -d 'Open a sealed credential'
+complete -c nspawn-creds -n __fish_use_subcommand -a inspect -d 'Show what sealed credentials say without their keys'
+complete -c nspawn-creds -n __fish_use_subcommand -a seal -d 'Seal a secret for other hosts'
+complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Print this host\'s public identity'
+
+complete -c nspawn-creds -n '__nspawn_creds_at 1 set show reveal edit rotate copy rename' -a '(__nspawn_creds_names names)'
+complete -c nspawn-creds -n '__nspawn_creds_at 2 copy rename' -a '(__nspawn_creds_names names)'
+complete -c nspawn-creds -n '__nspawn_creds_at any remove' -a '(__nspawn_creds_names names)'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 enable disable log doctor' -a '(__nspawn_creds_names machines)'
+complete -c nspawn-creds -n '__nspawn_creds_at any list reseal' -a '(__nspawn_creds_names machines)'
+complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_creds_at 1 enable' -a '(__nspawn_creds_names ids)'
+complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
+complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
+
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l dry-run -d 'Only show what would open, and how it would be sealed'
+complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal edit copy rename reseal encrypt' -l store -F -d 'Use the broker\'s store, or the one at PATH'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
+complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal edit rotate copy rename reseal doctor encrypt decrypt host' -l tpm2-device -r -F -d 'TPM device or TCTI'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal' -l tpm2-pcrs -r -d 'PCRs to seal for'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal host' -l tpm2-public-key -r -F -d 'Key that signs PCR policies'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l tpm2-public-key-pcrs -r -d 'PCRs that this key signs for'
+complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal edit rotate copy rename reseal decrypt' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt' -l fresh-key -d 'Do not share the key of the machine\'s other credentials'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-key -r -F -d 'Share the TPM-sealed key of this credential'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
+complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal edit rotate decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show rotate reseal enable disable check status log doctor setup inspect host' -l json -r -a 'short pretty off' -d 'Print JSON'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
+complete -c nspawn-creds -n '__nspawn_creds_at any log' -l lines -r -a all -d 'Number of entries'
+complete -c nspawn-creds -n '__nspawn_creds_at any log' -l follow -d 'Go on showing new entries'
+complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics -d 'Print counters as OpenMetrics'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal edit copy rename remove enable disable' -l no-ask -d 'Do not ask for confirmation'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate' -l generate -r -a 'password hex base64 uuid ssh-ed25519 x25519' -d 'Generate the value'
+complete -c nspawn-creds -n '__nspawn_creds_at any list' -l expiry -d 'Open all and show when they expire'
+complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l delivery -r -a 'boot live native' -d 'How the credentials are delivered'
+complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l live -d 'Deliver to services while the container runs'
+complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l service -r -d 'Unit in the container that may fetch them'
+complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l on-change -r -a 'restart reload none' -d 'What rotate does with these units'
+complete -c nspawn-creds -l help -d 'Show help'
+complete -c nspawn-creds -l version -d 'Show the version'
