@@ -18,7 +18,10 @@
 }:
 stdenv.mkDerivation {
   pname = "nspawn-creds";
-  version = "0.1.0";
+  # Written in one place: the project() line of CMakeLists.txt.
+  version = builtins.head (
+    builtins.match ".*project\\(nspawn-creds VERSION ([0-9.]+) .*" (builtins.readFile ../CMakeLists.txt)
+  );
 
   src = lib.fileset.toSource {
     root = ../.;
