@@ -6,6 +6,7 @@
 #include "terminal/output.h"
 
 #include "base/fsutil.h"
+#include "base/names.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
@@ -22,9 +23,14 @@ static bool is_stdout(const char *path)
 
 int output_error(int rc, const char *subject, const Reason *reason)
 {
-    const char *remedy = outcome_remedy(rc);
+    char text[OUTCOME_REMEDY_BYTES];
+    CredentialName name = {0};
+    const char *remedy;
     Reason words = *reason;
 
+    if (subject)
+        (void)credential_name_parse(subject, NULL, &name);
+    remedy = outcome_remedy_for(rc, name.machine, name.id, text);
     safe_text_clean(words.text);
     fprintf(stderr, "nspawn-creds: %s%s", subject ? subject : "", subject ? ": " : "");
     if (words.text[0] == '\0')

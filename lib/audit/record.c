@@ -13,7 +13,7 @@
 #include <string.h>
 #include <syslog.h>
 
-/* A line of text, unescaped: a reason and a remedy, and some words. */
+/* A message before it is escaped: a subject, a reason and a remedy. */
 #define LINE_BYTES ((size_t)1024)
 
 typedef struct VerdictInfo {
@@ -43,7 +43,7 @@ const char *audit_message_id(AuditVerdict verdict)
     return verdicts[verdict].message_id;
 }
 
-/* Bytes of UTF-8 stay, control characters do not. */
+/* Escapes control characters; keeps UTF-8. */
 static void add(AuditEntry *entry, const char *name, const char *value)
 {
     char *field = entry->text + entry->size;
@@ -81,11 +81,11 @@ static void add_if_known(AuditEntry *entry, const char *name, const char *value)
         add(entry, name, value);
 }
 
-/* "web/db-password", or as much as is known. */
+/* "web@db-password", or as much as is known. */
 static void format_subject(const AuditRecord *record, char *text, size_t size)
 {
     if (record->machine[0] && record->id[0])
-        snprintf(text, size, "%s/%s", record->machine, record->id);
+        snprintf(text, size, "%s@%s", record->machine, record->id);
     else if (record->unit[0] && record->id[0])
         snprintf(text, size, "%s of %s", record->id, record->unit);
     else
@@ -95,7 +95,8 @@ static void format_subject(const AuditRecord *record, char *text, size_t size)
 static void add_message(AuditEntry *entry, const AuditRecord *record)
 {
     const char *reason = record->reason[0] ? record->reason : outcome_sentence(record->outcome);
-    const char *remedy = outcome_remedy(record->outcome);
+    char text[OUTCOME_REMEDY_BYTES];
+    const char *remedy = outcome_remedy_for(record->outcome, record->machine, record->id, text);
     const char *unit = record->unit[0] ? record->unit : "its unit";
     const char *live = record->live ? " live" : "";
     double ms = (double)record->usec / 1000.0;

@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * The audit record: what is kept of a request or a change, and how it reads in the journal.
+ * The audit record of a request or a change, and its text in the journal.
  *
- * Exactly one entry a request: who asked for what, the verdict, why, how long it took. And one for
- * each credential that is changed over the control socket: who changed what. Never a value. The
- * entry's text is what an administrator sees under a unit that failed with 243/CREDENTIALS, so it
- * names the thing, the reason and the next step.
+ * Each request makes exactly one entry: who asked for what, the verdict, the reason, the duration.
+ * Each change of a credential makes one too: who changed what. An entry never contains a value. The
+ * message is what an administrator sees under a unit that failed with 243/CREDENTIALS, so it names
+ * the credential, the reason and the next step.
  *
- * Pure and without allocation: a record becomes text in a buffer. Control characters are escaped,
- * whatever they came in with. audit/journal.h sends it.
+ * Pure and without allocation: the record is formatted into a buffer, and audit/journal.h sends it.
+ * Control characters are escaped, wherever they come from.
  */
 
 #include <stdbool.h>
@@ -29,51 +29,52 @@
 #define AUDIT_ID_FLUSHED   "adb590e5ac854007b6d86f1da7f6add0"
 
 typedef enum AuditVerdict {
-    AUDIT_DELIVERED, /* the peer has got the whole secret */
-    AUDIT_REFUSED,   /* the peer has got the refusal, or hung up over it */
-    AUDIT_ABANDONED, /* the peer hung up before */
+    AUDIT_DELIVERED, /* the peer received the whole secret */
+    AUDIT_REFUSED,   /* the peer received the refusal, or hung up during it */
+    AUDIT_ABANDONED, /* the peer hung up before it was answered */
 
-    /* changes; the peer is who made them */
-    AUDIT_STORED,   /* put into the store */
-    AUDIT_REMOVED,  /* taken out of it */
-    AUDIT_ROTATED,  /* has a new value */
-    AUDIT_RESEALED, /* has the same value, sealed anew */
-    AUDIT_FLUSHED,  /* unsealed keys are forgotten; of no machine */
+    /* changes; the peer is the process that made them */
+    AUDIT_STORED,   /* added to the store */
+    AUDIT_REMOVED,  /* removed from the store */
+    AUDIT_ROTATED,  /* replaced by a new value */
+    AUDIT_RESEALED, /* same value, sealed again */
+    AUDIT_FLUSHED,  /* the key cache was emptied; concerns no machine */
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 
 /* All strings are borrowed, never NULL, "" where unknown. */
 typedef struct AuditRecord {
     AuditVerdict verdict;
-    bool live; /* UNIT is one in the machine, as that says, and not the machine's own */
+    bool live; /* UNIT is a unit inside the machine, by the machine's own account */
     const char *machine;
     const char *id;
     const char *unit;
     pid_t peer_pid; /* 0 if unknown */
     uid_t peer_uid;
-    int outcome;        /* Outcome or negative errno; 0 if it went or would have gone well */
-    const char *reason; /* what exactly was wrong, see base/outcome.h */
-    const char *key;    /* which sealed key it was opened with, or is sealed with */
+    int outcome;        /* Outcome or negative errno; 0 for success */
+    const char *reason; /* see Reason in base/outcome.h */
+    const char *key;    /* fingerprint of the sealed key */
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;
 
-/* Bytes of a field with its name, its escapes and a newline: twice what a reason and a remedy have.
- * What is longer is cut. */
+/* Size of a field with its name, its escapes and a newline: twice that of a reason and a remedy.
+ * Longer values are truncated. */
 #define AUDIT_FIELD_BYTES ((size_t)2048)
 #define AUDIT_FIELDS_MAX  15U
 
-/* "NAME=value" and a newline each, as the journal's native protocol has them; the first is MESSAGE.
+/* Lines of "NAME=value", as in the journal's native protocol; the first is MESSAGE.
  * https://systemd.io/JOURNAL_NATIVE_PROTOCOL */
 typedef struct AuditEntry {
     size_t size;
     char text[AUDIT_FIELDS_MAX * AUDIT_FIELD_BYTES];
 } AuditEntry;
 
-/* "delivered" and so on, as in the journal; and its MESSAGE_ID. */
+/* The verdict's name in the journal, such as "delivered", and its MESSAGE_ID. */
 const char *audit_verdict_name(AuditVerdict verdict);
 const char *audit_message_id(AuditVerdict verdict);
 
+/* Formats RECORD as an entry. */
 void audit_entry_format(const AuditRecord *record, AuditEntry *ret);
 
-/* The value of the field NAME, into RET, and whether there is one; "" if not. */
+/* Copies the value of field NAME to RET. Returns false, and an empty RET, if there is none. */
 bool audit_entry_get(const AuditEntry *entry, const char *name, char ret[AUDIT_FIELD_BYTES]);

@@ -5,23 +5,25 @@
 
 #include "base/outcome.h"
 
+#include <ctype.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Exit statuses: one for each thing that a script may want to tell apart. */
+/* Exit statuses, one for each case that a script may want to tell apart. */
 enum {
     EXIT_ENVIRONMENT = 1,  /* I/O, memory, permissions */
     EXIT_USAGE = 2,        /* the command line */
-    EXIT_FORMAT = 3,       /* not a credential that we know */
-    EXIT_REFUSED = 4,      /* a credential, but not for this name, time or key */
-    EXIT_KEY = 5,          /* the host key or the TPM is missing or says no */
+    EXIT_FORMAT = 3,       /* not a credential of a known kind */
+    EXIT_REFUSED = 4,      /* a credential for another name, time or key */
+    EXIT_KEY = 5,          /* the host key or the TPM is missing or refuses */
     EXIT_MISSING = 6,      /* no such credential */
-    EXIT_ROTATION = 7,     /* a rotation that failed and was undone */
-    EXIT_INCONSISTENT = 8, /* one that was not undone in full */
-    EXIT_PROBLEMS = 9,     /* nothing failed, but something was found to be wrong */
+    EXIT_ROTATION = 7,     /* a rotation failed and was undone */
+    EXIT_INCONSISTENT = 8, /* a rotation failed and was not undone completely */
+    EXIT_PROBLEMS = 9,     /* the command worked, and found problems */
 };
 
 typedef struct OutcomeInfo {
@@ -31,174 +33,177 @@ typedef struct OutcomeInfo {
     const char *remedy;
 } OutcomeInfo;
 
+/* In remedies MACHINE and ID are the credential's, see outcome_remedy_for(). */
+#define SEAL_AGAIN                                                                                 \
+    "Seal the secret again: nspawn-creds set MACHINE@ID; for a file: nspawn-creds encrypt"
+
 static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_OK] = {"ok", EXIT_SUCCESS, "Success", NULL},
 
     [OUTCOME_MALFORMED] = {"malformed", EXIT_FORMAT, "This is not a valid credential",
-                           "Was the file cut short or edited? Fetch it anew, or seal the secret "
-                           "again with: nspawn-creds encrypt"},
-    [OUTCOME_UNKNOWN_KIND] = {"unknown-kind", EXIT_FORMAT, "This kind of credential is not known",
-                              "It may come from a newer systemd than this program knows"},
+                           "Was the file truncated or edited? Restore it. " SEAL_AGAIN},
+    [OUTCOME_UNKNOWN_KIND] = {"unknown-kind", EXIT_FORMAT, "The credential is of an unknown kind",
+                              "It may come from a version of systemd that is newer than this "
+                              "program"},
     [OUTCOME_UNSUPPORTED] = {"unsupported", EXIT_FORMAT,
-                             "This kind of credential is known, but not supported here",
-                             "Seal the secret again with: nspawn-creds encrypt --with-key=auto"},
+                             "This kind of credential is not supported here",
+                             "Seal the secret again with: --with-key=auto"},
     [OUTCOME_TOO_LARGE] = {"too-large", EXIT_FORMAT, "Too large",
-                           "A secret may have 1048576 bytes, and all the credentials of a unit "
-                           "together a little less"},
+                           "A secret may have up to 1048576 bytes, and all credentials of a unit "
+                           "together slightly less"},
     [OUTCOME_NOT_AUTHENTIC] = {"not-authentic", EXIT_REFUSED,
-                               "The credential does not decrypt with this host's key, or it was "
-                               "changed",
-                               "Was it sealed on another host? Seal the secret again on this one "
-                               "with: nspawn-creds encrypt"},
+                               "The credential was sealed with another key, or was modified",
+                               "Was it sealed on another host? " SEAL_AGAIN},
     [OUTCOME_BAD_IDENTITY] = {"bad-identity", EXIT_FORMAT, "This is not a valid host identity",
-                              "Make it anew on that host with: nspawn-creds host export"},
+                              "Export it again on that host: nspawn-creds host export"},
 
     [OUTCOME_NAME_MISMATCH] = {"name-mismatch", EXIT_REFUSED,
                                "The credential was sealed under another name",
-                               "If that is the right file, seal the secret again with: "
-                               "nspawn-creds encrypt --name=MACHINE@ID"},
+                               "If this is the right file, seal the secret again under this name: "
+                               "nspawn-creds set MACHINE@ID; for a file: nspawn-creds encrypt "
+                               "--name=MACHINE@ID"},
     [OUTCOME_EXPIRED] = {"expired", EXIT_REFUSED, "The credential has expired",
-                         "Seal a new one with: nspawn-creds encrypt --not-after=…"},
+                         "Give it a new value: nspawn-creds rotate MACHINE@ID --not-after=+90d; "
+                         "for a file: nspawn-creds encrypt --not-after=+90d"},
     [OUTCOME_SCOPE_MISMATCH] = {"scope-mismatch", EXIT_REFUSED,
                                 "The credential is not sealed for this user",
-                                "Name the user that it is sealed for with: --uid=USER"},
+                                "Name the user that it is sealed for: --uid=USER"},
     [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
                              "The credential is sealed with the null key, which protects nothing",
-                             "If that is meant, allow it with: --allow-null"},
+                             "If you accept that, use: --allow-null"},
     [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
-                       "A unit cannot tell an empty credential from one that was lost on the way: "
-                       "seal at least one byte"},
+                       "A unit cannot tell an empty credential from a failed delivery. Seal at "
+                       "least one byte"},
 
     [OUTCOME_HOST_KEY_MISSING] = {"host-key-missing", EXIT_KEY, "This host has no host key",
-                                  "Make one with: nspawn-creds setup"},
+                                  "Create it: nspawn-creds setup"},
     [OUTCOME_HOST_KEY_FOREIGN] = {"host-key-foreign", EXIT_KEY,
                                   "The host key belongs to another machine id",
-                                  "Was the disk cloned, or /etc/machine-id made anew? What was "
-                                  "sealed with this key opens again once the machine id is "
-                                  "restored"},
-    [OUTCOME_HOST_KEY_UNSAFE] = {"host-key-unsafe", EXIT_KEY,
-                                 "The host key file is not as it must be",
-                                 "It has to be a regular file of 4112 bytes, mode 0400, with one "
+                                  "Was the disk cloned, or /etc/machine-id regenerated? Restore "
+                                  "the old machine id to open what was sealed with this key"},
+    [OUTCOME_HOST_KEY_UNSAFE] = {"host-key-unsafe", EXIT_KEY, "The host key file is unsafe",
+                                 "It must be a regular file of 4112 bytes with mode 0400 and one "
                                  "link"},
     [OUTCOME_TPM_UNREACHABLE] = {"tpm-unreachable", EXIT_KEY, "The TPM cannot be reached",
-                                 "Is there a TPM (ls /dev/tpmrm0), may this user open it, and does "
-                                 "it answer (tpm2_getrandom 8)?"},
+                                 "Check that there is a TPM (ls /dev/tpmrm0), that this user may "
+                                 "open it, and that it answers (tpm2_getrandom 8)"},
     [OUTCOME_TPM_FOREIGN] = {"tpm-foreign", EXIT_KEY,
-                             "The credential was sealed by another TPM, or this one was cleared "
+                             "The credential was sealed by another TPM, or this TPM was cleared "
                              "since",
-                             "Seal the secret again on this host with: nspawn-creds encrypt"},
+                             SEAL_AGAIN},
     [OUTCOME_TPM_PCR_MISMATCH] = {"tpm-pcr-mismatch", EXIT_KEY,
-                                  "The TPM's PCRs have other values than the credential is sealed "
-                                  "for",
-                                  "Firmware, Secure Boot or kernel may have been updated: seal the "
-                                  "secret again with: nspawn-creds encrypt"},
+                                  "The TPM's PCRs do not have the values that the credential is "
+                                  "sealed for",
+                                  "Was the firmware, Secure Boot or the kernel "
+                                  "updated? " SEAL_AGAIN},
     [OUTCOME_TPM_NO_SIGNATURE] = {"tpm-no-signature", EXIT_KEY,
-                                  "The PCR policy that the credential is sealed for is not signed "
-                                  "for this system",
-                                  "The signatures come with the kernel image, in "
-                                  "/run/systemd/tpm2-pcr-signature.json; name another file with: "
-                                  "--tpm2-signature="},
+                                  "The credential's PCR policy has no signature for this system",
+                                  "Signatures come with the kernel image, in "
+                                  "/run/systemd/tpm2-pcr-signature.json. Name another file with: "
+                                  "--tpm2-signature=PATH"},
     [OUTCOME_TPM_LOCKOUT] =
         {"tpm-lockout", EXIT_KEY,
-         "The TPM is locked after too many wrong authorisations or power cuts",
-         "Wait until its lockout ends, or clear it with: "
-         "tpm2_dictionarylockout --clear-lockout. What is pinned to the storage "
-         "root key (--for-systemd=262) opens all the same"},
+         "The TPM is locked out after too many failed authorisations or power cuts",
+         "Wait until the lockout ends, or clear it: tpm2_dictionarylockout --clear-lockout. Files "
+         "that are pinned to the storage root key (--for-systemd=262) open during a lockout"},
     [OUTCOME_TPM_PASSWORD] =
         {"tpm-password", EXIT_KEY,
-         "The TPM's owner hierarchy or storage key has a password, and none is "
-         "supported here",
-         "Take it off with: tpm2_changeauth -c owner -p PASSWORD. What is "
-         "pinned to the storage root key (--for-systemd=262) needs no owner's "
-         "password"},
-    [OUTCOME_TPM_DISABLED] = {"tpm-disabled", EXIT_KEY, "What is needed of the TPM is switched off",
-                              "Switch on the TPM and its storage (owner) hierarchy in the "
-                              "firmware's settings"},
-    [OUTCOME_TPM_FULL] = {"tpm-full", EXIT_KEY, "The TPM has no room left",
-                          "Have all programs use the resource manager, /dev/tpmrm0. What they left "
-                          "in the TPM goes with: tpm2_flushcontext -t, -l and -s"},
-    [OUTCOME_TPM_BUSY] = {"tpm-busy", EXIT_KEY, "The TPM has no time now",
-                          "Try again in a minute; the kernel may know more: journalctl -k -g tpm"},
+         "The TPM's owner hierarchy or storage key has a password, which is not supported",
+         "Remove it: tpm2_changeauth -c owner -p PASSWORD. Files that are pinned to the storage "
+         "root key (--for-systemd=262) do not need the owner's password"},
+    [OUTCOME_TPM_DISABLED] = {"tpm-disabled", EXIT_KEY,
+                              "The TPM or its owner hierarchy is switched off",
+                              "Enable the TPM and its storage (owner) hierarchy in the firmware's "
+                              "settings"},
+    [OUTCOME_TPM_FULL] = {"tpm-full", EXIT_KEY, "The TPM has no room for another object or session",
+                          "Make all programs use the resource manager, /dev/tpmrm0. Flush what "
+                          "they left in the TPM: tpm2_flushcontext -t, -l and -s"},
+    [OUTCOME_TPM_BUSY] = {"tpm-busy", EXIT_KEY, "The TPM is busy",
+                          "Try again in a minute. The kernel's log may say more: journalctl -k -g "
+                          "tpm"},
     [OUTCOME_TPM_RESET] = {"tpm-reset", EXIT_KEY,
-                           "The TPM was reset in the middle of the operation, or another program "
-                           "flushed what was loaded",
-                           "Try again, and have all programs use the resource manager, "
+                           "The TPM was reset during the operation, or another program flushed "
+                           "our objects",
+                           "Try again, and make all programs use the resource manager, "
                            "/dev/tpmrm0"},
     [OUTCOME_TPM_NOT_STARTED] = {"tpm-not-started", EXIT_KEY, "The TPM was not started up",
-                                 "Boot again, for that is up to the firmware and the kernel; with "
-                                 "a simulator: tpm2_startup -c"},
+                                 "Reboot: the firmware and the kernel start the TPM. For a "
+                                 "simulator: tpm2_startup -c"},
     [OUTCOME_TPM_NEEDS_REBOOT] = {"tpm-needs-reboot", EXIT_KEY,
-                                  "The TPM does not work any more until it is reset",
-                                  "Switch the machine off and on again. If that does not help, the "
-                                  "TPM is broken (tpm2_gettestresult), and the secret must be "
-                                  "sealed again with: nspawn-creds encrypt --with-key=host"},
+                                  "The TPM does not work until it is reset",
+                                  "Power-cycle the machine. If that does not help, the TPM is "
+                                  "broken (tpm2_gettestresult): seal the secret again with "
+                                  "--with-key=host"},
     [OUTCOME_TPM_UNABLE] = {"tpm-unable", EXIT_KEY,
                             "The TPM lacks an algorithm, a PCR bank or a command that is needed",
-                            "PCR banks can be switched on, in the firmware's settings or with "
-                            "tpm2_pcrallocate. Else seal the secret without PCRs, or without the "
-                            "TPM: nspawn-creds encrypt --with-key=host"},
+                            "Enable the PCR bank in the firmware's settings or with "
+                            "tpm2_pcrallocate. Otherwise seal the secret without PCRs, or without "
+                            "the TPM: --with-key=host"},
     [OUTCOME_TPM_NO_SRK] = {"tpm-no-srk", EXIT_KEY,
-                            "The TPM has no storage root key at 0x81000001, or another one",
-                            "Was the TPM cleared? systemd-tpm2-setup.service makes the key anew; "
-                            "what was sealed to the old one must be sealed again"},
+                            "The TPM has no storage root key at 0x81000001, or a different one",
+                            "Was the TPM cleared? systemd-tpm2-setup.service creates a new key; "
+                            "then seal the secrets again that were sealed with the old one"},
     [OUTCOME_TPM_FAILED] = {"tpm-failed", EXIT_KEY, "The TPM reports an error",
-                            "Try again; the kernel may know more: journalctl -k -g tpm"},
+                            "Try again. The kernel's log may say more: journalctl -k -g tpm"},
 
-    [OUTCOME_INVALID_NAME] = {"invalid-name", EXIT_USAGE, "Not a valid name", NULL},
-    [OUTCOME_INVALID_ADDRESS] =
-        {"invalid-address", EXIT_REFUSED, "The peer's address is not that of a unit's credential",
-         "Only the service manager is served here, through LoadCredential="},
-    [OUTCOME_PEER_NOT_ROOT] = {"peer-not-root", EXIT_REFUSED, "The peer is not root", NULL},
-    [OUTCOME_FOREIGN_UNIT] = {"foreign-unit", EXIT_REFUSED, "The unit belongs to no machine",
-                              "Credentials go to systemd-nspawn@MACHINE.service and "
-                              "container@MACHINE.service"},
+    [OUTCOME_INVALID_NAME] = {"invalid-name", EXIT_USAGE, "The name is not valid", NULL},
+    [OUTCOME_INVALID_ADDRESS] = {"invalid-address", EXIT_REFUSED,
+                                 "The request does not come from a unit that loads a credential",
+                                 "Only service managers are served here, through LoadCredential="},
+    [OUTCOME_PEER_NOT_ROOT] = {"peer-not-root", EXIT_REFUSED, "The request does not come from root",
+                               NULL},
+    [OUTCOME_FOREIGN_UNIT] = {"foreign-unit", EXIT_REFUSED, "The unit does not start a machine",
+                              "Credentials are for units such as systemd-nspawn@MACHINE.service "
+                              "and container@MACHINE.service"},
     [OUTCOME_NOT_FOUND] = {"not-found", EXIT_MISSING, "There is no such credential",
-                           "Give it a value with: nspawn-creds set MACHINE@ID"},
+                           "Give it a value: nspawn-creds set MACHINE@ID"},
     [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
-                               "The machine's policy does not have this credential",
-                               "Add it to the machine's policy, see nspawn-creds-policy(5), then: "
-                               "systemctl daemon-reload"},
+                               "The machine's policy does not list this credential",
+                               "Add it: nspawn-creds enable MACHINE ID. See also "
+                               "nspawn-creds-policy(5)"},
     [OUTCOME_BAD_POLICY] = {"bad-policy", EXIT_FORMAT, "The machine's policy is not valid",
-                            "See nspawn-creds-policy(5), and try: nspawn-creds check"},
-    [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED,
-                              "The file in the store is not as it must be",
-                              "Entries are regular files with one link, in a directory that only "
-                              "root writes to"},
+                            "Show its mistakes: nspawn-creds check. See also "
+                            "nspawn-creds-policy(5)"},
+    [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED, "The file in the store is unsafe",
+                              "It must be a regular file with one link that not everyone may "
+                              "write to"},
     [OUTCOME_FILE_UNSAFE] = {"file-unsafe", EXIT_REFUSED,
-                             "The file that the policy names is not as it must be",
-                             "A sealed one is a regular file that the broker may read and not "
-                             "everybody may write to; one in plaintext is root's, group "
-                             "nspawn-creds, mode 0640"},
-    [OUTCOME_CHANGED] = {"changed", EXIT_ENVIRONMENT, "Something else was written there meanwhile",
+                             "The file that the policy names is unsafe",
+                             "A sealed file must be a regular file that the broker may read and "
+                             "not everyone may write to. A plaintext file must belong to root, "
+                             "with group nspawn-creds and mode 0640"},
+    [OUTCOME_CHANGED] = {"changed", EXIT_ENVIRONMENT,
+                         "Another command changed the same files in the meantime",
                          "Run the command again"},
-    [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "It took too long", "Start the unit again"},
+    [OUTCOME_TIMEOUT] = {"timeout", EXIT_KEY, "The request took too long", "Start the unit again"},
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
-                             "The broker was interrupted in the middle of the answer",
+                             "The broker was interrupted while it answered",
                              "Start the unit again"},
-    [OUTCOME_TOO_MANY] = {"too-many", EXIT_REFUSED, "One process asks for too much at a time",
-                          "Ask again when the requests that are on the way have their answers"},
+    [OUTCOME_TOO_MANY] = {"too-many", EXIT_REFUSED, "One process has too many requests open",
+                          "Ask again when its current requests have been answered"},
 
     [OUTCOME_BROKER_UNREACHABLE] = {"broker-unreachable", EXIT_ENVIRONMENT,
                                     "The broker cannot be reached",
-                                    "Are you root, and does its socket run? systemctl start "
-                                    "nspawn-creds-control.socket"},
-    [OUTCOME_EXISTS] = {"exists", EXIT_REFUSED, "There is such a credential already",
-                        "Remove the old one first with: nspawn-creds remove MACHINE@ID"},
+                                    "Run the command as root, and start the broker's socket: "
+                                    "systemctl start nspawn-creds-control.socket"},
+    [OUTCOME_EXISTS] = {"exists", EXIT_REFUSED, "The credential already exists",
+                        "Remove it first: nspawn-creds remove MACHINE@ID"},
     [OUTCOME_NOT_STORED] = {"not-stored", EXIT_REFUSED,
                             "The credential's value does not come from the store",
                             "Change it where the policy says that it comes from, see "
-                            "nspawn-creds-policy(5); of what is shared, rotate the original"},
-    [OUTCOME_NOT_ROTATED] =
-        {"not-rotated", EXIT_ROTATION,
-         "The new value was not kept: the old one is served as before",
-         "See why (journalctl --machine=MACHINE --unit=UNIT), and rotate again"},
+                            "nspawn-creds-policy(5). If it is shared, rotate the original"},
+    [OUTCOME_NOT_ROTATED] = {"not-rotated", EXIT_ROTATION,
+                             "The new value was not kept: the old one is served as before",
+                             "Find out why (journalctl --machine=CONTAINER --unit=UNIT), then "
+                             "rotate again"},
     [OUTCOME_HALF_ROTATED] = {"half-rotated", EXIT_INCONSISTENT,
-                              "The rotation failed, and not all of it could be undone",
-                              "See which units run, and with which value, before anything else"},
+                              "The rotation failed and could not be undone completely",
+                              "Before anything else, check which units run, and with which "
+                              "value"},
 
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
-    [OUTCOME_PROBLEMS] = {"problems", EXIT_PROBLEMS, "Something is wrong with this host",
-                          "See what, and what to do about it, with: nspawn-creds doctor"},
+    [OUTCOME_PROBLEMS] = {"problems", EXIT_PROBLEMS, "This host has problems",
+                          "List them, with what to do about each: nspawn-creds doctor"},
 };
 
 int reason_set(Reason *reason, int rc, const char *format, ...)
@@ -242,6 +247,43 @@ const char *outcome_remedy(int rc)
     const OutcomeInfo *info = find(rc);
 
     return info ? info->remedy : NULL;
+}
+
+/* Whether WORD is at TEXT as a whole word; BEFORE is the character before it. */
+static bool is_word(const char *text, char before, const char *word)
+{
+    size_t length = strlen(word);
+
+    return strncmp(text, word, length) == 0 && !isalnum((unsigned char)before) &&
+           !isalnum((unsigned char)text[length]);
+}
+
+const char *outcome_remedy_for(int rc, const char *machine, const char *id,
+                               char ret[OUTCOME_REMEDY_BYTES])
+{
+    const char *from = outcome_remedy(rc);
+    char *to = ret, *end = ret + OUTCOME_REMEDY_BYTES - 1;
+    char before = ' ';
+
+    if (!from)
+        return NULL;
+    while (*from && to < end) {
+        const char *word = NULL, *name = NULL;
+
+        if (machine && machine[0] && is_word(from, before, "MACHINE"))
+            word = "MACHINE", name = machine;
+        else if (id && id[0] && is_word(from, before, "ID"))
+            word = "ID", name = id;
+        before = *from;
+        if (word) {
+            to = mempcpy(to, name, strnlen(name, (size_t)(end - to)));
+            from += strlen(word);
+        } else {
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+    return ret;
 }
 
 int outcome_exit_status(int rc)

@@ -57,7 +57,7 @@ nspawn-creds set --no-ask --with-key=host web@x secret 2>/dev/null  # no note ab
 /build/helpers/bare-server "$scratch/bare" secret &
 server=$!
 # What the broker's entry is like. The journal takes it from a service that it does not ration.
-printf '%s\n' 'MESSAGE=web/x: delivered to systemd-nspawn@web.service in 0.1 ms' \
+printf '%s\n' 'MESSAGE=web@x: delivered to systemd-nspawn@web.service in 0.1 ms' \
         MESSAGE_ID=def737ae9a3d488eabcf05b956e29b5b PRIORITY=6 SYSLOG_IDENTIFIER=nspawn-creds-broker \
         NSPAWN_CREDS_VERDICT=delivered NSPAWN_CREDS_OUTCOME=ok NSPAWN_CREDS_MACHINE=web \
         NSPAWN_CREDS_CREDENTIAL=x NSPAWN_CREDS_UNIT=systemd-nspawn@web.service NSPAWN_CREDS_DELIVERY=boot \

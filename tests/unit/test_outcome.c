@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/outcome.c: no row of the table is missing or doubled. */
+/* Tests of lib/base/outcome.c: no row of the table is missing or doubled. */
 
 #include "support.h"
 
@@ -34,13 +34,40 @@ static void test_every_outcome_is_in_the_manual(void **state)
     }
 }
 
-/* What is refused for the TPM's sake is nobody's fault, and has a way out. */
+/* A TPM that refuses is nobody's fault, so that there must be advice. */
 static void test_every_hardship_has_a_remedy(void **state)
 {
     (void)state;
     for (int i = OUTCOME_TPM_UNREACHABLE; i <= OUTCOME_TPM_FAILED; i++) {
         assert_non_null(outcome_remedy(i));
         assert_memory_equal(outcome_name(i), "tpm-", 4);
+    }
+}
+
+/* A remedy can be pasted into a shell wherever the credential is known. */
+static void test_remedies_name_the_credential(void **state)
+{
+    char text[OUTCOME_REMEDY_BYTES], endless[2 * OUTCOME_REMEDY_BYTES];
+
+    (void)state;
+    assert_string_equal(outcome_remedy_for(OUTCOME_NOT_FOUND, "web", "db-password", text),
+                        "Give it a value: nspawn-creds set web@db-password");
+    assert_string_equal(outcome_remedy_for(OUTCOME_NOT_FOUND, "", NULL, text),
+                        "Give it a value: nspawn-creds set MACHINE@ID");
+    outcome_remedy_for(OUTCOME_NOT_IN_POLICY, "web", "token", text);
+    assert_non_null(strstr(text, "nspawn-creds enable web token"));
+    assert_null(outcome_remedy_for(OUTCOME_USAGE, "web", "token", text));
+    assert_null(outcome_remedy_for(-ENOENT, "web", "token", text));
+    memset(endless, 'x', sizeof(endless) - 1);
+    endless[sizeof(endless) - 1] = '\0';
+    outcome_remedy_for(OUTCOME_NOT_FOUND, endless, endless, text); /* cut, and terminated */
+    assert_int_equal(strlen(text), sizeof(text) - 1);
+    for (int i = 0; i < _OUTCOME_MAX; i++) {
+        if (!outcome_remedy(i))
+            continue;
+        assert_in_range(strlen(outcome_remedy(i)), 1, OUTCOME_REMEDY_BYTES / 2);
+        outcome_remedy_for(i, "web", "token", text);
+        assert_null(strstr(text, "MACHINE@ID"));
     }
 }
 
@@ -73,6 +100,7 @@ int main(void)
         cmocka_unit_test(test_every_outcome_has_a_row),
         cmocka_unit_test(test_every_outcome_is_in_the_manual),
         cmocka_unit_test(test_every_hardship_has_a_remedy),
+        cmocka_unit_test(test_remedies_name_the_credential),
         cmocka_unit_test(test_errors_of_the_environment),
         cmocka_unit_test(test_reasons),
     };

@@ -35,7 +35,7 @@ static void test_delivered(void **state)
 
     (void)state;
     audit_entry_format(&delivered, &entry);
-    expect(&entry, "MESSAGE", "web/db-password: delivered to systemd-nspawn@web.service in 1.2 ms");
+    expect(&entry, "MESSAGE", "web@db-password: delivered to systemd-nspawn@web.service in 1.2 ms");
     expect(&entry, "MESSAGE_ID", AUDIT_ID_DELIVERED);
     expect(&entry, "PRIORITY", "6");
     expect(&entry, "NSPAWN_CREDS_VERDICT", "delivered");
@@ -61,7 +61,7 @@ static void test_live(void **state)
     record.live = true;
     record.unit = "app.service";
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE", "web/db-password: delivered live to app.service in 1.2 ms");
+    expect(&entry, "MESSAGE", "web@db-password: delivered live to app.service in 1.2 ms");
     expect(&entry, "NSPAWN_CREDS_UNIT", "app.service");
     expect(&entry, "NSPAWN_CREDS_DELIVERY", "live");
     record.verdict = AUDIT_REFUSED;
@@ -69,7 +69,7 @@ static void test_live(void **state)
     record.reason = "no";
     audit_entry_format(&record, &entry);
     assert_true(audit_entry_get(&entry, "MESSAGE", message));
-    assert_non_null(strstr(message, "web/db-password: refused live: no"));
+    assert_non_null(strstr(message, "web@db-password: refused live: no"));
 }
 
 static void test_refused(void **state)
@@ -83,7 +83,7 @@ static void test_refused(void **state)
     record.reason = "there is no key at /x";
     audit_entry_format(&record, &entry);
     expect(&entry, "MESSAGE",
-           "web/db-password: refused: there is no key at /x. Make one with: nspawn-creds setup");
+           "web@db-password: refused: there is no key at /x. Create it: nspawn-creds setup");
     expect(&entry, "MESSAGE_ID", AUDIT_ID_REFUSED);
     expect(&entry, "PRIORITY", "4");
     expect(&entry, "NSPAWN_CREDS_OUTCOME", "host-key-missing");
@@ -92,16 +92,18 @@ static void test_refused(void **state)
     record.reason = "";
     record.outcome = OUTCOME_PEER_NOT_ROOT; /* nothing can be done about it */
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE", "web/db-password: refused: The peer is not root");
+    expect(&entry, "MESSAGE", "web@db-password: refused: The request does not come from root");
 
     record.machine = "";
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE",
-           "db-password of systemd-nspawn@web.service: refused: The peer is not root");
+    expect(
+        &entry, "MESSAGE",
+        "db-password of systemd-nspawn@web.service: refused: The request does not come from root");
 
     record.unit = record.id = "";
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE", "request of process 42: refused: The peer is not root");
+    expect(&entry, "MESSAGE",
+           "request of process 42: refused: The request does not come from root");
 }
 
 static void test_abandoned(void **state)
@@ -113,7 +115,7 @@ static void test_abandoned(void **state)
     record.verdict = AUDIT_ABANDONED;
     audit_entry_format(&record, &entry);
     expect(&entry, "MESSAGE",
-           "web/db-password: systemd-nspawn@web.service hung up after 1.2 ms, before it had its "
+           "web@db-password: systemd-nspawn@web.service hung up after 1.2 ms, before it had its "
            "answer");
     expect(&entry, "MESSAGE_ID", AUDIT_ID_ABANDONED);
 }
@@ -124,10 +126,10 @@ static void test_changes(void **state)
         AuditVerdict verdict;
         const char *name, *id, *message;
     } rows[] = {
-        {AUDIT_STORED, "stored", AUDIT_ID_STORED, "web/db-password: stored by process 42"},
-        {AUDIT_REMOVED, "removed", AUDIT_ID_REMOVED, "web/db-password: removed by process 42"},
-        {AUDIT_ROTATED, "rotated", AUDIT_ID_ROTATED, "web/db-password: rotated by process 42"},
-        {AUDIT_RESEALED, "resealed", AUDIT_ID_RESEALED, "web/db-password: resealed by process 42"},
+        {AUDIT_STORED, "stored", AUDIT_ID_STORED, "web@db-password: stored by process 42"},
+        {AUDIT_REMOVED, "removed", AUDIT_ID_REMOVED, "web@db-password: removed by process 42"},
+        {AUDIT_ROTATED, "rotated", AUDIT_ID_ROTATED, "web@db-password: rotated by process 42"},
+        {AUDIT_RESEALED, "resealed", AUDIT_ID_RESEALED, "web@db-password: resealed by process 42"},
         {AUDIT_FLUSHED, "flushed", AUDIT_ID_FLUSHED, "unsealed keys: flushed by process 42"},
     };
     AuditRecord record = delivered;

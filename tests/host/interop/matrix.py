@@ -214,7 +214,7 @@ REFUSALS = {
                  r"^Current policy digest does not match stored policy digest"  # 252
                  r"|^Failed to unseal secret using TPM2: Operation not permitted"  # 257
                  r"|^TPM policy does not match current system state",  # 262
-                 r"PCRs have other values than .*: sealed for PCR (0\+2\+4\+)?7 \(sha256\)", 5),
+                 r"PCRs do not have the values .*: sealed for PCR (0\+2\+4\+)?7 \(sha256\)", 5),
 }
 # The same for what is not even sealed.
 UNSEALED = {
