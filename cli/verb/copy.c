@@ -64,11 +64,13 @@ static int copy(ResealAs *reseal_as, const Names *names, Reason *reason)
 static int advise(const Context *context, const Names *names, bool moved)
 {
     PolicyStatus status;
+    Reason advice;
     int r = policy_status_find(context, &names->to, &status);
 
     if (r != 0)
         return r;
-    policy_status_advise(&status, &names->to);
+    policy_status_advise(&status, &names->to, &advice);
+    output_note("%s", advice.text);
     if (moved && policy_status_find(context, &names->from, &status) == 0 &&
         status.kind == POLICY_STATUS_USED)
         output_note("The policy of %s still names %s, so that it does not start: take it out.",

@@ -149,7 +149,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = policy_status_find(context, &name, &status);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    policy_status_advise(&status, &name);
+    policy_status_advise(&status, &name, &reason);
+    output_note("%s", reason.text);
     return 0;
 }
 

@@ -160,6 +160,23 @@ static const PolicyFile *other_file(const Enabling *enabling, const char *id)
     return file && strcmp(file->name, enabling->path) != 0 ? file : NULL;
 }
 
+/* As the options say. */
+static int edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
+                    const Options *options, Reason *reason, PolicyEditResult *ret)
+{
+    PolicyEditDelivery delivery = {
+        .delivery = options->given & OPTION_DELIVERY ? &options->delivery : NULL,
+        .services = options->given & OPTION_SERVICE ? options->services : NULL,
+        .service_count = options->service_count,
+        .on_change = options->given & OPTION_ON_CHANGE ? &options->on_change : NULL,
+    };
+    int r = policy_edit_put(edit, id, basis, &delivery, reason, ret);
+    Reason why = *reason;
+
+    return r == OUTCOME_USAGE ? reason_set(reason, r, "%.280s: see --live and --service=", why.text)
+                              : r;
+}
+
 static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, Reason *reason)
 {
     _cleanup_(policy_edit_done) PolicyEdit other = {0};
@@ -170,14 +187,14 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
     if (!enabling->named && enabling_in_policy(enabling, id))
         return 0;
     if (!file)
-        return policy_edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
+        return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
     r = policy_edit_new(bytes_view(&file->text), reason, &other);
     if (r != 0)
         return r;
     if (!comes_after_ours(enabling, file->name))
-        return policy_edit_put(edit, id, policy_edit_copy(&other, id), enabling->options, reason,
-                               &credential->result);
-    r = policy_edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
+        return edit_put(edit, id, policy_edit_copy(&other, id), enabling->options, reason,
+                        &credential->result);
+    r = edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
     if (r == 0 && credential->result != POLICY_EDIT_KEPT)
         r = reason_set(reason, OUTCOME_USAGE,
                        "%s stands in %s, which counts more than %s: change "

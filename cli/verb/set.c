@@ -85,15 +85,18 @@ static int print_json(const Setting *setting, const SecretInput *value, const Po
 static int report(const Setting *setting, const SecretInput *value, Reason *reason)
 {
     PolicyStatus status;
+    Reason advice;
     int r = policy_status_find(setting->context, &setting->name, &status);
 
     if (r == 0 && setting->options->json != JSON_OFF)
         r = print_json(setting, value, &status);
     else if (r == 0 && value->public.size > 0)
         r = output_sealed(NULL, bytes_view(&value->public), reason);
-    if (r == 0)
-        policy_status_advise(&status, &setting->name);
-    return r;
+    if (r != 0)
+        return r;
+    policy_status_advise(&status, &setting->name, &advice);
+    output_note("%s", advice.text);
+    return 0;
 }
 
 /* Of those who pipe a password hardly any mean its newline. */

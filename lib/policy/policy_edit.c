@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A policy's file, changed. See policy_edit.h.
+ * Edits a policy file. See policy_edit.h.
  */
 
 #include "policy/policy_edit.h"
@@ -68,7 +68,7 @@ struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id)
 
 /* --- one credential --- */
 
-/* What enable writes, and nothing else. */
+/* Whether CREDENTIAL has nothing but what policy_edit_put() writes. */
 static bool is_own(struct json_object *credential)
 {
     json_object_object_foreach(credential, name, value)
@@ -96,12 +96,12 @@ static bool put_word(struct json_object *credential, const char *name, const cha
     return strcmp(word, standard) == 0 || json_add(credential, name, json_object_new_string(word));
 }
 
-static bool put_services(struct json_object *credential, const Options *options)
+static bool put_services(struct json_object *credential, const PolicyEditDelivery *wanted)
 {
     struct json_object *list = json_object_new_array(), *now;
 
-    for (unsigned i = 0; list && i < options->service_count; i++)
-        if (json_object_array_add(list, json_object_new_string(options->services[i])) < 0) {
+    for (size_t i = 0; list && i < wanted->service_count; i++)
+        if (json_object_array_add(list, json_object_new_string(wanted->services[i])) < 0) {
             json_object_put(list);
             return false;
         }
@@ -110,52 +110,44 @@ static bool put_services(struct json_object *credential, const Options *options)
         return true;
     }
     json_object_object_del(credential, SERVICES);
-    if (options->service_count > 0)
+    if (wanted->service_count > 0)
         return json_add(credential, SERVICES, list);
     json_object_put(list);
     return true;
 }
 
-static bool put_all(struct json_object *credential, const Options *options)
+static bool put_all(struct json_object *credential, const PolicyEditDelivery *wanted)
 {
-    if (options->given & OPTION_DELIVERY &&
-        !put_word(credential, DELIVERY, policy_delivery_name(options->delivery),
-                  policy_delivery_name(POLICY_BOOT)))
+    if (wanted->delivery && !put_word(credential, DELIVERY, policy_delivery_name(*wanted->delivery),
+                                      policy_delivery_name(POLICY_BOOT)))
         return false;
-    if (options->given & OPTION_SERVICE && !put_services(credential, options))
+    if (wanted->services && !put_services(credential, wanted))
         return false;
-    return !(options->given & OPTION_ON_CHANGE) ||
-           put_word(credential, ON_CHANGE, policy_change_name(options->on_change),
+    return !wanted->on_change ||
+           put_word(credential, ON_CHANGE, policy_change_name(*wanted->on_change),
                     policy_change_name(POLICY_NONE));
 }
 
-/* Who says something that has no effect means something else. */
-static int check_effect(struct json_object *credential, const char *id, const Options *options,
-                        Reason *reason)
+/* Somebody who asks for something that has no effect means something else. */
+static int check_effect(struct json_object *credential, const char *id,
+                        const PolicyEditDelivery *wanted, Reason *reason)
 {
+    bool acts = wanted->on_change && *wanted->on_change != POLICY_NONE;
     struct json_object *delivery = NULL, *services = NULL;
     const char *word;
-    bool live;
 
     json_object_object_get_ex(credential, DELIVERY, &delivery);
     json_object_object_get_ex(credential, SERVICES, &services);
     word = delivery ? json_text(delivery) : NULL;
-    live = word && strcmp(word, policy_delivery_name(POLICY_LIVE)) == 0;
-    if (options->given & OPTION_SERVICE && options->service_count > 0 && !live)
+    if ((acts || (wanted->services && wanted->service_count > 0)) &&
+        (!word || strcmp(word, policy_delivery_name(POLICY_LIVE)) != 0))
         return reason_set(reason, OUTCOME_USAGE,
-                          "--service= is about what is delivered live, and %s is not: say --live",
+                          "only live delivery has services to restart or reload, and %s is not "
+                          "delivered live",
                           id);
-    if (!(options->given & OPTION_ON_CHANGE) || options->on_change == POLICY_NONE)
-        return 0;
-    if (!live)
+    if (acts && (!services || json_object_array_length(services) == 0))
         return reason_set(reason, OUTCOME_USAGE,
-                          "--on-change= is about what is delivered live, and %s is not: say --live",
-                          id);
-    if (!services || json_object_array_length(services) == 0)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "--on-change= is about the services that have %s, and none is named: say "
-                          "--service=",
-                          id);
+                          "there is no service to restart or reload: %s names none", id);
     return 0;
 }
 
@@ -170,7 +162,7 @@ static struct json_object *new_credential(void)
 }
 
 int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
-                    const Options *options, Reason *reason, PolicyEditResult *ret)
+                    const PolicyEditDelivery *delivery, Reason *reason, PolicyEditResult *ret)
 {
     _cleanup_(json_object_putp) struct json_object *before = policy_edit_copy(edit, id);
     _cleanup_(json_object_putp) struct json_object *other = basis, *credential = NULL;
@@ -179,9 +171,9 @@ int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
     int r;
 
     credential = before ? copy_of(before) : other ? copy_of(other) : new_credential();
-    if (!credential || !put_all(credential, options))
+    if (!credential || !put_all(credential, delivery))
         return -ENOMEM;
-    r = check_effect(credential, id, options, reason);
+    r = check_effect(credential, id, delivery, reason);
     if (r != 0)
         return r;
     same = first && json_object_equal((struct json_object *)first, credential);

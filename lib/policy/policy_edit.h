@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * The text of a policy's file, as enable changes it: credentials are added, and of those that are
- * there the delivery alone is changed, as far as the options say something of it. All else stays.
- * Pure: text in, text out. Whether what comes of it is a policy, its parser says.
+ * Edits the text of a policy file: adds credentials, and changes how those that are there are
+ * delivered. Everything else in the file stays as it is.
+ *
+ * Pure: text in, text out. Whether the result is a valid policy is for its parser to say.
  */
 
 #include "base/json.h"
-#include "options.h"
+#include "policy/policy.h"
 
 typedef enum PolicyEditResult {
     POLICY_EDIT_KEPT,
@@ -16,10 +17,18 @@ typedef enum PolicyEditResult {
     POLICY_EDIT_CHANGED,
 } PolicyEditResult;
 
+/* How a credential is to be delivered; what is NULL stays as it is. */
+typedef struct PolicyEditDelivery {
+    const PolicyDelivery *delivery;
+    const char *const *services; /* all of them: an empty list removes those that are there */
+    size_t service_count;
+    const PolicyChange *on_change;
+} PolicyEditDelivery;
+
 typedef struct PolicyEdit {
     struct json_object *root, *credentials;
     bool own_form; /* the text is as policy_edit_print() would write it */
-    bool foreign;  /* something was changed that enable has not written */
+    bool foreign;  /* something was changed that was not written here */
 } PolicyEdit;
 
 /* The file's TEXT, or with none a new file's. OUTCOME_MALFORMED; -ENOMEM. */
@@ -29,11 +38,11 @@ void policy_edit_done(PolicyEdit *edit); /* for _cleanup_ */
 /* A copy of what the file has for ID; NULL if it has nothing. */
 struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id);
 
-/* Puts ID there as OPTIONS say: --delivery=, --service= and --on-change=, as far as they are given.
- * Where the file does not have it, it begins as BASIS, which is taken; with NULL as what is in the
- * store. OUTCOME_USAGE for what would have no effect; -ENOMEM. */
+/* Gives ID the DELIVERY. An ID that the file does not have starts as BASIS, which is taken, or with
+ * NULL as a credential from the store. OUTCOME_USAGE for a delivery of which a part would have no
+ * effect; -ENOMEM. */
 int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
-                    const Options *options, Reason *reason, PolicyEditResult *ret);
+                    const PolicyEditDelivery *delivery, Reason *reason, PolicyEditResult *ret);
 
 /* -ENOMEM. */
 int policy_edit_print(const PolicyEdit *edit, Bytes *ret);

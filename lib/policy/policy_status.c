@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What policy says. See status.h.
+ * What a policy says of a stored credential. See policy_status.h.
  */
 
 #include "policy/policy_status.h"
 
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "terminal/output.h"
 
 #include <errno.h>
 
@@ -74,31 +73,33 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
     }
 }
 
-void policy_status_advise(const PolicyStatus *status, const CredentialName *name)
+void policy_status_advise(const PolicyStatus *status, const CredentialName *name, Reason *ret)
 {
     const char *machine = name->machine, *id = name->id;
 
     switch (status->kind) {
     case POLICY_STATUS_NO_POLICY:
-        output_note("%s has no policy, so its unit does not ask for this yet. Have it ask with: "
-                    "nspawn-creds enable %s",
-                    machine, machine);
+        reason_set(ret, 0,
+                   "%s has no policy, so its unit does not ask for this yet. Have it ask with: "
+                   "nspawn-creds enable %s",
+                   machine, machine);
         break;
     case POLICY_STATUS_USED:
-        output_note("%s gets it when it is started the next time.", machine);
+        reason_set(ret, 0, "%s gets it when it is started the next time.", machine);
         break;
     case POLICY_STATUS_ELSEWHERE:
-        output_note("It is not used: the policy of %s takes %s from its \"%s\".", machine, id,
-                    policy_source_name(status->source));
+        reason_set(ret, 0, "It is not used: the policy of %s takes %s from its \"%s\".", machine,
+                   id, policy_source_name(status->source));
         break;
     case POLICY_STATUS_MISSING:
-        output_note("It is refused until the policy of %s has it. Add it with: "
-                    "nspawn-creds enable %s %s",
-                    machine, machine, id);
+        reason_set(ret, 0,
+                   "It is refused until the policy of %s has it. Add it with: "
+                   "nspawn-creds enable %s %s",
+                   machine, machine, id);
         break;
     case POLICY_STATUS_BAD:
-        output_note("It is refused until the policy of %s is mended: %s.", machine,
-                    status->fault.text);
+        reason_set(ret, 0, "It is refused until the policy of %s is mended: %.200s.", machine,
+                   status->fault.text);
         break;
     }
 }

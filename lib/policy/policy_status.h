@@ -32,5 +32,5 @@ const char *policy_status_word(const PolicyStatus *status);
 /* A phrase for a table, without full stop. */
 void policy_status_describe(const PolicyStatus *status, Reason *ret);
 
-/* One line on standard error: what is to be done to have NAME, which was just written, used. */
-void policy_status_advise(const PolicyStatus *status, const CredentialName *name);
+/* A sentence: when NAME, which was just written, is used, and what to do until it is. */
+void policy_status_advise(const PolicyStatus *status, const CredentialName *name, Reason *ret);

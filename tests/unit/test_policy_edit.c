@@ -18,6 +18,8 @@
 #define LIVE_APP            FILE_OF(LIVE_HEAD APP "\n    }")
 #define LIVE_APP_RESTART    FILE_OF(LIVE_HEAD APP ",\n      \"onChange\": \"restart\"\n    }")
 
+enum { GIVEN_DELIVERY = 1, GIVEN_SERVICE = 2, GIVEN_ON_CHANGE = 4 };
+
 typedef struct Row {
     const char *rule;
     const char *before; /* "" for no file */
@@ -37,7 +39,7 @@ static const Row rows[] = {
     {.rule = "nothing is said: nothing changes", .before = STORED},
     {.rule = "a new one, live, with its service",
      .before = "",
-     .given = OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE,
+     .given = GIVEN_DELIVERY | GIVEN_SERVICE | GIVEN_ON_CHANGE,
      .delivery = POLICY_LIVE,
      .on_change = POLICY_RESTART,
      .service = "app.service",
@@ -45,78 +47,78 @@ static const Row rows[] = {
      .after = LIVE_APP_RESTART},
     {.rule = "the same words again change nothing",
      .before = LIVE_APP_RESTART,
-     .given = OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE,
+     .given = GIVEN_DELIVERY | GIVEN_SERVICE | GIVEN_ON_CHANGE,
      .delivery = POLICY_LIVE,
      .on_change = POLICY_RESTART,
      .service = "app.service"},
     {.rule = "one is changed",
      .before = STORED,
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_LIVE,
      .result = POLICY_EDIT_CHANGED,
      .after = LIVE},
     {.rule = "a service is added",
      .before = LIVE,
-     .given = OPTION_SERVICE,
+     .given = GIVEN_SERVICE,
      .service = "app.service",
      .result = POLICY_EDIT_CHANGED,
      .after = LIVE_APP},
     {.rule = "what is not said is kept",
      .before = LIVE_APP,
-     .given = OPTION_ON_CHANGE,
+     .given = GIVEN_ON_CHANGE,
      .on_change = POLICY_RESTART,
      .result = POLICY_EDIT_CHANGED,
      .after = LIVE_APP_RESTART},
     {.rule = "none is the default, and is not said",
      .before = LIVE_APP_RESTART,
-     .given = OPTION_ON_CHANGE,
+     .given = GIVEN_ON_CHANGE,
      .on_change = POLICY_NONE,
      .result = POLICY_EDIT_CHANGED,
      .after = LIVE_APP},
     {.rule = "no service: all of them",
      .before = LIVE_APP,
-     .given = OPTION_SERVICE,
+     .given = GIVEN_SERVICE,
      .result = POLICY_EDIT_CHANGED,
      .after = LIVE},
     {.rule = "back to the default",
      .before = LIVE,
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_BOOT,
      .result = POLICY_EDIT_CHANGED,
      .after = STORED},
     {.rule = "the default is what it is by itself",
      .before = STORED,
-     .given = OPTION_DELIVERY | OPTION_ON_CHANGE,
+     .given = GIVEN_DELIVERY | GIVEN_ON_CHANGE,
      .delivery = POLICY_BOOT},
     {.rule = "the default in words stays, and so does the layout",
      .before = "{\"credentials\": {\"a\": {\"delivery\": \"boot\", \"services\": []}}}",
-     .given = OPTION_DELIVERY | OPTION_SERVICE,
+     .given = GIVEN_DELIVERY | GIVEN_SERVICE,
      .delivery = POLICY_BOOT},
     {.rule = "a service of what is not live",
      .before = STORED,
-     .given = OPTION_SERVICE,
+     .given = GIVEN_SERVICE,
      .service = "app.service",
      .rc = OUTCOME_USAGE},
     {.rule = "a change of what is not live",
      .before = STORED,
-     .given = OPTION_ON_CHANGE,
+     .given = GIVEN_ON_CHANGE,
      .on_change = POLICY_RELOAD,
      .rc = OUTCOME_USAGE},
     {.rule = "a change for no service",
      .before = LIVE,
-     .given = OPTION_ON_CHANGE,
+     .given = GIVEN_ON_CHANGE,
      .on_change = POLICY_RESTART,
      .rc = OUTCOME_USAGE},
     {.rule = "another layout is somebody else's",
      .before = "{\"credentials\": {\"a\": {}}}",
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_LIVE,
      .result = POLICY_EDIT_CHANGED,
      .after = FILE_OF("{\n      \"delivery\": \"live\"\n    }"),
      .foreign = true},
     {.rule = "a source that enable does not write is somebody else's, and stays",
      .before = FILE_OF("{\n      \"share\": \"db@a\"\n    }"),
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_LIVE,
      .result = POLICY_EDIT_CHANGED,
      .after = FILE_OF("{\n      \"share\": \"db@a\",\n      \"delivery\": \"live\"\n    }"),
@@ -124,14 +126,14 @@ static const Row rows[] = {
     {.rule = "another file's is the beginning",
      .before = "",
      .basis = "{\"share\": \"db@a\"}",
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_LIVE,
      .result = POLICY_EDIT_CHANGED,
      .after = FILE_OF("{\n      \"share\": \"db@a\",\n      \"delivery\": \"live\"\n    }")},
     {.rule = "another file's that is right already is not written",
      .before = "{\"credentials\": {}}",
      .basis = "{\"share\": \"db@a\", \"delivery\": \"live\"}",
-     .given = OPTION_DELIVERY,
+     .given = GIVEN_DELIVERY,
      .delivery = POLICY_LIVE},
 };
 
@@ -167,18 +169,19 @@ static void check_after(const Row *row, const PolicyEdit *edit)
 static void check_row(const Row *row)
 {
     _cleanup_(policy_edit_done) PolicyEdit edit = {0};
-    Options options = {.given = row->given,
-                       .delivery = row->delivery,
-                       .on_change = row->on_change,
-                       .service_count = row->service ? 1 : 0};
+    PolicyEditDelivery delivery = {
+        .delivery = row->given & GIVEN_DELIVERY ? &row->delivery : NULL,
+        .services = row->given & GIVEN_SERVICE ? &row->service : NULL,
+        .service_count = row->service ? 1 : 0,
+        .on_change = row->given & GIVEN_ON_CHANGE ? &row->on_change : NULL,
+    };
     PolicyEditResult result = POLICY_EDIT_KEPT;
     Reason reason = {0};
     int r;
 
     print_message("%s\n", row->rule);
-    options.services[0] = row->service;
     assert_int_equal(policy_edit_new(view_of(row->before), &reason, &edit), 0);
-    r = policy_edit_put(&edit, "a", parse(row->basis), &options, &reason, &result);
+    r = policy_edit_put(&edit, "a", parse(row->basis), &delivery, &reason, &result);
     assert_int_equal(r, row->rc);
     if (r != 0) {
         assert_true(reason.text[0] != '\0');
@@ -203,18 +206,18 @@ static void test_others_stay(void **state)
         "{\"credentials\": {\"b\": {\"template\": \"x{{a}}\"}, \"c\": null, \"a\": {}}}";
     _cleanup_(policy_edit_done) PolicyEdit edit = {0};
     _cleanup_(json_object_putp) struct json_object *b = NULL;
-    Options options = {.given = OPTION_DELIVERY, .delivery = POLICY_LIVE};
+    PolicyEditDelivery delivery = {.delivery = &(PolicyDelivery){POLICY_LIVE}};
     PolicyEditResult result;
 
     (void)state;
     assert_int_equal(policy_edit_new(view_of(before), NULL, &edit), 0);
-    assert_int_equal(policy_edit_put(&edit, "a", NULL, &options, NULL, &result), 0);
+    assert_int_equal(policy_edit_put(&edit, "a", NULL, &delivery, NULL, &result), 0);
     assert_int_equal(json_object_object_length(edit.credentials), 3);
     b = policy_edit_copy(&edit, "b");
     assert_string_equal(json_object_to_json_string(b), "{ \"template\": \"x{{a}}\" }");
     /* taken away by the file: like one that it does not have */
     assert_null(policy_edit_copy(&edit, "c"));
-    assert_int_equal(policy_edit_put(&edit, "c", NULL, &options, NULL, &result), 0);
+    assert_int_equal(policy_edit_put(&edit, "c", NULL, &delivery, NULL, &result), 0);
     assert_int_equal(result, POLICY_EDIT_ADDED);
 }
 
