@@ -2,8 +2,8 @@
 /*
  * nspawn-creds: the command line.
  *
- * main() finds the verb, checks that it takes the options that were given, and runs it. A verb is a
- * row and a file, see verb.h; what it says goes through output.h.
+ * main() finds the verb, checks that it takes the given options, and runs it. Each verb is a row
+ * and a file, see verb.h; it prints through output.h.
  */
 
 #include "terminal/output.h"
@@ -34,14 +34,15 @@ static const Verb *find_verb(const char *name)
 static void print_help(void)
 {
     printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
-           "Seals secrets for systemd-nspawn containers, in systemd's own credential format.\n\n"
+           "Seal secrets for systemd-nspawn containers in systemd's own credential format.\n\n"
            "Verbs:\n");
     for (size_t i = 0; i < VERB_COUNT; i++)
         if (!verbs[i]->hidden)
             printf("  %-10s %-19s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
     printf("\nOptions:\n");
     options_print_help(stdout, 0);
-    printf("\nnspawn-creds VERB --help tells a verb's options. See nspawn-creds(1).\n");
+    printf(
+        "\nnspawn-creds VERB --help describes a verb and its options. See also nspawn-creds(1).\n");
 }
 
 static void print_verb_help(const Verb *verb)
@@ -56,7 +57,7 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
     unsigned strange = options->given & ~verb->options;
 
     if (strange)
-        return reason_set(reason, OUTCOME_USAGE, "%s takes no --%s", verb->name,
+        return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));
     if (count < verb->arguments_min || count > verb->arguments_max)
         return reason_set(reason, OUTCOME_USAGE, "%s takes %s", verb->name,
@@ -81,7 +82,7 @@ static int run(int argc, char **argv, const Context *context)
     if (index < argc)
         verb = find_verb(argv[index]);
     if (index < argc && !verb) {
-        reason_set(&reason, OUTCOME_USAGE, "there is no verb \"%.40s\"; see nspawn-creds --help",
+        reason_set(&reason, OUTCOME_USAGE, "unknown verb \"%.40s\"; see nspawn-creds --help",
                    argv[index]);
         return output_error(OUTCOME_USAGE, NULL, &reason);
     }

@@ -13,13 +13,13 @@
 #include <getopt.h>
 #include <string.h>
 
-/* PCR 11, which the unified kernel image is measured into, as systemd. */
+/* PCR 11, into which the unified kernel image is measured; systemd's default too. */
 #define DEFAULT_PUBLIC_KEY_PCRS (UINT64_C(1) << 11)
 
-/* Entries of the log, as `systemctl status` has lines. */
+/* Entries of the log; some more than the lines of `systemctl status`. */
 #define DEFAULT_LINES           20U
 
-/* What a setter is given. */
+/* The argument of a setter. */
 typedef struct Setting {
     const char *value; /* NULL for an option without one */
     uint64_t now;
@@ -27,15 +27,15 @@ typedef struct Setting {
 } Setting;
 
 typedef struct OptionInfo {
-    OptionId id; /* 0 for those that every verb takes */
+    OptionId id; /* 0 for options that every verb takes */
     const char *name;
-    int has_argument;     /* as getopt_long() has it */
-    const char *argument; /* as the help shows it; NULL for none */
+    int has_argument;     /* one of getopt_long()'s constants */
+    const char *argument; /* its name in the help; NULL for none */
     int (*set)(const Setting *setting, Options *options);
     const char *help;
 } OptionInfo;
 
-/* A word and the number that it stands for. */
+/* A word and its value. */
 typedef struct Word {
     const char *word;
     int value;
@@ -58,8 +58,8 @@ static int set_name(const Setting *setting, Options *options)
 {
     if (setting->value[0] != '\0' && !sealed_name_valid(setting->value))
         return reason_set(setting->reason, OUTCOME_USAGE,
-                          "--name=%.80s: a name has printable characters without \"/\" and \":\", "
-                          "at most %zu",
+                          "--name=%.80s: a name consists of up to %zu printable characters "
+                          "without \"/\" and \":\"",
                           setting->value, LIMIT_SEALED_NAME_BYTES);
     options->name = setting->value;
     return 0;
@@ -201,7 +201,8 @@ static int set_json(const Setting *setting, Options *options)
 static int set_host(const Setting *setting, Options *options)
 {
     if (options->host_count == OPTION_HOSTS_MAX)
-        return reason_set(setting->reason, OUTCOME_USAGE, "more than %u hosts", OPTION_HOSTS_MAX);
+        return reason_set(setting->reason, OUTCOME_USAGE, "there are more than %u --host= options",
+                          OPTION_HOSTS_MAX);
     options->hosts[options->host_count++] = setting->value;
     return 0;
 }
@@ -320,8 +321,8 @@ static int set_service(const Setting *setting, Options *options)
         if (strcmp(options->services[i], setting->value) == 0)
             return 0;
     if (options->service_count == LIMIT_POLICY_SERVICES)
-        return reason_set(setting->reason, OUTCOME_USAGE, "more than %zu services",
-                          LIMIT_POLICY_SERVICES);
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "there are more than %zu --service= options", LIMIT_POLICY_SERVICES);
     options->services[options->service_count++] = setting->value;
     return 0;
 }
@@ -332,7 +333,7 @@ static int set_on_change(const Setting *setting, Options *options)
         {"none", POLICY_NONE}, {"restart", POLICY_RESTART}, {"reload", POLICY_RELOAD}, {NULL, 0}};
     int value, r;
 
-    r = find_word(setting, words, "what can be done on a change: restart, reload or none", &value);
+    r = find_word(setting, words, "a reaction to a change: restart, reload or none", &value);
     if (r == 0)
         options->on_change = (PolicyChange)value;
     return r;
@@ -357,65 +358,65 @@ static int set_version(const Setting *setting, Options *options)
 /* clang-format off */
 static const OptionInfo infos[] = {
     {OPTION_NAME, "name", required_argument, "NAME", set_name,
-     "Name sealed in the credential; MACHINE@ID for the broker"},
+     "Name sealed in the credential; the broker needs MACHINE@ID"},
     {OPTION_DRY_RUN, "dry-run", no_argument, NULL, set_dry_run,
-     "Only say what would open, and what would become of it"},
+     "Only show what would open, and how it would be sealed"},
     {OPTION_STORE, "store", optional_argument, "PATH", set_store,
-     "In the broker's store, or that at PATH"},
+     "Use the broker's store, or the one at PATH"},
     {OPTION_WITH_KEY, "with-key", required_argument, "KEY", set_with_key,
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
     {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", set_for_systemd,
-     "Seal what this version opens, instead of this host's"},
+     "Seal in a form that this version opens (default: the installed one)"},
     {OPTION_UID, "uid", required_argument, "USER", set_uid,
-     "Sealed for this user alone: a uid, a name, self"},
+     "Seal for this user alone: a uid, a name or self"},
     {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", set_tpm_device,
-     "TPM: a path, a TCTI (swtpm:…) or auto"},
+     "TPM: a device, a TCTI (swtpm:…) or auto"},
     {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", set_tpm_pcrs,
-     "PCRs: 7 or 0+2+7 as they are, or as given: 7:sha256=HEX+4"},
+     "PCRs: 7 or 0+2+7 for their current values, 7:sha256=HEX+4 for others"},
     {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", set_public_key,
-     "Seal for what this key signs about PCRs (PEM)"},
+     "Seal for the PCR policies that this key signs (PEM)"},
     {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", required_argument, "PCRS",
-     set_public_key_pcrs, "The PCRs that it signs for (default: 11)"},
+     set_public_key_pcrs, "PCRs that this key signs for (default: 11)"},
     {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", set_signature,
-     "Where the signatures about PCRs are (JSON)"},
+     "File with signatures of PCR policies (JSON)"},
     {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, set_fresh_key,
-     "Do not share the key of the machine's others"},
+     "Do not share the key of the machine's other credentials"},
     {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", set_share_key,
      "Share the TPM-sealed key of this credential"},
     {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", set_timestamp,
-     "Time of sealing, or of opening, instead of now"},
+     "Time of sealing or opening (default: now)"},
     {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", set_not_after,
-     "Refuse to open it after this: 2027-01-31, +90d"},
+     "Time of expiry: 2027-01-31, +90d"},
     {OPTION_FORMAT, "format", required_argument, "FORMAT", set_format,
      "Write base64 (default) or raw"},
     {OPTION_NEWLINE, "newline", required_argument, "WHEN", set_newline,
-     "End the output, or the value, with a newline: auto, yes, no"},
+     "Whether the output or the value ends with a newline: auto, yes, no"},
     {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, set_allow_null,
-     "Open what is sealed with the null key, too"},
+     "Also open files that are sealed with the null key"},
     {OPTION_JSON, "json", required_argument, "MODE", set_json,
      "Print JSON: short, pretty or off"},
     {OPTION_HOST, "host", required_argument, "FILE", set_host,
-     "Seal for the host of this identity; may be repeated"},
+     "Seal for the host with this identity; may be repeated"},
     {OPTION_FORM, "form", required_argument, "FORM", set_form,
-     "legacy (systemd 255 and up), pinned (262), auto"},
+     "legacy (systemd 255 and later), pinned (262 and later), auto"},
     {OPTION_LINES, "lines", required_argument, "N", set_lines,
      "Show the last N entries, or all (default: 20)"},
     {OPTION_FOLLOW, "follow", no_argument, NULL, set_follow,
-     "Go on showing new ones"},
+     "Keep showing new entries"},
     {OPTION_METRICS, "metrics", no_argument, NULL, set_metrics,
      "Print counters as OpenMetrics"},
     {OPTION_NO_ASK, "no-ask", no_argument, NULL, set_no_ask,
-     "Do not ask before what cannot be undone"},
+     "Do not ask for confirmation"},
     {OPTION_GENERATE, "generate", required_argument, "RECIPE", set_generate,
-     "Make the value: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
+     "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
     {OPTION_EXPIRY, "expiry", no_argument, NULL, set_expiry,
-     "Open them all, and show first what expires first"},
+     "Open all credentials, and sort by time of expiry"},
     {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", set_delivery,
-     "How it gets there: boot, live or native"},
+     "How credentials are delivered: boot, live or native"},
     {OPTION_DELIVERY, "live", no_argument, NULL, set_live,
-     "--delivery=live: services fetch it while the container runs"},
+     "Same as --delivery=live: services fetch them while the container runs"},
     {OPTION_SERVICE, "service", required_argument, "UNIT", set_service,
-     "Which unit in the container may have it live; may be repeated"},
+     "Unit in the container that may fetch them live; may be repeated"},
     {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", set_on_change,
      "What rotate does with these units: restart, reload or none"},
     {0, "help", no_argument, NULL, set_help,
@@ -426,7 +427,7 @@ static const OptionInfo infos[] = {
 /* clang-format on */
 
 #define INFO_COUNT (sizeof(infos) / sizeof(infos[0]))
-/* What getopt_long() returns for the first of them: above every character. */
+/* getopt_long() returns this for the first of them; above every character. */
 #define FIRST_CODE 0x100
 
 int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret, int *ret_index)
@@ -447,7 +448,7 @@ int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *
             options.help = true;
             continue;
         }
-        if (c < FIRST_CODE) /* getopt_long() has said what is wrong */
+        if (c < FIRST_CODE) /* getopt_long() has printed the error */
             return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
         info = &infos[c - FIRST_CODE];
         r = info->set(&(Setting){optarg, now, reason}, &options);

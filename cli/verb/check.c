@@ -287,11 +287,11 @@ const Verb verb_check = {
     .name = "check",
     .arguments = "[FILE...]",
     .summary = "Check policies as the broker reads them",
-    .details = "Policies are called MACHINE.json, their drop-ins MACHINE.json.d/NAME.json; those "
-               "of one machine\nare put together. Without a FILE this host's are checked. What is "
-               "wrong is printed as\nFILE:LINE:COLUMN, and the exit status is 3 unless all is in "
-               "order. What is shared of a\nmachine that is not among the files is only warned "
-               "about. See nspawn-creds-policy(5).",
+    .details = "Files are named MACHINE.json, and drop-ins MACHINE.json.d/NAME.json; "
+               "those of one machine are\ncombined. Without FILE this host's policies are "
+               "checked. Mistakes are printed as FILE:LINE:COLUMN\nwith an explanation, "
+               "and the exit status is then 3. A share with a machine that is not among "
+               "the\nfiles only causes a warning. See nspawn-creds-policy(5).",
     .options = OPTION_JSON,
     .arguments_min = 0,
     .arguments_max = FILES_MAX,

@@ -119,11 +119,11 @@ static int run_rename(const Context *context, const Options *options, char **arg
 const Verb verb_copy = {
     .name = "copy",
     .arguments = "MACHINE@ID NEW",
-    .summary = "Give a credential to another machine, or another name as well",
-    .details = "NEW is MACHINE@ID, or a MACHINE alone, which gets it under the same id. It is "
-               "opened and sealed\nanew, since its name is sealed in it; what it is sealed with "
-               "and when it expires is kept. Asks\nbefore it replaces one, unless --no-ask is "
-               "given.",
+    .summary = "Copy a credential to another machine or name",
+    .details = "NEW is MACHINE@ID, or a MACHINE alone to keep the id. The name is sealed "
+               "in the file, so the\ncredential is opened and sealed again; its key type, "
+               "PCRs and time of expiry are kept. Asks before\nit replaces another "
+               "credential, unless --no-ask is given.",
     .options = COPY_OPTIONS,
     .arguments_min = 2,
     .arguments_max = 2,
@@ -134,7 +134,7 @@ const Verb verb_rename = {
     .name = "rename",
     .arguments = "MACHINE@ID NEW",
     .summary = "Give a credential another name, or move it to another machine",
-    .details = "As copy, and removes the old one when the new one is in place. If it is "
+    .details = "Works like copy, and then removes the old credential. If it is "
                "interrupted, run it again.",
     .options = COPY_OPTIONS,
     .arguments_min = 2,

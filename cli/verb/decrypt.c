@@ -94,11 +94,12 @@ const Verb verb_decrypt = {
     .name = "decrypt",
     .arguments = "[INPUT [OUTPUT]]",
     .summary = "Open a sealed credential on this host",
-    .details = "Reads INPUT or standard input. Writes the secret to OUTPUT, mode 0600, or to "
-               "standard output;\nto a terminal only if OUTPUT is \"-\". Without --name= the file "
-               "must be called as it is\nsealed: NAME, NAME.cred, or MACHINE/ID.cred. --name= "
-               "without a name takes any. --tpm2-pcrs= tells "
-               "the values that PCRs should have, so that\na mismatch can be explained.",
+    .details = "Reads INPUT or standard input. Writes the secret to OUTPUT, with mode "
+               "0600, or to standard output;\nto a terminal only if OUTPUT is \"-\". "
+               "Without --name= the name of the file must match the sealed\nname: NAME, "
+               "NAME.cred or MACHINE/ID.cred. An empty --name= accepts any name. With "
+               "--tpm2-pcrs= you\ncan name the PCR values that you expect, so that a "
+               "mismatch can be explained.",
     .options = OPTION_NAME | OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_SIGNATURE |
                OPTION_TIMESTAMP | OPTION_NEWLINE | OPTION_ALLOW_NULL,
     .arguments_min = 0,

@@ -128,9 +128,10 @@ const Verb verb_disable = {
     .name = "disable",
     .arguments = "MACHINE",
     .summary = "Let a machine start without credentials again",
-    .details = "Removes its policy from /etc/nspawn-creds, with its drop-ins there, and has the "
-               "service manager\nread its units anew. Asks before it does. What is sealed stays "
-               "in the store. A container that\nruns keeps what it has until it is stopped.",
+    .details = "Removes the machine's policy and drop-ins from /etc/nspawn-creds and "
+               "reloads the service manager.\nAsks first, unless --no-ask is given. "
+               "Sealed files stay in the store. A running container keeps\nits "
+               "credentials until it is stopped.",
     .options = OPTION_JSON | OPTION_NO_ASK,
     .arguments_min = 1,
     .arguments_max = 1,

@@ -199,12 +199,12 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_doctor = {
     .name = "doctor",
     .arguments = "[MACHINE]",
-    .summary = "Look for what is wrong with this host, and say how to mend it",
-    .details =
-        "Looks at systemd, TPM, host key, broker, store, policies and units, and opens every "
-        "credential, of\nall machines or of the one that is named. It changes nothing. "
-        "After \"#\" is the command that mends\nwhat the line is about. The exit status is "
-        "9 if there are problems; warnings are none. Only root\nsees everything.",
+    .summary = "Look for problems on this host, and say how to fix them",
+    .details = "Checks systemd, TPM, host key, broker, store, policies and units, and "
+               "opens every credential, of\nall machines or of MACHINE. It changes "
+               "nothing. After \"#\" is the command that fixes the problem of\nthat line. "
+               "The exit status is 9 if there are problems; warnings do not count. Only "
+               "root sees\neverything.",
     .options = OPTION_JSON | OPTION_TPM_DEVICE,
     .arguments_min = 0,
     .arguments_max = 1,

@@ -158,11 +158,12 @@ const Verb verb_edit = {
     .name = "edit",
     .arguments = "MACHINE@ID",
     .summary = "Change the value of a credential in an editor",
-    .details = "In $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, which has "
-               "to stay in the\nforeground. Its file is in memory alone, and while it runs it can "
-               "write nowhere else. If the\nvalue is as it was, or the editor fails, nothing is "
-               "changed. What it is sealed with and when it\nexpires is kept; --not-after= gives "
-               "another time. A value without a newline at its end gets none.",
+    .details = "Uses $VISUAL, $EDITOR, or the first of editor, nano and vi. The editor "
+               "must stay in the\nforeground. Its file exists in memory only, and the "
+               "editor cannot write anywhere else. If the\nvalue is unchanged or the "
+               "editor fails, nothing is stored. Key type, PCRs and time of expiry "
+               "are\nkept; --not-after= sets another time. A final newline is removed if "
+               "the old value had none.",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_STORE |
                OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .arguments_min = 1,

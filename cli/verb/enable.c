@@ -385,12 +385,12 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_enable = {
     .name = "enable",
     .arguments = "MACHINE [ID...]",
-    .summary = "Give a machine its credentials, when it starts or live",
-    .details = "Adds those that are named, or all that the store has for it, to its policy, "
-               "/etc/nspawn-creds/MACHINE.json,\nand has the service manager read its units anew. "
-               "What is in the policy stays, but that of those\nthat are named the delivery is "
-               "changed as the options say. Enables the broker's sockets. It may\nbe called again "
-               "at any time.",
+    .summary = "Deliver credentials to a machine, at its start or live",
+    .details = "Adds the given credentials, or all that the store holds for MACHINE, to "
+               "its policy,\n/etc/nspawn-creds/MACHINE.json, and reloads the service "
+               "manager. Entries that the policy already\nhas are kept; for the given "
+               "credentials the options change how they are delivered. Also enables\nthe "
+               "broker's sockets. You can run it again at any time.",
     .options = OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE | OPTION_JSON | OPTION_NO_ASK,
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_ANY,

@@ -92,13 +92,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_encrypt = {
     .name = "encrypt",
     .arguments = "[INPUT [OUTPUT]]",
-    .summary = "Seal a secret for this host, and for one machine's credential",
-    .details =
-        "Reads the secret from INPUT, from standard input, or from a prompt that does not "
-        "echo.\nWrites the sealed credential to OUTPUT or standard output, or with --store "
-        "into the store.\nThere a machine's credentials share one TPM-sealed key, so that the TPM "
-        "is asked once for\nall of them, if it still unseals that key and the PCRs are the "
-        "same; else there is a fresh one.",
+    .summary = "Seal a secret for this host, as a file",
+    .details = "Reads the secret from INPUT, from standard input, or from a prompt that "
+               "does not echo. Writes the\nsealed credential to OUTPUT or standard "
+               "output. To put a secret into the store, use set.",
     .options = OPTION_NAME | OPTION_STORE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_UID |
                OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
                OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_NOT_AFTER |

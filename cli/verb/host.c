@@ -118,10 +118,10 @@ const Verb verb_host = {
     .name = "host",
     .arguments = "export",
     .summary = "Print this host's public identity, to seal for it elsewhere",
-    .details = "A JSON object: the public parts of the TPM's storage keys, PCR values, machine id, "
-               "host name,\nand the key of signed PCR policies if there is one. Nothing of it is "
-               "secret; but who can change\nit on its way to whoever seals can read what is sealed "
-               "with it.",
+    .details = "Prints a JSON object: the public parts of the TPM's storage keys, PCR "
+               "values, machine id, host\nname, and the key of signed PCR policies if "
+               "there is one. None of it is secret. But whoever can\nchange it on its way "
+               "to you can read what you seal with it.",
     .options = OPTION_TPM_DEVICE | OPTION_PUBLIC_KEY | OPTION_JSON,
     .arguments_min = 1,
     .arguments_max = 1,

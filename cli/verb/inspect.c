@@ -180,10 +180,10 @@ const Verb verb_inspect = {
     .name = "inspect",
     .arguments = "[FILE...]",
     .summary = "Show what sealed credentials say without their keys",
-    .details = "Kind, PCRs, sizes, the storage root key's name if it is pinned. The name of a "
-               "credential, its\ntimes and the secret are encrypted. What is shown is not "
-               "authenticated: decrypt tells whether\nthe file is genuine. With several files "
-               "--json=short prints a line for each.",
+    .details = "Shows kind, PCRs, sizes, and the name of the storage root key if it is "
+               "pinned. Name, times and\nsecret are encrypted. Nothing shown is "
+               "authenticated: decrypt tells whether a file is genuine. For\nseveral "
+               "files --json=short prints one line each.",
     .options = OPTION_JSON,
     .arguments_min = 0,
     .arguments_max = 1024,

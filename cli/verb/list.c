@@ -230,10 +230,10 @@ const Verb verb_list = {
     .name = "list",
     .arguments = "[MACHINE...]",
     .summary = "List the credentials in the store and in policies",
-    .details = "Of all machines, or of those that are named. STATE is \"ok\", or what keeps the "
-               "broker from\ndelivering it; whether it opens shows when it is asked for, or with "
-               "--expiry, which opens\nthem all and shows first what does not open, and then what "
-               "expires first.",
+    .details = "Lists all machines or the given ones. STATE is \"ok\", or what keeps the "
+               "broker from delivering the\ncredential. Credentials are not opened, "
+               "except with --expiry, which first lists those that do not\nopen, then "
+               "those that expire first.",
     .options = OPTION_JSON | OPTION_EXPIRY | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .arguments_min = 0,
     .arguments_max = ARGUMENTS_ANY,

@@ -161,11 +161,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_log = {
     .name = "log",
     .arguments = "[MACHINE]",
-    .summary = "Show requests and changes, from the journal",
-    .details = "Of all machines or of one: what was delivered to whom, what was refused and why, "
-               "and what to do\nabout it; and who stored, rotated, resealed or removed what. Needs "
-               "to be able to read the system's journal (root, or "
-               "group systemd-journal).",
+    .summary = "Show requests and changes from the journal",
+    .details = "Shows, for all machines or for MACHINE, what was delivered or refused and "
+               "why, and who stored,\nrotated, resealed or removed what. You must be "
+               "allowed to read the system's journal (root, or\ngroup systemd-journal).",
     .options = OPTION_LINES | OPTION_FOLLOW | OPTION_JSON,
     .arguments_min = 0,
     .arguments_max = 1,

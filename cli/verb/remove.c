@@ -56,8 +56,8 @@ const Verb verb_remove = {
     .name = "remove",
     .arguments = "MACHINE@ID...",
     .summary = "Remove credentials from the broker's store",
-    .details = "Asks before it does, unless --no-ask is given. A container that asks for what is "
-               "removed does not\nstart any more.",
+    .details = "Asks first, unless --no-ask is given. A container whose policy lists a "
+               "removed credential does not\nstart any more.",
     .options = OPTION_NO_ASK,
     .arguments_min = 1,
     .arguments_max = ARGUMENTS_ANY,

@@ -372,15 +372,15 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_reseal = {
     .name = "reseal",
     .arguments = "FILE|MACHINE...",
-    .summary = "Open and seal anew: for other PCRs, another kind, another host",
-    .details =
-        "Files, or all of a machine's credentials in the store: an argument with a \"/\", or that "
-        "is "
-        "a file,\nis a file. Every credential has to open on this host. What no option is about is "
-        "kept: kind, PCRs\n(with their present values), signed policy, name, time of expiry, "
-        "owner and mode of the file.\nAll of a machine's are replaced at once, or none, after what "
-        "was sealed has been opened; they\nshare one fresh TPM-sealed key. --dry-run tells what "
-        "would open, and changes nothing.",
+    .summary = "Seal credentials again, for other PCRs, keys or hosts",
+    .details = "Takes files, or machines whose credentials are in the store; an argument "
+               "with a \"/\", or that is an\nexisting file, is a file. Every credential "
+               "must open on this host. Everything that no option\nchanges is kept: key "
+               "type, PCRs (with their current values), signed policy, name, time of "
+               "expiry,\nowner and mode of the file. The new files are opened as a test; "
+               "then all of a machine's files are\nreplaced at once, or none. They share "
+               "one fresh TPM-sealed key. --dry-run shows what would open,\nand changes "
+               "nothing.",
     .options = OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
                OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
                OPTION_PUBLIC_KEY_PCRS | OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_TIMESTAMP |

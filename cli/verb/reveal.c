@@ -61,9 +61,10 @@ const Verb verb_reveal = {
     .name = "reveal",
     .arguments = "MACHINE@ID [OUTPUT]",
     .summary = "Print the value of a credential in the store",
-    .details = "To standard output, or to the file OUTPUT, mode 0600. Before it is shown on a "
-               "terminal it asks,\nunless --no-ask is given or OUTPUT is \"-\"; what is not plain "
-               "text is shown there only with \"-\".",
+    .details = "Prints to standard output, or to the file OUTPUT with mode 0600. On a "
+               "terminal it asks first,\nunless --no-ask is given or OUTPUT is \"-\". A "
+               "value that is not plain text is shown on a terminal\nonly if OUTPUT is "
+               "\"-\".",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_STORE | OPTION_TPM_DEVICE |
                OPTION_SIGNATURE | OPTION_TIMESTAMP,
     .arguments_min = 1,

@@ -364,15 +364,13 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_rotate = {
     .name = "rotate",
     .arguments = "MACHINE@ID [FILE]",
-    .summary = "Replace a credential's value, and tell the units that have it",
-    .details =
-        "The new value comes from FILE, from standard input, or from a prompt that does not echo; "
-        "what the\npolicy wants generated is made anew. It is sealed as the old one was. Then the "
-        "units in running\ncontainers that the policy names (\"services\", \"onChange\") are "
-        "restarted "
-        "or reloaded; the container\nitself goes on. If one of them does not come back, the old "
-        "value "
-        "is put back, and they get that\nagain.",
+    .summary = "Replace a credential's value and restart the units that use it",
+    .details = "The new value comes from FILE, from standard input, or from a prompt that "
+               "does not echo; a value\nthat the policy generates is generated again. It "
+               "is sealed like the old one. Then the units in\nrunning containers that "
+               "the policy names (\"services\", \"onChange\") are restarted or reloaded; "
+               "the\ncontainers keep running. If a unit does not come back, the old value "
+               "is restored, and the units\nare restarted or reloaded again.",
     .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
                OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
                OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_NOT_AFTER |

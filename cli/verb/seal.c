@@ -191,12 +191,13 @@ const Verb verb_seal = {
     .name = "seal",
     .arguments = "[INPUT [OUTPUT]]",
     .summary = "Seal a secret for other hosts, without their TPMs",
-    .details =
-        "Takes identities that \"host export\" printed on those hosts, or their\n"
-        "tpm2-srk-public-key.tpm2b_public. For one host it writes OUTPUT or standard output, "
-        "for several\na directory OUTPUT with a file for each, all or none; it is called "
-        "after the identity's file.\nThe PCRs of --tpm2-pcrs= have the values that are given, "
-        "or else those that stand in the\nidentity; so does the key that signs PCR policies.",
+    .details = "Takes identities, as printed by \"host export\" on those hosts, or "
+               "their\ntpm2-srk-public-key.tpm2b_public. For one host it writes to OUTPUT "
+               "or standard output. For\nseveral, OUTPUT is a directory, which gets one "
+               "file per host, named after the identity's file; all\nor none are written. "
+               "Values for --tpm2-pcrs= are those given, or those in the identity. The "
+               "key\nthat signs PCR policies also comes from an option or from the "
+               "identity.",
     .options = OPTION_HOST | OPTION_FORM | OPTION_WITH_KEY | OPTION_NAME | OPTION_TPM_PCRS |
                OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
                OPTION_FORMAT,

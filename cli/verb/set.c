@@ -138,12 +138,13 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_set = {
     .name = "set",
     .arguments = "MACHINE@ID [FILE]",
-    .summary = "Give a machine's credential a value: typed, from a file, or made",
-    .details = "The value is read from FILE, from standard input, or from a prompt that does not "
-               "echo and asks\ntwice; or --generate= makes one that nobody sees. It is sealed as "
-               "\"encrypt --store\" does and put\ninto the store, by the broker if it can be "
-               "reached. Asks before it replaces one, unless --no-ask\nis given. Of a key pair "
-               "the public half is printed, and stays beside it in the store.",
+    .summary = "Give a machine's credential a value: typed, from a file, or generated",
+    .details = "The value is read from FILE, from standard input, or from a prompt that "
+               "does not echo and asks\ntwice; --generate= generates one that nobody "
+               "sees. It is sealed and put into the store, by the\nbroker if it can be "
+               "reached. Asks before it replaces a value, unless --no-ask is given. For a "
+               "key\npair it prints the public half, which is also kept beside the "
+               "private one in the store.",
     .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_STORE | OPTION_WITH_KEY |
                OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
                OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_TIMESTAMP |

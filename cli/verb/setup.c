@@ -35,9 +35,9 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_setup = {
     .name = "setup",
     .arguments = "",
-    .summary = "Make this host's key, if it has none",
-    .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: what is "
-               "sealed with it\nopens nowhere else.",
+    .summary = "Create this host's key, if it has none",
+    .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
+               "without it nothing that\nwas sealed with it opens again.",
     .options = OPTION_JSON,
     .arguments_min = 0,
     .arguments_max = 0,

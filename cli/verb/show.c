@@ -201,11 +201,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_show = {
     .name = "show",
     .arguments = "MACHINE@ID",
-    .summary = "Show everything about a credential in the store but its value",
-    .details =
-        "Where it is, how it is sealed, what the machine's policy says of it; and, by opening "
-        "it, whether it\nopens here, how many bytes it has and when it expires. What does "
-        "not open is shown as far as\nit goes, and the exit status says why.",
+    .summary = "Show everything about a credential in the store except its value",
+    .details = "Shows where it is, how it is sealed and what the machine's policy says "
+               "about it. It also opens the\ncredential to show its size and time of "
+               "expiry. If that fails, it shows the rest, and the exit\nstatus says why.",
     .options = OPTION_JSON | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .arguments_min = 1,
     .arguments_max = 1,

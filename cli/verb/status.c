@@ -113,9 +113,9 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_status = {
     .name = "status",
     .arguments = "",
-    .summary = "Show how the broker is",
-    .details = "What is counted begins anew when the broker is started. --metrics prints it as "
-               "OpenMetrics.",
+    .summary = "Show the broker's status",
+    .details = "The counters start at zero whenever the broker starts. --metrics prints "
+               "them in the OpenMetrics\nformat.",
     .options = OPTION_JSON | OPTION_METRICS,
     .arguments_min = 0,
     .arguments_max = 0,
