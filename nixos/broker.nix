@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The broker on a NixOS host: its units, its user, its TPM, and policies that the program itself has
-# checked while the system was built.
+# The broker on a NixOS host: its units, its user, its TPM, and the policies. The program itself checks
+# the policies when the system is built.
 {
   config,
   lib,
@@ -11,8 +11,8 @@ let
   inherit (lib) mkOption types;
   cfg = config.services.nspawn-creds;
 
-  # All in one, since a policy may share a credential of another's. The text of each carries the sealed
-  # files of the Nix store that it names along.
+  # All policies are checked together, because one may share a credential of another. Their text keeps
+  # the sealed files in the Nix store alive.
   checked = pkgs.runCommand "nspawn-creds-policies" { preferLocalBuild = true; } ''
     mkdir "$out"
     cd "$out"
@@ -26,30 +26,30 @@ let
 in
 {
   options.services.nspawn-creds = {
-    enable = lib.mkEnableOption "the credentials broker for containers. Containers with credentials enable it by themselves";
+    enable = lib.mkEnableOption "the credentials broker for containers. It is enabled automatically if a container has credentials";
     package = mkOption {
       type = types.package;
       default = pkgs.nspawn-creds or (pkgs.callPackage ./package.nix { });
       defaultText = lib.literalExpression "pkgs.nspawn-creds";
-      description = "The package with the programs and units.";
+      description = "Package with the programs and units.";
     };
     checkPackage = mkOption {
       type = types.package;
       default = if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then cfg.package else pkgs.buildPackages.callPackage ./package.nix { };
       defaultText = lib.literalExpression "config.services.nspawn-creds.package";
       internal = true;
-      description = "The package that checks policies during the build.";
+      description = "Package that checks policies during the build.";
     };
     tpm2.enable = mkOption {
       type = types.bool;
       default = true;
-      description = "Whether the broker may use the TPM. It does no harm where there is none.";
+      description = "Whether the broker may use the TPM. Without a TPM this has no effect.";
     };
     policies = mkOption {
       type = types.attrsOf types.attrs;
       default = { };
       internal = true;
-      description = "Policies by machine, as in {manpage}`nspawn-creds-policy(5)`.";
+      description = "Policies by machine, see {manpage}`nspawn-creds-policy(5)`.";
     };
   };
 
@@ -65,17 +65,17 @@ in
       environment.systemPackages = [ cfg.package ];
 
       systemd.packages = [ cfg.package ];
-      # NixOS reads no [Install] sections of packages.
+      # NixOS ignores the [Install] sections of packages.
       systemd.sockets = lib.genAttrs [ "nspawn-creds-broker" "nspawn-creds-control" ] (_: {
         wantedBy = [ "sockets.target" ];
       });
-      # The program's libraries are in the Nix store, and in no other place that the unit names.
+      # All of the program's libraries are in the Nix store.
       systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths = [
         ""
         builtins.storeDir
       ];
 
-      # For `journalctl -x`. The condition of the unit that reads it asks for a new /usr, which NixOS
+      # For `journalctl -x`. The unit that compiles the catalog runs only for a new /usr, which NixOS
       # never has.
       environment.etc."systemd/catalog/nspawn-creds.catalog".source = "${cfg.package}/lib/systemd/catalog/nspawn-creds.catalog";
       systemd.services.systemd-journal-catalog-update = {
@@ -91,7 +91,7 @@ in
       };
       users.groups.nspawn-creds = { };
 
-      # The unit names the group, also where there is no TPM.
+      # The unit names the group even if there is no TPM.
       users.groups.tss = { };
       security.tpm2.enable = lib.mkIf cfg.tpm2.enable (lib.mkDefault true);
     })

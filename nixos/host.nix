@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The module for a host: containers, their network and their credentials. Options, assertions and
-# configuration are in files of their own; docs/nixos-options.md is made from the options.
+# configuration are in separate files; docs/nixos-options.md is generated from the options.
 {
   imports = [
     ./broker.nix

@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Names, interfaces and addresses: what several of the modules have to agree on. All pure.
+# Names, interfaces and addresses that several modules must agree on. All functions are pure.
 { lib }:
 rec {
-  # The kernel's limit for the name of an interface, without the final zero byte.
+  # The kernel's limit for interface names, without the final zero byte.
   interfaceMax = 15;
 
-  # The service manager's request to the broker has room for this much of unit and credential
-  # together (broker/base/limits.h).
+  # The service manager's request to the broker has room for this many bytes of unit name and
+  # credential id together (lib/base/limits.h).
   unitAndIdMax = 83;
 
   serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
 
   unitOf = name: "systemd-nspawn@${name}.service";
 
-  # Labels of letters, digits, "-" and "_", joined by single dots; the broker has the same rule.
+  # Labels of letters, digits, "-" and "_", joined by single dots. The broker has the same rule.
   machineNameValid =
     name:
     builtins.stringLength name <= 64
     && builtins.match "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?([.][A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*" name != null;
 
-  # The containers of which units and files can be made. The others fail an assertion, which has to
-  # be reached before something else trips over them.
+  # Containers whose names are valid in units and files. The others fail an assertion, which must be
+  # reached before another error hides it.
   named = lib.filterAttrs (name: _: machineNameValid name);
 
-  # A host's name has no dots. What is no machine's name at all is refused elsewhere.
+  # Host names have no dots. Invalid machine names are refused elsewhere.
   hostNameOf = name: if machineNameValid name then lib.replaceStrings [ "." ] [ "-" ] name else "container";
 
-  # The bridge of a zone, or the host's end of the veth pair. Null where the host has no interface
-  # of its own: without veth, and where somebody else's bridge takes the pair's end.
+  # The bridge of a zone, or the host's end of the veth pair. Null if the host has no interface to
+  # configure: without veth, or if the end is part of an existing bridge.
   hostInterface =
     name: network:
     if !network.veth.enable || network.hostNetwork || network.bridge != null then
@@ -37,8 +37,8 @@ rec {
     else
       "ve-${name}";
 
-  # All addresses of a networkd network, however they were written, without "0.0.0.0/28" and the
-  # like, which stand for whatever is free.
+  # All addresses of a networkd network, in whichever option they were written, without those like
+  # "0.0.0.0/28", which mean any free one.
   addressesOf =
     network:
     let
@@ -51,14 +51,14 @@ rec {
 
   withoutPrefix = address: builtins.head (lib.splitString "/" address);
 
-  # A module for a submodule that says of itself where it stands, for errors to name. (A set would be
-  # taken for the submodule's settings.)
+  # A module for a submodule that carries its location for error messages. (A set would be taken for
+  # the submodule's settings.)
   located = where: module: _: {
     _file = where;
     imports = [ module ];
   };
 
-  # Stable, and different for each host and container: it names the container's journal on the host
-  # and is what a DHCP server knows the container by.
+  # Stable, and different for each host and container. It names the container's journal on the host,
+  # and DHCP servers identify the container by it.
   machineId = hostName: name: builtins.substring 0 32 (builtins.hashString "sha256" "nspawn-creds ${hostName} ${name}");
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Credentials for nixpkgs' own containers: containers.<name>.credentials, with the same options as
-# those of virtualisation.nixos-nspawn-ephemeral.
+# Credentials for nixpkgs' own containers: containers.<name>.credentials, with the options of
+# virtualisation.nixos-nspawn-ephemeral.
 {
   config,
   lib,
@@ -32,12 +32,12 @@ let
             };
           }
         '';
-        description = "Secrets for the container, by their ids.";
+        description = "Credentials for the container, by id.";
       };
 
       config = lib.mkIf (config.credentials != { }) {
-        # That container's unit has a start script with options of its own. (`bindMounts` maps no
-        # owners, as has to be done for a container with `privateUsers`.)
+        # These containers have their own start script with its own options. (`bindMounts` does not map
+        # owners, which a container with `privateUsers` needs.)
         extraFlags = c.nspawnFlags config.credentials;
         config = {
           imports = [ ./credentials/guest.nix ];
@@ -81,7 +81,7 @@ in
       )
     ) containers;
 
-    # For the live socket, which the broker makes.
+    # The broker creates the live socket in this directory.
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
       name: _:
       lib.nameValuePair (creds name).liveFolder {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The C project. The unit tests run in checkPhase; those with hosts need root and Debian.
+# The C project. The unit tests run in checkPhase; host tests need root and Debian.
 {
   lib,
   stdenv,
@@ -66,7 +66,7 @@ stdenv.mkDerivation {
   doCheck = stdenv.buildPlatform.canExecute stdenv.hostPlatform;
   preCheck = "patchShebangs ../tests";
 
-  # On NixOS the modules write what the installed drop-in and generator are for elsewhere.
+  # On NixOS the modules replace the installed drop-in and generator.
   postInstall = ''
     rm -rf "$out/lib/systemd/system/systemd-nspawn@.service.d" "$out/lib/systemd/system-generators" \
       "$out/lib/systemd/system-preset"

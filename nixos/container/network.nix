@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The container's side of the network: networkd on whatever interfaces nspawn gives it.
+# The container's side of the network: networkd on all interfaces that nspawn provides.
 { config, lib, ... }:
 let
   inherit (lib) mkDefault mkIf;
@@ -49,7 +49,7 @@ in
       };
     })
     (mkIf hostNetwork {
-      # The host configures it, and nspawn copies its resolv.conf.
+      # The host configures the network, and nspawn copies its resolv.conf.
       networking = {
         useDHCP = false;
         useNetworkd = mkDefault false;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Nix in the container: none, or one of its own. Its store is the one that the host shows it with a
-# writable layer on top, which, like everything else in the container, is gone when it stops.
+# Nix in the container: none, or a separate one. Its store is the part of the host's store that it sees,
+# with a writable layer on top, which is lost when the container stops.
 {
   config,
   lib,
@@ -15,7 +15,7 @@ in
   config = lib.mkMerge [
     { nix.enable = lib.mkDefault nixDaemon; }
     (lib.mkIf nixDaemon {
-      # Where the kernel refuses a sandbox in a container, builds go on without.
+      # If the kernel refuses a sandbox in a container, builds run without it.
       nix.settings.sandbox-fallback = lib.mkDefault true;
 
       systemd.services.nix-store-layer = {

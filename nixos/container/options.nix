@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What the inside of a container has to know of how it runs. The host module says so itself; in a
-# system that is built elsewhere, for `path`, it is said by hand.
+# What the inside of a container must know about how it is run. The host module sets these options; in
+# a system that is built elsewhere, for `path`, the administrator sets them.
 { lib, ... }:
 {
   options.virtualisation.nixos-nspawn-ephemeral.guest = {
@@ -12,7 +12,7 @@
     nixDaemon = lib.mkOption {
       type = lib.types.bool;
       default = false;
-      description = "Whether the container has a Nix daemon of its own, as in the host's {option}`nixDaemon.enable`.";
+      description = "Whether the container has its own Nix daemon, as in the host's {option}`nixDaemon.enable`.";
     };
   };
 }

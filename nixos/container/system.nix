@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A NixOS that runs in systemd-nspawn, with user ids of its own and a root directory that is empty
+# A NixOS that runs in systemd-nspawn, with its own user ids and a root directory that is empty
 # at each start.
 {
   lib,
@@ -9,8 +9,8 @@
 let
   inherit (lib) mkDefault;
 
-  # nspawn has mounted these; in a user namespace nobody may do so again. Older trees have no way
-  # to say so, and only mount what is not there.
+  # nspawn has mounted these, and in a user namespace they cannot be mounted again. Older trees lack
+  # this option, and mount only what is missing.
   mounted = [
     "/dev"
     "/dev/pts"
@@ -19,7 +19,7 @@ let
     "/run"
   ];
   canSkip = options.boot.specialFileSystems.type.getSubOptions [ ] ? enable;
-  # Newer ones know of containers that are no nspawn's, too.
+  # Newer trees also support containers other than nspawn's.
   nspawn = lib.optionalAttrs (options.boot ? isNspawnContainer) { isNspawnContainer = true; };
 in
 {
@@ -29,15 +29,15 @@ in
       specialFileSystems = lib.mkIf canSkip (lib.genAttrs mounted (_: { enable = false; }));
     };
 
-    # For `machinectl login`; `machinectl shell` needs neither a console nor a password, so nobody is
-    # locked out without one.
+    # For `machinectl login`. `machinectl shell` needs neither a console nor a password, so that an
+    # administrator can always get in.
     console.enable = true;
     users.allowNoPasswordLogin = mkDefault true;
 
-    # The files of the store belong to nobody in here, and logrotate wants its own to be root's.
+    # Files of the store belong to nobody in here, but logrotate requires that its own belong to root.
     services.logrotate.enable = mkDefault false;
 
-    # Only the host can change what the container is.
+    # Only the host can change the configuration of the container.
     system.disableInstallerTools = mkDefault true;
   };
 }

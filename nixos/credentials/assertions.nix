@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What is wrong with a container's credentials, and what to write. `option` is the option that holds
-# them, `unit` the unit that starts the container, `others` the credentials of all containers.
+# Checks a container's credentials. `option` is the option that holds them, `unit` the unit that
+# starts the container, `others` the credentials of all containers.
 { lib, common }:
 {
   machine,
@@ -21,11 +21,11 @@ let
     source = c: c.source != null;
   };
 
-  # Four braces are a way to write two.
+  # Four braces mean two literal ones.
   placeholders =
     template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)));
 
-  # Both a path literal, which evaluation would copy there, and a string.
+  # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
 in
 lib.concatLists (
@@ -42,14 +42,14 @@ lib.concatLists (
     [
       {
         assertion = builtins.match "[A-Za-z0-9._-]+" id != null && id != "." && id != "..";
-        message = ''${here}: "${id}" cannot be a credential's id. Use letters, digits, ".", "_" and "-".'';
+        message = ''${here}: "${id}" is not a valid credential id. Use letters, digits, ".", "_" and "-".'';
       }
       {
         assertion = length <= common.unitAndIdMax;
         message = ''
-          ${here}: "${machine}" and "${id}" together are too long for the service manager to ask for the
-          credential of ${unit}: with this container's name, ids have at most ${toString room} characters, and
-          this one has ${toString (builtins.stringLength id)}. Use a shorter id.
+          ${here}: "${machine}" and "${id}" together are too long for the service manager's request in
+          ${unit}. For this container, ids have at most ${toString room} characters, and this one has
+          ${toString (builtins.stringLength id)}. Use a shorter id.
         '';
       }
       {
@@ -57,58 +57,58 @@ lib.concatLists (
         message = ''
           ${here}: ${
             if chosen == [ ] then
-              "nothing says where the credential comes from"
+              "the credential has no source"
             else
-              "the credential comes from more than one place: ${lib.concatStringsSep ", " chosen}"
-          }. Set exactly one of sealed, fromStore, generate, template, share and source; sealed = ./FILE.cred is
-          for a file made by: nspawn-creds seal --name=${machine}@${id} …
+              "the credential has more than one source: ${lib.concatStringsSep ", " chosen}"
+          }. Set exactly one of sealed, fromStore, generate, template, share and source. Use sealed = ./${id}.cred
+          for a file that this command made: nspawn-creds seal --host=HOST.json --name=${machine}@${id} - ${id}.cred
         '';
       }
       {
         assertion = c.source == null || !inStore c.source;
         message = ''
-          ${here}.source: ${toString c.source} would be in the Nix store in plain, where every user of the host
-          can read it. Seal the secret: nspawn-creds seal --host=HOST.json --name=${machine}@${id} FILE
-          ${id}.cred, and write sealed = ./${id}.cred. For a file that something else puts on the
-          host, write its path as a string: source = "/run/…".
+          ${here}.source: ${toString c.source} would be in the Nix store in plaintext, where every user of the host
+          can read it. Seal the secret (nspawn-creds seal --host=HOST.json --name=${machine}@${id} FILE
+          ${id}.cred) and set sealed = ./${id}.cred. For a file that another program puts on the
+          host, set source to its path as a string: source = "/run/…".
         '';
       }
       {
         assertion = c.source == null || inStore c.source || lib.hasPrefix "/" c.source;
-        message = ''${here}.source: "${toString c.source}" is no absolute path. Write source = "/run/…".'';
+        message = ''${here}.source: "${toString c.source}" is not an absolute path. Set source = "/run/…".'';
       }
       {
         assertion = c.sealed == null || builtins.isPath c.sealed || lib.hasPrefix "/" c.sealed;
         message = ''
-          ${here}.sealed: "${toString c.sealed}" is no path. Write sealed = ./${id}.cred for a file beside the
-          configuration, without quotation marks, or an absolute path on the host.
+          ${here}.sealed: "${toString c.sealed}" is not an absolute path. For a file beside the configuration,
+          set sealed = ./${id}.cred, without quotation marks.
         '';
       }
       {
         assertion = !builtins.isPath c.sealed || !builtins.pathExists c.sealed || import ./sealed.nix { inherit lib; } c.sealed;
         message = ''
-          ${here}.sealed: ${toString c.sealed} is not a sealed credential, and would be in the Nix store as it
-          is. If it is the secret itself, seal it: nspawn-creds seal --host=HOST.json --name=${machine}@${id}
-          FILE ${id}.cred, and write sealed = ./${id}.cred.
+          ${here}.sealed: ${toString c.sealed} is not a sealed credential, but would be copied to the Nix store.
+          If it is the secret itself, seal it: nspawn-creds seal --host=HOST.json --name=${machine}@${id}
+          FILE ${id}.cred, and set sealed = ./${id}.cred.
         '';
       }
       {
         assertion = c.delivery != "native" || c.sealed != null || c.fromStore;
         message = ''
-          ${here}.delivery: systemd by itself ("native") opens nothing but sealed files. Use sealed = ./${id}.cred
+          ${here}.delivery: with "native", systemd can only open sealed files. Use sealed = ./${id}.cred
           or fromStore = true, or delivery = "boot".
         '';
       }
       {
         assertion = c.delivery != "live" || c.services != [ ];
         message = ''
-          ${here}.services: a credential with delivery = "live" is fetched by services, and none is named. Write
-          services = [ "…" ], or delivery = "boot" for one that is there for the whole container.
+          ${here}.services: services fetch a credential with delivery = "live", and none is named. Set
+          services = [ "…" ], or delivery = "boot" to deliver it to the whole container.
         '';
       }
       {
         assertion = c.share == null || (builtins.length parts == 2 && builtins.head parts != "" && lib.last parts != "");
-        message = ''${here}.share: "${toString c.share}" is no credential of a container. Write share = "CONTAINER@ID".'';
+        message = ''${here}.share: "${toString c.share}" is not a credential's name. Set share = "CONTAINER@ID".'';
       }
       {
         assertion = c.share == null || shared == null || shared ? ${lib.last parts};
@@ -121,21 +121,21 @@ lib.concatLists (
     ++ map (placeholder: {
       assertion = credentials ? ${placeholder} && placeholder != id;
       message = ''
-        ${here}.template: {{${placeholder}}} is no other credential of this container. Add it as
+        ${here}.template: {{${placeholder}}} is not another credential of this container. Add it as
         ${option}.${placeholder}, with its own source.
       '';
     }) (if c.template == null then [ ] else placeholders c.template)
     ++ map (service: {
       assertion = builtins.match "[A-Za-z0-9:_.@-]+" service != null && builtins.match ".*[.](socket|timer|target|mount|path|slice)" service == null;
-      message = ''${here}.services: "${service}" is no service. Write its name, such as "postgresql".'';
+      message = ''${here}.services: "${service}" is not a service. Use a service's name, such as "postgresql".'';
     }) c.services
     ++ lib.concatMap (
       service:
       optional (c.delivery == "live") {
         assertion = builtins.stringLength (common.serviceName service) + builtins.stringLength id <= common.unitAndIdMax;
         message = ''
-          ${here}.services: "${service}" and "${id}" together are too long for the container's service manager
-          to ask for the credential: they may have ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.
+          ${here}.services: "${service}" and "${id}" together are too long for the request of the container's
+          service manager: at most ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.
         '';
       }
     ) c.services

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Credentials as the inside of a container sees them: which services take which. The host module sets
-# this from the container's `credentials`; a system that is built elsewhere sets it itself.
+# Credentials from inside a container: which services use which. The host module sets this from the
+# container's `credentials`; a system that is built elsewhere sets it itself.
 {
   config,
   options,
@@ -33,7 +33,7 @@ let
             "native"
           ];
           default = "boot";
-          description = "How it comes into the container, as the host's {option}`delivery`.";
+          description = "How it gets into the container, like the host's {option}`delivery`.";
         };
         onChange = mkOption {
           type = types.enum [
@@ -42,20 +42,20 @@ let
             "none"
           ];
           default = "restart";
-          description = "What a new value does to the services, as the host's {option}`onChange`.";
+          description = "What happens to the services when the value changes, like the host's {option}`onChange`.";
         };
         paths = mkOption {
           type = types.attrsOf types.str;
           readOnly = true;
-          description = "Where each of the services finds it, by the service's name.";
+          description = "Path of the credential for each service, by the service's name.";
         };
         path = mkOption {
           type = types.str;
           readOnly = true;
           example = "/run/credentials/postgresql.service/db-password";
           description = ''
-            Where the one service that gets it finds it: for options such as `passwordFile`, which are
-            read by the service itself. With several services, use {option}`paths`.
+            Path of the credential for the only service that gets it, for options such as
+            `passwordFile` that the service itself reads. For several services, use {option}`paths`.
           '';
         };
       };
@@ -67,29 +67,28 @@ let
           else
             throw ''
               nspawn-creds.credentials.${name}.path: the credential is for ${toString (builtins.length config.services)} services, and each has it at
-              a path of its own. Use nspawn-creds.credentials.${name}.paths.SERVICE.
+              a different path. Use nspawn-creds.credentials.${name}.paths.SERVICE.
             '';
       };
     };
 
-  # What a service's unit says to have it.
+  # The settings with which a service's unit gets it.
   unit =
     id: c:
     if c.delivery == "live" then
       {
         serviceConfig = {
           LoadCredential = [ "${id}:/run/host/nspawn-creds/socket" ];
-          # The service manager takes a broker that is killed before it has answered for an empty
-          # credential.
+          # If the broker is killed before it answers, the service manager sees an empty credential.
           ExecStartPre = lib.mkBefore [ "${pkgs.coreutils}/bin/test -s %d/${id}" ];
         }
-        # Without it a reload brings no new value.
+        # Without this a reload keeps the old value.
         // lib.optionalAttrs (c.onChange == "reload") { RefreshOnReload = "credentials"; };
       }
     else
       {
         serviceConfig.LoadCredential = [ id ];
-        # A container that was started without it would start the service without it, too.
+        # Otherwise a container that was started without the credential would start the service without it.
         unitConfig.AssertCredential = [ id ];
       };
 
@@ -97,13 +96,13 @@ let
     lib.mapAttrsToList (id: c: map (service: { inherit id service c; }) c.services) cfg
   );
 
-  # Whether a module other than this one knows the service, itself or as a template's instance.
+  # Whether another module than this one defines the service, or the template that it instantiates.
   known =
     let
       names = lib.concatMap (
         definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames (lib.filterAttrs (_: holds) definition.value))
       ) options.systemd.services.definitionsWithLocations;
-      # A mkIf of each service's own is still to be seen there.
+      # Here a service's own mkIf is not resolved yet.
       holds = value: value._type or null != "if" || value.condition;
     in
     lib.genAttrs names (_: true);
@@ -115,7 +114,7 @@ in
   options.nspawn-creds.credentials = mkOption {
     type = types.attrsOf (types.submodule credential);
     default = { };
-    description = "The container's credentials, by their ids.";
+    description = "The container's credentials, by id.";
   };
 
   config = {
@@ -125,8 +124,8 @@ in
       assertion = exists p.service;
       message = ''
         credentials.${p.id}.services: this container has no service "${unitName p.service}". Check the name:
-        systemctl -M CONTAINER list-units lists them. For one that is in none of the configuration, write
-        systemd.services."${unitName p.service}" = { } into the container's config.
+        systemctl -M CONTAINER list-units lists them. For a service that the configuration does not define, add
+        systemd.services."${unitName p.service}" = { } to the container's config.
       '';
     }) pairs;
   };

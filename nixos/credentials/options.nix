@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# One credential of one container: a submodule that host.nix and nixos-containers.nix share.
+# One credential of one container. host.nix and nixos-containers.nix share this submodule.
 { lib }:
 let
   inherit (lib) mkOption types;
@@ -26,19 +26,19 @@ let
           "x25519"
         ];
         example = "password";
-        description = "What to make: a password, so many random bytes as text, a UUID, or a private key.";
+        description = "What to generate: a password, random bytes as text, a UUID or a private key.";
       };
       length = unsetOr types.ints.positive {
         example = 32;
-        description = "Characters of a password.";
+        description = "Length of a password, in characters.";
       };
       alphabet = unsetOr types.str {
         example = "abcdefghjkmnpqrstuvwxyz23456789";
-        description = "The characters that a password is made of.";
+        description = "Characters that a password may contain.";
       };
       bytes = unsetOr types.ints.positive {
         example = 32;
-        description = "Random bytes behind `hex` or `base64`.";
+        description = "Number of random bytes, for `hex` and `base64`.";
       };
     };
   };
@@ -48,43 +48,43 @@ in
     sealed = unsetOr (types.either types.path types.str) {
       example = lib.literalExpression "./web/db-password.cred";
       description = ''
-        A sealed file, made by {command}`nspawn-creds seal` or {command}`nspawn-creds encrypt` for the
-        name `CONTAINER@ID`. It is safe in git and in the Nix store: nothing but the TPM or key of the
-        host that it is sealed for opens it.
+        A file that {command}`nspawn-creds seal` or {command}`nspawn-creds encrypt` sealed under the
+        name `CONTAINER@ID`. It is safe in git and in the Nix store: only the TPM or the host key of
+        the host that it is sealed for can open it.
       '';
     };
     fromStore = mkOption {
       type = types.bool;
       default = false;
-      description = "Whether the credential is kept on the host, by {command}`nspawn-creds set`.";
+      description = "Whether the credential is in the host's store, where {command}`nspawn-creds set` puts it.";
     };
     generate = unsetOr generate {
       example = {
         type = "password";
         length = 32;
       };
-      description = "Make the credential on the host, at its first use, and keep it sealed there.";
+      description = "Generate the credential on the host when it is first used, and keep it sealed there.";
     };
     template = unsetOr types.lines {
       example = ''
         DATABASE_URL=postgres://web:{{db-password}}@localhost/web
       '';
       description = ''
-        A text in which `{{ID}}` stands for the container's credential of that id, such as the
-        environment file of a service; `{{{{` stands for two braces. The text itself is no secret: it
-        is in the Nix store.
+        A text, such as the environment file of a service, in which `{{ID}}` is replaced by the
+        container's credential of that id. Write `{{{{` for two braces. The text itself is not secret:
+        it is in the Nix store.
       '';
     };
     share = unsetOr types.str {
       example = "db@db-password";
-      description = "Another container's credential, as `CONTAINER@ID`, which this one may have, too.";
+      description = "Credential of another container that this container also gets, as `CONTAINER@ID`.";
     };
     source = unsetOr (types.either types.path types.str) {
       example = "/run/agenix/db-password";
       description = ''
-        A file with the secret in plain on the host, which something else puts there, such as agenix,
-        sops-nix or an agent: root's, of the group `nspawn-creds`, mode 0640. For a way in from those
-        or out to them; {option}`sealed` needs none.
+        A plaintext file on the host that another program puts there, such as agenix, sops-nix or an
+        agent. It must belong to root and to group `nspawn-creds`, with mode 0640. This is for
+        migrating from or to such programs; {option}`sealed` needs no other program.
       '';
     };
     services = mkOption {
@@ -92,8 +92,8 @@ in
       default = [ ];
       example = [ "postgresql" ];
       description = ''
-        The container's services that get the credential, in `$CREDENTIALS_DIRECTORY`, `%d` in their
-        units, and `config.nspawn-creds.credentials.ID.path`.
+        Services in the container that get the credential. They find it in `$CREDENTIALS_DIRECTORY`
+        (`%d` in unit files), and at `config.nspawn-creds.credentials.ID.path`.
       '';
     };
     delivery = mkOption {
@@ -104,10 +104,10 @@ in
       ];
       default = "boot";
       description = ''
-        `boot`: the container has it when it starts, and root in the container can read it.
-        `live`: each service in {option}`services` fetches it when it starts, and nothing else in the
-        container has it; a new value needs no restart of the container.
-        `native`: systemd opens the sealed file itself when the container starts, without the broker.
+        `boot`: the container gets it at its start, and root in the container can read it.
+        `live`: each service in {option}`services` fetches it when the service starts, and nothing else
+        in the container gets it. A new value does not need a restart of the container.
+        `native`: systemd itself opens the sealed file when the container starts, without the broker.
       '';
     };
     onChange = mkOption {
@@ -118,10 +118,10 @@ in
       ];
       default = "restart";
       description = ''
-        What a new value does to {option}`services`. With `live` delivery they alone are restarted or
-        reloaded, by {command}`nspawn-creds rotate` and by a switch to a configuration with another
-        sealed file or template; a reload brings the value with systemd 260 and later. With `boot` and
-        `native` delivery the container has to start again for it, which `restart` has a switch do.
+        What happens to {option}`services` when the value changes. With `live` delivery only they are
+        restarted or reloaded, by {command}`nspawn-creds rotate` and by a switch that changes the
+        sealed file or template. A reload brings the new value with systemd 260 and later. With `boot`
+        and `native` delivery the container must restart; with `restart` a switch does that.
       '';
     };
   };

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# From a container's credentials to what the broker, the service manager and nspawn are told. All
-# pure; host/credentials.nix and nixos-containers.nix put it in place.
+# Turns a container's credentials into settings for the broker, the service manager and nspawn. All
+# functions are pure; host/credentials.nix and nixos-containers.nix use them.
 { lib, name }:
 let
   set = lib.filterAttrs (_: value: value != null);
 
   inherit (import ../lib.nix { inherit lib; }) serviceName;
 
-  # A path in the source tree becomes one in the store, which is right for what is sealed.
+  # Copies a path of the source tree to the Nix store, which is safe for sealed files.
   pathOf = path: if builtins.isPath path then "${path}" else path;
 
   source =
@@ -32,7 +32,7 @@ let
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
-  # The folder, and not the socket in it, so that one that is made anew is found.
+  # The directory and not the socket in it, so that a new socket is found.
   liveFolder = "/run/nspawn-creds/machines/${name}";
   liveBind = "${liveFolder}:/run/host/nspawn-creds:rootidmap";
 in
@@ -44,15 +44,15 @@ in
     liveBind
     ;
 
-  # Where a credential comes from, and for a template all that may be in it.
+  # The source of a credential, and for a template those of all possible ingredients.
   source =
     credentials: c: [ (source c) ] ++ lib.optionals (c.template != null) (map source (builtins.attrValues credentials));
 
   policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
 
-  # What the unit that starts the container has to say. The ids that the broker is asked for are bare:
-  # the unit already says whose they are. Those of sealed files are what the files are sealed as, which
-  # systemd checks. Live sockets are the broker's own; it has to run.
+  # Settings of the unit that starts the container. Requests to the broker use the bare id, because the
+  # unit already names the machine. Sealed files use the name that is sealed in them, which systemd
+  # checks. Live sockets exist only while the broker runs.
   unitSettings =
     credentials:
     let
@@ -74,14 +74,14 @@ in
         };
     };
 
-  # What nspawn-creds-nspawn says on its own, for a start script that it does not serve.
+  # The options that nspawn-creds-nspawn would add, for a start script that does not call it.
   nspawnFlags =
     credentials:
     map (id: "--load-credential=${id}:${id}") (builtins.attrNames (byDelivery "boot" credentials))
     ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials))
     ++ lib.optional (isLive credentials) "--bind-ro=${liveBind}";
 
-  # A new value of these is a reason to start the container again.
+  # A change of these restarts the container.
   restartTriggers =
     credentials:
     lib.optional (credentials != { }) (

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Whether a file begins as a sealed credential does, so that a plain one can be refused before
-# evaluation copies it into the Nix store. The build asks `nspawn-creds check` for the rest.
+# Whether a file starts like a sealed credential, so that a plaintext one is refused before evaluation
+# copies it to the Nix store. The rest is checked in the build, by `nspawn-creds check`.
 { lib }:
 let
-  # The ids of systemd's kinds of credentials (docs/FORMAT.md) in base64, but for their last bits,
-  # which share a character with what follows. The null kind is none of them: it protects nothing.
+  # The ids of systemd's credential kinds (docs/FORMAT.md) in base64, without their last bits, which
+  # share a character with the next field. The null kind is missing because it protects nothing.
   kinds = [
     "Whxqht+dQJax1aZeCGLxm" # host
     "VbntHThZTUOoMZ0uuzMqx" # host-scoped

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What cannot work, said at evaluation: which option, what is wrong with it, what to write.
+# Refuses what cannot work at evaluation. Each message names the option, the mistake and the remedy.
 { config, lib, ... }:
 let
   common = import ../lib.nix { inherit lib; };
@@ -23,44 +23,44 @@ let
       {
         assertion = common.machineNameValid name;
         message = ''
-          ${optionOf name}: "${name}" cannot be a machine's name. Use letters, digits, "-", "_" and single
-          dots, beginning and ending with a letter or digit, at most 64 characters.
+          ${optionOf name}: "${name}" is not a valid machine name. Use letters, digits, "-", "_" and single
+          dots, at most 64 characters, with a letter or digit at both ends.
         '';
       }
       {
         assertion = veth.zone != null || !tooLong interface;
         message = ''
-          ${optionOf name}: the name is too long for the host's interface "ve-${name}": interfaces have
-          at most ${toString common.interfaceMax} characters. Call the container something of at most ${toString room}
-          characters, or put it into a zone: network.veth.zone = "…".
+          ${optionOf name}: the name is too long for the host's interface "ve-${name}": interface names have
+          at most ${toString common.interfaceMax} characters. Use a name of at most ${toString room} characters, or put
+          the container into a zone: network.veth.zone = "…".
         '';
       }
       {
         assertion = veth.zone == null || !tooLong interface;
         message = ''
-          ${optionOf name}.network.veth.zone: "${toString veth.zone}" is too long: its bridge would be called
-          "${toString interface}", and interfaces have at most ${toString common.interfaceMax} characters. Use a zone of at most
-          ${toString room} characters.
+          ${optionOf name}.network.veth.zone: "${toString veth.zone}" is too long: its bridge would be named
+          "${toString interface}", and interface names have at most ${toString common.interfaceMax} characters. Use a zone of
+          at most ${toString room} characters.
         '';
       }
       {
         assertion = veth.zone == null || builtins.match "[A-Za-z0-9_-]+" veth.zone != null;
         message = ''
-          ${optionOf name}.network.veth.zone: "${toString veth.zone}" cannot be part of an interface's name. Use
+          ${optionOf name}.network.veth.zone: "${toString veth.zone}" cannot be part of an interface name. Use
           letters, digits, "-" and "_".
         '';
       }
       {
         assertion = bridge == null || !tooLong bridge;
         message = ''
-          ${optionOf name}.network.bridge: "${toString bridge}" is no interface: those have at most
+          ${optionOf name}.network.bridge: "${toString bridge}" cannot be an interface: their names have at most
           ${toString common.interfaceMax} characters.
         '';
       }
       {
         assertion = !hostNetwork || (veth.zone == null && bridge == null && container.network.macvlan == [ ] && container.network.ipvlan == [ ]);
         message = ''
-          ${optionOf name}.network.hostNetwork: a container in the host's network has no interfaces of its own.
+          ${optionOf name}.network.hostNetwork: a container in the host's network cannot have its own interfaces.
           Remove network.veth.zone, network.bridge, network.macvlan and network.ipvlan, or hostNetwork.
         '';
       }
@@ -68,35 +68,35 @@ let
         assertion = (veth.enable && !hostNetwork) || (settings veth.addresses ++ settings veth.config == [ ] && (veth.zone == null || hostNetwork));
         message = ''
           ${optionOf name}.network.veth: there are settings for a link that this container does not have. Remove
-          its zone, addresses and config, or network.veth.enable = false and network.hostNetwork.
+          zone, addresses and config of the link, or network.veth.enable = false and network.hostNetwork.
         '';
       }
       {
         assertion = interface == null || veth.addresses.container == [ ] || common.addressesOf (config.systemd.network.networks."10-${interface}" or { }) != [ ];
         message = ''
-          ${optionOf name}.network.veth.addresses.host: the container has a fixed address, and the host's end of
-          the link, its gateway, has none. Write addresses.host = [ "…" ], with one of the same network.
+          ${optionOf name}.network.veth.addresses.host: the container has a static address, but the host's end of
+          the link, its gateway, has none. Set addresses.host = [ "…" ] to one in the same network.
         '';
       }
       {
         assertion = bridge == null || (veth.enable && veth.zone == null);
         message = ''
-          ${optionOf name}.network.bridge: the link joins either a bridge or a zone, and there has to be one.
+          ${optionOf name}.network.bridge: the link can join a bridge or a zone, not both, and it must exist.
           Remove network.veth.zone and network.veth.enable = false, or the bridge.
         '';
       }
       {
         assertion = bridge == null || (veth.config.host == null && veth.addresses.host == [ ]);
         message = ''
-          ${optionOf name}.network.veth: with network.bridge the host's end is only a part of the bridge. Configure
+          ${optionOf name}.network.veth: with network.bridge the host's end is only a port of the bridge. Configure
           the bridge itself, in systemd.network.networks, instead of config.host and addresses.host.
         '';
       }
       {
         assertion = container.network.forwardPorts == [ ] || (interface != null);
         message = ''
-          ${optionOf name}.network.forwardPorts: ports lead through the link between host and container, which
-          this container does not have. Use network.veth, without bridge and hostNetwork, or remove forwardPorts.
+          ${optionOf name}.network.forwardPorts: ports are forwarded over the link between host and container, which
+          this container does not have. Use network.veth without bridge and hostNetwork, or remove forwardPorts.
         '';
       }
     ];
@@ -113,35 +113,35 @@ let
       {
         assertion = given.config || given.path;
         message = ''
-          ${optionOf name}: there is no system to run. Write config = { … } with the container's NixOS
-          configuration (config = { } for a plain one), or path = "…" for a system that was built elsewhere.
+          ${optionOf name}: there is no system to run. Set config = { … } to the container's NixOS
+          configuration (config = { } for a minimal one), or path = "…" for a system that was built elsewhere.
         '';
       }
       {
         assertion = !(given.config && given.path);
         message = ''
-          ${optionOf name}: config and path are both set, and a container runs one system. Remove one of them.
+          ${optionOf name}: config and path are both set, but a container runs only one system. Remove one of them.
         '';
       }
       {
         assertion = !given.path || given.config || (veth.config.container == null && veth.addresses.container == [ ]);
         message = ''
-          ${optionOf name}.network.veth: a system given by path has its network in itself. Move config.container
+          ${optionOf name}.network.veth: a system given by path configures its own network. Move config.container
           and addresses.container into that system, as systemd.network.networks."10-host0".
         '';
       }
       {
         assertion = !given.path || given.config || !container.nixDaemon.enable;
         message = ''
-          ${optionOf name}.nixDaemon.enable: a system given by path has its Nix daemon in itself or not. Set
-          virtualisation.nixos-nspawn-ephemeral.guest.nixDaemon = true in that system, and remove this.
+          ${optionOf name}.nixDaemon.enable: a system given by path decides itself about its Nix daemon. Set
+          virtualisation.nixos-nspawn-ephemeral.guest.nixDaemon = true in that system, and remove this option.
         '';
       }
     ]
     ++ map (target: {
       assertion = lib.hasPrefix "/" target;
       message = ''
-        ${optionOf name}.binds: "${target}" is no path in the container. Write it from the root: "/…".
+        ${optionOf name}.binds: "${target}" is not an absolute path in the container. Write "/…".
       '';
     }) (builtins.attrNames container.binds)
     ++ lib.optionals (given.config && !given.path) (
@@ -153,7 +153,7 @@ let
 
   # --- addresses -----------------------------------------------------------------
 
-  # Every fixed address with whose it is. A zone's bridge is one owner, whoever described it.
+  # Every static address with its owner. A zone's bridge is one owner, whichever container configures it.
   hostAddresses = lib.concatLists (
     lib.mapAttrsToList (
       name: network: map (address: { inherit address; owner = "the host's network ${name}"; }) (common.addressesOf network)
@@ -170,7 +170,7 @@ let
       )
     ) cfg.containers
   );
-  # Every port of the host that leads to a container.
+  # Every forwarded port of the host.
   ports = lib.concatLists (
     lib.mapAttrsToList (
       name: container:
@@ -183,18 +183,18 @@ let
   portAssertions = lib.mapAttrsToList (port: owners: {
     assertion = builtins.length owners == 1;
     message = ''
-      ${(builtins.head owners).owner}.network.forwardPorts: the host's ${port} leads to ${
+      ${(builtins.head owners).owner}.network.forwardPorts: the host's ${port} is forwarded ${
         toString (builtins.length owners)
-      } places: ${lib.concatMapStringsSep " and " (o: o.owner) owners}. Give each a hostPort of its own.
+      } times: by ${lib.concatMapStringsSep " and " (o: o.owner) owners}. Give each a different hostPort.
     '';
   }) (builtins.groupBy (p: p.port) ports);
 
   addressAssertions = lib.mapAttrsToList (address: owners: {
     assertion = builtins.length owners == 1;
     message = ''
-      The address ${address} is taken more than once: by ${
+      The address ${address} is used more than once: by ${
         lib.concatMapStringsSep " and " (o: o.owner) owners
-      }. Give each an address of its own.
+      }. Give each a different address.
     '';
   }) (builtins.groupBy (a: a.address) (hostAddresses ++ containerAddresses));
 in

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Containers as systemd sees them: a .nspawn file, a drop-in for the instance of systemd's own
-# systemd-nspawn@.service, and a directory that says there is such a machine.
+# Containers for systemd: a .nspawn file, a drop-in for the instance of systemd's own
+# systemd-nspawn@.service, and a directory for the machine.
 {
   config,
   lib,
@@ -18,7 +18,7 @@ let
 
   machineId = common.machineId config.networking.hostName;
 
-  # A colon separates the fields of a bind, in nspawn's own syntax.
+  # In nspawn's syntax a colon separates the fields of a bind.
   bindLine =
     target: bind:
     let
@@ -33,26 +33,26 @@ let
 
   journal = name: "/var/log/journal/${machineId name}";
 
-  # systemd links no journal of an ephemeral container to the host, so its directory is bound.
+  # systemd does not link the journal of an ephemeral container to the host, so bind its directory.
   journalBind = name: container: lib.optional container.linkJournal "${journal name}:${journal name}:idmap";
 
   nspawn = name: container: {
     execConfig = {
-      # NixOS has its own init, below the store. It is PID 1 all the same, and shuts down by
-      # the signal that "Boot=yes" would have chosen.
+      # NixOS has its own init, below the store. It runs as PID 1, and shuts down on the signal that
+      # "Boot=yes" would use.
       Boot = false;
       Parameters = "${container.path}/init";
       KillSignal = "SIGRTMIN+3";
       Ephemeral = true;
       PrivateUsers = "pick";
       MachineID = machineId name;
-      # The container's configuration says both.
+      # The container's own configuration sets both.
       Timezone = "off";
       ResolvConf = if container.network.hostNetwork then "copy-host" else "off";
       LinkJournal = "no";
     };
     filesConfig = {
-      # Directories that nspawn made stay the host's; only the copy that runs changes owner.
+      # The directories on the host keep their owner; only the running copy changes owner.
       PrivateUsersOwnership = "auto";
       Bind = bindLines false container.binds ++ journalBind name container;
       BindReadOnly = bindLines true container.binds;
@@ -88,9 +88,9 @@ in
     systemd.services =
       mapAttrs' (name: container: nameValuePair "systemd-nspawn@${name}" (unit name container)) containers
       // {
-        # A container that is no longer in the configuration is stopped by a switch and then not
-        # started again: it has neither settings nor, as an ephemeral one, any files. Machines that
-        # an administrator keeps by hand have files.
+        # A switch stops a container that is no longer in the configuration. It must not start again:
+        # it has neither settings nor, being ephemeral, files. Machines that an administrator manages
+        # by hand have files.
         "systemd-nspawn@".unitConfig = {
           ConditionPathExists = [
             "|/etc/systemd/nspawn/%i.nspawn"
@@ -104,8 +104,8 @@ in
       builtins.attrNames (lib.filterAttrs (_: c: c.autoStart) containers)
     );
 
-    # nspawn wants a directory of the machine's name. Owner and mode are for a new one only: the
-    # owner of one that is there is the user id range that nspawn chose for it.
+    # nspawn needs a directory with the machine's name. Owner and mode apply only to a new one: an
+    # existing one belongs to the user id range that nspawn chose for it.
     systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral" = lib.mkMerge (
       lib.mapAttrsToList (
         name: container:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The host's part of the containers' credentials: what the containers' units ask for, and the policy
-# that says who may have what.
+# The host's part of the containers' credentials: which ones the containers' units ask for, and the
+# policies.
 {
   config,
   lib,
@@ -25,26 +25,26 @@ let
     // {
       restartTriggers = c.restartTriggers container.credentials;
       environment =
-        # What is called NAME@ID there, as systemd wants it, is ID in the container.
+        # Tells our wrapper that NAME@ID, which systemd requires here, is ID in the container.
         lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
-        # The machine's folder for the live socket is made before it is bound.
+        # Tells our wrapper to create the directory of the live socket before it is bound.
         // lib.optionalAttrs (c.isLive container.credentials) { NSPAWN_CREDS_LIVE = name; };
       serviceConfig = settings.serviceConfig // {
-        # systemd's unit calls "systemd-nspawn" by its bare name. In the first folder that is a
-        # program of ours, which passes on to the container what is the container's.
+        # systemd's unit runs "systemd-nspawn" without a path. The first directory holds our wrapper,
+        # which passes the unit's credentials on to the container.
         ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
       };
     };
 
-  # A sealed file or a template is the configuration's own. What a switch makes of one that is live
-  # reaches its services as what is rotated does, and the container goes on. One that does not run
-  # has it when it starts.
+  # Sealed files and templates are part of the configuration. If a switch changes one that is delivered
+  # live, its services are restarted or reloaded as after a rotation, and the container keeps running.
+  # A container that does not run gets it when it starts.
   changed =
     name: container:
     lib.mapAttrs' (
       id: c:
       lib.nameValuePair "nspawn-creds-changed-${name}-${id}" {
-        description = "Services that Have ${name}/${id}";
+        description = "Services That Use ${name}@${id}";
         wantedBy = [ "multi-user.target" ];
         reloadTriggers = [ (builtins.toJSON ((creds name).source container.credentials c)) ];
         serviceConfig = {
@@ -69,8 +69,8 @@ in
       lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
       // lib.concatMapAttrs changed containers;
 
-    # What a .nspawn file binds takes the place of what nspawn was told on its command line, where
-    # the program of ours says the same.
+    # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
+    # those.
     systemd.nspawn = lib.mapAttrs (name: _: { filesConfig.BindReadOnly = [ (creds name).liveBind ]; }) (
       lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers
     );

@@ -9,7 +9,7 @@ let
 
   interfaceOf = name: common.hostInterface name containers.${name}.network;
   names = builtins.filter (name: interfaceOf name != null) (builtins.attrNames containers);
-  # Containers by the host's interface: one each, or all of a zone.
+  # Containers by the host's interface: one container each, or all of a zone.
   byInterface = builtins.groupBy interfaceOf names;
   isZone = lib.hasPrefix "vz-";
 
@@ -19,7 +19,7 @@ let
       Kind = if isZone interface then "bridge" else "veth";
     };
     networkConfig = {
-      # A free range that networkd chooses; the same one again while it is free.
+      # networkd chooses a free range, and the same one again while it is free.
       Address = mkDefault [
         (if isZone interface then "0.0.0.0/24" else "0.0.0.0/28")
         "::/64"
@@ -29,18 +29,18 @@ let
       IPMasquerade = mkDefault "both";
       IPv6AcceptRA = mkDefault "no";
       IPv6SendRA = mkDefault "yes";
-      # Names, both ways: a single label with LLMNR, NAME.local with mDNS.
+      # Names in both directions: a single label with LLMNR, NAME.local with mDNS.
       LLMNR = mkDefault "yes";
       MulticastDNS = mkDefault "yes";
       LLDP = mkDefault "yes";
       EmitLLDP = mkDefault "customer-bridge";
     };
-    # A host is online with or without its containers.
+    # The host is online with or without its containers.
     linkConfig.RequiredForOnline = mkDefault "no";
   };
 
-  # What containers on the same interface say of it is merged, and where they contradict each other
-  # the error names the option.
+  # Merges the settings of all containers on one interface. If they conflict, the error names the
+  # option.
   ofContainer =
     name:
     let
@@ -74,7 +74,7 @@ let
       Port = map port network.forwardPorts;
     };
 
-  # By name and without a wildcard, whose spelling depends on the firewall.
+  # Names without wildcards, because the spelling of wildcards depends on the firewall.
   firewall = {
     allowedTCPPorts = [ 5355 ]; # LLMNR
     allowedUDPPorts = [
@@ -100,9 +100,9 @@ in
       '';
     };
 
-    # The way out of a masqueraded network goes through other interfaces; IPv6 is left to networkd,
-    # since forwarding everywhere would end the host's own router discovery.
-    # (The option takes one definition; nixpkgs' own modules that need forwarding say 97 to 99.)
+    # Packets of a masqueraded network leave through other interfaces. IPv6 is left to networkd, because
+    # forwarding on all interfaces would disable the host's own router discovery.
+    # (The option takes one definition; nixpkgs' own modules that need forwarding use 97 to 99.)
     boot.kernel.sysctl = mkIf (masqueraded != [ ]) { "net.ipv4.conf.all.forwarding" = lib.mkOverride 96 true; };
 
     systemd.network = {
@@ -113,7 +113,7 @@ in
           value = hostNetwork interface containers;
         }) byInterface
         // {
-          # The ends of the pairs in a bridge belong to the bridge.
+          # Veth ends in a bridge are configured through the bridge.
           "10-nspawn-bridged" = {
             matchConfig = {
               Name = "vb-*";

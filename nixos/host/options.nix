@@ -12,8 +12,8 @@ let
   common = import ../lib.nix { inherit lib; };
   cfg = config.virtualisation.nixos-nspawn-ephemeral;
 
-  # What the container's package set is made of. The host's own `pkgs` can be handed on only where
-  # somebody made it and gave it to the host, since it fixes `nixpkgs.config`.
+  # The container's package set. The host's own `pkgs` can be passed on only if somebody built it and
+  # gave it to the host, because it fixes `nixpkgs.config`.
   nixpkgs =
     if options.nixpkgs.pkgs.isDefined then
       { pkgs = lib.mkDefault pkgs; }
@@ -37,7 +37,7 @@ let
           _file = "the host's virtualisation.nixos-nspawn-ephemeral.containers.${name}";
           inherit nixpkgs;
           networking.hostName = lib.mkDefault (common.hostNameOf name);
-          # It keeps no state of its own, so there is nothing for another version to be right for.
+          # The container keeps no state that could depend on an older version.
           system.stateVersion = lib.mkDefault config.system.stateVersion;
           virtualisation.nixos-nspawn-ephemeral.guest = {
             inherit (container.network) hostNetwork;
@@ -68,21 +68,21 @@ let
         type = types.nullOr types.str;
         default = null;
         example = "/mnt/data/postgresql";
-        description = "Path on the host. Null: the same as in the container.";
+        description = "Path on the host. Null means the same path as in the container.";
       };
       readOnly = mkOption {
         type = types.bool;
         default = false;
-        description = "Whether the container may only read.";
+        description = "Whether the container can only read it.";
       };
       options = mkOption {
         type = types.listOf types.str;
         default = [ ];
         example = [ "idmap" ];
         description = ''
-          Options of the mount, as in {manpage}`systemd-nspawn(1)`. The container has user ids of its
-          own, so without options all files appear to belong to nobody. With `idmap`, user N of the
-          host is user N of the container; with `rootidmap`, the directory's owner on the host is root
+          Options of the mount, see {manpage}`systemd-nspawn(1)`. The container has its own user ids,
+          so without options all files appear to belong to nobody. With `idmap`, user N of the
+          host is user N in the container. With `rootidmap`, the directory's owner on the host is root
           in the container.
         '';
       };
@@ -102,13 +102,13 @@ let
       hostPort = mkOption {
         type = types.port;
         example = 8080;
-        description = "Port of the host.";
+        description = "Port on the host.";
       };
       containerPort = mkOption {
         type = types.nullOr types.port;
         default = null;
         example = 80;
-        description = "Port of the container. Null: the same.";
+        description = "Port in the container. Null means the same port.";
       };
     };
   };
@@ -123,7 +123,7 @@ let
       };
       description = ''
         Settings for the ${side} end of the link, as in `systemd.network.networks.<name>`. They are
-        merged with this module's, whose defaults give way; what to match is set already.
+        merged with this module's settings and override its defaults. The match is already set.
       '';
     };
 
@@ -140,15 +140,15 @@ let
       enable = mkOption {
         type = types.bool;
         default = true;
-        description = "Whether there is a link of its own between host and container.";
+        description = "Whether the container has its own link to the host.";
       };
       zone = mkOption {
         type = types.nullOr types.str;
         default = null;
         example = "backend";
         description = ''
-          Zone to put the container into: all containers of a zone share one bridge, `vz-ZONE`, which
-          is there as long as one of them runs.
+          Zone of the container. All containers of a zone share one bridge, `vz-ZONE`, which
+          exists as long as one of them runs.
         '';
       };
       addresses = {
@@ -156,13 +156,13 @@ let
           type = types.listOf types.str;
           default = [ ];
           example = [ "10.23.42.1/24" ];
-          description = "Fixed addresses of the host's end. The container uses them as gateways.";
+          description = "Static addresses of the host's end. The container uses them as gateways.";
         };
         container = mkOption {
           type = types.listOf types.str;
           default = [ ];
           example = [ "10.23.42.2/24" ];
-          description = "Fixed addresses of the container, instead of DHCP.";
+          description = "Static addresses of the container, instead of DHCP.";
         };
       };
       config.host = networkdConfig "host's" "10.23.42.1/24";
@@ -173,8 +173,8 @@ let
       default = null;
       example = "br0";
       description = ''
-        A bridge of the host's that the host's end of the link joins, instead of being configured by
-        itself. The container asks for its address there.
+        An existing bridge of the host. The host's end of the link joins it instead of getting its own
+        addresses, and the container uses DHCP there.
       '';
     };
     macvlan = mkOption {
@@ -182,8 +182,8 @@ let
       default = [ ];
       example = [ "enp1s0" ];
       description = ''
-        Interfaces of the host that the container gets a MACVLAN of, called `mv-INTERFACE`. It asks
-        for an address by DHCP.
+        Interfaces of the host. The container gets a MACVLAN interface on each, named `mv-INTERFACE`,
+        and uses DHCP there.
       '';
     };
     ipvlan = mkOption {
@@ -191,8 +191,8 @@ let
       default = [ ];
       example = [ "enp1s0" ];
       description = ''
-        Interfaces of the host that the container gets an IPVLAN of, called `iv-INTERFACE`. It asks
-        for an address by DHCP.
+        Interfaces of the host. The container gets an IPVLAN interface on each, named `iv-INTERFACE`,
+        and uses DHCP there.
       '';
     };
     forwardPorts = mkOption {
@@ -205,16 +205,16 @@ let
         }
       ];
       description = ''
-        Ports of the host that lead to the container. The host itself reaches the container by its
-        name, not through these.
+        Ports of the host that are forwarded to the container. The host itself does not use them; it
+        reaches the container by name.
       '';
     };
     hostNetwork = mkOption {
       type = types.bool;
       default = false;
       description = ''
-        Whether the container uses the host's network instead of one of its own. It then sees all
-        that the host sees, services that listen on localhost included.
+        Whether the container uses the host's network instead of its own. It can then reach everything
+        that the host can, including services that listen on localhost.
       '';
     };
   };
@@ -229,7 +229,7 @@ let
     {
       options = {
         config = mkOption {
-          # Evaluated here, since only here the name and the other settings are known.
+          # Evaluated here because only here the name and the other settings are known.
           type = lib.mkOptionType {
             name = "NixOS configuration";
             description = "NixOS configuration";
@@ -241,27 +241,27 @@ let
               environment.systemPackages = [ pkgs.htop ];
             }
           '';
-          description = "The container's system, as a NixOS module. Either this or {option}`path`.";
+          description = "The container's system, as a NixOS module. Set either this or {option}`path`.";
         };
         path = mkOption {
           type = types.path;
           example = "/nix/var/nix/profiles/my-container";
           description = ''
-            A NixOS system that was built elsewhere, with this project's container module: its
-            store path, or a link to it such as a profile. Either this or {option}`config`.
+            A NixOS system that was built elsewhere with this project's container module: its
+            store path, or a link to it such as a profile. Set either this or {option}`config`.
           '';
         };
         autoStart = mkOption {
           type = types.bool;
           default = true;
           example = false;
-          description = "Whether the container starts with the host, with `machines.target`.";
+          description = "Whether the container starts with the host, through `machines.target`.";
         };
         restartIfChanged = mkOption {
           type = types.bool;
           default = true;
           example = false;
-          description = "Whether a switch to a configuration in which the container differs restarts it.";
+          description = "Whether a switch restarts the container if its configuration changed.";
         };
         binds = mkOption {
           type = types.attrsOf bind;
@@ -274,8 +274,8 @@ let
             };
           };
           description = ''
-            Directories and files of the host that the container sees, by their path in the container.
-            What it writes elsewhere is gone when it stops.
+            Directories and files of the host to mount, by their path in the container. Everything that
+            the container writes elsewhere is lost when it stops.
           '';
         };
         linkJournal = mkOption {
@@ -283,8 +283,8 @@ let
           default = true;
           description = ''
             Whether the container's journal is kept on the host, in `/var/log/journal`, where
-            {command}`journalctl --merge` shows it. Needs a file system that can map owners, as all
-            common ones can; without, the journal is gone when the container stops.
+            {command}`journalctl --merge` shows it. This needs a file system that supports id-mapped
+            mounts, as all common ones do. Otherwise the journal is lost when the container stops.
           '';
         };
         inherit network;
@@ -295,25 +295,25 @@ let
           ];
           default = "closure";
           description = ''
-            What the container sees of the host's Nix store: with `closure` the paths that its system
-            consists of, with `full` everything that any system or user of the host has in it.
+            Which part of the host's Nix store the container sees: with `closure` only the paths of its
+            own system, with `full` everything in the host's store.
           '';
         };
         nixDaemon.enable = mkOption {
           type = types.bool;
           default = false;
           description = ''
-            Whether the container has a Nix daemon and a database of its own. What it builds and
-            fetches lies on top of the paths that it sees of the host's store, and is gone when it
-            stops. Without, there is no Nix in the container; the host's daemon is never in reach.
+            Whether the container has its own Nix daemon and database. Paths that it builds or fetches
+            are in a layer above the paths of the host's store, and are lost when it stops. Otherwise
+            there is no Nix in the container. The host's daemon is never reachable.
           '';
         };
         limits = {
-          cpuQuota = limit types.str "150%" "CPU time, in percent of one CPU (`CPUQuota=`).";
-          cpuWeight = limit (types.ints.between 1 10000) 50 "Share of the CPU under load; 100 is what others have (`CPUWeight=`).";
-          memoryHigh = limit types.str "1500M" "Memory above which the container is slowed down (`MemoryHigh=`).";
-          memoryMax = limit types.str "2G" "Memory that the container may have at most (`MemoryMax=`).";
-          tasksMax = limit (types.either types.ints.positive types.str) 4096 "Processes and threads that the container may have at most (`TasksMax=`).";
+          cpuQuota = limit types.str "150%" "CPU time limit, in percent of one CPU (`CPUQuota=`).";
+          cpuWeight = limit (types.ints.between 1 10000) 50 "Share of the CPU under load; 100 is the default of other units (`CPUWeight=`).";
+          memoryHigh = limit types.str "1500M" "Memory use above which the container is throttled (`MemoryHigh=`).";
+          memoryMax = limit types.str "2G" "Memory limit (`MemoryMax=`).";
+          tasksMax = limit (types.either types.ints.positive types.str) 4096 "Limit on processes and threads (`TasksMax=`).";
         };
         credentials = mkOption {
           type = types.attrsOf (types.submodule (import ../credentials/options.nix { inherit lib; }));
@@ -326,12 +326,12 @@ let
               };
             }
           '';
-          description = "Secrets for the container, by their ids.";
+          description = "Credentials for the container, by id.";
         };
       };
 
-      # Less than any other definition, so that the assertions can tell whether there is one. What
-      # fails an assertion of the container's is no system; the host says so, and names the container.
+      # The priority is lower than any other definition's, so that assertions can tell whether there is
+      # one. If an assertion of the container fails, the host reports it and names the container.
       config.path = lib.mkIf options.config.isDefined (
         lib.mkOverride 1500 (
           if lib.all (a: a.assertion) config.config.assertions then
@@ -349,7 +349,7 @@ let
           config = options.config.isDefined;
           path = options.path.isDefined && options.path.highestPrio < 1500;
         };
-        description = "Which of `config` and `path` somebody has set.";
+        description = "Which of `config` and `path` are set explicitly.";
       };
     };
 in
@@ -366,7 +366,7 @@ in
           };
         }
       '';
-      description = "Containers, by name. None keeps state but in its {option}`binds`.";
+      description = "Containers, by name. They are ephemeral: they keep state only in their {option}`binds`.";
     };
     imports = mkOption {
       type = types.listOf types.deferredModule;

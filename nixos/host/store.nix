@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What containers see of the host's Nix store. A bind mount for each path of a closure would be a
-# mount unit for each in the container; store-view makes one mount of them all.
+# Which part of the host's Nix store containers see. One bind mount per path of a closure would make
+# one mount unit each in the container; store-view makes a single mount.
 {
   config,
   lib,
@@ -15,7 +15,7 @@ let
   folder = name: "/run/nixos-nspawn-ephemeral/${name}/store";
   serviceOf = name: "nixos-nspawn-store-${name}";
 
-  # Of a system that was built elsewhere, the paths are known when it starts.
+  # The paths of a system that was built elsewhere are known only when it starts.
   isLink = container: container.given.path && !lib.isStorePath container.path;
   closure = container: pkgs.closureInfo { rootPaths = [ container.path ]; };
   paths =
@@ -35,7 +35,7 @@ let
       pkgs.gnused
       pkgs.util-linux
     ];
-    # It lives as long as the container, and is not to be changed below it.
+    # The mount must live as long as the container, and must not change while it runs.
     unitConfig.StopWhenUnneeded = true;
     restartIfChanged = false;
     script = ''
@@ -51,7 +51,7 @@ let
 
   source = name: container: if container.store == "closure" then "${folder name}/view/closure" else "/nix/store";
 
-  # The container's Nix has to know what it has already.
+  # Tells the container's Nix which paths already exist.
   registration = container: lib.optional container.nixDaemon.enable "${closure container}/registration:/nix/.host-registration";
 in
 {

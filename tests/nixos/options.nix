@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# docs/nixos-options.md, as text, from the options themselves.
+# Generates docs/nixos-options.md from the options.
 { nixpkgs }:
 let
   tests = import ./lib.nix { inherit nixpkgs; };
@@ -15,7 +15,7 @@ let
       ];
     }).options;
 
-  # Markdown has no words for what the module system's manuals mark up.
+  # Plain Markdown has no equivalent of these roles.
   clean = text: builtins.replaceStrings (map (r: "{${r}}`") roles) (map (_: "`") roles) text;
   roles = [ "option" "command" "manpage" "file" "var" ];
 
@@ -48,14 +48,14 @@ in
   <!-- Made by tests/nixos/run --update options; do not edit. -->
   # Options of the NixOS modules
 
-  How to begin: [guide-nixos.md](guide-nixos.md).
+  To get started, read [guide-nixos.md](guide-nixos.md).
 
   ${section "Containers" "For the host: `nixosModules.default`, `nixos/host.nix`." host
     [ "virtualisation" "nixos-nspawn-ephemeral" ] all}
-  ${section "The broker" "For the host, too. Nothing of it has to be set." host [ "services" "nspawn-creds" ] all}
-  ${section "Inside a container" "For a container's `config`, and for a system that is built elsewhere: `nixosModules.container`, `nixos/container.nix`. In a `config` the host has set these already, and `path` and `paths` are there to be read." guest
+  ${section "The broker" "Also for the host. The defaults are right for most hosts." host [ "services" "nspawn-creds" ] all}
+  ${section "Inside a container" "For a container's `config`, and for a system that is built elsewhere: `nixosModules.container`, `nixos/container.nix`. For a `config` the host sets these, and you can read `path` and `paths`." guest
     [ "nspawn-creds" ] all}
-  ${section "Inside a container that is built elsewhere" "What the host cannot say to a system given by `path`." guest
+  ${section "Inside a container that is built elsewhere" "Settings that the host cannot make for a system given by `path`." guest
     [ "virtualisation" "nixos-nspawn-ephemeral" "guest" ] all}
   ${section "Credentials for nixpkgs' own containers" "For the host: `nixosModules.nixos-containers`, `nixos/nixos-containers.nix`. The options of each credential are as above." host
     [ "containers" ] (o: o.name == "containers.<name>.credentials")}''

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Configurations that are wrong, each in one way, and what is to be said of it: `says` is a part of the
-# message, which begins with the option. Nothing else may be wrong with them. The result is a list
-# of those that were not told so. Each is a whole host, and Nix keeps all that it has evaluated; so
-# only every PARTS-th is looked at, from PART on.
+# Configurations that are each wrong in one way, with the expected message: it must begin with the
+# option and contain `says`. There must be no other message. The result is a list of the cases that
+# fail. Each case is a whole host, and Nix keeps everything that it evaluates in memory. So this
+# evaluates only every PARTS-th case, starting with PART.
 {
   nixpkgs,
   part ? 0,
@@ -20,7 +20,7 @@ let
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
-    "a name that is no machine's" = {
+    "an invalid machine name" = {
       config = named "two words" { network.veth.enable = false; };
       option = "${option}.\"two words\"";
       says = ''Use letters, digits'';
@@ -28,19 +28,19 @@ let
     "a name too long for its interface" = {
       config = named "thirteen-long" { };
       option = "${option}.thirteen-long";
-      says = ''interface "ve-thirteen-long": interfaces have'';
+      says = ''interface "ve-thirteen-long": interface names have'';
     };
     "a zone too long for its bridge" = {
       config = network { veth.zone = "thirteen-long"; };
       option = "${option}.web.network.veth.zone";
-      says = "Use a zone of at most\n12 characters";
+      says = "Use a zone of\nat most 12 characters";
     };
-    "a zone that is no part of a name" = {
+    "a zone that cannot be part of an interface name" = {
       config = network { veth.zone = "a/b"; };
       option = "${option}.web.network.veth.zone";
       says = ''letters, digits, "-" and "_"'';
     };
-    "a bridge that is no interface" = {
+    "a bridge that cannot be an interface" = {
       config = network { bridge = letters 16; };
       option = "${option}.web.network.bridge";
       says = "15 characters";
@@ -69,19 +69,19 @@ let
     "an address for a link that is not there" = {
       config = network { veth.enable = false; veth.addresses = { host = [ "10.0.0.1/24" ]; container = [ "10.0.0.2/24" ]; }; };
       option = "${option}.web.network.veth";
-      says = "Remove\nits zone, addresses and config";
+      says = "Remove\nzone, addresses and config of the link";
     };
     "settings for a link beside the host's network" = {
       config = network { hostNetwork = true; veth.config.container.networkConfig.DHCP = "no"; };
       option = "${option}.web.network.veth";
       says = "network.veth.enable = false and network.hostNetwork";
     };
-    "a fixed address without a gateway" = {
+    "a static address without a gateway" = {
       config = network { veth.addresses.container = [ "10.0.0.2/24" ]; };
       option = "${option}.web.network.veth.addresses.host";
-      says = ''Write addresses.host = [ "…" ]'';
+      says = ''Set addresses.host = [ "…" ]'';
     };
-    "a port that leads to two containers" = {
+    "a port that is forwarded to two containers" = {
       config = host {
         virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a" "b" ] (_: {
           config = { };
@@ -89,13 +89,13 @@ let
         });
       };
       option = "${option}.a.network.forwardPorts";
-      says = "tcp port 80 leads to 2 places: ${option}.a and ${option}.b";
+      says = "tcp port 80 is forwarded 2 times: by ${option}.a and ${option}.b";
     };
 
     "neither config nor path" = {
       config = web { };
       option = "${option}.web";
-      says = "Write config = {";
+      says = "Set config = {";
     };
     "both config and path" = {
       config = web { config = { }; path = "/nix/store/00000000000000000000000000000000-system"; };
@@ -112,10 +112,10 @@ let
       option = "${option}.web.nixDaemon.enable";
       says = "guest.nixDaemon = true in that system";
     };
-    "a bind that is no path" = {
+    "a bind that is not an absolute path" = {
       config = web { config = { }; binds."data" = { }; };
       option = "${option}.web.binds";
-      says = ''Write it from the root'';
+      says = ''not an absolute path in the container'';
     };
     "an assertion of the container's own" = {
       config = web { config.assertions = [ { assertion = false; message = "THIS is wrong."; } ]; };
@@ -157,30 +157,30 @@ let
       option = "${option}.web.credentials.${letters 58}";
       says = "ids have at most 57 characters";
     };
-    "a credential from nowhere" = {
+    "a credential without a source" = {
       config = credential "id" { };
       option = "${option}.web.credentials.id";
       says = "Set exactly one of sealed, fromStore";
     };
-    "a credential from two places" = {
+    "a credential with two sources" = {
       config = credential "id" { fromStore = true; share = "db@id"; };
       option = "${option}.web.credentials.id";
-      says = "more than one place: fromStore, share";
+      says = "more than one source: fromStore, share";
     };
     "a plain file that would land in the store" = {
       config = credential "id" { source = ./wrong/plain; };
       option = "${option}.web.credentials.id.source";
-      says = "and write sealed = ./id.cred";
+      says = "and set sealed = ./id.cred";
     };
     "a plain file of the store" = {
       config = credential "id" { source = "/nix/store/00000000000000000000000000000000-secret"; };
       option = "${option}.web.credentials.id.source";
-      says = "in plain, where every user";
+      says = "in plaintext, where every user";
     };
-    "a source that is no path" = {
+    "a source that is not an absolute path" = {
       config = credential "id" { source = "run/secret"; };
       option = "${option}.web.credentials.id.source";
-      says = "no absolute path";
+      says = "not an absolute path";
     };
     "a sealed file that is plain" = {
       config = credential "id" { sealed = ./wrong/plain; };
@@ -192,7 +192,7 @@ let
       option = "${option}.web.credentials.id.sealed";
       says = "without quotation marks";
     };
-    "native delivery of what is not a file" = {
+    "native delivery of a share" = {
       config = credential "id" { share = "db@id"; delivery = "native"; };
       option = "${option}.web.credentials.id.delivery";
       says = ''or delivery = "boot"'';
@@ -208,9 +208,9 @@ let
         credentials."sixteen-letters-" = { fromStore = true; delivery = "live"; services = [ (letters 60) ]; };
       };
       option = "${option}.web.credentials.sixteen-letters-.services";
-      says = "they may have 75 characters";
+      says = "at most 75 characters";
     };
-    "a share that names no credential" = {
+    "a share that is not a credential's name" = {
       config = credential "id" { share = "db"; };
       option = "${option}.web.credentials.id.share";
       says = ''share = "CONTAINER@ID"'';
@@ -225,21 +225,21 @@ let
       option = "${option}.web.credentials.id.share";
       says = "It has:\nmine";
     };
-    "a template of something unknown" = {
+    "a template with an unknown placeholder" = {
       config = credential "id" { template = "a {{nothing}} b"; };
       option = "${option}.web.credentials.id.template";
-      says = "{{nothing}} is no other credential";
+      says = "{{nothing}} is not another credential";
     };
-    "a template of itself" = {
+    "a template with itself as placeholder" = {
       config = credential "id" { template = "a {{id}} b"; };
       option = "${option}.web.credentials.id.template";
-      says = "{{id}} is no other credential";
+      says = "{{id}} is not another credential";
     };
-    "something that is no service" = {
+    "a unit that is not a service" = {
       config = credential "id" { fromStore = true; services = [ "a.socket" ]; };
       option = "${option}.web.credentials.id.services";
-      says = ''"a.socket" is no service'';
-      # nor is it one of the container's
+      says = ''"a.socket" is not a service'';
+      # it is not a service of the container either
       others = 1;
     };
     "a service that the container does not have" = {
