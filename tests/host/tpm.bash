@@ -99,7 +99,7 @@ counter_faults=/run/tpm-counter/faults
 
 tpm_counter_start() { # OPTION...
         systemctl stop tpm-counter.service 2>/dev/null || :
-        systemd-run --quiet --unit=tpm-counter -p RuntimeDirectory=tpm-counter -p Group=tss \
+        systemd-run --quiet --unit=tpm-counter -p RuntimeDirectory=tpm-counter -p RuntimeDirectoryPreserve=yes -p Group=tss \
                 /src/tests/host/tpm-counter --faults="$counter_faults" "$@" \
                 "${device#*=}" "${counted#*=}" "$counter_log"
         wait_until 10 test -S "${counted#*=}" || fail 'tpm-counter does not start'
