@@ -21,10 +21,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <tss2/tss2_tctildr.h>
 
 /* More stack than tpm2-tss uses in one call. */
 #define DEAD_STACK_BYTES ((size_t)64 * 1024)
+
+/* Only a character device is opened: anything else that is named here, tpm2-tss would write a
+ * command into. */
+static int check_device_file(const char *path, Reason *reason)
+{
+    struct stat status;
+
+    if (stat(path, &status) < 0)
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "cannot open %.200s: %s", path,
+                          strerror(errno));
+    if (!S_ISCHR(status.st_mode))
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "%.200s is not a character device",
+                          path);
+    return 0;
+}
 
 /* Says why the device file cannot be opened, which tpm2-tss keeps to itself. */
 static int unreachable(const char *tcti_name, const char *path, Reason *reason)
@@ -68,14 +84,20 @@ int tpm_begin(Tpm *tpm, Reason *reason)
 int tpm_new(const char *device, Reason *reason, Tpm **ret)
 {
     _cleanup_(freep) char *name = NULL;
-    const char *path = NULL;
     TSS2_TCTI_CONTEXT *tcti = NULL;
+    TpmDevice parsed;
+    const char *path;
+    int r = tpm_device_parse(device, reason, &parsed);
 
-    if (!device || strcmp(device, "auto") == 0)
-        path = TPM_DEFAULT_DEVICE;
-    else if (device[0] == '/')
-        path = device;
-    if (asprintf(&name, "%s%s", path ? "device:" : "", path ? path : device) < 0) {
+    if (r != 0)
+        return r;
+    path = tpm_device_path(&parsed);
+    if (path)
+        r = check_device_file(path, reason);
+    if (r != 0)
+        return r;
+    if (asprintf(&name, "%s%s%s", parsed.transport, parsed.configuration ? ":" : "",
+                 parsed.configuration ? parsed.configuration : "") < 0) {
         name = NULL;
         return reason_set(reason, -ENOMEM, "cannot name the TPM");
     }

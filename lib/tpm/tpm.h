@@ -15,19 +15,17 @@
 #include "base/bytes.h"
 #include "base/context.h"
 #include "base/outcome.h"
+#include "base/tpm_device.h"
 #include "secret/secret.h"
 
 #include <stdbool.h>
 
-/* The default TCTI: the kernel's resource manager. */
-#define TPM_DEFAULT_DEVICE "/dev/tpmrm0"
-
 /* Bytes of a sealed key, and of a policy digest. */
-#define TPM_KEY_BYTES      ((size_t)32)
-#define TPM_POLICY_BYTES   ((size_t)32)
+#define TPM_KEY_BYTES    ((size_t)32)
+#define TPM_POLICY_BYTES ((size_t)32)
 
 /* Bytes of the name of a key: nameAlg, then the SHA-256 of its public area. */
-#define TPM_NAME_BYTES     ((size_t)34)
+#define TPM_NAME_BYTES   ((size_t)34)
 
 /* TPM_ALG_ID values that occur in credential headers. */
 enum {
@@ -58,9 +56,8 @@ struct json_object;
 
 typedef struct Tpm Tpm;
 
-/* Connects. DEVICE is a path ("/dev/tpmrm0"), a TCTI with its configuration
- * ("swtpm:host=127.0.0.1,port=2321"), or NULL or "auto" for TPM_DEFAULT_DEVICE.
- * OUTCOME_TPM_UNREACHABLE if nobody answers. */
+/* Connects to DEVICE, a name as tpm_device_parse() takes it; a path must be a character device.
+ * OUTCOME_USAGE; OUTCOME_TPM_UNREACHABLE if nobody answers. */
 int tpm_new(const char *device, Reason *reason, Tpm **ret);
 Tpm *tpm_free(Tpm *tpm);
 DEFINE_CLEANUP(Tpm *, tpm_free);

@@ -252,12 +252,16 @@ static void test_unreachable(void **state)
 {
     static const struct {
         const char *device, *words;
+        int rc;
     } rows[] = {
-        {"/nonexistent/tpm", "/nonexistent/tpm: No such file"},
-        {"/dev/null", "/dev/null"},
-        {"swtpm:host=127.0.0.1,port=1", "swtpm:host=127.0.0.1,port=1"},
-        {"no-such-tcti:x", "no-such-tcti:x"},
-        {"", "\"\""},
+        {"/nonexistent/tpm", "/nonexistent/tpm: No such file", OUTCOME_TPM_UNREACHABLE},
+        {"/dev/null", "/dev/null", OUTCOME_TPM_UNREACHABLE},
+        {"/proc/self/exe", "/proc/self/exe is not a character device", OUTCOME_TPM_UNREACHABLE},
+        {"device:/proc/self/exe", "is not a character device", OUTCOME_TPM_UNREACHABLE},
+        {"swtpm:host=127.0.0.1,port=1", "swtpm:host=127.0.0.1,port=1", OUTCOME_TPM_UNREACHABLE},
+        {"no-such-tcti:x", "no-such-tcti:x", OUTCOME_USAGE},
+        {"cmd:false", "\"cmd:false\" is not a TPM", OUTCOME_USAGE},
+        {"", "\"\"", OUTCOME_USAGE},
     };
     Reason reason = {0};
     Tpm *tpm = NULL;
@@ -279,7 +283,7 @@ static void test_unreachable(void **state)
         } else {
             assert_non_null(strstr(reason.text, rows[i].words));
         }
-        assert_int_equal(r, OUTCOME_TPM_UNREACHABLE);
+        assert_int_equal(r, rows[i].rc);
         assert_null(tpm);
     }
 }
