@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* "Never", and "not set", as a time (systemd's USEC_INFINITY). */
 #define USEC_INFINITY UINT64_MAX
@@ -21,6 +22,8 @@ struct Context {
     void (*random)(const Context *context, void *bytes, size_t size);
     /* put in front of every absolute path: "" on a real system */
     const char *root;
+    /* who may write what root's programs trust, such as the configuration: 0 on a real system */
+    uid_t trusted_uid;
 };
 
 /* CLOCK_MONOTONIC, µs: for durations, which no test fixes. */

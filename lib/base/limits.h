@@ -56,6 +56,12 @@
 /* Machines whose policies are kept in memory. */
 #define LIMIT_POLICIES              ((size_t)64)
 
+/* --- configuration --- */
+
+/* nspawn-creds.conf, bytes, and a path or name in it. */
+#define LIMIT_CONFIG_BYTES          ((size_t)64 * 1024)
+#define LIMIT_CONFIG_VALUE_BYTES    ((size_t)1024)
+
 /* --- control --- */
 
 /* A varlink message, bytes: one that stores a credential has its file in it. */

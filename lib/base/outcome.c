@@ -204,6 +204,9 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_USAGE] = {"usage", EXIT_USAGE, "Wrong usage", NULL},
     [OUTCOME_PROBLEMS] = {"problems", EXIT_PROBLEMS, "This host has problems",
                           "List them, with what to do about each: nspawn-creds doctor"},
+
+    [OUTCOME_BAD_CONFIG] = {"bad-config", EXIT_FORMAT, "The configuration is not valid",
+                            "See nspawn-creds.conf(5)"},
 };
 
 int reason_set(Reason *reason, int rc, const char *format, ...)

@@ -77,6 +77,8 @@ typedef enum Outcome {
     OUTCOME_USAGE,    /* wrong options or arguments */
     OUTCOME_PROBLEMS, /* doctor found problems */
 
+    OUTCOME_BAD_CONFIG, /* nspawn-creds.conf is not valid, or not root's alone */
+
     _OUTCOME_MAX,
 } Outcome;
 

@@ -36,6 +36,7 @@ Context test_context(const char *root)
     context.now = fixed_now;
     context.random = counting_random;
     context.root = root ? root : "";
+    context.trusted_uid = geteuid();
     return context;
 }
 

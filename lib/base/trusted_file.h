@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Opening a file that decides what a privileged program does.
+ *
+ * Such a file has to be one that only a trusted user could have put there. So the path is walked
+ * one component at a time. Each directory, link and the file itself must belong to the trusted user
+ * or root. None may be writable for group or others, except for directories with the sticky bit,
+ * in which nobody can replace the entries of another. Links that pass are followed: NixOS and
+ * others build /etc of them.
+ */
+
+#include "base/context.h"
+#include "base/outcome.h"
+
+/* Opens the regular file PATH, below the context's root, for reading. OUTCOME_NOT_FOUND if nothing
+ * is there; OUTCOME_FILE_UNSAFE, with the reason, if somebody else may have changed it. */
+int trusted_file_open(const Context *context, const char *path, Reason *reason, int *ret_fd);
