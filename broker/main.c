@@ -32,6 +32,7 @@
 
 typedef struct Broker {
     Context context;
+    HostConfig host;
     ServerConfig config;
     Listeners listeners;
 } Broker;
@@ -48,32 +49,13 @@ static void print_help(void)
            "to be run by hand.\n\n"
            "  -h --help                Show this help\n"
            "     --version             Show the version\n"
-           "     --store=PATH          Sealed credentials\n"
-           "                           (default: %s)\n"
            "     --host-key=PATH       This host's key\n"
            "                           (default: %s)\n"
-           "     --tpm2-device=DEVICE  TPM: a path, or a TCTI with its configuration\n"
-           "                           (default: %s)\n"
-           "     --unit-template=PREFIX@.service\n"
-           "                           Units whose instance is the name of a machine; may\n"
-           "                           be given more than once (default:\n"
-           "                           systemd-nspawn@.service and container@.service)\n"
            "     --exit-idle=SECONDS   End after so long without a request; the service\n"
-           "                           manager starts it again (default: never)\n",
-           program_invocation_short_name, STORE_DEFAULT_PATH, HOST_KEY_PATH, TPM_DEFAULT_DEVICE);
-}
-
-static int add_unit_template(ServerConfig *config, const char *text, bool first)
-{
-    Reason reason = {0};
-    int r;
-
-    if (first)
-        config->templates = (UnitTemplates){0};
-    r = unit_templates_add(&config->templates, text, &reason);
-    if (r != 0)
-        fprintf(stderr, "--unit-template=: %s\n", reason.text);
-    return r;
+           "                           manager starts it again (default: never)\n\n"
+           "The store, the TPM and the units that start machines are set in\n" HOST_CONFIG_PATH
+           ", see nspawn-creds.conf(5).\n",
+           program_invocation_short_name, HOST_KEY_PATH);
 }
 
 static int parse_exit_idle(ServerConfig *config, const char *text)
@@ -91,15 +73,23 @@ static int parse_exit_idle(ServerConfig *config, const char *text)
     return 0;
 }
 
+/* What the options and the variable of earlier versions set is in the configuration now. They are
+ * errors: a broker that ignored them would use another store than it was told to. */
+static int refuse_moved(const char *name, const char *key)
+{
+    fprintf(stderr, "%s has no effect any more: set %s in " HOST_CONFIG_PATH "\n", name, key);
+    return -EINVAL;
+}
+
 static int parse_options(int argc, char *argv[], ServerConfig *config)
 {
     enum {
         OPTION_VERSION = 0x100,
-        OPTION_STORE,
         OPTION_HOST_KEY,
+        OPTION_EXIT_IDLE,
+        OPTION_STORE,
         OPTION_TPM2_DEVICE,
         OPTION_UNIT_TEMPLATE,
-        OPTION_EXIT_IDLE,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
@@ -111,7 +101,6 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
-    bool first = true;
     int c;
     int r = 0;
 
@@ -123,18 +112,17 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         case OPTION_VERSION:
             printf("nspawn-creds-broker %s\n", NC_VERSION);
             return PARSE_DONE;
-        case OPTION_STORE:
-            config->store_path = optarg;
-            break;
         case OPTION_HOST_KEY:
             config->host_key_path = optarg;
             break;
+        case OPTION_STORE:
+            r = refuse_moved("--store=", "[Store] Path=");
+            break;
         case OPTION_TPM2_DEVICE:
-            config->tpm_device = optarg;
+            r = refuse_moved("--tpm2-device=", "[TPM] Device=");
             break;
         case OPTION_UNIT_TEMPLATE:
-            r = add_unit_template(config, optarg, first);
-            first = false;
+            r = refuse_moved("--unit-template=", "[Machines] UnitTemplate=");
             break;
         case OPTION_EXIT_IDLE:
             r = parse_exit_idle(config, optarg);
@@ -147,6 +135,12 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         fprintf(stderr, "%s takes no arguments, only options: see --help\n",
                 program_invocation_short_name);
         return -EINVAL;
+    }
+    if (r == 0 && getenv("NSPAWN_CREDS_BROKER_OPTIONS")) {
+        fprintf(stderr,
+                "$NSPAWN_CREDS_BROKER_OPTIONS is no longer read: set store, TPM and unit templates "
+                "in " HOST_CONFIG_PATH ", and other options with ExecStart= in a drop-in\n");
+        r = -EINVAL;
     }
     return r != 0 ? -EINVAL : 0;
 }
@@ -232,16 +226,39 @@ static int run_worker(void *userdata, bool drain)
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Fills BROKER from the configuration and the command line; PARSE_DONE as well. */
+static int configure(int argc, char *argv[], Broker *broker)
+{
+    Context context = {.root = ""};
+    Reason reason = {0};
+    int host_rc = host_config_load(&context, &reason, &broker->host);
+    int r;
+
+    if (host_rc != 0)
+        host_config_default(&broker->host);
+    server_config_default(&broker->context, &broker->host, &broker->config);
+    r = parse_options(argc, argv, &broker->config);
+    if (r == 0 && host_rc != 0) {
+        fprintf(stderr, "%s\n", reason.text);
+        r = -EINVAL;
+    }
+    return r;
+}
+
 int main(int argc, char *argv[])
 {
     Broker broker = {.listeners.live_folder = LIVE_FOLDER};
     Reason reason = {0};
-    int r;
+    int r = configure(argc, argv, &broker);
 
-    server_config_default(&broker.context, &broker.config);
-    r = parse_options(argc, argv, &broker.config);
-    if (r != 0)
-        return r == PARSE_DONE ? EXIT_SUCCESS : outcome_exit_status(OUTCOME_USAGE);
+    if (r == PARSE_DONE)
+        return EXIT_SUCCESS;
+    if (r != 0) {
+        /* or the service manager would start it again for them at once */
+        if (sd_listen_fds(false) > 0 && take_listeners(&broker.listeners) == 0)
+            supervisor_refuse(&broker.listeners);
+        return EX_CONFIG;
+    }
     if (secret_harden_process(&reason) != 0) {
         fprintf(stderr, "%s\n", reason.text);
         return EXIT_FAILURE;

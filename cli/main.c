@@ -67,12 +67,16 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
 
 static int run(int argc, char **argv, const Context *context)
 {
-    Reason reason = {0};
+    Reason reason = {0}, fault = {0};
     const Verb *verb = NULL;
+    HostConfig host;
     Options options;
     int index, r;
+    int host_rc = host_config_load(context, &fault, &host);
 
-    r = options_parse(argc, argv, context->now(context), &reason, &options, &index);
+    if (host_rc != 0)
+        host_config_default(&host);
+    r = options_parse(argc, argv, context->now(context), &host, &reason, &options, &index);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options.version) {
@@ -93,6 +97,10 @@ static int run(int argc, char **argv, const Context *context)
     r = check_usage(verb, &options, argc - index - 1, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
+    /* doctor says so, and goes on */
+    if (host_rc != 0 && verb != &verb_doctor)
+        return output_error(host_rc, NULL, &fault);
+    options.host_fault = host_rc != 0 ? fault.text : NULL;
     return verb->run(context, &options, argv + index + 1);
 }
 

@@ -175,7 +175,7 @@ static int set_format(const Setting *setting, Options *options)
 
 static int set_store(const Setting *setting, Options *options)
 {
-    options->store = setting->value ? setting->value : STORE_DEFAULT_PATH;
+    options->store = setting->value ? setting->value : options->host->store;
     return 0;
 }
 
@@ -430,9 +430,12 @@ static const OptionInfo infos[] = {
 /* getopt_long() returns this for the first of them; above every character. */
 #define FIRST_CODE 0x100
 
-int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret, int *ret_index)
+int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,
+                  Options *ret, int *ret_index)
 {
-    Options options = {.not_after = USEC_INFINITY,
+    Options options = {.host = host,
+                       .tpm_device = host->tpm_device,
+                       .not_after = USEC_INFINITY,
                        .newline = TRISTATE_AUTO,
                        .public_key_pcrs = DEFAULT_PUBLIC_KEY_PCRS,
                        .lines = DEFAULT_LINES};

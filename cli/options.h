@@ -9,6 +9,7 @@
 #include "base/outcome.h"
 #include "base/recipe.h"
 #include "credential/offline.h"
+#include "policy/host_config.h"
 #include "policy/policy.h"
 #include "tpm/tpm.h"
 
@@ -70,7 +71,7 @@ typedef struct Options {
     unsigned given;                      /* OptionId bits */
     const char *name;                    /* --name=; "" for none */
     WithKey with_key;                    /* --with-key= */
-    const char *tpm_device;              /* --tpm2-device=; NULL for the default */
+    const char *tpm_device;              /* --tpm2-device=, else the host's */
     TpmPcrs tpm_pcrs;                    /* --tpm2-pcrs= */
     const char *public_key;              /* --tpm2-public-key=; NULL for the default places */
     uint64_t public_key_pcrs;            /* --tpm2-public-key-pcrs=, a mask */
@@ -100,13 +101,16 @@ typedef struct Options {
     PolicyChange on_change;                      /* --on-change= */
     const char *services[LIMIT_POLICY_SERVICES]; /* --service=, each once */
     unsigned service_count;
+    const HostConfig *host; /* the host's configuration */
+    const char *host_fault; /* why there is none, and .host has the defaults; else NULL */
     bool help, version;
 } Options;
 
-/* Parses ARGC/ARGV; options may stand anywhere. NOW is for relative times. RET_INDEX is the first
- * argument that is no option. OUTCOME_USAGE, explained in REASON. */
-int options_parse(int argc, char **argv, uint64_t now, Reason *reason, Options *ret,
-                  int *ret_index);
+/* Parses ARGC/ARGV; options may stand anywhere. NOW is for relative times, HOST, which is borrowed,
+ * for what is not given. RET_INDEX is the first argument that is no option. OUTCOME_USAGE,
+ * explained in REASON. */
+int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,
+                  Options *ret, int *ret_index);
 
 /* Prints the rows of the options in SET. */
 void options_print_help(FILE *file, unsigned set);

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-#define STORE  "/var/lib/nspawn-creds/store"
 #define SOCKET "/run/nspawn-creds/broker"
+#define LIVE   "/run/nspawn-creds/machines"
 
 static void put(Writer *writer, const char *text)
 {
@@ -61,7 +61,8 @@ static void put_request(Writer *writer, const char *id)
 
 /* The service manager looks for the name that is sealed in the file, so the unit's credential has
  * it; the nspawn wrapper gives it its own in the container. */
-static void put_native(Writer *writer, const Policy *policy, const PolicyCredential *credential)
+static void put_native(Writer *writer, const HostConfig *host, const Policy *policy,
+                       const PolicyCredential *credential)
 {
     put(writer, "LoadCredentialEncrypted=");
     put(writer, policy->machine);
@@ -71,7 +72,8 @@ static void put_native(Writer *writer, const Policy *policy, const PolicyCredent
     if (credential->source == POLICY_SEALED) {
         put_path(writer, credential->text);
     } else {
-        put(writer, STORE "/");
+        put_path(writer, host->store);
+        put(writer, "/");
         put(writer, policy->machine);
         put(writer, "/");
         put(writer, credential->id);
@@ -89,7 +91,7 @@ static size_t count(const Policy *policy, PolicyDelivery delivery)
     return n;
 }
 
-void drop_in_write(const Policy *policy, Writer *writer)
+void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 {
     size_t native = count(policy, POLICY_NATIVE), boot = count(policy, POLICY_BOOT),
            live = count(policy, POLICY_LIVE);
@@ -111,7 +113,62 @@ void drop_in_write(const Policy *policy, Writer *writer)
         if (credential->delivery == POLICY_BOOT)
             put_request(writer, credential->id);
         else if (credential->delivery == POLICY_NATIVE)
-            put_native(writer, policy, credential);
+            put_native(writer, host, policy, credential);
+    }
+}
+
+static void put_setting(Writer *writer, const char *key, const char *path, const char *after)
+{
+    put(writer, key);
+    put_path(writer, path);
+    put(writer, after);
+    put(writer, "\n");
+}
+
+/* The unit sees nothing of /run but its own parts. The directory of a software TPM's socket, since
+ * the socket may be made anew; not one that holds everybody's. */
+static void put_socket(Writer *writer, const char *device)
+{
+    const char *path = strstr(device, "path=/");
+    const char *slash, *end;
+
+    if (!path)
+        return;
+    path += strlen("path=");
+    end = path + strcspn(path, ",");
+    slash = memrchr(path, '/', (size_t)(end - path));
+    if (slash == path || memchr(path, ':', (size_t)(end - path)) ||
+        (size_t)(slash - path) == strlen("/run"))
+        return;
+    put(writer, "BindPaths=-");
+    for (; path < slash; path++)
+        put_path(writer, (char[]){*path, '\0'});
+    put(writer, "\n");
+}
+
+/* What the vendor unit allows is replaced where lists can be begun anew: what is not used is not
+ * allowed. Not so the binds, of which the unit needs the others. */
+void drop_in_write_broker(const HostConfig *host, Writer *writer)
+{
+    bool store = strcmp(host->store, STORE_DEFAULT_PATH) != 0;
+    bool tpm = strcmp(host->tpm_device, TPM_DEFAULT_DEVICE) != 0;
+
+    if (!store && !tpm)
+        return;
+    put(writer, "# Made by nspawn-creds-generator(8) of nspawn-creds.conf(5).\n[Service]\n");
+    if (store) {
+        put(writer, "ReadWritePaths=\n");
+        put_setting(writer, "ReadWritePaths=-", host->store, "");
+        put(writer, "ReadWritePaths=-" LIVE "\n");
+        put_setting(writer, "NoExecPaths=-", host->store, "");
+    }
+    if (tpm)
+        put(writer, "DeviceAllow=\n");
+    if (tpm && host->tpm_device[0] == '/') {
+        put_setting(writer, "DeviceAllow=", host->tpm_device, " rw");
+        put_setting(writer, "BindPaths=-", host->tpm_device, "");
+    } else if (tpm) {
+        put_socket(writer, host->tpm_device);
     }
 }
 

@@ -10,6 +10,7 @@
  */
 
 #include "base/bytes.h"
+#include "policy/host_config.h"
 #include "policy/policy.h"
 
 /* The credential that a machine asks the broker for whose policy is not valid. It is refused,
@@ -18,7 +19,12 @@
 #define DROP_IN_BAD_POLICY_ID "bad-policy"
 
 /* Writes the drop-in for POLICY, nothing if it has nothing to deliver. */
-void drop_in_write(const Policy *policy, Writer *writer);
+void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer);
 
-/* The same for a machine whose policy is not valid. */
+/* Writes the one for the broker's own unit: where its store and its TPM are not those that the unit
+ * allows. Nothing if they are. A TPM that is reached over the network needs more than this gives.
+ */
+void drop_in_write_broker(const HostConfig *host, Writer *writer);
+
+/* The same for a machine whose policy is not valid, or on a host whose configuration is not. */
 void drop_in_write_bad(Writer *writer);

@@ -25,8 +25,12 @@
 
 #define DROP_IN_NAME     "50-nspawn-creds.conf"
 
-/* systemd-nspawn@MACHINE.service.d/50-nspawn-creds.conf */
-#define PATH_BYTES       (sizeof("systemd-nspawn@.service.d/" DROP_IN_NAME) + LIMIT_MACHINE_BYTES)
+/* UNIT.d/50-nspawn-creds.conf */
+#define UNIT_BYTES       (sizeof("systemd-nspawn@.service") + LIMIT_MACHINE_BYTES)
+#define PATH_BYTES       (UNIT_BYTES + sizeof(".d/" DROP_IN_NAME))
+
+/* Before the administrator's own, so that these may add to it: it begins lists anew. */
+#define BROKER_DROP_IN   "00-nspawn-creds.conf"
 
 /* Most of the time is the parser's, and the service manager waits: so many machines are worth a
  * process more, up to so many processes. */
@@ -53,17 +57,25 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
         fprintf(stderr, "nspawn-creds-generator: %s\n", words);
 }
 
+/* What everything is made from. */
+typedef struct Generator {
+    Context context;
+    HostConfig host;
+    bool host_valid; /* if not, no machine starts */
+    int folder;
+} Generator;
+
 /* The folder is the service manager's, in memory, and new: there is nothing to replace, and nothing
  * to be made durable. */
-static int write_drop_in(int folder, const char *machine, BytesView text)
+static int write_drop_in(int folder, const char *unit, const char *name, BytesView text)
 {
     _cleanup_(closep) int fd = -1;
     char path[PATH_BYTES];
-    int length = snprintf(path, sizeof(path), "systemd-nspawn@%s.service.d", machine);
+    int length = snprintf(path, sizeof(path), "%s.d", unit);
 
     if (mkdirat(folder, path, 0755) < 0 && errno != EEXIST)
         return -errno;
-    snprintf(path + length, sizeof(path) - (size_t)length, "/" DROP_IN_NAME);
+    snprintf(path + length, sizeof(path) - (size_t)length, "/%s", name);
     fd = openat(folder, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
         return -errno;
@@ -72,15 +84,19 @@ static int write_drop_in(int folder, const char *machine, BytesView text)
 
 /* The drop-in for MACHINE into WRITER. OUTCOME_BAD_POLICY if it is the one with which it does not
  * start; that is reported. */
-static int make_drop_in(const Context *context, const PolicyMachine *machine, Writer *writer)
+static int make_drop_in(const Generator *generator, const PolicyMachine *machine, Writer *writer)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load_found(context, machine, &fault, &policy);
+    int r = policy_load_found(&generator->context, machine, &fault, &policy);
 
+    if (r == 0 && !generator->host_valid) {
+        drop_in_write_bad(writer);
+        return OUTCOME_BAD_CONFIG;
+    }
     if (r == 0)
-        drop_in_write(policy, writer);
+        drop_in_write(&generator->host, policy, writer);
     if (r == 0 || r == OUTCOME_NOT_FOUND)
         return 0;
     policy_fault_reason(&fault, 0, &reason);
@@ -92,17 +108,35 @@ static int make_drop_in(const Context *context, const PolicyMachine *machine, Wr
 }
 
 /* Whether MACHINE has what it should have. */
-static bool generate(const Context *context, int folder, const PolicyMachine *machine)
+static bool generate(const Generator *generator, const PolicyMachine *machine)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    bool right = make_drop_in(context, machine, &writer) == 0;
+    bool right = make_drop_in(generator, machine, &writer) == 0;
     int r = writer.failed ? -ENOMEM : 0;
+    char unit[UNIT_BYTES];
 
+    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine->name);
     if (r == 0 && writer.bytes.size > 0)
-        r = write_drop_in(folder, machine->name, bytes_view(&writer.bytes));
+        r = write_drop_in(generator->folder, unit, DROP_IN_NAME, bytes_view(&writer.bytes));
     if (r < 0)
         report("cannot write the drop-in of %s: %s", machine->name, strerror(-r));
     return right && r == 0;
+}
+
+/* The broker's own unit. */
+static bool generate_broker(const Generator *generator)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    int r;
+
+    drop_in_write_broker(&generator->host, &writer);
+    r = writer.failed ? -ENOMEM : 0;
+    if (r == 0 && writer.bytes.size > 0)
+        r = write_drop_in(generator->folder, "nspawn-creds-broker.service", BROKER_DROP_IN,
+                          bytes_view(&writer.bytes));
+    if (r < 0)
+        report("cannot write the drop-in of the broker: %s", strerror(-r));
+    return r == 0;
 }
 
 /* The machines that one process goes through: every STEP-th from FIRST on. */
@@ -112,33 +146,33 @@ typedef struct Share {
 } Share;
 
 /* Whether all of them have what they should have. */
-static bool generate_share(const Context *context, int folder, Share share)
+static bool generate_share(const Generator *generator, Share share)
 {
     bool right = true;
 
     for (size_t i = share.first; i < share.count; i += share.step)
-        right = generate(context, folder, &share.machines[i]) && right;
+        right = generate(generator, &share.machines[i]) && right;
     return right;
 }
 
 /* In a process of its own; -1 if there can be none. */
-static pid_t start_share(const Context *context, int folder, Share share)
+static pid_t start_share(const Generator *generator, Share share)
 {
     pid_t pid = fork();
 
     if (pid == 0)
-        _exit(generate_share(context, folder, share) ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(generate_share(generator, share) ? EXIT_SUCCESS : EXIT_FAILURE);
     return pid;
 }
 
 /* What a process that did not come to its end has left undone is done here. */
-static bool finish_share(const Context *context, int folder, Share share, pid_t pid)
+static bool finish_share(const Generator *generator, Share share, pid_t pid)
 {
     int status;
 
     if (pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status))
         return WEXITSTATUS(status) == EXIT_SUCCESS;
-    return generate_share(context, folder, share);
+    return generate_share(generator, share);
 }
 
 /* As many processes as have enough to do, and a processor. */
@@ -154,11 +188,11 @@ static size_t count_processes(size_t machines)
     return count < PROCESSES_MAX ? count : PROCESSES_MAX;
 }
 
-static bool generate_all(const Context *context, int folder)
+static bool generate_machines(const Generator *generator)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     pid_t processes[PROCESSES_MAX];
-    int r = policy_machines(context, &machines);
+    int r = policy_machines(&generator->context, &machines);
     Share share = {0};
     bool right;
 
@@ -171,22 +205,36 @@ static bool generate_all(const Context *context, int folder)
         share.count++;
     share.step = count_processes(share.count);
     for (share.first = 1; share.first < share.step; share.first++)
-        processes[share.first] = start_share(context, folder, share);
+        processes[share.first] = start_share(generator, share);
     share.first = 0;
-    right = generate_share(context, folder, share);
+    right = generate_share(generator, share);
     for (share.first = 1; share.first < share.step; share.first++)
-        right = finish_share(context, folder, share, processes[share.first]) && right;
+        right = finish_share(generator, share, processes[share.first]) && right;
     return right;
+}
+
+static bool generate_all(Generator *generator)
+{
+    Reason reason = {0};
+    int r = host_config_load(&generator->context, &reason, &generator->host);
+    bool right;
+
+    generator->host_valid = r == 0;
+    if (r != 0)
+        report("%s", reason.text);
+    right = r == 0 && generate_broker(generator);
+    return generate_machines(generator) && right;
 }
 
 int main(int argc, char **argv)
 {
     static const char root_option[] = "--root=";
-    Context context = {.root = ""};
+    Generator generator = {.context = {.root = ""}};
     _cleanup_(closep) int folder = -1;
 
     if (argc > 1 && strncmp(argv[1], root_option, strlen(root_option)) == 0) {
-        context.root = argv[1] + strlen(root_option);
+        generator.context.root = argv[1] + strlen(root_option);
+        generator.context.trusted_uid = geteuid();
         to_kernel = false;
         argv++;
         argc--;
@@ -202,5 +250,6 @@ int main(int argc, char **argv)
         report("cannot open %s: %s", argv[1], strerror(errno));
         return EXIT_FAILURE;
     }
-    return generate_all(&context, folder) ? EXIT_SUCCESS : EXIT_FAILURE;
+    generator.folder = folder;
+    return generate_all(&generator) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -9,14 +9,16 @@
 #include "key/host_key.h"
 #include "store/store.h"
 
-void server_config_default(const Context *context, ServerConfig *ret)
+void server_config_default(const Context *context, const HostConfig *host, ServerConfig *ret)
 {
     *ret = (ServerConfig){
         .context = context,
-        .store_path = STORE_DEFAULT_PATH,
+        .store_path = host->store,
         .host_key_path = HOST_KEY_PATH,
+        .tpm_device = host->tpm_device,
         .unseal = tpm_unseal_with,
         .seal = tpm_seal_fresh_with,
+        .templates = host->templates,
         .trusted_uid = 0,
         .audit = audit_journal(AUDIT_JOURNAL_PATH),
         .connections_max = LIMIT_CONNECTIONS,
@@ -34,5 +36,4 @@ void server_config_default(const Context *context, ServerConfig *ret)
         .live_requests = LIMIT_LIVE_REQUESTS,
         .live_window_usec = LIMIT_LIVE_WINDOW_USEC,
     };
-    unit_templates_default(&ret->templates);
 }

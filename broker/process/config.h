@@ -7,7 +7,7 @@
 
 #include "audit/journal.h"
 #include "base/context.h"
-#include "policy/unit.h"
+#include "policy/host_config.h"
 #include "tpm/tpm_child.h"
 
 typedef struct ServerConfig {
@@ -37,5 +37,5 @@ typedef struct ServerConfig {
     uint64_t exit_idle_usec;   /* ends when nothing was done for so long; 0: never */
 } ServerConfig;
 
-/* The real thing; all that is pointed to must outlive the configuration. */
-void server_config_default(const Context *context, ServerConfig *ret);
+/* The real thing. CONTEXT and HOST must outlive the configuration. */
+void server_config_default(const Context *context, const HostConfig *host, ServerConfig *ret);

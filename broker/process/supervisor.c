@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -278,6 +279,18 @@ static void refuse_all(const Listeners *listeners)
     do {
         count = refuse_some(listeners, sent, waiting);
     } while (poll(waiting, count, PAUSE_MSEC) > 0 && monotonic_msec() < deadline);
+}
+
+void supervisor_refuse(const Listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        int fd;
+
+        while ((fd = accept4(listeners->fds[i], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+            if (listeners->kinds[i] == LISTENER_CONTROL)
+                close(fd);
+    }
+    refuse_all(listeners);
 }
 
 enum {

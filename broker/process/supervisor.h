@@ -37,6 +37,11 @@ enum {
  * but the standard ones and LISTENERS, and not have used libsystemd's journal. */
 int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
 
+/* For a broker that cannot start: answers whoever waits now with a refusal. Otherwise their units
+ * would wait until they time out, and meanwhile the service manager would start the broker for them
+ * over and over. */
+void supervisor_refuse(const Listeners *listeners);
+
 /* For the worker: has the supervisor tell the service manager that the broker is ready. The manager
  * takes nobody else's word. */
 void supervisor_tell_ready(void);

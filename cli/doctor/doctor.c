@@ -8,8 +8,10 @@
 #include "terminal/safe_text.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Nothing that is printed steers a terminal. */
 static char *format_clean(const char *format, va_list arguments)
@@ -81,4 +83,17 @@ DoctorWord doctor_quote(const char *text)
     word.text[used++] = '\'';
     word.text[used] = '\0';
     return word;
+}
+
+bool doctor_check_readable(Doctor *doctor, const char *path)
+{
+    const struct group *group = getgrnam("nspawn-creds");
+    struct stat status;
+
+    if (stat(path, &status) < 0 || status.st_mode & S_IROTH ||
+        (group && status.st_gid == group->gr_gid && status.st_mode & S_IRGRP))
+        return true;
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read by the broker", path);
+    doctor_remedy(doctor, "chmod a+r %s", doctor_quote(path).text);
+    return false;
 }

@@ -16,7 +16,7 @@
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "seal/unsealer.h"
-#include "store/store.h"
+#include "store/store_installed.h"
 
 #include <json-c/json.h>
 #include <sys/types.h>
@@ -48,7 +48,7 @@ typedef struct DoctorMachine {
 
 typedef struct Doctor {
     const Context *context;
-    Options options;     /* --tpm2-device= is the broker's, if none was given and it answers */
+    Options options;
     const char *machine; /* the only one that is looked at; NULL: all */
     Unsealer unsealer;
     Manager *manager;           /* NULL: it cannot be reached */
@@ -70,6 +70,9 @@ void doctor_advice(Doctor *doctor, const char *format, ...) __attribute__((forma
 
 /* PROBLEM, or UNSEEN if RC is that this user may not look. */
 DoctorLevel doctor_level(int rc);
+
+/* Whether the broker, which is neither root nor the owner, may read the file; a problem if not. */
+bool doctor_check_readable(Doctor *doctor, const char *path);
 
 /* TEXT as one word for a shell. */
 typedef struct DoctorWord {
@@ -93,6 +96,7 @@ void doctor_remedy_reload(Doctor *doctor);
 void doctor_systemd(Doctor *doctor);
 void doctor_memory(Doctor *doctor);
 void doctor_user(Doctor *doctor);
+void doctor_config(Doctor *doctor);
 void doctor_host_key(Doctor *doctor);
 void doctor_tpm(Doctor *doctor);
 void doctor_sockets(Doctor *doctor);

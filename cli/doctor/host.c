@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: the host's systemd, its memory, the broker's user, and the host key.
+ * doctor: the host's systemd, its memory, the broker's user, the configuration, and the host key.
  */
 
 #include "base/fsutil.h"
@@ -70,6 +70,24 @@ void doctor_systemd(Doctor *doctor)
         doctor_say(doctor, DOCTOR_PROBLEM, "systemd-nspawn is missing");
         doctor_advice(doctor, "Install it; Debian has it in the package systemd-container");
     }
+}
+
+/* --- the configuration --- */
+
+void doctor_config(Doctor *doctor)
+{
+    const HostConfig *host = doctor->options.host;
+
+    if (doctor->options.host_fault) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", doctor->options.host_fault);
+        doctor_advice(doctor, "No program of nspawn-creds works until this is corrected, see "
+                              "nspawn-creds.conf(5)");
+        return;
+    }
+    if (host->path && !doctor_check_readable(doctor, host->path))
+        return;
+    doctor_say(doctor, DOCTOR_OK, "%s: the store is %s and the TPM %s",
+               host->path ? host->path : "the defaults", host->store, host->tpm_device);
 }
 
 /* --- memory --- */

@@ -33,20 +33,6 @@ static const Policy *look_up(void *userdata, const char *machine)
     return NULL;
 }
 
-/* Whether the broker, who is neither root nor the owner, may read the file. */
-static bool check_readable(Doctor *doctor, const char *path)
-{
-    const struct group *group = getgrnam("nspawn-creds");
-    struct stat status;
-
-    if (stat(path, &status) < 0 || status.st_mode & S_IROTH ||
-        (group && status.st_gid == group->gr_gid && status.st_mode & S_IRGRP))
-        return true;
-    doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read by the broker", path);
-    doctor_remedy(doctor, "chmod a+r %s", doctor_quote(path).text);
-    return false;
-}
-
 static void say_fault(Doctor *doctor, const PolicyFault *fault)
 {
     Reason reason = {0};
@@ -73,7 +59,7 @@ static void check_policy(Doctor *doctor, const DoctorMachine *machine)
         return;
     }
     for (size_t i = 0; i < machine->policy->file_count; i++)
-        right = check_readable(doctor, machine->policy->files[i].name) && right;
+        right = doctor_check_readable(doctor, machine->policy->files[i].name) && right;
     if (policy_check(machine->policy, look_up, doctor, &fault) != 0)
         say_fault(doctor, &fault);
     else if (right)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,13 +86,13 @@ static void check_leftover(Doctor *doctor, const char *path, const struct stat *
 static void check_entry(Doctor *doctor, const Owners *owners, const char *machine, int folder,
                         const char *name)
 {
-    char path[LIMIT_MACHINE_BYTES + 512];
+    char path[PATH_MAX];
     CredentialName credential;
     struct stat status;
 
     if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return; /* gone meanwhile */
-    snprintf(path, sizeof(path), "%s/%s/%s", STORE_DEFAULT_PATH, machine, name);
+    snprintf(path, sizeof(path), "%s/%s/%s", doctor->options.host->store, machine, name);
     if (strncmp(name, ".nspawn-creds-", 14) == 0 && has_suffix(name, ".tmp"))
         check_leftover(doctor, path, &status);
     else if (has_suffix(name, ".pub"))
@@ -117,11 +118,11 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
 {
     int fd = openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    char path[LIMIT_MACHINE_BYTES + 512];
+    char path[PATH_MAX];
     const struct dirent *entry;
     struct stat status;
 
-    snprintf(path, sizeof(path), "%s/%s", STORE_DEFAULT_PATH, name);
+    snprintf(path, sizeof(path), "%s/%s", doctor->options.host->store, name);
     if (!folder) {
         int error = errno;
 
@@ -148,7 +149,7 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
     struct stat status;
 
     while ((entry = readdir(folder))) {
-        char path[LIMIT_MACHINE_BYTES + 512];
+        char path[PATH_MAX];
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -158,7 +159,7 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
             check_machine(doctor, owners, dirfd(folder), entry->d_name);
             continue;
         }
-        snprintf(path, sizeof(path), "%s/%s", STORE_DEFAULT_PATH, entry->d_name);
+        snprintf(path, sizeof(path), "%s/%s", doctor->options.host->store, entry->d_name);
         if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         if (entry->d_name[0] == '.' && has_suffix(entry->d_name, ".tmp"))
@@ -175,7 +176,7 @@ void doctor_store(Doctor *doctor)
     const struct passwd *user = getpwnam("nspawn-creds");
     const struct group *group = getgrnam("nspawn-creds");
     Owners owners = {user ? user->pw_uid : 0, group ? group->gr_gid : 0};
-    const char *path = STORE_DEFAULT_PATH;
+    const char *path = doctor->options.host->store;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     size_t before = doctor->count;

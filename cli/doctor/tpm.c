@@ -67,8 +67,7 @@ static void check_srk(Doctor *doctor, Tpm *tpm)
 
 void doctor_tpm(Doctor *doctor)
 {
-    const char *device =
-        doctor->options.tpm_device ? doctor->options.tpm_device : TPM_DEFAULT_DEVICE;
+    const char *device = doctor->options.tpm_device;
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     TpmHealth health;
     Reason reason = {0};

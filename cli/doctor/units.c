@@ -81,6 +81,25 @@ void doctor_sockets(Doctor *doctor)
 
 /* --- the broker --- */
 
+/* What the broker says is only compared: it parses what containers send, and root acts on the
+ * configuration alone. */
+static void compare_configuration(Doctor *doctor)
+{
+    const HostConfig *host = doctor->options.host;
+    const char *store = varlink_text(doctor->status, "store");
+    const char *device = varlink_text(doctor->status, "tpmDevice");
+
+    if (doctor->options.host_fault)
+        return;
+    if (store && is(store, host->store) && device && tpm_device_equal(device, host->tpm_device))
+        return;
+    doctor_say(doctor, DOCTOR_WARNING,
+               "the broker uses the store %.200s and the TPM %.200s, but the configuration says %s "
+               "and %s",
+               store ? store : "(none)", device ? device : "(none)", host->store, host->tpm_device);
+    doctor_remedy(doctor, "systemctl daemon-reload && systemctl restart " BROKER);
+}
+
 static void check_answer(Doctor *doctor)
 {
     _cleanup_(client_freep) Client *client = NULL;
@@ -100,8 +119,7 @@ static void check_answer(Doctor *doctor)
         doctor_advice(doctor, "Why, may stand in: journalctl -u " BROKER);
         return;
     }
-    if (!doctor->options.tpm_device)
-        doctor->options.tpm_device = varlink_text(doctor->status, "tpmDevice");
+    compare_configuration(doctor);
     version = varlink_text(doctor->status, "version");
     if (version && !is(version, NC_VERSION)) {
         doctor_say(doctor, DOCTOR_WARNING, "the broker that runs is version %s, not %s", version,

@@ -11,7 +11,7 @@
  */
 
 #include "policy/policy_load.h"
-#include "store/store.h"
+#include "store/store_installed.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -84,7 +84,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     const char *what = arguments[0], *machine = arguments[1];
     Reason reason = {0};
 
-    (void)store_new(options->store ? options->store : STORE_DEFAULT_PATH, NULL, &store);
+    (void)(options->store ? store_new(options->store, NULL, &store)
+                          : store_open_installed(options->host->store, NULL, &store));
     wanted.store = store;
     if (!machine && (strcmp(what, "machines") == 0 || strcmp(what, "names") == 0))
         return print_all(&wanted, strcmp(what, "names") == 0);

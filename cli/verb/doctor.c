@@ -17,12 +17,18 @@ static const struct {
     const char *name;
     void (*run)(Doctor *doctor);
 } checks[] = {
-    {"systemd", doctor_systemd},         {"memory", doctor_memory}, {"user", doctor_user},
-    {"sockets", doctor_sockets},         {"broker", doctor_broker}, /* it is started if it does not
-                                                                       run, and starts its sockets
-                                                                     */
-    {"host-key", doctor_host_key},       {"tpm", doctor_tpm},       {"store", doctor_store},
-    {"policies", doctor_policies},       {"units", doctor_units},   {"live", doctor_live},
+    {"systemd", doctor_systemd},
+    {"memory", doctor_memory},
+    {"user", doctor_user},
+    {"config", doctor_config},
+    {"sockets", doctor_sockets},
+    {"broker", doctor_broker}, /* it is started if it does not run, and starts its sockets */
+    {"host-key", doctor_host_key},
+    {"tpm", doctor_tpm},
+    {"store", doctor_store},
+    {"policies", doctor_policies},
+    {"units", doctor_units},
+    {"live", doctor_live},
     {"credentials", doctor_credentials},
 };
 
@@ -103,7 +109,7 @@ static int prepare(Doctor *doctor)
 {
     if (manager_new(NULL, &doctor->manager) != 0)
         doctor->manager = NULL;
-    if (store_new(STORE_DEFAULT_PATH, NULL, &doctor->store) != 0)
+    if (store_open_installed(doctor->options.host->store, NULL, &doctor->store) != 0)
         doctor->store = NULL;
     doctor->unsealer = (Unsealer){.context = doctor->context, .options = &doctor->options};
     return find_machines(doctor);
@@ -188,6 +194,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     for (size_t i = 0; i < CHECK_COUNT; i++) {
         doctor.check = checks[i].name;
         checks[i].run(&doctor);
+        /* the rest depends on it, and the broker does not start without it either */
+        if (checks[i].run == doctor_config && options->host_fault)
+            break;
     }
     if (options->json != JSON_OFF)
         r = print_json(&doctor, options->json);

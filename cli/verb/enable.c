@@ -18,7 +18,7 @@
 #include "base/rewrite.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "store/store.h"
+#include "store/store_installed.h"
 #include "terminal/output.h"
 #include "verb/enable_report.h"
 
@@ -349,7 +349,7 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
              enabling->machine);
     r = load(enabling, reason);
     if (r == 0)
-        r = store_new(STORE_DEFAULT_PATH, reason, &store);
+        r = store_open_installed(enabling->options->host->store, reason, &store);
     if (r == -ENOENT && *ids)
         r = 0; /* nothing was sealed yet */
     if (r != 0)

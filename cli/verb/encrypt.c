@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "seal/sealing.h"
-#include "store/store.h"
+#include "store/store_installed.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
@@ -59,7 +59,9 @@ static int deliver(const Options *options, const CredentialName *name, const cha
 
     if (!options->store)
         return output_sealed(output, bytes_view(sealed), reason);
-    r = store_new(options->store, reason, &store);
+    r = options->store == options->host->store
+            ? store_open_installed(options->store, reason, &store)
+            : store_new(options->store, reason, &store);
     return r == 0 ? store_write(store, name, bytes_view(sealed), reason) : r;
 }
 

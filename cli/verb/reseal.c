@@ -9,6 +9,7 @@
 
 #include "base/rewrite.h"
 #include "store/replace.h"
+#include "store/store_installed.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/reseal_report.h"
@@ -360,7 +361,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = check_options(context, options, &sets, &reason);
     if (r == 0 && sets.count > 1)
-        r = store_new(options->store ? options->store : STORE_DEFAULT_PATH, &reason, &store);
+        r = options->store ? store_new(options->store, &reason, &store)
+                           : store_open_installed(options->host->store, &reason, &store);
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = key_pool_init(context, options, &reason, &reseal.pool);

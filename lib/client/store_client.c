@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 #include "client/broker.h"
-#include "protocol/varlink.h"
+#include "store/store_installed.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,50 +17,30 @@ void store_client_done(StoreClient *store)
 {
     client_free(store->client);
     store_free(store->store);
-    free(store->path);
     *store = (StoreClient){0};
 }
 
-/* The broker's store need not be the default one. */
-static int ask_path(Client *client, Reason *reason, char **ret)
+/* With --store= the broker is not asked: its store is another one. */
+static int connect_broker(const Options *options, Reason *reason, StoreClient *store)
 {
-    _cleanup_(json_object_putp) struct json_object *status = NULL;
-    int r = broker_call(client, "Status", NULL, reason, &status);
-    const char *path = r == 0 ? varlink_text(status, "store") : NULL;
+    int r = options->store ? OUTCOME_BROKER_UNREACHABLE
+                           : client_new(CLIENT_DEFAULT_PATH, reason, &store->client);
 
-    if (r != 0)
-        return r;
-    if (!path)
-        return reason_set(reason, -EPROTO, "the broker's reply makes no sense");
-    *ret = strdup(path);
-    return *ret ? 0 : -ENOMEM;
-}
-
-static int find_path(const Options *options, Reason *reason, StoreClient *store)
-{
-    int r = OUTCOME_BROKER_UNREACHABLE;
-
-    if (!options->store) {
-        r = client_new(CLIENT_DEFAULT_PATH, NULL, &store->client);
-        if (r == 0)
-            r = ask_path(store->client, reason, &store->path);
-    }
-    if (r != OUTCOME_BROKER_UNREACHABLE)
-        return r;
-    store->client = client_free(store->client);
-    store->path = strdup(options->store ? options->store : STORE_DEFAULT_PATH);
-    return store->path ? 0 : -ENOMEM;
+    return r == OUTCOME_BROKER_UNREACHABLE ? 0 : r;
 }
 
 int store_client_open(const Options *options, Reason *reason, StoreClient *ret)
 {
     _cleanup_(store_client_done) StoreClient store = {0};
-    int r = find_path(options, reason, &store);
+    int r;
 
-    if (r == 0)
-        r = store_new(store.path, reason, &store.store);
+    store.path = options->store ? options->store : options->host->store;
+    r = store.path == options->host->store ? store_open_installed(store.path, reason, &store.store)
+                                           : store_new(store.path, reason, &store.store);
     if (r == -EACCES && geteuid() != 0)
         return reason_set(reason, r, "the store %s is root's alone", store.path);
+    if (r == 0)
+        r = connect_broker(options, reason, &store);
     if (r != 0)
         return r;
     *ret = store;

@@ -15,13 +15,13 @@
 #include "store/store.h"
 
 typedef struct StoreClient {
-    char *path;
+    const char *path; /* borrowed from the options */
     Store *store;
     Client *client; /* NULL: the broker cannot be reached, or is not asked */
 } StoreClient;
 
-/* The store of --store=, else the broker's, else the default. OUTCOME_BROKER_UNREACHABLE is not
- * among its returns. */
+/* The store of --store=, else the configuration's. OUTCOME_BROKER_UNREACHABLE is not among its
+ * returns. */
 int store_client_open(const Options *options, Reason *reason, StoreClient *ret);
 void store_client_done(StoreClient *store); /* for _cleanup_ */
 

@@ -20,8 +20,6 @@
 
 #include <stdbool.h>
 
-#define STORE_DEFAULT_PATH "/var/lib/nspawn-creds/store"
-
 typedef struct Store Store;
 
 /* Opens the directory at PATH; a negative errno if it cannot be. */

@@ -187,6 +187,7 @@ BrokerFixture *broker_new(void)
 {
     static AuditSink sink = {.write = append_record};
     BrokerFixture *broker = calloc(1, sizeof(*broker));
+    HostConfig host;
     Secret *key;
 
     assert_non_null(broker);
@@ -199,7 +200,9 @@ BrokerFixture *broker_new(void)
     snprintf(live_path, sizeof(live_path), "%s", test_path(&broker->folder, "live"));
     assert_int_equal(mkdir(live_path, 0755), 0);
 
-    server_config_default(&broker->context, &broker->config);
+    host_config_default(&host);
+    server_config_default(&broker->context, &host, &broker->config);
+    broker->config.tpm_device = NULL;
     broker->config.store_path = strdup(test_path(&broker->folder, "store"));
     broker->config.host_key_path =
         strdup(test_path(&broker->folder, "var/lib/systemd/credential.secret"));

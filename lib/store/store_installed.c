@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Opening the host's own store. See store_installed.h.
+ */
+
+#include "store/store_installed.h"
+
+#include "store/store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/openat2.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static int check(const struct stat *status, const char *path, Reason *reason)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    const struct group *group = getgrnam(BROKER_USER);
+
+    if (status->st_uid != 0 && !(user && status->st_uid == user->pw_uid))
+        return reason_set(reason, OUTCOME_STORE_UNSAFE,
+                          "the store %s belongs to user %u, not to root or " BROKER_USER, path,
+                          status->st_uid);
+    if (group && status->st_gid != group->gr_gid)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE,
+                          "the store %s belongs to group %u, not to " BROKER_USER, path,
+                          status->st_gid);
+    if (status->st_mode & S_IWOTH)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE,
+                          "the store %s is writable for everybody (mode %04o)", path,
+                          status->st_mode & 07777U);
+    return 0;
+}
+
+int store_open_installed(const char *path, Reason *reason, Store **ret)
+{
+    struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                           .resolve = RESOLVE_NO_SYMLINKS};
+    _cleanup_(closep) int directory = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+    struct stat status;
+    Store *store;
+    int r;
+
+    if (directory < 0 && errno == ELOOP)
+        return reason_set(reason, OUTCOME_STORE_UNSAFE,
+                          "the store %s is reached through a symbolic link: set Path= to where it "
+                          "really is",
+                          path);
+    if (directory < 0 || fstat(directory, &status) < 0)
+        return reason_set(reason, -errno, "cannot open the store %s", path);
+    r = geteuid() == 0 ? check(&status, path, reason) : 0;
+    if (r != 0)
+        return r;
+    store = malloc(sizeof(*store));
+    if (!store)
+        return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
+    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
+    *ret = store;
+    return 0;
+}
