@@ -11,6 +11,32 @@ let
   inherit (lib) mkOption types;
   cfg = config.services.nspawn-creds;
 
+  # What all programs read, see nspawn-creds.conf(5).
+  configuration = pkgs.writeText "nspawn-creds.conf" ''
+    [Store]
+    Path=${cfg.store}
+
+    [TPM]
+    Device=${cfg.tpm2.device}
+  '';
+
+  # The unit's sandbox is for the defaults. What differs, nspawn-creds-generator writes on other
+  # systems; an empty string begins a list anew.
+  sandbox =
+    lib.optionalAttrs (cfg.store != "/var/lib/nspawn-creds/store") {
+      ReadWritePaths = [
+        ""
+        "-${cfg.store}"
+        "-/run/nspawn-creds/machines"
+      ];
+      NoExecPaths = [ "-${cfg.store}" ];
+    }
+    // lib.optionalAttrs (cfg.tpm2.device != "/dev/tpmrm0") {
+      DeviceAllow = [ "" ] ++ lib.optional isDevice "${cfg.tpm2.device} rw";
+      BindPaths = lib.optional isDevice "-${cfg.tpm2.device}";
+    };
+  isDevice = lib.hasPrefix "/" cfg.tpm2.device;
+
   # All policies are checked together, because one may share a credential of another. Their text keeps
   # the sealed files in the Nix store alive.
   checked = pkgs.runCommand "nspawn-creds-policies" { preferLocalBuild = true; } ''
@@ -39,6 +65,17 @@ in
       defaultText = lib.literalExpression "config.services.nspawn-creds.package";
       internal = true;
       description = "Package that checks policies during the build.";
+    };
+    store = mkOption {
+      type = types.str;
+      default = "/var/lib/nspawn-creds/store";
+      description = "The directory of the sealed credentials that are kept on this host.";
+    };
+    tpm2.device = mkOption {
+      type = types.str;
+      default = "/dev/tpmrm0";
+      example = "/dev/tpmrm1";
+      description = "The TPM, as `Device=` in {manpage}`nspawn-creds.conf(5)`: a device, or a transport such as `swtpm:path=/run/swtpm/tpm`.";
     };
     tpm2.enable = mkOption {
       type = types.bool;
@@ -70,10 +107,21 @@ in
         wantedBy = [ "sockets.target" ];
       });
       # All of the program's libraries are in the Nix store.
-      systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths = [
-        ""
-        builtins.storeDir
-      ];
+      systemd.services.nspawn-creds-broker.serviceConfig = sandbox // {
+        ExecPaths = [
+          ""
+          builtins.storeDir
+        ];
+      };
+      systemd.services.nspawn-creds-broker.restartTriggers = [ configuration ];
+      environment.etc."nspawn-creds/nspawn-creds.conf".source = configuration;
+      systemd.tmpfiles.settings = lib.mkIf (cfg.store != "/var/lib/nspawn-creds/store") {
+        "10-nspawn-creds-store".${cfg.store}.d = {
+          mode = "0770";
+          user = "root";
+          group = "nspawn-creds";
+        };
+      };
 
       # For `journalctl -x`. The unit that compiles the catalog runs only for a new /usr, which NixOS
       # never has.

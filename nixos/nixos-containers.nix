@@ -10,7 +10,7 @@ let
   inherit (lib) mkOption types;
   common = import ./lib.nix { inherit lib; };
   assertions = import ./credentials/assertions.nix { inherit lib common; };
-  creds = name: import ./credentials/policy.nix { inherit lib name; };
+  creds = name: import ./credentials/policy.nix { inherit lib name; inherit (config.services.nspawn-creds) store; };
 
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
   unitOf = name: "container@${name}.service";

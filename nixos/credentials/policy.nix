@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Turns a container's credentials into settings for the broker, the service manager and nspawn. All
 # functions are pure; host/credentials.nix and nixos-containers.nix use them.
-{ lib, name }:
+{
+  lib,
+  name,
+  store,
+}:
 let
   set = lib.filterAttrs (_: value: value != null);
 
@@ -69,7 +73,7 @@ in
         lib.optionalAttrs (boot != [ ]) { LoadCredential = map (id: "${id}:/run/nspawn-creds/broker") boot; }
         // lib.optionalAttrs (native != { }) {
           LoadCredentialEncrypted = lib.mapAttrsToList (
-            id: c: "${name}@${id}:${if c.fromStore then "/var/lib/nspawn-creds/store/${name}/${id}.cred" else pathOf c.sealed}"
+            id: c: "${name}@${id}:${if c.fromStore then "${store}/${name}/${id}.cred" else pathOf c.sealed}"
           ) native;
         };
     };

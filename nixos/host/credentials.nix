@@ -12,7 +12,7 @@ let
   containers = lib.filterAttrs (_: c: c.credentials != { }) (
     common.named config.virtualisation.nixos-nspawn-ephemeral.containers
   );
-  creds = name: import ../credentials/policy.nix { inherit lib name; };
+  creds = name: import ../credentials/policy.nix { inherit lib name; inherit (broker) store; };
   broker = config.services.nspawn-creds;
 
   unit =

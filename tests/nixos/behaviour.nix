@@ -75,6 +75,13 @@ let
     credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
     credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
   };
+  elsewhere = host {
+    services.nspawn-creds = { enable = true; store = "/srv/store"; tpm2.device = "/dev/tpm0"; };
+    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+      config = { };
+      credentials.stock = { fromStore = true; delivery = "native"; };
+    };
+  };
   live = web {
     config.systemd.services = { app = { script = "true"; serviceConfig.ExecStartPre = "/bin/true"; }; tls = { }; "worker@" = { }; };
     credentials.file = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" "worker@1" ]; };
@@ -168,6 +175,30 @@ let
     "the broker's unit may execute what is in the Nix store, and nothing else" = {
       actual = various.systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths;
       expected = [ "" "/nix/store" ];
+    };
+    "the configuration is where every program reads it" = {
+      actual = lib.hasSuffix "-nspawn-creds.conf" "${various.environment.etc."nspawn-creds/nspawn-creds.conf".source}";
+      expected = true;
+    };
+    "the defaults leave the sandbox of the broker's unit as it is" = {
+      actual = map (name: various.systemd.services.nspawn-creds-broker.serviceConfig ? ${name}) [ "ReadWritePaths" "DeviceAllow" "BindPaths" ];
+      expected = [ false false false ];
+    };
+    "another store and TPM take the place of the defaults in the sandbox" = {
+      actual = {
+        inherit (elsewhere.systemd.services.nspawn-creds-broker.serviceConfig) ReadWritePaths NoExecPaths DeviceAllow BindPaths;
+        inherit (elsewhere.systemd.tmpfiles.settings."10-nspawn-creds-store"."/srv/store".d) mode group;
+        native = elsewhere.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
+      };
+      expected = {
+        ReadWritePaths = [ "" "-/srv/store" "-/run/nspawn-creds/machines" ];
+        DeviceAllow = [ "" "/dev/tpm0 rw" ];
+        BindPaths = [ "-/dev/tpm0" ];
+        NoExecPaths = [ "-/srv/store" ];
+        mode = "0770";
+        group = "nspawn-creds";
+        native = [ "web@stock:/srv/store/web/stock.cred" ];
+      };
     };
     "the policy has a sealed file's path in the store" = {
       actual = builtins.match "/nix/store/[0-9a-z]{32}-sealed.cred" policy.file.sealed != null && policy.file.services == [ "app.service" ];
