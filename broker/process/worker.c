@@ -18,14 +18,10 @@
 #include <unistd.h>
 
 /* Accepted in one go, before what is under way gets its turn. */
-#define ACCEPT_BATCH       16
+#define ACCEPT_BATCH      16
 
 /* After an accept() that failed for want of descriptors or memory, µs. */
-#define ACCEPT_PAUSE_USEC  ((uint64_t)100 * 1000)
-
-/* From the last record to the end of the process, µs. journald looks up the unit of an entry's
- * sender when it gets to the entry: without a unit, `journalctl -u` does not show it. */
-#define JOURNAL_GRACE_USEC 50000U
+#define ACCEPT_PAUSE_USEC ((uint64_t)100 * 1000)
 
 typedef struct Worker {
     const ServerConfig *config;
@@ -364,6 +360,5 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     if (config->audit->attach)
         config->audit->attach(config->audit, NULL);
     sd_event_unref(worker.event);
-    usleep(JOURNAL_GRACE_USEC);
     return 0;
 }

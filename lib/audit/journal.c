@@ -26,9 +26,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 /* How long a request waits for room among the entries that wait, ms. */
 #define PATIENCE_MSEC 200
+/* How long this process lives on after its last entry, µs. journald looks up the unit of an entry's
+ * sender when it gets to the entry; without a unit, `journalctl -u` does not show it. */
+#define GRACE_USEC    50000U
 /* After one has waited in vain: how long the next ones do not wait at all, ms. */
 #define PAUSE_MSEC    ((int64_t)2000)
 
@@ -251,10 +255,13 @@ static void journal_attach(AuditSink *sink, sd_event *event)
     journal->io = sd_event_source_disable_unref(journal->io);
     sd_event_unref(journal->event);
     journal->event = sd_event_ref(event);
-    if (event)
+    if (event) {
         watch_journal(journal);
-    else
+    } else {
         send_last(journal);
+        if (journal->fd >= 0)
+            usleep(GRACE_USEC);
+    }
 }
 
 AuditSink *audit_journal(const char *path)

@@ -35,3 +35,25 @@ same() { # WORDS EXPECTED ACTUAL
 on_terminal() { # COMMAND
         script -qec "$1" /dev/null </dev/null 2>&1 | tr -d '\r'
 }
+
+# Prints each ANSWER when the file "asked", a terminal's output, ends with another prompt, which is a space.
+type_when_asked() { # ANSWER...
+        local answer size seen=0 i
+        for answer; do
+                for (( i = 0; i < 1000; i++ )); do
+                        size=$(stat -c %s asked)
+                        (( size == seen )) || [[ $(tail -c 1 asked) != ' ' ]] || break
+                        sleep 0.02
+                done
+                seen=$size
+                printf '%s\n' "$answer"
+        done
+}
+
+# Runs COMMAND on a terminal, on which its prompts get the ANSWERs. Its output is in the file "asked".
+answer() { # COMMAND ANSWER...
+        local command=$1
+        shift
+        : >asked
+        type_when_asked "$@" | timeout 60 script -qec "$command" /dev/null >asked
+}

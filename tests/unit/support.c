@@ -40,10 +40,16 @@ Context test_context(const char *root)
     return context;
 }
 
+/* In memory, where syncing costs nothing: a third of the unit tests' time was the disk's. */
+#define MEMORY "/dev/shm"
+
 TestFolder test_folder(void)
 {
-    TestFolder folder = {"/tmp/nspawn-creds-test-XXXXXX"};
+    TestFolder folder;
 
+    snprintf(folder.path, sizeof(folder.path), "%s/nspawn-creds-test-XXXXXX", MEMORY);
+    if (access(MEMORY, W_OK) < 0)
+        strcpy(folder.path, "/tmp/nspawn-creds-test-XXXXXX");
     assert_non_null(mkdtemp(folder.path));
     return folder;
 }

@@ -32,8 +32,10 @@
 #define PORT_COUNT 12000U
 #define STARTS_MAX 50
 /* How long swtpm may take to listen: 10 ms, a thousand times. */
-#define WAIT_NSEC  (10L * 1000 * 1000)
-#define WAITS_MAX  1000
+#define WAIT_NSEC  (1000L * 1000)
+#define WAITS_MAX  10000
+/* Its state is written and synced after each command that changes it. */
+#define MEMORY     "/dev/shm"
 #define SRK_HANDLE 0x81000001U
 
 struct Swtpm {
@@ -208,7 +210,8 @@ int swtpm_start(const char *state, Swtpm **ret)
     if (!swtpm)
         return -ENOMEM;
     swtpm->lock = -1;
-    snprintf(swtpm->directory, sizeof(swtpm->directory), "/tmp/nspawn-creds-swtpm-XXXXXX");
+    snprintf(swtpm->directory, sizeof(swtpm->directory), "%s/nspawn-creds-swtpm-XXXXXX",
+             access(MEMORY, W_OK) == 0 ? MEMORY : "/tmp");
     if (!mkdtemp(swtpm->directory)) {
         free(swtpm);
         return -errno;

@@ -17,7 +17,7 @@
 #define ABOUT(code, parameter) ((code) | TPM2_RC_P | (parameter)*TPM2_RC_1)
 
 /* How long the tests let an operation wait for a busy TPM, µs. */
-#define SHORT_PATIENCE_USEC    200000U
+#define SHORT_PATIENCE_USEC    80000U
 
 /* Sent again while SHORT_PATIENCE_USEC lasts, and by tpm2-tss after that: at most so often. */
 #define RESENT_MAX             20U
