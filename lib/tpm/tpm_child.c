@@ -5,15 +5,13 @@
 
 #include "tpm/tpm_child.h"
 
+#include "base/child.h"
 #include "key/pcr_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 /* A sealed key has some 400 bytes. */
@@ -37,9 +35,6 @@ typedef struct Answer {
 } Answer;
 
 _Static_assert(sizeof(Answer) + TPM_KEY_BYTES <= PIPE_BUF, "written and read in one piece");
-
-/* The child's only descriptor besides the standard ones. */
-#define CHILD_FD (STDERR_FILENO + 1)
 
 int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
                     Secret **ret_key)
@@ -112,52 +107,38 @@ static void write_answer(int fd, Answer *answer, Secret *key)
     (void)n;
 }
 
-static void run_child(pid_t worker, int fd, const TpmWork *work)
+static void run_child(const TpmWork *work)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
     Answer answer;
 
     memset(&answer, 0, sizeof(answer));
-    /* Accepted connections must not stay open because a TPM is slow. dup2() of a descriptor to
-     * itself does nothing, which is as good. */
-    if (dup2(fd, CHILD_FD) < 0 || syscall(SYS_close_range, CHILD_FD + 1U, ~0U, 0U) < 0)
-        return;
-    /* The worker may have died before this was set. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != worker)
-        return;
-    signal(SIGCHLD, SIG_DFL);
     answer.rc = work->sealed ? work->unseal(work->device, work->sealed, &answer.reason, &key)
                              : seal_fresh(work, &answer, &key);
-    write_answer(CHILD_FD, &answer, key);
+    write_answer(CHILD_FIRST_FD, &answer, key);
 }
 
 /* --- the worker --- */
-
-static int pidfd_open_of(pid_t pid)
-{
-    return (int)syscall(SYS_pidfd_open, pid, 0U);
-}
 
 int tpm_child_start(const TpmWork *work, Reason *reason, TpmChild *ret)
 {
     _cleanup_(closep) int ours = -1;
     _cleanup_(closep) int theirs = -1;
     int fds[2];
-    pid_t worker = getpid();
-    pid_t pid;
+    int process, r;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return reason_set(reason, -errno, "cannot make a pipe to a process for the TPM");
     ours = fds[0];
     theirs = fds[1];
-    pid = fork();
-    if (pid < 0)
-        return reason_set(reason, -errno, "cannot start a process for the TPM");
-    if (pid == 0) {
-        run_child(worker, theirs, work);
+    r = child_fork(&theirs, 1, &process);
+    if (r < 0)
+        return reason_set(reason, r, "cannot start a process for the TPM");
+    if (r == CHILD_SELF) {
+        run_child(work);
         _exit(EXIT_SUCCESS);
     }
-    *ret = (TpmChild){.process = pidfd_open_of(pid), .answer = TAKE_FD(ours)};
+    *ret = (TpmChild){.process = process, .answer = TAKE_FD(ours)};
     return 0;
 }
 
@@ -205,8 +186,7 @@ int tpm_child_finish(TpmChild *child, Reason *reason, TpmSealed *ret_fresh, Secr
 
 void tpm_child_done(TpmChild *child)
 {
-    if (child->process >= 0)
-        syscall(SYS_pidfd_send_signal, child->process, SIGKILL, NULL, 0U);
+    child_kill(child->process);
     close_keep_errno(child->process);
     close_keep_errno(child->answer);
     *child = TPM_CHILD_NONE;

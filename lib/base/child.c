@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Forked children. See child.h.
+ */
+
+#include "base/child.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Leaves FDS at CHILD_FIRST_FD and up, and closes the rest. */
+static bool keep_only(const int *fds, size_t count)
+{
+    unsigned first_unused = CHILD_FIRST_FD + (unsigned)count;
+    int copies[CHILD_FDS_MAX];
+
+    /* copied out of the way first: a target may be a descriptor that is still to be moved */
+    for (size_t i = 0; i < count; i++) {
+        copies[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)first_unused);
+        if (copies[i] < 0)
+            return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (dup2(copies[i], CHILD_FIRST_FD + (int)i) < 0)
+            return false;
+    return syscall(SYS_close_range, first_unused, ~0U, 0U) == 0;
+}
+
+int child_fork(const int *fds, size_t count, int *ret_process)
+{
+    pid_t parent = getpid();
+    pid_t pid;
+
+    assert(count <= CHILD_FDS_MAX);
+    pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid > 0) {
+        *ret_process = (int)syscall(SYS_pidfd_open, pid, 0U);
+        return 0;
+    }
+    /* the parent may have died before its death meant anything to us */
+    if (!keep_only(fds, count) || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+        getppid() != parent)
+        _exit(EXIT_FAILURE);
+    signal(SIGCHLD, SIG_DFL);
+    return CHILD_SELF;
+}
+
+void child_kill(int process)
+{
+    if (process >= 0)
+        syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0U);
+}
