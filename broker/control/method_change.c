@@ -143,7 +143,7 @@ static int add_changes(HostResources *resources, const CredentialName *name,
         return -ENOMEM;
     r = load_policies(resources, &policies);
     if (r == 0)
-        r = policy_effects(policies.policies, policies.count, name, &effects);
+        r = policy_effects(policies.policies, policies.count, name, 1, &effects);
     for (size_t i = 0; r == 0 && i < effects.count; i++) {
         struct json_object *change = effect_to_json(&effects.effects[i]);
 

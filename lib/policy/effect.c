@@ -30,11 +30,18 @@ static void spread_done(Spread *spread)
     free(spread->changed);
 }
 
-static bool is_known(const Spread *spread, const PolicyCredential *credential)
+/* Whether NAME, which is CREDENTIAL of a policy (NULL without one), is among them already. */
+static bool is_known(const Spread *spread, const CredentialName *name,
+                     const PolicyCredential *credential)
 {
-    for (size_t i = 0; i < spread->count; i++)
-        if (spread->changed[i].credential == credential)
+    for (size_t i = 0; i < spread->count; i++) {
+        const Changed *known = &spread->changed[i];
+
+        if (credential ? known->credential == credential
+                       : strcmp(known->name.machine, name->machine) == 0 &&
+                             strcmp(known->name.id, name->id) == 0)
             return true;
+    }
     return false;
 }
 
@@ -87,8 +94,9 @@ static int follow(Spread *spread, const CredentialName *name)
             const PolicyCredential *credential = &policy->credentials[j];
             CredentialName made;
 
-            if (!is_made_of(policy, credential, name) || is_known(spread, credential) ||
-                credential_name_new(policy->machine, credential->id, NULL, &made) != 0)
+            if (!is_made_of(policy, credential, name) ||
+                credential_name_new(policy->machine, credential->id, NULL, &made) != 0 ||
+                is_known(spread, &made, credential))
                 continue;
             r = add_changed(spread, &made, credential);
         }
@@ -103,7 +111,7 @@ static int begin(Spread *spread, const CredentialName *name)
     for (size_t i = 0; i < spread->policy_count; i++)
         if (strcmp(spread->policies[i]->machine, name->machine) == 0)
             credential = policy_find(spread->policies[i], name->id);
-    return add_changed(spread, name, credential);
+    return is_known(spread, name, credential) ? 0 : add_changed(spread, name, credential);
 }
 
 /* --- effects --- */
@@ -145,12 +153,14 @@ void policy_effects_done(PolicyEffects *effects)
 }
 
 int policy_effects(Policy *const *policies, size_t count, const CredentialName *changed,
-                   PolicyEffects *ret)
+                   size_t changed_count, PolicyEffects *ret)
 {
     _cleanup_(spread_done) Spread spread = {.policies = policies, .policy_count = count};
     _cleanup_(policy_effects_done) PolicyEffects effects = {0};
-    int r = begin(&spread, changed);
+    int r = 0;
 
+    for (size_t i = 0; r == 0 && i < changed_count; i++)
+        r = begin(&spread, &changed[i]);
     while (r == 0 && spread.next < spread.count) {
         /* by value: what is added may move them */
         CredentialName name = spread.changed[spread.next].name;

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What follows from the change of a credential: which others change with it, and which inner units
+ * What follows from the change of credentials: which others change with them, and which inner units
  * are to be told.
  *
- * The credential itself, templates that have a place for it, what is shared of it by other
- * machines, templates of that, and so on, as policies say. Pure: policies in, effects out.
+ * A credential itself, templates that have a place for it, what is shared of it by other machines,
+ * templates of that, and so on, as policies say. Pure: policies in, effects out.
  */
 
 #include "policy/policy.h"
@@ -20,14 +20,14 @@ typedef struct PolicyEffect {
 } PolicyEffect;
 
 typedef struct PolicyEffects {
-    PolicyEffect *effects; /* CHANGED's first; then each behind what it is made of */
+    PolicyEffect *effects; /* CHANGED first, in their order; then each behind what it is made of */
     size_t count;
 } PolicyEffects;
 
 void policy_effects_done(PolicyEffects *effects); /* for _cleanup_ */
 
-/* What follows from CHANGED, according to POLICIES, one a machine, which are borrowed by RET. A
- * machine without a policy is taken to have CHANGED for delivery at boot. Only what is delivered
- * live reaches a unit; nothing else is said to be done with one. -ENOMEM. */
+/* What follows from the CHANGED_COUNT names in CHANGED, according to POLICIES, one a machine, which
+ * are borrowed by RET. A machine without a policy is taken to have its own for delivery at boot.
+ * Only what is delivered live reaches a unit; nothing else is said to be done with one. -ENOMEM. */
 int policy_effects(Policy *const *policies, size_t count, const CredentialName *changed,
-                   PolicyEffects *ret);
+                   size_t changed_count, PolicyEffects *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/policy/effect.c: what follows from a change, policies in, words out. */
+/* Tests of lib/policy/effect.c: what follows from a change, policies in, words out. */
 
 #include "support.h"
 
@@ -90,6 +90,12 @@ static void test_effects(void **state)
         {"a unit cannot see what comes at the next boot", "db@boot", "db@boot boot none"},
         {"native", "db@native", "db@native native none"},
         {"not in the policy", "db@other", "db@other boot none"},
+        {"several at once, each once", "web@x cache@password web@db web@x",
+         "web@x boot none; cache@password boot none; web@db live restart one.service; "
+         "web@db live restart two.service; web@env live reload one.service; "
+         "web@braces boot none; cache@env boot none; web@outer boot none; cache@web boot none"},
+        {"two without a policy, each once", "loop2@z loop2@y loop2@z",
+         "loop2@z boot none; loop2@y boot none"},
         {"a machine without a policy", "loop2@a", "loop2@a boot none; loop@a boot none"},
     };
     Policy *policies[MACHINES];
@@ -98,11 +104,14 @@ static void test_effects(void **state)
     load(policies);
     for (size_t i = 0; i < COUNT(rows); i++) {
         _cleanup_(policy_effects_done) PolicyEffects effects = {0};
-        CredentialName name;
-        char text[1024];
+        char text[1024], changed[128], *rest = NULL;
+        CredentialName names[4];
+        size_t count = 0;
 
-        assert_int_equal(credential_name_parse(rows[i].changed, NULL, &name), 0);
-        assert_int_equal(policy_effects(policies, MACHINES, &name, &effects), 0);
+        strcpy(changed, rows[i].changed);
+        for (char *word = strtok_r(changed, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+            assert_int_equal(credential_name_parse(word, NULL, &names[count++]), 0);
+        assert_int_equal(policy_effects(policies, MACHINES, names, count, &effects), 0);
         print(&effects, text, sizeof(text));
         if (strcmp(text, rows[i].expected) != 0)
             fail_msg("%s: %s", rows[i].rule, text);
@@ -127,7 +136,7 @@ static void test_a_circle(void **state)
         assert_int_equal(policy_file_parse(test_view(texts[i]), "x.json", policies[i], NULL), 0);
     }
     assert_int_equal(credential_name_parse("x@a", NULL, &name), 0);
-    assert_int_equal(policy_effects(policies, 2, &name, &effects), 0);
+    assert_int_equal(policy_effects(policies, 2, &name, 1, &effects), 0);
     print(&effects, text, sizeof(text));
     assert_string_equal(text, "x@a boot none; y@a boot none");
     for (size_t i = 0; i < 2; i++)
