@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/enabling.h"
 
 #include <errno.h>
@@ -96,7 +97,12 @@ static int disable(const Options *options, const glob_t *files, Reason *reason, 
     }
     if (r == 0)
         r = manager_new(reason, &manager);
-    return r == 0 ? manager_reload(manager, reason) : r;
+    if (r != 0)
+        return r;
+    progress_begin("the service manager to read its units again");
+    r = manager_reload(manager, reason);
+    progress_end();
+    return r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -20,6 +20,7 @@
 #include "policy/policy_load.h"
 #include "store/store_installed.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/enable_report.h"
 
 #include <errno.h>
@@ -277,9 +278,12 @@ static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ENABLING_SOCKETS; i++)
+    for (size_t i = 0; r == 0 && i < ENABLING_SOCKETS; i++) {
+        progress_begin(enabling_sockets[i]);
         r = manager_enable_socket(manager, enabling_sockets[i], ENABLING_BROKER, reason,
                                   &enabling->sockets_enabled[i]);
+        progress_end();
+    }
     return r;
 }
 
@@ -321,8 +325,11 @@ static int take_effect(Enabling *enabling, Reason *reason)
     ManagerUnit state;
     int r = manager_new(reason, &manager);
 
-    if (r == 0)
+    if (r == 0) {
+        progress_begin("the service manager to read its units again");
         r = manager_reload(manager, reason);
+        progress_end();
+    }
     if (r == 0)
         r = enable_sockets(enabling, manager, reason);
     if (r != 0)

@@ -2,18 +2,18 @@
 /*
  * nspawn-creds rotate: a credential gets a new value, and who has it inside is told.
  *
- *     value, from wherever ──► sealed ──► Rotate, over the control socket ──► units (rotation.h)
- *                                                 ▲                             │ one fails
- *                                                 └──── the old sealed file ◄───┘
+ *     value, from wherever ──► sealed ──► Rotate, over the control socket ──► units
+ * (restart_list.h) ▲                             │ one fails └──── the old sealed file ◄───┘
  *
  * Up to Rotate nothing has changed, whatever goes wrong. After it, either all units come back with
  * the new value, or the old one is put back and they get it again.
  */
 
 #include "base/digest.h"
+#include "base/limits.h"
 #include "client/broker.h"
 #include "credential/open.h"
-#include "manager/rotation.h"
+#include "manager/restart_list.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "protocol/varlink.h"
@@ -26,7 +26,9 @@
 #include "verb/verb.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 
 typedef struct Rotate {
     const Context *context;
@@ -39,8 +41,8 @@ typedef struct Rotate {
     Bytes old_public;           /* and its public half */
     SecretInput value;
     Bytes sealed;
-    struct json_object *reply; /* to Rotate */
-    Rotation rotation;
+    RestartList restarts;
+    RestartOptions how; /* to do these */
 } Rotate;
 
 static void rotate_done(Rotate *rotate)
@@ -51,8 +53,8 @@ static void rotate_done(Rotate *rotate)
     bytes_done(&rotate->old_public);
     secret_input_done(&rotate->value);
     bytes_done(&rotate->sealed);
-    json_object_put(rotate->reply);
-    rotation_done(&rotate->rotation);
+    restart_list_done(&rotate->restarts);
+    close_keep_errno(rotate->how.stop);
 }
 
 static struct json_object *name_parameters(const CredentialName *name)
@@ -205,7 +207,6 @@ static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reaso
     _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
     char digest[DIGEST_TEXT_BYTES];
-    int r;
 
     if (!rotate->client)
         return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "nobody listens");
@@ -214,10 +215,7 @@ static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reaso
         !add_bytes(parameters, "public", to->public) ||
         (was.size > 0 && !json_add(parameters, "was", json_object_new_string(digest))))
         return -ENOMEM;
-    r = broker_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
-    if (r == 0 && !rotate->reply)
-        rotate->reply = TAKE_PTR(reply);
-    return r;
+    return broker_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
 }
 
 /* How often a broker that dies in the middle of the call is asked again. */
@@ -267,14 +265,28 @@ static int put_back(Rotate *rotate, Reason *reason)
                        &(Half){bytes_view(&text), bytes_view(&rotate->old_public)}, reason);
 }
 
-static int tell_units(Rotate *rotate, Reason *reason)
+/* From now on a signal that would end the program makes rotate->how.stop readable instead. */
+static int hold_signals(Rotate *rotate)
 {
-    struct json_object *changes = NULL;
-    int r;
+    sigset_t set;
 
-    json_object_object_get_ex(rotate->reply, "changes", &changes);
-    r = rotation_plan(changes, &rotate->rotation);
-    return r == 0 ? rotation_apply(&rotate->rotation, reason) : r;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    rotate->how.stop = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return rotate->how.stop < 0 ? -errno : 0;
+}
+
+/* The signal that made it fail does not keep the units from getting the old value; another one
+ * does. */
+static void forget_signals(const Rotate *rotate)
+{
+    struct signalfd_siginfo signal;
+
+    while (read(rotate->how.stop, &signal, sizeof(signal)) == sizeof(signal))
+        ;
 }
 
 /* After RC, for REASON: everything as it was. */
@@ -287,7 +299,8 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
         return reason_set(reason, OUTCOME_HALF_ROTATED,
                           "%.150s. The new value is still in place: %.100s", why.text,
                           undoing.text);
-    r = rotation_undo(&rotate->rotation, &undoing);
+    forget_signals(rotate);
+    r = restart_list_undo(&rotate->restarts, &rotate->how, &undoing);
     if (r != 0)
         return reason_set(reason, r,
                           "%.130s. The old value is in place again, but with it, too, %.120s",
@@ -298,65 +311,131 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
 
 /* --- words --- */
 
+/* Each step is printed as it is taken, unless the output is JSON. */
+static void on_note(void *userdata, const char *text)
+{
+    (void)userdata;
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static void on_wait_begin(void *userdata, const char *what)
+{
+    (void)userdata;
+    progress_begin(what);
+}
+
+static void on_wait_end(void *userdata)
+{
+    (void)userdata;
+    progress_end();
+}
+
 static void print_changes(const Rotate *rotate)
 {
-    struct json_object *changes = NULL;
+    const PolicyEffects *effects = &rotate->restarts.effects;
 
     printf("%s: the new value is in place\n", rotate->name_text);
-    json_object_object_get_ex(rotate->reply, "changes", &changes);
-    for (size_t i = 0; changes && i < json_object_array_length(changes); i++) {
-        struct json_object *change = json_object_array_get_idx(changes, i);
-        const char *delivery = varlink_text(change, "delivery");
+    for (size_t i = 0; i < effects->count; i++) {
+        const PolicyEffect *effect = &effects->effects[i];
 
-        if (varlink_text(change, "unit") || !delivery)
-            continue;
-        printf("%s@%s: %s\n", varlink_text(change, "machine"), varlink_text(change, "credential"),
-               strcmp(delivery, policy_delivery_name(POLICY_LIVE)) == 0
-                   ? "no unit is told, as the policy has it"
-                   : "the container has it from its next start on");
+        if (!effect->unit)
+            printf("%s@%s: %s\n", effect->name.machine, effect->name.id,
+                   effect->delivery == POLICY_LIVE ? "no unit is told, as the policy has it"
+                                                   : "the container has it from its next start on");
     }
     fflush(stdout);
+}
+
+static bool add_text(struct json_object *object, const char *name, const char *text)
+{
+    return !text || json_add(object, name, json_object_new_string(text));
+}
+
+static struct json_object *changes_to_json(const PolicyEffects *effects)
+{
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; list && i < effects->count; i++) {
+        const PolicyEffect *effect = &effects->effects[i];
+        struct json_object *object = json_object_new_object();
+
+        if (json_object_array_add(list, object) != 0 ||
+            !add_text(object, "machine", effect->name.machine) ||
+            !add_text(object, "credential", effect->name.id) ||
+            !add_text(object, "delivery", policy_delivery_name(effect->delivery)) ||
+            !add_text(object, "unit", effect->unit) ||
+            !add_text(object, "action", policy_change_name(effect->action)))
+            return NULL;
+    }
+    return TAKE_PTR(list);
+}
+
+static struct json_object *units_to_json(const RestartList *restarts)
+{
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; list && i < restarts->unit_count; i++) {
+        const RestartUnit *unit = &restarts->units[i];
+        struct json_object *object = json_object_new_object();
+
+        if (json_object_array_add(list, object) != 0 ||
+            !add_text(object, "machine", restarts->machines[unit->machine].name) ||
+            !add_text(object, "unit", unit->name) ||
+            !add_text(object, "action", policy_change_name(unit->action)) ||
+            !add_text(object, "result", unit->result))
+            return NULL;
+    }
+    return TAKE_PTR(list);
 }
 
 static int print_json(const Rotate *rotate, int rc, const Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = name_parameters(&rotate->name);
-    struct json_object *changes = NULL;
 
-    json_object_object_get_ex(rotate->reply, "changes", &changes);
-    if (!json_add(object, "outcome", json_object_new_string(outcome_name(rc))) ||
-        (rc != 0 && !json_add(object, "reason", json_object_new_string(reason->text))) ||
-        !json_add(object, "changes", json_object_get(changes)) ||
-        !json_add(object, "units", rotation_to_json(&rotate->rotation)))
+    if (!add_text(object, "outcome", outcome_name(rc)) ||
+        (rc != 0 && !add_text(object, "reason", reason->text)) ||
+        !json_add(object, "changes", changes_to_json(&rotate->restarts.effects)) ||
+        !json_add(object, "units", units_to_json(&rotate->restarts)))
         return -ENOMEM;
     return output_json(TAKE_PTR(object), rotate->options.json);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(rotate_done) Rotate rotate = {.context = context,
-                                            .options = *options,
-                                            .name_text = arguments[0],
-                                            .rotation.quiet = options->json != JSON_OFF};
+    bool json = options->json != JSON_OFF;
+    Observer observer = {
+        .note = json ? NULL : on_note, .wait_begin = on_wait_begin, .wait_end = on_wait_end};
+    _cleanup_(rotate_done) Rotate rotate = {
+        .context = context,
+        .options = *options,
+        .name_text = arguments[0],
+        .how = {.observer = &observer,
+                .stop = -1,
+                .unit_usec = (uint64_t)LIMIT_JOB_SECONDS * 1000 * 1000,
+                .settle_usec = RESTART_SETTLE_USEC},
+    };
     Reason reason = {0};
     int r = prepare(&rotate, arguments[1], &reason);
 
     if (r == 0)
         r = seal(&rotate, arguments[1], &reason);
-    if (r == 0) {
-        rotation_hold_signals();
+    if (r == 0)
+        r = restart_list_new(context, &rotate.name, 1, &rotate.restarts);
+    if (r == 0)
+        r = hold_signals(&rotate);
+    if (r == 0)
         r = put_in_place(&rotate, &reason);
-    }
     if (r != 0)
         return output_error(r, rotate.name_text, &reason);
-    if (options->json == JSON_OFF)
+    if (!json)
         print_changes(&rotate);
-    r = tell_units(&rotate, &reason);
+    r = restart_list_apply(&rotate.restarts, &rotate.how, &reason);
     if (r != 0)
         r = undo(&rotate, r, &reason);
-    else if (options->json == JSON_OFF)
+    else if (!json)
         printf("%s: rotated\n", rotate.name_text);
-    if (options->json != JSON_OFF && print_json(&rotate, r, &reason) != 0 && r == 0)
+    if (json && print_json(&rotate, r, &reason) != 0 && r == 0)
         r = -EIO;
     return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);
 }

@@ -2,39 +2,79 @@
 #pragma once
 
 /*
- * The service manager, asked over its bus: the state of units, and the few things that are done
- * with them. org.freedesktop.systemd1(5).
+ * A service manager over D-Bus, the host's or that of a running container: what its units are and
+ * do, and jobs for them. org.freedesktop.systemd1(5).
  *
- * Where there is no message bus, as early at boot, root asks at the manager's own socket, as
- * systemctl does.
+ * A container's manager is not trusted. What it says is believed about its own units and about
+ * nothing else; its words are cut to letters, digits and "-" and to text without control
+ * characters. However late it answers, and however much it talks, it is waited for only as long as
+ * manager_allow() says, and never after the stop descriptor has become readable.
  */
 
 #include "base/cleanup.h"
+#include "base/observer.h"
 #include "base/outcome.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
+
+/* What a container's manager gets at first, µs, which is enough for questions. */
+#define MANAGER_USEC ((uint64_t)20 * 1000 * 1000)
 
 typedef struct Manager Manager;
 
-/* A negative errno if it cannot be reached. */
+/* The host's; without a message bus, as early at boot, root reaches it at its own socket. A
+ * negative errno if it cannot be reached. */
 int manager_new(Reason *reason, Manager **ret);
 
-/* The one of MACHINE, a container that runs, over its own D-Bus: what it says is believed about its
- * own units, and a call takes a few seconds at most. */
-int manager_new_of_machine(const char *machine, Reason *reason, Manager **ret);
-Manager *manager_free(Manager *manager);
+/* That of the container MACHINE, over the container's own D-Bus. Nothing is waited for any more
+ * once the descriptor STOP (-1 for none; borrowed) is readable: -EINTR.
+ * OUTCOME_NOT_FOUND if the container does not run; a negative errno if its bus cannot be reached.
+ */
+int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manager **ret);
+Manager *manager_free(Manager *manager); /* NULL is allowed */
 DEFINE_CLEANUP(Manager *, manager_free);
 
+/* All that is asked of a container's manager from now on takes USEC at most, together; after that
+ * it is -ETIMEDOUT. (The host's may take a while for each call.) */
+void manager_allow(Manager *manager, uint64_t usec);
+
+/* What is left of that. */
+uint64_t manager_left(const Manager *manager);
+
+/* --- questions --- */
+
+/* The functions below return a negative errno: what the manager answers, -ETIMEDOUT, -EINTR, and
+ * what became of the connection. A unit that does not exist has the LoadState "not-found" and is
+ * "inactive". */
+
+/* The version of its systemd, such as 257; 0 if it does not say. */
+unsigned manager_version(Manager *manager);
+
+#define MANAGER_WORD_BYTES ((size_t)32)
+
 typedef struct ManagerUnit {
-    char load[16];      /* LoadState: "loaded", "not-found", "masked", … */
-    char active[16];    /* ActiveState: "active", "inactive", "failed", … */
-    char file[24];      /* UnitFileState: "enabled", "disabled", "masked-runtime", … or "" */
-    bool reload_needed; /* NeedDaemonReload */
+    char load[MANAGER_WORD_BYTES];   /* LoadState: "loaded", "not-found", "masked", … */
+    char active[MANAGER_WORD_BYTES]; /* ActiveState: "active", "inactive", "failed", … */
+    char file[MANAGER_WORD_BYTES];   /* UnitFileState: "enabled", "masked-runtime", … or "" */
+    bool reload_needed;              /* NeedDaemonReload */
 } ManagerUnit;
 
-/* A unit that there is not has the LoadState "not-found". */
 int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret);
+
+/* What a unit does. */
+typedef struct ManagerState {
+    char active[MANAGER_WORD_BYTES]; /* ActiveState */
+    char result[MANAGER_WORD_BYTES]; /* of a service: "success", "exit-code", …; else "" */
+    uint8_t invocation[16];          /* another one each time that it is started */
+    bool refreshes;                  /* a reload fetches its credentials again (systemd 260) */
+} ManagerState;
+
+int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerState *ret);
+
+/* Whether it is up, or on its way. */
+bool manager_state_runs(const ManagerState *state);
 
 /* How a service is started, as far as credentials are concerned. */
 typedef struct ManagerService {
@@ -49,15 +89,25 @@ void manager_service_done(ManagerService *service); /* for _cleanup_ */
 
 int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret);
 
+/* The first process of MACHINE, as the host's systemd-machined knows it. A negative errno if it
+ * does not run, or there is no machined. */
+int manager_leader(Manager *manager, const char *machine, pid_t *ret);
+
+/* --- actions --- */
+
+/* Has a job done for UNIT, METHOD being "TryRestartUnit" and the like, and waits for its end.
+ * OBSERVER is told every LIMIT_JOB_WORDS_SECONDS that it still takes. -ECANCELED if the job
+ * comes to another end than "done". */
+int manager_run(Manager *manager, const char *unit, const char *method, const Observer *observer,
+                Reason *reason);
+
+/* Has it forget that UNIT failed, and how often it was started: so that it can be started again. */
+void manager_reset(Manager *manager, const char *unit);
+
 /* daemon-reload, which runs the generators. Returns when it is done. */
 int manager_reload(Manager *manager, Reason *reason);
 
-/* enable --now of a socket, returning when it listens. A socket does not start while SERVICE, which
- * it is of, runs without it: that is stopped before. RET_CHANGED: it was not so before.
- * OUTCOME_TIMEOUT if it does not come to listen. */
+/* enable --now of the host's SOCKET, returning when it listens. A socket does not start while its
+ * SERVICE runs without it: that is stopped before. RET_CHANGED: it was not so before. */
 int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
                           bool *ret_changed);
-
-/* The first process of MACHINE, as systemd-machined knows it. A negative errno if it does not run,
- * or there is no machined. */
-int manager_leader(Manager *manager, const char *machine, pid_t *ret);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What follows from changed credentials for the services that use them. See restart_list.h.
+ */
+
+#include "manager/restart_list.h"
+
+#include "policy/policy_load.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+/* From this version of systemd on a reload can bring a new value (RefreshOnReload=). */
+#define VERSION_REFRESH 260U
+
+/* How often units are looked at while they have to stay up. */
+#define SETTLE_STEPS    20U
+
+void restart_list_done(RestartList *list)
+{
+    for (size_t i = 0; i < list->machine_count; i++)
+        manager_free(list->machines[i].manager);
+    free(list->machines);
+    free(list->units);
+    policy_effects_done(&list->effects);
+    for (size_t i = 0; i < list->policy_count; i++)
+        policy_unref(list->policies[i]);
+    free(list->policies);
+    *list = (RestartList){0};
+}
+
+/* --- the list --- */
+
+static int load_policies(const Context *context, RestartList *list)
+{
+    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    size_t count = 0;
+    int r = policy_machines(context, &machines);
+
+    if (r != 0)
+        return r;
+    while (machines[count].name)
+        count++;
+    list->policies = calloc(count + 1, sizeof(list->policies[0]));
+    if (!list->policies)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        PolicyFault fault;
+
+        r = policy_load_found(context, &machines[i], &fault, &list->policies[list->policy_count]);
+        if (r == -ENOMEM)
+            return r;
+        if (r == 0)
+            list->policy_count++;
+    }
+    return 0;
+}
+
+static size_t find_machine(RestartList *list, const char *name)
+{
+    size_t i = 0;
+
+    while (i < list->machine_count && strcmp(list->machines[i].name, name) != 0)
+        i++;
+    if (i == list->machine_count)
+        strcpy(list->machines[list->machine_count++].name, name);
+    return i;
+}
+
+static void add_unit(RestartList *list, const PolicyEffect *effect)
+{
+    size_t machine = find_machine(list, effect->name.machine);
+
+    for (size_t i = 0; i < list->unit_count; i++) {
+        RestartUnit *unit = &list->units[i];
+
+        if (unit->machine != machine || strcmp(unit->name, effect->unit) != 0)
+            continue;
+        if (effect->action == POLICY_RESTART)
+            unit->action = POLICY_RESTART;
+        return;
+    }
+    list->units[list->unit_count++] =
+        (RestartUnit){.machine = machine, .name = effect->unit, .action = effect->action};
+}
+
+int restart_list_new(const Context *context, const CredentialName *changed, size_t count,
+                     RestartList *ret)
+{
+    _cleanup_(restart_list_done) RestartList list = {0};
+    int r = load_policies(context, &list);
+
+    if (r == 0)
+        r = policy_effects(list.policies, list.policy_count, changed, count, &list.effects);
+    if (r != 0)
+        return r;
+    list.machines = calloc(list.effects.count + 1, sizeof(list.machines[0]));
+    list.units = calloc(list.effects.count + 1, sizeof(list.units[0]));
+    if (!list.machines || !list.units)
+        return -ENOMEM;
+    for (size_t i = 0; i < list.effects.count; i++)
+        if (list.effects.effects[i].unit)
+            add_unit(&list, &list.effects.effects[i]);
+    *ret = list;
+    list = (RestartList){0};
+    return 0;
+}
+
+/* --- one unit --- */
+
+static const char *machine_of(const RestartList *list, const RestartUnit *unit)
+{
+    return list->machines[unit->machine].name;
+}
+
+/* The manager of UNIT's machine, which has what is left to the unit; NULL if it does not run. */
+static Manager *begin(const RestartList *list, const RestartUnit *unit)
+{
+    Manager *manager = list->machines[unit->machine].manager;
+
+    if (manager)
+        manager_allow(manager, unit->left);
+    return manager;
+}
+
+static void end(Manager *manager, RestartUnit *unit)
+{
+    unit->left = manager_left(manager);
+}
+
+__attribute__((format(printf, 4, 5))) static void say(const RestartList *list,
+                                                      const RestartOptions *options,
+                                                      const RestartUnit *unit, const char *format,
+                                                      ...)
+{
+    char text[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    observer_note(options->observer, "%s: %s: %s", machine_of(list, unit), unit->name, text);
+}
+
+/* Returns RC, which UNIT failed with. */
+static int failed(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
+{
+    Reason why = reason ? *reason : (Reason){0};
+
+    unit->result = "failed";
+    return reason_set(reason, rc, "%s of %s: %.200s", unit->name, machine_of(list, unit), why.text);
+}
+
+static int run_job(Manager *manager, const RestartOptions *options, RestartUnit *unit,
+                   const char *method, Reason *reason)
+{
+    int r;
+
+    unit->touched = true;
+    r = manager_run(manager, unit->name, method, options->observer, reason);
+    return r == 0 ? manager_state(manager, unit->name, reason, &unit->after) : r;
+}
+
+/* A reload brings the new value only where the manager fetches it again for a reload. */
+static void choose_action(const RestartList *list, const RestartOptions *options, Manager *manager,
+                          RestartUnit *unit)
+{
+    unsigned version;
+
+    if (unit->action != POLICY_RELOAD || unit->before.refreshes)
+        return;
+    unit->action = POLICY_RESTART;
+    version = manager_version(manager);
+    if (version < VERSION_REFRESH)
+        say(list, options, unit,
+            "restarting instead of reloading: with systemd %u a reload does not bring the new "
+            "value",
+            version);
+    else
+        say(list, options, unit,
+            "restarting instead of reloading, which would not bring the new value: it has no "
+            "RefreshOnReload=credentials");
+}
+
+static int apply_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
+                     Reason *reason)
+{
+    Manager *manager = begin(list, unit);
+    bool reload;
+    int r;
+
+    if (!manager) {
+        unit->result = "machine-not-running";
+        say(list, options, unit, "skipped: %s does not run", machine_of(list, unit));
+        return 0;
+    }
+    r = manager_state(manager, unit->name, reason, &unit->before);
+    if (r == 0 && !manager_state_runs(&unit->before)) {
+        unit->result = "not-running";
+        say(list, options, unit, "skipped: it does not run (%s)", unit->before.active);
+        return 0;
+    }
+    if (r == 0) {
+        choose_action(list, options, manager, unit);
+        reload = unit->action == POLICY_RELOAD;
+        say(list, options, unit, "%s", reload ? "reloading" : "restarting");
+        unit->result = reload ? "reloaded" : "restarted";
+        r = run_job(manager, options, unit, reload ? "ReloadOrTryRestartUnit" : "TryRestartUnit",
+                    reason);
+    }
+    end(manager, unit);
+    return r == 0 ? 0 : failed(list, unit, OUTCOME_NOT_ROTATED, reason);
+}
+
+/* What is up takes the old value in the same way; what is down was up before. */
+static int undo_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
+                    Reason *reason)
+{
+    Manager *manager = begin(list, unit);
+    ManagerState now = {0};
+    int r = manager_state(manager, unit->name, reason, &now);
+    bool reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;
+
+    if (r == 0) {
+        manager_reset(manager, unit->name);
+        r = run_job(manager, options, unit, reload ? "ReloadOrRestartUnit" : "RestartUnit", reason);
+    }
+    end(manager, unit);
+    if (r != 0)
+        return failed(list, unit, OUTCOME_HALF_ROTATED, reason);
+    unit->result = "put-back";
+    say(list, options, unit, "%s with the old value", reload ? "reloaded" : "restarted");
+    return 0;
+}
+
+/* --- whether they stay up --- */
+
+/* Whether it still is what its job made of it: neither down nor started again. What was on its way
+ * up, as a service that does one thing and ends, may have come to its end. */
+static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
+{
+    Manager *manager = begin(list, unit);
+    ManagerState now = {0};
+    bool ended_well, told;
+    int r = manager_state(manager, unit->name, reason, &now);
+
+    end(manager, unit);
+    if (r != 0)
+        return failed(list, unit, rc, reason);
+    ended_well = strcmp(unit->before.active, "activating") == 0 &&
+                 strcmp(now.active, "inactive") == 0 && strcmp(now.result, "success") == 0;
+    if (ended_well || (manager_state_runs(&now) &&
+                       memcmp(now.invocation, unit->after.invocation, sizeof(now.invocation)) == 0))
+        return 0;
+    told = now.result[0] && strcmp(now.result, "success") != 0;
+    reason_set(reason, 0, "it does not stay up (%s%s%s)", now.active, told ? ", result " : "",
+               told ? now.result : "");
+    return failed(list, unit, rc, reason);
+}
+
+/* RC if one of those that were touched does not. */
+static int watch(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
+{
+    struct pollfd stop = {.fd = options->stop, .events = POLLIN};
+
+    for (unsigned step = 0; step < SETTLE_STEPS; step++) {
+        bool any = false;
+
+        for (size_t i = 0; i < list->unit_count; i++) {
+            if (!list->units[i].touched)
+                continue;
+            any = true;
+            if (check_one(list, &list->units[i], rc, reason) != 0)
+                return rc;
+        }
+        if (!any)
+            return 0;
+        if (poll(&stop, 1, (int)(options->settle_usec / SETTLE_STEPS / 1000)) > 0)
+            return reason_set(reason, rc, "it was interrupted");
+    }
+    return 0;
+}
+
+static int settle(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
+{
+    int r;
+
+    observer_wait_begin(options->observer, "the units, whether they stay up");
+    r = watch(list, options, rc, reason);
+    observer_wait_end(options->observer);
+    return r;
+}
+
+/* --- all --- */
+
+/* Before anything is done: a container that cannot be talked to is found out now. */
+static int connect_all(RestartList *list, const RestartOptions *options, Reason *reason)
+{
+    for (size_t i = 0; i < list->machine_count; i++) {
+        RestartMachine *machine = &list->machines[i];
+        int r = manager_new_of_machine(machine->name, options->stop, reason, &machine->manager);
+
+        if (r == -ENOMEM)
+            return r;
+        if (r != 0 && r != OUTCOME_NOT_FOUND)
+            return OUTCOME_NOT_ROTATED;
+    }
+    return 0;
+}
+
+static void refill(RestartList *list, const RestartOptions *options)
+{
+    for (size_t i = 0; i < list->unit_count; i++)
+        list->units[i].left = options->unit_usec;
+}
+
+int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason)
+{
+    int r = connect_all(list, options, reason);
+
+    refill(list, options);
+    for (size_t i = 0; r == 0 && i < list->unit_count; i++)
+        r = apply_one(list, options, &list->units[i], reason);
+    return r == 0 ? settle(list, options, OUTCOME_NOT_ROTATED, reason) : r;
+}
+
+int restart_list_undo(RestartList *list, const RestartOptions *options, Reason *reason)
+{
+    int r = 0;
+
+    refill(list, options);
+    for (size_t i = 0; i < list->unit_count; i++)
+        if (list->units[i].touched && undo_one(list, options, &list->units[i], reason) != 0)
+            r = OUTCOME_HALF_ROTATED;
+    return r == 0 ? settle(list, options, OUTCOME_HALF_ROTATED, reason) : r;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Service managers of containers that do not exist. See fake_manager.h.
+ */
+
+#include "fake_manager.h"
+
+#include "support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#define MANAGER "org.freedesktop.systemd1.Manager"
+
+/* What a unit has been through. */
+typedef struct History {
+    unsigned jobs, looks;
+} History;
+
+/* Shared with the processes. */
+static struct Shared {
+    FakeManager managers[FAKE_MACHINES];
+    History histories[FAKE_MACHINES][FAKE_UNITS];
+    size_t count;
+    char log[4096];
+} * shared;
+
+static pid_t children[16];
+static size_t child_count;
+
+void fake_managers_start(const FakeManager *managers, size_t count)
+{
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED && count <= FAKE_MACHINES);
+    memcpy(shared->managers, managers, count * sizeof(managers[0]));
+    shared->count = count;
+}
+
+const char *fake_managers_log(void)
+{
+    return shared->log;
+}
+
+void fake_managers_stop(void)
+{
+    while (child_count > 0) {
+        kill(children[--child_count], SIGKILL);
+        waitpid(children[child_count], NULL, 0);
+    }
+    munmap(shared, sizeof(*shared));
+    shared = NULL;
+}
+
+static size_t find(const char *machine)
+{
+    size_t i = 0;
+
+    while (i < shared->count && strcmp(shared->managers[i].machine, machine) != 0)
+        i++;
+    return i;
+}
+
+/* --- the process of one --- */
+
+typedef struct Server {
+    sd_bus *bus;
+    const FakeManager *manager;
+    History *histories;
+    unsigned jobs;
+} Server;
+
+static void check(int r)
+{
+    if (r < 0)
+        _exit(1);
+}
+
+static const char * or (const char *text, const char *otherwise)
+{
+    return text ? text : otherwise;
+}
+
+static void reply(sd_bus_message *request, const char *types, ...)
+{
+    sd_bus_message *message;
+    va_list arguments;
+
+    check(sd_bus_message_new_method_return(request, &message));
+    va_start(arguments, types);
+    check(sd_bus_message_appendv(message, types, arguments));
+    va_end(arguments);
+    check(sd_bus_send(NULL, message, NULL));
+    sd_bus_message_unref(message);
+}
+
+static void reply_error(sd_bus_message *request, const char *text)
+{
+    check(sd_bus_reply_method_errorf(request, "org.freedesktop.systemd1.Wrong", "%s", text));
+}
+
+static void emit_job_removed(Server *server, unsigned job, const char *unit, const char *result)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/job/%u", job);
+    check(sd_bus_emit_signal(server->bus, "/org/freedesktop/systemd1", MANAGER, "JobRemoved",
+                             "uoss", job, path, unit, result));
+}
+
+static bool went_bad(const FakeUnit *unit, const History *history)
+{
+    return history->jobs > 0 && !(unit->recovers && history->jobs > 1);
+}
+
+static void reply_property(Server *server, sd_bus_message *request, size_t number, const char *name)
+{
+    const FakeUnit *unit = &server->manager->units[number];
+    History *history = &server->histories[number];
+    bool bad = went_bad(unit, history);
+    uint8_t id[16] = {(uint8_t)history->jobs};
+    bool known = number < FAKE_UNITS && unit->name;
+    sd_bus_message *message;
+
+    if (strcmp(name, "ActiveState") == 0) {
+        if (bad)
+            history->looks++;
+        reply(request, "v", "s",
+              !known                      ? "inactive"
+              : bad && unit->after_active ? unit->after_active
+                                          : or (unit->active, "active"));
+    } else if (strcmp(name, "Result") == 0) {
+        reply(request, "v", "s", bad ? or (unit->after_result, "success") : "success");
+    } else if (strcmp(name, "LoadState") == 0) {
+        reply(request, "v", "s", "\033[31mloaded");
+    } else if (strcmp(name, "UnitFileState") == 0) {
+        reply(request, "v", "s", "enabled-runtime");
+    } else if (strcmp(name, "NeedDaemonReload") == 0) {
+        reply(request, "v", "b", true);
+    } else if (strcmp(name, "Version") == 0) {
+        reply(request, "v", "s", or (server->manager->version, "257"));
+    } else if (strcmp(name, "RefreshOnReload") == 0 && unit->refreshes) {
+        reply(request, "v", "as", 1, "credentials");
+    } else if (strcmp(name, "InvocationID") == 0) {
+        if (bad && unit->dies_after > 0 && history->looks > unit->dies_after)
+            id[1] = 1;
+        check(sd_bus_message_new_method_return(request, &message));
+        check(sd_bus_message_open_container(message, 'v', "ay"));
+        check(sd_bus_message_append_array(message, 'y', id, sizeof(id)));
+        check(sd_bus_message_close_container(message));
+        check(sd_bus_send(NULL, message, NULL));
+        sd_bus_message_unref(message);
+    } else
+        reply_error(request, "no such property");
+}
+
+static void run_job(Server *server, sd_bus_message *request, size_t number)
+{
+    const FakeUnit *unit = &server->manager->units[number];
+    size_t used = strlen(shared->log);
+    char path[64];
+
+    snprintf(shared->log + used, sizeof(shared->log) - used, "%s%s %s %s", used > 0 ? "; " : "",
+             server->manager->machine, sd_bus_message_get_member(request), unit->name);
+    server->histories[number].jobs++;
+    server->histories[number].looks = 0;
+    snprintf(path, sizeof(path), "/job/%u", ++server->jobs);
+    reply(request, "o", path);
+    if (server->manager->tells > 0)
+        check((int)write(server->manager->tells, "", 1));
+    while (server->manager->floods) {
+        emit_job_removed(server, 1000, "other.service", "done");
+        check(sd_bus_flush(server->bus));
+    }
+    if (!unit->never_ends)
+        emit_job_removed(server, server->jobs, unit->name,
+                         went_bad(unit, &server->histories[number]) ? or (unit->job_result, "done")
+                                                                    : "done");
+}
+
+static size_t find_unit(const FakeManager *manager, const char *name)
+{
+    size_t i = 0;
+
+    while (i < FAKE_UNITS && manager->units[i].name && strcmp(manager->units[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    Server *server = userdata;
+    const char *member = sd_bus_message_get_member(message), *first = "", *second = "";
+    size_t number = 0;
+    char path[64];
+
+    (void)error;
+    if (!member || !sd_bus_message_is_method_call(message, NULL, NULL))
+        return 0;
+    usleep(server->manager->delay_msec * 1000);
+    if (strcmp(member, "Subscribe") == 0) {
+        reply(message, "");
+        return 1;
+    }
+    check(sd_bus_message_read(message, "s", &first));
+    if (strcmp(member, "LoadUnit") == 0) {
+        number = find_unit(server->manager, first);
+        snprintf(path, sizeof(path), "/unit/%zu", number);
+        if (number < FAKE_UNITS && server->manager->units[number].error)
+            reply_error(message, server->manager->units[number].error);
+        else
+            reply(message, "o", path);
+    } else if (strcmp(member, "Get") == 0) {
+        check(sd_bus_message_read(message, "s", &second));
+        (void)sscanf(sd_bus_message_get_path(message), "/unit/%zu", &number);
+        reply_property(server, message, number, second);
+    } else if (strcmp(member, "ResetFailedUnit") == 0)
+        reply(message, "");
+    else
+        run_job(server, message, find_unit(server->manager, first));
+    return 1;
+}
+
+_Noreturn static void serve(size_t machine, int fd)
+{
+    Server server = {.manager = &shared->managers[machine],
+                     .histories = shared->histories[machine]};
+    static const sd_id128_t id = {.bytes = {1}};
+
+    check(prctl(PR_SET_PDEATHSIG, SIGKILL));
+    check(sd_bus_new(&server.bus));
+    check(sd_bus_set_fd(server.bus, fd, fd));
+    check(sd_bus_set_server(server.bus, true, id));
+    check(sd_bus_add_filter(server.bus, NULL, on_message, &server));
+    check(sd_bus_start(server.bus));
+    for (;;) {
+        int r = sd_bus_process(server.bus, NULL);
+
+        check(r);
+        if (r == 0)
+            check(sd_bus_wait(server.bus, UINT64_MAX));
+    }
+}
+
+/* --- what libsystemd is asked instead --- */
+
+int __wrap_sd_machine_get_class(const char *machine, char **ret);
+int __wrap_sd_bus_open_system_machine(sd_bus **ret, const char *machine);
+
+int __wrap_sd_machine_get_class(const char *machine, char **ret)
+{
+    if (find(machine) == shared->count)
+        return -ENXIO;
+    *ret = strdup("container");
+    return 0;
+}
+
+int __wrap_sd_bus_open_system_machine(sd_bus **ret, const char *machine)
+{
+    sd_bus *bus;
+    int fds[2];
+    pid_t pid;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        close(fds[0]);
+        serve(find(machine), fds[1]);
+    }
+    close(fds[1]);
+    assert_true(child_count < COUNT(children));
+    children[child_count++] = pid;
+    assert_true(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0 &&
+                sd_bus_start(bus) >= 0);
+    *ret = bus;
+    return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Service managers of containers that do not exist: a process for each connection, which speaks
+ * D-Bus as systemd does and misbehaves as it is told. They stand behind
+ * sd_bus_open_system_machine() and sd_machine_get_class(), which the test is linked without
+ * (-Wl,--wrap).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FAKE_UNITS = 6, FAKE_MACHINES = 3 };
+
+typedef struct FakeUnit {
+    const char *name;
+    const char *active;       /* NULL: "active" */
+    const char *job_result;   /* NULL: "done" */
+    const char *after_active; /* what its job makes of it; NULL: the same as before */
+    const char *after_result; /* NULL: "success" */
+    unsigned dies_after;      /* so many looks after its job it is another one; 0: never */
+    bool refreshes;
+    bool never_ends;   /* its job */
+    bool recovers;     /* its second job is a good one */
+    const char *error; /* what the manager says instead of knowing it */
+} FakeUnit;
+
+typedef struct FakeManager {
+    const char *machine;
+    const char *version;        /* NULL: "257" */
+    unsigned delay_msec;        /* before each reply */
+    bool floods;                /* with signals of other jobs, from the first job on */
+    int tells;                  /* a descriptor that gets a byte when a job begins; 0: none */
+    FakeUnit units[FAKE_UNITS]; /* up to one without a name */
+} FakeManager;
+
+/* Those that run from now on: COUNT of them, which are copied. */
+void fake_managers_start(const FakeManager *managers, size_t count);
+
+/* All jobs that they were asked for, in order: "web TryRestartUnit app.service; …". */
+const char *fake_managers_log(void);
+
+/* Ends all, and forgets the log. */
+void fake_managers_stop(void);

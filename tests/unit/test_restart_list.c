@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of lib/manager: which units follow from a change, and what becomes of them, with service
+ * managers that are well behaved, broken, late or talkative.
+ */
+
+#include "fake_manager.h"
+#include "support.h"
+
+#include "manager/restart_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char web_policy[] =
+    "{\"credentials\": {"
+    "\"token\": {\"delivery\": \"live\", \"services\": [\"app.service\", \"tls.service\"],"
+    "            \"onChange\": \"reload\"},"
+    "\"env\": {\"template\": \"T={{token}}\", \"delivery\": \"live\","
+    "          \"services\": [\"env.service\", \"app.service\"], \"onChange\": \"restart\"},"
+    "\"quiet\": {\"delivery\": \"live\", \"services\": [\"app.service\"]},"
+    "\"other\": {\"delivery\": \"live\", \"services\": [\"app.service\"], \"onChange\": "
+    "\"reload\"},"
+    "\"boot\": {}}}";
+static const char db_policy[] =
+    "{\"credentials\": {\"of-web\": {\"share\": \"web@token\", \"delivery\": \"live\","
+    "\"services\": [\"db.service\"], \"onChange\": \"restart\"}}}";
+
+typedef struct World {
+    TestFolder folder;
+    Context context;
+    RestartList list;
+    RestartOptions options;
+    Observer observer;
+    char notes[2048];
+    int stop[2];
+    const char *stop_at; /* the note that has it stopped */
+    uint64_t begin;
+} World;
+
+static void on_note(void *userdata, const char *text)
+{
+    World *world = userdata;
+    size_t used = strlen(world->notes);
+
+    snprintf(world->notes + used, sizeof(world->notes) - used, "%s%s", used > 0 ? "; " : "", text);
+    if (world->stop_at && strcmp(text, world->stop_at) == 0)
+        assert_int_equal(write(world->stop[1], "", 1), 1);
+}
+
+static int set_up(void **state)
+{
+    static const char *const folders[] = {"etc", "etc/nspawn-creds"};
+    static const struct {
+        const char *name, *text;
+    } files[] = {
+        {"etc/nspawn-creds/web.json", web_policy},
+        {"etc/nspawn-creds/db.json", db_policy},
+        {"etc/nspawn-creds/bad.json", "{\"credentials\": {\"of-web\": {\"share\": \"web@token\", "
+                                      "\"delivery\": \"live\", \"services\": [\"bad.service\"], "
+                                      "\"onChange\": \"restart\"}, \"x\": 1}}"},
+    };
+    World *world = calloc(1, sizeof(*world));
+
+    assert_non_null(world);
+    world->folder = test_folder();
+    world->context = test_context(world->folder.path);
+    for (size_t i = 0; i < COUNT(folders); i++)
+        assert_int_equal(mkdir(test_path(&world->folder, folders[i]), 0755), 0);
+    for (size_t i = 0; i < COUNT(files); i++)
+        test_write_file(test_path(&world->folder, files[i].name), test_view(files[i].text), 0644);
+    assert_int_equal(pipe(world->stop), 0);
+    world->observer = (Observer){.note = on_note, .userdata = world};
+    world->options = (RestartOptions){.observer = &world->observer,
+                                      .stop = world->stop[0],
+                                      .unit_usec = UINT64_C(60) * 1000 * 1000,
+                                      .settle_usec = 20000};
+    world->begin = monotonic_usec();
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    World *world = *state;
+
+    restart_list_done(&world->list);
+    close(world->stop[0]);
+    close(world->stop[1]);
+    test_folder_remove(&world->folder);
+    free(world);
+    return 0;
+}
+
+/* The list that follows from what is in CHANGED, separated by spaces. */
+static void make_list(World *world, const char *changed)
+{
+    char text[128], *rest = NULL;
+    CredentialName names[4];
+    size_t count = 0;
+
+    strcpy(text, changed);
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        assert_int_equal(credential_name_parse(word, NULL, &names[count++]), 0);
+    assert_int_equal(restart_list_new(&world->context, names, count, &world->list), 0);
+}
+
+/* "web app.service restarted; …", with the action before it was done. */
+static const char *text_of(const RestartList *list)
+{
+    static char text[1024];
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < list->unit_count; i++) {
+        const RestartUnit *unit = &list->units[i];
+
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s %s", i > 0 ? "; " : "",
+                                 list->machines[unit->machine].name, unit->name,
+                                 unit->result                     ? unit->result
+                                 : unit->action == POLICY_RESTART ? "restart"
+                                                                  : "reload");
+    }
+    return text;
+}
+
+/* Far less than anything would be waited for. */
+static void assert_quick(const World *world)
+{
+    assert_true(monotonic_usec() - world->begin < UINT64_C(10) * 1000 * 1000);
+}
+
+/* --- the list --- */
+
+static void test_list(void **state)
+{
+    static const struct {
+        const char *rule, *changed, *expected;
+    } rows[] = {
+        {"through templates and shares, and a restart outweighs a reload", "web@token",
+         "web app.service restart; web tls.service reload; db db.service restart; "
+         "web env.service restart"},
+        {"whatever comes first", "web@env", "web env.service restart; web app.service restart"},
+        {"a reload alone", "web@other", "web app.service reload"},
+        {"several names, each unit once", "web@other db@of-web web@env",
+         "web app.service restart; db db.service restart; web env.service restart"},
+        {"nobody is to be told", "web@quiet", ""},
+        {"at the next start", "web@boot", ""},
+        {"no policy names it", "web@nothing other@nothing", ""},
+    };
+    World *world = *state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        make_list(world, rows[i].changed);
+        if (strcmp(text_of(&world->list), rows[i].expected) != 0)
+            fail_msg("%s: %s", rows[i].rule, text_of(&world->list));
+        restart_list_done(&world->list);
+    }
+}
+
+/* --- doing it --- */
+
+typedef struct Row {
+    const char *rule;
+    FakeManager managers[2];
+    int rc;
+    const char *results; /* after it was undone, too, if it failed */
+    const char *log;
+    int undo_rc;
+    const char *reason; /* is in it */
+} Row;
+
+static const Row rows[] = {
+    {.rule = "all come back; a reload that brings nothing is a restart",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service"},
+                             {.name = "tls.service"},
+                             {.name = "env.service", .active = "activating"}}},
+                  {.machine = "db", .units = {{.name = "db.service", .active = "reloading"}}}},
+     .results = "web app.service restarted; web tls.service restarted; db db.service restarted; "
+                "web env.service restarted",
+     .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
+            "db TryRestartUnit db.service; web TryRestartUnit env.service"},
+    {.rule = "what does not run is not started",
+     .managers = {{.machine = "web",
+                   .version = "260.1",
+                   .units = {{.name = "app.service", .active = "failed"},
+                             {.name = "tls.service", .refreshes = true}}}},
+     .results = "web app.service not-running; web tls.service reloaded; "
+                "db db.service machine-not-running; "
+                "web env.service not-running",
+     .log = "web ReloadOrTryRestartUnit tls.service"},
+    {.rule = "a service that does one thing may end well",
+     .managers =
+         {{.machine = "web",
+           .units = {{.name = "app.service", .active = "activating", .after_active = "inactive"}}}},
+     .results = "web app.service restarted; web tls.service not-running; "
+                "db db.service machine-not-running; "
+                "web env.service not-running",
+     .log = "web TryRestartUnit app.service"},
+    {.rule = "a job that fails half way: those before it have the old value again, none after it",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service", .recovers = true},
+                             {.name = "tls.service",
+                              .recovers = true,
+                              .job_result = "failed",
+                              .after_active = "failed"},
+                             {.name = "env.service"}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service put-back; web tls.service put-back; db db.service restart; "
+                "web env.service restart",
+     .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
+            "web RestartUnit app.service; web RestartUnit tls.service",
+     .reason = "tls.service of web: its job came to the end \"failed\""},
+    {.rule = "one that does not stay up",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service",
+                              .recovers = true,
+                              .after_active = "failed",
+                              .after_result = "exit-code"}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service put-back; web tls.service not-running; "
+                "db db.service machine-not-running; "
+                "web env.service not-running",
+     .log = "web TryRestartUnit app.service; web RestartUnit app.service",
+     .reason = "app.service of web: it does not stay up (failed, result exit-code)"},
+    {.rule = "one that was started again meanwhile",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service", .recovers = true, .dies_after = 5}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service put-back; web tls.service not-running; "
+                "db db.service machine-not-running; "
+                "web env.service not-running",
+     .log = "web TryRestartUnit app.service; web RestartUnit app.service",
+     .reason = "it does not stay up (active)"},
+    {.rule = "one that cannot live with the old value either; the others get it",
+     .managers = {{.machine = "web", .units = {{.name = "app.service", .job_result = "failed"}}},
+                  {.machine = "db"}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .undo_rc = OUTCOME_HALF_ROTATED,
+     .results = "web app.service failed; web tls.service reload; db db.service restart; "
+                "web env.service restart",
+     .log = "web TryRestartUnit app.service; web RestartUnit app.service"},
+    {.rule = "a manager's words do not reach the terminal as they are",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service", .error = "\033[31mno\nway"}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service failed; web tls.service reload; db db.service restart; "
+                "web env.service restart",
+     .log = "",
+     .reason = "app.service of web: cannot ask about app.service: ?[31mno?way"},
+};
+
+static void check_row(World *world, const Row *row)
+{
+    size_t count = row->managers[1].machine ? 2 : 1;
+    Reason reason = {0}, undoing = {0};
+    int r;
+
+    print_message("%s\n", row->rule);
+    fake_managers_start(row->managers, count);
+    make_list(world, "web@token");
+    r = restart_list_apply(&world->list, &world->options, &reason);
+    if (r != row->rc)
+        fail_msg("%d: %s", r, reason.text);
+    if (row->reason && !strstr(reason.text, row->reason))
+        fail_msg("%s", reason.text);
+    if (r != 0)
+        assert_int_equal(restart_list_undo(&world->list, &world->options, &undoing), row->undo_rc);
+    assert_string_equal(text_of(&world->list), row->results);
+    assert_string_equal(fake_managers_log(), row->log);
+    restart_list_done(&world->list);
+    fake_managers_stop();
+}
+
+static void test_rows(void **state)
+{
+    for (size_t i = 0; i < COUNT(rows); i++)
+        check_row(*state, &rows[i]);
+}
+
+static void test_notes(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web",
+        .units = {{.name = "tls.service"}, {.name = "app.service", .active = "inactive"}}};
+    World *world = *state;
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@token");
+    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), 0);
+    assert_string_equal(
+        world->notes,
+        "web: app.service: skipped: it does not run (inactive); "
+        "web: tls.service: restarting instead of reloading: with systemd 257 a reload does not "
+        "bring the new value; web: tls.service: restarting; "
+        "db: db.service: skipped: db does not run; "
+        "web: env.service: skipped: it does not run (inactive)");
+    fake_managers_stop();
+}
+
+/* --- deadlines --- */
+
+/* With one unit that runs, of MANAGER's. */
+static void check_deadline(World *world, const FakeManager *manager, const char *expected)
+{
+    Reason reason = {0};
+
+    fake_managers_start(manager, 1);
+    make_list(world, "web@other");
+    assert_int_equal(restart_list_apply(&world->list, &world->options, &reason),
+                     OUTCOME_NOT_ROTATED);
+    if (!strstr(reason.text, expected))
+        fail_msg("%s", reason.text);
+    assert_string_equal(text_of(&world->list), "web app.service failed");
+    assert_quick(world);
+    fake_managers_stop();
+}
+
+/* Each reply comes in time, and all together do not: before the job, */
+static void test_late_replies(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .delay_msec = 50, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    world->options.unit_usec = 100000;
+    check_deadline(world, &manager, "does not answer in time");
+    assert_false(world->list.units[0].touched);
+}
+
+/* and while it is looked at whether the unit stays up, for which each look has its own time. */
+static void test_late_looks(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .delay_msec = 20, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    world->options.unit_usec = 700000;
+    check_deadline(world, &manager, "does not answer in time");
+    assert_true(world->list.units[0].touched);
+}
+
+static void test_silence(void **state)
+{
+    static const FakeManager manager = {.machine = "web",
+                                        .units = {{.name = "app.service", .never_ends = true}}};
+    World *world = *state;
+
+    world->options.unit_usec = 300000;
+    check_deadline(world, &manager, "its job takes longer than");
+}
+
+/* Signals without end do not keep the clock from being looked at. */
+static void test_flood(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .floods = true, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    world->options.unit_usec = 300000;
+    check_deadline(world, &manager, "its job takes longer than");
+}
+
+/* What one unit has used up is not taken from another one. */
+static void test_each_its_own(void **state)
+{
+    static const FakeManager manager = {.machine = "web",
+                                        .units = {{.name = "app.service"},
+                                                  {.name = "tls.service"},
+                                                  {.name = "env.service", .never_ends = true}}};
+    World *world = *state;
+
+    fake_managers_start(&manager, 1);
+    world->options.unit_usec = 500000;
+    make_list(world, "web@token");
+    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    world->list.units[3].touched = false;
+    assert_int_equal(restart_list_undo(&world->list, &world->options, NULL), 0);
+    assert_string_equal(text_of(&world->list),
+                        "web app.service put-back; web tls.service put-back; "
+                        "db db.service machine-not-running; "
+                        "web env.service failed");
+    fake_managers_stop();
+}
+
+/* --- being stopped --- */
+
+static void test_stop_in_job(void **state)
+{
+    World *world = *state;
+    const FakeManager managers[] = {
+        {.machine = "web",
+         .tells = world->stop[1],
+         .units = {{.name = "app.service", .never_ends = true}}},
+        {.machine = "web",
+         .tells = world->stop[1],
+         .floods = true,
+         .units = {{.name = "app.service"}}},
+    };
+    char byte;
+
+    for (size_t i = 0; i < COUNT(managers); i++) {
+        check_deadline(world, &managers[i], "it was interrupted");
+        assert_int_equal(read(world->stop[0], &byte, 1), 1);
+        restart_list_done(&world->list);
+    }
+}
+
+static void test_stop_before_job(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .delay_msec = 10, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    world->stop_at = "web: app.service: restarting";
+    check_deadline(world, &manager, "it was interrupted");
+}
+
+/* It stops the undoing, too, for one that waits for a container would wait for it again. */
+static void test_stop_undoing(void **state)
+{
+    static const FakeManager manager = {.machine = "web",
+                                        .units = {{.name = "app.service", .never_ends = true}}};
+    World *world = *state;
+
+    world->stop_at = "web: app.service: restarting";
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    assert_int_equal(restart_list_undo(&world->list, &world->options, NULL), OUTCOME_HALF_ROTATED);
+    assert_quick(world);
+    fake_managers_stop();
+}
+
+/* --- the manager by itself --- */
+
+static void test_manager(void **state)
+{
+    static const FakeManager fake = {.machine = "web",
+                                     .version = "260.1-1",
+                                     .units = {{.name = "app.service", .refreshes = true}}};
+    _cleanup_(manager_freep) Manager *manager = NULL, *none = NULL;
+    ManagerState does;
+    ManagerUnit unit;
+    Reason reason = {0};
+
+    (void)state;
+    fake_managers_start(&fake, 1);
+    assert_int_equal(manager_new_of_machine("db", -1, &reason, &none), OUTCOME_NOT_FOUND);
+    assert_string_equal(reason.text, "db does not run");
+    assert_int_equal(manager_new_of_machine("web", -1, &reason, &manager), 0);
+    assert_int_equal(manager_version(manager), 260);
+    assert_int_equal(manager_unit(manager, "app.service", &reason, &unit), 0);
+    assert_string_equal(unit.load, "31mloaded"); /* without the escape sequence's beginning */
+    assert_string_equal(unit.active, "active");
+    assert_string_equal(unit.file, "enabled-runtime");
+    assert_true(unit.reload_needed);
+    assert_int_equal(manager_state(manager, "app.service", &reason, &does), 0);
+    assert_string_equal(does.result, "success");
+    assert_true(does.refreshes);
+    manager_allow(manager, 0);
+    assert_int_equal(manager_state(manager, "app.service", &reason, &does), -ETIMEDOUT);
+    assert_string_equal(reason.text, "cannot ask about app.service: the service manager of web "
+                                     "does not answer in time");
+    fake_managers_stop();
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_list, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_late_replies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_late_looks, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_in_job, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_before_job, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_undoing, set_up, tear_down),
+        cmocka_unit_test(test_manager),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
