@@ -26,27 +26,27 @@ static bool is_written(const char *name, const FileSetEntry *entries, size_t cou
 static int check_old(int parent, const char *path, const FileSetEntry *entries, size_t count,
                      Reason *reason, bool *ret_exists)
 {
-    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    _cleanup_(closedirp) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
+    _cleanup_(closep) int fd =
+        openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *name;
+    int r;
 
     if (fd < 0 && errno == ENOENT) {
         *ret_exists = false;
         return 0;
     }
-    if (!directory) {
-        int r = reason_set(reason, -errno, "cannot open the directory %s", path);
-
-        close_keep_errno(fd);
-        return r;
-    }
-    while ((entry = readdir(directory)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !is_written(entry->d_name, entries, count))
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the directory %s", path);
+    r = directory_list(fd, path, reason, &directory);
+    while (r == 0 && (r = directory_next(directory, path, reason, &name)) == 0 && name)
+        if (!is_written(name, entries, count))
             return reason_set(reason, OUTCOME_USAGE,
                               "%s holds %.80s, which would be lost: remove it, or name another "
                               "directory",
-                              path, entry->d_name);
+                              path, name);
+    if (r != 0)
+        return r;
     *ret_exists = true;
     return 0;
 }

@@ -136,6 +136,21 @@ static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                   Reason *reason)
+{
+    _cleanup_(closep) int fd =
+        openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int r;
+
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot create %s", name);
+    r = fill(fd, content, (uid_t)-1, ownership);
+    if (r < 0)
+        unlinkat(directory, name, 0);
+    return r == 0 ? 0 : reason_set(reason, r, "cannot write %s", name);
+}
+
 static bool is_there(int fd)
 {
     struct stat status;
@@ -225,6 +240,37 @@ int file_write(const char *path, BytesView content, FileOwnership ownership, boo
     return file_write_at(directory, name, content, ownership, replace, reason);
 }
 
+/* --- directories --- */
+
+int directory_list(int fd, const char *path, Reason *reason, DIR **ret)
+{
+    int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = again >= 0 ? fdopendir(again) : NULL;
+    int r;
+
+    if (!directory) {
+        r = reason_set(reason, -errno, "cannot list the directory %s", path);
+        close_keep_errno(again);
+        return r;
+    }
+    *ret = directory;
+    return 0;
+}
+
+int directory_next(DIR *directory, const char *path, Reason *reason, const char **ret)
+{
+    const struct dirent *entry;
+
+    do {
+        errno = 0;
+        entry = readdir(directory);
+    } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+    if (!entry && errno != 0)
+        return reason_set(reason, -errno, "cannot list the directory %s", path);
+    *ret = entry ? entry->d_name : NULL;
+    return 0;
+}
+
 /* --- what a crash has left --- */
 
 static bool is_temporary(const char *file)
@@ -249,15 +295,12 @@ static void clear_temporary(int directory, const char *file)
 
 void file_clear_temporaries(int directory)
 {
-    int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    const struct dirent *entry;
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *name;
 
-    if (!folder) {
-        close_keep_errno(fd);
+    if (directory_list(directory, ".", NULL, &list) != 0)
         return;
-    }
-    while ((entry = readdir(folder)))
-        if (is_temporary(entry->d_name))
-            clear_temporary(directory, entry->d_name);
+    while (directory_next(list, ".", NULL, &name) == 0 && name)
+        if (is_temporary(name))
+            clear_temporary(directory, name);
 }

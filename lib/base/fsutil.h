@@ -42,6 +42,18 @@ int file_own_like(int fd, const struct stat *like);
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
                Reason *reason);
 
+/* Makes the file NAME, which is not there yet, in DIRECTORY, whole and synced; the caller syncs the
+ * directory. -EEXIST; nothing is left of it if it fails. */
+int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                   Reason *reason);
+
+/* Opens the directory FD once more, to read its entries; PATH is for REASON only. */
+int directory_list(int fd, const char *path, Reason *reason, DIR **ret);
+
+/* The name of the next entry except "." and "..", borrowed until the next call; NULL at the end.
+ * An entry that could not be read is a negative errno and not the end. */
+int directory_next(DIR *directory, const char *path, Reason *reason, const char **ret);
+
 /* Removes from DIRECTORY what writers that were killed have left: a temporary file is its writer's,
  * who holds a lock on it (flock(2)) for as long as he lives. What cannot be removed stays for the
  * next one. */

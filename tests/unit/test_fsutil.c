@@ -4,6 +4,7 @@
 #include "steps.h"
 #include "support.h"
 
+#include "base/fileset.h"
 #include "base/fsutil.h"
 
 #include <errno.h>
@@ -268,6 +269,62 @@ static void test_what_is_not_cleared(void **state)
     test_folder_remove(&folder);
 }
 
+/* --- a directory that cannot be read to its end --- */
+
+static unsigned fail_at; /* the entry that cannot be read, from 1; 0 for none */
+
+/* The linker gives this call to us (CMakeLists.txt). */
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory)
+{
+    if (fail_at == 0 || --fail_at > 0)
+        return __real_readdir(directory);
+    errno = EIO;
+    return NULL;
+}
+
+static void test_an_entry_that_cannot_be_read(void **state)
+{
+    TestFolder folder = test_folder();
+    _cleanup_(closep) int fd = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    Reason reason = {0};
+
+    (void)state;
+    test_write_file(test_path(&folder, "file"), test_view("x"), 0600);
+    for (unsigned at = 1; at <= 5; at++) {
+        _cleanup_(closedirp) DIR *directory = NULL;
+        const char *name;
+        int r;
+
+        assert_int_equal(directory_list(fd, "here", NULL, &directory), 0);
+        fail_at = at;
+        errno = ENOTTY; /* of something before */
+        while ((r = directory_next(directory, "here", &reason, &name)) == 0 && name)
+            assert_string_equal(name, "file");
+        assert_int_equal(r, at < 5 ? -EIO : 0);
+        assert_non_null(strstr(reason.text, "here"));
+    }
+    fail_at = 0;
+    test_folder_remove(&folder);
+}
+
+/* What could not be listed may be a file that would be lost. */
+static void test_a_set_beside_what_cannot_be_read(void **state)
+{
+    TestFolder folder = test_folder();
+    FileSetEntry entry = {.name = "ours"};
+    const char *path = test_path(&folder, "set");
+
+    (void)state;
+    assert_int_equal(mkdir(path, 0700), 0);
+    test_write_file(test_path(&folder, "set/theirs"), test_view("x"), 0600);
+    fail_at = 1;
+    assert_int_equal(file_set_write(path, &entry, 1, 0644, NULL), -EIO);
+    assert_int_equal(access(test_path(&folder, "set/theirs"), F_OK), 0);
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +338,8 @@ int main(void)
         cmocka_unit_test(test_killed_at_every_step),
         cmocka_unit_test(test_cleared_at_every_step),
         cmocka_unit_test(test_what_is_not_cleared),
+        cmocka_unit_test(test_an_entry_that_cannot_be_read),
+        cmocka_unit_test(test_a_set_beside_what_cannot_be_read),
     };
 
     signal(SIGXFSZ, SIG_IGN);
