@@ -12,7 +12,7 @@
 #include "policy/effect.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "store/replace.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <string.h>
@@ -219,7 +219,7 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
 
 /* All that are to be replaced, and what they were. */
 typedef struct Replacement {
-    StoreChange *changes;
+    StoreReplacement *changes;
     Bytes *before;
     size_t count;
 } Replacement;
@@ -253,7 +253,7 @@ static int check_element(struct json_object *element, size_t number, Reason *rea
 static int add_replacement(const Store *store, const char *machine, struct json_object *element,
                            Reason *reason, Replacement *replacement)
 {
-    StoreChange *change = &replacement->changes[replacement->count];
+    StoreReplacement *change = &replacement->changes[replacement->count];
     Bytes *before = &replacement->before[replacement->count];
     char key[TPM_FINGERPRINT_BYTES], digest[DIGEST_TEXT_BYTES];
     int r = check_element(element, replacement->count, reason);
@@ -316,7 +316,7 @@ int method_reseal(const ControlEnvironment *environment, struct json_object *par
     json_object_object_get_ex(parameters, "credentials", &elements);
     r = read_replacement(store, machine, elements, reason, &replacement);
     if (r == 0)
-        r = store_replace(store, machine, replacement.changes, replacement.count, reason);
+        r = store_replace(store, replacement.changes, replacement.count, reason);
     if (r != 0)
         return r;
     for (size_t i = 0; i < replacement.count; i++) {

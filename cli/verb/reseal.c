@@ -8,7 +8,6 @@
  */
 
 #include "base/rewrite.h"
-#include "store/replace.h"
 #include "store/store_installed.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -218,7 +217,7 @@ static int seal(Reseal *reseal, ResealSet *set)
 
 static int replace_machine(const Store *store, ResealSet *set, Reason *reason)
 {
-    _cleanup_(freep) StoreChange *changes = calloc(set->count, sizeof(changes[0]));
+    _cleanup_(freep) StoreReplacement *changes = calloc(set->count, sizeof(changes[0]));
     int r;
 
     if (!changes)
@@ -226,9 +225,10 @@ static int replace_machine(const Store *store, ResealSet *set, Reason *reason)
     for (size_t i = 0; i < set->count; i++) {
         const ResealItem *item = &set->items[i];
 
-        changes[i] = (StoreChange){item->name, bytes_view(&item->file), bytes_view(&item->sealed)};
+        changes[i] =
+            (StoreReplacement){item->name, bytes_view(&item->file), bytes_view(&item->sealed)};
     }
-    r = store_replace(store, set->machine, changes, set->count, reason);
+    r = store_replace(store, changes, set->count, reason);
     for (size_t i = 0; i < set->count; i++)
         set->items[i].done = r == 0;
     return r;

@@ -5,8 +5,6 @@
 
 #include "store/store.h"
 
-#include "base/digest.h"
-#include "base/dirlock.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
 #include "store/store_internal.h"
@@ -15,13 +13,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define STORE_DIRECTORY_MODE ((mode_t)0770)
-#define STORE_FILE_MODE      ((mode_t)0640)
-#define STORE_PUBLIC_MODE    ((mode_t)0644)
-
-#define SEALED               ".cred"
-#define PUBLIC               ".pub"
 
 int store_new(const char *path, Reason *reason, Store **ret)
 {
@@ -48,7 +39,9 @@ Store *store_free(Store *store)
     return NULL;
 }
 
-static FileName file_name(const CredentialName *name, const char *suffix)
+/* --- names --- */
+
+FileName store_file_name(const CredentialName *name, const char *suffix)
 {
     FileName file;
 
@@ -56,10 +49,38 @@ static FileName file_name(const CredentialName *name, const char *suffix)
     return file;
 }
 
-FileName store_file_name(const CredentialName *name)
+FileName store_mark_name(const CredentialName *name, const char *suffix)
 {
-    return file_name(name, SEALED);
+    FileName file;
+
+    snprintf(file.text, sizeof(file.text), "%s%s" STORE_GONE, name->id, suffix);
+    return file;
 }
+
+/* Cuts SUFFIX off TEXT; false if it does not end with it. */
+static bool cut_suffix(char *text, const char *suffix)
+{
+    size_t length = strlen(text), end = strlen(suffix);
+
+    if (length < end || strcmp(text + length - end, suffix) != 0)
+        return false;
+    text[length - end] = '\0';
+    return true;
+}
+
+bool store_file_parse(const char *machine, const char *file, const char *suffix,
+                      CredentialName *ret, bool *ret_gone)
+{
+    FileName name;
+
+    if (strlen(file) >= sizeof(name.text))
+        return false;
+    strcpy(name.text, file);
+    *ret_gone = cut_suffix(name.text, STORE_GONE);
+    return cut_suffix(name.text, suffix) && credential_name_new(machine, name.text, NULL, ret) == 0;
+}
+
+/* --- reading --- */
 
 /* Another name of the file, or another writer than root and us, would be a way in. A file without
  * any name was replaced since it was opened: it is the old one, and whole. */
@@ -81,232 +102,289 @@ static int check_entry(int fd, const char *path, Reason *reason)
     return 0;
 }
 
-static int read_entry(int fd, const CredentialName *name, const char *suffix, Reason *reason,
-                      Bytes *ret)
+/* FILE in DIRECTORY; PATH is for words. */
+static int open_file(int directory, const char *file, const char *path, Reason *reason, int *ret_fd)
 {
-    char path[CREDENTIAL_NAME_TEXT_BYTES + sizeof(SEALED)];
-    FileName file = file_name(name, suffix);
-    _cleanup_(closep) int entry = -1;
+    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
+    _cleanup_(closep) int fd =
+        openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
     int r;
 
-    snprintf(path, sizeof(path), "%s/%s", name->machine, file.text);
-    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
-    entry = openat(fd, file.text, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
-    if (entry < 0 && errno == ENOENT)
+    if (fd < 0 && errno == ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s", path);
-    if (entry < 0 && errno == ELOOP)
+    if (fd < 0 && errno == ELOOP)
         return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is a symbolic link", path);
-    if (entry < 0)
+    if (fd < 0)
         return reason_set(reason, -errno, "cannot open the store's %s", path);
-    r = check_entry(entry, path, reason);
-    return r == 0 ? file_read_fd(entry, path, LIMIT_FILE_BYTES, reason, ret) : r;
+    r = check_entry(fd, path, reason);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
 }
 
-int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *ret)
+/* "web/db-password.cred" */
+typedef struct Path {
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof(STORE_SEALED)];
+} Path;
+
+static Path path_of(const CredentialName *name, const char *suffix)
 {
-    return read_entry(fd, name, SEALED, reason, ret);
+    Path path;
+
+    snprintf(path.text, sizeof(path.text), "%s/%s%s", name->machine, name->id, suffix);
+    return path;
 }
 
-static int read_file(const Store *store, const CredentialName *name, const char *suffix,
-                     Reason *reason, Bytes *ret)
+int store_file_read(int machine, const CredentialName *name, const char *suffix, Reason *reason,
+                    Bytes *ret)
 {
-    for (unsigned looks = 1;; looks++) {
-        _cleanup_(closep) int machine = -1;
-        int r = store_machine_open(store, name->machine, reason, &machine);
+    Path path = path_of(name, suffix);
+    _cleanup_(closep) int fd = -1;
+    int r = open_file(machine, store_file_name(name, suffix).text, path.text, reason, &fd);
 
-        if (r != 0)
-            return r;
-        r = read_entry(machine, name, suffix, reason, ret);
-        /* not in a directory that another one took the place of: there it may be */
-        if (r != OUTCOME_NOT_FOUND || looks == LIMIT_STORE_LOOKS ||
-            directory_is_at(store->directory, name->machine, machine))
-            return r;
-    }
+    return r == 0 ? file_read_fd(fd, path.text, LIMIT_FILE_BYTES, reason, ret) : r;
+}
+
+int store_machine_open(int parent, const char *machine, Reason *reason, int *ret_fd)
+{
+    int fd = openat(parent, machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 && errno == ENOENT)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "the store has nothing for machine \"%s\"",
+                          machine);
+    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s is not a directory",
+                          machine);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the store's directory %s", machine);
+    *ret_fd = fd;
+    return 0;
+}
+
+/* --- what a commit has that is not in place yet --- */
+
+/* The directory NAME of the store, ".commit" or ".done". -1 if there is none: what else has that
+ * name is for those who change the store to complain about. */
+static int open_commit(const Store *store, const char *name, Reason *reason, int *ret_fd)
+{
+    *ret_fd = openat(store->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*ret_fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+        return 0;
+    return reason_set(reason, -errno, "cannot open the store's %s", name);
+}
+
+/* Opens in COMMIT the file of NAME that is to come. -1 if the commit is not about it, or has put it
+ * in place by now; OUTCOME_NOT_FOUND if the one in place is to go. */
+static int open_coming(int commit, const CredentialName *name, const char *suffix, Reason *reason,
+                       int *ret_fd)
+{
+    _cleanup_(closep) int machine = -1;
+    int r = store_machine_open(commit, name->machine, reason, &machine);
+
+    *ret_fd = -1;
+    if (r != 0)
+        return r == OUTCOME_NOT_FOUND ? 0 : r;
+    r = open_file(machine, store_file_name(name, suffix).text, path_of(name, suffix).text, reason,
+                  ret_fd);
+    if (r != OUTCOME_NOT_FOUND)
+        return r;
+    return faccessat(machine, store_mark_name(name, suffix).text, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+               ? r
+               : 0;
+}
+
+/* Of a commit that is being put in place files only ever leave its directory, for the machine's: so
+ * whoever looks there first finds each new one. */
+static int open_entry(const Store *store, const CredentialName *name, const char *suffix,
+                      Reason *reason, int *ret_fd)
+{
+    _cleanup_(closep) int commit = -1, machine = -1, fd = -1;
+    int r = open_commit(store, STORE_COMMIT, reason, &commit);
+
+    if (r == 0 && commit >= 0)
+        r = open_coming(commit, name, suffix, reason, &fd);
+    if (r == 0 && fd < 0)
+        r = store_machine_open(store->directory, name->machine, reason, &machine);
+    if (r == 0 && fd < 0)
+        r = open_file(machine, store_file_name(name, suffix).text, path_of(name, suffix).text,
+                      reason, &fd);
+    if (r == 0)
+        *ret_fd = TAKE_FD(fd);
+    return r;
+}
+
+static int read_entry(const Store *store, const CredentialName *name, const char *suffix,
+                      Reason *reason, Bytes *ret)
+{
+    _cleanup_(closep) int fd = -1;
+    int r = open_entry(store, name, suffix, reason, &fd);
+
+    return r == 0 ? file_read_fd(fd, path_of(name, suffix).text, LIMIT_FILE_BYTES, reason, ret) : r;
 }
 
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    return read_file(store, name, SEALED, reason, ret);
+    return read_entry(store, name, STORE_SEALED, reason, ret);
 }
 
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    return read_file(store, name, PUBLIC, reason, ret);
+    return read_entry(store, name, STORE_PUBLIC, reason, ret);
 }
 
-/* Locked. Also mends what a crash between mkdir and the rest left, so that a directory is never one
- * that the broker cannot use. */
-static int ensure_machine(const Store *store, const CredentialName *name, Reason *reason,
-                          int *ret_fd)
+/* Whether the two are the same file; both are open, so that neither has got the other's number. */
+static bool is_same_file(int left, int right)
 {
-    _cleanup_(closep) int machine = -1;
-    struct stat status;
-    int r;
+    struct stat a, b;
 
-    if (mkdirat(store->directory, name->machine, 0700) < 0 && errno != EEXIST)
-        return reason_set(reason, -errno, "cannot make the store's directory %s", name->machine);
-    r = store_machine_lock(store, name->machine, reason, &machine);
+    if (left < 0 || right < 0)
+        return left < 0 && right < 0;
+    return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* The public half belongs to the sealed one if that was there before and after. */
+static int read_pair(const Store *store, const CredentialName *name, Reason *reason,
+                     bool *ret_whole, Bytes *sealed, Bytes *public)
+{
+    _cleanup_(closep) int before = -1, after = -1;
+    int r = open_entry(store, name, STORE_SEALED, reason, &before);
+
+    if (r == 0)
+        r = file_read_fd(before, path_of(name, STORE_SEALED).text, LIMIT_FILE_BYTES, reason,
+                         sealed);
     if (r != 0)
         return r;
-    if (fstat(machine, &status) < 0)
-        return reason_set(reason, -errno, "cannot read the store's directory %s", name->machine);
-    if (status.st_gid != store->group || (status.st_mode & 07777) != STORE_DIRECTORY_MODE) {
-        if ((status.st_gid != store->group && fchown(machine, (uid_t)-1, store->group) < 0) ||
-            fchmod(machine, STORE_DIRECTORY_MODE) < 0 || fsync(machine) < 0 ||
-            fsync(store->directory) < 0)
-            return reason_set(reason, -errno, "cannot set up the store's directory %s",
-                              name->machine);
-    }
-    *ret_fd = TAKE_FD(machine);
-    return 0;
+    r = read_entry(store, name, STORE_PUBLIC, reason, public);
+    if (r == 0 || r == OUTCOME_NOT_FOUND)
+        r = open_entry(store, name, STORE_SEALED, reason, &after);
+    *ret_whole = r == 0 && is_same_file(before, after);
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-/* Locked. */
-static int put(const Store *store, int machine, const CredentialName *name, const char *suffix,
-               BytesView file, bool replace, Reason *reason)
+int store_read_pair(const Store *store, const CredentialName *name, Reason *reason,
+                    Bytes *ret_sealed, Bytes *ret_public)
 {
-    mode_t mode = strcmp(suffix, PUBLIC) == 0 ? STORE_PUBLIC_MODE : STORE_FILE_MODE;
+    for (unsigned i = 0; i < LIMIT_STORE_LOOKS; i++) {
+        _cleanup_(bytes_done) Bytes sealed = {0}, public = {0};
+        bool whole;
+        int r = read_pair(store, name, reason, &whole, &sealed, &public);
 
-    return file_write_at(machine, file_name(name, suffix).text, file,
-                         (FileOwnership){mode, store->group}, replace, reason);
-}
-
-static int write_file(const Store *store, const CredentialName *name, const char *suffix,
-                      BytesView file, bool replace, Reason *reason)
-{
-    _cleanup_(closep) int machine = -1;
-    int r = ensure_machine(store, name, reason, &machine);
-
-    return r == 0 ? put(store, machine, name, suffix, file, replace, reason) : r;
-}
-
-int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
-{
-    return write_file(store, name, SEALED, file, true, reason);
-}
-
-int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason)
-{
-    int r = write_file(store, name, SEALED, file, false, reason);
-
-    if (r != -EEXIST)
-        return r;
-    return reason_set(reason, OUTCOME_EXISTS, "the store has %s of %s", name->id, name->machine);
-}
-
-int store_write_public(const Store *store, const CredentialName *name, BytesView text,
-                       Reason *reason)
-{
-    return write_file(store, name, PUBLIC, text, true, reason);
-}
-
-/* --- rotating --- */
-
-/* Whether what stands in MACHINE is what is to be replaced. */
-static int check_old(int machine, const StoreRotation *rotation, Reason *reason)
-{
-    const CredentialName *name = &rotation->name;
-    _cleanup_(bytes_done) Bytes file = {0};
-    char digest[DIGEST_TEXT_BYTES];
-    int r = read_entry(machine, name, SEALED, reason, &file);
-
-    if (r == OUTCOME_NOT_FOUND && rotation->fresh && !rotation->was)
+        if (r != 0)
+            return r;
+        if (!whole)
+            continue;
+        *ret_sealed = sealed;
+        *ret_public = public;
+        sealed = public = (Bytes){0};
         return 0;
-    if (r != 0 || !rotation->was)
-        return r;
-    digest_format(bytes_view(&file), digest);
-    return strcmp(rotation->was, digest) == 0
-               ? 0
-               : reason_set(reason, OUTCOME_CHANGED, "%s of %s is not what it was", name->id,
-                            name->machine);
-}
-
-int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason)
-{
-    const CredentialName *name = &rotation->name;
-    _cleanup_(bytes_done) Bytes old_public = {0};
-    _cleanup_(closep) int machine = -1;
-    int r = rotation->fresh ? ensure_machine(store, name, reason, &machine)
-                            : store_machine_lock(store, name->machine, reason, &machine);
-
-    if (r == 0)
-        r = check_old(machine, rotation, reason);
-    if (r != 0)
-        return r;
-    (void)read_entry(machine, name, PUBLIC, NULL, &old_public);
-    /* gone for good before its private half is replaced */
-    if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 && fsync(machine) < 0)
-        r = reason_set(reason, -errno, "cannot remove the public half of %s", name->id);
-    if (r == 0)
-        r = put(store, machine, name, SEALED, rotation->file, true, reason);
-    if (r != 0 && old_public.size > 0)
-        (void)put(store, machine, name, PUBLIC, bytes_view(&old_public), true, NULL);
-    if (r == 0 && rotation->public.size > 0)
-        (void)put(store, machine, name, PUBLIC, rotation->public, true, NULL);
-    return r;
-}
-
-int store_remove(const Store *store, const CredentialName *name, Reason *reason)
-{
-    _cleanup_(closep) int machine = -1;
-    int r = store_machine_lock(store, name->machine, reason, &machine);
-
-    if (r != 0)
-        return r;
-    /* a public half is of no use to anybody without the other one */
-    if (unlinkat(machine, file_name(name, SEALED).text, 0) == 0) {
-        (void)unlinkat(machine, file_name(name, PUBLIC).text, 0);
-        return fsync(machine) < 0
-                   ? reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine)
-                   : 0;
     }
-    if (errno == ENOENT)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s of %s", name->id,
-                          name->machine);
-    return reason_set(reason, -errno, "cannot remove %s of %s", name->id, name->machine);
+    return reason_set(reason, OUTCOME_CHANGED, "%s@%s is being changed all the time", name->machine,
+                      name->id);
 }
 
-int store_remove_public(const Store *store, const CredentialName *name, Reason *reason)
+int store_read_record(const Store *store, const char *name, Reason *reason, Bytes *ret)
 {
-    _cleanup_(closep) int machine = -1;
-    int r = store_machine_lock(store, name->machine, reason, &machine);
+    _cleanup_(closep) int commit = -1, fd = -1;
+    char file[256];
+    int r = open_commit(store, STORE_COMMIT, reason, &commit);
 
+    if (!store_record_name_valid(name))
+        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a record's name", name);
+    snprintf(file, sizeof(file), STORE_RECORD "%s", name);
+    if (r == 0)
+        r = commit >= 0 ? open_file(commit, file, file, reason, &fd) : OUTCOME_NOT_FOUND;
     if (r == OUTCOME_NOT_FOUND)
-        return 0;
-    if (r != 0)
-        return r;
-    if (unlinkat(machine, file_name(name, PUBLIC).text, 0) == 0 ? fsync(machine) < 0
-                                                                : errno != ENOENT)
-        return reason_set(reason, -errno, "cannot remove the public half of %s of %s", name->id,
-                          name->machine);
-    return 0;
+        r = open_file(store->directory, file, file, reason, &fd);
+    return r == 0 ? file_read_fd(fd, file, STORE_COMMIT_BYTES_MAX, reason, ret) : r;
 }
 
 /* --- listing --- */
 
-bool store_file_parse(const char *machine, const char *file, CredentialName *ret)
-{
-    size_t length = strlen(file), suffix = strlen(SEALED);
-    char id[LIMIT_ID_BYTES + 1];
+typedef struct Found {
+    StoreEntry entry;
+    bool coming; /* in a commit, with a file or with a mark */
+    bool gone;
+} Found;
 
-    if (length <= suffix || length - suffix > LIMIT_ID_BYTES ||
-        strcmp(file + length - suffix, SEALED) != 0)
-        return false;
-    snprintf(id, sizeof(id), "%.*s", (int)(length - suffix), file);
-    return credential_name_new(machine, id, NULL, ret) == 0;
+typedef struct Listing {
+    const char *machine;
+    Found *found;
+    size_t count;
+    size_t room;
+} Listing;
+
+static void listing_done(Listing *listing)
+{
+    free(listing->found);
 }
 
-/* FILE as MACHINE's credential; false for what is none. */
-static bool entry_new(DIR *folder, const char *machine, const char *file, StoreEntry *ret)
+/* FILE as a credential, or a mark of one; false for what is none, or is not there any more. */
+static bool found_new(DIR *folder, const Listing *listing, const char *file, bool coming,
+                      Found *ret)
 {
     struct stat status;
 
-    if (!store_file_parse(machine, file, &ret->name) ||
-        fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    *ret = (Found){.coming = coming};
+    if (!store_file_parse(listing->machine, file, STORE_SEALED, &ret->entry.name, &ret->gone) ||
+        (ret->gone && !coming) || fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
-    ret->written[0] = status.st_mtim.tv_sec;
-    ret->written[1] = status.st_mtim.tv_nsec;
+    ret->entry.written[0] = status.st_mtim.tv_sec;
+    ret->entry.written[1] = status.st_mtim.tv_nsec;
     return true;
+}
+
+/* What the directory FD has, at most LIMIT_MACHINE_ENTRIES. */
+static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
+{
+    _cleanup_(closedirp) DIR *folder = NULL;
+    size_t end = listing->count + LIMIT_MACHINE_ENTRIES;
+    const char *file;
+    int r = directory_list(fd, listing->machine, reason, &folder);
+
+    while (r == 0 && listing->count < end &&
+           (r = directory_next(folder, listing->machine, reason, &file)) == 0 && file) {
+        if (listing->count == listing->room) {
+            size_t room = listing->room * 2 + 64;
+            Found *larger = reallocarray(listing->found, room, sizeof(larger[0]));
+
+            if (!larger)
+                return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
+            listing->found = larger;
+            listing->room = room;
+        }
+        if (found_new(folder, listing, file, coming, &listing->found[listing->count]))
+            listing->count++;
+    }
+    return r;
+}
+
+/* By id; what comes before what is in place. */
+static int compare_found(const void *left, const void *right)
+{
+    const Found *a = left, *b = right;
+    int r = strcmp(a->entry.name.id, b->entry.name.id);
+
+    return r != 0 ? r : b->coming - a->coming;
+}
+
+/* Leaves of each name the first, and nothing of what goes. */
+static void merge(Listing *listing)
+{
+    size_t count = 0;
+
+    if (listing->count > 0)
+        qsort(listing->found, listing->count, sizeof(listing->found[0]), compare_found);
+    for (size_t i = 0, end; i < listing->count; i = end) {
+        const Found *first = &listing->found[i];
+
+        for (end = i + 1; end < listing->count; end++)
+            if (strcmp(listing->found[end].entry.name.id, first->entry.name.id) != 0)
+                break;
+        if (!first->gone)
+            listing->found[count++] = *first;
+    }
+    listing->count = count;
 }
 
 /* The last written first; by id among those of the same moment, so that the order is one. */
@@ -320,51 +398,47 @@ static int compare_entries(const void *left, const void *right)
     return strcmp(a->name.id, b->name.id);
 }
 
-static int list(DIR *folder, const char *machine, Reason *reason, StoreEntry **entries,
-                size_t *count)
+static int listing_take(Listing *listing, Reason *reason, StoreEntry **ret, size_t *ret_count)
 {
-    const struct dirent *file;
-    size_t room = 0;
+    size_t count = listing->count < LIMIT_MACHINE_ENTRIES ? listing->count : LIMIT_MACHINE_ENTRIES;
+    StoreEntry *entries = count > 0 ? calloc(count, sizeof(entries[0])) : NULL;
 
-    while (*count < LIMIT_MACHINE_ENTRIES && (file = readdir(folder))) {
-        if (*count == room) {
-            StoreEntry *larger;
-
-            room += 64;
-            larger = reallocarray(*entries, room, sizeof(larger[0]));
-            if (!larger)
-                return reason_set(reason, -ENOMEM, "cannot list the store's %s", machine);
-            *entries = larger;
-        }
-        if (entry_new(folder, machine, file->d_name, &(*entries)[*count]))
-            (*count)++;
-    }
+    if (count > 0 && !entries)
+        return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = listing->found[i].entry;
+    if (count > 0)
+        qsort(entries, count, sizeof(entries[0]), compare_entries);
+    *ret = entries;
+    *ret_count = count;
     return 0;
 }
 
-int store_entries_list(int fd, const char *machine, Reason *reason, StoreEntry **ret,
-                       size_t *ret_count)
+/* What COMMIT, -1 if there is none, still has, and then what is in place. */
+static int list_machine(const Store *store, int commit, Listing *listing, Reason *reason)
 {
-    _cleanup_(freep) StoreEntry *entries = NULL;
-    _cleanup_(closedirp) DIR *folder = NULL;
-    size_t count = 0;
-    int r, again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(closep) int coming = -1, machine = -1;
+    int r = OUTCOME_NOT_FOUND;
 
-    if (again >= 0)
-        folder = fdopendir(again);
-    if (!folder) {
-        r = reason_set(reason, -errno, "cannot list the store's %s", machine);
-        close_keep_errno(again);
-        return r;
-    }
-    r = list(folder, machine, reason, &entries, &count);
-    if (r != 0)
-        return r;
-    if (count > 0)
-        qsort(entries, count, sizeof(entries[0]), compare_entries);
-    *ret = TAKE_PTR(entries);
-    *ret_count = count;
-    return 0;
+    if (commit >= 0)
+        r = store_machine_open(commit, listing->machine, reason, &coming);
+    if (r == 0)
+        r = list_directory(listing, coming, true, reason);
+    if (r == 0 || r == OUTCOME_NOT_FOUND)
+        r = store_machine_open(store->directory, listing->machine, reason, &machine);
+    if (r == 0)
+        r = list_directory(listing, machine, false, reason);
+    if (r == 0 && coming >= 0)
+        merge(listing);
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+/* The directory of the last commit; -1 if there never was one. */
+static int open_last_commit(const Store *store, Reason *reason, int *ret_fd)
+{
+    int r = open_commit(store, STORE_COMMIT, reason, ret_fd);
+
+    return r == 0 && *ret_fd < 0 ? open_commit(store, STORE_DONE, reason, ret_fd) : r;
 }
 
 int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
@@ -373,22 +447,21 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
     if (!machine_name_valid(machine))
         return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
                           machine);
-    for (unsigned looks = 1;; looks++) {
-        _cleanup_(freep) StoreEntry *entries = NULL;
-        _cleanup_(closep) int fd = -1;
-        size_t count = 0;
-        int r = store_machine_open(store, machine, reason, &fd);
+    for (unsigned i = 0; i < LIMIT_STORE_LOOKS; i++) {
+        _cleanup_(listing_done) Listing listing = {.machine = machine};
+        _cleanup_(closep) int before = -1, after = -1;
+        int r = open_last_commit(store, reason, &before);
 
         if (r == 0)
-            r = store_entries_list(fd, machine, reason, &entries, &count);
-        if (r != 0 && r != OUTCOME_NOT_FOUND)
+            r = list_machine(store, before, &listing, reason);
+        if (r == 0)
+            r = open_last_commit(store, reason, &after);
+        if (r != 0)
             return r;
-        if (fd >= 0 && looks < LIMIT_STORE_LOOKS && !directory_is_at(store->directory, machine, fd))
-            continue;
-        *ret = TAKE_PTR(entries);
-        *ret_count = count;
-        return 0;
+        if (is_same_file(before, after))
+            return listing_take(&listing, reason, ret, ret_count);
     }
+    return reason_set(reason, OUTCOME_CHANGED, "the store is being changed all the time");
 }
 
 static int compare_machines(const void *left, const void *right)
@@ -398,29 +471,29 @@ static int compare_machines(const void *left, const void *right)
 
 int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count)
 {
-    int fd = openat(store->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    _cleanup_(closedirp) DIR *folder = NULL;
     _cleanup_(freep) MachineName *machines = NULL;
     size_t count = 0, room = 0;
-    const struct dirent *entry;
+    const char *name;
+    int r = directory_list(store->directory, "of the store", reason, &folder);
 
-    if (!folder) {
-        close_keep_errno(fd);
-        return reason_set(reason, -errno, "cannot list the store");
-    }
-    while (count < LIMIT_MACHINES && (entry = readdir(folder))) {
-        if (!machine_name_valid(entry->d_name))
+    while (r == 0 && count < LIMIT_MACHINES &&
+           (r = directory_next(folder, "of the store", reason, &name)) == 0 && name) {
+        if (!machine_name_valid(name))
             continue;
         if (count == room) {
-            MachineName *larger = reallocarray(machines, room + 64, sizeof(larger[0]));
+            MachineName *larger;
 
+            room = room * 2 + 64;
+            larger = reallocarray(machines, room, sizeof(larger[0]));
             if (!larger)
                 return reason_set(reason, -ENOMEM, "cannot list the store");
             machines = larger;
-            room += 64;
         }
-        strcpy(machines[count++].text, entry->d_name); /* its length is checked */
+        strcpy(machines[count++].text, name); /* its length is checked */
     }
+    if (r != 0)
+        return r;
     if (count > 0)
         qsort(machines, count, sizeof(machines[0]), compare_machines);
     *ret = TAKE_PTR(machines);

@@ -7,8 +7,8 @@
  *
  * Nothing in it is secret, but what stands in it decides what a container gets: entries are reached
  * only through held directories, never through a link, and are regular files with one name.
- * Reading needs no lock: a write replaces the whole file at once, and all of a machine's files are
- * replaced at once, too (store/replace.h). Writers of one machine's files take turns.
+ * Reading needs no lock, and sees each commit whole (store/commit.h): what is still in a commit's
+ * own directory comes before what is in its place.
  *
  * Root and the broker, who puts there what it generates, write to it: so root must not be led
  * astray by what it finds in it, either.
@@ -32,24 +32,25 @@ DEFINE_CLEANUP(Store *, store_free);
  * OUTCOME_TOO_LARGE. */
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
-/* Puts FILE in place, atomically and durably; makes the machine's directory. Files get mode 0640
- * and the group of the store, directories 0770. OUTCOME_STORE_UNSAFE if the machine's directory is
- * not one; OUTCOME_TIMEOUT if another writer does not come to its end. */
-int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
+/* Both halves of NAME, of one commit; the public one is empty if there is none. Returns as
+ * store_read(); OUTCOME_CHANGED if others change it all the time. */
+int store_read_pair(const Store *store, const CredentialName *name, Reason *reason,
+                    Bytes *ret_sealed, Bytes *ret_public);
 
-/* The same for a credential that is not there yet, else OUTCOME_EXISTS. Of several at once, in
- * whatever processes, one succeeds. */
-int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
+/* The record NAME of the last commit that had one of this name. OUTCOME_NOT_FOUND. */
+int store_read_record(const Store *store, const char *name, Reason *reason, Bytes *ret);
 
-/* The public half of NAME, which belongs to nothing that is secret; files get mode 0644.
- * store_read_public() returns as store_read(). */
+/* The public half of NAME, which belongs to nothing that is secret. Returns as store_read(). */
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
+
+/* --- commits of one change, and of one machine: store/commit.h has what they do and return --- */
+
+int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
+int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
 int store_write_public(const Store *store, const CredentialName *name, BytesView text,
                        Reason *reason);
-
-/* The public half alone, which a credential that takes a key pair's place does not have. That there
- * is none is no error. */
 int store_remove_public(const Store *store, const CredentialName *name, Reason *reason);
+int store_remove(const Store *store, const CredentialName *name, Reason *reason);
 
 typedef struct StoreRotation {
     CredentialName name;
@@ -59,16 +60,18 @@ typedef struct StoreRotation {
     bool fresh;       /* there need not be one */
 } StoreRotation;
 
-/* Replaces a credential and its public half. After a crash at any moment there is the old file or
- * the new one, and never the public half of the other: rather none, for whoever opens a key pair
- * derives it again (server/fingerprint.h). So it is no failure if it cannot be written in the end.
- * OUTCOME_NOT_FOUND; OUTCOME_CHANGED, and nothing happens, if it was another file; returns of
- * store_write(). */
 int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason);
 
-/* Takes a credential away, durably, and its public half. OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE.
- */
-int store_remove(const Store *store, const CredentialName *name, Reason *reason);
+typedef struct StoreReplacement {
+    CredentialName name;
+    BytesView before; /* what store_read() gave */
+    BytesView after;
+} StoreReplacement;
+
+int store_replace(const Store *store, const StoreReplacement *replacements, size_t count,
+                  Reason *reason);
+
+/* --- listing --- */
 
 typedef struct MachineName {
     char text[LIMIT_MACHINE_BYTES + 1];
@@ -85,6 +88,7 @@ typedef struct StoreEntry {
 
 /* The credentials of MACHINE, the last written first, at most LIMIT_MACHINE_ENTRIES; the array is
  * freed with free(). There may be none, also of no such machine. Whether an entry is one that
- * store_read() takes shows there. OUTCOME_STORE_UNSAFE, -ENOMEM. */
+ * store_read() takes shows there. OUTCOME_STORE_UNSAFE, -ENOMEM; OUTCOME_CHANGED if others change
+ * the store all the time. */
 int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
                size_t *ret_count);

@@ -2,57 +2,94 @@
 #pragma once
 
 /*
- * What the files of this folder share: the directory of one machine.
+ * What the files of this folder share: the names of files in the store, and what a commit leaves
+ * there while it is under way.
  *
- * Who writes to it holds its lock. A set of files that are to replace the old ones all at once
- * (replace.h) is made in a directory beside it, ".MACHINE.INODE.tmp", and the two are exchanged;
- * INODE is that of the directory to be replaced, in hexadecimal. So it can be told what a crash has
- * left under such a name: the new files, if it came before the exchange, or the old ones.
+ *   .prepare/              a commit before its decision, or the one file of a commit of one file
+ *   .commit/               a commit that has been decided and is being put in place:
+ *     .origin                who made it: a JSON object
+ *     .record.NAME           the commit's record
+ *     MACHINE/ID.cred        files that go to MACHINE/
+ *     MACHINE/ID.pub
+ *     MACHINE/ID.cred.gone   marks: the file of that name in MACHINE/ goes
+ *     MACHINE/ID.pub.gone
+ *   .done/                 the directory of the last commit, empty
+ *   .record.NAME           the record of the last commit that had one of this name
+ *
+ * What is to be done is in the names and nowhere else: nothing can contradict it. ".done" remains
+ * so that a reader who opened it knows whether there was a commit meanwhile: as long as it is held
+ * open no other directory gets its inode number.
  */
 
 #include "base/bytes.h"
+#include "store/commit.h"
 #include "store/store.h"
 
 #include <sys/types.h>
+
+#define STORE_PREPARE ".prepare"
+#define STORE_COMMIT  ".commit"
+#define STORE_DONE    ".done"
+#define STORE_ORIGIN  ".origin"
+#define STORE_RECORD  ".record."
+
+#define STORE_SEALED  ".cred"
+#define STORE_PUBLIC  ".pub"
+#define STORE_GONE    ".gone"
 
 struct Store {
     int directory;
     gid_t group; /* of the directory, and so of everything in it */
 };
 
-/* --- machine.c --- */
-
-/* Opens MACHINE's directory. OUTCOME_NOT_FOUND if there is none, OUTCOME_STORE_UNSAFE if it is not
- * one. */
-int store_machine_open(const Store *store, const char *machine, Reason *reason, int *ret_fd);
-
-/* The same with its lock, after clearing up what a crash of its last holder has left.
- * OUTCOME_TIMEOUT as well. */
-int store_machine_lock(const Store *store, const char *machine, Reason *reason, int *ret_fd);
-
-/* The name beside MACHINE's directory, which is the one INODE. */
-#define STAGING_NAME_BYTES (1 + LIMIT_MACHINE_BYTES + 1 + 16 + sizeof(".tmp"))
-void store_staging_name(const char *machine, ino_t inode, char ret_name[STAGING_NAME_BYTES]);
-
-/* Clears up what is under that name; the lock's holder does. IN_PLACE is MACHINE's directory now.
- * What is not a credential goes there, unless it is there. */
-void store_staging_clear(const Store *store, const char *machine, ino_t inode, int in_place);
-
 /* --- store.c --- */
 
 /* "db-password.cred" */
 typedef struct FileName {
-    char text[LIMIT_ID_BYTES + sizeof(".cred")];
+    char text[LIMIT_ID_BYTES + sizeof(STORE_SEALED STORE_GONE)];
 } FileName;
 
-FileName store_file_name(const CredentialName *name);
+/* SUFFIX is STORE_SEALED or STORE_PUBLIC. The mark is that of a file that goes. */
+FileName store_file_name(const CredentialName *name, const char *suffix);
+FileName store_mark_name(const CredentialName *name, const char *suffix);
 
-/* Whether FILE is called as a credential of MACHINE is. False for a temporary file, for one. */
-bool store_file_parse(const char *machine, const char *file, CredentialName *ret);
+/* Whether FILE is such a name of MACHINE's, RET_GONE of a mark. False for a temporary file, for
+ * one.
+ */
+bool store_file_parse(const char *machine, const char *file, const char *suffix,
+                      CredentialName *ret, bool *ret_gone);
 
-/* An entry of MACHINE's directory FD as store_read() has it. */
-int store_entry_read(int fd, const CredentialName *name, Reason *reason, Bytes *ret);
+/* Reads the file of NAME in MACHINE, its directory or a commit's. */
+int store_file_read(int machine, const CredentialName *name, const char *suffix, Reason *reason,
+                    Bytes *ret);
 
-/* What store_list() gives, for MACHINE's directory FD. */
-int store_entries_list(int fd, const char *machine, Reason *reason, StoreEntry **ret,
-                       size_t *ret_count);
+/* Opens the directory MACHINE in PARENT. OUTCOME_NOT_FOUND if there is none, OUTCOME_STORE_UNSAFE
+ * if it is not one. */
+int store_machine_open(int parent, const char *machine, Reason *reason, int *ret_fd);
+
+/* --- recover.c, all with the store's lock --- */
+
+/* Makes the directory NAME in PARENT, with the store's group. */
+int store_directory_make(const Store *store, int parent, const char *name, Reason *reason,
+                         int *ret_fd);
+
+/* Opens the directory MACHINE of the store. If there is none it is made, which RET_MADE then says;
+ * there must not be a ".prepare". */
+int store_machine_make(const Store *store, const char *machine, Reason *reason, int *ret_fd,
+                       bool *ret_made);
+
+/* Removes NAME, ".prepare" or ".done", with what is in it. */
+int store_clear(const Store *store, const char *name, Reason *reason);
+
+/* Puts the files of ".commit" in place and removes it; 0 if there is none. */
+int store_complete(const Store *store, StoreApplied applied, void *userdata, Reason *reason);
+
+/* --- origin.c --- */
+
+/* What ".origin" holds. VERB of the result is borrowed from RET_VERB. */
+#define STORE_VERB_BYTES   ((size_t)17)
+#define STORE_ORIGIN_BYTES ((size_t)256)
+int store_origin_format(const StoreOrigin *origin, Bytes *ret);
+int store_origin_parse(BytesView text, char ret_verb[STORE_VERB_BYTES], StoreOrigin *ret);
+bool store_verb_valid(const char *verb);
+bool store_record_name_valid(const char *name);

@@ -17,12 +17,13 @@ static void check(const char *machine, const char *file)
 {
     CredentialName name;
     FileName again;
+    bool gone;
 
-    if (!store_file_parse(machine, file, &name))
+    if (!store_file_parse(machine, file, STORE_SEALED, &name, &gone))
         return;
     assert(strcmp(name.machine, machine) == 0);
     assert(machine_name_valid(name.machine) && credential_id_valid(name.id));
-    again = store_file_name(&name);
+    again = gone ? store_mark_name(&name, STORE_SEALED) : store_file_name(&name, STORE_SEALED);
     assert(strcmp(again.text, file) == 0);
     assert(!strchr(file, '/') && strcmp(file, ".") != 0 && strcmp(file, "..") != 0);
     assert(strlen(file) <= 255);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commits, up to their decision; recover.c has the rest. See commit.h.
+ */
+
+#include "store/commit.h"
+
+#include "base/digest.h"
+#include "base/dirlock.h"
+#include "base/fsutil.h"
+#include "base/limits.h"
+#include "store/store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SEALED_MODE ((mode_t)0640)
+#define PUBLIC_MODE ((mode_t)0644)
+
+/* What a change does to files. */
+enum {
+    SEALED_NEW = 1 << 0,
+    SEALED_GONE = 1 << 1,
+    PUBLIC_NEW = 1 << 2,
+    PUBLIC_GONE = 1 << 3,
+};
+
+/* A change, and what it comes to in the store as it is. */
+typedef struct Step {
+    const StoreChange *change;
+    unsigned files;
+    bool sealed_there, public_there;
+    bool made; /* the machine's directory, by this commit; only of its first step */
+} Step;
+
+typedef struct Commit {
+    const Store *store;
+    const StoreCommit *commit;
+    Step *steps; /* by machine and id */
+    size_t count;
+} Commit;
+
+static void commit_done(Commit *commit)
+{
+    free(commit->steps);
+}
+
+static const char *machine_of(const Step *step)
+{
+    return step->change->name.machine;
+}
+
+/* Where the steps that are of the same machine as FIRST end. */
+static size_t machine_end(const Commit *commit, size_t first)
+{
+    size_t end = first + 1;
+
+    while (end < commit->count &&
+           strcmp(machine_of(&commit->steps[first]), machine_of(&commit->steps[end])) == 0)
+        end++;
+    return end;
+}
+
+/* --- what it is to be --- */
+
+static int compare_steps(const void *left, const void *right)
+{
+    const CredentialName *a = &((const Step *)left)->change->name;
+    const CredentialName *b = &((const Step *)right)->change->name;
+    int r = strcmp(a->machine, b->machine);
+
+    return r != 0 ? r : strcmp(a->id, b->id);
+}
+
+static int check_sizes(const StoreCommit *commit, Reason *reason)
+{
+    size_t bytes = commit->record ? commit->record->content.size : 0;
+
+    if (commit->count > STORE_COMMIT_CHANGES_MAX)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "%zu changes at once, not %zu, is the limit",
+                          STORE_COMMIT_CHANGES_MAX, commit->count);
+    for (size_t i = 0; i < commit->count && bytes <= STORE_COMMIT_BYTES_MAX; i++) {
+        const StoreChange *change = &commit->changes[i];
+
+        if (change->sealed.size > LIMIT_FILE_BYTES || change->public.size > LIMIT_FILE_BYTES)
+            return reason_set(reason, OUTCOME_TOO_LARGE, "%s@%s has more than %zu bytes",
+                              change->name.machine, change->name.id, LIMIT_FILE_BYTES);
+        bytes += change->sealed.size + change->public.size;
+    }
+    return bytes <= STORE_COMMIT_BYTES_MAX
+               ? 0
+               : reason_set(reason, OUTCOME_TOO_LARGE, "the changes have more than %zu bytes",
+                            STORE_COMMIT_BYTES_MAX);
+}
+
+static int make_steps(Commit *commit, Reason *reason)
+{
+    const StoreCommit *wanted = commit->commit;
+    int r = check_sizes(wanted, reason);
+
+    if (r != 0)
+        return r;
+    if (!store_verb_valid(wanted->origin.verb) ||
+        (wanted->record && !store_record_name_valid(wanted->record->name)))
+        return reason_set(reason, OUTCOME_USAGE, "not the name of a verb or a record");
+    commit->steps = calloc(wanted->count + 1, sizeof(commit->steps[0]));
+    if (!commit->steps)
+        return reason_set(reason, -ENOMEM, "cannot change the store");
+    commit->count = wanted->count;
+    for (size_t i = 0; i < commit->count; i++)
+        commit->steps[i].change = &wanted->changes[i];
+    qsort(commit->steps, commit->count, sizeof(commit->steps[0]), compare_steps);
+    for (size_t i = 1; i < commit->count; i++)
+        if (compare_steps(&commit->steps[i - 1], &commit->steps[i]) == 0)
+            return reason_set(reason, OUTCOME_USAGE, "%s@%s is given twice",
+                              machine_of(&commit->steps[i]), commit->steps[i].change->name.id);
+    return 0;
+}
+
+/* --- what is there --- */
+
+/* Whether MACHINE, -1 if there is none, has the file of NAME. */
+static int look(int machine, const CredentialName *name, const char *suffix, Reason *reason,
+                bool *ret)
+{
+    FileName file = store_file_name(name, suffix);
+    struct stat status;
+
+    *ret = machine >= 0 && fstatat(machine, file.text, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (*ret && S_ISDIR(status.st_mode))
+        return reason_set(reason, OUTCOME_STORE_UNSAFE, "the store's %s/%s is a directory",
+                          name->machine, file.text);
+    return *ret || machine < 0 || errno == ENOENT
+               ? 0
+               : reason_set(reason, -errno, "cannot read the store's %s/%s", name->machine,
+                            file.text);
+}
+
+static int check_digest(int machine, const StoreChange *change, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digest[DIGEST_TEXT_BYTES];
+    int r = store_file_read(machine, &change->name, STORE_SEALED, reason, &file);
+
+    if (r != 0)
+        return r;
+    digest_format(bytes_view(&file), digest);
+    return strcmp(change->digest, digest) == 0
+               ? 0
+               : reason_set(reason, OUTCOME_CHANGED,
+                            "another command changed %s@%s in the meantime", change->name.machine,
+                            change->name.id);
+}
+
+static int check_precondition(int machine, const Step *step, Reason *reason)
+{
+    const StoreChange *change = step->change;
+    const CredentialName *name = &change->name;
+
+    if (change->precondition == STORE_ABSENT && step->sealed_there)
+        return reason_set(reason, OUTCOME_EXISTS, "the store has %s@%s", name->machine, name->id);
+    if (!step->sealed_there && (change->remove || change->sealed.size == 0))
+        return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s@%s", name->machine,
+                          name->id);
+    if (change->precondition != STORE_DIGEST)
+        return 0;
+    if (!step->sealed_there)
+        return reason_set(reason, OUTCOME_CHANGED, "%s@%s is not in the store any more",
+                          name->machine, name->id);
+    return check_digest(machine, change, reason);
+}
+
+static int examine_step(int machine, Step *step, Reason *reason)
+{
+    const StoreChange *change = step->change;
+    int r = look(machine, &change->name, STORE_SEALED, reason, &step->sealed_there);
+
+    if (r == 0)
+        r = look(machine, &change->name, STORE_PUBLIC, reason, &step->public_there);
+    if (r == 0)
+        r = check_precondition(machine, step, reason);
+    if (r != 0)
+        return r;
+    if (change->remove)
+        step->files |= SEALED_GONE;
+    else if (change->sealed.size > 0)
+        step->files |= SEALED_NEW;
+    if (change->keep_public && !change->remove)
+        return 0;
+    if (!change->remove && change->public.size > 0)
+        step->files |= PUBLIC_NEW;
+    else if (step->public_there)
+        step->files |= PUBLIC_GONE;
+    return 0;
+}
+
+static int examine(const Commit *commit, Reason *reason)
+{
+    for (size_t i = 0, end; i < commit->count; i = end) {
+        _cleanup_(closep) int machine = -1;
+        int r = store_machine_open(commit->store->directory, machine_of(&commit->steps[i]), reason,
+                                   &machine);
+
+        end = machine_end(commit, i);
+        if (r == OUTCOME_NOT_FOUND)
+            r = 0;
+        for (size_t j = i; r == 0 && j < end; j++)
+            r = examine_step(machine, &commit->steps[j], reason);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* --- one file --- */
+
+/* Where the file system cannot exchange two files, there is no way back. */
+static int exchange(int from, int to, const char *file)
+{
+    if (renameat2(from, STORE_PREPARE, to, file, RENAME_EXCHANGE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    return renameat(from, STORE_PREPARE, to, file) < 0 ? -errno : 0;
+}
+
+/* Moves ".prepare" to FILE, the other way, or both at once; or back. */
+static int move_file(int store, int machine, const char *file, bool old, bool new, bool back)
+{
+    if (old && new)
+        return exchange(store, machine, file);
+    if (new != back)
+        return renameat(store, STORE_PREPARE, machine, file) < 0 ? -errno : 0;
+    return renameat(machine, file, store, STORE_PREPARE) < 0 ? -errno : 0;
+}
+
+/* The file that goes is not removed before it is certain that it has to. */
+static int commit_file(const Commit *commit, Step *step, Reason *reason)
+{
+    const CredentialName *name = &step->change->name;
+    bool sealed = step->files & (SEALED_NEW | SEALED_GONE);
+    bool new = step->files &(SEALED_NEW | PUBLIC_NEW);
+    bool old = sealed ? step->sealed_there : step->public_there;
+    FileName file = store_file_name(name, sealed ? STORE_SEALED : STORE_PUBLIC);
+    int directory = commit->store->directory, r = 0;
+    _cleanup_(closep) int machine = -1;
+
+    r = new ? store_machine_make(commit->store, name->machine, reason, &machine, &step->made)
+            : store_machine_open(directory, name->machine, reason, &machine);
+    if (r == 0 && new)
+        r = file_create_at(
+            directory, STORE_PREPARE, sealed ? step->change->sealed : step->change->public,
+            (FileOwnership){sealed ? SEALED_MODE : PUBLIC_MODE, commit->store->group}, reason);
+    if (r != 0)
+        return r;
+    r = move_file(directory, machine, file.text, old, new, false);
+    if (r == 0 && fsync(machine) < 0) {
+        r = -errno;
+        if (move_file(directory, machine, file.text, old, new, true) < 0)
+            r = 0; /* as in decide() */
+    }
+    if (r < 0)
+        return reason_set(reason, r, "cannot change the store's %s/%s", name->machine, file.text);
+    if (sealed && commit->commit->applied)
+        commit->commit->applied(commit->commit->userdata, name, !new, &commit->commit->origin);
+    if (old)
+        (void)unlinkat(directory, STORE_PREPARE, 0);
+    return 0;
+}
+
+/* --- several --- */
+
+static int make_mark(int directory, const CredentialName *name, const char *suffix, Reason *reason)
+{
+    FileName mark = store_mark_name(name, suffix);
+    int fd =
+        openat(directory, mark.text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot create %s in the store", mark.text);
+    close(fd);
+    return 0;
+}
+
+static int prepare_step(const Commit *commit, int directory, const Step *step, Reason *reason)
+{
+    const CredentialName *name = &step->change->name;
+    FileOwnership ownership = {SEALED_MODE, commit->store->group};
+    int r = 0;
+
+    if (step->files & SEALED_NEW)
+        r = file_create_at(directory, store_file_name(name, STORE_SEALED).text,
+                           step->change->sealed, ownership, reason);
+    ownership.mode = PUBLIC_MODE;
+    if (r == 0 && step->files & PUBLIC_NEW)
+        r = file_create_at(directory, store_file_name(name, STORE_PUBLIC).text,
+                           step->change->public, ownership, reason);
+    if (r == 0 && step->files & SEALED_GONE)
+        r = make_mark(directory, name, STORE_SEALED, reason);
+    if (r == 0 && step->files & PUBLIC_GONE)
+        r = make_mark(directory, name, STORE_PUBLIC, reason);
+    return r;
+}
+
+static int prepare_machine(const Commit *commit, int prepare, const Step *steps, size_t count,
+                           Reason *reason)
+{
+    _cleanup_(closep) int directory = -1;
+    int r = store_directory_make(commit->store, prepare, machine_of(steps), reason, &directory);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = prepare_step(commit, directory, &steps[i], reason);
+    if (r == 0 && fsync(directory) < 0)
+        r = reason_set(reason, -errno, "cannot sync the store");
+    return r;
+}
+
+/* The directories that the files go to, which are there before the commit is decided: whoever
+ * completes it may be somebody else than we. */
+static int make_machines(const Commit *commit, Reason *reason)
+{
+    int r = 0;
+
+    for (size_t i = 0, end; r == 0 && i < commit->count; i = end) {
+        _cleanup_(closep) int machine = -1;
+        unsigned files = 0;
+
+        end = machine_end(commit, i);
+        for (size_t j = i; j < end; j++)
+            files |= commit->steps[j].files;
+        if (files & (SEALED_NEW | PUBLIC_NEW))
+            r = store_machine_make(commit->store, machine_of(&commit->steps[i]), reason, &machine,
+                                   &commit->steps[i].made);
+    }
+    return r;
+}
+
+static int prepare_record(const Commit *commit, int prepare, Reason *reason)
+{
+    const StoreRecord *record = commit->commit->record;
+    FileOwnership ownership = {SEALED_MODE, commit->store->group};
+    _cleanup_(bytes_done) Bytes origin = {0};
+    char name[256];
+    int r = store_origin_format(&commit->commit->origin, &origin);
+
+    if (r == 0)
+        r = file_create_at(prepare, STORE_ORIGIN, bytes_view(&origin), ownership, reason);
+    if (r != 0 || !record)
+        return r;
+    snprintf(name, sizeof(name), STORE_RECORD "%s", record->name);
+    return file_create_at(prepare, name, record->content, ownership, reason);
+}
+
+static int prepare_all(const Commit *commit, Reason *reason)
+{
+    _cleanup_(closep) int prepare = -1;
+    int r = make_machines(commit, reason);
+
+    if (r == 0)
+        r = store_directory_make(commit->store, commit->store->directory, STORE_PREPARE, reason,
+                                 &prepare);
+
+    for (size_t i = 0, end; r == 0 && i < commit->count; i = end) {
+        end = machine_end(commit, i);
+        r = prepare_machine(commit, prepare, &commit->steps[i], end - i, reason);
+    }
+    if (r == 0)
+        r = prepare_record(commit, prepare, reason);
+    if (r == 0 && fsync(prepare) < 0)
+        r = reason_set(reason, -errno, "cannot sync the store");
+    return r;
+}
+
+/* What cannot be taken back has happened, durable or not. */
+static int decide(const Commit *commit, Reason *reason)
+{
+    int directory = commit->store->directory, r;
+
+    if (renameat(directory, STORE_PREPARE, directory, STORE_COMMIT) < 0)
+        return reason_set(reason, -errno, "cannot change the store");
+    if (fsync(directory) == 0)
+        return 0;
+    r = -errno;
+    return renameat(directory, STORE_COMMIT, directory, STORE_PREPARE) < 0
+               ? 0
+               : reason_set(reason, r, "cannot sync the store");
+}
+
+/* Leaves the store as it was, as far as that is possible; the next one does the rest. */
+static void undo(const Commit *commit)
+{
+    (void)store_clear(commit->store, STORE_PREPARE, NULL);
+    for (size_t i = 0; i < commit->count; i++)
+        if (commit->steps[i].made)
+            (void)unlinkat(commit->store->directory, machine_of(&commit->steps[i]), AT_REMOVEDIR);
+}
+
+/* The step that is all there is to be done, if it is one file. */
+static Step *find_only_file(const Commit *commit, unsigned *ret_files)
+{
+    Step *found = NULL;
+
+    *ret_files = 0;
+    for (size_t i = 0; i < commit->count; i++) {
+        if (commit->steps[i].files == 0)
+            continue;
+        *ret_files += (unsigned)__builtin_popcount(commit->steps[i].files);
+        found = &commit->steps[i];
+    }
+    return *ret_files == 1 && !commit->commit->record ? found : NULL;
+}
+
+int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
+{
+    _cleanup_(commit_done) Commit commit = {.store = store, .commit = wanted};
+    _cleanup_(closep) int lock = -1;
+    unsigned files;
+    Step *only;
+    int r = make_steps(&commit, reason);
+
+    if (r == 0)
+        r = directory_lock_at(store->directory, ".", LIMIT_LOCK_USEC, reason, &lock);
+    if (r == OUTCOME_TIMEOUT)
+        return reason_set(reason, r, "another program has been changing the store for too long");
+    if (r == 0)
+        r = store_clear(store, STORE_PREPARE, reason);
+    if (r == 0)
+        r = store_complete(store, wanted->applied, wanted->userdata, reason);
+    if (r == 0)
+        r = examine(&commit, reason);
+    if (r != 0)
+        return r;
+    only = find_only_file(&commit, &files);
+    if (files == 0 && !wanted->record)
+        return 0;
+    r = only ? commit_file(&commit, only, reason) : prepare_all(&commit, reason);
+    if (r == 0 && !only)
+        r = decide(&commit, reason);
+    if (r != 0)
+        undo(&commit);
+    else if (!only)
+        (void)store_complete(store, wanted->applied, wanted->userdata, NULL);
+    return r;
+}

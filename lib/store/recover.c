@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Putting a decided commit in place, and clearing away one that was not decided. See commit.h and
+ * store_internal.h.
+ *
+ * Each commit ends here, whether its writer lives or another program finds what he left. Whatever
+ * is in ".commit" may have been put there by the broker's user: names are validated, and the rest
+ * is a rename or a removal inside the store, from one held directory to another.
+ */
+
+#include "base/dirlock.h"
+#include "base/fsutil.h"
+#include "base/limits.h"
+#include "store/store_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DIRECTORY_MODE ((mode_t)0770)
+
+/* What we cannot have left there. Nobody reads a value from it, so it can wait for the
+ * administrator; but no commit can begin before. */
+static int foreign(const char *path, const char *what, Reason *reason)
+{
+    return reason_set(reason, OUTCOME_STORE_UNSAFE,
+                      "the store's %.80s %s, which nspawn-creds did not leave there: move it out "
+                      "of the store, then try again",
+                      path, what);
+}
+
+/* --- directories --- */
+
+/* The store's group and a mode in which the broker can write there. */
+static int own_directory(const Store *store, int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (status.st_gid != store->group && fchown(fd, (uid_t)-1, store->group) < 0)
+        return -errno;
+    if ((status.st_mode & 07777) != DIRECTORY_MODE && fchmod(fd, DIRECTORY_MODE) < 0)
+        return -errno;
+    return 0;
+}
+
+int store_directory_make(const Store *store, int parent, const char *name, Reason *reason,
+                         int *ret_fd)
+{
+    _cleanup_(closep) int fd = -1;
+    int r;
+
+    if (mkdirat(parent, name, 0700) < 0)
+        return reason_set(reason, -errno, "cannot make a directory in the store");
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    r = fd < 0 ? -errno : own_directory(store, fd);
+    if (r < 0)
+        return reason_set(reason, r, "cannot set up a directory in the store");
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* Under another name first, so that there is never one that the broker cannot use. */
+static int make_machine(const Store *store, const char *machine, Reason *reason, int *ret_fd)
+{
+    _cleanup_(closep) int fd = -1;
+    int r = store_directory_make(store, store->directory, STORE_PREPARE, reason, &fd);
+
+    if (r != 0)
+        return r;
+    if (renameat(store->directory, STORE_PREPARE, store->directory, machine) < 0 ||
+        fsync(store->directory) < 0)
+        return reason_set(reason, -errno, "cannot make the store's directory %s", machine);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int store_machine_make(const Store *store, const char *machine, Reason *reason, int *ret_fd,
+                       bool *ret_made)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat status;
+    int r = store_machine_open(store->directory, machine, reason, &fd);
+
+    if (r == OUTCOME_NOT_FOUND) {
+        *ret_made = true;
+        return make_machine(store, machine, reason, ret_fd);
+    }
+    if (r != 0)
+        return r;
+    /* one that somebody made by hand; nobody's but ours */
+    if (fstat(fd, &status) == 0 && status.st_uid == geteuid())
+        r = own_directory(store, fd);
+    if (r < 0)
+        return reason_set(reason, r, "cannot set up the store's directory %s", machine);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* --- what was not decided --- */
+
+/* A commit's directories are two levels deep. */
+static int clear_directory(int parent, const char *name, unsigned levels, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *entry;
+    int r;
+
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR)
+        return reason_set(reason, -errno, "cannot remove the store's %s", name);
+    if (levels == 0)
+        return foreign(name, "is a directory in an unfinished commit", reason);
+    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the store's %s", name);
+    r = directory_list(fd, name, reason, &list);
+    while (r == 0 && (r = directory_next(list, name, reason, &entry)) == 0 && entry)
+        r = clear_directory(fd, entry, levels - 1, reason);
+    if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0)
+        r = reason_set(reason, -errno, "cannot remove the store's %s", name);
+    return r;
+}
+
+int store_clear(const Store *store, const char *name, Reason *reason)
+{
+    return clear_directory(store->directory, name, 2, reason);
+}
+
+/* --- what was --- */
+
+typedef struct Completion {
+    const Store *store;
+    int commit; /* ".commit" */
+    char verb[STORE_VERB_BYTES];
+    StoreOrigin origin;
+    StoreApplied applied;
+    void *userdata;
+} Completion;
+
+/* An origin that cannot be made out says so. */
+static int read_origin(Completion *completion, Reason *reason)
+{
+    _cleanup_(closep) int fd = openat(completion->commit, STORE_ORIGIN,
+                                      O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    _cleanup_(bytes_done) Bytes text = {0};
+    struct stat status;
+    int r = 0;
+
+    strcpy(completion->verb, "unknown");
+    completion->origin = (StoreOrigin){.verb = completion->verb, .uid = (uid_t)-1};
+    if (fd < 0 && errno != ENOENT && errno != ELOOP)
+        return reason_set(reason, -errno, "cannot read the origin of the store's commit");
+    if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return 0;
+    r = file_read_fd(fd, STORE_ORIGIN, STORE_ORIGIN_BYTES, reason, &text);
+    if (r == 0)
+        r = store_origin_parse(bytes_view(&text), completion->verb, &completion->origin);
+    return r < 0 ? r : 0;
+}
+
+static int put_in_place(int from, int to, const char *file, Reason *reason)
+{
+    struct stat status;
+
+    if (fstatat(from, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return reason_set(reason, -errno, "cannot read %s in the store's commit", file);
+    if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
+        return foreign(file, "in .commit is not a regular file with one link", reason);
+    return renameat(from, file, to, file) < 0
+               ? reason_set(reason, -errno, "cannot put the store's %s in place", file)
+               : 0;
+}
+
+/* A mark goes after what it is for, so that readers do not see the old file once more. */
+static int take_away(int from, int to, const char *file, const char *mark, Reason *reason)
+{
+    if (unlinkat(to, file, 0) < 0 && errno != ENOENT)
+        return reason_set(reason, -errno, "cannot remove the store's %s", file);
+    return unlinkat(from, mark, 0) < 0
+               ? reason_set(reason, -errno, "cannot remove %s in the store's commit", mark)
+               : 0;
+}
+
+/* Puts FILE of MACHINE in place if it is one with SUFFIX. */
+static int apply_file(const Completion *completion, const char *machine, int from, int to,
+                      const char *suffix, const char *file, Reason *reason)
+{
+    CredentialName name;
+    FileName plain;
+    bool gone;
+    int r;
+
+    if (!store_file_parse(machine, file, suffix, &name, &gone))
+        return 0;
+    plain = store_file_name(&name, suffix);
+    r = gone ? take_away(from, to, plain.text, file, reason)
+             : put_in_place(from, to, plain.text, reason);
+    if (r == 0 && completion->applied && strcmp(suffix, STORE_SEALED) == 0)
+        completion->applied(completion->userdata, &name, gone, &completion->origin);
+    return r;
+}
+
+/* The public halves first: a change is called applied when its sealed file is in its place. */
+static int apply_files(const Completion *completion, const char *machine, int from, int to,
+                       Reason *reason)
+{
+    static const char *const suffixes[] = {STORE_PUBLIC, STORE_SEALED};
+    _cleanup_(closedirp) DIR *list = NULL;
+    int r = directory_list(from, machine, reason, &list);
+
+    for (size_t i = 0; r == 0 && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        const char *file;
+
+        rewinddir(list);
+        while (r == 0 && (r = directory_next(list, machine, reason, &file)) == 0 && file)
+            r = apply_file(completion, machine, from, to, suffixes[i], file, reason);
+    }
+    return r;
+}
+
+static int apply_machine(const Completion *completion, const char *machine, Reason *reason)
+{
+    _cleanup_(closep) int from = -1, to = -1;
+    bool made;
+    int r = store_machine_open(completion->commit, machine, reason, &from);
+
+    if (r == OUTCOME_STORE_UNSAFE)
+        return foreign(machine, "in .commit is not a directory", reason);
+    if (r == 0)
+        r = store_machine_open(completion->store->directory, machine, reason, &to);
+    if (r == OUTCOME_NOT_FOUND)
+        r = store_machine_make(completion->store, machine, reason, &to, &made);
+    if (r == 0)
+        r = apply_files(completion, machine, from, to, reason);
+    if (r == 0 && fsync(to) < 0)
+        r = reason_set(reason, -errno, "cannot sync the store's directory %s", machine);
+    if (r != 0 || unlinkat(completion->commit, machine, AT_REMOVEDIR) == 0)
+        return r;
+    if (errno == ENOTEMPTY || errno == EEXIST)
+        return foreign(machine, "in .commit holds a file", reason);
+    return reason_set(reason, -errno, "cannot remove %s in the store's commit", machine);
+}
+
+static int apply_entry(const Completion *completion, const char *name, Reason *reason)
+{
+    size_t length = strlen(STORE_RECORD);
+
+    if (machine_name_valid(name))
+        return apply_machine(completion, name, reason);
+    if (strncmp(name, STORE_RECORD, length) == 0 && store_record_name_valid(name + length))
+        return put_in_place(completion->commit, completion->store->directory, name, reason);
+    return strcmp(name, STORE_ORIGIN) == 0 ? 0 : foreign(name, "is in .commit", reason);
+}
+
+/* ".commit" without anything but its origin. */
+static int finish(const Completion *completion, Reason *reason)
+{
+    int directory = completion->store->directory, r = 0;
+
+    if (unlinkat(completion->commit, STORE_ORIGIN, 0) < 0 && errno != ENOENT)
+        return reason_set(reason, -errno, "cannot remove the origin of the store's commit");
+    if (renameat(directory, STORE_COMMIT, directory, STORE_DONE) < 0) {
+        r = store_clear(completion->store, STORE_DONE, reason);
+        if (r == 0 && renameat(directory, STORE_COMMIT, directory, STORE_DONE) < 0)
+            r = reason_set(reason, -errno, "cannot finish the store's commit");
+    }
+    if (r == 0 && fsync(directory) < 0)
+        r = reason_set(reason, -errno, "cannot sync the store's directory");
+    return r;
+}
+
+int store_complete(const Store *store, StoreApplied applied, void *userdata, Reason *reason)
+{
+    _cleanup_(closep) int commit =
+        openat(store->directory, STORE_COMMIT, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    Completion completion = {
+        .store = store, .commit = commit, .applied = applied, .userdata = userdata};
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *name;
+    int r;
+
+    if (commit < 0 && errno == ENOENT)
+        return 0;
+    if (commit < 0 && (errno == ENOTDIR || errno == ELOOP))
+        return foreign(STORE_COMMIT, "is not a directory", reason);
+    if (commit < 0)
+        return reason_set(reason, -errno, "cannot open the store's commit");
+    r = read_origin(&completion, reason);
+    if (r == 0)
+        r = directory_list(commit, STORE_COMMIT, reason, &list);
+    while (r == 0 && (r = directory_next(list, STORE_COMMIT, reason, &name)) == 0 && name)
+        r = apply_entry(&completion, name, reason);
+    return r == 0 ? finish(&completion, reason) : r;
+}
+
+int store_recover(const Store *store, StoreApplied applied, void *userdata, Reason *reason)
+{
+    _cleanup_(closep) int lock = -1;
+    int r = directory_lock_at(store->directory, ".", 0, reason, &lock);
+
+    if (r == OUTCOME_TIMEOUT)
+        return 0; /* who holds it has done this */
+    if (r == 0)
+        r = store_clear(store, STORE_PREPARE, reason);
+    return r == 0 ? store_complete(store, applied, userdata, reason) : r;
+}
