@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Base64 on libsodium's. See base64.h.
+ * Base64 with libsodium. See base64.h.
  */
 
 #include "base/base64.h"

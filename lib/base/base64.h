@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * Base64 as credential files have it (RFC 4648, with padding). Not for secrets: nothing is wiped.
+ * Base64 for credential files (RFC 4648, with padding). Not for secrets: nothing is wiped.
  */
 
 #include "base/bytes.h"
 
-/* To binary; white space is skipped. OUTCOME_MALFORMED; -ENOMEM. */
+/* Decodes, skipping white space. OUTCOME_MALFORMED; -ENOMEM. */
 int base64_decode(BytesView text, Bytes *ret);
 
-/* To text, in lines of LINE characters that each end with a newline; with LINE 0 in one piece
- * without one. -ENOMEM. */
+/* Encodes in lines of LINE characters, each with a newline; with LINE 0 in one piece without a
+ * newline. -ENOMEM. */
 int base64_encode(BytesView binary, size_t line, Bytes *ret);

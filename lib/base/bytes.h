@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Bounded reading and writing of bytes: the only way in which binary input is parsed here.
+ * Bounded reading and writing of bytes. All binary input is parsed with it.
  *
- * Bytes owns a buffer, BytesView borrows one. A Reader walks over a view and a Writer appends to a
- * Bytes; both remember that something went wrong (too short; out of memory), after which every
- * further call does nothing, so that a parser can read a whole header and ask once.
+ * Bytes owns a buffer, BytesView borrows one. A Reader reads from a view, and a Writer appends to a
+ * Bytes. Both remember failures (too short; out of memory), after which further calls do nothing.
+ * So a parser can read a whole header and check once.
  *
  * Not for secrets: nothing is wiped. See secret/secret.h.
  */
@@ -42,9 +42,9 @@ bool bytes_view_equal(BytesView a, BytesView b);
 /* --- Reader --- */
 
 typedef struct Reader {
-    BytesView rest; /* what has not been read yet */
+    BytesView rest; /* not read yet */
     size_t offset;  /* bytes read so far */
-    bool failed;    /* a read went past the end */
+    bool failed;    /* a read reached past the end */
 } Reader;
 
 Reader reader_new(BytesView view);
@@ -59,8 +59,8 @@ uint32_t reader_u32be(Reader *reader);
 /* The next SIZE bytes, borrowed; {NULL, 0} past the end. */
 BytesView reader_take(Reader *reader, size_t size);
 
-/* Skips to the next multiple of ALIGNMENT, counted from the start. False, and failed, if a byte
- * that was skipped is not zero or the end comes first. */
+/* Skips to the next multiple of ALIGNMENT, counted from the start. Fails and returns false if a
+ * skipped byte is not zero or the end comes first. */
 bool reader_skip_padding(Reader *reader, size_t alignment);
 
 /* --- Writer --- */
@@ -78,7 +78,7 @@ void writer_u64le(Writer *writer, uint64_t value);
 void writer_u16be(Writer *writer, uint16_t value);
 void writer_u32be(Writer *writer, uint32_t value);
 void writer_bytes(Writer *writer, BytesView view);
-/* Zeros up to the next multiple of ALIGNMENT. */
+/* Appends zeros up to the next multiple of ALIGNMENT. */
 void writer_pad(Writer *writer, size_t alignment);
-/* Hands over what was written and empties the writer; -ENOMEM if any write failed. */
+/* Moves the bytes to RET and empties the writer; -ENOMEM if any write failed. */
 int writer_take(Writer *writer, Bytes *ret);

@@ -4,9 +4,9 @@
 /*
  * Scope-bound clean-up.
  *
- * A variable marked _cleanup_(f) has f called with its address when it goes out of scope, on every
- * path. TAKE_PTR and TAKE_FD give a value away: they yield it and leave NULL or -1 behind, so that
- * the clean-up finds nothing. There is no goto in this code base, and no macro here hides a return.
+ * When a variable marked _cleanup_(f) goes out of scope, on any path, f is called with its address.
+ * TAKE_PTR and TAKE_FD give a value away: they return it and leave NULL or -1 behind, so that there
+ * is nothing to clean up. This code base has no goto, and no macro hides a return.
  */
 
 #include <dirent.h>
@@ -16,7 +16,7 @@
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
-/* Declares FUNCTIONp, which calls FUNCTION on the pointer that it is given the address of. */
+/* Defines FUNCTIONp, which takes the address of a pointer and calls FUNCTION with the pointer. */
 #define DEFINE_CLEANUP(type, function)                                                             \
     static inline void function##p(type *pointer)                                                  \
     {                                                                                              \
@@ -47,7 +47,7 @@ static inline void freep(void *pointer)
     free(*(void **)pointer);
 }
 
-/* close() that keeps errno and takes -1. */
+/* close() that preserves errno and accepts -1. */
 void close_keep_errno(int fd);
 
 static inline void closep(int *fd)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The real world's context. See context.h.
+ * The context of the real system. See context.h.
  */
 
 #include "base/context.h"

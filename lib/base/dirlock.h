@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The lock of a directory, which those take who change what is in it; who reads needs none. It is
- * flock(2)'s, so that the kernel lets go of it when its holder dies, however that happens.
+ * The lock of a directory. Writers take it; readers need none. It uses flock(2), so that the kernel
+ * releases it when its holder dies, however that happens.
  */
 
 #include "base/outcome.h"
@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the directory FD is what PARENT has under NAME now. */
+/* Whether FD is the directory that PARENT holds as NAME now. */
 bool directory_is_at(int parent, const char *name, int fd);
 
-/* Opens the directory NAME in PARENT, no link, and takes its lock; closing RET_FD lets go. It is
- * the directory that is there when the lock is got, also if another one was put in its place while
- * we waited. OUTCOME_TIMEOUT after USEC. */
+/* Opens the directory NAME in PARENT, following no link, and takes its lock. Closing RET_FD
+ * releases it. If another process replaces the directory while we wait, we lock the new one.
+ * OUTCOME_TIMEOUT after USEC. */
 int directory_lock_at(int parent, const char *name, uint64_t usec, Reason *reason, int *ret_fd);

@@ -2,8 +2,8 @@
 /*
  * Files that are written together. See fileset.h.
  *
- * They are made in a new directory beside the old one, which takes its place by one rename, or by
- * an exchange of the two; what is then left under the temporary name is removed.
+ * They are written to a new directory beside the old one. A rename, or an exchange of the two, puts
+ * it in place; what then has the temporary name is removed.
  */
 
 #include "base/fileset.h"
@@ -22,7 +22,7 @@ static bool is_written(const char *name, const FileSetEntry *entries, size_t cou
     return false;
 }
 
-/* Whether PATH in PARENT is there, and holds nothing that would be lost. */
+/* Checks whether PATH exists in PARENT, and that it holds nothing that would be lost. */
 static int check_old(int parent, const char *path, const FileSetEntry *entries, size_t count,
                      Reason *reason, bool *ret_exists)
 {
@@ -42,7 +42,7 @@ static int check_old(int parent, const char *path, const FileSetEntry *entries, 
     while (r == 0 && (r = directory_next(directory, path, reason, &name)) == 0 && name)
         if (!is_written(name, entries, count))
             return reason_set(reason, OUTCOME_USAGE,
-                              "%s holds %.80s, which would be lost: remove it, or name another "
+                              "%s holds %.80s, which would be lost. Remove it, or name another "
                               "directory",
                               path, name);
     if (r != 0)
@@ -51,7 +51,7 @@ static int check_old(int parent, const char *path, const FileSetEntry *entries, 
     return 0;
 }
 
-/* Removes PATH in PARENT with the files of ENTRIES in it. What cannot be removed stays. */
+/* Removes the files of ENTRIES and then the directory PATH in PARENT, as far as possible. */
 static void remove_set(int parent, const char *path, const FileSetEntry *entries, size_t count)
 {
     _cleanup_(closep) int fd =
@@ -69,7 +69,7 @@ static int fill(int parent, const char *path, const FileSetEntry *entries, size_
     int r = 0;
 
     if (mkdirat(parent, path, 0755) < 0)
-        return reason_set(reason, -errno, "cannot make a directory");
+        return reason_set(reason, -errno, "cannot create a directory");
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return reason_set(reason, -errno, "cannot open the new directory");
@@ -120,6 +120,6 @@ int file_set_write(const char *path, const FileSetEntry *entries, size_t count, 
         *slash = '\0';
     parent = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0)
-        return reason_set(reason, -errno, "cannot open the directory that %s is to be in", path);
+        return reason_set(reason, -errno, "cannot open the parent directory of %s", path);
     return write_set(parent, slash ? slash + 1 : copy, entries, count, mode, reason);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A directory of files that are written together, all or none.
+ * Writes a directory of files together: all or none.
  */
 
 #include "base/bytes.h"
@@ -14,8 +14,8 @@ typedef struct FileSetEntry {
     Bytes content;
 } FileSetEntry;
 
-/* Makes the directory PATH, mode 0755, with COUNT files of MODE in it. It appears at once: one that
- * is there already is exchanged in one step, and then may only hold files that are written anew:
- * OUTCOME_USAGE if it has others, which would be lost. */
+/* Creates the directory PATH, mode 0755, with COUNT files of MODE, in one step. An existing
+ * directory is replaced in one step too, but may only hold files that are in the new set:
+ * OUTCOME_USAGE if it holds others, which would be lost. */
 int file_set_write(const char *path, const FileSetEntry *entries, size_t count, mode_t mode,
                    Reason *reason);

@@ -12,12 +12,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Of temporary files: with 16 hexadecimal digits in between. */
+/* Temporary file names have 16 hexadecimal digits between these. */
 #define TEMPORARY_PREFIX   ".nspawn-creds-"
 #define TEMPORARY_SUFFIX   ".tmp"
 #define TEMPORARY_BYTES    (sizeof(TEMPORARY_PREFIX TEMPORARY_SUFFIX) + 16)
 
-/* A lock that somebody else has just taken means that the file is being cleared away. */
+/* If another process has just locked the file, it is removing it. */
 #define TEMPORARY_ATTEMPTS 64
 
 void close_keep_errno(int fd)
@@ -31,7 +31,7 @@ void close_keep_errno(int fd)
 
 /* --- reading --- */
 
-/* One byte more than the limit tells "exactly that much" from "too much". */
+/* One more byte than the limit, to detect that there is more. */
 static int read_to_end(int fd, size_t limit, Bytes *bytes)
 {
     size_t capacity = 0;
@@ -98,8 +98,8 @@ static int write_all(int fd, BytesView content)
     return 0;
 }
 
-/* What is -1 stays as it is: only root can give files away. A call that changes nothing is not
- * made: the broker's sandbox knows no chown(). */
+/* -1 leaves a value, because only root can give files away. Skips a call that would change nothing:
+ * the broker's sandbox forbids chown(). */
 static int give(int fd, uid_t owner, gid_t group)
 {
     struct stat status;
@@ -158,7 +158,7 @@ static bool is_there(int fd)
     return fstat(fd, &status) == 0 && status.st_nlink > 0;
 }
 
-/* A new file, locked, so that nobody clears it away. */
+/* Creates a file and locks it, so that nobody removes it as a leftover. */
 static int make_temporary(int directory, char ret_name[TEMPORARY_BYTES], int *ret_fd)
 {
     for (unsigned i = 0; i < TEMPORARY_ATTEMPTS; i++) {
@@ -178,7 +178,7 @@ static int make_temporary(int directory, char ret_name[TEMPORARY_BYTES], int *re
     return -EBUSY;
 }
 
-/* The new file is in place and durable, or nothing has changed but for a temporary name, which the
+/* Puts the new file in place, durably. If this fails, only a temporary name is left, which the
  * caller removes. */
 static int put_in_place(int directory, const char *temporary, const char *name, bool replace)
 {
@@ -197,7 +197,7 @@ static int write_at(int directory, const char *name, BytesView content, uid_t ow
     int r = make_temporary(directory, temporary, &fd);
 
     if (r < 0)
-        return reason_set(reason, r, "cannot make a file beside %s", name);
+        return reason_set(reason, r, "cannot create a file beside %s", name);
     r = fill(fd, content, owner, ownership);
     if (r == 0)
         r = put_in_place(directory, temporary, name, replace);

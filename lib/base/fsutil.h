@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Files: bounded reads, and the one way in which this project writes a file.
+ * Files: bounded reads, and the only functions with which this project writes files.
  */
 
 #include "base/bytes.h"
@@ -12,49 +12,48 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* What a file gets that file_replace_at() makes. GROUP is (gid_t)-1 to leave it. */
+/* Mode and group of a new file. GROUP is (gid_t)-1 to leave it. */
 typedef struct FileOwnership {
     mode_t mode;
     gid_t group;
 } FileOwnership;
 
-/* Reads FD to its end, at most LIMIT bytes: OUTCOME_TOO_LARGE beyond. NAME is for REASON only. */
+/* Reads FD to its end: OUTCOME_TOO_LARGE beyond LIMIT bytes. NAME is only for REASON. */
 int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *ret);
 
-/* The same for the file PATH, relative to DIRECTORY (AT_FDCWD allowed). */
+/* Reads the file PATH, relative to DIRECTORY (AT_FDCWD is allowed), in the same way. */
 int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret);
 
-/* Puts CONTENT at NAME in DIRECTORY so that after a crash at any moment there is the old file or
- * the new one, whole: temporary file, fsync, rename, fsync of the directory. NAME has no slash.
- * With REPLACE false an existing file is left as it is and -EEXIST returned. */
+/* Writes CONTENT as NAME in DIRECTORY. After a crash at any moment the old file or the new one is
+ * there, complete: temporary file, fsync, rename, fsync of the directory. NAME has no slash. If
+ * REPLACE is false, an existing file is kept and -EEXIST returned. */
 int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
                   bool replace, Reason *reason);
 
-/* The same, with owner, group and mode as LIKE has them (file_own_like()); replaces. */
+/* Replaces NAME in the same way, with owner, group and mode of LIKE (file_own_like()). */
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
                        Reason *reason);
 
-/* Gives FD the owner and the group that LIKE has. Who is not root cannot give anything away, and
- * stays the owner. A negative errno. */
+/* Gives FD the owner and the group of LIKE. Users other than root cannot give files away, and
+ * remain the owner. A negative errno. */
 int file_own_like(int fd, const struct stat *like);
 
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
                Reason *reason);
 
-/* Makes the file NAME, which is not there yet, in DIRECTORY, whole and synced; the caller syncs the
- * directory. -EEXIST; nothing is left of it if it fails. */
+/* Creates the file NAME in DIRECTORY, complete and synced; the caller syncs the directory. -EEXIST.
+ * On failure no file is left. */
 int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
                    Reason *reason);
 
-/* Opens the directory FD once more, to read its entries; PATH is for REASON only. */
+/* Opens the directory FD again, to read its entries. PATH is only for REASON. */
 int directory_list(int fd, const char *path, Reason *reason, DIR **ret);
 
-/* The name of the next entry except "." and "..", borrowed until the next call; NULL at the end.
- * An entry that could not be read is a negative errno and not the end. */
+/* Returns the name of the next entry except "." and "..", borrowed until the next call; NULL at the
+ * end. If an entry cannot be read, that is a negative errno and not the end. */
 int directory_next(DIR *directory, const char *path, Reason *reason, const char **ret);
 
-/* Removes from DIRECTORY what writers that were killed have left: a temporary file is its writer's,
- * who holds a lock on it (flock(2)) for as long as he lives. What cannot be removed stays for the
- * next one. */
+/* Removes temporary files of killed writers from DIRECTORY. A live writer holds a lock (flock(2))
+ * on its file. What cannot be removed is left for the next call. */
 void file_clear_temporaries(int directory);

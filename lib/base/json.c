@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * JSON, strictly. See json.h.
+ * Strict JSON. See json.h.
  */
 
 #include "base/json.h"
@@ -13,7 +13,7 @@
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
-/* The members that json-c has kept. Recurses as deep as the parser was allowed to go. */
+/* Counts the members that json-c kept. Recurses at most as deep as the parser. */
 static size_t count_kept(struct json_object *value)
 {
     enum json_type type = json_object_get_type(value);
@@ -32,7 +32,7 @@ static size_t count_kept(struct json_object *value)
     return count;
 }
 
-/* Columns are characters: the continuation bytes of UTF-8 are none. */
+/* Columns are characters, so continuation bytes of UTF-8 do not count. */
 static JsonPosition place_of(BytesView text, size_t offset)
 {
     JsonPosition place = {1, 1};
@@ -51,7 +51,7 @@ JsonPosition json_position(BytesView text, const size_t *path, size_t levels)
     return place_of(text, json_scan_find(text, path, levels));
 }
 
-/* Whether VALUE, which json-c made of TEXT, is all that stands there. */
+/* Checks that VALUE, as parsed by json-c, is all that TEXT contains. */
 static int check_kept(BytesView text, struct json_object *value, Reason *reason, size_t *offset)
 {
     size_t written;
@@ -64,8 +64,7 @@ static int check_kept(BytesView text, struct json_object *value, Reason *reason,
     if (written == count_kept(value))
         return 0;
     r = json_scan_find_duplicate(text, offset);
-    return r < 0 ? r
-                 : reason_set(reason, OUTCOME_MALFORMED, "the second of two members of one name");
+    return r < 0 ? r : reason_set(reason, OUTCOME_MALFORMED, "a second member with the same name");
 }
 
 static int tokenise(BytesView text, int depth, int flags, Reason *reason, size_t *offset,
@@ -82,7 +81,7 @@ static int tokenise(BytesView text, int depth, int flags, Reason *reason, size_t
     error = json_tokener_get_error(tokener);
     *offset = json_tokener_get_parse_end(tokener);
     if (error == json_tokener_continue)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is cut short");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated");
     if (error != json_tokener_success)
         return reason_set(reason, OUTCOME_MALFORMED, "not JSON: %s",
                           json_tokener_error_desc(error));
@@ -100,9 +99,9 @@ static bool is_ascii(BytesView text)
 }
 
 /*
- * The strict json-c 0.18 takes every byte above 0x7f for a control character (its issue 892). So
- * the grammar is checked strictly in a copy that has a letter for each of them, which is at home
- * only where they are, in a string; what they say is then read from TEXT itself.
+ * In strict mode json-c 0.18 takes every byte above 0x7f for a control character (its issue 892).
+ * So this checks the grammar in a copy in which each such byte is a letter; both are valid only in
+ * strings. The values are then read from TEXT itself.
  */
 static int tokenise_strictly(BytesView text, int depth, Reason *reason, size_t *offset,
                              struct json_object **ret)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Places in a JSON text. See json_scan.h.
+ * Positions in a JSON text. See json_scan.h.
  */
 
 #include "base/json_scan.h"
@@ -36,7 +36,7 @@ static void skip_space(Cursor *cursor)
         step(cursor);
 }
 
-/* From the first quote to behind the second. */
+/* Moves from the opening quote past the closing one. */
 static void skip_string(Cursor *cursor)
 {
     for (step(cursor); peek(cursor) && peek(cursor) != '"'; step(cursor))
@@ -45,7 +45,7 @@ static void skip_string(Cursor *cursor)
     step(cursor);
 }
 
-/* From the name of a member to its value. */
+/* Moves from the name of a member to its value. */
 static void skip_name(Cursor *cursor)
 {
     skip_string(cursor);
@@ -54,7 +54,7 @@ static void skip_name(Cursor *cursor)
     skip_space(cursor);
 }
 
-/* To behind a value, whatever it is, or to the white space behind it. */
+/* Moves past a value of any type, or to the white space after it. */
 static void skip_value(Cursor *cursor)
 {
     size_t depth = 0;
@@ -76,7 +76,7 @@ static void skip_value(Cursor *cursor)
     }
 }
 
-/* From behind a value to the next one; false if it was the last. */
+/* Moves from the end of a value to the next one; false if it was the last. */
 static bool skip_comma(Cursor *cursor)
 {
     bool more;
@@ -110,7 +110,7 @@ bool json_scan_count_members(BytesView text, size_t *ret)
     return true;
 }
 
-/* Adds the name at CURSOR, unescaped, to SET; -EEXIST if it is there already. */
+/* Adds the name at CURSOR, unescaped, to SET; -EEXIST if SET contains it. */
 static int add_name(Cursor cursor, struct json_object *set)
 {
     _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new();
@@ -129,8 +129,8 @@ static int add_name(Cursor cursor, struct json_object *set)
     return json_object_object_add(set, json_object_get_string(name), NULL) == 0 ? 0 : -ENOMEM;
 }
 
-/* Walks over the value at CURSOR; -EEXIST, with CURSOR at it, for a name that is there twice.
- * Recurses as deep as the parser was allowed to go. */
+/* Moves past the value at CURSOR; -EEXIST, with CURSOR at the name, for a duplicate. Recurses at
+ * most as deep as the parser. */
 static int walk(Cursor *cursor)
 {
     _cleanup_(json_object_putp) struct json_object *names = NULL;
@@ -173,7 +173,7 @@ int json_scan_find_duplicate(BytesView text, size_t *ret_offset)
     return r == -ENOMEM ? r : 0;
 }
 
-/* To the value or member with NUMBER of the object or array at CURSOR. */
+/* Moves to the value or member with NUMBER in the object or array at CURSOR. */
 static void enter(Cursor *cursor, size_t number, bool object)
 {
     step(cursor);

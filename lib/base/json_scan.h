@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * Places in a JSON text. For base/json.c alone: the text has been parsed by json-c, has no NUL, and
- * only has double quotes and no comments. Whatever it is, nothing is read past its end.
+ * Positions in a JSON text. Only for base/json.c: json-c has parsed the text, which contains no
+ * NUL, no single quotes and no comments. Whatever it is, nothing is read past its end.
  */
 
 #include "base/bytes.h"
 
-/* How many members the objects in TEXT have as they are written. False for what json-c takes beside
- * JSON, a single quote or slash outside of strings: then RET is where it is. */
+/* Counts the members of all objects in TEXT. False for what json-c accepts beyond JSON, a single
+ * quote or a slash outside strings; RET is then its offset. */
 bool json_scan_count_members(BytesView text, size_t *ret);
 
-/* The second member of one name in one object, which there is. -ENOMEM. */
+/* Finds the second of two members with the same name, which must exist. -ENOMEM. */
 int json_scan_find_duplicate(BytesView text, size_t *ret_offset);
 
 /* See json_position(); the size of TEXT if there is no such value. */

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Every limit, in one place, each with its unit and its source.
+ * All limits, each with its unit and its source.
  */
 
 #include <stddef.h>
@@ -10,50 +10,50 @@
 
 /* --- credentials (systemd: CREDENTIAL_SIZE_MAX, CREDENTIAL_ENCRYPTED_SIZE_MAX) --- */
 
-/* Plaintext, bytes. A unit may have this much in all its credentials together, ids included. */
+/* Plaintext, bytes. All credentials of a unit together, including ids, have the same limit. */
 #define LIMIT_PLAINTEXT_BYTES       ((size_t)1024 * 1024)
 /* A sealed credential in binary form, bytes. */
 #define LIMIT_SEALED_BYTES          (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
-/* A credential file in base64, bytes: four for three, and room for line breaks. */
+/* A credential file in base64, bytes: 4/3 of the above, with room for line breaks. */
 #define LIMIT_FILE_BYTES            (LIMIT_SEALED_BYTES * 3 / 2)
-/* TPM blob, PCR policy key, pinned SRK in a header, bytes each (systemd:
+/* TPM blob, PCR policy key and pinned SRK in a header, bytes each (systemd:
  * CREDENTIAL_FIELD_SIZE_MAX). */
 #define LIMIT_FIELD_BYTES           ((size_t)16 * 1024)
 
-/* A file with signatures of PCR policies, bytes; with a hundred entries it has 80 KiB. */
+/* A file with signatures of PCR policies, bytes. One with a hundred entries has 80 KiB. */
 #define LIMIT_SIGNATURE_BYTES       ((size_t)1024 * 1024)
 
 /* --- store --- */
 
-/* Machines that are looked through. */
+/* Machines in the store. */
 #define LIMIT_MACHINES              ((size_t)65536)
-/* Credentials of one machine that are looked through. */
+/* Credentials of one machine in the store. */
 #define LIMIT_MACHINE_ENTRIES       ((size_t)4096)
-/* Sealed keys among them that the TPM is asked to unseal, at up to 10 s each, before there is a
- * fresh one. */
+/* How many of their sealed keys the TPM tries to unseal, at up to 10 s each, before we make a fresh
+ * key. */
 #define LIMIT_SHARED_KEYS           4U
 
 /* --- policy --- */
 
 /* A policy file, bytes. */
 #define LIMIT_POLICY_BYTES          ((size_t)1024 * 1024)
-/* Credentials of a machine; the nspawn wrapper passes on as many. */
+/* Credentials of a machine. The nspawn wrapper has the same limit. */
 #define LIMIT_POLICY_CREDENTIALS    ((size_t)1024)
 /* Drop-ins of a machine's policy. */
 #define LIMIT_POLICY_DROP_INS       ((size_t)256)
 /* Inner services of a credential. */
 #define LIMIT_POLICY_SERVICES       ((size_t)256)
-/* A template, bytes, and the places in it. */
+/* Size of a template, bytes, and its number of placeholders. */
 #define LIMIT_TEMPLATE_BYTES        ((size_t)64 * 1024)
 #define LIMIT_TEMPLATE_PLACEHOLDERS ((size_t)64)
-/* Credentials that take part in one: ingredients, their ingredients, what is shared, and so on. */
+/* Credentials involved in one request: ingredients, their ingredients, shares, and so on. */
 #define LIMIT_REQUEST_INGREDIENTS   ((size_t)64)
-/* How far one leads to the next, through templates and shares. */
+/* Longest chain of templates and shares. */
 #define LIMIT_REQUEST_DEPTH         8
-/* Characters or bytes of a generated secret, and the randomness that it has at least. */
+/* Length of a generated secret, characters or bytes; and its minimum of randomness, bits. */
 #define LIMIT_RECIPE_LENGTH         ((size_t)1024)
 #define LIMIT_RECIPE_BITS           64
-/* Machines whose policies are kept in memory. */
+/* Machines whose policies are cached. */
 #define LIMIT_POLICIES              ((size_t)64)
 
 /* --- configuration --- */
@@ -64,37 +64,37 @@
 
 /* --- control --- */
 
-/* A varlink message, bytes: one that stores a credential has its file in it. */
+/* A varlink message, bytes. One that stores a credential contains its file. */
 #define LIMIT_FRAME_BYTES           (LIMIT_FILE_BYTES + (size_t)64 * 1024)
-/* Values in values, in such a message. */
+/* Nesting of values in such a message. */
 #define LIMIT_JSON_DEPTH            16
-/* A call that is not replied to within this time, seconds, fails. */
+/* A call without a reply fails after this time, seconds. */
 #define LIMIT_CALL_SECONDS          30
-/* Control connections at a time. For one more, the one that was idle for longest is hung up on. */
+/* Open control connections. Beyond that, the one that has been idle longest is closed. */
 #define LIMIT_CONTROLS              64U
-/* From the first byte of a message to the last, or from a reply until it is taken, µs. */
+/* How long a message may take to arrive, and a reply to be read, µs. */
 #define LIMIT_CONTROL_USEC          ((uint64_t)30 * 1000 * 1000)
-/* Calls of one connection; further ones are answered when nobody else waits for anything. */
+/* Calls of one connection in a row. Further calls wait until no other connection has any. */
 #define LIMIT_CONTROL_CALLS         4U
 
 /* --- rotating --- */
 
-/* A job of a container's service manager, seconds: longer than what a unit may take to stop and to
- * start by default (90 s each). And how often its waiting is worth a word. */
+/* A job of a container's service manager, seconds: more than the default timeouts for stopping and
+ * starting a unit (90 s each). And how often we say that we are waiting. */
 #define LIMIT_JOB_SECONDS           300U
 #define LIMIT_JOB_WORDS_SECONDS     10U
 
 /* --- TPM --- */
 
-/* How long an operation waits, in all, for a TPM that asks to be asked again later, µs. Self-tests
- * and the pauses that spare a chip's memory take some seconds. */
+/* How long an operation retries, in total, while the TPM asks for retries, µs. Self-tests, and
+ * pauses that protect a chip's memory, take some seconds. */
 #define LIMIT_TPM_PATIENCE_USEC     ((uint64_t)10 * 1000 * 1000)
 
-/* How long a writer waits for another one's lock, µs, and how often it looks. It is held while
- * files are written, never while the TPM works, and the broker waits as well. */
+/* How long a writer waits for another writer's lock, µs, and the interval of its attempts. The lock
+ * is held while files are written, never while the TPM works. */
 #define LIMIT_LOCK_USEC             ((uint64_t)5 * 1000 * 1000)
 #define LIMIT_LOCK_STEP_USEC        ((uint64_t)10 * 1000)
-/* How often a reader looks again because a machine's directory was replaced under its hands. */
+/* How often a reader starts again because a machine's directory was replaced in the meantime. */
 #define LIMIT_STORE_LOOKS           64U
 
 /* --- names --- */
@@ -105,63 +105,63 @@
 #define LIMIT_ID_BYTES              ((size_t)250)
 /* A name sealed inside a credential, bytes without the NUL (systemd: NAME_MAX). */
 #define LIMIT_SEALED_NAME_BYTES     ((size_t)255)
-/* Unit name and credential id together, bytes: what the service manager's peer address, in the 108
- * bytes of sun_path, has room for. One more fails 15 times in 16. */
+/* Unit name and credential id together, bytes: the room for them in the service manager's peer
+ * address, in the 108 bytes of sun_path. One byte more fails 15 times out of 16. */
 #define LIMIT_UNIT_AND_ID_BYTES     ((size_t)83)
-/* The same for systemd-nspawn@MACHINE.service, bytes: machine and id together. */
+/* For systemd-nspawn@MACHINE.service: machine and id together, bytes. */
 #define LIMIT_MACHINE_AND_ID_BYTES                                                                 \
     (LIMIT_UNIT_AND_ID_BYTES - (sizeof("systemd-nspawn@.service") - 1))
 
 /* --- broker --- */
 
-/* Bytes of a refusal: more than a unit may have of credentials, so that the service manager fails
- * the unit (status=243/CREDENTIALS). The protocol has no error reply. */
+/* Size of a refusal, bytes: more than the credentials of a unit may have, so that the service
+ * manager fails the unit (status=243/CREDENTIALS). The protocol has no error reply. */
 #define LIMIT_REFUSAL_BYTES    (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
-/* Connections served at a time. Further ones wait in the socket's backlog. A unit that starts has
- * one, for its credentials are asked for one after the other. */
+/* Connections served at the same time. Further ones wait in the socket's backlog. A unit that
+ * starts uses one, because the service manager loads its credentials one after the other. */
 #define LIMIT_CONNECTIONS      512U
-/* Of them a peer, which is a process, may have so many. The service manager asks with one process
- * for each unit. What is left is for others. */
+/* How many of them one peer, that is one process, may have. The service manager uses one process
+ * per unit. The rest is for other peers. */
 #define LIMIT_PER_PEER         (LIMIT_CONNECTIONS / 4 * 3)
-/* A peer that takes nothing of its answer for this long, µs, is one that has stalled. It is not
- * counted among the LIMIT_CONNECTIONS any more and keeps its answer waiting. So many may: all
- * together, and of one peer. Of more, the oldest that are being refused are hung up on. */
+/* A peer that reads nothing of its answer for this long, µs, has stalled. Its connection no longer
+ * counts among LIMIT_CONNECTIONS. The other two limit stalled connections, in total and per peer.
+ * Beyond that the oldest connections that are being refused are closed. */
 #define LIMIT_STALL_USEC       ((uint64_t)1000 * 1000)
 #define LIMIT_STALLED          256U
 #define LIMIT_PEER_STALLED     32U
-/* Live sockets, which is machines with one, and connections served at a time of all of them
- * together and of each, which a container's root can take for ever. Further ones wait in the
- * socket's own backlog, and those in that one's, for which root alone in the container waits. */
+/* Live sockets, one per machine, and connections served at the same time: in total, and per
+ * machine, because a container's root can occupy them for ever. Further ones wait in the backlog of
+ * the machine's own socket, where they only hurt that container. */
 #define LIMIT_LIVE_SOCKETS     ((size_t)1024)
 #define LIMIT_LIVE_CONNECTIONS 256U
 #define LIMIT_LIVE_OF_MACHINE  8U
 #define LIMIT_LIVE_BACKLOG     64
-/* Live requests of one machine in so many µs. Each has its entry in the journal, from which a
- * container is not to drive out all others: 4 GiB a day is what one can write. What is above waits
- * for the next window. Far above what a container asks for when all of its services start. */
+/* Live requests per machine and window, and the window, µs. Each request writes a journal entry,
+ * and no container may displace all others: at this rate one container writes up to 4 GiB a day.
+ * Further requests wait for the next window. A container that starts all its services needs far
+ * fewer. */
 #define LIMIT_LIVE_REQUESTS    3000U
 #define LIMIT_LIVE_WINDOW_USEC ((uint64_t)60 * 1000 * 1000)
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
- * answers others it waits for its turn, for as long as its unit does: the service manager hangs up
- * when TimeoutStartSec= (90 s by default) is over. 64 keys take 192 s on a chip that needs 3 s for
- * one, and who comes last would get nothing if the wait itself were limited here. */
+ * answers other requests, this one waits for its turn until the service manager gives up, after
+ * TimeoutStartSec= (90 s by default). 64 keys take 192 s on a chip that needs 3 s for each; a limit
+ * on the whole wait would refuse the last ones. */
 #define LIMIT_REQUEST_USEC     ((uint64_t)60 * 1000 * 1000)
-/* What is in flight when the broker is to end gets this much time, µs; then it is refused. Less
- * than systemd's TimeoutStopSec= of 90 s. */
+/* How long open requests may still take when the broker stops, µs; then they are refused. Less than
+ * the unit's TimeoutStopSec=. */
 #define LIMIT_DRAIN_USEC       ((uint64_t)10 * 1000 * 1000)
-/* Entries that wait for a journal that is busy, some hundred bytes each: as many as some seconds of
- * a boot storm make. */
+/* Entries that wait for a busy journal, some hundred bytes each: as many as a boot storm produces
+ * in some seconds. */
 #define LIMIT_AUDIT_WAITING    4096U
-/* One TPM operation, µs. The slowest chips seen take 10 s, and LIMIT_TPM_PATIENCE_USEC may come to
- * that. */
+/* One TPM operation, µs. The slowest chips seen take 10 s, to which LIMIT_TPM_PATIENCE_USEC may be
+ * added. */
 #define LIMIT_TPM_USEC         ((uint64_t)30 * 1000 * 1000)
-/* How often a connection is handed on to a new worker before it is refused: a request that brings
- * down every worker must not do so for ever. At most 5, see server/handover.h. */
+/* How many times a connection is handed to a new worker before it is refused, because a request
+ * that kills every worker must not do so for ever. At most 5, see broker/process/handover.h. */
 #define LIMIT_HANDOVERS        3
-/* An unsealed key is kept for requests of the same burst, µs: this long after its last use, and
- * never longer than that in all. The second is what a PCR that changes, or a TPM that is cleared,
- * takes at most to have its effect. */
+/* How long an unsealed key is cached for requests of the same burst, µs: after its last use, and in
+ * total. The latter bounds how long a changed PCR or a cleared TPM has no effect. */
 #define LIMIT_KEY_IDLE_USEC    ((uint64_t)10 * 1000 * 1000)
 #define LIMIT_KEY_USEC         ((uint64_t)60 * 1000 * 1000)
-/* Unsealed keys kept at a time; each takes a locked page. */
+/* Unsealed keys in the cache; each occupies a locked page. */
 #define LIMIT_KEYS             128U

@@ -26,7 +26,7 @@ bool machine_name_valid(const char *name)
             continue;
         if (edge || (name[i] != '-' && name[i] != '.'))
             return false;
-        /* labels neither begin nor end with "-", and none is empty */
+        /* labels do not begin or end with "-", and are not empty */
         if (name[i] == '.' && (name[i - 1] == '.' || name[i - 1] == '-' || name[i + 1] == '-'))
             return false;
     }
@@ -85,7 +85,7 @@ int credential_name_new(const char *machine, const char *id, Reason *reason, Cre
     if (strlen(machine) + strlen(id) > LIMIT_MACHINE_AND_ID_BYTES)
         return reason_set(reason, OUTCOME_INVALID_NAME,
                           "\"%.64s@%.80s\" is too long: machine and id together may have %zu "
-                          "characters, these have %zu",
+                          "characters, but have %zu",
                           machine, id, LIMIT_MACHINE_AND_ID_BYTES, strlen(machine) + strlen(id));
     *ret = (CredentialName){0};
     strcpy(ret->machine, machine);
@@ -100,7 +100,7 @@ int credential_name_parse(const char *text, Reason *reason, CredentialName *ret)
 
     if (!at)
         return reason_set(reason, OUTCOME_INVALID_NAME,
-                          "\"%.80s\" is not MACHINE@ID, such as web@db-password", text);
+                          "\"%.80s\" is not of the form MACHINE@ID, such as web@db-password", text);
     if ((size_t)(at - text) > LIMIT_MACHINE_BYTES)
         return reason_set(reason, OUTCOME_INVALID_NAME,
                           "the machine name in \"%.80s\" is longer than %zu characters", text,

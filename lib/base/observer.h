@@ -2,23 +2,23 @@
 #pragma once
 
 /*
- * What a library function tells the program that called it, while it works. The library never
- * prints: the command line shows notes and waits on a terminal, tests record them, and the daemon
- * passes NULL.
+ * Callbacks through which a library function reports to its program while it works. The library
+ * never prints: the command line shows notes and waits on a terminal, tests record them, and the
+ * daemon passes NULL.
  */
 
 #include <stdarg.h>
 #include <stdio.h>
 
 typedef struct Observer {
-    /* TEXT is one sentence for the administrator, such as what was left out. May be NULL, as every
-     * callback. */
+    /* TEXT is one sentence for the administrator, such as what was left out. This and every other
+     * callback may be NULL. */
     void (*note)(void *userdata, const char *text);
-    /* Between these two calls the function waits, for WHAT: "the TPM to unseal web@token". They
-     * come in pairs, which do not nest. */
+    /* Between these two calls the function waits for WHAT, such as "the TPM to unseal web@token".
+     * They come in pairs, which do not nest. */
     void (*wait_begin)(void *userdata, const char *what);
     void (*wait_end)(void *userdata);
-    /* The host key was just made: a broker that runs does not have it yet. */
+    /* The host key was just created: a running broker does not have it yet. */
     void (*host_key_made)(void *userdata);
     void *userdata;
 } Observer;

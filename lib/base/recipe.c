@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Enough for LIMIT_RECIPE_LENGTH, and too few to overflow. */
+/* Enough digits for LIMIT_RECIPE_LENGTH, and too few to overflow. */
 #define RECIPE_LENGTH_DIGITS 6U
 
 static const char letters_and_digits[] =
@@ -18,7 +18,7 @@ static const char letters_and_digits[] =
 
 static const struct {
     const char *name;
-    size_t length; /* the default; 0 if there is nothing to choose */
+    size_t length; /* the default; 0 if it is fixed */
     bool pair;
 } types[_RECIPE_TYPE_MAX] = {
     [RECIPE_PASSWORD] = {"password", 32, false},     [RECIPE_HEX] = {"hex", 32, false},
@@ -65,18 +65,18 @@ int recipe_set_alphabet(Recipe *recipe, const char *alphabet, Reason *reason)
     for (const char *c = alphabet; *c; c++) {
         if (*c < ' ' || *c > '~')
             return reason_set(reason, OUTCOME_USAGE,
-                              "an alphabet has printable ASCII characters only");
+                              "the alphabet contains other characters than printable ASCII");
         if (strchr(c + 1, *c))
-            return reason_set(reason, OUTCOME_USAGE, "the alphabet has \"%c\" twice", *c);
+            return reason_set(reason, OUTCOME_USAGE, "the alphabet contains \"%c\" twice", *c);
     }
-    /* which fits, for none is there twice */
+    /* fits, because no character occurs twice */
     if (strlen(alphabet) < 2)
-        return reason_set(reason, OUTCOME_USAGE, "an alphabet has at least two characters");
+        return reason_set(reason, OUTCOME_USAGE, "the alphabet has fewer than two characters");
     strcpy(recipe->alphabet, alphabet);
     return 0;
 }
 
-/* Whether there are at least 2^LIMIT_RECIPE_BITS words of LENGTH letters out of COUNT. */
+/* Whether there are at least 2^LIMIT_RECIPE_BITS words of LENGTH letters from COUNT. */
 static bool is_hard_to_guess(size_t length, size_t count)
 {
     _Static_assert(LIMIT_RECIPE_BITS == 64, "what a uint64_t has");
@@ -96,8 +96,8 @@ int recipe_check(const Recipe *recipe, Reason *reason)
     if (!recipe_type_has_length(recipe->type))
         return 0;
     if (recipe->length > LIMIT_RECIPE_LENGTH)
-        return reason_set(reason, OUTCOME_USAGE, "%zu %s are too many: at most %zu", recipe->length,
-                          unit, LIMIT_RECIPE_LENGTH);
+        return reason_set(reason, OUTCOME_USAGE, "%zu %s are too many: at most %zu are allowed",
+                          recipe->length, unit, LIMIT_RECIPE_LENGTH);
     if (!is_hard_to_guess(recipe->length, password ? strlen(recipe->alphabet) : 256))
         return reason_set(reason, OUTCOME_USAGE,
                           "it could be guessed: %zu %s%s have less than %d bits of randomness",
@@ -117,18 +117,19 @@ int recipe_parse(const char *text, Reason *reason, Recipe *ret)
 
     snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
     if ((size_t)(colon - text) >= sizeof(name) || !recipe_type_from_name(name, &type))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "\"%.40s\" is no recipe: password, hex, base64, each also with a length "
-                          "(password:40), uuid, ssh-ed25519, x25519",
-                          text);
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "\"%.40s\" is not a recipe: use password, hex or base64, also with a length "
+            "(password:40), or uuid, ssh-ed25519, x25519",
+            text);
     recipe = recipe_default(type);
     if (*colon) {
         digits = strspn(colon + 1, "0123456789");
         if (!recipe_type_has_length(type))
-            return reason_set(reason, OUTCOME_USAGE, "\"%s\" has no length to choose", name);
+            return reason_set(reason, OUTCOME_USAGE, "the length of \"%s\" is fixed", name);
         if (digits == 0 || digits > RECIPE_LENGTH_DIGITS || colon[1 + digits] != '\0')
             return reason_set(reason, OUTCOME_USAGE,
-                              "\"%.40s\" is not a length: a number up to %zu", colon + 1,
+                              "\"%.40s\" is not a length: use a number up to %zu", colon + 1,
                               LIMIT_RECIPE_LENGTH);
         recipe.length = strtoul(colon + 1, NULL, 10);
     }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * A file that is read, and replaced later by what was made of it, unless it has changed meanwhile.
- * A link is not followed, and a file with two names is left alone: the other one would keep the old
- * content.
+ * Reads a file, and later replaces it with an edited version, unless it has changed in the
+ * meantime. Links are not followed. A file with two names is refused, because the other name would
+ * keep the old content.
  */
 
 #include "base/bytes.h"
@@ -14,7 +14,7 @@
  * name; OUTCOME_TOO_LARGE. */
 int rewrite_read(const char *path, size_t limit, Reason *reason, Bytes *ret);
 
-/* Puts AFTER in its place, atomically and durably, with the old one's owner, group and mode.
- * OUTCOME_CHANGED if it is not BEFORE any more. Holds the directory's lock (dirlock.h):
+/* Replaces BEFORE by AFTER, atomically and durably, and keeps owner, group and mode.
+ * OUTCOME_CHANGED if the file is not BEFORE any more. Takes the directory's lock (dirlock.h):
  * OUTCOME_TIMEOUT. */
 int rewrite_write(const char *path, BytesView before, BytesView after, Reason *reason);

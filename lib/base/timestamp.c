@@ -23,7 +23,7 @@ static bool to_usec(time_t seconds, uint64_t *ret)
     return seconds >= 0 && !__builtin_mul_overflow((uint64_t)seconds, USEC_PER_SEC, ret);
 }
 
-/* "+90d", "-1h 30min": sums up the span and moves NOW by it. */
+/* Parses "+90d" or "-1h 30min", and moves NOW by it. */
 static bool parse_relative(const char *text, uint64_t now, uint64_t *ret)
 {
     static const struct {
@@ -69,7 +69,7 @@ static bool parse_seconds(const char *text, uint64_t *ret)
     return errno == 0 && end != text && *end == '\0' && to_usec((time_t)seconds, ret);
 }
 
-/* The beginning of the day that is DAYS after today, local time. */
+/* The start of the day DAYS after today, in local time. */
 static bool parse_day(uint64_t now, int days, uint64_t *ret)
 {
     time_t seconds = (time_t)(now / USEC_PER_SEC);
@@ -98,7 +98,7 @@ static bool parse_calendar(const char *text, uint64_t *ret)
             continue;
         checked = point;
         seconds = utc ? timegm(&checked) : mktime(&checked);
-        /* Neither February 30 nor other days that the calendar moves on. */
+        /* Rejects February 30 and other dates that mktime() would normalise. */
         return checked.tm_mday == point.tm_mday && checked.tm_mon == point.tm_mon &&
                to_usec(seconds, ret);
     }

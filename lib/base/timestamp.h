@@ -2,22 +2,24 @@
 #pragma once
 
 /*
- * Points in time as the command line gives them: the common part of systemd.time(7).
+ * Points in time on the command line: the common part of systemd.time(7).
  */
 
 #include "base/outcome.h"
 
 #include <stdint.h>
 
-/* "2027-01-31", "2027-01-31 12:00[:30]" (local time, or UTC with " UTC" or "Z"; "T" for the space),
+/* Parses "2027-01-31", "2027-01-31 12:00[:30]" (local time, or UTC with " UTC" or "Z"; "T" for the
+ * space),
  * "@1800000000", "now", "today", "tomorrow", "+90d", "-1h" (s, min, h, d, w; several: "+1d 12h"),
  * "infinity". µs since 1970. OUTCOME_USAGE. */
 int timestamp_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret);
 
-/* µs since 1970 for people: "2027-01-31 12:00", local time; "" if there is no such time. */
+/* Formats µs since 1970 for people, in local time: "2027-01-31 12:00"; "" if there is no such time.
+ */
 #define TIMESTAMP_TEXT_BYTES 32
 void timestamp_format(uint64_t usec, char text[TIMESTAMP_TEXT_BYTES]);
 
-/* A length of time in one or two units: "5 s", "12 min", "3 h 20 min", "89 d 1 h". */
+/* Formats a length of time in one or two units: "5 s", "12 min", "3 h 20 min", "89 d 1 h". */
 #define TIMESTAMP_LENGTH_BYTES 32
 void timestamp_format_length(uint64_t usec, char text[TIMESTAMP_LENGTH_BYTES]);

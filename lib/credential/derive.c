@@ -23,6 +23,6 @@ int credential_derive_key(const CredentialKeys *keys, Reason *reason, Secret **r
     user_scope_write(keys->scope, USER_SCOPE_FLAGS, &writer);
     r = writer_take(&writer, &scope);
     if (r != 0)
-        return reason_set(reason, r, "cannot make the key");
+        return reason_set(reason, r, "cannot derive the key");
     return kdf_scoped_key(key, bytes_view(&scope), reason, ret);
 }

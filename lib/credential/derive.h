@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The key that a credential is encrypted with, from what its kind asks for. What sealing and
- * opening share.
+ * Derives the key that encrypts a credential, from the keys of its kind. Sealing and opening both
+ * use it.
  */
 
 #include "credential/kinds.h"

@@ -22,12 +22,12 @@
 
 #include <string.h>
 
-/* A header's alignment, bytes. */
+/* Alignment of headers, bytes. */
 #define ALIGNMENT          ((size_t)8)
-/* The only sizes that AES-256-GCM has (a block is "1" to systemd, as a stream's). */
+/* The only sizes for AES-256-GCM (systemd writes block size 1, as for a stream cipher). */
 #define CIPHER_KEY_BYTES   32U
 #define CIPHER_BLOCK_BYTES 1U
-/* systemd writes 12, and reads 16 as well. */
+/* systemd writes 12, and also reads 16. */
 #define IV_MIN_BYTES       12U
 #define IV_MAX_BYTES       16U
 /* Characters in a line of base64. */
@@ -41,16 +41,16 @@ int credential_decode(BytesView file, Reason *reason, Bytes *ret)
 
     if (file.size > LIMIT_FILE_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
-                          "the file has %zu bytes, at most %zu are allowed", file.size,
+                          "the file has %zu bytes, but at most %zu are allowed", file.size,
                           LIMIT_FILE_BYTES);
-    /* No kind's id is base64 text, so a file that begins with one is raw. */
+    /* No kind's id is valid base64, so a file that begins with one is raw. */
     if (file.size >= KIND_ID_BYTES && kind_find_by_id(file.data))
         return bytes_dup(file, ret);
     if (file.size == 0)
         return reason_set(reason, OUTCOME_MALFORMED, "the file is empty");
     r = base64_decode(file, ret);
     if (r > 0)
-        return reason_set(reason, OUTCOME_MALFORMED, "not base64, and not a raw credential");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is neither base64 nor a raw credential");
     return r;
 }
 
@@ -61,24 +61,25 @@ int credential_encode(BytesView sealed, Bytes *ret)
 
 /* --- parsing --- */
 
-/* What every header ends with: nothing was missing, and the padding is zeros. */
+/* Checks the end of a header: nothing is missing, and the padding is zero. */
 static int finish_header(Reader *reader, const char *what, Reason *reason)
 {
     bool truncated = reader->failed;
 
     if (reader_skip_padding(reader, ALIGNMENT))
         return 0;
-    return reason_set(reason, OUTCOME_MALFORMED,
-                      truncated ? "cut short in the %s" : "the %s is cut short or badly padded",
-                      what);
+    return reason_set(
+        reason, OUTCOME_MALFORMED,
+        truncated ? "it is truncated in the %s" : "the %s is truncated or badly padded", what);
 }
 
-/* A field with its size in front of it, which must be within bounds before it is looked at. */
+/* Checks the size of a field before the field is read. */
 static int check_field(uint32_t size, const char *what, Reason *reason)
 {
     if (size > LIMIT_FIELD_BYTES)
-        return reason_set(reason, OUTCOME_MALFORMED, "the %s has %u bytes, at most %zu are allowed",
-                          what, size, LIMIT_FIELD_BYTES);
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the %s has %u bytes, but at most %zu are allowed", what, size,
+                          LIMIT_FIELD_BYTES);
     return 0;
 }
 
@@ -88,26 +89,26 @@ static int parse_main(Reader *reader, Reason *reason, CredentialSections *parts)
     uint32_t key_size, block_size, iv_size, tag_size;
 
     if (reader->failed)
-        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the kind's id");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated in the kind's id");
     parts->kind = kind_find_by_id(id.data);
     if (!parts->kind)
         return reason_set(reason, OUTCOME_UNKNOWN_KIND,
-                          "it begins with %02x%02x%02x%02x…, the id of no known kind", id.data[0],
-                          id.data[1], id.data[2], id.data[3]);
+                          "it begins with %02x%02x%02x%02x…, which is not the id of a known kind",
+                          id.data[0], id.data[1], id.data[2], id.data[3]);
     key_size = reader_u32le(reader);
     block_size = reader_u32le(reader);
     iv_size = reader_u32le(reader);
     tag_size = reader_u32le(reader);
     if (reader->failed)
-        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the main header");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated in the main header");
     if (key_size != CIPHER_KEY_BYTES || block_size != CIPHER_BLOCK_BYTES ||
         tag_size != CREDENTIAL_TAG_BYTES)
         return reason_set(
             reason, OUTCOME_MALFORMED,
-            "the key, block and tag sizes are %u, %u and %u, and must be %u, %u and %zu", key_size,
+            "the key, block and tag sizes are %u, %u and %u, but must be %u, %u and %zu", key_size,
             block_size, tag_size, CIPHER_KEY_BYTES, CIPHER_BLOCK_BYTES, CREDENTIAL_TAG_BYTES);
     if (iv_size < IV_MIN_BYTES || iv_size > IV_MAX_BYTES)
-        return reason_set(reason, OUTCOME_MALFORMED, "the IV has %u bytes, and must have %u to %u",
+        return reason_set(reason, OUTCOME_MALFORMED, "the IV has %u bytes, but must have %u to %u",
                           iv_size, IV_MIN_BYTES, IV_MAX_BYTES);
     parts->iv = reader_take(reader, iv_size);
     return finish_header(reader, "main header", reason);
@@ -124,14 +125,14 @@ static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
     blob_size = reader_u32le(reader);
     policy_size = reader_u32le(reader);
     if (reader->failed)
-        return reason_set(reason, OUTCOME_MALFORMED, "cut short in the TPM header");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated in the TPM header");
     if (tpm->pcr_mask & ~TPM_PCR_MASK_ALL)
         return reason_set(reason, OUTCOME_MALFORMED, "the TPM header names PCRs beyond %u",
                           TPM_PCR_COUNT - 1);
     if (tpm->primary_alg != TPM_ALGORITHM_ECC && tpm->primary_alg != TPM_ALGORITHM_RSA)
         return reason_set(
             reason, OUTCOME_MALFORMED,
-            "the TPM header names a storage key of algorithm 0x%04x, and only ECC and "
+            "the TPM header names a storage key of algorithm 0x%04x, but only ECC and "
             "RSA are known",
             tpm->primary_alg);
     r = check_field(blob_size, "TPM blob", reason);
@@ -141,7 +142,7 @@ static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
         return r;
     if (policy_size != TPM_POLICY_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "the TPM policy digest has %u bytes, and must have %zu", policy_size,
+                          "the TPM policy digest has %u bytes, but must have %zu", policy_size,
                           TPM_POLICY_BYTES);
     tpm->blob = reader_take(reader, blob_size);
     tpm->policy_hash = reader_take(reader, policy_size);
@@ -161,7 +162,7 @@ static int parse_public_key(Reader *reader, Reason *reason, TpmSealedView *tpm)
     if (!reader->failed && (tpm->public_key_mask & ~TPM_PCR_MASK_ALL))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header names PCRs beyond %u",
                           TPM_PCR_COUNT - 1);
-    /* Without, it would be a key that nobody has to sign for, under the name of one that is. */
+    /* Otherwise the kind would promise a signed policy although nobody has to sign anything. */
     if (!reader->failed && (tpm->public_key_mask == 0 || size == 0))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header has no %s",
                           size == 0 ? "public key" : "PCRs");
@@ -205,13 +206,13 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret)
 
     if (sealed.size > LIMIT_SEALED_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
-                          "the credential has %zu bytes, at most %zu are allowed", sealed.size,
+                          "the credential has %zu bytes, but at most %zu are allowed", sealed.size,
                           LIMIT_SEALED_BYTES);
     r = parse_headers(&reader, reason, &parts);
     if (r != 0)
         return r;
     if (reader.rest.size < CREDENTIAL_METADATA_MIN_BYTES + CREDENTIAL_TAG_BYTES)
-        return reason_set(reason, OUTCOME_MALFORMED, "cut short after the headers");
+        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated after the headers");
     parts.header = (BytesView){sealed.data, reader.offset};
     parts.ciphertext = reader_take(&reader, reader.rest.size - CREDENTIAL_TAG_BYTES);
     parts.tag = reader_take(&reader, CREDENTIAL_TAG_BYTES);
@@ -294,15 +295,15 @@ int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMet
         return reason_set(reason, OUTCOME_MALFORMED, "it expires before it was sealed");
     if (size > LIMIT_SEALED_NAME_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "the name has %u bytes, at most %zu are allowed", size,
+                          "the name has %u bytes, but at most %zu are allowed", size,
                           LIMIT_SEALED_NAME_BYTES);
     name = reader_take(&reader, size);
     if (!reader_skip_padding(&reader, ALIGNMENT))
-        return reason_set(reason, OUTCOME_MALFORMED, "the metadata is cut short or badly padded");
+        return reason_set(reason, OUTCOME_MALFORMED, "the metadata is truncated or badly padded");
     if (name.size > 0)
         memcpy(metadata.name, name.data, name.size);
     if (name.size > 0 && (strlen(metadata.name) != name.size || !sealed_name_valid(metadata.name)))
-        return reason_set(reason, OUTCOME_MALFORMED, "the name has characters that no name has");
+        return reason_set(reason, OUTCOME_MALFORMED, "the name contains invalid characters");
     *ret = metadata;
     *ret_size = reader.offset;
     return 0;

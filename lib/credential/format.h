@@ -4,9 +4,9 @@
 /*
  * The codec of systemd's credential format: bytes ↔ struct, and nothing else.
  *
- * Pure: no I/O, no clock, no keys. docs/FORMAT.md has the layout byte by byte. What does not fit it
- * to the letter is refused, with the offset and the field in the reason; what systemd accepts and
- * nobody writes (odd sizes, padding that is not zero) is refused as well.
+ * Pure: no I/O, no clock, no keys. docs/FORMAT.md describes the layout byte by byte. Anything else
+ * is refused, and the reason names the field. That includes what systemd accepts although nobody
+ * writes it (odd sizes, non-zero padding).
  */
 
 #include "base/bytes.h"
@@ -21,45 +21,46 @@
 /* Metadata without a name: two times and a length, padded. */
 #define CREDENTIAL_METADATA_MIN_BYTES ((size_t)24)
 
-/* The parts of a sealed credential that can be read without its key; all views are borrowed. */
+/* The sections of a sealed credential that can be read without its key. All views are borrowed. */
 typedef struct CredentialSections {
     const Kind *kind;
     BytesView iv;
     TpmSealedView tpm;    /* KIND_TPM; .srk with KIND_PINNED, .public_key* with KIND_PUBLIC_KEY */
     uint64_t scope_flags; /* KIND_SCOPED */
-    BytesView header;     /* all of the above as it stands in the file: the AAD */
+    BytesView header;     /* all of the above as in the file: the AAD */
     BytesView ciphertext; /* metadata and plaintext, encrypted */
     BytesView tag;
 } CredentialSections;
 
-/* What is encrypted along with the plaintext. Times in µs since 1970, USEC_INFINITY for none. */
+/* Metadata that is encrypted with the plaintext. Times in µs since 1970, USEC_INFINITY for none. */
 typedef struct CredentialMetadata {
     uint64_t timestamp;
     uint64_t not_after;
     char name[LIMIT_SEALED_NAME_BYTES + 1]; /* "" if unnamed */
 } CredentialMetadata;
 
-/* Base64, with or without line breaks, or raw: to raw. OUTCOME_MALFORMED, OUTCOME_TOO_LARGE. */
+/* Decodes a file in base64, with or without line breaks, or raw. OUTCOME_MALFORMED,
+ * OUTCOME_TOO_LARGE. */
 int credential_decode(BytesView file, Reason *reason, Bytes *ret);
 
-/* Raw to base64 as systemd-creds writes it: lines of 79, a final newline. */
+/* Encodes in base64 as systemd-creds does: lines of 79 characters, a final newline. */
 int credential_encode(BytesView sealed, Bytes *ret);
 
-/* Takes raw bytes apart. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
+/* Parses raw bytes. OUTCOME_MALFORMED, OUTCOME_UNKNOWN_KIND, OUTCOME_TOO_LARGE. */
 int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret);
 
-/* Both for a FILE: RET_PARTS borrows RET_RAW. */
+/* Decodes and parses FILE. RET_PARTS borrows from RET_RAW. */
 int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
                       CredentialSections *ret_parts);
 
-/* Appends the header (everything up to the ciphertext); takes .kind, .iv, .tpm and .scope_flags of
+/* Appends the header (everything up to the ciphertext), from .kind, .iv, .tpm and .scope_flags of
  * PARTS. */
 void credential_header_write(const CredentialSections *parts, Writer *writer);
 
-/* Whether it expires after it is sealed, as systemd demands when it opens one. */
+/* Whether it expires after it was sealed, which systemd requires in order to open it. */
 bool credential_times_valid(const CredentialMetadata *metadata);
 
-/* The decrypted front of a credential: parses it and says how many bytes it takes. */
+/* Parses the metadata at the start of the decrypted text, and returns their size. */
 int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
                               size_t *ret_size);
 void credential_metadata_write(const CredentialMetadata *metadata, Writer *writer);

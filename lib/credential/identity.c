@@ -13,15 +13,15 @@
 #include <string.h>
 
 #define VERSION     1
-/* Objects in objects: the identity, its PCRs, a bank. json-c counts the values in them, too. */
+/* Nesting: the identity, its PCRs, a bank, and the values in it, which json-c counts as well. */
 #define DEPTH       4
-/* A PCR's value, bytes. */
+/* Size of a PCR value, bytes. */
 #define PCR_BYTES   ((size_t)32)
 
 #define PEM_BEGIN   "-----BEGIN PUBLIC KEY-----\n"
 #define PEM_END     "-----END PUBLIC KEY-----\n"
 
-/* Characters of a member's name that are repeated in a reason. */
+/* How much of a member's name a reason quotes, in characters. */
 #define SHOWN_BYTES 40
 
 void identity_done(Identity *identity)
@@ -93,7 +93,7 @@ static int read_pcr_public_key(struct json_object *value, Reason *reason, Identi
 
 /* --- PCRs --- */
 
-/* "0" to "23" as it is written in one way only; TPM_PCR_COUNT for what is not. */
+/* Parses "0" to "23" in canonical form; returns TPM_PCR_COUNT for anything else. */
 static unsigned parse_pcr_number(const char *text)
 {
     char expected[4];
@@ -114,9 +114,10 @@ static int read_bank(struct json_object *bank, Reason *reason, TpmPcrs *pcrs)
         const char *text = json_text(value);
 
         if (pcr == TPM_PCR_COUNT)
-            return reason_set(reason, OUTCOME_MALFORMED, "pcrs has a PCR that does not exist");
+            return reason_set(reason, OUTCOME_MALFORMED, "pcrs contains a PCR that does not exist");
         if (!text || !parse_hex(text, pcrs->values[pcr], PCR_BYTES))
-            return reason_set(reason, OUTCOME_MALFORMED, "PCR %u is not 64 hex digits", pcr);
+            return reason_set(reason, OUTCOME_MALFORMED, "the value of PCR %u is not 64 hex digits",
+                              pcr);
         pcrs->mask |= UINT64_C(1) << pcr;
     }
     pcrs->given = pcrs->mask;
@@ -131,13 +132,14 @@ static int read_pcrs(struct json_object *value, Reason *reason, Identity *identi
     if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 1 ||
         !json_object_object_get_ex(value, "sha256", &bank) ||
         !json_object_is_type(bank, json_type_object))
-        return reason_set(reason, OUTCOME_MALFORMED, "pcrs is not an object with sha256 alone");
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "pcrs is not an object with only the member sha256");
     return read_bank(bank, reason, &identity->pcrs);
 }
 
 /* --- storage keys --- */
 
-/* Where in IDENTITY KEY belongs. */
+/* Returns the member of IDENTITY for KEY. */
 static Bytes *place_of(Identity *identity, const TpmStorageKey *key)
 {
     if (key->role == TPM_STORAGE_SRK)
@@ -160,7 +162,7 @@ int identity_add_key(Identity *identity, BytesView area, Reason *reason)
     return 0;
 }
 
-/* The key {name, public} that has to belong to PLACE. */
+/* Reads a key {name, public} into PLACE, and checks that it belongs there. */
 static int read_key(struct json_object *value, const char *member, Reason *reason,
                     Identity *identity, Bytes *place)
 {
@@ -174,8 +176,8 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
     if (!json_object_is_type(value, json_type_object) || json_object_object_length(value) != 2 ||
         !json_object_object_get_ex(value, "name", &name) || !json_text(name) ||
         !json_object_object_get_ex(value, "public", &public) || !json_text(public))
-        return reason_set(reason, OUTCOME_MALFORMED, "%s is not an object of name and public",
-                          member);
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "%s is not an object with the members name and public", member);
     r = base64_decode((BytesView){(const uint8_t *)json_text(public), strlen(json_text(public))},
                       &area);
     if (r > 0 || area.size > TPM_PUBLIC_MAX_BYTES)
@@ -185,11 +187,11 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
     if (r != 0)
         return reason_set(reason, r, "%s: %s", member, why.text);
     if (place_of(identity, &key) != place)
-        return reason_set(reason, OUTCOME_MALFORMED, "%s is a storage key of another sort", member);
+        return reason_set(reason, OUTCOME_MALFORMED, "%s is another type of storage key", member);
     if (!parse_hex(json_text(name), expected, sizeof(expected)) ||
         memcmp(expected, key.name, sizeof(expected)) != 0)
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "%s is damaged: its name is not that of the key", member);
+                          "%s is damaged: its name does not match the key", member);
     *place = area;
     area = (Bytes){0};
     return 0;
@@ -242,8 +244,8 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (strcmp(members[i].name, name) == 0)
             return members[i].read(value, reason, identity);
-    return reason_set(reason, OUTCOME_MALFORMED, "it has a member \"%.*s\", which is not known",
-                      SHOWN_BYTES, is_printable(name) ? name : "?");
+    return reason_set(reason, OUTCOME_MALFORMED, "unknown member \"%.*s\"", SHOWN_BYTES,
+                      is_printable(name) ? name : "?");
 }
 
 static int parse_json(BytesView file, Reason *reason, Identity *identity)
@@ -264,17 +266,17 @@ static int parse_json(BytesView file, Reason *reason, Identity *identity)
             return r;
     }
     if (identity->srk.size == 0 && identity->legacy_ecc.size == 0 && identity->legacy_rsa.size == 0)
-        return reason_set(reason, OUTCOME_MALFORMED, "it has no storage key");
+        return reason_set(reason, OUTCOME_MALFORMED, "it does not contain a storage key");
     return 0;
 }
 
-/* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA; no text begins so. */
+/* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA. No text begins like that. */
 static bool is_bare(BytesView file)
 {
     return file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
 }
 
-/* A storage root key alone: a legacy primary is exported nowhere without what it is. */
+/* Only for storage root keys: nothing exports a bare legacy primary. */
 static int parse_bare(BytesView file, Reason *reason, Identity *identity)
 {
     int r = identity_add_key(identity, file, reason);
@@ -292,7 +294,7 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
     int r;
 
     if (file.size > IDENTITY_MAX_BYTES)
-        r = reason_set(&why, OUTCOME_TOO_LARGE, "it has more than %zu bytes", IDENTITY_MAX_BYTES);
+        r = reason_set(&why, OUTCOME_TOO_LARGE, "it is larger than %zu bytes", IDENTITY_MAX_BYTES);
     else if (is_bare(file))
         r = parse_bare(file, &why, &identity);
     else

@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * A host's public identity: what somebody elsewhere needs in order to seal for it.
+ * A host's public identity, with which you can seal for that host elsewhere.
  *
- * Bytes ↔ struct, and nothing else. It is a JSON object that `nspawn-creds host export` prints:
+ * This is a pure codec. The format is a JSON object that `nspawn-creds host export` prints:
  *
  *     version            1
- *     hostName           for people
- *     machineId          32 hex digits; for people
+ *     hostName           informational
+ *     machineId          32 hex digits; informational
  *     srk, legacyEcc, legacyRsa
  *                        storage keys, each {name, public}: the TPM name in hex, TPM2B_PUBLIC in
- *                        base64. The name is the digest of the key: damage is noticed
+ *                        base64. The name is a digest of the key, so that damage is detected
  *     pcrPublicKey       PEM of the key that signs PCR policies for this host
  *     pcrs               {sha256: {"0": 64 hex digits, …}}
  *
- * All but the version may be missing, but not all three keys. What does not fit to the letter, also
- * a member that is not in this list, is refused. The TPM2B_PUBLIC of a storage root key alone, as
- * `systemd-analyze srk` and tpm2-srk-public-key.tpm2b_public have it, is an identity, too.
+ * The version and at least one storage key are required, everything else is optional. Anything
+ * else, including an unknown member, is refused. The bare TPM2B_PUBLIC of a storage root key, as
+ * written by `systemd-analyze srk` and in tpm2-srk-public-key.tpm2b_public, is also an identity.
  *
- * An identity is not secret, and proves nothing: who can change it can read what is sealed with it.
- * Get it over a channel that is as good as the secrets need.
+ * An identity is not secret, and proves nothing: whoever can change it can read what is sealed with
+ * it. Transfer it over a channel that is as trustworthy as the secrets need.
  */
 
 #include "base/bytes.h"
@@ -29,28 +29,28 @@
 #include "tpm/export.h"
 #include "tpm/storage_key.h"
 
-/* An identity file, bytes. What systemd and we write has less than 8000. */
+/* Limit for an identity file, bytes. What systemd and we write has less than 8000. */
 #define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)
 #define IDENTITY_MACHINE_ID_SIZE ((size_t)32)
 
 struct json_object;
 
 typedef struct Identity {
-    char host_name[LIMIT_MACHINE_BYTES + 1];       /* "" if it is not given, as the next */
+    char host_name[LIMIT_MACHINE_BYTES + 1];       /* "" if missing, like the next */
     char machine_id[IDENTITY_MACHINE_ID_SIZE + 1]; /* lower-case hex */
-    Bytes srk, legacy_ecc, legacy_rsa;             /* TPM2B_PUBLIC, checked; empty if not given */
+    Bytes srk, legacy_ecc, legacy_rsa;             /* TPM2B_PUBLIC, validated; empty if missing */
     Bytes pcr_public_key;                          /* PEM, or empty */
-    TpmPcrs pcrs;                                  /* of SHA-256's bank, all given */
+    TpmPcrs pcrs;                                  /* SHA-256 bank, all with values */
 } Identity;
 
 void identity_done(Identity *identity); /* for _cleanup_ */
 
-/* Reads JSON or a bare TPM2B_PUBLIC. OUTCOME_BAD_IDENTITY, with what is wrong; -ENOMEM, -EIO. */
+/* Parses JSON or a bare TPM2B_PUBLIC. OUTCOME_BAD_IDENTITY; -ENOMEM, -EIO. */
 int identity_parse(BytesView file, Reason *reason, Identity *ret);
 
-/* Puts the storage key AREA (TPM2B_PUBLIC) where it belongs: as the SRK or as a legacy primary.
- * OUTCOME_MALFORMED as tpm_storage_key_parse(). */
+/* Adds the storage key AREA (TPM2B_PUBLIC), as the SRK or as a legacy primary. OUTCOME_MALFORMED
+ * like tpm_storage_key_parse(). */
 int identity_add_key(Identity *identity, BytesView area, Reason *reason);
 
-/* As JSON, which the caller puts; NULL if there is no memory. */
+/* Returns JSON, which the caller releases; NULL if there is no memory. */
 struct json_object *identity_to_json(const Identity *identity);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* systemd's ids (docs/FORMAT.md); a new kind is a new row. */
+/* systemd's ids, see docs/FORMAT.md. */
 /* clang-format off */
 static const Kind kinds[] = {
     {"null", 250,
@@ -90,10 +90,12 @@ int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **r
     }
     if (!oldest)
         return reason_set(reason, OUTCOME_UNSUPPORTED, "there is no such kind of credential%s",
-                          parts & KIND_SCOPED ? ": one for a user has the host key" : "");
+                          parts & KIND_SCOPED ? ": credentials for one user need the host key"
+                                              : "");
     if (!chosen)
-        return reason_set(reason, OUTCOME_UNSUPPORTED, "systemd %u cannot open %s, %u is the first",
-                          version, oldest->name, oldest->since);
+        return reason_set(reason, OUTCOME_UNSUPPORTED,
+                          "systemd %u cannot open %s; %u is the first version that can", version,
+                          oldest->name, oldest->since);
     *ret = chosen;
     return 0;
 }

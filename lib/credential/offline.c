@@ -18,7 +18,7 @@ void offline_key_done(OfflineKey *key)
     *key = (OfflineKey){0};
 }
 
-/* The legacy key that the host itself would take: P-256 where it has that. */
+/* The legacy key that the host itself would use: P-256 if it has that. */
 static const Bytes *legacy_of(const Identity *identity)
 {
     return identity->legacy_ecc.size > 0 ? &identity->legacy_ecc : &identity->legacy_rsa;
@@ -32,12 +32,12 @@ static int choose_parent(const OfflineRequest *request, Reason *reason, TpmStora
         area = legacy;
     if (area->size == 0)
         return reason_set(reason, OUTCOME_USAGE,
-                          "the host identity has no %s, which this form is sealed to",
+                          "the host identity has no %s, which this form requires",
                           area == legacy ? "legacy primary" : "storage root key");
     return tpm_storage_key_parse(bytes_view(area), reason, ret);
 }
 
-/* The request's PCRs, all of them given. */
+/* Completes the request's PCRs with values from the identity. */
 static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs *ret)
 {
     TpmPcrs pcrs = request->identity->pcrs;
@@ -45,14 +45,13 @@ static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs 
     uint64_t missing;
 
     if (request->pcrs.given != 0 && request->pcrs.bank != TPM_ALGORITHM_SHA256)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "the values of PCRs that are given must be of sha256, not %s",
+        return reason_set(reason, OUTCOME_USAGE, "PCR values must be given for bank sha256, not %s",
                           tpm_bank_name(request->pcrs.bank));
     tpm_pcrs_take(&request->pcrs, &pcrs);
     missing = request->pcrs.mask & ~pcrs.given;
     if (missing) {
         tpm_pcr_mask_format(missing & TPM_PCR_MASK_ALL, text);
-        return reason_set(reason, OUTCOME_USAGE, "the host identity has no value of PCR %s", text);
+        return reason_set(reason, OUTCOME_USAGE, "the host identity has no value for PCR %s", text);
     }
     pcrs.mask = request->pcrs.mask;
     pcrs.bank = TPM_ALGORITHM_SHA256;
@@ -60,7 +59,7 @@ static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs 
     return 0;
 }
 
-/* The policy, and those parts of the header that say what it is. */
+/* Computes the policy, and adds the parts of the header that describe it. */
 static int add_policy(const OfflineRequest *request, Reason *reason,
                       uint8_t ret_policy[TPM_POLICY_BYTES], TpmSealed *sealed)
 {
@@ -71,7 +70,7 @@ static int add_policy(const OfflineRequest *request, Reason *reason,
 
     if (r == 0 && request->public_key.size > 0 && request->public_key_mask == 0)
         r = reason_set(reason, OUTCOME_USAGE,
-                       "a public key signs for PCRs, of which none is named");
+                       "a public key needs the PCRs that it signs for, and none is given");
     if (r == 0 && request->public_key.size > 0) {
         r = tpm_signer_parse(request->public_key, reason, &signer);
         if (r == 0)

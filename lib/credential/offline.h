@@ -2,11 +2,10 @@
 #pragma once
 
 /*
- * A sealed key for another host, of which only the identity is known: what tpm_seal() is for this
- * host. No TPM is asked.
+ * Makes a sealed key for another host from that host's identity, as tpm_seal() does for this host.
+ * It needs no TPM.
  *
- * The host key is a secret of its host, so that a credential from elsewhere can have the TPM's key
- * alone.
+ * The host key never leaves its host, so credentials from elsewhere can only use the TPM.
  */
 
 #include "base/context.h"
@@ -16,29 +15,29 @@
 #include "tpm/tpm.h"
 
 typedef enum OfflineForm {
-    OFFLINE_AUTO,   /* the legacy one where its key is known, for what it opens on; else pinned */
+    OFFLINE_AUTO,   /* legacy if its key is known, because more versions open it; else pinned */
     OFFLINE_LEGACY, /* under the legacy primary: systemd 255 and later */
-    OFFLINE_PINNED, /* under the storage root key, which stands in it: systemd 262 and later */
+    OFFLINE_PINNED, /* under the storage root key, which the file contains: systemd 262 and later */
 } OfflineForm;
 
 typedef struct OfflineRequest {
     const Identity *identity;
     OfflineForm form;
-    TpmPcrs pcrs;         /* sealed for these: for values that are given (SHA-256's), or else for
-                             the identity's */
-    BytesView public_key; /* PEM: and for what this key signs; empty: for no signature */
-    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, at least one */
+    TpmPcrs pcrs;             /* PCRs to seal for: with given values (SHA-256), or with those of the
+                                 identity */
+    BytesView public_key;     /* PEM: also seal for what this key signs; empty: no signed policy */
+    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, not 0 */
 } OfflineRequest;
 
 typedef struct OfflineKey {
     const Kind *kind;
-    Secret *key;      /* fresh, from the context's randomness */
-    TpmSealed sealed; /* what unseals it */
+    Secret *key;      /* fresh, from the Context's randomness */
+    TpmSealed sealed; /* unseals the key */
 } OfflineKey;
 
 void offline_key_done(OfflineKey *key); /* for _cleanup_ */
 
-/* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; OUTCOME_MALFORMED for a
- * public key that is none; -EIO, -ENOMEM. */
+/* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; OUTCOME_MALFORMED if
+ * .public_key is not valid; -EIO, -ENOMEM. */
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,
                     OfflineKey *ret);

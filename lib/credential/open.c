@@ -5,14 +5,15 @@
 
 #include "credential/open.h"
 
+#include "base/timestamp.h"
 #include "credential/derive.h"
 #include "crypto/aead.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* 252 writes bank 0xffff when it is asked for no PCRs. No version opens that, so it is nothing that
- * anybody can rely on. */
+/* 252 writes bank 0xffff when it seals for no PCRs. No version opens that, so nobody relies on it.
+ */
 static bool is_pcr_bank(uint16_t bank)
 {
     return bank == TPM_ALGORITHM_SHA1 || bank == TPM_ALGORITHM_SHA256 ||
@@ -23,12 +24,12 @@ int credential_openable(const CredentialSections *parts, Reason *reason)
 {
     if (kind_has(parts->kind, KIND_TPM) && !is_pcr_bank(parts->tpm.pcr_bank))
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "its PCR bank is 0x%04x, which is none (systemd 252 writes 0xffff for no "
-                          "PCRs, and nothing opens that)",
+                          "its PCR bank 0x%04x does not exist (systemd 252 writes 0xffff for no "
+                          "PCRs, which nothing opens)",
                           parts->tpm.pcr_bank);
     if (kind_has(parts->kind, KIND_SCOPED) && parts->scope_flags != USER_SCOPE_FLAGS)
         return reason_set(reason, OUTCOME_UNSUPPORTED,
-                          "it is sealed for one user in a way that is not known (0x%llx)",
+                          "it is sealed for one user in an unknown way (0x%llx)",
                           (unsigned long long)parts->scope_flags);
     return 0;
 }
@@ -56,7 +57,7 @@ static int check_name(const OpenRequest *request, const CredentialMetadata *meta
         return 0;
     if (metadata->name[0] == '\0')
         return reason_set(reason, OUTCOME_NAME_MISMATCH,
-                          "it is sealed without a name, and must be sealed as \"%s\"",
+                          "it is sealed without a name, but must be sealed as \"%s\"",
                           request->name);
     return reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed as \"%s\", not as \"%s\"",
                       metadata->name, request->name);
@@ -65,16 +66,14 @@ static int check_name(const OpenRequest *request, const CredentialMetadata *meta
 static int check_time(const OpenRequest *request, const CredentialMetadata *metadata,
                       Reason *reason)
 {
-    uint64_t seconds;
+    char until[TIMESTAMP_TEXT_BYTES], ago[TIMESTAMP_LENGTH_BYTES];
 
     if (metadata->not_after == USEC_INFINITY || request->now == USEC_INFINITY ||
         request->now <= metadata->not_after)
         return 0;
-    seconds = (request->now - metadata->not_after) / 1000000;
-    return reason_set(reason, OUTCOME_EXPIRED, "it expired %llu days, %llu h %llu min ago",
-                      (unsigned long long)(seconds / 86400),
-                      (unsigned long long)(seconds / 3600 % 24),
-                      (unsigned long long)(seconds / 60 % 60));
+    timestamp_format(metadata->not_after, until);
+    timestamp_format_length(request->now - metadata->not_after, ago);
+    return reason_set(reason, OUTCOME_EXPIRED, "it was valid until %s (%s ago)", until, ago);
 }
 
 static int decrypt(const OpenRequest *request, Reason *reason, Secret **ret)
@@ -131,7 +130,7 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
     secret_drop_front(decrypted, front);
     if (secret_size(decrypted) > LIMIT_PLAINTEXT_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
-                          "the secret has %zu bytes, at most %zu are allowed",
+                          "the secret has %zu bytes, but at most %zu are allowed",
                           secret_size(decrypted), LIMIT_PLAINTEXT_BYTES);
     if (ret_metadata)
         *ret_metadata = metadata;

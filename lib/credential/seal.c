@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What gets encrypted: metadata, then the plaintext. */
+/* Builds the text to encrypt: metadata, then the plaintext. */
 static int compose(const SealRequest *request, Reason *reason, Secret **ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
@@ -52,7 +52,7 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
 
     if (secret_size(request->plaintext) > LIMIT_PLAINTEXT_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
-                          "the secret has %zu bytes, at most %zu are allowed",
+                          "the secret has %zu bytes, but at most %zu are allowed",
                           secret_size(request->plaintext), LIMIT_PLAINTEXT_BYTES);
     r = compose(request, reason, &text);
     if (r == 0)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Sealing a credential, with keys that the caller got.
+ * Seals a credential with keys from the caller.
  */
 
 #include "base/context.h"
@@ -16,9 +16,9 @@ typedef struct SealRequest {
     const Secret *host_key;  /* KIND_HOST; else NULL */
     const Secret *tpm_key;   /* KIND_TPM; else NULL */
     const UserScope *scope;  /* KIND_SCOPED; else NULL */
-    TpmSealedView tpm;       /* KIND_TPM: what unseals tpm_key */
+    TpmSealedView tpm;       /* KIND_TPM: unseals tpm_key */
     CredentialMetadata metadata;
 } SealRequest;
 
-/* Raw bytes; a fresh IV each time. OUTCOME_TOO_LARGE. */
+/* Returns raw bytes. Each call uses a fresh IV. OUTCOME_TOO_LARGE. */
 int credential_seal(const Context *context, const SealRequest *request, Reason *reason, Bytes *ret);

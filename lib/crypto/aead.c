@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * AES-256-GCM on libcrypto. See aead.h.
+ * AES-256-GCM with libcrypto. See aead.h.
  *
- * libcrypto keeps the expanded key in its context, in ordinary memory: the context lives for one
- * call and libcrypto wipes it when it is freed.
+ * libcrypto keeps the expanded key in its context, in ordinary memory. The context exists for one
+ * call only, and libcrypto wipes it when it is freed.
  */
 
 #include "crypto/aead.h"
@@ -16,7 +16,7 @@
 
 DEFINE_CLEANUP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_free);
 
-/* Looked up once, for good: without, libcrypto does it by name at every use. */
+/* Fetched once, because libcrypto would otherwise look it up by name at every use. */
 static EVP_CIPHER *aes_256_gcm;
 
 static void look_up(void)
@@ -24,7 +24,7 @@ static void look_up(void)
     aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 }
 
-/* A context with key, IV and AAD in it, ready for the text; NULL if libcrypto fails. */
+/* Returns a context with key, IV and AAD, ready for the text; NULL if libcrypto fails. */
 static EVP_CIPHER_CTX *begin(const Secret *key, BytesView iv, BytesView aad, int encrypt)
 {
     static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
@@ -46,7 +46,7 @@ int aead_encrypt(const Secret *key, BytesView iv, BytesView aad, BytesView text,
                  uint8_t *ret_ciphertext, uint8_t ret_tag[AEAD_TAG_BYTES])
 {
     _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *cipher = begin(key, iv, aad, 1);
-    uint8_t *end = ret_ciphertext + text.size; /* GCM has nothing left to write here */
+    uint8_t *end = ret_ciphertext + text.size; /* GCM writes nothing at the end */
     int written = 0;
 
     assert(text.size <= INT_MAX);

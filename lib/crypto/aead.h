@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * AES-256-GCM, in place, on libcrypto (which has a fallback for CPUs without AES instructions, and
- * is faster than libsodium's where there are some).
+ * AES-256-GCM with libcrypto, which supports CPUs without AES instructions, and is faster than
+ * libsodium on CPUs with them.
  */
 
 #include "base/bytes.h"
@@ -12,14 +12,14 @@
 
 #define AEAD_KEY_BYTES    ((size_t)32)
 #define AEAD_TAG_BYTES    ((size_t)16)
-/* The longest IV that credentials have, bytes. */
+/* The longest IV in credentials, bytes. */
 #define AEAD_IV_MAX_BYTES ((size_t)16)
 
-/* Encrypts TEXT to RET_CIPHERTEXT, which has room for as many bytes. -EIO if libcrypto fails. */
+/* Encrypts TEXT to RET_CIPHERTEXT, which must have the same size. -EIO if libcrypto fails. */
 int aead_encrypt(const Secret *key, BytesView iv, BytesView aad, BytesView text,
                  uint8_t *ret_ciphertext, uint8_t ret_tag[AEAD_TAG_BYTES]);
 
-/* Decrypts. OUTCOME_NOT_AUTHENTIC unless key, IV, AAD, ciphertext and tag belong together; then
- * nothing is returned. */
+/* Decrypts. OUTCOME_NOT_AUTHENTIC, with no text, unless key, IV, AAD, ciphertext and tag belong
+ * together. */
 int aead_decrypt(const Secret *key, BytesView iv, BytesView aad, BytesView ciphertext,
                  BytesView tag, Secret **ret_text);

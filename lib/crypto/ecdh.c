@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * P-256 on libcrypto. See ecdh.h.
+ * P-256 with libcrypto. See ecdh.h.
  *
- * On EC_POINT and not on EVP_PKEY: the randomness is the Context's, and EVP makes keys from its own
- * alone. A multiplication of one point by one number, which is all that is done here, takes the
- * same time for every number, on each of libcrypto's implementations. The curve is made once: that
- * costs as much as a multiplication.
+ * This uses EC_POINT and not EVP_PKEY, because the randomness must come from the Context and EVP
+ * only uses its own. The only operation is the multiplication of one point by one number, which
+ * takes the same time for every number in all of libcrypto's implementations. The curve is made
+ * once, because that costs as much as a multiplication.
  *
- * P-256 has a prime number of points, so that a point on it has no small subgroup to be in.
+ * P-256 has a prime number of points, so there are no small subgroups.
  */
 
 #include "crypto/ecdh.h"
@@ -21,8 +21,8 @@ DEFINE_CLEANUP(EC_POINT *, EC_POINT_clear_free);
 DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
 DEFINE_CLEANUP(BN_CTX *, BN_CTX_free);
 
-/* Numbers drawn for a private key before we give up: the order is so near 2^256 that even the
- * second is never needed but with a broken source. */
+/* How many numbers are drawn for a private key. The order is so near 2^256 that even a second one
+ * is only needed if the source of randomness is broken. */
 #define DRAWS_MAX 64
 
 static EC_GROUP *curve; /* NULL if libcrypto does not have it */
@@ -53,7 +53,7 @@ static int read_point(const EcdhPoint *bytes, BN_CTX *scratch, EC_POINT **ret)
 
     if (!x || !y || !point)
         return -ENOMEM;
-    /* libcrypto would take a coordinate modulo the field, and so two ways to write a point. */
+    /* libcrypto would reduce a coordinate, which would allow two encodings of one point. */
     if (BN_cmp(x, field) >= 0 || BN_cmp(y, field) >= 0)
         return OUTCOME_MALFORMED;
     if (EC_POINT_set_affine_coordinates(curve, point, x, y, scratch) != 1 ||
@@ -63,7 +63,7 @@ static int read_point(const EcdhPoint *bytes, BN_CTX *scratch, EC_POINT **ret)
     return 0;
 }
 
-/* Y may be NULL. False for the point at infinity, too. */
+/* Y may be NULL. Also false for the point at infinity. */
 static bool write_point(const EC_POINT *point, BN_CTX *scratch, uint8_t *x_bytes, uint8_t *y_bytes)
 {
     _cleanup_(BN_clear_freep) BIGNUM *x = BN_new();
@@ -76,7 +76,7 @@ static bool write_point(const EC_POINT *point, BN_CTX *scratch, uint8_t *x_bytes
 
 /* --- keys --- */
 
-/* A number from 1 to the order less 1, each as likely (FIPS 186-5, A.2.2). */
+/* Draws a uniform number from 1 to the order minus 1 (FIPS 186-5, A.2.2). */
 static int draw_key(const Context *context, BIGNUM **ret)
 {
     const BIGNUM *order = EC_GROUP_get0_order(curve);

@@ -49,8 +49,8 @@ static int make_hex(const Context *context, size_t size, Reason *reason, Secret 
     return 0;
 }
 
-/* Every character is as likely as every other: bytes beyond the last whole multiple of the
- * alphabet's size are drawn again. */
+/* Draws bytes beyond the last whole multiple of the alphabet's size again, so that all characters
+ * are equally likely. */
 static int make_password(const Context *context, const Recipe *recipe, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_temporary_done) SecretTemporary drawn;

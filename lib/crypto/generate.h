@@ -2,21 +2,21 @@
 #pragma once
 
 /*
- * Secrets made from a recipe (base/recipe.h), and the public halves of those that have one.
+ * Generates secrets from a recipe (base/recipe.h), and the public halves of key pairs.
  *
- * ssh-ed25519 is crypto/ssh_key.h. An x25519 key is 32 bytes in base64, clamped (RFC 7748), and so
- * is its public half, with a newline.
+ * crypto/ssh_key.h does ssh-ed25519. An x25519 key is 32 bytes, clamped (RFC 7748), in base64. Its
+ * public half is 32 bytes in base64 with a newline.
  */
 
 #include "base/context.h"
 #include "base/recipe.h"
 #include "secret/secret.h"
 
-/* COMMENT goes into an SSH key, at most LIMIT_SEALED_NAME_BYTES. -ENOMEM. */
+/* Generates a secret. COMMENT, at most LIMIT_SEALED_NAME_BYTES, goes into an SSH key. -ENOMEM. */
 int generate_secret(const Context *context, const Recipe *recipe, const char *comment,
                     Reason *reason, Secret **ret);
 
-/* The public half of SECRET, which may be somebody else's work, with its newline; of a RECIPE that
- * has one. OUTCOME_MALFORMED if SECRET is no such key; -ENOMEM. */
+/* Derives the public half of SECRET, with a newline. RECIPE must be one for key pairs, but SECRET
+ * may come from elsewhere: OUTCOME_MALFORMED if it is no such key; -ENOMEM. */
 int generate_public(const Recipe *recipe, const Secret *secret, const char *comment, Reason *reason,
                     Bytes *ret);

@@ -37,12 +37,12 @@ static int read_key(BytesView modulus, uint32_t exponent, EVP_PKEY **ret)
     return 0;
 }
 
-/* A context that is ready to encrypt; NULL if libcrypto fails. */
+/* Returns a context that is ready to encrypt; NULL if libcrypto fails. */
 static EVP_PKEY_CTX *begin(EVP_PKEY *key, BytesView label)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
         EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    void *copy; /* which the context takes over */
+    void *copy; /* the context takes it over */
 
     if (!context || EVP_PKEY_encrypt_init(context) != 1 ||
         EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1 ||

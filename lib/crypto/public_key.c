@@ -22,7 +22,7 @@ static void der_freep(unsigned char **der)
     OPENSSL_free(*der);
 }
 
-/* PEM can claim to be encrypted: nobody is asked for a password because of that. */
+/* PEM can claim to be encrypted; never ask for a password. */
 static int no_password(char *buffer, int size, int writing, void *data)
 {
     (void)buffer;
@@ -42,7 +42,7 @@ static EVP_PKEY *read_pem(BytesView pem)
     return bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
 }
 
-/* NULL, or what is wrong with the numbers. */
+/* Returns NULL, or what is wrong with the numbers. */
 static const char *read_numbers(const EVP_PKEY *key, RsaPublicKey *ret)
 {
     _cleanup_(BN_freep) BIGNUM *modulus = NULL;
@@ -55,9 +55,9 @@ static const char *read_numbers(const EVP_PKEY *key, RsaPublicKey *ret)
     bits = BN_num_bits(modulus);
     if (bits % CHAR_BIT != 0 || bits / CHAR_BIT < (int)RSA_MODULUS_MIN_BYTES ||
         bits / CHAR_BIT > (int)RSA_MODULUS_MAX_BYTES)
-        return "its modulus has a size that no TPM takes";
+        return "no TPM supports the size of its modulus";
     if (BN_num_bits(exponent) > 32 || !BN_is_odd(exponent) || BN_is_one(exponent))
-        return "its exponent is none";
+        return "its exponent is not valid";
     ret->modulus_size = (size_t)BN_bn2bin(modulus, ret->modulus);
     ret->exponent = (uint32_t)BN_get_word(exponent);
     return NULL;
@@ -73,13 +73,13 @@ static const char *read_key(BytesView pem, RsaPublicKey *ret)
     if (!key)
         return "it is not a public key in PEM";
     if (EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-        return "it is not an RSA key, and PCR policies are signed with RSA";
+        return "it is not an RSA key, which PCR policies require";
     wrong = read_numbers(key, ret);
     if (wrong)
         return wrong;
     size = i2d_PublicKey(key, &der); /* PKCS#1, for RSA */
     if (size <= 0)
-        return "its fingerprint cannot be made";
+        return "its fingerprint cannot be computed";
     crypto_hash_sha256(ret->fingerprint, der, (unsigned)size);
     return NULL;
 }

@@ -2,17 +2,17 @@
 #pragma once
 
 /*
- * RSA public keys in PEM: those that sign PCR policies. The PEM text comes from a file or from a
- * header that is not authenticated; libcrypto takes it apart, and what it says is checked here.
+ * RSA public keys in PEM, whose private halves sign PCR policies. The PEM text comes from a file or
+ * from an unauthenticated header. libcrypto parses it, and this module checks the result.
  */
 
 #include "base/bytes.h"
 #include "base/outcome.h"
 
-/* The sizes of a modulus, bytes: what a TPM may be able to verify with. */
+/* Sizes of a modulus that a TPM may support, bytes. */
 #define RSA_MODULUS_MIN_BYTES ((size_t)128)
 #define RSA_MODULUS_MAX_BYTES ((size_t)512)
-/* Of a fingerprint: SHA-256. */
+/* Size of a fingerprint, a SHA-256 digest. */
 #define RSA_FINGERPRINT_BYTES ((size_t)32)
 
 typedef struct RsaPublicKey {
@@ -22,5 +22,5 @@ typedef struct RsaPublicKey {
     uint8_t fingerprint[RSA_FINGERPRINT_BYTES]; /* of the key as PKCS#1 DER */
 } RsaPublicKey;
 
-/* OUTCOME_MALFORMED if PEM holds no RSA public key, or one of a size that is none. */
+/* OUTCOME_MALFORMED if PEM does not contain an RSA public key of a supported size. */
 int rsa_public_key_parse(BytesView pem, Reason *reason, RsaPublicKey *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ed25519 keys as OpenSSH keeps them. See ssh_key.h.
+ * Ed25519 keys in OpenSSH's formats. See ssh_key.h.
  */
 
 #include "crypto/ssh_key.h"
@@ -17,10 +17,10 @@
 #define SSH_BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----\n"
 #define SSH_END   "-----END OPENSSH PRIVATE KEY-----\n"
 #define SSH_LINE  ((size_t)70)
-/* What a file without encryption is padded to, bytes. */
+/* Block size for the padding of an unencrypted file, bytes. */
 #define SSH_BLOCK ((size_t)8)
 
-/* Writes into a secret of the right size, which is seen to at the end. */
+/* Writes to a secret of exactly the right size, which is asserted at the end. */
 typedef struct SshWriter {
     uint8_t *at;
 } SshWriter;
@@ -52,7 +52,7 @@ static size_t string_size(size_t size)
 
 #define SSH_PUBLIC_BYTES (4 + strlen(SSH_TYPE) + 4 + crypto_sign_PUBLICKEYBYTES)
 
-/* Of the private part, without and with its padding. */
+/* Size of the private part, without and with padding. */
 static size_t private_size(const char *comment)
 {
     return 2 * 4 + SSH_PUBLIC_BYTES + string_size(crypto_sign_SECRETKEYBYTES) +
@@ -70,7 +70,7 @@ static void put_public_key(SshWriter *writer, const uint8_t *key)
     put_string(writer, key, crypto_sign_PUBLICKEYBYTES);
 }
 
-/* PAIR is what libsodium calls the secret key: the seed, and the public key behind it. */
+/* PAIR is a secret key in libsodium's terms: the seed followed by the public key. */
 static void put_private_part(SshWriter *writer, const uint8_t *pair, size_t check,
                              const char *comment)
 {
@@ -112,7 +112,7 @@ static int ssh_binary(const Context *context, const Secret *pair, const char *co
     return 0;
 }
 
-/* BASE64 in lines, between the two that say what it is. */
+/* Breaks BASE64 into lines, between the BEGIN and END lines. */
 static int ssh_armor(const Secret *base64, Reason *reason, Secret **ret)
 {
     BytesView text = secret_view(base64);
@@ -152,7 +152,7 @@ int ssh_key_new(const Context *context, const char *comment, Reason *reason, Sec
     return r == 0 ? ssh_armor(base64, reason, ret) : r;
 }
 
-/* What stands between the lines of FILE that say what it is. */
+/* Finds the text between the BEGIN and END lines of FILE. */
 static bool ssh_body(const Secret *file, BytesView *ret)
 {
     BytesView text = secret_view(file);
@@ -178,13 +178,14 @@ static bool equals(BytesView view, const char *text, size_t size)
     return bytes_view_equal(view, (BytesView){(const uint8_t *)text, size});
 }
 
-/* The public key in BINARY, as SSH sends it. */
+/* Finds the public key, in SSH's wire format, in BINARY. */
 static bool ssh_public_key(BytesView binary, BytesView *ret)
 {
     Reader reader = reader_new(binary), key;
     BytesView magic = reader_take(&reader, sizeof(SSH_MAGIC));
 
-    take_string(&reader); /* cipher, key derivation, its options: the public key is not encrypted */
+    take_string(
+        &reader); /* skip cipher, key derivation and its options: the public key is not encrypted */
     take_string(&reader);
     take_string(&reader);
     if (!equals(magic, SSH_MAGIC, sizeof(SSH_MAGIC)) || reader_u32be(&reader) != 1)
@@ -208,7 +209,7 @@ int ssh_key_public(const Secret *file, const char *comment, Reason *reason, Byte
         return reason_set(reason, OUTCOME_MALFORMED, "it is not an OpenSSH private key");
     r = secret_from_base64(body, reason, &binary);
     if (r == 0 && !ssh_public_key(secret_view(binary), &key))
-        r = reason_set(reason, OUTCOME_MALFORMED, "it has no ed25519 key");
+        r = reason_set(reason, OUTCOME_MALFORMED, "it does not contain an ed25519 key");
     if (r == 0)
         r = base64_encode(key, 0, &base64);
     if (r != 0)

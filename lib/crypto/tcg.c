@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define COORDINATE_BYTES ((size_t)32)
-/* The first round's number, big-endian. */
+/* The counter of the first round, big-endian. */
 static const uint8_t counter[] = {0, 0, 0, 1};
 
 _Static_assert(crypto_auth_hmacsha256_BYTES == sizeof(SecretTemporary), "one round is enough");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The firmware's TPM. See firmware.h.
+ * Whether the firmware uses a TPM. See firmware.h.
  */
 
 #include "key/firmware.h"

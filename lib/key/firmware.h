@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * What this machine's firmware says of a TPM.
+ * Whether this machine's firmware uses a TPM.
  */
 
 #include "base/context.h"
 
 #include <stdbool.h>
 
-/* Whether the firmware, below the context's root, is UEFI and knows of a TPM. Where it does not,
- * nothing was measured at boot, and a policy about PCRs of the boot is never fulfilled. systemd
- * asks the same ("+firmware" of systemd-analyze has-tpm2). */
+/* Whether the firmware is UEFI and knows of a TPM, according to /sys below the context's root. If
+ * not, nothing was measured at boot, and no policy on the PCRs of the boot can be met. This is
+ * systemd's check, too ("+firmware" of systemd-analyze has-tpm2). */
 bool firmware_has_tpm(const Context *context);

@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
-/* Bytes of the machine binding in front of the key. */
+/* Size of the machine binding before the key. */
 #define BINDING_BYTES (HOST_KEY_FILE_BYTES - HOST_KEY_BYTES)
-/* The one mode that systemd takes. */
+/* The only mode that systemd accepts. */
 #define HOST_KEY_MODE ((mode_t)0400)
 
 /* systemd's application id for the binding, d3acecba0dad4cdfb8c9381528936c58. */
@@ -29,8 +29,8 @@ _Static_assert(BINDING_BYTES == sizeof(sd_id128_t), "the binding is an id");
 
 /* --- machine binding --- */
 
-/* What sd_id128_get_machine_app_specific() gives, for any root: HMAC-SHA256 of the application id,
- * keyed with the machine id, cut to 16 bytes and marked as a random UUID. */
+/* Like sd_id128_get_machine_app_specific(), but for any root: HMAC-SHA256 of the application id,
+ * keyed with the machine id, truncated to 16 bytes and marked as a random UUID. */
 static int machine_binding(const Context *context, Reason *reason, sd_id128_t *ret)
 {
     uint8_t digest[crypto_auth_hmacsha256_BYTES];
@@ -57,7 +57,7 @@ static int open_key(const char *path, Reason *reason, int *ret_fd, struct stat *
         open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT)
-        return reason_set(reason, OUTCOME_HOST_KEY_MISSING, "there is no %s", path);
+        return reason_set(reason, OUTCOME_HOST_KEY_MISSING, "%s does not exist", path);
     if (fd < 0 && errno == ELOOP)
         return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is a symbolic link", path);
     if (fd < 0 || fstat(fd, ret_status) < 0)
@@ -71,11 +71,11 @@ static int open_key(const char *path, Reason *reason, int *ret_fd, struct stat *
 static int check_status(const struct stat *status, const char *path, Reason *reason)
 {
     if (status->st_nlink != 1)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has %lu links, not one", path,
-                          (unsigned long)status->st_nlink);
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has %lu links, but must have one",
+                          path, (unsigned long)status->st_nlink);
     if ((status->st_mode & 07777) != HOST_KEY_MODE)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has mode %04o, not %04o", path,
-                          status->st_mode & 07777U, HOST_KEY_MODE);
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has mode %04o, but must have %04o",
+                          path, status->st_mode & 07777U, HOST_KEY_MODE);
     return 0;
 }
 
@@ -90,7 +90,7 @@ static int read_key(const Context *context, int fd, const char *path, Reason *re
     if (r < 0)
         return r;
     if (r != 0 || secret_size(file) != HOST_KEY_FILE_BYTES)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s does not have %zu bytes", path,
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "the size of %s is not %zu bytes", path,
                           HOST_KEY_FILE_BYTES);
     r = machine_binding(context, reason, &binding);
     if (r != 0)
@@ -98,7 +98,7 @@ static int read_key(const Context *context, int fd, const char *path, Reason *re
     view = secret_view(file);
     if (memcmp(view.data, binding.bytes, BINDING_BYTES) != 0)
         return reason_set(reason, OUTCOME_HOST_KEY_FOREIGN,
-                          "%s was made for another machine id than this host's", path);
+                          "%s was made for another machine id than the one of this host", path);
     return kdf_host_key((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
 }
 
@@ -127,7 +127,7 @@ int host_key_load_passed(const Context *context, const char *path, Reason *reaso
         pread(fd, text, sizeof(text), 0) == sizeof(none) - 1 &&
         memcmp(text, none, sizeof(none) - 1) == 0)
         return reason_set(reason, OUTCOME_HOST_KEY_MISSING,
-                          "the host had no key when this service was started");
+                          "the host had no key when this service started");
     return read_key(context, fd, path, reason, ret);
 }
 
@@ -159,7 +159,7 @@ int host_key_ensure(const Context *context, const char *path, Reason *reason, Se
     if (r == OUTCOME_HOST_KEY_MISSING) {
         r = make_key(context, path, reason);
         made = r == 0;
-        /* Somebody was faster: theirs is the key. */
+        /* Another process was faster: use its key. */
         if (r == 0 || r == -EEXIST)
             r = host_key_load(context, path, reason, ret);
     }

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* /etc/machine-id: 32 digits and a newline; a little more is tolerated. */
+/* Limit for /etc/machine-id, which has 32 digits and a newline. */
 #define MACHINE_ID_FILE_BYTES ((size_t)64)
 
 int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret)
@@ -27,10 +27,10 @@ int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret)
     if (r != 0)
         return r;
     if (file.size < sizeof(digits) - 1)
-        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
+        return reason_set(reason, -ENOMEDIUM, "%s does not contain a machine id", path);
     memcpy(digits, file.data, sizeof(digits) - 1);
     digits[sizeof(digits) - 1] = '\0';
     if (sd_id128_from_string(digits, ret) < 0)
-        return reason_set(reason, -ENOMEDIUM, "%s holds no machine id", path);
+        return reason_set(reason, -ENOMEDIUM, "%s does not contain a machine id", path);
     return 0;
 }

@@ -10,5 +10,5 @@
 
 #include <systemd/sd-id128.h>
 
-/* -ENOMEDIUM if the file holds no id. */
+/* Reads the id. -ENOMEDIUM if the file does not contain one. */
 int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret);

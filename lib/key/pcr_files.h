@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Where the signed PCR policies of this system are: the signer's public key, which credentials are
- * sealed for, and the signatures, which open them. A unified kernel image brings both along, and
+ * Finds the signed PCR policies of this system: the signer's public key, for which credentials are
+ * sealed, and the signatures, with which they open. Both come with a unified kernel image, and
  * systemd puts them into /run/systemd.
  *
- * As every systemd since 252 does, the first of /etc/systemd, /run/systemd, /usr/local/lib/systemd
- * and /usr/lib/systemd that has the file is taken. Nothing in them is secret, or trusted.
+ * The search path is that of systemd since 252: /etc/systemd, /run/systemd, /usr/local/lib/systemd,
+ * /usr/lib/systemd. The first file found is used. The files are neither secret nor trusted.
  */
 
 #include "base/bytes.h"
@@ -17,7 +17,7 @@
 #define PCR_PUBLIC_KEY_NAME "tpm2-pcr-public-key.pem"
 #define PCR_SIGNATURE_NAME  "tpm2-pcr-signature.json"
 
-/* The file PATH, or for NULL the one in the default places below the context's root.
- * OUTCOME_NOT_FOUND if there is none in the default places; OUTCOME_TOO_LARGE. */
+/* Reads PATH, or if that is NULL, the first file in the search path below the context's root.
+ * OUTCOME_NOT_FOUND if the search path has none; OUTCOME_TOO_LARGE. */
 int pcr_public_key_load(const Context *context, const char *path, Reason *reason, Bytes *ret);
 int pcr_signatures_load(const Context *context, const char *path, Reason *reason, Bytes *ret);

@@ -11,10 +11,10 @@
 #include <pwd.h>
 #include <string.h>
 
-/* What getpw…_r() needs for one entry, bytes. */
+/* Buffer for one entry of getpw…_r(), bytes. */
 #define ENTRY_BYTES ((size_t)16 * 1024)
 
-/* A number that can be a uid: not (uid_t)-1, nor what a 16-bit system made of it. */
+/* Parses a valid uid: neither (uid_t)-1 nor its 16-bit form. */
 static bool parse_uid(const char *text, uid_t *ret)
 {
     size_t digits = strspn(text, "0123456789");

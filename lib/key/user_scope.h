@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * The one user that a scoped credential is for (systemd 256): uid and name, on one machine. They go
- * into the credential's key, so that it opens for this user alone; nothing of them stands in the
- * file. No secret, and no boundary: root, who has the host key, can open it for whom he likes.
+ * The user that a scoped credential is for (systemd 256): uid and name, on one host. They are part
+ * of the credential's key, so that it only opens for this user; the file does not contain them.
+ * They are not secret, and no boundary: root, who has the host key, can open the credential for
+ * anyone.
  */
 
 #include "base/bytes.h"
@@ -16,7 +17,7 @@
 /* A user's name, bytes without the NUL (LOGIN_NAME_MAX). */
 #define USER_NAME_BYTES_MAX ((size_t)256)
 
-/* The only flags that a scope header has: it is bound to uid, machine id and name. */
+/* The only known flags of a scope header: the credential is bound to uid, machine id and name. */
 #define USER_SCOPE_FLAGS    UINT64_C(7)
 
 typedef struct UserScope {
@@ -25,9 +26,9 @@ typedef struct UserScope {
     char name[USER_NAME_BYTES_MAX + 1];
 } UserScope;
 
-/* USER is a number, a name, or "self" for the user that runs this program; who has to exist.
- * OUTCOME_USAGE if there is no such user. */
+/* Looks up USER: a number, a name, or "self" for the user that runs this program. OUTCOME_USAGE if
+ * there is no such user. */
 int user_scope_load(const Context *context, const char *user, Reason *reason, UserScope *ret);
 
-/* Appends what goes into the key: flags, uid (little-endian), machine id, name with its NUL. */
+/* Appends the input of the key: flags, uid (little-endian), machine id, name with its NUL. */
 void user_scope_write(const UserScope *scope, uint64_t flags, Writer *writer);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Guarded memory on libsodium's. See secret.h.
+ * Guarded memory, based on libsodium's. See secret.h.
  *
- * sodium_malloc() brings guard pages, a canary and wiping, and locks what it hands out, but does
- * not say when the kernel refused to: hence the mlock() of our own, which does. MADV_WIPEONFORK is
- * ours as well. A secret stands at the very end of its region, before the guard page.
+ * sodium_malloc() provides guard pages, a canary and wiping. It also locks the memory, but does not
+ * report if the kernel refuses, so we call mlock() again. MADV_WIPEONFORK is our addition. A secret
+ * ends at the end of its region, directly before the guard page.
  *
  * All this takes a dozen system calls, most of what a request costs the broker, so a few regions of
  * one page are kept, wiped, for the next small secrets. They are never used in a forked child,
@@ -36,7 +36,7 @@ struct Secret {
 
 /* --- regions --- */
 
-/* Empties the pages in forked children, which have no business with them. */
+/* Makes forked children see empty pages, because they do not need the secrets. */
 static int wipe_on_fork(uint8_t *bytes, size_t size)
 {
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -104,7 +104,7 @@ static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
     r = wipe_on_fork(region, capacity);
     if (r < 0) {
         sodium_free(region);
-        return reason_set(reason, r, "cannot keep %zu bytes from forked processes", capacity);
+        return reason_set(reason, r, "cannot hide %zu bytes from child processes", capacity);
     }
     sodium_memzero(region, capacity);
     *ret = region;
@@ -216,7 +216,7 @@ int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
     ssize_t n;
     int r;
 
-    /* One byte more than the limit tells "exactly that much" from "too much". */
+    /* One more byte than the limit, to detect that there is more. */
     r = secret_new(limit + 1, reason, &secret);
     if (r != 0)
         return r;
@@ -228,7 +228,7 @@ int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
             size += (size_t)n;
     } while (n != 0 && size <= limit);
     if (size > limit)
-        return reason_set(reason, OUTCOME_TOO_LARGE, "more than %zu bytes", limit);
+        return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu bytes", limit);
     secret_truncate(secret, size);
     *ret = TAKE_PTR(secret);
     return 0;
@@ -237,9 +237,9 @@ int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
 int secret_harden_process(Reason *reason)
 {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return reason_set(reason, -errno, "cannot make the process undumpable");
+        return reason_set(reason, -errno, "cannot make this process undumpable");
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) < 0)
-        return reason_set(reason, -errno, "cannot forbid core dumps");
+        return reason_set(reason, -errno, "cannot disable core dumps");
     return 0;
 }
 

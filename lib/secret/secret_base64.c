@@ -30,7 +30,7 @@ int secret_from_base64(BytesView text, Reason *reason, Secret **ret)
         return r;
     if (sodium_base642bin(secret_borrow(bytes), secret_size(bytes), (const char *)text.data,
                           text.size, "\r\n", &size, NULL, sodium_base64_VARIANT_ORIGINAL) < 0)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is not base64");
+        return reason_set(reason, OUTCOME_MALFORMED, "this is not base64");
     secret_truncate(bytes, size);
     *ret = TAKE_PTR(bytes);
     return 0;

@@ -7,8 +7,8 @@
 
 #include "secret/secret.h"
 
-/* To text, in one piece. */
+/* Encodes BYTES without line breaks. */
 int secret_to_base64(BytesView bytes, Reason *reason, Secret **ret);
 
-/* To bytes; line breaks are skipped. OUTCOME_MALFORMED. */
+/* Decodes TEXT, skipping line breaks. OUTCOME_MALFORMED. */
 int secret_from_base64(BytesView text, Reason *reason, Secret **ret);

@@ -17,8 +17,8 @@ static void test_refusals(void **state)
         const char *rule;
     } rows[] = {
         {"", 1, 1, "nothing"},
-        {"{", 1, 2, "cut short"},
-        {"{\"a\": [1, 2", 1, 12, "cut short in a list"},
+        {"{", 1, 2, "truncated"},
+        {"{\"a\": [1, 2", 1, 12, "truncated in a list"},
         {"{\"a\": 1} x", 1, 10, "text behind it"},
         {"{\"a\": 1}{}", 1, 9, "a second value"},
         {"{\n  \"a\": 1,\n}", 3, 1, "a comma before the end"},
@@ -67,7 +67,7 @@ static void test_reason_has_the_place(void **state)
     (void)state;
     assert_int_equal(json_parse(test_view("{\n \"a\": 1,\n \"a\": 2}"), 4, &reason, &value),
                      OUTCOME_MALFORMED);
-    assert_string_equal(reason.text, "the second of two members of one name (line 3, column 2)");
+    assert_string_equal(reason.text, "a second member with the same name (line 3, column 2)");
 }
 
 /* A NUL is the place of what is wrong, and nothing behind it is read. */

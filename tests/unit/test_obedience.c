@@ -246,7 +246,7 @@ static void test_templates_fail(void **state)
                  "\"has-tpm\": {\"template\": \"{{h}}{{tpm}}\"}");
     broker_start(broker);
     expect_refused(broker, "web", "has-gone", "not-found web@gone: the store has no web/gone.cred");
-    expect_refused(broker, "web", "has-old", "expired web@old: it expired ");
+    expect_refused(broker, "web", "has-old", "expired web@old: it was valid until ");
     expect_refused(broker, "web", "twice", "too-large the filled template has 1228800 bytes");
     assert_int_equal(broker->shared->tpm_begun, 0);
     broker->shared->tpm_rc = OUTCOME_TPM_LOCKOUT;

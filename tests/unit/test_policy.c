@@ -123,7 +123,7 @@ static void test_refusals(void **state)
         {"{\"credentials\": {}, \"a\\u0001\\n\": 1}", 1, 21, "\"a??\" is nothing"},
         {"{\"credentials\": {}}}", 1, 20, "not JSON"},
         {"{\"credentials\": {\"a\": 1}}", 1, 18, "must be an object"},
-        {"{\"credentials\": {\"a\": {}, \"a\": {}}}", 1, 27, "second of two"},
+        {"{\"credentials\": {\"a\": {}, \"a\": {}}}", 1, 27, "second member"},
         {"{\"credentials\": {\"a b\": {}}}", 1, 18, "\"a b\" is not an id"},
         {"{\"credentials\": {\"a/b\": null}}", 1, 18, "is not an id"},
         {"{\"credentials\": {\"\": {}}}", 1, 18, "is not an id"},

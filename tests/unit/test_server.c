@@ -66,7 +66,7 @@ static void test_refusals(void **state)
         {WEB, "null", "refused unprotected", "sealed with no key"},
         {WEB, "empty", "refused empty", "no secret at all: it would look like a failed delivery"},
         {WEB, "broken", "refused not-authentic", "one bit flipped"},
-        {WEB, "cut", "refused malformed", "cut short"},
+        {WEB, "cut", "refused malformed", "truncated"},
         {WEB, "void", "refused malformed", "an empty file"},
         {WEB, "link", "refused store-unsafe", "a link"},
         {WEB, "tpm", "refused tpm-pcr-mismatch", "the TPM says no"},

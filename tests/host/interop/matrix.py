@@ -208,7 +208,7 @@ REFUSALS = {
     "k": Refusal("this version does not know the kind", r"^Unknown encryption format, or corrupted data"),
     "b": Refusal("252 wrote PCR bank 0xffff, as it does where there are no PCRs",
                  r"TPM2 PCR bank invalid or not supported",
-                 r"PCR bank is 0xffff, which is none", 3),
+                 r"PCR bank 0xffff does not exist", 3),
     "s": Refusal("more base64 than 252 takes", r"^Data too long for encrypted credential \(allowed size: 1179648\)"),
     "p": Refusal("PCR 7 has not the value that it is sealed for",
                  r"^Current policy digest does not match stored policy digest"  # 252
@@ -219,7 +219,7 @@ REFUSALS = {
 # The same for what is not even sealed.
 UNSEALED = {
     "u": Refusal("for one user: 256 is the first version that can", r"unrecognized option '--uid=",
-                 r"systemd 252 cannot open .*-scoped, 256 is the first", 3),
+                 r"systemd 252 cannot open .*-scoped; 256 is the first", 3),
 }
 
 
