@@ -99,7 +99,9 @@ counter_faults=/run/tpm-counter/faults
 
 tpm_counter_start() { # OPTION...
         systemctl stop tpm-counter.service 2>/dev/null || :
-        systemd-run --quiet --unit=tpm-counter -p RuntimeDirectory=tpm-counter -p RuntimeDirectoryPreserve=yes -p Group=tss \
+        rm -f "${counted#*=}" "$counter_log" "$counter_faults"
+        systemd-run --quiet --unit=tpm-counter -p Group=tss -p RuntimeDirectory=tpm-counter \
+                -p RuntimeDirectoryPreserve=yes \
                 /src/tests/host/tpm-counter --faults="$counter_faults" "$@" \
                 "${device#*=}" "${counted#*=}" "$counter_log"
         wait_until 10 test -S "${counted#*=}" || fail 'tpm-counter does not start'
