@@ -99,7 +99,7 @@ counter_faults=/run/tpm-counter/faults
 
 tpm_counter_start() { # OPTION...
         systemctl stop tpm-counter.service 2>/dev/null || :
-        rm -f "${counted#*=}" "$counter_log" "$counter_faults"
+        rm -f "${counted#*=}"{,.ctrl} "$counter_log" "$counter_faults"
         systemd-run --quiet --unit=tpm-counter -p Group=tss -p RuntimeDirectory=tpm-counter \
                 -p RuntimeDirectoryPreserve=yes \
                 /src/tests/host/tpm-counter --faults="$counter_faults" "$@" \
