@@ -28,10 +28,10 @@ typedef struct FakeUnit {
 
 typedef struct FakeManager {
     const char *machine;
-    const char *version;        /* NULL: "257" */
-    unsigned delay_msec;        /* before each reply */
-    bool floods;                /* with signals of other jobs, from the first job on */
-    int tells;                  /* a descriptor that gets a byte when a job begins; 0: none */
+    const char *version; /* NULL: "257" */
+    unsigned delay_msec; /* before each reply */
+    bool floods;         /* with signals of other jobs, from the first job on */
+    int tells; /* a descriptor that gets a byte once a job or the flood is under way; 0: none */
     FakeUnit units[FAKE_UNITS]; /* up to one without a name */
 } FakeManager;
 
