@@ -70,15 +70,15 @@ static void check_file(Doctor *doctor, const Owners *owners, const char *path,
     }
 }
 
-static void check_leftover(Doctor *doctor, const char *path, const struct stat *status)
+static void check_leftover(Doctor *doctor, const char *path, const struct stat *status, bool commit)
 {
     uint64_t now = doctor->context->now(doctor->context) / 1000000;
 
     if (status->st_mtim.tv_sec + LEFTOVER_SECONDS > (time_t)now)
         return; /* a writer may be at it */
     doctor_say(doctor, DOCTOR_WARNING, "%s was left by a command that was killed", path);
-    if (S_ISDIR(status->st_mode))
-        doctor_advice(doctor, "The next write for this machine clears it up: nspawn-creds reseal");
+    if (commit)
+        doctor_advice(doctor, "The next command that changes the store finishes it or removes it");
     else
         doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
 }
@@ -94,7 +94,7 @@ static void check_entry(Doctor *doctor, const Owners *owners, const char *machin
         return; /* gone meanwhile */
     snprintf(path, sizeof(path), "%s/%s/%s", doctor->options.host->store, machine, name);
     if (strncmp(name, ".nspawn-creds-", 14) == 0 && has_suffix(name, ".tmp"))
-        check_leftover(doctor, path, &status);
+        check_leftover(doctor, path, &status, false);
     else if (has_suffix(name, ".pub"))
         check_file(doctor, owners, path, &status, PUBLIC_MODE);
     else if (!has_suffix(name, ".cred")) {
@@ -162,8 +162,10 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
         snprintf(path, sizeof(path), "%s/%s", doctor->options.host->store, entry->d_name);
         if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (entry->d_name[0] == '.' && has_suffix(entry->d_name, ".tmp"))
-            check_leftover(doctor, path, &status);
+        if (strcmp(entry->d_name, ".prepare") == 0 || strcmp(entry->d_name, ".commit") == 0)
+            check_leftover(doctor, path, &status, true);
+        else if (strcmp(entry->d_name, ".done") == 0 || strncmp(entry->d_name, ".record.", 8) == 0)
+            continue;
         else {
             doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
             doctor_advice(doctor, "Nothing reads it: move it elsewhere");

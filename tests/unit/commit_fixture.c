@@ -309,10 +309,13 @@ void commit_expect_applied(const CommitFixture *fixture, bool after, unsigned mi
 
 unsigned commit_calls, commit_fail_at;
 int commit_errno;
+void (*commit_hook)(void);
 static unsigned comparisons;
 
 static bool fails(bool needs_room)
 {
+    if (commit_hook)
+        commit_hook();
     if (++commit_calls == kill_at)
         raise(SIGKILL);
     if (commit_fail_at == 0 || commit_calls < commit_fail_at)

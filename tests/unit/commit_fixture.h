@@ -70,4 +70,6 @@ extern unsigned commit_calls;   /* since it was set to 0 */
 extern unsigned commit_fail_at; /* the call that fails, from 1; 0 for none */
 extern int commit_errno; /* with this; ENOSPC: only calls that need room, and all later ones */
 
+extern void (*commit_hook)(void); /* called before each, if not NULL */
+
 unsigned commit_comparisons(void); /* calls of strcmp(3) so far */
