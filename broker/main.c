@@ -8,6 +8,7 @@
  * All that is not said by the audit log is said here.
  */
 
+#include "base/long_option.h"
 #include "live/live.h"
 #include "process/config.h"
 #include "process/supervisor.h"
@@ -17,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +104,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
     int c;
     int r = 0;
 
-    while (r == 0 && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+    while (r == 0 && (c = long_option_next(argc, argv, "h", options)) >= 0) {
         switch (c) {
         case 'h':
             print_help();

@@ -6,11 +6,11 @@
 #include "options.h"
 
 #include "base/context.h"
+#include "base/long_option.h"
 #include "base/names.h"
 #include "base/timestamp.h"
 #include "store/store.h"
 
-#include <getopt.h>
 #include <string.h>
 
 /* PCR 11, into which the unified kernel image is measured; systemd's default too. */
@@ -444,7 +444,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
 
     for (size_t i = 0; i < INFO_COUNT; i++)
         table[i] = (struct option){infos[i].name, infos[i].has_argument, NULL, FIRST_CODE + (int)i};
-    while ((c = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+    while ((c = long_option_next(argc, argv, "h", table)) != -1) {
         const OptionInfo *info;
 
         if (c == 'h') {
