@@ -201,7 +201,8 @@ static int add_live(char **arguments, size_t *count)
 /* Executes every systemd-nspawn on $PATH that is not this program until one takes over. */
 static int execute_next(char **arguments)
 {
-    _cleanup_(freep) char *search = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin");
+    const char *path_list = getenv("PATH");
+    _cleanup_(freep) char *search = strdup(path_list ? path_list : "/usr/bin:/bin");
     struct stat self, candidate;
     char path[PATH_MAX], *rest = NULL;
 

@@ -9,6 +9,7 @@
 #include "protocol/interface.h"
 #include "request/peer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -69,7 +70,7 @@ static void control_end(Control *control)
     free(control);
 }
 
-/* Makes room for one more. Who waits for events is idle by nature, and goes last. */
+/* Makes room for one more; there is one. Who waits for events is idle by nature, and goes last. */
 static void end_idlest(ControlSet *set)
 {
     Control *idlest = set->first;
@@ -77,6 +78,7 @@ static void end_idlest(ControlSet *set)
     for (Control *control = set->first; control; control = control->next)
         if (idlest->subscribed || !control->subscribed)
             idlest = control;
+    assert(idlest);
     control_end(idlest);
 }
 

@@ -37,7 +37,7 @@ int handover_mark_set(int fd, int mark)
 
 static bool same_address(int a, int b)
 {
-    struct sockaddr_un addresses[2];
+    struct sockaddr_un addresses[2] = {0};
     socklen_t sizes[2] = {sizeof(addresses[0]), sizeof(addresses[1])};
 
     return getsockname(a, (struct sockaddr *)&addresses[0], &sizes[0]) == 0 &&

@@ -13,7 +13,7 @@
 void peer_read(int fd, Peer *ret)
 {
     struct ucred credentials;
-    struct sockaddr_un address;
+    struct sockaddr_un address = {0};
     socklen_t credentials_size = sizeof(credentials);
     socklen_t address_size = sizeof(address);
     size_t front = offsetof(struct sockaddr_un, sun_path);

@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 
 /* Nothing that is printed steers a terminal. */
-static char *format_clean(const char *format, va_list arguments)
+__attribute__((format(printf, 1, 0))) static char *format_clean(const char *format,
+                                                                va_list arguments)
 {
     char *text;
 

@@ -159,17 +159,18 @@ void doctor_broker(Doctor *doctor)
 /* --- units of machines --- */
 
 int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
-                     char unit[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state, ManagerService *ret)
+                     char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
+                     ManagerService *ret_service)
 {
     int r;
 
-    snprintf(unit, DOCTOR_UNIT_BYTES, "container@%s.service", machine);
-    r = manager_unit(doctor->manager, unit, reason, ret_state);
+    snprintf(ret_name, DOCTOR_UNIT_BYTES, "container@%s.service", machine);
+    r = manager_unit(doctor->manager, ret_name, reason, ret_state);
     if (r == 0 && !is(ret_state->load, "loaded")) {
-        snprintf(unit, DOCTOR_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
-        r = manager_unit(doctor->manager, unit, reason, ret_state);
+        snprintf(ret_name, DOCTOR_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
+        r = manager_unit(doctor->manager, ret_name, reason, ret_state);
     }
-    return r == 0 ? manager_service(doctor->manager, unit, reason, ret) : r;
+    return r == 0 ? manager_service(doctor->manager, ret_name, reason, ret_service) : r;
 }
 
 /* Whether the generator is kept from running, by a link or an empty file in a place before its own

@@ -239,7 +239,7 @@ static void run_editor(const EditorFile *editor)
 int editor_file_edit(EditorFile *editor, Reason *reason)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    int status, r = editor->edited ? renew(editor, reason) : 0;
+    int status = 0, r = editor->edited ? renew(editor, reason) : 0;
     pid_t pid;
 
     if (r != 0)

@@ -20,7 +20,7 @@
 
 /* What is worked on from now on, such as "web@db-password": copied. NULL: nothing special. Nothing
  * secret. */
-void progress_about(const char *subject);
+void progress_about(const char *text);
 
 /* That it is the so-manieth of COUNT. 0 of 0: that there is but one. */
 void progress_count(size_t number, size_t count);

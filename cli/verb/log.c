@@ -69,7 +69,7 @@ static int print_json(sd_journal *journal, uint64_t usec, JsonMode mode)
             json_add(object, fields[i].member, json_object_new_string(text));
     }
     get_field(journal, "NSPAWN_CREDS_USEC", text);
-    json_add(object, "durationUSec", json_object_new_int64(atoll(text)));
+    json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
     return output_json(object, mode);
 }
 

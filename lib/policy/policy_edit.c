@@ -7,6 +7,7 @@
 
 #include "policy/policy_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static bool put_word(struct json_object *credential, const char *name, const cha
     const char *text;
 
     json_object_object_get_ex(credential, name, &now);
+    assert(standard);
     text = now ? json_text(now) : standard;
     if (text && strcmp(text, word) == 0)
         return true;
