@@ -34,6 +34,11 @@ if(NC_SANITIZE)
   endif()
 endif()
 
+if(NC_COVERAGE)
+  target_compile_options(nc-options INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(nc-options INTERFACE --coverage)
+endif()
+
 if(NC_HARDENING)
   # Level 3 needs gcc 12 or clang 12, and a glibc that knows it; with less, level 2.
   set(CMAKE_REQUIRED_FLAGS "-O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")

@@ -68,7 +68,7 @@ int vectors_set_up(void **state)
     vectors.root = test_folder();
     test_folder_make_root(&vectors.root);
     vectors.context = test_context(vectors.root.path);
-    test_write_file(test_path(&vectors.root, HOST_KEY_PATH + 1), bytes_view(&key), 0400);
+    test_write_file(test_path(&vectors.root, &HOST_KEY_PATH[1]), bytes_view(&key), 0400);
     if (swtpm_start(vectors_path("swtpm-state.tar.gz"), &vectors.swtpm) == SWTPM_MISSING)
         exit(77);
     extend_pcrs(&vectors);
@@ -106,7 +106,7 @@ VectorSetting vectors_setting(const Vectors *vectors, struct json_object *entry)
 {
     return (VectorSetting){
         .context = &vectors->context,
-        .host_key = test_path(&vectors->root, HOST_KEY_PATH + 1),
+        .host_key = test_path(&vectors->root, &HOST_KEY_PATH[1]),
         .tpm = vectors->tpm,
         .signatures = bytes_view(&vectors->signatures),
         .scope = strstr(vectors_text(entry, "id"), "scoped") ? &vectors->alice : NULL,
