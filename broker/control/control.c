@@ -29,6 +29,9 @@ struct Control {
     sd_event_source *deadline; /* NULL unless a message is on the way, to here or to the peer */
     FrameReader reader;
     FrameWriter writer;
+    VarlinkCall call; /* the one that CHILD answers */
+    const Method *method;
+    Child *child;
     unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
     bool more;       /* there may be another call among what was read */
     bool subscribed; /* gets events, and calls no more */
@@ -64,6 +67,8 @@ static void control_end(Control *control)
     control->set->count--;
     sd_event_source_disable_unref(control->io);
     sd_event_source_disable_unref(control->deadline);
+    child_free(control->child);
+    varlink_call_done(&control->call);
     close(control->fd);
     frame_reader_done(&control->reader);
     frame_writer_done(&control->writer);
@@ -95,77 +100,177 @@ static int queue(Control *control, struct json_object *message)
 }
 
 /* One of varlink's own errors, with its one parameter. */
-static int queue_service_error(Control *control, const char *error, const char *name,
-                               const char *value)
+static struct json_object *service_error(const char *error, const char *name, const char *value)
 {
     struct json_object *parameters = json_object_new_object();
 
     if (!json_add(parameters, name, json_object_new_string(value))) {
         json_object_put(parameters);
-        return -ENOMEM;
+        return NULL;
     }
-    return queue(control, varlink_error_new(error, parameters));
+    return varlink_error_new(error, parameters);
 }
 
-static int queue_error(Control *control, int rc, const Reason *reason)
+static struct json_object *outcome_error(int rc, const Reason *reason)
 {
     struct json_object *parameters = interface_error_parameters(rc, reason);
     char name[sizeof(INTERFACE_BROKER ".") + INTERFACE_ERROR_BYTES] = INTERFACE_BROKER ".";
 
     interface_error_name(rc, name + strlen(name));
-    return parameters ? queue(control, varlink_error_new(name, parameters)) : -ENOMEM;
+    return parameters ? varlink_error_new(name, parameters) : NULL;
+}
+
+/* Runs METHOD; the message of its last reply, or of its error. */
+static struct json_object *run(const ControlEnvironment *environment, const Method *method,
+                               const VarlinkCall *call)
+{
+    struct json_object *parameters = NULL;
+    Reason reason = {0};
+    int r = method->run(environment, call->parameters, &reason, &parameters);
+
+    if (r == OUTCOME_NOT_FOUND && strcmp(method->interface, INTERFACE_SERVICE) == 0)
+        return service_error(VARLINK_INTERFACE_NOT_FOUND, "interface",
+                             varlink_text(call->parameters, "interface"));
+    if (r != 0)
+        return outcome_error(r, &reason);
+    return varlink_reply_new(parameters ? parameters : json_object_new_object(), false);
+}
+
+/* --- calls that a child answers --- */
+
+/* In the child. */
+static void read_store(void *userdata, int to_worker, int passed)
+{
+    const Control *control = userdata;
+    ControlEnvironment environment = control->set->environment;
+    _cleanup_(host_resources_freep) HostResources *resources = NULL;
+    struct json_object *message = NULL;
+
+    (void)passed;
+    /* the worker's own have descriptors that are closed here */
+    if (host_resources_new(environment.connections->config, &resources) != 0)
+        return;
+    environment.resources = resources;
+    environment.to_worker = to_worker;
+    message = run(&environment, control->method, &control->call);
+    (void)method_send(&environment, message, true);
+}
+
+static int watch(Control *control);
+
+static void end_call(Control *control)
+{
+    control->child = child_free(control->child);
+    varlink_call_done(&control->call);
+}
+
+/* Goes on after what a child has sent. */
+static void proceed(Control *control, int r)
+{
+    if (r == 0)
+        r = frame_writer_send(&control->writer, control->fd);
+    if (r == FRAME_BLOCKED)
+        r = 0;
+    if (r != 0 || watch(control) < 0)
+        control_end(control);
+}
+
+/* A child's message is a byte, which says whether it is the last one, and a reply's text. */
+static void on_child_message(void *userdata, BytesView message)
+{
+    Control *control = userdata;
+    bool last = message.data[0];
+
+    if (last) {
+        end_call(control);
+        control->more = !frame_reader_empty(&control->reader);
+    }
+    proceed(control,
+            frame_writer_add(&control->writer, (BytesView){message.data + 1, message.size - 1}));
+}
+
+static void on_child_ended(void *userdata)
+{
+    Control *control = userdata;
+    Reason reason = {0};
+    int r = reason_set(&reason, -ECHILD, "the process that read the store did not finish");
+
+    end_call(control);
+    control->more = !frame_reader_empty(&control->reader);
+    proceed(control, queue(control, outcome_error(r, &reason)));
+}
+
+static int start_child(Control *control, const Method *method, VarlinkCall *call)
+{
+    ChildTask task = {
+        .kind = CHILD_READER,
+        .passed = -1,
+        .run = read_store,
+        .message = on_child_message,
+        .ended = on_child_ended,
+        .userdata = control,
+    };
+
+    control->method = method;
+    control->call = *call;
+    *call = (VarlinkCall){0};
+    return child_new(control->set->environment.connections->children, &task, &control->child);
 }
 
 /* --- calls --- */
 
-static int run(Control *control, const Method *method, const VarlinkCall *call)
+static int answer_in_loop(Control *control, const Method *method, const VarlinkCall *call)
 {
     ControlEnvironment environment = control->set->environment;
-    struct json_object *parameters = NULL;
-    Reason reason = {0};
-    int r;
+    struct json_object *message;
 
+    environment.resources = environment.connections->resources;
+    environment.to_worker = -1;
     environment.peer = &control->peer;
     environment.begun = monotonic_usec();
-    r = method->run(&environment, call->parameters, &reason, &parameters);
+    message = run(&environment, method, call);
     if (call->oneway) {
-        json_object_put(parameters);
+        json_object_put(message);
         return 0;
     }
-    if (r == OUTCOME_NOT_FOUND && strcmp(method->interface, INTERFACE_SERVICE) == 0)
-        return queue_service_error(control, VARLINK_INTERFACE_NOT_FOUND, "interface",
-                                   varlink_text(call->parameters, "interface"));
-    if (r != 0)
-        return queue_error(control, r, &reason);
-    if (method->more) {
-        control->subscribed = true;
-        return 0;
-    }
-    return queue(control,
-                 varlink_reply_new(parameters ? parameters : json_object_new_object(), false));
+    return queue(control, message);
 }
 
-static int answer(Control *control, const VarlinkCall *call)
+static int start_call(Control *control, const Method *method, VarlinkCall *call)
+{
+    switch (method->kind) {
+    case METHOD_SUBSCRIBE:
+        control->subscribed = true;
+        return 0;
+    case METHOD_READER:
+        /* without a reply there is nothing to be done */
+        return call->oneway ? 0 : start_child(control, method, call);
+    default:
+        return answer_in_loop(control, method, call);
+    }
+}
+
+static int answer(Control *control, VarlinkCall *call)
 {
     const char *error, *wrong;
     const Method *method = method_find(call->method, &error);
     size_t size;
 
     if (!method && strcmp(error, VARLINK_METHOD_NOT_FOUND) == 0)
-        return queue_service_error(control, error, "method", call->method);
+        return queue(control, service_error(error, "method", call->method));
     if (!method) {
         char interface[256];
 
         varlink_method_split(call->method, &size);
         snprintf(interface, sizeof(interface), "%.*s", (int)size, call->method);
-        return queue_service_error(control, error, "interface", interface);
+        return queue(control, service_error(error, "interface", interface));
     }
     if (method->more && !call->more)
         return queue(control, varlink_error_new(VARLINK_EXPECTED_MORE, NULL));
     wrong = varlink_parameters_check(call->parameters, method->fields);
     if (wrong)
-        return queue_service_error(control, VARLINK_INVALID_PARAMETER, "parameter", wrong);
-    return run(control, method, call);
+        return queue(control, service_error(VARLINK_INVALID_PARAMETER, "parameter", wrong));
+    return start_call(control, method, call);
 }
 
 static int handle(Control *control, BytesView message)
@@ -191,7 +296,8 @@ static int answer_next(Control *control)
     BytesView message;
     int r;
 
-    control->more = !control->subscribed && frame_writer_empty(&control->writer) &&
+    control->more = !control->subscribed && !control->child &&
+                    frame_writer_empty(&control->writer) &&
                     frame_reader_next(&control->reader, &message);
     if (!control->more)
         return 0;
@@ -219,9 +325,10 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int watch_time(Control *control)
 {
     const ConnectionSet *connections = control->set->environment.connections;
-    bool idle = frame_writer_empty(&control->writer) && frame_reader_empty(&control->reader);
+    bool idle = frame_writer_empty(&control->writer) &&
+                (control->child || frame_reader_empty(&control->reader));
 
-    if (idle)
+    if (idle && frame_reader_empty(&control->reader))
         frame_reader_done(&control->reader);
     if (idle || control->subscribed) {
         control->deadline = sd_event_source_disable_unref(control->deadline);
@@ -237,10 +344,13 @@ static int watch_time(Control *control)
  * the next turn, which is at once: there is room for a reply. */
 static int watch(Control *control)
 {
-    bool reads = frame_writer_empty(&control->writer) && !control->more;
+    bool writes = !frame_writer_empty(&control->writer) || control->more;
+    uint32_t events = writes ? EPOLLOUT : control->child ? 0 : EPOLLIN;
     int r = watch_time(control);
 
-    return r < 0 ? r : sd_event_source_set_io_events(control->io, reads ? EPOLLIN : EPOLLOUT);
+    if (control->child)
+        child_hold(control->child, writes);
+    return r < 0 ? r : sd_event_source_set_io_events(control->io, events);
 }
 
 static int step(Control *control, uint32_t events)

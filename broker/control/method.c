@@ -50,6 +50,20 @@ void method_note(const ControlEnvironment *environment, AuditVerdict verdict,
                       });
 }
 
+int method_send(const ControlEnvironment *environment, struct json_object *message, bool last)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = message ? json_print(message, &text) : -ENOMEM;
+
+    json_object_put(message);
+    if (r != 0)
+        return r;
+    writer_bytes(&writer, (BytesView){(const uint8_t[]){last}, 1});
+    writer_bytes(&writer, bytes_view(&text));
+    return writer.failed ? -ENOMEM : child_tell(environment->to_worker, bytes_view(&writer.bytes));
+}
+
 /* --- org.varlink.service --- */
 
 static int get_info(const ControlEnvironment *environment, struct json_object *parameters,
@@ -158,16 +172,6 @@ static int reload(const ControlEnvironment *environment, struct json_object *par
     return r;
 }
 
-static int subscribe(const ControlEnvironment *environment, struct json_object *parameters,
-                     Reason *reason, struct json_object **ret)
-{
-    (void)environment;
-    (void)parameters;
-    (void)reason;
-    *ret = NULL;
-    return 0;
-}
-
 struct json_object *method_event(const AuditRecord *record)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
@@ -216,21 +220,21 @@ static const VarlinkField reseal_fields[] = {
 };
 
 static const Method methods[] = {
-    {"GetInfo", INTERFACE_SERVICE, no_fields, false, get_info},
-    {"GetInterfaceDescription", INTERFACE_SERVICE, interface_fields, false,
+    {"GetInfo", INTERFACE_SERVICE, no_fields, METHOD_LOOP, false, get_info},
+    {"GetInterfaceDescription", INTERFACE_SERVICE, interface_fields, METHOD_LOOP, false,
      get_interface_description},
-    {"Status", INTERFACE_BROKER, no_fields, false, status},
-    {"List", INTERFACE_BROKER, machine_fields, false, method_list},
-    {"Describe", INTERFACE_BROKER, name_fields, false, method_describe},
-    {"Store", INTERFACE_BROKER, store_fields, false, method_store},
-    {"Remove", INTERFACE_BROKER, name_fields, false, method_remove},
-    {"Rotate", INTERFACE_BROKER, rotate_fields, false, method_rotate},
-    {"Reseal", INTERFACE_BROKER, reseal_fields, false, method_reseal},
-    {"Metrics", INTERFACE_BROKER, no_fields, false, metrics_method},
-    {"FlushKeys", INTERFACE_BROKER, no_fields, false, flush_keys},
-    {"Restart", INTERFACE_BROKER, no_fields, false, restart},
-    {"Reload", INTERFACE_BROKER, no_fields, false, reload},
-    {"Subscribe", INTERFACE_BROKER, no_fields, true, subscribe},
+    {"Status", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, status},
+    {"List", INTERFACE_BROKER, machine_fields, METHOD_READER, true, method_list},
+    {"Describe", INTERFACE_BROKER, name_fields, METHOD_READER, false, method_describe},
+    {"Store", INTERFACE_BROKER, store_fields, METHOD_LOOP, false, method_store},
+    {"Remove", INTERFACE_BROKER, name_fields, METHOD_LOOP, false, method_remove},
+    {"Rotate", INTERFACE_BROKER, rotate_fields, METHOD_LOOP, false, method_rotate},
+    {"Reseal", INTERFACE_BROKER, reseal_fields, METHOD_LOOP, false, method_reseal},
+    {"Metrics", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, metrics_method},
+    {"FlushKeys", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, flush_keys},
+    {"Restart", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, restart},
+    {"Reload", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, reload},
+    {"Subscribe", INTERFACE_BROKER, no_fields, METHOD_SUBSCRIBE, true, NULL},
 };
 
 const Method *method_table(size_t *ret_count)

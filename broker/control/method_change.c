@@ -55,7 +55,7 @@ int method_store(const ControlEnvironment *environment, struct json_object *para
     if (r == 0)
         r = check_sealed(file, reason, key);
     if (r == 0)
-        r = host_resources_write(environment->connections->resources, &name, file,
+        r = host_resources_write(environment->resources, &name, file,
                                  varlink_flag(parameters, "replace"), reason);
     if (r != 0)
         return r;
@@ -71,7 +71,7 @@ int method_remove(const ControlEnvironment *environment, struct json_object *par
     int r = method_name(parameters, reason, &name);
 
     if (r == 0)
-        r = host_resources_remove(environment->connections->resources, &name, reason);
+        r = host_resources_remove(environment->resources, &name, reason);
     if (r != 0)
         return r;
     method_note(environment, AUDIT_REMOVED, &name, "");
@@ -188,7 +188,7 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
                   Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    HostResources *resources = environment->connections->resources;
+    HostResources *resources = environment->resources;
     StoreRotation rotation = {
         .file = text_view(varlink_text(parameters, "sealed")),
         .public = text_view(varlink_text(parameters, "public")),
@@ -307,7 +307,7 @@ int method_reseal(const ControlEnvironment *environment, struct json_object *par
     const char *machine = varlink_text(parameters, "machine");
     struct json_object *elements = NULL;
     const Store *store;
-    int r = host_resources_store(environment->connections->resources, reason, &store);
+    int r = host_resources_store(environment->resources, reason, &store);
 
     if (r == 0 && !machine_name_valid(machine))
         r = reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);

@@ -167,8 +167,7 @@ int method_describe(const ControlEnvironment *environment, struct json_object *p
                     Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(inventory_done) Inventory inventory = {.resources =
-                                                         environment->connections->resources};
+    _cleanup_(inventory_done) Inventory inventory = {.resources = environment->resources};
     const PolicyCredential *credential;
     const StoreEntry *entry;
     struct json_object *described;
@@ -196,20 +195,75 @@ int method_describe(const ControlEnvironment *environment, struct json_object *p
 
 /* --- all of them --- */
 
+/* A reply, bytes; more is left to the next one. One credential may have as much again. */
+#define BATCH_BYTES ((size_t)32 * 1024)
+
+/* Credentials on their way to the peer. */
+typedef struct Batch {
+    const ControlEnvironment *environment;
+    struct json_object *credentials;
+    size_t size;
+} Batch;
+
+static void batch_done(Batch *batch)
+{
+    json_object_put(batch->credentials);
+}
+
+/* The parameters of a reply with what has been collected; empties BATCH. */
+static struct json_object *batch_take(Batch *batch)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *credentials =
+        batch->credentials ? TAKE_PTR(batch->credentials) : json_object_new_array();
+
+    batch->size = 0;
+    if (json_add(object, "credentials", credentials))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+/* Takes DESCRIBED. */
+static int batch_add(Batch *batch, struct json_object *described)
+{
+    size_t size = 0;
+
+    json_object_to_json_string_length(described, JSON_C_TO_STRING_PLAIN, &size);
+    if (batch->size > 0 && batch->size + size > BATCH_BYTES) {
+        struct json_object *object = batch_take(batch);
+        int r = object ? method_send(batch->environment, varlink_reply_new(object, true), false)
+                       : -ENOMEM;
+
+        if (r != 0) {
+            json_object_put(described);
+            return r;
+        }
+    }
+    if (!batch->credentials)
+        batch->credentials = json_object_new_array();
+    if (!batch->credentials || json_object_array_add(batch->credentials, described) != 0) {
+        json_object_put(described);
+        return -ENOMEM;
+    }
+    batch->size += size;
+    return 0;
+}
+
 static int append(const Inventory *inventory, const char *id, const StoreEntry *entry,
-                  const PolicyCredential *credential, struct json_object *list)
+                  const PolicyCredential *credential, Batch *batch)
 {
     struct json_object *described;
     int r = describe(inventory, id, entry, credential, &described);
 
-    return r == 0 && json_object_array_add(list, described) != 0 ? -ENOMEM : r;
+    return r == 0 ? batch_add(batch, described) : r;
 }
 
 /* What the store has, the last written first; then what is only in the policy. */
-static int add_machine(HostResources *resources, const char *machine, Reason *reason,
-                       struct json_object *list)
+static int add_machine(const char *machine, Reason *reason, Batch *batch)
 {
-    _cleanup_(inventory_done) Inventory inventory = {.resources = resources, .machine = machine};
+    _cleanup_(inventory_done) Inventory inventory = {.resources = batch->environment->resources,
+                                                     .machine = machine};
     const Policy *policy;
     int r = inventory_load(&inventory, reason);
 
@@ -218,20 +272,20 @@ static int add_machine(HostResources *resources, const char *machine, Reason *re
         const char *id = inventory.entries[i].name.id;
 
         r = append(&inventory, id, &inventory.entries[i], policy ? policy_find(policy, id) : NULL,
-                   list);
+                   batch);
     }
     for (size_t i = 0; r == 0 && policy && i < policy->count; i++) {
         const char *id = policy->credentials[i].id;
 
         if (!find_entry(&inventory, id))
-            r = append(&inventory, id, NULL, &policy->credentials[i], list);
+            r = append(&inventory, id, NULL, &policy->credentials[i], batch);
     }
     return r;
 }
 
 /* Machines of the store and machines with policies, by name; both lists are in that order. */
-static int add_machines(HostResources *resources, const MachineName *stored, size_t count,
-                        const PolicyMachine *with_policy, Reason *reason, struct json_object *list)
+static int add_machines(const MachineName *stored, size_t count, const PolicyMachine *with_policy,
+                        Reason *reason, Batch *batch)
 {
     size_t i = 0;
     int r = 0;
@@ -241,9 +295,9 @@ static int add_machines(HostResources *resources, const MachineName *stored, siz
         int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
 
         if (order <= 0)
-            r = add_machine(resources, stored[i].text, reason, list);
+            r = add_machine(stored[i].text, reason, batch);
         else if (machine_name_valid(name))
-            r = add_machine(resources, name, reason, list);
+            r = add_machine(name, reason, batch);
         if (order <= 0)
             i++;
         if (order >= 0)
@@ -255,27 +309,25 @@ static int add_machines(HostResources *resources, const MachineName *stored, siz
 int method_list(const ControlEnvironment *environment, struct json_object *parameters,
                 Reason *reason, struct json_object **ret)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    struct json_object *credentials = json_object_new_array();
-    const char *machine = varlink_text(parameters, "machine");
-    HostResources *resources = environment->connections->resources;
+    _cleanup_(batch_done) Batch batch = {.environment = environment};
     _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
+    const char *machine = varlink_text(parameters, "machine");
+    HostResources *resources = environment->resources;
     size_t count = 0;
     int r;
 
-    if (!json_add(object, "credentials", credentials))
-        return -ENOMEM;
     if (machine) {
-        r = add_machine(resources, machine, reason, credentials);
+        r = add_machine(machine, reason, &batch);
     } else {
         r = host_resources_machines(resources, reason, &stored, &count);
         if (r == 0)
             r = policy_machines(host_resources_context(resources), &with_policy);
         if (r == 0)
-            r = add_machines(resources, stored, count, with_policy, reason, credentials);
+            r = add_machines(stored, count, with_policy, reason, &batch);
     }
-    if (r == 0)
-        *ret = TAKE_PTR(object);
-    return r;
+    if (r != 0)
+        return r;
+    *ret = batch_take(&batch);
+    return *ret ? 0 : -ENOMEM;
 }

@@ -29,6 +29,7 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .control_usec = LIMIT_CONTROL_USEC,
         .request_usec = LIMIT_REQUEST_USEC,
         .tpm_usec = LIMIT_TPM_USEC,
+        .child_usec = LIMIT_CHILD_USEC,
         .drain_usec = LIMIT_DRAIN_USEC,
         .key_idle_usec = LIMIT_KEY_IDLE_USEC,
         .key_usec = LIMIT_KEY_USEC,

@@ -28,6 +28,7 @@ typedef struct ServerConfig {
     uint64_t control_usec;     /* LIMIT_CONTROL_USEC */
     uint64_t request_usec;     /* LIMIT_REQUEST_USEC */
     uint64_t tpm_usec;         /* LIMIT_TPM_USEC */
+    uint64_t child_usec;       /* LIMIT_CHILD_USEC */
     uint64_t drain_usec;       /* LIMIT_DRAIN_USEC */
     uint64_t key_idle_usec;    /* LIMIT_KEY_IDLE_USEC */
     uint64_t key_usec;         /* LIMIT_KEY_USEC */

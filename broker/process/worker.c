@@ -294,6 +294,8 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
+        r = children_new(worker->event, worker->config, &connections->children);
+    if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
@@ -334,7 +336,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     Worker worker = {.config = config, .listeners = listeners};
     int r;
 
-    /* nobody waits for the TPM's processes, see server/tpm_child.h */
+    /* nobody waits for children, see base/child.h */
     signal(SIGCHLD, SIG_IGN);
     r = set_up(&worker);
     if (r >= 0)
@@ -356,6 +358,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     control_set_free(worker.control);
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
+    children_free(worker.connections.children);
     host_resources_free(worker.connections.resources);
     if (config->audit->attach)
         config->audit->attach(config->audit, NULL);

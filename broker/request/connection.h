@@ -22,6 +22,7 @@
  * oldest that are being refused hung up on, and never one that has a part of its secret.
  */
 
+#include "process/children.h"
 #include "request/host_resources.h"
 #include "request/tpm_job.h"
 
@@ -34,6 +35,7 @@ typedef struct ConnectionSet {
     AuditSink *audit;
     HostResources *resources;
     TpmQueue *tpm;
+    Children *children;
     /* One connection has ended, or stalled: LIVE_MACHINE's, or one of the service manager's (NULL).
      */
     void (*ended)(void *userdata, const char *live_machine);

@@ -3,9 +3,10 @@
  * nspawn-creds list: what the broker's store and the policies have.
  */
 
+#include "base/limits.h"
 #include "base/timestamp.h"
-#include "client/broker.h"
 #include "client/open_check.h"
+#include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -174,11 +175,24 @@ static void print(const Context *context, bool expiry, struct json_object *crede
     table_print(&table);
 }
 
-/* The replies for all machines as one. */
+static int add_reply(void *userdata, struct json_object *reply)
+{
+    struct json_object *all = userdata, *credentials;
+
+    if (!json_object_object_get_ex(reply, "credentials", &credentials) ||
+        !json_object_is_type(credentials, json_type_array))
+        return -EPROTO;
+    for (size_t i = 0; i < json_object_array_length(credentials); i++)
+        if (json_object_array_add(all,
+                                  json_object_get(json_object_array_get_idx(credentials, i))) != 0)
+            return -ENOMEM;
+    return 0;
+}
+
+/* Adds what the broker has of MACHINE, or of all machines, to ALL. */
 static int collect(Client *client, const char *machine, Reason *reason, struct json_object *all)
 {
-    _cleanup_(json_object_putp) struct json_object *reply = NULL, *parameters = NULL;
-    struct json_object *credentials;
+    struct json_object *parameters = NULL;
     int r;
 
     if (machine) {
@@ -186,17 +200,12 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
         if (!json_add(parameters, "machine", json_object_new_string(machine)))
             return -ENOMEM;
     }
-    r = broker_call(client, "List", TAKE_PTR(parameters), reason, &reply);
-    if (r != 0)
-        return r;
-    if (!json_object_object_get_ex(reply, "credentials", &credentials) ||
-        !json_object_is_type(credentials, json_type_array))
-        return reason_set(reason, -EPROTO, "the broker's reply makes no sense");
-    for (size_t i = 0; i < json_object_array_length(credentials); i++)
-        if (json_object_array_add(all,
-                                  json_object_get(json_object_array_get_idx(credentials, i))) != 0)
-            return -ENOMEM;
-    return 0;
+    progress_begin("the broker");
+    r = client_observe(client, "List", parameters, LIMIT_CALL_SECONDS, add_reply, all, reason);
+    progress_end();
+    if (r == -EPROTO && !reason->text[0])
+        return reason_set(reason, r, "the broker's reply makes no sense");
+    return r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -136,19 +136,21 @@ int client_call(Client *client, const char *method, struct json_object *paramete
 }
 
 int client_observe(Client *client, const char *method, struct json_object *parameters,
-                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
-                   Reason *reason)
+                   unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
+                   void *userdata, Reason *reason)
 {
+    bool continues = true;
     int r = send_call(client, method, parameters, true, reason);
 
     if (r == 0)
-        r = set_timeout(client, 0);
-    while (r == 0) {
+        r = set_timeout(client, (time_t)seconds);
+    while (r == 0 && continues) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
 
         r = receive(client, reason, &reply);
         if (r == 0)
             r = reply.error ? take_error(&reply, reason) : each(userdata, reply.parameters);
+        continues = reply.continues;
     }
     return r;
 }

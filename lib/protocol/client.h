@@ -24,8 +24,9 @@ DEFINE_CLEANUP(Client *, client_free);
 int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
                 struct json_object **ret);
 
-/* The same for a method that goes on replying: EACH is called with every reply, borrowed, until it
- * returns something else than 0, which is returned. */
+/* The same for a method that replies more than once: EACH is called with every reply, borrowed,
+ * until the last one, or until it returns something other than 0, which is returned. Fails if a
+ * reply takes longer than SECONDS; 0: it may take any time. */
 int client_observe(Client *client, const char *method, struct json_object *parameters,
-                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
-                   Reason *reason);
+                   unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
+                   void *userdata, Reason *reason);

@@ -42,6 +42,27 @@ struct json_object *call(const BrokerFixture *broker, const char *method,
     return reply;
 }
 
+static int add_credentials(void *userdata, struct json_object *reply)
+{
+    struct json_object *all = userdata, *some = member(reply, "credentials");
+
+    for (size_t i = 0; i < json_object_array_length(some); i++)
+        json_object_array_add(all, json_object_get(json_object_array_get_idx(some, i)));
+    return 0;
+}
+
+struct json_object *list_of(const BrokerFixture *broker, const char *machine)
+{
+    _cleanup_(client_freep) Client *client = connect_to(broker);
+    struct json_object *all = json_object_new_array();
+    Reason reason = {0};
+    int r = client_observe(client, "List", named(machine, NULL), 20, add_credentials, all, &reason);
+
+    if (r != 0)
+        fail_msg("List: %d (%s)", r, reason.text);
+    return all;
+}
+
 struct json_object *member(struct json_object *object, const char *name)
 {
     struct json_object *value = NULL;

@@ -22,6 +22,9 @@ struct json_object *with_file(const char *id, const char *path, bool replace);
 struct json_object *call(const BrokerFixture *broker, const char *method,
                          struct json_object *parameters, int expected);
 
+/* Calls List for MACHINE, or for all (NULL); the credentials of all replies. */
+struct json_object *list_of(const BrokerFixture *broker, const char *machine);
+
 /* What OBJECT has as NAME, and that it has what is expected. */
 struct json_object *member(struct json_object *object, const char *name);
 void expect_number(struct json_object *object, const char *name, int64_t expected);

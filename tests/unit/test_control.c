@@ -141,26 +141,39 @@ static void test_restart(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+static int on_unexpected(void *userdata, struct json_object *reply)
+{
+    (void)userdata;
+    fail_msg("%s", json_object_to_json_string(reply));
+    return -1;
+}
+
 static void test_list_and_describe(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
     _cleanup_(json_object_putp) struct json_object *all = NULL, *one = NULL, *web = NULL;
-    struct json_object *entries;
+    _cleanup_(client_freep) Client *client = NULL;
+    Reason reason = {0};
 
     (void)state;
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST | KIND_TPM, 31, NULL, 0});
     broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
     test_write_file(test_path(&broker->folder, "store/web/bad.cred"), test_view("AAAA"), 0640);
-    all = call(broker, "List", NULL, 0);
-    entries = member(all, "credentials");
-    assert_int_equal(json_object_array_length(entries), 3);
-    expect_text(json_object_array_get_idx(entries, 0), "machine", "db");
+    all = list_of(broker, NULL);
+    assert_int_equal(json_object_array_length(all), 3);
+    expect_text(json_object_array_get_idx(all, 0), "machine", "db");
 
-    web = call(broker, "List", named("web", NULL), 0);
-    assert_int_equal(json_object_array_length(member(web, "credentials")), 2);
-    json_object_put(call(broker, "List", named("nobody", NULL), 0));
-    call(broker, "List", named("..", NULL), OUTCOME_INVALID_NAME);
+    web = list_of(broker, "web");
+    assert_int_equal(json_object_array_length(web), 2);
+    json_object_put(list_of(broker, "nobody"));
+    client = connect_to(broker);
+    assert_int_equal(
+        client_observe(client, "List", named("..", NULL), 20, on_unexpected, NULL, &reason),
+        OUTCOME_INVALID_NAME);
+    /* without "more" */
+    assert_int_equal(client_call(client, "List", NULL, &reason, &one), -EPROTO);
+    assert_non_null(strstr(reason.text, "ExpectedMore"));
 
     one = call(broker, "Describe", named("web", "x"), 0);
     expect_text(member(one, "credential"), "kind", "host+tpm2");
@@ -251,7 +264,7 @@ static void test_subscribe(void **state)
         wait_msec(200);
         _exit(client_ask(broker, "web", "x", 31) == ANSWER_RIGHT ? 0 : 1);
     }
-    assert_int_equal(client_observe(client, "Subscribe", NULL, on_event, &seen, NULL), ENOUGH);
+    assert_int_equal(client_observe(client, "Subscribe", NULL, 0, on_event, &seen, NULL), ENOUGH);
     assert_int_equal(seen.count, 2);
     assert_int_equal(broker_stop(broker), 0);
 }

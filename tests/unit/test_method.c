@@ -28,10 +28,8 @@ static void write_policy(const BrokerFixture *broker, const char *machine, const
 /* What LIST has about MACHINE and ID. */
 static struct json_object *entry_of(struct json_object *list, const char *machine, const char *id)
 {
-    struct json_object *entries = member(list, "credentials");
-
-    for (size_t i = 0; i < json_object_array_length(entries); i++) {
-        struct json_object *entry = json_object_array_get_idx(entries, i);
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *entry = json_object_array_get_idx(list, i);
 
         if (strcmp(varlink_text(entry, "machine"), machine) == 0 &&
             strcmp(varlink_text(entry, "credential"), id) == 0)
@@ -79,7 +77,7 @@ static void test_policies_are_told(void **state)
     write_policy(broker, "bad", "{");
     write_policy(broker, "new", "{\"credentials\": {\"a\": {\"share\": \"web@x\"}}}");
 
-    all = call(broker, "List", NULL, 0);
+    all = list_of(broker, NULL);
     for (size_t i = 0; i < COUNT(rows); i++) {
         _cleanup_(json_object_putp) struct json_object *one =
             call(broker, "Describe", named(rows[i].machine, rows[i].id), 0);

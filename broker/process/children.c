@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The worker's children. See children.h.
+ *
+ * The socket keeps messages apart (SOCK_SEQPACKET), so that each is received whole or not at all.
+ * Its end is the child's end.
+ */
+
+#include "process/children.h"
+
+#include "base/child.h"
+#include "base/limits.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const size_t running_max[_CHILD_KIND_MAX] = {
+    [CHILD_COMMITTER] = 1,
+    [CHILD_READER] = LIMIT_READERS,
+};
+
+struct Child {
+    Children *children;
+    Child *next;
+    ChildTask task;
+    bool begun;
+    int process; /* pidfd; -1 before its turn, or if it ended at once */
+    int socket;  /* -1 before its turn, and after its end */
+    sd_event_source *io;
+    sd_event_source *timeout;
+};
+
+struct Children {
+    sd_event *event;
+    const ServerConfig *config;
+    sd_event_source *advance; /* deferred: start those whose turn it is */
+    Child *first;             /* those that run and those that wait, in order */
+    uint8_t message[CHILD_MESSAGE_BYTES];
+};
+
+static void wake(Children *children)
+{
+    sd_event_source_set_enabled(children->advance, SD_EVENT_ONESHOT);
+}
+
+/* --- one that runs --- */
+
+static void stop(Child *child)
+{
+    child->io = sd_event_source_disable_unref(child->io);
+    child->timeout = sd_event_source_disable_unref(child->timeout);
+    child_kill(child->process);
+    close_keep_errno(child->process);
+    close_keep_errno(child->socket);
+    child->process = child->socket = -1;
+}
+
+static void end(Child *child)
+{
+    stop(child);
+    wake(child->children);
+    child->task.ended(child->task.userdata);
+}
+
+static int on_message(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    Child *child = userdata;
+    Children *children = child->children;
+    ssize_t n = recv(fd, children->message, sizeof(children->message), MSG_DONTWAIT);
+
+    (void)source;
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n <= 0) {
+        end(child);
+        return 0;
+    }
+    sd_event_source_set_time_relative(child->timeout, children->config->child_usec);
+    child->task.message(child->task.userdata, (BytesView){children->message, (size_t)n});
+    return 0;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    end(userdata);
+    return 0;
+}
+
+void child_hold(Child *child, bool hold)
+{
+    if (!child->io)
+        return;
+    sd_event_source_set_enabled(child->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
+    sd_event_source_set_time_relative(child->timeout, child->children->config->child_usec);
+    sd_event_source_set_enabled(child->timeout, hold ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+void child_continue(Child *child)
+{
+    if (child->socket >= 0)
+        send(child->socket, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* --- starting --- */
+
+static int start(Child *child)
+{
+    Children *children = child->children;
+    int ends[2], fds[CHILD_FDS_MAX], r;
+
+    child->begun = true;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    child->socket = ends[0];
+    fds[0] = ends[1];
+    fds[1] = child->task.passed;
+    r = child_fork(fds, child->task.passed >= 0 ? 2 : 1, &child->process);
+    if (r == CHILD_SELF) {
+        child->task.run(child->task.userdata, CHILD_FIRST_FD,
+                        child->task.passed >= 0 ? CHILD_FIRST_FD + 1 : -1);
+        _exit(EXIT_SUCCESS);
+    }
+    close(ends[1]);
+    if (r == 0)
+        r = sd_event_add_io(children->event, &child->io, child->socket, EPOLLIN, on_message, child);
+    if (r >= 0)
+        r = sd_event_add_time_relative(children->event, &child->timeout, CLOCK_MONOTONIC,
+                                       children->config->child_usec, 0, on_timeout, child);
+    return r;
+}
+
+/* The first that waits and may run now. */
+static Child *find_next(const Children *children)
+{
+    size_t running[_CHILD_KIND_MAX] = {0};
+
+    for (const Child *child = children->first; child; child = child->next)
+        running[child->task.kind] += child->socket >= 0;
+    for (Child *child = children->first; child; child = child->next)
+        if (!child->begun && running[child->task.kind] < running_max[child->task.kind])
+            return child;
+    return NULL;
+}
+
+static int on_advance(sd_event_source *source, void *userdata)
+{
+    Children *children = userdata;
+    Child *child = find_next(children);
+
+    (void)source;
+    if (!child)
+        return 0;
+    wake(children);
+    if (start(child) < 0)
+        end(child);
+    return 0;
+}
+
+int child_new(Children *children, const ChildTask *task, Child **ret)
+{
+    Child *child = calloc(1, sizeof(*child));
+    Child **last;
+
+    if (!child)
+        return -ENOMEM;
+    *child = (Child){.children = children, .task = *task, .process = -1, .socket = -1};
+    for (last = &children->first; *last; last = &(*last)->next)
+        ;
+    *ret = *last = child;
+    wake(children);
+    return 0;
+}
+
+Child *child_free(Child *child)
+{
+    Child **link;
+
+    if (!child)
+        return NULL;
+    stop(child);
+    for (link = &child->children->first; *link != child; link = &(*link)->next)
+        ;
+    *link = child->next;
+    wake(child->children);
+    free(child);
+    return NULL;
+}
+
+bool child_has_begun(const Child *child)
+{
+    return child->begun;
+}
+
+/* --- all of them --- */
+
+int children_new(sd_event *event, const ServerConfig *config, Children **ret)
+{
+    _cleanup_(children_freep) Children *children = calloc(1, sizeof(*children));
+    int r;
+
+    if (!children)
+        return -ENOMEM;
+    children->config = config;
+    children->event = sd_event_ref(event);
+    r = sd_event_add_defer(event, &children->advance, on_advance, children);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(children->advance, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(children);
+    return 0;
+}
+
+Children *children_free(Children *children)
+{
+    if (children) {
+        assert(!children->first);
+        sd_event_source_disable_unref(children->advance);
+        sd_event_unref(children->event);
+        free(children);
+    }
+    return NULL;
+}
+
+size_t children_count(const Children *children, ChildKind kind)
+{
+    size_t count = 0;
+
+    for (const Child *child = children->first; child; child = child->next)
+        count += child->task.kind == kind && (!child->begun || child->socket >= 0);
+    return count;
+}
+
+/* --- in the child --- */
+
+int child_tell(int to_worker, BytesView message)
+{
+    ssize_t n;
+
+    do
+        n = send(to_worker, message.data, message.size, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+int child_wait(int to_worker)
+{
+    char byte;
+    ssize_t n;
+
+    do
+        n = recv(to_worker, &byte, 1, 0);
+    while (n < 0 && errno == EINTR);
+    return n == 1 ? 0 : -EPIPE;
+}
