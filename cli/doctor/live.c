@@ -10,7 +10,7 @@
 
 #include "doctor/doctor.h"
 #include "manager/live_mount.h"
-#include "verb/enabling.h"
+#include "verb/broker_units.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -63,7 +63,7 @@ static bool check_unit(const LiveCheck *check)
     if (settings == LIVE_MOUNT_BOUND ||
         strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
         return true;
-    if (!enabling_unit_asks(&check->service, machine, first_live(check->machine->policy))) {
+    if (!manager_service_asks(&check->service, machine, first_live(check->machine->policy))) {
         doctor_say(check->doctor, DOCTOR_PROBLEM,
                    "%s does not make the place of live delivery, which the policy has",
                    check->unit);
@@ -98,7 +98,7 @@ static bool check_folder(const LiveCheck *check, const char *folder)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM, "%s is not the broker's, who cannot listen there",
                folder);
-    doctor_remedy(check->doctor, "chown " BROKER_USER ": %s && systemctl restart " ENABLING_BROKER,
+    doctor_remedy(check->doctor, "chown " BROKER_USER ": %s && systemctl restart " BROKER_UNIT,
                   folder);
     return false;
 }
@@ -116,8 +116,8 @@ static bool check_socket(const LiveCheck *check, const char *folder)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM, "nobody listens at the live socket of %s: %s",
                check->machine->name, strerror(-r));
-    doctor_remedy(check->doctor,
-                  "rm -f %s" LIVE_MOUNT_SOCKET " && systemctl restart " ENABLING_BROKER, folder);
+    doctor_remedy(check->doctor, "rm -f %s" LIVE_MOUNT_SOCKET " && systemctl restart " BROKER_UNIT,
+                  folder);
     return false;
 }
 
@@ -125,7 +125,7 @@ static bool check_place(const LiveCheck *check)
 {
     const char *machine = check->machine->name;
     bool bound = false;
-    int r = enabling_live_is_bound(check->doctor->manager, machine, &bound);
+    int r = manager_live_is_bound(check->doctor->manager, machine, &bound);
     char folder[PATH_MAX];
 
     snprintf(folder, sizeof(folder), LIVE_MOUNT_FOLDER "/%s", machine);

@@ -7,12 +7,12 @@
 #include "client/broker.h"
 #include "doctor/doctor.h"
 #include "protocol/varlink.h"
-#include "verb/enabling.h"
+#include "verb/broker_units.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-#define BROKER         ENABLING_BROKER
+#define BROKER         BROKER_UNIT
 #define BROKER_SOCKET  "/run/nspawn-creds/broker"
 #define GENERATOR      "nspawn-creds-generator"
 
@@ -75,8 +75,8 @@ static void check_socket(Doctor *doctor, const char *unit)
 
 void doctor_sockets(Doctor *doctor)
 {
-    for (size_t i = 0; doctor->manager && i < ENABLING_SOCKETS; i++)
-        check_socket(doctor, enabling_sockets[i]);
+    for (size_t i = 0; doctor->manager && i < BROKER_SOCKETS; i++)
+        check_socket(doctor, broker_sockets[i]);
 }
 
 /* --- the broker --- */
@@ -208,7 +208,7 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
         const PolicyCredential *credential = &machine->policy->credentials[i];
 
         if (credential->delivery != POLICY_LIVE &&
-            !enabling_unit_asks(service, machine->name, credential) && missing++ == 0)
+            !manager_service_asks(service, machine->name, credential) && missing++ == 0)
             first = credential->id;
     }
     for (char **pair = service->credentials; *pair; pair += 2)

@@ -6,10 +6,12 @@
  */
 
 #include "base/json.h"
+#include "manager/manager.h"
 #include "policy/policy_load.h"
+#include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "verb/enabling.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,38 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds enable: a machine gets its credentials, at its start or live.
+ * nspawn-creds enable: a machine receives its credentials, when it starts or live.
  *
- * They are added to the machine's policy, or changed in it, which the broker's own parser has to
- * take before it is put in place; the service manager reads its units anew, so that
- * nspawn-creds-generator(8) writes the drop-in; and the broker's sockets are enabled. All of it may
- * be so already: then nothing happens.
+ *     find() ──► enable_policy_write() ──► take_effect()
+ *     which      the machine's policy      daemon-reload, so that nspawn-creds-generator(8) writes
+ *                                          the drop-in; and the broker's sockets are enabled
  *
- * A policy that another place than /etc has stays what it is: the credentials then go into a
- * drop-in, for a file of the same name in /etc would hide it. What somebody else has written in the
- * file is not changed unasked, and what a later drop-in says is not changed at all, for it would
- * count all the same.
+ * Whatever is so already is left as it is.
  */
 
-#include "base/fsutil.h"
+#include "verb/enable.h"
 #include "base/json.h"
-#include "base/rewrite.h"
+#include "manager/live_mount.h"
+#include "manager/manager.h"
 #include "policy/policy_file.h"
-#include "policy/policy_load.h"
 #include "store/store_installed.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "verb/enable_report.h"
+#include "verb/broker_units.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define POLICY_FILE_MODE ((mode_t)0644)
+/* What says how something is delivered. */
+#define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)
 
 static void enabling_done(Enabling *enabling)
 {
     policy_unref(enabling->policy);
     free(enabling->credentials);
-    free(enabling->path);
 }
 
 /* --- which --- */
@@ -80,7 +76,7 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
     for (; r == 0 && *ids; ids++)
         r = add_name(enabling, *ids, reason);
     for (size_t i = 0; r == 0 && i < enabling->count; i++)
-        if (!enabling_in_policy(enabling, enabling->credentials[i].name.id))
+        if (!enable_policy_find(enabling, enabling->credentials[i].name.id))
             look_for(store, &enabling->credentials[i].name);
     return r;
 }
@@ -106,181 +102,15 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
     return r;
 }
 
-/* --- the policy --- */
-
-static int load(Enabling *enabling, Reason *reason)
-{
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    PolicyFault fault = {0};
-    int r = policy_load(enabling->context, enabling->machine, &fault, NULL, &policy);
-
-    if (r != 0 && r != OUTCOME_NOT_FOUND)
-        return policy_fault_reason(&fault, r, reason);
-    policy_unref(enabling->policy);
-    enabling->policy = TAKE_PTR(policy);
-    return 0;
-}
-
-/* Which file is written, and what it has; none is like an empty object. */
-static int read_file(Enabling *enabling, Reason *reason, Bytes *ret)
-{
-    int r = enabling_file(enabling->machine, &enabling->path);
-
-    if (r != 0)
-        return r;
-    r = rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret);
-    if (r != -ENOENT || !enabling->policy)
-        return r;
-    free(enabling->path);
-    enabling->path = NULL;
-    r = enabling_drop_in(enabling->machine, &enabling->path);
-    return r == 0 ? rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret) : r;
-}
-
-static bool is_drop_in(const char *path)
-{
-    return strstr(path, ".json.d/");
-}
-
-/* Whether what PATH says of a credential counts whatever ours says: drop-ins come after the main
- * file, in the order of their names. */
-static bool comes_after_ours(const Enabling *enabling, const char *path)
-{
-    if (!is_drop_in(path))
-        return false;
-    return !is_drop_in(enabling->path) ||
-           strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0;
-}
-
-/* The file of the policy that CREDENTIAL is in, unless it is the one that is written. */
-static const PolicyFile *other_file(const Enabling *enabling, const char *id)
-{
-    const PolicyCredential *credential = enabling_in_policy(enabling, id);
-    const PolicyFile *file = credential ? &enabling->policy->files[credential->file] : NULL;
-
-    return file && strcmp(file->name, enabling->path) != 0 ? file : NULL;
-}
-
-/* As the options say. */
-static int edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
-                    const Options *options, Reason *reason, PolicyEditResult *ret)
-{
-    PolicyEditDelivery delivery = {
-        .delivery = options->given & OPTION_DELIVERY ? &options->delivery : NULL,
-        .services = options->given & OPTION_SERVICE ? options->services : NULL,
-        .service_count = options->service_count,
-        .on_change = options->given & OPTION_ON_CHANGE ? &options->on_change : NULL,
-    };
-    int r = policy_edit_put(edit, id, basis, &delivery, reason, ret);
-    Reason why = *reason;
-
-    return r == OUTCOME_USAGE ? reason_set(reason, r, "%.280s: see --live and --service=", why.text)
-                              : r;
-}
-
-static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, Reason *reason)
-{
-    _cleanup_(policy_edit_done) PolicyEdit other = {0};
-    const char *id = credential->name.id;
-    const PolicyFile *file = other_file(enabling, id);
-    int r;
-
-    if (!enabling->named && enabling_in_policy(enabling, id))
-        return 0;
-    if (!file)
-        return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
-    r = policy_edit_new(bytes_view(&file->text), reason, &other);
-    if (r != 0)
-        return r;
-    if (!comes_after_ours(enabling, file->name))
-        return edit_put(edit, id, policy_edit_copy(&other, id), enabling->options, reason,
-                        &credential->result);
-    r = edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
-    if (r == 0 && credential->result != POLICY_EDIT_KEPT)
-        r = reason_set(reason, OUTCOME_USAGE,
-                       "%s stands in %s, which counts more than %s: change "
-                       "it there",
-                       id, file->name, enabling->path);
-    return r;
-}
-
-/* As the broker will read it. */
-static int validate(const Enabling *enabling, BytesView text, Reason *reason)
-{
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    PolicyFault fault = {0};
-    int r = policy_new(enabling->machine, enabling->path, &fault, &policy);
-
-    if (r == 0)
-        r = policy_file_parse(text, enabling->path, policy, &fault);
-    return r == 0 ? 0 : policy_fault_reason(&fault, r, reason);
-}
-
-/* What has to be asked before a file that is there is changed. */
-static int ask(const Enabling *enabling, const PolicyEdit *edit, bool is_empty, Reason *reason)
-{
-    int r = 0;
-
-    if (is_empty)
-        r = confirm(enabling->options, reason,
-                    "%s is empty, which hides policies of this machine in other places. Fill it?",
-                    enabling->path);
-    if (r == 0 && edit->foreign)
-        r = confirm(enabling->options, reason, "Somebody else has written %s. Change it?",
-                    enabling->path);
-    return r;
-}
-
-/* Writes what the file is to be; BEFORE is NULL if there is none. */
-static int write_file(const Enabling *enabling, const PolicyEdit *edit, const Bytes *before,
-                      Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes after = {0};
-    int r = policy_edit_print(edit, &after);
-
-    if (r == 0)
-        r = validate(enabling, bytes_view(&after), reason);
-    if (r == 0 && !before)
-        r = enabling_make_folder(enabling->path, reason);
-    if (r != 0)
-        return r;
-    if (before)
-        return rewrite_write(enabling->path, bytes_view(before), bytes_view(&after), reason);
-    return file_write(enabling->path, bytes_view(&after),
-                      (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason);
-}
-
-static int write_policy(Enabling *enabling, Reason *reason)
-{
-    _cleanup_(policy_edit_done) PolicyEdit edit = {0};
-    _cleanup_(bytes_done) Bytes before = {0};
-    int r = read_file(enabling, reason, &before);
-    bool is_new = r == -ENOENT;
-
-    if (r == 0 || is_new)
-        r = policy_edit_new(bytes_view(&before), reason, &edit);
-    for (size_t i = 0; r == 0 && i < enabling->count; i++)
-        r = put(enabling, &edit, &enabling->credentials[i], reason);
-    if (r != 0 || enabling_count(enabling, POLICY_EDIT_KEPT) == enabling->count)
-        return r;
-    r = ask(enabling, &edit, !is_new && before.size == 0, reason);
-    if (r == 0)
-        r = write_file(enabling, &edit, is_new ? NULL : &before, reason);
-    if (r != 0)
-        return r;
-    enabling->written = true;
-    return load(enabling, reason);
-}
-
 /* --- the units --- */
 
 static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ENABLING_SOCKETS; i++) {
-        progress_begin(enabling_sockets[i]);
-        r = manager_enable_socket(manager, enabling_sockets[i], ENABLING_BROKER, reason,
+    for (size_t i = 0; r == 0 && i < BROKER_SOCKETS; i++) {
+        progress_begin(broker_sockets[i]);
+        r = manager_enable_socket(manager, broker_sockets[i], BROKER_UNIT, reason,
                                   &enabling->sockets_enabled[i]);
         progress_end();
     }
@@ -296,9 +126,9 @@ static bool is_in_effect(Manager *manager, const Enabling *enabling)
         return false;
     for (size_t i = 0; i < enabling->count; i++) {
         const PolicyCredential *credential =
-            enabling_in_policy(enabling, enabling->credentials[i].name.id);
+            enable_policy_find(enabling, enabling->credentials[i].name.id);
 
-        if (!credential || !enabling_unit_asks(&service, enabling->machine, credential))
+        if (!credential || !manager_service_asks(&service, enabling->machine, credential))
             return false;
     }
     return true;
@@ -311,12 +141,12 @@ static bool needs_restart(Manager *manager, const Enabling *enabling)
 
     for (size_t i = 0; i < enabling->count; i++) {
         const PolicyCredential *credential =
-            enabling_in_policy(enabling, enabling->credentials[i].name.id);
+            enable_policy_find(enabling, enabling->credentials[i].name.id);
 
         if (!credential || credential->delivery != POLICY_LIVE)
             return true;
     }
-    return enabling_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound;
+    return manager_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound;
 }
 
 static int take_effect(Enabling *enabling, Reason *reason)
@@ -341,6 +171,118 @@ static int take_effect(Enabling *enabling, Reason *reason)
     return 0;
 }
 
+/* --- words --- */
+
+/* "Added to PATH: password, token." */
+static void say_results(const Enabling *enabling, PolicyEditResult result, const char *words)
+{
+    const char *separator = "";
+
+    if (enable_policy_count(enabling, result) == 0)
+        return;
+    printf("%s %s: ", words, enabling->path);
+    for (size_t i = 0; i < enabling->count; i++)
+        if (enabling->credentials[i].result == result) {
+            printf("%s%s", separator, enabling->credentials[i].name.id);
+            separator = ", ";
+        }
+    printf(".\n");
+}
+
+/* What the units in the container have to say. */
+static void say_live(const Enabling *enabling)
+{
+    for (size_t i = 0; i < enabling->count; i++) {
+        const Enabled *enabled = &enabling->credentials[i];
+        const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
+
+        if (enabled->result == POLICY_EDIT_KEPT || !credential ||
+            credential->delivery != POLICY_LIVE)
+            continue;
+        printf("For it, %s%s in the container says: LoadCredential=%s:" LIVE_MOUNT_INSIDE
+                   LIVE_MOUNT_SOCKET "\n",
+               credential->service_count > 0 ? credential->services[0] : "a service",
+               credential->service_count > 1 ? " and the others" : "", credential->id);
+    }
+}
+
+static void report_policy(const Enabling *enabling)
+{
+    say_results(enabling, POLICY_EDIT_ADDED, "Added to");
+    say_results(enabling, POLICY_EDIT_CHANGED, "Changed in");
+    if (!enabling->written)
+        printf("The policy of %s has them already.\n", enabling->machine);
+    say_live(enabling);
+    if (!enabling->named && enabling->options->given & DELIVERY_OPTIONS &&
+        enable_policy_count(enabling, POLICY_EDIT_KEPT) > 0)
+        output_note("What the policy has already stays as it is. To change how it is delivered, "
+                    "name it: nspawn-creds enable %s ID...",
+                    enabling->machine);
+}
+
+static void report_next(const Enabling *enabling)
+{
+    const char *machine = enabling->machine;
+
+    for (size_t i = 0; i < BROKER_SOCKETS; i++)
+        if (enabling->sockets_enabled[i])
+            printf("Enabled %s.\n", broker_sockets[i]);
+    if (!enabling->in_effect)
+        output_note("%s does not ask for them yet. Why: nspawn-creds doctor %s", enabling->unit,
+                    machine);
+    else if (enabling->restart)
+        printf("%s runs, and has them when it is started again: systemctl restart %s\n", machine,
+               enabling->unit);
+    else if (enabling->runs)
+        printf("%s runs, and its services have them when they are started next.\n", machine);
+    else
+        printf("Its next start has them: machinectl start %s\n", machine);
+}
+
+/* --- JSON --- */
+
+static struct json_object *credential_to_json(const Enabling *enabling, const Enabled *enabled)
+{
+    static const char *const results[] = {[POLICY_EDIT_KEPT] = "kept",
+                                          [POLICY_EDIT_ADDED] = "added",
+                                          [POLICY_EDIT_CHANGED] = "changed"};
+    const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
+    struct json_object *object = json_object_new_object(), *services = json_object_new_array();
+
+    json_add(object, "id", json_object_new_string(enabled->name.id));
+    json_add(object, "result", json_object_new_string(results[enabled->result]));
+    for (size_t i = 0; credential && i < credential->service_count; i++)
+        json_object_array_add(services, json_object_new_string(credential->services[i]));
+    if (credential) {
+        json_add(object, "delivery",
+                 json_object_new_string(policy_delivery_name(credential->delivery)));
+        json_add(object, "onChange",
+                 json_object_new_string(policy_change_name(credential->on_change)));
+    }
+    json_add(object, "services", services);
+    return object;
+}
+
+static int print_json(const Enabling *enabling)
+{
+    struct json_object *object = json_object_new_object(), *credentials = json_object_new_array(),
+                       *sockets = json_object_new_array();
+
+    for (size_t i = 0; i < enabling->count; i++)
+        json_object_array_add(credentials, credential_to_json(enabling, &enabling->credentials[i]));
+    for (size_t i = 0; i < BROKER_SOCKETS; i++)
+        if (enabling->sockets_enabled[i])
+            json_object_array_add(sockets, json_object_new_string(broker_sockets[i]));
+    json_add(object, "machine", json_object_new_string(enabling->machine));
+    json_object_object_add(object, "file",
+                           enabling->written ? json_object_new_string(enabling->path) : NULL);
+    json_add(object, "credentials", credentials);
+    json_add(object, "enabledSockets", sockets);
+    json_add(object, "inEffect", json_object_new_boolean(enabling->in_effect));
+    json_add(object, "restartNeeded", json_object_new_boolean(enabling->restart));
+    return output_json(object, enabling->options->json);
+}
+
 /* --- all --- */
 
 /* What is to be enabled: the policy as it is, and what it is to have. */
@@ -354,7 +296,7 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
                           enabling->machine);
     snprintf(enabling->unit, sizeof(enabling->unit), "systemd-nspawn@%s.service",
              enabling->machine);
-    r = load(enabling, reason);
+    r = enable_policy_load(enabling, reason);
     if (r == 0)
         r = store_open_installed(enabling->options->host->store, reason, &store);
     if (r == -ENOENT && *ids)
@@ -373,16 +315,16 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = find(&enabling, arguments + 1, &reason);
 
     if (r == 0)
-        r = write_policy(&enabling, &reason);
+        r = enable_policy_write(&enabling, &reason);
     if (r == 0 && !json)
-        enable_report_policy(&enabling);
+        report_policy(&enabling);
     if (r == 0)
         r = take_effect(&enabling, &reason);
     if (r == 0 && !json)
-        enable_report_next(&enabling);
+        report_next(&enabling);
     /* what was done is told also where the rest failed */
     if (json && (r == 0 || enabling.written)) {
-        int printed = enable_report_json(&enabling);
+        int printed = print_json(&enabling);
 
         r = r == 0 ? printed : r;
     }

@@ -10,6 +10,7 @@
 
 #include "base/context.h"
 #include "base/limits.h"
+#include "manager/live_mount.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -558,7 +559,39 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
     return 0;
 }
 
-int manager_leader(Manager *manager, const char *machine, pid_t *ret)
+static bool has_pair(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (strcmp(pairs[0], id) == 0)
+            return true;
+    return false;
+}
+
+static bool has_word(char **words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+bool manager_service_asks(const ManagerService *service, const char *machine,
+                          const PolicyCredential *credential)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof("NSPAWN_CREDS_LIVE=")];
+
+    if (credential->delivery == POLICY_BOOT)
+        return has_pair(service->credentials, credential->id);
+    if (credential->delivery == POLICY_LIVE) {
+        snprintf(text, sizeof(text), "NSPAWN_CREDS_LIVE=%s", machine);
+        return has_word(service->environment, text);
+    }
+    snprintf(text, sizeof(text), "%s@%s", machine, credential->id);
+    return has_pair(service->encrypted, text);
+}
+
+/* The first process of MACHINE, as systemd-machined knows it. */
+static int find_leader(Manager *manager, const char *machine, pid_t *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *property = NULL;
     Method object = {.destination = MACHINED, .interface = MACHINED ".Machine"};
@@ -580,6 +613,14 @@ int manager_leader(Manager *manager, const char *machine, pid_t *ret)
         return r;
     *ret = (pid_t)leader;
     return 0;
+}
+
+int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
+{
+    pid_t leader;
+    int r = find_leader(manager, machine, &leader);
+
+    return r == 0 ? live_mount_is_bound(leader, machine, ret) : r;
 }
 
 /* --- actions --- */

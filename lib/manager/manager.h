@@ -14,10 +14,10 @@
 #include "base/cleanup.h"
 #include "base/observer.h"
 #include "base/outcome.h"
+#include "policy/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 /* What a container's manager gets at first, µs, which is enough for questions. */
 #define MANAGER_USEC ((uint64_t)20 * 1000 * 1000)
@@ -89,9 +89,15 @@ void manager_service_done(ManagerService *service); /* for _cleanup_ */
 
 int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret);
 
-/* The first process of MACHINE, as the host's systemd-machined knows it. A negative errno if it
- * does not run, or there is no machined. */
-int manager_leader(Manager *manager, const char *machine, pid_t *ret);
+/* Whether the unit that starts MACHINE, SERVICE, asks for CREDENTIAL, or, for live delivery,
+ * whether it mounts the broker's directory: as nspawn-creds-generator(8) has it do. */
+bool manager_service_asks(const ManagerService *service, const char *machine,
+                          const PolicyCredential *credential);
+
+/* Whether the container MACHINE, which runs, has the mount of live delivery. Asked of the host's
+ * manager, and systemd-machined; a negative errno if it does not run, there is no machined, or this
+ * user may not see it. */
+int manager_live_is_bound(Manager *manager, const char *machine, bool *ret);
 
 /* --- actions --- */
 
