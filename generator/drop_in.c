@@ -125,25 +125,22 @@ static void put_setting(Writer *writer, const char *key, const char *path, const
     put(writer, "\n");
 }
 
-/* The unit sees nothing of /run but its own parts. The directory of a software TPM's socket, since
- * the socket may be made anew; not one that holds everybody's. */
+/* The unit sees only its own parts of /run. For a software TPM that listens there it gets the
+ * directory of the socket, which may be made anew; not /run itself. */
 static void put_socket(Writer *writer, const char *device)
 {
-    const char *path = strstr(device, "path=/");
-    const char *slash, *end;
+    const char *run = strstr(device, "path=/run/");
+    char directory[LIMIT_CONFIG_VALUE_BYTES];
+    char *slash;
 
-    if (!path)
+    if (!run)
         return;
-    path += strlen("path=");
-    end = path + strcspn(path, ",");
-    slash = memrchr(path, '/', (size_t)(end - path));
-    if (slash == path || memchr(path, ':', (size_t)(end - path)) ||
-        (size_t)(slash - path) == strlen("/run"))
-        return;
-    put(writer, "BindPaths=-");
-    for (; path < slash; path++)
-        put_path(writer, (char[]){*path, '\0'});
-    put(writer, "\n");
+    run += strlen("path=");
+    snprintf(directory, sizeof(directory), "%.*s", (int)strcspn(run, ","), run);
+    slash = strrchr(directory, '/');
+    *slash = '\0';
+    if (strcmp(directory, "/run") != 0 && !strchr(directory, ':'))
+        put_setting(writer, "BindPaths=-", directory, "");
 }
 
 /* What the vendor unit allows is replaced where lists can be begun anew: what is not used is not

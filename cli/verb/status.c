@@ -7,9 +7,11 @@
 #include "client/broker.h"
 #include "protocol/varlink.h"
 #include "terminal/output.h"
+#include "terminal/safe_text.h"
 #include "verb/verb.h"
 
 #include <inttypes.h>
+#include <limits.h>
 
 static int64_t number(struct json_object *status, const char *name)
 {
@@ -19,19 +21,31 @@ static int64_t number(struct json_object *status, const char *name)
     return json_object_get_int64(value);
 }
 
+/* What the broker says is text of a process that talks to containers. */
+static void print_text(struct json_object *status, const char *label, const char *key)
+{
+    const char *text = varlink_text(status, key);
+    char clean[PATH_MAX];
+
+    snprintf(clean, sizeof(clean), "%s", text ? text : "");
+    safe_text_clean(clean);
+    printf("%9s: %s\n", label, clean);
+}
+
 static void print(struct json_object *status)
 {
     char up[TIMESTAMP_LENGTH_BYTES];
 
     timestamp_format_length((uint64_t)number(status, "uptimeUSec"), up);
-    printf("  Version: %s\n       Up: %s\n", varlink_text(status, "version"), up);
+    print_text(status, "Version", "version");
+    printf("       Up: %s\n", up);
     printf(" Requests: %" PRId64 " delivered, %" PRId64 " refused, %" PRId64 " abandoned, "
            "%" PRId64 " waiting\n",
            number(status, "delivered"), number(status, "refused"), number(status, "abandoned"),
            number(status, "waiting"));
     printf("     Keys: %" PRId64 " unsealed and kept for a moment\n", number(status, "keys"));
-    printf("    Store: %s\n      TPM: %s\n", varlink_text(status, "store"),
-           varlink_text(status, "tpmDevice"));
+    print_text(status, "Store", "store");
+    print_text(status, "TPM", "tpmDevice");
 }
 
 /* --- OpenMetrics 1.0 --- */

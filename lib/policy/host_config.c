@@ -49,7 +49,7 @@ static int bad(const Position *position, const char *format, ...)
                       position->line, words);
 }
 
-/* Sets one key to TEXT, which is not empty. */
+/* Sets one key to TEXT; empty is the default. */
 typedef int (*SetKey)(const Position *position, const char *text, HostConfig *config);
 
 /* Values become lines of a unit (nspawn-creds-generator(8)), where other characters would need
@@ -88,6 +88,8 @@ static int set_text(const Position *position, const char *text, char ret[LIMIT_C
 
 static int set_store(const Position *position, const char *text, HostConfig *config)
 {
+    if (!*text)
+        text = STORE_DEFAULT_PATH;
     if (!is_clean_path(text))
         return bad(
             position,
@@ -103,6 +105,8 @@ static int set_tpm_device(const Position *position, const char *text, HostConfig
     Reason reason = {0};
     const char *path;
 
+    if (!*text)
+        text = TPM_DEFAULT_DEVICE;
     if (tpm_device_parse(text, &reason, &device) != 0)
         return bad(position, "%.160s", reason.text);
     path = tpm_device_path(&device);
@@ -114,11 +118,15 @@ static int set_tpm_device(const Position *position, const char *text, HostConfig
     return set_text(position, path ? path : text, config->tpm_device);
 }
 
+/* A list begins anew with what is empty; host_config_parse() puts the defaults into an empty one.
+ */
 static int set_templates(const Position *position, const char *text, HostConfig *config)
 {
     char word[LIMIT_CONFIG_VALUE_BYTES];
     Reason reason = {0};
 
+    if (!*text)
+        config->templates = (UnitTemplates){0};
     for (text += strspn(text, SPACE); *text; text += strspn(text, SPACE)) {
         size_t length = strcspn(text, SPACE);
 
@@ -130,31 +138,14 @@ static int set_templates(const Position *position, const char *text, HostConfig 
     return 0;
 }
 
-static void reset_store(HostConfig *config)
-{
-    strcpy(config->store, STORE_DEFAULT_PATH);
-}
-
-static void reset_tpm_device(HostConfig *config)
-{
-    strcpy(config->tpm_device, TPM_DEFAULT_DEVICE);
-}
-
-/* Filled with the defaults in the end if none were set. */
-static void reset_templates(HostConfig *config)
-{
-    config->templates = (UnitTemplates){0};
-}
-
 /* The keys of a section stand together. */
 static const struct {
     const char *section, *key;
     SetKey set;
-    void (*reset)(HostConfig *config);
 } keys[] = {
-    {"Store", "Path", set_store, reset_store},
-    {"TPM", "Device", set_tpm_device, reset_tpm_device},
-    {"Machines", "UnitTemplate", set_templates, reset_templates},
+    {"Store", "Path", set_store},
+    {"TPM", "Device", set_tpm_device},
+    {"Machines", "UnitTemplate", set_templates},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
@@ -197,24 +188,23 @@ static int parse_section(Parser *parser, char *line)
 
 static int assign(Parser *parser, const char *key, const char *value)
 {
+    const char *elsewhere = NULL; /* a section that has such a key */
     char choices[128] = "";
 
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        if (strcmp(keys[i].section, parser->section) != 0) {
-            if (strcmp(keys[i].key, key) == 0)
-                return bad(&parser->position, "\"%.80s\" is not a key of [%s], but of [%s]", key,
-                           parser->section, keys[i].section);
-            continue;
-        }
-        if (strcmp(keys[i].key, key) != 0) {
-            add_choice(choices, sizeof(choices), "", keys[i].key, "=");
-            continue;
-        }
-        if (*value)
+        bool here = strcmp(keys[i].section, parser->section) == 0;
+        bool same = strcmp(keys[i].key, key) == 0;
+
+        if (here && same)
             return keys[i].set(&parser->position, value, &parser->config);
-        keys[i].reset(&parser->config);
-        return 0;
+        if (here)
+            add_choice(choices, sizeof(choices), "", keys[i].key, "=");
+        else if (same)
+            elsewhere = keys[i].section;
     }
+    if (elsewhere)
+        return bad(&parser->position, "\"%.80s\" is not a key of [%s], but of [%s]", key,
+                   parser->section, elsewhere);
     return bad(&parser->position, "unknown key \"%.80s\" in [%s]; did you mean %s?", key,
                parser->section, choices);
 }
@@ -273,7 +263,7 @@ int host_config_parse(const char *path, BytesView text, Reason *reason, HostConf
     int r = 0;
 
     host_config_default(&parser.config);
-    reset_templates(&parser.config);
+    parser.config.templates = (UnitTemplates){0};
     parser.config.path = path;
     if (text.size > 0 && memchr(text.data, '\0', text.size))
         return reason_set(reason, OUTCOME_BAD_CONFIG, "%s has a NUL byte", path);

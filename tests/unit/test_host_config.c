@@ -182,6 +182,21 @@ static void test_places(void **state)
         assert_string_equal(config.store, rows[i].store);
         assert_string_equal(config.path + 1, rows[i].file);
     }
+    {
+        _cleanup_(freep) char *large = malloc(LIMIT_CONFIG_BYTES + 2);
+        Reason reason = {0};
+
+        assert_non_null(large);
+        memset(large, '\n', LIMIT_CONFIG_BYTES + 1);
+        large[LIMIT_CONFIG_BYTES] = '\0';
+        write_config(&folder, rows[2].file, large);
+        assert_int_equal(load(&folder, geteuid(), NULL, &config), 0);
+        large[LIMIT_CONFIG_BYTES] = '\n';
+        large[LIMIT_CONFIG_BYTES + 1] = '\0';
+        write_config(&folder, rows[2].file, large);
+        assert_int_equal(load(&folder, geteuid(), &reason, &config), OUTCOME_BAD_CONFIG);
+        assert_non_null(strstr(reason.text, "larger than"));
+    }
     test_folder_remove(&folder);
 }
 
