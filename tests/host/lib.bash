@@ -115,7 +115,21 @@ ask_for() { # MACHINE ID...
 }
 
 # The generator would have the units of machines with policies ask for all that is in
-# them, in whatever order. Where a case asks by hand, it is masked.
+# them, in whatever order. Where a case asks by hand, it only writes the broker's own
+# drop-in, without which the broker does not see the software TPM.
+ask_by_hand() {
+        mkdir -p /etc/systemd/system-generators
+        cat >/etc/systemd/system-generators/nspawn-creds-generator <<'EOF'
+#!/bin/sh
+all=$(mktemp -d)
+/usr/lib/systemd/system-generators/nspawn-creds-generator "$all"
+cp -r "$all/nspawn-creds-broker.service.d" "$1"
+rm -r "$all"
+EOF
+        chmod +x /etc/systemd/system-generators/nspawn-creds-generator
+}
+
+# As an administrator does who wants none of it.
 mask_generator() {
         mkdir -p /etc/systemd/system-generators
         ln -sf /dev/null /etc/systemd/system-generators/nspawn-creds-generator
