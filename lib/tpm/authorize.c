@@ -2,11 +2,10 @@
 /*
  * Signed PCR policies. See tpm_internal.h.
  *
- * The sealed key's policy says only who signs. So the TPM is told to check the PCRs, which gives a
- * policy digest; among the signatures is looked for one of that digest; the TPM verifies it, which
- * gives a ticket; and with the ticket the digest is exchanged for that of the signer's name.
- * Nothing here has to be trusted: the TPM checks every step, and without a signature the last one
- * fails.
+ * The sealed key's policy only names the signer. So we let the TPM check the PCRs, which yields a
+ * policy digest, and find a signature of that digest. The TPM verifies it, which yields a ticket.
+ * With the ticket the TPM replaces the digest by the one of the signer's name. The TPM checks every
+ * step, and without a signature the last one fails, so that nothing here needs to be trusted.
  *
  * TCG TPM 2.0 Library, Part 3, 12.3 (LoadExternal), 20.1 (VerifySignature), 23.6 (PolicyGetDigest),
  * 23.16 (PolicyAuthorize).
@@ -19,7 +18,7 @@
 #include <sodium.h>
 #include <string.h>
 
-/* The policy of the signed PCRs as they are now, in SESSION and as RET. */
+/* Applies the policy of the current signed PCRs to SESSION, and returns its digest. */
 static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Reason *reason,
                       TPM2B_DIGEST *ret)
 {
@@ -39,7 +38,7 @@ static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Rea
         return tpm_response(rc, "checking the signed PCRs", reason);
     if (digest->size != TPM_POLICY_BYTES)
         return reason_set(reason, OUTCOME_TPM_FAILED,
-                          "checking the signed PCRs: the answer makes no sense");
+                          "checking the signed PCRs: the response is not valid");
     *ret = *digest;
     return 0;
 }
@@ -58,7 +57,7 @@ static int find_signature(Tpm *tpm, const TpmSealedView *sealed, const TpmSigner
 
     if (r != OUTCOME_TPM_PCR_MISMATCH && r != OUTCOME_TPM_NO_SIGNATURE)
         return r;
-    /* of PCRs that the TPM does not have nobody signs the policy */
+    /* nobody signs a policy on PCRs that the TPM lacks */
     if (tpm_pcr_peek(tpm, query.mask, query.bank, NULL, &present) == OUTCOME_TPM_UNABLE)
         return tpm_pcr_unable(query.mask, query.bank, reason);
     if (r == OUTCOME_TPM_PCR_MISMATCH)
@@ -66,7 +65,7 @@ static int find_signature(Tpm *tpm, const TpmSealedView *sealed, const TpmSigner
     return r;
 }
 
-/* Which parameter of TPM2_LoadExternal is the public key. */
+/* The parameter number of the public key in TPM2_LoadExternal. */
 #define PUBLIC_PARAMETER 2U
 
 static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHandle *ret)
@@ -74,7 +73,7 @@ static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHan
     ESYS_TR tr;
     TSS2_RC rc;
 
-    /* Tickets are of a hierarchy: with none, there would be no ticket. */
+    /* Tickets belong to a hierarchy; without one there would be no ticket. */
     rc = Esys_LoadExternal(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                            &signer->public_part, ESYS_TR_RH_OWNER, &tr);
     if (tpm_response_parameter(rc) == PUBLIC_PARAMETER)
@@ -87,7 +86,7 @@ static int load_signer(Tpm *tpm, const TpmSigner *signer, Reason *reason, TpmHan
     return 0;
 }
 
-/* RET_TICKET says that KEY has signed POLICY; ESYS allocates it. */
+/* Verifies that KEY has signed POLICY. ESYS allocates RET_TICKET, which says so. */
 static int verify(const TpmHandle *key, const TPM2B_DIGEST *policy, const TpmSignature *signature,
                   Reason *reason, TPMT_TK_VERIFIED **ret_ticket)
 {
@@ -104,7 +103,7 @@ static int verify(const TpmHandle *key, const TPM2B_DIGEST *policy, const TpmSig
                               &digest, &area, ret_ticket);
     if (tpm_response_base(rc) == TPM2_RC_SIGNATURE || tpm_response_base(rc) == TPM2_RC_SIZE)
         return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
-                          "the signature of the PCR policy is not by the credential's key");
+                          "the signature of the PCR policy was not made by the credential's key");
     return rc == TSS2_RC_SUCCESS
                ? 0
                : tpm_response(rc, "verifying the signature of the PCR policy", reason);

@@ -13,17 +13,17 @@
 
 /* --- sealed keys --- */
 
-/* Attributes that a sealed key may have. Those that are missing here would let it be used without
- * its policy (userWithAuth), or say that it is no sealed key at all. */
+/* Attributes that a sealed key may have. Others would let it be used without its policy
+ * (userWithAuth), or mean that it is not a sealed key. */
 #define ATTRIBUTES_ALLOWED                                                                         \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_STCLEAR | TPMA_OBJECT_FIXEDPARENT |                        \
      TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_NODA | TPMA_OBJECT_ENCRYPTEDDUPLICATION)
 
-/* Attributes that an object sealed outside of the TPM cannot have. */
+/* Attributes that an object sealed outside the TPM cannot have. */
 #define ATTRIBUTES_FIXED                                                                           \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_ENCRYPTEDDUPLICATION)
 
-/* The size-prefixed bytes of every TPM2B type. */
+/* Takes the size-prefixed bytes of any TPM2B type. */
 static BytesView read_2b(Reader *reader)
 {
     uint16_t size = reader_u16be(reader);
@@ -31,7 +31,7 @@ static BytesView read_2b(Reader *reader)
     return reader_take(reader, size);
 }
 
-/* The same, copied into a TPM2B's buffer; false if they do not fit or are not there. */
+/* Copies them to a TPM2B's buffer; false if they do not fit or are missing. */
 static bool copy_2b(Reader *reader, uint8_t *buffer, size_t capacity, UINT16 *ret_size)
 {
     BytesView view = read_2b(reader);
@@ -44,7 +44,7 @@ static bool copy_2b(Reader *reader, uint8_t *buffer, size_t capacity, UINT16 *re
     return true;
 }
 
-/* TPMT_PUBLIC of a sealed key; NULL, or what is wrong with it. */
+/* Parses the TPMT_PUBLIC of a sealed key. Returns NULL, or what is wrong. */
 static const char *parse_sealed_public(BytesView view, BytesView policy_hash, TPMT_PUBLIC *ret)
 {
     Reader reader = reader_new(view);
@@ -62,13 +62,13 @@ static const char *parse_sealed_public(BytesView view, BytesView policy_hash, TP
         return "its public part has the wrong size";
     if (area.type != TPM2_ALG_KEYEDHASH || area.nameAlg != TPM2_ALG_SHA256 ||
         area.parameters.keyedHashDetail.scheme.scheme != TPM2_ALG_NULL)
-        return "it is an object of another type";
+        return "it is another type of object";
     if (area.objectAttributes & TPMA_OBJECT_USERWITHAUTH)
-        return "it opens with an empty password too, whatever its policy";
+        return "it also opens with an empty password, whatever its policy";
     if (area.objectAttributes & ~ATTRIBUTES_ALLOWED)
-        return "it has attributes that sealed keys have not";
+        return "it has attributes that sealed keys must not have";
     if (!bytes_view_equal(policy, policy_hash))
-        return "its policy is not the header's";
+        return "its policy differs from the one in the header";
     if (area.unique.keyedHash.size != TPM2_SHA256_DIGEST_SIZE)
         return "its unique part has the wrong size";
     memcpy(area.authPolicy.buffer, policy.data, policy.size);
@@ -77,7 +77,7 @@ static const char *parse_sealed_public(BytesView view, BytesView policy_hash, TP
     return NULL;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 static const char *parse_blob(BytesView view, BytesView policy_hash, TpmBlob *ret)
 {
     Reader reader = reader_new(view);
@@ -85,7 +85,7 @@ static const char *parse_blob(BytesView view, BytesView policy_hash, TpmBlob *re
     BytesView area;
 
     if (policy_hash.size != TPM_POLICY_BYTES)
-        return "its policy hash does not have 32 bytes";
+        return "the size of its policy hash is not 32 bytes";
     if (!copy_2b(&reader, ret->private_part.buffer, sizeof(ret->private_part.buffer),
                  &ret->private_part.size) ||
         ret->private_part.size == 0)
@@ -97,12 +97,12 @@ static const char *parse_blob(BytesView view, BytesView policy_hash, TpmBlob *re
         (!copy_2b(&reader, ret->seed.secret, sizeof(ret->seed.secret), &ret->seed.size) ||
          ret->seed.size == 0 || reader.rest.size != 0))
         return "its seed has the wrong size";
-    /* The size stays 0: the library fills it in when it writes the structure. */
+    /* The size stays 0; the library sets it when it marshals the structure. */
     wrong = parse_sealed_public(area, policy_hash, &ret->public_part.publicArea);
     if (wrong)
         return wrong;
     if (ret->seed.size != 0 && (ret->public_part.publicArea.objectAttributes & ATTRIBUTES_FIXED))
-        return "it has a seed, but may not leave the TPM that made it";
+        return "it has a seed, but its attributes do not let it leave the TPM that made it";
     return NULL;
 }
 
@@ -126,13 +126,13 @@ int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public
     if (Tss2_MU_TPM2B_PRIVATE_Marshal(private_part, bytes, sizeof(bytes), &size) !=
             TSS2_RC_SUCCESS ||
         Tss2_MU_TPM2B_PUBLIC_Marshal(public_part, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's answer cannot be written down");
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
     return bytes_dup((BytesView){bytes, size}, ret);
 }
 
 /* --- pinned storage root keys --- */
 
-/* What Esys_TR_Serialize() writes for an object that has a public area. */
+/* The type that Esys_TR_Serialize() writes for an object with a public area. */
 #define SERIALIZED_KEY       UINT32_C(1)
 /* The largest coordinate (P-521) and modulus (RSA-4096), bytes. */
 #define COORDINATE_BYTES_MAX ((size_t)66)
@@ -177,7 +177,7 @@ static bool is_rsa_key(Reader *reader)
            read_2b(reader).size == bits / 8;
 }
 
-/* Whether VIEW is a TPMT_PUBLIC of a key under which a TPM stores objects. */
+/* Whether VIEW is the TPMT_PUBLIC of a storage key. */
 static bool is_storage_key(BytesView view)
 {
     static const uint32_t needed = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
@@ -196,7 +196,7 @@ static bool is_storage_key(BytesView view)
            (attributes & needed) == needed && !(attributes & TPMA_OBJECT_SIGN_ENCRYPT);
 }
 
-/* Whether NAME (TPM2B_NAME without its size) is that of the public area AREA. */
+/* Whether NAME (TPM2B_NAME without its size) is the name of the public area AREA. */
 static bool is_name_of(BytesView name, BytesView area)
 {
     Reader reader = reader_new(name);
@@ -224,7 +224,7 @@ int tpm_srk_check(BytesView srk, Reason *reason)
     else if (type != SERIALIZED_KEY || !is_storage_key(area))
         wrong = "it is not a storage key";
     else if (!is_name_of(name, area))
-        wrong = "its name is not that of its public key";
+        wrong = "its name does not match its public key";
     if (wrong)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the pinned storage root key in the header: %s", wrong);

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The codecs of a sealed key and of a pinned storage root key: bytes ↔ struct, and nothing else.
+ * The codecs of a sealed key and of a pinned storage root key.
  *
- * Pure: no TPM, no keys. Both come from a header that is not authenticated before the key is
- * unsealed, so that everything in them is checked here, to the last byte, before tpm2-tss or the
- * TPM see any of it. TCG TPM 2.0 Library, Part 2: 12.2 (public areas), 12.3.7
- * (TPM2B_PRIVATE), 11.4.33 (TPM2B_ENCRYPTED_SECRET).
+ * Pure: no TPM, no keys. Both come from a header that is not authenticated until the key is
+ * unsealed. So everything in them is checked here, to the last byte, before tpm2-tss or the TPM see
+ * them. TCG TPM 2.0 Library, Part 2: 12.2 (public areas), 12.3.7 (TPM2B_PRIVATE), 11.4.33
+ * (TPM2B_ENCRYPTED_SECRET).
  */
 
 #include "base/bytes.h"
@@ -18,27 +18,27 @@
 /* The handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.5.1). */
 #define TPM_SRK_HANDLE        UINT32_C(0x81000001)
 
-/* Attributes of the objects that tpm_seal() makes: what systemd 257 and 262 write and 252 reads.
- * Never userWithAuth, which with an empty password is a way round the policy. */
+/* Attributes of the objects that tpm_seal() makes: those that systemd 257 and 262 write and 252
+ * reads. Never userWithAuth, which with an empty password would bypass the policy. */
 #define TPM_SEALED_ATTRIBUTES (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA)
 
 typedef struct TpmBlob {
-    TPM2B_PRIVATE private_part; /* encrypted by the storage key, or for it if there is a seed */
+    TPM2B_PRIVATE private_part; /* encrypted by the storage key, or with the seed if there is one */
     TPM2B_PUBLIC public_part;
-    TPM2B_ENCRYPTED_SECRET seed; /* sealed outside of the TPM; size 0: made by it */
+    TPM2B_ENCRYPTED_SECRET seed; /* sealed outside the TPM; size 0: the TPM made it */
 } TpmBlob;
 
-/* OUTCOME_MALFORMED unless BLOB is a sealed key with the policy POLICY_HASH that nothing but this
- * policy opens. */
+/* OUTCOME_MALFORMED unless BLOB is a sealed key that opens with the policy POLICY_HASH and in no
+ * other way. */
 int tpm_blob_parse(BytesView blob, BytesView policy_hash, Reason *reason, TpmBlob *ret);
 
-/* Without a seed. OUTCOME_TPM_FAILED if tpm2-tss cannot write it; -ENOMEM. */
+/* Writes a key without a seed. OUTCOME_TPM_FAILED if tpm2-tss cannot marshal it; -ENOMEM. */
 int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public_part,
                    Reason *reason, Bytes *ret);
 
-/* OUTCOME_MALFORMED unless SRK is what Esys_TR_Serialize() gives for a storage key at
+/* OUTCOME_MALFORMED unless SRK is the output of Esys_TR_Serialize() for a storage key at
  * TPM_SRK_HANDLE, and its name is the digest of its public area. */
 int tpm_srk_check(BytesView srk, Reason *reason);
 
-/* TPM_ALGORITHM_ECC or _RSA, of an SRK that was checked. */
+/* Returns TPM_ALGORITHM_ECC or _RSA for an SRK that was checked. */
 uint16_t tpm_srk_algorithm(BytesView srk);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a TPM tells about itself. See export.h.
+ * Exporting what others need to seal for this TPM. See export.h.
  */
 
 #include "tpm/export.h"
@@ -17,7 +17,7 @@ void tpm_export_done(TpmExport *export)
     *export = (TpmExport){0};
 }
 
-/* The public area of what TR stands for, as TPM2B_PUBLIC. */
+/* Reads the public area of TR as TPM2B_PUBLIC. */
 static int read_public(Tpm *tpm, ESYS_TR tr, Reason *reason, Bytes *ret)
 {
     _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
@@ -30,11 +30,11 @@ static int read_public(Tpm *tpm, ESYS_TR tr, Reason *reason, Bytes *ret)
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "reading the storage key", reason);
     if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's answer cannot be written down");
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
     return bytes_dup((BytesView){bytes, size}, ret);
 }
 
-/* 0 with RET as it was if there is no storage root key. */
+/* Returns 0 and leaves RET alone if there is no storage root key. */
 static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle srk = {0};
@@ -62,7 +62,7 @@ static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrs *ret)
     if (r != 0)
         return r;
     r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, TPM_ALGORITHM_SHA256, reason, ret);
-    /* SHA-1 alone is no reason not to seal without PCRs. */
+    /* A TPM with only SHA-1 can still be sealed for without PCRs. */
     return r == OUTCOME_TPM_UNABLE ? 0 : r;
 }
 

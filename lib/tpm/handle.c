@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Handles that let go of themselves. See tpm_internal.h.
+ * Handles that release themselves. See tpm_internal.h.
  *
- * A TPM has room for three objects and as many sessions: one that stays behind makes later callers
- * fail where there is no resource manager.
+ * A TPM has room for three objects and three sessions. Without a resource manager, one that is left
+ * behind makes later callers fail.
  */
 
 #include "tpm/tpm_internal.h"
@@ -15,12 +15,12 @@ void tpm_handle_forget(TpmHandle *handle)
     *handle = (TpmHandle){0};
 }
 
-/* Bytes of TPM2_FlushContext, and of an answer to it. */
+/* Size of TPM2_FlushContext, and of its response. */
 #define FLUSH_BYTES     14U
 #define NO_ANSWER_BYTES 10U
 
-/* After a broken connection or an answer that makes no sense tpm2-tss refuses to send anything,
- * also what would clean up. The transport does not. */
+/* After a broken connection or an invalid response tpm2-tss refuses to send anything, even
+ * clean-up. The transport below it still does. */
 static void flush_below_tss(const TpmHandle *handle)
 {
     _cleanup_(writer_done) Writer command = {0};
@@ -47,7 +47,7 @@ void tpm_handle_done(TpmHandle *handle)
     if (handle->tpm && !handle->persistent) {
         rc = Esys_FlushContext(handle->tpm->esys, handle->tr);
         if (rc == TSS2_RC_SUCCESS)
-            *handle = (TpmHandle){0}; /* ESYS has forgotten it, too */
+            *handle = (TpmHandle){0}; /* ESYS has forgotten it as well */
         else if (rc == TSS2_ESYS_RC_BAD_SEQUENCE)
             flush_below_tss(handle);
     }

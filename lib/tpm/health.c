@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a TPM is: the properties that tell of its lockout, TCG TPM 2.0 Library, Part 2, 6.13. See
- * tpm.h.
+ * The health of a TPM: the properties of its lockout, TCG TPM 2.0 Library, Part 2, 6.13. See tpm.h.
  */
 
 #include "tpm/tpm_internal.h"
 
-/* TPMA_PERMANENT and the counters follow each other closely enough for one question. */
+/* TPMA_PERMANENT and the counters are close enough for one command. */
 #define FIRST_PROPERTY TPM2_PT_PERMANENT
 #define LAST_PROPERTY  TPM2_PT_LOCKOUT_RECOVERY
 
@@ -24,7 +23,7 @@ int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
                             TPM2_CAP_TPM_PROPERTIES, FIRST_PROPERTY,
                             LAST_PROPERTY - FIRST_PROPERTY + 1, &more, &data);
     if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "asking how the TPM is", reason);
+        return tpm_response(rc, "reading the TPM's status", reason);
     if (!tpm_is_well(tpm))
         return reason_set(reason, OUTCOME_TPM_NEEDS_REBOOT, "the TPM is in failure mode");
     for (UINT32 i = 0; i < data->data.tpmProperties.count; i++) {

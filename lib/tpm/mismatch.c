@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PCRs that are not as they were, in words. See tpm_internal.h.
+ * Explains PCR mismatches. See tpm_internal.h.
  *
- * A policy is one digest of all its PCRs, so of several nobody can say which one differs, unless
- * somebody knows the values that they should have. Such expectations are checked too: if the digest
- * comes out right with them, they are what the key was sealed for.
+ * A policy is one digest over all its PCRs. With several PCRs nobody can tell which one differs,
+ * unless the expected values are known. We check such expectations too: if they yield the digest,
+ * they are the values that the key was sealed for.
  */
 
 #include "tpm/policy.h"
@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Digits of a value that are shown: enough to compare by eye. */
+/* How many digits of a value are shown: enough to compare by eye. */
 #define SHOWN_BYTES ((size_t)8)
 
-/* What changes a PCR (UAPI.7 Linux TPM PCR Registry, in short). */
+/* What changes a PCR (UAPI.7 Linux TPM PCR Registry, abridged). */
 static const char *const pcr_causes[TPM_PCR_COUNT] = {
     [0] = "firmware update",
     [1] = "firmware settings",
@@ -37,7 +37,7 @@ static const char *const pcr_causes[TPM_PCR_COUNT] = {
 
 void tpm_pcr_append_causes(uint64_t mask, Reason *reason)
 {
-    const char *separator = ". What changes them: ";
+    const char *separator = ". These change with: ";
     size_t length;
 
     if (!reason)
@@ -51,7 +51,7 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason)
         n = snprintf(reason->text + length, sizeof(reason->text) - length, "%s%u %s", separator, i,
                      pcr_causes[i]);
         if ((size_t)n >= sizeof(reason->text) - length) {
-            reason->text[length] = '\0'; /* no half words */
+            reason->text[length] = '\0'; /* do not truncate in the middle */
             return;
         }
         length += (size_t)n;
@@ -59,7 +59,7 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason)
     }
 }
 
-/* Those PCRs of EXPECTED that have another value in PRESENT. */
+/* Returns the PCRs whose value in EXPECTED differs from the one in PRESENT. */
 static uint64_t differing(const TpmPcrs *expected, const TpmPcrs *present)
 {
     size_t size = tpm_bank_digest_bytes(present->bank);
@@ -72,7 +72,7 @@ static uint64_t differing(const TpmPcrs *expected, const TpmPcrs *present)
     return mask;
 }
 
-/* Whether SEALED's policy is that of PRESENT with the values of EXPECTED put in. */
+/* Whether SEALED's policy matches PRESENT with the values of EXPECTED. */
 static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
                           const TpmPcrs *present)
 {
@@ -88,7 +88,7 @@ static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
     return bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)});
 }
 
-/* "7 (is 0011…, expected 2233…)" for each PCR of MASK, as far as there is room. */
+/* Writes "7 (is 0011…, expected 2233…)" for each PCR of MASK, as far as there is room. */
 static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *present, char *text,
                         size_t size)
 {
@@ -104,7 +104,7 @@ static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *p
                 sodium_bin2hex(should, sizeof(should), expected->values[i], SHOWN_BYTES));
 }
 
-/* Says which PCRs differ from SEALED's expectations; false if none does, or nothing is known. */
+/* Writes which PCRs differ from SEALED's expectations; false if none does, or there are none. */
 static bool explain(const TpmSealedView *sealed, const TpmPcrs *present, Reason *reason)
 {
     const TpmPcrs *expected = sealed->expected;
@@ -120,7 +120,7 @@ static bool explain(const TpmSealedView *sealed, const TpmPcrs *present, Reason 
     reason_set(reason, OUTCOME_TPM_PCR_MISMATCH, "PCR %s%s", list,
                is_sealed_for(sealed, expected, present)
                    ? ""
-                   : "; but it was not sealed for what is expected either");
+                   : "; but the expected values are not those that it was sealed for");
     tpm_pcr_append_causes(mask, reason);
     return true;
 }
@@ -136,9 +136,8 @@ int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason)
     if (r == 0 && explain(sealed, &present, reason))
         return OUTCOME_TPM_PCR_MISMATCH;
     tpm_pcr_mask_format(sealed->pcr_mask, numbers);
-    reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
-               "sealed for PCR %s (%s), which had other values then", numbers,
-               tpm_bank_name(sealed->pcr_bank));
+    reason_set(reason, OUTCOME_TPM_PCR_MISMATCH, "sealed for PCR %s (%s) with other values",
+               numbers, tpm_bank_name(sealed->pcr_bank));
     tpm_pcr_append_causes(sealed->pcr_mask, reason);
     return OUTCOME_TPM_PCR_MISMATCH;
 }

@@ -2,8 +2,7 @@
 /*
  * PCRs, their banks and their values as text. Pure. See tpm.h.
  *
- * Only numbers are read: the names that newer versions of systemd have for PCRs differ between
- * them.
+ * Only numbers are accepted: systemd's names for PCRs differ between its versions.
  */
 
 #include "tpm/tpm.h"
@@ -14,8 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Reads the number at *CURSOR and moves behind it; TPM_PCR_COUNT if there is none, or none that is
- * a PCR. */
+/* Reads the number at *CURSOR and moves past it; TPM_PCR_COUNT if it is not a PCR. */
 static unsigned parse_number(const char **cursor)
 {
     unsigned number = 0;
@@ -52,10 +50,11 @@ int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret)
             break;
         cursor++;
     }
-    return reason_set(reason, OUTCOME_USAGE,
-                      "\"%.40s\" is not a list of PCRs: write numbers from 0 to %u with + between "
-                      "them, such as 7+11",
-                      text, TPM_PCR_COUNT - 1);
+    return reason_set(
+        reason, OUTCOME_USAGE,
+        "\"%.40s\" is not a list of PCRs: use numbers from 0 to %u, joined by +, such "
+        "as 7+11",
+        text, TPM_PCR_COUNT - 1);
 }
 
 /* --- with values --- */
@@ -63,7 +62,7 @@ int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret)
 static const uint16_t known_banks[] = {TPM_ALGORITHM_SHA1, TPM_ALGORITHM_SHA256,
                                        TPM_ALGORITHM_SHA384, TPM_ALGORITHM_SHA512};
 
-/* Reads the name of a bank at *CURSOR and moves behind it; 0 if there is none. */
+/* Reads the name of a bank at *CURSOR and moves past it; 0 if there is none. */
 static uint16_t parse_bank(const char **cursor)
 {
     size_t length = strcspn(*cursor, "=+,");
@@ -79,7 +78,7 @@ static uint16_t parse_bank(const char **cursor)
     return 0;
 }
 
-/* Reads the digits at *CURSOR, exactly as many as SIZE bytes have, and moves behind them. */
+/* Reads the digits of exactly SIZE bytes at *CURSOR, and moves past them. */
 static bool parse_value(const char **cursor, size_t size, uint8_t *ret)
 {
     const char *digits = *cursor, *end;
@@ -95,7 +94,7 @@ static bool parse_value(const char **cursor, size_t size, uint8_t *ret)
     return true;
 }
 
-/* One PCR with what belongs to it; NULL, or what is wrong. */
+/* Reads one PCR with its bank and value. Returns NULL, or what is wrong. */
 static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
 {
     unsigned number = parse_number(cursor);
@@ -104,7 +103,7 @@ static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
     if (number == TPM_PCR_COUNT)
         return "a PCR is a number from 0 to 23";
     if (pcrs->given & UINT64_C(1) << number)
-        return "a PCR is there twice";
+        return "a PCR occurs twice";
     pcrs->mask |= UINT64_C(1) << number;
     if (**cursor != ':')
         return NULL;
@@ -113,7 +112,7 @@ static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
     if (bank == 0)
         return "a bank is sha1, sha256, sha384 or sha512";
     if (pcrs->bank != 0 && pcrs->bank != bank)
-        return "all PCRs have to be of one bank";
+        return "all PCRs must be from the same bank";
     pcrs->bank = bank;
     if (**cursor != '=')
         return NULL;
@@ -134,7 +133,7 @@ int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret)
         if (!wrong && *cursor == '\0')
             break;
         if (!wrong && *cursor != '+' && *cursor != ',')
-            wrong = "there is a + between two PCRs";
+            wrong = "PCRs are joined by +";
         if (wrong)
             return reason_set(reason, OUTCOME_USAGE,
                               "\"%.100s\" is not a list of PCRs such as 7+11 or "

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The PCRs as they are now. See tpm_internal.h.
+ * Reads the current PCRs. See tpm_internal.h.
  *
- * A TPM answers with at most eight values a time, so that several answers may be needed; its update
- * counter tells whether they are all of one moment. The session authenticates the answers: sealing
- * for values that somebody on the way made up would seal for his system, not for this one.
+ * A TPM returns at most eight values at a time, so that several responses may be needed. Its update
+ * counter tells whether they belong to the same moment. The session authenticates the responses:
+ * sealing for values that an interposer made up would seal for its system, not for this one.
  *
  * TCG TPM 2.0 Library, Part 3, 22.4.
  */
@@ -16,8 +16,8 @@
 #define SELECT_BYTES 3U
 
 typedef struct Reading {
-    TpmPcrs pcrs;     /* given: those that have been read */
-    uint32_t counter; /* the TPM's update counter then */
+    TpmPcrs pcrs;     /* given: those already read */
+    uint32_t counter; /* the TPM's update counter at that time */
 } Reading;
 
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
@@ -30,7 +30,7 @@ void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
         ret->pcrSelections[0].pcrSelect[i] = (BYTE)(mask >> (8 * i));
 }
 
-/* The mask in an answer; PCRs of another bank are none. */
+/* The mask in a response; PCRs of other banks do not count. */
 static uint64_t selected(const TPML_PCR_SELECTION *selection, uint16_t bank)
 {
     const TPMS_PCR_SELECTION *first = &selection->pcrSelections[0];
@@ -43,7 +43,7 @@ static uint64_t selected(const TPML_PCR_SELECTION *selection, uint16_t bank)
     return mask;
 }
 
-/* Adds the values of the answer to PCRS; false if selection and digests do not fit together. */
+/* Adds the values of the response to PCRS; false if selection and digests do not match. */
 static bool add_values(uint64_t mask, const TPML_DIGEST *digests, TpmPcrs *pcrs)
 {
     size_t size = tpm_bank_digest_bytes(pcrs->bank);
@@ -60,8 +60,8 @@ static bool add_values(uint64_t mask, const TPML_DIGEST *digests, TpmPcrs *pcrs)
     return used == digests->count;
 }
 
-/* Reads what is still missing in READING, as far as the TPM gives it in one answer. 0 with READING
- * as it was: the bank has no such PCRs. */
+/* Reads missing values of READING, as many as the TPM returns in one response. If this returns 0
+ * and READING is unchanged, the bank lacks these PCRs. */
 static int read_some(const TpmHandle *session, Reason *reason, Reading *reading)
 {
     _cleanup_(esys_freep) TPML_PCR_SELECTION *answered = NULL;
@@ -79,14 +79,14 @@ static int read_some(const TpmHandle *session, Reason *reason, Reading *reading)
         return tpm_session_response(rc, "reading the PCRs", reason);
     got = selected(answered, pcrs->bank);
     if (pcrs->given != 0 && counter != reading->counter) {
-        /* A PCR changed between two answers: what was read before is not of this moment. */
+        /* A PCR changed between two responses: the earlier values are of another moment. */
         pcrs->given = 0;
         return 0;
     }
     reading->counter = counter;
     if ((got & ~missing) != 0 || !add_values(got, digests, pcrs))
         return reason_set(reason, OUTCOME_TPM_FAILED,
-                          "reading the PCRs: the answer makes no sense");
+                          "reading the PCRs: the response is not valid");
     return 0;
 }
 
@@ -136,7 +136,7 @@ int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t als
     TpmPcrs complete;
     int r = OUTCOME_TPM_UNABLE;
 
-    /* For no PCRs no bank is used, but systemd wants to read one that it knows. */
+    /* Without PCRs no bank is used, but systemd expects one that it knows. */
     for (size_t i = 0; r == OUTCOME_TPM_UNABLE && i < count; i++)
         r = tpm_pcr_read(session, mask, banks[i], reason, &complete);
     if (r != 0)

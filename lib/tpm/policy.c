@@ -12,7 +12,7 @@
 
 _Static_assert(crypto_hash_sha256_BYTES == TPM_POLICY_BYTES, "policies are SHA-256 digests");
 
-/* Bytes of a PCR bitmap: 24 PCRs. */
+/* Size of a PCR bitmap: 24 PCRs. */
 #define SELECT_BYTES 3
 
 static void hash_be(crypto_hash_sha256_state *state, uint32_t value, size_t size)
@@ -34,7 +34,7 @@ static void extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES
     hash_be(&state, TPM2_CC_PolicyAuthorize, sizeof(uint32_t));
     crypto_hash_sha256_update(&state, key_name.data, key_name.size);
     crypto_hash_sha256_final(&state, policy);
-    /* and then policyRef, which is empty */
+    /* followed by policyRef, which is empty */
     crypto_hash_sha256(policy, policy, TPM_POLICY_BYTES);
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Storage keys: the one that every systemd since 248 makes anew for each call (legacy), and the
- * persistent storage root key that systemd 262 pins. See tpm_internal.h.
+ * Storage keys: the legacy primary, which every systemd since 248 creates for each call, and the
+ * persistent storage root key, which systemd 262 pins. See tpm_internal.h.
  *
- * The two have different attributes, and therefore are different keys: what is sealed under one
- * does not open under the other. docs/FORMAT.md, "TPM objects".
+ * They have different attributes, and are therefore different keys: what is sealed under one does
+ * not open under the other. See docs/FORMAT.md, "TPM objects".
  */
 
 #include "tpm/tpm_internal.h"
 
 #include "tpm/blob.h"
 
-/* The attributes of systemd's template; together 0x00030072. */
+/* The attributes of systemd's template, 0x00030072. */
 #define LEGACY_ATTRIBUTES                                                                          \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
      TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
@@ -45,7 +45,7 @@ static TPMT_PUBLIC legacy_template(uint16_t algorithm)
     return area;
 }
 
-/* Which parameter of TPM2_CreatePrimary is the template. */
+/* The parameter number of the template in TPM2_CreatePrimary. */
 #define TEMPLATE_PARAMETER 2U
 
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret)
@@ -65,12 +65,12 @@ int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHand
                           "the TPM cannot make a storage key with %s and AES-128-CFB (0x%x)",
                           algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256", rc);
     if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "making the storage key", reason);
+        return tpm_response(rc, "creating the storage key", reason);
     *ret = (TpmHandle){.tpm = tpm, .tr = tr};
     return 0;
 }
 
-/* Whether the TPM says that its owner hierarchy is switched off, with all the keys in it. */
+/* Whether the owner hierarchy, with all its keys, is switched off. */
 static bool is_owner_off(Tpm *tpm)
 {
     _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *answer = NULL;
@@ -104,8 +104,8 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
     r = tpm_srk_check(srk, reason);
     if (r != 0)
         return r;
-    /* Sends nothing: ESYS salts sessions with the public key that stands in SRK. Were it read back
-     * from the TPM, whoever sits in between could put in his own. */
+    /* This sends nothing: ESYS salts sessions with the public key in SRK. If we read it from the
+     * TPM, an interposer could substitute its own. */
     rc = Esys_TR_Deserialize(tpm->esys, srk.data, srk.size, &tr);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "reading the pinned storage root key", reason);
@@ -120,7 +120,7 @@ static int serialize(const TpmHandle *key, Reason *reason, Bytes *ret)
     TSS2_RC rc = Esys_TR_Serialize(key->tpm->esys, key->tr, &bytes, &size);
 
     return rc == TSS2_RC_SUCCESS ? bytes_dup((BytesView){bytes, size}, ret)
-                                 : tpm_response(rc, "writing down the storage root key", reason);
+                                 : tpm_response(rc, "serialising the storage root key", reason);
 }
 
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk)
@@ -141,7 +141,7 @@ int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk
         return r;
     if (tpm_srk_check(bytes_view(&srk), reason) != 0)
         return reason_set(reason, OUTCOME_TPM_NO_SRK,
-                          "what the TPM has at 0x81000001 is not a storage key");
+                          "the object at 0x81000001 is not a storage key");
     *ret = key;
     key = (TpmHandle){0};
     *ret_srk = srk;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Patience with a busy TPM. See tpm_internal.h.
+ * Retries for a busy TPM. See tpm_internal.h.
  *
- * A TPM may say that it has no time for a command now: it tests itself, cleans up its memory, or
- * was interrupted. It has not begun with the command then, so that the very same bytes can be sent
- * again, those of a session included. tpm2-tss sends some of them again five times at once, which
- * is too often and too soon; so this sits between tpm2-tss and the transport, and waits longer each
- * time. The kernel's driver does so as well, but other transports do not.
+ * A TPM may be busy: it tests itself, cleans up its memory, or was interrupted. It has not started
+ * the command then, so we can send the same bytes again, even those of a session. tpm2-tss repeats
+ * some commands five times at once, which is too often and too soon. So this module sits between
+ * tpm2-tss and the transport, and waits longer each time. The kernel's driver does the same, but
+ * other transports do not.
  *
- * What passes through here is as encrypted as on the wire, and need not be wiped.
+ * Data that passes through here is encrypted as on the wire, and need not be wiped.
  *
  * TCG TPM 2.0 Library, Part 2, 6.6.3 (warnings); TSS 2.0 TCTI specification.
  */
@@ -19,11 +19,11 @@
 #include <string.h>
 #include <time.h>
 
-/* Until the command is sent again, µs: twice as long each time. */
+/* The first pause, µs; each further one is twice as long. */
 #define PAUSE_FIRST_USEC ((uint64_t)10 * 1000)
 #define PAUSE_MAX_USEC   ((uint64_t)1000 * 1000)
 
-/* Of a response: its tag and size, then its code. */
+/* A response begins with tag and size, then its code. */
 #define CODE_OFFSET      6U
 
 static TpmRetry *retry_of(TSS2_TCTI_CONTEXT *tcti)
@@ -48,7 +48,7 @@ static bool is_put_off(const TpmRetry *retry)
     }
 }
 
-/* Sleeps, as long as patience allows, and doubles PAUSE; false if there is none left. */
+/* Sleeps, and doubles PAUSE; false if no patience is left. */
 static bool wait_for(TpmRetry *retry, uint64_t *pause)
 {
     uint64_t usec = *pause < retry->left_usec ? *pause : retry->left_usec;
@@ -75,7 +75,7 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *com
     return Tss2_Tcti_Transmit(retry->tcti, size, command);
 }
 
-/* The TPM's final word on the command, into RETRY's response. */
+/* Stores the TPM's final response to the command in RETRY. */
 static TSS2_RC fetch(TpmRetry *retry, int32_t timeout)
 {
     uint64_t pause = PAUSE_FIRST_USEC;
@@ -95,7 +95,7 @@ static TSS2_RC fetch(TpmRetry *retry, int32_t timeout)
     }
 }
 
-/* Without RESPONSE only says how large it is. */
+/* If RESPONSE is NULL, returns only its size. */
 static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response, int32_t timeout)
 {
     TpmRetry *retry = retry_of(tcti);

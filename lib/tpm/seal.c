@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sealing a fresh key. See tpm.h.
+ * Seals a fresh key. See tpm.h.
  *
- * Five commands: the storage key, a session, the PCRs if there are any, the object, and the storage
- * key flushed; the session ends with its last command. The key is made here, from the Context, and
- * not by the TPM: it goes there encrypted, and the caller needs it anyway to seal with.
+ * This takes five commands: create the storage key, start a session, read the PCRs if there are
+ * any, create the object, flush the storage key. The session ends with its last command. We make
+ * the key with the Context's randomness, not in the TPM: it travels encrypted, and the caller needs
+ * it anyway.
  */
 
 #include "tpm/blob.h"
@@ -19,7 +20,7 @@ static void sensitive_done(TPM2B_SENSITIVE_CREATE *sensitive)
     secret_erase(sensitive, sizeof(*sensitive));
 }
 
-/* TPM2_Create, and its answer as a blob. SESSION is used up. */
+/* Runs TPM2_Create, and returns the object as a blob. Ends SESSION. */
 static int create(const TpmHandle *primary, TpmHandle *session, const Secret *key,
                   const uint8_t policy[TPM_POLICY_BYTES], Reason *reason, Bytes *ret_blob)
 {
@@ -51,19 +52,20 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
                      &sensitive, &template, &no_data, &no_pcrs, &private_part, &public_part, NULL,
                      NULL, NULL);
     tpm_scrub(primary->tpm, secret_view(key));
-    /* The legacy primary was made without a password. */
+    /* The legacy primary has no password. */
     if (primary->persistent && tpm_response_base(rc) == TPM2_RC_BAD_AUTH)
-        return reason_set(reason, OUTCOME_TPM_PASSWORD,
-                          "sealing a key: the storage root key has a password, or something on the "
-                          "way to the TPM changes messages (0x%x)",
-                          rc);
+        return reason_set(
+            reason, OUTCOME_TPM_PASSWORD,
+            "sealing a key: the storage root key has a password, or messages are modified "
+            "on their way to the TPM (0x%x)",
+            rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_session_response(rc, "sealing a key", reason);
     tpm_handle_forget(session);
     return tpm_blob_write(private_part, public_part, reason, ret_blob);
 }
 
-/* What the sealed key's policy will be, and the bank of its PCRs. */
+/* Computes the sealed key's policy, and the bank of its PCRs. */
 static int compose_policy(const TpmHandle *session, const TpmSealRequest *request, Reason *reason,
                           uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
 {
@@ -88,7 +90,7 @@ static int compose_policy(const TpmHandle *session, const TpmSealRequest *reques
     return 0;
 }
 
-/* Copies what goes from the request into the header as it is. */
+/* Copies the fields that go unchanged from the request to the header. */
 static int begin_sealed(const TpmSealRequest *request, TpmSealed *sealed)
 {
     sealed->pcr_mask = request->pcrs.mask;
@@ -120,16 +122,17 @@ int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealReq
         r = bytes_dup((BytesView){policy, sizeof(policy)}, &sealed.policy_hash);
     if (r != 0)
         return r;
-    /* The public part is the TPM's word. What we would not read back is not worth writing. */
+    /* The public part comes from the TPM. Do not write what we would refuse to read. */
     if (tpm_blob_parse(bytes_view(&sealed.blob), bytes_view(&sealed.policy_hash), reason,
                        &parsed) != 0)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM made another object than asked for");
+        return reason_set(reason, OUTCOME_TPM_FAILED,
+                          "the TPM created a different object than requested");
     *ret = sealed;
     sealed = (TpmSealed){0};
     return 0;
 }
 
-/* What is wrong with a request is said before the TPM is asked. */
+/* Reports mistakes in a request before the TPM is used. */
 static int check_request(const TpmSealRequest *request, Reason *reason)
 {
     TpmSigner signer;
@@ -139,16 +142,16 @@ static int check_request(const TpmSealRequest *request, Reason *reason)
     if (request->pcrs.bank != 0 && tpm_bank_digest_bytes(request->pcrs.bank) == 0)
         return reason_set(reason, OUTCOME_USAGE, "there is no PCR bank 0x%04x", request->pcrs.bank);
     if (request->pcrs.given != 0 && request->pcrs.bank == 0)
-        return reason_set(reason, OUTCOME_USAGE, "values of PCRs are of a bank");
+        return reason_set(reason, OUTCOME_USAGE, "PCR values need a bank");
     if (request->public_key.size == 0)
         return 0;
     if (request->public_key_mask == 0)
         return reason_set(reason, OUTCOME_USAGE,
-                          "a public key signs for PCRs, of which none is named");
+                          "a public key needs the PCRs that it signs for, and none is given");
     return tpm_signer_parse(request->public_key, reason, &signer);
 }
 
-/* What the key is sealed under, and that part of the header; no .srk for the legacy primary. */
+/* Gets the storage key, and its part of the header; no .srk for the legacy primary. */
 static int get_primary(Tpm *tpm, bool pinned, Reason *reason, TpmHandle *ret_primary,
                        TpmSealed *sealed)
 {

@@ -2,11 +2,10 @@
 /*
  * Salted sessions. See tpm_internal.h.
  *
- * The salt is encrypted to the storage key, so that the session's key, which encrypts secrets on
- * their way and authenticates what goes with them, is known to that key's TPM and to us alone. Who
- * listens in on the bus learns nothing; who sits in between and answers with a key of his own does,
- * except where the storage key is pinned. Objects have empty passwords, so binding the session to
- * one would add nothing.
+ * The salt is encrypted to the storage key, so that only that key's TPM and we know the session's
+ * key, which encrypts secrets on their way and authenticates the messages. An eavesdropper on the
+ * bus learns nothing. An interposer that answers with its own key does, unless the storage key is
+ * pinned. Objects have empty passwords, so binding the session to one would add nothing.
  *
  * TCG TPM 2.0 Library, Part 1, 19.6 (session keys) and 21 (parameter encryption).
  */
@@ -15,7 +14,7 @@
 
 #define ALL_ATTRIBUTES   ((TPMA_SESSION)0xff)
 
-/* Which parameters of TPM2_StartAuthSession these are. */
+/* Parameter numbers in TPM2_StartAuthSession. */
 #define CIPHER_PARAMETER 4U
 #define HASH_PARAMETER   5U
 
@@ -46,7 +45,8 @@ int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attri
     if (tpm_response_parameter(rc) == CIPHER_PARAMETER ||
         tpm_response_parameter(rc) == HASH_PARAMETER)
         return reason_set(reason, OUTCOME_TPM_UNABLE,
-                          "the TPM cannot have sessions with AES-128-CFB and SHA-256 (0x%x)", rc);
+                          "the TPM does not support sessions with AES-128-CFB and SHA-256 (0x%x)",
+                          rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "starting a session", reason);
     session = (TpmHandle){.tpm = primary->tpm, .tr = tr};
@@ -65,7 +65,7 @@ int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason)
     if (base != TPM2_RC_BAD_AUTH && base != TPM2_RC_AUTH_FAIL)
         return tpm_response(rc, doing, reason);
     return reason_set(reason, OUTCOME_TPM_FAILED,
-                      "%s: the TPM does not agree with us about the session: something on the way "
-                      "to it changes messages (0x%x)",
+                      "%s: the TPM rejects the session: messages are modified on their way to it "
+                      "(0x%x)",
                       doing, rc);
 }

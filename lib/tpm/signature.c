@@ -16,9 +16,9 @@
 
 _Static_assert(RSA_FINGERPRINT_BYTES == TPM_POLICY_BYTES, "both are SHA-256 digests");
 
-/* One element of a bank's list. */
+/* An element of a bank's list. */
 typedef struct Entry {
-    bool complete; /* nothing is missing */
+    bool complete; /* it has all members */
     uint64_t mask;
     uint8_t fingerprint[RSA_FINGERPRINT_BYTES];
     uint8_t policy[TPM_POLICY_BYTES];
@@ -64,7 +64,7 @@ static bool parse_signature(struct json_object *value, TpmSignature *ret)
            ret->size > 0;
 }
 
-/* NULL, or which member is not as it must be. */
+/* Returns NULL, or which member is not valid. */
 static const char *parse_entry(struct json_object *object, Entry *ret)
 {
     struct json_object *pcrs, *fingerprint, *policy, *signature;
@@ -88,14 +88,14 @@ static const char *parse_entry(struct json_object *object, Entry *ret)
     return NULL;
 }
 
-/* What a list holds for a query. */
+/* What a list contains for a query. */
 typedef struct Search {
-    unsigned others; /* by this signer for these PCRs, with other values */
+    unsigned others; /* by this signer, for other values of these PCRs */
     bool found;
     TpmSignature signature;
 } Search;
 
-/* NULL, or what is wrong. All entries are looked at, so that a file is bad or good as a whole. */
+/* Returns NULL, or what is wrong. Checks all entries, so that a file is valid or not as a whole. */
 static const char *search(struct json_object *list, const TpmSignatureQuery *query, Search *ret)
 {
     if (!json_object_is_type(list, json_type_array))
@@ -119,7 +119,7 @@ static const char *search(struct json_object *list, const TpmSignatureQuery *que
     return NULL;
 }
 
-/* Why FOUND has no signature for QUERY. */
+/* Explains why FOUND has no signature for QUERY. */
 static int not_found(const TpmSignatureQuery *query, const Search *found, Reason *reason)
 {
     char pcrs[TPM_PCR_TEXT_BYTES];
@@ -130,9 +130,9 @@ static int not_found(const TpmSignatureQuery *query, const Search *found, Reason
                           "there is no signature by the credential's key for PCR %s (%s)", pcrs,
                           tpm_bank_name(query->bank));
     return reason_set(reason, OUTCOME_TPM_PCR_MISMATCH,
-                      "PCR %s (%s) has a value that none of the %u signatures by the credential's "
-                      "key is for",
-                      pcrs, tpm_bank_name(query->bank), found->others);
+                      "none of the %u signatures by the credential's key is for the current value "
+                      "of PCR %s (%s)",
+                      found->others, pcrs, tpm_bank_name(query->bank));
 }
 
 int tpm_signature_find(BytesView json, const TpmSignatureQuery *query, Reason *reason,
@@ -147,13 +147,13 @@ int tpm_signature_find(BytesView json, const TpmSignatureQuery *query, Reason *r
 
     if (json.size > LIMIT_SIGNATURE_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE,
-                          "the PCR signatures have %zu bytes, at most %zu are allowed", json.size,
-                          LIMIT_SIGNATURE_BYTES);
+                          "the PCR signatures have %zu bytes, but at most %zu are allowed",
+                          json.size, LIMIT_SIGNATURE_BYTES);
     r = json_parse(json, JSON_DEPTH, &detail, &root);
     if (r != 0)
         return reason_set(reason, r, "the PCR signatures: %.200s", detail.text);
     if (!json_object_is_type(root, json_type_object))
-        wrong = "they are not an object";
+        wrong = "they are not a JSON object";
     else if (json_object_object_get_ex(root, tpm_bank_name(query->bank), &list))
         wrong = search(list, query, &found);
     if (wrong)

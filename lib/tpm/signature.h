@@ -2,16 +2,17 @@
 #pragma once
 
 /*
- * The file with signed PCR policies, tpm2-pcr-signature.json, as systemd-measure(1) writes it:
+ * Parses the file with signed PCR policies, tpm2-pcr-signature.json, as systemd-measure(1) writes
+ * it:
  *
  *     {"sha256": [{"pcrs": [11], "pkfp": "61738a3f…", "pol": "8becf0a6…", "sig": "W+uc…"}, …], …}
  *
- * a list for each PCR bank; pkfp is the SHA-256 of the signer's key as PKCS#1 DER, pol a policy
- * digest for those PCRs, sig the signature of it (RSASSA-PKCS1-v1_5 with SHA-256), base64. Pure.
+ * There is one list per PCR bank. pkfp is the SHA-256 of the signer's key as PKCS#1 DER, pol a
+ * policy digest for those PCRs, sig its signature (RSASSA-PKCS1-v1_5 with SHA-256) in base64. Pure.
  *
- * Nothing here is trusted: the TPM verifies the signature. Members that are not known are passed
- * over, and so are entries that lack one of these, which may be of a later format; what is there
- * and not as it must be is refused.
+ * Nothing here is trusted: the TPM verifies the signature. Unknown members are ignored, and so are
+ * entries that lack one of these members, because they may have a later format. Invalid values are
+ * refused.
  */
 
 #include "base/bytes.h"
@@ -19,12 +20,12 @@
 #include "crypto/public_key.h"
 #include "tpm/tpm.h"
 
-/* What is looked for. */
+/* What to search for. */
 typedef struct TpmSignatureQuery {
     uint16_t bank;
-    uint64_t mask;              /* the PCRs that are signed, all of them */
-    const uint8_t *fingerprint; /* of the signer, RSA_FINGERPRINT_BYTES */
-    const uint8_t *policy;      /* for the PCRs as they are now, TPM_POLICY_BYTES */
+    uint64_t mask;              /* exactly the signed PCRs */
+    const uint8_t *fingerprint; /* the signer's, RSA_FINGERPRINT_BYTES */
+    const uint8_t *policy;      /* of the current PCRs, TPM_POLICY_BYTES */
 } TpmSignatureQuery;
 
 typedef struct TpmSignature {
@@ -32,7 +33,7 @@ typedef struct TpmSignature {
     size_t size;
 } TpmSignature;
 
-/* OUTCOME_MALFORMED; OUTCOME_TPM_NO_SIGNATURE if there is none by this signer for these PCRs and
- * this bank at all; OUTCOME_TPM_PCR_MISMATCH if there are, but for other values. */
+/* OUTCOME_MALFORMED; OUTCOME_TPM_NO_SIGNATURE if this signer has signed nothing for these PCRs and
+ * this bank; OUTCOME_TPM_PCR_MISMATCH if it has, but only for other values. */
 int tpm_signature_find(BytesView json, const TpmSignatureQuery *query, Reason *reason,
                        TpmSignature *ret);

@@ -58,7 +58,7 @@ int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret)
     memcpy(signer.fingerprint, key.fingerprint, sizeof(signer.fingerprint));
     if (!name_of(&signer.public_part.publicArea, signer.name))
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "the PCR policy's public key cannot be written down for a TPM");
+                          "the PCR policy's public key cannot be marshalled for a TPM");
     *ret = signer;
     return 0;
 }

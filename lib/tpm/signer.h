@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Who signs PCR policies: an RSA key, as a TPM takes it. Pure.
+ * The RSA key that signs PCR policies, in the TPM's format. Pure.
  *
- * The key's name in the TPM goes into the policy, so its public area has to be, to the byte, what
- * systemd 252 to 262 make of the same PEM: attributes userWithAuth, decrypt and sign, no scheme,
- * and the exponent written out (65537 and 0, which mean the same, give different names). TCG TPM
- * 2.0 Library, Part 1, 16 (names); Part 2, 12.2.3.5.
+ * The key's name in the TPM is part of the policy. So its public area must be identical, to the
+ * byte, to what systemd 252 to 262 make of the same PEM: attributes userWithAuth, decrypt and sign,
+ * no scheme, and the exponent written out (65537 and 0 mean the same, but give different names).
+ * TCG TPM 2.0 Library, Part 1, 16 (names); Part 2, 12.2.3.5.
  */
 
 #include "base/bytes.h"
@@ -23,5 +23,5 @@ typedef struct TpmSigner {
     uint8_t fingerprint[RSA_FINGERPRINT_BYTES]; /* "pkfp" in signature files */
 } TpmSigner;
 
-/* OUTCOME_MALFORMED if PEM is no RSA public key. */
+/* OUTCOME_MALFORMED if PEM is not an RSA public key. */
 int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret);

@@ -11,18 +11,18 @@
 #include <sodium.h>
 #include <string.h>
 
-/* The attributes of the two templates differ in noDA alone (TCG TPM v2.0 Provisioning Guidance,
- * 7.5.1, for the SRK). */
+/* The attributes of the two templates differ only in noDA (TCG TPM v2.0 Provisioning
+ * Guidance, 7.5.1, for the SRK). */
 #define LEGACY_ATTRIBUTES UINT32_C(0x00030072)
 #define SRK_ATTRIBUTES    (LEGACY_ATTRIBUTES | TPMA_OBJECT_NODA)
 
 #define CIPHER_BITS       128
 #define MODULUS_BITS      2048U
-/* What exponent 0 stands for, and the only one that TPMs must know. */
+/* The meaning of exponent 0, and the only one that TPMs must support. */
 #define DEFAULT_EXPONENT  UINT32_C(65537)
-/* What Esys_TR_Serialize() writes for an object that has a public area. */
+/* The type that Esys_TR_Serialize() writes for an object with a public area. */
 #define SERIALIZED_KEY    UINT32_C(1)
-/* The smallest primes: a modulus that one of them divides is damaged. */
+/* The smallest primes. A modulus that is divisible by one of them is damaged. */
 static const unsigned primes[] = {3,  5,  7,  11, 13, 17, 19, 23, 29, 31, 37, 41, 43,
                                   47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101};
 
@@ -42,7 +42,7 @@ static bool is_storage_cipher(Reader *reader)
     return algorithm == TPM2_ALG_AES && bits == CIPHER_BITS && mode == TPM2_ALG_CFB;
 }
 
-/* Right-aligned in the whole field; TPMs leave zeros in front away or not. */
+/* Right-aligned in the whole field; some TPMs omit leading zeros. */
 static bool copy_coordinate(BytesView view, uint8_t ret[ECDH_COORDINATE_BYTES])
 {
     if (view.size == 0 || view.size > ECDH_COORDINATE_BYTES)
@@ -52,7 +52,7 @@ static bool copy_coordinate(BytesView view, uint8_t ret[ECDH_COORDINATE_BYTES])
     return true;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or what is wrong. */
 static const char *parse_ecc(Reader *reader, TpmStorageKey *key)
 {
     uint16_t scheme = reader_u16be(reader);
@@ -61,13 +61,13 @@ static const char *parse_ecc(Reader *reader, TpmStorageKey *key)
     BytesView x = read_2b(reader), y = read_2b(reader);
 
     if (reader->failed)
-        return "it is cut short";
+        return "it is truncated";
     if (curve != TPM2_ECC_NIST_P256)
         return "its curve is not P-256";
     if (scheme != TPM2_ALG_NULL || kdf != TPM2_ALG_NULL)
-        return "it has a scheme, which storage keys have not";
+        return "it has a scheme, which storage keys do not have";
     if (!copy_coordinate(x, key->point.x) || !copy_coordinate(y, key->point.y))
-        return "its point has coordinates of the wrong size";
+        return "the coordinates of its point have the wrong size";
     return NULL;
 }
 
@@ -92,11 +92,11 @@ static const char *parse_rsa(Reader *reader, TpmStorageKey *key)
 
     key->modulus = read_2b(reader);
     if (reader->failed)
-        return "it is cut short";
+        return "it is truncated";
     if (scheme != TPM2_ALG_NULL)
-        return "it has a scheme, which storage keys have not";
+        return "it has a scheme, which storage keys do not have";
     if (bits != MODULUS_BITS || key->modulus.size != MODULUS_BITS / 8)
-        return "its modulus does not have 2048 bits";
+        return "the size of its modulus is not 2048 bits";
     if (exponent != 0 && exponent != DEFAULT_EXPONENT)
         return "its exponent is not 65537";
     if (!(key->modulus.data[0] & 0x80) || !(key->modulus.data[key->modulus.size - 1] & 1) ||
@@ -106,7 +106,7 @@ static const char *parse_rsa(Reader *reader, TpmStorageKey *key)
     return NULL;
 }
 
-/* TPMT_PUBLIC; NULL, or what is wrong. */
+/* Parses a TPMT_PUBLIC. Returns NULL, or what is wrong. */
 static const char *parse_area(Reader *reader, TpmStorageKey *key)
 {
     uint16_t name_algorithm;
@@ -119,21 +119,21 @@ static const char *parse_area(Reader *reader, TpmStorageKey *key)
     attributes = reader_u32be(reader);
     policy = read_2b(reader);
     if (reader->failed)
-        return "it is cut short";
+        return "it is truncated";
     if (key->algorithm != TPM_ALGORITHM_ECC && key->algorithm != TPM_ALGORITHM_RSA)
         return "it is neither P-256 nor RSA";
     if (name_algorithm != TPM2_ALG_SHA256)
         return "it is not named by SHA-256";
     if (attributes != SRK_ATTRIBUTES && attributes != LEGACY_ATTRIBUTES)
-        return "its attributes are not those of a storage key that systemd makes";
+        return "its attributes are not those of systemd's storage keys";
     if (policy.size != 0)
-        return "it has a policy, which storage keys have not";
+        return "it has a policy, which storage keys do not have";
     if (!is_storage_cipher(reader))
-        return reader->failed ? "it is cut short" : "its cipher is not AES-128-CFB";
+        return reader->failed ? "it is truncated" : "its cipher is not AES-128-CFB";
     key->role = attributes == SRK_ATTRIBUTES ? TPM_STORAGE_SRK : TPM_STORAGE_LEGACY;
     wrong = key->algorithm == TPM_ALGORITHM_ECC ? parse_ecc(reader, key) : parse_rsa(reader, key);
     if (!wrong && reader->rest.size != 0)
-        wrong = "something follows it";
+        wrong = "there is data after it";
     return wrong;
 }
 
@@ -153,9 +153,9 @@ int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
 
     inner = reader_new(key.area);
     if (outer.failed)
-        wrong = "it is cut short";
+        wrong = "it is truncated";
     else if (outer.rest.size != 0)
-        wrong = "something follows it";
+        wrong = "there is data after it";
     else
         wrong = parse_area(&inner, &key);
     if (!wrong && key.algorithm == TPM_ALGORITHM_ECC)

@@ -2,11 +2,11 @@
 /*
  * The connection to a TPM. See tpm.h.
  *
- * tpm2-tss says what it thinks on standard error by default, which is not a library's place: it is
- * told to be quiet unless the user set TSS2_LOG. It also frees the buffers through which secrets
- * pass without wiping them; tpm_scrub() does that.
+ * By default tpm2-tss writes to standard error, which a library should not do. We silence it unless
+ * the user set TSS2_LOG. It also frees buffers that contained secrets without wiping them;
+ * tpm_scrub() does that.
  *
- * TPM2_Startup is not sent: it is the firmware's business, or the kernel's.
+ * We do not send TPM2_Startup: that is up to the firmware or the kernel.
  */
 
 #include "base/digest.h"
@@ -27,8 +27,7 @@
 /* More stack than tpm2-tss uses in one call. */
 #define DEAD_STACK_BYTES ((size_t)64 * 1024)
 
-/* Only a character device is opened: anything else that is named here, tpm2-tss would write a
- * command into. */
+/* Only opens character devices, because tpm2-tss would write a command to any other file. */
 static int check_device_file(const char *path, Reason *reason)
 {
     struct stat status;
@@ -42,7 +41,7 @@ static int check_device_file(const char *path, Reason *reason)
     return 0;
 }
 
-/* Says why the device file cannot be opened, which tpm2-tss keeps to itself. */
+/* Reports why the device cannot be opened, because tpm2-tss does not. */
 static int unreachable(const char *tcti_name, const char *path, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
@@ -54,7 +53,7 @@ static int unreachable(const char *tcti_name, const char *path, Reason *reason)
     if (fd < 0)
         return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "cannot open %.200s: %s", path,
                           strerror(errno));
-    return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "%.200s is not a TPM that answers", path);
+    return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "no TPM answers at %.200s", path);
 }
 
 int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret)
@@ -99,7 +98,7 @@ int tpm_new(const char *device, Reason *reason, Tpm **ret)
     if (asprintf(&name, "%s%s%s", parsed.transport, parsed.configuration ? ":" : "",
                  parsed.configuration ? parsed.configuration : "") < 0) {
         name = NULL;
-        return reason_set(reason, -ENOMEM, "cannot name the TPM");
+        return reason_set(reason, -ENOMEM, "cannot copy the name of the TPM");
     }
     if (setenv("TSS2_LOG", "all+none", 0) < 0)
         return reason_set(reason, -errno, "cannot silence tpm2-tss");
@@ -147,12 +146,12 @@ void tpm_scrub(Tpm *tpm, BytesView bytes)
 {
     TSS2_SYS_CONTEXT *sys = NULL;
 
-    /* Fewer bytes could be found where they mean something else. */
+    /* Shorter sequences could occur by chance. */
     assert(bytes.size == TPM_KEY_BYTES);
     if (Esys_GetSysContext(tpm->esys, &sys) == TSS2_RC_SUCCESS)
         scrub_block(sys, bytes);
     scrub_block(tpm->esys, bytes);
-    /* what its functions left behind on the stack */
+    /* remains of its functions on the stack */
     sodium_stackzero(DEAD_STACK_BYTES);
 }
 
@@ -223,7 +222,7 @@ bool tpm_sealed_is_native(const TpmSealedView *sealed)
 {
     TpmBlob blob;
 
-    /* An imported object has no seed any more once it is stored, but never that attribute. */
+    /* An imported object has lost its seed, but it never has this attribute. */
     return tpm_blob_parse(sealed->blob, sealed->policy_hash, NULL, &blob) == 0 &&
            blob.seed.size == 0 &&
            (blob.public_part.publicArea.objectAttributes & TPMA_OBJECT_FIXEDTPM);

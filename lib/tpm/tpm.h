@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * A TPM, and the two things that are done with it: seal a fresh key, and unseal one.
+ * A TPM, with its two operations: seal a fresh key, and unseal one.
  *
- * Objects are as systemd makes and loads them (docs/FORMAT.md, "TPM objects"), so that either reads
- * what the other wrote. Each call leaves no handle and no session behind, on any path. The sealed
- * key crosses the bus only under session encryption, salted with the storage key.
+ * Objects have systemd's format (docs/FORMAT.md, "TPM objects"), so that systemd and we read each
+ * other's. No call leaves a handle or a session behind, on any path. The sealed key crosses the bus
+ * only under session encryption, salted with the storage key.
  *
- * Calls block for as long as the chip takes: a daemon makes them in a process of its own, see
- * server/tpm_job.h.
+ * Calls block for as long as the chip takes, so programs make them in a child process, see
+ * tpm_child.h.
  */
 
 #include "base/bytes.h"
@@ -20,11 +20,11 @@
 
 #include <stdbool.h>
 
-/* Bytes of a sealed key, and of a policy digest. */
+/* Size of a sealed key, and of a policy digest. */
 #define TPM_KEY_BYTES    ((size_t)32)
 #define TPM_POLICY_BYTES ((size_t)32)
 
-/* Bytes of the name of a key: nameAlg, then the SHA-256 of its public area. */
+/* Size of the name of a key: nameAlg, then the SHA-256 of its public area. */
 #define TPM_NAME_BYTES   ((size_t)34)
 
 /* TPM_ALG_ID values that occur in credential headers. */
@@ -41,14 +41,14 @@ enum {
 #define TPM_PCR_COUNT     24U
 #define TPM_PCR_MASK_ALL  ((UINT64_C(1) << TPM_PCR_COUNT) - 1)
 
-/* The largest value of a PCR, bytes (SHA-512). */
+/* Size of the largest PCR value (SHA-512). */
 #define TPM_PCR_BYTES_MAX ((size_t)64)
 
-/* PCRs, and the values that some of them have or are to have. */
+/* PCRs, and values for some of them. */
 typedef struct TpmPcrs {
     uint64_t mask;
-    uint64_t given; /* of MASK: those whose values stand below; the others' are the present ones */
-    uint16_t bank;  /* TPM_ALGORITHM_SHA…; 0: SHA-256, or SHA-1 where the TPM has no better */
+    uint64_t given; /* the part of MASK with a value below; the others have their current values */
+    uint16_t bank;  /* TPM_ALGORITHM_SHA…; 0: SHA-256, or SHA-1 if the TPM has nothing better */
     uint8_t values[TPM_PCR_COUNT][TPM_PCR_BYTES_MAX]; /* by number */
 } TpmPcrs;
 
@@ -62,29 +62,30 @@ int tpm_new(const char *device, Reason *reason, Tpm **ret);
 Tpm *tpm_free(Tpm *tpm);
 DEFINE_CLEANUP(Tpm *, tpm_free);
 
-/* A sealed key and what is needed to unseal it: the TPM parts of a credential's header, and what
- * the system has to offer. All fields are borrowed. */
+/* A sealed key and everything needed to unseal it: the TPM sections of a credential's header, and
+ * data of this system. All fields are borrowed. */
 typedef struct TpmSealedView {
     uint64_t pcr_mask;
-    uint16_t pcr_bank;     /* TPM_ALGORITHM_SHA… */
-    uint16_t primary_alg;  /* TPM_ALGORITHM_ECC or _RSA; which legacy primary, if not pinned */
-    BytesView blob;        /* TPM2B_PRIVATE ‖ TPM2B_PUBLIC [‖ TPM2B_ENCRYPTED_SECRET] */
-    BytesView policy_hash; /* TPM_POLICY_BYTES */
-    BytesView srk;         /* pinned storage root key as Esys_TR_Serialize() gives it; or empty */
-    BytesView public_key;  /* PEM: whoever signs the PCRs' policy; empty if nobody has to */
-    uint64_t public_key_mask; /* with public_key: the PCRs that the signature speaks of */
+    uint16_t pcr_bank;        /* TPM_ALGORITHM_SHA… */
+    uint16_t primary_alg;     /* TPM_ALGORITHM_ECC or _RSA; which legacy primary, if not pinned */
+    BytesView blob;           /* TPM2B_PRIVATE ‖ TPM2B_PUBLIC [‖ TPM2B_ENCRYPTED_SECRET] */
+    BytesView policy_hash;    /* TPM_POLICY_BYTES */
+    BytesView srk;            /* pinned storage root key from Esys_TR_Serialize(), or empty */
+    BytesView public_key;     /* PEM: the signer of the PCR policy, or empty */
+    uint64_t public_key_mask; /* with public_key: the PCRs that the signature covers */
 
-    /* not of the header */
-    BytesView signatures;    /* with public_key: a file that holds one; empty if there is none */
-    const TpmPcrs *expected; /* values that are thought to be right, to tell which PCR differs if
-                                the policy is not fulfilled; NULL if nothing is known */
+    /* not from the header */
+    BytesView signatures;    /* with public_key: a file of signatures; empty if there is none */
+    const TpmPcrs *expected; /* expected values, to explain which PCR differs if the policy is
+                                not met; NULL if unknown */
 } TpmSealedView;
 
-/* Whether A and B are the same sealed key under the same policy: every field and every byte. */
+/* Whether A and B are the same sealed key under the same policy, byte by byte. */
 bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
 
-/* Which sealed key it is, in a word that may be shown: the first digits of a digest of its blob.
- * All credentials that share it say the same, and one that is sealed anew says another. */
+/* The fingerprint of a sealed key, which may be shown: the first digits of a digest of its blob. It
+ * is the same for all credentials that share the key, and another one after resealing with a fresh
+ * key. */
 #define TPM_FINGERPRINT_BYTES ((size_t)17)
 void tpm_sealed_fingerprint(const TpmSealedView *sealed, char text[TPM_FINGERPRINT_BYTES]);
 
@@ -104,68 +105,67 @@ void tpm_sealed_done(TpmSealed *sealed); /* for _cleanup_ */
 TpmSealedView tpm_sealed_view(const TpmSealed *sealed);
 int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret); /* -ENOMEM */
 
-/* What a key is to be sealed for. All zeros: for this TPM, in whatever state. */
+/* What to seal a key for. All zeros: for this TPM, in any state. */
 typedef struct TpmSealRequest {
-    TpmPcrs pcrs;             /* with values that are given, or present ones */
-    BytesView public_key;     /* PEM: and for what this key signs; empty: for no signature */
-    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, at least one */
-    bool pinned;              /* under the TPM's storage root key (systemd 262), not the legacy
-                                 primary, under which systemd 252 to 262 unseal it */
+    TpmPcrs pcrs;             /* with given or current values */
+    BytesView public_key;     /* PEM: also seal for what this key signs; empty: no signed policy */
+    uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, not 0 */
+    bool pinned;              /* under the storage root key (systemd 262) instead of the legacy
+                                 primary, which systemd 252 to 262 support */
 } TpmSealRequest;
 
-/* Makes a fresh key from CONTEXT's randomness and seals it. OUTCOME_USAGE for PCRs that there are
- * not, OUTCOME_MALFORMED for a public key that is none, OUTCOME_TPM_…: _UNABLE if the TPM does not
- * have the PCRs in the bank, _NO_SRK if it is to be pinned and there is none. */
+/* Makes a fresh key from CONTEXT's randomness and seals it. OUTCOME_USAGE for PCRs that do not
+ * exist, OUTCOME_MALFORMED for an invalid public key, OUTCOME_TPM_…: _UNABLE if the TPM lacks the
+ * PCRs in the bank, _NO_SRK if .pinned is set and there is no storage root key. */
 int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
              TpmSealed *ret, Secret **ret_key);
 
-/* Whether the TPM has a storage root key, which a pinned key is sealed under. OUTCOME_TPM_…. */
+/* Whether the TPM has a storage root key, which pinned keys need. OUTCOME_TPM_…. */
 int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret);
 
-/* Its protection against guessing, which also counts power cuts (dictionary attack lockout). */
+/* The dictionary attack lockout, which also counts power cuts. */
 typedef struct TpmHealth {
     bool locked_out;
-    uint32_t failures;     /* that are remembered, */
-    uint32_t failures_max; /* of which so many lock it, */
-    uint32_t interval;     /* and one of which it forgets after so many seconds; 0: never */
+    uint32_t failures;     /* failures counted so far */
+    uint32_t failures_max; /* failures that lock the TPM */
+    uint32_t interval;     /* seconds after which one failure is forgotten; 0: never */
 } TpmHealth;
 
 /* OUTCOME_TPM_…: _NEEDS_REBOOT if it is in failure mode. */
 int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret);
 
-/* Unseals. OUTCOME_UNSUPPORTED if the policy is none that the header describes, OUTCOME_MALFORMED
- * for a blob, a public key or signatures that are not as they must be, and any OUTCOME_TPM_…:
- * _PCR_MISMATCH with the PCRs' numbers. */
+/* Unseals. OUTCOME_UNSUPPORTED if the header does not describe the policy, OUTCOME_MALFORMED for an
+ * invalid blob, public key or signature file, and any OUTCOME_TPM_…: _PCR_MISMATCH names the PCRs.
+ */
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key);
 
-/* Whether the key was sealed by the TPM that can unseal it, and not outside of it (tpm/wrap.h),
- * where others may know it. False for what is no sealed key. */
+/* Whether the TPM itself sealed the key. Keys sealed outside (tpm/wrap.h) may be known to others.
+ * False if BLOB is not a sealed key. */
 bool tpm_sealed_is_native(const TpmSealedView *sealed);
 
-/* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," for "+": OUTCOME_USAGE if
- * it is anything else. */
+/* Parses "7", "0+2+4+7" (systemd 252 to 262) or "" (none), also with "," instead of "+". Anything
+ * else is OUTCOME_USAGE. */
 int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret);
 
-/* The same, each with a bank and a value if it is not to be the present one, as systemd-cryptenroll
- * has it: "7:sha256=HEX+4", "0+7:sha1". All are of one bank. */
+/* The same, with an optional bank and value for each, as in systemd-cryptenroll: "7:sha256=HEX+4",
+ * "0+7:sha1". All must use the same bank. */
 int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret);
 
-/* Puts those values that are given in FROM into PCRS, which has them in the same bank. */
+/* Copies the given values of FROM to PCRS, which must have the same bank. */
 void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs);
 
 /* Writes "0+2+4+7" ("" for none) into TEXT. */
 #define TPM_PCR_TEXT_BYTES ((size_t)80)
 void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES]);
 
-/* [0, 2, 4, 7]; NULL if there is no memory. */
+/* Returns [0, 2, 4, 7]; NULL if there is no memory. */
 struct json_object *tpm_pcr_mask_to_json(uint64_t mask);
 
 /* "sha256" and the like; "unknown" for others. */
 const char *tpm_bank_name(uint16_t bank);
 
-/* Bytes of a PCR in BANK; 0 if it is none that we know. */
+/* Size of a PCR in BANK; 0 for an unknown bank. */
 size_t tpm_bank_digest_bytes(uint16_t bank);
 
-/* The name (algorithm and digest) inside a pinned storage root key, borrowed. OUTCOME_MALFORMED if
- * it is none. */
+/* The name (algorithm and digest) inside a pinned storage root key, borrowed. OUTCOME_MALFORMED. */
 int tpm_srk_name(BytesView srk, Reason *reason, BytesView *ret);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * What the modules of the TPM layer share: the connection, handles that let go of themselves, the
- * storage keys, sessions and the meaning of return codes. Not for other layers.
+ * Shared by the modules of the TPM layer: the connection, handles that release themselves, storage
+ * keys, sessions and the meaning of return codes. Not for other layers.
  *
- * Every object and session lives in a TpmHandle from the moment that the TPM hands it out, so that
- * each path out of a function gives it back.
+ * Every object and session is in a TpmHandle as soon as the TPM has created it, so that every path
+ * out of a function releases it.
  */
 
 #include "tpm/export.h"
@@ -16,18 +16,18 @@
 #include <stdbool.h>
 #include <tss2/tss2_esys.h>
 
-/* Bits of a salted session's and a storage key's cipher (AES-CFB). */
+/* Key size of salted sessions and storage keys (AES-CFB), bits. */
 #define TPM_AES_BITS     128U
 
-/* How often a policy or a set of PCR values is read again because a PCR changed meanwhile. */
+/* How often a policy or a set of PCR values is read again because a PCR changed in the meantime. */
 #define TPM_PCR_ATTEMPTS 30
 
-/* A transport for tpm2-tss that sends commands again which the TPM has no time for (retry.c). */
+/* A transport for tpm2-tss that repeats commands while the TPM is busy (retry.c). */
 typedef struct TpmRetry {
-    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* first: this is the transport */
+    TSS2_TCTI_CONTEXT_COMMON_V2 common; /* must be first: this is the transport */
     TSS2_TCTI_CONTEXT *tcti;            /* the real one */
-    uint64_t patience_usec;             /* for an operation, LIMIT_TPM_PATIENCE_USEC */
-    uint64_t left_usec;                 /* of that, for this operation */
+    uint64_t patience_usec;             /* per operation, LIMIT_TPM_PATIENCE_USEC */
+    uint64_t left_usec;                 /* left for this operation */
     size_t command_size;
     size_t response_size; /* 0 until there is one */
     uint8_t command[TPM2_MAX_COMMAND_SIZE];
@@ -39,7 +39,7 @@ struct Tpm {
     ESYS_CONTEXT *esys; /* during an operation */
 };
 
-/* What ESYS allocates. */
+/* Frees what ESYS allocated. */
 static inline void esys_freep(void *pointer)
 {
     Esys_Free(*(void **)pointer);
@@ -47,17 +47,17 @@ static inline void esys_freep(void *pointer)
 
 /* --- connection (tpm.c) --- */
 
-/* Takes over TCTI, on failure too. For tests that listen in; programs call tpm_new(). */
+/* Takes over TCTI, even on failure. For tests that intercept commands; programs call tpm_new(). */
 int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret);
 
-/* Makes TPM's ESYS context anew, for one operation: one that has met a broken connection or an
- * answer that makes no sense refuses everything from then on. Sends nothing. */
+/* Creates a new ESYS context for one operation, because a context refuses all further commands
+ * after a broken connection or an invalid response. Sends nothing. */
 int tpm_begin(Tpm *tpm, Reason *reason);
 
-/* Whether TPM answers to how it is, and not that it has failed: it is not in failure mode. */
+/* Whether TPM reports its status, which it does unless it is in failure mode. */
 bool tpm_is_well(Tpm *tpm);
 
-/* Overwrites the copies of BYTES that tpm2-tss keeps in its contexts, which it frees unwiped. */
+/* Overwrites copies of BYTES in the contexts of tpm2-tss, which frees them without wiping. */
 void tpm_scrub(Tpm *tpm, BytesView bytes);
 
 /* --- patience (retry.c) --- */
@@ -67,82 +67,82 @@ void tpm_retry_init(TpmRetry *retry, TSS2_TCTI_CONTEXT *tcti);
 
 /* --- handles (handle.c) --- */
 
-/* A zeroed one holds nothing. */
+/* Empty if zeroed. */
 typedef struct TpmHandle {
     Tpm *tpm;
     ESYS_TR tr;
-    bool persistent; /* stays in the TPM when we let go */
+    bool persistent; /* not flushed */
 } TpmHandle;
 
-/* Flushes what HANDLE holds, or lets go of it if it is persistent; for _cleanup_. */
+/* Flushes the object of HANDLE, or only releases it if it is persistent; for _cleanup_. */
 void tpm_handle_done(TpmHandle *handle);
 
-/* Forgets a session that the TPM has ended by itself: no command is sent. */
+/* Forgets a session that the TPM has ended, without sending a command. */
 void tpm_handle_forget(TpmHandle *handle);
 
 /* --- storage keys (primary.c) --- */
 
-/* Makes the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_TPM_UNABLE if the
- * TPM does not take the template. */
+/* Creates the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_TPM_UNABLE if the
+ * TPM does not accept the template. */
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret);
 
-/* The pinned storage root key as SRK, the serialised handle, describes it; the TPM is not asked. */
+/* Loads the pinned storage root key from SRK, its serialised handle, without asking the TPM. */
 int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret);
 
-/* The storage root key that the TPM has now, and its serialised handle for headers. It is read from
- * the TPM without authentication: whoever sits in between can put in his own, as he can for
- * systemd. OUTCOME_TPM_NO_SRK if there is none. */
+/* Reads the storage root key from the TPM, and its serialised handle for headers. This is not
+ * authenticated: an interposer can substitute its own key, as it can for systemd.
+ * OUTCOME_TPM_NO_SRK if there is none. */
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk);
 
-/* tpm_response() for a command that uses the storage root key, which seems to be missing as well if
+/* tpm_response() for a command that uses the storage root key, which also seems to be missing if
  * the owner hierarchy is switched off. */
 int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sessions (session.c) --- */
 
-/* Starts a session whose key is salted for PRIMARY, so that only this TPM and we know it.
- * TYPE is TPM2_SE_HMAC or TPM2_SE_POLICY, ATTRIBUTES the TPMA_SESSION_… of its next use. */
+/* Starts a session that is salted with PRIMARY, so that only this TPM and we know its key. TYPE is
+ * TPM2_SE_HMAC or TPM2_SE_POLICY, ATTRIBUTES the TPMA_SESSION_… of its next use. */
 int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attributes,
                       Reason *reason, TpmHandle *ret);
 
 int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes, Reason *reason);
 
-/* tpm_response() for a command that the session authorises: where others have a wrong password,
- * this has another session key, or messages that were changed. */
+/* tpm_response() for a command that the session authorises: an authorisation failure then means
+ * another session key, or modified messages, instead of a wrong password. */
 int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sealing (seal.c) --- */
 
-/* tpm_seal() of KEY under any storage key; REQUEST's .pinned does not matter. */
+/* Like tpm_seal(), with a given KEY under a given storage key; ignores REQUEST's .pinned. */
 int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
                    Reason *reason, TpmSealed *ret);
 
 /* --- PCRs (pcr_read.c) --- */
 
-/* MASK of BANK as the TPM's structure. */
+/* MASK and BANK as the TPM's structure. */
 void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
 
-/* The PCRs of MASK in BANK as they are now, all of one moment. SESSION (HMAC, attribute audit) lets
- * nobody on the way change them. OUTCOME_TPM_UNABLE if the TPM does not have them. */
+/* Reads the current PCRs of MASK in BANK, all of the same moment. SESSION (HMAC, attribute audit)
+ * prevents changes on the way. OUTCOME_TPM_UNABLE if the TPM does not have them. */
 int tpm_pcr_read(const TpmHandle *session, uint64_t mask, uint16_t bank, Reason *reason,
                  TpmPcrs *ret);
 
-/* The same without a session: to explain things, not to seal. */
+/* The same without a session. Only for explanations, not for sealing. */
 int tpm_pcr_peek(Tpm *tpm, uint64_t mask, uint16_t bank, Reason *reason, TpmPcrs *ret);
 
-/* PCRS (which may be none) with all values given: those that are not are read. RET's bank is
- * PCRS' own, or the first that has these PCRs and those of ALSO. OUTCOME_TPM_UNABLE if none has. */
+/* Completes PCRS (there may be none) with current values. RET's bank is that of PCRS, or the first
+ * that has these PCRs and those of ALSO. OUTCOME_TPM_UNABLE if none has. */
 int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t also, Reason *reason,
                      TpmPcrs *ret);
 
-/* Says that the TPM does not have the PCRs of MASK in BANK, OUTCOME_TPM_UNABLE. */
+/* Reports that the TPM lacks the PCRs of MASK in BANK. Returns OUTCOME_TPM_UNABLE. */
 int tpm_pcr_unable(uint64_t mask, uint16_t bank, Reason *reason);
 
 /* --- PCRs that have changed (mismatch.c) --- */
 
-/* OUTCOME_TPM_PCR_MISMATCH: says in REASON which of the literal PCRs of SEALED differ, as far as
- * that can be known, and what usually changes them. OUTCOME_TPM_UNABLE if the TPM does not have the
- * PCRs in that bank. */
+/* Writes to REASON which literal PCRs of SEALED differ, if that can be known, and what usually
+ * changes them. Returns OUTCOME_TPM_PCR_MISMATCH, or OUTCOME_TPM_UNABLE if the TPM lacks the PCRs
+ * in that bank. */
 int tpm_pcr_mismatch(Tpm *tpm, const TpmSealedView *sealed, Reason *reason);
 
 /* Appends to REASON what usually changes the PCRs of MASK. */
@@ -150,21 +150,21 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason);
 
 /* --- signed policies (authorize.c) --- */
 
-/* Fulfils the signed part of SEALED's policy, which must be the first part, in SESSION: PolicyPCR,
- * and PolicyAuthorize by a signature of what came out. SIGNER is SEALED's public key.
+/* Meets the signed part of SEALED's policy, which must be the first part, in SESSION: PolicyPCR,
+ * then PolicyAuthorize with a signature of the result. SIGNER is SEALED's public key.
  * OUTCOME_TPM_NO_SIGNATURE, _PCR_MISMATCH. */
 int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
                   Reason *reason);
 
 /* --- return codes (response.c) --- */
 
-/* RC's outcome, or -ENOMEM; DOING ("loading the sealed key") and a sentence go into REASON. RC is
- * not success. */
+/* Returns the outcome of RC, which is not success, or -ENOMEM. Writes DOING ("loading the sealed
+ * key") and a sentence to REASON. */
 int tpm_response(TSS2_RC rc, const char *doing, Reason *reason);
 
-/* RC without the number of the handle, session or parameter that it speaks of, for comparison with
- * TPM2_RC_…; 0 if it is not the TPM's own. */
+/* RC without the number of its handle, session or parameter, for comparison with TPM2_RC_…; 0 if
+ * the code is not the TPM's own. */
 TSS2_RC tpm_response_base(TSS2_RC rc);
 
-/* The number of the parameter, from 1, that RC speaks of; 0 if it is about none. */
+/* The parameter number in RC, from 1; 0 if there is none. */
 unsigned tpm_response_parameter(TSS2_RC rc);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unsealing a key. See tpm.h.
+ * Unseals a key. See tpm.h.
  *
- * One salted policy session does it all: it fulfils the policy, encrypts the key on its way and
- * authenticates the answer, where systemd uses two. It starts after the object is loaded: a salt
- * for another TPM's storage key would only show as a failed authorisation, and those count against
- * the dictionary attack lockout. Nothing is asked from the TPM that the header tells, so that a
- * pinned credential without PCRs takes four commands, and a legacy one with them seven.
+ * A single salted policy session meets the policy, encrypts the key on its way and authenticates
+ * the response; systemd uses two sessions. It starts after the object is loaded: a salt for another
+ * TPM's storage key would only show as a failed authorisation, which counts towards the dictionary
+ * attack lockout. We never ask the TPM for what the header already says, so that a pinned
+ * credential without PCRs takes four commands, and a legacy one with PCRs seven.
  *
- * A signed policy (authorize.c) comes before literal PCRs, as it leaves nothing of what came before
- * it, and takes five commands more.
+ * A signed policy (authorize.c) comes before literal PCRs, because it discards everything before
+ * it. It takes five more commands.
  *
  * TCG TPM 2.0 Library, Part 3, 12.7 (Unseal), 13.3 (Import), 23.7 (PolicyPCR).
  */
@@ -22,7 +22,7 @@
 
 /* --- before the TPM is asked --- */
 
-/* Without literal PCRs the policy is known beforehand: zeros, or the signer's. */
+/* Without literal PCRs the policy is known in advance: zeros, or the signer's. */
 static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Reason *reason)
 {
     static const TpmPcrs no_pcrs = {0};
@@ -39,7 +39,7 @@ static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Re
     return 0;
 }
 
-/* With a public key also takes that apart. */
+/* Also parses the public key, if there is one. */
 static int check_signed(const TpmSealedView *sealed, Reason *reason, TpmSigner *ret)
 {
     int r = tpm_signer_parse(sealed->public_key, reason, ret);
@@ -48,10 +48,10 @@ static int check_signed(const TpmSealedView *sealed, Reason *reason, TpmSigner *
         return r;
     if (sealed->public_key_mask == 0)
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "the header has a PCR policy's public key, and no PCRs for it");
+                          "the header has a public key for a PCR policy, but no PCRs");
     if (sealed->signatures.size == 0)
         return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
-                          "it is sealed for a signed PCR policy, and there are no signatures");
+                          "it is sealed for a signed PCR policy, but there are no signatures");
     return 0;
 }
 
@@ -63,8 +63,8 @@ static int check_header(const TpmSealedView *sealed, Reason *reason)
     if ((sealed->pcr_mask | sealed->public_key_mask) != 0 &&
         tpm_bank_digest_bytes(sealed->pcr_bank) == 0)
         return reason_set(reason, OUTCOME_MALFORMED,
-                          "the header names a PCR bank, 0x%04x, that "
-                          "does not exist",
+                          "the header names PCR bank 0x%04x, which does "
+                          "not exist",
                           sealed->pcr_bank);
     if (sealed->srk.size == 0 && sealed->primary_alg != TPM_ALGORITHM_ECC &&
         sealed->primary_alg != TPM_ALGORITHM_RSA)
@@ -76,11 +76,11 @@ static int check_header(const TpmSealedView *sealed, Reason *reason)
 
 /* --- the object --- */
 
-/* Which parameter of TPM2_Import is the seed. */
+/* The parameter number of the seed in TPM2_Import. */
 #define SEED_PARAMETER 4U
 
-/* Whether TPM2_Import failed for a seed that is not for this storage key: the TPM objects to it,
- * or, as libtpms does for RSA, pretends to be in failure mode. */
+/* Whether TPM2_Import failed because the seed is for another storage key: the TPM rejects it or,
+ * like libtpms for RSA, pretends to be in failure mode. */
 static bool is_seed_refused(Tpm *tpm, TSS2_RC rc)
 {
     if (tpm_response_base(rc) == TPM2_RC_FAILURE)
@@ -88,7 +88,7 @@ static bool is_seed_refused(Tpm *tpm, TSS2_RC rc)
     return tpm_response_parameter(rc) == SEED_PARAMETER;
 }
 
-/* Makes BLOB, which was sealed outside of the TPM, one that it can load. */
+/* Imports BLOB, which was sealed outside the TPM, so that the TPM can load it. */
 static int import(const TpmHandle *primary, Reason *reason, TpmBlob *blob)
 {
     static const TPM2B_DATA no_inner_key = {0};
@@ -129,7 +129,7 @@ static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHand
 
 /* --- the policy and the key --- */
 
-/* RET_RC is PCR_CHANGED if a PCR changed between the parts of the policy; else success. */
+/* RET_RC is PCR_CHANGED if a PCR changed between the parts of the policy, otherwise success. */
 static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed,
                           const TpmSigner *signer, Reason *reason, TSS2_RC *ret_rc)
 {
@@ -156,7 +156,7 @@ static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed,
     return tpm_response(rc, "checking the PCRs", reason);
 }
 
-/* Moves the TPM's answer into a secret and wipes every copy of it. */
+/* Moves the TPM's response to a secret and wipes every copy of it. */
 static int take_key(Tpm *tpm, TPM2B_SENSITIVE_DATA *data, Reason *reason, Secret **ret_key)
 {
     BytesView bytes = {data->buffer, data->size};
@@ -176,8 +176,8 @@ static int take_key(Tpm *tpm, TPM2B_SENSITIVE_DATA *data, Reason *reason, Secret
     return r;
 }
 
-/* TPM2_Unseal, again with a new policy if a PCR changed after the policy was checked. SESSION is
- * used up by a success. SIGNER is of use with a public key. */
+/* Runs TPM2_Unseal, and again with a new policy if a PCR changed after the policy was checked.
+ * Success ends SESSION. SIGNER is only used with a public key. */
 static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedView *sealed,
                   const TpmSigner *signer, Reason *reason, Secret **ret_key)
 {
@@ -207,7 +207,7 @@ static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedVi
     return take_key(object->tpm, data, reason, ret_key);
 }
 
-/* Everything that can be known without the TPM. */
+/* Checks everything that can be checked without the TPM. */
 static int check(const TpmSealedView *sealed, Reason *reason, TpmBlob *ret_blob,
                  TpmSigner *ret_signer)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sealing a key to a TPM that is not here. See wrap.h.
+ * Seals a key for another host's TPM. See wrap.h.
  *
- * An object is its public area, whose digest is its name, and its sensitive area: the key, and a
- * value that blinds the digest of it in the public area. A fresh seed is encrypted to the storage
- * key; from it come the keys that encrypt the sensitive area and that authenticate it together
- * with the name. There is no inner wrapper: it would protect from those who know the storage key.
+ * An object consists of its public area, whose digest is its name, and its sensitive area: the key,
+ * and a value that blinds its digest in the public area. A fresh seed is encrypted to the storage
+ * key. The keys that encrypt the sensitive area, and authenticate it together with the name, are
+ * derived from the seed. There is no inner wrapper, which would only protect from those who know
+ * the storage key.
  */
 
 #include "tpm/wrap.h"
@@ -20,7 +21,7 @@
 #include <string.h>
 #include <tss2/tss2_tpm2_types.h>
 
-/* Says what a secret that is shared with a storage key is for. OAEP's label has its NUL, too. */
+/* The purpose of a secret that is shared with a storage key. OAEP's label includes the NUL. */
 #define DUPLICATE       "DUPLICATE"
 /* TPM2B_SENSITIVE without a password: size, type, size of the password, blinding value, key. */
 #define SENSITIVE_BYTES (2 + 2 + 2 + (2 + sizeof(SecretTemporary)) + (2 + TPM_KEY_BYTES))
@@ -52,7 +53,7 @@ static uint8_t *put_2b(uint8_t *cursor, BytesView view)
     return cursor + view.size;
 }
 
-/* A Writer would leave copies of the key behind. */
+/* Not a Writer, which would leave copies of the key. */
 static void write_sensitive(const SecretTemporary *blinding, const Secret *key, Sensitive *ret)
 {
     uint8_t *cursor = put_u16(ret->bytes, SENSITIVE_BYTES - 2);
@@ -64,7 +65,7 @@ static void write_sensitive(const SecretTemporary *blinding, const Secret *key, 
     assert(cursor == ret->bytes + sizeof(ret->bytes));
 }
 
-/* TPMT_PUBLIC, and its name. */
+/* Writes TPMT_PUBLIC, and computes its name. */
 static int write_public(const SecretTemporary *blinding, const Secret *key,
                         const uint8_t policy[TPM_POLICY_BYTES], Bytes *ret,
                         uint8_t ret_name[TPM_NAME_BYTES])
@@ -135,7 +136,7 @@ static int share_seed_rsa(const Context *context, const TpmStorageKey *parent, W
 
 /* --- the wrapping --- */
 
-/* TPM2B_PRIVATE: encrypted and authenticated with keys from SEED. */
+/* Writes TPM2B_PRIVATE, encrypted and authenticated with keys from SEED. */
 static int write_private(const SecretTemporary *seed, const uint8_t name[TPM_NAME_BYTES],
                          const Sensitive *sensitive, Writer *writer)
 {
@@ -192,5 +193,5 @@ int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *
         writer_bytes(&writer, bytes_view(&secret.bytes));
         r = writer_take(&writer, ret);
     }
-    return r == 0 ? 0 : reason_set(reason, r, "cannot seal to the host's storage key");
+    return r == 0 ? 0 : reason_set(reason, r, "cannot seal for the host's storage key");
 }

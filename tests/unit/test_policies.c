@@ -281,7 +281,7 @@ static void test_which_pcr_differs(void **state)
     /* wrong ones: the policy says so */
     expected.values[7][0] ^= 1;
     assert_int_equal(unseal_with(fixture, &sealed, NULL, &expected, key), OUTCOME_TPM_PCR_MISMATCH);
-    assert_says(fixture, "not sealed for what is expected either");
+    assert_says(fixture, "the expected values are not those that it was sealed for");
     /* values of another bank say nothing */
     expected.bank = TPM_ALGORITHM_SHA1;
     assert_int_equal(unseal_with(fixture, &sealed, NULL, &expected, key), OUTCOME_TPM_PCR_MISMATCH);

@@ -145,7 +145,7 @@ static void test_lasting(void **state)
          hardship_lockout,
          hardship_clear_lockout,
          {LOCKOUT, 0, LOCKOUT, 0, 0},
-         "lockout is on"},
+         "lockout is active"},
         {"owner's password",
          hardship_owner_password,
          hardship_no_owner_password,

@@ -138,7 +138,7 @@ def explain_mismatch(ours):
             says=("PCR 7 (is ", f"expected {value[:16]}", "Secure Boot"))
     elsewhere = (f"--tpm2-pcrs=7:sha256={'0' * 64}",)
     refuses("with a wrong expectation", ours, sealed, options=elsewhere,
-            says=("PCR 7 (is ", "it was not sealed for what is expected either"))
+            says=("PCR 7 (is ", "the expected values are not those that it was sealed for"))
     extend(7, "sha256", "an update")
     opens("after PCR 7 changed", ours, sealed, options=expecting)
     set_tpm_of_identity()
@@ -156,11 +156,11 @@ def refuse_signatures(writer, openers, key):
         opens("a signed policy", opener, sealed)
         refuses("without signatures", opener, sealed, signatures=None, says=("there are no signatures",))
         refuses("with another's signature", opener, sealed, signatures=f"{foreign}/signatures.json",
-                says=("not signed",))
+                says=("no signature",))
     now = sign(IDENTITY, "sha256", 11)
     extend(11, "sha256", "another kernel")
     for opener in openers:
-        refuses("after PCR 11 changed", opener, sealed, says=("PCR 11", "none of the 1 signatures", "kernel image"))
+        refuses("after PCR 11 changed", opener, sealed, says=("none of the 1 signatures", "PCR 11", "kernel image"))
     write_signatures(later, {"sha256": [now, sign(IDENTITY, "sha256", 11)]})
     for opener in openers:
         opens("signed for PCR 11 as it is now", opener, sealed, signatures=later)
