@@ -13,6 +13,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Before main(), so that no test has to do it. */
+__attribute__((constructor)) static void filter_tests(void)
+{
+    if (getenv("TEST_FILTER"))
+        cmocka_set_test_filter(getenv("TEST_FILTER"));
+}
+
 static uint64_t fixed_now(const Context *context)
 {
     (void)context;

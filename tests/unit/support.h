@@ -4,6 +4,8 @@
 /*
  * What the unit tests share: cmocka with its headers, a context whose clock and randomness are
  * fixed, throw-away folders, and secrets from literals.
+ *
+ * With $TEST_FILTER=PATTERN (* and ?) a test program runs only the functions that match it.
  */
 
 #include <setjmp.h>
