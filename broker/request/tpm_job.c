@@ -7,7 +7,8 @@
  * callback is called from within a caller's call.
  *
  * An operation that has ended is out of the queue before anyone is told, so that nobody can join it
- * any more. Those who are told may free any job.
+ * any more. It belongs to finish_first() from then on, whoever is left: those who are told may free
+ * any job, of this operation and of others.
  */
 
 #include "request/tpm_job.h"
@@ -26,6 +27,7 @@ struct TpmOperation {
     char *
         fresh_for; /* a machine: the key is to be sealed, and .sealed empty until then; else NULL */
     TpmJob *first;
+    bool ended; /* out of the queue */
 };
 
 struct TpmQueue {
@@ -82,6 +84,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
     stop_child(queue);
     queue->counts.failures += rc != 0;
     queue->first = operation->next;
+    operation->ended = true;
     wake(queue);
     if (rc == 0)
         key_cache_add(queue->known, &sealed, key);
@@ -296,7 +299,7 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
     return add_job(queue, NULL, machine, done, userdata, ret);
 }
 
-/* Takes UNSEALING, for which nobody waits any more, out of the queue. */
+/* Takes OPERATION, for which nobody waits any more, out of the queue. */
 static void give_up(TpmQueue *queue, TpmOperation *operation)
 {
     TpmOperation **link;
@@ -323,7 +326,7 @@ TpmJob *tpm_job_free(TpmJob *job)
         for (link = &operation->first; *link != job; link = &(*link)->next)
             ;
         *link = job->next;
-        if (!operation->first)
+        if (!operation->first && !operation->ended)
             give_up(job->queue, operation);
     }
     free(job);

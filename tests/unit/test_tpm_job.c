@@ -9,7 +9,9 @@
 #include "base/json.h"
 #include "credential/format.h"
 #include "protocol/client.h"
+#include "request/tpm_job.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -350,6 +352,77 @@ static void test_boot(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* --- the queue by itself --- */
+
+#define WAITERS 4
+
+typedef struct Waiter {
+    TpmJob *job;
+    unsigned told;
+    struct Waiter *victim; /* whose job it frees when it is told; NULL: none */
+    sd_event *event;       /* ended by it; NULL: not */
+} Waiter;
+
+static int fail_unsealing(const char *device, const TpmSealedView *sealed, Reason *reason,
+                          Secret **ret_key)
+{
+    (void)device;
+    (void)sealed;
+    (void)ret_key;
+    return reason_set(reason, OUTCOME_TPM_BUSY, "it is a test");
+}
+
+static void on_told(void *userdata, int rc, const Reason *reason, const TpmSealedView *sealed,
+                    const Secret *key)
+{
+    Waiter *waiter = userdata;
+
+    (void)reason;
+    (void)sealed;
+    assert_int_equal(rc, OUTCOME_TPM_BUSY);
+    assert_null(key);
+    waiter->told++;
+    waiter->job = tpm_job_free(waiter->job);
+    if (waiter->victim)
+        waiter->victim->job = tpm_job_free(waiter->victim->job);
+    if (waiter->event)
+        sd_event_exit(waiter->event, 0);
+}
+
+/* The first waiter frees the job of the last one, which waits for the same unsealing or for the
+ * next one. Everybody else is told, and nothing is freed twice. */
+static void test_told_frees_another(void **state)
+{
+    static uint8_t blobs[2] = {1, 2};
+    Context context;
+
+    (void)state;
+    assert_int_equal(context_system(&context), 0); /* guarded memory needs it */
+    signal(SIGCHLD, SIG_IGN);
+    for (size_t victim = 1; victim < WAITERS; victim++) {
+        Waiter waiters[WAITERS] = {0};
+        ServerConfig config = {.unseal = fail_unsealing, .tpm_usec = LIMIT_TPM_USEC};
+        sd_event *event;
+        TpmQueue *queue;
+
+        assert_true(sd_event_new(&event) >= 0);
+        assert_int_equal(tpm_queue_new(event, &config, &queue), 0);
+        for (size_t i = 0; i <= victim; i++) {
+            TpmSealedView sealed = {.blob = {&blobs[i == WAITERS - 1], 1}};
+
+            assert_int_equal(tpm_job_new(queue, &sealed, on_told, &waiters[i], &waiters[i].job), 0);
+        }
+        waiters[0].victim = &waiters[victim];
+        waiters[victim - 1].event = event;
+        assert_true(sd_event_loop(event) >= 0);
+        for (size_t i = 0; i < WAITERS; i++)
+            assert_int_equal(waiters[i].told, i < victim);
+        tpm_queue_free(queue);
+        sd_event_unref(event);
+    }
+    signal(SIGCHLD, SIG_DFL);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -364,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_tpm_falls_silent),
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_boot),
+        cmocka_unit_test(test_told_frees_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
