@@ -271,7 +271,7 @@ static void sort_names(Names *names)
 static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *names)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
-    const struct dirent *entry;
+    const char *file;
     int r = add_stamp(loader, path);
 
     if (r != 0)
@@ -279,14 +279,15 @@ static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *
     folder = opendir(path);
     if (!folder)
         return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
-    while (r == 0 && (entry = readdir(folder))) {
-        if (entry->d_name[0] == '.' || !ends_with(entry->d_name, SUFFIX))
+    while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
+        if (file[0] == '.' || !ends_with(file, SUFFIX))
             continue;
         if (names->count == LIMIT_POLICY_DROP_INS)
             return bad_file(loader->fault, path, "there are too many drop-ins");
-        r = add_name(names, entry->d_name, strlen(entry->d_name), place, 0);
+        if (add_name(names, file, strlen(file), place, 0) != 0)
+            return -ENOMEM;
     }
-    return r;
+    return r == 0 ? 0 : bad_file(loader->fault, path, strerror(-r));
 }
 
 static int add_drop_ins(Loader *loader, const char *machine)

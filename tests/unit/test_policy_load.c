@@ -9,6 +9,9 @@
 #include "policy/policy_cache.h"
 #include "policy/policy_load.h"
 
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -184,6 +187,47 @@ static void test_untrusted(void **state)
     assert_int_equal(rmdir(test_path(&world->folder, "etc/nspawn-creds/web.json.d")), 0);
     put(world, "etc/nspawn-creds/web.json.d", "");
     assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json.d: Not a directory");
+}
+
+/* So many entries of directories can be read, then one cannot; UINT_MAX: all of them. */
+static unsigned readable = UINT_MAX;
+
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+
+struct dirent *__wrap_readdir(DIR *directory)
+{
+    if (readable == 0) {
+        errno = EIO;
+        return NULL;
+    }
+    readable -= readable != UINT_MAX;
+    return __real_readdir(directory);
+}
+
+/* A drop-in may be what removes a credential: a policy is never made of those that could be read.
+ */
+static void test_unreadable_entries(void **state)
+{
+    const World *world = *state;
+    unsigned failures = 0;
+
+    put(world, "etc/nspawn-creds/web.json", ONE("main"));
+    put(world, "etc/nspawn-creds/web.json.d/70.json", "{\"credentials\": {\"main\": null}}");
+    put(world, "run/nspawn-creds/policy/web.json.d/80.json", ONE("runtime"));
+    for (;;) {
+        const char *found;
+
+        readable = failures;
+        found = ids(world, "web");
+        readable = UINT_MAX;
+        if (strcmp(found, "runtime") == 0)
+            break;
+        assert_non_null(strstr(found, "web.json.d: Input/output error"));
+        failures++;
+    }
+    /* ".", ".." and the end in each of three directories, and two drop-ins */
+    assert_int_equal(failures, 3 * 3 + 2);
 }
 
 static void test_too_large(void **state)
@@ -392,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_precedence, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_drop_ins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_untrusted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unreadable_entries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_machines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_found, set_up, tear_down),
