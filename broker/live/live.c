@@ -5,6 +5,7 @@
 
 #include "live/live.h"
 
+#include "base/fsutil.h"
 #include "base/names.h"
 #include "process/supervisor.h"
 
@@ -247,7 +248,7 @@ static int look_at(LiveSet *set, int folder, const char *machine)
     snprintf(path, sizeof(path), "%s/" LIVE_SOCKET, machine);
     if (socket) {
         /* without its file it cannot be reached, and another one is made */
-        socket->kept = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+        socket->kept = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
         if (socket->kept)
             return 0;
     }
@@ -271,21 +272,25 @@ static bool is_machine_folder(int folder, const char *name)
 
 static int look_through(LiveSet *set, DIR *folder, Reason *reason)
 {
-    const struct dirent *entry;
-    int result = 0;
+    const char *machine;
+    int result = 0, r;
 
-    while ((entry = readdir(folder))) {
-        int r = is_machine_folder(dirfd(folder), entry->d_name)
-                    ? look_at(set, dirfd(folder), entry->d_name)
-                    : 0;
-
+    while ((r = directory_next(folder, set->environment.listeners->live_folder, reason,
+                               &machine)) == 0 &&
+           machine) {
+        r = is_machine_folder(dirfd(folder), machine) ? look_at(set, dirfd(folder), machine) : 0;
         if (r == 0 || result != 0)
             continue;
         result = r;
-        reason_set(reason, 0, "cannot make the live socket of %s: %s", entry->d_name,
+        reason_set(reason, 0, "cannot make the live socket of %s: %s", machine,
                    r == -E2BIG ? "there are too many machines" : strerror(-r));
     }
-    return result;
+    if (r == 0)
+        return result;
+    /* any of them may be among those that were not seen */
+    for (LiveSocket *socket = set->first; socket; socket = socket->next)
+        socket->kept = true;
+    return r;
 }
 
 int live_set_scan(LiveSet *set, Reason *reason)

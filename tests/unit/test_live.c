@@ -8,10 +8,13 @@
 
 #include "protocol/client.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -170,16 +173,24 @@ static void test_supervisor_is_killed(void **state)
     assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
 }
 
-static void reload(const BrokerFixture *broker)
+static int try_reload(const BrokerFixture *broker, Reason *reason)
 {
     _cleanup_(client_freep) Client *client = NULL;
     struct json_object *reply = NULL;
-    Reason reason = {0};
+    int r;
 
     assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
-    if (client_call(client, "Reload", NULL, &reason, &reply) != 0)
-        fail_msg("%s", reason.text);
+    r = client_call(client, "Reload", NULL, reason, &reply);
     json_object_put(reply);
+    return r;
+}
+
+static void reload(const BrokerFixture *broker)
+{
+    Reason reason = {0};
+
+    if (try_reload(broker, &reason) != 0)
+        fail_msg("%s", reason.text);
 }
 
 /* As soon as what was just closed is. */
@@ -231,6 +242,44 @@ static void test_folders(void **state)
     broker_add_live(broker, "db");
     assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* How many entries of directories can be read, in all processes, before one cannot; negative: all
+ * of them. */
+static atomic_int *readable;
+
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+
+struct dirent *__wrap_readdir(DIR *directory)
+{
+    if (*readable == 0) {
+        errno = EIO;
+        return NULL;
+    }
+    if (*readable > 0)
+        --*readable;
+    return __real_readdir(directory);
+}
+
+/* A socket is closed when its folder is gone, and not when its folder could not be seen. */
+static void test_unreadable_entries(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+
+    (void)state;
+    for (int i = 0; i <= 4; i++) {
+        Reason reason = {0};
+
+        *readable = i; /* of ".", "..", "db", "web", and the end */
+        assert_true(try_reload(broker, &reason) != 0);
+        assert_non_null(strstr(reason.text, "cannot list the directory"));
+        *readable = -1;
+        assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+        assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
+    }
+    reload(broker);
     assert_int_equal(broker->shared->workers, 1);
 }
 
@@ -306,9 +355,14 @@ int main(void)
         cmocka_unit_test(test_who_gets_what),        cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_supervisor_is_killed), cmocka_unit_test(test_folders),
         cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
-        cmocka_unit_test(test_machine_that_floods),
+        cmocka_unit_test(test_machine_that_floods),  cmocka_unit_test(test_unreadable_entries),
     };
 
     srandom((unsigned)getpid());
+    readable =
+        mmap(NULL, sizeof(*readable), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (readable == MAP_FAILED)
+        return EXIT_FAILURE;
+    *readable = -1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
