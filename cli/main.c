@@ -9,7 +9,6 @@
 #include "terminal/output.h"
 #include "verb/verb.h"
 
-#include <locale.h>
 #include <string.h>
 
 static const Verb *const verbs[] = {
@@ -110,7 +109,6 @@ int main(int argc, char **argv)
     Context context;
     int r;
 
-    setlocale(LC_ALL, "");
     r = context_system(&context);
     if (r == 0)
         r = secret_harden_process(&reason);
