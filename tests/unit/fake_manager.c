@@ -121,7 +121,7 @@ static void emit_job_removed(Server *server, unsigned job, const char *unit, con
  * its socket empty; D-Bus specification, "Message Format" --- */
 
 typedef struct Wire {
-    uint8_t bytes[512];
+    uint8_t bytes[4096];
     size_t size;
 } Wire;
 
@@ -169,11 +169,13 @@ static Wire job_removed(void)
 {
     static const uint8_t start[] = {__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B', 4, 0, 1};
     Wire wire = {0}, body = {0};
+    char unit[2048] = {0}; /* long: fewer of them fill the socket */
     uint32_t fields;
 
+    memset(unit, 'x', sizeof(unit) - 1);
     put_number(&body, 1000);
     put_text(&body, "/job/1000");
-    put_text(&body, "other.service");
+    put_text(&body, unit);
     put_text(&body, "done");
     memcpy(wire.bytes, start, sizeof(start));
     wire.size = sizeof(start);
@@ -201,7 +203,7 @@ static void tell(const Server *server)
 _Noreturn static void flood(Server *server)
 {
     /* libsystemd gives the socket a buffer of up to 16 MiB, which has to be used up once */
-    enum { COPIES = 4096, PASSES = 24 };
+    enum { COPIES = 1024, PASSES = 16 };
     Wire wire = job_removed();
     uint8_t *all = malloc(COPIES * wire.size);
     int fd = sd_bus_get_fd(server->bus);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a service manager says of its units. See manager.h.
+ */
+
+#include "manager/live_mount.h"
+#include "manager/manager_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNIT          SYSTEMD ".Unit"
+#define SERVICE       SYSTEMD ".Service"
+/* org.freedesktop.machine1(5) */
+#define MACHINED      "org.freedesktop.machine1"
+#define MACHINED_PATH "/org/freedesktop/machine1"
+
+/* The property NAME, of the type TYPE: RET is where it can be read. */
+static int get(Manager *manager, const ManagerMethod *object, const char *name, const char *type,
+               Reason *why, sd_bus_message **ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    ManagerMethod method = {.destination = object->destination,
+                            .path = object->path,
+                            .interface = "org.freedesktop.DBus.Properties",
+                            .name = "Get"};
+    int r = manager_call(manager, &method, why, &reply, "ss", object->interface, name);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_enter_container(reply, 'v', type);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(reply);
+    return 0;
+}
+
+unsigned manager_version(Manager *manager)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *text; /* "257.8-1~deb13u1" */
+
+    if (get(manager, MANAGER_METHOD(NULL), "Version", "s", NULL, &reply) != 0 ||
+        sd_bus_message_read(reply, "s", &text) < 0)
+        return 0;
+    return (unsigned)strtoul(text, NULL, 10);
+}
+
+/* The path of UNIT, which is loaded if it was not. */
+static int load_unit(Manager *manager, const char *unit, Reason *why, char **ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path;
+    int r = manager_call(manager, MANAGER_METHOD("LoadUnit"), why, &reply, "s", unit);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_read(reply, "o", &path);
+    if (r < 0)
+        return r;
+    *ret = strdup(path);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int get_word(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
+                    char text[MANAGER_WORD_BYTES])
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *value;
+    int r = get(manager, object, name, "s", why, &reply);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_read(reply, "s", &value);
+    if (r < 0)
+        return r;
+    manager_copy_word(value, text);
+    return 0;
+}
+
+int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_(freep) char *path = NULL;
+    ManagerMethod object = {.destination = SYSTEMD, .interface = UNIT};
+    ManagerUnit found = {0};
+    Reason why = {0};
+    int reload = 0, r = load_unit(manager, unit, &why, &path);
+
+    object.path = path;
+    if (r == 0)
+        r = get_word(manager, &object, "LoadState", &why, found.load);
+    if (r == 0)
+        r = get_word(manager, &object, "ActiveState", &why, found.active);
+    if (r == 0)
+        r = get_word(manager, &object, "UnitFileState", &why, found.file);
+    if (r == 0)
+        r = get(manager, &object, "NeedDaemonReload", "b", &why, &reply);
+    if (r == 0 && sd_bus_message_read(reply, "b", &reload) < 0)
+        r = -EBADMSG;
+    if (r != 0)
+        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+    found.reload_needed = reload;
+    *ret = found;
+    return 0;
+}
+
+static int get_invocation(Manager *manager, const ManagerMethod *object, Reason *why,
+                          uint8_t id[16])
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const void *bytes;
+    size_t size;
+    int r = get(manager, object, "InvocationID", "ay", why, &reply);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_read_array(reply, 'y', &bytes, &size);
+    if (r >= 0 && size == 16)
+        memcpy(id, bytes, 16);
+    return r < 0 ? r : 0;
+}
+
+static void free_strings(char **strings)
+{
+    for (char **string = strings; string && *string; string++)
+        free(*string);
+    free(strings);
+}
+
+static int get_strings(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
+                       char ***ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = get(manager, object, name, "as", why, &reply);
+
+    if (r == 0)
+        r = sd_bus_message_read_strv(reply, ret);
+    return r < 0 ? r : 0;
+}
+
+/* RefreshOnReload=, of which older versions know nothing. */
+static int get_refreshes(Manager *manager, const ManagerMethod *object, Reason *why, bool *ret)
+{
+    char **words = NULL;
+    int r = get_strings(manager, object, "RefreshOnReload", why, &words);
+
+    for (char **word = words; r == 0 && word && *word; word++)
+        *ret = *ret || strcmp(*word, "credentials") == 0;
+    free_strings(words);
+    return r;
+}
+
+int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerState *ret)
+{
+    _cleanup_(freep) char *path = NULL;
+    ManagerState found = {0};
+    Reason why = {0};
+    int r = load_unit(manager, unit, &why, &path);
+    ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = UNIT};
+    ManagerMethod service = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
+
+    if (r == 0)
+        r = get_word(manager, &object, "ActiveState", &why, found.active);
+    if (r == 0)
+        r = get_invocation(manager, &object, &why, found.invocation);
+    /* only services have these two, and not in every version: an error means that there is none */
+    if (r == 0) {
+        r = get_word(manager, &service, "Result", &why, found.result);
+        if (r != -ETIMEDOUT && r != -EINTR)
+            r = get_refreshes(manager, &service, &why, &found.refreshes);
+        if (r != -ETIMEDOUT && r != -EINTR)
+            r = 0;
+    }
+    if (r != 0)
+        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+    *ret = found;
+    return 0;
+}
+
+bool manager_state_runs(const ManagerState *state)
+{
+    static const char *const states[] = {"active", "activating", "reloading", "refreshing"};
+
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        if (strcmp(state->active, states[i]) == 0)
+            return true;
+    return false;
+}
+
+void manager_service_done(ManagerService *service)
+{
+    free_strings(service->credentials);
+    free_strings(service->encrypted);
+    free_strings(service->search_path);
+    free_strings(service->environment);
+    free(service->program);
+    *service = (ManagerService){0};
+}
+
+/* An array of pairs, as one list. */
+static int get_pairs(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
+                     char ***ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    char **list = calloc(1, sizeof(list[0])), **larger;
+    const char *first, *second;
+    size_t count = 0;
+    int r;
+
+    if (!list)
+        return -ENOMEM;
+    *ret = list;
+    r = get(manager, object, name, "a(ss)", why, &reply);
+    if (r != 0)
+        return r;
+    r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &first, &second)) > 0) {
+        larger = reallocarray(list, count + 3, sizeof(list[0]));
+        if (!larger)
+            return -ENOMEM;
+        *ret = list = larger;
+        list[count] = strdup(first);
+        list[count + 1] = list[count] ? strdup(second) : NULL;
+        list[count + 2] = NULL;
+        if (!list[count + 1])
+            return -ENOMEM;
+        count += 2;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int get_program(Manager *manager, const ManagerMethod *object, Reason *why, char **ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *program = "";
+    int r = get(manager, object, "ExecStart", "a(sasbttttuii)", why, &reply);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_enter_container(reply, 'a', "(sasbttttuii)");
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'r', "sasbttttuii");
+    if (r > 0)
+        r = sd_bus_message_read(reply, "s", &program);
+    if (r < 0)
+        return r;
+    *ret = strdup(program);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    _cleanup_(freep) char *path = NULL;
+    Reason why = {0};
+    int r = load_unit(manager, unit, &why, &path);
+    ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
+
+    if (r == 0)
+        r = get_pairs(manager, &object, "LoadCredential", &why, &service.credentials);
+    if (r == 0)
+        r = get_pairs(manager, &object, "LoadCredentialEncrypted", &why, &service.encrypted);
+    if (r == 0)
+        r = get_strings(manager, &object, "ExecSearchPath", &why, &service.search_path);
+    if (r == 0)
+        r = get_strings(manager, &object, "Environment", &why, &service.environment);
+    if (r == 0)
+        r = get_program(manager, &object, &why, &service.program);
+    if (r != 0)
+        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+    *ret = service;
+    service = (ManagerService){0};
+    return 0;
+}
+
+static bool has_pair(char **pairs, const char *id)
+{
+    for (; pairs && *pairs; pairs += 2)
+        if (strcmp(pairs[0], id) == 0)
+            return true;
+    return false;
+}
+
+static bool has_word(char **words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+bool manager_service_asks(const ManagerService *service, const char *machine,
+                          const PolicyCredential *credential)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof("NSPAWN_CREDS_LIVE=")];
+
+    if (credential->delivery == POLICY_BOOT)
+        return has_pair(service->credentials, credential->id);
+    if (credential->delivery == POLICY_LIVE) {
+        snprintf(text, sizeof(text), "NSPAWN_CREDS_LIVE=%s", machine);
+        return has_word(service->environment, text);
+    }
+    snprintf(text, sizeof(text), "%s@%s", machine, credential->id);
+    return has_pair(service->encrypted, text);
+}
+
+/* The first process of MACHINE, as systemd-machined knows it. */
+static int find_leader(Manager *manager, const char *machine, pid_t *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *property = NULL;
+    ManagerMethod object = {.destination = MACHINED, .interface = MACHINED ".Machine"};
+    ManagerMethod method = {.destination = MACHINED,
+                            .path = MACHINED_PATH,
+                            .interface = MACHINED ".Manager",
+                            .name = "GetMachine"};
+    uint32_t leader;
+    int r = manager_call(manager, &method, NULL, &reply, "s", machine);
+
+    if (r != 0)
+        return r;
+    r = sd_bus_message_read(reply, "o", &object.path);
+    if (r >= 0)
+        r = get(manager, &object, "Leader", "u", NULL, &property);
+    if (r == 0)
+        r = sd_bus_message_read(property, "u", &leader);
+    if (r < 0)
+        return r;
+    *ret = (pid_t)leader;
+    return 0;
+}
+
+int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
+{
+    pid_t leader;
+    int r = find_leader(manager, machine, &leader);
+
+    return r == 0 ? live_mount_is_bound(leader, machine, ret) : r;
+}
