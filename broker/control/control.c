@@ -32,9 +32,10 @@ struct Control {
     VarlinkCall call; /* the one that CHILD answers */
     const Method *method;
     Child *child;
-    unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
-    bool more;       /* there may be another call among what was read */
-    bool subscribed; /* gets events, and calls no more */
+    CommitJob *commit; /* the same */
+    unsigned calls;    /* up to LIMIT_CONTROL_CALLS */
+    bool more;         /* there may be another call among what was read */
+    bool subscribed;   /* gets events, and calls no more */
 };
 
 struct ControlSet {
@@ -68,6 +69,7 @@ static void control_end(Control *control)
     sd_event_source_disable_unref(control->io);
     sd_event_source_disable_unref(control->deadline);
     child_free(control->child);
+    commit_job_free(control->commit);
     varlink_call_done(&control->call);
     close(control->fd);
     frame_reader_done(&control->reader);
@@ -158,9 +160,17 @@ static void read_store(void *userdata, int to_worker, int passed)
 
 static int watch(Control *control);
 
+/* Whether a call is being answered elsewhere. */
+static bool is_busy(const Control *control)
+{
+    return control->child || control->commit;
+}
+
 static void end_call(Control *control)
 {
+    control->more = !frame_reader_empty(&control->reader);
     control->child = child_free(control->child);
+    control->commit = commit_job_free(control->commit);
     varlink_call_done(&control->call);
 }
 
@@ -181,10 +191,8 @@ static void on_child_message(void *userdata, BytesView message)
     Control *control = userdata;
     bool last = message.data[0];
 
-    if (last) {
+    if (last)
         end_call(control);
-        control->more = !frame_reader_empty(&control->reader);
-    }
     proceed(control,
             frame_writer_add(&control->writer, (BytesView){message.data + 1, message.size - 1}));
 }
@@ -196,7 +204,6 @@ static void on_child_ended(void *userdata)
     int r = reason_set(&reason, -ECHILD, "the process that read the store did not finish");
 
     end_call(control);
-    control->more = !frame_reader_empty(&control->reader);
     proceed(control, queue(control, outcome_error(r, &reason)));
 }
 
@@ -215,6 +222,34 @@ static int start_child(Control *control, const Method *method, VarlinkCall *call
     control->call = *call;
     *call = (VarlinkCall){0};
     return child_new(control->set->environment.connections->children, &task, &control->child);
+}
+
+static void on_committed(void *userdata, int rc, const Reason *reason)
+{
+    Control *control = userdata;
+    bool silent = control->call.oneway;
+
+    end_call(control);
+    if (silent)
+        proceed(control, 0);
+    else
+        proceed(control, queue(control, rc == 0 ? varlink_reply_new(json_object_new_object(), false)
+                                                : outcome_error(rc, reason)));
+}
+
+static int start_commit(Control *control, const VarlinkCall *call)
+{
+    _cleanup_(closep) int data = frame_reader_take_fd(&control->reader);
+    CommitOrder order = {
+        .parameters = call->parameters,
+        .data = data,
+        .uid = control->peer.uid,
+        .pid = control->peer.pid,
+    };
+
+    control->call.oneway = call->oneway;
+    return commit_job_new(control->set->environment.connections->commits, &order, on_committed,
+                          control, &control->commit);
 }
 
 /* --- calls --- */
@@ -245,6 +280,8 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
     case METHOD_READER:
         /* without a reply there is nothing to be done */
         return call->oneway ? 0 : start_child(control, method, call);
+    case METHOD_COMMIT:
+        return start_commit(control, call);
     default:
         return answer_in_loop(control, method, call);
     }
@@ -296,7 +333,7 @@ static int answer_next(Control *control)
     BytesView message;
     int r;
 
-    control->more = !control->subscribed && !control->child &&
+    control->more = !control->subscribed && !is_busy(control) &&
                     frame_writer_empty(&control->writer) &&
                     frame_reader_next(&control->reader, &message);
     if (!control->more)
@@ -304,6 +341,7 @@ static int answer_next(Control *control)
     /* the next message has its own time */
     control->deadline = sd_event_source_disable_unref(control->deadline);
     r = handle(control, message);
+    close_keep_errno(frame_reader_take_fd(&control->reader)); /* nobody wants it */
     if (r == 0)
         r = count_call(control);
     if (r >= 0)
@@ -326,7 +364,7 @@ static int watch_time(Control *control)
 {
     const ConnectionSet *connections = control->set->environment.connections;
     bool idle = frame_writer_empty(&control->writer) &&
-                (control->child || frame_reader_empty(&control->reader));
+                (is_busy(control) || frame_reader_empty(&control->reader));
 
     if (idle && frame_reader_empty(&control->reader))
         frame_reader_done(&control->reader);
@@ -345,7 +383,7 @@ static int watch_time(Control *control)
 static int watch(Control *control)
 {
     bool writes = !frame_writer_empty(&control->writer) || control->more;
-    uint32_t events = writes ? EPOLLOUT : control->child ? 0 : EPOLLIN;
+    uint32_t events = writes ? EPOLLOUT : is_busy(control) ? 0 : EPOLLIN;
     int r = watch_time(control);
 
     if (control->child)

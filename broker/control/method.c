@@ -7,6 +7,7 @@
 
 #include "control/metrics.h"
 #include "protocol/interface.h"
+#include "request/commit_parameters.h"
 
 #include <errno.h>
 #include <string.h>
@@ -230,6 +231,7 @@ static const Method methods[] = {
     {"Remove", INTERFACE_BROKER, name_fields, METHOD_LOOP, false, method_remove},
     {"Rotate", INTERFACE_BROKER, rotate_fields, METHOD_LOOP, false, method_rotate},
     {"Reseal", INTERFACE_BROKER, reseal_fields, METHOD_LOOP, false, method_reseal},
+    {"Commit", INTERFACE_BROKER, commit_fields, METHOD_COMMIT, false, NULL},
     {"Metrics", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, metrics_method},
     {"FlushKeys", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, flush_keys},
     {"Restart", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, restart},

@@ -29,6 +29,7 @@ typedef struct ControlEnvironment {
 typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
     METHOD_READER,    /* runs in a child: it reads the store */
+    METHOD_COMMIT,    /* runs in a child: it changes the store (request/commit.h) */
     METHOD_SUBSCRIBE, /* goes on replying until the peer hangs up */
 } MethodKind;
 

@@ -12,6 +12,7 @@
 #include "policy/effect.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
+#include "request/commit_parameters.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -20,28 +21,6 @@
 static BytesView text_view(const char *text)
 {
     return (BytesView){(const uint8_t *)text, text ? strlen(text) : 0};
-}
-
-/* What the broker would refuse to deliver in any case does not get into the store. */
-static int check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
-{
-    _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialSections parts;
-    int r = credential_unpack(file, reason, &sealed, &parts);
-
-    if (r == 0)
-        r = credential_openable(&parts, reason);
-    if (r == 0 && parts.kind->parts == 0)
-        r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not put into the store");
-    if (r == 0 && kind_has(parts.kind, KIND_SCOPED))
-        r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,
-                       "it is sealed for a user, and a container is none");
-    if (r != 0)
-        return r;
-    key[0] = '\0';
-    if (kind_has(parts.kind, KIND_TPM))
-        tpm_sealed_fingerprint(&parts.tpm, key);
-    return 0;
 }
 
 int method_store(const ControlEnvironment *environment, struct json_object *parameters,
@@ -53,7 +32,7 @@ int method_store(const ControlEnvironment *environment, struct json_object *para
     int r = method_name(parameters, reason, &name);
 
     if (r == 0)
-        r = check_sealed(file, reason, key);
+        r = commit_check_sealed(file, reason, key);
     if (r == 0)
         r = host_resources_write(environment->resources, &name, file,
                                  varlink_flag(parameters, "replace"), reason);
@@ -199,7 +178,7 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
     int r = method_name(parameters, reason, &rotation.name);
 
     if (r == 0)
-        r = check_sealed(rotation.file, reason, key);
+        r = commit_check_sealed(rotation.file, reason, key);
     if (r == 0)
         r = check_source(resources, &rotation.name, reason, &rotation.fresh);
     if (r == 0)
@@ -267,7 +246,7 @@ static int add_replacement(const Store *store, const char *machine, struct json_
         if (strcmp(replacement->changes[i].name.id, change->name.id) == 0)
             return reason_set(reason, OUTCOME_USAGE, "%s is given twice", change->name.id);
     change->after = text_view(varlink_text(element, "sealed"));
-    r = check_sealed(change->after, reason, key);
+    r = commit_check_sealed(change->after, reason, key);
     if (r == 0)
         r = store_read(store, &change->name, reason, before);
     if (r != 0)
@@ -322,7 +301,7 @@ int method_reseal(const ControlEnvironment *environment, struct json_object *par
     for (size_t i = 0; i < replacement.count; i++) {
         char key[TPM_FINGERPRINT_BYTES];
 
-        (void)check_sealed(replacement.changes[i].after, NULL, key);
+        (void)commit_check_sealed(replacement.changes[i].after, NULL, key);
         method_note(environment, AUDIT_RESEALED, &replacement.changes[i].name, key);
     }
     *ret = NULL;

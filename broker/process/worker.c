@@ -30,8 +30,11 @@ typedef struct Worker {
     sd_event_source *listening[LISTENERS_MAX]; /* NULL where control connections come in */
     sd_event_source *pause;
     bool paused;
-    bool running; /* the loop runs: what there was to adopt is adopted */
+    bool running; /* the store is whole, and what there was to adopt is adopted */
+    bool drains_at_once;
+    CommitJob *recovery;
     bool draining;
+    bool drained; /* it has waited long enough */
     ConnectionSet connections;
     Counters counters;
     ControlSet *control;
@@ -71,13 +74,17 @@ static void on_failed(void *userdata, int r)
 
 /* --- ending --- */
 
+static void update(Worker *worker);
+
 static int on_drained(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Worker *worker = userdata;
 
     (void)source;
     (void)usec;
+    worker->drained = true;
     connection_refuse_waiting(&worker->connections, "the broker is being stopped");
+    update(worker);
     return 0;
 }
 
@@ -104,7 +111,8 @@ static void update(Worker *worker)
     if (idle && host_resources_stale(worker->connections.resources))
         drain(worker);
     update_listening(worker);
-    if (idle && worker->draining)
+    if (idle && worker->draining &&
+        (worker->drained || commit_queue_count(worker->connections.commits) == 0))
         sd_event_exit(worker->event, 0);
 }
 
@@ -123,8 +131,8 @@ static bool is_kept(void *userdata)
 {
     const Worker *worker = userdata;
 
-    return worker->connections.count > 0 || control_set_count(worker->control) > 0 ||
-           live_set_count(worker->live) > 0;
+    return worker->connections.count > 0 || commit_queue_count(worker->connections.commits) > 0 ||
+           control_set_count(worker->control) > 0 || live_set_count(worker->live) > 0;
 }
 
 static void on_idle(void *userdata)
@@ -273,6 +281,14 @@ static int add_sources(Worker *worker)
     return r < 0 ? r : 0;
 }
 
+static void on_committed(void *userdata)
+{
+    Worker *worker = userdata;
+
+    idle_interrupt(worker->idle);
+    update(worker);
+}
+
 static int set_up(Worker *worker)
 {
     ConnectionSet *connections = &worker->connections;
@@ -295,6 +311,9 @@ static int set_up(Worker *worker)
         r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
         r = children_new(worker->event, worker->config, &connections->children);
+    if (r >= 0)
+        r = commit_queue_new(connections->children, worker->config, &worker->counters.sink,
+                             on_committed, worker, &connections->commits);
     if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
@@ -331,23 +350,42 @@ static int adopt(Worker *worker)
     return r;
 }
 
+/* What a crash left of a commit is completed, or nobody can: the first answers can be given. */
+static void on_recovered(void *userdata, int rc, const Reason *reason)
+{
+    Worker *worker = userdata;
+    int r;
+
+    (void)rc;
+    (void)reason;
+    worker->recovery = commit_job_free(worker->recovery);
+    r = adopt(worker);
+    if (r < 0) {
+        on_failed(worker, r);
+        return;
+    }
+    supervisor_tell_ready();
+    worker->running = true;
+    if (worker->drains_at_once)
+        drain(worker);
+    update(worker);
+}
+
 int worker_run(const ServerConfig *config, const Listeners *listeners, bool draining)
 {
-    Worker worker = {.config = config, .listeners = listeners};
+    Worker worker = {.config = config, .listeners = listeners, .drains_at_once = draining};
     int r;
 
     /* nobody waits for children, see base/child.h */
     signal(SIGCHLD, SIG_IGN);
     r = set_up(&worker);
     if (r >= 0)
-        r = adopt(&worker);
+        r = commit_job_new(worker.connections.commits,
+                           &(CommitOrder){.data = -1, .uid = geteuid(), .pid = getpid()},
+                           on_recovered, &worker, &worker.recovery);
     if (r < 0)
         return r;
-    supervisor_tell_ready();
-    worker.running = true;
-    if (draining)
-        drain(&worker);
-    update(&worker);
+    update_listening(&worker);
     r = sd_event_loop(worker.event);
     if (r < 0)
         return r;
@@ -358,6 +396,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     control_set_free(worker.control);
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
+    commit_queue_free(worker.connections.commits);
     children_free(worker.connections.children);
     host_resources_free(worker.connections.resources);
     if (config->audit->attach)

@@ -22,7 +22,7 @@
  * oldest that are being refused hung up on, and never one that has a part of its secret.
  */
 
-#include "process/children.h"
+#include "request/commit.h"
 #include "request/host_resources.h"
 #include "request/tpm_job.h"
 
@@ -36,6 +36,7 @@ typedef struct ConnectionSet {
     HostResources *resources;
     TpmQueue *tpm;
     Children *children;
+    CommitQueue *commits;
     /* One connection has ended, or stalled: LIVE_MACHINE's, or one of the service manager's (NULL).
      */
     void (*ended)(void *userdata, const char *live_machine);

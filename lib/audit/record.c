@@ -43,6 +43,15 @@ const char *audit_message_id(AuditVerdict verdict)
     return verdicts[verdict].message_id;
 }
 
+AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
+{
+    if (removed)
+        return AUDIT_REMOVED;
+    if (strcmp(verb, "rotate") == 0)
+        return AUDIT_ROTATED;
+    return strcmp(verb, "reseal") == 0 ? AUDIT_RESEALED : AUDIT_STORED;
+}
+
 /* Escapes control characters; keeps UTF-8. */
 static void add(AuditEntry *entry, const char *name, const char *value)
 {

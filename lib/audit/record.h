@@ -73,6 +73,9 @@ typedef struct AuditEntry {
 const char *audit_verdict_name(AuditVerdict verdict);
 const char *audit_message_id(AuditVerdict verdict);
 
+/* The verdict of a change that VERB made, which REMOVED the credential or wrote it. */
+AuditVerdict audit_verdict_of_change(const char *verb, bool removed);
+
 /* Formats RECORD as an entry. */
 void audit_entry_format(const AuditRecord *record, AuditEntry *ret);
 

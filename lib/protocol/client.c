@@ -68,7 +68,7 @@ int client_new(const char *path, Reason *reason, Client **ret)
 }
 
 static int send_call(Client *client, const char *method, struct json_object *parameters, bool more,
-                     Reason *reason)
+                     int passed, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *call = NULL;
     _cleanup_(frame_writer_done) FrameWriter writer = {0};
@@ -82,7 +82,8 @@ static int send_call(Client *client, const char *method, struct json_object *par
     if (r == 0)
         r = frame_writer_add(&writer, bytes_view(&text));
     if (r == 0)
-        r = frame_writer_send(&writer, client->fd);
+        r = passed >= 0 ? frame_writer_send_with(&writer, client->fd, passed)
+                        : frame_writer_send(&writer, client->fd);
     if (r > 0 || is_hang_up(r))
         return unreachable(reason, "the broker hung up");
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
@@ -117,11 +118,11 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
     return reason_set(reason, -EPROTO, "the broker replies %.80s", why ? why : reply->error);
 }
 
-int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
-                struct json_object **ret)
+int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
+                     Reason *reason, struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
-    int r = send_call(client, method, parameters, false, reason);
+    int r = send_call(client, method, parameters, false, fd, reason);
 
     if (r == 0)
         r = set_timeout(client, LIMIT_CALL_SECONDS);
@@ -135,12 +136,18 @@ int client_call(Client *client, const char *method, struct json_object *paramete
     return *ret ? 0 : -ENOMEM;
 }
 
+int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
+                struct json_object **ret)
+{
+    return client_call_with(client, method, parameters, -1, reason, ret);
+}
+
 int client_observe(Client *client, const char *method, struct json_object *parameters,
                    unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
                    void *userdata, Reason *reason)
 {
     bool continues = true;
-    int r = send_call(client, method, parameters, true, reason);
+    int r = send_call(client, method, parameters, true, -1, reason);
 
     if (r == 0)
         r = set_timeout(client, (time_t)seconds);

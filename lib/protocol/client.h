@@ -24,6 +24,10 @@ DEFINE_CLEANUP(Client *, client_free);
 int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
                 struct json_object **ret);
 
+/* The same, and passes the descriptor FD, which is borrowed, with the call. */
+int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
+                     Reason *reason, struct json_object **ret);
+
 /* The same for a method that replies more than once: EACH is called with every reply, borrowed,
  * until the last one, or until it returns something other than 0, which is returned. Fails if a
  * reply takes longer than SECONDS; 0: it may take any time. */

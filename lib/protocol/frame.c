@@ -5,6 +5,7 @@
 
 #include "protocol/frame.h"
 
+#include "base/cleanup.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 void frame_reader_done(FrameReader *reader)
 {
     free(reader->data);
+    close_keep_errno(reader->passed - 1);
     *reader = (FrameReader){0};
 }
 
@@ -57,8 +59,54 @@ static int result_of(ssize_t n)
     return errno == EPIPE || errno == ECONNRESET ? FRAME_END : -errno;
 }
 
+int frame_reader_take_fd(FrameReader *reader)
+{
+    int fd = reader->passed - 1;
+
+    reader->passed = 0;
+    return fd;
+}
+
+/* A control message with room for one descriptor; the kernel fits two into its padding. */
+typedef union FdMessage {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+} FdMessage;
+
+/* Keeps the first descriptor, and closes others. */
+static int take_fds(FrameReader *reader, struct msghdr *message)
+{
+    int r = message->msg_flags & MSG_CTRUNC ? -EPROTO : 0;
+
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
+         header = CMSG_NXTHDR(message, header)) {
+        size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            if (reader->passed > 0) {
+                close(fd);
+                r = -EPROTO;
+            } else {
+                reader->passed = fd + 1;
+            }
+        }
+    }
+    return r;
+}
+
 int frame_reader_read(FrameReader *reader, int fd)
 {
+    struct iovec room;
+    FdMessage passed;
+    struct msghdr message = {.msg_iov = &room,
+                             .msg_iovlen = 1,
+                             .msg_control = &passed,
+                             .msg_controllen = sizeof(passed)};
     ssize_t n;
     int r;
 
@@ -68,15 +116,17 @@ int frame_reader_read(FrameReader *reader, int fd)
     r = make_room(reader);
     if (r != 0)
         return r;
+    room = (struct iovec){reader->data + reader->size, reader->capacity - reader->size};
     do
-        n = recv(fd, reader->data + reader->size, reader->capacity - reader->size, 0);
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
     if (n == 0)
         return FRAME_END;
     r = result_of(n);
-    if (r == 0)
-        reader->size += (size_t)n;
-    return r;
+    if (r != 0)
+        return r;
+    reader->size += (size_t)n;
+    return take_fds(reader, &message);
 }
 
 bool frame_reader_next(FrameReader *reader, BytesView *ret)
@@ -132,4 +182,29 @@ int frame_writer_send(FrameWriter *writer, int fd)
     }
     frame_writer_done(writer);
     return 0;
+}
+
+int frame_writer_send_with(FrameWriter *writer, int fd, int passed)
+{
+    const Bytes *bytes = &writer->writer.bytes;
+    struct iovec text = {bytes->data, bytes->size};
+    FdMessage control = {.header = {.cmsg_level = SOL_SOCKET,
+                                    .cmsg_type = SCM_RIGHTS,
+                                    .cmsg_len = CMSG_LEN(sizeof(int))}};
+    struct msghdr message = {.msg_iov = &text,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof(control)};
+    ssize_t n;
+    int r;
+
+    memcpy(CMSG_DATA(&control.header), &passed, sizeof(passed));
+    do
+        n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    r = result_of(n);
+    if (r != 0)
+        return r;
+    writer->sent = (size_t)n;
+    return frame_writer_send(writer, fd);
 }

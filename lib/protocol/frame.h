@@ -25,15 +25,19 @@ typedef struct FrameReader {
     size_t capacity;
     size_t taken;   /* bytes of messages that have been handed out */
     size_t scanned; /* bytes behind those that hold no NUL */
+    int passed;     /* a descriptor that came with them, plus one; 0: none */
 } FrameReader;
 
 /* A zeroed one is empty. */
 void frame_reader_done(FrameReader *reader);
 
 /* Reads once from FD. 0 if there is something new, FRAME_BLOCKED, FRAME_END; -EMSGSIZE if a message
- * is longer than LIMIT_FRAME_BYTES; a negative errno of the socket, -ENOMEM. Messages that were
- * handed out are gone. */
+ * is longer than LIMIT_FRAME_BYTES; -EPROTO for a second passed descriptor; a negative errno of the
+ * socket, -ENOMEM. Messages that were handed out are gone. */
 int frame_reader_read(FrameReader *reader, int fd);
+
+/* The descriptor that came with what has been read, which is the caller's now; -1 if none did. */
+int frame_reader_take_fd(FrameReader *reader);
 
 /* The next whole message, without its NUL, borrowed until the next read; false if there is none. */
 bool frame_reader_next(FrameReader *reader, BytesView *ret);
@@ -57,6 +61,9 @@ int frame_writer_add(FrameWriter *writer, BytesView message);
 
 /* Sends what can be sent. 0 if nothing is left, FRAME_BLOCKED, FRAME_END, a negative errno. */
 int frame_writer_send(FrameWriter *writer, int fd);
+
+/* The same, and passes the descriptor PASSED with the first byte. */
+int frame_writer_send_with(FrameWriter *writer, int fd, int passed);
 
 static inline bool frame_writer_empty(const FrameWriter *writer)
 {

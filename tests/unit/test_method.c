@@ -9,9 +9,13 @@
 #include "base/digest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* --- policies --- */
 
@@ -292,12 +296,192 @@ static void test_reseal(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* --- committing --- */
+
+static struct json_object *change_of(const char *id, const char *path)
+{
+    return path ? with_file(id, path, false) : named("web", id);
+}
+
+/* Parameters of Commit with one change, which is taken. */
+static struct json_object *committing(const char *verb, struct json_object *change)
+{
+    struct json_object *parameters = json_object_new_object(), *changes = json_object_new_array();
+
+    assert_true(json_add(parameters, "verb", json_object_new_string(verb)));
+    assert_true(json_add(parameters, "changes", changes));
+    assert_int_equal(json_object_array_add(changes, change), 0);
+    return parameters;
+}
+
+static struct json_object *with_member(struct json_object *object, const char *name,
+                                       const char *value)
+{
+    add_member(object, name, value);
+    return object;
+}
+
+static void test_commit(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct json_object *parameters, *change;
+    char new_x[128], new_y[128], digest[DIGEST_TEXT_BYTES];
+
+    (void)state;
+    broker_start(broker);
+    seal_elsewhere(broker, "x", 47, new_x);
+    seal_elsewhere(broker, "y", 48, new_y);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    digest_of(broker, "x", digest);
+
+    /* one that cannot be made, and nothing is */
+    parameters = committing("set", with_member(change_of("x", new_x), "precondition", "absent"));
+    assert_int_equal(json_object_array_add(member(parameters, "changes"), change_of("y", new_y)),
+                     0);
+    call(broker, "Commit", parameters, OUTCOME_EXISTS);
+    assert_int_equal(access(broker_file(broker, "web", "y"), F_OK), -1);
+    change = with_member(change_of("x", new_x), "precondition", "digest");
+    call(broker, "Commit", committing("rotate", with_member(change, "digest", "0")),
+         OUTCOME_CHANGED);
+    change = change_of("z", NULL);
+    assert_true(json_add(change, "remove", json_object_new_boolean(true)));
+    call(broker, "Commit", committing("remove", change), OUTCOME_NOT_FOUND);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+
+    /* not as the interface has it */
+    call(broker, "Commit", committing("Set", change_of("x", new_x)), OUTCOME_USAGE);
+    call(broker, "Commit", committing("set", change_of("x", NULL)), OUTCOME_USAGE);
+    call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "odd", "0")),
+         OUTCOME_USAGE);
+    call(broker, "Commit",
+         committing("set", with_member(change_of("x", new_x), "precondition", "odd")),
+         OUTCOME_USAGE);
+    call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "digest", "0")),
+         OUTCOME_USAGE);
+    call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "history", "keep")),
+         OUTCOME_UNSUPPORTED);
+    call(broker, "Commit",
+         committing("set", with_member(change_of("x", NULL), "sealed", "hunter2")),
+         OUTCOME_MALFORMED);
+    call(broker, "Commit", committing("set", change_of("../x", new_x)), OUTCOME_INVALID_NAME);
+    broker_seal(broker, &(SealedFile){"web", "null", 0, 31, NULL, 0});
+    call(broker, "Commit", committing("set", change_of("x", broker_file(broker, "web", "null"))),
+         OUTCOME_UNPROTECTED);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "stored"), 0);
+
+    /* two, one of which has a public half */
+    change = with_member(change_of("x", new_x), "precondition", "digest");
+    change = with_member(with_member(change, "digest", digest), "public", "new half");
+    parameters = committing("reseal", change);
+    assert_int_equal(json_object_array_add(member(parameters, "changes"), change_of("y", new_y)),
+                     0);
+    json_object_put(call(broker, "Commit", parameters, 0));
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "y", 48), ANSWER_RIGHT);
+    expect_public(broker, "new half");
+    assert_int_equal(broker_records(broker, "resealed ok"), 2);
+
+    change = change_of("x", NULL);
+    assert_true(json_add(change, "remove", json_object_new_boolean(true)));
+    json_object_put(call(broker, "Commit", committing("set", change), 0));
+    expect_public(broker, NULL);
+    assert_int_equal(broker_records(broker, "removed ok"), 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A memfd that can change is refused, and one without the file as well. */
+static void test_commit_with_memfd(void **state)
+{
+    static const struct {
+        const char *rule;
+        int seals;
+        int64_t offset;
+        int outcome;
+    } rows[] = {
+        {"not sealed", 0, 7, OUTCOME_USAGE},
+        {"may be written to", F_SEAL_SHRINK | F_SEAL_GROW, 7, OUTCOME_USAGE},
+        {"may shrink", F_SEAL_WRITE | F_SEAL_GROW, 7, OUTCOME_USAGE},
+        {"beyond its end", F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW, 8, OUTCOME_USAGE},
+        {"sealed", F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW, 7, 0},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(bytes_done) Bytes file = {0};
+    char new_x[128];
+    size_t descriptors;
+
+    (void)state;
+    broker_start(broker);
+    seal_elsewhere(broker, "x", 47, new_x);
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_REFUSED);
+    descriptors = broker_descriptors(broker);
+    file = test_read_file(new_x);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(client_freep) Client *client = connect_to(broker);
+        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+        _cleanup_(closep) int fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        struct json_object *change = change_of("x", NULL);
+        Reason reason = {0};
+        int r;
+
+        assert_int_equal(pwrite(fd, file.data, file.size, 7), (ssize_t)file.size);
+        assert_int_equal(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
+        assert_true(json_add(change, "offset", json_object_new_int64(rows[i].offset)));
+        assert_true(json_add(change, "size", json_object_new_int64((int64_t)file.size)));
+        r = client_call_with(client, "Commit", committing("set", change), fd, &reason, &reply);
+        if (r != rows[i].outcome)
+            fail_msg("%s: %d (%s)", rows[i].rule, r, reason.text);
+    }
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
+    for (unsigned i = 0; broker_descriptors(broker) > descriptors; i++) {
+        assert_true(i < 5000);
+        wait_msec(1);
+    }
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Another writer keeps the commit waiting, and nobody else. */
+static void test_commit_waits_alone(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(closep) int lock = -1;
+    char new_y[128];
+    pid_t caller;
+    int status;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    seal_elsewhere(broker, "y", 48, new_y);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    caller = fork();
+    if (caller == 0) {
+        json_object_put(call(broker, "Commit", committing("set", change_of("y", new_y)), 0));
+        _exit(EXIT_SUCCESS);
+    }
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(waitpid(caller, &status, WNOHANG), 0);
+    assert_int_equal(access(broker_file(broker, "web", "y"), F_OK), -1);
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    assert_int_equal(waitpid(caller, &status, 0), caller);
+    assert_int_equal(status, 0);
+    assert_int_equal(client_ask(broker, "web", "y", 48), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "stored ok"), 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policies_are_told),
         cmocka_unit_test(test_rotate),
         cmocka_unit_test(test_reseal),
+        cmocka_unit_test(test_commit),
+        cmocka_unit_test(test_commit_with_memfd),
+        cmocka_unit_test(test_commit_waits_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The parameters of Commit. See commit_parameters.h.
+ */
+
+#include "request/commit_parameters.h"
+
+#include "credential/open.h"
+#include "policy/policy_cache.h"
+#include "policy/policy_file.h"
+#include "policy/policy_load.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DATA_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
+
+const VarlinkField commit_fields[] = {
+    {"verb", json_type_string, false},
+    {"changes", json_type_array, false},
+    {"record", json_type_object, true},
+    {0},
+};
+
+static const VarlinkField change_fields[] = {
+    {"machine", json_type_string, false},
+    {"credential", json_type_string, false},
+    {"sealed", json_type_string, true},
+    {"offset", json_type_int, true},
+    {"size", json_type_int, true},
+    {"public", json_type_string, true},
+    {"keepPublic", json_type_boolean, true},
+    {"remove", json_type_boolean, true},
+    {"precondition", json_type_string, true},
+    {"digest", json_type_string, true},
+    {"history", json_type_string, true},
+    {0},
+};
+
+static const VarlinkField record_fields[] = {
+    {"name", json_type_string, false},
+    {"content", json_type_string, true},
+    {"offset", json_type_int, true},
+    {"size", json_type_int, true},
+    {0},
+};
+
+void commit_parameters_done(CommitParameters *decoded)
+{
+    free(decoded->changes);
+    bytes_done(&decoded->data);
+    *decoded = (CommitParameters){0};
+}
+
+int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    CredentialSections parts;
+    int r = credential_unpack(file, reason, &sealed, &parts);
+
+    if (r == 0)
+        r = credential_openable(&parts, reason);
+    if (r == 0 && parts.kind->parts == 0)
+        r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not put into the store");
+    if (r == 0 && kind_has(parts.kind, KIND_SCOPED))
+        r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,
+                       "it is sealed for a user, and a container is none");
+    if (r != 0)
+        return r;
+    key[0] = '\0';
+    if (kind_has(parts.kind, KIND_TPM))
+        tpm_sealed_fingerprint(&parts.tpm, key);
+    return 0;
+}
+
+/* --- data --- */
+
+/* A memfd that could change would be another one when it is checked than when it is stored. */
+static int read_data(int fd, Reason *reason, Bytes *ret)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct stat status;
+    size_t size;
+
+    if (seals < 0 || (seals & DATA_SEALS) != DATA_SEALS)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "the descriptor is not a memfd sealed against writing and resizing");
+    if (fstat(fd, &status) < 0)
+        return reason_set(reason, -errno, "cannot read the memfd");
+    if (status.st_size > (off_t)STORE_COMMIT_BYTES_MAX)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "a commit has at most %zu bytes",
+                          STORE_COMMIT_BYTES_MAX);
+    size = (size_t)status.st_size;
+    if (size == 0)
+        return 0;
+    ret->data = malloc(size);
+    if (!ret->data)
+        return reason_set(reason, -ENOMEM, "cannot read the memfd");
+    while (ret->size < size) {
+        ssize_t n = pread(fd, ret->data + ret->size, size - ret->size, (off_t)ret->size);
+
+        if (n < 0)
+            return reason_set(reason, -errno, "cannot read the memfd");
+        if (n == 0)
+            return reason_set(reason, -EIO, "cannot read the memfd");
+        ret->size += (size_t)n;
+    }
+    return 0;
+}
+
+/* The text TEXT of OBJECT, or what its "offset" and "size" say of DATA; empty if neither is there.
+ */
+static int get_view(struct json_object *object, const char *text, const Bytes *data, Reason *reason,
+                    BytesView *ret)
+{
+    const char *value = varlink_text(object, text);
+    struct json_object *offset = NULL, *size = NULL;
+    uint64_t from, count;
+
+    json_object_object_get_ex(object, "offset", &offset);
+    json_object_object_get_ex(object, "size", &size);
+    if (!offset != !size || (value && offset))
+        return reason_set(reason, OUTCOME_USAGE, "give either \"%s\" or both offset and size",
+                          text);
+    if (value)
+        *ret = (BytesView){(const uint8_t *)value, strlen(value)};
+    if (!offset)
+        return 0;
+    from = json_object_get_uint64(offset);
+    count = json_object_get_uint64(size);
+    if (from > data->size || count > data->size - from)
+        return reason_set(reason, OUTCOME_USAGE, "offset and size are not within the memfd");
+    *ret = (BytesView){data->data + from, count};
+    return 0;
+}
+
+/* --- changes --- */
+
+static int check_object(struct json_object *object, const VarlinkField *fields, const char *what,
+                        Reason *reason)
+{
+    const char *wrong = json_object_is_type(object, json_type_object)
+                            ? varlink_parameters_check(object, fields)
+                            : "type";
+
+    return wrong ? reason_set(reason, OUTCOME_USAGE, "%s: invalid \"%.80s\"", what, wrong) : 0;
+}
+
+static int set_precondition(struct json_object *element, Reason *reason, StoreChange *change)
+{
+    const char *precondition = varlink_text(element, "precondition");
+
+    change->digest = varlink_text(element, "digest");
+    if (!precondition || strcmp(precondition, "any") == 0)
+        change->precondition = STORE_ANY;
+    else if (strcmp(precondition, "absent") == 0)
+        change->precondition = STORE_ABSENT;
+    else if (strcmp(precondition, "digest") == 0 && change->digest)
+        change->precondition = STORE_DIGEST;
+    else
+        return reason_set(reason, OUTCOME_USAGE, "invalid precondition \"%.40s\"", precondition);
+    if (change->digest && change->precondition != STORE_DIGEST)
+        return reason_set(reason, OUTCOME_USAGE, "a digest without the precondition \"digest\"");
+    return 0;
+}
+
+static int set_files(struct json_object *element, const Bytes *data, Reason *reason,
+                     StoreChange *change)
+{
+    const char *public = varlink_text(element, "public");
+    char key[TPM_FINGERPRINT_BYTES];
+    int r = get_view(element, "sealed", data, reason, &change->sealed);
+
+    if (r != 0)
+        return r;
+    if (public)
+        change->public = (BytesView){(const uint8_t *)public, strlen(public)};
+    if (change->public.size > LIMIT_FILE_BYTES)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "the public half has %zu bytes",
+                          change->public.size);
+    if (change->sealed.size == 0) {
+        if (!change->remove && !public)
+            return reason_set(reason, OUTCOME_USAGE, "nothing is to be changed");
+        return 0;
+    }
+    if (change->remove)
+        return reason_set(reason, OUTCOME_USAGE, "a file to remove and to write");
+    return commit_check_sealed(change->sealed, reason, key);
+}
+
+/* A name in front of what is wrong with it: a commit has many. */
+static int blame(const StoreChange *change, Reason *reason, int r)
+{
+    Reason what = *reason;
+
+    return r < 0 ? r
+                 : reason_set(reason, r, "%s@%s: %s", change->name.machine, change->name.id,
+                              what.text[0] ? what.text : outcome_sentence(r));
+}
+
+static int decode_change(struct json_object *element, const Bytes *data, Reason *reason,
+                         StoreChange *change)
+{
+    const char *history = varlink_text(element, "history");
+    int r = credential_name_new(varlink_text(element, "machine"),
+                                varlink_text(element, "credential"), reason, &change->name);
+
+    if (r != 0)
+        return r;
+    change->remove = varlink_flag(element, "remove");
+    change->keep_public = varlink_flag(element, "keepPublic");
+    if (history && strcmp(history, "none") != 0)
+        r = reason_set(reason, OUTCOME_UNSUPPORTED, "there is no history \"%.40s\" yet", history);
+    if (r == 0)
+        r = set_precondition(element, reason, change);
+    if (r == 0)
+        r = set_files(element, data, reason, change);
+    return r == 0 ? 0 : blame(change, reason, r);
+}
+
+/* Whether NAME's value is one that can be rotated in the store. */
+static int check_source(PolicyCache *policies, const CredentialName *name, Reason *reason)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential;
+    PolicyFault fault = {0};
+    int r = policy_cache_get(policies, name->machine, &fault, &policy);
+
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
+    if (r == OUTCOME_BAD_POLICY)
+        return policy_fault_reason(&fault, r, reason);
+    if (r != 0)
+        return r;
+    credential = policy_find(policy, name->id);
+    if (!credential)
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s has no \"%s\"",
+                          name->machine, name->id);
+    if (credential->source == POLICY_STORE || credential->source == POLICY_GENERATE)
+        return 0;
+    return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s has \"%s\" from \"%s\"%s%s",
+                      name->machine, name->id, policy_source_name(credential->source),
+                      credential->source == POLICY_TEMPLATE ? "" : ": ",
+                      credential->source == POLICY_TEMPLATE ? "" : credential->text);
+}
+
+static int check_sources(const ServerConfig *config, const CommitParameters *decoded,
+                         Reason *reason)
+{
+    _cleanup_(policy_cache_freep) PolicyCache *policies = NULL;
+    int r = policy_cache_new(config->context, &policies);
+
+    for (size_t i = 0; r == 0 && i < decoded->count; i++)
+        r = check_source(policies, &decoded->changes[i].name, reason);
+    return r;
+}
+
+/* --- all of it --- */
+
+static int check_verb(const char *verb, Reason *reason)
+{
+    size_t length = strspn(verb, "abcdefghijklmnopqrstuvwxyz");
+
+    if (length > 0 && length <= 16 && verb[length] == '\0')
+        return 0;
+    return reason_set(reason, OUTCOME_USAGE, "\"%.40s\" is not a verb", verb);
+}
+
+static int decode_record(struct json_object *record, const Bytes *data, Reason *reason,
+                         StoreRecord *ret)
+{
+    int r = check_object(record, record_fields, "record", reason);
+
+    ret->name = varlink_text(record, "name");
+    return r == 0 ? get_view(record, "content", data, reason, &ret->content) : r;
+}
+
+static int decode_changes(struct json_object *changes, Reason *reason, CommitParameters *decoded)
+{
+    size_t count = json_object_array_length(changes);
+    int r = 0;
+
+    if (count > STORE_COMMIT_CHANGES_MAX)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "a commit has at most %zu changes",
+                          STORE_COMMIT_CHANGES_MAX);
+    decoded->changes = calloc(count + 1, sizeof(decoded->changes[0]));
+    if (!decoded->changes)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct json_object *element = json_object_array_get_idx(changes, i);
+        char what[40];
+
+        snprintf(what, sizeof(what), "changes[%zu]", i);
+        r = check_object(element, change_fields, what, reason);
+        if (r == 0)
+            r = decode_change(element, &decoded->data, reason, &decoded->changes[i]);
+        decoded->count += r == 0;
+    }
+    return r;
+}
+
+int commit_parameters_decode(const ServerConfig *config, struct json_object *parameters, int data,
+                             Reason *reason, CommitParameters *ret)
+{
+    _cleanup_(commit_parameters_done) CommitParameters decoded = {
+        .verb = varlink_text(parameters, "verb")};
+    struct json_object *changes = NULL, *record = NULL;
+    int r = check_verb(decoded.verb, reason);
+
+    json_object_object_get_ex(parameters, "changes", &changes);
+    json_object_object_get_ex(parameters, "record", &record);
+    if (r == 0 && data >= 0)
+        r = read_data(data, reason, &decoded.data);
+    if (r == 0)
+        r = decode_changes(changes, reason, &decoded);
+    if (r == 0 && record)
+        r = decode_record(record, &decoded.data, reason, &decoded.record);
+    if (r == 0 && strcmp(decoded.verb, "rotate") == 0)
+        r = check_sources(config, &decoded, reason);
+    if (r != 0)
+        return r;
+    *ret = decoded;
+    decoded = (CommitParameters){0};
+    return 0;
+}
