@@ -31,6 +31,7 @@ struct Connection {
     Decision decision;
     Request request;
     TpmJob *job;       /* while it waits for the TPM */
+    CommitJob *commit; /* while it waits for the store to be changed */
     Secret *plaintext; /* what is delivered; NULL for a refusal */
     Reply delivery;
     bool answering;
@@ -98,6 +99,7 @@ static void end(Connection *c, AuditVerdict verdict)
         shutdown(c->fd, SHUT_RDWR); /* which ends it for the service manager, too */
     close(c->fd);
     tpm_job_free(c->job);
+    commit_job_free(c->commit);
     secret_free(c->plaintext);
     request_done(&c->request);
     write_record(c, verdict);
@@ -223,6 +225,7 @@ static int begin_answer(Connection *c)
     c->answering = true;
     c->deadline = sd_event_source_disable_unref(c->deadline);
     c->job = tpm_job_free(c->job);
+    c->commit = commit_job_free(c->commit);
     request_done(&c->request);
     c->delivery = (Reply){.secret = c->plaintext};
     return continue_answer(c);
@@ -311,12 +314,39 @@ static int watch(Connection *c, uint32_t events)
     return r;
 }
 
-/* The deadline is one for all that the request waits for. */
-static int wait_for_tpm(Connection *c, const TpmKeyRequest *wanted)
+static void on_committed(void *userdata, int rc, const Reason *reason)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    c->commit = commit_job_free(c->commit);
+    c->reason = *reason;
+    c->outcome = request_give_commit(&c->request, rc, &c->reason);
+    if (c->outcome == 0)
+        c->reason = (Reason){0};
+    check(set, go_on(c));
+}
+
+static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
-    int r = wanted->sealed ? tpm_job_new(set->tpm, wanted->sealed, on_tpm, c, &c->job)
-                           : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
+    CommitOrder order = {.parameters = wanted->commit,
+                         .data = -1,
+                         .uid = geteuid(),
+                         .pid = getpid(),
+                         .shared = wanted->created};
+
+    if (wanted->commit)
+        return commit_job_new(set->commits, &order, on_committed, c, &c->commit);
+    return wanted->sealed ? tpm_job_new(set->tpm, wanted->sealed, on_tpm, c, &c->job)
+                          : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
+}
+
+/* The deadline is one for all that the request waits for. */
+static int wait_for(Connection *c, const TpmKeyRequest *wanted)
+{
+    ConnectionSet *set = c->set;
+    int r = start_waiting(c, wanted);
 
     /* If all of the broker's processes are killed, the next broker answers. Without, the peer would
      * take the end for an empty answer, and in a container there is nothing to stop that. */
@@ -352,15 +382,17 @@ static int go_on(Connection *c)
         const Secret *key;
 
         c->outcome = request_advance(&c->request, now(c), &c->reason, &wanted);
-        if (c->outcome != 0 || (!wanted.sealed && !wanted.fresh_for))
+        if (c->outcome != 0 || (!wanted.sealed && !wanted.fresh_for && !wanted.commit))
             break;
         key = wanted.sealed ? tpm_queue_key(c->set->tpm, wanted.sealed) : NULL;
         if (!key)
-            return wait_for_tpm(c, &wanted);
+            return wait_for(c, &wanted);
         c->outcome = give_key(c, wanted.sealed, key);
     }
-    if (c->outcome == 0)
+    if (c->outcome == 0) {
+        request_publish(&c->request, c->set->commits);
         c->plaintext = request_take_value(&c->request);
+    }
     return begin_answer(c);
 }
 

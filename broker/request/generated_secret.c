@@ -15,6 +15,7 @@
 void generated_secret_done(GeneratedSecret *generated)
 {
     tpm_sealed_done(&generated->shared);
+    json_object_put(generated->commit);
     *generated = (GeneratedSecret){0};
 }
 
@@ -101,20 +102,58 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated,
-                            const Ingredient *part, const TpmSealedView *sealed,
-                            const Secret *tpm_key, Reason *reason)
+static bool add_bytes(struct json_object *object, const char *name, const Bytes *text)
+{
+    return json_add(object, name,
+                    json_object_new_string_len((const char *)text->data, (int)text->size));
+}
+
+/* Parameters of Commit with one change, of NAME, which RET_CHANGE is. */
+static struct json_object *commit_new(const CredentialName *name, struct json_object **ret_change)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
+    struct json_object *changes = json_object_new_array();
+    struct json_object *change = json_object_new_object();
+
+    if (!json_add(parameters, "verb", json_object_new_string("generated")) ||
+        !json_add(parameters, "changes", changes) || json_object_array_add(changes, change) != 0 ||
+        !json_add(change, "machine", json_object_new_string(name->machine)) ||
+        !json_add(change, "credential", json_object_new_string(name->id)))
+        return NULL;
+    *ret_change = change;
+    return TAKE_PTR(parameters);
+}
+
+static int make_commit(const CredentialName *name, const Bytes *file, const Bytes *public,
+                       struct json_object **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = NULL;
+    struct json_object *change;
+
+    parameters = commit_new(name, &change);
+    if (!parameters || !add_bytes(change, "sealed", file) ||
+        !json_add(change, "precondition", json_object_new_string("absent")) ||
+        (public->size > 0 && !add_bytes(change, "public", public)))
+        return -ENOMEM;
+    *ret = TAKE_PTR(parameters);
+    return 0;
+}
+
+int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
+                          const Ingredient *part, const TpmSealedView *sealed,
+                          const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
-    _cleanup_(bytes_done) Bytes file = {0};
+    _cleanup_(bytes_done) Bytes file = {0}, public = {0};
+    const Recipe *recipe = &part->credential->recipe;
     SealRequest request = {.tpm_key = tpm_key};
     char name[CREDENTIAL_NAME_TEXT_BYTES];
-    const Store *store;
     int r;
 
     credential_name_format(&part->name, name);
-    r = generate_secret(host_resources_context(resources), &part->credential->recipe, name, reason,
-                        &secret);
+    r = generate_secret(host_resources_context(resources), recipe, name, reason, &secret);
+    if (r == 0 && recipe_type_is_pair(recipe->type))
+        r = generate_public(recipe, secret, name, reason, &public);
     if (r != 0)
         return r;
     snprintf(request.metadata.name, sizeof(request.metadata.name), "%.255s", name);
@@ -122,28 +161,31 @@ int generated_secret_finish(HostResources *resources, const GeneratedSecret *gen
     if (sealed)
         request.tpm = *sealed;
     r = seal(resources, generated, &request, reason, &file);
-    if (r == 0)
-        r = host_resources_store(resources, reason, &store);
-    if (r == 0)
-        r = store_add(store, &part->name, bytes_view(&file), reason);
-    return r == OUTCOME_EXISTS ? 0 : r;
+    return r == 0 ? make_commit(&part->name, &file, &public, &generated->commit) : r;
 }
 
-void generated_secret_publish(HostResources *resources, const Ingredient *part, const Secret *value)
+struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *part,
+                                             const Secret *value, const char *digest)
 {
+    _cleanup_(json_object_putp) struct json_object *parameters = NULL;
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
     const Recipe *recipe = &part->credential->recipe;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
+    struct json_object *change;
     const Store *store;
 
     if (!recipe_type_is_pair(recipe->type))
-        return;
+        return NULL;
     credential_name_format(&part->name, name);
     if (generate_public(recipe, value, name, NULL, &public) != 0 ||
-        host_resources_store(resources, NULL, &store) != 0)
-        return;
-    if (store_read_public(store, &part->name, NULL, &present) == 0 &&
-        bytes_view_equal(bytes_view(&present), bytes_view(&public)))
-        return;
-    (void)store_write_public(store, &part->name, bytes_view(&public), NULL);
+        host_resources_store(resources, NULL, &store) != 0 ||
+        (store_read_public(store, &part->name, NULL, &present) == 0 &&
+         bytes_view_equal(bytes_view(&present), bytes_view(&public))))
+        return NULL;
+    parameters = commit_new(&part->name, &change);
+    if (!parameters || !add_bytes(change, "public", &public) ||
+        !json_add(change, "precondition", json_object_new_string("digest")) ||
+        !json_add(change, "digest", json_object_new_string(digest)))
+        return NULL;
+    return TAKE_PTR(parameters);
 }

@@ -10,25 +10,29 @@
  * is right. Nobody is given what was made, but only what then is read from the store: so that
  * whenever the broker is killed, no two different values are handed out.
  *
- *     generated_secret_begin ──► generated_secret_request ──► generated_secret_finish
+ *     generated_secret_begin ──► generated_secret_request ──► generated_secret_make
  *                            ▲      └── the key cannot be had ──┐
  *                            └─────────────── generated_secret_retry ─┘
  */
 
+#include "base/json.h"
 #include "request/host_resources.h"
 #include "request/resolution.h"
 
-/* A key of the TPM's that is wanted. Neither: none is. */
+/* What a request waits for. None is set: nothing. */
 typedef struct TpmKeyRequest {
-    const TpmSealedView *sealed; /* what it is sealed to */
-    const char *fresh_for;       /* a machine: a fresh one for it */
+    const TpmSealedView *sealed;   /* a key of the TPM's, sealed to this */
+    const char *fresh_for;         /* a fresh one, for this machine */
+    struct json_object *commit;    /* a commit with these parameters (request/commit.h), */
+    const CredentialName *created; /* which creates this */
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
-    unsigned parts;     /* KeyTypes of the credential to be */
-    bool shares;        /* with the key that others have: */
-    TpmSealed shared;   /* which is sealed to this */
-    TpmSealedView view; /* of it */
+    unsigned parts;             /* KeyTypes of the credential to be */
+    bool shares;                /* with the key that others have: */
+    TpmSealed shared;           /* which is sealed to this */
+    TpmSealedView view;         /* of it */
+    struct json_object *commit; /* what has been made, as parameters of Commit; NULL until then */
 } GeneratedSecret;
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
@@ -45,13 +49,14 @@ TpmKeyRequest generated_secret_request(const GeneratedSecret *generated,
 /* After the wanted could not be fulfilled: whether there is another one. */
 bool generated_secret_retry(GeneratedSecret *generated);
 
-/* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was wished for (else
- * NULL), and puts it into the store. That there is one now is no error. */
-int generated_secret_finish(HostResources *resources, const GeneratedSecret *generated,
-                            const Ingredient *part, const TpmSealedView *sealed,
-                            const Secret *tpm_key, Reason *reason);
+/* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was requested (else
+ * NULL), and prepares a commit that adds it to the store, with its public half if it has one. */
+int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
+                          const Ingredient *part, const TpmSealedView *sealed,
+                          const Secret *tpm_key, Reason *reason);
 
-/* Puts the public half of VALUE, which PART is, beside it, if it has one and it is not there. That
- * this is impossible harms nobody who wants the secret, and is tried again the next time. */
-void generated_secret_publish(HostResources *resources, const Ingredient *part,
-                              const Secret *value);
+/* A commit that puts the public half of VALUE, which PART is, beside it; NULL if it has none or it
+ * is there, or there is no memory: it is tried again the next time. DIGEST is that of the sealed
+ * file. */
+struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *part,
+                                             const Secret *value, const char *digest);

@@ -5,6 +5,7 @@
 
 #include "request/request.h"
 
+#include "base/digest.h"
 #include "policy/template.h"
 #include "request/external_file.h"
 
@@ -16,6 +17,7 @@ static void request_ingredient_done(RequestIngredient *part)
     bytes_done(&part->sealed);
     secret_free(part->value);
     generated_secret_done(&part->generated);
+    json_object_put(part->publish);
 }
 
 void request_done(Request *request)
@@ -55,6 +57,8 @@ static int load_sealed(Request *request, const Ingredient *part, Reason *reason,
     _cleanup_(bytes_done) Bytes file = {0};
     int r = read_file(request, part, reason, &file);
 
+    if (r == 0 && part->source == POLICY_GENERATE)
+        digest_format(bytes_view(&file), ret->digest);
     if (r == 0)
         r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->parts);
     if (r == 0)
@@ -185,22 +189,15 @@ static int fill_template(const Request *request, const Ingredient *part, Reason 
 
 /* --- generating --- */
 
-/* The part that is looked at has been made, or somebody else's: what is in the store counts. */
-static int finish_generating(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
-                             Reason *reason)
+static int make(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
+                Reason *reason)
 {
-    const Ingredient *part = &request->resolution.parts[request->next];
-    RequestIngredient *making = &request->parts[request->next];
-    int r = generated_secret_finish(request->resources, &making->generated, part, sealed, tpm_key,
-                                    reason);
-
-    if (r == 0)
-        r = load_sealed(request, part, reason, making);
-    making->missing = r != 0;
-    return r;
+    return generated_secret_make(request->resources, &request->parts[request->next].generated,
+                                 &request->resolution.parts[request->next], sealed, tpm_key,
+                                 reason);
 }
 
-/* Begins to make the part that is looked at, and goes on until the TPM is needed. */
+/* Makes the current part, until the TPM is needed, or the store has to be changed. */
 static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 {
     const Ingredient *part = &request->resolution.parts[request->next];
@@ -211,12 +208,15 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
         r = generated_secret_begin(request->resources, &part->name, reason, &making->generated);
         making->generating = r == 0;
     }
-    if (r != 0)
-        return r;
-    *ret_wanted = generated_secret_request(&making->generated, &part->name);
-    if (ret_wanted->sealed || ret_wanted->fresh_for)
-        return 0;
-    return finish_generating(request, NULL, NULL, reason);
+    if (r == 0 && !making->generated.commit) {
+        *ret_wanted = generated_secret_request(&making->generated, &part->name);
+        if (ret_wanted->sealed || ret_wanted->fresh_for)
+            return 0;
+        r = make(request, NULL, NULL, reason);
+    }
+    if (r == 0)
+        *ret_wanted = (TpmKeyRequest){.commit = making->generated.commit, .created = &part->name};
+    return r;
 }
 
 /* --- going on --- */
@@ -229,7 +229,8 @@ static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reas
     int r = open_sealed(request, tpm_key, now, reason, &making->value);
 
     if (r == 0 && part->source == POLICY_GENERATE)
-        generated_secret_publish(request->resources, part, making->value);
+        making->publish =
+            generated_secret_publish(request->resources, part, making->value, making->digest);
     return r;
 }
 
@@ -238,17 +239,13 @@ static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRe
 {
     const Ingredient *part = &request->resolution.parts[request->next];
     RequestIngredient *making = &request->parts[request->next];
-    int r;
 
     if (making->value)
         return 0;
     if (part->source == POLICY_TEMPLATE)
         return fill_template(request, part, reason, &making->value);
-    if (making->missing) {
-        r = generate(request, reason, ret_wanted);
-        if (r != 0 || making->missing)
-            return r;
-    }
+    if (making->missing)
+        return generate(request, reason, ret_wanted);
     if (kind_has(making->parts.kind, KIND_TPM)) {
         ret_wanted->sealed = &making->parts.tpm;
         return 0;
@@ -274,9 +271,8 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
 int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
                      uint64_t now, Reason *reason)
 {
-    int r = request->parts[request->next].missing
-                ? finish_generating(request, sealed, tpm_key, reason)
-                : open_part(request, tpm_key, now, reason);
+    int r = request->parts[request->next].missing ? make(request, sealed, tpm_key, reason)
+                                                  : open_part(request, tpm_key, now, reason);
 
     if (r != 0)
         request_blame(request, reason);
@@ -291,6 +287,32 @@ int request_give_failure(Request *request, int rc, Reason *reason)
         return 0;
     request_blame(request, reason);
     return rc;
+}
+
+int request_give_commit(Request *request, int rc, Reason *reason)
+{
+    RequestIngredient *making = &request->parts[request->next];
+    int r = rc;
+
+    /* somebody else's counts as well: what is in the store does */
+    if (r == 0 || r == OUTCOME_EXISTS)
+        r = load_sealed(request, &request->resolution.parts[request->next], reason, making);
+    making->missing = r != 0;
+    if (r != 0)
+        request_blame(request, reason);
+    return r;
+}
+
+void request_publish(const Request *request, CommitQueue *commits)
+{
+    for (size_t i = 0; i < request->resolution.count; i++)
+        if (request->parts[i].publish)
+            (void)commit_job_new(commits,
+                                 &(CommitOrder){.parameters = request->parts[i].publish,
+                                                .data = -1,
+                                                .uid = geteuid(),
+                                                .pid = getpid()},
+                                 NULL, NULL, NULL);
 }
 
 Secret *request_take_value(Request *request)

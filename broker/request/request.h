@@ -13,7 +13,9 @@
  * after the other; where one takes the TPM's key, the caller gets it, and comes back.
  */
 
+#include "base/digest.h"
 #include "credential/open.h"
+#include "request/commit.h"
 #include "request/generated_secret.h"
 #include "request/host_resources.h"
 #include "request/resolution.h"
@@ -27,6 +29,8 @@ typedef struct RequestIngredient {
     bool missing;             /* POLICY_GENERATE: it is not in the store */
     bool generating;          /* and has been begun with: */
     GeneratedSecret generated;
+    char digest[DIGEST_TEXT_BYTES]; /* POLICY_GENERATE: of the file in the store */
+    struct json_object *publish;    /* parameters of a commit of its public half, or NULL */
 } RequestIngredient;
 
 typedef struct Request {
@@ -57,6 +61,12 @@ int request_give_key(Request *request, const TpmSealedView *sealed, const Secret
 
 /* It cannot be had, but RC, for REASON. 0 if it goes on without, else RC. */
 int request_give_failure(Request *request, int rc, Reason *reason);
+
+/* The commit that was wanted ended with RC, for REASON; returns as request_advance(). */
+int request_give_commit(Request *request, int rc, Reason *reason);
+
+/* Has public halves put in place that are not there; nobody waits for it. */
+void request_publish(const Request *request, CommitQueue *commits);
 
 /* After the end: the plaintext. */
 Secret *request_take_value(Request *request);

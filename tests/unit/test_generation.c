@@ -8,8 +8,11 @@
 
 #include "credential/format.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -180,6 +183,21 @@ static void test_shared_key_is_lost(void **state)
     expect_refused(broker, "web", "a", "tpm-foreign the fake TPM says so");
 }
 
+/* Waits until the file PATH contains what is EXPECTED. */
+static void wait_for_file(const char *path, const Bytes *expected)
+{
+    for (unsigned i = 0;; i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        if (access(path, F_OK) == 0)
+            file = test_read_file(path);
+        if (bytes_view_equal(bytes_view(&file), bytes_view(expected)))
+            return;
+        assert_true(i < 5000);
+        wait_msec(1);
+    }
+}
+
 static void test_public_halves(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
@@ -199,14 +217,11 @@ static void test_public_halves(void **state)
 
     /* lost, or another's: put right when the private half is asked for */
     for (unsigned i = 0; i < 2; i++) {
-        _cleanup_(bytes_done) Bytes again = {0};
-
         assert_int_equal(unlink(path), 0);
         if (i == 1)
             test_write_file(path, test_view("ssh-ed25519 AAAA web@key\n"), 0644);
         assert_true(got_ask(broker, "web", "key").size > 300);
-        again = test_read_file(path);
-        assert_true(bytes_view_equal(bytes_view(&first), bytes_view(&again)));
+        wait_for_file(path, &first);
     }
     /* a new pair */
     assert_int_equal(unlink(broker_file(broker, "web", "key")), 0);
@@ -230,6 +245,29 @@ static void test_store_cannot_be_written(void **state)
     expect_refused(broker, "web", "a", "store-unsafe ");
     assert_int_equal(unlink(machine), 0);
     assert_int_equal(got_ask(broker, "web", "a").size, 64);
+}
+
+/* Another writer keeps those waiting who want something new, and nobody else. */
+static void test_waits_for_the_store_alone(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
+    _cleanup_(closep) int lock = -1;
+    int fd;
+
+    (void)state;
+    write_policy(broker, "web", "\"a\": " GENERATED ", \"x\": {}");
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    fd = client_connect(broker, WEB, "a");
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0), 0);
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    assert_int_equal(got_read(fd).size, 64);
+    assert_int_equal(broker_records(broker, "stored ok"), 1);
 }
 
 /* Many at once, of two containers: one value. */
@@ -313,6 +351,7 @@ int main(void)
         cmocka_unit_test(test_shared_key_is_lost),
         cmocka_unit_test(test_public_halves),
         cmocka_unit_test(test_store_cannot_be_written),
+        cmocka_unit_test(test_waits_for_the_store_alone),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_killed_while_it_makes_them),
     };
