@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The place of live delivery. See live_mount.h.
+ * The live mount. See live_mount.h.
  */
 
 #include "manager/live_mount.h"
@@ -49,7 +49,8 @@ int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)
 {
     _cleanup_(fclosep) FILE *mounts = NULL;
     _cleanup_(freep) char *line = NULL;
-    /* the folder within its file system, and its place: columns 4 and 5 of proc_pid_mountinfo(5) */
+    /* the directory in its file system, and the mount point: columns 4 and 5 of
+     * proc_pid_mountinfo(5) */
     char path[64], expected[PATH_MAX];
     size_t room = 0;
 
@@ -65,7 +66,7 @@ int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)
     return 0;
 }
 
-/* A socket of another type does not get through, and is told whether there is one to get to. */
+/* A socket of another type cannot connect, but the kernel says whether somebody listens. */
 int live_mount_look(const char *machine)
 {
     _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
