@@ -23,10 +23,10 @@
  */
 
 #include "base/cleanup.h"
+#include "base/fsutil.h"
 #include "base/names.h"
 #include "manager/live_mount.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -117,16 +117,17 @@ static int add_credentials(char **arguments, size_t *count)
 {
     const char *path = getenv("CREDENTIALS_DIRECTORY");
     _cleanup_(closedirp) DIR *directory = path ? opendir(path) : NULL;
-    const struct dirent *entry;
-    int r = 0;
+    const char *name;
+    int r;
 
     if (!path)
         return 0;
     if (!directory)
         return fail("cannot open the credentials directory ", path);
-    while (r == 0 && (errno = 0, entry = readdir(directory)))
-        r = add_credential(dirfd(directory), entry->d_name, arguments, count);
-    return r == 0 && errno != 0 ? fail("cannot read the credentials directory ", path) : r;
+    while ((r = directory_next(directory, path, NULL, &name)) == 0 && name)
+        if (add_credential(dirfd(directory), name, arguments, count) != 0)
+            return EXIT_FAILURE;
+    return r == 0 ? 0 : fail("cannot read the credentials directory ", path);
 }
 
 /* --- live delivery --- */

@@ -131,7 +131,9 @@ static void check_swap(Doctor *doctor)
         doctor_advice(doctor, "Encrypt it (crypttab(5), \"swap\"), or set MemorySwapMax=0 for the "
                               "containers. The broker itself does not swap");
     }
-    if (safe)
+    if (ferror(file))
+        doctor_say(doctor, DOCTOR_UNSEEN, "/proc/swaps cannot be read");
+    else if (safe)
         doctor_say(doctor, DOCTOR_OK, "no swap that is not encrypted");
 }
 

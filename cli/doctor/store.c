@@ -6,6 +6,8 @@
 
 #include "doctor/doctor.h"
 
+#include "base/fsutil.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -119,8 +121,9 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
     int fd = openat(store, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     char path[PATH_MAX];
-    const struct dirent *entry;
+    const char *entry;
     struct stat status;
+    int r;
 
     snprintf(path, sizeof(path), "%s/%s", doctor->options.host->store, name);
     if (!folder) {
@@ -137,40 +140,42 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
     }
     if (fstat(fd, &status) == 0)
         check_directory(doctor, owners, path, &status);
-    while ((entry = readdir(folder)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            check_entry(doctor, owners, name, fd, entry->d_name);
+    while ((r = directory_next(folder, path, NULL, &entry)) == 0 && entry)
+        check_entry(doctor, owners, name, fd, entry);
+    if (r != 0)
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read: %s", path, strerror(-r));
 }
 
 /* All that is in the store, also what is no machine. */
 static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
 {
-    const struct dirent *entry;
+    const char *store = doctor->options.host->store, *entry;
     struct stat status;
+    int r;
 
-    while ((entry = readdir(folder))) {
+    while ((r = directory_next(folder, store, NULL, &entry)) == 0 && entry) {
         char path[PATH_MAX];
 
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (doctor->machine && strcmp(entry, doctor->machine) != 0)
             continue;
-        if (doctor->machine && strcmp(entry->d_name, doctor->machine) != 0)
-            continue;
-        if (machine_name_valid(entry->d_name)) {
-            check_machine(doctor, owners, dirfd(folder), entry->d_name);
+        if (machine_name_valid(entry)) {
+            check_machine(doctor, owners, dirfd(folder), entry);
             continue;
         }
-        snprintf(path, sizeof(path), "%s/%s", doctor->options.host->store, entry->d_name);
-        if (fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        snprintf(path, sizeof(path), "%s/%s", store, entry);
+        if (fstatat(dirfd(folder), entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (strcmp(entry->d_name, ".prepare") == 0 || strcmp(entry->d_name, ".commit") == 0)
+        if (strcmp(entry, ".prepare") == 0 || strcmp(entry, ".commit") == 0)
             check_leftover(doctor, path, &status, true);
-        else if (strcmp(entry->d_name, ".done") == 0 || strncmp(entry->d_name, ".record.", 8) == 0)
+        else if (strcmp(entry, ".done") == 0 || strncmp(entry, ".record.", 8) == 0)
             continue;
         else {
             doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
             doctor_advice(doctor, "Nothing reads it: move it elsewhere");
         }
     }
+    if (r != 0)
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read: %s", store, strerror(-r));
 }
 
 void doctor_store(Doctor *doctor)

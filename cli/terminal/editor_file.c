@@ -13,7 +13,6 @@
 #include "base/limits.h"
 #include "terminal/output.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -36,16 +35,17 @@
 
 /* --- the file system --- */
 
+/* Also if it cannot be seen. */
 static bool has_swap(void)
 {
-    char line[256];
-    FILE *file = fopen("/proc/swaps", "re");
-    /* a heading, and a line for each */
-    bool has = file && fgets(line, sizeof(line), file) && fgets(line, sizeof(line), file);
+    _cleanup_(bytes_done) Bytes swaps = {0};
+    int r = file_read_at(AT_FDCWD, "/proc/swaps", LIMIT_PLAINTEXT_BYTES, NULL, &swaps);
+    const uint8_t *heading;
 
-    if (file)
-        fclose(file);
-    return has;
+    if (r == -ENOENT)
+        return false; /* a kernel without swap */
+    heading = r == 0 ? memchr(swaps.data, '\n', swaps.size) : NULL;
+    return !heading || heading + 1 < swaps.data + swaps.size;
 }
 
 /* Before 6.4 the kernel cannot be told to keep it in memory. */
@@ -138,10 +138,10 @@ static void overwrite(int directory, const char *name)
 void editor_file_done(EditorFile *editor)
 {
     DIR *directory = editor->directory < 0 ? NULL : fdopendir(editor->directory);
-    const struct dirent *entry;
+    const char *file;
 
-    while (directory && (entry = readdir(directory)))
-        overwrite(editor->directory, entry->d_name);
+    while (directory && directory_next(directory, "", NULL, &file) == 0 && file)
+        overwrite(editor->directory, file);
     if (directory)
         closedir(directory);
     else

@@ -63,7 +63,7 @@ int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)
     *ret = false;
     while (getline(&line, &room, mounts) >= 0)
         *ret = *ret || strstr(line, expected);
-    return 0;
+    return ferror(mounts) ? -EIO : 0;
 }
 
 /* A socket of another type cannot connect, but the kernel says whether somebody listens. */

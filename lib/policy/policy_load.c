@@ -378,20 +378,17 @@ static int add_machine(Names *names, const char *file, size_t place)
 static int list_machines(const char *path, size_t place, Names *names, bool *ret_whole)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);
-    const struct dirent *entry;
-    int r = 0;
+    const char *file = NULL;
 
-    *ret_whole = !folder && errno == ENOENT;
-    while (r == 0 && folder) {
-        errno = 0;
-        entry = readdir(folder);
-        if (!entry) {
-            *ret_whole = errno == 0;
+    *ret_whole = folder ? false : errno == ENOENT;
+    while (folder && directory_next(folder, path, NULL, &file) == 0) {
+        *ret_whole = !file;
+        if (!file)
             break;
-        }
-        r = add_machine(names, entry->d_name, place);
+        if (add_machine(names, file, place) != 0)
+            return -ENOMEM;
     }
-    return r;
+    return 0;
 }
 
 void policy_machines_free(PolicyMachine *machines)
