@@ -315,7 +315,7 @@ static int find_leader(Manager *manager, const char *machine, pid_t *ret)
                             .path = MACHINED_PATH,
                             .interface = MACHINED ".Manager",
                             .name = "GetMachine"};
-    uint32_t leader;
+    uint32_t leader = 0;
     int r = manager_call(manager, &method, NULL, &reply, "s", machine);
 
     if (r != 0)

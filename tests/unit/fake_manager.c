@@ -303,7 +303,7 @@ static size_t find_unit(const FakeManager *manager, const char *name)
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     Server *server = userdata;
-    const char *member = sd_bus_message_get_member(message), *first = "", *second = "";
+    const char *member = sd_bus_message_get_member(message), *first = "", *second = "", *path_text;
     size_t number = 0;
     char path[64];
 
@@ -325,7 +325,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
             reply(message, "o", path);
     } else if (strcmp(member, "Get") == 0) {
         check(sd_bus_message_read(message, "s", &second));
-        (void)sscanf(sd_bus_message_get_path(message), "/unit/%zu", &number);
+        path_text = sd_bus_message_get_path(message);
+        if (strncmp(path_text, "/unit/", strlen("/unit/")) == 0) /* or the manager's own */
+            number = strtoul(path_text + strlen("/unit/"), NULL, 10);
         reply_property(server, message, number, second);
     } else if (strcmp(member, "ResetFailedUnit") == 0)
         reply(message, "");
