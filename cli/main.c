@@ -55,6 +55,11 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
 {
     unsigned strange = options->given & ~verb->options;
 
+    if (verb == &verb_encrypt && strange & OPTION_STORE)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "encrypt makes files; to put a secret into the store: nspawn-creds set %s",
+            options->name && options->name[0] ? options->name : "MACHINE@ID");
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));

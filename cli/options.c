@@ -11,6 +11,7 @@
 #include "base/timestamp.h"
 #include "store/store.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* PCR 11, into which the unified kernel image is measured; systemd's default too. */
@@ -29,9 +30,10 @@ typedef struct Setting {
 typedef struct OptionInfo {
     OptionId id; /* 0 for options that every verb takes */
     const char *name;
-    int has_argument;     /* one of getopt_long()'s constants */
-    const char *argument; /* its name in the help; NULL for none */
-    int (*set)(const Setting *setting, Options *options);
+    int has_argument;                                     /* one of getopt_long()'s constants */
+    const char *argument;                                 /* its name in the help; NULL for none */
+    int (*set)(const Setting *setting, Options *options); /* NULL: it sets the field at .offset: */
+    size_t offset; /* a bool, or with an argument a const char * */
     const char *help;
 } OptionInfo;
 
@@ -91,32 +93,14 @@ static int set_with_key(const Setting *setting, Options *options)
     return r;
 }
 
-static int set_tpm_device(const Setting *setting, Options *options)
-{
-    options->tpm_device = setting->value;
-    return 0;
-}
-
 static int set_tpm_pcrs(const Setting *setting, Options *options)
 {
     return tpm_pcrs_parse(setting->value, setting->reason, &options->tpm_pcrs);
 }
 
-static int set_public_key(const Setting *setting, Options *options)
-{
-    options->public_key = setting->value;
-    return 0;
-}
-
 static int set_public_key_pcrs(const Setting *setting, Options *options)
 {
     return tpm_pcr_mask_parse(setting->value, setting->reason, &options->public_key_pcrs);
-}
-
-static int set_signature(const Setting *setting, Options *options)
-{
-    options->signatures = setting->value;
-    return 0;
 }
 
 static int set_for_systemd(const Setting *setting, Options *options)
@@ -127,12 +111,6 @@ static int set_for_systemd(const Setting *setting, Options *options)
         return reason_set(setting->reason, OUTCOME_USAGE,
                           "\"%.40s\" is not a version of systemd such as 257", setting->value);
     options->for_systemd = (unsigned)strtoul(setting->value, NULL, 10);
-    return 0;
-}
-
-static int set_uid(const Setting *setting, Options *options)
-{
-    options->uid = setting->value;
     return 0;
 }
 
@@ -179,13 +157,6 @@ static int set_store(const Setting *setting, Options *options)
     return 0;
 }
 
-static int set_allow_null(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->allow_null = true;
-    return 0;
-}
-
 static int set_json(const Setting *setting, Options *options)
 {
     static const Word words[] = {
@@ -219,33 +190,6 @@ static int set_form(const Setting *setting, Options *options)
     return r;
 }
 
-static int set_fresh_key(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->fresh_key = true;
-    return 0;
-}
-
-static int set_share_key(const Setting *setting, Options *options)
-{
-    options->share_key = setting->value;
-    return 0;
-}
-
-static int set_no_ask(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->no_ask = true;
-    return 0;
-}
-
-static int set_metrics(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->metrics = true;
-    return 0;
-}
-
 static int set_lines(const Setting *setting, Options *options)
 {
     size_t digits = strspn(setting->value, "0123456789");
@@ -262,30 +206,9 @@ static int set_lines(const Setting *setting, Options *options)
     return 0;
 }
 
-static int set_follow(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->follow = true;
-    return 0;
-}
-
-static int set_dry_run(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->dry_run = true;
-    return 0;
-}
-
 static int set_generate(const Setting *setting, Options *options)
 {
     return recipe_parse(setting->value, setting->reason, &options->generate);
-}
-
-static int set_expiry(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->expiry = true;
-    return 0;
 }
 
 static int set_delivery(const Setting *setting, Options *options)
@@ -339,96 +262,99 @@ static int set_on_change(const Setting *setting, Options *options)
     return r;
 }
 
-static int set_help(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->help = true;
-    return 0;
-}
-
-static int set_version(const Setting *setting, Options *options)
-{
-    (void)setting;
-    options->version = true;
-    return 0;
-}
-
 /* --- the table --- */
+
+#define SETTER(function) function, 0
+#define FLAG(field)      NULL, offsetof(Options, field)
+#define TEXT(field)      NULL, offsetof(Options, field)
 
 /* clang-format off */
 static const OptionInfo infos[] = {
-    {OPTION_NAME, "name", required_argument, "NAME", set_name,
+    {OPTION_NAME, "name", required_argument, "NAME", SETTER(set_name),
      "Name sealed in the credential; the broker needs MACHINE@ID"},
-    {OPTION_DRY_RUN, "dry-run", no_argument, NULL, set_dry_run,
+    {OPTION_DRY_RUN, "dry-run", no_argument, NULL, FLAG(dry_run),
      "Only show what would open, and how it would be sealed"},
-    {OPTION_STORE, "store", optional_argument, "PATH", set_store,
+    {OPTION_STORE, "store", optional_argument, "PATH", SETTER(set_store),
      "Use the broker's store, or the one at PATH"},
-    {OPTION_WITH_KEY, "with-key", required_argument, "KEY", set_with_key,
+    {OPTION_WITH_KEY, "with-key", required_argument, "KEY", SETTER(set_with_key),
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
-    {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", set_for_systemd,
+    {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", SETTER(set_for_systemd),
      "Seal in a form that this version opens (default: the installed one)"},
-    {OPTION_UID, "uid", required_argument, "USER", set_uid,
+    {OPTION_UID, "uid", required_argument, "USER", TEXT(uid),
      "Seal for this user alone: a uid, a name or self"},
-    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", set_tpm_device,
+    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", TEXT(tpm_device),
      "TPM: a device, a TCTI (swtpm:…) or auto"},
-    {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", set_tpm_pcrs,
+    {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", SETTER(set_tpm_pcrs),
      "PCRs: 7 or 0+2+7 for their current values, 7:sha256=HEX+4 for others"},
-    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", set_public_key,
+    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", TEXT(public_key),
      "Seal for the PCR policies that this key signs (PEM)"},
     {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", required_argument, "PCRS",
-     set_public_key_pcrs, "PCRs that this key signs for (default: 11)"},
-    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", set_signature,
+     SETTER(set_public_key_pcrs), "PCRs that this key signs for (default: 11)"},
+    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", TEXT(signatures),
      "File with signatures of PCR policies (JSON)"},
-    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, set_fresh_key,
+    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, FLAG(fresh_key),
      "Do not share the key of the machine's other credentials"},
-    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", set_share_key,
+    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", TEXT(share_key),
      "Share the TPM-sealed key of this credential"},
-    {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", set_timestamp,
+    {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", SETTER(set_timestamp),
      "Time of sealing or opening (default: now)"},
-    {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", set_not_after,
+    {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", SETTER(set_not_after),
      "Time of expiry: 2027-01-31, +90d"},
-    {OPTION_FORMAT, "format", required_argument, "FORMAT", set_format,
+    {OPTION_FORMAT, "format", required_argument, "FORMAT", SETTER(set_format),
      "Write base64 (default) or raw"},
-    {OPTION_NEWLINE, "newline", required_argument, "WHEN", set_newline,
+    {OPTION_NEWLINE, "newline", required_argument, "WHEN", SETTER(set_newline),
      "Whether the output or the value ends with a newline: auto, yes, no"},
-    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, set_allow_null,
+    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, FLAG(allow_null),
      "Also open files that are sealed with the null key"},
-    {OPTION_JSON, "json", required_argument, "MODE", set_json,
+    {OPTION_JSON, "json", required_argument, "MODE", SETTER(set_json),
      "Print JSON: short, pretty or off"},
-    {OPTION_HOST, "host", required_argument, "FILE", set_host,
+    {OPTION_HOST, "host", required_argument, "FILE", SETTER(set_host),
      "Seal for the host with this identity; may be repeated"},
-    {OPTION_FORM, "form", required_argument, "FORM", set_form,
+    {OPTION_FORM, "form", required_argument, "FORM", SETTER(set_form),
      "legacy (systemd 255 and later), pinned (262 and later), auto"},
-    {OPTION_LINES, "lines", required_argument, "N", set_lines,
+    {OPTION_LINES, "lines", required_argument, "N", SETTER(set_lines),
      "Show the last N entries, or all (default: 20)"},
-    {OPTION_FOLLOW, "follow", no_argument, NULL, set_follow,
+    {OPTION_FOLLOW, "follow", no_argument, NULL, FLAG(follow),
      "Keep showing new entries"},
-    {OPTION_METRICS, "metrics", no_argument, NULL, set_metrics,
+    {OPTION_METRICS, "metrics", no_argument, NULL, FLAG(metrics),
      "Print counters as OpenMetrics"},
-    {OPTION_NO_ASK, "no-ask", no_argument, NULL, set_no_ask,
+    {OPTION_NO_ASK, "no-ask", no_argument, NULL, FLAG(no_ask),
      "Do not ask for confirmation"},
-    {OPTION_GENERATE, "generate", required_argument, "RECIPE", set_generate,
+    {OPTION_GENERATE, "generate", required_argument, "RECIPE", SETTER(set_generate),
      "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
-    {OPTION_EXPIRY, "expiry", no_argument, NULL, set_expiry,
+    {OPTION_EXPIRY, "expiry", no_argument, NULL, FLAG(expiry),
      "Open all credentials, and sort by time of expiry"},
-    {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", set_delivery,
+    {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", SETTER(set_delivery),
      "How credentials are delivered: boot, live or native"},
-    {OPTION_DELIVERY, "live", no_argument, NULL, set_live,
+    {OPTION_DELIVERY, "live", no_argument, NULL, SETTER(set_live),
      "Same as --delivery=live: services fetch them while the container runs"},
-    {OPTION_SERVICE, "service", required_argument, "UNIT", set_service,
+    {OPTION_SERVICE, "service", required_argument, "UNIT", SETTER(set_service),
      "Unit in the container that may fetch them live; may be repeated"},
-    {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", set_on_change,
+    {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", SETTER(set_on_change),
      "What rotate does with these units: restart, reload or none"},
-    {0, "help", no_argument, NULL, set_help,
+    {0, "help", no_argument, NULL, FLAG(help),
      "Show this help"},
-    {0, "version", no_argument, NULL, set_version,
+    {0, "version", no_argument, NULL, FLAG(version),
      "Show the version"},
 };
 /* clang-format on */
 
-#define INFO_COUNT (sizeof(infos) / sizeof(infos[0]))
+#define INFO_COUNT       (sizeof(infos) / sizeof(infos[0]))
 /* getopt_long() returns this for the first of them; above every character. */
-#define FIRST_CODE 0x100
+#define FIRST_CODE       0x100
+
+static int set_option(const OptionInfo *info, const Setting *setting, Options *options)
+{
+    char *field = (char *)options + info->offset;
+
+    if (info->set)
+        return info->set(setting, options);
+    if (info->has_argument == no_argument)
+        memcpy(field, &(bool){true}, sizeof(bool));
+    else
+        memcpy(field, &setting->value, sizeof(setting->value));
+    return 0;
+}
 
 int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,
                   Options *ret, int *ret_index)
@@ -454,7 +380,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
         if (c < FIRST_CODE) /* getopt_long() has printed the error */
             return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
         info = &infos[c - FIRST_CODE];
-        r = info->set(&(Setting){optarg, now, reason}, &options);
+        r = set_option(info, &(Setting){optarg, now, reason}, &options);
         if (r != 0)
             return r;
         options.given |= info->id;

@@ -59,7 +59,7 @@ _nspawn_creds_options() { # VERB
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= --follow' ;;
                 doctor) options='--tpm2-device= --json=' ;;
-                encrypt) options='--name= --store --store= --with-key= --for-systemd= --uid= --tpm2-device=
+                encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
                         --timestamp= --not-after= --format=' ;;
                 decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=

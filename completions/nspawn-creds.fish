@@ -59,7 +59,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l dry-run -d 'Only show what would open, and how it would be sealed'
-complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal edit copy rename reseal encrypt' -l store -F -d 'Use the broker\'s store, or the one at PATH'
+complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal edit copy rename reseal' -l store -F -d 'Use the broker\'s store, or the one at PATH'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'

@@ -8,15 +8,15 @@
 #include "audit/journal.h"
 #include "base/context.h"
 #include "policy/host_config.h"
-#include "tpm/tpm_child.h"
+#include "process/tpm_calls.h"
 
 typedef struct ServerConfig {
     const Context *context;
     const char *store_path;
     const char *host_key_path; /* as the service manager passed it */
     const char *tpm_device;    /* see tpm_new() */
-    TpmUnseal unseal;          /* tpm_unseal_with() on a real system */
-    TpmSealFresh seal;         /* tpm_seal_fresh_with() */
+    TpmUnseal unseal;          /* tpm_calls_unseal() on a real system */
+    TpmSealFresh seal;         /* tpm_calls_seal_fresh() */
     UnitTemplates templates;
     uid_t trusted_uid; /* who may ask: 0 on a real system */
     AuditSink *audit;

@@ -13,6 +13,8 @@
 
 #include "request/tpm_job.h"
 
+#include "tpm/tpm_child.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -98,7 +100,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
 static int on_answer(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     TpmQueue *queue = userdata;
-    _cleanup_(secret_freep) Secret *key = NULL;
+    _cleanup_(tpm_result_done) TpmResult result = {0};
     Reason reason = {0};
     int rc;
 
@@ -106,8 +108,12 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
     (void)fd;
     (void)events;
     sd_event_now(queue->event, CLOCK_MONOTONIC, &queue->answered);
-    rc = tpm_child_finish(&queue->child, &reason, &queue->first->sealed, &key);
-    finish_first(queue, rc, &reason, key);
+    rc = tpm_child_finish(&queue->child, &reason, &result);
+    if (rc == 0 && queue->first->fresh_for) {
+        queue->first->sealed = result.sealed;
+        result.sealed = (TpmSealed){0};
+    }
+    finish_first(queue, rc, &reason, result.key);
     return 0;
 }
 
@@ -124,19 +130,26 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* In the child. */
+static int work_on_first(const void *request, const Observer *observer, Reason *reason,
+                         TpmResult *ret)
+{
+    const TpmQueue *queue = request;
+    const ServerConfig *config = queue->config;
+    TpmSealedView sealed = tpm_sealed_view(&queue->first->sealed);
+
+    (void)observer;
+    if (queue->first->fresh_for)
+        return config->seal(config->tpm_device, reason, &ret->sealed, &ret->key);
+    return config->unseal(config->tpm_device, &sealed, reason, &ret->key);
+}
+
 static int start_first(TpmQueue *queue, Reason *reason)
 {
     const ServerConfig *config = queue->config;
-    TpmSealedView sealed = tpm_sealed_view(&queue->first->sealed);
-    TpmWork work = {
-        .device = config->tpm_device,
-        .sealed = queue->first->fresh_for ? NULL : &sealed,
-        .unseal = config->unseal,
-        .seal = config->seal,
-    };
     int r;
 
-    r = tpm_child_start(&work, reason, &queue->child);
+    r = tpm_child_start(work_on_first, queue, reason, &queue->child);
     if (r != 0)
         return r;
     r = sd_event_add_io(queue->event, &queue->answer, queue->child.answer, EPOLLIN, on_answer,

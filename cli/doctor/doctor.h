@@ -15,7 +15,7 @@
 
 #include "manager/manager.h"
 #include "policy/policy_load.h"
-#include "seal/unsealer.h"
+#include "specs.h"
 #include "store/store_installed.h"
 
 #include <json-c/json.h>

@@ -6,7 +6,6 @@
 #include "base/fsutil.h"
 #include "doctor/doctor.h"
 #include "key/host_key.h"
-#include "seal/keys.h"
 #include "seal/systemd_version.h"
 
 #include <errno.h>
@@ -186,7 +185,7 @@ void doctor_user(Doctor *doctor)
 void doctor_host_key(Doctor *doctor)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
-    const char *path = keys_host_path();
+    const char *path = host_key_path();
     Reason reason = {0};
     int r = host_key_load(doctor->context, path, &reason, &key);
 

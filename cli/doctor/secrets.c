@@ -117,8 +117,7 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
         doctor_advice(doctor, "It is then generated anew when the container asks for it");
     } else if (rc > 0 && is_files_fault(rc))
         doctor_remedy(doctor,
-                      path ? "nspawn-creds encrypt --name=%s - %s"
-                           : "nspawn-creds encrypt --store --name=%s%s",
+                      path ? "nspawn-creds encrypt --name=%s - %s" : "nspawn-creds set %s%s",
                       doctor_quote(text).text, path ? doctor_quote(path).text : "");
     else if (outcome_remedy(rc))
         doctor_advice(doctor, "%s", outcome_remedy(rc));
@@ -137,7 +136,7 @@ static void say_expiry(Doctor *doctor, const CredentialName *name, const Credent
     if (localtime_r(&seconds, &local))
         strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &local);
     doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, date);
-    doctor_remedy(doctor, "nspawn-creds encrypt --store --name=%s", doctor_quote(text).text);
+    doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
 }
 
 /* Returns whether it opens. */

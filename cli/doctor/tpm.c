@@ -6,6 +6,7 @@
 #include "doctor/doctor.h"
 #include "key/firmware.h"
 #include "terminal/progress.h"
+#include "tpm/tpm_child.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -46,30 +47,25 @@ static void check_lockout(Doctor *doctor, const TpmHealth *health)
     }
 }
 
-static void check_srk(Doctor *doctor, Tpm *tpm)
+static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
-    Reason reason = {0};
-    bool has_srk = false;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
     int r;
 
-    progress_begin_tpm("look for its storage root key");
-    r = tpm_has_srk(tpm, &reason, &has_srk);
-    progress_end();
-    if (r != 0) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
-        doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");
-    } else
-        doctor_say(doctor, DOCTOR_OK,
-                   has_srk ? "it has a storage root key"
-                           : "it has no storage root key, and what systemd 262 "
-                             "pins to one is sealed in the older form");
+    tpm_wait_begin(observer, "report its state", NULL);
+    r = tpm_new(request, reason, &tpm);
+    if (r == 0)
+        r = tpm_health(tpm, reason, &ret->health);
+    if (r == 0)
+        r = tpm_has_srk(tpm, reason, &ret->has_srk);
+    observer_wait_end(observer);
+    return r;
 }
 
 void doctor_tpm(Doctor *doctor)
 {
     const char *device = doctor->options.tpm_device;
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    TpmHealth health;
+    _cleanup_(tpm_result_done) TpmResult result = {0};
     Reason reason = {0};
     int r;
 
@@ -85,11 +81,7 @@ void doctor_tpm(Doctor *doctor)
     }
     if (device[0] == '/')
         check_access(doctor, device);
-    progress_begin_tpm("say how it is");
-    r = tpm_new(device, &reason, &tpm);
-    if (r == 0)
-        r = tpm_health(tpm, &reason, &health);
-    progress_end();
+    r = tpm_child_run(work, device, &terminal_observer, &reason, &result);
     if (r != 0) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s does not answer: %s", device, reason.text);
         doctor_advice(doctor, "%s", outcome_remedy(r) ? outcome_remedy(r) : "Try again");
@@ -99,6 +91,9 @@ void doctor_tpm(Doctor *doctor)
                firmware_has_tpm(doctor->context)
                    ? ""
                    : "; the firmware does not know it, so that nothing is measured at boot");
-    check_lockout(doctor, &health);
-    check_srk(doctor, tpm);
+    check_lockout(doctor, &result.health);
+    doctor_say(doctor, DOCTOR_OK,
+               result.has_srk ? "it has a storage root key"
+                              : "it has no storage root key, and what systemd 262 pins to one is "
+                                "sealed in the older form");
 }

@@ -4,9 +4,10 @@
  * them now.
  */
 
-#include "client/broker.h"
 #include "doctor/doctor.h"
+#include "protocol/client.h"
 #include "protocol/varlink.h"
+#include "terminal/progress.h"
 #include "verb/broker_units.h"
 
 #include <string.h>
@@ -108,7 +109,7 @@ static void check_answer(Doctor *doctor)
     int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
 
     if (r == 0)
-        r = broker_call(client, "Status", NULL, &reason, &doctor->status);
+        r = client_call(client, "Status", NULL, &terminal_observer, &reason, &doctor->status);
     if (r != 0 && geteuid() != 0) {
         doctor_say(doctor, DOCTOR_UNSEEN, "only root may ask the broker");
         return;

@@ -1,67 +1,47 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Words about a wait. See progress.h.
+ * The observer of the command line. See progress.h.
  */
 
 #include "terminal/progress.h"
 
-#include <assert.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
+#include "key/host_key.h"
+#include "protocol/client.h"
+#include "terminal/output.h"
+
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* How long nobody needs words. */
-#define PATIENCE_MSEC   1000
-
 /* With the NUL. What is longer is cut, as it is at the terminal's edge. */
-#define SUBJECT_BYTES   128
 #define LINE_BYTES      256
 
 /* Of a terminal that does not say. */
 #define COLUMNS_DEFAULT 80
 
-typedef struct Wait {
-    bool runs;
-    pthread_t thread;
-    int ended; /* an eventfd, which the thread listens to */
-    char line[LINE_BYTES];
-    bool shown; /* the thread's, until it is joined */
-} Wait;
-
-static char subject[SUBJECT_BYTES];
-static size_t subject_number, subject_count;
-static Wait wait_now;
-
-void progress_about(const char *text)
-{
-    snprintf(subject, sizeof(subject), "%s", text ? text : "");
-}
+static char line[LINE_BYTES]; /* to be shown, "" outside of a wait */
+static bool is_shown;
+static size_t item_number, item_count;
 
 void progress_count(size_t number, size_t count)
 {
-    subject_number = number;
-    subject_count = count;
+    item_number = number;
+    item_count = count;
 }
 
 /* --- the line --- */
 
 /* A name may be a file's. One byte is one column then, too. */
-static void clean(char *line)
+static void clean(char *text)
 {
-    for (char *c = line; *c; c++)
+    for (char *c = text; *c; c++)
         if (*c < ' ' || *c > '~')
             *c = '?';
 }
 
 /* A line of more than a row could not be taken away. */
-static size_t visible_length(const char *line)
+static size_t visible_length(void)
 {
     size_t length = strlen(line), columns = COLUMNS_DEFAULT;
     struct winsize size;
@@ -97,68 +77,67 @@ static void take_away(void)
         put(text, strlen(text));
 }
 
-/* --- the thread --- */
-
-static void *watch(void *userdata)
+static void hide_line(void)
 {
-    Wait *wait = userdata;
-    struct pollfd ended = {.fd = wait->ended, .events = POLLIN};
-
-    while (!wait->shown && poll(&ended, 1, PATIENCE_MSEC) == 0) {
-        if (!is_in_foreground())
-            continue;
-        put(wait->line, visible_length(wait->line));
-        wait->shown = true;
-    }
-    return NULL;
-}
-
-/* Where there is no thread to be had there are no words. */
-static void start(Wait *wait)
-{
-    sigset_t all, before;
-
-    wait->shown = false;
-    wait->ended = eventfd(0, EFD_CLOEXEC);
-    if (wait->ended < 0)
-        return;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    wait->runs = pthread_create(&wait->thread, NULL, watch, wait) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!wait->runs)
-        close(wait->ended);
-}
-
-void progress_begin(const char *what)
-{
-    assert(!wait_now.runs);
-    if (!isatty(STDERR_FILENO))
-        return;
-    snprintf(wait_now.line, sizeof(wait_now.line), "Waiting for %s ...", what);
-    clean(wait_now.line);
-    start(&wait_now);
-}
-
-void progress_begin_tpm(const char *act)
-{
-    char what[LINE_BYTES], count[64] = "";
-
-    if (subject_count > 1)
-        snprintf(count, sizeof(count), " (%zu of %zu)", subject_number, subject_count);
-    snprintf(what, sizeof(what), "the TPM to %s%s%s%s", act, subject[0] ? " for " : "", subject,
-             count);
-    progress_begin(what);
-}
-
-void progress_end(void)
-{
-    if (!wait_now.runs)
-        return;
-    eventfd_write(wait_now.ended, 1);
-    pthread_join(wait_now.thread, NULL);
-    close(wait_now.ended);
-    wait_now.runs = false;
-    if (wait_now.shown)
+    if (is_shown)
         take_away();
+    is_shown = false;
 }
+
+/* --- the observer --- */
+
+static void on_note(void *userdata, const char *text)
+{
+    (void)userdata;
+    hide_line();
+    output_note("%s", text);
+}
+
+static void on_wait_begin(void *userdata, const char *what)
+{
+    char count[64] = "";
+
+    (void)userdata;
+    if (item_count > 1)
+        snprintf(count, sizeof(count), " (%zu of %zu)", item_number, item_count);
+    snprintf(line, sizeof(line), "Waiting for %s%s ...", what, count);
+    clean(line);
+}
+
+static void on_wait_tick(void *userdata)
+{
+    (void)userdata;
+    if (is_shown || line[0] == '\0' || !isatty(STDERR_FILENO) || !is_in_foreground())
+        return;
+    put(line, visible_length());
+    is_shown = true;
+}
+
+static void on_wait_end(void *userdata)
+{
+    (void)userdata;
+    hide_line();
+    line[0] = '\0';
+}
+
+/* Has a broker that runs take the host key, which it only gets at its start. That there is none is
+ * no failure. */
+static void on_host_key_made(void *userdata)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
+
+    (void)userdata;
+    if (strcmp(host_key_path(), HOST_KEY_PATH) == 0 &&
+        client_new(CLIENT_DEFAULT_PATH, NULL, &client) == 0)
+        (void)client_call(client, "Restart", NULL, &terminal_observer, NULL, &reply);
+    json_object_put(reply);
+}
+
+const Observer terminal_observer = {
+    .note = on_note,
+    .wait_begin = on_wait_begin,
+    .wait_tick = on_wait_tick,
+    .wait_end = on_wait_end,
+    .host_key_made = on_host_key_made,
+};

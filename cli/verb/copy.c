@@ -9,8 +9,10 @@
 
 #include "client/reseal_as.h"
 #include "policy/policy_status.h"
+#include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <string.h>
@@ -47,15 +49,15 @@ static bool holds_the_same(ResealAs *reseal_as)
            reseal_as_open(reseal_as, NULL, &old) == 0 && secret_equal(old, new);
 }
 
-static int copy(ResealAs *reseal_as, const Names *names, Reason *reason)
+static int copy(const Options *options, ResealAs *reseal_as, const Names *names, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes public = {0};
     bool there;
     int r = store_client_has(reseal_as->store, &names->to, reason, &there);
 
     if (r == 0 && there && !holds_the_same(reseal_as))
-        r = confirm(&reseal_as->options, reason,
-                    "%s is there already. Replace it? Its value is lost then.", reseal_as->to_text);
+        r = confirm(options, reason, "%s is there already. Replace it? Its value is lost then.",
+                    reseal_as->to_text);
     if (r == 0)
         r = store_client_read_public(reseal_as->store, &names->from, reason, &public);
     return r == 0 ? reseal_as_finish(reseal_as, NULL, bytes_view(&public), reason) : r;
@@ -83,17 +85,21 @@ static int run(const Context *context, const Options *options, char **arguments,
     _cleanup_(reseal_as_done) ResealAs reseal_as = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     Reason reason = {0};
+    SealSpec spec;
     Names names;
     int r = parse_names(arguments, &reason, &names);
 
     if (r != 0)
         return output_error(r, arguments[1], &reason);
-    r = store_client_open(options, &reason, &store);
+    r = spec_to_seal(context, options, &reason, &spec);
     if (r == 0)
-        r = reseal_as_begin(context, options, &store, &names.from, &names.to, &reason, &reseal_as);
+        r = spec_open_store(options, &reason, &store);
+    if (r == 0)
+        r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, &store, &names.from,
+                            &names.to, &reason, &reseal_as);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    r = copy(&reseal_as, &names, &reason);
+    r = copy(options, &reseal_as, &names, &reason);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
     if (moves)

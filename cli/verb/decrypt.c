@@ -4,10 +4,9 @@
  */
 
 #include "base/names.h"
-#include "seal/unsealer.h"
+#include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <limits.h>
@@ -54,15 +53,15 @@ static int open_sealed(const Context *context, const Options *options, const cha
                        Reason *reason, Secret **ret)
 {
     bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
-    _cleanup_(unsealer_done) Unsealer unsealer = {
-        .context = context, .options = options, .expected = &options->tpm_pcrs};
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     CredentialMetadata metadata;
     CredentialSections parts;
     int r;
 
-    progress_about(input_name(input));
+    unsealer.expected = &options->tpm_pcrs;
+    unsealer.subject = input_name(input);
     r = input_read_sealed(input, reason, &sealed);
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), reason, &parts);

@@ -101,9 +101,9 @@ static int disable(const Options *options, const glob_t *files, Reason *reason, 
         r = manager_new(reason, &manager);
     if (r != 0)
         return r;
-    progress_begin("the service manager to read its units again");
+    observer_wait_begin(&terminal_observer, "the service manager to read its units again");
     r = manager_reload(manager, reason);
-    progress_end();
+    observer_wait_end(&terminal_observer);
     return r;
 }
 

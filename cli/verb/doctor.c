@@ -111,7 +111,7 @@ static int prepare(Doctor *doctor)
         doctor->manager = NULL;
     if (store_open_installed(doctor->options.host->store, NULL, &doctor->store) != 0)
         doctor->store = NULL;
-    doctor->unsealer = (Unsealer){.context = doctor->context, .options = &doctor->options};
+    doctor->unsealer = spec_unsealer(doctor->context, &doctor->options);
     return find_machines(doctor);
 }
 

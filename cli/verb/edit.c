@@ -5,9 +5,11 @@
 
 #include "client/reseal_as.h"
 #include "policy/policy_status.h"
+#include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/editor_file.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 
@@ -35,7 +37,7 @@ static int read_value(const Options *options, const EditorFile *file, const Secr
 }
 
 /* An editor may be open for long. */
-static int check_unchanged(const ResealAs *reseal_as, Reason *reason)
+static int check_unchanged(const Options *options, const ResealAs *reseal_as, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes now = {0};
     int r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
@@ -45,28 +47,28 @@ static int check_unchanged(const ResealAs *reseal_as, Reason *reason)
         return 0;
     if (r != 0)
         return r;
-    return confirm(&reseal_as->options, reason,
-                   "Somebody else has changed %s meanwhile. Replace that?", reseal_as->to_text);
+    return confirm(options, reason, "Somebody else has changed %s meanwhile. Replace that?",
+                   reseal_as->to_text);
 }
 
 /* Has what the editor has left sealed, and put into the store; RET_STORED, unless it is as it was.
  */
-static int store(ResealAs *reseal_as, const EditorFile *file, const Secret *old, Reason *reason,
-                 bool *ret_stored)
+static int store(const Options *options, ResealAs *reseal_as, const EditorFile *file,
+                 const Secret *old, Reason *reason, bool *ret_stored)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
     _cleanup_(bytes_done) Bytes public = {0};
     bool same;
-    int r = read_value(&reseal_as->options, file, old, reason, &value);
+    int r = read_value(options, file, old, reason, &value);
 
     if (r != 0)
         return r;
     same = secret_equal(old, value);
-    if (same && !(reseal_as->options.given & OPTION_NOT_AFTER)) {
+    if (same && !(reseal_as->spec.has_not_after)) {
         output_note("%s is as it was; nothing was written.", reseal_as->to_text);
         return 0;
     }
-    r = check_unchanged(reseal_as, reason);
+    r = check_unchanged(options, reseal_as, reason);
     if (r == 0 && same)
         r = store_client_read_public(reseal_as->store, &reseal_as->to, reason, &public);
     if (r == 0)
@@ -77,7 +79,8 @@ static int store(ResealAs *reseal_as, const EditorFile *file, const Secret *old,
 
 /* What was typed is in memory alone, and gone when this program ends: what to do now that RC keeps
  * it from being stored? 't' to try again, 'e' to edit it again, or 0 to give up. */
-static char ask_what_next(const ResealAs *reseal_as, int rc, const Reason *reason)
+static char ask_what_next(const Options *options, const ResealAs *reseal_as, int rc,
+                          const Reason *reason)
 {
     char choice;
 
@@ -89,7 +92,7 @@ static char ask_what_next(const ResealAs *reseal_as, int rc, const Reason *reaso
         output_note("What was typed is lost.");
         return '\0';
     }
-    choice = confirm_choice(&reseal_as->options, "teg",
+    choice = confirm_choice(options, "teg",
                             "What was typed is still there. Try again to store it (t), edit it "
                             "again (e), or give it up (g)?");
     if (choice == '\0')
@@ -99,7 +102,7 @@ static char ask_what_next(const ResealAs *reseal_as, int rc, const Reason *reaso
 }
 
 /* Until it is stored, or given up; what went wrong then has been said. */
-static int edit(ResealAs *reseal_as, const Secret *old, bool *ret_stored)
+static int edit(const Options *options, ResealAs *reseal_as, const Secret *old, bool *ret_stored)
 {
     _cleanup_(editor_file_done) EditorFile file = {.directory = -1};
     Reason reason = {0};
@@ -115,10 +118,10 @@ static int edit(ResealAs *reseal_as, const Secret *old, bool *ret_stored)
         if (choice == 'e')
             r = editor_file_edit(&file, &reason);
         if (r == 0 || choice == 't')
-            r = store(reseal_as, &file, old, &reason, ret_stored);
+            r = store(options, reseal_as, &file, old, &reason, ret_stored);
         if (r == 0)
             return 0;
-        choice = ask_what_next(reseal_as, r, &reason);
+        choice = ask_what_next(options, reseal_as, r, &reason);
         if (choice == '\0')
             return r;
     }
@@ -133,17 +136,21 @@ static int run(const Context *context, const Options *options, char **arguments)
     CredentialName name;
     PolicyStatus status;
     bool stored = false;
+    SealSpec spec;
     int r = credential_name_parse(arguments[0], &reason, &name);
 
     if (r == 0)
-        r = store_client_open(options, &reason, &store);
+        r = spec_to_seal(context, options, &reason, &spec);
     if (r == 0)
-        r = reseal_as_begin(context, options, &store, &name, &name, &reason, &reseal_as);
+        r = spec_open_store(options, &reason, &store);
+    if (r == 0)
+        r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, &store, &name,
+                            &name, &reason, &reseal_as);
     if (r == 0)
         r = reseal_as_open(&reseal_as, &reason, &old);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    r = edit(&reseal_as, old, &stored);
+    r = edit(options, &reseal_as, old, &stored);
     if (r != 0 || !stored)
         return r;
     r = policy_status_find(context, &name, &status);

@@ -109,10 +109,10 @@ static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < BROKER_SOCKETS; i++) {
-        progress_begin(broker_sockets[i]);
+        observer_wait_begin(&terminal_observer, broker_sockets[i]);
         r = manager_enable_socket(manager, broker_sockets[i], BROKER_UNIT, reason,
                                   &enabling->sockets_enabled[i]);
-        progress_end();
+        observer_wait_end(&terminal_observer);
     }
     return r;
 }
@@ -156,9 +156,9 @@ static int take_effect(Enabling *enabling, Reason *reason)
     int r = manager_new(reason, &manager);
 
     if (r == 0) {
-        progress_begin("the service manager to read its units again");
+        observer_wait_begin(&terminal_observer, "the service manager to read its units again");
         r = manager_reload(manager, reason);
-        progress_end();
+        observer_wait_end(&terminal_observer);
     }
     if (r == 0)
         r = enable_sockets(enabling, manager, reason);

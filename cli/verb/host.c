@@ -8,7 +8,7 @@
 #include "key/pcr_files.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "tpm/export.h"
+#include "tpm/tpm_child.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -47,30 +47,38 @@ static int add_pcr_public_key(const Context *context, const Options *options, Re
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-static int add_tpm(const Options *options, Reason *reason, Identity *identity)
+static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
+    const Options *options = request;
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    _cleanup_(tpm_export_done) TpmExport export = {0};
     int r;
 
-    progress_begin_tpm("show its public keys and PCRs");
+    tpm_wait_begin(observer, "show its public keys and PCRs", NULL);
     r = tpm_new(options->tpm_device, reason, &tpm);
     if (r == 0)
-        r = tpm_export(tpm, reason, &export);
-    progress_end();
+        r = tpm_export(tpm, reason, &ret->export);
+    observer_wait_end(observer);
+    return r;
+}
+
+static int add_tpm(const Options *options, Reason *reason, Identity *identity)
+{
+    _cleanup_(tpm_result_done) TpmResult result = {0};
+    int r = tpm_child_run(work, options, &terminal_observer, reason, &result);
+
     if (r == 0)
-        r = identity_add_key(identity, bytes_view(&export.legacy), reason);
-    if (r == 0 && export.srk.size > 0) {
+        r = identity_add_key(identity, bytes_view(&result.export.legacy), reason);
+    if (r == 0 && result.export.srk.size > 0) {
         Reason why = {0};
 
         /* The key at 0x81000001 may be somebody else's; the legacy one serves all the same. */
-        if (identity_add_key(identity, bytes_view(&export.srk), &why) != 0 ||
+        if (identity_add_key(identity, bytes_view(&result.export.srk), &why) != 0 ||
             identity->srk.size == 0)
             output_note("The key at 0x81000001 is left out: %s.",
                         why.text[0] ? why.text : "it is no storage root key");
     }
     if (r == 0)
-        identity->pcrs = export.pcrs;
+        identity->pcrs = result.export.pcrs;
     return r;
 }
 

@@ -8,6 +8,7 @@
 #include "client/open_check.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
+#include "specs.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "terminal/table.h"
@@ -114,12 +115,12 @@ static int compare_urgency(const void *left, const void *right)
 static int add_expiries(const Context *context, const Options *options, Reason *reason,
                         struct json_object *credentials)
 {
-    Options eternal = open_check_options(options);
-    _cleanup_(unsealer_done) Unsealer unsealer = {.context = context, .options = &eternal};
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(store_client_done) StoreClient store = {0};
     size_t count = json_object_array_length(credentials);
-    int r = store_client_open(options, reason, &store);
+    int r = spec_open_store(options, reason, &store);
 
+    unsealer.spec.now = USEC_INFINITY;
     for (size_t i = 0; r == 0 && i < count; i++) {
         struct json_object *entry = json_object_array_get_idx(credentials, i);
 
@@ -200,9 +201,9 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
         if (!json_add(parameters, "machine", json_object_new_string(machine)))
             return -ENOMEM;
     }
-    progress_begin("the broker");
+    observer_wait_begin(&terminal_observer, "the broker");
     r = client_observe(client, "List", parameters, LIMIT_CALL_SECONDS, add_reply, all, reason);
-    progress_end();
+    observer_wait_end(&terminal_observer);
     if (r == -EPROTO && !reason->text[0])
         return reason_set(reason, r, "the broker's reply makes no sense");
     return r;
@@ -212,16 +213,19 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
     _cleanup_(client_freep) Client *client = NULL;
+    const char *machine = NULL;
     Reason reason = {0};
     int r;
 
     r = all ? client_new(CLIENT_DEFAULT_PATH, &reason, &client) : -ENOMEM;
     if (r == 0 && !arguments[0])
         r = collect(client, NULL, &reason, all);
-    for (; r == 0 && arguments[0]; arguments++)
-        r = collect(client, arguments[0], &reason, all);
+    for (; r == 0 && *arguments; arguments++) {
+        machine = *arguments;
+        r = collect(client, machine, &reason, all);
+    }
     if (r != 0)
-        return output_error(r, arguments[0], &reason);
+        return output_error(r, machine, &reason);
     json_object_array_sort(all, compare_names);
     r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
     if (r != 0)

@@ -5,9 +5,10 @@
 
 #include "base/json.h"
 #include "base/names.h"
-#include "client/broker.h"
+#include "protocol/client.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ static int remove_one(Client *client, const CredentialName *name, Reason *reason
     if (!json_add(parameters, "machine", json_object_new_string(name->machine)) ||
         !json_add(parameters, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    return broker_call(client, "Remove", TAKE_PTR(parameters), reason, &reply);
+    return client_call(client, "Remove", TAKE_PTR(parameters), &terminal_observer, reason, &reply);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -8,7 +8,7 @@
  */
 
 #include "base/rewrite.h"
-#include "store/store_installed.h"
+#include "specs.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/reseal_report.h"
@@ -20,6 +20,15 @@
 
 /* How often a machine is begun anew because somebody else wrote meanwhile. */
 #define ATTEMPTS 3
+
+/* What all sets are resealed with. */
+typedef struct Resealing {
+    const Options *options;
+    SealSpec spec;
+    Identity host; /* --host= */
+    StoreClient store;
+    Reseal reseal;
+} Resealing;
 
 typedef struct Sets {
     ResealSet *sets;
@@ -41,10 +50,11 @@ static void sets_done(Sets *sets)
     free(sets->sets);
 }
 
-static void reseal_done(Reseal *reseal)
+static void resealing_done(Resealing *resealing)
 {
-    unsealer_done(&reseal->unsealer);
-    key_pool_done(&reseal->pool);
+    reseal_done(&resealing->reseal);
+    store_client_done(&resealing->store);
+    identity_done(&resealing->host);
 }
 
 /* --- arguments --- */
@@ -201,6 +211,7 @@ static int examine(Reseal *reseal, ResealSet *set)
             progress_count(i + 1, set->count);
             reseal_examine(reseal, &set->items[i]);
         }
+    progress_count(0, 0);
     return first_failure(set);
 }
 
@@ -212,6 +223,7 @@ static int seal(Reseal *reseal, ResealSet *set)
         progress_count(i + 1, set->count);
         r = reseal_seal(reseal, &set->items[i]);
     }
+    progress_count(0, 0);
     return r;
 }
 
@@ -264,24 +276,24 @@ static int replace_files(ResealSet *set)
 }
 
 /* As far as it goes; what is wrong with an item stands there, and what else is wrong in REASON. */
-static int do_set(Reseal *reseal, const Store *store, ResealSet *set, Reason *reason)
+static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 {
     int r = 0;
 
     if (set->machine) {
         set_clear(set);
-        r = load_machine(store, set, reason);
+        r = load_machine(resealing->store.store, set, reason);
     } else {
         load_files(set);
     }
     if (r == 0)
-        r = examine(reseal, set);
-    if (r != 0 || reseal->options->dry_run)
+        r = examine(&resealing->reseal, set);
+    if (r != 0 || resealing->options->dry_run)
         return r;
-    r = seal(reseal, set);
+    r = seal(&resealing->reseal, set);
     if (r != 0)
         return r;
-    return set->machine ? replace_machine(store, set, reason) : replace_files(set);
+    return set->machine ? replace_machine(resealing->store.store, set, reason) : replace_files(set);
 }
 
 static void say_what_was_done(const ResealSet *set)
@@ -302,15 +314,15 @@ static void say_what_was_done(const ResealSet *set)
                     done, set->count);
 }
 
-static int reseal_set(Reseal *reseal, const Store *store, ResealSet *set)
+static int reseal_set(Resealing *resealing, ResealSet *set)
 {
-    const Options *options = reseal->options;
+    const Options *options = resealing->options;
     Reason reason = {0};
     int r = OUTCOME_CHANGED;
 
     /* of files some may be in place by then */
     for (int i = 0; i < (set->machine ? ATTEMPTS : 1) && r == OUTCOME_CHANGED; i++)
-        r = do_set(reseal, store, set, &reason);
+        r = do_set(resealing, set, &reason);
     if (!options->dry_run && options->json == JSON_OFF)
         reseal_report_done(set);
     if (r != 0 && first_failure(set) == 0)
@@ -324,22 +336,23 @@ static int reseal_set(Reseal *reseal, const Store *store, ResealSet *set)
 
 /* --- all --- */
 
-static int reseal_all(Reseal *reseal, const Store *store, const Sets *sets)
+static int reseal_all(Resealing *resealing, const Sets *sets)
 {
+    const Options *options = resealing->options;
     int r, result = 0;
 
     for (size_t i = 0; i < sets->count; i++) {
         if (!sets->sets[i].machine && sets->sets[i].count == 0)
             continue;
-        r = reseal_set(reseal, store, &sets->sets[i]);
+        r = reseal_set(resealing, &sets->sets[i]);
         if (result == 0)
             result = r;
     }
-    if (reseal->options->json != JSON_OFF) {
-        r = reseal_report_json(reseal->options, sets->sets, sets->count);
+    if (options->json != JSON_OFF) {
+        r = reseal_report_json(options, sets->sets, sets->count);
         return result == 0 ? r : result;
     }
-    if (reseal->options->dry_run) {
+    if (options->dry_run) {
         reseal_report_table(sets->sets, sets->count);
         fflush(stdout);
         for (size_t i = 0; i < sets->count; i++)
@@ -350,25 +363,28 @@ static int reseal_all(Reseal *reseal, const Store *store, const Sets *sets)
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(reseal_done) Reseal reseal = {.context = context,
-                                            .options = options,
-                                            .unsealer = {.context = context, .options = options}};
+    _cleanup_(resealing_done) Resealing resealing = {.options = options};
     _cleanup_(sets_done) Sets sets = {0};
-    _cleanup_(store_freep) Store *store = NULL;
     Reason reason = {0};
     int r = sort_arguments(arguments, &reason, &sets);
 
     if (r == 0)
         r = check_options(context, options, &sets, &reason);
+    if (r == 0)
+        r = spec_to_seal(context, options, &reason, &resealing.spec);
     if (r == 0 && sets.count > 1)
-        r = options->store ? store_new(options->store, &reason, &store)
-                           : store_open_installed(options->host->store, &reason, &store);
+        r = spec_open_store(options, &reason, &resealing.store);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    r = key_pool_init(context, options, &reason, &reseal.pool);
-    if (r != 0)
-        return output_error(r, options->hosts[0], &reason);
-    return reseal_all(&reseal, store, &sets);
+    if (options->host_count > 0) {
+        r = spec_read_identity(options->hosts[0], &reason, &resealing.host);
+        if (r != 0)
+            return output_error(r, options->hosts[0], &reason);
+        resealing.spec.host = &resealing.host;
+    }
+    resealing.reseal.unsealer = spec_unsealer(context, options);
+    resealing.reseal.pool.seal = (SealContext){context, &resealing.spec, &terminal_observer};
+    return reseal_all(&resealing, &sets);
 }
 
 const Verb verb_reseal = {

@@ -40,9 +40,9 @@ static Description describe_old(const ResealItem *item)
 
 static Description describe_new(const ResealItem *item)
 {
-    return item->plan
-               ? describe(item->plan->kind, item->plan->pcrs.mask, item->plan->public_key_mask)
-               : (Description){"-"};
+    return item->target ? describe(item->target->kind, item->target->pcrs.mask,
+                                   item->target->public_key_mask)
+                        : (Description){"-"};
 }
 
 /* --- words --- */
@@ -99,7 +99,7 @@ static size_t count_alike(const ResealSet *set, size_t first)
     size_t count = 0;
 
     for (size_t i = 0; i < set->count; i++)
-        if (set->items[i].plan == set->items[first].plan) {
+        if (set->items[i].target == set->items[first].target) {
             if (i < first)
                 return 0;
             count++;
@@ -184,9 +184,9 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
     if (parts->kind)
         add_policy(object, "kind", parts->kind, "pcrs", parts->tpm.pcr_mask, "signedPcrs",
                    parts->tpm.public_key_mask);
-    if (item->plan)
-        add_policy(object, "newKind", item->plan->kind, "newPcrs", item->plan->pcrs.mask,
-                   "newSignedPcrs", item->plan->public_key_mask);
+    if (item->target)
+        add_policy(object, "newKind", item->target->kind, "newPcrs", item->target->pcrs.mask,
+                   "newSignedPcrs", item->target->public_key_mask);
     if (!dry_run)
         json_add(object, "resealed", json_object_new_boolean(item->done));
     return object;

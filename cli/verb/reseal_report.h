@@ -5,6 +5,7 @@
  * What reseal says.
  */
 
+#include "options.h"
 #include "seal/reseal.h"
 
 /* The credentials of MACHINE, or with NULL single files: together or not at all. */

@@ -4,7 +4,7 @@
  */
 
 #include "base/names.h"
-#include "client/store_client.h"
+#include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
@@ -15,7 +15,7 @@
 static int open_entry(const Context *context, const Options *options, const char *argument,
                       Reason *reason, Secret **ret)
 {
-    _cleanup_(unsealer_done) Unsealer unsealer = {.context = context, .options = options};
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialMetadata metadata;
@@ -23,7 +23,7 @@ static int open_entry(const Context *context, const Options *options, const char
     int r = credential_name_parse(argument, reason, &name);
 
     if (r == 0)
-        r = store_client_open(options, reason, &store);
+        r = spec_open_store(options, reason, &store);
     if (r == 0)
         r = store_client_read(&store, &name, reason, &entry);
     return r == 0 ? store_client_entry_open(&unsealer, &entry, reason, &metadata, ret) : r;

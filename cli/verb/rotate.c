@@ -11,15 +11,14 @@
 
 #include "base/digest.h"
 #include "base/limits.h"
-#include "client/broker.h"
 #include "credential/open.h"
 #include "manager/restart_list.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "protocol/varlink.h"
-#include "seal/keys.h"
-#include "seal/sharing.h"
-#include "store/store.h"
+#include "seal/seal_new.h"
+#include "specs.h"
+#include "store/store_installed.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "terminal/secret_input.h"
@@ -32,13 +31,14 @@
 
 typedef struct Rotate {
     const Context *context;
-    Options options; /* as for sealing into the store */
+    Options options;
+    SealSpec spec;
     const char *name_text;
     CredentialName name;
     Client *client;
-    struct json_object *status; /* the broker's, which has the path of the store */
-    Bytes old;                  /* the file to be replaced; empty if there is none */
-    Bytes old_public;           /* and its public half */
+    Store *store;
+    Bytes old;        /* the file to be replaced; empty if there is none */
+    Bytes old_public; /* and its public half */
     SecretInput value;
     Bytes sealed;
     RestartList restarts;
@@ -48,7 +48,7 @@ typedef struct Rotate {
 static void rotate_done(Rotate *rotate)
 {
     client_free(rotate->client);
-    json_object_put(rotate->status);
+    store_free(rotate->store);
     bytes_done(&rotate->old);
     bytes_done(&rotate->old_public);
     secret_input_done(&rotate->value);
@@ -75,8 +75,9 @@ static int check_source(Rotate *rotate, Reason *reason)
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
     struct json_object *parameters = name_parameters(&rotate->name), *credential = NULL;
     const char *source, *problem;
-    int r =
-        parameters ? broker_call(rotate->client, "Describe", parameters, reason, &reply) : -ENOMEM;
+    int r = parameters ? client_call(rotate->client, "Describe", parameters, &terminal_observer,
+                                     reason, &reply)
+                       : -ENOMEM;
 
     if (r != 0)
         return r;
@@ -92,39 +93,28 @@ static int check_source(Rotate *rotate, Reason *reason)
     return 0;
 }
 
-static int read_old(Rotate *rotate, Reason *reason)
-{
-    _cleanup_(store_freep) Store *store = NULL;
-    int r = store_new(rotate->options.store, reason, &store);
-
-    if (r == 0)
-        r = store_read(store, &rotate->name, reason, &rotate->old);
-    if (r == 0)
-        (void)store_read_public(store, &rotate->name, NULL, &rotate->old_public);
-    return r == OUTCOME_NOT_FOUND ? 0 : r;
-}
-
 static int prepare(Rotate *rotate, const char *input, Reason *reason)
 {
+    const Options *options = &rotate->options;
     int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
 
     if (r == 0)
-        r = secret_input_check(&rotate->options, input, reason);
+        r = secret_input_check(options, input, reason);
     if (r == 0)
-        r = sharing_check(&rotate->options, reason);
+        r = spec_to_seal(rotate->context, options, reason, &rotate->spec);
     if (r == 0)
         r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
     if (r == 0)
         r = check_source(rotate, reason);
     if (r == 0)
-        r = broker_call(rotate->client, "Status", NULL, reason, &rotate->status);
-    if (r != 0)
-        return r;
-    rotate->options.name = rotate->name_text;
-    rotate->options.store = varlink_text(rotate->status, "store");
-    if (!rotate->options.store)
-        return reason_set(reason, -EPROTO, "the broker's reply makes no sense");
-    return read_old(rotate, reason);
+        r = store_open_installed(options->host->store, reason, &rotate->store);
+    if (r == 0)
+        r = store_read(rotate->store, &rotate->name, reason, &rotate->old);
+    if (r == 0)
+        (void)store_read_public(rotate->store, &rotate->name, NULL, &rotate->old_public);
+    rotate->spec.name = rotate->name_text;
+    rotate->spec.share_store = rotate->store;
+    return r == OUTCOME_NOT_FOUND && rotate->store ? 0 : r;
 }
 
 /* --- the new value, sealed --- */
@@ -145,45 +135,23 @@ static void choose_recipe(Rotate *rotate, const char *input)
     rotate->options.given |= OPTION_GENERATE;
 }
 
-/* With the kind, PCRs and signed policy of the old file, where no option says otherwise; and with
- * the key of the machine's other credentials. */
-static int make_keys(const Rotate *rotate, Reason *reason, Keys *ret)
-{
-    _cleanup_(bytes_done) Bytes raw = {0};
-    _cleanup_(plan_done) Plan plan = {0};
-    CredentialSections parts;
-    bool known = rotate->old.size > 0 &&
-                 credential_unpack(bytes_view(&rotate->old), NULL, &raw, &parts) == 0 &&
-                 credential_openable(&parts, NULL) == 0;
-    int r =
-        plan_make(rotate->context, &rotate->options, NULL, known ? &parts : NULL, reason, &plan);
-
-    if (r == 0)
-        r = keys_settle(rotate->context, &rotate->options, reason, &plan);
-    return r == 0 ? keys_make(rotate->context, &rotate->options, &plan, NULL, true, reason, ret)
-                  : r;
-}
-
+/* As the old file is sealed, where no option says otherwise. */
 static int seal(Rotate *rotate, const char *input, Reason *reason)
 {
-    _cleanup_(keys_done) Keys keys = {0};
-    CredentialMetadata metadata = {.timestamp = rotate->context->now(rotate->context),
-                                   .not_after = rotate->options.not_after};
+    SealContext seal = {rotate->context, &rotate->spec, &terminal_observer};
+    _cleanup_(bytes_done) Bytes raw = {0};
+    CredentialSections old;
+    bool known = rotate->old.size > 0 &&
+                 credential_unpack(bytes_view(&rotate->old), NULL, &raw, &old) == 0 &&
+                 credential_openable(&old, NULL) == 0;
     int r;
 
-    strcpy(metadata.name, rotate->name_text);
-    if (!credential_times_valid(&metadata))
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
     choose_recipe(rotate, input);
     r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
                          &rotate->value);
-    progress_about(rotate->name_text);
-    if (r == 0)
-        r = make_keys(rotate, reason, &keys);
-    if (r == 0)
-        r = keys_seal(rotate->context, &keys, rotate->value.secret, &metadata, false, reason,
-                      &rotate->sealed);
-    return r;
+    return r == 0
+               ? seal_new(&seal, known ? &old : NULL, rotate->value.secret, reason, &rotate->sealed)
+               : r;
 }
 
 /* --- putting it in place, and back --- */
@@ -215,7 +183,8 @@ static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reaso
         !add_bytes(parameters, "public", to->public) ||
         (was.size > 0 && !json_add(parameters, "was", json_object_new_string(digest))))
         return -ENOMEM;
-    return broker_call(rotate->client, "Rotate", TAKE_PTR(parameters), reason, &reply);
+    return client_call(rotate->client, "Rotate", TAKE_PTR(parameters), &terminal_observer, reason,
+                       &reply);
 }
 
 /* How often a broker that dies in the middle of the call is asked again. */
@@ -319,18 +288,6 @@ static void on_note(void *userdata, const char *text)
     fflush(stdout);
 }
 
-static void on_wait_begin(void *userdata, const char *what)
-{
-    (void)userdata;
-    progress_begin(what);
-}
-
-static void on_wait_end(void *userdata)
-{
-    (void)userdata;
-    progress_end();
-}
-
 static void print_changes(const Rotate *rotate)
 {
     const PolicyEffects *effects = &rotate->restarts.effects;
@@ -404,8 +361,7 @@ static int print_json(const Rotate *rotate, int rc, const Reason *reason)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     bool json = options->json != JSON_OFF;
-    Observer observer = {
-        .note = json ? NULL : on_note, .wait_begin = on_wait_begin, .wait_end = on_wait_end};
+    Observer observer = terminal_observer;
     _cleanup_(rotate_done) Rotate rotate = {
         .context = context,
         .options = *options,
@@ -418,6 +374,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r = prepare(&rotate, arguments[1], &reason);
 
+    observer.note = json ? NULL : on_note;
     if (r == 0)
         r = seal(&rotate, arguments[1], &reason);
     if (r == 0)

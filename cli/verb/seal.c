@@ -3,16 +3,16 @@
  * nspawn-creds seal: a secret becomes a sealed file for each of other hosts. No TPM, no host key.
  */
 
-#include "credential/seal.h"
 #include "base/fileset.h"
 #include "base/names.h"
-#include "credential/offline.h"
+#include "seal/seal_new.h"
+#include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #define SEALED_FILE_MODE ((mode_t)0644)
@@ -49,13 +49,10 @@ static int name_file(const char *host, const Files *files, Reason *reason, FileS
 }
 
 static int prepare(const Context *context, const Options *options, const char *output,
-                   Reason *reason, CredentialMetadata *metadata)
+                   Reason *reason, SealSpec *ret)
 {
     CredentialName name;
-    uint64_t now = context->now(context);
 
-    metadata->timestamp = options->given & OPTION_TIMESTAMP ? options->timestamp : now;
-    metadata->not_after = options->not_after;
     if (!(options->given & OPTION_HOST))
         return reason_set(reason, OUTCOME_USAGE, "for which host? Give --host=FILE");
     if (!(options->given & OPTION_NAME))
@@ -66,82 +63,29 @@ static int prepare(const Context *context, const Options *options, const char *o
                           "from elsewhere a secret can only be sealed for a host's TPM "
                           "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
                           "secret");
-    if (!credential_times_valid(metadata))
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
         return reason_set(reason, OUTCOME_USAGE,
                           "several hosts: name a directory for their files after INPUT");
     if (credential_name_parse(options->name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;
-    strcpy(metadata->name, options->name); /* its length was checked with the option */
-    return 0;
+    return spec_to_seal(context, options, reason, ret);
 }
 
-/* Who signs: the key that was named, or the host's own if it is asked for or, with auto, there. */
-static int choose_public_key(const Options *options, const Identity *identity, Reason *reason,
-                             Bytes *ret)
+static int seal_for(const SealContext *seal, const char *host, const Secret *plaintext,
+                    Reason *reason, Bytes *ret)
 {
-    if (options->public_key)
-        return file_read_at(AT_FDCWD, options->public_key, LIMIT_FIELD_BYTES, reason, ret);
-    if (options->with_key == WITH_KEY_TPM)
-        return 0;
-    if (identity->pcr_public_key.size > 0)
-        return bytes_dup(bytes_view(&identity->pcr_public_key), ret);
-    if (options->with_key == WITH_KEY_AUTO)
-        return 0;
-    return reason_set(reason, OUTCOME_USAGE,
-                      "the host identity has no key that signs PCR policies: name one with "
-                      "--tpm2-public-key=");
-}
-
-static int make_key(const Context *context, const Options *options, const char *host,
-                    Reason *reason, OfflineKey *ret)
-{
-    _cleanup_(bytes_done) Bytes file = {0}, public_key = {0};
     _cleanup_(identity_done) Identity identity = {0};
-    OfflineRequest request = {.identity = &identity,
-                              .form = options->form,
-                              .pcrs = options->tpm_pcrs,
-                              .public_key_mask = options->public_key_pcrs};
-    int r;
+    SealSpec spec = *seal->spec;
+    int r = spec_read_identity(host, reason, &identity);
 
-    r = file_read_at(AT_FDCWD, host, IDENTITY_MAX_BYTES, reason, &file);
-    if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
-        return OUTCOME_BAD_IDENTITY;
-    if (r == 0)
-        r = identity_parse(bytes_view(&file), reason, &identity);
-    if (r == 0)
-        r = choose_public_key(options, &identity, reason, &public_key);
-    if (r != 0)
-        return r;
-    request.public_key = bytes_view(&public_key);
-    return offline_key_new(context, &request, reason, ret);
-}
-
-static int seal_for(const Context *context, const Options *options, const char *host,
-                    SealRequest *request, Reason *reason, Bytes *ret)
-{
-    _cleanup_(bytes_done) Bytes sealed = {0};
-    _cleanup_(offline_key_done) OfflineKey key = {0};
-    int r = make_key(context, options, host, reason, &key);
-
-    if (r != 0)
-        return r;
-    request->kind = key.kind;
-    request->tpm_key = key.key;
-    request->tpm = tpm_sealed_view(&key.sealed);
-    r = credential_seal(context, request, reason, &sealed);
-    if (r != 0)
-        return r;
-    if (!options->raw)
-        return credential_encode(bytes_view(&sealed), ret);
-    *ret = sealed;
-    sealed = (Bytes){0};
-    return 0;
+    spec.host = &identity;
+    return r == 0 ? seal_new(&(SealContext){seal->context, &spec, seal->observer}, NULL, plaintext,
+                             reason, ret)
+                  : r;
 }
 
 /* Every host, or none; HOST is the one that it failed at. */
-static int seal_all(const Context *context, const Options *options, SealRequest *request,
+static int seal_all(const SealContext *seal, const Options *options, const Secret *plaintext,
                     Reason *reason, Files *files, const char **host)
 {
     int r = 0;
@@ -155,7 +99,7 @@ static int seal_all(const Context *context, const Options *options, SealRequest 
         *host = options->hosts[i];
         r = options->host_count > 1 ? name_file(*host, files, reason, entry) : 0;
         if (r == 0)
-            r = seal_for(context, options, *host, request, reason, &entry->content);
+            r = seal_for(seal, *host, plaintext, reason, &entry->content);
         files->count++;
     }
     if (r == 0)
@@ -168,18 +112,17 @@ static int run(const Context *context, const Options *options, char **arguments)
     const char *input = arguments[0], *output = input ? arguments[1] : NULL, *host = NULL;
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(files_done) Files files = {0};
-    SealRequest request = {0};
     Reason reason = {0};
-    int r;
+    SealSpec spec;
+    int r = prepare(context, options, output, &reason, &spec);
 
-    r = prepare(context, options, output, &reason, &request.metadata);
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = input_read_secret(input, &reason, &plaintext);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
-    request.plaintext = plaintext;
-    r = seal_all(context, options, &request, &reason, &files, &host);
+    r = seal_all(&(SealContext){context, &spec, &terminal_observer}, options, plaintext, &reason,
+                 &files, &host);
     if (r == 0 && files.count == 1)
         r = output_sealed(output, bytes_view(&files.entries[0].content), &reason);
     else if (r == 0)

@@ -4,11 +4,12 @@
  */
 
 #include "base/json.h"
-#include "client/store_client.h"
 #include "policy/policy_status.h"
-#include "seal/sealing.h"
+#include "seal/seal_new.h"
+#include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 
@@ -21,7 +22,7 @@ typedef struct Setting {
     const char *argument; /* MACHINE@ID */
     const char *input;
     CredentialName name;
-    CredentialMetadata metadata;
+    SealSpec spec;
     StoreClient store;
     bool replaces;
 } Setting;
@@ -43,27 +44,17 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = secret_input_check(options, setting->input, reason);
     if (r == 0)
-        r = sealing_check(setting->context, options, reason, &setting->metadata);
+        r = spec_to_seal(setting->context, options, reason, &setting->spec);
     if (r == 0)
-        r = store_client_open(options, reason, &setting->store);
+        r = spec_open_store(options, reason, &setting->store);
     if (r == 0)
         r = store_client_has(&setting->store, &setting->name, reason, &setting->replaces);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s is there already. Replace it? Its old value is lost then.",
                     setting->argument);
-    if (r == 0)
-        strcpy(setting->metadata.name, setting->argument); /* its length is checked */
+    setting->spec.name = setting->argument;
+    setting->spec.share_store = setting->store.store;
     return r;
-}
-
-/* As `encrypt --store --name=` would. */
-static int seal(Setting *setting, const SecretInput *value, Reason *reason, Bytes *ret)
-{
-    Options options = *setting->options;
-
-    options.name = setting->argument;
-    options.store = setting->store.path;
-    return sealing_seal(setting->context, &options, &setting->metadata, value->secret, reason, ret);
 }
 
 static int print_json(const Setting *setting, const SecretInput *value, const PolicyStatus *status)
@@ -126,7 +117,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, source, &reason);
     remark_newline(&setting, &value);
-    r = seal(&setting, &value, &reason, &sealed);
+    r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer}, NULL, value.secret,
+                 &reason, &sealed);
     if (r == 0)
         r = store_client_write(&setting.store, &setting.name, bytes_view(&sealed),
                                bytes_view(&value.public), &reason);

@@ -3,8 +3,9 @@
  * nspawn-creds setup: this host gets its key.
  */
 
-#include "seal/keys.h"
+#include "key/host_key.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/verb.h"
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -15,20 +16,20 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     (void)arguments;
-    r = host_key_ensure(context, keys_host_path(), &reason, &key, &made);
+    r = host_key_ensure(context, host_key_path(), &reason, &key, &made);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (made)
-        keys_announce();
+        observer_host_key_made(&terminal_observer);
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();
 
-        json_object_object_add(object, "path", json_object_new_string(keys_host_path()));
+        json_object_object_add(object, "path", json_object_new_string(host_key_path()));
         json_object_object_add(object, "made", json_object_new_boolean(made));
         return output_json(object, options->json);
     }
     printf(made ? "Made this host's key, %s.\n" : "This host has its key already, %s.\n",
-           keys_host_path());
+           host_key_path());
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "base/timestamp.h"
 #include "client/open_check.h"
 #include "policy/policy_status.h"
+#include "specs.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -46,14 +47,14 @@ static void locate(const StoreClient *store, const CredentialName *name, Show *s
 
 static int look(const Options *options, Show *show, Reason *reason)
 {
-    Options eternal = open_check_options(options);
-    _cleanup_(unsealer_done) Unsealer unsealer = {.context = show->context, .options = &eternal};
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(show->context, options);
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialName name;
     int r = credential_name_parse(show->name, reason, &name);
 
+    unsealer.spec.now = USEC_INFINITY;
     if (r == 0)
-        r = store_client_open(options, reason, &store);
+        r = spec_open_store(options, reason, &store);
     if (r == 0)
         r = store_client_read(&store, &name, reason, &show->entry);
     if (r == 0)

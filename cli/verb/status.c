@@ -4,9 +4,10 @@
  */
 
 #include "base/timestamp.h"
-#include "client/broker.h"
+#include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "terminal/safe_text.h"
 #include "verb/verb.h"
 
@@ -112,7 +113,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)context;
     (void)arguments;
     if (r == 0)
-        r = broker_call(client, options->metrics ? "Metrics" : "Status", NULL, &reason, &status);
+        r = client_call(client, options->metrics ? "Metrics" : "Status", NULL, &terminal_observer,
+                        &reason, &status);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->metrics)

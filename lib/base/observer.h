@@ -10,6 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* How often a wait ticks. */
+#define OBSERVER_TICK_MSEC 1000
+
 typedef struct Observer {
     /* TEXT is one sentence for the administrator, such as what was left out. This and every other
      * callback may be NULL. */
@@ -17,6 +20,8 @@ typedef struct Observer {
     /* Between these two calls the function waits for WHAT, such as "the TPM to unseal web@token".
      * They come in pairs, which do not nest. */
     void (*wait_begin)(void *userdata, const char *what);
+    /* Once a second in between: the wait goes on. */
+    void (*wait_tick)(void *userdata);
     void (*wait_end)(void *userdata);
     /* The host key was just created: a running broker does not have it yet. */
     void (*host_key_made)(void *userdata);
@@ -43,6 +48,12 @@ static inline void observer_wait_begin(const Observer *observer, const char *wha
 {
     if (observer && observer->wait_begin)
         observer->wait_begin(observer->userdata, what);
+}
+
+static inline void observer_wait_tick(const Observer *observer)
+{
+    if (observer && observer->wait_tick)
+        observer->wait_tick(observer->userdata);
 }
 
 static inline void observer_wait_end(const Observer *observer)

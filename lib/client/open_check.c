@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What opening tells. See check.h.
+ * What opening tells. See open_check.h.
  */
 
 #include "client/open_check.h"
@@ -8,15 +8,6 @@
 #include "base/timestamp.h"
 
 #include <string.h>
-
-Options open_check_options(const Options *options)
-{
-    Options eternal = *options;
-
-    eternal.timestamp = USEC_INFINITY;
-    eternal.given |= OPTION_TIMESTAMP;
-    return eternal;
-}
 
 void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret)
 {

@@ -14,11 +14,9 @@ typedef struct OpenCheck {
     size_t size;                 /* of the value, as .metadata */
 } OpenCheck;
 
-/* Opens ENTRY and forgets its value. OPENER's options have to be those of open_check_options(). */
+/* Opens ENTRY and forgets its value. UNSEALER's spec has to be for USEC_INFINITY, so that what has
+ * expired opens as well. */
 void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret);
-
-/* OPTIONS for opening what has expired as well. */
-Options open_check_options(const Options *options);
 
 /* Whether METADATA says when it expires. */
 static inline bool open_check_knows_expiry(const OpenCheck *check)

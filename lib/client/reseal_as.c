@@ -5,39 +5,41 @@
 
 #include "client/reseal_as.h"
 
-#include "terminal/output.h"
-
 #include <errno.h>
 #include <string.h>
 
 void reseal_as_done(ResealAs *reseal_as)
 {
     reseal_item_done(&reseal_as->item);
-    unsealer_done(&reseal_as->reseal.unsealer);
-    key_pool_done(&reseal_as->reseal.pool);
+    reseal_done(&reseal_as->reseal);
 }
 
-int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
-                    const CredentialName *from, const CredentialName *to, Reason *reason,
-                    ResealAs *ret)
+static Unsealer new_unsealer(const ResealAs *reseal_as)
+{
+    const SealContext *seal = &reseal_as->reseal.pool.seal;
+
+    return (Unsealer){
+        .context = seal->context,
+        .observer = seal->observer,
+        .spec = {.tpm_device = seal->spec->tpm_device, .signatures = seal->spec->signatures}};
+}
+
+int reseal_as_begin(const SealContext *seal, StoreClient *store, const CredentialName *from,
+                    const CredentialName *to, Reason *reason, ResealAs *ret)
 {
     int r;
 
-    *ret = (ResealAs){.store = store, .options = *options, .to = *to, .item.name = *from};
+    *ret = (ResealAs){.store = store, .spec = *seal->spec, .to = *to, .item.name = *from};
     credential_name_format(to, ret->to_text);
     ret->item.label = strdup(ret->to_text);
     if (!ret->item.label)
         return -ENOMEM;
-    ret->options.name = ret->to_text;
-    ret->options.store = store->path;
-    ret->options.given |= OPTION_NAME;
-    ret->reseal = (Reseal){.context = context,
-                           .options = &ret->options,
-                           .unsealer = {.context = context, .options = &ret->options}};
-    r = key_pool_init(context, &ret->options, reason, &ret->reseal.pool);
-    ret->reseal.pool.joins = true;
-    if (r == 0)
-        r = store_read(store->store, from, reason, &ret->item.file);
+    ret->spec.name = ret->to_text;
+    ret->spec.share_store = store->store;
+    ret->reseal.pool.seal =
+        (SealContext){.context = seal->context, .spec = &ret->spec, .observer = seal->observer};
+    ret->reseal.unsealer = new_unsealer(ret);
+    r = store_read(store->store, from, reason, &ret->item.file);
     if (r != 0)
         return r;
     r = reseal_examine(&ret->reseal, &ret->item);
@@ -58,8 +60,7 @@ int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
 static void forget_failure(ResealAs *reseal_as)
 {
     unsealer_done(&reseal_as->reseal.unsealer);
-    reseal_as->reseal.unsealer =
-        (Unsealer){.context = reseal_as->reseal.context, .options = &reseal_as->options};
+    reseal_as->reseal.unsealer = new_unsealer(reseal_as);
     bytes_done(&reseal_as->item.sealed);
     reseal_as->item.closed = (Reason){0};
 }
@@ -79,7 +80,8 @@ int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public,
     if (r != 0)
         forget_failure(reseal_as);
     else if (item->closed.text[0])
-        output_note("%s does not open on this host now: %s.", reseal_as->to_text,
-                    item->closed.text);
+        observer_note(reseal_as->reseal.pool.seal.observer,
+                      "%s does not open on this host now: %s.", reseal_as->to_text,
+                      item->closed.text);
     return r;
 }

@@ -13,17 +13,17 @@
 /* Refers to itself: it stays where it was begun. */
 typedef struct ResealAs {
     StoreClient *store; /* borrowed */
-    Options options;
+    SealSpec spec;
     CredentialName to;
     char to_text[CREDENTIAL_NAME_TEXT_BYTES];
     Reseal reseal;
     ResealItem item;
 } ResealAs;
 
-/* Reads FROM and makes sure that it opens. TO may be the same. */
-int reseal_as_begin(const Context *context, const Options *options, StoreClient *store,
-                    const CredentialName *from, const CredentialName *to, Reason *reason,
-                    ResealAs *ret);
+/* Reads FROM and makes sure that it opens. TO may be the same. Of SEAL's spec the name and whose
+ * key is shared do not count. */
+int reseal_as_begin(const SealContext *seal, StoreClient *store, const CredentialName *from,
+                    const CredentialName *to, Reason *reason, ResealAs *ret);
 void reseal_as_done(ResealAs *reseal_as); /* for _cleanup_ */
 
 /* What it holds. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The store, over the broker or directly. See store.h.
+ * The store, over the broker or directly. See store_client.h.
  */
 
 #include "client/store_client.h"
 
 #include "base/json.h"
-#include "client/broker.h"
 #include "store/store_installed.h"
 
 #include <errno.h>
@@ -20,28 +19,18 @@ void store_client_done(StoreClient *store)
     *store = (StoreClient){0};
 }
 
-/* With --store= the broker is not asked: its store is another one. */
-static int connect_broker(const Options *options, Reason *reason, StoreClient *store)
+int store_client_open(const char *path, bool installed, const Observer *observer, Reason *reason,
+                      StoreClient *ret)
 {
-    int r = options->store ? OUTCOME_BROKER_UNREACHABLE
-                           : client_new(CLIENT_DEFAULT_PATH, reason, &store->client);
+    _cleanup_(store_client_done) StoreClient store = {.path = path, .observer = observer};
+    int r = installed ? store_open_installed(path, reason, &store.store)
+                      : store_new(path, reason, &store.store);
 
-    return r == OUTCOME_BROKER_UNREACHABLE ? 0 : r;
-}
-
-int store_client_open(const Options *options, Reason *reason, StoreClient *ret)
-{
-    _cleanup_(store_client_done) StoreClient store = {0};
-    int r;
-
-    store.path = options->store ? options->store : options->host->store;
-    r = store.path == options->host->store ? store_open_installed(store.path, reason, &store.store)
-                                           : store_new(store.path, reason, &store.store);
     if (r == -EACCES && geteuid() != 0)
-        return reason_set(reason, r, "the store %s is root's alone", store.path);
-    if (r == 0)
-        r = connect_broker(options, reason, &store);
-    if (r != 0)
+        return reason_set(reason, r, "the store %s is root's alone", path);
+    if (r == 0 && installed)
+        r = client_new(CLIENT_DEFAULT_PATH, reason, &store.client);
+    if (r != 0 && r != OUTCOME_BROKER_UNREACHABLE)
         return r;
     *ret = store;
     store = (StoreClient){0};
@@ -70,7 +59,8 @@ static int call_again(StoreClient *store, const char *method, struct json_object
     store->client = client_free(store->client);
     if (client_new(CLIENT_DEFAULT_PATH, NULL, &store->client) != 0)
         return OUTCOME_BROKER_UNREACHABLE;
-    return broker_call(store->client, method, json_object_get(parameters), reason, ret);
+    return client_call(store->client, method, json_object_get(parameters), store->observer, reason,
+                       ret);
 }
 
 /* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
@@ -86,7 +76,7 @@ static int call(StoreClient *store, const char *method, const CredentialName *na
     if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
         !json_add(taken, "credential", json_object_new_string(name->id)))
         return -ENOMEM;
-    r = broker_call(store->client, method, json_object_get(taken), reason, &reply);
+    r = client_call(store->client, method, json_object_get(taken), store->observer, reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)
         r = call_again(store, method, taken, reason, &reply);
     if (r == OUTCOME_BROKER_UNREACHABLE)

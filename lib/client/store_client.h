@@ -15,14 +15,16 @@
 #include "store/store.h"
 
 typedef struct StoreClient {
-    const char *path; /* borrowed from the options */
+    const char *path; /* borrowed */
+    const Observer *observer;
     Store *store;
     Client *client; /* NULL: the broker cannot be reached, or is not asked */
 } StoreClient;
 
-/* The store of --store=, else the configuration's. OUTCOME_BROKER_UNREACHABLE is not among its
- * returns. */
-int store_client_open(const Options *options, Reason *reason, StoreClient *ret);
+/* Opens the store PATH. INSTALLED: it is the host's, which the broker serves; another one is
+ * changed directly. OUTCOME_BROKER_UNREACHABLE is not among its returns. */
+int store_client_open(const char *path, bool installed, const Observer *observer, Reason *reason,
+                      StoreClient *ret);
 void store_client_done(StoreClient *store); /* for _cleanup_ */
 
 /* Whether there is a file of NAME, be it as it may. */

@@ -97,6 +97,20 @@ static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *p
     return kind_find_by_key_types(parts);
 }
 
+int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)
+{
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+    uint8_t policy[TPM_POLICY_BYTES];
+    TpmStorageKey parent;
+    int r = choose_parent(request, reason, &parent);
+
+    if (r == 0)
+        r = add_policy(request, reason, policy, &sealed);
+    if (r == 0)
+        *ret = kind_of(request, &parent);
+    return r;
+}
+
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,
                     OfflineKey *ret)
 {

@@ -37,6 +37,10 @@ typedef struct OfflineKey {
 
 void offline_key_done(OfflineKey *key); /* for _cleanup_ */
 
+/* The kind of what offline_key_new() would make, and whether it can; makes no key. Returns as it.
+ */
+int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret);
+
 /* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; OUTCOME_MALFORMED if
  * .public_key is not valid; -EIO, -ENOMEM. */
 int offline_key_new(const Context *context, const OfflineRequest *request, Reason *reason,

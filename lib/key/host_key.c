@@ -27,6 +27,13 @@ static const sd_id128_t credential_app_id =
 
 _Static_assert(BINDING_BYTES == sizeof(sd_id128_t), "the binding is an id");
 
+const char *host_key_path(void)
+{
+    const char *path = secure_getenv("SYSTEMD_CREDENTIAL_SECRET");
+
+    return path && *path ? path : HOST_KEY_PATH;
+}
+
 /* --- machine binding --- */
 
 /* Like sd_id128_get_machine_app_specific(), but for any root: HMAC-SHA256 of the application id,

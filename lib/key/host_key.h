@@ -18,6 +18,9 @@
 #define HOST_KEY_FILE_BYTES ((size_t)4112)
 #define HOST_KEY_BYTES      ((size_t)4096)
 
+/* Where the host key is: $SYSTEMD_CREDENTIAL_SECRET, as for systemd, or HOST_KEY_PATH. */
+const char *host_key_path(void);
+
 /* Reads the key at PATH and compares its binding with /etc/machine-id below the context's root.
  * Returns the result of kdf_host_key(). OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret);

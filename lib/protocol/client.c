@@ -10,6 +10,7 @@
 #include "protocol/varlink.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -118,12 +119,27 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
     return reason_set(reason, -EPROTO, "the broker replies %.80s", why ? why : reply->error);
 }
 
+/* Waits for the first byte of the reply. */
+static int wait_for_reply(const Client *client, const Observer *observer, Reason *reason)
+{
+    struct pollfd reply = {.fd = client->fd, .events = POLLIN};
+    int ticks = 0, r;
+
+    observer_wait_begin(observer, "the broker");
+    while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) == 0 && ++ticks < LIMIT_CALL_SECONDS)
+        observer_wait_tick(observer);
+    observer_wait_end(observer);
+    return r == 0 ? unreachable(reason, "the broker does not reply") : 0;
+}
+
 int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
-                     Reason *reason, struct json_object **ret)
+                     const Observer *observer, Reason *reason, struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
     int r = send_call(client, method, parameters, false, fd, reason);
 
+    if (r == 0)
+        r = wait_for_reply(client, observer, reason);
     if (r == 0)
         r = set_timeout(client, LIMIT_CALL_SECONDS);
     if (r == 0)
@@ -136,10 +152,10 @@ int client_call_with(Client *client, const char *method, struct json_object *par
     return *ret ? 0 : -ENOMEM;
 }
 
-int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
-                struct json_object **ret)
+int client_call(Client *client, const char *method, struct json_object *parameters,
+                const Observer *observer, Reason *reason, struct json_object **ret)
 {
-    return client_call_with(client, method, parameters, -1, reason, ret);
+    return client_call_with(client, method, parameters, -1, observer, reason, ret);
 }
 
 int client_observe(Client *client, const char *method, struct json_object *parameters,

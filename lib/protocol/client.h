@@ -5,6 +5,7 @@
  * The other end of the control socket: calls, one after the other, on a blocking connection.
  */
 
+#include "base/observer.h"
 #include "protocol/interface.h"
 
 #define CLIENT_DEFAULT_PATH "/run/nspawn-creds/control"
@@ -20,13 +21,13 @@ DEFINE_CLEANUP(Client *, client_free);
 /* Calls METHOD of INTERFACE_BROKER; PARAMETERS (NULL: none) are taken in any case. RET is an
  * object, owned by the caller. An error that the broker replies is its outcome, with its reason.
  * OUTCOME_BROKER_UNREACHABLE if the broker hangs up or does not reply within LIMIT_CALL_SECONDS;
- * -EPROTO if what it says is not of the interface. */
-int client_call(Client *client, const char *method, struct json_object *parameters, Reason *reason,
-                struct json_object **ret);
+ * -EPROTO if what it says is not of the interface. OBSERVER sees the wait for "the broker". */
+int client_call(Client *client, const char *method, struct json_object *parameters,
+                const Observer *observer, Reason *reason, struct json_object **ret);
 
 /* The same, and passes the descriptor FD, which is borrowed, with the call. */
 int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
-                     Reason *reason, struct json_object **ret);
+                     const Observer *observer, Reason *reason, struct json_object **ret);
 
 /* The same for a method that replies more than once: EACH is called with every reply, borrowed,
  * until the last one, or until it returns something other than 0, which is returned. Fails if a

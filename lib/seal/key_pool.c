@@ -1,111 +1,91 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keys for many credentials. See pool.h.
+ * Keys for many credentials. See key_pool.h.
  */
 
 #include "seal/key_pool.h"
 
-#include "base/fsutil.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 struct KeyPoolEntry {
-    const Plan *plan;
+    const SealTarget *target;
     char machine[LIMIT_MACHINE_BYTES + 1]; /* "" if they are for one credential alone */
-    Keys *keys;
+    SealKeys *keys;
 };
-
-static int read_identity(const char *path, Reason *reason, Identity *ret)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read_at(AT_FDCWD, path, IDENTITY_MAX_BYTES, reason, &file);
-
-    return r == 0 ? identity_parse(bytes_view(&file), reason, ret) : r;
-}
-
-int key_pool_init(const Context *context, const Options *options, Reason *reason, KeyPool *ret)
-{
-    KeyPool pool = {.context = context, .options = options, .elsewhere = options->host_count > 0};
-    int r = pool.elsewhere ? read_identity(options->hosts[0], reason, &pool.host) : 0;
-
-    if (r == 0)
-        *ret = pool;
-    return r;
-}
 
 void key_pool_done(KeyPool *pool)
 {
     for (size_t i = 0; i < pool->key_count; i++) {
-        keys_done(pool->keys[i].keys);
+        seal_keys_done(pool->keys[i].keys);
         free(pool->keys[i].keys);
     }
-    for (size_t i = 0; i < pool->plan_count; i++) {
-        plan_done(pool->plans[i]);
-        free(pool->plans[i]);
+    for (size_t i = 0; i < pool->target_count; i++) {
+        seal_target_done(pool->targets[i]);
+        free(pool->targets[i]);
     }
     free(pool->keys);
-    free(pool->plans);
-    identity_done(&pool->host);
+    free(pool->targets);
     *pool = (KeyPool){0};
 }
 
-static int add_plan(KeyPool *pool, Plan *plan, Reason *reason, const Plan **ret)
+static int add_target(KeyPool *pool, const char *subject, Reason *reason, SealTarget *target,
+                      SealTarget **ret)
 {
-    Plan **larger, *added;
-    int r = keys_settle(pool->context, pool->options, reason, plan);
+    SealTarget **larger, *added;
+    int r = seal_resolve(&pool->seal, subject, reason, target);
 
     if (r != 0)
         return r;
-    larger = reallocarray(pool->plans, pool->plan_count + 1, sizeof(larger[0]));
+    larger = reallocarray(pool->targets, pool->target_count + 1, sizeof(SealTarget *));
     if (!larger)
         return -ENOMEM;
-    pool->plans = larger;
+    pool->targets = larger;
     added = malloc(sizeof(*added));
     if (!added)
         return -ENOMEM;
-    *added = *plan;
-    *plan = (Plan){0};
-    pool->plans[pool->plan_count++] = added;
+    *added = *target;
+    *target = (SealTarget){0};
+    pool->targets[pool->target_count++] = added;
     *ret = added;
     return 0;
 }
 
-int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, const Plan **ret)
+int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *subject,
+                    Reason *reason, SealTarget **ret)
 {
-    _cleanup_(plan_done) Plan plan = {0};
-    int r = plan_make(pool->context, pool->options, pool->elsewhere ? &pool->host : NULL, old,
-                      reason, &plan);
+    _cleanup_(seal_target_done) SealTarget target = {0};
+    int r = seal_target_make(&pool->seal, old, reason, &target);
 
     if (r != 0)
         return r;
-    if (plan.parts == 0 && !pool->options->allow_null)
+    if (target.key_types == 0 && !pool->seal.spec->allow_null)
         return reason_set(reason, OUTCOME_USAGE,
                           "it would be sealed with the null key, which protects nothing; if that "
                           "is meant, say --allow-null");
-    for (size_t i = 0; i < pool->plan_count; i++)
-        if (plan_equal(pool->plans[i], &plan)) {
-            *ret = pool->plans[i];
+    for (size_t i = 0; i < pool->target_count; i++)
+        if (seal_target_equal(pool->targets[i], &target)) {
+            *ret = pool->targets[i];
             return 0;
         }
-    return add_plan(pool, &plan, reason, ret);
+    return add_target(pool, subject, reason, &target, ret);
 }
 
-/* MACHINE's keys that have the TPM key for PLAN. */
-static const Keys *find_tpm_key(const KeyPool *pool, const Plan *plan, const char *machine)
+/* MACHINE's keys that have the TPM key for TARGET. */
+static const SealKeys *find_tpm_key(const KeyPool *pool, const SealTarget *target,
+                                    const char *machine)
 {
     for (size_t i = 0; machine && i < pool->key_count; i++)
         if (strcmp(pool->keys[i].machine, machine) == 0 &&
-            plan_shares_tpm_key(pool->keys[i].plan, plan))
+            seal_target_shares_tpm_key(pool->keys[i].target, target))
             return pool->keys[i].keys;
     return NULL;
 }
 
-static int add_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
-                    const Keys **ret)
+static int add_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
+                    Reason *reason, const SealKeys **ret)
 {
-    _cleanup_(freep) Keys *keys = calloc(1, sizeof(*keys));
+    _cleanup_(freep) SealKeys *keys = calloc(1, sizeof(*keys));
     KeyPoolEntry *larger;
     int r;
 
@@ -115,27 +95,27 @@ static int add_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason
     if (!larger)
         return -ENOMEM;
     pool->keys = larger;
-    r = keys_make(pool->context, pool->options, plan, find_tpm_key(pool, plan, machine),
-                  pool->joins, reason, keys);
+    r = seal_keys_make(&pool->seal, subject, find_tpm_key(pool, target, machine), reason, target,
+                       keys);
     if (r != 0)
         return r;
     larger = &pool->keys[pool->key_count++];
-    *larger = (KeyPoolEntry){.plan = plan, .keys = TAKE_PTR(keys)};
+    *larger = (KeyPoolEntry){.target = target, .keys = TAKE_PTR(keys)};
     if (machine)
         strcpy(larger->machine, machine);
     *ret = larger->keys;
     return 0;
 }
 
-int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
-                  const Keys **ret)
+int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
+                  Reason *reason, const SealKeys **ret)
 {
-    if (pool->options->fresh_key)
+    if (pool->seal.spec->fresh_key)
         machine = NULL;
     for (size_t i = 0; machine && i < pool->key_count; i++)
-        if (pool->keys[i].plan == plan && strcmp(pool->keys[i].machine, machine) == 0) {
+        if (pool->keys[i].target == target && strcmp(pool->keys[i].machine, machine) == 0) {
             *ret = pool->keys[i].keys;
             return 0;
         }
-    return add_keys(pool, plan, machine, reason, ret);
+    return add_keys(pool, target, machine, subject, reason, ret);
 }

@@ -3,33 +3,30 @@
 
 /*
  * Keys for credentials that are sealed anew: a fresh one for all of a machine's that are to be
- * sealed for the same, so that they take one unsealing; or with --fresh-key one for each.
+ * sealed for the same, so that they take one unsealing; or with .fresh_key one for each.
  */
 
-#include "seal/keys.h"
+#include "seal/seal_keys.h"
 
 typedef struct KeyPoolEntry KeyPoolEntry;
 
+/* The caller sets .seal; the rest is zero. */
 typedef struct KeyPool {
-    const Context *context;
-    const Options *options;
-    bool elsewhere; /* --host= is given; .host is who */
-    Identity host;
-    bool joins;   /* the key that the machine's others have in the store will do, if there is one */
-    Plan **plans; /* each once */
-    size_t plan_count;
+    SealContext seal;
+    SealTarget **targets; /* each once */
+    size_t target_count;
     KeyPoolEntry *keys;
     size_t key_count;
 } KeyPool;
 
-/* Reads the identity of --host=. OUTCOME_BAD_IDENTITY. */
-int key_pool_init(const Context *context, const Options *options, Reason *reason, KeyPool *ret);
 void key_pool_done(KeyPool *pool); /* for _cleanup_ */
 
-/* What the credential OLD is to be sealed with, settled; borrowed. Seals nothing yet. The same
- * pointer where the same comes of it. */
-int key_pool_plan(KeyPool *pool, const CredentialSections *old, Reason *reason, const Plan **ret);
+/* What the credential OLD is to be sealed for, resolved; borrowed. Seals nothing yet. The same
+ * pointer where the same comes of it. SUBJECT is for the observer. OUTCOME_USAGE for the null key,
+ * unless the spec allows it. */
+int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *subject,
+                    Reason *reason, SealTarget **ret);
 
-/* Keys for PLAN and MACHINE (NULL: for nothing else), borrowed. */
-int key_pool_keys(KeyPool *pool, const Plan *plan, const char *machine, Reason *reason,
-                  const Keys **ret);
+/* Keys for TARGET and MACHINE (NULL: for nothing else), borrowed. */
+int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
+                  Reason *reason, const SealKeys **ret);

@@ -8,10 +8,14 @@
 
 #include "seal/reseal.h"
 
-#include "terminal/progress.h"
-
 #include <errno.h>
 #include <string.h>
+
+void reseal_done(Reseal *reseal)
+{
+    unsealer_done(&reseal->unsealer);
+    key_pool_done(&reseal->pool);
+}
 
 void reseal_item_done(ResealItem *item)
 {
@@ -40,8 +44,10 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    int r = unsealer_open(&reseal->unsealer, &item->parts, NULL, reason, ret_metadata, &plaintext);
+    int r;
 
+    reseal->unsealer.subject = item->label;
+    r = unsealer_open(&reseal->unsealer, &item->parts, NULL, reason, ret_metadata, &plaintext);
     if (r == 0)
         r = check_name(item, ret_metadata, reason);
     if (r == 0)
@@ -49,16 +55,16 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
     return r;
 }
 
-/* --name= and --not-after=, or what it has. */
+/* What the spec says, or what it has. */
 static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetadata *metadata)
 {
-    const Options *options = reseal->options;
+    const SealContext *seal = &reseal->pool.seal;
 
-    metadata->timestamp = reseal->context->now(reseal->context);
-    if (options->given & OPTION_NAME)
-        strcpy(metadata->name, options->name); /* its length was checked with the option */
-    if (options->given & OPTION_NOT_AFTER)
-        metadata->not_after = options->not_after;
+    metadata->timestamp = seal->context->now(seal->context);
+    if (seal->spec->name)
+        snprintf(metadata->name, sizeof(metadata->name), "%s", seal->spec->name);
+    if (seal->spec->has_not_after)
+        metadata->not_after = seal->spec->not_after;
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_EXPIRED,
                           "its time of expiry is over: give another one with --not-after=");
@@ -76,12 +82,12 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
         return r;
     item->opens = true;
     r = choose_metadata(reseal, reason, &item->metadata);
-    return r == 0 ? key_pool_plan(&reseal->pool, &item->parts, reason, &item->plan) : r;
+    return r == 0 ? key_pool_target(&reseal->pool, &item->parts, item->label, reason, &item->target)
+                  : r;
 }
 
 int reseal_examine(Reseal *reseal, ResealItem *item)
 {
-    progress_about(item->label);
     item->rc = examine(reseal, item, &item->reason);
     return item->rc;
 }
@@ -96,22 +102,24 @@ static const char *machine_of(const ResealItem *item, CredentialName *name)
 
 static bool is_raw(const Reseal *reseal, const ResealItem *item)
 {
-    return reseal->options->given & OPTION_FORMAT
-               ? reseal->options->raw
-               : bytes_view_equal(bytes_view(&item->file), bytes_view(&item->raw));
+    SealFormat format = reseal->pool.seal.spec->format;
+
+    return format == SEAL_KEEP_FORMAT
+               ? bytes_view_equal(bytes_view(&item->file), bytes_view(&item->raw))
+               : format == SEAL_RAW;
 }
 
 /* With the keys in hand, not with what this host would get. */
-static int open_with(const Reseal *reseal, const Keys *keys, const CredentialSections *parts,
+static int open_with(const Reseal *reseal, const SealKeys *keys, const CredentialSections *parts,
                      Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
 {
     OpenRequest request = {
         .parts = parts,
         .host_key = keys->host,
         .tpm_key = keys->tpm,
-        .scope = keys_scope(keys),
+        .scope = seal_keys_scope(keys),
         .allow_null = true,
-        .now = reseal->context->now(reseal->context),
+        .now = reseal->pool.seal.context->now(reseal->pool.seal.context),
     };
 
     return credential_open(&request, reason, ret_metadata, ret);
@@ -119,30 +127,30 @@ static int open_with(const Reseal *reseal, const Keys *keys, const CredentialSec
 
 /* What is sealed for a state that is not the present one, or for one that is still to be signed,
  * does not open now. */
-static bool may_be_closed(const Plan *plan, int rc)
+static bool may_be_closed(const SealTarget *target, int rc)
 {
-    bool is_signed = plan->parts & KIND_PUBLIC_KEY;
+    bool is_signed = target->key_types & KIND_PUBLIC_KEY;
 
-    return (rc == OUTCOME_TPM_PCR_MISMATCH && (plan->pcrs.given || is_signed)) ||
+    return (rc == OUTCOME_TPM_PCR_MISMATCH && (target->pcrs.given || is_signed)) ||
            rc == OUTCOME_TPM_NO_SIGNATURE;
 }
 
-static int open_new(Reseal *reseal, ResealItem *item, const Keys *keys,
+static int open_new(Reseal *reseal, ResealItem *item, const SealKeys *keys,
                     const CredentialSections *parts, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
     int r;
 
-    if (item->plan->host)
+    if (item->target->host)
         return open_with(reseal, keys, parts, reason, ret_metadata, ret);
     r = unsealer_open(&reseal->unsealer, parts, NULL, reason, ret_metadata, ret);
-    if (!may_be_closed(item->plan, r))
+    if (!may_be_closed(item->target, r))
         return r;
     item->closed = *reason;
     return open_with(reseal, keys, parts, reason, ret_metadata, ret);
 }
 
-static int verify(Reseal *reseal, ResealItem *item, const Keys *keys, const Secret *plaintext,
+static int verify(Reseal *reseal, ResealItem *item, const SealKeys *keys, const Secret *plaintext,
                   Reason *reason)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
@@ -167,22 +175,22 @@ static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
     const Secret *value = item->value;
     CredentialMetadata before;
     CredentialName name;
-    const Keys *keys;
-    int r = key_pool_keys(&reseal->pool, item->plan, machine_of(item, &name), reason, &keys);
+    const SealKeys *keys;
+    int r = key_pool_keys(&reseal->pool, item->target, machine_of(item, &name), item->label, reason,
+                          &keys);
 
     if (r == 0)
         r = open_old(reseal, item, reason, &before, &plaintext);
     if (!value)
         value = plaintext;
     if (r == 0)
-        r = keys_seal(reseal->context, keys, value, &item->metadata, is_raw(reseal, item), reason,
-                      &item->sealed);
+        r = seal_keys_seal(reseal->pool.seal.context, keys, value, &item->metadata,
+                           is_raw(reseal, item), reason, &item->sealed);
     return r == 0 ? verify(reseal, item, keys, value, reason) : r;
 }
 
 int reseal_seal(Reseal *reseal, ResealItem *item)
 {
-    progress_about(item->label);
     item->rc = seal(reseal, item, &item->reason);
     return item->rc;
 }

@@ -3,19 +3,20 @@
 
 /*
  * One credential, sealed anew in memory: opened, sealed, and what was sealed opened again. Where
- * either file lies is the verb's business (verb_reseal.c).
+ * either file is, is the caller's business.
  */
 
 #include "base/names.h"
 #include "seal/key_pool.h"
 #include "seal/unsealer.h"
 
+/* The caller sets .seal of the pool, and the unsealer; see there. */
 typedef struct Reseal {
-    const Context *context;
-    const Options *options;
     Unsealer unsealer;
     KeyPool pool;
 } Reseal;
+
+void reseal_done(Reseal *reseal); /* for _cleanup_ */
 
 typedef struct ResealItem {
     char *label;         /* "web/db-password", or the file's path: for words */
@@ -23,7 +24,7 @@ typedef struct ResealItem {
     Bytes file;          /* as it was read */
     Bytes raw;           /* the same, decoded, which .parts borrows */
     CredentialSections parts;
-    const Plan *plan; /* NULL: it is not known what it is to be sealed with */
+    SealTarget *target; /* borrowed; NULL: it is not known what it is to be sealed for */
     bool opens;
     int rc; /* why it cannot be sealed anew; 0: it can */
     Reason reason;

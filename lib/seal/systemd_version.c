@@ -5,56 +5,56 @@
 
 #include "seal/systemd_version.h"
 
-#include "base/fsutil.h"
+#include "base/cleanup.h"
 
 #include <ctype.h>
-#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
-/* The program has some 100 KiB; where the library is linked statically, 4 MiB. */
-#define PROGRAM_BYTES_MAX ((size_t)32 * 1024 * 1024)
 /* Digits of a version. */
-#define DIGITS            3
+#define DIGITS 3
 
-unsigned systemd_version_of(BytesView image)
+unsigned systemd_version_of(const char *file)
 {
-    static const char library[] = "libsystemd-shared-";
-    const uint8_t *end = image.data + image.size, *found;
+    static const char prefix[] = "libsystemd-shared-";
+    const char *number = file + sizeof(prefix) - 1;
     unsigned version = 0;
-    int digits = 0;
 
-    if (image.size == 0)
+    if (strncmp(file, prefix, sizeof(prefix) - 1) != 0)
         return 0;
-    found = memmem(image.data, image.size, library, sizeof(library) - 1);
-    if (!found)
-        return 0;
-    for (found += sizeof(library) - 1; found < end && isdigit(*found) && digits <= DIGITS;
-         found++) {
-        version = version * 10 + (unsigned)(*found - '0');
-        digits++;
+    for (int i = 0; i < DIGITS; i++) {
+        if (!isdigit((unsigned char)number[i]))
+            return 0;
+        version = version * 10 + (unsigned)(number[i] - '0');
     }
-    return digits == DIGITS ? version : 0;
+    return isdigit((unsigned char)number[DIGITS]) || !strstr(number, ".so") ? 0 : version;
 }
 
 unsigned systemd_version_installed(const Context *context)
 {
-    static const char *const programs[] = {
-        "/run/booted-system/systemd/lib/systemd/systemd", /* NixOS */
-        "/usr/lib/systemd/systemd",
-        "/lib/systemd/systemd",
+    static const char *const patterns[] = {
+        "/run/booted-system/systemd/lib/systemd", /* NixOS */
+        "/usr/lib/systemd",                       /* Arch, SUSE */
+        "/usr/lib/*-linux-*/systemd",             /* Debian */
+        "/usr/lib64/systemd",                     /* Fedora */
+        NULL,
     };
-    unsigned version = 0;
+    unsigned newest = 0;
 
-    for (size_t i = 0; version == 0 && i < sizeof(programs) / sizeof(programs[0]); i++) {
-        _cleanup_(freep) char *path = NULL;
-        _cleanup_(bytes_done) Bytes image = {0};
+    for (size_t i = 0; newest == 0 && patterns[i]; i++) {
+        _cleanup_(globfree) glob_t found = {0};
+        char pattern[PATH_MAX];
 
-        if (asprintf(&path, "%s%s", context->root, programs[i]) < 0) {
-            path = NULL;
-            return 0;
+        snprintf(pattern, sizeof(pattern), "%s%s/libsystemd-shared-*", context->root, patterns[i]);
+        if (glob(pattern, 0, NULL, &found) != 0)
+            continue;
+        for (size_t k = 0; k < found.gl_pathc; k++) {
+            unsigned version = systemd_version_of(strrchr(found.gl_pathv[k], '/') + 1);
+
+            if (version > newest)
+                newest = version;
         }
-        if (file_read_at(AT_FDCWD, path, PROGRAM_BYTES_MAX, NULL, &image) == 0)
-            version = systemd_version_of(bytes_view(&image));
     }
-    return version;
+    return newest;
 }

@@ -2,16 +2,18 @@
 #pragma once
 
 /*
- * Which systemd this host runs, without asking it: the program links libsystemd-shared-NNN.so,
- * whose name is in it (since 230, on every distribution). Nothing is executed, and it works in a
- * chroot. A version that was installed since the last boot counts already.
+ * Which systemd this host has, without asking it: the service manager links
+ * libsystemd-shared-NNN.so, which is in a directory beside it on every distribution (since 230).
+ * Nothing is executed, and it works in a chroot. A version that was installed since the last boot
+ * counts already.
  */
 
-#include "base/bytes.h"
 #include "base/context.h"
 
-/* The major version, such as 252, of the program IMAGE; 0 if it does not tell. Pure. */
-unsigned systemd_version_of(BytesView image);
+/* The version in a library's name, such as 252 in "libsystemd-shared-252.so"; 0 if it is another
+ * file. Pure. */
+unsigned systemd_version_of(const char *file);
 
-/* Of the system below the context's root; 0 if there is no systemd that tells. */
+/* Of the system below the context's root, the newest where a package manager has left an old
+ * library; 0 if there is no systemd that tells. */
 unsigned systemd_version_installed(const Context *context);

@@ -7,8 +7,7 @@
 
 #include "key/host_key.h"
 #include "key/pcr_files.h"
-#include "seal/keys.h"
-#include "terminal/progress.h"
+#include "tpm/tpm_child.h"
 
 #include <errno.h>
 
@@ -36,12 +35,12 @@ static int load_scope(Unsealer *unsealer, Reason *reason)
     _cleanup_(freep) UserScope *scope = NULL;
     int r;
 
-    if (!unsealer->options->uid || unsealer->scope)
+    if (!unsealer->spec.uid || unsealer->scope)
         return 0;
     scope = malloc(sizeof(*scope));
     if (!scope)
         return -ENOMEM;
-    r = user_scope_load(unsealer->context, unsealer->options->uid, reason, scope);
+    r = user_scope_load(unsealer->context, unsealer->spec.uid, reason, scope);
     if (r == 0)
         unsealer->scope = TAKE_PTR(scope);
     return r;
@@ -50,30 +49,50 @@ static int load_scope(Unsealer *unsealer, Reason *reason)
 /* Fails only for files that are named; that there are none is said when they are needed. */
 static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
 {
-    int r = pcr_signatures_load(unsealer->context, unsealer->options->signatures, reason, ret);
+    int r = pcr_signatures_load(unsealer->context, unsealer->spec.signatures, reason, ret);
 
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-static int unseal(const Unsealer *unsealer, const CredentialSections *parts, Reason *reason,
-                  Secret **ret)
+/* What the child does. */
+typedef struct Unsealing {
+    const char *device, *subject;
+    TpmSealedView sealed;
+} Unsealing;
+
+static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
+{
+    const Unsealing *unsealing = request;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    int r;
+
+    tpm_wait_begin(observer, "unseal a key", unsealing->subject);
+    r = tpm_new(unsealing->device, reason, &tpm);
+    if (r == 0)
+        r = tpm_unseal(tpm, &unsealing->sealed, reason, &ret->key);
+    observer_wait_end(observer);
+    return r;
+}
+
+static int unseal(const Unsealer *unsealer, const CredentialSections *parts, const char *name,
+                  Reason *reason, Secret **ret)
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    TpmSealedView sealed = parts->tpm;
+    _cleanup_(tpm_result_done) TpmResult result = {0};
+    Unsealing unsealing = {.device = unsealer->spec.tpm_device,
+                           .subject = name ? name : unsealer->subject,
+                           .sealed = parts->tpm};
     int r = 0;
 
     if (kind_has(parts->kind, KIND_PUBLIC_KEY))
         r = load_signatures(unsealer, reason, &signatures);
     if (r != 0)
         return r;
-    sealed.signatures = bytes_view(&signatures);
-    sealed.expected = unsealer->expected;
-    progress_begin_tpm("unseal a key");
-    r = tpm_new(unsealer->options->tpm_device, reason, &tpm);
+    unsealing.sealed.signatures = bytes_view(&signatures);
+    unsealing.sealed.expected = unsealer->expected;
+    r = tpm_child_run(work, &unsealing, unsealer->observer, reason, &result);
     if (r == 0)
-        r = tpm_unseal(tpm, &sealed, reason, ret);
-    progress_end();
+        *ret = TAKE_PTR(result.key);
     return r;
 }
 
@@ -89,8 +108,8 @@ static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView
 }
 
 /* Borrowed. */
-static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, Reason *reason,
-                       const Secret **ret)
+static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+                       Reason *reason, const Secret **ret)
 {
     const UnsealedKey *known = find_key(unsealer, &parts->tpm);
     UnsealedKey *larger, *key;
@@ -107,7 +126,7 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, Reas
         if (r != 0)
             return r;
         unsealer->key_count++;
-        key->rc = unseal(unsealer, parts, &key->reason, &key->key);
+        key->rc = unseal(unsealer, parts, name, &key->reason, &key->key);
         known = key;
     }
     if (known->rc != 0) {
@@ -122,29 +141,26 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, Reas
 int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
                   Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext)
 {
-    const Options *options = unsealer->options;
+    const OpenSpec *spec = &unsealer->spec;
     OpenRequest request = {
         .parts = parts,
         .name = name,
         .allow_unnamed = true,
-        .allow_null = options->allow_null,
-        .now = options->given & OPTION_TIMESTAMP ? options->timestamp
-                                                 : unsealer->context->now(unsealer->context),
+        .allow_null = spec->allow_null,
+        .now = spec->now ? spec->now : unsealer->context->now(unsealer->context),
     };
     int r = credential_openable(parts, reason);
 
-    if (name)
-        progress_about(name);
     if (r == 0)
         r = load_scope(unsealer, reason);
     request.scope = unsealer->scope;
     if (r == 0)
         r = credential_scope_fits(&request, reason);
     if (r == 0 && kind_has(parts->kind, KIND_HOST) && !unsealer->host_key)
-        r = host_key_load(unsealer->context, keys_host_path(), reason, &unsealer->host_key);
+        r = host_key_load(unsealer->context, host_key_path(), reason, &unsealer->host_key);
     if (r == 0 && kind_has(parts->kind, KIND_HOST))
         request.host_key = unsealer->host_key;
     if (r == 0 && kind_has(parts->kind, KIND_TPM))
-        r = get_tpm_key(unsealer, parts, reason, &request.tpm_key);
+        r = get_tpm_key(unsealer, parts, name, reason, &request.tpm_key);
     return r == 0 ? credential_open(&request, reason, ret_metadata, ret_plaintext) : r;
 }

@@ -9,16 +9,29 @@
  */
 
 #include "base/context.h"
+#include "base/observer.h"
 #include "credential/open.h"
-#include "options.h"
+#include "tpm/tpm.h"
 
 typedef struct UnsealedKey UnsealedKey;
 
-/* The caller sets the first three; the rest is zero at first. */
+/* What opening needs besides the credential; all zeros is a valid one. Everything is borrowed. */
+typedef struct OpenSpec {
+    const char *tpm_device; /* see tpm_new() */
+    const char *signatures; /* file with signatures of PCR policies; NULL: the default places */
+    const char *uid;        /* as user_scope_load(): whose it is; NULL: nobody special */
+    bool allow_null;        /* open what is sealed with the null key */
+    uint64_t now;           /* when, µs; 0: now; USEC_INFINITY: also what has expired */
+} OpenSpec;
+
+/* The caller sets those above the line; the rest is zero at first. */
 typedef struct Unsealer {
     const Context *context;
-    const Options *options;
+    OpenSpec spec;
+    const Observer *observer;
     const TpmPcrs *expected; /* values that PCRs should have, to tell which one differs; or NULL */
+    const char *subject; /* what is opened, for the observer, where it is given no name; or NULL */
+    /* --- */
     Secret *host_key;
     UserScope *scope;
     UnsealedKey *keys;

@@ -43,12 +43,12 @@ static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request
 static int check(const CredentialSections *parts, const SharedKeyRequest *wanted, Reason *reason)
 {
     const TpmSealRequest *request = wanted->request;
+    unsigned beside = PARTS_BESIDE | (wanted->any_form ? KIND_PINNED : 0);
     int r;
 
     if (!kind_has(parts->kind, KIND_TPM))
         return reason_set(reason, OUTCOME_NOT_FOUND, "it has no TPM key (%s)", parts->kind->name);
-    if ((parts->kind->parts ^ wanted->parts) & ~PARTS_BESIDE ||
-        credential_openable(parts, NULL) != 0)
+    if ((parts->kind->parts ^ wanted->parts) & ~beside || credential_openable(parts, NULL) != 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form (%s)",
                           parts->kind->name);
     r = check_pcrs(&parts->tpm, request, reason);
@@ -61,22 +61,6 @@ static int check(const CredentialSections *parts, const SharedKeyRequest *wanted
     if (!tpm_sealed_is_native(&parts->tpm))
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "its key was made outside of the TPM, where others may know it");
-    return 0;
-}
-
-static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted, Reason *reason,
-                  SharedKey *ret)
-{
-    _cleanup_(shared_key_done) SharedKey key = {0};
-    int r = tpm_sealed_dup(&sealed, &key.sealed);
-
-    sealed.signatures = wanted->signatures;
-    if (r == 0)
-        r = tpm_unseal(tpm, &sealed, reason, &key.key);
-    if (r != 0)
-        return r;
-    *ret = key;
-    key = (SharedKey){0};
     return 0;
 }
 
@@ -98,107 +82,115 @@ static int take_apart(BytesView file, const SharedKeyRequest *wanted, Reason *re
     return 0;
 }
 
-int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
-                       SharedKey *ret)
+void shared_keys_done(SharedKeys *keys)
+{
+    for (unsigned i = 0; i < keys->count; i++)
+        tpm_sealed_done(&keys->keys[i]);
+    *keys = (SharedKeys){0};
+}
+
+/* Most of a machine's credentials have the same. */
+static int add_key(const TpmSealedView *sealed, SharedKeys *keys)
+{
+    int r;
+
+    for (unsigned i = 0; i < keys->count; i++) {
+        TpmSealedView view = tpm_sealed_view(&keys->keys[i]);
+
+        if (tpm_sealed_view_equal(&view, sealed))
+            return 0;
+    }
+    r = tpm_sealed_dup(sealed, &keys->keys[keys->count]);
+    keys->count += r == 0;
+    return r;
+}
+
+int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
+                        SharedKeys *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     CredentialSections parts;
     int r = take_apart(file, wanted, reason, &raw, &parts);
 
-    return r == 0 ? unseal(tpm, parts.tpm, wanted, reason, ret) : r;
+    *ret = (SharedKeys){0};
+    return r == 0 ? add_key(&parts.tpm, ret) : r;
 }
 
-int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                    Reason *reason, TpmSealed *ret)
+/* At most MAX. */
+static int find_keys(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                     unsigned max, Reason *reason, SharedKeys *ret)
 {
+    _cleanup_(shared_keys_done) SharedKeys keys = {0};
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
     int r = store_list(store, machine, reason, &entries, &count);
 
-    if (r != 0)
-        return r;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; r == 0 && i < count && keys.count < max; i++) {
         _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
         CredentialSections parts;
 
         if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
             take_apart(bytes_view(&file), wanted, NULL, &raw, &parts) == 0)
-            return tpm_sealed_dup(&parts.tpm, ret);
+            r = add_key(&parts.tpm, &keys);
     }
-    return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share", machine);
+    if (r == 0 && keys.count == 0)
+        r = reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share",
+                       machine);
+    if (r != 0)
+        return r;
+    *ret = keys;
+    keys = (SharedKeys){0};
+    return 0;
 }
 
-/* Keys that could not be unsealed: most of a machine's credentials may have the same. */
-typedef struct Tried {
-    TpmSealed keys[LIMIT_SHARED_KEYS];
-    unsigned count;
-    int rc; /* of the last */
-} Tried;
-
-static void tried_done(Tried *tried)
+int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                           Reason *reason, SharedKeys *ret)
 {
-    for (unsigned i = 0; i < tried->count; i++)
-        tpm_sealed_done(&tried->keys[i]);
+    return find_keys(store, machine, wanted, LIMIT_SHARED_KEYS, reason, ret);
 }
 
-static bool was_tried(const Tried *tried, const TpmSealedView *sealed)
+int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                    Reason *reason, TpmSealed *ret)
 {
-    for (unsigned i = 0; i < tried->count; i++) {
-        TpmSealedView view = tpm_sealed_view(&tried->keys[i]);
+    SharedKeys keys;
+    int r = find_keys(store, machine, wanted, 1, reason, &keys);
 
-        if (tpm_sealed_view_equal(&view, sealed))
-            return true;
-    }
-    return false;
-}
-
-/* 0, or OUTCOME_NOT_FOUND to go on with the next; others are final. REASON is why a key could not
- * be unsealed, and stays as it is if there is none to try. */
-static int try_entry(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
-                     Tried *tried, SharedKey *ret)
-{
-    _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialSections parts;
-    int r;
-
-    if (take_apart(file, wanted, NULL, &raw, &parts) != 0 || was_tried(tried, &parts.tpm))
-        return OUTCOME_NOT_FOUND;
-    r = unseal(tpm, parts.tpm, wanted, reason, ret);
     if (r == 0)
-        return 0;
-    tried->rc = r;
-    /* what is to be expected of an old key; with anything else the next has no better chance */
-    if (r != OUTCOME_TPM_PCR_MISMATCH && r != OUTCOME_TPM_NO_SIGNATURE &&
-        r != OUTCOME_TPM_FOREIGN && r != OUTCOME_MALFORMED)
-        return r;
-    r = tpm_sealed_dup(&parts.tpm, &tried->keys[tried->count]);
-    if (r != 0)
-        return r;
-    tried->count++;
-    return OUTCOME_NOT_FOUND;
+        *ret = keys.keys[0];
+    return r;
 }
 
-int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
-                          const SharedKeyRequest *wanted, Reason *reason, SharedKey *ret)
+static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted, Reason *reason,
+                  SharedKey *ret)
 {
-    _cleanup_(freep) StoreEntry *entries = NULL;
-    _cleanup_(tried_done) Tried tried = {.rc = OUTCOME_NOT_FOUND};
-    size_t count;
-    int r = store_list(store, machine, reason, &entries, &count);
+    _cleanup_(shared_key_done) SharedKey key = {0};
+    int r = tpm_sealed_dup(&sealed, &key.sealed);
 
+    sealed.signatures = wanted->signatures;
+    if (r == 0)
+        r = tpm_unseal(tpm, &sealed, reason, &key.key);
     if (r != 0)
         return r;
-    for (size_t i = 0; i < count && tried.count < LIMIT_SHARED_KEYS; i++) {
-        _cleanup_(bytes_done) Bytes file = {0};
+    *ret = key;
+    key = (SharedKey){0};
+    return 0;
+}
 
-        if (store_read(store, &entries[i].name, NULL, &file) != 0)
+int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,
+                       Reason *reason, SharedKey *ret)
+{
+    int r = reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form");
+
+    for (unsigned i = 0; i < keys->count; i++) {
+        TpmSealedView sealed = tpm_sealed_view(&keys->keys[i]);
+
+        if ((sealed.srk.size > 0) != ((wanted->parts & KIND_PINNED) != 0))
             continue;
-        r = try_entry(tpm, bytes_view(&file), wanted, reason, &tried, ret);
-        if (r != OUTCOME_NOT_FOUND)
-            return r;
+        r = unseal(tpm, sealed, wanted, reason, ret);
+        /* what is to be expected of an old key; with anything else the next has no better chance */
+        if (r != OUTCOME_TPM_PCR_MISMATCH && r != OUTCOME_TPM_NO_SIGNATURE &&
+            r != OUTCOME_TPM_FOREIGN && r != OUTCOME_MALFORMED)
+            break;
     }
-    if (tried.count == 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share",
-                          machine);
-    return tried.rc;
+    return r;
 }

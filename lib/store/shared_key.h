@@ -22,9 +22,32 @@
 /* What a credential is to be. */
 typedef struct SharedKeyRequest {
     unsigned parts;                /* KeyTypes of its kind */
+    bool any_form;                 /* whether with KIND_PINNED or without is not known yet */
     const TpmSealRequest *request; /* what a fresh key would be sealed for */
     BytesView signatures; /* with KIND_PUBLIC_KEY: a file of them; empty if there is none */
 } SharedKeyRequest;
+
+/* Keys as wished, still sealed, each once. */
+typedef struct SharedKeys {
+    TpmSealed keys[LIMIT_SHARED_KEYS];
+    unsigned count;
+} SharedKeys;
+
+void shared_keys_done(SharedKeys *keys); /* for _cleanup_ */
+
+/* The key of the credential FILE, in base64 or raw. OUTCOME_NOT_FOUND if it has none, or one that
+ * is not as wished; returns of credential_decode() and credential_parse(). */
+int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
+                        SharedKeys *ret);
+
+/* The keys of MACHINE's credentials in the store, the last written first. OUTCOME_NOT_FOUND if
+ * there is none as wished; what store_list() returns. */
+int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                           Reason *reason, SharedKeys *ret);
+
+/* The first of them alone; other files are not read. */
+int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                    Reason *reason, TpmSealed *ret);
 
 typedef struct SharedKey {
     TpmSealed sealed;
@@ -33,17 +56,7 @@ typedef struct SharedKey {
 
 void shared_key_done(SharedKey *key); /* for _cleanup_ */
 
-/* The key of the credential FILE, in base64 or raw. OUTCOME_NOT_FOUND if it has none, or one that
- * is not as wished; every return of credential_decode(), credential_parse() and tpm_unseal(). */
-int shared_key_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
-                       SharedKey *ret);
-
-/* The same of MACHINE's credentials in the store, but still sealed: what is left is to have the TPM
- * unseal it. OUTCOME_NOT_FOUND; what store_list() returns. */
-int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                    Reason *reason, TpmSealed *ret);
-
-/* A key of MACHINE's credentials in the store. OUTCOME_NOT_FOUND if there is none as wished; else
- * why the last one that was tried could not be unsealed, or the store not be read. */
-int shared_key_of_machine(Tpm *tpm, const Store *store, const char *machine,
-                          const SharedKeyRequest *wanted, Reason *reason, SharedKey *ret);
+/* The first of KEYS in WANTED's form that the TPM unseals. OUTCOME_NOT_FOUND if none is in that
+ * form; else why the last one that was tried could not be unsealed. */
+int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,
+                       Reason *reason, SharedKey *ret);

@@ -1,187 +1,273 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The TPM in a process of its own. See tpm_child.h.
+ * A TPM in a process of its own. See tpm_child.h.
+ *
+ * The socket keeps messages apart: a header, room for a key, and a body, which is the result or
+ * the text that an observer is told. The parent believes the child as little as any other peer.
  */
 
 #include "tpm/tpm_child.h"
 
 #include "base/child.h"
-#include "key/pcr_files.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
-/* A sealed key has some 400 bytes. */
-#define BLOB_BYTES ((size_t)2048)
+/* A result: a public key and a pinned storage key of LIMIT_FIELD_BYTES each at most, and the rest.
+ */
+#define BODY_BYTES ((size_t)64 * 1024)
 
-/* What a fresh key was sealed to, as it goes through the pipe: without PCRs, public key and pinned
- * storage key, which it does not have. */
-typedef struct Fresh {
-    uint16_t pcr_bank;
-    uint16_t primary_alg;
-    uint8_t policy_hash[TPM_POLICY_BYTES];
-    size_t blob_size; /* 0: nothing was sealed */
-    uint8_t blob[BLOB_BYTES];
-} Fresh;
+typedef enum MessageType { MESSAGE_RESULT, MESSAGE_NOTE, MESSAGE_BEGIN, MESSAGE_END } MessageType;
 
-/* In front of the key, which only follows success. */
-typedef struct Answer {
-    int rc;
+typedef struct Header {
+    MessageType type;
+    int rc; /* MESSAGE_RESULT; what follows only counts with 0 */
     Reason reason;
-    Fresh fresh;
-} Answer;
+    bool has_key;
+} Header;
 
-_Static_assert(sizeof(Answer) + TPM_KEY_BYTES <= PIPE_BUF, "written and read in one piece");
-
-int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
-                    Secret **ret_key)
+void tpm_result_done(TpmResult *result)
 {
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    _cleanup_(bytes_done) Bytes signatures = {0};
-    TpmSealedView view = *sealed;
-    Context context;
-    int r = context_system(&context);
-
-    if (r == 0 && view.public_key.size > 0)
-        r = pcr_signatures_load(&context, NULL, reason, &signatures);
-    /* that there are none is said by tpm_unseal() */
-    if (r == OUTCOME_NOT_FOUND)
-        r = 0;
-    view.signatures = bytes_view(&signatures);
-    if (r == 0)
-        r = tpm_new(device, reason, &tpm);
-    return r != 0 ? r : tpm_unseal(tpm, &view, reason, ret_key);
+    secret_free(result->key);
+    tpm_sealed_done(&result->sealed);
+    tpm_export_done(&result->export);
+    *result = (TpmResult){0};
 }
 
-int tpm_seal_fresh_with(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key)
+void tpm_wait_begin(const Observer *observer, const char *act, const char *subject)
 {
-    static const TpmSealRequest request;
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    Context context;
-    int r = context_system(&context);
+    char what[256];
 
-    if (r == 0)
-        r = tpm_new(device, reason, &tpm);
-    return r != 0 ? r : tpm_seal(tpm, &context, &request, reason, ret, ret_key);
+    snprintf(what, sizeof(what), "the TPM to %s%s%s", act, subject ? " for " : "",
+             subject ? subject : "");
+    observer_wait_begin(observer, what);
+}
+
+/* --- a result as bytes --- */
+
+/* A structure without pointers, between two processes of the same program. */
+static void write_plain(Writer *writer, const void *object, size_t size)
+{
+    writer_bytes(writer, (BytesView){object, size});
+}
+
+static void read_plain(Reader *reader, void *ret, size_t size)
+{
+    BytesView view = reader_take(reader, size);
+
+    if (!reader->failed)
+        memcpy(ret, view.data, size);
+}
+
+static void write_field(Writer *writer, const Bytes *bytes)
+{
+    writer_u32le(writer, (uint32_t)bytes->size);
+    writer_bytes(writer, bytes_view(bytes));
+}
+
+static int read_field(Reader *reader, Bytes *ret)
+{
+    return bytes_dup(reader_take(reader, reader_u32le(reader)), ret);
+}
+
+static int encode(const TpmResult *result, Bytes *ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    const TpmSealed *sealed = &result->sealed;
+
+    writer_u64le(&writer, sealed->pcr_mask);
+    writer_u16le(&writer, sealed->pcr_bank);
+    writer_u16le(&writer, sealed->primary_alg);
+    writer_u64le(&writer, sealed->public_key_mask);
+    write_field(&writer, &sealed->blob);
+    write_field(&writer, &sealed->policy_hash);
+    write_field(&writer, &sealed->srk);
+    write_field(&writer, &sealed->public_key);
+    write_field(&writer, &result->export.srk);
+    write_field(&writer, &result->export.legacy);
+    write_plain(&writer, &result->export.pcrs, sizeof(result->export.pcrs));
+    write_plain(&writer, &result->health, sizeof(result->health));
+    write_plain(&writer, &result->has_srk, sizeof(result->has_srk));
+    return writer_take(&writer, ret);
+}
+
+static int decode(BytesView body, Reason *reason, TpmResult *ret)
+{
+    _cleanup_(tpm_result_done) TpmResult result = {0};
+    Bytes *const fields[] = {&result.sealed.blob, &result.sealed.policy_hash,
+                             &result.sealed.srk,  &result.sealed.public_key,
+                             &result.export.srk,  &result.export.legacy};
+    Reader reader = reader_new(body);
+    int r = 0;
+
+    result.sealed.pcr_mask = reader_u64le(&reader);
+    result.sealed.pcr_bank = reader_u16le(&reader);
+    result.sealed.primary_alg = reader_u16le(&reader);
+    result.sealed.public_key_mask = reader_u64le(&reader);
+    for (size_t i = 0; r == 0 && i < sizeof(fields) / sizeof(fields[0]); i++)
+        r = read_field(&reader, fields[i]);
+    read_plain(&reader, &result.export.pcrs, sizeof(result.export.pcrs));
+    read_plain(&reader, &result.health, sizeof(result.health));
+    read_plain(&reader, &result.has_srk, sizeof(result.has_srk));
+    if (r == 0 && (reader.failed || reader.rest.size > 0))
+        r = reason_set(reason, OUTCOME_TPM_FAILED,
+                       "the process that spoke with the TPM made no sense");
+    if (r != 0)
+        return r;
+    *ret = result;
+    result = (TpmResult){0};
+    return 0;
 }
 
 /* --- the child --- */
 
-static int seal_fresh(const TpmWork *work, Answer *answer, Secret **ret_key)
+/* A parent that has given up is not told why. */
+static void send_message(const Header *header, Secret *key, BytesView body)
 {
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
-    Fresh *fresh = &answer->fresh;
-    int r = work->seal(work->device, &answer->reason, &sealed, ret_key);
+    static uint8_t no_key[TPM_KEY_BYTES];
+    struct iovec pieces[] = {{(void *)header, sizeof(*header)},
+                             {key ? secret_borrow(key) : no_key, TPM_KEY_BYTES},
+                             {(void *)body.data, body.size}};
+    ssize_t n = writev(CHILD_FIRST_FD, pieces, 3);
 
-    if (r != 0)
-        return r;
-    if (sealed.blob.size > sizeof(fresh->blob) ||
-        sealed.policy_hash.size != sizeof(fresh->policy_hash))
-        return reason_set(&answer->reason, OUTCOME_TPM_FAILED, "the TPM sealed a key to %zu bytes",
-                          sealed.blob.size);
-    fresh->pcr_bank = sealed.pcr_bank;
-    fresh->primary_alg = sealed.primary_alg;
-    memcpy(fresh->policy_hash, sealed.policy_hash.data, sizeof(fresh->policy_hash));
-    memcpy(fresh->blob, sealed.blob.data, sealed.blob.size);
-    fresh->blob_size = sealed.blob.size;
-    return 0;
-}
-
-static void write_answer(int fd, Answer *answer, Secret *key)
-{
-    struct iovec pieces[2] = {{answer, sizeof(*answer)}};
-    int count = 1;
-    ssize_t n;
-
-    if (answer->rc == 0 && secret_size(key) != TPM_KEY_BYTES)
-        answer->rc = reason_set(&answer->reason, OUTCOME_TPM_FAILED,
-                                "the TPM unsealed a key of %zu bytes, not %zu", secret_size(key),
-                                TPM_KEY_BYTES);
-    if (answer->rc == 0)
-        pieces[count++] = (struct iovec){secret_borrow(key), TPM_KEY_BYTES};
-    /* A worker that has given up is not told why. */
-    n = writev(fd, pieces, count);
     (void)n;
 }
 
-static void run_child(const TpmWork *work)
+static void send_text(MessageType type, const char *text)
 {
-    _cleanup_(secret_freep) Secret *key = NULL;
-    Answer answer;
+    Header header;
 
-    memset(&answer, 0, sizeof(answer));
-    answer.rc = work->sealed ? work->unseal(work->device, work->sealed, &answer.reason, &key)
-                             : seal_fresh(work, &answer, &key);
-    write_answer(CHILD_FIRST_FD, &answer, key);
+    memset(&header, 0, sizeof(header));
+    header.type = type;
+    send_message(&header, NULL, (BytesView){(const uint8_t *)text, strlen(text) + 1});
 }
 
-/* --- the worker --- */
+static void pass_note(void *userdata, const char *text)
+{
+    (void)userdata;
+    send_text(MESSAGE_NOTE, text);
+}
 
-int tpm_child_start(const TpmWork *work, Reason *reason, TpmChild *ret)
+static void pass_begin(void *userdata, const char *what)
+{
+    (void)userdata;
+    send_text(MESSAGE_BEGIN, what);
+}
+
+static void pass_end(void *userdata)
+{
+    (void)userdata;
+    send_text(MESSAGE_END, "");
+}
+
+static void do_work(TpmWork work, const void *request)
+{
+    static const Observer observer = {
+        .note = pass_note, .wait_begin = pass_begin, .wait_end = pass_end};
+    _cleanup_(tpm_result_done) TpmResult result = {0};
+    _cleanup_(bytes_done) Bytes body = {0};
+    Header header;
+
+    memset(&header, 0, sizeof(header));
+    header.type = MESSAGE_RESULT;
+    header.rc = work(request, &observer, &header.reason, &result);
+    if (header.rc == 0 && result.key && secret_size(result.key) != TPM_KEY_BYTES)
+        header.rc = reason_set(&header.reason, OUTCOME_TPM_FAILED,
+                               "the TPM unsealed a key of %zu bytes, not %zu",
+                               secret_size(result.key), TPM_KEY_BYTES);
+    if (header.rc == 0)
+        header.rc = encode(&result, &body);
+    header.has_key = header.rc == 0 && result.key;
+    send_message(&header, header.has_key ? result.key : NULL, bytes_view(&body));
+}
+
+/* --- the parent --- */
+
+int tpm_child_start(TpmWork work, const void *request, Reason *reason, TpmChild *ret)
 {
     _cleanup_(closep) int ours = -1;
     _cleanup_(closep) int theirs = -1;
     int fds[2];
     int process, r;
 
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return reason_set(reason, -errno, "cannot make a pipe to a process for the TPM");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return reason_set(reason, -errno, "cannot make a socket to a process for the TPM");
     ours = fds[0];
     theirs = fds[1];
     r = child_fork(&theirs, 1, &process);
     if (r < 0)
         return reason_set(reason, r, "cannot start a process for the TPM");
     if (r == CHILD_SELF) {
-        run_child(work);
+        do_work(work, request);
         _exit(EXIT_SUCCESS);
     }
     *ret = (TpmChild){.process = process, .answer = TAKE_FD(ours)};
     return 0;
 }
 
-static int take_fresh(const Fresh *fresh, TpmSealed *ret)
+static void tell(const Observer *observer, MessageType type, const char *text)
 {
-    TpmSealedView view = {
-        .pcr_bank = fresh->pcr_bank,
-        .primary_alg = fresh->primary_alg,
-        .blob = {fresh->blob, fresh->blob_size},
-        .policy_hash = {fresh->policy_hash, sizeof(fresh->policy_hash)},
-    };
-
-    if (fresh->blob_size == 0)
-        return 0;
-    return fresh->blob_size <= sizeof(fresh->blob) ? tpm_sealed_dup(&view, ret)
-                                                   : OUTCOME_TPM_FAILED;
+    if (type == MESSAGE_NOTE)
+        observer_note(observer, "%s", text);
+    else if (type == MESSAGE_BEGIN)
+        observer_wait_begin(observer, text);
+    else if (type == MESSAGE_END)
+        observer_wait_end(observer);
 }
 
-int tpm_child_finish(TpmChild *child, Reason *reason, TpmSealed *ret_fresh, Secret **ret_key)
+/* Takes one message, which has to be there; on failure it counts as the result. */
+static int take_message(const TpmChild *child, const Observer *observer, Reason *reason,
+                        MessageType *ret_type, TpmResult *ret)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
-    Answer answer;
+    uint8_t body[BODY_BYTES];
+    Header header;
     ssize_t n;
     int r = secret_new(TPM_KEY_BYTES, reason, &key);
 
+    *ret_type = MESSAGE_RESULT;
     if (r != 0)
         return r;
     n = readv(child->answer,
-              (struct iovec[]){{&answer, sizeof(answer)}, {secret_borrow(key), TPM_KEY_BYTES}}, 2);
-    if (n < (ssize_t)sizeof(answer))
+              (struct iovec[]){{&header, sizeof(header)},
+                               {secret_borrow(key), TPM_KEY_BYTES},
+                               {body, sizeof(body)}},
+              3);
+    if (n < (ssize_t)(sizeof(header) + TPM_KEY_BYTES))
         return reason_set(reason, OUTCOME_TPM_FAILED,
                           "the process that spoke with the TPM died without an answer");
-    if (answer.rc != 0) {
-        answer.reason.text[sizeof(answer.reason.text) - 1] = '\0';
-        if (reason)
-            *reason = answer.reason;
-        return answer.rc;
+    n -= (ssize_t)(sizeof(header) + TPM_KEY_BYTES);
+    if (header.type != MESSAGE_RESULT) {
+        *ret_type = header.type;
+        body[n > 0 ? n - 1 : 0] = '\0';
+        tell(observer, header.type, (const char *)body);
+        return 0;
     }
-    r = take_fresh(&answer.fresh, ret_fresh);
-    if (r != 0)
-        return r;
-    *ret_key = TAKE_PTR(key);
-    return 0;
+    if (header.rc != 0) {
+        header.reason.text[sizeof(header.reason.text) - 1] = '\0';
+        if (reason)
+            *reason = header.reason;
+        return header.rc;
+    }
+    r = decode((BytesView){body, (size_t)n}, reason, ret);
+    if (r == 0 && header.has_key)
+        ret->key = TAKE_PTR(key);
+    return r;
+}
+
+int tpm_child_finish(TpmChild *child, Reason *reason, TpmResult *ret)
+{
+    MessageType type;
+    int r;
+
+    do
+        r = take_message(child, NULL, reason, &type, ret);
+    while (type != MESSAGE_RESULT);
+    return r;
 }
 
 void tpm_child_done(TpmChild *child)
@@ -190,4 +276,32 @@ void tpm_child_done(TpmChild *child)
     close_keep_errno(child->process);
     close_keep_errno(child->answer);
     *child = TPM_CHILD_NONE;
+}
+
+int tpm_child_run(TpmWork work, const void *request, const Observer *observer, Reason *reason,
+                  TpmResult *ret)
+{
+    _cleanup_(tpm_child_done) TpmChild child = TPM_CHILD_NONE;
+    MessageType type = MESSAGE_END;
+    struct pollfd answer = {.events = POLLIN};
+    bool waits = false;
+    int r = tpm_child_start(work, request, reason, &child);
+
+    answer.fd = child.answer;
+    while (r == 0 && type != MESSAGE_RESULT) {
+        if (poll(&answer, 1, OBSERVER_TICK_MSEC) == 0) {
+            if (waits)
+                observer_wait_tick(observer);
+            continue;
+        }
+        r = take_message(&child, observer, reason, &type, ret);
+        if (type == MESSAGE_BEGIN || type == MESSAGE_END)
+            waits = type == MESSAGE_BEGIN;
+    }
+    if (waits) /* it died in the middle of it */
+        observer_wait_end(observer);
+    child_kill(child.process);
+    if (child.process >= 0)
+        waitid(P_PIDFD, (id_t)child.process, &(siginfo_t){0}, WEXITED);
+    return r;
 }

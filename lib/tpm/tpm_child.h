@@ -2,40 +2,48 @@
 #pragma once
 
 /*
- * One unsealing, or the sealing of a fresh key, in a process of its own.
+ * Work with a TPM in a process of its own.
  *
- * A TPM takes 10 ms or 10 s, or never answers; the libraries that speak to it wait, and leave
- * memory and handles behind when they are given up. So each is a forked child that has
- * nothing open but its end of a pipe (and standard error): it ends with its answer, or is killed,
- * and all that it had goes with it. It also dies with the worker.
+ * A TPM takes 10 ms or 10 s, or never answers; the libraries that speak to it block meanwhile, and
+ * leave memory and handles behind when they are given up. So all such work runs in a forked child
+ * that has nothing open but its end of a socket (and the standard descriptors). It ends with its
+ * answer, or is killed, and everything that it had goes with it. It also dies with its parent: a
+ * command that is interrupted ends at once.
  *
- * The key crosses the pipe, in the kernel's memory, and goes from there straight into a Secret.
+ * The child sees the parent's memory, except secrets, as it was at the fork. A key that it answers
+ * with crosses the socket and goes straight into a Secret.
  */
 
+#include "base/observer.h"
+#include "tpm/export.h"
 #include "tpm/tpm.h"
 
-/* Unseals with DEVICE, waiting as long as it takes. Called in the child. */
-typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason *reason,
-                         Secret **ret_key);
+/* What came of the work; what it does not set is empty. */
+typedef struct TpmResult {
+    Secret *key;      /* TPM_KEY_BYTES, or NULL */
+    TpmSealed sealed; /* what .key is sealed to, where it was sealed */
+    TpmExport export;
+    TpmHealth health;
+    bool has_srk;
+} TpmResult;
 
-/* The real one: reads this system's signed PCR policies if it takes one, connects, unseals,
- * disconnects. */
-int tpm_unseal_with(const char *device, const TpmSealedView *sealed, Reason *reason,
-                    Secret **ret_key);
+void tpm_result_done(TpmResult *result); /* for _cleanup_ */
 
-/* Seals a fresh key for DEVICE, whatever its PCRs are. Called in the child. */
-typedef int (*TpmSealFresh)(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
+/* Does the work of REQUEST in the child, waiting as long as it takes. The parent's observer gets
+ * what OBSERVER, which is never NULL, is told. */
+typedef int (*TpmWork)(const void *request, const Observer *observer, Reason *reason,
+                       TpmResult *ret);
 
-/* The real one; in the form that every systemd from 252 on opens. */
-int tpm_seal_fresh_with(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
+/* Does the work and waits for it. Returns what WORK returns, OUTCOME_TPM_FAILED if the child died
+ * of it, or a negative errno if there cannot be a child. */
+int tpm_child_run(TpmWork work, const void *request, const Observer *observer, Reason *reason,
+                  TpmResult *ret);
 
-/* What a child is to do. */
-typedef struct TpmWork {
-    const char *device;
-    const TpmSealedView *sealed; /* what to unseal; NULL: seal a fresh key */
-    TpmUnseal unseal;
-    TpmSealFresh seal;
-} TpmWork;
+/* Tells OBSERVER that it waits for the TPM to ACT ("unseal a key") for SUBJECT (NULL: nothing
+ * special), such as "web@token". */
+void tpm_wait_begin(const Observer *observer, const char *act, const char *subject);
+
+/* --- for an event loop --- */
 
 typedef struct TpmChild {
     int process; /* pidfd, or -1 if it ended at once */
@@ -44,14 +52,12 @@ typedef struct TpmChild {
 
 #define TPM_CHILD_NONE ((TpmChild){-1, -1})
 
-/* A negative errno if there cannot be a child. The worker must ignore SIGCHLD (SIG_IGN), so that
- * nobody has to wait for it. */
-int tpm_child_start(const TpmWork *work, Reason *reason, TpmChild *ret);
+/* A negative errno if there cannot be a child. The caller ignores SIGCHLD (SIG_IGN), so that nobody
+ * has to wait for the child, and gives it work that does not use its observer. */
+int tpm_child_start(TpmWork work, const void *request, Reason *reason, TpmChild *ret);
 
-/* Takes the answer: the return codes of tpm_unseal() or tpm_seal(), OUTCOME_TPM_FAILED if the child
- * died of it. To be called once .answer is readable. RET_FRESH is what a fresh key was sealed to,
- * and stays as it is if that was not the work. */
-int tpm_child_finish(TpmChild *child, Reason *reason, TpmSealed *ret_fresh, Secret **ret_key);
+/* Takes the answer, as tpm_child_run(). To be called once .answer is readable. */
+int tpm_child_finish(TpmChild *child, Reason *reason, TpmResult *ret);
 
 /* Kills it if it still runs, and forgets it. */
 void tpm_child_done(TpmChild *child);

@@ -35,7 +35,7 @@
     host.wait_for_unit("nspawn-creds-broker.socket")
     host.succeed("mkdir -p /var/lib/sealed")
     for id in ["boot", "live"]:
-        host.succeed(f"printf 'secret {id}' | nspawn-creds encrypt --with-key=tpm2 --store --name=web@{id} -")
+        host.succeed(f"printf 'secret {id}' | nspawn-creds set --with-key=tpm2 web@{id} -")
     host.succeed("printf 'secret native' | nspawn-creds encrypt --with-key=tpm2 --name=web@native - /var/lib/sealed/native.cred")
     host.succeed("systemctl start systemd-nspawn@web.service")
     for service in ["reader", "other"]:

@@ -57,7 +57,7 @@
     host.succeed("mkdir -p /var/lib/sealed")
     host.succeed("printf one | nspawn-creds encrypt --with-key=tpm2 --name=web@sealed - /var/lib/sealed/web-sealed.cred")
     host.succeed("chmod 0644 /var/lib/sealed/web-sealed.cred")
-    host.succeed("printf two | nspawn-creds encrypt --with-key=host+tpm2 --store --name=web@stored -")
+    host.succeed("printf two | nspawn-creds set --with-key=host+tpm2 web@stored -")
     for name in ["web", "db"]:
         host.succeed(f"systemctl start systemd-nspawn@{name}.service")
         host.wait_until_succeeds(f"systemctl -M {name} is-active reader.service")

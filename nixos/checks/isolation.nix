@@ -18,7 +18,7 @@
     store = "/var/lib/nspawn-creds/store"
     host.wait_for_unit("nspawn-creds-broker.socket")
     for name in ["web", "db"]:
-        host.succeed(f"printf 'for {name}' | nspawn-creds encrypt --with-key=tpm2 --store --name={name}@password -")
+        host.succeed(f"printf 'for {name}' | nspawn-creds set --with-key=tpm2 {name}@password -")
 
     with subtest("another's sealed file is refused, wherever it lies"):
         host.succeed(f"cp -p {store}/web/password.cred /tmp && cp -p {store}/db/password.cred {store}/web/")

@@ -26,7 +26,7 @@
         return host.succeed(f"systemctl -M web show -P ActiveEnterTimestampMonotonic {unit}")
 
     host.wait_for_unit("nspawn-creds-broker.socket")
-    host.succeed("printf one | nspawn-creds encrypt --with-key=tpm2 --store --name=web@token -")
+    host.succeed("printf one | nspawn-creds set --with-key=tpm2 web@token -")
     host.succeed("systemctl start systemd-nspawn@web.service")
     host.wait_until_succeeds("systemctl -M web is-active reader.service other.service")
     assert inside("cat /run/seen/reader/token") == "one"

@@ -90,8 +90,8 @@ wait_until() { # SECONDS COMMAND...
 seal() { # MACHINE ID FILE [OPTION...]
         local machine=$1 id=$2 file=$3
         shift 3
-        nspawn-creds encrypt --store --with-key=host --tpm2-device="$device" \
-                --name="$machine@$id" "$@" - <"$file"
+        nspawn-creds set --no-ask --store=/var/lib/nspawn-creds/store --with-key=host \
+                --tpm2-device="$device" "$@" "$machine@$id" - <"$file" 2>/dev/null
 }
 
 # The broker knows a TPM's key for some seconds after it was unsealed: what is wrong with

@@ -34,7 +34,7 @@ struct json_object *call(const BrokerFixture *broker, const char *method,
     _cleanup_(client_freep) Client *client = connect_to(broker);
     struct json_object *reply = NULL;
     Reason reason = {0};
-    int r = client_call(client, method, parameters, &reason, &reply);
+    int r = client_call(client, method, parameters, NULL, &reason, &reply);
 
     if (r != expected)
         fail_msg("%s: %d (%s)", method, r, reason.text);

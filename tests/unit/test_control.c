@@ -172,7 +172,7 @@ static void test_list_and_describe(void **state)
         client_observe(client, "List", named("..", NULL), 20, on_unexpected, NULL, &reason),
         OUTCOME_INVALID_NAME);
     /* without "more" */
-    assert_int_equal(client_call(client, "List", NULL, &reason, &one), -EPROTO);
+    assert_int_equal(client_call(client, "List", NULL, NULL, &reason, &one), -EPROTO);
     assert_non_null(strstr(reason.text, "ExpectedMore"));
 
     one = call(broker, "Describe", named("web", "x"), 0);
@@ -408,7 +408,7 @@ static void test_slow_message(void **state)
         wait_msec(10);
     }
     assert_in_range(bytes, 5, 900);
-    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), 0);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &reply), 0);
     json_object_put(reply);
     assert_int_equal(broker_stop(broker), 0);
 }
@@ -469,10 +469,11 @@ static void test_a_worker_dies(void **state)
     (void)state;
     broker_start(broker);
     client = connect_to(broker);
-    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), 0);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &reply), 0);
     json_object_put(reply);
     broker_kill_worker(broker, 0);
-    assert_int_equal(client_call(client, "Status", NULL, NULL, &reply), OUTCOME_BROKER_UNREACHABLE);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &reply),
+                     OUTCOME_BROKER_UNREACHABLE);
     json_object_put(call(broker, "Status", NULL, 0));
     assert_int_equal(broker->shared->workers, 2);
     assert_int_equal(broker_stop(broker), 0);

@@ -180,7 +180,7 @@ static int try_reload(const BrokerFixture *broker, Reason *reason)
     int r;
 
     assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
-    r = client_call(client, "Reload", NULL, reason, &reply);
+    r = client_call(client, "Reload", NULL, NULL, reason, &reply);
     json_object_put(reply);
     return r;
 }

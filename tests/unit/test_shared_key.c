@@ -80,9 +80,27 @@ static void put_fresh(Fixture *fixture, const char *id, uint64_t mask, int minut
         *ret_key = TAKE_PTR(key);
 }
 
+static int share_of_machine(Tpm *tpm, const SharedKeyRequest *wanted, Reason *reason,
+                            SharedKey *ret)
+{
+    _cleanup_(shared_keys_done) SharedKeys keys = {0};
+    int r = shared_keys_of_machine(store, "web", wanted, reason, &keys);
+
+    return r == 0 ? shared_keys_unseal(tpm, &keys, wanted, reason, ret) : r;
+}
+
+static int share_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
+                         SharedKey *ret)
+{
+    _cleanup_(shared_keys_done) SharedKeys keys = {0};
+    int r = shared_keys_of_file(file, wanted, reason, &keys);
+
+    return r == 0 ? shared_keys_unseal(tpm, &keys, wanted, reason, ret) : r;
+}
+
 static int find(Fixture *fixture, const SharedKeyRequest *wanted, SharedKey *ret)
 {
-    int r = shared_key_of_machine(fixture->tpm, store, "web", wanted, &fixture->reason, ret);
+    int r = share_of_machine(fixture->tpm, wanted, &fixture->reason, ret);
 
     assert_nothing_left(fixture);
     return r;
@@ -271,9 +289,8 @@ static void test_another_tpm(void **state)
     put_fresh(fixture, "a", 0, 2, &ours);
     assert_int_equal(swtpm_start(NULL, &other), 0);
     assert_int_equal(tpm_new(swtpm_device(other), NULL, &other_tpm), 0);
-    assert_int_equal(
-        shared_key_of_machine(other_tpm, store, "web", &any_state, &fixture->reason, &shared),
-        OUTCOME_TPM_FOREIGN);
+    assert_int_equal(share_of_machine(other_tpm, &any_state, &fixture->reason, &shared),
+                     OUTCOME_TPM_FOREIGN);
     tpm_free(other_tpm);
     swtpm_stop(other);
     expect_key(fixture, &any_state, ours);
@@ -289,7 +306,7 @@ static void test_tpm_is_gone(void **state)
     put_fresh(fixture, "b", 0, 3, NULL);
     tap.fault = TAP_BREAK;
     tap.fault_at = tap.count + 1;
-    r = shared_key_of_machine(fixture->tpm, store, "web", &any_state, &fixture->reason, &shared);
+    r = share_of_machine(fixture->tpm, &any_state, &fixture->reason, &shared);
     tap.fault = TAP_NO_FAULT;
     assert_true(r > 0 && r != OUTCOME_NOT_FOUND);
 }
@@ -304,12 +321,12 @@ static void test_a_given_file(void **state)
     put_fresh(fixture, "a", MASK(7), 1, &key);
     file = test_read_file(test_path(&folder, "web/a.cred"));
     assert_int_equal(
-        shared_key_of_file(fixture->tpm, bytes_view(&file), &any_state, &fixture->reason, &shared),
+        share_of_file(fixture->tpm, bytes_view(&file), &any_state, &fixture->reason, &shared),
         OUTCOME_NOT_FOUND);
     assert_says(fixture, "PCRs are 7, not none");
-    assert_int_equal(shared_key_of_file(fixture->tpm, bytes_view(&file),
-                                        &WANTED(KIND_HOST | KIND_TPM, MASK(7)), &fixture->reason,
-                                        &shared),
+    assert_int_equal(share_of_file(fixture->tpm, bytes_view(&file),
+                                   &WANTED(KIND_HOST | KIND_TPM, MASK(7)), &fixture->reason,
+                                   &shared),
                      0);
     assert_true(secret_equal(shared.key, key));
 }

@@ -72,7 +72,7 @@ static void wait_for_24(const BrokerFixture *broker)
     for (unsigned i = 0; i < 5000 && waiting < COUNT_24; i++) {
         _cleanup_(json_object_putp) struct json_object *status = NULL;
 
-        assert_int_equal(client_call(client, "Status", NULL, NULL, &status), 0);
+        assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &status), 0);
         waiting = json_object_get_int64(json_object_object_get(status, "waiting"));
         wait_msec(1);
     }

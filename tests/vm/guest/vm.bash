@@ -79,7 +79,7 @@ seal_all() {
 }
 
 seal_here() { # ID OPTION...
-        nspawn-creds encrypt --store --name="web@$1" "${@:2}" "$kept/secret/$1"
+        nspawn-creds set --no-ask "${@:2}" "web@$1" "$kept/secret/$1"
 }
 
 # As on an admin's machine: /dev/tpmrm0 does not exist for this command.

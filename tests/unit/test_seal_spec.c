@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/plan.c: what is kept of an older credential, and what options change. */
+/* Tests of lib/seal/seal_spec.c: what is kept of an older credential, and what a spec changes. */
 
 #include "support.h"
 
-#include "seal/plan.h"
+#include "seal/seal_spec.h"
 
 #include <limits.h>
 #include <string.h>
@@ -18,13 +18,23 @@
 
 #define MASK(pcr) (UINT64_C(1) << (pcr))
 
-/* What the older credential has, and what the options say. */
+/* What a spec says. */
+enum {
+    SAYS_KEYS = 1 << 0,
+    SAYS_PCRS = 1 << 1,
+    SAYS_SIGNER = 1 << 2,
+    SAYS_SIGNED_PCRS = 1 << 3,
+};
+
+#define AUTO UINT_MAX /* for key types */
+
+/* What the older credential has, and what the spec says. */
 typedef struct Row {
     const char *rule;
     unsigned old; /* parts; sealed for PCR 7 of SHA-384, and for what "old" signs about PCR 12 */
-    unsigned given;
-    WithKey with_key;
-    unsigned parts; /* expected: these */
+    unsigned says;
+    unsigned with;      /* SAYS_KEYS: key types */
+    unsigned key_types; /* expected: these */
     uint64_t mask;
     uint16_t bank;
     const char *public_key; /* NULL: none */
@@ -43,41 +53,38 @@ static const Row rows[] = {
     {"null", 0, 0, 0, 0, 0, 0, NULL, 0, false},
     {"for a user", HOST | SCOPED, 0, 0, HOST | SCOPED, 0, 0, NULL, 0, false},
     /* one thing is asked for: the rest is kept */
-    {"another kind", HOST | TPM, OPTION_WITH_KEY, WITH_KEY_TPM, TPM, MASK(7), TPM_ALGORITHM_SHA384,
+    {"another kind", HOST | TPM, SAYS_KEYS, TPM, TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL, 0,
+     false},
+    {"another kind for a user", HOST | SCOPED, SAYS_KEYS, HOST | TPM, HOST | TPM | SCOPED, 0, 0,
      NULL, 0, false},
-    {"another kind for a user", HOST | SCOPED, OPTION_WITH_KEY, WITH_KEY_HOST_TPM,
-     HOST | TPM | SCOPED, 0, 0, NULL, 0, false},
-    {"no TPM, no PCRs", HOST | TPM | SIGNED, OPTION_WITH_KEY, WITH_KEY_HOST, HOST, 0, 0, NULL, 0,
+    {"no TPM, no PCRs", HOST | TPM | SIGNED, SAYS_KEYS, HOST, HOST, 0, 0, NULL, 0, false},
+    {"no more signed", TPM | SIGNED, SAYS_KEYS, TPM, TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL, 0,
      false},
-    {"no more signed", TPM | SIGNED, OPTION_WITH_KEY, WITH_KEY_TPM, TPM, MASK(7),
-     TPM_ALGORITHM_SHA384, NULL, 0, false},
-    {"signed as before", TPM | SIGNED, OPTION_WITH_KEY, WITH_KEY_HOST_TPM_PUBLIC_KEY,
-     HOST | TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384, "old", MASK(12), false},
-    {"other PCRs", HOST | TPM, OPTION_TPM_PCRS, 0, HOST | TPM, MASK(4), 0, NULL, 0, false},
-    {"a signer", TPM, OPTION_PUBLIC_KEY, 0, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384, "named",
+    {"signed as before", TPM | SIGNED, SAYS_KEYS, HOST | TPM | SIGNED, HOST | TPM | SIGNED, MASK(7),
+     TPM_ALGORITHM_SHA384, "old", MASK(12), false},
+    {"other PCRs", HOST | TPM, SAYS_PCRS, 0, HOST | TPM, MASK(4), 0, NULL, 0, false},
+    {"a signer", TPM, SAYS_SIGNER, 0, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384, "named",
      MASK(11), false},
-    {"another signer", TPM | SIGNED, OPTION_PUBLIC_KEY, 0, TPM | SIGNED, MASK(7),
-     TPM_ALGORITHM_SHA384, "named", MASK(12), false},
-    {"other signed PCRs", TPM | SIGNED, OPTION_PUBLIC_KEY_PCRS, 0, TPM | SIGNED, MASK(7),
+    {"another signer", TPM | SIGNED, SAYS_SIGNER, 0, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384,
+     "named", MASK(12), false},
+    {"other signed PCRs", TPM | SIGNED, SAYS_SIGNED_PCRS, 0, TPM | SIGNED, MASK(7),
      TPM_ALGORITHM_SHA384, "old", MASK(11), false},
-    {"a signer is of no use without a TPM", HOST, OPTION_PUBLIC_KEY, 0, HOST, 0, 0, NULL, 0, false},
+    {"a signer is of no use without a TPM", HOST, SAYS_SIGNER, 0, HOST, 0, 0, NULL, 0, false},
     /* auto that is said is as for a new one, but for PCRs */
-    {"auto", HOST, OPTION_WITH_KEY, WITH_KEY_AUTO, HOST | TPM | SIGNED, 0, 0, "here", MASK(11),
-     false},
+    {"auto", HOST, SAYS_KEYS, AUTO, HOST | TPM | SIGNED, 0, 0, "here", MASK(11), false},
     /* no older one */
     {"new, auto", NO_OLD, 0, 0, HOST | TPM | SIGNED, 0, 0, "here", MASK(11), false},
-    {"new", NO_OLD, OPTION_WITH_KEY, WITH_KEY_HOST_TPM, HOST | TPM, 0, 0, NULL, 0, false},
-    {"new, signed", NO_OLD, OPTION_WITH_KEY, WITH_KEY_TPM_PUBLIC_KEY, TPM | SIGNED, 0, 0, "here",
-     MASK(11), false},
+    {"new", NO_OLD, SAYS_KEYS, HOST | TPM, HOST | TPM, 0, 0, NULL, 0, false},
+    {"new, signed", NO_OLD, SAYS_KEYS, TPM | SIGNED, TPM | SIGNED, 0, 0, "here", MASK(11), false},
     /* for another host: its TPM alone */
     {"host key, elsewhere", HOST, 0, 0, TPM, 0, 0, NULL, 0, true},
     {"PCRs elsewhere", HOST | TPM, 0, 0, TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL, 0, true},
     {"signed elsewhere", HOST | TPM | SIGNED, 0, 0, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384,
      "old", MASK(12), true},
-    {"its signer", TPM, OPTION_WITH_KEY, WITH_KEY_TPM_PUBLIC_KEY, TPM | SIGNED, MASK(7),
-     TPM_ALGORITHM_SHA384, "theirs", MASK(11), true},
-    {"its signer, auto", TPM, OPTION_WITH_KEY, WITH_KEY_AUTO, TPM | SIGNED, MASK(7),
-     TPM_ALGORITHM_SHA384, "theirs", MASK(11), true},
+    {"its signer", TPM, SAYS_KEYS, TPM | SIGNED, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384,
+     "theirs", MASK(11), true},
+    {"its signer, auto", TPM, SAYS_KEYS, AUTO, TPM | SIGNED, MASK(7), TPM_ALGORITHM_SHA384,
+     "theirs", MASK(11), true},
 };
 
 typedef struct Fixture {
@@ -119,19 +126,26 @@ static int tear_down(void **state)
     return 0;
 }
 
-static Options options_of(const Fixture *fixture, unsigned given, WithKey with_key)
+static SealSpec spec_of(const Fixture *fixture, unsigned says, unsigned key_types)
 {
-    Options options = {.given = given,
-                       .with_key = with_key,
-                       .for_systemd = 262,
-                       .public_key_pcrs = MASK(11),
-                       .not_after = USEC_INFINITY};
+    return (SealSpec){
+        .keys = !(says & SAYS_KEYS) ? SEAL_KEEP_KEYS
+                : key_types == AUTO ? SEAL_AUTO_KEYS
+                                    : SEAL_GIVEN_KEYS,
+        .key_types = key_types,
+        .version = 262,
+        .has_pcrs = says & SAYS_PCRS,
+        .pcrs.mask = says & SAYS_PCRS ? MASK(4) : 0,
+        .public_key = says & SAYS_SIGNER ? fixture->named : NULL,
+        .has_public_key_pcrs = says & SAYS_SIGNED_PCRS,
+        .public_key_pcrs = says & SAYS_SIGNED_PCRS ? MASK(11) : 0,
+    };
+}
 
-    if (given & OPTION_TPM_PCRS)
-        options.tpm_pcrs.mask = MASK(4);
-    if (given & OPTION_PUBLIC_KEY)
-        options.public_key = fixture->named;
-    return options;
+static int make(const Fixture *fixture, const SealSpec *spec, const CredentialSections *old,
+                Reason *reason, SealTarget *ret)
+{
+    return seal_target_make(&(SealContext){&fixture->context, spec, NULL}, old, reason, ret);
 }
 
 static CredentialSections old_of(unsigned parts)
@@ -154,26 +168,26 @@ static void test_rows(void **state)
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         const Row *row = &rows[i];
-        Options options = options_of(fixture, row->given, row->with_key);
+        SealSpec spec = spec_of(fixture, row->says, row->with);
         CredentialSections old = {0};
-        _cleanup_(plan_done) Plan plan = {0};
+        _cleanup_(seal_target_done) SealTarget target = {0};
         Reason reason = {0};
         int r;
 
         if (row->old != NO_OLD)
             old = old_of(row->old);
         if (row->old != NO_OLD && row->old & SCOPED)
-            options.uid = "self";
-        r = plan_make(&fixture->context, &options, row->other_host ? &fixture->other : NULL,
-                      row->old == NO_OLD ? NULL : &old, &reason, &plan);
-        if (r != 0 || plan.parts != row->parts)
-            fail_msg("%s: %d, parts 0x%x: %s", row->rule, r, plan.parts, reason.text);
-        if (plan.pcrs.mask != row->mask || plan.pcrs.bank != row->bank)
-            fail_msg("%s: PCRs 0x%llx", row->rule, (unsigned long long)plan.pcrs.mask);
-        if (!bytes_view_equal(bytes_view(&plan.public_key),
+            spec.uid = "self";
+        spec.host = row->other_host ? &fixture->other : NULL;
+        r = make(fixture, &spec, row->old == NO_OLD ? NULL : &old, &reason, &target);
+        if (r != 0 || target.key_types != row->key_types)
+            fail_msg("%s: %d, key types 0x%x: %s", row->rule, r, target.key_types, reason.text);
+        if (target.pcrs.mask != row->mask || target.pcrs.bank != row->bank)
+            fail_msg("%s: PCRs 0x%llx", row->rule, (unsigned long long)target.pcrs.mask);
+        if (!bytes_view_equal(bytes_view(&target.public_key),
                               test_view(row->public_key ? row->public_key : "")))
             fail_msg("%s: another signer", row->rule);
-        if (plan.public_key_mask != row->public_key_mask)
+        if (target.public_key_mask != row->public_key_mask)
             fail_msg("%s: another signed PCR", row->rule);
     }
 }
@@ -182,66 +196,67 @@ static void test_rows(void **state)
 static void test_values_are_not_kept(void **state)
 {
     const Fixture *fixture = *state;
-    Options options = options_of(fixture, 0, 0);
+    SealSpec spec = spec_of(fixture, 0, 0);
     CredentialSections old = old_of(TPM);
-    _cleanup_(plan_done) Plan plan = {0};
+    _cleanup_(seal_target_done) SealTarget target = {0};
 
-    assert_int_equal(plan_make(&fixture->context, &options, NULL, &old, NULL, &plan), 0);
-    assert_int_equal(plan.pcrs.given, 0);
-    assert_false(plan.automatic);
+    assert_int_equal(make(fixture, &spec, &old, NULL, &target), 0);
+    assert_int_equal(target.pcrs.given, 0);
+    assert_false(target.automatic);
 }
 
-static void expect_refusal(const Fixture *fixture, const Options *options, const Identity *host,
-                           unsigned old_parts, int outcome)
+static void expect_refusal(const Fixture *fixture, SealSpec spec, const Identity *host,
+                           unsigned old_key_types, int outcome)
 {
-    CredentialSections old = old_of(old_parts);
+    CredentialSections old = old_of(old_key_types);
     Reason reason = {0};
-    Plan plan;
+    SealTarget target;
 
-    assert_int_equal(plan_make(&fixture->context, options, host, &old, &reason, &plan), outcome);
+    spec.host = host;
+    assert_int_equal(make(fixture, &spec, &old, &reason, &target), outcome);
     assert_true(reason.text[0] != '\0');
 }
 
 static void test_refusals(void **state)
 {
     Fixture *fixture = *state;
-    Options options = options_of(fixture, OPTION_WITH_KEY, WITH_KEY_HOST);
-    Options nothing = options_of(fixture, 0, 0);
+    SealSpec spec = spec_of(fixture, SAYS_KEYS, HOST);
+    SealSpec nothing = spec_of(fixture, 0, 0);
 
     /* what another host cannot have */
-    expect_refusal(fixture, &options, &fixture->other, TPM, OUTCOME_USAGE);
-    options.with_key = WITH_KEY_NULL;
-    expect_refusal(fixture, &options, &fixture->other, TPM, OUTCOME_USAGE);
-    expect_refusal(fixture, &nothing, &fixture->other, HOST | SCOPED, OUTCOME_USAGE);
+    expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
+    spec.key_types = 0;
+    expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
+    expect_refusal(fixture, nothing, &fixture->other, HOST | SCOPED, OUTCOME_USAGE);
     /* a kind that the version does not open, and one that there is not */
-    nothing.for_systemd = 250;
-    expect_refusal(fixture, &nothing, NULL, TPM | SIGNED, OUTCOME_UNSUPPORTED);
-    options = options_of(fixture, OPTION_WITH_KEY, WITH_KEY_TPM);
-    expect_refusal(fixture, &options, NULL, HOST | SCOPED, OUTCOME_UNSUPPORTED);
+    nothing.version = 250;
+    expect_refusal(fixture, nothing, NULL, TPM | SIGNED, OUTCOME_UNSUPPORTED);
+    spec = spec_of(fixture, SAYS_KEYS, TPM);
+    expect_refusal(fixture, spec, NULL, HOST | SCOPED, OUTCOME_UNSUPPORTED);
     /* no key that signs */
-    options.with_key = WITH_KEY_TPM_PUBLIC_KEY;
+    spec.key_types = TPM | SIGNED;
     bytes_done(&fixture->other.pcr_public_key);
-    expect_refusal(fixture, &options, &fixture->other, TPM, OUTCOME_USAGE);
+    expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
     assert_int_equal(unlink(test_path(&fixture->root, "etc/systemd/tpm2-pcr-public-key.pem")), 0);
-    expect_refusal(fixture, &options, NULL, TPM, OUTCOME_USAGE);
+    expect_refusal(fixture, spec, NULL, TPM, OUTCOME_USAGE);
 }
 
 static void test_equal(void **state)
 {
     const Fixture *fixture = *state;
-    Options options = options_of(fixture, 0, 0);
+    SealSpec spec = spec_of(fixture, 0, 0);
     unsigned parts[] = {HOST, TPM, HOST | TPM, TPM | SIGNED};
 
     for (size_t i = 0; i < COUNT(parts); i++)
         for (size_t k = 0; k < COUNT(parts); k++) {
             CredentialSections a = old_of(parts[i]), b = old_of(parts[k]);
-            _cleanup_(plan_done) Plan first = {0}, second = {0};
+            _cleanup_(seal_target_done) SealTarget first = {0}, second = {0};
 
-            assert_int_equal(plan_make(&fixture->context, &options, NULL, &a, NULL, &first), 0);
-            assert_int_equal(plan_make(&fixture->context, &options, NULL, &b, NULL, &second), 0);
-            assert_int_equal(plan_equal(&first, &second), i == k);
+            assert_int_equal(make(fixture, &spec, &a, NULL, &first), 0);
+            assert_int_equal(make(fixture, &spec, &b, NULL, &second), 0);
+            assert_int_equal(seal_target_equal(&first, &second), i == k);
             second.pcrs.mask ^= MASK(0);
-            assert_false(plan_equal(&first, &second));
+            assert_false(seal_target_equal(&first, &second));
         }
 }
 
@@ -264,13 +279,13 @@ static void test_shared_tpm_key(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        Plan a = {.kind = kind_find_by_key_types(cases[i].a), .pcrs.mask = MASK(7)};
-        Plan b = {.kind = kind_find_by_key_types(cases[i].b), .pcrs.mask = MASK(7)};
+        SealTarget a = {.kind = kind_find_by_key_types(cases[i].a), .pcrs.mask = MASK(7)};
+        SealTarget b = {.kind = kind_find_by_key_types(cases[i].b), .pcrs.mask = MASK(7)};
 
-        assert_int_equal(plan_shares_tpm_key(&a, &b), cases[i].shared);
-        assert_int_equal(plan_shares_tpm_key(&b, &a), cases[i].shared);
+        assert_int_equal(seal_target_shares_tpm_key(&a, &b), cases[i].shared);
+        assert_int_equal(seal_target_shares_tpm_key(&b, &a), cases[i].shared);
         b.pcrs.mask = 0;
-        assert_false(plan_shares_tpm_key(&a, &b));
+        assert_false(seal_target_shares_tpm_key(&a, &b));
     }
 }
 

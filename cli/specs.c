@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From options to what the library takes. See specs.h.
+ */
+
+#include "specs.h"
+
+#include "base/fsutil.h"
+#include "terminal/progress.h"
+
+#include <fcntl.h>
+
+static int check_sharing(const Options *options, Reason *reason)
+{
+    if (!options->share_key)
+        return 0;
+    if (options->fresh_key)
+        return reason_set(reason, OUTCOME_USAGE, "--share-key= or --fresh-key, but not both");
+    if (options->with_key == WITH_KEY_HOST || options->with_key == WITH_KEY_NULL)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--share-key= is about a TPM's key: give --with-key=tpm2 or host+tpm2");
+    return 0;
+}
+
+static unsigned key_types_of(WithKey with_key)
+{
+    static const unsigned key_types[] = {
+        [WITH_KEY_HOST] = KIND_HOST,
+        [WITH_KEY_TPM] = KIND_TPM,
+        [WITH_KEY_HOST_TPM] = KIND_HOST | KIND_TPM,
+        [WITH_KEY_TPM_PUBLIC_KEY] = KIND_TPM | KIND_PUBLIC_KEY,
+        [WITH_KEY_HOST_TPM_PUBLIC_KEY] = KIND_HOST | KIND_TPM | KIND_PUBLIC_KEY,
+        [WITH_KEY_NULL] = 0,
+    };
+
+    return key_types[with_key];
+}
+
+int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret)
+{
+    static const unsigned tpm_options =
+        OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
+    unsigned given = options->given;
+    SealSpec spec = {
+        .keys = !(given & OPTION_WITH_KEY)           ? SEAL_KEEP_KEYS
+                : options->with_key == WITH_KEY_AUTO ? SEAL_AUTO_KEYS
+                                                     : SEAL_GIVEN_KEYS,
+        .key_types = key_types_of(options->with_key),
+        .tpm_required = given & tpm_options,
+        .allow_null = options->allow_null,
+        .has_pcrs = given & OPTION_TPM_PCRS,
+        .pcrs = options->tpm_pcrs,
+        .public_key = options->public_key,
+        .has_public_key_pcrs = given & OPTION_PUBLIC_KEY_PCRS,
+        .public_key_pcrs = options->public_key_pcrs,
+        .version = options->for_systemd,
+        .form = options->form,
+        .uid = options->uid,
+        .share_key = options->share_key,
+        .fresh_key = options->fresh_key,
+        .tpm_device = options->tpm_device,
+        .signatures = options->signatures,
+        .name = options->name,
+        .timestamp = options->timestamp,
+        .has_not_after = given & OPTION_NOT_AFTER,
+        .not_after = options->not_after,
+        .format = !(given & OPTION_FORMAT) ? SEAL_KEEP_FORMAT
+                  : options->raw           ? SEAL_RAW
+                                           : SEAL_BASE64,
+    };
+    CredentialMetadata times = {.timestamp =
+                                    spec.timestamp ? spec.timestamp : context->now(context),
+                                .not_after = options->not_after};
+
+    if (!credential_times_valid(&times))
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
+    *ret = spec;
+    return check_sharing(options, reason);
+}
+
+Unsealer spec_unsealer(const Context *context, const Options *options)
+{
+    return (Unsealer){.context = context,
+                      .observer = &terminal_observer,
+                      .spec = {.tpm_device = options->tpm_device,
+                               .signatures = options->signatures,
+                               .uid = options->uid,
+                               .allow_null = options->allow_null,
+                               .now = options->timestamp}};
+}
+
+int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
+{
+    return store_client_open(options->store ? options->store : options->host->store,
+                             !options->store, &terminal_observer, reason, ret);
+}
+
+int spec_read_identity(const char *path, Reason *reason, Identity *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = file_read_at(AT_FDCWD, path, IDENTITY_MAX_BYTES, reason, &file);
+
+    if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
+        return OUTCOME_BAD_IDENTITY;
+    return r == 0 ? identity_parse(bytes_view(&file), reason, ret) : r;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * From options to what the library takes.
+ */
+
+#include "client/store_client.h"
+#include "options.h"
+#include "seal/seal_spec.h"
+#include "seal/unsealer.h"
+
+/* How to seal, as OPTIONS say; .host and .share_store are left to the caller. RET borrows from
+ * OPTIONS. OUTCOME_USAGE for options that contradict each other, and for a time of expiry that is
+ * over. */
+int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret);
+
+/* An unsealer that opens as OPTIONS say; borrows from them. */
+Unsealer spec_unsealer(const Context *context, const Options *options);
+
+/* The store of --store=, which is changed directly, or else the host's. */
+int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
+
+/* Reads an identity from the file PATH. OUTCOME_BAD_IDENTITY. */
+int spec_read_identity(const char *path, Reason *reason, Identity *ret);

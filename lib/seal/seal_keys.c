@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Keys to seal with. See seal_keys.h.
+ *
+ * Everything that the TPM does for a credential happens in one child with one connection: it looks
+ * for the storage root key, unseals a key to share, or seals a fresh one. Files are read before it
+ * starts, for it has none open.
+ */
+
+#include "seal/seal_keys.h"
+
+#include "base/fsutil.h"
+#include "credential/seal.h"
+#include "key/firmware.h"
+#include "key/host_key.h"
+#include "key/pcr_files.h"
+#include "store/shared_key.h"
+#include "tpm/tpm_child.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+void seal_keys_done(SealKeys *keys)
+{
+    secret_free(keys->host);
+    secret_free(keys->tpm);
+    tpm_sealed_done(&keys->tpm_sealed);
+    *keys = (SealKeys){0};
+}
+
+/* Whether what is made in the host key's directory is gone after a reboot. */
+static bool host_key_is_fleeting(void)
+{
+    _cleanup_(freep) char *directory = strdup(host_key_path());
+    char *slash = directory ? strrchr(directory, '/') : NULL;
+    struct statfs status;
+
+    if (!slash || slash == directory)
+        return false;
+    *slash = '\0';
+    return statfs(directory, &status) == 0 &&
+           (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
+/* --- the TPM's part --- */
+
+/* What the child does. */
+typedef struct TpmPart {
+    const SealContext *seal;
+    const SealTarget *target;
+    const char *subject;
+    bool resolved;  /* the target's kind is final */
+    bool wants_key; /* else it only looks for the storage root key */
+    bool may_share; /* .shared has been looked for, */
+    int shared_rc;  /* with this return */
+    Reason shared_reason;
+    SharedKeys shared;
+    Bytes signatures; /* of PCR policies */
+} TpmPart;
+
+static void tpm_part_done(TpmPart *part)
+{
+    shared_keys_done(&part->shared);
+    bytes_done(&part->signatures);
+}
+
+static TpmSealRequest seal_request(const SealTarget *target, const Kind *kind)
+{
+    return (TpmSealRequest){
+        .pcrs = target->pcrs,
+        .public_key = bytes_view(&target->public_key),
+        .public_key_mask = target->public_key_mask,
+        .pinned = kind_has(kind, KIND_PINNED),
+    };
+}
+
+static int read_shared_keys(TpmPart *part, const SharedKeyRequest *wanted, Reason *reason)
+{
+    const SealSpec *spec = part->seal->spec;
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialName name;
+    int r;
+
+    if (spec->share_key) {
+        r = file_read_at(AT_FDCWD, spec->share_key, LIMIT_FILE_BYTES, reason, &file);
+        return r == 0 ? shared_keys_of_file(bytes_view(&file), wanted, reason, &part->shared) : r;
+    }
+    r = credential_name_parse(spec->name, reason, &name);
+    return r == 0 ? shared_keys_of_machine(spec->share_store, name.machine, wanted, reason,
+                                           &part->shared)
+                  : r;
+}
+
+/* In the parent: reads what the child needs. */
+static void find_shared_keys(TpmPart *part)
+{
+    const SealSpec *spec = part->seal->spec;
+    TpmSealRequest request = seal_request(part->target, part->target->kind);
+    SharedKeyRequest wanted = {
+        .parts = part->target->kind->parts, .any_form = !part->resolved, .request = &request};
+
+    part->may_share = !spec->fresh_key && (spec->share_key || (spec->share_store && spec->name));
+    if (!part->may_share)
+        return;
+    part->shared_rc = read_shared_keys(part, &wanted, &part->shared_reason);
+    /* where there are none, the TPM will not unseal, and that is said */
+    if (part->target->public_key.size > 0)
+        (void)pcr_signatures_load(part->seal->context, spec->signatures, NULL, &part->signatures);
+}
+
+/* In the child. */
+static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observer,
+                           const TpmSealRequest *request, unsigned key_types, TpmResult *ret)
+{
+    SharedKeyRequest wanted = {
+        .parts = key_types, .request = request, .signatures = bytes_view(&part->signatures)};
+    const char *file = part->seal->spec->share_key;
+    Reason reason = part->shared_reason;
+    int r = part->shared_rc;
+    SharedKey shared;
+
+    if (r == 0) {
+        tpm_wait_begin(observer, "unseal a key that is shared", part->subject);
+        r = shared_keys_unseal(tpm, &part->shared, &wanted, &reason, &shared);
+        observer_wait_end(observer);
+    }
+    if (r == 0) {
+        ret->sealed = shared.sealed;
+        ret->key = shared.key;
+    } else if (file) {
+        observer_note(observer, "Sealing with a fresh key, not with that of %s: %s.", file,
+                      reason.text[0] ? reason.text : outcome_sentence(r));
+    } else if (r != OUTCOME_NOT_FOUND) { /* a machine's first credential needs no words */
+        observer_note(observer,
+                      "Sealing with a fresh key, not with that of the machine's other credentials: "
+                      "%s.",
+                      reason.text[0] ? reason.text : outcome_sentence(r));
+    }
+    return r == 0;
+}
+
+static const Kind *without_pin(const Kind *kind)
+{
+    return kind_find_by_key_types(kind->parts & ~(unsigned)KIND_PINNED);
+}
+
+/* In the child: connects, and finds out what the TPM has. */
+static int look_at_tpm(const TpmPart *part, const Observer *observer, Reason *reason,
+                       TpmResult *ret, Tpm **ret_tpm)
+{
+    int r;
+
+    if (part->resolved)
+        return tpm_new(part->seal->spec->tpm_device, reason, ret_tpm);
+    tpm_wait_begin(observer, "look for its storage root key", part->subject);
+    r = tpm_new(part->seal->spec->tpm_device, reason, ret_tpm);
+    if (r == 0)
+        r = tpm_has_srk(*ret_tpm, reason, &ret->has_srk);
+    observer_wait_end(observer);
+    if (r == 0 && !ret->has_srk && kind_has(part->target->kind, KIND_PINNED))
+        observer_note(observer,
+                      "The TPM has no storage root key (systemd-tpm2-setup.service makes one): "
+                      "sealing in the older form.");
+    return r;
+}
+
+static int work(const void *argument, const Observer *observer, Reason *reason, TpmResult *ret)
+{
+    const TpmPart *part = argument;
+    const Kind *kind = part->target->kind;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    TpmSealRequest request;
+    int r = look_at_tpm(part, observer, reason, ret, &tpm);
+
+    if (r != 0 || !part->wants_key)
+        return r;
+    if (!part->resolved && !ret->has_srk)
+        kind = without_pin(kind);
+    request = seal_request(part->target, kind);
+    if (part->may_share && get_shared_key(part, tpm, observer, &request, kind->parts, ret))
+        return 0;
+    tpm_wait_begin(observer, "seal a key", part->subject);
+    r = tpm_seal(tpm, part->seal->context, &request, reason, &ret->sealed, &ret->key);
+    observer_wait_end(observer);
+    return r;
+}
+
+/* Has a child look at the TPM and get a key for KEYS (NULL: only look). */
+static int ask_tpm(const SealContext *seal, const char *subject, bool resolved, Reason *reason,
+                   SealTarget *target, SealKeys *keys)
+{
+    _cleanup_(tpm_part_done) TpmPart part = {.seal = seal,
+                                             .target = target,
+                                             .subject = subject,
+                                             .resolved = resolved,
+                                             .wants_key = keys != NULL};
+    _cleanup_(tpm_result_done) TpmResult result = {0};
+    int r;
+
+    if (keys)
+        find_shared_keys(&part);
+    r = tpm_child_run(work, &part, seal->observer, reason, &result);
+    if (r != 0)
+        return r;
+    if (!resolved && !result.has_srk)
+        target->kind = without_pin(target->kind);
+    if (keys) {
+        keys->tpm = TAKE_PTR(result.key);
+        keys->tpm_sealed = result.sealed;
+        result.sealed = (TpmSealed){0};
+    }
+    return 0;
+}
+
+/* --- what comes of a target --- */
+
+/* With auto, systemd before it takes no TPM that the firmware does not know; 261 has software TPMs,
+ * 257 and 262 are checked. */
+#define VERSION_ANY_TPM 261U
+
+/* With auto the host key is left out where it would not last, as systemd does. */
+static int leave_out_fleeting_key(Reason *reason, unsigned *key_types)
+{
+    if (*key_types & KIND_SCOPED)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%s would be gone after a reboot, and what is sealed for a user needs it; "
+            "if that is meant, say --with-key=host",
+            host_key_path());
+    *key_types &= ~(unsigned)KIND_HOST;
+    return 0;
+}
+
+/* With auto, WHY there is no TPM to take. */
+static int leave_out_tpm(const SealContext *seal, const char *why, Reason *reason,
+                         unsigned *key_types)
+{
+    if (!(*key_types & KIND_HOST))
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
+                          "%s, and %s would be gone after a reboot: say with --with-key= what to "
+                          "seal with all the same",
+                          why, host_key_path());
+    observer_note(seal->observer, "Sealing with the host key alone: %s.", why);
+    *key_types &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
+    return 0;
+}
+
+/* With auto, what is there; a TPM that was asked for has to be there. With KEYS the TPM's key, too.
+ */
+static int resolve_here(const SealContext *seal, const char *subject, Reason *reason,
+                        SealTarget *target, SealKeys *keys)
+{
+    bool may_do_without = target->automatic && !seal->spec->tpm_required;
+    unsigned types = target->key_types;
+    int r = 0;
+
+    if (target->automatic && host_key_is_fleeting())
+        r = leave_out_fleeting_key(reason, &types);
+    if (r == 0 && may_do_without && target->version < VERSION_ANY_TPM &&
+        !firmware_has_tpm(seal->context))
+        r = leave_out_tpm(seal,
+                          "the firmware knows of no TPM (--with-key=host+tpm2 takes one all the "
+                          "same)",
+                          reason, &types);
+    if (r == 0)
+        r = kind_choose(types, target->version, reason, &target->kind);
+    if (r == 0 && types & KIND_TPM)
+        r = ask_tpm(seal, subject, false, reason, target, keys);
+    if (r == OUTCOME_TPM_UNREACHABLE && types & KIND_TPM && may_do_without) {
+        r = leave_out_tpm(seal, "no TPM was found", reason, &types);
+        if (r == 0)
+            r = kind_choose(types, target->version, reason, &target->kind);
+    }
+    if (r == 0 && target->automatic && !(types & KIND_HOST))
+        observer_note(seal->observer,
+                      "%s would be gone after a reboot: sealing with the TPM alone.",
+                      host_key_path());
+    return r;
+}
+
+static OfflineRequest offline_request(const SealContext *seal, const SealTarget *target)
+{
+    return (OfflineRequest){
+        .identity = target->host,
+        .form = seal->spec->form,
+        .pcrs = target->pcrs,
+        .public_key = bytes_view(&target->public_key),
+        .public_key_mask = target->public_key_mask,
+    };
+}
+
+int seal_resolve(const SealContext *seal, const char *subject, Reason *reason, SealTarget *target)
+{
+    OfflineRequest request;
+
+    if (target->kind)
+        return 0;
+    if (!target->host)
+        return resolve_here(seal, subject, reason, target, NULL);
+    request = offline_request(seal, target);
+    return offline_kind(&request, reason, &target->kind);
+}
+
+/* --- the keys --- */
+
+static int get_host_key(const SealContext *seal, Reason *reason, SealKeys *keys)
+{
+    bool made;
+    int r = host_key_ensure(seal->context, host_key_path(), reason, &keys->host, &made);
+
+    if (r == 0 && made) {
+        observer_note(seal->observer, "Made this host's key, %s.", host_key_path());
+        observer_host_key_made(seal->observer);
+    }
+    return r;
+}
+
+static int copy_tpm_key(const SealKeys *other, Reason *reason, SealKeys *keys)
+{
+    TpmSealedView sealed = tpm_sealed_view(&other->tpm_sealed);
+    int r = tpm_sealed_dup(&sealed, &keys->tpm_sealed);
+
+    return r == 0 ? secret_new_from(secret_view(other->tpm), reason, &keys->tpm) : r;
+}
+
+static int get_offline_key(const SealContext *seal, Reason *reason, SealTarget *target,
+                           SealKeys *keys)
+{
+    OfflineRequest request = offline_request(seal, target);
+    OfflineKey key;
+    int r = offline_key_new(seal->context, &request, reason, &key);
+
+    if (r != 0)
+        return r;
+    target->kind = key.kind;
+    keys->tpm = key.key;
+    keys->tpm_sealed = key.sealed;
+    return 0;
+}
+
+/* Resolves TARGET if it has to, and gets the TPM's key if that takes one. */
+static int get_tpm_key(const SealContext *seal, const char *subject, const SealKeys *other,
+                       Reason *reason, SealTarget *target, SealKeys *keys)
+{
+    int r;
+
+    if (target->host && !other)
+        return get_offline_key(seal, reason, target, keys);
+    if (!other && !target->kind)
+        return resolve_here(seal, subject, reason, target, keys);
+    r = seal_resolve(seal, subject, reason, target);
+    if (r != 0 || !kind_has(target->kind, KIND_TPM))
+        return r;
+    return other ? copy_tpm_key(other, reason, keys)
+                 : ask_tpm(seal, subject, true, reason, target, keys);
+}
+
+int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys *other,
+                   Reason *reason, SealTarget *target, SealKeys *ret)
+{
+    _cleanup_(seal_keys_done) SealKeys keys = {0};
+    int r = 0;
+
+    if (target->key_types & KIND_SCOPED)
+        r = user_scope_load(seal->context, seal->spec->uid, reason, &keys.scope);
+    if (r == 0)
+        r = get_tpm_key(seal, subject, other, reason, target, &keys);
+    keys.kind = target->kind;
+    if (r == 0 && kind_has(keys.kind, KIND_HOST))
+        r = get_host_key(seal, reason, &keys);
+    if (r != 0)
+        return r;
+    *ret = keys;
+    keys = (SealKeys){0};
+    return 0;
+}
+
+int seal_keys_seal(const Context *context, const SealKeys *keys, const Secret *plaintext,
+                   const CredentialMetadata *metadata, bool raw, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    SealRequest request = {
+        .kind = keys->kind,
+        .plaintext = plaintext,
+        .host_key = keys->host,
+        .tpm_key = keys->tpm,
+        .scope = seal_keys_scope(keys),
+        .tpm = tpm_sealed_view(&keys->tpm_sealed),
+        .metadata = *metadata,
+    };
+    int r = credential_seal(context, &request, reason, &sealed);
+
+    if (r == 0 && !raw)
+        return credential_encode(bytes_view(&sealed), ret);
+    if (r != 0)
+        return r;
+    *ret = sealed;
+    sealed = (Bytes){0};
+    return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a spec and an older credential to a target. See seal_spec.h.
+ */
+
+#include "seal/seal_spec.h"
+
+#include "key/firmware.h"
+#include "key/pcr_files.h"
+#include "seal/systemd_version.h"
+
+#include <string.h>
+
+/* Where no systemd is found, what all of them open. */
+#define VERSION_UNKNOWN     250U
+/* Signed PCR policies came with it. */
+#define VERSION_SIGNED_PCRS 252U
+
+void seal_target_done(SealTarget *target)
+{
+    bytes_done(&target->public_key);
+    *target = (SealTarget){0};
+}
+
+static unsigned old_key_types(const CredentialSections *old)
+{
+    return old ? old->kind->parts : 0;
+}
+
+/* For another host there is only its TPM. */
+static int check_host(const SealSpec *spec, const CredentialSections *old, Reason *reason)
+{
+    if (spec->keys == SEAL_GIVEN_KEYS && (spec->key_types & (KIND_HOST | KIND_TPM)) != KIND_TPM)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "for another host a secret can only be sealed with its TPM "
+                          "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
+                          "secret");
+    if (spec->uid || old_key_types(old) & KIND_SCOPED)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "what is sealed for a user has the host key, which does not leave its "
+                          "host: it cannot be sealed for another one");
+    return 0;
+}
+
+static unsigned choose_key_types(const SealSpec *spec, const CredentialSections *old)
+{
+    unsigned types = spec->keys == SEAL_GIVEN_KEYS ? spec->key_types : KIND_HOST | KIND_TPM;
+
+    if (old && spec->keys == SEAL_KEEP_KEYS)
+        types = old_key_types(old) & ~(unsigned)KIND_PINNED;
+    types |= old_key_types(old) & KIND_SCOPED;
+    if (spec->uid)
+        types |= KIND_SCOPED;
+    return spec->host ? (types & KIND_PUBLIC_KEY) | KIND_TPM : types;
+}
+
+static void choose_pcrs(const SealSpec *spec, const CredentialSections *old, SealTarget *target)
+{
+    if (!(target->key_types & KIND_TPM))
+        return;
+    if (spec->has_pcrs || !(old_key_types(old) & KIND_TPM))
+        target->pcrs = spec->pcrs;
+    else if (old->tpm.pcr_mask)
+        target->pcrs = (TpmPcrs){.mask = old->tpm.pcr_mask, .bank = old->tpm.pcr_bank};
+}
+
+static void choose_signed_pcrs(const SealSpec *spec, const CredentialSections *old,
+                               SealTarget *target)
+{
+    if (!(target->key_types & KIND_PUBLIC_KEY))
+        return;
+    target->public_key_mask = spec->has_public_key_pcrs              ? spec->public_key_pcrs
+                              : old_key_types(old) & KIND_PUBLIC_KEY ? old->tpm.public_key_mask
+                                                                     : SEAL_SIGNED_PCRS;
+}
+
+/* The one that was named; the old one if its policy is kept; the host's own. */
+static int load_public_key(const SealContext *seal, const CredentialSections *old, Reason *reason,
+                           SealTarget *target)
+{
+    const SealSpec *spec = seal->spec;
+
+    if (!spec->public_key && target->key_types & old_key_types(old) & KIND_PUBLIC_KEY)
+        return bytes_dup(old->tpm.public_key, &target->public_key);
+    if (spec->public_key || !spec->host)
+        return pcr_public_key_load(seal->context, spec->public_key, reason, &target->public_key);
+    if (spec->host->pcr_public_key.size > 0)
+        return bytes_dup(bytes_view(&spec->host->pcr_public_key), &target->public_key);
+    return reason_set(reason, OUTCOME_NOT_FOUND,
+                      "the host identity has no key that signs PCR policies: name one with "
+                      "--tpm2-public-key=");
+}
+
+/* A public key that was named is used with every TPM kind; with auto also one that is there, if
+ * what it signs for is measured at all. */
+static int choose_public_key(const SealContext *seal, const CredentialSections *old, Reason *reason,
+                             SealTarget *target)
+{
+    bool automatic = target->automatic &&
+                     (target->host ||
+                      (target->version >= VERSION_SIGNED_PCRS && firmware_has_tpm(seal->context)));
+    bool wanted = seal->spec->public_key || automatic || target->key_types & KIND_PUBLIC_KEY;
+    int r;
+
+    if (!(target->key_types & KIND_TPM) || !wanted)
+        return 0;
+    r = load_public_key(seal, old, reason, target);
+    if (r == OUTCOME_NOT_FOUND && automatic)
+        return 0;
+    if (r == 0)
+        target->key_types |= KIND_PUBLIC_KEY;
+    return r == OUTCOME_NOT_FOUND ? OUTCOME_USAGE : r;
+}
+
+int seal_target_make(const SealContext *seal, const CredentialSections *old, Reason *reason,
+                     SealTarget *ret)
+{
+    const SealSpec *spec = seal->spec;
+    _cleanup_(seal_target_done) SealTarget target = {.host = spec->host, .version = spec->version};
+    const Kind *kind;
+    int r = spec->host ? check_host(spec, old, reason) : 0;
+
+    if (r != 0)
+        return r;
+    if (target.version == 0)
+        target.version = systemd_version_installed(seal->context);
+    if (target.version == 0)
+        target.version = VERSION_UNKNOWN;
+    target.automatic = spec->keys == SEAL_AUTO_KEYS || (spec->keys == SEAL_KEEP_KEYS && !old);
+    target.key_types = choose_key_types(spec, old);
+    choose_pcrs(spec, old, &target);
+    r = choose_public_key(seal, old, reason, &target);
+    choose_signed_pcrs(spec, old, &target);
+    /* whether there is such a kind at all */
+    if (r == 0 && !spec->host)
+        r = kind_choose(target.key_types, target.version, reason, &kind);
+    if (r != 0)
+        return r;
+    *ret = target;
+    target = (SealTarget){0};
+    return 0;
+}
+
+static bool policy_equal(const SealTarget *a, const SealTarget *b)
+{
+    return a->host == b->host && a->pcrs.mask == b->pcrs.mask && a->pcrs.given == b->pcrs.given &&
+           a->pcrs.bank == b->pcrs.bank &&
+           memcmp(a->pcrs.values, b->pcrs.values, sizeof(a->pcrs.values)) == 0 &&
+           a->public_key_mask == b->public_key_mask &&
+           bytes_view_equal(bytes_view(&a->public_key), bytes_view(&b->public_key));
+}
+
+bool seal_target_equal(const SealTarget *a, const SealTarget *b)
+{
+    return a->key_types == b->key_types && a->automatic == b->automatic &&
+           a->version == b->version && policy_equal(a, b);
+}
+
+bool seal_target_shares_tpm_key(const SealTarget *a, const SealTarget *b)
+{
+    static const unsigned parts = KIND_TPM | KIND_PUBLIC_KEY | KIND_PINNED;
+
+    return kind_has(a->kind, KIND_TPM) && ((a->kind->parts ^ b->kind->parts) & parts) == 0 &&
+           policy_equal(a, b);
+}
