@@ -87,7 +87,7 @@ typedef struct StoreCommit {
  * OUTCOME_USAGE for a credential that is there twice; OUTCOME_TIMEOUT if another writer does not
  * finish; a negative errno. Nothing has changed then. With 0 everything has, durably, even if some
  * files could not be put in place yet, which the next writer does. */
-int store_commit(const Store *store, const StoreCommit *commit, Reason *reason);
+int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason);
 
 /* Completes a commit that a crash interrupted, and clears away one that was never decided.
  * store_commit() does this first; reading does not need it. It does not wait: where there is a
