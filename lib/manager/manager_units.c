@@ -323,8 +323,9 @@ static int find_leader(Manager *manager, const char *machine, pid_t *ret)
     r = sd_bus_message_read(reply, "o", &object.path);
     if (r >= 0)
         r = get(manager, &object, "Leader", "u", NULL, &property);
-    if (r == 0)
-        r = sd_bus_message_read(property, "u", &leader);
+    if (r != 0)
+        return r;
+    r = sd_bus_message_read(property, "u", &leader);
     if (r < 0)
         return r;
     *ret = (pid_t)leader;
