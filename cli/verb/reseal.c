@@ -7,6 +7,7 @@
  * does not hold up the next.
  */
 
+#include "base/digest.h"
 #include "base/rewrite.h"
 #include "specs.h"
 #include "terminal/output.h"
@@ -227,20 +228,29 @@ static int seal(Reseal *reseal, ResealSet *set)
     return r;
 }
 
-static int replace_machine(const Store *store, ResealSet *set, Reason *reason)
+static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
 {
-    _cleanup_(freep) StoreReplacement *changes = calloc(set->count, sizeof(changes[0]));
+    _cleanup_(freep) StoreChange *changes = calloc(set->count, sizeof(changes[0]));
+    _cleanup_(freep) char(*digests)[DIGEST_TEXT_BYTES] = calloc(set->count, sizeof(digests[0]));
     int r;
 
-    if (!changes)
+    if (!changes || !digests)
         return -ENOMEM;
     for (size_t i = 0; i < set->count; i++) {
         const ResealItem *item = &set->items[i];
 
-        changes[i] =
-            (StoreReplacement){item->name, bytes_view(&item->file), bytes_view(&item->sealed)};
+        digest_format(bytes_view(&item->file), digests[i]);
+        changes[i] = (StoreChange){.name = item->name,
+                                   .sealed = bytes_view(&item->sealed),
+                                   .keep_public = true,
+                                   .precondition = STORE_DIGEST,
+                                   .digest = digests[i]};
     }
-    r = store_replace(store, changes, set->count, reason);
+    r = store_client_commit(store,
+                            &(StoreCommit){.changes = changes,
+                                           .count = set->count,
+                                           .origin = {"reseal", getuid(), getpid()}},
+                            reason);
     for (size_t i = 0; i < set->count; i++)
         set->items[i].done = r == 0;
     return r;
@@ -293,7 +303,7 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
     r = seal(&resealing->reseal, set);
     if (r != 0)
         return r;
-    return set->machine ? replace_machine(resealing->store.store, set, reason) : replace_files(set);
+    return set->machine ? replace_machine(&resealing->store, set, reason) : replace_files(set);
 }
 
 static void say_what_was_done(const ResealSet *set)

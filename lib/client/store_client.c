@@ -6,10 +6,13 @@
 #include "client/store_client.h"
 
 #include "base/json.h"
+#include "client/audited_commit.h"
 #include "store/store_installed.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 void store_client_done(StoreClient *store)
@@ -22,7 +25,8 @@ void store_client_done(StoreClient *store)
 int store_client_open(const char *path, bool installed, const Observer *observer, Reason *reason,
                       StoreClient *ret)
 {
-    _cleanup_(store_client_done) StoreClient store = {.path = path, .observer = observer};
+    _cleanup_(store_client_done) StoreClient store = {
+        .path = path, .observer = observer, .installed = installed};
     int r = installed ? store_open_installed(path, reason, &store.store)
                       : store_new(path, reason, &store.store);
 
@@ -51,71 +55,158 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
 
 /* --- changes --- */
 
-/* The broker may have ended since, such as for the host key that sealing has made: the next one is
- * asked, and writes it down. */
-static int call_again(StoreClient *store, const char *method, struct json_object *parameters,
-                      Reason *reason, struct json_object **ret)
+/* The new files, one after the other, in memory that nobody can change any more. */
+static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
 {
-    store->client = client_free(store->client);
-    if (client_new(CLIENT_DEFAULT_PATH, NULL, &store->client) != 0)
-        return OUTCOME_BROKER_UNREACHABLE;
-    return client_call(store->client, method, json_object_get(parameters), store->observer, reason,
-                       ret);
+    _cleanup_(closep) int fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    for (size_t i = 0; fd >= 0 && i < commit->count; i++) {
+        BytesView sealed = commit->changes[i].sealed;
+
+        while (sealed.size > 0) {
+            ssize_t n = write(fd, sealed.data, sealed.size);
+
+            if (n < 0)
+                return reason_set(reason, -errno, "cannot pass files to the broker");
+            sealed = (BytesView){sealed.data + n, sealed.size - (size_t)n};
+        }
+    }
+    if (fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+        return reason_set(reason, -errno, "cannot pass files to the broker");
+    *ret_fd = TAKE_FD(fd);
+    return 0;
 }
 
-/* CALL's "machine" and "credential" and what is there already; takes PARAMETERS.
- * OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
-static int call(StoreClient *store, const char *method, const CredentialName *name,
-                struct json_object *parameters, Reason *reason)
+static bool add_view(struct json_object *object, const char *name, BytesView view)
 {
-    _cleanup_(json_object_putp) struct json_object *taken = parameters, *reply = NULL;
-    int r;
+    return json_add(object, name,
+                    json_object_new_string_len((const char *)view.data, (int)view.size));
+}
 
-    if (!store->client)
-        return OUTCOME_BROKER_UNREACHABLE;
-    if (!json_add(taken, "machine", json_object_new_string(name->machine)) ||
-        !json_add(taken, "credential", json_object_new_string(name->id)))
-        return -ENOMEM;
-    r = client_call(store->client, method, json_object_get(taken), store->observer, reason, &reply);
-    if (r == OUTCOME_BROKER_UNREACHABLE)
-        r = call_again(store, method, taken, reason, &reply);
-    if (r == OUTCOME_BROKER_UNREACHABLE)
+/* A StoreChange of the interface, whose file is in the data at OFFSET. */
+static struct json_object *change_to_json(const StoreChange *change, size_t offset)
+{
+    static const char *const preconditions[] = {
+        [STORE_ANY] = "any", [STORE_ABSENT] = "absent", [STORE_DIGEST] = "digest"};
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    bool digest = change->precondition == STORE_DIGEST;
+
+    if (!json_add(object, "machine", json_object_new_string(change->name.machine)) ||
+        !json_add(object, "credential", json_object_new_string(change->name.id)) ||
+        !json_add(object, "remove", json_object_new_boolean(change->remove)) ||
+        !json_add(object, "keepPublic", json_object_new_boolean(change->keep_public)) ||
+        !json_add(object, "precondition",
+                  json_object_new_string(preconditions[change->precondition])) ||
+        (digest && !json_add(object, "digest", json_object_new_string(change->digest))) ||
+        (change->public.size > 0 && !add_view(object, "public", change->public)))
+        return NULL;
+    if (change->sealed.size > 0 &&
+        (!json_add(object, "offset", json_object_new_uint64(offset)) ||
+         !json_add(object, "size", json_object_new_uint64(change->sealed.size))))
+        return NULL;
+    return TAKE_PTR(object);
+}
+
+static struct json_object *commit_to_json(const StoreCommit *commit)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
+    struct json_object *changes = json_object_new_array();
+    size_t offset = 0;
+
+    if (!json_add(parameters, "changes", changes) ||
+        !json_add(parameters, "verb", json_object_new_string(commit->origin.verb)))
+        return NULL;
+    for (size_t i = 0; i < commit->count; i++) {
+        struct json_object *change = change_to_json(&commit->changes[i], offset);
+
+        if (!change || json_object_array_add(changes, change) != 0) {
+            json_object_put(change);
+            return NULL;
+        }
+        offset += commit->changes[i].sealed.size;
+    }
+    return TAKE_PTR(parameters);
+}
+
+static bool is_done(const StoreClient *store, const StoreChange *change)
+{
+    _cleanup_(bytes_done) Bytes sealed = {0}, public = {0};
+    int r = store_read_pair(store->store, &change->name, NULL, &sealed, &public);
+
+    if (change->remove)
+        return r == OUTCOME_NOT_FOUND;
+    return r == 0 &&
+           (change->sealed.size == 0 || bytes_view_equal(bytes_view(&sealed), change->sealed)) &&
+           (change->keep_public || bytes_view_equal(bytes_view(&public), change->public));
+}
+
+/* Whether the store is as COMMIT was to leave it: the broker may have made it although its reply
+ * was lost. A file that was sealed for this commit cannot have been there before. */
+static bool all_done(const StoreClient *store, const StoreCommit *commit)
+{
+    for (size_t i = 0; i < commit->count; i++)
+        if (!is_done(store, &commit->changes[i]))
+            return false;
+    return true;
+}
+
+/* OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
+static int commit_by_broker(StoreClient *store, const StoreCommit *commit, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = commit_to_json(commit);
+    _cleanup_(closep) int data = -1;
+    int r = parameters ? make_data(commit, reason, &data) : -ENOMEM;
+
+    /* The broker may have ended since it was connected to, such as for the host key that sealing
+     * has made: the next one is asked. */
+    for (int i = 0; r == 0 && i < 2; i++) {
+        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+
+        if (i > 0 && client_new(CLIENT_DEFAULT_PATH, NULL, &store->client) != 0)
+            return OUTCOME_BROKER_UNREACHABLE;
+        r = client_call_with(store->client, "Commit", json_object_get(parameters), data,
+                             store->observer, reason, &reply);
+        if (r != OUTCOME_BROKER_UNREACHABLE)
+            return r;
         store->client = client_free(store->client);
+        if (all_done(store, commit))
+            return 0;
+        r = i == 0 ? 0 : r;
+    }
     return r;
 }
 
-static int write_sealed(StoreClient *store, const CredentialName *name, BytesView sealed,
-                        Reason *reason)
+int store_client_commit(StoreClient *store, const StoreCommit *commit, Reason *reason)
 {
-    struct json_object *parameters = json_object_new_object();
-    int r;
+    int r = OUTCOME_BROKER_UNREACHABLE;
 
-    if (!json_add(parameters, "sealed",
-                  json_object_new_string_len((const char *)sealed.data, (int)sealed.size)) ||
-        !json_add(parameters, "replace", json_object_new_boolean(true))) {
-        json_object_put(parameters);
-        return -ENOMEM;
-    }
-    r = call(store, "Store", name, parameters, reason);
-    return r == OUTCOME_BROKER_UNREACHABLE ? store_write(store->store, name, sealed, reason) : r;
+    if (store->client)
+        r = commit_by_broker(store, commit, reason);
+    if (r != OUTCOME_BROKER_UNREACHABLE)
+        return r;
+    /* a store that is not the host's has no entries in the host's journal */
+    return audited_commit(store->store, commit, store->installed ? audited_commit_journal() : NULL,
+                          reason);
+}
+
+static int commit_change(StoreClient *store, const StoreChange *change, const char *verb,
+                         Reason *reason)
+{
+    return store_client_commit(
+        store, &(StoreCommit){.changes = change, .count = 1, .origin = {verb, getuid(), getpid()}},
+        reason);
 }
 
 int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
                        BytesView public, Reason *reason)
 {
-    int r = write_sealed(store, name, sealed, reason);
-
-    if (r != 0)
-        return r;
-    return public.size > 0 ? store_write_public(store->store, name, public, reason)
-                           : store_remove_public(store->store, name, reason);
+    return commit_change(store, &(StoreChange){.name = *name, .sealed = sealed, .public = public},
+                         "set", reason);
 }
 
 int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason)
 {
-    int r = call(store, "Remove", name, json_object_new_object(), reason);
-
-    return r == OUTCOME_BROKER_UNREACHABLE ? store_remove(store->store, name, reason) : r;
+    return commit_change(store, &(StoreChange){.name = *name, .remove = true}, "remove", reason);
 }
 
 /* --- reading --- */

@@ -6,18 +6,20 @@
  *
  * What is written and removed goes over the control socket where the broker can be reached, so that
  * it is the broker's own work, and directly into the store where it cannot: nothing here needs a
- * daemon. Sealed files are read from the store itself. With --store=PATH all of it is done there.
+ * daemon, and each change leaves its audit entry either way. Sealed files are read from the store
+ * itself. With --store=PATH all of it is done there.
  */
 
 #include "credential/format.h"
 #include "protocol/client.h"
 #include "seal/unsealer.h"
-#include "store/store.h"
+#include "store/commit.h"
 
 typedef struct StoreClient {
     const char *path; /* borrowed */
     const Observer *observer;
     Store *store;
+    bool installed; /* it is the host's, not that of --store= */
     Client *client; /* NULL: the broker cannot be reached, or is not asked */
 } StoreClient;
 
@@ -31,13 +33,18 @@ void store_client_done(StoreClient *store); /* for _cleanup_ */
 int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
                      bool *ret);
 
+/* As store_commit(), by the broker where it can be reached; .applied and .record are not used. Also
+ * what the method Commit refuses, such as OUTCOME_UNPROTECTED. If the broker's reply is lost, the
+ * store is looked at before anything is done again. */
+int store_client_commit(StoreClient *store, const StoreCommit *commit, Reason *reason);
+
 /* Puts SEALED, in base64, in place, and the public half PUBLIC beside it; where that is empty there
- * is none afterwards. OUTCOME_UNPROTECTED and others that the method Store has, see
- * store_write(). */
+ * is none afterwards. OUTCOME_UNPROTECTED and others that the method Commit has, see
+ * store_commit(). */
 int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
                        BytesView public, Reason *reason);
 
-/* As store_remove(). */
+/* OUTCOME_NOT_FOUND if it is not there, see store_commit(). */
 int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason);
 
 /* A sealed file of the store. */

@@ -192,13 +192,23 @@ static void test_never_too_long(void **state)
     expect(&entry, "NSPAWN_CREDS_USEC", "1234");
 }
 
+static void test_verdicts_of_changes(void **state)
+{
+    (void)state;
+    assert_int_equal(audit_verdict_of_change("set", false), AUDIT_STORED);
+    assert_int_equal(audit_verdict_of_change("unknown", false), AUDIT_STORED);
+    assert_int_equal(audit_verdict_of_change("rotate", false), AUDIT_ROTATED);
+    assert_int_equal(audit_verdict_of_change("reseal", false), AUDIT_RESEALED);
+    assert_int_equal(audit_verdict_of_change("rotate", true), AUDIT_REMOVED);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delivered),      cmocka_unit_test(test_live),
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_changes),        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long),
+        cmocka_unit_test(test_never_too_long), cmocka_unit_test(test_verdicts_of_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
