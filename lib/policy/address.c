@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The manager's random number, 64 bits, is not padded. */
+/* The service manager's random number has 64 bits and is not padded. */
 #define HEX_DIGITS_MAX ((size_t)16)
 
-/* As much of a foreign address as goes into a reason, every byte at most "\xff". */
+/* How much of a foreign address a reason quotes; each byte may become "\xff". */
 #define SHOWN_BYTES    ((size_t)48)
 
 static int refuse(Reason *reason, BytesView path, const char *rule)
@@ -26,7 +26,7 @@ static int refuse(Reason *reason, BytesView path, const char *rule)
         uint8_t byte = path.data[i];
         bool plain = byte > ' ' && byte <= '~' && byte != '\\' && byte != '"';
 
-        /* "@" for the first NUL, as ss(8) and systemd write abstract addresses */
+        /* "@" for the first NUL, like ss(8) and systemd */
         if (byte == 0 && i == 0)
             shown[used++] = '@';
         else if (plain)
@@ -39,7 +39,7 @@ static int refuse(Reason *reason, BytesView path, const char *rule)
                       count < path.size ? "…" : "", rule);
 }
 
-/* Takes up to the next slash, and the slash; false if there is none. */
+/* Takes the text up to the next slash, and skips the slash; false if there is none. */
 static bool take_part(Reader *reader, BytesView *ret)
 {
     BytesView rest = reader->rest;
@@ -65,7 +65,7 @@ static bool is_hex(BytesView part)
     return true;
 }
 
-/* Into TEXT, which has ADDRESS_BYTES and one more; false if a NUL is among the bytes. */
+/* Copies to TEXT, which has ADDRESS_BYTES and one more; false if there is a NUL. */
 static bool to_text(BytesView part, char *text)
 {
     if (part.size > ADDRESS_BYTES || (part.size && memchr(part.data, 0, part.size)))
@@ -84,19 +84,19 @@ int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
     BytesView part;
 
     if (path.size > ADDRESS_BYTES)
-        return refuse(reason, path, "is longer than an address can be");
+        return refuse(reason, path, "is too long");
     part = reader_take(&reader, 1);
     if (part.size != 1 || part.data[0] != 0)
         return refuse(reason, path, "is not in the abstract namespace");
     if (!take_part(&reader, &part) || !is_hex(part))
         return refuse(reason, path, "does not begin with a number and a slash");
     if (!take_part(&reader, &part) || !bytes_view_equal(part, keyword))
-        return refuse(reason, path, "does not speak of a unit");
+        return refuse(reason, path, "does not name a unit");
     if (!take_part(&reader, &part) || !to_text(part, address.unit) ||
         !unit_name_valid(address.unit))
-        return refuse(reason, path, "has no valid unit name");
+        return refuse(reason, path, "contains an invalid unit name");
     if (!to_text(reader.rest, address.id) || !credential_id_valid(address.id))
-        return refuse(reason, path, "has no valid credential id");
+        return refuse(reason, path, "contains an invalid credential id");
     *ret = address;
     return 0;
 }

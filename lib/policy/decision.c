@@ -27,15 +27,14 @@ static int find_name(const DecisionFacts *facts, Decision *decision)
 void decide(const DecisionFacts *facts, Decision *ret)
 {
     *ret = (Decision){0};
-    /* The address is read first, so that the log can say what a peer wanted that may have nothing.
-     */
+    /* Parse the address first, so that the log can say what an unauthorised peer wanted. */
     ret->outcome = address_parse(facts->peer_path, &ret->reason, &ret->address);
     if (facts->live_machine)
         strcpy(ret->name.machine, facts->live_machine);
     else if (facts->peer_uid != facts->trusted_uid)
-        ret->outcome =
-            reason_set(&ret->reason, OUTCOME_PEER_NOT_ROOT, "the peer is user %u, not %u",
-                       facts->peer_uid, facts->trusted_uid);
+        ret->outcome = reason_set(&ret->reason, OUTCOME_PEER_NOT_ROOT,
+                                  "the request comes from user %u, not from user %u",
+                                  facts->peer_uid, facts->trusted_uid);
     if (ret->outcome == 0)
         ret->outcome = find_name(facts, ret);
 }
@@ -51,7 +50,7 @@ static bool names_unit(const PolicyCredential *credential, const char *unit)
 int decide_purpose(const Policy *policy, const PolicyCredential *credential,
                    const CredentialName *name, const Purpose *purpose, Reason *reason)
 {
-    /* who asks at boot could have what is native without us */
+    /* a peer that asks for boot could get native ones without us */
     bool fits =
         credential && (credential->delivery == purpose->delivery ||
                        (credential->delivery == POLICY_NATIVE && purpose->delivery == POLICY_BOOT));
@@ -60,16 +59,17 @@ int decide_purpose(const Policy *policy, const PolicyCredential *credential,
         return 0;
     if (!credential)
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
-                          "%s has no policy, and nothing is delivered live without", name->machine);
+                          "%s has no policy, and without one nothing is delivered live",
+                          name->machine);
     if (!fits)
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
-                          "the policy of %s (%s) has \"%s\" for delivery \"%s\", not \"%s\"",
+                          "the policy of %s (%s) lists \"%s\" for delivery \"%s\", not \"%s\"",
                           name->machine, policy->files[credential->file].name, name->id,
                           policy_delivery_name(credential->delivery),
                           policy_delivery_name(purpose->delivery));
     if (purpose->delivery == POLICY_LIVE && !names_unit(credential, purpose->unit))
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
-                          "the policy of %s (%s) does not have %s among the services for \"%s\"",
+                          "the policy of %s (%s) does not list %s in the services of \"%s\"",
                           name->machine, policy->files[credential->file].name, purpose->unit,
                           name->id);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What follows from a change. See effect.h.
+ * The effects of a change. See effect.h.
  */
 
 #include "policy/effect.h"
@@ -16,7 +16,7 @@ typedef struct Changed {
     const PolicyCredential *credential; /* NULL without a policy */
 } Changed;
 
-/* All that change, each once; those from .next on have not been followed yet. */
+/* All credentials that change, each once. Those from .next on still have to be followed. */
 typedef struct Spread {
     Policy *const *policies;
     size_t policy_count;
@@ -30,7 +30,7 @@ static void spread_done(Spread *spread)
     free(spread->changed);
 }
 
-/* Whether NAME, which is CREDENTIAL of a policy (NULL without one), is among them already. */
+/* Whether NAME, which is CREDENTIAL in a policy (NULL without one), is already included. */
 static bool is_known(const Spread *spread, const CredentialName *name,
                      const PolicyCredential *credential)
 {
@@ -67,7 +67,7 @@ static bool has_place_for(const char *template, const char *id)
     return false;
 }
 
-/* Whether CREDENTIAL of POLICY is made of NAME, directly. */
+/* Whether CREDENTIAL of POLICY directly contains or shares NAME. */
 static bool is_made_of(const Policy *policy, const PolicyCredential *credential,
                        const CredentialName *name)
 {
@@ -82,7 +82,7 @@ static bool is_made_of(const Policy *policy, const PolicyCredential *credential,
     return strcmp(credential->text, text) == 0;
 }
 
-/* Adds what is made of NAME. */
+/* Adds all credentials that directly contain or share NAME. */
 static int follow(Spread *spread, const CredentialName *name)
 {
     int r = 0;
@@ -162,7 +162,7 @@ int policy_effects(Policy *const *policies, size_t count, const CredentialName *
     for (size_t i = 0; r == 0 && i < changed_count; i++)
         r = begin(&spread, &changed[i]);
     while (r == 0 && spread.next < spread.count) {
-        /* by value: what is added may move them */
+        /* by value, because additions may move them */
         CredentialName name = spread.changed[spread.next].name;
 
         r = follow(&spread, &name);

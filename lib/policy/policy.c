@@ -100,7 +100,7 @@ const PolicyCredential *policy_find(const Policy *policy, const char *id)
     return find(policy, id);
 }
 
-/* For one credential more. */
+/* Makes room for one more credential. */
 static int make_room(Policy *policy)
 {
     size_t room = policy->room ? 2 * policy->room : 8;
@@ -185,7 +185,7 @@ bool policy_id_valid(const char *id)
 
 /* --- the whole --- */
 
-/* A credential on the way from one to what it is made of. */
+/* A step from a credential to its ingredients. */
 typedef struct Step {
     const Policy *policy;
     const PolicyCredential *credential;
@@ -223,8 +223,8 @@ static int visit_places(Walk *walk, Step step)
             continue;
         ingredient = find(step.policy, piece.id);
         if (!ingredient)
-            return fault_at(walk, step, "the template has a place for ", piece.id,
-                            ", which this machine does not have");
+            return fault_at(walk, step, "the template has the placeholder ", piece.id,
+                            ", but the policy does not list that credential");
         r = visit(walk, (Step){step.policy, ingredient});
     }
     return r;
@@ -237,7 +237,7 @@ static int visit_shared(Walk *walk, Step step)
     CredentialName name;
 
     if (credential_name_parse(step.credential->text, NULL, &name) != 0)
-        return 0; /* a file that says so is not taken */
+        return 0; /* the parser has rejected such a file */
     if (strcmp(name.machine, step.policy->machine) == 0)
         other = step.policy;
     else if (walk->lookup)
@@ -246,8 +246,8 @@ static int visit_shared(Walk *walk, Step step)
         return 0;
     shared = find(other, name.id);
     if (!shared)
-        return fault_at(walk, step, "it is shared of ", step.credential->text,
-                        ", which that machine does not have");
+        return fault_at(walk, step, "it is a share of ", step.credential->text,
+                        ", which that machine's policy does not list");
     return visit(walk, (Step){other, shared});
 }
 
@@ -258,12 +258,12 @@ static int visit(Walk *walk, Step step)
 
     for (size_t i = 0; i < walk->depth; i++)
         if (walk->steps[i].credential == step.credential)
-            return fault_at(walk, step, "", step.credential->id, " is made of itself");
+            return fault_at(walk, step, "", step.credential->id, " contains itself");
     if (walk->depth == LIMIT_REQUEST_DEPTH)
-        return fault_at(walk, first, "what ", first.credential->id,
-                        " is made of is nested too deeply");
+        return fault_at(walk, first, "the ingredients of ", first.credential->id,
+                        " are nested too deeply");
     if (++walk->parts > LIMIT_REQUEST_INGREDIENTS)
-        return fault_at(walk, first, "", first.credential->id, " is made of too many credentials");
+        return fault_at(walk, first, "", first.credential->id, " has too many ingredients");
     walk->steps[walk->depth++] = step;
     if (step.credential->source == POLICY_TEMPLATE)
         r = visit_places(walk, step);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Policies that were read a moment ago. See policy_cache.h.
+ * A cache of policies. See policy_cache.h.
  */
 
 #include "policy/policy_cache.h"
@@ -10,14 +10,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* File systems tell times apart that are some ms from each other; the coarsest, two seconds. */
+/* Timestamps of file systems have a resolution of some ms; the coarsest have two seconds. */
 #define SETTLED_USEC INT64_C(2000000)
 
 typedef struct Entry {
     char machine[LIMIT_MACHINE_BYTES + 1]; /* "": the entry is free */
     Policy *policy;                        /* NULL: the machine has none */
     PolicyStamps stamps;
-    uint64_t used; /* the cache's clock at its last use */
+    uint64_t used; /* the cache's counter at its last use */
 } Entry;
 
 struct PolicyCache {
@@ -66,7 +66,7 @@ static Entry *find(PolicyCache *cache, const char *machine)
     return NULL;
 }
 
-/* A free entry, or the one that was not used for longest. */
+/* Returns a free entry, or the least recently used one. */
 static Entry *find_room(PolicyCache *cache)
 {
     Entry *oldest = &cache->entries[0];
@@ -78,7 +78,7 @@ static Entry *find_room(PolicyCache *cache)
     return oldest;
 }
 
-/* Whether all of the files last changed long enough before NOW (µs since 1970). */
+/* Whether all files are old enough at NOW (µs since 1970). */
 static bool is_settled(const PolicyStamps *stamps, uint64_t now)
 {
     for (size_t i = 0; i < stamps->count; i++)
@@ -100,7 +100,7 @@ static int load(PolicyCache *cache, const char *machine, PolicyFault *fault, Pol
     entry = find_room(cache);
     *entry = (Entry){.stamps = stamps, .used = cache->clock};
     stamps = (PolicyStamps){0};
-    strcpy(entry->machine, machine); /* its length is checked */
+    strcpy(entry->machine, machine); /* its length was checked */
     if (r == 0)
         entry->policy = policy_ref(*ret);
     return r;

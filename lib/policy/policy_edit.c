@@ -69,7 +69,7 @@ struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id)
 
 /* --- one credential --- */
 
-/* Whether CREDENTIAL has nothing but what policy_edit_put() writes. */
+/* Whether CREDENTIAL contains only what policy_edit_put() writes. */
 static bool is_own(struct json_object *credential)
 {
     json_object_object_foreach(credential, name, value)
@@ -82,7 +82,7 @@ static bool is_own(struct json_object *credential)
     return true;
 }
 
-/* The member NAME becomes WORD; what is STANDARD need not be said. */
+/* Sets the member NAME to WORD, or removes it if WORD is the default, STANDARD. */
 static bool put_word(struct json_object *credential, const char *name, const char *word,
                      const char *standard)
 {
@@ -130,7 +130,7 @@ static bool put_all(struct json_object *credential, const PolicyEditDelivery *wa
                     policy_change_name(POLICY_NONE));
 }
 
-/* Somebody who asks for something that has no effect means something else. */
+/* A setting without effect is probably a mistake. */
 static int check_effect(struct json_object *credential, const char *id,
                         const PolicyEditDelivery *wanted, Reason *reason)
 {

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Edits the text of a policy file: adds credentials, and changes how those that are there are
- * delivered. Everything else in the file stays as it is.
+ * Edits the text of a policy file: adds credentials, and changes how existing ones are delivered.
+ * Everything else in the file is kept.
  *
- * Pure: text in, text out. Whether the result is a valid policy is for its parser to say.
+ * Pure. The parser decides whether the result is a valid policy.
  */
 
 #include "base/json.h"
@@ -17,30 +17,30 @@ typedef enum PolicyEditResult {
     POLICY_EDIT_CHANGED,
 } PolicyEditResult;
 
-/* How a credential is to be delivered; what is NULL stays as it is. */
+/* How to deliver a credential. NULL keeps a setting. */
 typedef struct PolicyEditDelivery {
     const PolicyDelivery *delivery;
-    const char *const *services; /* all of them: an empty list removes those that are there */
+    const char *const *services; /* the complete list; an empty one removes all */
     size_t service_count;
     const PolicyChange *on_change;
 } PolicyEditDelivery;
 
 typedef struct PolicyEdit {
     struct json_object *root, *credentials;
-    bool own_form; /* the text is as policy_edit_print() would write it */
-    bool foreign;  /* something was changed that was not written here */
+    bool own_form; /* the text has the layout of policy_edit_print() */
+    bool foreign;  /* an entry that was written by hand was changed */
 } PolicyEdit;
 
-/* The file's TEXT, or with none a new file's. OUTCOME_MALFORMED; -ENOMEM. */
+/* Parses the file's TEXT, or starts a new file if it is empty. OUTCOME_MALFORMED; -ENOMEM. */
 int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret);
 void policy_edit_done(PolicyEdit *edit); /* for _cleanup_ */
 
-/* A copy of what the file has for ID; NULL if it has nothing. */
+/* Returns a copy of the entry for ID; NULL if there is none. */
 struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id);
 
-/* Gives ID the DELIVERY. An ID that the file does not have starts as BASIS, which is taken, or with
- * NULL as a credential from the store. OUTCOME_USAGE for a delivery of which a part would have no
- * effect; -ENOMEM. */
+/* Sets the DELIVERY of ID. A new entry starts as BASIS, whose ownership passes, or if that is NULL,
+ * as a credential from the store. OUTCOME_USAGE if part of DELIVERY would have no effect; -ENOMEM.
+ */
 int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
                     const PolicyEditDelivery *delivery, Reason *reason, PolicyEditResult *ret);
 

@@ -2,8 +2,8 @@
 /*
  * The parser of policy files. See policy_file.h.
  *
- * The objects of the format are tables of members, each with a function that parses its value. A
- * cursor follows into the text, so that what is wrong is found in it again.
+ * The objects of the format are tables of members, each with a function that parses its value. The
+ * parser tracks the path of the current value, to find the position of a mistake.
  */
 
 #include "policy/policy_file.h"
@@ -14,9 +14,9 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
+#include <strings.h>
 
-/* Values in values: the file, the credentials, one of them, its services or recipe, one of those.
- */
+/* Nesting: the file, the credentials, one of them, its services or recipe, one of those. */
 #define DEPTH 5
 
 typedef struct Parser {
@@ -24,9 +24,9 @@ typedef struct Parser {
     const char *name; /* of the file */
     Policy *policy;
     PolicyFault *fault;
-    size_t path[DEPTH]; /* to the member that is looked at, see json_position() */
+    size_t path[DEPTH]; /* to the current member, see json_position() */
     size_t levels;
-    const char *source; /* the member that gave the present credential its source, or NULL */
+    const char *source; /* the member that set the source of the current credential, or NULL */
 } Parser;
 
 __attribute__((format(printf, 2, 3))) static int fail(Parser *parser, const char *format, ...)
@@ -41,7 +41,7 @@ __attribute__((format(printf, 2, 3))) static int fail(Parser *parser, const char
                             json_position(parser->text, parser->path, parser->levels), "%s", what);
 }
 
-/* A name out of the file, cut and made printable. */
+/* A name from the file, truncated and made printable. */
 typedef struct Shown {
     char text[41];
 } Shown;
@@ -73,7 +73,28 @@ static const Member *find_member(const Member *members, const char *name)
     return NULL;
 }
 
-/* Parses the object VALUE, of which every member must be one of MEMBERS. */
+/* Returns the member that NAME may be a misspelling of: one that starts with the same letters; NULL
+ * if there is none. */
+static const char *guess_member(const Member *members, const char *name)
+{
+    size_t length = strnlen(name, 3);
+
+    for (; length > 0 && members->name; members++)
+        if (strncasecmp(members->name, name, length) == 0)
+            return members->name;
+    return NULL;
+}
+
+static int fail_unknown(Parser *parser, const Member *members, const char *name)
+{
+    const char *guess = guess_member(members, name);
+
+    return guess ? fail(parser, "unknown member \"%s\"; did you mean \"%s\"?", shown(name).text,
+                        guess)
+                 : fail(parser, "unknown member \"%s\"", shown(name).text);
+}
+
+/* Parses the object VALUE, all of whose members must be in MEMBERS. */
 static int parse_members(Parser *parser, struct json_object *value, const Member *members,
                          const char *what, void *into)
 {
@@ -87,7 +108,7 @@ static int parse_members(Parser *parser, struct json_object *value, const Member
         const Member *member = find_member(members, name);
 
         r = member ? member->parse(parser, member_value, into)
-                   : fail(parser, "\"%s\" is nothing that %s has", shown(name).text, what);
+                   : fail_unknown(parser, members, name);
         if (r != 0)
             return r;
         parser->path[parser->levels - 1]++;
@@ -111,7 +132,7 @@ static int parse_word(Parser *parser, struct json_object *value, const Word *wor
             *ret = words->value;
             return 0;
         }
-    return fail(parser, "it must be %s", expected);
+    return fail(parser, "the value must be %s", expected);
 }
 
 static int parse_size(Parser *parser, struct json_object *value, const char *what, size_t *ret)
@@ -119,7 +140,7 @@ static int parse_size(Parser *parser, struct json_object *value, const char *wha
     int64_t number = json_object_get_int64(value);
 
     if (!json_object_is_type(value, json_type_int) || number < 1 || number > UINT32_MAX)
-        return fail(parser, "%s must be a whole number from 1", what);
+        return fail(parser, "%s must be a whole number, 1 or more", what);
     *ret = (size_t)number;
     return 0;
 }
@@ -132,13 +153,13 @@ static int copy(const char *text, char **ret)
 
 /* --- sources --- */
 
-/* Notes that CREDENTIAL has SOURCE; it may have one only. */
+/* Sets the source of CREDENTIAL, which may have only one. */
 static int set_source(Parser *parser, PolicyCredential *credential, PolicySource source)
 {
     const char *name = policy_source_name(source);
 
     if (parser->source)
-        return fail(parser, "\"%s\" beside \"%s\": a credential has one source", name,
+        return fail(parser, "\"%s\" and \"%s\": a credential can have only one source", name,
                     parser->source);
     parser->source = name;
     credential->source = source;
@@ -152,7 +173,7 @@ static int parse_store(Parser *parser, struct json_object *value, void *into)
     return set_source(parser, into, POLICY_STORE);
 }
 
-/* Absolute, without detours and without what a unit file would take for something else. */
+/* Absolute, canonical, and without characters that are special in unit files. */
 static bool path_valid(const char *path)
 {
     size_t length = strlen(path);
@@ -215,7 +236,7 @@ static int parse_share(Parser *parser, struct json_object *value, void *into)
     if (r != 0)
         return r;
     if (!text || credential_name_parse(text, NULL, &name) != 0 || !policy_id_valid(name.id))
-        return fail(parser, "\"share\" must be MACHINE@ID, such as \"db@db-password\"");
+        return fail(parser, "\"share\" must have the form MACHINE@ID, such as \"db@db-password\"");
     return copy(text, &credential->text);
 }
 
@@ -224,7 +245,7 @@ static int parse_share(Parser *parser, struct json_object *value, void *into)
 typedef struct RecipeFields {
     Recipe recipe;
     bool has_type;
-    const char *unit;     /* "length" or "bytes", whichever was given; else NULL */
+    const char *unit;     /* "length" or "bytes", whichever is given; else NULL */
     const char *alphabet; /* NULL if not given */
     size_t length;
 } RecipeFields;
@@ -247,7 +268,7 @@ static int parse_unit(Parser *parser, struct json_object *value, const char *uni
                       RecipeFields *fields)
 {
     if (fields->unit)
-        return fail(parser, "\"%s\" beside \"%s\"", unit, fields->unit);
+        return fail(parser, "\"%s\" and \"%s\" exclude each other", unit, fields->unit);
     fields->unit = unit;
     return parse_size(parser, value, unit, &fields->length);
 }
@@ -282,9 +303,9 @@ static int finish_recipe(Parser *parser, RecipeFields *fields)
         return fail(parser, "\"generate\" has no \"type\"");
     if (fields->unit &&
         (!recipe_type_has_length(fields->recipe.type) || strcmp(fields->unit, unit) != 0))
-        return fail(parser, "\"%s\" is nothing that \"%s\" has", fields->unit, name);
+        return fail(parser, "\"%s\" does not apply to \"%s\"", fields->unit, name);
     if (fields->alphabet && !password)
-        return fail(parser, "\"alphabet\" is nothing that \"%s\" has", name);
+        return fail(parser, "\"alphabet\" does not apply to \"%s\"", name);
     if (fields->unit)
         fields->recipe.length = fields->length;
     if (fields->alphabet)
@@ -365,7 +386,8 @@ static int parse_services(Parser *parser, struct json_object *value, void *into)
 
         parser->path[parser->levels - 1] = i;
         if (!name || !unit_name_valid(name))
-            return fail(parser, "it must be the name of a unit, such as \"postgresql.service\"");
+            return fail(parser,
+                        "the value must be the name of a unit, such as \"postgresql.service\"");
         if (copy(name, &credential->services[i]) < 0)
             return -ENOMEM;
         credential->service_count++;
@@ -405,7 +427,8 @@ static int check_id(Parser *parser, const char *id)
     Reason reason = {0};
 
     if (!policy_id_valid(id))
-        return fail(parser, "\"%s\" is not an id: letters, digits and -_.+@,=~", shown(id).text);
+        return fail(parser, "\"%s\" is not an id: use letters, digits and -_.+@,=~",
+                    shown(id).text);
     if (credential_name_new(parser->policy->machine, id, &reason, &name) != 0)
         return fail(parser, "%s", reason.text);
     return 0;
@@ -415,16 +438,17 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
 {
     if (credential->delivery != POLICY_NATIVE)
         return 0;
-    /* The service manager hands it on to its executor as a word, and does not quote it (257). */
+    /* The service manager passes it to its executor as a word without quoting it (257). */
     if (credential->source == POLICY_SEALED && strpbrk(credential->text, " \"'\\"))
         return fail(parser,
-                    "with \"delivery\": \"native\" the path of the sealed file must not have "
-                    "spaces, quotes and backslashes: the service manager cannot take them");
+                    "with \"delivery\": \"native\" the path of the sealed file must not contain "
+                    "spaces, quotes or backslashes, which the service manager does not support");
     if (credential->source != POLICY_STORE && credential->source != POLICY_SEALED)
-        return fail(parser,
-                    "the service manager itself opens what has \"delivery\": \"native\": that must "
-                    "be a sealed file, and cannot be made by \"%s\"",
-                    policy_source_name(credential->source));
+        return fail(
+            parser,
+            "with \"delivery\": \"native\" the service manager itself opens the credential, "
+            "which must be a sealed file and cannot come from \"%s\"",
+            policy_source_name(credential->source));
     return 0;
 }
 
@@ -450,7 +474,7 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
     if (r == 0)
         r = policy_put(parser->policy, &credential);
     if (r == OUTCOME_TOO_LARGE)
-        return fail(parser, "the machine has more than %zu credentials", LIMIT_POLICY_CREDENTIALS);
+        return fail(parser, "there are more than %zu credentials", LIMIT_POLICY_CREDENTIALS);
     return r;
 }
 
@@ -483,7 +507,7 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
 
     if (text.size > LIMIT_POLICY_BYTES)
         return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, place,
-                                "it has more than %zu bytes", LIMIT_POLICY_BYTES);
+                                "it is larger than %zu bytes", LIMIT_POLICY_BYTES);
     r = json_parse_located(text, DEPTH + 1, &place, &reason, &root);
     if (r == OUTCOME_MALFORMED)
         return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, place, "%s", reason.text);
@@ -492,6 +516,6 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
     if (r == 0)
         r = parse_members(&parser, root, members, "a policy", NULL);
     if (r == 0 && json_object_object_length(root) == 0)
-        r = fail(&parser, "a policy has \"credentials\"");
+        r = fail(&parser, "\"credentials\" is missing");
     return r;
 }

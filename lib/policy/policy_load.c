@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where policies are. See policy_load.h.
+ * Finding and loading policies. See policy_load.h.
  */
 
 #include "policy/policy_load.h"
@@ -26,7 +26,7 @@ static const char *const places[] = {
 
 #define PLACE_COUNT (sizeof(places) / sizeof(places[0]))
 
-/* What PolicyMachine.found has for a place. */
+/* Bits of PolicyMachine.found. */
 static unsigned main_bit(size_t place)
 {
     return 1U << place;
@@ -37,13 +37,13 @@ static unsigned drop_ins_bit(size_t place)
     return 1U << (PLACE_COUNT + place);
 }
 
-/* What a policy is loaded with. */
+/* The state while a policy is loaded. */
 typedef struct Loader {
     const Context *context;
     unsigned found; /* where to look */
     Policy *policy;
     PolicyFault *fault;
-    bool stamping; /* somebody wants them */
+    bool stamping; /* the caller wants them */
     PolicyStamps stamps;
 } Loader;
 
@@ -67,7 +67,7 @@ static PolicyStamp stamp_of(const char *path)
     struct stat status;
 
     if (stat(path, &status) < 0) {
-        /* not the same as not being there: no policy is another thing than a bad one */
+        /* not the same as missing: an unreadable policy is invalid */
         stamp.size = errno == ENOENT ? 0 : -errno;
         return stamp;
     }
@@ -79,7 +79,7 @@ static PolicyStamp stamp_of(const char *path)
     return stamp;
 }
 
-/* To be called before PATH is read: what changes in between then shows. */
+/* Call this before PATH is read, so that a change in between is detected. */
 static int add_stamp(Loader *loader, const char *path)
 {
     PolicyStamps *stamps = &loader->stamps;
@@ -131,7 +131,7 @@ static bool is_null_device(const struct stat *status)
 
 int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
 {
-    /* O_NONBLOCK: a FIFO does not make us wait. */
+    /* O_NONBLOCK, in case it is a FIFO. */
     _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat status;
     Reason reason = {0};
@@ -148,15 +148,15 @@ int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
     if (!S_ISREG(status.st_mode))
         return bad_file(fault, path, "it is not a regular file");
     if (status.st_mode & S_IWOTH)
-        return bad_file(fault, path, "everybody may write to it");
+        return bad_file(fault, path, "everyone may write to it");
     r = file_read_fd(fd, path, LIMIT_POLICY_BYTES, &reason, ret);
     if (r == 0 || r == -ENOMEM)
         return r;
     return bad_file(fault, path, r < 0 ? strerror(-r) : "it is too large");
 }
 
-/* Adds what the file PATH says. OUTCOME_NOT_FOUND if there is none; .policy is only made when there
- * is something to say. */
+/* Adds the credentials of the file PATH. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
+ * when it is first needed. */
 static int add_file(Loader *loader, const char *machine, const char *path)
 {
     _cleanup_(bytes_done) Bytes text = {0};
@@ -203,13 +203,13 @@ static int add_main_file(Loader *loader, const char *machine)
 typedef struct Name {
     char *text;
     size_t place;   /* where it was found */
-    unsigned found; /* of a machine: the bits of all that was found */
+    unsigned found; /* the bits of everything found for a machine */
 } Name;
 
 typedef struct Names {
     Name *names;
     size_t count;
-    size_t room; /* that there is for them */
+    size_t room; /* allocated */
 } Names;
 
 static void names_done(Names *names)
@@ -248,7 +248,7 @@ static int compare_names(const void *left, const void *right)
     return order != 0 ? order : (int)a->place - (int)b->place;
 }
 
-/* In order, each name once, with its first place. */
+/* Sorts the names, and keeps the first directory of each. */
 static void sort_names(Names *names)
 {
     size_t kept = 0;
@@ -310,7 +310,7 @@ static int add_drop_ins(Loader *loader, const char *machine)
                         places[names.names[i].place], machine, names.names[i].text);
 
         r = path ? add_file(loader, machine, path) : -ENOMEM;
-        /* gone since, or a link to nowhere */
+        /* removed since, or a dangling link */
         if (r == OUTCOME_NOT_FOUND)
             r = bad_file(loader->fault, path, strerror(ENOENT));
     }
@@ -374,7 +374,7 @@ static int add_machine(Names *names, const char *file, size_t place)
     return 0;
 }
 
-/* RET_WHOLE says whether PLACE is known to have nothing else. */
+/* RET_WHOLE: whether PLACE is known to contain nothing else. */
 static int list_machines(const char *path, size_t place, Names *names, bool *ret_whole)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);

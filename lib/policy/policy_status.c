@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a policy says of a stored credential. See policy_status.h.
+ * What a policy says about a stored credential. See policy_status.h.
  */
 
 #include "policy/policy_status.h"
@@ -55,20 +55,21 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
 {
     switch (status->kind) {
     case POLICY_STATUS_NO_POLICY:
-        reason_set(ret, 0, "none: it is served if the unit asks for it");
+        reason_set(ret, 0, "none: delivered if the unit asks for it");
         break;
     case POLICY_STATUS_USED:
-        reason_set(ret, 0, "has it, delivery \"%s\"", policy_delivery_name(status->delivery));
+        reason_set(ret, 0, "lists it, delivery \"%s\"", policy_delivery_name(status->delivery));
         break;
     case POLICY_STATUS_ELSEWHERE:
-        reason_set(ret, 0, "has it from its \"%s\", not from the store",
+        reason_set(ret, 0, "takes it from its \"%s\", not from the store",
                    policy_source_name(status->source));
         break;
     case POLICY_STATUS_MISSING:
-        reason_set(ret, 0, "does not have it: it is refused");
+        reason_set(ret, 0, "does not list it: the broker refuses it");
         break;
     case POLICY_STATUS_BAD:
-        reason_set(ret, 0, "is no good, all is refused: %.200s", status->fault.text);
+        reason_set(ret, 0, "is not valid, the broker refuses everything: %.200s",
+                   status->fault.text);
         break;
     }
 }
@@ -80,25 +81,29 @@ void policy_status_advise(const PolicyStatus *status, const CredentialName *name
     switch (status->kind) {
     case POLICY_STATUS_NO_POLICY:
         reason_set(ret, 0,
-                   "%s has no policy, so its unit does not ask for this yet. Have it ask with: "
-                   "nspawn-creds enable %s",
-                   machine, machine);
+                   "%s has no policy yet, so its unit does not ask for %s@%s. Add it: "
+                   "nspawn-creds enable %s %s",
+                   machine, machine, id, machine, id);
         break;
     case POLICY_STATUS_USED:
-        reason_set(ret, 0, "%s gets it when it is started the next time.", machine);
+        reason_set(ret, 0,
+                   status->delivery == POLICY_LIVE
+                       ? "Services in %s will receive it when they start next."
+                       : "%s will receive it at its next start.",
+                   machine);
         break;
     case POLICY_STATUS_ELSEWHERE:
-        reason_set(ret, 0, "It is not used: the policy of %s takes %s from its \"%s\".", machine,
-                   id, policy_source_name(status->source));
+        reason_set(ret, 0, "It is not used: %s's policy takes %s from its \"%s\".", machine, id,
+                   policy_source_name(status->source));
         break;
     case POLICY_STATUS_MISSING:
         reason_set(ret, 0,
-                   "It is refused until the policy of %s has it. Add it with: "
+                   "%s@%s is stored, but %s's policy does not list it yet. Add it: "
                    "nspawn-creds enable %s %s",
-                   machine, machine, id);
+                   machine, id, machine, machine, id);
         break;
     case POLICY_STATUS_BAD:
-        reason_set(ret, 0, "It is refused until the policy of %s is mended: %.200s.", machine,
+        reason_set(ret, 0, "The broker refuses it until %s's policy is corrected: %.200s.", machine,
                    status->fault.text);
         break;
     }

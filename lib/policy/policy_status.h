@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * What its machine's policy says of a credential in the store.
+ * What a machine's policy says about a credential in the store.
  */
 
 #include "base/context.h"
 #include "policy/policy.h"
 
 typedef enum PolicyStatusKind {
-    POLICY_STATUS_NO_POLICY, /* the machine has none: the broker serves whatever is in the store */
+    POLICY_STATUS_NO_POLICY, /* there is no policy: the broker serves what the store holds */
     POLICY_STATUS_USED,      /* the policy takes it from the store */
-    POLICY_STATUS_ELSEWHERE, /* it takes it from somewhere else */
-    POLICY_STATUS_MISSING,   /* it does not have it: the broker refuses it */
-    POLICY_STATUS_BAD,       /* it is not as it must be: the broker refuses all */
+    POLICY_STATUS_ELSEWHERE, /* the policy takes it from another source */
+    POLICY_STATUS_MISSING,   /* the policy does not list it: the broker refuses it */
+    POLICY_STATUS_BAD,       /* the policy is not valid: the broker refuses everything */
 } PolicyStatusKind;
 
 typedef struct PolicyStatus {
@@ -26,11 +26,11 @@ typedef struct PolicyStatus {
 /* -ENOMEM. */
 int policy_status_find(const Context *context, const CredentialName *name, PolicyStatus *ret);
 
-/* A word for JSON. */
+/* A word, for JSON. */
 const char *policy_status_word(const PolicyStatus *status);
 
-/* A phrase for a table, without full stop. */
+/* Writes a phrase without a full stop, for a table. */
 void policy_status_describe(const PolicyStatus *status, Reason *ret);
 
-/* A sentence: when NAME, which was just written, is used, and what to do until it is. */
+/* Writes a sentence: when NAME, which was just stored, will be used, and what is left to do. */
 void policy_status_advise(const PolicyStatus *status, const CredentialName *name, Reason *ret);

@@ -17,13 +17,13 @@ static bool begins_with(const char *text, const char *what)
     return strncmp(text, what, strlen(what)) == 0;
 }
 
-/* Whether a place begins at TEXT: two braces, but not three or four. */
+/* Whether a placeholder starts at TEXT: two braces, but not three or four. */
 static bool is_place(const char *text)
 {
     return begins_with(text, OPEN) && text[2] != '{';
 }
 
-/* The length of the text up to the next place or escaped brace. */
+/* The length of the text up to the next placeholder or escaped brace. */
 static size_t text_length(const char *text)
 {
     size_t length = 0;
@@ -33,7 +33,7 @@ static size_t text_length(const char *text)
     return length;
 }
 
-/* The id of the place at TEXT; false if it does not end or has none. */
+/* Finds the id of the placeholder at TEXT; false if it does not end or contains none. */
 static bool read_place(const char *text, char id[LIMIT_ID_BYTES + 1], size_t *ret_length)
 {
     const char *begin = text + strlen(OPEN);
@@ -80,16 +80,17 @@ int template_check(const char *text, Reason *reason)
     if (*text == '\0')
         return reason_set(reason, OUTCOME_MALFORMED, "the template is empty");
     if (strlen(text) > LIMIT_TEMPLATE_BYTES)
-        return reason_set(reason, OUTCOME_MALFORMED, "the template has more than %zu bytes",
+        return reason_set(reason, OUTCOME_MALFORMED, "the template is longer than %zu bytes",
                           LIMIT_TEMPLATE_BYTES);
     while (template_next(&cursor, &piece))
         if (piece.text.size == 0 && ++places > LIMIT_TEMPLATE_PLACEHOLDERS)
-            return reason_set(reason, OUTCOME_MALFORMED, "the template has more than %zu places",
+            return reason_set(reason, OUTCOME_MALFORMED,
+                              "the template has more than %zu placeholders",
                               LIMIT_TEMPLATE_PLACEHOLDERS);
     if (*cursor)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "byte %zu of the template: \"" OPEN "\" without an id and \"" CLOSE
-                          "\" behind it; for the two braces themselves, write \"" OPEN OPEN "\"",
+                          "\" after it; for two literal braces, write \"" OPEN OPEN "\"",
                           (size_t)(cursor - text) + 1);
     return 0;
 }

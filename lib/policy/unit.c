@@ -28,24 +28,25 @@ int unit_templates_add(UnitTemplates *templates, const char *text, Reason *reaso
     const char *at = strchr(text, '@');
     size_t length = at ? (size_t)(at - text) + 1 : 0;
 
-    /* "@" alone would take every instance of a template without a name, which there is none of */
+    /* an empty prefix would be a template without a name, which does not exist */
     if (length < 2 || strcmp(at + 1, UNIT_SUFFIX) != 0 || strchr(text, '/'))
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.80s\" is not a template such as systemd-nspawn@.service", text);
     if (length > UNIT_PREFIX_BYTES)
         return reason_set(reason, OUTCOME_USAGE,
-                          "\"%.80s\" is too long: at most %zu before the \"@\"", text,
+                          "\"%.80s\" is too long: at most %zu characters before the \"@\"", text,
                           UNIT_PREFIX_BYTES - 1);
     if (templates->count == UNIT_TEMPLATES_MAX)
-        return reason_set(reason, OUTCOME_USAGE, "more than %u unit templates", UNIT_TEMPLATES_MAX);
+        return reason_set(reason, OUTCOME_USAGE, "there are more than %u unit templates",
+                          UNIT_TEMPLATES_MAX);
     memcpy(templates->prefixes[templates->count], text, length);
     templates->prefixes[templates->count][length] = '\0';
     templates->count++;
     return 0;
 }
 
-/* The instance of UNIT, and its length, if it is one of the template that PREFIX begins; else NULL.
- */
+/* Returns the instance of UNIT, and its length, if it belongs to the template with PREFIX; else
+ * NULL. */
 static const char *find_instance(const char *prefix, const char *unit, size_t *ret_length)
 {
     size_t before = strlen(prefix);
@@ -69,7 +70,8 @@ int unit_machine(const UnitTemplates *templates, const char *unit, Reason *reaso
     for (size_t i = 0; i < templates->count && !instance; i++)
         instance = find_instance(templates->prefixes[i], unit, &length);
     if (!instance)
-        return reason_set(reason, OUTCOME_FOREIGN_UNIT, "the unit %.108s starts no machine", unit);
+        return reason_set(reason, OUTCOME_FOREIGN_UNIT, "the unit %.108s does not start a machine",
+                          unit);
     if (length <= LIMIT_MACHINE_BYTES) {
         memcpy(machine, instance, length);
         machine[length] = '\0';

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Which machine a unit is: a table of template units, each the starter of one machine an instance.
+ * Maps units to machines with a table of template units, each instance of which starts one machine.
  *
- * The instance is taken as it stands (%i), not unescaped (%I): that is what systemd-nspawn@.service
- * names its machine by.
+ * The instance is used as it is (%i), not unescaped (%I), because systemd-nspawn@.service uses that
+ * as the name of its machine.
  */
 
 #include "base/limits.h"
@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-/* Templates in a table, and bytes of the part before the "@". */
+/* Number of templates in a table, and size of the part before the "@". */
 #define UNIT_TEMPLATES_MAX 8U
 #define UNIT_PREFIX_BYTES  ((size_t)64)
 
@@ -22,13 +22,13 @@ typedef struct UnitTemplates {
     size_t count;
 } UnitTemplates;
 
-/* systemd-nspawn@.service, and container@.service, which is how nixpkgs starts its own. */
+/* systemd-nspawn@.service, and container@.service for the containers of nixpkgs. */
 void unit_templates_default(UnitTemplates *ret);
 
-/* Adds TEXT, "PREFIX@.service". OUTCOME_USAGE if it is not that, or one too many. */
+/* Adds TEXT, "PREFIX@.service". OUTCOME_USAGE if it has another form, or the table is full. */
 int unit_templates_add(UnitTemplates *templates, const char *text, Reason *reason);
 
-/* Writes the name of the machine that UNIT starts. OUTCOME_FOREIGN_UNIT if no template fits, or if
- * the instance is not a machine name. */
+/* Returns the name of the machine that UNIT starts. OUTCOME_FOREIGN_UNIT if no template matches, or
+ * if the instance is not a machine name. */
 int unit_machine(const UnitTemplates *templates, const char *unit, Reason *reason,
                  char ret[LIMIT_MACHINE_BYTES + 1]);

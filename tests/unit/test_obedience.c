@@ -63,10 +63,10 @@ static void test_policy_is_obeyed(void **state)
 
     /* a bad one refuses its machine, and no other; what is wrong is said with its place */
     write_policy(broker, "web", "\"b\": {},\n \"a\": {\"delivery\": \"life\"}");
-    snprintf(words, sizeof(words), "bad-policy %s:3:8: it must be", path);
+    snprintf(words, sizeof(words), "bad-policy %s:3:8: the value must be", path);
     expect_refused(broker, "web", "b", words);
     assert_int_equal(chmod(path, 0666), 0);
-    snprintf(words, sizeof(words), "bad-policy %s: everybody may write to it", path);
+    snprintf(words, sizeof(words), "bad-policy %s: everyone may write to it", path);
     expect_refused(broker, "web", "b", words);
     assert_int_equal(client_ask(broker, "db", "a", 31), ANSWER_RIGHT);
     assert_int_equal(unlink(path), 0);

@@ -116,11 +116,12 @@ static void test_refusals(void **state)
         const char *words;
     } rows[] = {
         {"[]", 1, 1, "must be an object"},
-        {"{}", 1, 1, "has \"credentials\""},
+        {"{}", 1, 1, "\"credentials\" is missing"},
         {"{\"credentials\": []}", 1, 2, "must be an object"},
         {"{\"credentials\": null}", 1, 2, "must be an object"},
-        {"{\"credential\": {}}", 1, 2, "\"credential\" is nothing that a policy has"},
-        {"{\"credentials\": {}, \"a\\u0001\\n\": 1}", 1, 21, "\"a??\" is nothing"},
+        {"{\"credential\": {}}", 1, 2,
+         "unknown member \"credential\"; did you mean \"credentials\"?"},
+        {"{\"credentials\": {}, \"a\\u0001\\n\": 1}", 1, 21, "unknown member \"a??\""},
         {"{\"credentials\": {}}}", 1, 20, "not JSON"},
         {"{\"credentials\": {\"a\": 1}}", 1, 18, "must be an object"},
         {"{\"credentials\": {\"a\": {}, \"a\": {}}}", 1, 27, "second member"},
@@ -132,10 +133,10 @@ static void test_refusals(void **state)
         {"{\"credentials\": {\n"
          "\"0123456789012345678901234567890123456789012345678901234567\": {}}}",
          2, 1, "is too long"},
-        {IN("\"stored\": true"), 2, 17, "\"stored\" is nothing that a credential has"},
+        {IN("\"stored\": true"), 2, 17, "unknown member \"stored\"; did you mean \"store\"?"},
         {IN("\"store\": false"), 2, 17, "can only be true"},
         {IN("\"store\": 1"), 2, 17, "can only be true"},
-        {IN("\"store\": true, \"sealed\": \"/x\""), 2, 32, "\"sealed\" beside \"store\""},
+        {IN("\"store\": true, \"sealed\": \"/x\""), 2, 32, "\"sealed\" and \"store\""},
         {IN("\"sealed\": \"x\""), 2, 17, "absolute path"},
         {IN("\"sealed\": \"/x/../y\""), 2, 17, "absolute path"},
         {IN("\"sealed\": \"/x/..\""), 2, 17, "absolute path"},
@@ -152,21 +153,24 @@ static void test_refusals(void **state)
         {IN("\"share\": \"db@a b\""), 2, 17, "MACHINE@ID"},
         {IN("\"share\": \"-@x\""), 2, 17, "MACHINE@ID"},
         {IN("\"share\": [\"db@x\"]"), 2, 17, "MACHINE@ID"},
-        {IN("\"share\": \"web@gone\""), 2, 11, "\"web@gone\", which that machine does not"},
-        {IN("\"share\": \"web@x\""), 2, 11, "made of itself"},
+        {IN("\"share\": \"web@gone\""), 2, 11,
+         "\"web@gone\", which that machine's policy does not list"},
+        {IN("\"share\": \"web@x\""), 2, 11, "contains itself"},
         {IN("\"template\": 1"), 2, 17, "must be a text"},
         {IN("\"template\": \"\""), 2, 17, "empty"},
         {IN("\"template\": \"{{a}\""), 2, 17, "byte 1 of the template"},
-        {IN("\"template\": \"{{gone}}\""), 2, 11, "\"gone\", which this machine does not have"},
-        {IN("\"template\": \"{{x}}\""), 2, 11, "\"x\" is made of itself"},
-        {IN("\"template\": \"{{y}}\"}, \"y\": {\"template\": \"{{x}}\""), 2, 11, "made of itself"},
-        {IN("\"template\": \"{{y}}\"}, \"y\": {\"share\": \"web@x\""), 2, 11, "made of itself"},
+        {IN("\"template\": \"{{gone}}\""), 2, 11, "\"gone\", but the policy does not list"},
+        {IN("\"template\": \"{{x}}\""), 2, 11, "\"x\" contains itself"},
+        {IN("\"template\": \"{{y}}\"}, \"y\": {\"template\": \"{{x}}\""), 2, 11, "contains itself"},
+        {IN("\"template\": \"{{y}}\"}, \"y\": {\"share\": \"web@x\""), 2, 11, "contains itself"},
         {IN("\"generate\": \"hex\""), 2, 17, "must be an object"},
         {IN("\"generate\": {}"), 2, 17, "no \"type\""},
         {IN("\"generate\": {\"type\": \"rsa\"}"), 2, 30, "\"type\" must be"},
-        {IN("\"generate\": {\"type\": \"hex\", \"x\": 1}"), 2, 45, "\"x\" is nothing"},
-        {IN("\"generate\": {\"type\": \"hex\", \"length\": 32}"), 2, 17, "\"length\" is nothing"},
-        {IN("\"generate\": {\"type\": \"uuid\", \"bytes\": 32}"), 2, 17, "\"bytes\" is nothing"},
+        {IN("\"generate\": {\"type\": \"hex\", \"x\": 1}"), 2, 45, "unknown member \"x\""},
+        {IN("\"generate\": {\"type\": \"hex\", \"length\": 32}"), 2, 17,
+         "\"length\" does not apply"},
+        {IN("\"generate\": {\"type\": \"uuid\", \"bytes\": 32}"), 2, 17,
+         "\"bytes\" does not apply"},
         {IN("\"generate\": {\"type\": \"hex\", \"alphabet\": \"ab\"}"), 2, 17, "\"alphabet\""},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": \"32\"}"), 2, 45, "whole number"},
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 32.5}"), 2, 45, "whole number"},
@@ -177,12 +181,13 @@ static void test_refusals(void **state)
         {IN("\"generate\": {\"type\": \"hex\", \"bytes\": 7}"), 2, 17, "guessed"},
         {IN("\"generate\": {\"type\": \"password\", \"alphabet\": \"aba\"}"), 2, 17, "twice"},
         {IN("\"generate\": {\"type\": \"password\", \"alphabet\": 1}"), 2, 50, "a text"},
-        {IN("\"generate\": {\"length\": 9, \"bytes\": 9, \"type\": \"hex\"}"), 2, 43, "beside"},
+        {IN("\"generate\": {\"length\": 9, \"bytes\": 9, \"type\": \"hex\"}"), 2, 43,
+         "exclude each other"},
         {IN("\"delivery\": \"Boot\""), 2, 17, "\"boot\", \"live\" or \"native\""},
         {IN("\"delivery\": null"), 2, 17, "\"boot\", \"live\" or \"native\""},
         {IN("\"delivery\": \"native\", \"file\": \"/x\""), 2, 11, "sealed file"},
         {IN("\"delivery\": \"native\", \"template\": \"{{a}}\""), 2, 11, "sealed file"},
-        {IN("\"delivery\": \"native\", \"sealed\": \"/x y\""), 2, 11, "must not have spaces"},
+        {IN("\"delivery\": \"native\", \"sealed\": \"/x y\""), 2, 11, "must not contain spaces"},
         {IN("\"onChange\": true"), 2, 17, "\"restart\", \"reload\" or \"none\""},
         {IN("\"services\": \"x.service\""), 2, 17, "a list"},
         {IN("\"services\": [\"x.service\",\n7]"), 3, 1, "name of a unit"},
@@ -244,7 +249,7 @@ static void test_depth_and_width(void **state)
         assert_int_equal(parse(texts, &fault, &policy),
                          depth > LIMIT_REQUEST_DEPTH ? OUTCOME_BAD_POLICY : 0);
     }
-    assert_string_equal(fault.what.text, "what \"c9\" is made of is nested too deeply");
+    assert_string_equal(fault.what.text, "the ingredients of \"c9\" are nested too deeply");
     for (size_t width = LIMIT_REQUEST_INGREDIENTS - 1; width <= LIMIT_REQUEST_INGREDIENTS;
          width++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -257,7 +262,7 @@ static void test_depth_and_width(void **state)
         assert_int_equal(parse(texts, &fault, &policy),
                          width == LIMIT_REQUEST_INGREDIENTS ? OUTCOME_BAD_POLICY : 0);
     }
-    assert_string_equal(fault.what.text, "\"t\" is made of too many credentials");
+    assert_string_equal(fault.what.text, "\"t\" has too many ingredients");
 }
 
 static const Policy *look_up(void *userdata, const char *machine)
@@ -280,10 +285,11 @@ static void test_shares(void **state)
     } rows[] = {
         {"{\"credentials\": {\"p\": {}}}", 0, ""},
         {"{\"credentials\": {\"p\": {\"share\": \"mail@p\"}}}", 0, ""},
-        {"{\"credentials\": {\"q\": {}}}", OUTCOME_BAD_POLICY, "shared of \"db@p\""},
-        {"{\"credentials\": {\"p\": {\"share\": \"web@p\"}}}", OUTCOME_BAD_POLICY, "of itself"},
+        {"{\"credentials\": {\"q\": {}}}", OUTCOME_BAD_POLICY, "share of \"db@p\""},
+        {"{\"credentials\": {\"p\": {\"share\": \"web@p\"}}}", OUTCOME_BAD_POLICY,
+         "contains itself"},
         {"{\"credentials\": {\"p\": {\"template\": \"{{q}}\"}, \"q\": {\"share\": \"web@p\"}}}",
-         OUTCOME_BAD_POLICY, "of itself"},
+         OUTCOME_BAD_POLICY, "contains itself"},
     };
 
     (void)state;

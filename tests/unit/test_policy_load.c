@@ -172,7 +172,7 @@ static void test_untrusted(void **state)
     assert_int_equal(unlink(path), 0);
     put(world, main_file, ONE("admin"));
     assert_int_equal(chmod(path, 0646), 0);
-    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: everybody may write to it");
+    assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: everyone may write to it");
     assert_int_equal(chmod(path, 0644), 0);
     put(world, main_file, "{");
     assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is truncated");
