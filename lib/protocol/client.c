@@ -42,11 +42,12 @@ static bool is_hang_up(int r)
     return r == -EPIPE || r == -ECONNRESET;
 }
 
-static int set_timeout(const Client *client, time_t seconds)
+/* OPTION is SO_RCVTIMEO or SO_SNDTIMEO. */
+static int set_timeout(const Client *client, int option, time_t seconds)
 {
     struct timeval time = {.tv_sec = seconds};
 
-    return setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof(time)) < 0 ? -errno : 0;
+    return setsockopt(client->fd, SOL_SOCKET, option, &time, sizeof(time)) < 0 ? -errno : 0;
 }
 
 int client_new(const char *path, Reason *reason, Client **ret)
@@ -62,6 +63,9 @@ int client_new(const char *path, Reason *reason, Client **ret)
     if (strlen(path) >= sizeof(address.sun_path))
         return reason_set(reason, OUTCOME_USAGE, "%.40s… is too long for a socket's path", path);
     strcpy(address.sun_path, path);
+    /* also for connect(), which waits where the socket's backlog is full */
+    if (set_timeout(client, SO_SNDTIMEO, LIMIT_CALL_SECONDS) < 0)
+        return reason_set(reason, -errno, "cannot make a socket");
     if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s: %s", path, strerror(errno));
     *ret = TAKE_PTR(client);
@@ -85,7 +89,9 @@ static int send_call(Client *client, const char *method, struct json_object *par
     if (r == 0)
         r = passed >= 0 ? frame_writer_send_with(&writer, client->fd, passed)
                         : frame_writer_send(&writer, client->fd);
-    if (r > 0 || is_hang_up(r))
+    if (r == FRAME_BLOCKED)
+        return unreachable(reason, "the broker does not take the call");
+    if (r == FRAME_END || is_hang_up(r))
         return unreachable(reason, "the broker hung up");
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
 }
@@ -141,7 +147,7 @@ int client_call_with(Client *client, const char *method, struct json_object *par
     if (r == 0)
         r = wait_for_reply(client, observer, reason);
     if (r == 0)
-        r = set_timeout(client, LIMIT_CALL_SECONDS);
+        r = set_timeout(client, SO_RCVTIMEO, LIMIT_CALL_SECONDS);
     if (r == 0)
         r = receive(client, reason, &reply);
     if (r != 0)
@@ -166,7 +172,7 @@ int client_observe(Client *client, const char *method, struct json_object *param
     int r = send_call(client, method, parameters, true, -1, reason);
 
     if (r == 0)
-        r = set_timeout(client, (time_t)seconds);
+        r = set_timeout(client, SO_RCVTIMEO, (time_t)seconds);
     while (r == 0 && continues) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
 

@@ -12,16 +12,17 @@
 
 typedef struct Client Client;
 
-/* Connects to the socket PATH. OUTCOME_BROKER_UNREACHABLE if nobody listens there or this user may
- * not connect; -ENOMEM. */
+/* Connects to the socket PATH. OUTCOME_BROKER_UNREACHABLE if nobody listens there, this user may
+ * not connect, or nobody accepts within LIMIT_CALL_SECONDS; -ENOMEM. */
 int client_new(const char *path, Reason *reason, Client **ret);
 Client *client_free(Client *client);
 DEFINE_CLEANUP(Client *, client_free);
 
 /* Calls METHOD of INTERFACE_BROKER; PARAMETERS (NULL: none) are taken in any case. RET is an
  * object, owned by the caller. An error that the broker replies is its outcome, with its reason.
- * OUTCOME_BROKER_UNREACHABLE if the broker hangs up or does not reply within LIMIT_CALL_SECONDS;
- * -EPROTO if what it says is not of the interface. OBSERVER sees the wait for "the broker". */
+ * OUTCOME_BROKER_UNREACHABLE if the broker hangs up, or neither takes the call nor replies within
+ * LIMIT_CALL_SECONDS; -EPROTO if what it says is not of the interface. OBSERVER sees the wait for
+ * "the broker". */
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret);
 
