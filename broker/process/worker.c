@@ -44,7 +44,11 @@ typedef struct Worker {
 
 static bool may_accept_any(const Worker *worker)
 {
-    return worker->running && !worker->draining && !worker->paused;
+    AuditSink *audit = worker->config->audit;
+
+    /* each request is going to have an entry */
+    return worker->running && !worker->draining && !worker->paused &&
+           !(audit->full && audit->full(audit));
 }
 
 static bool may_accept(const Worker *worker)
@@ -281,6 +285,14 @@ static int add_sources(Worker *worker)
     return r < 0 ? r : 0;
 }
 
+static void on_audit_room(void *userdata)
+{
+    Worker *worker = userdata;
+
+    commit_queue_go_on(worker->connections.commits);
+    update(worker);
+}
+
 static void on_committed(void *userdata)
 {
     Worker *worker = userdata;
@@ -329,6 +341,8 @@ static int set_up(Worker *worker)
                             worker->listeners, &worker->control);
     if (r >= 0)
         r = watch_idle(worker);
+    worker->config->audit->room = on_audit_room;
+    worker->config->audit->userdata = worker;
     return r;
 }
 
@@ -399,6 +413,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     commit_queue_free(worker.connections.commits);
     children_free(worker.connections.children);
     host_resources_free(worker.connections.resources);
+    config->audit->room = NULL;
     if (config->audit->attach)
         config->audit->attach(config->audit, NULL);
     sd_event_unref(worker.event);

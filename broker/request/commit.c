@@ -33,6 +33,7 @@ struct CommitOperation {
     CommitJob *first; /* who waits for it */
     bool unattended;  /* goes on although nobody waits */
     bool ended;
+    bool held; /* its child waits until there is room for audit entries */
 };
 
 struct CommitJob {
@@ -188,6 +189,23 @@ static void write_entry(const CommitOperation *operation, Message *message)
                       });
 }
 
+static bool is_full(const CommitQueue *queue)
+{
+    const AuditSink *sink = queue->config->audit;
+
+    return sink->full && sink->full(sink);
+}
+
+void commit_queue_go_on(CommitQueue *queue)
+{
+    for (CommitOperation *operation = queue->first; operation; operation = operation->next)
+        if (operation->held && !is_full(queue)) {
+            operation->held = false;
+            child_hold(operation->child, false);
+            child_continue(operation->child);
+        }
+}
+
 static void on_message(void *userdata, BytesView text)
 {
     CommitOperation *operation = userdata;
@@ -201,7 +219,11 @@ static void on_message(void *userdata, BytesView text)
         return;
     }
     write_entry(operation, &message);
-    child_continue(operation->child);
+    operation->held = is_full(operation->queue);
+    if (operation->held)
+        child_hold(operation->child, true);
+    else
+        child_continue(operation->child);
 }
 
 static void on_ended(void *userdata)

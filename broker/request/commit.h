@@ -29,6 +29,9 @@ DEFINE_CLEANUP(CommitQueue *, commit_queue_free);
 /* How many commits run or wait. */
 size_t commit_queue_count(const CommitQueue *queue);
 
+/* To be called when the audit sink has room again. */
+void commit_queue_go_on(CommitQueue *queue);
+
 typedef struct CommitOrder {
     struct json_object *parameters; /* of Commit, checked against its fields; NULL: only recover */
     int data;                       /* a memfd that they refer to, or -1; borrowed */

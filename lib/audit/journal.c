@@ -4,9 +4,10 @@
  *
  * Entries go to journald's own socket. sd_journal_sendv() sends them there, too, but waits without
  * limit for a journal that hangs, and every request with it. Here what the journal does not take at
- * once waits in memory, in order, and nobody with it. Only when too much waits does the request
- * wait as well, for a moment, and after one has waited in vain none does for a while: what is lost
- * is counted and told.
+ * once waits in memory, in order, and the event loop sends it when there is room. When too much
+ * waits, the sink says that it is full, and the broker accepts nothing until there is room. If the
+ * journal takes nothing for a while even so, the broker goes on without: what is lost is counted,
+ * and an entry says how much.
  *
  * The socket is its process's own: the supervisor closes it when a worker has died.
  */
@@ -28,13 +29,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long a request waits for room among the entries that wait, ms. */
-#define PATIENCE_MSEC 200
+/* How long the journal may take nothing, while no more entries can wait, before entries are lost
+ * rather than requests kept waiting, µs. */
+#define PATIENCE_USEC ((uint64_t)2000 * 1000)
+/* How long the end of the event loop waits for it, ms. */
+#define LAST_MSEC     200
 /* How long this process lives on after its last entry, µs. journald looks up the unit of an entry's
  * sender when it gets to the entry; without a unit, `journalctl -u` does not show it. */
 #define GRACE_USEC    50000U
-/* After one has waited in vain: how long the next ones do not wait at all, ms. */
-#define PAUSE_MSEC    ((int64_t)2000)
+/* Room beyond LIMIT_AUDIT_WAITING for what is already under way when that is reached. */
+#define RESERVE       2048U
 
 typedef struct Waiting Waiting;
 
@@ -52,9 +56,10 @@ typedef struct JournalSink {
     Waiting *first;
     Waiting *last;
     size_t count;
-    sd_event *event;     /* NULL without an event loop */
-    sd_event_source *io; /* NULL without one, or without FD; enabled while an entry waits */
-    int64_t paused; /* no waiting for room until then, or until one is taken; CLOCK_MONOTONIC, ms */
+    sd_event *event;           /* NULL without an event loop */
+    sd_event_source *io;       /* NULL without one, or without FD; enabled while an entry waits */
+    sd_event_source *patience; /* enabled while it is full */
+    bool gave_up;              /* it takes nothing: what there is no room for is lost */
     unsigned long lost;
 } JournalSink;
 
@@ -143,7 +148,7 @@ static int send_waiting(JournalSink *journal)
         if (r == -EAGAIN)
             return r;
         journal->lost += r < 0; /* there is no journal any more */
-        journal->paused = 0;
+        journal->gave_up = false;
         journal->first = waiting->next;
         journal->count--;
         free(waiting);
@@ -154,29 +159,51 @@ static int send_waiting(JournalSink *journal)
     return 0;
 }
 
-/* Whether there is room for one more within PATIENCE_MSEC. */
-static bool make_room(JournalSink *journal)
+static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata);
+
+static bool journal_full(const AuditSink *sink)
+{
+    const JournalSink *journal = (const JournalSink *)sink;
+
+    return journal->event && journal->count >= LIMIT_AUDIT_WAITING && !journal->gave_up;
+}
+
+/* From the last entry that was taken on. */
+static void watch_patience(JournalSink *journal)
+{
+    if (!journal_full(&journal->sink)) {
+        journal->patience = sd_event_source_disable_unref(journal->patience);
+        return;
+    }
+    if (!journal->patience)
+        (void)sd_event_add_time_relative(journal->event, &journal->patience, CLOCK_MONOTONIC,
+                                         PATIENCE_USEC, 0, on_impatient, journal);
+}
+
+static bool has_room(const JournalSink *journal)
+{
+    return journal->count < LIMIT_AUDIT_WAITING + (journal->gave_up ? 0 : RESERVE);
+}
+
+static void send_last(JournalSink *journal)
 {
     struct pollfd room = {.fd = journal->fd, .events = POLLOUT};
-    int64_t now = monotonic_msec(), end = now + PATIENCE_MSEC;
+    int64_t now = monotonic_msec(), end = now + LAST_MSEC;
 
-    while (journal->count >= LIMIT_AUDIT_WAITING && now >= journal->paused && now < end) {
+    while (send_waiting(journal) != 0 && now < end) {
         poll(&room, 1, (int)(end - now));
-        send_waiting(journal);
         now = monotonic_msec();
     }
-    if (journal->count < LIMIT_AUDIT_WAITING)
-        return true;
-    if (now >= end)
-        journal->paused = now + PAUSE_MSEC;
-    return false;
 }
 
 static int keep(JournalSink *journal, const AuditEntry *entry)
 {
     Waiting *waiting;
 
-    if (!make_room(journal))
+    /* a program without an event loop may wait here */
+    if (!journal->event && journal->count >= LIMIT_AUDIT_WAITING)
+        send_last(journal);
+    if (!has_room(journal))
         return -ENOBUFS;
     waiting = malloc(sizeof(*waiting) + entry->size);
     if (!waiting)
@@ -195,15 +222,39 @@ static void update_watch(const JournalSink *journal)
         sd_event_source_set_enabled(journal->io, journal->first ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
+static void tell_room(const JournalSink *journal)
+{
+    if (journal->sink.room)
+        journal->sink.room(journal->sink.userdata);
+}
+
 static int on_room(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     JournalSink *journal = userdata;
+    bool was_full;
 
     (void)source;
     (void)fd;
     (void)events;
+    was_full = journal_full(&journal->sink);
     send_waiting(journal);
     update_watch(journal);
+    journal->patience = sd_event_source_disable_unref(journal->patience);
+    watch_patience(journal);
+    if (was_full && !journal_full(&journal->sink))
+        tell_room(journal);
+    return 0;
+}
+
+static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    JournalSink *journal = userdata;
+
+    (void)source;
+    (void)usec;
+    journal->gave_up = true;
+    watch_patience(journal);
+    tell_room(journal);
     return 0;
 }
 
@@ -232,19 +283,9 @@ static void journal_write(AuditSink *sink, const AuditRecord *record)
         r = keep(journal, &entry);
         journal->lost += r < 0;
         update_watch(journal);
+        watch_patience(journal);
     } else if (r < 0) {
         print(&entry);
-    }
-}
-
-static void send_last(JournalSink *journal)
-{
-    struct pollfd room = {.fd = journal->fd, .events = POLLOUT};
-    int64_t now = monotonic_msec(), end = now + PATIENCE_MSEC;
-
-    while (send_waiting(journal) != 0 && now < end) {
-        poll(&room, 1, (int)(end - now));
-        now = monotonic_msec();
     }
 }
 
@@ -253,6 +294,8 @@ static void journal_attach(AuditSink *sink, sd_event *event)
     JournalSink *journal = (JournalSink *)sink;
 
     journal->io = sd_event_source_disable_unref(journal->io);
+    journal->patience = sd_event_source_disable_unref(journal->patience);
+    journal->gave_up = false;
     sd_event_unref(journal->event);
     journal->event = sd_event_ref(event);
     if (event) {
@@ -266,8 +309,8 @@ static void journal_attach(AuditSink *sink, sd_event *event)
 
 AuditSink *audit_journal(const char *path)
 {
-    static JournalSink journal = {.sink = {.write = journal_write, .attach = journal_attach},
-                                  .fd = -1};
+    static JournalSink journal = {
+        .sink = {.write = journal_write, .attach = journal_attach, .full = journal_full}, .fd = -1};
 
     journal.path = path;
     return &journal.sink;

@@ -17,6 +17,13 @@ struct AuditSink {
     /* From now on, what cannot be written at once is written by EVENT's loop; which ends (NULL): it
      * is written now, or lost. NULL where all is written at once. */
     void (*attach)(AuditSink *sink, sd_event *event);
+    /* Whether so much waits to be written that no new work should begin: its entries might be lost.
+     * NULL: never. */
+    bool (*full)(const AuditSink *sink);
+    /* Called from the event loop when it is not full any more; or NULL. Set by the owner of the
+     * loop. */
+    void (*room)(void *userdata);
+    void *userdata;
 };
 
 /* The journal, whose socket is PATH, as structured entries; standard error, one line an entry,
