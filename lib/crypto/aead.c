@@ -12,26 +12,20 @@
 #include <errno.h>
 #include <limits.h>
 #include <openssl/evp.h>
-#include <pthread.h>
 
 DEFINE_CLEANUP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_free);
 
 /* Fetched once, because libcrypto would otherwise look it up by name at every use. */
 static EVP_CIPHER *aes_256_gcm;
 
-static void look_up(void)
-{
-    aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-}
-
 /* Returns a context with key, IV and AAD, ready for the text; NULL if libcrypto fails. */
 static EVP_CIPHER_CTX *begin(const Secret *key, BytesView iv, BytesView aad, int encrypt)
 {
-    static pthread_once_t looked_up = PTHREAD_ONCE_INIT;
     _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
     int written;
 
-    pthread_once(&looked_up, look_up);
+    if (!aes_256_gcm)
+        aes_256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     assert(secret_size(key) == AEAD_KEY_BYTES);
     assert(iv.size > 0 && iv.size <= AEAD_IV_MAX_BYTES && aad.size <= INT_MAX);
     if (!cipher || EVP_CipherInit_ex(cipher, aes_256_gcm, NULL, NULL, NULL, encrypt) != 1 ||

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <openssl/ec.h>
 #include <openssl/obj_mac.h>
-#include <pthread.h>
 
 DEFINE_CLEANUP(EC_POINT *, EC_POINT_clear_free);
 DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
@@ -26,16 +25,11 @@ DEFINE_CLEANUP(BN_CTX *, BN_CTX_free);
 #define DRAWS_MAX 64
 
 static EC_GROUP *curve; /* NULL if libcrypto does not have it */
-static pthread_once_t curve_once = PTHREAD_ONCE_INIT;
-
-static void make_curve(void)
-{
-    curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-}
 
 static int begin(BN_CTX **ret_scratch)
 {
-    pthread_once(&curve_once, make_curve);
+    if (!curve)
+        curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
     if (!curve)
         return -EIO;
     *ret_scratch = BN_CTX_new();

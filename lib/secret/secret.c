@@ -15,9 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -49,42 +47,40 @@ static int wipe_on_fork(uint8_t *bytes, size_t size)
 /* The kept regions. In a page that is empty in a forked child, which thereby forgets what its
  * parent kept. */
 typedef struct Spares {
-    _Atomic(uint8_t *) regions[SPARES_MAX];
+    uint8_t *regions[SPARES_MAX];
 } Spares;
 
 static Spares *spares; /* NULL: none are kept */
 
 static void make_spares(void)
 {
-    void *page =
-        mmap(NULL, sizeof(Spares), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    static bool tried;
+    void *page;
 
+    if (tried)
+        return;
+    tried = true;
+    page = mmap(NULL, sizeof(Spares), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page != MAP_FAILED && wipe_on_fork(page, sizeof(Spares)) == 0)
         spares = page;
 }
 
 static uint8_t *take_spare(void)
 {
-    static pthread_once_t made = PTHREAD_ONCE_INIT;
-
-    pthread_once(&made, make_spares);
-    for (size_t i = 0; spares && i < SPARES_MAX; i++) {
-        uint8_t *spare = atomic_exchange(&spares->regions[i], NULL);
-
-        if (spare)
-            return spare;
-    }
+    make_spares();
+    for (size_t i = 0; spares && i < SPARES_MAX; i++)
+        if (spares->regions[i])
+            return TAKE_PTR(spares->regions[i]);
     return NULL;
 }
 
 static bool keep_spare(uint8_t *region)
 {
-    for (size_t i = 0; spares && i < SPARES_MAX; i++) {
-        uint8_t *none = NULL;
-
-        if (atomic_compare_exchange_strong(&spares->regions[i], &none, region))
+    for (size_t i = 0; spares && i < SPARES_MAX; i++)
+        if (!spares->regions[i]) {
+            spares->regions[i] = region;
             return true;
-    }
+        }
     return false;
 }
 
