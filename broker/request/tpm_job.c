@@ -109,6 +109,8 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
     (void)events;
     sd_event_now(queue->event, CLOCK_MONOTONIC, &queue->answered);
     rc = tpm_child_finish(&queue->child, &reason, &result);
+    if (rc == 0 && !result.key)
+        rc = reason_set(&reason, OUTCOME_TPM_FAILED, "the TPM gave no key");
     if (rc == 0 && queue->first->fresh_for) {
         queue->first->sealed = result.sealed;
         result.sealed = (TpmSealed){0};

@@ -361,6 +361,7 @@ typedef struct Waiter {
     unsigned told;
     struct Waiter *victim; /* whose job it frees when it is told; NULL: none */
     sd_event *event;       /* ended by it; NULL: not */
+    int rc;
 } Waiter;
 
 static int fail_unsealing(const char *device, const TpmSealedView *sealed, Reason *reason,
@@ -379,8 +380,8 @@ static void on_told(void *userdata, int rc, const Reason *reason, const TpmSeale
 
     (void)reason;
     (void)sealed;
-    assert_int_equal(rc, OUTCOME_TPM_BUSY);
     assert_null(key);
+    waiter->rc = rc;
     waiter->told++;
     waiter->job = tpm_job_free(waiter->job);
     if (waiter->victim)
@@ -416,10 +417,45 @@ static void test_told_frees_another(void **state)
         waiters[victim - 1].event = event;
         assert_true(sd_event_loop(event) >= 0);
         for (size_t i = 0; i < WAITERS; i++)
+            assert_int_equal(waiters[i].rc, waiters[i].told ? OUTCOME_TPM_BUSY : 0);
+        for (size_t i = 0; i < WAITERS; i++)
             assert_int_equal(waiters[i].told, i < victim);
         tpm_queue_free(queue);
         sd_event_unref(event);
     }
+    signal(SIGCHLD, SIG_DFL);
+}
+
+static int unseal_nothing(const char *device, const TpmSealedView *sealed, Reason *reason,
+                          Secret **ret_key)
+{
+    (void)device;
+    (void)sealed;
+    (void)reason;
+    (void)ret_key;
+    return 0;
+}
+
+/* Success without a key is a failure. */
+static void test_no_key(void **state)
+{
+    static uint8_t blob = 1;
+    TpmSealedView sealed = {.blob = {&blob, 1}};
+    ServerConfig config = {.unseal = unseal_nothing, .tpm_usec = LIMIT_TPM_USEC};
+    Waiter waiter = {0};
+    Context context;
+    TpmQueue *queue;
+
+    (void)state;
+    assert_int_equal(context_system(&context), 0);
+    signal(SIGCHLD, SIG_IGN);
+    assert_true(sd_event_new(&waiter.event) >= 0);
+    assert_int_equal(tpm_queue_new(waiter.event, &config, &queue), 0);
+    assert_int_equal(tpm_job_new(queue, &sealed, on_told, &waiter, &waiter.job), 0);
+    assert_true(sd_event_loop(waiter.event) >= 0);
+    assert_int_equal(waiter.rc, OUTCOME_TPM_FAILED);
+    tpm_queue_free(queue);
+    sd_event_unref(waiter.event);
     signal(SIGCHLD, SIG_DFL);
 }
 
@@ -438,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_boot),
         cmocka_unit_test(test_told_frees_another),
+        cmocka_unit_test(test_no_key),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
