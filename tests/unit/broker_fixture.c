@@ -121,6 +121,8 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
     ssize_t n;
 
     (void)sink;
+    if (record->verdict == AUDIT_STORED && shared->audit_poison > 0 && --shared->audit_poison == 0)
+        raise(SIGKILL);
     audit_entry_format(record, &entry);
     audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT", verdict);
     audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME", outcome);
@@ -129,6 +131,8 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
     n = write(fd, line, (size_t)length);
     (void)n;
     close(fd);
+    if (record->verdict == AUDIT_STORED && shared->audit_poison < 0 && ++shared->audit_poison == 0)
+        raise(SIGKILL);
 }
 
 /* As the service manager passes them: requests, and control. */

@@ -22,9 +22,11 @@
 
 /* What the test and the processes of the broker share. */
 typedef struct BrokerShared {
-    atomic_int worker;        /* pid of the newest worker */
-    atomic_uint workers;      /* how many there were */
-    atomic_uint poison;       /* so many more looks at the clock kill */
+    atomic_int worker;   /* pid of the newest worker */
+    atomic_uint workers; /* how many there were */
+    atomic_uint poison;  /* so many more looks at the clock kill */
+    atomic_int
+        audit_poison; /* N > 0: the worker dies before its Nth stored record; < 0: after it */
     atomic_int poison_signal; /* SIGKILL by default */
     atomic_uint tpm_msec;     /* an unsealing takes this long */
     atomic_int tpm_rc;        /* and returns that */

@@ -474,6 +474,48 @@ static void test_commit_waits_alone(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* The worker is killed right before and right after each audit entry of a commit: the next one
+ * completes the commit, at most one entry is missing, and none is there twice. */
+static void test_killed_at_every_entry(void **state)
+{
+    enum { CHANGES = 4 };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char files[CHANGES][128], id[8];
+    unsigned expected = 0;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "first", KIND_HOST, 31, NULL, 0});
+    for (size_t i = 0; i < CHANGES; i++) {
+        snprintf(id, sizeof(id), "k%zu", i);
+        seal_elsewhere(broker, id, 40 + i, files[i]);
+    }
+    broker_start(broker);
+    for (int entry = 1; entry <= CHANGES; entry++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            _cleanup_(client_freep) Client *client = connect_to(broker);
+            struct json_object *parameters = committing("set", change_of("k0", files[0]));
+            struct json_object *reply = NULL;
+
+            for (size_t i = 1; i < CHANGES; i++) {
+                snprintf(id, sizeof(id), "k%zu", i);
+                json_object_array_add(member(parameters, "changes"), change_of(id, files[i]));
+            }
+            broker->shared->audit_poison = sign * entry;
+            assert_int_equal(client_call(client, "Commit", parameters, NULL, NULL, &reply),
+                             OUTCOME_BROKER_UNREACHABLE);
+            /* answered after the recovery */
+            assert_int_equal(client_ask(broker, "web", "first", 31), ANSWER_RIGHT);
+            expected += CHANGES - (sign > 0 ? 1U : 0U);
+            assert_int_equal(broker_records(broker, "stored ok"), expected);
+            for (size_t i = 0; i < CHANGES; i++) {
+                snprintf(id, sizeof(id), "k%zu", i);
+                assert_int_equal(client_ask(broker, "web", id, 40 + i), ANSWER_RIGHT);
+                assert_int_equal(unlink(broker_file(broker, "web", id)), 0);
+            }
+        }
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -483,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_commit),
         cmocka_unit_test(test_commit_with_memfd),
         cmocka_unit_test(test_commit_waits_alone),
+        cmocka_unit_test(test_killed_at_every_entry),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
