@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the tests of lib/seal share: a software TPM, a root with a machine id and room for a host
+ * key, a store, and an observer that remembers what it was told.
+ */
+
+#include "support.h"
+#include "swtpm.h"
+
+#include "seal/seal_new.h"
+#include "seal/unsealer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct SealFixture {
+    TestFolder folder;
+    Context context;
+    Swtpm *swtpm;
+    Store *store;
+    Observer observer;
+    char notes[1024];
+    char waits[1024]; /* each with a ";" */
+    unsigned open_waits;
+    Reason reason;
+} SealFixture;
+
+static void fixture_note(void *userdata, const char *text)
+{
+    SealFixture *fixture = userdata;
+
+    strncat(fixture->notes, text, sizeof(fixture->notes) - strlen(fixture->notes) - 1);
+}
+
+static void fixture_begin(void *userdata, const char *what)
+{
+    SealFixture *fixture = userdata;
+
+    assert_int_equal(fixture->open_waits++, 0);
+    strncat(fixture->waits, what, sizeof(fixture->waits) - strlen(fixture->waits) - 1);
+    strncat(fixture->waits, ";", sizeof(fixture->waits) - strlen(fixture->waits) - 1);
+}
+
+static void fixture_end(void *userdata)
+{
+    SealFixture *fixture = userdata;
+
+    assert_int_equal(--fixture->open_waits, 0);
+}
+
+static inline int set_up(void **state)
+{
+    SealFixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    fixture->folder = test_folder();
+    test_folder_make_root(&fixture->folder);
+    assert_int_equal(context_system(&fixture->context), 0);
+    fixture->context.root = fixture->folder.path;
+    assert_int_equal(setenv("SYSTEMD_CREDENTIAL_SECRET", test_path(&fixture->folder, "key"), 1), 0);
+    assert_int_equal(mkdir(test_path(&fixture->folder, "store"), 0750), 0);
+    assert_int_equal(store_new(test_path(&fixture->folder, "store"), NULL, &fixture->store), 0);
+    assert_int_equal(swtpm_start(NULL, &fixture->swtpm), 0);
+    fixture->observer = (Observer){.note = fixture_note,
+                                   .wait_begin = fixture_begin,
+                                   .wait_end = fixture_end,
+                                   .userdata = fixture};
+    *state = fixture;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    SealFixture *fixture = *state;
+
+    assert_int_equal(fixture->open_waits, 0);
+    swtpm_stop(fixture->swtpm);
+    store_free(fixture->store);
+    test_folder_remove(&fixture->folder);
+    free(fixture);
+    return 0;
+}
+
+/* For KEY_TYPES and systemd VERSION, as web@x. */
+static inline SealSpec fixture_spec(const SealFixture *fixture, unsigned key_types,
+                                    unsigned version)
+{
+    return (SealSpec){.keys = SEAL_GIVEN_KEYS,
+                      .key_types = key_types,
+                      .version = version,
+                      .tpm_device = swtpm_device(fixture->swtpm),
+                      .name = "web@x"};
+}
+
+static inline Unsealer fixture_unsealer(const SealFixture *fixture)
+{
+    return (Unsealer){.context = &fixture->context,
+                      .observer = &fixture->observer,
+                      .spec.tpm_device = swtpm_device(fixture->swtpm)};
+}
+
+/* Seals "hello" as SPEC says; forgets what the observer was told before. */
+static inline int fixture_seal(SealFixture *fixture, const SealSpec *spec,
+                               const CredentialSections *like, Bytes *ret)
+{
+    _cleanup_(secret_freep) Secret *value = test_secret("hello");
+    SealContext seal = {&fixture->context, spec, &fixture->observer};
+
+    fixture->notes[0] = fixture->waits[0] = '\0';
+    return seal_new(&seal, like, value, &fixture->reason, ret);
+}

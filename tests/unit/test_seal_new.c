@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of lib/seal/seal_new.c and lib/seal/seal_keys.c, with a software TPM. */
+
+#include "seal_fixture.h"
+
+#define LOOK "the TPM to look for its storage root key for web@x;"
+#define SEAL "the TPM to seal a key for web@x;"
+
+static void test_kinds(void **state)
+{
+    static const struct {
+        unsigned key_types, version;
+        const char *kind, *waits, *note; /* NULL: none */
+    } rows[] = {
+        {KIND_HOST, 257, "host", "", "Made this host's key"},
+        {KIND_TPM, 257, "tpm2", LOOK SEAL, NULL},
+        {KIND_HOST | KIND_TPM, 257, "host+tpm2", LOOK SEAL, "Made this host's key"},
+        {KIND_TPM, 262, "tpm2", LOOK SEAL, "no storage root key"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        SealFixture *fixture = *state;
+        SealSpec spec = fixture_spec(fixture, rows[i].key_types, rows[i].version);
+        _cleanup_(bytes_done) Bytes sealed = {0}, raw = {0};
+        _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
+        _cleanup_(secret_freep) Secret *value = NULL;
+        CredentialMetadata metadata;
+        CredentialSections parts;
+
+        unlink(getenv("SYSTEMD_CREDENTIAL_SECRET"));
+        if (fixture_seal(fixture, &spec, NULL, &sealed) != 0)
+            fail_msg("%s: %s", rows[i].kind, fixture->reason.text);
+        assert_string_equal(fixture->waits, rows[i].waits);
+        if (rows[i].note ? !strstr(fixture->notes, rows[i].note) : fixture->notes[0])
+            fail_msg("%s: %s", rows[i].kind, fixture->notes);
+        assert_int_equal(credential_unpack(bytes_view(&sealed), NULL, &raw, &parts), 0);
+        assert_string_equal(parts.kind->name, rows[i].kind);
+        assert_int_equal(unsealer_open(&unsealer, &parts, "web@x", NULL, &metadata, &value), 0);
+        assert_int_equal(secret_size(value), 5);
+        assert_string_equal(metadata.name, "web@x");
+        assert_true(metadata.not_after == USEC_INFINITY);
+    }
+}
+
+static TpmSealedView sealed_key(const Bytes *sealed, Bytes *raw)
+{
+    CredentialSections parts;
+
+    assert_int_equal(credential_unpack(bytes_view(sealed), NULL, raw, &parts), 0);
+    return parts.tpm;
+}
+
+/* A machine's credentials have one key, unless told otherwise or for another policy. */
+static void test_sharing(void **state)
+{
+    SealFixture *fixture = *state;
+    static const struct {
+        const char *rule;
+        bool fresh, file;
+        unsigned key_types;
+        uint64_t pcrs;
+        bool shares;
+    } rows[] = {
+        {"of the store", false, false, KIND_TPM, 0, true},
+        {"with the host key", false, false, KIND_HOST | KIND_TPM, 0, true},
+        {"of a file", false, true, KIND_TPM, 0, true},
+        {"a fresh one", true, false, KIND_TPM, 0, false},
+        {"other PCRs", false, false, KIND_TPM, 1 << 7, false},
+    };
+    SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+    _cleanup_(bytes_done) Bytes first = {0}, first_raw = {0};
+    CredentialName name;
+    char file[128];
+    TpmSealedView key;
+
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &first), 0);
+    key = sealed_key(&first, &first_raw);
+    assert_int_equal(credential_name_new("web", "first", NULL, &name), 0);
+    assert_int_equal(store_write(fixture->store, &name, bytes_view(&first), NULL), 0);
+    snprintf(file, sizeof(file), "%s", test_path(&fixture->folder, "store/web/first.cred"));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(bytes_done) Bytes sealed = {0}, raw = {0};
+        TpmSealedView other;
+
+        spec = fixture_spec(fixture, rows[i].key_types, 257);
+        spec.share_store = fixture->store;
+        spec.share_key = rows[i].file ? file : NULL;
+        spec.fresh_key = rows[i].fresh;
+        spec.has_pcrs = true;
+        spec.pcrs.mask = rows[i].pcrs;
+        assert_int_equal(fixture_seal(fixture, &spec, NULL, &sealed), 0);
+        other = sealed_key(&sealed, &raw);
+        if (tpm_sealed_view_equal(&key, &other) != rows[i].shares)
+            fail_msg("%s: %s", rows[i].rule, fixture->waits);
+    }
+}
+
+/* What is not said is as in the one that it is to be like. */
+static void test_like(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+    _cleanup_(bytes_done) Bytes first = {0}, raw = {0}, second = {0}, second_raw = {0};
+    CredentialSections parts;
+
+    spec.has_pcrs = true;
+    spec.pcrs.mask = 1 << 7;
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &first), 0);
+    assert_int_equal(credential_unpack(bytes_view(&first), NULL, &raw, &parts), 0);
+    spec = fixture_spec(fixture, 0, 257);
+    spec.keys = SEAL_KEEP_KEYS;
+    assert_int_equal(fixture_seal(fixture, &spec, &parts, &second), 0);
+    assert_true(sealed_key(&second, &second_raw).pcr_mask == 1 << 7);
+}
+
+static void test_refusals(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_HOST, 257);
+    Bytes sealed = {0};
+
+    spec.timestamp = spec.not_after = 9;
+    spec.has_not_after = true;
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &sealed), OUTCOME_USAGE);
+    spec = fixture_spec(fixture, KIND_TPM, 257);
+    swtpm_kill(fixture->swtpm);
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &sealed), OUTCOME_TPM_UNREACHABLE);
+    assert_null(sealed.data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_kinds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sharing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_like, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

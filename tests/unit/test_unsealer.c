@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of lib/seal/unsealer.c: what is asked of the TPM, and what is refused. */
+
+#include "seal_fixture.h"
+
+#define UNSEAL "the TPM to unseal a key for web@x;"
+
+/* A credential, taken apart. */
+typedef struct Sample {
+    Bytes sealed, raw;
+    CredentialSections parts;
+} Sample;
+
+static void sample_done(Sample *sample)
+{
+    bytes_done(&sample->sealed);
+    bytes_done(&sample->raw);
+}
+
+static void make(SealFixture *fixture, const SealSpec *spec, Sample *ret)
+{
+    assert_int_equal(fixture_seal(fixture, spec, NULL, &ret->sealed), 0);
+    assert_int_equal(credential_unpack(bytes_view(&ret->sealed), NULL, &ret->raw, &ret->parts), 0);
+    fixture->waits[0] = '\0';
+}
+
+static int open_as(Unsealer *unsealer, const Sample *sample, const char *name)
+{
+    _cleanup_(secret_freep) Secret *value = NULL;
+    CredentialMetadata metadata;
+
+    return unsealer_open(unsealer, &sample->parts, name, NULL, &metadata, &value);
+}
+
+static void test_each_key_once(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+    _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
+    _cleanup_(sample_done) Sample sample = {0};
+
+    make(fixture, &spec, &sample);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(open_as(&unsealer, &sample, "web@x"), 0);
+    assert_string_equal(fixture->waits, UNSEAL);
+}
+
+/* A failure is remembered as well, and does not keep others from opening. */
+static void test_each_failure_once(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+    _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
+    _cleanup_(sample_done) Sample other = {0}, bound = {0};
+
+    make(fixture, &spec, &other);
+    spec.has_pcrs = true;
+    spec.pcrs.mask = 1 << 7;
+    make(fixture, &spec, &bound);
+    assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(open_as(&unsealer, &bound, "web@x"), OUTCOME_TPM_PCR_MISMATCH);
+    assert_string_equal(fixture->waits, UNSEAL);
+    assert_int_equal(open_as(&unsealer, &other, "web@x"), 0);
+}
+
+static void test_rules(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_HOST, 257);
+    uint64_t now = fixture->context.now(&fixture->context);
+    const struct {
+        const char *rule, *name;
+        uint64_t now;
+        int outcome;
+    } rows[] = {
+        {"it is what it is called", "web@x", 0, 0},
+        {"whatever it is called", NULL, 0, 0},
+        {"another name", "web@y", 0, OUTCOME_NAME_MISMATCH},
+        {"later", "web@x", now + 2000000000, OUTCOME_EXPIRED},
+        {"at any time", "web@x", USEC_INFINITY, 0},
+    };
+    _cleanup_(sample_done) Sample sample = {0}, null = {0};
+    _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
+
+    spec.has_not_after = true;
+    spec.not_after = now + 1000000000;
+    make(fixture, &spec, &sample);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        unsealer.spec.now = rows[i].now;
+        if (open_as(&unsealer, &sample, rows[i].name) != rows[i].outcome)
+            fail_msg("%s", rows[i].rule);
+    }
+    unsealer.spec.now = 0;
+    spec = fixture_spec(fixture, 0, 257);
+    make(fixture, &spec, &null);
+    assert_int_equal(open_as(&unsealer, &null, "web@x"), OUTCOME_UNPROTECTED);
+    unsealer.spec.allow_null = true;
+    assert_int_equal(open_as(&unsealer, &null, "web@x"), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_key_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_failure_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rules, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
