@@ -98,7 +98,7 @@ static int disable(const Options *options, const glob_t *files, Reason *reason, 
             return r;
     }
     if (r == 0)
-        r = manager_new(reason, &manager);
+        r = manager_new(&terminal_observer, reason, &manager);
     if (r != 0)
         return r;
     observer_wait_begin(&terminal_observer, "the service manager to read its units again");

@@ -107,7 +107,7 @@ static int find_machines(Doctor *doctor)
 /* What cannot be had is missing, and the checks say so. */
 static int prepare(Doctor *doctor)
 {
-    if (manager_new(NULL, &doctor->manager) != 0)
+    if (manager_new(NULL, NULL, &doctor->manager) != 0)
         doctor->manager = NULL;
     if (store_open_installed(doctor->options.host->store, NULL, &doctor->store) != 0)
         doctor->store = NULL;

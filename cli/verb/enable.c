@@ -153,7 +153,7 @@ static int take_effect(Enabling *enabling, Reason *reason)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     ManagerUnit state;
-    int r = manager_new(reason, &manager);
+    int r = manager_new(&terminal_observer, reason, &manager);
 
     if (r == 0) {
         observer_wait_begin(&terminal_observer, "the service manager to read its units again");

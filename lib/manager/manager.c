@@ -28,6 +28,9 @@
 #define CALL_USEC       ((uint64_t)25 * 1000 * 1000)
 #define RELOAD_USEC     ((uint64_t)90 * 1000 * 1000)
 
+/* Of a wait that is told of. */
+#define TICK_USEC       ((uint64_t)OBSERVER_TICK_MSEC * 1000)
+
 /* How long a socket may take to listen, and the broker to end (its TimeoutStopSec=). */
 #define SOCKET_USEC     ((uint64_t)60 * 1000 * 1000)
 
@@ -80,8 +83,11 @@ static bool sleep_until_stopped(Manager *manager, uint64_t usec)
 /* Waits until DONE, for which the bus has a callback. -ETIMEDOUT at END, -EINTR. */
 static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *why)
 {
+    uint64_t tick;
+
     if (end > manager->end)
         end = manager->end;
+    tick = monotonic_usec() + TICK_USEC;
     while (!*done) {
         uint64_t now = monotonic_usec(), until = UINT64_MAX;
         int r;
@@ -96,6 +102,12 @@ static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *wh
         (void)sd_bus_get_timeout(manager->bus, &until);
         if (until > end)
             until = end;
+        if (now >= tick) {
+            observer_wait_tick(manager->observer);
+            tick = now + TICK_USEC;
+        }
+        if (until > tick)
+            until = tick;
         if (sleep_until_stopped(manager, r > 0 || until <= now ? 0 : until - now)) {
             reason_set(why, 0, "it was interrupted");
             return -EINTR;
@@ -212,13 +224,14 @@ Manager *manager_free(Manager *manager)
     return NULL;
 }
 
-int manager_new(Reason *reason, Manager **ret)
+int manager_new(const Observer *observer, Reason *reason, Manager **ret)
 {
     _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
     int r;
 
     if (!manager)
         return -ENOMEM;
+    manager->observer = observer;
     manager->stop = -1;
     manager->end = UINT64_MAX;
     strcpy(manager->name, "the service manager");

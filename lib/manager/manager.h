@@ -24,9 +24,10 @@
 
 typedef struct Manager Manager;
 
-/* The host's; without a message bus, as early at boot, root reaches it at its own socket. A
+/* The host's; without a message bus, as early at boot, root reaches it at its own socket. While it
+ * is waited for, OBSERVER (NULL, or borrowed) sees the ticks of a wait that the caller has begun. A
  * negative errno if it cannot be reached. */
-int manager_new(Reason *reason, Manager **ret);
+int manager_new(const Observer *observer, Reason *reason, Manager **ret);
 
 /* That of the container MACHINE, over the container's own D-Bus. Nothing is waited for any more
  * once the descriptor STOP (-1 for none; borrowed) is readable: -EINTR.

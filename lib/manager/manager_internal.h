@@ -18,6 +18,7 @@ struct Manager {
     char name[128]; /* "the service manager of web" */
     const char *machine;
     sd_bus *bus;
+    const Observer *observer; /* or NULL */
     int stop;
     uint64_t end;    /* of all waiting, monotonic_usec() */
     const char *job; /* the path of the one that is waited for, or NULL */

@@ -263,6 +263,7 @@ static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason 
 static int watch(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
 {
     struct pollfd stop = {.fd = options->stop, .events = POLLIN};
+    int step_msec = (int)(options->settle_usec / SETTLE_STEPS / 1000), waited_msec = 0;
 
     for (unsigned step = 0; step < SETTLE_STEPS; step++) {
         bool any = false;
@@ -276,8 +277,13 @@ static int watch(RestartList *list, const RestartOptions *options, int rc, Reaso
         }
         if (!any)
             return 0;
-        if (poll(&stop, 1, (int)(options->settle_usec / SETTLE_STEPS / 1000)) > 0)
+        if (poll(&stop, 1, step_msec) > 0)
             return reason_set(reason, rc, "it was interrupted");
+        waited_msec += step_msec;
+        if (waited_msec >= OBSERVER_TICK_MSEC) {
+            observer_wait_tick(options->observer);
+            waited_msec = 0;
+        }
     }
     return 0;
 }
