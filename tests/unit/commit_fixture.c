@@ -284,7 +284,7 @@ void commit_expect_applied(const CommitFixture *fixture, bool after, unsigned mi
     for (const char *c = text; *c; c++)
         lines += *c == '\n';
     for (size_t i = 0; i < count; i++) {
-        char line[512], *found;
+        char line[2048], *found;
 
         if (changes[i].sealed.size == 0 && !changes[i].remove)
             continue;
