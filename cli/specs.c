@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From options to what the library takes. See specs.h.
+ * From options to the structs of the library. See specs.h.
  */
 
 #include "specs.h"
@@ -15,10 +15,10 @@ static int check_sharing(const Options *options, Reason *reason)
     if (!options->share_key)
         return 0;
     if (options->fresh_key)
-        return reason_set(reason, OUTCOME_USAGE, "--share-key= or --fresh-key, but not both");
+        return reason_set(reason, OUTCOME_USAGE, "use --share-key= or --fresh-key, not both");
     if (options->with_key == WITH_KEY_HOST || options->with_key == WITH_KEY_NULL)
         return reason_set(reason, OUTCOME_USAGE,
-                          "--share-key= is about a TPM's key: give --with-key=tpm2 or host+tpm2");
+                          "--share-key= shares a TPM's key: use --with-key=tpm2 or host+tpm2");
     return 0;
 }
 
@@ -73,7 +73,8 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
                                 .not_after = options->not_after};
 
     if (!credential_times_valid(&times))
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is not after the time of sealing");
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--not-after= must be later than the time of sealing");
     *ret = spec;
     return check_sharing(options, reason);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asking. See confirm.h.
+ * Questions. See confirm.h.
  */
 
 #include "terminal/confirm.h"
@@ -34,11 +34,11 @@ int confirm(const Options *options, Reason *reason, const char *question, ...)
         return -ENOMEM;
     }
     if (!can_ask())
-        return reason_set(reason, OUTCOME_USAGE, "%s This cannot be asked here: say --no-ask",
-                          text);
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s There is no terminal to ask on. Use --no-ask to go ahead", text);
     fprintf(stderr, "%s [y/N] ", text);
     if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
-        return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was done");
+        return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was changed");
     return 0;
 }
 

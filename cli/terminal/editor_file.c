@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A file for an editor. See editor.h.
+ * A file for an editor. See editor_file.h.
  *
- * The file system is made without a place (fsmount(2)). This process reaches it through a
- * descriptor and stays in its own namespace, where the store can be written to; the editor's
- * process alone gets it mounted.
+ * The file system has no path (fsmount(2)). This process accesses it through a descriptor, and
+ * stays in its own namespace, where it can write to the store. Only the editor's process has it
+ * mounted.
  */
 
 #include "terminal/editor_file.h"
@@ -26,16 +26,16 @@
 #include <unistd.h>
 
 #define PLACE       "/tmp"
-/* A value, and some copies that an editor makes of it. */
+/* Room for a value and the copies that an editor makes of it. */
 #define SIZE        "16m"
-/* How much of it is copied at a time. */
+/* The size of a chunk when a file is copied. */
 #define COPY_BYTES  ((size_t)1 << 20)
-/* What the child ends with after it has said why. */
+/* The exit status of a child that has printed an error. */
 #define NOT_STARTED 125
 
 /* --- the file system --- */
 
-/* Also if it cannot be seen. */
+/* Also true if it cannot be determined. */
 static bool has_swap(void)
 {
     _cleanup_(bytes_done) Bytes swaps = {0};
@@ -48,7 +48,7 @@ static bool has_swap(void)
     return !heading || heading + 1 < swaps.data + swaps.size;
 }
 
-/* Before 6.4 the kernel cannot be told to keep it in memory. */
+/* Before 6.4 the kernel has no option to keep it in memory. */
 static int keep_from_swap(int context, Reason *reason)
 {
     bool kept = fsconfig(context, FSCONFIG_SET_FLAG, "noswap", NULL, 0) == 0;
@@ -56,11 +56,11 @@ static int keep_from_swap(int context, Reason *reason)
     if (!has_swap())
         return 0;
     if (!kept)
-        return reason_set(reason, OUTCOME_UNSUPPORTED,
-                          "this kernel could write the file to swap: switch that off for the time "
-                          "(swapoff -a), or use Linux 6.4");
-    output_note("There is swap, which the editor's own memory can be written to; \"swapoff -a\" "
-                "keeps it in memory.");
+        return reason_set(
+            reason, OUTCOME_UNSUPPORTED,
+            "this kernel could write the file to swap. Switch swap off in the meantime "
+            "(swapoff -a), or use Linux 6.4");
+    output_note("The editor's own memory can be written to swap. To prevent that: swapoff -a");
     return 0;
 }
 
@@ -70,16 +70,16 @@ static int mount_memory(Reason *reason, int *ret)
     int fd, r;
 
     if (context < 0 && errno == EPERM)
-        return reason_set(reason, -EPERM, "only root can keep the editor's file off the disks");
+        return reason_set(reason, -EPERM, "only root can keep the editor's file in memory");
     if (context < 0)
-        return reason_set(reason, -errno, "cannot make a file system in memory");
+        return reason_set(reason, -errno, "cannot create a file system in memory");
     r = keep_from_swap(context, reason);
     if (r != 0)
         return r;
     if (fsconfig(context, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
         fsconfig(context, FSCONFIG_SET_STRING, "size", SIZE, 0) < 0 ||
         fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return reason_set(reason, -errno, "cannot make a file system in memory");
+        return reason_set(reason, -errno, "cannot create a file system in memory");
     fd =
         fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     if (fd < 0)
@@ -120,7 +120,7 @@ int editor_file_new(const char *name, const Secret *content, Reason *reason, Edi
     return 0;
 }
 
-/* Freed memory is not wiped by every kernel. What an editor has replaced is out of reach. */
+/* Not every kernel wipes freed memory. Files that the editor has replaced are out of reach. */
 static void overwrite(int directory, const char *name)
 {
     static const uint8_t zeros[4096];
@@ -149,8 +149,8 @@ void editor_file_done(EditorFile *editor)
     editor->directory = -1;
 }
 
-/* A file system can be mounted once, so that another editor needs another one. The kernel copies
- * from memory to memory. */
+/* A file system can be mounted once only, so that another editor needs a new one. The kernel copies
+ * the file in memory. */
 static int renew(EditorFile *editor, Reason *reason)
 {
     _cleanup_(editor_file_done) EditorFile next = {.directory = -1, .name = editor->name};
@@ -161,7 +161,7 @@ static int renew(EditorFile *editor, Reason *reason)
     int r;
 
     if (from < 0)
-        return reason_set(reason, -errno, "the editor has left no file");
+        return reason_set(reason, -errno, "the editor removed the file");
     r = mount_memory(reason, &next.directory);
     if (r != 0)
         return r;
@@ -206,7 +206,7 @@ static const char *choose_editor(void)
     return "";
 }
 
-/* In the editor's process. */
+/* Runs in the editor's process. */
 static int enter(const EditorFile *editor)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -245,7 +245,7 @@ int editor_file_edit(EditorFile *editor, Reason *reason)
     if (r != 0)
         return r;
     editor->edited = true;
-    /* Ctrl+C is the editor's */
+    /* Ctrl+C is for the editor */
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
     pid = fork();
@@ -276,6 +276,6 @@ int editor_file_read(const EditorFile *editor, Reason *reason, Secret **ret)
         openat(editor->directory, editor->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (file < 0)
-        return reason_set(reason, -errno, "the editor has left no file");
+        return reason_set(reason, -errno, "the editor removed the file");
     return secret_read_fd(file, LIMIT_PLAINTEXT_BYTES, reason, ret);
 }

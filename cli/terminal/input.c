@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* A secret that is typed, bytes with the NUL. */
+/* Size of a typed secret, including the NUL. */
 #define PROMPT_BYTES ((size_t)4096)
 
 static bool is_stdin(const char *path)
@@ -35,10 +35,11 @@ static int ask(const char *prompt, Reason *reason, Secret **ret)
     if (r != 0)
         return r;
     if (!readpassphrase(prompt, (char *)secret_borrow(answer), PROMPT_BYTES, RPP_REQUIRE_TTY))
-        return reason_set(reason, -errno, "cannot ask for the secret");
+        return reason_set(reason, -errno, "cannot read the secret from the terminal");
     secret_truncate(answer, strlen((const char *)secret_borrow(answer)));
     if (secret_size(answer) == PROMPT_BYTES - 1)
-        return reason_set(reason, OUTCOME_TOO_LARGE, "more than can be typed: use a file");
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "the secret is too long to be typed; use a file");
     *ret = TAKE_PTR(answer);
     return 0;
 }
@@ -49,11 +50,11 @@ static int ask_twice(Reason *reason, Secret **ret)
     int r = ask("Secret (not shown): ", reason, &first);
 
     if (r == 0)
-        r = ask("The same again: ", reason, &second);
+        r = ask("Repeat: ", reason, &second);
     if (r != 0)
         return r;
     if (!secret_equal(first, second))
-        return reason_set(reason, OUTCOME_USAGE, "the two are not the same; nothing was sealed");
+        return reason_set(reason, OUTCOME_USAGE, "the two entries differ; nothing was stored");
     *ret = TAKE_PTR(first);
     return 0;
 }

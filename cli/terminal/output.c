@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Results and words. See output.h.
+ * Results and messages. See output.h.
  */
 
 #include "terminal/output.h"
@@ -105,8 +105,8 @@ int output_secret(const char *path, const Secret *secret, Tristate newline, Reas
 
     if (!path && isatty(STDOUT_FILENO))
         return reason_set(reason, OUTCOME_USAGE,
-                          "the secret would be shown on the terminal; if you want that, say \"-\" "
-                          "as the output");
+                          "the secret would be shown on the terminal; if you want that, use \"-\" "
+                          "as OUTPUT");
     if (!is_stdout(path))
         return file_write(path, view, (FileOwnership){SECRET_FILE_MODE, (gid_t)-1}, true, reason);
     r = write_stdout(view, reason);

@@ -14,13 +14,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* With the NUL. What is longer is cut, as it is at the terminal's edge. */
+/* Size of the line, including the NUL. Longer text is truncated, as it is at the edge of the
+ * terminal. */
 #define LINE_BYTES      256
 
-/* Of a terminal that does not say. */
+/* The width of a terminal that does not report one. */
 #define COLUMNS_DEFAULT 80
 
-static char line[LINE_BYTES]; /* to be shown, "" outside of a wait */
+static char line[LINE_BYTES]; /* what to show; "" while nothing is waited for */
 static bool is_shown;
 static size_t item_number, item_count;
 
@@ -32,7 +33,7 @@ void progress_count(size_t number, size_t count)
 
 /* --- the line --- */
 
-/* A name may be a file's. One byte is one column then, too. */
+/* A name may come from a file. Afterwards one byte is one column. */
 static void clean(char *text)
 {
     for (char *c = text; *c; c++)
@@ -40,7 +41,7 @@ static void clean(char *text)
             *c = '?';
 }
 
-/* A line of more than a row could not be taken away. */
+/* A line longer than a row could not be erased. */
 static size_t visible_length(void)
 {
     size_t length = strlen(line), columns = COLUMNS_DEFAULT;
@@ -51,8 +52,7 @@ static size_t visible_length(void)
     return length < columns ? length : columns - 1;
 }
 
-/* Whether the terminal is ours to write to now, and not a shell's that has put us into the
- * background. */
+/* Whether we may write to the terminal, and a shell has not put us into the background. */
 static bool is_in_foreground(void)
 {
     pid_t group = tcgetpgrp(STDERR_FILENO);
@@ -60,7 +60,7 @@ static bool is_in_foreground(void)
     return group <= 0 || group == getpgrp();
 }
 
-/* Words that get lost are no failure. */
+/* It does not matter if this output is lost. */
 static void put(const char *text, size_t length)
 {
     if (write(STDERR_FILENO, text, length) < 0)
@@ -120,8 +120,8 @@ static void on_wait_end(void *userdata)
     line[0] = '\0';
 }
 
-/* Has a broker that runs take the host key, which it only gets at its start. That there is none is
- * no failure. */
+/* Tells a running broker to load the new host key, which it gets at its start. It is not an error
+ * if none is running. */
 static void on_host_key_made(void *userdata)
 {
     _cleanup_(client_freep) Client *client = NULL;

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* How many bytes follow FIRST, and in which of the first of them must lie: which leaves out what is
- * longer than it has to be, surrogates, and what is beyond Unicode. */
+/* How many bytes follow FIRST, and the range of the first of them. This excludes overlong
+ * encodings, surrogates, and values beyond Unicode. */
 typedef struct Sequence {
     uint8_t from, to; /* FIRST */
     uint8_t more;
@@ -30,7 +30,7 @@ static const Sequence *find(uint8_t first)
     return NULL;
 }
 
-/* The bytes of the character that TEXT begins with; 0 if it is none, or a control character. */
+/* The size of the first character in TEXT; 0 if it is not valid, or a control character. */
 static size_t character(BytesView text)
 {
     const Sequence *sequence = find(text.data[0]);

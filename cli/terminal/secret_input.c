@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A credential's new value. See value.h.
+ * The new value of a credential. See secret_input.h.
  */
 
 #include "terminal/secret_input.h"
@@ -19,7 +19,7 @@ void secret_input_done(SecretInput *value)
 int secret_input_check(const Options *options, const char *input, Reason *reason)
 {
     if (input && options->given & OPTION_GENERATE)
-        return reason_set(reason, OUTCOME_USAGE, "a file or --generate=, but not both");
+        return reason_set(reason, OUTCOME_USAGE, "use a file or --generate=, not both");
     return 0;
 }
 
@@ -43,7 +43,7 @@ int secret_input_set_newline(Secret **value, bool newline, Reason *reason)
         return 0;
     }
     if (size == LIMIT_PLAINTEXT_BYTES)
-        return reason_set(reason, OUTCOME_TOO_LARGE, "there is no room for a newline");
+        return reason_set(reason, OUTCOME_TOO_LARGE, "the secret is too long for a newline");
     r = secret_new(size + 1, reason, &longer);
     if (r != 0)
         return r;

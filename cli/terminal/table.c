@@ -56,7 +56,7 @@ void table_addf(Table *table, const char *format, ...)
     table_add(table, text);
 }
 
-/* Columns that TEXT takes: its characters, which here are all of width 1. */
+/* The width of TEXT in columns: its number of characters, which all have width 1 here. */
 static size_t width_of(const char *text)
 {
     size_t width = 0;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds check: policy files, read as the broker reads them.
+ * nspawn-creds check: checks policy files, which it reads as the broker does.
  *
- * Files are put together by machine, as their names say: MACHINE.json and the drop-ins in
- * MACHINE.json.d. Without any, the policies of this host are checked. What a drop-in alone refers
- * to may be in files that are not given, so that it is only warned about, as it is about what is
- * shared of a machine that is not known.
+ * Files are combined by machine, according to their names: MACHINE.json and the drop-ins in
+ * MACHINE.json.d. Without arguments the policies of this host are checked. References of a drop-in
+ * without its main file, and shares with an unknown machine, only cause warnings.
  */
 
 #include "policy/policy_file.h"
@@ -17,14 +16,14 @@
 #include <limits.h>
 #include <string.h>
 
-/* As many as the verb takes. */
+/* The maximum number of arguments. */
 #define FILES_MAX 1024
 
 /* The files of a machine. */
 typedef struct Group {
     Policy *policy;
     bool has_main; /* not only drop-ins */
-    bool broken;   /* one of them is not what it must be */
+    bool broken;   /* one of them is not valid */
 } Group;
 
 typedef struct Check {
@@ -73,7 +72,7 @@ static void report(Check *check, const PolicyFault *fault, bool error)
 
 /* --- files --- */
 
-/* The machine that PATH is a file of: MACHINE.json, or MACHINE.json.d/NAME.json. */
+/* Finds the machine in PATH: MACHINE.json, or MACHINE.json.d/NAME.json. */
 static bool split_path(const char *path, char machine[NAME_MAX + 1], bool *ret_main)
 {
     static const char suffix[] = ".json", folder[] = ".json.d";
@@ -138,7 +137,7 @@ static int add_file(Check *check, const char *path, PolicyFault *fault)
 
     if (!split_path(path, machine, &is_main))
         return name_fault(fault, path,
-                          "a policy is called MACHINE.json, or MACHINE.json.d/NAME.json");
+                          "a policy must be named MACHINE.json or MACHINE.json.d/NAME.json");
     r = policy_file_read(path, fault, &text);
     if (r == OUTCOME_NOT_FOUND)
         return name_fault(fault, path, strerror(ENOENT));
@@ -147,16 +146,16 @@ static int add_file(Check *check, const char *path, PolicyFault *fault)
     if (r != 0)
         return r;
     if (is_main && group->has_main)
-        return name_fault(fault, path, "this machine's policy was given already");
+        return name_fault(fault, path, "this machine's policy was given twice");
     group->has_main = group->has_main || is_main;
-    /* an empty one hides others */
+    /* an empty file hides others */
     if (text.size > 0)
         r = policy_file_parse(bytes_view(&text), path, group->policy, fault);
     group->broken = group->broken || r != 0;
     return r;
 }
 
-/* A machine's own file before its drop-ins, and those by their names. */
+/* Sorts a machine's main file before its drop-ins, and those by name. */
 static int compare_paths(const void *left, const void *right)
 {
     const char *a = *(char *const *)left, *b = *(char *const *)right;
@@ -245,7 +244,7 @@ static void warn_of_strangers(Check *check, const Policy *policy)
             continue;
         policy_fault_set(
             &fault, 0, policy->files[credential->file].name, policy_place(policy, credential),
-            "\"%s\" is shared of %s, whose policy is not known here", credential->id, name.machine);
+            "\"%s\" is a share with %s, whose policy was not given", credential->id, name.machine);
         report(check, &fault, false);
     }
 }
@@ -279,7 +278,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (check.json != JSON_OFF)
         r = output_json(json_object_get(check.faults), check.json);
     else if (!check.failed)
-        printf("%zu %s in order.\n", check.count, check.count == 1 ? "policy is" : "policies are");
+        printf("%zu %s valid.\n", check.count, check.count == 1 ? "policy is" : "policies are");
     return r == 0 && check.failed ? OUTCOME_BAD_POLICY : r;
 }
 

@@ -2,9 +2,9 @@
 /*
  * nspawn-creds copy and rename: a credential under another name.
  *
- * The name is sealed in it, so it is opened and sealed anew. rename removes the old one once the
- * new one is in place: a crash in between leaves both, and the next rename finds that they hold the
- * same.
+ * The name is sealed in the file, so it is opened and sealed again. rename removes the old one once
+ * the new one is in place: a crash in between leaves both, and the next rename finds that they hold
+ * the same.
  */
 
 #include "client/reseal_as.h"
@@ -21,7 +21,7 @@ typedef struct Names {
     CredentialName from, to;
 } Names;
 
-/* MACHINE@ID, or a MACHINE alone, which has it under the same id. */
+/* Parses MACHINE@ID, or a MACHINE alone for the same id. */
 static int parse_names(char **arguments, Reason *reason, Names *ret)
 {
     int r = credential_name_parse(arguments[0], reason, &ret->from);
@@ -32,7 +32,7 @@ static int parse_names(char **arguments, Reason *reason, Names *ret)
                 : credential_name_new(arguments[1], ret->from.id, reason, &ret->to);
     if (r == 0 && strcmp(ret->from.machine, ret->to.machine) == 0 &&
         strcmp(ret->from.id, ret->to.id) == 0)
-        return reason_set(reason, OUTCOME_USAGE, "it is called so already");
+        return reason_set(reason, OUTCOME_USAGE, "it already has this name");
     return r;
 }
 
@@ -56,7 +56,7 @@ static int copy(const Options *options, ResealAs *reseal_as, const Names *names,
     int r = store_client_has(reseal_as->store, &names->to, reason, &there);
 
     if (r == 0 && there && !holds_the_same(reseal_as))
-        r = confirm(options, reason, "%s is there already. Replace it? Its value is lost then.",
+        r = confirm(options, reason, "%s already exists. Replace it? Its value will be lost.",
                     reseal_as->to_text);
     if (r == 0)
         r = store_client_read_public(reseal_as->store, &names->from, reason, &public);
@@ -75,8 +75,8 @@ static int advise(const Context *context, const Names *names, bool moved)
     output_note("%s", advice.text);
     if (moved && policy_status_find(context, &names->from, &status) == 0 &&
         status.kind == POLICY_STATUS_USED)
-        output_note("The policy of %s still names %s, so that it does not start: take it out.",
-                    names->from.machine, names->from.id);
+        output_note("%s's policy still lists %s, so %s does not start any more. Remove the entry.",
+                    names->from.machine, names->from.id, names->from.machine);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds decrypt: a sealed file becomes a secret again.
+ * nspawn-creds decrypt: opens a sealed file.
  */
 
 #include "base/names.h"
@@ -12,8 +12,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* Whether the file is called as it is sealed: NAME, NAME.cred, or MACHINE/ID.cred for MACHINE@ID.
- */
+/* Whether the name of the file matches the sealed name: NAME, NAME.cred, or MACHINE/ID.cred for
+ * MACHINE@ID. */
 static bool name_fits_path(const char *name, const char *path)
 {
     char wanted[PATH_MAX];
@@ -35,7 +35,7 @@ static bool name_fits_path(const char *name, const char *path)
            (length == strlen(wanted) || path[length - strlen(wanted) - 1] == '/');
 }
 
-/* Without --name= the file's name vouches for what is in it; standard input has none. */
+/* Without --name= the name of the file must match its content. Standard input has no name. */
 static int check_path(const Options *options, const char *input, const CredentialMetadata *metadata,
                       Reason *reason)
 {
@@ -44,8 +44,8 @@ static int check_path(const Options *options, const char *input, const Credentia
         return 0;
     return reason_set(
         reason, OUTCOME_NAME_MISMATCH,
-        "it is sealed as \"%s\", which is not what the file is called; if that is what "
-        "you want, say --name=%s",
+        "it is sealed as \"%s\", which does not match the name of the file; if this is the "
+        "right file, use --name=%s",
         metadata->name, metadata->name);
 }
 

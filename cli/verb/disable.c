@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds disable: a machine starts without credentials again.
- *
- * Its policy goes, as far as it is the administrator's, in /etc. What is sealed stays in the store.
+ * nspawn-creds disable: removes a machine's policy from /etc. Sealed files stay in the store.
  */
 
 #include "base/json.h"
@@ -18,7 +16,7 @@
 #include <glob.h>
 #include <string.h>
 
-/* The files in /etc that make the policy of MACHINE. */
+/* Lists the files of MACHINE's policy in /etc. */
 static int find_files(const char *machine, Reason *reason, glob_t *ret)
 {
     char pattern[2][128];
@@ -44,13 +42,13 @@ static int remove_file(const char *path, Reason *reason)
         return -ENOMEM;
     if (fd < 0 || (unlinkat(fd, strrchr(path, '/') + 1, 0) < 0 && errno != ENOENT) || fsync(fd) < 0)
         return reason_set(reason, -errno, "cannot remove %s", path);
-    /* stays if it has something else in it */
+    /* stays if it holds anything else */
     if (strcmp(folder + strlen(folder) - 2, ".d") == 0)
         (void)rmdir(folder);
     return 0;
 }
 
-/* What is left says so. */
+/* Prints what was removed and what is left. */
 static bool has_other_policy(const Context *context, const char *machine)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -66,10 +64,10 @@ static void say(const char *machine, const glob_t *files, size_t removed, bool o
     for (size_t i = 0; i < removed; i++)
         printf("Removed %s.\n", files->gl_pathv[i]);
     if (other)
-        output_note("There is a policy of %s in another place, which counts now. To hide it: ln -s "
+        output_note("%s has a policy in another directory, which applies now. To hide it: ln -s "
                     "/dev/null /etc/nspawn-creds/%s.json",
                     machine, machine);
-    printf("What is sealed for %s stays in the store; nspawn-creds remove takes it away.\n",
+    printf("The credentials of %s are still in the store; nspawn-creds remove deletes them.\n",
            machine);
 }
 
@@ -101,7 +99,7 @@ static int disable(const Options *options, const glob_t *files, Reason *reason, 
         r = manager_new(&terminal_observer, reason, &manager);
     if (r != 0)
         return r;
-    observer_wait_begin(&terminal_observer, "the service manager to read its units again");
+    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
     r = manager_reload(manager, reason);
     observer_wait_end(&terminal_observer);
     return r;
@@ -117,7 +115,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = 0, printed = 0;
 
     if (!machine_name_valid(machine))
-        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);
+        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", machine);
     if (r == 0)
         r = find_files(machine, &reason, &files);
     if (r == 0 && files.gl_pathc > 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds doctor: what is wrong with this host, and how it is mended.
+ * nspawn-creds doctor: finds problems on this host, and says how to fix them.
  *
- * Its checks are rows of one table, see doctor.h. This file collects what several of them need,
- * runs them, and prints what they found.
+ * Its checks are rows of one table, see doctor.h. This file collects shared data, runs the checks,
+ * and prints their findings.
  */
 
 #include "doctor/doctor.h"
@@ -22,7 +22,7 @@ static const struct {
     {"user", doctor_user},
     {"config", doctor_config},
     {"sockets", doctor_sockets},
-    {"broker", doctor_broker}, /* it is started if it does not run, and starts its sockets */
+    {"broker", doctor_broker}, /* this starts it and its sockets if it does not run */
     {"host-key", doctor_host_key},
     {"tpm", doctor_tpm},
     {"store", doctor_store},
@@ -104,7 +104,7 @@ static int find_machines(Doctor *doctor)
     return r;
 }
 
-/* What cannot be had is missing, and the checks say so. */
+/* Data that cannot be read stays empty, and the checks report it. */
 static int prepare(Doctor *doctor)
 {
     if (manager_new(NULL, NULL, &doctor->manager) != 0)
@@ -149,9 +149,8 @@ static void print(const Doctor *doctor)
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
     }
-    printf("Problems: %zu. Warnings: %zu. Not looked at: %zu.\n",
-           count_level(doctor, DOCTOR_PROBLEM), count_level(doctor, DOCTOR_WARNING),
-           count_level(doctor, DOCTOR_UNSEEN));
+    printf("Problems: %zu. Warnings: %zu. Not checked: %zu.\n", count_level(doctor, DOCTOR_PROBLEM),
+           count_level(doctor, DOCTOR_WARNING), count_level(doctor, DOCTOR_UNSEEN));
 }
 
 static void add_text(struct json_object *object, const char *name, const char *text)
@@ -185,7 +184,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = 0;
 
     if (doctor.machine && !machine_name_valid(doctor.machine))
-        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
+        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name",
                        doctor.machine);
     if (r == 0)
         r = prepare(&doctor);
@@ -194,7 +193,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     for (size_t i = 0; i < CHECK_COUNT; i++) {
         doctor.check = checks[i].name;
         checks[i].run(&doctor);
-        /* the rest depends on it, and the broker does not start without it either */
+        /* everything else depends on it, and the broker does not start without it */
         if (checks[i].run == doctor_config && options->host_fault)
             break;
     }

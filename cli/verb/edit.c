@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds edit: a credential's value in an editor.
+ * nspawn-creds edit: changes a credential's value in an editor.
  */
 
 #include "client/reseal_as.h"
@@ -13,7 +13,7 @@
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
 
-/* Editors end a file with a newline; a password that had none is to have none afterwards. */
+/* Editors end a file with a newline. A password that had none must have none afterwards. */
 static int settle_newline(const Options *options, const Secret *old, Reason *reason, Secret **value)
 {
     if (options->newline != TRISTATE_AUTO)
@@ -36,7 +36,7 @@ static int read_value(const Options *options, const EditorFile *file, const Secr
     return r;
 }
 
-/* An editor may be open for long. */
+/* An editor may be open for a long time. */
 static int check_unchanged(const Options *options, const ResealAs *reseal_as, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes now = {0};
@@ -47,12 +47,12 @@ static int check_unchanged(const Options *options, const ResealAs *reseal_as, Re
         return 0;
     if (r != 0)
         return r;
-    return confirm(options, reason, "Somebody else has changed %s meanwhile. Replace that?",
+    return confirm(options, reason,
+                   "Another command changed %s in the meantime. Replace that value?",
                    reseal_as->to_text);
 }
 
-/* Has what the editor has left sealed, and put into the store; RET_STORED, unless it is as it was.
- */
+/* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
 static int store(const Options *options, ResealAs *reseal_as, const EditorFile *file,
                  const Secret *old, Reason *reason, bool *ret_stored)
 {
@@ -65,7 +65,7 @@ static int store(const Options *options, ResealAs *reseal_as, const EditorFile *
         return r;
     same = secret_equal(old, value);
     if (same && !(reseal_as->spec.has_not_after)) {
-        output_note("%s is as it was; nothing was written.", reseal_as->to_text);
+        output_note("%s is unchanged; nothing was stored.", reseal_as->to_text);
         return 0;
     }
     r = check_unchanged(options, reseal_as, reason);
@@ -77,8 +77,8 @@ static int store(const Options *options, ResealAs *reseal_as, const EditorFile *
     return r;
 }
 
-/* What was typed is in memory alone, and gone when this program ends: what to do now that RC keeps
- * it from being stored? 't' to try again, 'e' to edit it again, or 0 to give up. */
+/* The new value is only in memory, and lost when this program ends. Asks what to do after the
+ * failure RC: 't' to try again, 'e' to edit again, or 0 to give up. */
 static char ask_what_next(const Options *options, const ResealAs *reseal_as, int rc,
                           const Reason *reason)
 {
@@ -88,20 +88,21 @@ static char ask_what_next(const Options *options, const ResealAs *reseal_as, int
     if (rc == OUTCOME_EMPTY)
         return '\0';
     if (rc == OUTCOME_USAGE) {
-        /* it was asked already, or could not be */
-        output_note("What was typed is lost.");
+        /* the user was asked already, or cannot be asked */
+        output_note("The new value is lost.");
         return '\0';
     }
-    choice = confirm_choice(options, "teg",
-                            "What was typed is still there. Try again to store it (t), edit it "
-                            "again (e), or give it up (g)?");
+    choice =
+        confirm_choice(options, "teg",
+                       "The new value was not stored yet. Try again (t), edit it again (e), or "
+                       "give up (g)?");
     if (choice == '\0')
-        output_note("What was typed is lost. On a terminal, and without --no-ask, it is asked "
+        output_note("The new value is lost. On a terminal, and without --no-ask, edit asks "
                     "whether to try again.");
     return choice == 'g' ? '\0' : choice;
 }
 
-/* Until it is stored, or given up; what went wrong then has been said. */
+/* Repeats until the value is stored or given up; errors have been printed. */
 static int edit(const Options *options, ResealAs *reseal_as, const Secret *old, bool *ret_stored)
 {
     _cleanup_(editor_file_done) EditorFile file = {.directory = -1};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds enable: a machine receives its credentials, when it starts or live.
+ * nspawn-creds enable: delivers credentials to a machine, when it starts or live.
  *
  *     find() ──► enable_policy_write() ──► take_effect()
  *     which      the machine's policy      daemon-reload, so that nspawn-creds-generator(8) writes
  *                                          the drop-in; and the broker's sockets are enabled
  *
- * Whatever is so already is left as it is.
+ * Steps that are already done are skipped.
  */
 
 #include "verb/enable.h"
@@ -22,7 +22,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What says how something is delivered. */
+/* The options that say how to deliver. */
 #define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)
 
 static void enabling_done(Enabling *enabling)
@@ -42,7 +42,7 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
         return r;
     if (!policy_id_valid(id))
         return reason_set(reason, OUTCOME_INVALID_NAME,
-                          "\"%.80s\" cannot stand in a policy: ids there have letters, digits and "
+                          "a policy cannot contain \"%.80s\": ids consist of letters, digits and "
                           "-_.+@,=~",
                           id);
     for (size_t i = 0; i < enabling->count; i++)
@@ -52,13 +52,13 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
     return 0;
 }
 
-/* A remark where there is nothing to give yet. */
+/* Notes credentials that have no value yet. */
 static void look_for(const Store *store, const CredentialName *name)
 {
     _cleanup_(bytes_done) Bytes file = {0};
 
     if (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND)
-        output_note("The store has no %s@%s yet. Give it a value with: nspawn-creds set %s@%s",
+        output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
                     name->machine, name->id, name->machine, name->id);
 }
 
@@ -91,12 +91,12 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
         return r;
     if (count == 0 && !enabling->policy)
         return reason_set(reason, OUTCOME_NOT_FOUND,
-                          "the store has no credential of machine \"%s\", and none is named",
+                          "the store holds no credentials of machine \"%s\", and no ID was given",
                           enabling->machine);
     enabling->credentials = calloc(count + 1, sizeof(enabling->credentials[0]));
     if (!enabling->credentials)
         return -ENOMEM;
-    /* the last written comes first */
+    /* the most recent one comes first */
     for (size_t i = count; r == 0 && i-- > 0;)
         r = add_name(enabling, entries[i].name.id, reason);
     return r;
@@ -117,7 +117,7 @@ static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
     return r;
 }
 
-/* Whether the machine's unit asks for what is enabled. */
+/* Whether the machine's unit asks for the enabled credentials. */
 static bool is_in_effect(Manager *manager, const Enabling *enabling)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
@@ -134,7 +134,7 @@ static bool is_in_effect(Manager *manager, const Enabling *enabling)
     return true;
 }
 
-/* Live delivery needs nothing of a container but the place that is bound into it. */
+/* Live delivery only needs the mount in the container. */
 static bool needs_restart(Manager *manager, const Enabling *enabling)
 {
     bool bound = false;
@@ -156,7 +156,7 @@ static int take_effect(Enabling *enabling, Reason *reason)
     int r = manager_new(&terminal_observer, reason, &manager);
 
     if (r == 0) {
-        observer_wait_begin(&terminal_observer, "the service manager to read its units again");
+        observer_wait_begin(&terminal_observer, "the service manager to reload its units");
         r = manager_reload(manager, reason);
         observer_wait_end(&terminal_observer);
     }
@@ -189,7 +189,7 @@ static void say_results(const Enabling *enabling, PolicyEditResult result, const
     printf(".\n");
 }
 
-/* What the units in the container have to say. */
+/* Prints what the units in the container need. */
 static void say_live(const Enabling *enabling)
 {
     for (size_t i = 0; i < enabling->count; i++) {
@@ -199,10 +199,11 @@ static void say_live(const Enabling *enabling)
         if (enabled->result == POLICY_EDIT_KEPT || !credential ||
             credential->delivery != POLICY_LIVE)
             continue;
-        printf("For it, %s%s in the container says: LoadCredential=%s:" LIVE_MOUNT_INSIDE
-                   LIVE_MOUNT_SOCKET "\n",
-               credential->service_count > 0 ? credential->services[0] : "a service",
-               credential->service_count > 1 ? " and the others" : "", credential->id);
+        printf(
+            "In the container, %s%s needs: LoadCredential=%s:" LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET
+            "\n",
+            credential->service_count > 0 ? credential->services[0] : "a service",
+            credential->service_count > 1 ? " and the others" : "", credential->id);
     }
 }
 
@@ -211,12 +212,12 @@ static void report_policy(const Enabling *enabling)
     say_results(enabling, POLICY_EDIT_ADDED, "Added to");
     say_results(enabling, POLICY_EDIT_CHANGED, "Changed in");
     if (!enabling->written)
-        printf("The policy of %s has them already.\n", enabling->machine);
+        printf("Nothing to change: %s's policy already lists them.\n", enabling->machine);
     say_live(enabling);
     if (!enabling->named && enabling->options->given & DELIVERY_OPTIONS &&
         enable_policy_count(enabling, POLICY_EDIT_KEPT) > 0)
-        output_note("What the policy has already stays as it is. To change how it is delivered, "
-                    "name it: nspawn-creds enable %s ID...",
+        output_note("Existing entries were not changed. To change how one is delivered, name it: "
+                    "nspawn-creds enable %s ID...",
                     enabling->machine);
 }
 
@@ -228,15 +229,16 @@ static void report_next(const Enabling *enabling)
         if (enabling->sockets_enabled[i])
             printf("Enabled %s.\n", broker_sockets[i]);
     if (!enabling->in_effect)
-        output_note("%s does not ask for them yet. Why: nspawn-creds doctor %s", enabling->unit,
-                    machine);
+        output_note("%s does not ask for them yet. To find out why: nspawn-creds doctor %s",
+                    enabling->unit, machine);
     else if (enabling->restart)
-        printf("%s runs, and has them when it is started again: systemctl restart %s\n", machine,
-               enabling->unit);
+        printf("%s is running, and will receive them when it restarts: systemctl restart %s\n",
+               machine, enabling->unit);
     else if (enabling->runs)
-        printf("%s runs, and its services have them when they are started next.\n", machine);
+        printf("%s is running, and its services will receive them when they start next.\n",
+               machine);
     else
-        printf("Its next start has them: machinectl start %s\n", machine);
+        printf("%s will receive them at its next start: machinectl start %s\n", machine, machine);
 }
 
 /* --- JSON --- */
@@ -285,14 +287,14 @@ static int print_json(const Enabling *enabling)
 
 /* --- all --- */
 
-/* What is to be enabled: the policy as it is, and what it is to have. */
+/* Reads the policy, and finds out what to enable. */
 static int find(Enabling *enabling, char **ids, Reason *reason)
 {
     _cleanup_(store_freep) Store *store = NULL;
     int r;
 
     if (!machine_name_valid(enabling->machine))
-        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name",
+        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name",
                           enabling->machine);
     snprintf(enabling->unit, sizeof(enabling->unit), "systemd-nspawn@%s.service",
              enabling->machine);
@@ -300,7 +302,7 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
     if (r == 0)
         r = store_open_installed(enabling->options->host->store, reason, &store);
     if (r == -ENOENT && *ids)
-        r = 0; /* nothing was sealed yet */
+        r = 0; /* there is no store yet */
     if (r != 0)
         return r;
     return *ids ? add_named(enabling, ids, store, reason) : add_stored(enabling, store, reason);
@@ -322,7 +324,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = take_effect(&enabling, &reason);
     if (r == 0 && !json)
         report_next(&enabling);
-    /* what was done is told also where the rest failed */
+    /* say what was done even if a later step failed */
     if (json && (r == 0 || enabling.written)) {
         int printed = print_json(&enabling);
 

@@ -71,8 +71,8 @@ static bool is_drop_in(const char *path)
     return strstr(path, ".json.d/");
 }
 
-/* Whether what PATH says of a credential counts whatever ours says: drop-ins come after the main
- * file, in the order of their names. */
+/* Whether PATH takes precedence over our file: drop-ins come after the main file, in the order of
+ * their names. */
 static bool comes_after_ours(const Enabling *enabling, const char *path)
 {
     if (!is_drop_in(path))
@@ -81,7 +81,7 @@ static bool comes_after_ours(const Enabling *enabling, const char *path)
            strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0;
 }
 
-/* The file of the policy that CREDENTIAL is in, unless it is the one that is written. */
+/* The file of the policy that contains CREDENTIAL, unless it is the one that we write. */
 static const PolicyFile *other_file(const Enabling *enabling, const char *id)
 {
     const PolicyCredential *credential = enable_policy_find(enabling, id);
@@ -127,13 +127,13 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
     r = edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
     if (r == 0 && credential->result != POLICY_EDIT_KEPT)
         r = reason_set(reason, OUTCOME_USAGE,
-                       "%s stands in %s, which counts more than %s: change "
-                       "it there",
+                       "%s is set in %s, which takes precedence over %s; "
+                       "change it there",
                        id, file->name, enabling->path);
     return r;
 }
 
-/* As the broker will read it. */
+/* Parses the result as the broker will. */
 static int validate(const Enabling *enabling, BytesView text, Reason *reason)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -145,22 +145,23 @@ static int validate(const Enabling *enabling, BytesView text, Reason *reason)
     return r == 0 ? 0 : policy_fault_reason(&fault, r, reason);
 }
 
-/* What has to be asked before a file that is there is changed. */
+/* Asks before an existing file is changed. */
 static int ask(const Enabling *enabling, const PolicyEdit *edit, bool is_empty, Reason *reason)
 {
     int r = 0;
 
     if (is_empty)
-        r = confirm(enabling->options, reason,
-                    "%s is empty, which hides policies of this machine in other places. Fill it?",
-                    enabling->path);
+        r = confirm(
+            enabling->options, reason,
+            "%s is empty, which hides this machine's policies in other directories. Fill it?",
+            enabling->path);
     if (r == 0 && edit->foreign)
-        r = confirm(enabling->options, reason, "Somebody else has written %s. Change it?",
+        r = confirm(enabling->options, reason, "%s was edited by hand. Rewrite it?",
                     enabling->path);
     return r;
 }
 
-/* The directories that the file PATH is in. */
+/* Creates the parent directories of PATH. */
 static int make_folder(const char *path, Reason *reason)
 {
     char folder[ENABLING_PATH_BYTES];
@@ -170,12 +171,12 @@ static int make_folder(const char *path, Reason *reason)
          *slash++ = '/') {
         *slash = '\0';
         if (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST)
-            return reason_set(reason, -errno, "cannot make %s", folder);
+            return reason_set(reason, -errno, "cannot create %s", folder);
     }
     return 0;
 }
 
-/* Writes what the file is to be; BEFORE is NULL if there is none. */
+/* Writes the file; BEFORE is its old content, NULL if there is none. */
 static int write_file(const Enabling *enabling, const PolicyEdit *edit, const Bytes *before,
                       Reason *reason)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds encrypt: a secret becomes a sealed file.
+ * nspawn-creds encrypt: seals a secret as a file.
  */
 
 #include "base/names.h"
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* The name to seal: --name=, or as systemd-creds does, the output's file name. */
+/* The name to seal: --name=, or like systemd-creds, the name of the output file. */
 static int choose_name(const char *output, Reason *reason, SealSpec *spec)
 {
     const char *slash = output ? strrchr(output, '/') : NULL;
@@ -23,16 +23,16 @@ static int choose_name(const char *output, Reason *reason, SealSpec *spec)
         spec->name = !output || strcmp(output, "-") == 0 ? "" : slash ? slash + 1 : output;
     if (spec->name[0] != '\0' && !sealed_name_valid(spec->name))
         return reason_set(reason, OUTCOME_USAGE,
-                          "\"%.80s\" cannot be a name: give one with --name=", spec->name);
+                          "\"%.80s\" is not a valid name; use --name=", spec->name);
     if (credential_name_parse(spec->name, NULL, &parsed) != 0)
-        output_note("Sealed %s%s%s: the broker serves only what is sealed as MACHINE@ID; give that "
-                    "with --name=.",
+        output_note("Sealed %s%s%s. The broker only serves names of the form MACHINE@ID; use "
+                    "--name=MACHINE@ID.",
                     spec->name[0] ? "as \"" : "without a name", spec->name,
                     spec->name[0] ? "\"" : "");
     return 0;
 }
 
-/* Everything that can be wrong is found before the secret is asked for. */
+/* Finds all mistakes before the secret is read. */
 static int prepare(const Context *context, const Options *options, const char *output,
                    Reason *reason, SealSpec *ret)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds host export: what others need in order to seal for this host.
+ * nspawn-creds host export: prints what others need to seal for this host.
  */
 
 #include "base/fsutil.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* A host without a machine id, as a container image, has an identity all the same. */
+/* A host without a machine id, such as a container image, still has an identity. */
 static int add_machine_id(Identity *identity)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -34,7 +34,7 @@ static int add_host_name(Reason *reason, Identity *identity)
     struct utsname names;
 
     if (uname(&names) < 0)
-        return reason_set(reason, -errno, "cannot tell the host's name");
+        return reason_set(reason, -errno, "cannot determine the host's name");
     snprintf(identity->host_name, sizeof(identity->host_name), "%s", names.nodename);
     return 0;
 }
@@ -71,18 +71,18 @@ static int add_tpm(const Options *options, Reason *reason, Identity *identity)
     if (r == 0 && result.export.srk.size > 0) {
         Reason why = {0};
 
-        /* The key at 0x81000001 may be somebody else's; the legacy one serves all the same. */
+        /* The key at 0x81000001 may be of another type; the legacy primary still works. */
         if (identity_add_key(identity, bytes_view(&result.export.srk), &why) != 0 ||
             identity->srk.size == 0)
-            output_note("The key at 0x81000001 is left out: %s.",
-                        why.text[0] ? why.text : "it is no storage root key");
+            output_note("The identity does not contain the key at 0x81000001: %s.",
+                        why.text[0] ? why.text : "it is not a storage root key");
     }
     if (r == 0)
         identity->pcrs = result.export.pcrs;
     return r;
 }
 
-/* What is printed has to be what `seal --host=` reads. */
+/* Checks that `seal --host=` can read the output. */
 static int print(const Options *options, const Identity *identity, Reason *reason)
 {
     struct json_object *object = identity_to_json(identity);
@@ -106,7 +106,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     if (strcmp(arguments[0], "export") != 0) {
-        reason_set(&reason, OUTCOME_USAGE, "there is no \"host %.40s\", only \"host export\"",
+        reason_set(&reason, OUTCOME_USAGE, "unknown command \"host %.40s\"; use \"host export\"",
                    arguments[0]);
         return output_error(OUTCOME_USAGE, NULL, &reason);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds inspect: what a sealed file says without its key.
+ * nspawn-creds inspect: shows what a sealed file says without its key.
  *
- * One JSON object is made in any case; the table for people is printed from the same parts. Nothing
- * of it is authenticated before the file is decrypted, and the help says so.
+ * It always builds a JSON object; the table for people shows the same data. Nothing is
+ * authenticated before the file is decrypted, and the help says so.
  */
 
 #include "base/json.h"
@@ -137,7 +137,7 @@ static void print(const char *file, const Bytes *sealed, const CredentialSection
     if (kind_has(parts->kind, KIND_SCOPED))
         printf("  %-14s for one user\n", "Scope:");
     if (parts->kind->parts == 0)
-        printf("  %-14s none: anybody can read and forge it\n", "Protection:");
+        printf("  %-14s none: anyone can read and forge it\n", "Protection:");
     if (credential_openable(parts, &reason) != 0)
         printf("  %-14s %s\n", "Note:", reason.text);
 }
@@ -160,7 +160,7 @@ static int inspect(const char *path, const Options *options)
     return 0;
 }
 
-/* Every file is looked at; the first failure is what the program ends with. */
+/* Shows every file; the first failure determines the exit status. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
     int r, result = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds list: what the broker's store and the policies have.
+ * nspawn-creds list: lists the credentials in the store and in the policies.
  */
 
 #include "base/limits.h"
@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* "7+11 (signed 11)", "none", or "-" where there is no TPM. */
+/* "7+11 (signed 11)", "none", or "-" without a TPM. */
 static void add_pcrs(Table *table, struct json_object *entry)
 {
     static const char *const members[] = {"pcrs", "signedPcrs"};
@@ -43,13 +43,13 @@ static void add_pcrs(Table *table, struct json_object *entry)
 
 /* --- expiry --- */
 
-/* Not what only a policy has. */
+/* False for one that is only in a policy. */
 static bool is_stored(struct json_object *entry)
 {
     return json_object_object_get_ex(entry, "writtenUSec", NULL);
 }
 
-/* Opens the credential that ENTRY describes, and adds what came of it. */
+/* Opens the credential of ENTRY, and adds the result. */
 static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_object *entry)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry file = {0};
@@ -94,7 +94,7 @@ static int compare_names(const void *left, const void *right)
     return order ? order : compare_texts(*a, *b, "credential");
 }
 
-/* What does not open comes first, then what expires first, at last what never does. */
+/* Sorts those that do not open first, then by time of expiry; those that never expire come last. */
 static uint64_t urgency(struct json_object *entry)
 {
     struct json_object *expires;
@@ -205,7 +205,7 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
     r = client_observe(client, "List", parameters, LIMIT_CALL_SECONDS, add_reply, all, reason);
     observer_wait_end(&terminal_observer);
     if (r == -EPROTO && !reason->text[0])
-        return reason_set(reason, r, "the broker's reply makes no sense");
+        return reason_set(reason, r, "the broker's reply is not valid");
     return r;
 }
 
@@ -233,7 +233,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (options->json != JSON_OFF)
         return output_json(TAKE_PTR(all), options->json);
     if (json_object_array_length(all) == 0)
-        output_note("No credentials. Make one with: nspawn-creds set MACHINE@ID");
+        output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
     else
         print(context, options->expiry, all);
     return 0;

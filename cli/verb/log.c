@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds log: the broker's audit entries, read back from the journal.
+ * nspawn-creds log: prints the audit entries in the journal.
  */
 
 #include "audit/record.h"
@@ -15,10 +15,10 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
-/* One field of an entry, in bytes with its NUL. */
+/* Size of a field of an entry, including the NUL. */
 #define FIELD_BYTES AUDIT_FIELD_BYTES
 
-/* The fields that --json has, under these names. */
+/* The fields for --json, and their names. */
 static const struct {
     const char *field, *member;
 } fields[] = {
@@ -84,7 +84,7 @@ static int print_entry(sd_journal *journal, const Options *options)
     return 0;
 }
 
-/* Entries of MACHINE (NULL: of all). */
+/* Selects the entries of MACHINE (NULL: of all). */
 static int add_matches(sd_journal *journal, const char *machine)
 {
     char match[FIELD_BYTES];
@@ -94,7 +94,7 @@ static int add_matches(sd_journal *journal, const char *machine)
         snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_message_id((AuditVerdict)verdict));
         r = sd_journal_add_match(journal, match, 0);
     }
-    /* Anybody may write such an entry, but not as this unit. */
+    /* Any process can write such entries, but not as this unit. */
     if (r >= 0)
         r = sd_journal_add_match(journal, "_SYSTEMD_UNIT=nspawn-creds-broker.service", 0);
     if (r < 0 || !machine)
@@ -103,7 +103,7 @@ static int add_matches(sd_journal *journal, const char *machine)
     return sd_journal_add_match(journal, match, 0);
 }
 
-/* Before the first of the last --lines= entries, or of all. */
+/* Seeks to the first of the last --lines= entries, or of all. */
 static int seek(sd_journal *journal, unsigned lines)
 {
     int r;
@@ -143,7 +143,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     (void)context;
     if (machine && !machine_name_valid(machine)) {
-        reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine's name", machine);
+        reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", machine);
         return output_error(OUTCOME_INVALID_NAME, NULL, &reason);
     }
     r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds remove: a credential leaves the broker's store.
+ * nspawn-creds remove: removes credentials from the broker's store.
  */
 
 #include "base/json.h"
@@ -33,13 +33,13 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = 0;
 
     (void)context;
-    /* all are looked at before the first is removed */
+    /* check all before any is removed */
     for (char **argument = arguments; r == 0 && *argument; argument++) {
         subject = *argument;
         r = credential_name_parse(*argument, &reason, &name);
     }
     if (r == 0)
-        r = confirm(options, &reason, "Remove %s%s? What is not kept elsewhere is lost.",
+        r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
                     arguments[0], arguments[1] ? " and the others" : "");
     if (r == 0) {
         subject = NULL;

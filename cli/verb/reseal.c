@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds reseal: sealed files, or all of a machine's, are opened and sealed anew.
+ * nspawn-creds reseal: opens sealed files, or all of a machine's, and seals them again.
  *
- * Everything of a set, a machine's credentials or the files that were named, is opened, sealed and
- * opened again in memory before anything is written. Machines stand for themselves: one that fails
- * does not hold up the next.
+ * A set is a machine's credentials, or the given files. All of a set is opened, sealed and opened
+ * again in memory before anything is written. If one machine fails, the others still go ahead.
  */
 
 #include "base/digest.h"
@@ -19,10 +18,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* How often a machine is begun anew because somebody else wrote meanwhile. */
+/* How often a machine is tried again because another command changed it in the meantime. */
 #define ATTEMPTS 3
 
-/* What all sets are resealed with. */
+/* Shared by all sets. */
 typedef struct Resealing {
     const Options *options;
     SealSpec spec;
@@ -78,7 +77,7 @@ static int add_file(ResealSet *set, const char *path)
     return larger[set->count++].label ? 0 : -ENOMEM;
 }
 
-/* The files are one set, the first; each machine is one, however often it is named. */
+/* The files are the first set. Each machine is one set, even if it is given twice. */
 static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
 {
     size_t room = 2;
@@ -100,8 +99,7 @@ static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
         }
         if (!machine_name_valid(argument))
             return reason_set(reason, OUTCOME_USAGE,
-                              "\"%.80s\" is neither a file that there is nor a machine's name",
-                              argument);
+                              "\"%.80s\" is neither an existing file nor a machine name", argument);
         while (i < sets->count && strcmp(sets->sets[i].machine, argument) != 0)
             i++;
         if (i == sets->count)
@@ -114,14 +112,13 @@ static int check_host_options(const Options *options, Reason *reason)
 {
     if (options->host_count == 0)
         return options->given & OPTION_FORM
-                   ? reason_set(reason, OUTCOME_USAGE, "--form= is about another host: --host=")
+                   ? reason_set(reason, OUTCOME_USAGE, "--form= needs --host=")
                    : 0;
     if (options->host_count > 1)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "one --host=: a file can only be sealed anew for one");
+        return reason_set(reason, OUTCOME_USAGE, "reseal takes only one --host=");
     if (options->for_systemd)
         return reason_set(reason, OUTCOME_USAGE,
-                          "for another host say --form= instead of --for-systemd=");
+                          "for another host use --form= instead of --for-systemd=");
     return 0;
 }
 
@@ -131,11 +128,11 @@ static int check_options(const Context *context, const Options *options, const S
     bool machines = sets->count > 1;
 
     if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
-        return reason_set(reason, OUTCOME_USAGE, "--name= is for one file");
+        return reason_set(reason, OUTCOME_USAGE, "--name= is for a single file");
     if (options->raw && machines)
-        return reason_set(reason, OUTCOME_USAGE, "the store keeps base64: leave out --format=raw");
+        return reason_set(reason, OUTCOME_USAGE, "the store only holds base64; omit --format=raw");
     if (options->store && !machines)
-        return reason_set(reason, OUTCOME_USAGE, "--store= is for machines, and none is named");
+        return reason_set(reason, OUTCOME_USAGE, "--store= needs a machine, and none is given");
     if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
         return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
     return check_host_options(options, reason);
@@ -155,7 +152,7 @@ static void load_files(ResealSet *set)
 static int load_entry(const Store *store, const CredentialName *name, ResealItem *item)
 {
     item->name = *name;
-    if (asprintf(&item->label, "%s/%s", name->machine, name->id) < 0) {
+    if (asprintf(&item->label, "%s@%s", name->machine, name->id) < 0) {
         item->label = NULL;
         return -ENOMEM;
     }
@@ -163,7 +160,7 @@ static int load_entry(const Store *store, const CredentialName *name, ResealItem
     return 0;
 }
 
-/* By id, as whoever reads the table expects it. */
+/* Sorted by id, as readers of the table expect. */
 static int compare_entries(const void *left, const void *right)
 {
     const StoreEntry *a = left, *b = right;
@@ -181,7 +178,7 @@ static int load_machine(const Store *store, ResealSet *set, Reason *reason)
         return r;
     if (count == 0)
         return reason_set(reason, OUTCOME_NOT_FOUND,
-                          "the store has no credential of machine \"%s\"", set->machine);
+                          "the store holds no credentials of machine \"%s\"", set->machine);
     if (count == LIMIT_MACHINE_ENTRIES)
         return reason_set(reason, OUTCOME_TOO_LARGE, "machine \"%s\" has %zu credentials or more",
                           set->machine, count);
@@ -196,7 +193,7 @@ static int load_machine(const Store *store, ResealSet *set, Reason *reason)
 
 /* --- one set --- */
 
-/* What is wrong with the first item that something is wrong with. */
+/* Returns the first failure of an item. */
 static int first_failure(const ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++)
@@ -256,7 +253,7 @@ static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
     return r;
 }
 
-/* The old ones again, as far as nobody else has changed the new ones. */
+/* Restores the old files, unless another command has changed the new ones. */
 static void put_back(ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -285,7 +282,7 @@ static int replace_files(ResealSet *set)
     return r;
 }
 
-/* As far as it goes; what is wrong with an item stands there, and what else is wrong in REASON. */
+/* Goes as far as possible. Failures of an item are in the item, others in REASON. */
 static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 {
     int r = 0;
@@ -315,12 +312,12 @@ static void say_what_was_done(const ResealSet *set)
     if (set->count == 0)
         return;
     if (set->machine)
-        output_note("Nothing of %s was changed.", set->machine);
+        output_note("No credential of %s was changed.", set->machine);
     else if (done == 0)
         output_note("No file was changed.");
     else
-        output_note("%zu of %zu files are sealed anew and could not be put back; the others are "
-                    "as they were.",
+        output_note("%zu of %zu files were resealed and could not be restored; the others are "
+                    "unchanged.",
                     done, set->count);
 }
 
@@ -330,7 +327,7 @@ static int reseal_set(Resealing *resealing, ResealSet *set)
     Reason reason = {0};
     int r = OUTCOME_CHANGED;
 
-    /* of files some may be in place by then */
+    /* some files may be in place by then */
     for (int i = 0; i < (set->machine ? ATTEMPTS : 1) && r == OUTCOME_CHANGED; i++)
         r = do_set(resealing, set, &reason);
     if (!options->dry_run && options->json == JSON_OFF)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tables, lines and JSON about what is sealed anew. See reseal_report.h.
+ * Tables, lines and JSON about resealed credentials. See reseal_report.h.
  */
 
 #include "verb/reseal_report.h"
@@ -69,7 +69,7 @@ static bool same_failure(const ResealItem *a, const ResealItem *b)
     return a->rc == b->rc && strcmp(a->reason.text, b->reason.text) == 0;
 }
 
-/* "web/a" or "web/a and 23 more" */
+/* "web@a" or "web@a and 23 more" */
 static void explain(const ResealSet *set, size_t first)
 {
     const ResealItem *item = &set->items[first];
@@ -93,7 +93,7 @@ void reseal_report_failures(const ResealSet *set)
             explain(set, i);
 }
 
-/* Those that are sealed now as the item FIRST is; 0 if one before it is, too. */
+/* How many are sealed like the item FIRST; 0 if an earlier item is, too. */
 static size_t count_alike(const ResealSet *set, size_t first)
 {
     size_t count = 0;
@@ -107,12 +107,12 @@ static size_t count_alike(const ResealSet *set, size_t first)
     return count;
 }
 
-/* "Sealed anew web: 20 credentials as tpm2, PCR 7; 4 credentials as host." */
+/* "Resealed web: 20 credentials as tpm2, PCR 7; 4 credentials as host." */
 static void print_machine(const ResealSet *set)
 {
     const char *separator = "";
 
-    printf("Sealed anew %s: ", set->machine);
+    printf("Resealed %s: ", set->machine);
     for (size_t i = 0; i < set->count; i++) {
         size_t alike = count_alike(set, i);
 
@@ -125,7 +125,7 @@ static void print_machine(const ResealSet *set)
     printf(".\n");
 }
 
-/* A machine's credentials have the same policy, as a rule: it is said once. */
+/* A machine's credentials usually have the same policy, so print this once. */
 static void print_closed(const ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++) {
@@ -133,7 +133,7 @@ static void print_closed(const ResealSet *set)
 
         if (!item->done || item->closed.text[0] == '\0')
             continue;
-        output_note("%s: what was sealed does not open on this host as it is now: %s.",
+        output_note("%s: the new files do not open on this host in its current state: %s.",
                     set->machine ? set->machine : item->label, item->closed.text);
         if (set->machine)
             return;
@@ -146,8 +146,7 @@ void reseal_report_done(const ResealSet *set)
         print_machine(set);
     for (size_t i = 0; !set->machine && i < set->count; i++)
         if (set->items[i].done)
-            printf("Sealed anew %s: as %s.\n", set->items[i].label,
-                   describe_new(&set->items[i]).text);
+            printf("Resealed %s as %s.\n", set->items[i].label, describe_new(&set->items[i]).text);
     fflush(stdout);
     print_closed(set);
 }

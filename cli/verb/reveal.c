@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds reveal: the value of a credential in the store.
+ * nspawn-creds reveal: prints the value of a credential in the store.
  */
 
 #include "base/names.h"
@@ -29,16 +29,17 @@ static int open_entry(const Context *context, const Options *options, const char
     return r == 0 ? store_client_entry_open(&unsealer, &entry, reason, &metadata, ret) : r;
 }
 
-/* Only a terminal needs words; "-" is consent to whatever comes. */
+/* Asks on a terminal only. "-" is consent to anything. */
 static int check_terminal(const Options *options, const char *argument, const Secret *secret,
                           Reason *reason)
 {
     if (!isatty(STDOUT_FILENO))
         return 0;
     if (!safe_text_is(secret_view(secret)))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "it is not plain text and could command your terminal: give a file, or "
-                          "\"-\" if that is what you want");
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "it is not plain text and could send commands to your terminal: name a file, "
+            "or use \"-\" to print it anyway");
     return confirm(options, reason, "Show the value of %s on this terminal?", argument);
 }
 

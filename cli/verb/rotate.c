@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds rotate: a credential gets a new value, and who has it inside is told.
+ * nspawn-creds rotate: replaces a credential's value, and restarts the inner units that use it.
  *
  *     value, from wherever ──► sealed ──► Rotate, over the control socket ──► units
  * (restart_list.h) ▲                             │ one fails └──── the old sealed file ◄───┘
@@ -86,10 +86,10 @@ static int check_source(Rotate *rotate, Reason *reason)
     problem = varlink_text(credential, "problem");
     if (source && strcmp(source, policy_source_name(POLICY_STORE)) != 0 &&
         strcmp(source, policy_source_name(POLICY_GENERATE)) != 0)
-        return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s has it from \"%s\"",
+        return reason_set(reason, OUTCOME_NOT_STORED, "%s's policy takes it from \"%s\"",
                           rotate->name.machine, source);
     if (problem && strcmp(problem, outcome_name(OUTCOME_NOT_FOUND)) == 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no value to be replaced");
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no value to replace");
     return 0;
 }
 
@@ -205,8 +205,9 @@ static int call_rotate(Rotate *rotate, BytesView was, const Half *to, Reason *re
             r = ask_once(rotate, was, to, reason);
     }
     if (r == OUTCOME_BROKER_UNREACHABLE)
-        return reason_set(reason, OUTCOME_HALF_ROTATED,
-                          "the broker did not reply: whether the value was replaced is not known");
+        return reason_set(
+            reason, OUTCOME_HALF_ROTATED,
+            "the broker did not reply, so that it is unknown whether the value was replaced");
     return r;
 }
 
@@ -223,7 +224,7 @@ static int put_back(Rotate *rotate, Reason *reason)
     int r;
 
     if (rotate->old.size == 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "there was no value before it");
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there was no old value");
     /* what was stored raw cannot go through JSON */
     r = credential_decode(bytes_view(&rotate->old), reason, &raw);
     if (r == 0)
@@ -271,8 +272,7 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
     forget_signals(rotate);
     r = restart_list_undo(&rotate->restarts, &rotate->how, &undoing);
     if (r != 0)
-        return reason_set(reason, r,
-                          "%.130s. The old value is in place again, but with it, too, %.120s",
+        return reason_set(reason, r, "%.130s. The old value was restored, but then also %.120s",
                           why.text, undoing.text);
     *reason = why;
     return rc;
@@ -298,8 +298,8 @@ static void print_changes(const Rotate *rotate)
 
         if (!effect->unit)
             printf("%s@%s: %s\n", effect->name.machine, effect->name.id,
-                   effect->delivery == POLICY_LIVE ? "no unit is told, as the policy has it"
-                                                   : "the container has it from its next start on");
+                   effect->delivery == POLICY_LIVE ? "the policy names no unit to restart"
+                                                   : "the container receives it at its next start");
     }
     fflush(stdout);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds seal: a secret becomes a sealed file for each of other hosts. No TPM, no host key.
+ * nspawn-creds seal: seals a secret for other hosts, without a TPM or a host key.
  */
 
 #include "base/fileset.h"
@@ -30,7 +30,7 @@ static void files_done(Files *files)
     *files = (Files){0};
 }
 
-/* "hosts/web1.json" as "web1.cred". */
+/* "hosts/web1.json" becomes "web1.cred". */
 static int name_file(const char *host, const Files *files, Reason *reason, FileSetEntry *entry)
 {
     const char *slash = strrchr(host, '/'), *base = slash ? slash + 1 : host;
@@ -39,11 +39,12 @@ static int name_file(const char *host, const Files *files, Reason *reason, FileS
 
     if (length == 0 || length > sizeof(entry->name) - sizeof(".cred") || base[0] == '.')
         return reason_set(reason, OUTCOME_USAGE,
-                          "\"%.80s\": the sealed file is named after it, and cannot be", host);
+                          "\"%.80s\": cannot derive the name of the sealed file from this name",
+                          host);
     snprintf(entry->name, sizeof(entry->name), "%.*s.cred", (int)length, base);
     for (size_t i = 0; i < files->count; i++)
         if (strcmp(files->entries[i].name, entry->name) == 0)
-            return reason_set(reason, OUTCOME_USAGE, "two hosts' files would be called %.80s",
+            return reason_set(reason, OUTCOME_USAGE, "the files of two hosts would be named %.80s",
                               entry->name);
     return 0;
 }
@@ -54,18 +55,17 @@ static int prepare(const Context *context, const Options *options, const char *o
     CredentialName name;
 
     if (!(options->given & OPTION_HOST))
-        return reason_set(reason, OUTCOME_USAGE, "for which host? Give --host=FILE");
+        return reason_set(reason, OUTCOME_USAGE, "--host=FILE is missing");
     if (!(options->given & OPTION_NAME))
-        return reason_set(reason, OUTCOME_USAGE, "under which name? Give --name=MACHINE@ID");
+        return reason_set(reason, OUTCOME_USAGE, "--name=MACHINE@ID is missing");
     if (options->with_key != WITH_KEY_AUTO && options->with_key != WITH_KEY_TPM &&
         options->with_key != WITH_KEY_TPM_PUBLIC_KEY)
         return reason_set(reason, OUTCOME_USAGE,
-                          "from elsewhere a secret can only be sealed for a host's TPM "
-                          "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
-                          "secret");
+                          "for another host a secret can only be sealed with its TPM "
+                          "(--with-key=tpm2 or tpm2-with-public-key), because its host key never "
+                          "leaves it");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "several hosts: name a directory for their files after INPUT");
+        return reason_set(reason, OUTCOME_USAGE, "for several hosts OUTPUT must be a directory");
     if (credential_name_parse(options->name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;
     return spec_to_seal(context, options, reason, ret);
@@ -84,7 +84,7 @@ static int seal_for(const SealContext *seal, const char *host, const Secret *pla
                   : r;
 }
 
-/* Every host, or none; HOST is the one that it failed at. */
+/* Seals for all hosts, or none; HOST is the one that failed. */
 static int seal_all(const SealContext *seal, const Options *options, const Secret *plaintext,
                     Reason *reason, Files *files, const char **host)
 {

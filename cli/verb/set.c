@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds set: a machine's credential gets a value.
+ * nspawn-creds set: gives a machine's credential a value.
  */
 
 #include "base/json.h"
@@ -32,7 +32,7 @@ static void setting_done(Setting *setting)
     store_client_done(&setting->store);
 }
 
-/* Everything that can be wrong is found before the value is asked for. */
+/* Finds all mistakes before the value is read. */
 static int prepare(Setting *setting, Reason *reason)
 {
     const Options *options = setting->options;
@@ -40,7 +40,7 @@ static int prepare(Setting *setting, Reason *reason)
 
     if (r == 0 && options->with_key == WITH_KEY_NULL)
         r = reason_set(reason, OUTCOME_USAGE,
-                       "the null key protects nothing, and the broker serves nothing sealed so");
+                       "the null key protects nothing, and the broker does not serve it");
     if (r == 0)
         r = secret_input_check(options, setting->input, reason);
     if (r == 0)
@@ -50,7 +50,7 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = store_client_has(&setting->store, &setting->name, reason, &setting->replaces);
     if (r == 0 && setting->replaces)
-        r = confirm(options, reason, "%s is there already. Replace it? Its old value is lost then.",
+        r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
                     setting->argument);
     setting->spec.name = setting->argument;
     setting->spec.share_store = setting->store.store;
@@ -72,7 +72,7 @@ static int print_json(const Setting *setting, const SecretInput *value, const Po
     return output_json(object, setting->options->json);
 }
 
-/* What was made is for others to see as far as it is public; what was given is known. */
+/* Prints the public half of a generated key pair, and what is left to do. */
 static int report(const Setting *setting, const SecretInput *value, Reason *reason)
 {
     PolicyStatus status;
@@ -90,15 +90,15 @@ static int report(const Setting *setting, const SecretInput *value, Reason *reas
     return 0;
 }
 
-/* Of those who pipe a password hardly any mean its newline. */
+/* A newline at the end of a piped password is usually unintended. */
 static void remark_newline(const Setting *setting, const SecretInput *value)
 {
     BytesView view = secret_view(value->secret);
 
     if (setting->options->newline == TRISTATE_AUTO && value->public.size == 0 &&
         secret_input_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
-        output_note("The value is one line with a newline at its end, which is part of it; "
-                    "--newline=no leaves it out.");
+        output_note("The value is a line that ends with a newline, which is part of the value. "
+                    "To omit it: --newline=no");
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

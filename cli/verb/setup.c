@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds setup: this host gets its key.
+ * nspawn-creds setup: creates this host's key.
  */
 
 #include "key/host_key.h"
@@ -28,7 +28,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         json_object_object_add(object, "made", json_object_new_boolean(made));
         return output_json(object, options->json);
     }
-    printf(made ? "Made this host's key, %s.\n" : "This host has its key already, %s.\n",
+    printf(made ? "Created this host's key, %s.\n" : "This host already has a key, %s.\n",
            host_key_path());
     return 0;
 }

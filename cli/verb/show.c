@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds show: everything about a credential in the store but its value.
+ * nspawn-creds show: shows everything about a credential in the store except its value.
  */
 
 #include "base/json.h"
@@ -17,12 +17,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What is shown. */
+/* What to show. */
 typedef struct Show {
     const Context *context;
     const char *name;
     char path[PATH_MAX];
-    uint64_t written; /* µs; 0 if it is not known */
+    uint64_t written; /* µs; 0 if unknown */
     StoreClientEntry entry;
     Bytes public;
     PolicyStatus status;
@@ -85,7 +85,7 @@ static void add_number(struct json_object *object, const char *name, uint64_t nu
     json_add(object, name, json_object_new_int64((int64_t)number));
 }
 
-/* Members that the broker's Describe has are called as there. */
+/* Members have the same names as in the broker's Describe. */
 static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
@@ -181,7 +181,7 @@ static void print_all(const Show *show)
     print_opened(show);
 }
 
-/* One that does not open is shown as far as it goes, and is a failure. */
+/* If it does not open, this shows the rest, and fails. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(show_done) Show show = {.context = context, .name = arguments[0]};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds status: how the broker is.
+ * nspawn-creds status: shows the broker's status.
  */
 
 #include "base/timestamp.h"
@@ -22,7 +22,7 @@ static int64_t number(struct json_object *status, const char *name)
     return json_object_get_int64(value);
 }
 
-/* What the broker says is text of a process that talks to containers. */
+/* The broker talks to containers, so that its text is not trusted. */
 static void print_text(struct json_object *status, const char *label, const char *key)
 {
     const char *text = varlink_text(status, key);
@@ -44,14 +44,14 @@ static void print(struct json_object *status)
            "%" PRId64 " waiting\n",
            number(status, "delivered"), number(status, "refused"), number(status, "abandoned"),
            number(status, "waiting"));
-    printf("     Keys: %" PRId64 " unsealed and kept for a moment\n", number(status, "keys"));
+    printf("     Keys: %" PRId64 " in the cache\n", number(status, "keys"));
     print_text(status, "Store", "store");
     print_text(status, "TPM", "tpmDevice");
 }
 
 /* --- OpenMetrics 1.0 --- */
 
-/* A label's value or a help text, with its escapes. */
+/* Prints a label's value or a help text, escaped. */
 static void print_escaped(const char *text)
 {
     for (; *text; text++)
