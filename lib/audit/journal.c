@@ -2,14 +2,14 @@
 /*
  * The journal sink. See journal.h.
  *
- * Entries go to journald's own socket. sd_journal_sendv() sends them there, too, but waits without
- * limit for a journal that hangs, and every request with it. Here what the journal does not take at
- * once waits in memory, in order, and the event loop sends it when there is room. When too much
- * waits, the sink says that it is full, and the broker accepts nothing until there is room. If the
- * journal takes nothing for a while even so, the broker goes on without: what is lost is counted,
- * and an entry says how much.
+ * Entries go to journald's own socket. sd_journal_sendv() sends them there, too, but if journald
+ * hangs, it blocks without limit, and so would every request. Here, entries that journald does not
+ * take at once wait in memory, in order, and the event loop sends them when there is room. When too
+ * many wait, the sink is full, and the broker accepts no requests until there is room. If journald
+ * then takes nothing for a while, the broker goes on without it: lost entries are counted, and a
+ * later entry reports how many there were.
  *
- * The socket is its process's own: the supervisor closes it when a worker has died.
+ * Each process opens its own socket: the supervisor closes a dead worker's.
  */
 
 #include "audit/journal.h"
@@ -29,20 +29,19 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How long the journal may take nothing, while no more entries can wait, before entries are lost
- * rather than requests kept waiting, µs. */
+/* When no more entries can wait and journald takes none for this long, µs, entries are lost, so
+ * that requests no longer wait. */
 #define PATIENCE_USEC ((uint64_t)2000 * 1000)
-/* How long the end of the event loop waits for it, ms. */
+/* How long we wait for journald when the event loop ends, ms. */
 #define LAST_MSEC     200
-/* How long this process lives on after its last entry, µs. journald looks up the unit of an entry's
- * sender when it gets to the entry; without a unit, `journalctl -u` does not show it. */
+/* How long this process stays alive after its last entry, µs. journald looks up the sender's unit
+ * only when it reads the entry; `journalctl -u` does not show entries without a unit. */
 #define GRACE_USEC    50000U
-/* Room beyond LIMIT_AUDIT_WAITING for what is already under way when that is reached. */
+/* Room beyond LIMIT_AUDIT_WAITING for requests that are under way when it is reached. */
 #define RESERVE       2048U
 
 typedef struct Waiting Waiting;
 
-/* An entry that waits. */
 struct Waiting {
     Waiting *next;
     size_t size;
@@ -50,16 +49,16 @@ struct Waiting {
 };
 
 typedef struct JournalSink {
-    AuditSink sink; /* first: what is written here */
+    AuditSink sink; /* first, so that an AuditSink pointer can be cast */
     const char *path;
-    int fd; /* -1 until it is needed */
+    int fd; /* -1 until the first entry */
     Waiting *first;
     Waiting *last;
     size_t count;
     sd_event *event;           /* NULL without an event loop */
-    sd_event_source *io;       /* NULL without one, or without FD; enabled while an entry waits */
-    sd_event_source *patience; /* enabled while it is full */
-    bool gave_up;              /* it takes nothing: what there is no room for is lost */
+    sd_event_source *io;       /* NULL without EVENT or FD; enabled while an entry waits */
+    sd_event_source *patience; /* enabled while the sink is full */
+    bool gave_up;              /* journald takes nothing: entries without room are lost */
     unsigned long lost;
 } JournalSink;
 
@@ -80,7 +79,7 @@ static void close_journal(JournalSink *journal)
     journal->fd = -1;
 }
 
-/* Without a source, what waits waits for the next entry. */
+/* If this fails, waiting entries are sent with the next one. */
 static void watch_journal(JournalSink *journal)
 {
     if (journal->event && journal->fd >= 0 &&
@@ -110,7 +109,7 @@ static int send_once(const JournalSink *journal, const char *text, size_t size)
     return send(journal->fd, text, size, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* A journal that was started anew may have another socket. */
+/* Reconnects after an error, because journald may have been restarted. */
 static int send_text(JournalSink *journal, const char *text, size_t size)
 {
     int r = -ENOTCONN;
@@ -124,21 +123,21 @@ static int send_text(JournalSink *journal, const char *text, size_t size)
     return r < 0 ? r : send_once(journal, text, size);
 }
 
-static void tell_lost(JournalSink *journal)
+static void report_lost(JournalSink *journal)
 {
     char text[128];
     int size = snprintf(text, sizeof(text),
                         "PRIORITY=4\nSYSLOG_IDENTIFIER=nspawn-creds-broker\n"
-                        "MESSAGE=The journal did not take %lu entries\n",
+                        "MESSAGE=The journal did not accept %lu entries; they are lost\n",
                         journal->lost);
 
     if (send_text(journal, text, (size_t)size) == 0)
         journal->lost = 0;
 }
 
-/* --- entries that wait --- */
+/* --- waiting entries --- */
 
-/* Sends those that wait, the oldest first. */
+/* Oldest first. */
 static int send_waiting(JournalSink *journal)
 {
     while (journal->first) {
@@ -147,7 +146,7 @@ static int send_waiting(JournalSink *journal)
 
         if (r == -EAGAIN)
             return r;
-        journal->lost += r < 0; /* there is no journal any more */
+        journal->lost += r < 0; /* journald is gone */
         journal->gave_up = false;
         journal->first = waiting->next;
         journal->count--;
@@ -155,7 +154,7 @@ static int send_waiting(JournalSink *journal)
     }
     journal->last = NULL;
     if (journal->lost > 0)
-        tell_lost(journal);
+        report_lost(journal);
     return 0;
 }
 
@@ -168,7 +167,7 @@ static bool journal_full(const AuditSink *sink)
     return journal->event && journal->count >= LIMIT_AUDIT_WAITING && !journal->gave_up;
 }
 
-/* From the last entry that was taken on. */
+/* While the sink is full, times how long journald takes nothing. */
 static void watch_patience(JournalSink *journal)
 {
     if (!journal_full(&journal->sink)) {
@@ -196,11 +195,11 @@ static void send_last(JournalSink *journal)
     }
 }
 
-static int keep(JournalSink *journal, const AuditEntry *entry)
+static int queue(JournalSink *journal, const AuditEntry *entry)
 {
     Waiting *waiting;
 
-    /* a program without an event loop may wait here */
+    /* a program without an event loop may block here */
     if (!journal->event && journal->count >= LIMIT_AUDIT_WAITING)
         send_last(journal);
     if (!has_room(journal))
@@ -222,7 +221,7 @@ static void update_watch(const JournalSink *journal)
         sd_event_source_set_enabled(journal->io, journal->first ? SD_EVENT_ON : SD_EVENT_OFF);
 }
 
-static void tell_room(const JournalSink *journal)
+static void call_room(const JournalSink *journal)
 {
     if (journal->sink.room)
         journal->sink.room(journal->sink.userdata);
@@ -242,7 +241,7 @@ static int on_room(sd_event_source *source, int fd, uint32_t events, void *userd
     journal->patience = sd_event_source_disable_unref(journal->patience);
     watch_patience(journal);
     if (was_full && !journal_full(&journal->sink))
-        tell_room(journal);
+        call_room(journal);
     return 0;
 }
 
@@ -254,7 +253,7 @@ static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
     (void)usec;
     journal->gave_up = true;
     watch_patience(journal);
-    tell_room(journal);
+    call_room(journal);
     return 0;
 }
 
@@ -280,7 +279,7 @@ static void journal_write(AuditSink *sink, const AuditRecord *record)
     if (r == 0)
         r = send_text(journal, entry.text, entry.size);
     if (r == -EAGAIN) {
-        r = keep(journal, &entry);
+        r = queue(journal, &entry);
         journal->lost += r < 0;
         update_watch(journal);
         watch_patience(journal);

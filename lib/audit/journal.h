@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Where audit records go: the journal, or whatever a test puts in its place.
+ * Where audit records go: the journal, or a sink of a test.
  */
 
 #include "audit/record.h"
@@ -12,22 +12,23 @@
 typedef struct AuditSink AuditSink;
 
 struct AuditSink {
-    /* Cannot fail: an answer is not taken back because it could not be logged. */
+    /* Never fails, because an answer cannot be withdrawn for want of a log entry. */
     void (*write)(AuditSink *sink, const AuditRecord *record);
-    /* From now on, what cannot be written at once is written by EVENT's loop; which ends (NULL): it
-     * is written now, or lost. NULL where all is written at once. */
+    /* From now on EVENT's loop writes the entries that cannot be written at once. EVENT is NULL
+     * when the loop ends: what still waits is written now, or lost. The member is NULL if the sink
+     * always writes at once. */
     void (*attach)(AuditSink *sink, sd_event *event);
-    /* Whether so much waits to be written that no new work should begin: its entries might be lost.
-     * NULL: never. */
+    /* Whether so many entries wait that no new work should begin, because its entries might be
+     * lost. NULL if that never happens. */
     bool (*full)(const AuditSink *sink);
-    /* Called from the event loop when it is not full any more; or NULL. Set by the owner of the
-     * loop. */
+    /* Called from the event loop when the sink is no longer full, or NULL. The loop's owner sets
+     * it. */
     void (*room)(void *userdata);
     void *userdata;
 };
 
-/* The journal, whose socket is PATH, as structured entries; standard error, one line an entry,
- * where there is no journal. There is one sink. PATH is borrowed. */
+/* Writes structured entries to the journal, whose socket is PATH (borrowed); where there is no
+ * journal, one line per entry to standard error. A process has one such sink. */
 AuditSink *audit_journal(const char *path);
 
 #define AUDIT_JOURNAL_PATH "/run/systemd/journal/socket"

@@ -122,8 +122,9 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
                       remedy ? ". " : "", remedy ? remedy : "");
         break;
     case AUDIT_ABANDONED:
-        add_formatted(entry, "MESSAGE", "%s: %s hung up after %.1f ms, before it had its answer",
-                      subject, unit, ms);
+        add_formatted(entry, "MESSAGE",
+                      "%s: %s closed the connection after %.1f ms, before it was answered", subject,
+                      unit, ms);
         break;
     case AUDIT_FLUSHED:
         add_formatted(entry, "MESSAGE", "unsealed keys: flushed by process %lld",

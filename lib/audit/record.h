@@ -4,13 +4,13 @@
 /*
  * The audit record of a request or a change, and its text in the journal.
  *
- * Each request makes exactly one entry: who asked for what, the verdict, the reason, the duration.
- * Each change of a credential makes one too: who changed what. An entry never contains a value. The
- * message is what an administrator sees under a unit that failed with 243/CREDENTIALS, so it names
+ * Each request makes exactly one entry: who asked for which credential, the verdict, the reason,
+ * the duration. Each change of a credential also makes one. An entry never contains a secret.
+ * `systemctl status` shows the message under a unit that failed with 243/CREDENTIALS, so it names
  * the credential, the reason and the next step.
  *
- * Pure and without allocation: the record is formatted into a buffer, and audit/journal.h sends it.
- * Control characters are escaped, wherever they come from.
+ * These functions are pure and allocate nothing: they format the record into a buffer, and
+ * audit/journal.h sends it. Control characters are escaped, wherever they come from.
  */
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* MESSAGE_IDs: journalctl MESSAGE_ID=…, and the catalog in units/. */
+/* For journalctl MESSAGE_ID=… and the catalog in units/. */
 #define AUDIT_ID_DELIVERED "def737ae9a3d488eabcf05b956e29b5b"
 #define AUDIT_ID_REFUSED   "480ad2cff2c44a6998a88871fd0a53c9"
 #define AUDIT_ID_ABANDONED "67f0dcfade304460a0cbd9642fc478b5"
@@ -30,10 +30,10 @@
 
 typedef enum AuditVerdict {
     AUDIT_DELIVERED, /* the peer received the whole secret */
-    AUDIT_REFUSED,   /* the peer received the refusal, or hung up during it */
-    AUDIT_ABANDONED, /* the peer hung up before it was answered */
+    AUDIT_REFUSED,   /* the peer received the refusal, or closed the connection during it */
+    AUDIT_ABANDONED, /* the peer closed the connection before it was answered */
 
-    /* changes; the peer is the process that made them */
+    /* changes; the peer is the process that asked for them */
     AUDIT_STORED,   /* added to the store */
     AUDIT_REMOVED,  /* removed from the store */
     AUDIT_ROTATED,  /* replaced by a new value */

@@ -77,11 +77,12 @@ static unsigned read_entries(const Journal *journal, unsigned from, unsigned *lo
 
     while (receive(journal, text, sizeof(text))) {
         const char *usec = strstr(text, "NSPAWN_CREDS_USEC=");
-        const char *not_taken = strstr(text, "The journal did not take ");
+        const char *not_taken = strstr(text, "The journal did not accept ");
         unsigned number;
 
         if (not_taken) {
-            assert_int_equal(sscanf(not_taken, "The journal did not take %u entries", &number), 1);
+            assert_int_equal(sscanf(not_taken, "The journal did not accept %u entries", &number),
+                             1);
             *lost += number;
             from += number;
             continue;

@@ -114,9 +114,10 @@ static void test_abandoned(void **state)
     (void)state;
     record.verdict = AUDIT_ABANDONED;
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE",
-           "web@db-password: systemd-nspawn@web.service hung up after 1.2 ms, before it had its "
-           "answer");
+    expect(
+        &entry, "MESSAGE",
+        "web@db-password: systemd-nspawn@web.service closed the connection after 1.2 ms, before it "
+        "was answered");
     expect(&entry, "MESSAGE_ID", AUDIT_ID_ABANDONED);
 }
 
