@@ -105,7 +105,7 @@ static bool check_folder(const LiveCheck *check, const char *folder)
 
 static bool check_socket(const LiveCheck *check, const char *folder)
 {
-    int r = live_mount_look(check->machine->name);
+    int r = live_mount_check(check->machine->name);
 
     if (r == -EACCES || r == -EPERM) {
         doctor_say(check->doctor, DOCTOR_UNSEEN, "only root may look at the live socket of %s",

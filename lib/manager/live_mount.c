@@ -35,10 +35,10 @@ static LiveMountSettings read_settings(const char *file)
 
 LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX])
 {
-    static const char *const places[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
+    static const char *const directories[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
 
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(ret_file, PATH_MAX, "%s/%s.nspawn", places[i], machine);
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        snprintf(ret_file, PATH_MAX, "%s/%s.nspawn", directories[i], machine);
         if (access(ret_file, F_OK) == 0)
             return read_settings(ret_file);
     }
@@ -66,8 +66,8 @@ int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)
     return ferror(mounts) ? -EIO : 0;
 }
 
-/* A socket of another type cannot connect, but the kernel says whether somebody listens. */
-int live_mount_look(const char *machine)
+/* A socket of another type cannot connect, but the errno says whether somebody listens. */
+int live_mount_check(const char *machine)
 {
     _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};

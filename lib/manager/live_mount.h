@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The live mount: the machine's directory on the host, in which the broker makes its live socket
- * (broker/live/live.h), and where the container has it mounted.
+ * The live mount: the directory on the host in which the broker creates a machine's live socket
+ * (broker/live/live.h), and its mount in the container.
  *
- * The nspawn wrapper links this, and nothing of D-Bus. Nothing inside the container is looked at,
- * because it may be anything.
+ * The nspawn wrapper links this, so it must not need D-Bus. Nothing inside the container is looked
+ * at, because root in the container controls it.
  */
 
 #include "base/outcome.h"
@@ -19,21 +19,21 @@
 #define LIVE_MOUNT_SOCKET "/socket"
 #define LIVE_MOUNT_INSIDE "/run/host/nspawn-creds"
 
-/* What a machine's .nspawn file (systemd.nspawn(5)) says. With --settings=override, as in systemd's
- * unit, the mounts in it replace those on the command line. */
+/* The mounts in a machine's .nspawn file (systemd.nspawn(5)). With --settings=override, as in
+ * systemd's unit, they replace those on the command line. */
 typedef enum LiveMountSettings {
-    LIVE_MOUNT_NOT_SAID,  /* it has no mounts, or does not exist */
-    LIVE_MOUNT_BOUND,     /* it has the live mount */
-    LIVE_MOUNT_DISPLACED, /* it has other mounts only */
+    LIVE_MOUNT_NOT_SAID,  /* the file has no mounts, or does not exist */
+    LIVE_MOUNT_BOUND,     /* the live mount */
+    LIVE_MOUNT_DISPLACED, /* other mounts only */
 } LiveMountSettings;
 
-/* RET_FILE is the file, if it has mounts. */
+/* RET_FILE is the file's path, if it has mounts. */
 LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX]);
 
-/* Whether MACHINE, whose first process is LEADER, has the live mount. A negative errno if this user
- * may not see it. */
+/* Whether MACHINE, whose first process is LEADER, has the live mount. Returns a negative errno if
+ * the calling user may not read LEADER's mounts. */
 int live_mount_is_bound(pid_t leader, const char *machine, bool *ret);
 
-/* Whether somebody listens on MACHINE's live socket, without a connection that they would notice.
- * 0; -ENOENT without a socket; -ECONNREFUSED if nobody listens; other negative errnos. */
-int live_mount_look(const char *machine);
+/* Checks, without connecting, that a process listens on MACHINE's live socket. Returns 0, -ENOENT
+ * if there is no socket, -ECONNREFUSED if nobody listens, or another negative errno. */
+int live_mount_check(const char *machine);

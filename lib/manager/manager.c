@@ -2,8 +2,8 @@
 /*
  * A service manager over D-Bus. See manager.h.
  *
- * Nothing here uses libsystemd's own blocking calls: each of them waits for its reply by itself,
- * deaf to signals, and processes whatever else arrives meanwhile. All waiting is in wait_for().
+ * Nothing here uses libsystemd's blocking calls, because they cannot be interrupted. All waiting is
+ * in wait_for().
  */
 
 #include "manager/manager_internal.h"
@@ -20,18 +20,17 @@
 #include <systemd/sd-login.h>
 #include <time.h>
 
-/* Where root reaches the host's without a message bus. */
+/* The host manager's private socket, which works without a message bus. */
 #define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
 
-/* One call, µs, as in libsystemd. A daemon-reload with many units takes its time; systemctl gives
- * it as long. */
+/* The timeout of a call, µs: libsystemd's, and systemctl's for daemon-reload, which takes long with
+ * many units. */
 #define CALL_USEC       ((uint64_t)25 * 1000 * 1000)
 #define RELOAD_USEC     ((uint64_t)90 * 1000 * 1000)
 
-/* Of a wait that is told of. */
 #define TICK_USEC       ((uint64_t)OBSERVER_TICK_MSEC * 1000)
 
-/* How long a socket may take to listen, and the broker to end (its TimeoutStopSec=). */
+/* How long a socket may take to listen, and the broker to stop before (its TimeoutStopSec=). */
 #define SOCKET_USEC     ((uint64_t)60 * 1000 * 1000)
 
 void manager_copy_word(const char *word, char text[MANAGER_WORD_BYTES])
@@ -65,8 +64,8 @@ int manager_failed(int rc, const char *doing, const char *unit, const Reason *wh
 
 /* --- waiting --- */
 
-/* Sleeps for USEC at most, until the bus needs attention or the stop descriptor is readable; with
- * 0 it only looks. Returns whether it is. */
+/* Sleeps for at most USEC, until the bus needs attention or the stop descriptor is readable.
+ * Returns whether the latter is. */
 static bool sleep_until_stopped(Manager *manager, uint64_t usec)
 {
     int events = sd_bus_get_events(manager->bus);
@@ -80,7 +79,8 @@ static bool sleep_until_stopped(Manager *manager, uint64_t usec)
     return ppoll(fds, 2, &time, NULL) > 0 && fds[1].revents != 0;
 }
 
-/* Waits until DONE, for which the bus has a callback. -ETIMEDOUT at END, -EINTR. */
+/* Processes messages until one of the bus's callbacks sets DONE. Returns -ETIMEDOUT at END, -EINTR
+ * when stopped. */
 static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *why)
 {
     uint64_t tick;
@@ -93,12 +93,12 @@ static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *wh
         int r;
 
         if (now >= end) {
-            reason_set(why, 0, "%s does not answer in time", manager->name);
+            reason_set(why, 0, "%s did not answer in time", manager->name);
             return -ETIMEDOUT;
         }
         r = sd_bus_process(manager->bus, NULL);
         if (r < 0)
-            return reason_set(why, r, "%s hung up", manager->name);
+            return reason_set(why, r, "%s closed the connection", manager->name);
         (void)sd_bus_get_timeout(manager->bus, &until);
         if (until > end)
             until = end;
@@ -155,7 +155,7 @@ int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_
     if (r >= 0)
         r = sd_bus_call_async(manager->bus, &slot, message, on_reply, &reply, usec);
     if (r < 0)
-        return reason_set(why, r, "%s cannot be asked", manager->name);
+        return reason_set(why, r, "cannot call %s", manager->name);
     r = wait_for(manager, &reply.arrived, monotonic_usec() + usec, why);
     if (r != 0)
         return r;
@@ -200,11 +200,11 @@ static int open_private(sd_bus **ret)
     return r;
 }
 
-/* Has it say when jobs end. */
+/* Subscribes to the signal that says when a job has ended. */
 static int subscribe(Manager *manager, Reason *reason)
 {
     Reason why = {0};
-    /* signals on the manager's own socket have no sender */
+    /* signals on the manager's private socket have no sender */
     int r = sd_bus_match_signal_async(
         manager->bus, NULL, sd_bus_is_bus_client(manager->bus) > 0 ? SYSTEMD : NULL, SYSTEMD_PATH,
         MANAGER, "JobRemoved", on_job_removed, NULL, manager);
@@ -214,7 +214,7 @@ static int subscribe(Manager *manager, Reason *reason)
     return r == 0 ? 0 : manager_failed(r, "cannot reach ", manager->name, &why, reason);
 }
 
-/* Not flushed: that would wait for a container that does not read. */
+/* Does not flush the bus, because that would block on a container that does not read. */
 Manager *manager_free(Manager *manager)
 {
     if (manager) {
@@ -259,10 +259,10 @@ int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manage
     snprintf(manager->name, sizeof(manager->name), "the service manager of %s", machine);
     manager->machine = strrchr(manager->name, ' ') + 1;
     if (sd_machine_get_class(machine, &class) < 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "%s does not run", machine);
+        return reason_set(reason, OUTCOME_NOT_FOUND, "%s is not running", machine);
     r = sd_bus_open_system_machine(&manager->bus, machine);
     if (r < 0)
-        return reason_set(reason, r, "cannot reach %s, over its D-Bus", manager->name);
+        return reason_set(reason, r, "cannot reach %s over its D-Bus", manager->name);
     r = subscribe(manager, reason);
     if (r == 0)
         *ret = TAKE_PTR(manager);
@@ -296,7 +296,7 @@ int manager_run(Manager *manager, const char *unit, const char *method, const Ob
         r = -EBADMSG;
     if (r != 0) {
         manager->job = NULL;
-        return manager_failed(r, "there is no job for ", unit, &why, reason);
+        return manager_failed(r, "cannot start a job for ", unit, &why, reason);
     }
     manager->job_ended = false;
     while ((r = wait_for(manager, &manager->job_ended, words, &why)) == -ETIMEDOUT &&
@@ -307,12 +307,12 @@ int manager_run(Manager *manager, const char *unit, const char *method, const Ob
     }
     manager->job = NULL;
     if (r == -ETIMEDOUT)
-        reason_set(reason, 0, "its job takes longer than %u s",
+        reason_set(reason, 0, "its job took longer than %u s",
                    (unsigned)((manager->end - begin) / 1000000));
     else if (r != 0)
         reason_set(reason, 0, "%s", why.text);
     else if (strcmp(manager->job_result, "done") != 0) {
-        reason_set(reason, 0, "its job came to the end \"%s\"", manager->job_result);
+        reason_set(reason, 0, "the result of its job was \"%s\"", manager->job_result);
         r = -ECANCELED;
     }
     return r;
@@ -331,8 +331,7 @@ int manager_reload(Manager *manager, Reason *reason)
 
     method.usec = RELOAD_USEC;
     r = manager_call(manager, &method, &why, NULL, "");
-    return r == 0 ? 0
-                  : manager_failed(r, manager->name, " cannot read its units again", &why, reason);
+    return r == 0 ? 0 : manager_failed(r, manager->name, " cannot reload its units", &why, reason);
 }
 
 static int start_socket(Manager *manager, const char *socket, const char *service, Reason *reason)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the two files of the manager share: manager.c has the connection, all waiting, and actions;
- * manager_units.c has the questions about units.
+ * Shared by manager.c (the connection, all waiting, and actions) and manager_units.c (questions
+ * about units).
  */
 
 #include "manager/manager.h"
@@ -20,26 +20,26 @@ struct Manager {
     sd_bus *bus;
     const Observer *observer; /* or NULL */
     int stop;
-    uint64_t end;    /* of all waiting, monotonic_usec() */
-    const char *job; /* the path of the one that is waited for, or NULL */
+    uint64_t end;    /* when all waiting ends, monotonic_usec() */
+    const char *job; /* the D-Bus path of the job we wait for, or NULL */
     bool job_ended;
     char job_result[MANAGER_WORD_BYTES];
 };
 
 typedef struct ManagerMethod {
     const char *destination, *path, *interface, *name;
-    uint64_t usec; /* that it may take; 0: as long as in libsystemd */
+    uint64_t usec; /* the call's timeout; 0 for libsystemd's */
 } ManagerMethod;
 
 #define MANAGER_METHOD(name) (&(ManagerMethod){SYSTEMD, SYSTEMD_PATH, MANAGER, name, 0})
 
-/* Calls METHOD with arguments of these D-Bus TYPES. WHY, which may be NULL, says what went wrong;
- * RET may be NULL. A negative errno, as in manager.h. */
+/* Calls METHOD with arguments of these D-Bus TYPES. On failure WHY (may be NULL) gets the cause.
+ * RET may be NULL. Returns 0 or a negative errno, as in manager.h. */
 int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_bus_message **ret,
                  const char *types, ...);
 
-/* Says in REASON that RC came of DOING something with UNIT, and WHY. Returns RC. */
+/* Sets REASON to DOING, UNIT and the cause: WHY, or RC's text if WHY is empty. Returns RC. */
 int manager_failed(int rc, const char *doing, const char *unit, const Reason *why, Reason *reason);
 
-/* A container's words are no good for a terminal as they are: letters, digits and "-" alone. */
+/* Copies the letters, digits and "-" of a container's WORD, which may contain anything. */
 void manager_copy_word(const char *word, char text[MANAGER_WORD_BYTES]);

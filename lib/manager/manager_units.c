@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a service manager says of its units. See manager.h.
+ * Questions to a service manager about its units. See manager.h.
  */
 
 #include "manager/live_mount.h"
@@ -16,7 +16,7 @@
 #define MACHINED      "org.freedesktop.machine1"
 #define MACHINED_PATH "/org/freedesktop/machine1"
 
-/* The property NAME, of the type TYPE: RET is where it can be read. */
+/* Gets the property NAME of the D-Bus type TYPE. RET is the reply, positioned at the value. */
 static int get(Manager *manager, const ManagerMethod *object, const char *name, const char *type,
                Reason *why, sd_bus_message **ret)
 {
@@ -47,7 +47,7 @@ unsigned manager_version(Manager *manager)
     return (unsigned)strtoul(text, NULL, 10);
 }
 
-/* The path of UNIT, which is loaded if it was not. */
+/* The D-Bus path of UNIT, which the manager loads if necessary. */
 static int load_unit(Manager *manager, const char *unit, Reason *why, char **ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -100,7 +100,7 @@ int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit
     if (r == 0 && sd_bus_message_read(reply, "b", &reload) < 0)
         r = -EBADMSG;
     if (r != 0)
-        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+        return manager_failed(r, "cannot read the state of ", unit, &why, reason);
     found.reload_needed = reload;
     *ret = found;
     return 0;
@@ -140,7 +140,7 @@ static int get_strings(Manager *manager, const ManagerMethod *object, const char
     return r < 0 ? r : 0;
 }
 
-/* RefreshOnReload=, of which older versions know nothing. */
+/* RefreshOnReload=, which is new in systemd 260. */
 static int get_refreshes(Manager *manager, const ManagerMethod *object, Reason *why, bool *ret)
 {
     char **words = NULL;
@@ -165,7 +165,7 @@ int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerSta
         r = get_word(manager, &object, "ActiveState", &why, found.active);
     if (r == 0)
         r = get_invocation(manager, &object, &why, found.invocation);
-    /* only services have these two, and not in every version: an error means that there is none */
+    /* only services have these two, and not in every version, so an error means "none" */
     if (r == 0) {
         r = get_word(manager, &service, "Result", &why, found.result);
         if (r != -ETIMEDOUT && r != -EINTR)
@@ -174,7 +174,7 @@ int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerSta
             r = 0;
     }
     if (r != 0)
-        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+        return manager_failed(r, "cannot read the state of ", unit, &why, reason);
     *ret = found;
     return 0;
 }
@@ -199,7 +199,7 @@ void manager_service_done(ManagerService *service)
     *service = (ManagerService){0};
 }
 
-/* An array of pairs, as one list. */
+/* Flattens an array of pairs. */
 static int get_pairs(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
                      char ***ret)
 {
@@ -269,7 +269,7 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
     if (r == 0)
         r = get_program(manager, &object, &why, &service.program);
     if (r != 0)
-        return manager_failed(r, "cannot ask about ", unit, &why, reason);
+        return manager_failed(r, "cannot read the settings of ", unit, &why, reason);
     *ret = service;
     service = (ManagerService){0};
     return 0;
@@ -306,7 +306,7 @@ bool manager_service_asks(const ManagerService *service, const char *machine,
     return has_pair(service->encrypted, text);
 }
 
-/* The first process of MACHINE, as systemd-machined knows it. */
+/* The first process of MACHINE, according to systemd-machined. */
 static int find_leader(Manager *manager, const char *machine, pid_t *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *property = NULL;

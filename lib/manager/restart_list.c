@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What follows from changed credentials for the services that use them. See restart_list.h.
+ * The restart list. See restart_list.h.
  */
 
 #include "manager/restart_list.h"
@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <string.h>
 
-/* From this version of systemd on a reload can bring a new value (RefreshOnReload=). */
+/* The first version of systemd in which a reload can bring a new value (RefreshOnReload=). */
 #define VERSION_REFRESH 260U
 
-/* How often units are looked at while they have to stay up. */
+/* How often units are checked while they have to stay up. */
 #define SETTLE_STEPS    20U
 
 void restart_list_done(RestartList *list)
@@ -114,7 +114,8 @@ static const char *machine_of(const RestartList *list, const RestartUnit *unit)
     return list->machines[unit->machine].name;
 }
 
-/* The manager of UNIT's machine, which has what is left to the unit; NULL if it does not run. */
+/* Gives the manager of UNIT's machine the unit's remaining time. NULL if the machine is not
+ * running. */
 static Manager *begin(const RestartList *list, const RestartUnit *unit)
 {
     Manager *manager = list->machines[unit->machine].manager;
@@ -143,7 +144,7 @@ __attribute__((format(printf, 4, 5))) static void say(const RestartList *list,
     observer_note(options->observer, "%s: %s: %s", machine_of(list, unit), unit->name, text);
 }
 
-/* Returns RC, which UNIT failed with. */
+/* Returns RC, and puts UNIT's name before REASON. */
 static int failed(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
 {
     Reason why = reason ? *reason : (Reason){0};
@@ -162,7 +163,7 @@ static int run_job(Manager *manager, const RestartOptions *options, RestartUnit 
     return r == 0 ? manager_state(manager, unit->name, reason, &unit->after) : r;
 }
 
-/* A reload brings the new value only where the manager fetches it again for a reload. */
+/* Restarts instead of reloading if a reload would not bring the new value. */
 static void choose_action(const RestartList *list, const RestartOptions *options, Manager *manager,
                           RestartUnit *unit)
 {
@@ -174,13 +175,12 @@ static void choose_action(const RestartList *list, const RestartOptions *options
     version = manager_version(manager);
     if (version < VERSION_REFRESH)
         say(list, options, unit,
-            "restarting instead of reloading: with systemd %u a reload does not bring the new "
-            "value",
+            "restarting instead of reloading: systemd %u does not update credentials at a reload",
             version);
     else
         say(list, options, unit,
-            "restarting instead of reloading, which would not bring the new value: it has no "
-            "RefreshOnReload=credentials");
+            "restarting instead of reloading: without RefreshOnReload=credentials a reload does "
+            "not bring the new value");
 }
 
 static int apply_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
@@ -192,13 +192,13 @@ static int apply_one(const RestartList *list, const RestartOptions *options, Res
 
     if (!manager) {
         unit->result = "machine-not-running";
-        say(list, options, unit, "skipped: %s does not run", machine_of(list, unit));
+        say(list, options, unit, "skipped: %s is not running", machine_of(list, unit));
         return 0;
     }
     r = manager_state(manager, unit->name, reason, &unit->before);
     if (r == 0 && !manager_state_runs(&unit->before)) {
         unit->result = "not-running";
-        say(list, options, unit, "skipped: it does not run (%s)", unit->before.active);
+        say(list, options, unit, "skipped: it is not running (%s)", unit->before.active);
         return 0;
     }
     if (r == 0) {
@@ -213,7 +213,8 @@ static int apply_one(const RestartList *list, const RestartOptions *options, Res
     return r == 0 ? 0 : failed(list, unit, OUTCOME_NOT_ROTATED, reason);
 }
 
-/* What is up takes the old value in the same way; what is down was up before. */
+/* A unit that is up gets the old value in the same way as the new one. One that is down was up
+ * before, so it is started. */
 static int undo_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
                     Reason *reason)
 {
@@ -236,13 +237,13 @@ static int undo_one(const RestartList *list, const RestartOptions *options, Rest
 
 /* --- whether they stay up --- */
 
-/* Whether it still is what its job made of it: neither down nor started again. What was on its way
- * up, as a service that does one thing and ends, may have come to its end. */
+/* Fails if the unit is down or was started again since its job. A unit that was starting before, as
+ * a oneshot service is while it runs, may have ended successfully. */
 static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
 {
     Manager *manager = begin(list, unit);
     ManagerState now = {0};
-    bool ended_well, told;
+    bool ended_well, known;
     int r = manager_state(manager, unit->name, reason, &now);
 
     end(manager, unit);
@@ -253,13 +254,13 @@ static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason 
     if (ended_well || (manager_state_runs(&now) &&
                        memcmp(now.invocation, unit->after.invocation, sizeof(now.invocation)) == 0))
         return 0;
-    told = now.result[0] && strcmp(now.result, "success") != 0;
-    reason_set(reason, 0, "it does not stay up (%s%s%s)", now.active, told ? ", result " : "",
-               told ? now.result : "");
+    known = now.result[0] && strcmp(now.result, "success") != 0;
+    reason_set(reason, 0, "it does not stay up (%s%s%s)", now.active, known ? ", result " : "",
+               known ? now.result : "");
     return failed(list, unit, rc, reason);
 }
 
-/* RC if one of those that were touched does not. */
+/* Returns RC if a touched unit does not stay up. */
 static int watch(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
 {
     struct pollfd stop = {.fd = options->stop, .events = POLLIN};
@@ -292,7 +293,7 @@ static int settle(RestartList *list, const RestartOptions *options, int rc, Reas
 {
     int r;
 
-    observer_wait_begin(options->observer, "the units, whether they stay up");
+    observer_wait_begin(options->observer, "the units to stay up");
     r = watch(list, options, rc, reason);
     observer_wait_end(options->observer);
     return r;
@@ -300,7 +301,7 @@ static int settle(RestartList *list, const RestartOptions *options, int rc, Reas
 
 /* --- all --- */
 
-/* Before anything is done: a container that cannot be talked to is found out now. */
+/* Connects before anything is restarted, to find a container that cannot be reached. */
 static int connect_all(RestartList *list, const RestartOptions *options, Reason *reason)
 {
     for (size_t i = 0; i < list->machine_count; i++) {

@@ -184,7 +184,7 @@ static const Row rows[] = {
                 "web env.service restarted",
      .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
             "db TryRestartUnit db.service; web TryRestartUnit env.service"},
-    {.rule = "what does not run is not started",
+    {.rule = "a unit that is not running is not started",
      .managers = {{.machine = "web",
                    .version = "260.1",
                    .units = {{.name = "app.service", .active = "failed"},
@@ -193,7 +193,7 @@ static const Row rows[] = {
                 "db db.service machine-not-running; "
                 "web env.service not-running",
      .log = "web ReloadOrTryRestartUnit tls.service"},
-    {.rule = "a service that does one thing may end well",
+    {.rule = "a oneshot service may end successfully",
      .managers =
          {{.machine = "web",
            .units = {{.name = "app.service", .active = "activating", .after_active = "inactive"}}}},
@@ -201,7 +201,8 @@ static const Row rows[] = {
                 "db db.service machine-not-running; "
                 "web env.service not-running",
      .log = "web TryRestartUnit app.service"},
-    {.rule = "a job that fails half way: those before it have the old value again, none after it",
+    {.rule = "after a failed job the units before it get the old value again, and no later one is "
+             "restarted",
      .managers = {{.machine = "web",
                    .units = {{.name = "app.service", .recovers = true},
                              {.name = "tls.service",
@@ -214,8 +215,8 @@ static const Row rows[] = {
                 "web env.service restart",
      .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
             "web RestartUnit app.service; web RestartUnit tls.service",
-     .reason = "tls.service of web: its job came to the end \"failed\""},
-    {.rule = "one that does not stay up",
+     .reason = "tls.service of web: the result of its job was \"failed\""},
+    {.rule = "a unit that does not stay up",
      .managers = {{.machine = "web",
                    .units = {{.name = "app.service",
                               .recovers = true,
@@ -227,7 +228,7 @@ static const Row rows[] = {
                 "web env.service not-running",
      .log = "web TryRestartUnit app.service; web RestartUnit app.service",
      .reason = "app.service of web: it does not stay up (failed, result exit-code)"},
-    {.rule = "one that was started again meanwhile",
+    {.rule = "a unit that was started again meanwhile",
      .managers = {{.machine = "web",
                    .units = {{.name = "app.service", .recovers = true, .dies_after = 5}}}},
      .rc = OUTCOME_NOT_ROTATED,
@@ -236,7 +237,7 @@ static const Row rows[] = {
                 "web env.service not-running",
      .log = "web TryRestartUnit app.service; web RestartUnit app.service",
      .reason = "it does not stay up (active)"},
-    {.rule = "one that cannot live with the old value either; the others get it",
+    {.rule = "a unit that fails with the old value, too; the others get it",
      .managers = {{.machine = "web", .units = {{.name = "app.service", .job_result = "failed"}}},
                   {.machine = "db"}},
      .rc = OUTCOME_NOT_ROTATED,
@@ -251,7 +252,7 @@ static const Row rows[] = {
      .results = "web app.service failed; web tls.service reload; db db.service restart; "
                 "web env.service restart",
      .log = "",
-     .reason = "app.service of web: cannot ask about app.service: ?[31mno?way"},
+     .reason = "app.service of web: cannot read the state of app.service: ?[31mno?way"},
 };
 
 static void check_row(World *world, const Row *row)
@@ -294,11 +295,11 @@ static void test_notes(void **state)
     assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), 0);
     assert_string_equal(
         world->notes,
-        "web: app.service: skipped: it does not run (inactive); "
-        "web: tls.service: restarting instead of reloading: with systemd 257 a reload does not "
-        "bring the new value; web: tls.service: restarting; "
-        "db: db.service: skipped: db does not run; "
-        "web: env.service: skipped: it does not run (inactive)");
+        "web: app.service: skipped: it is not running (inactive); "
+        "web: tls.service: restarting instead of reloading: systemd 257 does not update "
+        "credentials at a reload; web: tls.service: restarting; "
+        "db: db.service: skipped: db is not running; "
+        "web: env.service: skipped: it is not running (inactive)");
     fake_managers_stop();
 }
 
@@ -328,7 +329,7 @@ static void test_late_replies(void **state)
     World *world = *state;
 
     world->options.unit_usec = 100000;
-    check_deadline(world, &manager, "does not answer in time");
+    check_deadline(world, &manager, "did not answer in time");
     assert_false(world->list.units[0].touched);
 }
 
@@ -340,7 +341,7 @@ static void test_late_looks(void **state)
     World *world = *state;
 
     world->options.unit_usec = 700000;
-    check_deadline(world, &manager, "does not answer in time");
+    check_deadline(world, &manager, "did not answer in time");
     assert_true(world->list.units[0].touched);
 }
 
@@ -351,7 +352,7 @@ static void test_silence(void **state)
     World *world = *state;
 
     world->options.unit_usec = 300000;
-    check_deadline(world, &manager, "its job takes longer than");
+    check_deadline(world, &manager, "its job took longer than");
 }
 
 /* Signals without end do not keep the clock from being looked at. */
@@ -362,7 +363,7 @@ static void test_flood(void **state)
     World *world = *state;
 
     world->options.unit_usec = 300000;
-    check_deadline(world, &manager, "its job takes longer than");
+    check_deadline(world, &manager, "its job took longer than");
 }
 
 /* What one unit has used up is not taken from another one. */
@@ -451,7 +452,7 @@ static void test_manager(void **state)
     (void)state;
     fake_managers_start(&fake, 1);
     assert_int_equal(manager_new_of_machine("db", -1, &reason, &none), OUTCOME_NOT_FOUND);
-    assert_string_equal(reason.text, "db does not run");
+    assert_string_equal(reason.text, "db is not running");
     assert_int_equal(manager_new_of_machine("web", -1, &reason, &manager), 0);
     assert_int_equal(manager_version(manager), 260);
     assert_int_equal(manager_unit(manager, "app.service", &reason, &unit), 0);
@@ -464,8 +465,9 @@ static void test_manager(void **state)
     assert_true(does.refreshes);
     manager_allow(manager, 0);
     assert_int_equal(manager_state(manager, "app.service", &reason, &does), -ETIMEDOUT);
-    assert_string_equal(reason.text, "cannot ask about app.service: the service manager of web "
-                                     "does not answer in time");
+    assert_string_equal(reason.text,
+                        "cannot read the state of app.service: the service manager of web "
+                        "did not answer in time");
     fake_managers_stop();
 }
 
