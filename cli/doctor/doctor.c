@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Nothing that is printed steers a terminal. */
+/* Nothing that is printed can control a terminal. */
 __attribute__((format(printf, 1, 0))) static char *format_clean(const char *format,
                                                                 va_list arguments)
 {

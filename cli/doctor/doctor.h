@@ -2,14 +2,13 @@
 #pragma once
 
 /*
- * What doctor looks at, and what it finds.
+ * Doctor's checks and findings.
  *
- * A check is a function that looks at one thing and says what it found, in as many findings as
- * there is to say. It changes nothing. What this user may not look at is said as such, and is no
- * problem. A finding may have a remedy, a command for a shell that mends it, or where no command
- * can, advice.
+ * A check examines one thing and reports any number of findings. It changes nothing. What this user
+ * may not see is reported as such, and is not a problem. A finding may have a remedy, a shell
+ * command that fixes the problem, or if no command can, advice.
  *
- * Names of files that others may have planted get into remedies in quotes, and into words without
+ * Others may have planted file names, so that these are quoted in remedies, and printed without
  * control characters.
  */
 
@@ -23,7 +22,7 @@
 
 typedef enum DoctorLevel {
     DOCTOR_OK,
-    DOCTOR_UNSEEN, /* could not be looked at */
+    DOCTOR_UNSEEN, /* could not be checked */
     DOCTOR_WARNING,
     DOCTOR_PROBLEM,
     _DOCTOR_LEVEL_MAX,
@@ -40,8 +39,8 @@ typedef struct DoctorFinding {
 /* A machine that has a policy or something in the store. */
 typedef struct DoctorMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
-    bool wanted;    /* to be looked at; others are here since policies share of them */
-    Policy *policy; /* NULL if it has none, or a bad one */
+    bool wanted;    /* to be checked; others are listed because policies share with them */
+    Policy *policy; /* NULL if it has none, or an invalid one */
     int policy_rc;  /* what policy_load() returned */
     PolicyFault fault;
 } DoctorMachine;
@@ -49,32 +48,33 @@ typedef struct DoctorMachine {
 typedef struct Doctor {
     const Context *context;
     Options options;
-    const char *machine; /* the only one that is looked at; NULL: all */
+    const char *machine; /* the only one to check; NULL: all */
     Unsealer unsealer;
     Manager *manager;           /* NULL: it cannot be reached */
     Store *store;               /* NULL: it cannot be opened */
-    struct json_object *status; /* the broker's; NULL: it does not answer */
+    struct json_object *status; /* the broker's status; NULL: it does not answer */
     DoctorMachine *machines;
     size_t machine_count;
-    const char *check; /* that runs */
+    const char *check; /* the running version */
     DoctorFinding *findings;
     size_t count;
 } Doctor;
 
-/* The next finding. Ends the program if there is no memory. */
+/* Adds a finding. Ends the program if there is no memory. */
 void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* About the last finding. */
+/* Add a remedy or advice to the last finding. */
 void doctor_remedy(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void doctor_advice(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* PROBLEM, or UNSEEN if RC is that this user may not look. */
+/* Returns PROBLEM, or UNSEEN if RC means that this user may not look. */
 DoctorLevel doctor_level(int rc);
 
-/* Whether the broker, which is neither root nor the owner, may read the file; a problem if not. */
+/* Whether the broker, which is neither root nor the owner, may read the file. Reports a problem if
+ * not. */
 bool doctor_check_readable(Doctor *doctor, const char *path);
 
-/* TEXT as one word for a shell. */
+/* Quotes TEXT as one word for a shell. */
 typedef struct DoctorWord {
     char text[2048];
 } DoctorWord;
@@ -88,7 +88,7 @@ int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
                      char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
                      ManagerService *ret_service);
 
-/* Of the last finding: have the units read anew, and the generator run. */
+/* Adds a remedy to the last finding: reload the units, which runs the generator. */
 void doctor_remedy_reload(Doctor *doctor);
 
 /* --- the checks --- */

@@ -21,12 +21,12 @@
 /* /proc/swaps and such. */
 #define PROC_BYTES_MAX   ((size_t)64 * 1024)
 
-/* Of the device mapper's uuid of an encrypted volume. */
+/* The prefix of the device mapper's uuid of an encrypted volume. */
 #define ENCRYPTED_PREFIX "CRYPT-"
 
 /* --- systemd --- */
 
-/* Whether the program runs and ends well; what it prints goes nowhere. */
+/* Whether the program runs successfully; its output is discarded. */
 static bool runs(const char *program, const char *argument)
 {
     char *const arguments[] = {(char *)program, (char *)argument, NULL};
@@ -49,7 +49,7 @@ void doctor_systemd(Doctor *doctor)
     unsigned version = systemd_version_installed(doctor->context);
 
     if (version == 0)
-        doctor_say(doctor, DOCTOR_UNSEEN, "the version of systemd cannot be told");
+        doctor_say(doctor, DOCTOR_UNSEEN, "the version of systemd cannot be determined");
     else if (version < VERSION_MIN)
         doctor_say(doctor, DOCTOR_PROBLEM, "systemd %u; %u or later is needed", version,
                    VERSION_MIN);
@@ -57,17 +57,17 @@ void doctor_systemd(Doctor *doctor)
         doctor_say(doctor, DOCTOR_OK, "systemd %u", version);
     if (!doctor->manager) {
         doctor_say(doctor, DOCTOR_UNSEEN, "the service manager cannot be reached");
-        doctor_advice(doctor, "Is this a system that systemd has booted? Units are not looked at");
+        doctor_advice(doctor, "Was this system booted with systemd? Units are not checked");
     }
     if (!runs("systemd-creds", "--version")) {
         doctor_say(doctor, DOCTOR_WARNING,
-                   "systemd-creds is missing: sealed files open with "
-                   "nspawn-creds alone");
-        doctor_advice(doctor, "Install it; Debian has it in the package systemd");
+                   "systemd-creds is missing: only nspawn-creds can open "
+                   "sealed files");
+        doctor_advice(doctor, "Install it; in Debian it is in the package systemd");
     }
     if (!runs("systemd-nspawn", "--version")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "systemd-nspawn is missing");
-        doctor_advice(doctor, "Install it; Debian has it in the package systemd-container");
+        doctor_advice(doctor, "Install it; in Debian it is in the package systemd-container");
     }
 }
 
@@ -91,7 +91,7 @@ void doctor_config(Doctor *doctor)
 
 /* --- memory --- */
 
-/* Whether the block device is in memory itself, or encrypted. */
+/* Whether the block device is in memory, or encrypted. */
 static bool swap_is_safe(const char *path)
 {
     _cleanup_(freep) char *device = realpath(path, NULL);
@@ -124,16 +124,16 @@ static void check_swap(Doctor *doctor)
             continue;
         safe = false;
         doctor_say(doctor, DOCTOR_WARNING,
-                   "swap on %s is not known to be encrypted: what services in containers keep "
-                   "in memory may get there",
+                   "swap on %s may not be encrypted: the memory of services in containers can be "
+                   "written there",
                    path);
         doctor_advice(doctor, "Encrypt it (crypttab(5), \"swap\"), or set MemorySwapMax=0 for the "
-                              "containers. The broker itself does not swap");
+                              "containers. The broker's own memory is not swapped");
     }
     if (ferror(file))
         doctor_say(doctor, DOCTOR_UNSEEN, "/proc/swaps cannot be read");
     else if (safe)
-        doctor_say(doctor, DOCTOR_OK, "no swap that is not encrypted");
+        doctor_say(doctor, DOCTOR_OK, "there is no unencrypted swap");
 }
 
 static void check_core_dumps(Doctor *doctor)
@@ -145,10 +145,11 @@ static void check_core_dumps(Doctor *doctor)
         doctor_say(doctor, DOCTOR_UNSEEN, "kernel.core_pattern cannot be read");
     else if (pattern.size > 0 && pattern.data[0] == '|') {
         doctor_say(doctor, DOCTOR_WARNING,
-                   "a program collects core dumps, also those of services "
-                   "in containers, which have their secrets in them");
-        doctor_advice(doctor, "For systemd-coredump: Storage=none in coredump.conf(5). The broker "
-                              "itself dumps none");
+                   "a program collects core dumps, including those of services "
+                   "in containers, which contain their secrets");
+        doctor_advice(doctor,
+                      "For systemd-coredump, set Storage=none in coredump.conf(5). The broker "
+                      "itself dumps no core");
     } else
         doctor_say(doctor, DOCTOR_OK, "no program collects core dumps");
 }
@@ -173,11 +174,11 @@ void doctor_user(Doctor *doctor)
     if (!getgrnam("tss")) {
         right = false;
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "the group tss is missing, which the broker's unit names");
+                   "the group tss is missing, which the broker's unit needs");
         doctor_remedy(doctor, "systemd-sysusers");
     }
     if (right)
-        doctor_say(doctor, DOCTOR_OK, "user nspawn-creds and group tss are there");
+        doctor_say(doctor, DOCTOR_OK, "user nspawn-creds and group tss exist");
 }
 
 /* --- the host key --- */
@@ -190,7 +191,7 @@ void doctor_host_key(Doctor *doctor)
     int r = host_key_load(doctor->context, path, &reason, &key);
 
     if (r == 0)
-        doctor_say(doctor, DOCTOR_OK, "%s is this host's, and only root reads it", path);
+        doctor_say(doctor, DOCTOR_OK, "%s belongs to this host, and only root can read it", path);
     else if (r == OUTCOME_HOST_KEY_MISSING) {
         doctor_say(doctor, DOCTOR_WARNING, "%s: nothing can be sealed with it", reason.text);
         doctor_remedy(doctor, "nspawn-creds setup");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: live delivery, of machines whose policy has it. From the outside in: the unit makes the
- * place, the broker has its socket there, the container has it bound, and the units in it that are
- * to have a credential ask for it there.
+ * doctor: live delivery, for machines whose policy uses it. From the outside in: the unit creates
+ * the directory, the broker has its socket there, the container has it mounted, and its units ask
+ * for their credentials there.
  *
- * What a container says of itself is believed about itself. Its remedies are done in it, and
- * nothing of its files is touched from outside.
+ * A container is only believed about itself. Remedies for it run inside it, and its files are not
+ * touched from outside.
  */
 
 #include "doctor/doctor.h"
@@ -19,7 +19,7 @@
 
 #define BROKER_USER "nspawn-creds"
 
-/* A machine that is looked at. */
+/* A machine that is checked. */
 typedef struct LiveCheck {
     Doctor *doctor;
     const DoctorMachine *machine;
@@ -53,7 +53,7 @@ static const PolicyCredential *first_live(const Policy *policy)
 
 /* --- outside --- */
 
-/* The unit has the place bound, or the .nspawn file does, as on NixOS. */
+/* Either the unit mounts the directory, or the .nspawn file does, as on NixOS. */
 static bool check_unit(const LiveCheck *check)
 {
     const char *machine = check->machine->name;
@@ -65,15 +65,15 @@ static bool check_unit(const LiveCheck *check)
         return true;
     if (!manager_service_asks(&check->service, machine, first_live(check->machine->policy))) {
         doctor_say(check->doctor, DOCTOR_PROBLEM,
-                   "%s does not make the place of live delivery, which the policy has",
+                   "%s does not mount the directory for live delivery, which the policy uses",
                    check->unit);
         doctor_remedy_reload(check->doctor);
         return false;
     }
     if (settings == LIVE_MOUNT_NOT_SAID)
         return true;
-    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s has mounts, which replace that of live delivery",
-               file);
+    doctor_say(check->doctor, DOCTOR_PROBLEM,
+               "%s has mounts, which replace the one for live delivery", file);
     doctor_remedy(check->doctor,
                   "printf '\\n[Files]\\nBindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                   ":rootidmap\\n' >>%s && systemctl try-restart %s",
@@ -83,12 +83,12 @@ static bool check_unit(const LiveCheck *check)
 
 static void say_unbound(const LiveCheck *check, const char *why)
 {
-    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the place of live delivery: %s",
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the mount for live delivery: %s",
                check->machine->name, why);
     doctor_remedy(check->doctor, "systemctl restart %s", check->unit);
 }
 
-/* The broker makes its socket in a folder of its own. */
+/* The broker creates its socket in a directory that it owns. */
 static bool check_folder(const LiveCheck *check, const char *folder)
 {
     const struct passwd *user = getpwnam(BROKER_USER);
@@ -96,8 +96,8 @@ static bool check_folder(const LiveCheck *check, const char *folder)
 
     if (!user || lstat(folder, &status) < 0 || status.st_uid == user->pw_uid)
         return true;
-    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s is not the broker's, who cannot listen there",
-               folder);
+    doctor_say(check->doctor, DOCTOR_PROBLEM,
+               "%s does not belong to the broker, which cannot listen there", folder);
     doctor_remedy(check->doctor, "chown " BROKER_USER ": %s && systemctl restart " BROKER_UNIT,
                   folder);
     return false;
@@ -130,17 +130,18 @@ static bool check_place(const LiveCheck *check)
 
     snprintf(folder, sizeof(folder), LIVE_MOUNT_FOLDER "/%s", machine);
     if (access(folder, F_OK) < 0 && errno == ENOENT) {
-        say_unbound(check, "its folder is gone, or was not made");
+        say_unbound(check, "the directory does not exist");
         return false;
     }
     if (r != 0) {
-        doctor_say(check->doctor, DOCTOR_UNSEEN, "the mounts of %s cannot be looked at: %s",
-                   machine, strerror(-r));
+        doctor_say(check->doctor, DOCTOR_UNSEEN, "the mounts of %s cannot be read: %s", machine,
+                   strerror(-r));
         return check_folder(check, folder) && check_socket(check, folder);
     }
     if (!bound) {
-        say_unbound(check, "it was started before there was something live, or without our "
-                           "wrapper");
+        say_unbound(check,
+                    "it was started before the policy listed live credentials, or without our "
+                    "wrapper");
         return false;
     }
     return check_folder(check, folder) && check_socket(check, folder);
@@ -156,7 +157,7 @@ static const char *place_of(char **pairs, const char *id)
     return NULL;
 }
 
-/* A drop-in in the container, made by the container. */
+/* A drop-in in the container, created inside it. */
 static void remedy_inside(const LiveCheck *check, const char *unit, const char *id)
 {
     char folder[PATH_MAX];
@@ -178,11 +179,11 @@ static bool say_inner(const LiveCheck *check, const char *unit, const char *id,
         return true;
     if (place)
         doctor_say(check->doctor, DOCTOR_WARNING,
-                   "%s in %s takes %s from %s, not from where it is delivered live", unit,
+                   "%s in %s takes %s from %s instead of the live socket", unit,
                    check->machine->name, id, place);
     else
         doctor_say(check->doctor, DOCTOR_WARNING,
-                   "%s in %s does not ask for %s, which the policy has for it", unit,
+                   "%s in %s does not ask for %s, which the policy lists for it", unit,
                    check->machine->name, id);
     remedy_inside(check, unit, id);
     return false;
@@ -200,15 +201,15 @@ static int check_inner_unit(const LiveCheck *check, Manager *inner, const char *
         return r;
     if (strcmp(state.load, "loaded") != 0) {
         *right = false;
-        doctor_say(check->doctor, DOCTOR_WARNING, "%s, which the policy has %s for, is %s in %s",
+        doctor_say(check->doctor, DOCTOR_WARNING, "%s, for which the policy lists %s, is %s in %s",
                    unit, id, state.load, check->machine->name);
         doctor_advice(check->doctor,
-                      "Make it in the container, or say which unit is meant: nspawn-creds enable "
+                      "Create it in the container, or name the right unit: nspawn-creds enable "
                       "%s %s --service=UNIT",
                       check->machine->name, id);
         return 0;
     }
-    /* only services have credentials; what else may stand in a policy is passed over */
+    /* only services have credentials; ignore other units in a policy */
     if (strcmp(strrchr(unit, '.'), ".service") != 0)
         return 0;
     r = manager_service(inner, unit, reason, &service);
@@ -234,7 +235,7 @@ static bool check_inside(const LiveCheck *check)
                                  &right);
     }
     if (r != 0) {
-        doctor_say(check->doctor, DOCTOR_UNSEEN, "the units in %s cannot be looked at: %s",
+        doctor_say(check->doctor, DOCTOR_UNSEEN, "the units in %s cannot be read: %s",
                    check->machine->name, reason.text);
         return false;
     }
@@ -251,15 +252,15 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
     if (doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &check.service) !=
             0 ||
         strcmp(check.state.load, "loaded") != 0)
-        return; /* "units" has said so */
+        return; /* "units" has reported this */
     right = check_unit(&check);
     if (strcmp(check.state.active, "active") != 0) {
         if (right)
-            doctor_say(doctor, DOCTOR_OK, "%s makes the place of live delivery", check.unit);
+            doctor_say(doctor, DOCTOR_OK, "%s mounts the directory for live delivery", check.unit);
         return;
     }
     if (right && check_place(&check) && check_inside(&check))
-        doctor_say(doctor, DOCTOR_OK, "%s has what is delivered live: %zu", machine->name,
+        doctor_say(doctor, DOCTOR_OK, "%s: live credentials that are in use: %zu", machine->name,
                    count_live(machine->policy));
 }
 

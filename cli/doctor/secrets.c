@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: policies, and whether what they and the store have opens.
+ * doctor: policies, and whether the credentials in them and in the store open.
  *
- * Each credential is opened as the broker would, and forgotten at once; the TPM unseals each
- * distinct key once (unsealer.h).
+ * Each credential is opened as by the broker, and forgotten at once. The TPM unseals each distinct
+ * key once (unsealer.h).
  */
 
 #include "base/fsutil.h"
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* What expires within this time is told. */
+/* Credentials that expire within this time are reported. */
 #define SOON_DAYS 30
 #define DAY_USEC  (UINT64_C(24) * 60 * 60 * 1000 * 1000)
 
@@ -44,7 +44,7 @@ static void say_fault(Doctor *doctor, const PolicyFault *fault)
         status.st_mode & S_IWOTH)
         doctor_remedy(doctor, "chmod o-w %s", doctor_quote(fault->file).text);
     else
-        doctor_advice(doctor, "Mend it there; nspawn-creds check reads it as the broker does");
+        doctor_advice(doctor, "Correct the file; nspawn-creds check reads it as the broker does");
 }
 
 static void check_policy(Doctor *doctor, const DoctorMachine *machine)
@@ -63,7 +63,7 @@ static void check_policy(Doctor *doctor, const DoctorMachine *machine)
     if (policy_check(machine->policy, look_up, doctor, &fault) != 0)
         say_fault(doctor, &fault);
     else if (right)
-        doctor_say(doctor, DOCTOR_OK, "the policy of %s is in order", machine->name);
+        doctor_say(doctor, DOCTOR_OK, "the policy of %s is valid", machine->name);
 }
 
 void doctor_policies(Doctor *doctor)
@@ -92,20 +92,20 @@ static int open_file(Doctor *doctor, BytesView file, const CredentialName *name,
     return r;
 }
 
-/* For what is wrong with the file itself, and not with this host's keys. */
+/* Whether the problem is in the file, and not in this host's keys. */
 static bool is_files_fault(int rc)
 {
     return rc < OUTCOME_HOST_KEY_MISSING || rc == OUTCOME_TPM_FOREIGN ||
            rc == OUTCOME_TPM_PCR_MISMATCH || rc == OUTCOME_NOT_FOUND;
 }
 
-/* NAME does not open. PATH is where it is sealed, if that is not the store. */
+/* Reports that NAME does not open. PATH is its file, if that is not in the store. */
 static void say_closed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
                        const char *path, int rc, const Reason *reason)
 {
     const PolicyCredential *credential =
         machine->policy ? policy_find(machine->policy, name->id) : NULL;
-    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    char text[CREDENTIAL_NAME_TEXT_BYTES], remedy[OUTCOME_REMEDY_BYTES];
 
     credential_name_format(name, text);
     doctor_say(doctor, rc == OUTCOME_STORE_UNSAFE ? DOCTOR_PROBLEM : doctor_level(rc),
@@ -114,13 +114,13 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
     if (rc > 0 && is_files_fault(rc) && !path && credential &&
         credential->source == POLICY_GENERATE) {
         doctor_remedy(doctor, "nspawn-creds remove %s", doctor_quote(text).text);
-        doctor_advice(doctor, "It is then generated anew when the container asks for it");
+        doctor_advice(doctor, "It is generated again when the container asks for it");
     } else if (rc > 0 && is_files_fault(rc))
         doctor_remedy(doctor,
                       path ? "nspawn-creds encrypt --name=%s - %s" : "nspawn-creds set %s%s",
                       doctor_quote(text).text, path ? doctor_quote(path).text : "");
-    else if (outcome_remedy(rc))
-        doctor_advice(doctor, "%s", outcome_remedy(rc));
+    else if (outcome_remedy_for(rc, name->machine, name->id, remedy))
+        doctor_advice(doctor, "%s", remedy);
 }
 
 static void say_expiry(Doctor *doctor, const CredentialName *name, const CredentialMetadata *found)
@@ -139,7 +139,7 @@ static void say_expiry(Doctor *doctor, const CredentialName *name, const Credent
     doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
 }
 
-/* Returns whether it opens. */
+/* Reports problems, and returns whether it opens. */
 static bool check_stored(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -148,7 +148,7 @@ static bool check_stored(Doctor *doctor, const DoctorMachine *machine, const Cre
     int r = store_read(doctor->store, name, &reason, &file);
 
     if (r == OUTCOME_STORE_UNSAFE)
-        return false; /* said where the store is looked at */
+        return false; /* reported by the check of the store */
     if (r == 0)
         r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
     if (r != 0) {
@@ -168,7 +168,8 @@ static bool check_sealed(Doctor *doctor, const DoctorMachine *machine, const Cre
     int r = file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, &reason, &file);
 
     if (r == -ENOENT)
-        r = reason_set(&reason, OUTCOME_NOT_FOUND, "the policy names %s, and there is none", path);
+        r = reason_set(&reason, OUTCOME_NOT_FOUND, "the policy names %s, which does not exist",
+                       path);
     if (r == 0)
         r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
     if (r != 0)
@@ -178,8 +179,8 @@ static bool check_sealed(Doctor *doctor, const DoctorMachine *machine, const Cre
     return r == 0;
 }
 
-/* What the policy has from elsewhere, or the store should have. Returns whether it opens; counts
- * what opens and is not in the store. */
+/* Checks a credential of the policy that is not in the store, or should be there. Returns whether
+ * it opens; counts those that open and are not in the store. */
 static bool check_named(Doctor *doctor, const DoctorMachine *machine,
                         const PolicyCredential *credential, size_t *count)
 {
@@ -187,7 +188,7 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     CredentialName name;
 
     if (credential_name_new(machine->name, credential->id, NULL, &name) != 0)
-        return true; /* no policy has it */
+        return true; /* the parser has rejected it */
     if (credential->source == POLICY_SEALED) {
         bool opens = check_sealed(doctor, machine, &name, credential->text);
 
@@ -197,7 +198,8 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     if (credential->source == POLICY_FILE && access(credential->text, F_OK) < 0) {
         doctor_say(doctor, doctor_level(-errno), "%s@%s: the policy names %s: %s", machine->name,
                    credential->id, credential->text, strerror(errno));
-        doctor_advice(doctor, "Whatever makes that file has to run before the container starts");
+        doctor_advice(doctor,
+                      "The program that writes this file must run before the container starts");
         return false;
     }
     if (credential->source == POLICY_STORE && doctor->store &&
@@ -228,13 +230,14 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
     for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
         right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;
     if (right && opened > 0)
-        doctor_say(doctor, DOCTOR_OK, "of %s: %zu that open", machine->name, opened);
+        doctor_say(doctor, DOCTOR_OK, "%s: %zu %s", machine->name, opened,
+                   opened == 1 ? "credential opens" : "credentials open");
 }
 
 void doctor_credentials(Doctor *doctor)
 {
     if (!doctor->store)
-        doctor_say(doctor, DOCTOR_UNSEEN, "what is in the store is not opened");
+        doctor_say(doctor, DOCTOR_UNSEEN, "credentials in the store were not opened");
     for (size_t i = 0; i < doctor->machine_count; i++)
         if (doctor->machines[i].wanted)
             check_machine(doctor, &doctor->machines[i]);

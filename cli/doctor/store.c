@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: the store's directories and files: owners, modes, links, what does not belong there and
- * what a crash has left.
+ * doctor: the store's directories and files: owners, modes, links, foreign files and leftovers of
+ * crashes.
  */
 
 #include "doctor/doctor.h"
@@ -20,10 +20,10 @@
 #define SEALED_MODE      ((mode_t)0640)
 #define PUBLIC_MODE      ((mode_t)0644)
 
-/* A writer that has taken longer has died. */
+/* A writer that takes longer has died. */
 #define LEFTOVER_SECONDS 60
 
-/* Who may own what is in the store: root and the broker. */
+/* Whether root or the broker owns it. */
 typedef struct Owners {
     uid_t broker;
     gid_t group;
@@ -49,7 +49,7 @@ static bool has_suffix(const char *text, const char *suffix)
     return length > end && strcmp(text + length - end, suffix) == 0;
 }
 
-/* A file that the store would have made, or that one of its writers has left. */
+/* Checks a file that the store could have written, or one of its writers has left. */
 static void check_file(Doctor *doctor, const Owners *owners, const char *path,
                        const struct stat *status, mode_t mode)
 {
@@ -77,10 +77,10 @@ static void check_leftover(Doctor *doctor, const char *path, const struct stat *
     uint64_t now = doctor->context->now(doctor->context) / 1000000;
 
     if (status->st_mtim.tv_sec + LEFTOVER_SECONDS > (time_t)now)
-        return; /* a writer may be at it */
-    doctor_say(doctor, DOCTOR_WARNING, "%s was left by a command that was killed", path);
+        return; /* a writer may still be using it */
+    doctor_say(doctor, DOCTOR_WARNING, "%s is a leftover of a command that was killed", path);
     if (commit)
-        doctor_advice(doctor, "The next command that changes the store finishes it or removes it");
+        doctor_advice(doctor, "The next command that changes the store completes or removes it");
     else
         doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
 }
@@ -100,8 +100,8 @@ static void check_entry(Doctor *doctor, const Owners *owners, const char *machin
     else if (has_suffix(name, ".pub"))
         check_file(doctor, owners, path, &status, PUBLIC_MODE);
     else if (!has_suffix(name, ".cred")) {
-        doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
-        doctor_advice(doctor, "Nothing reads it: move it elsewhere");
+        doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
+        doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
     } else {
         Reason reason = {0};
         char id[NAME_MAX + 1];
@@ -146,7 +146,7 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
         doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read: %s", path, strerror(-r));
 }
 
-/* All that is in the store, also what is no machine. */
+/* Checks everything in the store, including what is not a machine. */
 static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
 {
     const char *store = doctor->options.host->store, *entry;
@@ -170,8 +170,8 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
         else if (strcmp(entry, ".done") == 0 || strncmp(entry, ".record.", 8) == 0)
             continue;
         else {
-            doctor_say(doctor, DOCTOR_WARNING, "%s is not of the store", path);
-            doctor_advice(doctor, "Nothing reads it: move it elsewhere");
+            doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
+            doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
         }
     }
     if (r != 0)
@@ -190,7 +190,7 @@ void doctor_store(Doctor *doctor)
     struct stat status;
 
     if (!user || !group)
-        return; /* said elsewhere */
+        return; /* reported elsewhere */
     if (!folder) {
         int error = errno;
 
@@ -205,5 +205,5 @@ void doctor_store(Doctor *doctor)
         check_directory(doctor, &owners, path, &status);
     check_machines(doctor, &owners, folder);
     if (doctor->count == before)
-        doctor_say(doctor, DOCTOR_OK, "%s is as it must be", path);
+        doctor_say(doctor, DOCTOR_OK, "%s has the right owners, modes and links", path);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: the TPM, as the broker uses it.
+ * doctor: the TPM, as used by the broker.
  */
 
 #include "doctor/doctor.h"
@@ -20,28 +20,28 @@ static void check_access(Doctor *doctor, const char *device)
     struct stat status;
 
     if (stat(device, &status) < 0 || !tss)
-        return; /* said elsewhere */
+        return; /* reported elsewhere */
     if (status.st_gid == tss->gr_gid && (status.st_mode & 0060) == 0060)
         return;
     doctor_say(doctor, DOCTOR_PROBLEM,
-               "%s is not readable and writable by group tss, and so not by "
-               "the broker",
+               "group tss, and so the broker, cannot read and write "
+               "%s",
                device);
     doctor_remedy(doctor, "chgrp tss %s && chmod g+rw %s", doctor_quote(device).text,
                   doctor_quote(device).text);
-    doctor_advice(doctor, "The udev rules of tpm2-tss do that at boot; Debian has them in the "
+    doctor_advice(doctor, "The udev rules of tpm2-tss do that at boot; in Debian they are in the "
                           "package tpm-udev");
 }
 
 static void check_lockout(Doctor *doctor, const TpmHealth *health)
 {
     if (health->locked_out) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "its lockout is on, after %u failures or power cuts",
+        doctor_say(doctor, DOCTOR_PROBLEM, "its lockout is active, after %u failures or power cuts",
                    health->failures);
         doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
-        doctor_advice(doctor, "Or wait: it forgets one in %u s", health->interval);
+        doctor_advice(doctor, "Or wait: one of them is forgotten every %u s", health->interval);
     } else if (health->failures > 0) {
-        doctor_say(doctor, DOCTOR_WARNING, "it remembers %u of %u failures that lock it",
+        doctor_say(doctor, DOCTOR_WARNING, "it has counted %u failures, and locks out at %u",
                    health->failures, health->failures_max);
         doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
     }
@@ -72,11 +72,11 @@ void doctor_tpm(Doctor *doctor)
     if (device[0] == '/' && access(device, F_OK) < 0) {
         doctor_say(doctor, DOCTOR_WARNING,
                    "there is no %s: secrets can only be sealed with the host key", device);
-        doctor_advice(doctor, "If this machine has a TPM, switch it on in the firmware's settings");
+        doctor_advice(doctor, "If this machine has a TPM, enable it in the firmware's settings");
         return;
     }
     if (device[0] == '/' && access(device, R_OK | W_OK) < 0 && errno == EACCES) {
-        doctor_say(doctor, DOCTOR_UNSEEN, "this user may not ask %s", device);
+        doctor_say(doctor, DOCTOR_UNSEEN, "this user may not use %s", device);
         return;
     }
     if (device[0] == '/')
@@ -90,10 +90,11 @@ void doctor_tpm(Doctor *doctor)
     doctor_say(doctor, DOCTOR_OK, "%s answers%s", device,
                firmware_has_tpm(doctor->context)
                    ? ""
-                   : "; the firmware does not know it, so that nothing is measured at boot");
+                   : "; the firmware does not use it, so that nothing is measured at boot");
     check_lockout(doctor, &result.health);
     doctor_say(doctor, DOCTOR_OK,
-               result.has_srk ? "it has a storage root key"
-                              : "it has no storage root key, and what systemd 262 pins to one is "
-                                "sealed in the older form");
+               result.has_srk
+                   ? "it has a storage root key"
+                   : "it has no storage root key, so that nspawn-creds seals in the form "
+                     "before systemd 262");
 }

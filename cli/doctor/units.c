@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * doctor: the broker's sockets, the broker, and the units of machines, as the service manager has
- * them now.
+ * doctor: the broker's sockets, the broker, and the units of machines, as loaded by the service
+ * manager.
  */
 
 #include "doctor/doctor.h"
@@ -17,7 +17,7 @@
 #define BROKER_SOCKET  "/run/nspawn-creds/broker"
 #define GENERATOR      "nspawn-creds-generator"
 
-/* Of the folder in ExecSearchPath= that has the wrapper. */
+/* The end of the directory in ExecSearchPath= that holds the wrapper. */
 #define WRAPPER_FOLDER "/nspawn-creds/bin"
 
 /* --- sockets --- */
@@ -27,7 +27,8 @@ static bool is(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* Whether UNIT is there and not masked; says so if not, with a remedy that has VERB at its end. */
+/* Whether UNIT exists and is not masked. Otherwise reports it, with a remedy that ends with VERB.
+ */
 static bool check_loaded(Doctor *doctor, const char *unit, const ManagerUnit *state,
                          const char *verb)
 {
@@ -40,14 +41,14 @@ static bool check_loaded(Doctor *doctor, const char *unit, const ManagerUnit *st
         doctor_remedy(doctor, "systemctl unmask %s%s && %s %s", runtime ? "--runtime " : "", unit,
                       verb, unit);
     } else {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s is not there (%s)", unit, state->load);
-        doctor_advice(doctor, "Install nspawn-creds anew, below /usr, then: systemctl "
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not exist (%s)", unit, state->load);
+        doctor_advice(doctor, "Install nspawn-creds again, below /usr, then run: systemctl "
                               "daemon-reload");
     }
     return false;
 }
 
-/* A socket does not start while its service runs, and that starts again when it is asked. */
+/* A socket does not start while its service runs. The service starts again on the next request. */
 #define STOP_BROKER "systemctl stop " BROKER " && "
 
 static void check_socket(Doctor *doctor, const char *unit)
@@ -63,12 +64,12 @@ static void check_socket(Doctor *doctor, const char *unit)
     if (!check_loaded(doctor, unit, &state, STOP_BROKER "systemctl enable --now"))
         return;
     if (!is(state.file, "enabled") && !is(state.file, "static")) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s is not enabled: after a reboot nobody listens there",
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is not enabled: after a reboot it does not listen",
                    unit);
         doctor_remedy(doctor, "%ssystemctl enable --now %s",
                       is(state.active, "active") ? "" : STOP_BROKER, unit);
     } else if (!is(state.active, "active")) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: nobody listens there", unit, state.active);
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: it does not listen", unit, state.active);
         doctor_remedy(doctor, STOP_BROKER "systemctl restart %s", unit);
     } else
         doctor_say(doctor, DOCTOR_OK, "%s listens", unit);
@@ -82,8 +83,8 @@ void doctor_sockets(Doctor *doctor)
 
 /* --- the broker --- */
 
-/* What the broker says is only compared: it parses what containers send, and root acts on the
- * configuration alone. */
+/* The broker's answers are only compared, because it parses what containers send. Root only acts on
+ * the configuration. */
 static void compare_configuration(Doctor *doctor)
 {
     const HostConfig *host = doctor->options.host;
@@ -111,19 +112,19 @@ static void check_answer(Doctor *doctor)
     if (r == 0)
         r = client_call(client, "Status", NULL, &terminal_observer, &reason, &doctor->status);
     if (r != 0 && geteuid() != 0) {
-        doctor_say(doctor, DOCTOR_UNSEEN, "only root may ask the broker");
+        doctor_say(doctor, DOCTOR_UNSEEN, "only root can ask the broker");
         return;
     }
     if (r != 0) {
         doctor_say(doctor, DOCTOR_PROBLEM, "the broker does not answer: %s", reason.text);
         doctor_remedy(doctor, STOP_BROKER "systemctl restart nspawn-creds-control.socket");
-        doctor_advice(doctor, "Why, may stand in: journalctl -u " BROKER);
+        doctor_advice(doctor, "To find out why: journalctl -u " BROKER);
         return;
     }
     compare_configuration(doctor);
     version = varlink_text(doctor->status, "version");
     if (version && !is(version, NC_VERSION)) {
-        doctor_say(doctor, DOCTOR_WARNING, "the broker that runs is version %s, not %s", version,
+        doctor_say(doctor, DOCTOR_WARNING, "the running broker has version %s, not %s", version,
                    NC_VERSION);
         doctor_remedy(doctor, "systemctl restart " BROKER);
         return;
@@ -145,13 +146,14 @@ void doctor_broker(Doctor *doctor)
             doctor_remedy(doctor, "systemctl daemon-reload && systemctl try-restart " BROKER);
         }
     }
-    /* to ask it starts it, and that fails for good where a socket that it needs cannot be had */
+    /* a request starts the broker, which fails for good if a socket that it needs is not available
+     */
     for (size_t i = 0; i < doctor->count; i++)
         if (is(doctor->findings[i].check, "sockets") &&
             doctor->findings[i].level == DOCTOR_PROBLEM) {
             doctor_say(doctor, DOCTOR_UNSEEN,
-                       "the broker is not asked before its sockets are in "
-                       "order");
+                       "the broker was not asked, because its sockets have "
+                       "problems");
             return;
         }
     check_answer(doctor);
@@ -174,7 +176,7 @@ int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
     return r == 0 ? manager_service(doctor->manager, ret_name, reason, ret_service) : r;
 }
 
-/* Whether the generator is kept from running, by a link or an empty file in a place before its own
+/* Whether the generator is masked by a link or an empty file in an earlier directory
  * (systemd.generator(7)). */
 static const char *masked_generator(void)
 {
@@ -198,7 +200,7 @@ void doctor_remedy_reload(Doctor *doctor)
         doctor_remedy(doctor, "systemctl daemon-reload");
 }
 
-/* What the policy has and the unit does not ask for, or the other way round. */
+/* Finds differences between the policy and what the unit asks for. */
 static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const char *unit,
                            const ManagerService *service)
 {
@@ -216,24 +218,24 @@ static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const c
         if (is(pair[1], BROKER_SOCKET) && !policy_find(machine->policy, pair[0]) && other++ == 0)
             strange = pair[0];
     if (missing > 0) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy has", unit,
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy lists", unit,
                    first, missing > 1 ? " and others" : "");
         doctor_remedy_reload(doctor);
     }
     if (other > 0) {
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s asks for %s%s, which the policy does not have: it will not start", unit,
+                   "%s asks for %s%s, which the policy does not list: it will not start", unit,
                    strange, other > 1 ? " and others" : "");
         doctor_remedy_reload(doctor);
         doctor_advice(doctor,
-                      "If somebody's own drop-in asks for it, take it out there: systemctl "
+                      "If another drop-in asks for it, remove it there: systemctl "
                       "cat %s",
                       unit);
     }
     return missing == 0 && other == 0;
 }
 
-/* What the service manager's socket address has no room for (base/limits.h). */
+/* Checks that the names fit into the service manager's socket address (base/limits.h). */
 static bool check_lengths(Doctor *doctor, const char *unit, const ManagerService *service)
 {
     bool right = true;
@@ -245,16 +247,16 @@ static bool check_lengths(Doctor *doctor, const char *unit, const ManagerService
             continue;
         right = false;
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s asks for %.80s: together they have %zu bytes, and %zu is the most that "
-                   "works",
+                   "%s asks for %.80s: together they have %zu bytes, but at most %zu "
+                   "work",
                    unit, pair[0], length, LIMIT_UNIT_AND_ID_BYTES);
-        doctor_advice(doctor, "Choose a shorter id in the drop-in that has it: systemctl cat %s",
+        doctor_advice(doctor, "Use a shorter id in the drop-in that asks for it: systemctl cat %s",
                       unit);
     }
     return right;
 }
 
-/* Whether the wrapper is what the unit executes. */
+/* Checks that the unit executes our wrapper. */
 static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService *service)
 {
     _cleanup_(freep) char *wrapper = NULL;
@@ -262,18 +264,18 @@ static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService
     size_t length = folder ? strlen(folder) : 0, end = strlen(WRAPPER_FOLDER);
 
     if (strncmp(unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
-        return true; /* nixpkgs has its own way */
+        return true; /* nixpkgs does this differently */
     if (strchr(service->program, '/') && !strstr(service->program, "nspawn-creds")) {
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s starts %s by its path, and so without our wrapper: the container gets no "
+                   "%s starts %s with its path, and so without our wrapper: the container gets no "
                    "credentials",
                    unit, service->program);
-        doctor_advice(doctor, "Have a drop-in say: ExecStart= with the bare name, systemd-nspawn");
+        doctor_advice(doctor, "In a drop-in, set ExecStart= with the bare name, systemd-nspawn");
         return false;
     }
     if (!folder || length < end || !is(folder + length - end, WRAPPER_FOLDER)) {
         doctor_say(doctor, DOCTOR_PROBLEM,
-                   "%s does not look for systemd-nspawn in our folder first: the container gets "
+                   "%s does not search our directory for systemd-nspawn first: the container gets "
                    "no credentials",
                    unit);
         doctor_advice(doctor,
@@ -287,21 +289,21 @@ static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService
     if (access(wrapper, X_OK) == 0)
         return true;
     doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be executed", wrapper);
-    doctor_advice(doctor, "Install nspawn-creds anew");
+    doctor_advice(doctor, "Install nspawn-creds again");
     return false;
 }
 
-/* A machine without a policy gets what its unit asks for, and nothing says that it should. */
+/* A machine without a policy gets what its unit asks for; nothing says what that should be. */
 static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const char *unit,
                          const ManagerService *service)
 {
     for (char **pair = service->credentials; *pair; pair += 2)
         if (is(pair[1], BROKER_SOCKET)) {
-            doctor_say(doctor, DOCTOR_OK, "%s asks for what its own drop-in names", unit);
+            doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its own drop-in", unit);
             return;
         }
     doctor_say(doctor, DOCTOR_WARNING,
-               "the store has credentials of %s, but it has no policy and its unit asks for none",
+               "the store holds credentials of %s, but it has no policy and its unit asks for none",
                machine->name);
     doctor_remedy(doctor, "nspawn-creds enable %s", machine->name);
 }
@@ -321,8 +323,9 @@ static void check_unit(Doctor *doctor, const DoctorMachine *machine)
     }
     if (!is(state.load, "loaded")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s", unit, state.load);
-        doctor_advice(doctor, "systemd-nspawn@.service comes with systemd-nspawn; Debian has it in "
-                              "the package systemd-container");
+        doctor_advice(doctor,
+                      "systemd-nspawn@.service comes with systemd-nspawn; in Debian it is in "
+                      "the package systemd-container");
         return;
     }
     right = check_wrapper(doctor, unit, &service);
@@ -337,7 +340,7 @@ static void check_unit(Doctor *doctor, const DoctorMachine *machine)
                    "files of %s have changed since the service manager read them", unit);
         doctor_remedy(doctor, "systemctl daemon-reload");
     } else if (right)
-        doctor_say(doctor, DOCTOR_OK, "%s asks for what the policy has", unit);
+        doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its policy", unit);
 }
 
 void doctor_units(Doctor *doctor)
