@@ -22,10 +22,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A socket is bound to this, and gets its own name when it listens. */
+/* A socket is bound under this name, and renamed when it listens. */
 #define NEW_SOCKET "new"
 
-/* After all that has to do with the host's service manager. */
+/* Lower than that of anything for the host's service manager. */
 #define PRIORITY   SD_EVENT_PRIORITY_IDLE
 
 typedef struct LiveSocket LiveSocket;
@@ -37,12 +37,12 @@ struct LiveSocket {
     int fd;
     sd_event_source *io;
     unsigned connections;
-    bool kept; /* while folders are looked through: there is one for it */
+    bool found; /* during a scan: its directory exists */
 };
 
 struct LiveSet {
     LiveEnvironment environment;
-    sd_event_source *watch; /* NULL if there is no folder */
+    sd_event_source *watch; /* NULL if the live directory does not exist */
     LiveSocket *first;
     size_t count;
     size_t connections; /* of all */
@@ -79,7 +79,7 @@ static void update_all(const LiveSet *set)
         update(socket);
 }
 
-/* One at a time, so that every machine gets its turn. */
+/* Accepts only one connection, so that every machine gets its turn. */
 static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     const LiveSocket *socket = userdata;
@@ -93,14 +93,14 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
     return 0;
 }
 
-/* The window is over in which it had all that it may have. */
+/* The window is over in which the socket reached its limit. */
 static int on_window_over(sd_event_source *source, void *userdata)
 {
     const LiveSocket *socket = userdata;
     const ServerConfig *config = socket->set->environment.config;
 
     (void)source;
-    fprintf(stderr, "<4>%s made %u live requests within %.3g s: what came after them had to wait\n",
+    fprintf(stderr, "<4>%s made %u live requests within %.3g s; further ones had to wait\n",
             socket->machine, config->live_requests, (double)config->live_window_usec / 1e6);
     return 0;
 }
@@ -113,7 +113,7 @@ void live_set_accept(LiveSet *set, bool accepting)
     update_all(set);
 }
 
-/* The socket may have come or gone with its folder meanwhile. */
+/* Another socket of the same name may exist by now, or none. */
 static void count(LiveSet *set, const char *machine, bool began)
 {
     LiveSocket *socket = find(set, machine);
@@ -152,7 +152,7 @@ size_t live_set_count(const LiveSet *set)
 
 /* --- sockets --- */
 
-/* Takes FD. */
+/* Takes ownership of FD. */
 static int add(LiveSet *set, const char *machine, int fd)
 {
     _cleanup_(closep) int owned = fd;
@@ -185,7 +185,7 @@ static int add(LiveSet *set, const char *machine, int fd)
     return 0;
 }
 
-/* Takes it off LINK; the descriptor stays open. */
+/* Removes the socket at LINK from the list; its descriptor stays open. */
 static void forget(LiveSocket **link)
 {
     LiveSocket *socket = *link;
@@ -196,8 +196,8 @@ static void forget(LiveSocket **link)
     free(socket);
 }
 
-/* The service manager, which keeps it as well, lets go of what is shut down. Whoever waits there is
- * reset, which fails its unit. */
+/* shutdown() makes the service manager close its copy, too. Clients that wait are reset, and their
+ * units fail. */
 static void end_socket(int fd)
 {
     shutdown(fd, SHUT_RDWR);
@@ -212,7 +212,7 @@ static void drop(LiveSocket **link)
     end_socket(fd);
 }
 
-/* A socket that listens, in the folder of MACHINE. */
+/* Creates MACHINE's socket in its directory below FOLDER. */
 static int make(const char *folder, const char *machine, int *ret)
 {
     _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -224,10 +224,10 @@ static int make(const char *folder, const char *machine, int *ret)
         return -errno;
     if (length >= (int)sizeof(path))
         return -ENAMETOOLONG;
-    /* no longer than the other */
+    /* not longer than PATH */
     snprintf(new.sun_path, sizeof(new.sun_path), "%s/%s/" NEW_SOCKET, folder, machine);
     unlink(new.sun_path);
-    /* what is bound gets the mode of what it is bound to */
+    /* the file gets the socket's mode */
     if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&new, sizeof(new)) < 0 ||
         listen(fd, LIMIT_LIVE_BACKLOG) < 0 || rename(new.sun_path, path) < 0)
         return -errno;
@@ -235,10 +235,10 @@ static int make(const char *folder, const char *machine, int *ret)
     return 0;
 }
 
-/* --- folders --- */
+/* --- scanning --- */
 
-/* MACHINE has a folder in FOLDER: sees to its socket. */
-static int look_at(LiveSet *set, int folder, const char *machine)
+/* MACHINE has a directory in FOLDER: creates its socket if it has none. */
+static int scan_one(LiveSet *set, int folder, const char *machine)
 {
     LiveSocket *socket = find(set, machine);
     char path[NAME_MAX + sizeof("/" LIVE_SOCKET)];
@@ -247,9 +247,9 @@ static int look_at(LiveSet *set, int folder, const char *machine)
 
     snprintf(path, sizeof(path), "%s/" LIVE_SOCKET, machine);
     if (socket) {
-        /* without its file it cannot be reached, and another one is made */
-        socket->kept = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
-        if (socket->kept)
+        /* a socket whose file is gone cannot be reached, and is replaced */
+        socket->found = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+        if (socket->found)
             return 0;
     }
     if (set->count >= LIMIT_LIVE_SOCKETS)
@@ -258,7 +258,7 @@ static int look_at(LiveSet *set, int folder, const char *machine)
     if (r == 0)
         r = add(set, machine, fd);
     if (r == 0)
-        set->first->kept = true;
+        set->first->found = true;
     return r;
 }
 
@@ -270,7 +270,7 @@ static bool is_machine_folder(int folder, const char *name)
            S_ISDIR(status.st_mode);
 }
 
-static int look_through(LiveSet *set, DIR *folder, Reason *reason)
+static int scan_all(LiveSet *set, DIR *folder, Reason *reason)
 {
     const char *machine;
     int result = 0, r;
@@ -278,18 +278,18 @@ static int look_through(LiveSet *set, DIR *folder, Reason *reason)
     while ((r = directory_next(folder, set->environment.listeners->live_folder, reason,
                                &machine)) == 0 &&
            machine) {
-        r = is_machine_folder(dirfd(folder), machine) ? look_at(set, dirfd(folder), machine) : 0;
+        r = is_machine_folder(dirfd(folder), machine) ? scan_one(set, dirfd(folder), machine) : 0;
         if (r == 0 || result != 0)
             continue;
         result = r;
-        reason_set(reason, 0, "cannot make the live socket of %s: %s", machine,
+        reason_set(reason, 0, "cannot create the live socket of %s: %s", machine,
                    r == -E2BIG ? "there are too many machines" : strerror(-r));
     }
     if (r == 0)
         return result;
-    /* any of them may be among those that were not seen */
+    /* any of them may be among those that could not be read */
     for (LiveSocket *socket = set->first; socket; socket = socket->next)
-        socket->kept = true;
+        socket->found = true;
     return r;
 }
 
@@ -303,11 +303,11 @@ int live_set_scan(LiveSet *set, Reason *reason)
     if (!folder && path && errno != ENOENT)
         return -errno;
     for (LiveSocket *socket = set->first; socket; socket = socket->next)
-        socket->kept = false;
+        socket->found = false;
     if (folder)
-        r = look_through(set, folder, reason);
+        r = scan_all(set, folder, reason);
     while (*link) {
-        if ((*link)->kept)
+        if ((*link)->found)
             link = &(*link)->next;
         else
             drop(link);
@@ -315,7 +315,7 @@ int live_set_scan(LiveSet *set, Reason *reason)
     return r;
 }
 
-/* What does not work now is told to those who ask (live_set_scan()), or seen again later. */
+/* Ignores errors: the method Reload reports them, and the next change tries again. */
 static int on_changed(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
     (void)source;
@@ -326,8 +326,8 @@ static int on_changed(sd_event_source *source, const struct inotify_event *event
 
 /* --- the set --- */
 
-/* A worker died while it made FD anew, or put it in place. Which of the two has the name cannot be
- * seen, so that there is to be a third. */
+/* A worker died while it replaced a socket. We cannot tell which of the two has the file, so this
+ * one is closed and the file removed; a scan then replaces the other. */
 static void close_second(const char *folder, const char *machine, int fd)
 {
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
@@ -357,7 +357,7 @@ static int adopt(LiveSet *set)
     return r;
 }
 
-/* A folder is the broker's only after a change of its owner. */
+/* IN_ATTRIB, because the broker may use a directory only after its owner has been changed. */
 static int watch(LiveSet *set)
 {
     const char *folder = set->environment.listeners->live_folder;

@@ -2,25 +2,25 @@
 #pragma once
 
 /*
- * Live sockets: one a machine, on which the service manager in the container asks for what single
- * services there are to have, with LoadCredential=ID:/run/host/nspawn-creds/socket.
+ * Live sockets, one per machine. The service manager in the container requests the credentials of
+ * inner services there, with LoadCredential=ID:/run/host/nspawn-creds/socket.
  *
- *     LIVE_FOLDER/             root's, so that nobody puts a link where root follows it
- *     LIVE_FOLDER/web/         made by root, the broker's; bound into the container, which sees its
- *                              owner as its own root
+ *     LIVE_FOLDER/             belongs to root, so that nobody can plant a link that root follows
+ *     LIVE_FOLDER/web/         created by root, belongs to the broker; mounted in the container,
+ *                              which sees its owner as its own root
  *     LIVE_FOLDER/web/socket   mode 0600
  *
- * There is a socket in every machine's folder, whether its policy has something live or not: that
- * is decided at each request, so that a policy needs no reload. A folder that comes or goes is
- * noticed at once.
+ * Every machine's directory gets a socket, even if its policy has no live credentials. The policy
+ * is read at each request, so that it needs no reload. A new or removed directory is noticed at
+ * once.
  *
- * The socket is all that tells whose a request is. Its root is taken to be hostile: each machine
- * may have a few connections at a time, all together some more, and so many requests a minute; and
- * what they do comes after the requests of the host's service manager.
+ * The socket alone says which machine a request comes from. Root in the container is hostile, so
+ * connections are limited per machine and in total, requests per machine and minute, and all of
+ * them have a lower priority than the requests of the host's service manager.
  *
- * Sockets outlive the worker, as connections do (server/handover.h), and in the service manager's
- * descriptor store also the broker: who connects meanwhile waits. So do connections that wait for
- * the TPM, which is where they are for all but a moment.
+ * Sockets outlive the worker, as connections do (process/handover.h). In the service manager's
+ * descriptor store they also outlive the broker, and clients that connect meanwhile wait.
+ * Connections that wait for the TPM, as most do, are stored there, too.
  */
 
 #include "process/config.h"
@@ -40,34 +40,34 @@ typedef struct LiveEnvironment {
     sd_event *event;
     const ServerConfig *config;
     const Listeners *listeners;
-    /* A connection waits at LISTENER, MACHINE's; is to call live_set_began() if it takes it. A
-     * negative errno is final. */
+    /* A connection waits at MACHINE's socket LISTENER. Must call live_set_began() if it accepts it.
+     * A negative errno ends the worker. */
     int (*accept)(void *userdata, int listener, const char *machine);
     void (*failed)(void *userdata, int r);
     void *userdata;
 } LiveEnvironment;
 
-/* Goes on with what an earlier worker had, or the service manager kept. Accepts nothing until it is
- * told to. What cannot be made is left out. -ENOMEM and other errors of the event loop. */
+/* Adopts the sockets of an earlier worker or broker, and creates missing ones as far as possible.
+ * Accepts nothing before live_set_accept(). Returns 0, -ENOMEM, or an error of the event loop. */
 int live_set_new(const LiveEnvironment *environment, LiveSet **ret);
 
 /* Leaves the sockets open. NULL is allowed. */
 LiveSet *live_set_free(LiveSet *set);
 DEFINE_CLEANUP(LiveSet *, live_set_free);
 
-/* Makes a socket wherever one is missing, and closes those whose folder is gone. The first error,
- * after all that could be done was done. */
+/* Creates missing sockets, and closes those whose directory is gone. Goes on after an error, and
+ * returns the first one. */
 int live_set_scan(LiveSet *set, Reason *reason);
 
-/* Whether connections are accepted, within the limits. */
+/* Accepts connections within the limits, or stops accepting. */
 void live_set_accept(LiveSet *set, bool accepting);
 
-/* A connection of MACHINE's was taken up, has ended. */
+/* The caller accepted a connection of MACHINE, or closed one. */
 void live_set_began(LiveSet *set, const char *machine);
 void live_set_ended(LiveSet *set, const char *machine);
 
-/* Connections that were taken up and have not ended. */
+/* The number of open connections. */
 size_t live_set_connections(const LiveSet *set);
 
-/* Sockets that there are. */
+/* The number of sockets. */
 size_t live_set_count(const LiveSet *set);
