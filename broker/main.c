@@ -2,10 +2,10 @@
 /*
  * nspawn-creds-broker: answers the service manager's LoadCredential= connections.
  *
- * This file is the command line and the processes' beginnings: the supervisor
- * (server/supervisor.h), which takes the sockets from the service manager, and the worker
- * (server/worker.h), which does the rest. Both are made unreadable for others before anything else.
- * All that is not said by the audit log is said here.
+ * This file parses the command line, takes the sockets from the service manager, and starts the
+ * supervisor (process/supervisor.h), which starts the worker (process/worker.h). Before that it
+ * protects the process's memory from being read by others. Messages outside the audit log are
+ * printed here.
  */
 
 #include "base/long_option.h"
@@ -27,8 +27,7 @@
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 
-/* A day. */
-#define EXIT_IDLE_SECONDS_MAX 86400UL
+#define EXIT_IDLE_SECONDS_MAX 86400UL /* a day */
 
 typedef struct Broker {
     Context context;
@@ -44,16 +43,16 @@ enum {
 static void print_help(void)
 {
     printf("%s [OPTIONS...]\n\n"
-           "Answers the LoadCredential= requests of containers' units. Started by the\n"
-           "service manager when a unit connects to nspawn-creds-broker.socket; not meant\n"
-           "to be run by hand.\n\n"
+           "Answers the LoadCredential= requests of containers' units. The service manager\n"
+           "starts it when a unit connects to nspawn-creds-broker.socket; do not run it by\n"
+           "hand.\n\n"
            "  -h --help                Show this help\n"
            "     --version             Show the version\n"
            "     --host-key=PATH       This host's key\n"
            "                           (default: %s)\n"
-           "     --exit-idle=SECONDS   End after so long without a request; the service\n"
+           "     --exit-idle=SECONDS   Exit after this time without a request; the service\n"
            "                           manager starts it again (default: never)\n\n"
-           "The store, the TPM and the units that start machines are set in\n" HOST_CONFIG_PATH
+           "The store, the TPM and the units of containers are set in\n" HOST_CONFIG_PATH
            ", see nspawn-creds.conf(5).\n",
            program_invocation_short_name, HOST_KEY_PATH);
 }
@@ -64,20 +63,19 @@ static int parse_exit_idle(ServerConfig *config, const char *text)
     unsigned long seconds = strtoul(text, &end, 10);
 
     if (*text < '0' || *text > '9' || *end != '\0' || seconds > EXIT_IDLE_SECONDS_MAX) {
-        fprintf(stderr,
-                "--exit-idle=: \"%s\" is not a number of seconds, at most %lu; 0 is never\n", text,
-                EXIT_IDLE_SECONDS_MAX);
+        fprintf(stderr, "--exit-idle=: \"%s\" is not a number of seconds from 0 (never) to %lu\n",
+                text, EXIT_IDLE_SECONDS_MAX);
         return -EINVAL;
     }
     config->exit_idle_usec = (uint64_t)seconds * 1000000;
     return 0;
 }
 
-/* What the options and the variable of earlier versions set is in the configuration now. They are
- * errors: a broker that ignored them would use another store than it was told to. */
+/* Options of earlier versions, now in the configuration file, are errors: if the broker ignored
+ * them, it would use another store than the administrator chose. */
 static int refuse_moved(const char *name, const char *key)
 {
-    fprintf(stderr, "%s has no effect any more: set %s in " HOST_CONFIG_PATH "\n", name, key);
+    fprintf(stderr, "%s no longer exists: set %s in " HOST_CONFIG_PATH "\n", name, key);
     return -EINVAL;
 }
 
@@ -132,7 +130,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         }
     }
     if (r == 0 && optind < argc) {
-        fprintf(stderr, "%s takes no arguments, only options: see --help\n",
+        fprintf(stderr, "%s takes options only, no arguments. See --help\n",
                 program_invocation_short_name);
         return -EINVAL;
     }
@@ -145,14 +143,15 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
     return r != 0 ? -EINVAL : 0;
 }
 
-/* As the socket's unit calls it, with FileDescriptorName=. */
+/* NAME is FileDescriptorName= of the socket's unit. */
 static ListenerKind kind_of(const char *name)
 {
     return strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
 }
 
-/* One that the broker had the service manager keep: the worker finds it (server/handover.h). */
-static bool is_kept(const char *name)
+/* Whether it comes from the descriptor store. The worker finds these by itself
+ * (process/handover.h). */
+static bool is_stored(const char *name)
 {
     return strncmp(name, SUPERVISOR_KEPT, strlen(SUPERVISOR_KEPT)) == 0;
 }
@@ -167,14 +166,14 @@ static void free_names(char ***names)
 static int take_listener(int fd, const char *name, Listeners *listeners)
 {
     if (listeners->count == LISTENERS_MAX) {
-        fprintf(stderr, "More than %d sockets were passed\n", LISTENERS_MAX);
+        fprintf(stderr, "The service manager passed more than %d sockets\n", LISTENERS_MAX);
         return -EINVAL;
     }
     if (sd_is_socket_unix(fd, SOCK_STREAM, true, NULL, 0) <= 0) {
         fprintf(stderr, "Descriptor %d is not a listening local stream socket\n", fd);
         return -EINVAL;
     }
-    /* the service manager passes them as they are, and we must not wait in accept() */
+    /* the service manager passes blocking sockets, and accept() must not block */
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return -errno;
     listeners->fds[listeners->count] = fd;
@@ -189,21 +188,20 @@ static int take_listeners(Listeners *listeners)
     int r = count < 0 ? count : 0;
 
     for (int i = 0; r == 0 && i < count; i++)
-        if (!is_kept(names[i]))
+        if (!is_stored(names[i]))
             r = take_listener(SD_LISTEN_FDS_START + i, names[i], listeners);
     if (r == 0 && listeners->count == 0) {
-        fprintf(stderr, "No socket was passed. The broker is started by the service manager: "
+        fprintf(stderr, "No socket was passed. Let the service manager start the broker: "
                         "systemctl start nspawn-creds-broker.socket\n");
         r = -EINVAL;
     }
     return r;
 }
 
-/* Of memory; glibc's own value to begin with. */
+/* glibc's own threshold at first. */
 #define LARGE_BYTES (128 * 1024)
 
-/* Descriptors have to stay below HANDOVER_FD_MAX. Where this may not be set, they do as well, see
- * there. */
+/* Descriptors have to stay below HANDOVER_FD_MAX. They do so even if this fails, see there. */
 static void bound_descriptors(void)
 {
     struct rlimit limit;
@@ -226,7 +224,7 @@ static int run_worker(void *userdata, bool drain)
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Fills BROKER from the configuration and the command line; PARSE_DONE as well. */
+/* Fills BROKER from the configuration and the command line. Returns 0, PARSE_DONE or -EINVAL. */
 static int configure(int argc, char *argv[], Broker *broker)
 {
     Context context = {.root = ""};
@@ -254,7 +252,7 @@ int main(int argc, char *argv[])
     if (r == PARSE_DONE)
         return EXIT_SUCCESS;
     if (r != 0) {
-        /* or the service manager would start it again for them at once */
+        /* otherwise the service manager would start the broker again at once */
         if (sd_listen_fds(false) > 0 && take_listeners(&broker.listeners) == 0)
             supervisor_refuse(&broker.listeners);
         return EX_CONFIG;
@@ -263,18 +261,18 @@ int main(int argc, char *argv[])
         fprintf(stderr, "%s\n", reason.text);
         return EXIT_FAILURE;
     }
-    /* What is large is given back when it is freed: after a flood of long messages, glibc would
-     * keep ever larger ones. */
+    /* Return large blocks to the system when they are freed. After a flood of long messages, glibc
+     * would raise its own threshold and keep them. */
     mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
     bound_descriptors();
     r = take_listeners(&broker.listeners);
     if (r == 0)
         r = supervisor_run(&broker.listeners, run_worker, &broker);
     if (r == SUPERVISOR_AGAIN)
-        return EX_TEMPFAIL; /* with which the unit is started again */
+        return EX_TEMPFAIL; /* RestartForceExitStatus= in the unit */
     if (r == -ECHILD)
-        fprintf(stderr, "One worker after the other failed at once\n");
+        fprintf(stderr, "The workers keep failing right after their start\n");
     else if (r != 0 && r != -EINVAL)
-        fprintf(stderr, "Cannot start: %s\n", strerror(-r));
+        fprintf(stderr, "The broker cannot start: %s\n", strerror(-r));
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -2,8 +2,8 @@
 /*
  * The worker's children. See children.h.
  *
- * The socket keeps messages apart (SOCK_SEQPACKET), so that each is received whole or not at all.
- * Its end is the child's end.
+ * The socket preserves message boundaries (SOCK_SEQPACKET): a message arrives whole or not at all.
+ * End of file means that the child has exited.
  */
 
 #include "process/children.h"
@@ -28,8 +28,8 @@ struct Child {
     Child *next;
     ChildTask task;
     bool begun;
-    int process; /* pidfd; -1 before its turn, or if it ended at once */
-    int socket;  /* -1 before its turn, and after its end */
+    int process; /* pidfd; -1 before its turn, or if it exited at once */
+    int socket;  /* -1 before its turn and after its end */
     sd_event_source *io;
     sd_event_source *timeout;
 };
@@ -37,8 +37,8 @@ struct Child {
 struct Children {
     sd_event *event;
     const ServerConfig *config;
-    sd_event_source *advance; /* deferred: start those whose turn it is */
-    Child *first;             /* those that run and those that wait, in order */
+    sd_event_source *advance; /* deferred: starts the next children */
+    Child *first;             /* running and queued ones, in order */
     uint8_t message[CHILD_MESSAGE_BYTES];
 };
 
@@ -47,7 +47,7 @@ static void wake(Children *children)
     sd_event_source_set_enabled(children->advance, SD_EVENT_ONESHOT);
 }
 
-/* --- one that runs --- */
+/* --- a running child --- */
 
 static void stop(Child *child)
 {
@@ -136,7 +136,7 @@ static int start(Child *child)
     return r;
 }
 
-/* The first that waits and may run now. */
+/* The first queued child whose turn has come. */
 static Child *find_next(const Children *children)
 {
     size_t running[_CHILD_KIND_MAX] = {0};

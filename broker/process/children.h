@@ -2,15 +2,16 @@
 #pragma once
 
 /*
- * The worker's children, which do what would make its event loop wait: they change the store and
- * walk it.
+ * The worker's children, which change or walk the store, because the worker's event loop must not
+ * wait.
  *
- * One committer runs at a time and at most LIMIT_READERS readers; further ones wait for their
- * turn in order. A child is forked when its turn comes (base/child.h), has nothing of the worker's
- * open, and sends messages through a socket. The worker takes one when it has room for it, and the
- * child waits as long. Only the worker writes to clients and to the journal.
+ * At most one committer and LIMIT_READERS readers run at a time; further ones queue. A child is
+ * forked when its turn comes (base/child.h), closes all of the worker's descriptors, and sends
+ * messages through a socket. The worker reads them when it has room, and the child blocks until
+ * then. Only the worker writes to clients and to the journal.
  *
- * A child that sends nothing for LIMIT_CHILD_USEC, while the worker would take it, is killed.
+ * The worker kills a child that sends nothing for LIMIT_CHILD_USEC although the worker would read
+ * it.
  */
 
 #include "base/bytes.h"
@@ -27,50 +28,50 @@ typedef enum ChildKind {
     _CHILD_KIND_MAX,
 } ChildKind;
 
-/* A message, bytes. */
 #define CHILD_MESSAGE_BYTES ((size_t)128 * 1024)
 
 typedef struct ChildTask {
     ChildKind kind;
-    int passed; /* a descriptor for the child, which is borrowed; or -1 */
-    /* In the child, which ends when this returns. TO_WORKER is for child_tell() and child_wait(),
-     * PASSED the child's number of .passed. */
+    int passed; /* a descriptor for the child (borrowed), or -1 */
+    /* Runs in the child, which exits when it returns. TO_WORKER is for child_tell() and
+     * child_wait(), PASSED the child's copy of .passed. */
     void (*run)(void *userdata, int to_worker, int passed);
-    /* In the worker: the child has sent MESSAGE. It may be freed here. */
+    /* Runs in the worker when the child has sent MESSAGE. May free the child. */
     void (*message)(void *userdata, BytesView message);
-    /* In the worker: the child has ended, or could not be started. To be freed now or later. */
+    /* Runs in the worker when the child has exited or could not be started. The owner must still
+     * call child_free(), here or later. */
     void (*ended)(void *userdata);
-    void *userdata; /* valid until child_free(); the child sees it as it is when it is forked */
+    void *userdata; /* valid until child_free(); the child has a copy as of the fork */
 } ChildTask;
 
-/* A negative errno. */
+/* Returns 0 or a negative errno. */
 int children_new(sd_event *event, const ServerConfig *config, Children **ret);
-Children *children_free(Children *children); /* there must be no child left; NULL is allowed */
+Children *children_free(Children *children); /* all children must be freed; NULL is allowed */
 DEFINE_CLEANUP(Children *, children_free);
 
-/* How many of KIND run or wait. */
+/* The number of children of KIND that run or queue. */
 size_t children_count(const Children *children, ChildKind kind);
 
-/* Queues a child with TASK. -ENOMEM. */
+/* Queues a child with TASK. Returns 0 or -ENOMEM. */
 int child_new(Children *children, const ChildTask *task, Child **ret);
 
-/* Kills it if it runs, and gives its place to the next one. NULL is allowed. */
+/* Kills CHILD if it runs, and lets the next one start. NULL is allowed. */
 Child *child_free(Child *child);
 
-/* Whether it has been forked. */
+/* Whether CHILD's turn has come. */
 bool child_has_begun(const Child *child);
 
-/* With HOLD no further message is taken from it, until this is called without. */
+/* Stops reading messages from CHILD if HOLD, else resumes. */
 void child_hold(Child *child, bool hold);
 
-/* Lets a child that is in child_wait() go on. */
+/* Makes child_wait() return in CHILD. */
 void child_continue(Child *child);
 
 /* --- in the child --- */
 
-/* Sends MESSAGE, at most CHILD_MESSAGE_BYTES, and waits until there is room for it. A negative
+/* Sends MESSAGE, at most CHILD_MESSAGE_BYTES; blocks until there is room. Returns 0 or a negative
  * errno. */
 int child_tell(int to_worker, BytesView message);
 
-/* Waits for the worker's child_continue(). -EPIPE if it does not come any more. */
+/* Waits for the worker's child_continue(). Returns -EPIPE if the worker is gone. */
 int child_wait(int to_worker);

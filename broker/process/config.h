@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the broker is told at its start: by options, and by tests, which shrink the limits.
+ * The broker's configuration. Tests use it to replace the TPM and to shrink the limits.
  */
 
 #include "audit/journal.h"
@@ -18,7 +18,7 @@ typedef struct ServerConfig {
     TpmUnseal unseal;          /* tpm_calls_unseal() on a real system */
     TpmSealFresh seal;         /* tpm_calls_seal_fresh() */
     UnitTemplates templates;
-    uid_t trusted_uid; /* who may ask: 0 on a real system */
+    uid_t trusted_uid; /* the user that may send requests; 0 except in tests */
     AuditSink *audit;
     unsigned connections_max;  /* LIMIT_CONNECTIONS */
     unsigned peer_max;         /* LIMIT_PER_PEER */
@@ -35,8 +35,8 @@ typedef struct ServerConfig {
     unsigned keys_max;         /* LIMIT_KEYS */
     unsigned live_requests;    /* LIMIT_LIVE_REQUESTS */
     uint64_t live_window_usec; /* LIMIT_LIVE_WINDOW_USEC */
-    uint64_t exit_idle_usec;   /* ends when nothing was done for so long; 0: never */
+    uint64_t exit_idle_usec;   /* the broker exits when idle for so long; 0 for never */
 } ServerConfig;
 
-/* The real thing. CONTEXT and HOST must outlive the configuration. */
+/* The configuration of a real system. CONTEXT and HOST must outlive it. */
 void server_config_default(const Context *context, const HostConfig *host, ServerConfig *ret);

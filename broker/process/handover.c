@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Handing connections on. See handover.h.
+ * Handing connections over. See handover.h.
  */
 
 #include "process/handover.h"
@@ -20,7 +20,7 @@ _Static_assert(LIMIT_HANDOVERS < HANDOVER_ANSWERING, "the count must not run int
 _Static_assert(LIMIT_CONNECTIONS + LIMIT_LIVE_CONNECTIONS + LIMIT_LIVE_SOCKETS + LIMIT_CONTROLS +
                        128 <=
                    HANDOVER_FD_MAX,
-               "connections, and what else is open");
+               "room for connections and all other descriptors");
 
 int handover_mark_get(int fd)
 {
@@ -47,7 +47,7 @@ static bool same_address(int a, int b)
            memcmp(&addresses[0], &addresses[1], sizes[0]) == 0;
 }
 
-/* The socket's path is FOLDER/MACHINE/NAME; who bound it chose the NAME. */
+/* The socket's path is FOLDER/MACHINE/NAME, with any NAME. */
 bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret)
 {
     struct sockaddr_un address = {0};
@@ -73,7 +73,7 @@ bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret)
     return true;
 }
 
-/* Of a socket: 1 if it listens, 0 if not; -1 for anything else. */
+/* Returns 1 for a listening socket, 0 for another socket, -1 for anything else. */
 static int is_listening(int fd)
 {
     int listening;
@@ -89,9 +89,9 @@ static bool is_live_socket(int fd, const Listeners *listeners)
     return is_listening(fd) == 1 && handover_live_machine(fd, listeners, machine);
 }
 
-/* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. The table is long,
- * mostly empty, and searched while connections wait: so not one by one. For the worker itself, or
- * while none lives, see handover_find(). */
+/* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. Connections wait
+ * while the long and mostly empty table is searched, so this is not done one by one. Only the
+ * worker may call it, or the supervisor while no worker is alive; see handover_find(). */
 static int next_socket(int from)
 {
     struct pollfd block[64];
@@ -104,7 +104,7 @@ static int next_socket(int from)
         for (int i = 0; i < count; i++)
             block[i] = (struct pollfd){.fd = from + i};
         if (poll(block, (nfds_t)count, 0) < 0)
-            return from; /* may be open */
+            return from; /* it may be open */
         for (int i = 0; i < count; i++)
             if (!(block[i].revents & POLLNVAL))
                 return from + i;
@@ -116,8 +116,9 @@ static int next_socket(int from)
 #define FOREACH_SOCKET(fd, from)                                                                   \
     for (int fd = next_socket(from); fd < HANDOVER_FD_MAX; fd = next_socket(fd + 1))
 
-/* Not by poll(), for the worker lives: whether its epoll instance has something depends on who
- * looks (signalfd), and a look from here would take a signal's event off the worker's list. */
+/* Does not use poll(), because the worker is alive: the readiness of a signalfd depends on the
+ * process that asks, and polling the worker's epoll instance from here would remove a signal's
+ * event from it. */
 int handover_find(ino_t inode)
 {
     struct stat status;
@@ -174,8 +175,8 @@ static void close_all(unsigned from, unsigned to)
         syscall(SYS_close_range, from, to, 0U);
 }
 
-/* What poll() does not call open may yet be a descriptor (O_PATH): so all is closed that is not
- * known to stay. */
+/* poll() reports O_PATH descriptors as not open, so everything between those that stay is closed.
+ */
 size_t handover_sweep(const Listeners *listeners)
 {
     size_t connections = 0;

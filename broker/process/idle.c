@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The end of an idle broker. See idle.h.
+ * Exit when idle. See idle.h.
  *
- * One timer that looks when it was last interrupted, so that a request costs no system call.
+ * The timer checks when the broker was last interrupted, so that a request costs no system call.
  */
 
 #include "process/idle.h"
@@ -26,7 +26,7 @@ void idle_interrupt(Idle *idle)
         idle->since = monotonic_usec();
 }
 
-/* Whether a connection waits to be accepted; also if that cannot be seen. */
+/* Whether a connection waits to be accepted, or poll() failed. */
 static bool has_waiting(const Listeners *listeners)
 {
     struct pollfd waiting[LISTENERS_MAX];
@@ -43,7 +43,7 @@ static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
     int r;
 
     (void)usec;
-    if (watch->kept(watch->userdata) || has_waiting(watch->listeners))
+    if (watch->busy(watch->userdata) || has_waiting(watch->listeners))
         idle_interrupt(idle);
     if (monotonic_usec() - idle->since >= watch->usec) {
         watch->over(watch->userdata);

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * The end of a broker that has had nothing to do for a while, where that is asked for.
+ * With --exit-idle= the broker exits when it has had nothing to do for a while.
  *
- * Nothing is lost by it: the listening sockets are the service manager's, which starts the broker
- * again for what comes. What came in while it was being decided waits in them, for nothing is
- * accepted after that; it is looked for before, to spare it the start.
+ * No request is lost: the service manager owns the listening sockets and starts the broker again
+ * when a client connects. After the decision to exit, the broker accepts nothing, so later clients
+ * wait in these sockets. It checks them first, so that they need not wait for a start.
  */
 
 #include "process/handover.h"
@@ -19,17 +19,17 @@ typedef struct Idle Idle;
 typedef struct IdleWatch {
     sd_event *event;
     const Listeners *listeners;
-    uint64_t usec; /* how long nothing must have been done */
-    /* Whether something keeps the broker that idle_interrupt() is not called for. */
-    bool (*kept)(void *userdata);
-    /* The time is over. */
+    uint64_t usec; /* how long the broker must be idle */
+    /* Whether the broker is busy with something for which idle_interrupt() is not called. */
+    bool (*busy)(void *userdata);
+    /* The broker has been idle for .usec. */
     void (*over)(void *userdata);
     void *userdata;
 } IdleWatch;
 
-/* WATCH is copied, what it points to must outlive it. A negative errno. */
+/* Copies WATCH; what it points to must outlive the result. Returns 0 or a negative errno. */
 int idle_new(const IdleWatch *watch, Idle **ret);
 Idle *idle_free(Idle *idle); /* NULL is allowed */
 
-/* Something was done just now. NULL is allowed. */
+/* Starts the idle time again. NULL is allowed. */
 void idle_interrupt(Idle *idle);

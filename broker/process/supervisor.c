@@ -23,22 +23,22 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A worker that fails this early, ms, has failed at once. */
+/* A worker that fails within this time, ms, has failed at once. */
 #define QUICK_MSEC         ((int64_t)1000)
 
-/* After so many of them in a row workers are of no use, and nobody is left waiting for one: what is
- * open is refused. More than a request or a few can bring down. */
+/* After so many of these in a row the supervisor refuses all open connections itself. A few
+ * requests that kill their workers do not reach this number. */
 #define QUICK_FAILURES_MAX (LIMIT_HANDOVERS * 8)
 
-/* Between two attempts then; and how long refusals may take, ms. */
+/* The pause between two attempts to refuse, and the time for all of them, ms. */
 #define PAUSE_MSEC         100
 #define REFUSE_MSEC        ((int64_t)10 * 1000)
 
 /* How a worker ended. */
 typedef enum End {
-    END_CLEAN,  /* every connection has had its answer */
-    END_KILLED, /* SIGKILL: somebody else's doing, or for want of memory */
-    END_FAILED, /* its own */
+    END_CLEAN,  /* every connection has been answered */
+    END_KILLED, /* by SIGKILL, from outside or for want of memory */
+    END_FAILED, /* in any other way */
 } End;
 
 typedef struct Supervisor {
@@ -47,25 +47,25 @@ typedef struct Supervisor {
     void *userdata;
     pid_t self;
     pid_t active;  /* the worker */
-    pid_t standby; /* the one that will be it; 0 if there is none */
+    pid_t standby; /* the next worker; 0 if there is none */
     sigset_t signals;
     bool stopping;
     int quick_failures; /* in a row */
 } Supervisor;
 
-/* Tells a standby that it is the worker now. */
+/* To the standby: you are the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
-/* Tells the supervisor that the worker is ready. */
+/* To the supervisor: the worker is ready. */
 #define SIGNAL_READY     SIGUSR2
-/* Tells it the inode of a socket that the service manager is to keep. Queued, as the others need
- * not be. */
+/* To the supervisor, with the inode of a socket for the descriptor store. A realtime signal,
+ * because these must be queued. */
 #define SIGNAL_KEEP      (SIGRTMIN + 1)
 
-/* The supervisor, in all of its processes; 0 where there is none. */
+/* The supervisor, in all of its processes; 0 in a program without one. */
 static pid_t supervisor_pid;
 
-/* How often an orphaned standby looks whether the worker still lives, ms. */
-#define LOOK_MSEC 20
+/* How often a standby that is to stop checks whether the supervisor is alive, ms. */
+#define CHECK_MSEC 20
 
 static int64_t monotonic_msec(void)
 {
@@ -75,8 +75,8 @@ static int64_t monotonic_msec(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* fork(), but with one descriptor table. The C library's handlers for fork() do not run: it is of
- * one thread, and nothing that has any is in use yet. */
+/* fork() with a shared descriptor table. The C library's atfork handlers do not run; none is
+ * needed, because the process has one thread and has used nothing that registers any. */
 static pid_t clone_with_descriptors(void)
 {
     unsigned long flags = CLONE_FILES | SIGCHLD;
@@ -90,7 +90,7 @@ static pid_t clone_with_descriptors(void)
 
 /* --- in the new process --- */
 
-/* It ends when the supervisor does. The supervisor may have died before that was set. */
+/* Makes this process stop when the supervisor dies, which may have happened before prctl(). */
 static bool follow_supervisor(Supervisor *supervisor)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
@@ -110,7 +110,7 @@ static int work(Supervisor *supervisor)
     return supervisor->worker(supervisor->userdata, supervisor->stopping);
 }
 
-/* Without a supervisor: waits for the end of the worker, which finishes what it has if it can. */
+/* The supervisor is dead: waits until the worker exits, which first answers what it can. */
 static void outlive_worker(const Supervisor *supervisor)
 {
     int process = (int)syscall(SYS_pidfd_open, supervisor->active, 0U);
@@ -123,7 +123,7 @@ static void outlive_worker(const Supervisor *supervisor)
     close(process);
 }
 
-/* Whether a request to stop has come; it may have come before another signal. */
+/* Whether a signal to stop is pending; it may have come before the signal just received. */
 static bool was_stopped(void)
 {
     static const struct timespec now = {0};
@@ -135,15 +135,16 @@ static bool was_stopped(void)
     return sigtimedwait(&stop, NULL, &now) > 0;
 }
 
-/* Until it is told to take over, or is the last one left: what the worker leaves behind then is
- * answered here, and nothing else is accepted. A request to stop is the others' business first. */
+/* Returns when the supervisor says to take over, or when this is the last process left, which then
+ * answers what the worker left behind and accepts nothing. A signal to stop does not end the
+ * standby, because the others may still need it. */
 static void stand_by(Supervisor *supervisor)
 {
-    const struct timespec look = {.tv_nsec = LOOK_MSEC * 1000000L};
+    const struct timespec check = {.tv_nsec = CHECK_MSEC * 1000000L};
     int received;
 
     do {
-        received = supervisor->stopping ? sigtimedwait(&supervisor->signals, NULL, &look)
+        received = supervisor->stopping ? sigtimedwait(&supervisor->signals, NULL, &check)
                                         : sigwaitinfo(&supervisor->signals, NULL);
         if (received == SIGTERM || received == SIGINT || was_stopped())
             supervisor->stopping = true;
@@ -155,8 +156,7 @@ static void stand_by(Supervisor *supervisor)
     } while (received != SIGNAL_TAKE_OVER);
 }
 
-/* A worker that waits to be it. */
-static pid_t start(Supervisor *supervisor)
+static pid_t start_standby(Supervisor *supervisor)
 {
     pid_t pid = clone_with_descriptors();
 
@@ -170,13 +170,13 @@ static pid_t start(Supervisor *supervisor)
 
 /* --- in the supervisor --- */
 
-/* A standby that died is replaced; if that fails, there is none for now. */
+/* Replaces a standby that has died; if that fails, there is none for now. */
 static void keep_standby(Supervisor *supervisor)
 {
     if (supervisor->standby > 0 && waitpid(supervisor->standby, NULL, WNOHANG) != 0)
         supervisor->standby = 0;
     if (supervisor->standby <= 0)
-        supervisor->standby = start(supervisor);
+        supervisor->standby = start_standby(supervisor);
 }
 
 static void end_standby(Supervisor *supervisor)
@@ -188,7 +188,7 @@ static void end_standby(Supervisor *supervisor)
     supervisor->standby = 0;
 }
 
-/* The standby becomes the worker, but not before there is another one. */
+/* Makes the standby the worker, after starting another standby. */
 static void next_worker(Supervisor *supervisor)
 {
     keep_standby(supervisor);
@@ -202,8 +202,8 @@ static void next_worker(Supervisor *supervisor)
     kill(supervisor->active, SIGNAL_TAKE_OVER);
 }
 
-/* It was open in the table when the worker asked, and may be another one's number by now: hence the
- * inode. The service manager lets go of it when it is shut down. */
+/* Finds the socket by its inode, because its descriptor may have been closed and reused since the
+ * worker's signal. The service manager closes its copy when the socket is shut down. */
 static void keep(ino_t inode)
 {
     char text[64];
@@ -216,7 +216,7 @@ static void keep(ino_t inode)
     sd_pid_notify_with_fds(0, 0, text, &fd, 1);
 }
 
-/* Waits for the worker's end, and passes a request to stop on to it. */
+/* Waits until the worker exits, and forwards a signal to stop. */
 static End wait_for_worker(Supervisor *supervisor)
 {
     for (;;) {
@@ -243,20 +243,20 @@ static End wait_for_worker(Supervisor *supervisor)
     }
 }
 
-/* One round: sends to every connection as much of a refusal as it takes, and closes those that have
- * it whole. Says how many are left, and which, in WAITING. */
+/* Sends to every connection as much of a refusal as it accepts now, and closes those that have all
+ * of it. WAITING gets the others; returns how many these are. */
 static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollfd *waiting)
 {
     nfds_t count = 0;
     int fd = STDERR_FILENO;
 
     while ((fd = handover_next(listeners, fd + 1)) >= 0) {
-        Reply delivery = {.sent = sent[fd]};
+        Reply reply = {.sent = sent[fd]};
 
-        /* A refusal can follow whatever a worker sent before; nothing else can follow this. */
+        /* A refusal may follow whatever a worker sent before; after it, only more of it may. */
         handover_mark_set(fd, HANDOVER_ANSWERING);
-        if (reply_step(&delivery, fd) == REPLY_BLOCKED) {
-            sent[fd] = delivery.sent;
+        if (reply_step(&reply, fd) == REPLY_BLOCKED) {
+            sent[fd] = reply.sent;
             waiting[count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
         } else {
             close(fd);
@@ -265,11 +265,11 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
     return count;
 }
 
-/* Refuses every connection that takes its refusal. One that does not stays open for the next
- * worker, which begins its refusal anew: too much of it does no harm. */
+/* Refuses every connection. One that does not read its refusal in time stays open for the next
+ * worker, which starts its refusal again; a longer refusal does no harm. */
 static void refuse_all(const Listeners *listeners)
 {
-    /* static, as there may be no memory for anything else */
+    /* static, because there may be no memory to allocate */
     static struct pollfd waiting[HANDOVER_FD_MAX];
     static size_t sent[HANDOVER_FD_MAX];
     int64_t deadline = monotonic_msec() + REFUSE_MSEC;
@@ -297,7 +297,8 @@ enum {
     NEXT_WORKER = 1,
 };
 
-/* One worker's life, and what is left after it: NEXT_WORKER, or what the supervisor ends with. */
+/* Runs one worker and cleans up after it. Returns NEXT_WORKER, or the result of supervisor_run().
+ */
 static int run_once(Supervisor *supervisor)
 {
     int64_t begin = monotonic_msec();
@@ -314,8 +315,8 @@ static int run_once(Supervisor *supervisor)
         supervisor->quick_failures = 0;
     else if (end == END_FAILED)
         supervisor->quick_failures++;
-    /* Without connections a failed unit is a better sign than one that fails in secret. With them
-     * this process stays, for they live as long as it does. */
+    /* Without connections, let the unit fail visibly. With connections, stay: they live only as
+     * long as this process. */
     if (supervisor->quick_failures > QUICK_FAILURES_MAX && connections == 0)
         return -ECHILD;
     if (supervisor->quick_failures > QUICK_FAILURES_MAX || supervisor->active < 0)

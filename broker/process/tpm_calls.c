@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the broker wants of the TPM. See tpm_calls.h.
+ * The broker's TPM operations. See tpm_calls.h.
  */
 
 #include "process/tpm_calls.h"
@@ -18,7 +18,7 @@ int tpm_calls_unseal(const char *device, const TpmSealedView *sealed, Reason *re
 
     if (r == 0 && view.public_key.size > 0)
         r = pcr_signatures_load(&context, NULL, reason, &signatures);
-    /* that there are none is said by tpm_unseal() */
+    /* tpm_unseal() reports missing signatures */
     if (r == OUTCOME_NOT_FOUND)
         r = 0;
     view.signatures = bytes_view(&signatures);

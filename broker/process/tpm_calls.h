@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the broker wants of the TPM. Tests put other functions in place of these. They are called in
- * a process of their own (tpm/tpm_child.h), and wait as long as it takes.
+ * The broker's TPM operations. They run in a child process (tpm/tpm_child.h) and may block. Tests
+ * replace them.
  */
 
 #include "tpm/tpm.h"
@@ -12,10 +12,9 @@ typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason
                          Secret **ret_key);
 typedef int (*TpmSealFresh)(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
 
-/* Unseals with DEVICE, and with this system's signatures of PCR policies if SEALED wants one. */
+/* Unseals with DEVICE; uses the system's signatures of PCR policies if SEALED needs one. */
 int tpm_calls_unseal(const char *device, const TpmSealedView *sealed, Reason *reason,
                      Secret **ret_key);
 
-/* Seals a fresh key for DEVICE, whatever its PCRs are, in the form that every systemd from 252 on
- * opens. */
+/* Seals a fresh key with DEVICE, without PCRs, in the form that systemd 252 and later open. */
 int tpm_calls_seal_fresh(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);

@@ -17,10 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Accepted in one go, before what is under way gets its turn. */
+/* How many connections are accepted at once before others get their turn. */
 #define ACCEPT_BATCH      16
 
-/* After an accept() that failed for want of descriptors or memory, µs. */
+/* The pause after accept() failed for want of descriptors or memory, µs. */
 #define ACCEPT_PAUSE_USEC ((uint64_t)100 * 1000)
 
 typedef struct Worker {
@@ -30,23 +30,23 @@ typedef struct Worker {
     sd_event_source *listening[LISTENERS_MAX]; /* NULL where control connections come in */
     sd_event_source *pause;
     bool paused;
-    bool running; /* the store is whole, and what there was to adopt is adopted */
+    bool running; /* the store is recovered, and old connections are adopted */
     bool drains_at_once;
     CommitJob *recovery;
     bool draining;
-    bool drained; /* it has waited long enough */
+    bool drained; /* the time for draining is over */
     ConnectionSet connections;
     Counters counters;
     ControlSet *control;
     LiveSet *live;
-    Idle *idle; /* NULL unless it ends when it is idle */
+    Idle *idle; /* NULL without --exit-idle= */
 } Worker;
 
 static bool may_accept_any(const Worker *worker)
 {
     AuditSink *audit = worker->config->audit;
 
-    /* each request is going to have an entry */
+    /* each request makes an entry */
     return worker->running && !worker->draining && !worker->paused &&
            !(audit->full && audit->full(audit));
 }
@@ -87,7 +87,7 @@ static int on_drained(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     worker->drained = true;
-    connection_refuse_waiting(&worker->connections, "the broker is being stopped");
+    connection_refuse_waiting(&worker->connections, "the broker is stopping");
     update(worker);
     return 0;
 }
@@ -105,7 +105,7 @@ static void drain(Worker *worker)
         on_failed(worker, r);
 }
 
-/* What follows from how many connections there are, and from whether it is to end. */
+/* Called whenever the number of connections, or whether to end, has changed. */
 static void update(Worker *worker)
 {
     bool idle = worker->connections.count == 0;
@@ -130,8 +130,8 @@ static void on_ended(void *userdata, const char *live_machine)
     update(worker);
 }
 
-/* Whether there is something that the next worker could not take up where this one leaves it. */
-static bool is_kept(void *userdata)
+/* Whether there is work, or state, that the next broker could not continue with. */
+static bool is_busy(void *userdata)
 {
     const Worker *worker = userdata;
 
@@ -152,7 +152,7 @@ static int watch_idle(Worker *worker)
     return idle_new(&(IdleWatch){.event = worker->event,
                                  .listeners = worker->listeners,
                                  .usec = worker->config->exit_idle_usec,
-                                 .kept = is_kept,
+                                 .busy = is_busy,
                                  .over = on_idle,
                                  .userdata = worker},
                     &worker->idle);
@@ -226,7 +226,7 @@ enum {
     ACCEPT_NONE = 1, /* no connection waits */
 };
 
-/* 0 or ACCEPT_NONE; errors are final. */
+/* Returns 0 or ACCEPT_NONE. A negative errno ends the worker. */
 static int accept_one(void *userdata, int listener, const char *live_machine)
 {
     Worker *worker = userdata;
@@ -346,8 +346,8 @@ static int set_up(Worker *worker)
     return r;
 }
 
-/* Takes up what an earlier worker left open: before anything new, which might be the same number.
- */
+/* Adopts the connections of an earlier worker. Must come before any new connection, which it would
+ * adopt as well. */
 static int adopt(Worker *worker)
 {
     int from = STDERR_FILENO + 1;
@@ -364,7 +364,8 @@ static int adopt(Worker *worker)
     return r;
 }
 
-/* What a crash left of a commit is completed, or nobody can: the first answers can be given. */
+/* Even if the recovery of the store has failed, nobody else could do it, so requests are answered
+ * from now on. */
 static void on_recovered(void *userdata, int rc, const Reason *reason)
 {
     Worker *worker = userdata;
@@ -390,7 +391,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     Worker worker = {.config = config, .listeners = listeners, .drains_at_once = draining};
     int r;
 
-    /* nobody waits for children, see base/child.h */
+    /* the kernel reaps the children, see base/child.h */
     signal(SIGCHLD, SIG_IGN);
     r = set_up(&worker);
     if (r >= 0)

@@ -2,21 +2,21 @@
 #pragma once
 
 /*
- * The worker: one thread on sd-event that does all the work.
+ * The worker does all of the broker's work, in one thread on sd-event.
  *
- * It first takes up what an earlier worker left open (server/handover.h), then accepts. On SIGTERM,
- * or when its supervisor has died, it stops accepting, finishes what is in flight, refuses what
- * takes longer than the configuration allows, and ends. It also ends, when it has nothing in
- * flight, if the host key that it was started with is of no use: the next activation brings a fresh
- * one; and, where that is asked for, when it has had nothing to do for a while (server/idle.h).
+ * It first adopts the connections of an earlier worker (process/handover.h), then accepts new ones.
+ * On SIGTERM, or when its supervisor has died, it stops accepting, answers what it has accepted,
+ * refuses what takes longer than the configuration allows, and exits. It also exits while it has no
+ * connections if the host key has changed since its start, because the service manager passes the
+ * new one to the next broker; and, with --exit-idle=, when it has been idle (process/idle.h).
  *
- * Connections that it does not accept wait in the listening socket, which is the service manager's.
+ * Connections that it does not accept wait in the service manager's listening socket.
  */
 
 #include "process/config.h"
 #include "process/handover.h"
 
-/* Runs until the end; SIGTERM and SIGINT must be blocked. With DRAIN it accepts nothing. 0 if every
- * connection has had its answer. A negative errno if it cannot go on: connections are left open
- * then, and nothing is cleaned up, so that the process has to end. */
+/* Runs the worker; SIGTERM and SIGINT must be blocked. With DRAIN it accepts nothing. Returns 0 if
+ * every connection has been answered, a negative errno if it cannot go on. After an error the
+ * process must exit: connections are left open for the next worker, and nothing is cleaned up. */
 int worker_run(const ServerConfig *config, const Listeners *listeners, bool drain);
