@@ -10,7 +10,7 @@
 
 struct KeyPoolEntry {
     const SealTarget *target;
-    char machine[LIMIT_MACHINE_BYTES + 1]; /* "" if they are for one credential alone */
+    char machine[LIMIT_MACHINE_BYTES + 1]; /* "" if they are for one credential only */
     SealKeys *keys;
 };
 
@@ -61,8 +61,8 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
         return r;
     if (target.key_types == 0 && !pool->seal.spec->allow_null)
         return reason_set(reason, OUTCOME_USAGE,
-                          "it would be sealed with the null key, which protects nothing; if that "
-                          "is meant, say --allow-null");
+                          "it would be sealed with the null key, which protects nothing; if you "
+                          "accept that, use --allow-null");
     for (size_t i = 0; i < pool->target_count; i++)
         if (seal_target_equal(pool->targets[i], &target)) {
             *ret = pool->targets[i];
@@ -71,7 +71,7 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
     return add_target(pool, subject, reason, &target, ret);
 }
 
-/* MACHINE's keys that have the TPM key for TARGET. */
+/* Finds MACHINE's keys with the TPM key for TARGET. */
 static const SealKeys *find_tpm_key(const KeyPool *pool, const SealTarget *target,
                                     const char *machine)
 {

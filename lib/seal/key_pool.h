@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Keys for credentials that are sealed anew: a fresh one for all of a machine's that are to be
- * sealed for the same, so that they take one unsealing; or with .fresh_key one for each.
+ * Keys for resealing: one fresh key for all of a machine's credentials with the same target, so
+ * that they need one unsealing; or with .fresh_key, one per credential.
  */
 
 #include "seal/seal_keys.h"
@@ -21,12 +21,12 @@ typedef struct KeyPool {
 
 void key_pool_done(KeyPool *pool); /* for _cleanup_ */
 
-/* What the credential OLD is to be sealed for, resolved; borrowed. Seals nothing yet. The same
- * pointer where the same comes of it. SUBJECT is for the observer. OUTCOME_USAGE for the null key,
- * unless the spec allows it. */
+/* Returns the resolved target for the credential OLD, borrowed, without sealing anything. Equal
+ * targets are the same pointer. SUBJECT is for the observer. OUTCOME_USAGE for the null key, unless
+ * the spec allows it. */
 int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *subject,
                     Reason *reason, SealTarget **ret);
 
-/* Keys for TARGET and MACHINE (NULL: for nothing else), borrowed. */
+/* Returns keys for TARGET and MACHINE (NULL: for a single credential), borrowed. */
 int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
                   Reason *reason, const SealKeys **ret);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sealing one credential anew. See reseal.h.
+ * Resealing one credential. See reseal.h.
  *
- * The plaintext is there for one credential at a time: to examine is to open and forget. What that
- * costs is one decryption; the keys are kept.
+ * Only one plaintext is in memory at a time: examining opens a credential and forgets it. That
+ * costs one more decryption; the keys are kept.
  */
 
 #include "seal/reseal.h"
@@ -26,7 +26,7 @@ void reseal_item_done(ResealItem *item)
     *item = (ResealItem){0};
 }
 
-/* The broker takes nothing from the store that is sealed under another name, or none. */
+/* The broker refuses files in the store that are sealed under another name, or none. */
 static int check_name(const ResealItem *item, const CredentialMetadata *metadata, Reason *reason)
 {
     char wanted[CREDENTIAL_NAME_TEXT_BYTES];
@@ -55,7 +55,7 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
     return r;
 }
 
-/* What the spec says, or what it has. */
+/* The time of the spec, or the old one. */
 static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetadata *metadata)
 {
     const SealContext *seal = &reseal->pool.seal;
@@ -67,7 +67,7 @@ static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetad
         metadata->not_after = seal->spec->not_after;
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_EXPIRED,
-                          "its time of expiry is over: give another one with --not-after=");
+                          "its time of expiry has passed: set another one with --not-after=");
     return 0;
 }
 
@@ -94,7 +94,7 @@ int reseal_examine(Reseal *reseal, ResealItem *item)
 
 /* --- sealing --- */
 
-/* The machine whose credentials share a key; NULL if it is none's. */
+/* The machine whose credentials share a key; NULL for a file. */
 static const char *machine_of(const ResealItem *item, CredentialName *name)
 {
     return credential_name_parse(item->metadata.name, NULL, name) == 0 ? name->machine : NULL;
@@ -109,7 +109,7 @@ static bool is_raw(const Reseal *reseal, const ResealItem *item)
                : format == SEAL_RAW;
 }
 
-/* With the keys in hand, not with what this host would get. */
+/* Opens with the keys in memory, not with those that this host would get. */
 static int open_with(const Reseal *reseal, const SealKeys *keys, const CredentialSections *parts,
                      Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
 {
@@ -125,8 +125,7 @@ static int open_with(const Reseal *reseal, const SealKeys *keys, const Credentia
     return credential_open(&request, reason, ret_metadata, ret);
 }
 
-/* What is sealed for a state that is not the present one, or for one that is still to be signed,
- * does not open now. */
+/* A file for another state of the TPM, or for one that is not signed yet, does not open now. */
 static bool may_be_closed(const SealTarget *target, int rc)
 {
     bool is_signed = target->key_types & KIND_PUBLIC_KEY;
@@ -165,7 +164,7 @@ static int verify(Reseal *reseal, ResealItem *item, const SealKeys *keys, const 
         return r;
     if (!secret_equal(again, plaintext) || strcmp(metadata.name, item->metadata.name) != 0 ||
         metadata.not_after != item->metadata.not_after)
-        return reason_set(reason, -EIO, "what was sealed opens as something else");
+        return reason_set(reason, -EIO, "the new file opens to another value");
     return 0;
 }
 

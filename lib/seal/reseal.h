@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * One credential, sealed anew in memory: opened, sealed, and what was sealed opened again. Where
- * either file is, is the caller's business.
+ * Reseals one credential in memory: opens it, seals it, and opens the result. The caller reads and
+ * writes the files.
  */
 
 #include "base/names.h"
 #include "seal/key_pool.h"
 #include "seal/unsealer.h"
 
-/* The caller sets .seal of the pool, and the unsealer; see there. */
+/* The caller sets .seal of the pool, and the unsealer. */
 typedef struct Reseal {
     Unsealer unsealer;
     KeyPool pool;
@@ -19,29 +19,28 @@ typedef struct Reseal {
 void reseal_done(Reseal *reseal); /* for _cleanup_ */
 
 typedef struct ResealItem {
-    char *label;         /* "web/db-password", or the file's path: for words */
-    CredentialName name; /* in the store; empty for a file, which may have any */
-    Bytes file;          /* as it was read */
-    Bytes raw;           /* the same, decoded, which .parts borrows */
+    char *label;         /* "web@db-password", or the path of the file: for messages */
+    CredentialName name; /* in the store; empty for a file, which may have any name */
+    Bytes file;          /* as read */
+    Bytes raw;           /* the same, decoded; .parts borrows from it */
     CredentialSections parts;
-    SealTarget *target; /* borrowed; NULL: it is not known what it is to be sealed for */
+    SealTarget *target; /* borrowed; NULL if unknown */
     bool opens;
-    int rc; /* why it cannot be sealed anew; 0: it can */
+    int rc; /* why it cannot be resealed; 0 if it can */
     Reason reason;
     CredentialMetadata metadata; /* to be sealed */
-    const Secret *value;         /* the same, instead of what it holds; or NULL */
+    const Secret *value;         /* a new value instead of the old one; or NULL */
     Bytes sealed;                /* the new file */
-    Reason
-        closed; /* why the new file does not open on this host now, as is to be expected; or "" */
-    bool done;  /* it is in place */
+    Reason closed; /* why the new file does not open on this host now, as expected; or "" */
+    bool done;     /* it is in place */
 } ResealItem;
 
 void reseal_item_done(ResealItem *item); /* for _cleanup_ */
 
-/* Whether .file opens, and what is to become of it: sets what comes after it, and returns .rc. The
- * TPM seals nothing, and nothing is written. */
+/* Finds out whether .file opens, and its target. Sets the members after .file, and returns .rc.
+ * Seals and writes nothing. */
 int reseal_examine(Reseal *reseal, ResealItem *item);
 
-/* Seals what was examined: sets .sealed, and returns .rc. Fails if the new file does not open with
- * the new keys, or, as far as this host can tell, as it will have to be opened. */
+/* Seals an examined item: sets .sealed, and returns .rc. Fails if the new file does not open with
+ * the new keys, or if it will not open later, as far as this host can tell. */
 int reseal_seal(Reseal *reseal, ResealItem *item);

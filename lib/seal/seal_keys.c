@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keys to seal with. See seal_keys.h.
+ * Keys for sealing. See seal_keys.h.
  *
- * Everything that the TPM does for a credential happens in one child with one connection: it looks
- * for the storage root key, unseals a key to share, or seals a fresh one. Files are read before it
- * starts, for it has none open.
+ * All TPM work for a credential happens in one child with one connection: it looks for the storage
+ * root key, unseals a key to share, or seals a fresh one. The parent reads all files before,
+ * because the child has no descriptors.
  */
 
 #include "seal/seal_keys.h"
@@ -30,7 +30,7 @@ void seal_keys_done(SealKeys *keys)
     *keys = (SealKeys){0};
 }
 
-/* Whether what is made in the host key's directory is gone after a reboot. */
+/* Whether the host key's directory is lost at reboot. */
 static bool host_key_is_fleeting(void)
 {
     _cleanup_(freep) char *directory = strdup(host_key_path());
@@ -46,15 +46,15 @@ static bool host_key_is_fleeting(void)
 
 /* --- the TPM's part --- */
 
-/* What the child does. */
+/* The child's task. */
 typedef struct TpmPart {
     const SealContext *seal;
     const SealTarget *target;
     const char *subject;
-    bool resolved;  /* the target's kind is final */
-    bool wants_key; /* else it only looks for the storage root key */
-    bool may_share; /* .shared has been looked for, */
-    int shared_rc;  /* with this return */
+    bool resolved;  /* the target's kind is known */
+    bool wants_key; /* otherwise only look for the storage root key */
+    bool may_share; /* .shared was searched for, */
+    int shared_rc;  /* with this result */
     Reason shared_reason;
     SharedKeys shared;
     Bytes signatures; /* of PCR policies */
@@ -105,7 +105,7 @@ static void find_shared_keys(TpmPart *part)
     if (!part->may_share)
         return;
     part->shared_rc = read_shared_keys(part, &wanted, &part->shared_reason);
-    /* where there are none, the TPM will not unseal, and that is said */
+    /* without them the TPM will not unseal, and reports that */
     if (part->target->public_key.size > 0)
         (void)pcr_signatures_load(part->seal->context, spec->signatures, NULL, &part->signatures);
 }
@@ -122,7 +122,7 @@ static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observ
     SharedKey shared;
 
     if (r == 0) {
-        tpm_wait_begin(observer, "unseal a key that is shared", part->subject);
+        tpm_wait_begin(observer, "unseal a shared key", part->subject);
         r = shared_keys_unseal(tpm, &part->shared, &wanted, &reason, &shared);
         observer_wait_end(observer);
     }
@@ -130,12 +130,12 @@ static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observ
         ret->sealed = shared.sealed;
         ret->key = shared.key;
     } else if (file) {
-        observer_note(observer, "Sealing with a fresh key, not with that of %s: %s.", file,
+        observer_note(observer, "Sealing with a fresh key instead of the one of %s: %s.", file,
                       reason.text[0] ? reason.text : outcome_sentence(r));
-    } else if (r != OUTCOME_NOT_FOUND) { /* a machine's first credential needs no words */
+    } else if (r != OUTCOME_NOT_FOUND) { /* for a machine's first credential this is normal */
         observer_note(observer,
-                      "Sealing with a fresh key, not with that of the machine's other credentials: "
-                      "%s.",
+                      "Sealing with a fresh key instead of the one of the machine's other "
+                      "credentials: %s.",
                       reason.text[0] ? reason.text : outcome_sentence(r));
     }
     return r == 0;
@@ -146,7 +146,7 @@ static const Kind *without_pin(const Kind *kind)
     return kind_find_by_key_types(kind->parts & ~(unsigned)KIND_PINNED);
 }
 
-/* In the child: connects, and finds out what the TPM has. */
+/* In the child: connects, and looks for the storage root key. */
 static int look_at_tpm(const TpmPart *part, const Observer *observer, Reason *reason,
                        TpmResult *ret, Tpm **ret_tpm)
 {
@@ -161,7 +161,7 @@ static int look_at_tpm(const TpmPart *part, const Observer *observer, Reason *re
     observer_wait_end(observer);
     if (r == 0 && !ret->has_srk && kind_has(part->target->kind, KIND_PINNED))
         observer_note(observer,
-                      "The TPM has no storage root key (systemd-tpm2-setup.service makes one): "
+                      "The TPM has no storage root key (systemd-tpm2-setup.service creates one); "
                       "sealing in the older form.");
     return r;
 }
@@ -187,7 +187,7 @@ static int work(const void *argument, const Observer *observer, Reason *reason, 
     return r;
 }
 
-/* Has a child look at the TPM and get a key for KEYS (NULL: only look). */
+/* Runs a child that examines the TPM and gets a key for KEYS (NULL: only examine). */
 static int ask_tpm(const SealContext *seal, const char *subject, bool resolved, Reason *reason,
                    SealTarget *target, SealKeys *keys)
 {
@@ -216,39 +216,38 @@ static int ask_tpm(const SealContext *seal, const char *subject, bool resolved, 
 
 /* --- what comes of a target --- */
 
-/* With auto, systemd before it takes no TPM that the firmware does not know; 261 has software TPMs,
- * 257 and 262 are checked. */
+/* With auto, earlier versions of systemd do not use a TPM that the firmware does not know. 261
+ * introduced software TPMs; 257 and 262 were tested. */
 #define VERSION_ANY_TPM 261U
 
-/* With auto the host key is left out where it would not last, as systemd does. */
+/* Like systemd, auto does not use a host key that would be lost. */
 static int leave_out_fleeting_key(Reason *reason, unsigned *key_types)
 {
     if (*key_types & KIND_SCOPED)
-        return reason_set(
-            reason, OUTCOME_USAGE,
-            "%s would be gone after a reboot, and what is sealed for a user needs it; "
-            "if that is meant, say --with-key=host",
-            host_key_path());
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s would be lost at reboot, but credentials for a user need it; if you "
+                          "accept that, use --with-key=host",
+                          host_key_path());
     *key_types &= ~(unsigned)KIND_HOST;
     return 0;
 }
 
-/* With auto, WHY there is no TPM to take. */
+/* With auto: there is no TPM, for the reason WHY. */
 static int leave_out_tpm(const SealContext *seal, const char *why, Reason *reason,
                          unsigned *key_types)
 {
     if (!(*key_types & KIND_HOST))
         return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
-                          "%s, and %s would be gone after a reboot: say with --with-key= what to "
-                          "seal with all the same",
+                          "%s, and %s would be lost at reboot; choose a key type with "
+                          "--with-key=",
                           why, host_key_path());
     observer_note(seal->observer, "Sealing with the host key alone: %s.", why);
     *key_types &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
     return 0;
 }
 
-/* With auto, what is there; a TPM that was asked for has to be there. With KEYS the TPM's key, too.
- */
+/* With auto, uses the TPM if there is one; a requested TPM must exist. With KEYS also gets the
+ * TPM's key. */
 static int resolve_here(const SealContext *seal, const char *subject, Reason *reason,
                         SealTarget *target, SealKeys *keys)
 {
@@ -261,8 +260,8 @@ static int resolve_here(const SealContext *seal, const char *subject, Reason *re
     if (r == 0 && may_do_without && target->version < VERSION_ANY_TPM &&
         !firmware_has_tpm(seal->context))
         r = leave_out_tpm(seal,
-                          "the firmware knows of no TPM (--with-key=host+tpm2 takes one all the "
-                          "same)",
+                          "the firmware does not know of a TPM (--with-key=host+tpm2 uses one "
+                          "anyway)",
                           reason, &types);
     if (r == 0)
         r = kind_choose(types, target->version, reason, &target->kind);
@@ -274,8 +273,7 @@ static int resolve_here(const SealContext *seal, const char *subject, Reason *re
             r = kind_choose(types, target->version, reason, &target->kind);
     }
     if (r == 0 && target->automatic && !(types & KIND_HOST))
-        observer_note(seal->observer,
-                      "%s would be gone after a reboot: sealing with the TPM alone.",
+        observer_note(seal->observer, "%s would be lost at reboot; sealing with the TPM alone.",
                       host_key_path());
     return r;
 }
@@ -311,7 +309,7 @@ static int get_host_key(const SealContext *seal, Reason *reason, SealKeys *keys)
     int r = host_key_ensure(seal->context, host_key_path(), reason, &keys->host, &made);
 
     if (r == 0 && made) {
-        observer_note(seal->observer, "Made this host's key, %s.", host_key_path());
+        observer_note(seal->observer, "Created this host's key, %s.", host_key_path());
         observer_host_key_made(seal->observer);
     }
     return r;
@@ -340,7 +338,7 @@ static int get_offline_key(const SealContext *seal, Reason *reason, SealTarget *
     return 0;
 }
 
-/* Resolves TARGET if it has to, and gets the TPM's key if that takes one. */
+/* Resolves TARGET if necessary, and gets the TPM's key if it needs one. */
 static int get_tpm_key(const SealContext *seal, const char *subject, const SealKeys *other,
                        Reason *reason, SealTarget *target, SealKeys *keys)
 {

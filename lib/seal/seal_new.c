@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A new value is sealed. See seal_new.h.
+ * Sealing a new value. See seal_new.h.
  */
 
 #include "seal/seal_new.h"
@@ -23,7 +23,8 @@ int seal_new(const SealContext *seal, const CredentialSections *like, const Secr
 
     snprintf(metadata.name, sizeof(metadata.name), "%s", spec->name ? spec->name : "");
     if (!credential_times_valid(&metadata))
-        return reason_set(reason, OUTCOME_USAGE, "it would expire before it is sealed");
+        return reason_set(reason, OUTCOME_USAGE,
+                          "the time of expiry is before the time of sealing");
     r = seal_target_make(seal, like, reason, &target);
     if (r == 0)
         r = seal_keys_make(seal, spec->name && spec->name[0] ? spec->name : NULL, NULL, reason,

@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * A new value is sealed.
+ * Seals a new value.
  */
 
 #include "seal/seal_spec.h"
 #include "secret/secret.h"
 
-/* Seals PLAINTEXT, for what the spec of SEAL says, and where it says nothing for what LIKE (NULL:
- * nothing) was sealed for. OUTCOME_USAGE if it would expire before it is sealed, every return of
+/* Seals PLAINTEXT according to the spec of SEAL; what the spec leaves open is taken from LIKE (may
+ * be NULL). OUTCOME_USAGE if it would expire before it is sealed, and every return of
  * seal_target_make() and seal_keys_make(). */
 int seal_new(const SealContext *seal, const CredentialSections *like, const Secret *plaintext,
              Reason *reason, Bytes *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a spec and an older credential to a target. See seal_spec.h.
+ * Combines a spec and an older credential into a target. See seal_spec.h.
  */
 
 #include "seal/seal_spec.h"
@@ -11,9 +11,9 @@
 
 #include <string.h>
 
-/* Where no systemd is found, what all of them open. */
+/* If no systemd is found: what all versions open. */
 #define VERSION_UNKNOWN     250U
-/* Signed PCR policies came with it. */
+/* The first version with signed PCR policies. */
 #define VERSION_SIGNED_PCRS 252U
 
 void seal_target_done(SealTarget *target)
@@ -27,18 +27,19 @@ static unsigned old_key_types(const CredentialSections *old)
     return old ? old->kind->parts : 0;
 }
 
-/* For another host there is only its TPM. */
+/* For another host only its TPM can be used. */
 static int check_host(const SealSpec *spec, const CredentialSections *old, Reason *reason)
 {
     if (spec->keys == SEAL_GIVEN_KEYS && (spec->key_types & (KIND_HOST | KIND_TPM)) != KIND_TPM)
         return reason_set(reason, OUTCOME_USAGE,
                           "for another host a secret can only be sealed with its TPM "
-                          "(--with-key=tpm2 or tpm2-with-public-key): its host key is its own "
-                          "secret");
+                          "(--with-key=tpm2 or tpm2-with-public-key), because its host key never "
+                          "leaves it");
     if (spec->uid || old_key_types(old) & KIND_SCOPED)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "what is sealed for a user has the host key, which does not leave its "
-                          "host: it cannot be sealed for another one");
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "credentials for a user need the host key, which never leaves its host, so "
+            "that they cannot be sealed for another one");
     return 0;
 }
 
@@ -74,7 +75,7 @@ static void choose_signed_pcrs(const SealSpec *spec, const CredentialSections *o
                                                                      : SEAL_SIGNED_PCRS;
 }
 
-/* The one that was named; the old one if its policy is kept; the host's own. */
+/* The given key; else the old one if its policy is kept; else the host's own. */
 static int load_public_key(const SealContext *seal, const CredentialSections *old, Reason *reason,
                            SealTarget *target)
 {
@@ -87,12 +88,12 @@ static int load_public_key(const SealContext *seal, const CredentialSections *ol
     if (spec->host->pcr_public_key.size > 0)
         return bytes_dup(bytes_view(&spec->host->pcr_public_key), &target->public_key);
     return reason_set(reason, OUTCOME_NOT_FOUND,
-                      "the host identity has no key that signs PCR policies: name one with "
+                      "the host identity has no key for signed PCR policies; name one with "
                       "--tpm2-public-key=");
 }
 
-/* A public key that was named is used with every TPM kind; with auto also one that is there, if
- * what it signs for is measured at all. */
+/* A given public key is used with every TPM kind. With auto an existing one is also used, if its
+ * PCRs are measured at all. */
 static int choose_public_key(const SealContext *seal, const CredentialSections *old, Reason *reason,
                              SealTarget *target)
 {
@@ -131,7 +132,7 @@ int seal_target_make(const SealContext *seal, const CredentialSections *old, Rea
     choose_pcrs(spec, old, &target);
     r = choose_public_key(seal, old, reason, &target);
     choose_signed_pcrs(spec, old, &target);
-    /* whether there is such a kind at all */
+    /* whether such a kind exists at all */
     if (r == 0 && !spec->host)
         r = kind_choose(target.key_types, target.version, reason, &kind);
     if (r != 0)

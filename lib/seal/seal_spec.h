@@ -2,12 +2,11 @@
 #pragma once
 
 /*
- * How to seal: what is asked for, and what comes of it.
+ * How to seal: the request and the result.
  *
- * A SealSpec is filled in by whoever wants something sealed: by the command line from its options,
- * by others by hand. All zeros is a valid one. What it leaves open is as in an older credential, if
- * there is one, or else as systemd would have it. A SealTarget is what that comes to, with nothing
- * left open.
+ * The caller fills in a SealSpec: the command line from its options, others by hand. All zeros is
+ * valid. What it leaves open is taken from an older credential, if there is one, or else chosen as
+ * systemd would. The result is a SealTarget, with nothing left open.
  */
 
 #include "base/context.h"
@@ -22,7 +21,7 @@
 
 typedef enum SealKeyChoice {
     SEAL_KEEP_KEYS,  /* the older credential's key types; SEAL_AUTO_KEYS if there is none */
-    SEAL_AUTO_KEYS,  /* host key and TPM, as far as they are there */
+    SEAL_AUTO_KEYS,  /* host key and TPM, if they exist */
     SEAL_GIVEN_KEYS, /* .key_types */
 } SealKeyChoice;
 
@@ -36,37 +35,37 @@ typedef enum SealFormat {
 typedef struct SealSpec {
     SealKeyChoice keys;
     unsigned key_types; /* KeyTypes without KIND_PINNED; 0 is the null key */
-    bool tpm_required;  /* SEAL_AUTO_KEYS must not leave out the TPM */
-    bool allow_null;    /* keep the null key, which protects nothing, where it is there already */
+    bool tpm_required;  /* SEAL_AUTO_KEYS must use the TPM */
+    bool allow_null;    /* an older null key, which protects nothing, may be kept */
 
     bool has_pcrs;
     TpmPcrs pcrs;
-    const char *public_key;   /* file of the key that signs for PCRs; NULL: the one that is there */
+    const char *public_key;   /* file of the key that signs for PCRs; NULL: search for it */
     bool has_public_key_pcrs; /* else the older credential's, or SEAL_SIGNED_PCRS */
     uint64_t public_key_pcrs; /* a mask */
 
-    unsigned version;     /* of the systemd that is to open it; 0: the installed one */
-    const Identity *host; /* whose TPM is to open it; NULL: this host */
+    unsigned version;     /* of the systemd that will open it; 0: the installed one */
+    const Identity *host; /* the host whose TPM will open it; NULL: this host */
     OfflineForm form;     /* with .host */
-    const char *uid;      /* as user_scope_load(): the user that it is for; NULL: nobody special */
+    const char *uid;      /* the user, see user_scope_load(); NULL: none */
 
-    /* The TPM-sealed key: that of this file; or of the other credentials of .name's machine in this
-     * store; or a fresh one, with .fresh_key for each credential. */
+    /* The TPM-sealed key: share the one of this file; or of the other credentials of .name's
+     * machine in this store; or make a fresh one, with .fresh_key for each credential. */
     const char *share_key;
     const Store *share_store;
     bool fresh_key;
 
     const char *tpm_device; /* see tpm_new() */
-    const char *signatures; /* file with signatures of PCR policies; NULL: the default places */
+    const char *signatures; /* file with signatures of PCR policies; NULL: search for it */
 
-    const char *name;   /* to be sealed; NULL: the older one's, or none */
-    uint64_t timestamp; /* of something new, µs; 0: now */
-    bool has_not_after; /* else as the older one's, or never */
+    const char *name;   /* the name to seal; NULL: the older one's, or none */
+    uint64_t timestamp; /* of a new credential, µs; 0: now */
+    bool has_not_after; /* else that of the older one, or never */
     uint64_t not_after; /* µs */
     SealFormat format;
 } SealSpec;
 
-/* What every function that seals needs; borrowed. */
+/* Needed by every function that seals; borrowed. */
 typedef struct SealContext {
     const Context *context;
     const SealSpec *spec;
@@ -76,27 +75,27 @@ typedef struct SealContext {
 typedef struct SealTarget {
     const Identity *host;     /* borrowed; NULL: this host */
     unsigned key_types;       /* KeyTypes, without KIND_PINNED */
-    bool automatic;           /* what is not there is left out */
+    bool automatic;           /* missing keys are left out */
     unsigned version;         /* of systemd */
     TpmPcrs pcrs;             /* literal ones */
-    Bytes public_key;         /* KIND_PUBLIC_KEY: who signs for PCRs (PEM) */
-    uint64_t public_key_mask; /* with public_key: for which ones */
-    const Kind *kind;         /* what it comes to; NULL until seal_resolve() has found out */
+    Bytes public_key;         /* KIND_PUBLIC_KEY: the key that signs for PCRs (PEM) */
+    uint64_t public_key_mask; /* with public_key: the PCRs */
+    const Kind *kind;         /* NULL until seal_resolve() */
 } SealTarget;
 
 void seal_target_done(SealTarget *target); /* for _cleanup_ */
 
-/* The target of SEAL's spec, and of OLD (may be NULL) for what the spec leaves open: its host key,
- * TPM, user and signed policy; its PCRs, with their present values; never its form, which follows
- * the version of systemd. Does not ask the TPM, and does not set .kind.
- * OUTCOME_USAGE for a public key that is wanted and not there, or what another host cannot have;
- * OUTCOME_UNSUPPORTED if there is no such kind. */
+/* Combines SEAL's spec with OLD (may be NULL), from which it takes what the spec leaves open: key
+ * types, user, signed policy, and PCRs with their current values; but never the form, which follows
+ * the version of systemd. Does not use the TPM, and does not set .kind. OUTCOME_USAGE for a missing
+ * public key, or for what is impossible for another host; OUTCOME_UNSUPPORTED if there is no such
+ * kind. */
 int seal_target_make(const SealContext *seal, const CredentialSections *old, Reason *reason,
                      SealTarget *ret);
 
-/* Whether the same comes of both; does not look at .kind. */
+/* Whether both are equal, ignoring .kind. */
 bool seal_target_equal(const SealTarget *a, const SealTarget *b);
 
-/* Whether the same TPM-sealed key will do for both, which have a .kind: with the host key and
- * without. */
+/* Whether both, which have a .kind, can share a TPM-sealed key: one may use the host key in
+ * addition. */
 bool seal_target_shares_tpm_key(const SealTarget *a, const SealTarget *b);

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Which systemd this host has, without asking it: the service manager links
- * libsystemd-shared-NNN.so, which is in a directory beside it on every distribution (since 230).
- * Nothing is executed, and it works in a chroot. A version that was installed since the last boot
- * counts already.
+ * Finds out the version of systemd from the file system: the service manager links
+ * libsystemd-shared-NNN.so (since 230), which every distribution has in a directory near it.
+ * Nothing is executed, and this works in a chroot. A version that was installed since the last boot
+ * counts.
  */
 
 #include "base/context.h"
@@ -14,6 +14,6 @@
  * file. Pure. */
 unsigned systemd_version_of(const char *file);
 
-/* Of the system below the context's root, the newest where a package manager has left an old
- * library; 0 if there is no systemd that tells. */
+/* Returns the version of the system below the context's root, the newest if a package manager has
+ * left an old library; 0 if none is found. */
 unsigned systemd_version_installed(const Context *context);

@@ -14,7 +14,7 @@
 struct UnsealedKey {
     TpmSealed sealed;
     Secret *key;
-    int rc; /* why there is no key */
+    int rc; /* why the key could not be unsealed */
     Reason reason;
 };
 
@@ -46,7 +46,7 @@ static int load_scope(Unsealer *unsealer, Reason *reason)
     return r;
 }
 
-/* Fails only for files that are named; that there are none is said when they are needed. */
+/* Only fails for given files. If the search finds none, the TPM reports it when they are needed. */
 static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
 {
     int r = pcr_signatures_load(unsealer->context, unsealer->spec.signatures, reason, ret);
@@ -54,7 +54,7 @@ static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-/* What the child does. */
+/* The child's task. */
 typedef struct Unsealing {
     const char *device, *subject;
     TpmSealedView sealed;

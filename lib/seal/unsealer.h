@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * Opens credentials with this host's keys, one or many. The TPM unseals each distinct key once,
- * however many credentials share it, and one that it does not unseal is not tried again.
+ * Opens any number of credentials with this host's keys. The TPM unseals each distinct key once,
+ * however many credentials share it. A key that failed is not tried again.
  *
- * The connection to the TPM is not held in between: some TPMs serve one program at a time.
+ * The connection to the TPM is closed in between, because some TPMs serve one program at a time.
  */
 
 #include "base/context.h"
@@ -15,13 +15,14 @@
 
 typedef struct UnsealedKey UnsealedKey;
 
-/* What opening needs besides the credential; all zeros is a valid one. Everything is borrowed. */
+/* Everything that opening needs besides the credential. All zeros is valid. Everything is borrowed.
+ */
 typedef struct OpenSpec {
     const char *tpm_device; /* see tpm_new() */
-    const char *signatures; /* file with signatures of PCR policies; NULL: the default places */
-    const char *uid;        /* as user_scope_load(): whose it is; NULL: nobody special */
-    bool allow_null;        /* open what is sealed with the null key */
-    uint64_t now;           /* when, µs; 0: now; USEC_INFINITY: also what has expired */
+    const char *signatures; /* file with signatures of PCR policies; NULL: search for it */
+    const char *uid;        /* the user, see user_scope_load(); NULL: none */
+    bool allow_null;        /* accept the null key */
+    uint64_t now;           /* time of opening, µs; 0: now; USEC_INFINITY: ignore expiry */
 } OpenSpec;
 
 /* The caller sets those above the line; the rest is zero at first. */
@@ -29,8 +30,8 @@ typedef struct Unsealer {
     const Context *context;
     OpenSpec spec;
     const Observer *observer;
-    const TpmPcrs *expected; /* values that PCRs should have, to tell which one differs; or NULL */
-    const char *subject; /* what is opened, for the observer, where it is given no name; or NULL */
+    const TpmPcrs *expected; /* expected PCR values, to explain a mismatch; or NULL */
+    const char *subject;     /* the subject for the observer if no name is given; or NULL */
     /* --- */
     Secret *host_key;
     UserScope *scope;
@@ -40,7 +41,7 @@ typedef struct Unsealer {
 
 void unsealer_done(Unsealer *unsealer); /* for _cleanup_ */
 
-/* NAME is the one that it must be sealed under, if any; NULL: whatever. Every return of
- * credential_open(), host_key_load() and tpm_unseal(). */
+/* NAME is the name that it must be sealed under; NULL: any. Every return of credential_open(),
+ * host_key_load() and tpm_unseal(). */
 int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
                   Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext);

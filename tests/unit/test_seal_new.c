@@ -12,9 +12,9 @@ static void test_kinds(void **state)
         unsigned key_types, version;
         const char *kind, *waits, *note; /* NULL: none */
     } rows[] = {
-        {KIND_HOST, 257, "host", "", "Made this host's key"},
+        {KIND_HOST, 257, "host", "", "Created this host's key"},
         {KIND_TPM, 257, "tpm2", LOOK SEAL, NULL},
-        {KIND_HOST | KIND_TPM, 257, "host+tpm2", LOOK SEAL, "Made this host's key"},
+        {KIND_HOST | KIND_TPM, 257, "host+tpm2", LOOK SEAL, "Created this host's key"},
         {KIND_TPM, 262, "tpm2", LOOK SEAL, "no storage root key"},
     };
 
