@@ -62,7 +62,7 @@ int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT
 
     if (r == 0)
         r = credential_openable(&parts, reason);
-    if (r == 0 && parts.kind->parts == 0)
+    if (r == 0 && parts.kind->key_types == 0)
         r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not put into the store");
     if (r == 0 && kind_has(parts.kind, KIND_SCOPED))
         r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,

@@ -27,11 +27,11 @@ static int find_shared(const Store *store, const char *machine, GeneratedSecret 
     int r = OUTCOME_NOT_FOUND;
 
     for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        SharedKeyRequest wanted = {.parts = forms[i], .request = &request};
+        SharedKeyRequest wanted = {.key_types = forms[i], .request = &request};
 
         r = shared_key_find(store, machine, &wanted, NULL, &generated->shared);
         if (r == 0) {
-            generated->parts |= forms[i];
+            generated->key_types |= forms[i];
             generated->view = tpm_sealed_view(&generated->shared);
             generated->shares = true;
         }
@@ -50,13 +50,13 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
     if (r != 0)
         return r;
     if (host_resources_has_tpm(resources))
-        generated.parts |= KIND_TPM;
+        generated.key_types |= KIND_TPM;
     r = host_resources_host_key(resources, reason, &host_key);
     if (r == 0)
-        generated.parts |= KIND_HOST;
-    else if (r != OUTCOME_HOST_KEY_MISSING || generated.parts == 0)
+        generated.key_types |= KIND_HOST;
+    else if (r != OUTCOME_HOST_KEY_MISSING || generated.key_types == 0)
         return r;
-    if (generated.parts & KIND_TPM) {
+    if (generated.key_types & KIND_TPM) {
         r = find_shared(store, name->machine, &generated);
         if (r != 0)
             return r;
@@ -68,7 +68,7 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
 
 TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const CredentialName *name)
 {
-    if (!(generated->parts & KIND_TPM))
+    if (!(generated->key_types & KIND_TPM))
         return (TpmKeyRequest){0};
     if (generated->shares)
         return (TpmKeyRequest){.sealed = &generated->view};
@@ -81,7 +81,7 @@ bool generated_secret_retry(GeneratedSecret *generated)
         return false;
     tpm_sealed_done(&generated->shared);
     generated->shares = false;
-    generated->parts &= ~(unsigned)KIND_PINNED;
+    generated->key_types &= ~(unsigned)KIND_PINNED;
     return true;
 }
 
@@ -92,10 +92,10 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     const Context *context = host_resources_context(resources);
     int r = 0;
 
-    request->kind = kind_find_by_key_types(generated->parts);
+    request->kind = kind_find_by_key_types(generated->key_types);
     request->metadata.timestamp = context->now(context);
     request->metadata.not_after = USEC_INFINITY;
-    if (generated->parts & KIND_HOST)
+    if (generated->key_types & KIND_HOST)
         r = host_resources_host_key(resources, reason, &request->host_key);
     if (r == 0)
         r = credential_seal(context, request, reason, &sealed);

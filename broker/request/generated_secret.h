@@ -28,7 +28,7 @@ typedef struct TpmKeyRequest {
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
-    unsigned parts;             /* KeyTypes of the credential to be */
+    unsigned key_types;         /* KeyTypes of the credential to be */
     bool shares;                /* with the key that others have: */
     TpmSealed shared;           /* which is sealed to this */
     TpmSealedView view;         /* of it */

@@ -136,7 +136,7 @@ static void print(const char *file, const Bytes *sealed, const CredentialSection
         print_signed(&parts->tpm);
     if (kind_has(parts->kind, KIND_SCOPED))
         printf("  %-14s for one user\n", "Scope:");
-    if (parts->kind->parts == 0)
+    if (parts->kind->key_types == 0)
         printf("  %-14s none: anyone can read and forge it\n", "Protection:");
     if (credential_openable(parts, &reason) != 0)
         printf("  %-14s %s\n", "Note:", reason.text);

@@ -66,22 +66,22 @@ const Kind *kind_find_by_id(const uint8_t *id)
     return NULL;
 }
 
-const Kind *kind_find_by_key_types(unsigned parts)
+const Kind *kind_find_by_key_types(unsigned key_types)
 {
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (kinds[i].parts == parts)
+        if (kinds[i].key_types == key_types)
             return &kinds[i];
     return NULL;
 }
 
-int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **ret)
+int kind_choose(unsigned key_types, unsigned version, Reason *reason, const Kind **ret)
 {
     const Kind *chosen = NULL, *oldest = NULL;
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         const Kind *kind = &kinds[i];
 
-        if ((kind->parts & ~(unsigned)KIND_PINNED) != parts)
+        if ((kind->key_types & ~(unsigned)KIND_PINNED) != key_types)
             continue;
         if (!oldest || kind->since < oldest->since)
             oldest = kind;
@@ -90,8 +90,8 @@ int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **r
     }
     if (!oldest)
         return reason_set(reason, OUTCOME_UNSUPPORTED, "there is no such kind of credential%s",
-                          parts & KIND_SCOPED ? ": credentials for one user need the host key"
-                                              : "");
+                          key_types & KIND_SCOPED ? ": credentials for one user need the host key"
+                                                  : "");
     if (!chosen)
         return reason_set(reason, OUTCOME_UNSUPPORTED,
                           "systemd %u cannot open %s; %u is the first version that can", version,

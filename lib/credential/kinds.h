@@ -26,18 +26,19 @@ typedef struct Kind {
     const char *name; /* systemd-creds' name, as in --with-key= */
     unsigned since;   /* the first version of systemd that opens it */
     sd_id128_t id;
-    unsigned parts; /* KeyTypes */
+    unsigned key_types; /* KeyTypes */
 } Kind;
 
 /* Return NULL if there is no such kind. ID has KIND_ID_BYTES. */
 const Kind *kind_find_by_id(const uint8_t *id);
-const Kind *kind_find_by_key_types(unsigned parts);
+const Kind *kind_find_by_key_types(unsigned key_types);
 
-/* Chooses the kind with PARTS (without KIND_PINNED) that systemd VERSION would write: the newest
- * that it opens, pinned or not. OUTCOME_UNSUPPORTED if it opens none, or if there is none. */
-int kind_choose(unsigned parts, unsigned version, Reason *reason, const Kind **ret);
+/* Chooses the kind with KEY_TYPES (without KIND_PINNED) that systemd VERSION would write: the
+ * newest that it opens, pinned or not. OUTCOME_UNSUPPORTED if it opens none, or if there is none.
+ */
+int kind_choose(unsigned key_types, unsigned version, Reason *reason, const Kind **ret);
 
-static inline bool kind_has(const Kind *kind, KeyTypes part)
+static inline bool kind_has(const Kind *kind, KeyTypes type)
 {
-    return (kind->parts & part) != 0;
+    return (kind->key_types & type) != 0;
 }

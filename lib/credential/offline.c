@@ -88,13 +88,13 @@ static int add_policy(const OfflineRequest *request, Reason *reason,
 
 static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *parent)
 {
-    unsigned parts = KIND_TPM;
+    unsigned key_types = KIND_TPM;
 
     if (parent->role == TPM_STORAGE_SRK)
-        parts |= KIND_PINNED;
+        key_types |= KIND_PINNED;
     if (request->public_key.size > 0)
-        parts |= KIND_PUBLIC_KEY;
-    return kind_find_by_key_types(parts);
+        key_types |= KIND_PUBLIC_KEY;
+    return kind_find_by_key_types(key_types);
 }
 
 int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)

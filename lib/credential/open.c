@@ -115,7 +115,7 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
         r = credential_scope_fits(request, reason);
     if (r != 0)
         return r;
-    if (kind->parts == 0 && !request->allow_null)
+    if (kind->key_types == 0 && !request->allow_null)
         return reason_set(reason, OUTCOME_UNPROTECTED, "it is sealed with the null key");
     r = decrypt(request, reason, &decrypted);
     if (r != 0)

@@ -98,8 +98,9 @@ static void find_shared_keys(TpmPart *part)
 {
     const SealSpec *spec = part->seal->spec;
     TpmSealRequest request = seal_request(part->target, part->target->kind);
-    SharedKeyRequest wanted = {
-        .parts = part->target->kind->parts, .any_form = !part->resolved, .request = &request};
+    SharedKeyRequest wanted = {.key_types = part->target->kind->key_types,
+                               .any_form = !part->resolved,
+                               .request = &request};
 
     part->may_share = !spec->fresh_key && (spec->share_key || (spec->share_store && spec->name));
     if (!part->may_share)
@@ -115,7 +116,7 @@ static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observ
                            const TpmSealRequest *request, unsigned key_types, TpmResult *ret)
 {
     SharedKeyRequest wanted = {
-        .parts = key_types, .request = request, .signatures = bytes_view(&part->signatures)};
+        .key_types = key_types, .request = request, .signatures = bytes_view(&part->signatures)};
     const char *file = part->seal->spec->share_key;
     Reason reason = part->shared_reason;
     int r = part->shared_rc;
@@ -143,7 +144,7 @@ static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observ
 
 static const Kind *without_pin(const Kind *kind)
 {
-    return kind_find_by_key_types(kind->parts & ~(unsigned)KIND_PINNED);
+    return kind_find_by_key_types(kind->key_types & ~(unsigned)KIND_PINNED);
 }
 
 /* In the child: connects, and looks for the storage root key. */
@@ -179,7 +180,7 @@ static int work(const void *argument, const Observer *observer, Reason *reason, 
     if (!part->resolved && !ret->has_srk)
         kind = without_pin(kind);
     request = seal_request(part->target, kind);
-    if (part->may_share && get_shared_key(part, tpm, observer, &request, kind->parts, ret))
+    if (part->may_share && get_shared_key(part, tpm, observer, &request, kind->key_types, ret))
         return 0;
     tpm_wait_begin(observer, "seal a key", part->subject);
     r = tpm_seal(tpm, part->seal->context, &request, reason, &ret->sealed, &ret->key);

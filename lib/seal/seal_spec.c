@@ -24,7 +24,7 @@ void seal_target_done(SealTarget *target)
 
 static unsigned old_key_types(const CredentialSections *old)
 {
-    return old ? old->kind->parts : 0;
+    return old ? old->kind->key_types : 0;
 }
 
 /* For another host only its TPM can be used. */
@@ -159,8 +159,8 @@ bool seal_target_equal(const SealTarget *a, const SealTarget *b)
 
 bool seal_target_shares_tpm_key(const SealTarget *a, const SealTarget *b)
 {
-    static const unsigned parts = KIND_TPM | KIND_PUBLIC_KEY | KIND_PINNED;
+    static const unsigned key_types = KIND_TPM | KIND_PUBLIC_KEY | KIND_PINNED;
 
-    return kind_has(a->kind, KIND_TPM) && ((a->kind->parts ^ b->kind->parts) & parts) == 0 &&
-           policy_equal(a, b);
+    return kind_has(a->kind, KIND_TPM) &&
+           ((a->kind->key_types ^ b->kind->key_types) & key_types) == 0 && policy_equal(a, b);
 }

@@ -48,7 +48,8 @@ static int check(const CredentialSections *parts, const SharedKeyRequest *wanted
 
     if (!kind_has(parts->kind, KIND_TPM))
         return reason_set(reason, OUTCOME_NOT_FOUND, "it has no TPM key (%s)", parts->kind->name);
-    if ((parts->kind->parts ^ wanted->parts) & ~beside || credential_openable(parts, NULL) != 0)
+    if ((parts->kind->key_types ^ wanted->key_types) & ~beside ||
+        credential_openable(parts, NULL) != 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form (%s)",
                           parts->kind->name);
     r = check_pcrs(&parts->tpm, request, reason);
@@ -184,7 +185,7 @@ int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest 
     for (unsigned i = 0; i < keys->count; i++) {
         TpmSealedView sealed = tpm_sealed_view(&keys->keys[i]);
 
-        if ((sealed.srk.size > 0) != ((wanted->parts & KIND_PINNED) != 0))
+        if ((sealed.srk.size > 0) != ((wanted->key_types & KIND_PINNED) != 0))
             continue;
         r = unseal(tpm, sealed, wanted, reason, ret);
         /* what is to be expected of an old key; with anything else the next has no better chance */

@@ -21,7 +21,7 @@
 
 /* What a credential is to be. */
 typedef struct SharedKeyRequest {
-    unsigned parts;                /* KeyTypes of its kind */
+    unsigned key_types;            /* KeyTypes of its kind */
     bool any_form;                 /* whether with KIND_PINNED or without is not known yet */
     const TpmSealRequest *request; /* what a fresh key would be sealed for */
     BytesView signatures; /* with KIND_PUBLIC_KEY: a file of them; empty if there is none */

@@ -322,9 +322,9 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
     CredentialName name;
     char text[CREDENTIAL_NAME_TEXT_BYTES];
     SealRequest request = {
-        .kind = kind_find_by_key_types(file->parts),
+        .kind = kind_find_by_key_types(file->key_types),
         .plaintext = plaintext,
-        .tpm_key = file->parts & KIND_TPM ? tpm_key : NULL,
+        .tpm_key = file->key_types & KIND_TPM ? tpm_key : NULL,
         .tpm = {.pcr_bank = TPM_ALGORITHM_SHA256,
                 .primary_alg = TPM_ALGORITHM_ECC,
                 .blob = {blob, sizeof(blob)},
@@ -340,7 +340,7 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
         secret_borrow(plaintext)[i] = byte_of(file->machine, file->id, i);
     assert_int_equal(host_key_load(&broker->context, broker->config.host_key_path, NULL, &host_key),
                      0);
-    request.host_key = file->parts & KIND_HOST ? host_key : NULL;
+    request.host_key = file->key_types & KIND_HOST ? host_key : NULL;
     assert_int_equal(credential_seal(&broker->context, &request, NULL, &sealed), 0);
     assert_int_equal(store_new(broker->config.store_path, NULL, &store), 0);
     assert_int_equal(store_write(store, &name, bytes_view(&sealed), NULL), 0);

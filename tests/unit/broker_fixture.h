@@ -67,7 +67,7 @@ size_t broker_descriptors(const BrokerFixture *broker);
 typedef struct SealedFile {
     const char *machine;
     const char *id;
-    unsigned parts; /* KeyTypes */
+    unsigned key_types; /* KeyTypes */
     size_t size;
     const char *name;   /* sealed as; NULL: MACHINE@ID */
     uint64_t not_after; /* 0: never */

@@ -283,7 +283,7 @@ static void test_scopes(void **state)
 {
     static const struct {
         const char *rule;
-        unsigned parts;
+        unsigned key_types;
         const UserScope *sealed, *opened;
         int outcome;
     } rows[] = {
@@ -296,7 +296,7 @@ static void test_scopes(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        _cleanup_(sample_done) Sample sample = sample_new(rows[i].parts, 10);
+        _cleanup_(sample_done) Sample sample = sample_new(rows[i].key_types, 10);
         _cleanup_(secret_freep) Secret *opened = NULL;
 
         sample.seal.scope = rows[i].sealed;

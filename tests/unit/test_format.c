@@ -11,7 +11,7 @@
 
 static const uint8_t filler[LIMIT_FIELD_BYTES + 1] = {1, 2, 3};
 
-static const unsigned all_parts[] = {
+static const unsigned all_key_types[] = {
     0,
     KIND_HOST,
     KIND_HOST | KIND_SCOPED,
@@ -67,8 +67,8 @@ static Bytes assemble(const CredentialSections *parts, size_t body)
 static void test_every_kind_round_trips(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(all_parts); i++) {
-        CredentialSections parts = sample(all_parts[i]), parsed;
+    for (size_t i = 0; i < COUNT(all_key_types); i++) {
+        CredentialSections parts = sample(all_key_types[i]), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, 30);
 
         assert_int_equal(credential_parse(bytes_view(&bytes), NULL, &parsed), 0);
@@ -93,14 +93,14 @@ static void test_every_kind_round_trips(void **state)
 static void test_kinds_are_distinct(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(all_parts); i++) {
-        const Kind *kind = kind_find_by_key_types(all_parts[i]);
+    for (size_t i = 0; i < COUNT(all_key_types); i++) {
+        const Kind *kind = kind_find_by_key_types(all_key_types[i]);
 
         assert_ptr_equal(kind_find_by_id(kind->id.bytes), kind);
         for (size_t j = 0; j < i; j++) {
-            assert_memory_not_equal(kind->id.bytes, kind_find_by_key_types(all_parts[j])->id.bytes,
-                                    KIND_ID_BYTES);
-            assert_string_not_equal(kind->name, kind_find_by_key_types(all_parts[j])->name);
+            assert_memory_not_equal(
+                kind->id.bytes, kind_find_by_key_types(all_key_types[j])->id.bytes, KIND_ID_BYTES);
+            assert_string_not_equal(kind->name, kind_find_by_key_types(all_key_types[j])->name);
         }
     }
     assert_null(kind_find_by_key_types(KIND_PINNED));
@@ -112,8 +112,8 @@ static void test_kinds_are_distinct(void **state)
 static void test_truncation(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(all_parts); i++) {
-        CredentialSections parts = sample(all_parts[i]), parsed;
+    for (size_t i = 0; i < COUNT(all_key_types); i++) {
+        CredentialSections parts = sample(all_key_types[i]), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
 
         for (size_t size = 0; size < bytes.size; size++) {
@@ -133,7 +133,7 @@ static void test_broken_headers(void **state)
 {
     static const unsigned full = KIND_TPM | KIND_PUBLIC_KEY | KIND_PINNED;
     static const struct {
-        unsigned parts;
+        unsigned key_types;
         size_t offset;
         uint8_t value;
         int outcome;
@@ -168,7 +168,7 @@ static void test_broken_headers(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CredentialSections parts = sample(rows[i].parts), parsed;
+        CredentialSections parts = sample(rows[i].key_types), parsed;
         _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
         Reason reason = {0};
         int r;

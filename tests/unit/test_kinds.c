@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct {
-    unsigned parts, version;
+    unsigned key_types, version;
     const char *name; /* NULL: it opens none */
 } rows[] = {
     {0, 250, "null"},
@@ -41,7 +41,7 @@ static void test_choose(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const Kind *kind = NULL;
         Reason reason = {0};
-        int r = kind_choose(rows[i].parts, rows[i].version, &reason, &kind);
+        int r = kind_choose(rows[i].key_types, rows[i].version, &reason, &kind);
 
         assert_int_equal(r, rows[i].name ? 0 : OUTCOME_UNSUPPORTED);
         assert_true((kind != NULL) == (rows[i].name != NULL));

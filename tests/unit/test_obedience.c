@@ -23,9 +23,9 @@ static void expect_text(const BrokerFixture *broker, const char *machine, const 
     assert_memory_equal(got.data, text, got.size);
 }
 
-static void seal(BrokerFixture *broker, const char *machine, const char *id, unsigned parts)
+static void seal(BrokerFixture *broker, const char *machine, const char *id, unsigned key_types)
 {
-    broker_seal(broker, &(SealedFile){machine, id, parts, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){machine, id, key_types, 31, NULL, 0});
 }
 
 static void test_policy_is_obeyed(void **state)

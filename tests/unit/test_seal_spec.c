@@ -31,7 +31,8 @@ enum {
 /* What the older credential has, and what the spec says. */
 typedef struct Row {
     const char *rule;
-    unsigned old; /* parts; sealed for PCR 7 of SHA-384, and for what "old" signs about PCR 12 */
+    unsigned
+        old; /* key types; sealed for PCR 7 of SHA-384, and for what "old" signs about PCR 12 */
     unsigned says;
     unsigned with;      /* SAYS_KEYS: key types */
     unsigned key_types; /* expected: these */
@@ -148,14 +149,14 @@ static int make(const Fixture *fixture, const SealSpec *spec, const CredentialSe
     return seal_target_make(&(SealContext){&fixture->context, spec, NULL}, old, reason, ret);
 }
 
-static CredentialSections old_of(unsigned parts)
+static CredentialSections old_of(unsigned key_types)
 {
-    CredentialSections old = {.kind = kind_find_by_key_types(parts)};
+    CredentialSections old = {.kind = kind_find_by_key_types(key_types)};
 
     assert_non_null(old.kind);
-    if (parts & TPM)
+    if (key_types & TPM)
         old.tpm = (TpmSealedView){.pcr_mask = MASK(7), .pcr_bank = TPM_ALGORITHM_SHA384};
-    if (parts & SIGNED) {
+    if (key_types & SIGNED) {
         old.tpm.public_key = test_view("old");
         old.tpm.public_key_mask = MASK(12);
     }
@@ -245,11 +246,11 @@ static void test_equal(void **state)
 {
     const Fixture *fixture = *state;
     SealSpec spec = spec_of(fixture, 0, 0);
-    unsigned parts[] = {HOST, TPM, HOST | TPM, TPM | SIGNED};
+    unsigned key_types[] = {HOST, TPM, HOST | TPM, TPM | SIGNED};
 
-    for (size_t i = 0; i < COUNT(parts); i++)
-        for (size_t k = 0; k < COUNT(parts); k++) {
-            CredentialSections a = old_of(parts[i]), b = old_of(parts[k]);
+    for (size_t i = 0; i < COUNT(key_types); i++)
+        for (size_t k = 0; k < COUNT(key_types); k++) {
+            CredentialSections a = old_of(key_types[i]), b = old_of(key_types[k]);
             _cleanup_(seal_target_done) SealTarget first = {0}, second = {0};
 
             assert_int_equal(make(fixture, &spec, &a, NULL, &first), 0);

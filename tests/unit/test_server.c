@@ -29,15 +29,15 @@ static void expect_records(const BrokerFixture *broker, const char *words, unsig
 static void test_answers(void **state)
 {
     static const size_t sizes[] = {1, 31, 4096, 300000, LIMIT_PLAINTEXT_BYTES};
-    static const unsigned parts[] = {KIND_HOST, KIND_TPM, KIND_HOST | KIND_TPM};
+    static const unsigned key_types[] = {KIND_HOST, KIND_TPM, KIND_HOST | KIND_TPM};
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
     unsigned count = 0;
 
     (void)state;
     broker_start(broker);
-    for (size_t i = 0; i < COUNT(parts); i++)
+    for (size_t i = 0; i < COUNT(key_types); i++)
         for (size_t j = 0; j < COUNT(sizes); j++) {
-            broker_seal(broker, &(SealedFile){"web", "x", parts[i], sizes[j], NULL, 0});
+            broker_seal(broker, &(SealedFile){"web", "x", key_types[i], sizes[j], NULL, 0});
             /* asked twice: the manager does so for every line of the unit */
             assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);
             assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);

@@ -15,10 +15,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* What a wanted is about: a literal of a kind's parts and PCRs. */
-#define WANTED(wished_parts, wished_mask)                                                          \
-    ((SharedKeyRequest){.parts = (wished_parts),                                                   \
-                        .request = &(TpmSealRequest){.pcrs.mask = (wished_mask)}})
+/* A request as a literal, with the kind's key types and the PCRs. */
+#define WANTED(wanted_key_types, wanted_mask)                                                      \
+    ((SharedKeyRequest){.key_types = (wanted_key_types),                                           \
+                        .request = &(TpmSealRequest){.pcrs.mask = (wanted_mask)}})
 
 #define any_state WANTED(KIND_TPM, 0)
 
@@ -42,7 +42,7 @@ static int tear_down_store(void **state)
 #define with_store(test) cmocka_unit_test_setup_teardown(test, set_up_store, tear_down_store)
 
 /* web's credential ID with this key, written MINUTE minutes after midnight. */
-static void put(Fixture *fixture, const char *id, unsigned parts, const TpmSealed *sealed,
+static void put(Fixture *fixture, const char *id, unsigned key_types, const TpmSealed *sealed,
                 const Secret *key, int minute)
 {
     _cleanup_(secret_freep) Secret *host_key = test_host_key("host key");
@@ -52,14 +52,14 @@ static void put(Fixture *fixture, const char *id, unsigned parts, const TpmSeale
     char path[64];
     CredentialName name;
     SealRequest request = {
-        .kind = kind_find_by_key_types(parts),
+        .kind = kind_find_by_key_types(key_types),
         .plaintext = plaintext,
-        .host_key = parts & KIND_HOST ? host_key : NULL,
-        .tpm_key = parts & KIND_TPM ? key : NULL,
+        .host_key = key_types & KIND_HOST ? host_key : NULL,
+        .tpm_key = key_types & KIND_TPM ? key : NULL,
         .metadata = {.not_after = USEC_INFINITY},
     };
 
-    if (parts & KIND_TPM)
+    if (key_types & KIND_TPM)
         request.tpm = tpm_sealed_view(sealed);
     assert_int_equal(credential_seal(&fixture->context, &request, NULL, &file), 0);
     assert_int_equal(credential_name_new("web", id, NULL, &name), 0);
@@ -202,11 +202,11 @@ static void test_a_signed_policy(void **state)
     _cleanup_(secret_freep) Secret *key = NULL;
     _cleanup_(bytes_done) Bytes signatures = {0};
     TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
-    SharedKeyRequest wanted = {.parts = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
+    SharedKeyRequest wanted = {.key_types = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
     SharedKey shared = {0};
 
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
-    put(fixture, "a", wanted.parts, &sealed, key, 1);
+    put(fixture, "a", wanted.key_types, &sealed, key, 1);
     assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_TPM_NO_SIGNATURE);
     signatures = pcr_sign(fixture->tpm, &signer, &signer, 11, TPM_ALGORITHM_SHA256);
     wanted.signatures = bytes_view(&signatures);
