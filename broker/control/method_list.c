@@ -63,24 +63,24 @@ static int add_parts(BytesView file, Reason *reason, struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     char key[TPM_FINGERPRINT_BYTES];
-    CredentialSections parts;
-    int r = credential_unpack(file, reason, &sealed, &parts);
+    CredentialSections sections;
+    int r = credential_unpack(file, reason, &sealed, &sections);
 
     if (r == 0)
-        r = credential_openable(&parts, reason);
+        r = credential_openable(&sections, reason);
     if (r != 0)
         return r;
-    if (!method_add_text(object, "kind", parts.kind->name) ||
+    if (!method_add_text(object, "kind", sections.kind->name) ||
         !method_add_number(object, "size", sealed.size))
         return -ENOMEM;
-    if (kind_has(parts.kind, KIND_PUBLIC_KEY) &&
-        !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(parts.tpm.public_key_mask)))
+    if (kind_has(sections.kind, KIND_PUBLIC_KEY) &&
+        !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections.tpm.public_key_mask)))
         return -ENOMEM;
-    if (!kind_has(parts.kind, KIND_TPM))
+    if (!kind_has(sections.kind, KIND_TPM))
         return 0;
-    tpm_sealed_fingerprint(&parts.tpm, key);
+    tpm_sealed_fingerprint(&sections.tpm, key);
     return method_add_text(object, "key", key) &&
-                   json_add(object, "pcrs", tpm_pcr_mask_to_json(parts.tpm.pcr_mask))
+                   json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask))
                ? 0
                : -ENOMEM;
 }

@@ -57,21 +57,21 @@ void commit_parameters_done(CommitParameters *decoded)
 int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialSections parts;
-    int r = credential_unpack(file, reason, &sealed, &parts);
+    CredentialSections sections;
+    int r = credential_unpack(file, reason, &sealed, &sections);
 
     if (r == 0)
-        r = credential_openable(&parts, reason);
-    if (r == 0 && parts.kind->key_types == 0)
+        r = credential_openable(&sections, reason);
+    if (r == 0 && sections.kind->key_types == 0)
         r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not put into the store");
-    if (r == 0 && kind_has(parts.kind, KIND_SCOPED))
+    if (r == 0 && kind_has(sections.kind, KIND_SCOPED))
         r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,
                        "it is sealed for a user, and a container is none");
     if (r != 0)
         return r;
     key[0] = '\0';
-    if (kind_has(parts.kind, KIND_TPM))
-        tpm_sealed_fingerprint(&parts.tpm, key);
+    if (kind_has(sections.kind, KIND_TPM))
+        tpm_sealed_fingerprint(&sections.tpm, key);
     return 0;
 }
 

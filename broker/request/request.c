@@ -60,10 +60,10 @@ static int load_sealed(Request *request, const Ingredient *part, Reason *reason,
     if (r == 0 && part->source == POLICY_GENERATE)
         digest_format(bytes_view(&file), ret->digest);
     if (r == 0)
-        r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->parts);
+        r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->sections);
     if (r == 0)
-        r = credential_openable(&ret->parts, reason);
-    if (r == 0 && kind_has(ret->parts.kind, KIND_HOST))
+        r = credential_openable(&ret->sections, reason);
+    if (r == 0 && kind_has(ret->sections.kind, KIND_HOST))
         r = host_resources_host_key(request->resources, reason, &ret->host_key);
     return r;
 }
@@ -123,7 +123,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     _cleanup_(secret_freep) Secret *value = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     OpenRequest open = {
-        .parts = &part->parts,
+        .sections = &part->sections,
         .host_key = part->host_key,
         .tpm_key = tpm_key,
         .name = name,
@@ -246,8 +246,8 @@ static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRe
         return fill_template(request, part, reason, &making->value);
     if (making->missing)
         return generate(request, reason, ret_wanted);
-    if (kind_has(making->parts.kind, KIND_TPM)) {
-        ret_wanted->sealed = &making->parts.tpm;
+    if (kind_has(making->sections.kind, KIND_TPM)) {
+        ret_wanted->sealed = &making->sections.tpm;
         return 0;
     }
     return open_part(request, NULL, now, reason);

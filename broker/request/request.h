@@ -22,12 +22,12 @@
 
 /* A part on its way. */
 typedef struct RequestIngredient {
-    Bytes sealed;             /* of a sealed file: raw */
-    CredentialSections parts; /* of it */
-    const Secret *host_key;   /* the resources's, or NULL if it takes none */
-    Secret *value;            /* NULL until it is known */
-    bool missing;             /* POLICY_GENERATE: it is not in the store */
-    bool generating;          /* and has been begun with: */
+    Bytes sealed;                /* of a sealed file: raw */
+    CredentialSections sections; /* of it */
+    const Secret *host_key;      /* the resources's, or NULL if it takes none */
+    Secret *value;               /* NULL until it is known */
+    bool missing;                /* POLICY_GENERATE: it is not in the store */
+    bool generating;             /* and has been begun with: */
     GeneratedSecret generated;
     char digest[DIGEST_TEXT_BYTES]; /* POLICY_GENERATE: of the file in the store */
     struct json_object *publish;    /* parameters of a commit of its public half, or NULL */

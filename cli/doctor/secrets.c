@@ -81,12 +81,12 @@ static int open_file(Doctor *doctor, BytesView file, const CredentialName *name,
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(bytes_done) Bytes raw = {0};
     char text[CREDENTIAL_NAME_TEXT_BYTES];
-    CredentialSections parts;
-    int r = credential_unpack(file, reason, &raw, &parts);
+    CredentialSections sections;
+    int r = credential_unpack(file, reason, &raw, &sections);
 
     credential_name_format(name, text);
     if (r == 0)
-        r = unsealer_open(&doctor->unsealer, &parts, text, reason, ret, &plaintext);
+        r = unsealer_open(&doctor->unsealer, &sections, text, reason, ret, &plaintext);
     if (r == 0 && secret_size(plaintext) == 0)
         return reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
     return r;

@@ -30,7 +30,7 @@ static Description describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcr
 
 static Description describe_old(const ResealItem *item)
 {
-    const CredentialSections *parts = &item->parts;
+    const CredentialSections *parts = &item->sections;
 
     if (!parts->kind)
         return (Description){"-"};
@@ -166,7 +166,7 @@ static void add_policy(struct json_object *object, const char *kind_key, const K
 static struct json_object *item_to_json(const ResealSet *set, const ResealItem *item, bool dry_run)
 {
     struct json_object *object = json_object_new_object();
-    const CredentialSections *parts = &item->parts;
+    const CredentialSections *parts = &item->sections;
     const char *remedy = outcome_remedy(item->rc);
 
     if (set->machine)

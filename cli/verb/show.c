@@ -89,7 +89,7 @@ static void add_number(struct json_object *object, const char *name, uint64_t nu
 static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
-    const CredentialSections *parts = &show->entry.parts;
+    const CredentialSections *parts = &show->entry.sections;
     const OpenCheck *check = &show->check;
 
     add_text(object, "machine", show->entry.name.machine);
@@ -161,7 +161,7 @@ static void print_opened(const Show *show)
 
 static void print_all(const Show *show)
 {
-    const CredentialSections *parts = &show->entry.parts;
+    const CredentialSections *parts = &show->entry.sections;
     Reason policy = {0};
 
     printf("%s\n", show->name);

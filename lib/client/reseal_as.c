@@ -52,7 +52,7 @@ int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
 {
     CredentialMetadata metadata;
 
-    return unsealer_open(&reseal_as->reseal.unsealer, &reseal_as->item.parts, NULL, reason,
+    return unsealer_open(&reseal_as->reseal.unsealer, &reseal_as->item.sections, NULL, reason,
                          &metadata, ret);
 }
 

@@ -225,7 +225,7 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
     int r = store_read(store->store, name, reason, &entry.file);
 
     if (r == 0)
-        r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.parts);
+        r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.sections);
     if (r != 0)
         return r;
     *ret = entry;
@@ -250,7 +250,7 @@ int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, R
     int r;
 
     credential_name_format(&entry->name, name);
-    r = unsealer_open(unsealer, &entry->parts, name, reason, &metadata, &plaintext);
+    r = unsealer_open(unsealer, &entry->sections, name, reason, &metadata, &plaintext);
     /* one without a name has passed */
     if (r == 0 && strcmp(metadata.name, name) != 0)
         r = reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed without a name");

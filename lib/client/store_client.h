@@ -50,8 +50,8 @@ int store_client_remove(StoreClient *store, const CredentialName *name, Reason *
 /* A sealed file of the store. */
 typedef struct StoreClientEntry {
     CredentialName name;
-    Bytes file, raw; /* as it is, and without base64, which .parts borrows */
-    CredentialSections parts;
+    Bytes file, raw; /* as it is, and without base64, which .sections borrows */
+    CredentialSections sections;
 } StoreClientEntry;
 
 void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */

@@ -83,15 +83,15 @@ static int check_field(uint32_t size, const char *what, Reason *reason)
     return 0;
 }
 
-static int parse_main(Reader *reader, Reason *reason, CredentialSections *parts)
+static int parse_main(Reader *reader, Reason *reason, CredentialSections *sections)
 {
     BytesView id = reader_take(reader, KIND_ID_BYTES);
     uint32_t key_size, block_size, iv_size, tag_size;
 
     if (reader->failed)
         return reason_set(reason, OUTCOME_MALFORMED, "it is truncated in the kind's id");
-    parts->kind = kind_find_by_id(id.data);
-    if (!parts->kind)
+    sections->kind = kind_find_by_id(id.data);
+    if (!sections->kind)
         return reason_set(reason, OUTCOME_UNKNOWN_KIND,
                           "it begins with %02x%02x%02x%02x…, which is not the id of a known kind",
                           id.data[0], id.data[1], id.data[2], id.data[3]);
@@ -110,7 +110,7 @@ static int parse_main(Reader *reader, Reason *reason, CredentialSections *parts)
     if (iv_size < IV_MIN_BYTES || iv_size > IV_MAX_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED, "the IV has %u bytes, but must have %u to %u",
                           iv_size, IV_MIN_BYTES, IV_MAX_BYTES);
-    parts->iv = reader_take(reader, iv_size);
+    sections->iv = reader_take(reader, iv_size);
     return finish_header(reader, "main header", reason);
 }
 
@@ -181,18 +181,18 @@ static int parse_srk(Reader *reader, Reason *reason, TpmSealedView *tpm)
     return finish_header(reader, "storage root key header", reason);
 }
 
-static int parse_headers(Reader *reader, Reason *reason, CredentialSections *parts)
+static int parse_headers(Reader *reader, Reason *reason, CredentialSections *sections)
 {
-    int r = parse_main(reader, reason, parts);
+    int r = parse_main(reader, reason, sections);
 
-    if (r == 0 && kind_has(parts->kind, KIND_TPM))
-        r = parse_tpm(reader, reason, &parts->tpm);
-    if (r == 0 && kind_has(parts->kind, KIND_PUBLIC_KEY))
-        r = parse_public_key(reader, reason, &parts->tpm);
-    if (r == 0 && kind_has(parts->kind, KIND_PINNED))
-        r = parse_srk(reader, reason, &parts->tpm);
-    if (r == 0 && kind_has(parts->kind, KIND_SCOPED)) {
-        parts->scope_flags = reader_u64le(reader);
+    if (r == 0 && kind_has(sections->kind, KIND_TPM))
+        r = parse_tpm(reader, reason, &sections->tpm);
+    if (r == 0 && kind_has(sections->kind, KIND_PUBLIC_KEY))
+        r = parse_public_key(reader, reason, &sections->tpm);
+    if (r == 0 && kind_has(sections->kind, KIND_PINNED))
+        r = parse_srk(reader, reason, &sections->tpm);
+    if (r == 0 && kind_has(sections->kind, KIND_SCOPED)) {
+        sections->scope_flags = reader_u64le(reader);
         r = finish_header(reader, "scope header", reason);
     }
     return r;
@@ -200,7 +200,7 @@ static int parse_headers(Reader *reader, Reason *reason, CredentialSections *par
 
 int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret)
 {
-    CredentialSections parts = {0};
+    CredentialSections sections = {0};
     Reader reader = reader_new(sealed);
     int r;
 
@@ -208,25 +208,26 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret)
         return reason_set(reason, OUTCOME_TOO_LARGE,
                           "the credential has %zu bytes, but at most %zu are allowed", sealed.size,
                           LIMIT_SEALED_BYTES);
-    r = parse_headers(&reader, reason, &parts);
+    r = parse_headers(&reader, reason, &sections);
     if (r != 0)
         return r;
     if (reader.rest.size < CREDENTIAL_METADATA_MIN_BYTES + CREDENTIAL_TAG_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED, "it is truncated after the headers");
-    parts.header = (BytesView){sealed.data, reader.offset};
-    parts.ciphertext = reader_take(&reader, reader.rest.size - CREDENTIAL_TAG_BYTES);
-    parts.tag = reader_take(&reader, CREDENTIAL_TAG_BYTES);
-    *ret = parts;
+    sections.header = (BytesView){sealed.data, reader.offset};
+    sections.ciphertext = reader_take(&reader, reader.rest.size - CREDENTIAL_TAG_BYTES);
+    sections.tag = reader_take(&reader, CREDENTIAL_TAG_BYTES);
+    *ret = sections;
     return 0;
 }
 
-int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw, CredentialSections *ret_parts)
+int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
+                      CredentialSections *ret_sections)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
     int r = credential_decode(file, reason, &raw);
 
     if (r == 0)
-        r = credential_parse(bytes_view(&raw), reason, ret_parts);
+        r = credential_parse(bytes_view(&raw), reason, ret_sections);
     if (r != 0)
         return r;
     *ret_raw = raw;
@@ -243,33 +244,33 @@ static void write_sized(Writer *writer, BytesView field)
     writer_pad(writer, ALIGNMENT);
 }
 
-void credential_header_write(const CredentialSections *parts, Writer *writer)
+void credential_header_write(const CredentialSections *sections, Writer *writer)
 {
-    writer_bytes(writer, (BytesView){parts->kind->id.bytes, KIND_ID_BYTES});
+    writer_bytes(writer, (BytesView){sections->kind->id.bytes, KIND_ID_BYTES});
     writer_u32le(writer, CIPHER_KEY_BYTES);
     writer_u32le(writer, CIPHER_BLOCK_BYTES);
-    writer_u32le(writer, (uint32_t)parts->iv.size);
+    writer_u32le(writer, (uint32_t)sections->iv.size);
     writer_u32le(writer, (uint32_t)CREDENTIAL_TAG_BYTES);
-    writer_bytes(writer, parts->iv);
+    writer_bytes(writer, sections->iv);
     writer_pad(writer, ALIGNMENT);
-    if (kind_has(parts->kind, KIND_TPM)) {
-        writer_u64le(writer, parts->tpm.pcr_mask);
-        writer_u16le(writer, parts->tpm.pcr_bank);
-        writer_u16le(writer, parts->tpm.primary_alg);
-        writer_u32le(writer, (uint32_t)parts->tpm.blob.size);
-        writer_u32le(writer, (uint32_t)parts->tpm.policy_hash.size);
-        writer_bytes(writer, parts->tpm.blob);
-        writer_bytes(writer, parts->tpm.policy_hash);
+    if (kind_has(sections->kind, KIND_TPM)) {
+        writer_u64le(writer, sections->tpm.pcr_mask);
+        writer_u16le(writer, sections->tpm.pcr_bank);
+        writer_u16le(writer, sections->tpm.primary_alg);
+        writer_u32le(writer, (uint32_t)sections->tpm.blob.size);
+        writer_u32le(writer, (uint32_t)sections->tpm.policy_hash.size);
+        writer_bytes(writer, sections->tpm.blob);
+        writer_bytes(writer, sections->tpm.policy_hash);
         writer_pad(writer, ALIGNMENT);
     }
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
-        writer_u64le(writer, parts->tpm.public_key_mask);
-        write_sized(writer, parts->tpm.public_key);
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY)) {
+        writer_u64le(writer, sections->tpm.public_key_mask);
+        write_sized(writer, sections->tpm.public_key);
     }
-    if (kind_has(parts->kind, KIND_PINNED))
-        write_sized(writer, parts->tpm.srk);
-    if (kind_has(parts->kind, KIND_SCOPED))
-        writer_u64le(writer, parts->scope_flags);
+    if (kind_has(sections->kind, KIND_PINNED))
+        write_sized(writer, sections->tpm.srk);
+    if (kind_has(sections->kind, KIND_SCOPED))
+        writer_u64le(writer, sections->scope_flags);
 }
 
 /* --- metadata --- */

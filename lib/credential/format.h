@@ -51,11 +51,11 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret);
 
 /* Decodes and parses FILE. RET_PARTS borrows from RET_RAW. */
 int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
-                      CredentialSections *ret_parts);
+                      CredentialSections *ret_sections);
 
 /* Appends the header (everything up to the ciphertext), from .kind, .iv, .tpm and .scope_flags of
  * PARTS. */
-void credential_header_write(const CredentialSections *parts, Writer *writer);
+void credential_header_write(const CredentialSections *sections, Writer *writer);
 
 /* Whether it expires after it was sealed, which systemd requires in order to open it. */
 bool credential_times_valid(const CredentialMetadata *metadata);

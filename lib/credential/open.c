@@ -20,31 +20,31 @@ static bool is_pcr_bank(uint16_t bank)
            bank == TPM_ALGORITHM_SHA384 || bank == TPM_ALGORITHM_SHA512;
 }
 
-int credential_openable(const CredentialSections *parts, Reason *reason)
+int credential_openable(const CredentialSections *sections, Reason *reason)
 {
-    if (kind_has(parts->kind, KIND_TPM) && !is_pcr_bank(parts->tpm.pcr_bank))
+    if (kind_has(sections->kind, KIND_TPM) && !is_pcr_bank(sections->tpm.pcr_bank))
         return reason_set(reason, OUTCOME_MALFORMED,
                           "its PCR bank 0x%04x does not exist (systemd 252 writes 0xffff for no "
                           "PCRs, which nothing opens)",
-                          parts->tpm.pcr_bank);
-    if (kind_has(parts->kind, KIND_SCOPED) && parts->scope_flags != USER_SCOPE_FLAGS)
+                          sections->tpm.pcr_bank);
+    if (kind_has(sections->kind, KIND_SCOPED) && sections->scope_flags != USER_SCOPE_FLAGS)
         return reason_set(reason, OUTCOME_UNSUPPORTED,
                           "it is sealed for one user in an unknown way (0x%llx)",
-                          (unsigned long long)parts->scope_flags);
+                          (unsigned long long)sections->scope_flags);
     return 0;
 }
 
 int credential_scope_fits(const OpenRequest *request, Reason *reason)
 {
-    bool scoped = kind_has(request->parts->kind, KIND_SCOPED);
+    bool scoped = kind_has(request->sections->kind, KIND_SCOPED);
 
     if (scoped && !request->scope)
         return reason_set(reason, OUTCOME_SCOPE_MISMATCH, "it is sealed for one user (%s)",
-                          request->parts->kind->name);
+                          request->sections->kind->name);
     if (!scoped && request->scope)
         return reason_set(reason, OUTCOME_SCOPE_MISMATCH,
                           "it is sealed for the system (%s), not for the user %s",
-                          request->parts->kind->name, request->scope->name);
+                          request->sections->kind->name, request->scope->name);
     return 0;
 }
 
@@ -78,23 +78,23 @@ static int check_time(const OpenRequest *request, const CredentialMetadata *meta
 
 static int decrypt(const OpenRequest *request, Reason *reason, Secret **ret)
 {
-    const CredentialSections *parts = request->parts;
+    const CredentialSections *sections = request->sections;
     _cleanup_(secret_freep) Secret *key = NULL;
     CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
     int r = credential_derive_key(&keys, reason, &key);
 
     if (r != 0)
         return r;
-    r = aead_decrypt(key, parts->iv, parts->header, parts->ciphertext, parts->tag, ret);
+    r = aead_decrypt(key, sections->iv, sections->header, sections->ciphertext, sections->tag, ret);
     if (r == OUTCOME_NOT_AUTHENTIC && request->scope)
         return reason_set(
             reason, r,
             "the %s key does not fit, it is for another user than %s (uid %u), or the "
             "file was changed",
-            parts->kind->name, request->scope->name, request->scope->uid);
+            sections->kind->name, request->scope->name, request->scope->uid);
     if (r == OUTCOME_NOT_AUTHENTIC)
         return reason_set(reason, r, "the %s key does not fit, or the file was changed",
-                          parts->kind->name);
+                          sections->kind->name);
     return r == 0 ? 0 : reason_set(reason, r, "cannot decrypt");
 }
 
@@ -102,7 +102,7 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
                     Secret **ret_plaintext)
 {
     _cleanup_(secret_freep) Secret *decrypted = NULL;
-    const Kind *kind = request->parts->kind;
+    const Kind *kind = request->sections->kind;
     CredentialMetadata metadata;
     size_t front;
     int r;
@@ -110,7 +110,7 @@ int credential_open(const OpenRequest *request, Reason *reason, CredentialMetada
     assert(kind_has(kind, KIND_HOST) == (request->host_key != NULL));
     assert(kind_has(kind, KIND_TPM) == (request->tpm_key != NULL));
 
-    r = credential_openable(request->parts, reason);
+    r = credential_openable(request->sections, reason);
     if (r == 0)
         r = credential_scope_fits(request, reason);
     if (r != 0)

@@ -12,7 +12,7 @@
 #include "secret/secret.h"
 
 typedef struct OpenRequest {
-    const CredentialSections *parts;
+    const CredentialSections *sections;
     const Secret *host_key; /* KIND_HOST; else NULL */
     const Secret *tpm_key;  /* KIND_TPM; else NULL */
     const UserScope
@@ -25,9 +25,9 @@ typedef struct OpenRequest {
 
 /* Whether this version can open such a credential at all: 0, OUTCOME_UNSUPPORTED, or
  * OUTCOME_MALFORMED for an invalid PCR bank. */
-int credential_openable(const CredentialSections *parts, Reason *reason);
+int credential_openable(const CredentialSections *sections, Reason *reason);
 
-/* Whether .scope of REQUEST fits the kind of .parts, so that no key is fetched in vain:
+/* Whether .scope of REQUEST fits the kind of .sections, so that no key is fetched in vain:
  * OUTCOME_SCOPE_MISMATCH. */
 int credential_scope_fits(const OpenRequest *request, Reason *reason);
 

@@ -39,10 +39,10 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
     _cleanup_(bytes_done) Bytes ciphertext = {0};
     uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
     CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
-    CredentialSections parts = {.kind = request->kind,
-                                .iv = {iv, sizeof(iv)},
-                                .tpm = request->tpm,
-                                .scope_flags = USER_SCOPE_FLAGS};
+    CredentialSections sections = {.kind = request->kind,
+                                   .iv = {iv, sizeof(iv)},
+                                   .tpm = request->tpm,
+                                   .scope_flags = USER_SCOPE_FLAGS};
     BytesView header;
     int r;
 
@@ -61,13 +61,13 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
         return r;
 
     context->random(context, iv, sizeof(iv));
-    credential_header_write(&parts, &writer);
+    credential_header_write(&sections, &writer);
     ciphertext.data = malloc(secret_size(text));
     ciphertext.size = secret_size(text);
     if (!ciphertext.data || writer.failed)
         return reason_set(reason, -ENOMEM, "cannot seal");
     header = bytes_view(&writer.bytes);
-    r = aead_encrypt(key, parts.iv, header, secret_view(text), ciphertext.data, tag);
+    r = aead_encrypt(key, sections.iv, header, secret_view(text), ciphertext.data, tag);
     if (r != 0)
         return reason_set(reason, r, "cannot encrypt");
     writer_bytes(&writer, bytes_view(&ciphertext));

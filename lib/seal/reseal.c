@@ -47,7 +47,7 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
     int r;
 
     reseal->unsealer.subject = item->label;
-    r = unsealer_open(&reseal->unsealer, &item->parts, NULL, reason, ret_metadata, &plaintext);
+    r = unsealer_open(&reseal->unsealer, &item->sections, NULL, reason, ret_metadata, &plaintext);
     if (r == 0)
         r = check_name(item, ret_metadata, reason);
     if (r == 0)
@@ -74,7 +74,7 @@ static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetad
 static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->parts);
+    int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->sections);
 
     if (r == 0)
         r = open_old(reseal, item, reason, &item->metadata, &plaintext);
@@ -82,8 +82,9 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
         return r;
     item->opens = true;
     r = choose_metadata(reseal, reason, &item->metadata);
-    return r == 0 ? key_pool_target(&reseal->pool, &item->parts, item->label, reason, &item->target)
-                  : r;
+    return r == 0
+               ? key_pool_target(&reseal->pool, &item->sections, item->label, reason, &item->target)
+               : r;
 }
 
 int reseal_examine(Reseal *reseal, ResealItem *item)
@@ -110,11 +111,11 @@ static bool is_raw(const Reseal *reseal, const ResealItem *item)
 }
 
 /* Opens with the keys in memory, not with those that this host would get. */
-static int open_with(const Reseal *reseal, const SealKeys *keys, const CredentialSections *parts,
+static int open_with(const Reseal *reseal, const SealKeys *keys, const CredentialSections *sections,
                      Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
 {
     OpenRequest request = {
-        .parts = parts,
+        .sections = sections,
         .host_key = keys->host,
         .tpm_key = keys->tpm,
         .scope = seal_keys_scope(keys),
@@ -135,18 +136,18 @@ static bool may_be_closed(const SealTarget *target, int rc)
 }
 
 static int open_new(Reseal *reseal, ResealItem *item, const SealKeys *keys,
-                    const CredentialSections *parts, Reason *reason,
+                    const CredentialSections *sections, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
     int r;
 
     if (item->target->host)
-        return open_with(reseal, keys, parts, reason, ret_metadata, ret);
-    r = unsealer_open(&reseal->unsealer, parts, NULL, reason, ret_metadata, ret);
+        return open_with(reseal, keys, sections, reason, ret_metadata, ret);
+    r = unsealer_open(&reseal->unsealer, sections, NULL, reason, ret_metadata, ret);
     if (!may_be_closed(item->target, r))
         return r;
     item->closed = *reason;
-    return open_with(reseal, keys, parts, reason, ret_metadata, ret);
+    return open_with(reseal, keys, sections, reason, ret_metadata, ret);
 }
 
 static int verify(Reseal *reseal, ResealItem *item, const SealKeys *keys, const Secret *plaintext,
@@ -155,11 +156,11 @@ static int verify(Reseal *reseal, ResealItem *item, const SealKeys *keys, const 
     _cleanup_(bytes_done) Bytes raw = {0};
     _cleanup_(secret_freep) Secret *again = NULL;
     CredentialMetadata metadata;
-    CredentialSections parts;
-    int r = credential_unpack(bytes_view(&item->sealed), reason, &raw, &parts);
+    CredentialSections sections;
+    int r = credential_unpack(bytes_view(&item->sealed), reason, &raw, &sections);
 
     if (r == 0)
-        r = open_new(reseal, item, keys, &parts, reason, &metadata, &again);
+        r = open_new(reseal, item, keys, &sections, reason, &metadata, &again);
     if (r != 0)
         return r;
     if (!secret_equal(again, plaintext) || strcmp(metadata.name, item->metadata.name) != 0 ||

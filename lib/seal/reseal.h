@@ -22,8 +22,8 @@ typedef struct ResealItem {
     char *label;         /* "web@db-password", or the path of the file: for messages */
     CredentialName name; /* in the store; empty for a file, which may have any name */
     Bytes file;          /* as read */
-    Bytes raw;           /* the same, decoded; .parts borrows from it */
-    CredentialSections parts;
+    Bytes raw;           /* the same, decoded; .sections borrows from it */
+    CredentialSections sections;
     SealTarget *target; /* borrowed; NULL if unknown */
     bool opens;
     int rc; /* why it cannot be resealed; 0 if it can */

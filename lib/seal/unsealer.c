@@ -74,17 +74,17 @@ static int work(const void *request, const Observer *observer, Reason *reason, T
     return r;
 }
 
-static int unseal(const Unsealer *unsealer, const CredentialSections *parts, const char *name,
+static int unseal(const Unsealer *unsealer, const CredentialSections *sections, const char *name,
                   Reason *reason, Secret **ret)
 {
     _cleanup_(bytes_done) Bytes signatures = {0};
     _cleanup_(tpm_result_done) TpmResult result = {0};
     Unsealing unsealing = {.device = unsealer->spec.tpm_device,
                            .subject = name ? name : unsealer->subject,
-                           .sealed = parts->tpm};
+                           .sealed = sections->tpm};
     int r = 0;
 
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         r = load_signatures(unsealer, reason, &signatures);
     if (r != 0)
         return r;
@@ -108,10 +108,10 @@ static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView
 }
 
 /* Borrowed. */
-static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, const char *name,
                        Reason *reason, const Secret **ret)
 {
-    const UnsealedKey *known = find_key(unsealer, &parts->tpm);
+    const UnsealedKey *known = find_key(unsealer, &sections->tpm);
     UnsealedKey *larger, *key;
     int r;
 
@@ -122,11 +122,11 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, cons
         unsealer->keys = larger;
         key = &larger[unsealer->key_count];
         *key = (UnsealedKey){0};
-        r = tpm_sealed_dup(&parts->tpm, &key->sealed);
+        r = tpm_sealed_dup(&sections->tpm, &key->sealed);
         if (r != 0)
             return r;
         unsealer->key_count++;
-        key->rc = unseal(unsealer, parts, name, &key->reason, &key->key);
+        key->rc = unseal(unsealer, sections, name, &key->reason, &key->key);
         known = key;
     }
     if (known->rc != 0) {
@@ -138,29 +138,29 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *parts, cons
     return 0;
 }
 
-int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+int unsealer_open(Unsealer *unsealer, const CredentialSections *sections, const char *name,
                   Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext)
 {
     const OpenSpec *spec = &unsealer->spec;
     OpenRequest request = {
-        .parts = parts,
+        .sections = sections,
         .name = name,
         .allow_unnamed = true,
         .allow_null = spec->allow_null,
         .now = spec->now ? spec->now : unsealer->context->now(unsealer->context),
     };
-    int r = credential_openable(parts, reason);
+    int r = credential_openable(sections, reason);
 
     if (r == 0)
         r = load_scope(unsealer, reason);
     request.scope = unsealer->scope;
     if (r == 0)
         r = credential_scope_fits(&request, reason);
-    if (r == 0 && kind_has(parts->kind, KIND_HOST) && !unsealer->host_key)
+    if (r == 0 && kind_has(sections->kind, KIND_HOST) && !unsealer->host_key)
         r = host_key_load(unsealer->context, host_key_path(), reason, &unsealer->host_key);
-    if (r == 0 && kind_has(parts->kind, KIND_HOST))
+    if (r == 0 && kind_has(sections->kind, KIND_HOST))
         request.host_key = unsealer->host_key;
-    if (r == 0 && kind_has(parts->kind, KIND_TPM))
-        r = get_tpm_key(unsealer, parts, name, reason, &request.tpm_key);
+    if (r == 0 && kind_has(sections->kind, KIND_TPM))
+        r = get_tpm_key(unsealer, sections, name, reason, &request.tpm_key);
     return r == 0 ? credential_open(&request, reason, ret_metadata, ret_plaintext) : r;
 }

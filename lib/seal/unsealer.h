@@ -43,5 +43,5 @@ void unsealer_done(Unsealer *unsealer); /* for _cleanup_ */
 
 /* NAME is the name that it must be sealed under; NULL: any. Every return of credential_open(),
  * host_key_load() and tpm_unseal(). */
-int unsealer_open(Unsealer *unsealer, const CredentialSections *parts, const char *name,
+int unsealer_open(Unsealer *unsealer, const CredentialSections *sections, const char *name,
                   Reason *reason, CredentialMetadata *ret_metadata, Secret **ret_plaintext);

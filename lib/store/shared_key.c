@@ -40,26 +40,27 @@ static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request
 }
 
 /* Whether what a fresh key would be sealed for is what this one is; the TPM is not asked. */
-static int check(const CredentialSections *parts, const SharedKeyRequest *wanted, Reason *reason)
+static int check(const CredentialSections *sections, const SharedKeyRequest *wanted, Reason *reason)
 {
     const TpmSealRequest *request = wanted->request;
     unsigned beside = PARTS_BESIDE | (wanted->any_form ? KIND_PINNED : 0);
     int r;
 
-    if (!kind_has(parts->kind, KIND_TPM))
-        return reason_set(reason, OUTCOME_NOT_FOUND, "it has no TPM key (%s)", parts->kind->name);
-    if ((parts->kind->key_types ^ wanted->key_types) & ~beside ||
-        credential_openable(parts, NULL) != 0)
+    if (!kind_has(sections->kind, KIND_TPM))
+        return reason_set(reason, OUTCOME_NOT_FOUND, "it has no TPM key (%s)",
+                          sections->kind->name);
+    if ((sections->kind->key_types ^ wanted->key_types) & ~beside ||
+        credential_openable(sections, NULL) != 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form (%s)",
-                          parts->kind->name);
-    r = check_pcrs(&parts->tpm, request, reason);
+                          sections->kind->name);
+    r = check_pcrs(&sections->tpm, request, reason);
     if (r != 0)
         return r;
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY) &&
-        (parts->tpm.public_key_mask != request->public_key_mask ||
-         !bytes_view_equal(parts->tpm.public_key, request->public_key)))
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY) &&
+        (sections->tpm.public_key_mask != request->public_key_mask ||
+         !bytes_view_equal(sections->tpm.public_key, request->public_key)))
         return reason_set(reason, OUTCOME_NOT_FOUND, "its key is sealed for another signed policy");
-    if (!tpm_sealed_is_native(&parts->tpm))
+    if (!tpm_sealed_is_native(&sections->tpm))
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "its key was made outside of the TPM, where others may know it");
     return 0;
@@ -67,17 +68,17 @@ static int check(const CredentialSections *parts, const SharedKeyRequest *wanted
 
 /* FILE to RET_RAW, which RET_PARTS borrows, if its key is as wished. */
 static int take_apart(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
-                      Bytes *ret_raw, CredentialSections *ret_parts)
+                      Bytes *ret_raw, CredentialSections *ret_sections)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialSections parts;
-    int r = credential_unpack(file, reason, &raw, &parts);
+    CredentialSections sections;
+    int r = credential_unpack(file, reason, &raw, &sections);
 
     if (r == 0)
-        r = check(&parts, wanted, reason);
+        r = check(&sections, wanted, reason);
     if (r != 0)
         return r;
-    *ret_parts = parts;
+    *ret_sections = sections;
     *ret_raw = raw;
     raw = (Bytes){0};
     return 0;
@@ -110,11 +111,11 @@ int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *
                         SharedKeys *ret)
 {
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialSections parts;
-    int r = take_apart(file, wanted, reason, &raw, &parts);
+    CredentialSections sections;
+    int r = take_apart(file, wanted, reason, &raw, &sections);
 
     *ret = (SharedKeys){0};
-    return r == 0 ? add_key(&parts.tpm, ret) : r;
+    return r == 0 ? add_key(&sections.tpm, ret) : r;
 }
 
 /* At most MAX. */
@@ -128,11 +129,11 @@ static int find_keys(const Store *store, const char *machine, const SharedKeyReq
 
     for (size_t i = 0; r == 0 && i < count && keys.count < max; i++) {
         _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
-        CredentialSections parts;
+        CredentialSections sections;
 
         if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
-            take_apart(bytes_view(&file), wanted, NULL, &raw, &parts) == 0)
-            r = add_key(&parts.tpm, &keys);
+            take_apart(bytes_view(&file), wanted, NULL, &raw, &sections) == 0)
+            r = add_key(&sections.tpm, &keys);
     }
     if (r == 0 && keys.count == 0)
         r = reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share",

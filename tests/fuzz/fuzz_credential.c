@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: the credential codec, from file bytes to parts, and the metadata.
+ * Fuzz target: the credential codec, from file bytes to sections, and the metadata.
  *
- * What parses must write back to the same header, and the parts must lie within the input.
+ * What parses must write back to the same header, and the sections must lie within the input.
  */
 
 #include "credential/format.h"
@@ -12,21 +12,21 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_round_trip(const CredentialSections *parts)
+static void check_round_trip(const CredentialSections *sections)
 {
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(bytes_done) Bytes header = {0};
 
-    credential_header_write(parts, &writer);
+    credential_header_write(sections, &writer);
     assert(writer_take(&writer, &header) == 0);
-    assert(bytes_view_equal(bytes_view(&header), parts->header));
+    assert(bytes_view_equal(bytes_view(&header), sections->header));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialMetadata metadata;
-    CredentialSections parts;
+    CredentialSections sections;
     Reason reason = {0};
     size_t front;
     int r;
@@ -38,12 +38,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(reason.text[0] != '\0');
         return 0;
     }
-    if (credential_parse(bytes_view(&sealed), &reason, &parts) != 0) {
+    if (credential_parse(bytes_view(&sealed), &reason, &sections) != 0) {
         assert(reason.text[0] != '\0');
         return 0;
     }
-    assert(parts.header.data == sealed.data);
-    assert(parts.header.size + parts.ciphertext.size + parts.tag.size == sealed.size);
-    check_round_trip(&parts);
+    assert(sections.header.data == sealed.data);
+    assert(sections.header.size + sections.ciphertext.size + sections.tag.size == sealed.size);
+    check_round_trip(&sections);
     return 0;
 }

@@ -18,7 +18,7 @@ typedef struct Sample {
     OpenRequest open;
     Secret *plaintext, *host_key, *tpm_key;
     Bytes sealed;
-    CredentialSections parts;
+    CredentialSections sections;
 } Sample;
 
 static Sample sample_new(unsigned kind_key_types, size_t size)
@@ -58,15 +58,15 @@ static void sample_seal(Sample *sample)
 {
     bytes_done(&sample->sealed);
     assert_int_equal(credential_seal(&sample->context, &sample->seal, NULL, &sample->sealed), 0);
-    assert_int_equal(credential_parse(bytes_view(&sample->sealed), NULL, &sample->parts), 0);
+    assert_int_equal(credential_parse(bytes_view(&sample->sealed), NULL, &sample->sections), 0);
 }
 
 static int sample_open(Sample *sample, Reason *reason, Secret **ret)
 {
     OpenRequest request = sample->open;
-    int r = credential_parse(bytes_view(&sample->sealed), reason, &sample->parts);
+    int r = credential_parse(bytes_view(&sample->sealed), reason, &sample->sections);
 
-    request.parts = &sample->parts;
+    request.sections = &sample->sections;
     return r == 0 ? credential_open(&request, reason, NULL, ret) : r;
 }
 
@@ -268,15 +268,15 @@ static void test_the_null_key_is_refused_unless_asked_for(void **state)
 
 static void test_a_scope_that_is_not_known(void **state)
 {
-    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_HOST | KIND_SCOPED),
-                                .scope_flags = 15};
+    CredentialSections sections = {.kind = kind_find_by_key_types(KIND_HOST | KIND_SCOPED),
+                                   .scope_flags = 15};
     Reason reason = {0};
 
     (void)state;
-    assert_int_equal(credential_openable(&parts, &reason), OUTCOME_UNSUPPORTED);
+    assert_int_equal(credential_openable(&sections, &reason), OUTCOME_UNSUPPORTED);
     assert_non_null(strstr(reason.text, "0xf"));
-    parts.scope_flags = USER_SCOPE_FLAGS;
-    assert_int_equal(credential_openable(&parts, &reason), 0);
+    sections.scope_flags = USER_SCOPE_FLAGS;
+    assert_int_equal(credential_openable(&sections, &reason), 0);
 }
 
 static void test_scopes(void **state)
@@ -310,15 +310,15 @@ static void test_scopes(void **state)
 /* What systemd 252 writes when it is asked for no PCRs. */
 static void test_a_pcr_bank_that_is_none(void **state)
 {
-    CredentialSections parts = {.kind = kind_find_by_key_types(KIND_TPM),
-                                .tpm = {.pcr_bank = 0xffff}};
+    CredentialSections sections = {.kind = kind_find_by_key_types(KIND_TPM),
+                                   .tpm = {.pcr_bank = 0xffff}};
     Reason reason = {0};
 
     (void)state;
-    assert_int_equal(credential_openable(&parts, &reason), OUTCOME_MALFORMED);
+    assert_int_equal(credential_openable(&sections, &reason), OUTCOME_MALFORMED);
     assert_non_null(strstr(reason.text, "0xffff"));
-    parts.tpm.pcr_bank = TPM_ALGORITHM_SHA384;
-    assert_int_equal(credential_openable(&parts, &reason), 0);
+    sections.tpm.pcr_bank = TPM_ALGORITHM_SHA384;
+    assert_int_equal(credential_openable(&sections, &reason), 0);
 }
 
 int main(void)

@@ -31,33 +31,34 @@ static const unsigned all_key_types[] = {
 
 static CredentialSections sample(unsigned kind_key_types)
 {
-    CredentialSections parts = {.kind = kind_find_by_key_types(kind_key_types), .iv = {filler, 12}};
+    CredentialSections sections = {.kind = kind_find_by_key_types(kind_key_types),
+                                   .iv = {filler, 12}};
 
-    assert_non_null(parts.kind);
+    assert_non_null(sections.kind);
     if (kind_key_types & KIND_TPM)
-        parts.tpm = (TpmSealedView){.pcr_mask = 1 << 7,
-                                    .pcr_bank = TPM_ALGORITHM_SHA256,
-                                    .primary_alg = TPM_ALGORITHM_ECC,
-                                    .blob = {filler, 13},
-                                    .policy_hash = {filler, TPM_POLICY_BYTES}};
+        sections.tpm = (TpmSealedView){.pcr_mask = 1 << 7,
+                                       .pcr_bank = TPM_ALGORITHM_SHA256,
+                                       .primary_alg = TPM_ALGORITHM_ECC,
+                                       .blob = {filler, 13},
+                                       .policy_hash = {filler, TPM_POLICY_BYTES}};
     if (kind_key_types & KIND_PUBLIC_KEY) {
-        parts.tpm.public_key_mask = 1 << 11;
-        parts.tpm.public_key = test_view("-----BEGIN PUBLIC KEY-----");
+        sections.tpm.public_key_mask = 1 << 11;
+        sections.tpm.public_key = test_view("-----BEGIN PUBLIC KEY-----");
     }
     if (kind_key_types & KIND_PINNED)
-        parts.tpm.srk = (BytesView){filler, 7};
+        sections.tpm.srk = (BytesView){filler, 7};
     if (kind_key_types & KIND_SCOPED)
-        parts.scope_flags = 7;
-    return parts;
+        sections.scope_flags = 7;
+    return sections;
 }
 
 /* PARTS, and BODY bytes of ciphertext with its tag. */
-static Bytes assemble(const CredentialSections *parts, size_t body)
+static Bytes assemble(const CredentialSections *sections, size_t body)
 {
     _cleanup_(writer_done) Writer writer = {0};
     Bytes bytes;
 
-    credential_header_write(parts, &writer);
+    credential_header_write(sections, &writer);
     writer_bytes(&writer, (BytesView){filler, body});
     writer_bytes(&writer, (BytesView){filler, CREDENTIAL_TAG_BYTES});
     assert_int_equal(writer_take(&writer, &bytes), 0);
@@ -68,21 +69,21 @@ static void test_every_kind_round_trips(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(all_key_types); i++) {
-        CredentialSections parts = sample(all_key_types[i]), parsed;
-        _cleanup_(bytes_done) Bytes bytes = assemble(&parts, 30);
+        CredentialSections sections = sample(all_key_types[i]), parsed;
+        _cleanup_(bytes_done) Bytes bytes = assemble(&sections, 30);
 
         assert_int_equal(credential_parse(bytes_view(&bytes), NULL, &parsed), 0);
-        assert_ptr_equal(parsed.kind, parts.kind);
-        assert_true(bytes_view_equal(parsed.iv, parts.iv));
-        assert_true(parsed.tpm.pcr_mask == parts.tpm.pcr_mask);
-        assert_int_equal(parsed.tpm.pcr_bank, parts.tpm.pcr_bank);
-        assert_int_equal(parsed.tpm.primary_alg, parts.tpm.primary_alg);
-        assert_true(bytes_view_equal(parsed.tpm.blob, parts.tpm.blob));
-        assert_true(bytes_view_equal(parsed.tpm.policy_hash, parts.tpm.policy_hash));
-        assert_true(bytes_view_equal(parsed.tpm.srk, parts.tpm.srk));
-        assert_true(parsed.tpm.public_key_mask == parts.tpm.public_key_mask);
-        assert_true(bytes_view_equal(parsed.tpm.public_key, parts.tpm.public_key));
-        assert_true(parsed.scope_flags == parts.scope_flags);
+        assert_ptr_equal(parsed.kind, sections.kind);
+        assert_true(bytes_view_equal(parsed.iv, sections.iv));
+        assert_true(parsed.tpm.pcr_mask == sections.tpm.pcr_mask);
+        assert_int_equal(parsed.tpm.pcr_bank, sections.tpm.pcr_bank);
+        assert_int_equal(parsed.tpm.primary_alg, sections.tpm.primary_alg);
+        assert_true(bytes_view_equal(parsed.tpm.blob, sections.tpm.blob));
+        assert_true(bytes_view_equal(parsed.tpm.policy_hash, sections.tpm.policy_hash));
+        assert_true(bytes_view_equal(parsed.tpm.srk, sections.tpm.srk));
+        assert_true(parsed.tpm.public_key_mask == sections.tpm.public_key_mask);
+        assert_true(bytes_view_equal(parsed.tpm.public_key, sections.tpm.public_key));
+        assert_true(parsed.scope_flags == sections.scope_flags);
         assert_int_equal(parsed.ciphertext.size, 30);
         assert_int_equal(parsed.tag.size, CREDENTIAL_TAG_BYTES);
         assert_int_equal(parsed.header.size % 8, 0);
@@ -113,8 +114,8 @@ static void test_truncation(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(all_key_types); i++) {
-        CredentialSections parts = sample(all_key_types[i]), parsed;
-        _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
+        CredentialSections sections = sample(all_key_types[i]), parsed;
+        _cleanup_(bytes_done) Bytes bytes = assemble(&sections, CREDENTIAL_METADATA_MIN_BYTES);
 
         for (size_t size = 0; size < bytes.size; size++) {
             /* of its own size, so that a sanitizer sees every byte read beyond */
@@ -168,8 +169,8 @@ static void test_broken_headers(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CredentialSections parts = sample(rows[i].key_types), parsed;
-        _cleanup_(bytes_done) Bytes bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
+        CredentialSections sections = sample(rows[i].key_types), parsed;
+        _cleanup_(bytes_done) Bytes bytes = assemble(&sections, CREDENTIAL_METADATA_MIN_BYTES);
         Reason reason = {0};
         int r;
 
@@ -182,15 +183,15 @@ static void test_broken_headers(void **state)
 
 static void test_accepted_variants(void **state)
 {
-    CredentialSections parts = sample(KIND_TPM), parsed;
+    CredentialSections sections = sample(KIND_TPM), parsed;
     _cleanup_(bytes_done) Bytes bytes = {0};
 
     (void)state;
-    parts.iv.size = 16;
-    parts.tpm.primary_alg = TPM_ALGORITHM_RSA;
-    parts.tpm.pcr_mask = TPM_PCR_MASK_ALL;
-    parts.tpm.blob.size = LIMIT_FIELD_BYTES;
-    bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
+    sections.iv.size = 16;
+    sections.tpm.primary_alg = TPM_ALGORITHM_RSA;
+    sections.tpm.pcr_mask = TPM_PCR_MASK_ALL;
+    sections.tpm.blob.size = LIMIT_FIELD_BYTES;
+    bytes = assemble(&sections, CREDENTIAL_METADATA_MIN_BYTES);
     assert_int_equal(credential_parse(bytes_view(&bytes), NULL, &parsed), 0);
     assert_int_equal(parsed.iv.size, 16);
 }
@@ -210,8 +211,8 @@ static void test_size_limit(void **state)
 
 static void test_file_forms(void **state)
 {
-    CredentialSections parts = sample(KIND_HOST);
-    _cleanup_(bytes_done) Bytes raw = assemble(&parts, 100), text = {0}, from_raw = {0},
+    CredentialSections sections = sample(KIND_HOST);
+    _cleanup_(bytes_done) Bytes raw = assemble(&sections, 100), text = {0}, from_raw = {0},
                                 from_text = {0};
     Reason reason = {0};
 

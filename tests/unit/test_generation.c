@@ -37,11 +37,11 @@ static const char *kind_of(const BrokerFixture *broker, const char *id)
 {
     _cleanup_(bytes_done) Bytes file = test_read_file(broker_file(broker, "web", id));
     _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialSections parts;
+    CredentialSections sections;
 
     assert_int_equal(credential_decode(bytes_view(&file), NULL, &raw), 0);
-    assert_int_equal(credential_parse(bytes_view(&raw), NULL, &parts), 0);
-    return parts.kind->name;
+    assert_int_equal(credential_parse(bytes_view(&raw), NULL, &sections), 0);
+    return sections.kind->name;
 }
 
 static void test_made_once(void **state)

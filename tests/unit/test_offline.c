@@ -71,14 +71,14 @@ static void seal_offline(Fixture *fixture, const Identity *identity, OfflineForm
 static int open_with(Fixture *fixture, const Bytes *sealed, const Bytes *signatures)
 {
     _cleanup_(secret_freep) Secret *key = NULL, *plaintext = NULL;
-    CredentialSections parts;
-    OpenRequest request = {.parts = &parts, .name = "web@x", .now = TEST_NOW};
+    CredentialSections sections;
+    OpenRequest request = {.sections = &sections, .name = "web@x", .now = TEST_NOW};
     int r;
 
-    assert_int_equal(credential_parse(bytes_view(sealed), NULL, &parts), 0);
+    assert_int_equal(credential_parse(bytes_view(sealed), NULL, &sections), 0);
     if (signatures)
-        parts.tpm.signatures = bytes_view(signatures);
-    r = tpm_unseal(fixture->tpm, &parts.tpm, &fixture->reason, &key);
+        sections.tpm.signatures = bytes_view(signatures);
+    r = tpm_unseal(fixture->tpm, &sections.tpm, &fixture->reason, &key);
     assert_nothing_left(fixture);
     if (r != 0)
         return r;
@@ -251,17 +251,17 @@ static void test_every_byte_counts(void **state)
     Fixture *fixture = *state;
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialSections parts;
+    CredentialSections sections;
 
     identify(fixture, false, true, &identity);
     seal_offline(fixture, &identity, OFFLINE_PINNED, 0, &sealed);
-    assert_int_equal(credential_parse(bytes_view(&sealed), NULL, &parts), 0);
-    for (size_t i = 0; i < parts.tpm.blob.size; i++) {
-        size_t offset = (size_t)(parts.tpm.blob.data - sealed.data) + i;
+    assert_int_equal(credential_parse(bytes_view(&sealed), NULL, &sections), 0);
+    for (size_t i = 0; i < sections.tpm.blob.size; i++) {
+        size_t offset = (size_t)(sections.tpm.blob.data - sealed.data) + i;
         _cleanup_(secret_freep) Secret *key = NULL;
 
         sealed.data[offset] ^= 1;
-        assert_true(tpm_unseal(fixture->tpm, &parts.tpm, &fixture->reason, &key) > 0);
+        assert_true(tpm_unseal(fixture->tpm, &sections.tpm, &fixture->reason, &key) > 0);
         assert_null(key);
         sealed.data[offset] ^= 1;
     }

@@ -25,7 +25,7 @@ static void test_kinds(void **state)
         _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
         _cleanup_(secret_freep) Secret *value = NULL;
         CredentialMetadata metadata;
-        CredentialSections parts;
+        CredentialSections sections;
 
         unlink(getenv("SYSTEMD_CREDENTIAL_SECRET"));
         if (fixture_seal(fixture, &spec, NULL, &sealed) != 0)
@@ -33,9 +33,9 @@ static void test_kinds(void **state)
         assert_string_equal(fixture->waits, rows[i].waits);
         if (rows[i].note ? !strstr(fixture->notes, rows[i].note) : fixture->notes[0])
             fail_msg("%s: %s", rows[i].kind, fixture->notes);
-        assert_int_equal(credential_unpack(bytes_view(&sealed), NULL, &raw, &parts), 0);
-        assert_string_equal(parts.kind->name, rows[i].kind);
-        assert_int_equal(unsealer_open(&unsealer, &parts, "web@x", NULL, &metadata, &value), 0);
+        assert_int_equal(credential_unpack(bytes_view(&sealed), NULL, &raw, &sections), 0);
+        assert_string_equal(sections.kind->name, rows[i].kind);
+        assert_int_equal(unsealer_open(&unsealer, &sections, "web@x", NULL, &metadata, &value), 0);
         assert_int_equal(secret_size(value), 5);
         assert_string_equal(metadata.name, "web@x");
         assert_true(metadata.not_after == USEC_INFINITY);
@@ -44,10 +44,10 @@ static void test_kinds(void **state)
 
 static TpmSealedView sealed_key(const Bytes *sealed, Bytes *raw)
 {
-    CredentialSections parts;
+    CredentialSections sections;
 
-    assert_int_equal(credential_unpack(bytes_view(sealed), NULL, raw, &parts), 0);
-    return parts.tpm;
+    assert_int_equal(credential_unpack(bytes_view(sealed), NULL, raw, &sections), 0);
+    return sections.tpm;
 }
 
 /* A machine's credentials have one key, unless told otherwise or for another policy. */
@@ -101,15 +101,15 @@ static void test_like(void **state)
     SealFixture *fixture = *state;
     SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
     _cleanup_(bytes_done) Bytes first = {0}, raw = {0}, second = {0}, second_raw = {0};
-    CredentialSections parts;
+    CredentialSections sections;
 
     spec.has_pcrs = true;
     spec.pcrs.mask = 1 << 7;
     assert_int_equal(fixture_seal(fixture, &spec, NULL, &first), 0);
-    assert_int_equal(credential_unpack(bytes_view(&first), NULL, &raw, &parts), 0);
+    assert_int_equal(credential_unpack(bytes_view(&first), NULL, &raw, &sections), 0);
     spec = fixture_spec(fixture, 0, 257);
     spec.keys = SEAL_KEEP_KEYS;
-    assert_int_equal(fixture_seal(fixture, &spec, &parts, &second), 0);
+    assert_int_equal(fixture_seal(fixture, &spec, &sections, &second), 0);
     assert_true(sealed_key(&second, &second_raw).pcr_mask == 1 << 7);
 }
 

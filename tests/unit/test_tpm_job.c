@@ -125,10 +125,10 @@ static void flip_blob(const BrokerFixture *broker, const char *id)
 {
     const char *path = broker_file(broker, "web", id);
     _cleanup_(bytes_done) Bytes file = test_read_file(path);
-    CredentialSections parts;
+    CredentialSections sections;
 
-    assert_int_equal(credential_parse(bytes_view(&file), NULL, &parts), 0);
-    file.data[(size_t)(parts.tpm.blob.data - file.data) + 5] ^= 1;
+    assert_int_equal(credential_parse(bytes_view(&file), NULL, &sections), 0);
+    file.data[(size_t)(sections.tpm.blob.data - file.data) + 5] ^= 1;
     test_write_file(path, bytes_view(&file), 0640);
 }
 

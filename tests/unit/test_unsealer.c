@@ -8,7 +8,7 @@
 /* A credential, taken apart. */
 typedef struct Sample {
     Bytes sealed, raw;
-    CredentialSections parts;
+    CredentialSections sections;
 } Sample;
 
 static void sample_done(Sample *sample)
@@ -20,7 +20,8 @@ static void sample_done(Sample *sample)
 static void make(SealFixture *fixture, const SealSpec *spec, Sample *ret)
 {
     assert_int_equal(fixture_seal(fixture, spec, NULL, &ret->sealed), 0);
-    assert_int_equal(credential_unpack(bytes_view(&ret->sealed), NULL, &ret->raw, &ret->parts), 0);
+    assert_int_equal(credential_unpack(bytes_view(&ret->sealed), NULL, &ret->raw, &ret->sections),
+                     0);
     fixture->waits[0] = '\0';
 }
 
@@ -29,7 +30,7 @@ static int open_as(Unsealer *unsealer, const Sample *sample, const char *name)
     _cleanup_(secret_freep) Secret *value = NULL;
     CredentialMetadata metadata;
 
-    return unsealer_open(unsealer, &sample->parts, name, NULL, &metadata, &value);
+    return unsealer_open(unsealer, &sample->sections, name, NULL, &metadata, &value);
 }
 
 static void test_each_key_once(void **state)

@@ -117,26 +117,26 @@ VectorSetting vectors_setting(const Vectors *vectors, struct json_object *entry)
     };
 }
 
-/* From the parts that REQUEST has to the plaintext. */
-static int open_parts(const VectorSetting *setting, CredentialSections *parts, Reason *reason,
-                      Secret **ret)
+/* From the sections that REQUEST has to the plaintext. */
+static int open_sections(const VectorSetting *setting, CredentialSections *sections, Reason *reason,
+                         Secret **ret)
 {
     _cleanup_(secret_freep) Secret *host_key = NULL, *tpm_key = NULL;
-    OpenRequest request = {.parts = parts,
+    OpenRequest request = {.sections = sections,
                            .scope = setting->scope,
                            .name = setting->name,
                            .allow_unnamed = setting->allow_unnamed,
                            .allow_null = setting->allow_null,
                            .now = setting->now};
-    int r = credential_openable(parts, reason);
+    int r = credential_openable(sections, reason);
 
     if (r == 0)
         r = credential_scope_fits(&request, reason);
-    if (r == 0 && kind_has(parts->kind, KIND_HOST))
+    if (r == 0 && kind_has(sections->kind, KIND_HOST))
         r = host_key_load(setting->context, setting->host_key, reason, &host_key);
-    if (r == 0 && kind_has(parts->kind, KIND_TPM)) {
-        parts->tpm.signatures = setting->signatures;
-        r = tpm_unseal(setting->tpm, &parts->tpm, reason, &tpm_key);
+    if (r == 0 && kind_has(sections->kind, KIND_TPM)) {
+        sections->tpm.signatures = setting->signatures;
+        r = tpm_unseal(setting->tpm, &sections->tpm, reason, &tpm_key);
     }
     request.host_key = host_key;
     request.tpm_key = tpm_key;
@@ -146,12 +146,12 @@ static int open_parts(const VectorSetting *setting, CredentialSections *parts, R
 int vectors_open(const VectorSetting *setting, BytesView file, Reason *reason, Secret **ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    CredentialSections parts;
+    CredentialSections sections;
     int r = credential_decode(file, reason, &sealed);
 
     if (r == 0)
-        r = credential_parse(bytes_view(&sealed), reason, &parts);
-    return r == 0 ? open_parts(setting, &parts, reason, ret) : r;
+        r = credential_parse(bytes_view(&sealed), reason, &sections);
+    return r == 0 ? open_sections(setting, &sections, reason, ret) : r;
 }
 
 Bytes vectors_plaintext(struct json_object *entry)
