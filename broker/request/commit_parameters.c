@@ -236,7 +236,7 @@ static int check_source(PolicyCache *policies, const CredentialName *name, Reaso
         return r;
     credential = policy_find(policy, name->id);
     if (!credential)
-        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s has no \"%s\"",
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s does not list \"%s\"",
                           name->machine, name->id);
     if (credential->source == POLICY_STORE || credential->source == POLICY_GENERATE)
         return 0;

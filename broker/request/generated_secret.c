@@ -140,17 +140,17 @@ static int make_commit(const CredentialName *name, const Bytes *file, const Byte
 }
 
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
-                          const Ingredient *part, const TpmSealedView *sealed,
+                          const Ingredient *ingredient, const TpmSealedView *sealed,
                           const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
     _cleanup_(bytes_done) Bytes file = {0}, public = {0};
-    const Recipe *recipe = &part->credential->recipe;
+    const Recipe *recipe = &ingredient->credential->recipe;
     SealRequest request = {.tpm_key = tpm_key};
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     int r;
 
-    credential_name_format(&part->name, name);
+    credential_name_format(&ingredient->name, name);
     r = generate_secret(host_resources_context(resources), recipe, name, reason, &secret);
     if (r == 0 && recipe_type_is_pair(recipe->type))
         r = generate_public(recipe, secret, name, reason, &public);
@@ -161,28 +161,28 @@ int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
     if (sealed)
         request.tpm = *sealed;
     r = seal(resources, generated, &request, reason, &file);
-    return r == 0 ? make_commit(&part->name, &file, &public, &generated->commit) : r;
+    return r == 0 ? make_commit(&ingredient->name, &file, &public, &generated->commit) : r;
 }
 
-struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *part,
+struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *ingredient,
                                              const Secret *value, const char *digest)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = NULL;
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
-    const Recipe *recipe = &part->credential->recipe;
+    const Recipe *recipe = &ingredient->credential->recipe;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     struct json_object *change;
     const Store *store;
 
     if (!recipe_type_is_pair(recipe->type))
         return NULL;
-    credential_name_format(&part->name, name);
+    credential_name_format(&ingredient->name, name);
     if (generate_public(recipe, value, name, NULL, &public) != 0 ||
         host_resources_store(resources, NULL, &store) != 0 ||
-        (store_read_public(store, &part->name, NULL, &present) == 0 &&
+        (store_read_public(store, &ingredient->name, NULL, &present) == 0 &&
          bytes_view_equal(bytes_view(&present), bytes_view(&public))))
         return NULL;
-    parameters = commit_new(&part->name, &change);
+    parameters = commit_new(&ingredient->name, &change);
     if (!parameters || !add_bytes(change, "public", &public) ||
         !json_add(change, "precondition", json_object_new_string("digest")) ||
         !json_add(change, "digest", json_object_new_string(digest)))

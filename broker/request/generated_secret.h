@@ -52,11 +52,11 @@ bool generated_secret_retry(GeneratedSecret *generated);
 /* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was requested (else
  * NULL), and prepares a commit that adds it to the store, with its public half if it has one. */
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
-                          const Ingredient *part, const TpmSealedView *sealed,
+                          const Ingredient *ingredient, const TpmSealedView *sealed,
                           const Secret *tpm_key, Reason *reason);
 
 /* A commit that puts the public half of VALUE, which PART is, beside it; NULL if it has none or it
  * is there, or there is no memory: it is tried again the next time. DIGEST is that of the sealed
  * file. */
-struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *part,
+struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *ingredient,
                                              const Secret *value, const char *digest);

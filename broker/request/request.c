@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From a name to a plaintext. See request.h.
+ * Requests. See request.h.
  */
 
 #include "request/request.h"
@@ -12,19 +12,19 @@
 #include <errno.h>
 #include <string.h>
 
-static void request_ingredient_done(RequestIngredient *part)
+static void request_ingredient_done(RequestIngredient *ingredient)
 {
-    bytes_done(&part->sealed);
-    secret_free(part->value);
-    generated_secret_done(&part->generated);
-    json_object_put(part->publish);
+    bytes_done(&ingredient->sealed);
+    secret_free(ingredient->value);
+    generated_secret_done(&ingredient->generated);
+    json_object_put(ingredient->publish);
 }
 
 void request_done(Request *request)
 {
-    for (size_t i = 0; request->parts && i < request->resolution.count; i++)
-        request_ingredient_done(&request->parts[i]);
-    free(request->parts);
+    for (size_t i = 0; request->ingredients && i < request->resolution.count; i++)
+        request_ingredient_done(&request->ingredients[i]);
+    free(request->ingredients);
     resolution_done(&request->resolution);
     *request = (Request){0};
 }
@@ -36,7 +36,7 @@ void request_blame(const Request *request, Reason *reason)
 
     if (request->next >= request->resolution.count)
         return;
-    name = &request->resolution.parts[request->next].name;
+    name = &request->resolution.ingredients[request->next].name;
     if (strcmp(name->machine, request->name.machine) != 0 ||
         strcmp(name->id, request->name.id) != 0)
         reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
@@ -44,20 +44,20 @@ void request_blame(const Request *request, Reason *reason)
 
 /* --- loading --- */
 
-static int read_file(Request *request, const Ingredient *part, Reason *reason, Bytes *ret)
+static int read_file(Request *request, const Ingredient *ingredient, Reason *reason, Bytes *ret)
 {
-    if (part->source == POLICY_SEALED)
-        return external_file_read_sealed(part->credential->text, reason, ret);
-    return host_resources_read(request->resources, &part->name, reason, ret);
+    if (ingredient->source == POLICY_SEALED)
+        return external_file_read_sealed(ingredient->credential->text, reason, ret);
+    return host_resources_read(request->resources, &ingredient->name, reason, ret);
 }
 
-static int load_sealed(Request *request, const Ingredient *part, Reason *reason,
+static int load_sealed(Request *request, const Ingredient *ingredient, Reason *reason,
                        RequestIngredient *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = read_file(request, part, reason, &file);
+    int r = read_file(request, ingredient, reason, &file);
 
-    if (r == 0 && part->source == POLICY_GENERATE)
+    if (r == 0 && ingredient->source == POLICY_GENERATE)
         digest_format(bytes_view(&file), ret->digest);
     if (r == 0)
         r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->sections);
@@ -70,23 +70,23 @@ static int load_sealed(Request *request, const Ingredient *part, Reason *reason,
 
 static int load(Request *request, size_t number, Reason *reason)
 {
-    const Ingredient *part = &request->resolution.parts[number];
-    RequestIngredient *loaded = &request->parts[number];
+    const Ingredient *ingredient = &request->resolution.ingredients[number];
+    RequestIngredient *loaded = &request->ingredients[number];
     int r;
 
-    switch (part->source) {
+    switch (ingredient->source) {
     case POLICY_TEMPLATE:
-        return 0; /* its ingredients are parts themselves */
+        return 0; /* it is filled from other ingredients */
     case POLICY_FILE:
-        return external_file_read_plain(part->credential->text,
+        return external_file_read_plain(ingredient->credential->text,
                                         host_resources_trusted_uid(request->resources), reason,
                                         &loaded->value);
     case POLICY_GENERATE:
-        r = load_sealed(request, part, reason, loaded);
+        r = load_sealed(request, ingredient, reason, loaded);
         loaded->missing = r == OUTCOME_NOT_FOUND;
         return loaded->missing ? 0 : r;
     default:
-        return load_sealed(request, part, reason, loaded);
+        return load_sealed(request, ingredient, reason, loaded);
     }
 }
 
@@ -98,8 +98,8 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
 
     if (r != 0)
         return r;
-    request.parts = calloc(request.resolution.count, sizeof(request.parts[0]));
-    if (!request.parts)
+    request.ingredients = calloc(request.resolution.count, sizeof(request.ingredients[0]));
+    if (!request.ingredients)
         return -ENOMEM;
     for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
         r = load(&request, request.next, reason);
@@ -119,19 +119,19 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
 static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t now, Reason *reason,
                        Secret **ret)
 {
-    const RequestIngredient *part = &request->parts[request->next];
+    const RequestIngredient *ingredient = &request->ingredients[request->next];
     _cleanup_(secret_freep) Secret *value = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     OpenRequest open = {
-        .sections = &part->sections,
-        .host_key = part->host_key,
+        .sections = &ingredient->sections,
+        .host_key = ingredient->host_key,
         .tpm_key = tpm_key,
         .name = name,
         .now = now,
     };
     int r;
 
-    credential_name_format(&request->resolution.parts[request->next].name, name);
+    credential_name_format(&request->resolution.ingredients[request->next].name, name);
     r = credential_open(&open, reason, NULL, &value);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
@@ -140,32 +140,32 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     return r;
 }
 
-/* The value of PIECE of PART's template, of which PLACES have gone before. */
-static BytesView piece_value(const Request *request, const Ingredient *part,
-                             const TemplatePiece *piece, size_t *places)
+/* The text of PIECE of INGREDIENT's template, after PLACEHOLDERS earlier placeholders. */
+static BytesView piece_value(const Request *request, const Ingredient *ingredient,
+                             const TemplatePiece *piece, size_t *placeholders)
 {
     if (piece->text.size > 0)
         return piece->text;
-    return secret_view(request->parts[part->ingredients[(*places)++]].value);
+    return secret_view(request->ingredients[ingredient->placeholders[(*placeholders)++]].value);
 }
 
-static size_t filled_size(const Request *request, const Ingredient *part)
+static size_t filled_size(const Request *request, const Ingredient *ingredient)
 {
-    const char *cursor = part->credential->text;
+    const char *cursor = ingredient->credential->text;
     TemplatePiece piece;
-    size_t places = 0, size = 0;
+    size_t placeholders = 0, size = 0;
 
-    /* no sum of values overflows: each is in memory */
+    /* cannot overflow, because every value is in memory */
     while (template_next(&cursor, &piece))
-        size += piece_value(request, part, &piece, &places).size;
+        size += piece_value(request, ingredient, &piece, &placeholders).size;
     return size;
 }
 
-static int fill_template(const Request *request, const Ingredient *part, Reason *reason,
+static int fill_template(const Request *request, const Ingredient *ingredient, Reason *reason,
                          Secret **ret)
 {
-    const char *cursor = part->credential->text;
-    size_t size = filled_size(request, part), places = 0;
+    const char *cursor = ingredient->credential->text;
+    size_t size = filled_size(request, ingredient), placeholders = 0;
     TemplatePiece piece;
     uint8_t *to;
     int r;
@@ -179,7 +179,7 @@ static int fill_template(const Request *request, const Ingredient *part, Reason 
         return r;
     to = secret_borrow(*ret);
     while (template_next(&cursor, &piece)) {
-        BytesView value = piece_value(request, part, &piece, &places);
+        BytesView value = piece_value(request, ingredient, &piece, &placeholders);
 
         memcpy(to, value.data, value.size);
         to += value.size;
@@ -192,65 +192,67 @@ static int fill_template(const Request *request, const Ingredient *part, Reason 
 static int make(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
                 Reason *reason)
 {
-    return generated_secret_make(request->resources, &request->parts[request->next].generated,
-                                 &request->resolution.parts[request->next], sealed, tpm_key,
+    return generated_secret_make(request->resources, &request->ingredients[request->next].generated,
+                                 &request->resolution.ingredients[request->next], sealed, tpm_key,
                                  reason);
 }
 
-/* Makes the current part, until the TPM is needed, or the store has to be changed. */
+/* Generates the current ingredient as far as possible without the TPM or a commit. */
 static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 {
-    const Ingredient *part = &request->resolution.parts[request->next];
-    RequestIngredient *making = &request->parts[request->next];
+    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
+    RequestIngredient *making = &request->ingredients[request->next];
     int r = 0;
 
     if (!making->generating) {
-        r = generated_secret_begin(request->resources, &part->name, reason, &making->generated);
+        r = generated_secret_begin(request->resources, &ingredient->name, reason,
+                                   &making->generated);
         making->generating = r == 0;
     }
     if (r == 0 && !making->generated.commit) {
-        *ret_wanted = generated_secret_request(&making->generated, &part->name);
+        *ret_wanted = generated_secret_request(&making->generated, &ingredient->name);
         if (ret_wanted->sealed || ret_wanted->fresh_for)
             return 0;
         r = make(request, NULL, NULL, reason);
     }
     if (r == 0)
-        *ret_wanted = (TpmKeyRequest){.commit = making->generated.commit, .created = &part->name};
+        *ret_wanted =
+            (TpmKeyRequest){.commit = making->generated.commit, .created = &ingredient->name};
     return r;
 }
 
-/* --- going on --- */
+/* --- opening --- */
 
-/* Opens the part that is looked at. */
-static int open_part(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
+static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
 {
-    const Ingredient *part = &request->resolution.parts[request->next];
-    RequestIngredient *making = &request->parts[request->next];
+    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
+    RequestIngredient *making = &request->ingredients[request->next];
     int r = open_sealed(request, tpm_key, now, reason, &making->value);
 
-    if (r == 0 && part->source == POLICY_GENERATE)
+    if (r == 0 && ingredient->source == POLICY_GENERATE)
         making->publish =
-            generated_secret_publish(request->resources, part, making->value, making->digest);
+            generated_secret_publish(request->resources, ingredient, making->value, making->digest);
     return r;
 }
 
-/* Makes the value of the part that is looked at, or RET_WISH. */
-static int advance_part(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted)
+/* Gets the current ingredient's value, or says in RET_WANTED what it needs. */
+static int advance_ingredient(Request *request, uint64_t now, Reason *reason,
+                              TpmKeyRequest *ret_wanted)
 {
-    const Ingredient *part = &request->resolution.parts[request->next];
-    RequestIngredient *making = &request->parts[request->next];
+    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
+    RequestIngredient *making = &request->ingredients[request->next];
 
     if (making->value)
         return 0;
-    if (part->source == POLICY_TEMPLATE)
-        return fill_template(request, part, reason, &making->value);
+    if (ingredient->source == POLICY_TEMPLATE)
+        return fill_template(request, ingredient, reason, &making->value);
     if (making->missing)
         return generate(request, reason, ret_wanted);
     if (kind_has(making->sections.kind, KIND_TPM)) {
         ret_wanted->sealed = &making->sections.tpm;
         return 0;
     }
-    return open_part(request, NULL, now, reason);
+    return open_ingredient(request, NULL, now, reason);
 }
 
 int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted)
@@ -259,10 +261,10 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
 
     *ret_wanted = (TpmKeyRequest){0};
     for (; request->next < request->resolution.count; request->next++) {
-        r = advance_part(request, now, reason, ret_wanted);
+        r = advance_ingredient(request, now, reason, ret_wanted);
         if (r != 0)
             request_blame(request, reason);
-        if (r != 0 || !request->parts[request->next].value)
+        if (r != 0 || !request->ingredients[request->next].value)
             return r;
     }
     return 0;
@@ -271,8 +273,9 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
 int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
                      uint64_t now, Reason *reason)
 {
-    int r = request->parts[request->next].missing ? make(request, sealed, tpm_key, reason)
-                                                  : open_part(request, tpm_key, now, reason);
+    int r = request->ingredients[request->next].missing
+                ? make(request, sealed, tpm_key, reason)
+                : open_ingredient(request, tpm_key, now, reason);
 
     if (r != 0)
         request_blame(request, reason);
@@ -281,7 +284,7 @@ int request_give_key(Request *request, const TpmSealedView *sealed, const Secret
 
 int request_give_failure(Request *request, int rc, Reason *reason)
 {
-    RequestIngredient *making = &request->parts[request->next];
+    RequestIngredient *making = &request->ingredients[request->next];
 
     if (making->missing && generated_secret_retry(&making->generated))
         return 0;
@@ -291,12 +294,12 @@ int request_give_failure(Request *request, int rc, Reason *reason)
 
 int request_give_commit(Request *request, int rc, Reason *reason)
 {
-    RequestIngredient *making = &request->parts[request->next];
+    RequestIngredient *making = &request->ingredients[request->next];
     int r = rc;
 
-    /* somebody else's counts as well: what is in the store does */
+    /* if another request was first, its secret counts */
     if (r == 0 || r == OUTCOME_EXISTS)
-        r = load_sealed(request, &request->resolution.parts[request->next], reason, making);
+        r = load_sealed(request, &request->resolution.ingredients[request->next], reason, making);
     making->missing = r != 0;
     if (r != 0)
         request_blame(request, reason);
@@ -306,9 +309,9 @@ int request_give_commit(Request *request, int rc, Reason *reason)
 void request_publish(const Request *request, CommitQueue *commits)
 {
     for (size_t i = 0; i < request->resolution.count; i++)
-        if (request->parts[i].publish)
+        if (request->ingredients[i].publish)
             (void)commit_job_new(commits,
-                                 &(CommitOrder){.parameters = request->parts[i].publish,
+                                 &(CommitOrder){.parameters = request->ingredients[i].publish,
                                                 .data = -1,
                                                 .uid = geteuid(),
                                                 .pid = getpid()},
@@ -317,5 +320,5 @@ void request_publish(const Request *request, CommitQueue *commits)
 
 Secret *request_take_value(Request *request)
 {
-    return TAKE_PTR(request->parts[request->resolution.count - 1].value);
+    return TAKE_PTR(request->ingredients[request->resolution.count - 1].value);
 }

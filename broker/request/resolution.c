@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a credential is made of. See resolution.h.
+ * Resolution. See resolution.h.
  */
 
 #include "request/resolution.h"
@@ -10,156 +10,157 @@
 #include <errno.h>
 #include <string.h>
 
-static void ingredient_done(Ingredient *part)
+static void ingredient_done(Ingredient *ingredient)
 {
-    policy_unref(part->policy);
-    free(part->ingredients);
-    *part = (Ingredient){0};
+    policy_unref(ingredient->policy);
+    free(ingredient->placeholders);
+    *ingredient = (Ingredient){0};
 }
 
 void resolution_done(Resolution *resolution)
 {
     for (size_t i = 0; i < resolution->count; i++)
-        ingredient_done(&resolution->parts[i]);
-    free(resolution->parts);
+        ingredient_done(&resolution->ingredients[i]);
+    free(resolution->ingredients);
     *resolution = (Resolution){0};
 }
 
-/* How a resolution is made. */
-typedef struct Planner {
+typedef struct Resolver {
     PolicyCache *policies;
     const Purpose *purpose;
     Resolution resolution;
     unsigned depth;
     Reason *reason;
-} Planner;
+} Resolver;
 
-static void planner_done(Planner *planner)
+static void resolver_done(Resolver *resolver)
 {
-    resolution_done(&planner->resolution);
+    resolution_done(&resolver->resolution);
 }
 
-static int add(Planner *planner, const CredentialName *name, size_t *ret);
+static int add(Resolver *resolver, const CredentialName *name, size_t *ret);
 
 static bool find(const Resolution *resolution, const CredentialName *name, size_t *ret)
 {
     for (size_t i = 0; i < resolution->count; i++)
-        if (strcmp(resolution->parts[i].name.machine, name->machine) == 0 &&
-            strcmp(resolution->parts[i].name.id, name->id) == 0) {
+        if (strcmp(resolution->ingredients[i].name.machine, name->machine) == 0 &&
+            strcmp(resolution->ingredients[i].name.id, name->id) == 0) {
             *ret = i;
             return true;
         }
     return false;
 }
 
-/* Takes PART. */
-static int append(Planner *planner, Ingredient *part, size_t *ret)
+/* Takes INGREDIENT over. */
+static int append(Resolver *resolver, Ingredient *ingredient, size_t *ret)
 {
-    Resolution *resolution = &planner->resolution;
+    Resolution *resolution = &resolver->resolution;
     Ingredient *larger;
 
     if (resolution->count == LIMIT_REQUEST_INGREDIENTS)
-        return reason_set(planner->reason, OUTCOME_BAD_POLICY,
-                          "it is made of more than %zu credentials", LIMIT_REQUEST_INGREDIENTS);
-    larger = reallocarray(resolution->parts, resolution->count + 1, sizeof(larger[0]));
+        return reason_set(resolver->reason, OUTCOME_BAD_POLICY, "it has more than %zu ingredients",
+                          LIMIT_REQUEST_INGREDIENTS);
+    larger = reallocarray(resolution->ingredients, resolution->count + 1, sizeof(larger[0]));
     if (!larger)
         return -ENOMEM;
-    resolution->parts = larger;
-    resolution->parts[resolution->count] = *part;
-    *part = (Ingredient){0};
+    resolution->ingredients = larger;
+    resolution->ingredients[resolution->count] = *ingredient;
+    *ingredient = (Ingredient){0};
     *ret = resolution->count++;
     return 0;
 }
 
-static int add_ingredients(Planner *planner, Ingredient *part)
+static int add_ingredients(Resolver *resolver, Ingredient *ingredient)
 {
-    const char *cursor = part->credential->text;
-    CredentialName name = part->name;
+    const char *cursor = ingredient->credential->text;
+    CredentialName name = ingredient->name;
     TemplatePiece piece;
     size_t count = 0;
     int r = 0;
 
-    part->ingredients = calloc(LIMIT_TEMPLATE_PLACEHOLDERS, sizeof(part->ingredients[0]));
-    if (!part->ingredients)
+    ingredient->placeholders =
+        calloc(LIMIT_TEMPLATE_PLACEHOLDERS, sizeof(ingredient->placeholders[0]));
+    if (!ingredient->placeholders)
         return -ENOMEM;
     while (r == 0 && template_next(&cursor, &piece)) {
         if (piece.text.size > 0)
             continue;
         strcpy(name.id, piece.id);
-        r = add(planner, &name, &part->ingredients[count++]);
+        r = add(resolver, &name, &ingredient->placeholders[count++]);
     }
     return r;
 }
 
-/* What the machine's policy says about NAME, into PART. */
-static int look_up(Planner *planner, const CredentialName *name, Ingredient *part)
+/* Fills INGREDIENT from what the machine's policy says about NAME. */
+static int look_up(Resolver *resolver, const CredentialName *name, Ingredient *ingredient)
 {
     PolicyFault fault = {0};
-    int r = policy_cache_get(planner->policies, name->machine, &fault, &part->policy);
+    int r = policy_cache_get(resolver->policies, name->machine, &fault, &ingredient->policy);
 
-    part->name = *name;
-    part->source = POLICY_STORE;
+    ingredient->name = *name;
+    ingredient->source = POLICY_STORE;
     if (r == OUTCOME_NOT_FOUND)
         return 0;
     if (r == OUTCOME_BAD_POLICY)
-        return policy_fault_reason(&fault, r, planner->reason);
+        return policy_fault_reason(&fault, r, resolver->reason);
     if (r != 0)
         return r;
-    part->credential = policy_find(part->policy, name->id);
-    if (!part->credential)
-        return reason_set(planner->reason, OUTCOME_NOT_IN_POLICY,
-                          "the policy of %s (%s) has no \"%s\"", name->machine,
-                          part->policy->files[0].name, name->id);
-    part->source = part->credential->source;
+    ingredient->credential = policy_find(ingredient->policy, name->id);
+    if (!ingredient->credential)
+        return reason_set(resolver->reason, OUTCOME_NOT_IN_POLICY,
+                          "the policy of %s (%s) does not list \"%s\"", name->machine,
+                          ingredient->policy->files[0].name, name->id);
+    ingredient->source = ingredient->credential->source;
     return 0;
 }
 
-static int add_new(Planner *planner, const CredentialName *name, size_t *ret)
+static int add_new(Resolver *resolver, const CredentialName *name, size_t *ret)
 {
-    _cleanup_(ingredient_done) Ingredient part = {0};
+    _cleanup_(ingredient_done) Ingredient ingredient = {0};
     CredentialName shared;
-    int r = look_up(planner, name, &part);
+    int r = look_up(resolver, name, &ingredient);
 
-    /* what it is made of may be for another one */
-    if (r == 0 && planner->depth == 1)
-        r = decide_purpose(part.policy, part.credential, name, planner->purpose, planner->reason);
-    if (r == 0 && part.source == POLICY_SHARE) {
-        r = credential_name_parse(part.credential->text, planner->reason, &shared);
-        return r == 0 ? add(planner, &shared, ret) : r;
+    /* ingredients may be for another purpose than the template */
+    if (r == 0 && resolver->depth == 1)
+        r = decide_purpose(ingredient.policy, ingredient.credential, name, resolver->purpose,
+                           resolver->reason);
+    if (r == 0 && ingredient.source == POLICY_SHARE) {
+        r = credential_name_parse(ingredient.credential->text, resolver->reason, &shared);
+        return r == 0 ? add(resolver, &shared, ret) : r;
     }
-    if (r == 0 && part.source == POLICY_TEMPLATE)
-        r = add_ingredients(planner, &part);
-    return r == 0 ? append(planner, &part, ret) : r;
+    if (r == 0 && ingredient.source == POLICY_TEMPLATE)
+        r = add_ingredients(resolver, &ingredient);
+    return r == 0 ? append(resolver, &ingredient, ret) : r;
 }
 
-static int add(Planner *planner, const CredentialName *name, size_t *ret)
+static int add(Resolver *resolver, const CredentialName *name, size_t *ret)
 {
     int r;
 
-    if (find(&planner->resolution, name, ret))
+    if (find(&resolver->resolution, name, ret))
         return 0;
-    /* Within one machine policy_check() has seen to it; and a machine may change meanwhile. */
-    if (planner->depth == LIMIT_REQUEST_DEPTH)
-        return reason_set(planner->reason, OUTCOME_BAD_POLICY,
-                          "it is made of itself, or of parts of parts, more than %d deep",
+    /* policy_check() has checked each machine alone; a cycle through other machines ends here */
+    if (resolver->depth == LIMIT_REQUEST_DEPTH)
+        return reason_set(resolver->reason, OUTCOME_BAD_POLICY,
+                          "it contains itself, or its ingredients are nested more than %d deep",
                           LIMIT_REQUEST_DEPTH);
-    planner->depth++;
-    r = add_new(planner, name, ret);
-    planner->depth--;
+    resolver->depth++;
+    r = add_new(resolver, name, ret);
+    resolver->depth--;
     return r;
 }
 
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
             Reason *reason, Resolution *ret)
 {
-    _cleanup_(planner_done) Planner planner = {
+    _cleanup_(resolver_done) Resolver resolver = {
         .policies = policies, .purpose = purpose, .reason = reason};
     size_t last;
-    int r = add(&planner, name, &last);
+    int r = add(&resolver, name, &last);
 
     if (r != 0)
         return r;
-    *ret = planner.resolution;
-    planner.resolution = (Resolution){0};
+    *ret = resolver.resolution;
+    resolver.resolution = (Resolution){0};
     return 0;
 }

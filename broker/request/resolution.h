@@ -2,34 +2,35 @@
 #pragma once
 
 /*
- * What a machine's credential is made of, as its policy says.
+ * Resolution: finds out, from the machine's policy, which credentials a requested one is made of.
  *
- * Most credentials are one sealed file. A template is made of others, which may be templates, and
- * what is shared is another machine's, whose own policy then counts. All of it becomes one list of
- * parts, each behind those that it needs and none twice; the last is what was asked for.
+ * Most credentials are one sealed file. A template contains others, which may be templates. A share
+ * is a credential of another machine, whose own policy then applies. The result is a list of
+ * ingredients without duplicates, each after those that it needs; the requested one is the last.
  *
- * A machine without a policy has what is in the store.
+ * A machine without a policy gets what the store contains for it.
  */
 
 #include "policy/decision.h"
 #include "policy/policy_cache.h"
 
 typedef struct Ingredient {
-    CredentialName name;                /* whose it is, and what it is sealed as */
-    PolicySource source;                /* never POLICY_SHARE: that is the part that it leads to */
-    Policy *policy;                     /* a reference; NULL without a policy */
-    const PolicyCredential *credential; /* of it; NULL without a policy */
-    size_t *ingredients; /* POLICY_TEMPLATE: the part for each place, in order; else NULL */
+    CredentialName name; /* also the name that it is sealed under */
+    PolicySource source; /* never POLICY_SHARE, which resolves to another ingredient */
+    Policy *policy;      /* a reference; NULL without a policy */
+    const PolicyCredential *credential; /* in .policy; NULL without a policy */
+    size_t *placeholders; /* of a POLICY_TEMPLATE, in order: the ingredient's index; else NULL */
 } Ingredient;
 
 typedef struct Resolution {
-    Ingredient *parts;
+    Ingredient *ingredients;
     size_t count;
 } Resolution;
 
 void resolution_done(Resolution *resolution); /* for _cleanup_ */
 
-/* What NAME is made of, if it is for PURPOSE. OUTCOME_NOT_IN_POLICY; OUTCOME_BAD_POLICY, also for
- * what is made of itself across machines; -ENOMEM. */
+/* Resolves NAME, if its policy allows PURPOSE. Returns 0, OUTCOME_NOT_IN_POLICY, OUTCOME_BAD_POLICY
+ * (also if it contains itself through other machines), what decide_purpose() returns, or -ENOMEM.
+ */
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
             Reason *reason, Resolution *ret);

@@ -173,7 +173,7 @@ static void test_shares(void **state)
     assert_int_equal(client_read(client_connect(broker, WEB, "q"), "mail", "p", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "none", "not-in-policy the policy of db (");
     write_policy(broker, "db", "\"p\": {\"share\": \"web@q\"}");
-    expect_refused(broker, "web", "q", "bad-policy it is made of itself");
+    expect_refused(broker, "web", "q", "bad-policy it contains itself");
     assert_true(got_ask(broker, "db", "p").size > LIMIT_PLAINTEXT_BYTES);
     write_policy(broker, "db", "\"p\": 1");
     snprintf(words, sizeof(words), "bad-policy %s", broker->folder.path);
