@@ -127,7 +127,8 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
     audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT", verdict);
     audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME", outcome);
     audit_entry_get(&entry, "NSPAWN_CREDS_REASON", reason);
-    length = snprintf(line, sizeof(line), "%.32s %.64s %.320s\n", verdict, outcome, reason);
+    length = snprintf(line, sizeof(line), "%.32s %.64s %.320s %s@%.32s\n", verdict, outcome, reason,
+                      record->machine, record->id);
     n = write(fd, line, (size_t)length);
     (void)n;
     close(fd);

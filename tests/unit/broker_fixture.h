@@ -79,8 +79,8 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
 /* The path of a file in the store. */
 const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id);
 
-/* How many audit records begin with WORDS: verdict, outcome and reason, such as "refused expired".
- */
+/* How many audit records begin with WORDS. A record is a line of verdict, outcome, reason and
+ * MACHINE@ID. */
 unsigned broker_records(const BrokerFixture *broker, const char *words);
 
 typedef enum Answer {

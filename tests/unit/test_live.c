@@ -6,6 +6,7 @@
 
 #include "broker_asking.h"
 
+#include "base/json.h"
 #include "protocol/client.h"
 
 #include <dirent.h>
@@ -15,8 +16,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #define APP      "app.service"
@@ -283,6 +286,28 @@ static void test_unreadable_entries(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* The number of connections that the broker serves. */
+static unsigned served(const BrokerFixture *broker)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+    _cleanup_(json_object_putp) struct json_object *status = NULL;
+
+    assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
+    assert_int_equal(client_call(client, "Status", NULL, NULL, NULL, &status), 0);
+    return (unsigned)json_object_get_int64(json_object_object_get(status, "waiting"));
+}
+
+/* The broker comes to serve COUNT connections that never end, and no more, although it is idle
+ * between the requests of the host. */
+static void expect_served(const BrokerFixture *broker, unsigned count)
+{
+    for (unsigned i = 0; i < 5000 && served(broker) < count; i++)
+        wait_msec(1);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+    assert_int_equal(served(broker), count);
+}
+
 /* Connections that never read take their machine's places, and no others. */
 static void test_greedy_machine(void **state)
 {
@@ -292,7 +317,7 @@ static void test_greedy_machine(void **state)
     (void)state;
     for (size_t i = 0; i < GREEDY; i++)
         greedy[i] = client_connect_live(broker, "db", "evil.service", "none");
-    wait_msec(100);
+    expect_served(broker, LIMIT_LIVE_OF_MACHINE);
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
     assert_int_equal(broker_records(broker, "refused"), 0);
@@ -319,9 +344,7 @@ static void test_greedy_machines(void **state)
         for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
             greedy[i][j] = client_connect_live(broker, machine, "evil.service", "none");
     }
-    wait_msec(100);
-    for (unsigned i = 0; i < 100; i++)
-        assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
+    expect_served(broker, LIMIT_LIVE_CONNECTIONS);
     for (size_t i = 0; i < MACHINES; i++)
         for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
             close(greedy[i][j]);
@@ -349,6 +372,127 @@ static void test_machine_that_floods(void **state)
     assert_int_equal(broker_records(broker, "delivered"), 24);
 }
 
+/* More containers than there may be sockets: one that goes makes room for another one. */
+static void test_too_many_machines(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct rlimit files = {2 * LIMIT_LIVE_SOCKETS, 2 * LIMIT_LIVE_SOCKETS};
+    size_t sockets = 0;
+    Reason reason = {0};
+    char name[64];
+
+    (void)state;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        skip();
+    for (size_t i = 0; i <= LIMIT_LIVE_SOCKETS; i++) {
+        snprintf(name, sizeof(name), "live/m%zu", i);
+        assert_int_equal(mkdir(test_path(&broker->folder, name), 0700), 0);
+    }
+    broker_start(broker);
+    assert_true(try_reload(broker, &reason) != 0);
+    assert_non_null(strstr(reason.text, "there are too many machines"));
+    for (size_t i = 0; i <= LIMIT_LIVE_SOCKETS; i++) {
+        snprintf(name, sizeof(name), "live/m%zu/socket", i);
+        sockets += access(test_path(&broker->folder, name), F_OK) == 0;
+    }
+    assert_int_equal(sockets, LIMIT_LIVE_SOCKETS);
+    assert_int_equal(unlink(test_path(&broker->folder, "live/m7/socket")), 0);
+    assert_int_equal(rmdir(test_path(&broker->folder, "live/m7")), 0);
+    /* the scan that closes the one may come before the one that makes the other */
+    (void)try_reload(broker, &reason);
+    reload(broker);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+/* What waits beyond the connections that are served is bounded, too, for each machine. */
+static void test_backlog(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int waiting[4 * LIMIT_LIVE_BACKLOG], count = 0;
+
+    (void)state;
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+             test_path(&broker->folder, "live/db/socket"));
+    kill(broker->shared->worker, SIGSTOP);
+    for (; count < (int)COUNT(waiting); count++) {
+        waiting[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(waiting[count], (struct sockaddr *)&address, sizeof(address)) < 0)
+            break;
+    }
+    assert_int_equal(errno, EAGAIN);
+    /* the kernel counts from 0; one may have been accepted before the worker stopped */
+    assert_in_range(count, LIMIT_LIVE_BACKLOG, LIMIT_LIVE_BACKLOG + 2);
+    for (; count >= 0; count--)
+        close(waiting[count]);
+    kill(broker->shared->worker, SIGCONT);
+}
+
+/* Of the records after the COUNT that there were, FIRST comes before SECOND. */
+static void expect_order(const BrokerFixture *broker, unsigned count, const char *first,
+                         const char *second)
+{
+    unsigned seen = 0;
+    char line[512];
+    FILE *file;
+
+    for (unsigned i = 0; i < 5000 && broker_records(broker, "") < count + 2; i++)
+        wait_msec(1);
+    file = fopen(test_path(&broker->folder, "audit"), "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file))
+        if (++seen > count)
+            assert_non_null(strstr(line, seen == count + 1 ? first : second));
+    fclose(file);
+    assert_int_equal(seen, count + 2);
+}
+
+static void stop_worker(const BrokerFixture *broker)
+{
+    char path[64], state = '\0';
+
+    kill(broker->shared->worker, SIGSTOP);
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)broker->shared->worker);
+    while (state != 'T') {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+    }
+}
+
+/* Whatever a container does, the host's service manager has its turn first: new connections, and
+ * those that are under way. */
+static void test_host_comes_first(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    unsigned records;
+    int live, host;
+
+    (void)state;
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    expect_served(broker, 0);
+    records = broker_records(broker, "");
+    stop_worker(broker);
+    live = client_connect_live(broker, "web", APP, "a");
+    host = client_connect(broker, HOST_WEB, "boot");
+    kill(broker->shared->worker, SIGCONT);
+    assert_int_equal(client_read(live, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(host, "web", "boot", 31), ANSWER_RIGHT);
+    expect_order(broker, records, "web@boot", "web@a");
+
+    live = client_connect_live(broker, "web", APP, "none");
+    expect_served(broker, 1);
+    records = broker_records(broker, "");
+    stop_worker(broker);
+    close(live);
+    host = client_connect(broker, HOST_WEB, "boot");
+    kill(broker->shared->worker, SIGCONT);
+    assert_int_equal(client_read(host, "web", "boot", 31), ANSWER_RIGHT);
+    expect_order(broker, records, "web@boot", "web@none");
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -356,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_supervisor_is_killed), cmocka_unit_test(test_folders),
         cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
         cmocka_unit_test(test_machine_that_floods),  cmocka_unit_test(test_unreadable_entries),
+        cmocka_unit_test(test_too_many_machines),    cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_host_comes_first),
     };
 
     srandom((unsigned)getpid());
