@@ -127,8 +127,8 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
     audit_entry_get(&entry, "NSPAWN_CREDS_VERDICT", verdict);
     audit_entry_get(&entry, "NSPAWN_CREDS_OUTCOME", outcome);
     audit_entry_get(&entry, "NSPAWN_CREDS_REASON", reason);
-    length = snprintf(line, sizeof(line), "%.32s %.64s %.320s %s@%.32s\n", verdict, outcome, reason,
-                      record->machine, record->id);
+    length = snprintf(line, sizeof(line), "%.32s %.64s %.320s %s@%.32s of %d\n", verdict, outcome,
+                      reason, record->machine, record->id, (int)record->peer_pid);
     n = write(fd, line, (size_t)length);
     (void)n;
     close(fd);
@@ -278,6 +278,22 @@ pid_t broker_kill_worker(BrokerFixture *broker, pid_t last)
     return worker;
 }
 
+void broker_stop_worker(const BrokerFixture *broker)
+{
+    char path[64], state = '\0';
+
+    kill(broker->shared->worker, SIGSTOP);
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)broker->shared->worker);
+    while (state != 'T') {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+        fclose(file);
+        wait_msec(state != 'T');
+    }
+}
+
 size_t broker_descriptors(const BrokerFixture *broker)
 {
     char path[64];
@@ -370,17 +386,25 @@ unsigned broker_records(const BrokerFixture *broker, const char *words)
 
 /* --- clients --- */
 
+void broker_wait_live(const char *machine)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s/socket", live_path, machine);
+    for (unsigned i = 0; access(path, F_OK) < 0; i++) {
+        assert_true(i < 5000);
+        wait_msec(1);
+    }
+}
+
 void broker_add_live(const BrokerFixture *broker, const char *machine)
 {
     char path[512];
 
     snprintf(path, sizeof(path), "%s/%s", live_path, machine);
     assert_int_equal(mkdir(path, 0700), 0);
-    strcat(path, "/socket");
-    for (unsigned i = 0; broker->supervisor && access(path, F_OK) < 0; i++) {
-        assert_true(i < 5000);
-        wait_msec(1);
-    }
+    if (broker->supervisor)
+        broker_wait_live(machine);
 }
 
 static int connect_at(const char *path, const char *unit, const char *id)

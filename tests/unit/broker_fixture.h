@@ -60,6 +60,8 @@ int broker_stop(BrokerFixture *broker);
 void broker_kill_supervisor(BrokerFixture *broker);
 /* Kills the worker, once there is another one than LAST; its pid. */
 pid_t broker_kill_worker(BrokerFixture *broker, pid_t last);
+/* Stops the worker (SIGSTOP), and waits until it has stopped. */
+void broker_stop_worker(const BrokerFixture *broker);
 /* Open descriptors of the broker. */
 size_t broker_descriptors(const BrokerFixture *broker);
 
@@ -79,8 +81,8 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
 /* The path of a file in the store. */
 const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id);
 
-/* How many audit records begin with WORDS. A record is a line of verdict, outcome, reason and
- * MACHINE@ID. */
+/* How many audit records begin with WORDS. A record is a line of verdict, outcome, reason,
+ * MACHINE@ID and "of PID", the peer's. */
 unsigned broker_records(const BrokerFixture *broker, const char *words);
 
 typedef enum Answer {
@@ -94,6 +96,7 @@ typedef enum Answer {
 
 /* Makes the folder for MACHINE's live socket, and waits until that is there if a broker runs. */
 void broker_add_live(const BrokerFixture *broker, const char *machine);
+void broker_wait_live(const char *machine);
 
 /* Connects as the service manager for UNIT; with UNIT NULL without an address. */
 int client_connect(const BrokerFixture *broker, const char *unit, const char *id);

@@ -95,3 +95,26 @@ struct json_object *with_file(const char *id, const char *path, bool replace)
         assert_true(json_add(parameters, "replace", json_object_new_boolean(true)));
     return parameters;
 }
+
+double sample_of(struct json_object *metrics, const char *name, const char *label)
+{
+    struct json_object *families = member(metrics, "families");
+
+    for (size_t i = 0; i < json_object_array_length(families); i++) {
+        struct json_object *family = json_object_array_get_idx(families, i);
+        struct json_object *samples = member(family, "samples");
+
+        for (size_t j = 0; j < json_object_array_length(samples); j++) {
+            struct json_object *sample = json_object_array_get_idx(samples, j);
+            char full[128];
+
+            snprintf(full, sizeof(full), "%s%s", varlink_text(family, "name"),
+                     varlink_text(sample, "suffix"));
+            if (strcmp(full, name) == 0 &&
+                (!label || strcmp(varlink_text(sample, "labelValue"), label) == 0))
+                return json_object_get_double(member(sample, "value"));
+        }
+    }
+    fail_msg("no sample %s", name);
+    return 0;
+}

@@ -25,6 +25,9 @@ struct json_object *call(const BrokerFixture *broker, const char *method,
 /* Calls List for MACHINE, or for all (NULL); the credentials of all replies. */
 struct json_object *list_of(const BrokerFixture *broker, const char *machine);
 
+/* The value of a sample of METRICS that has this name, and this label if it is not NULL. */
+double sample_of(struct json_object *metrics, const char *name, const char *label);
+
 /* What OBJECT has as NAME, and that it has what is expected. */
 struct json_object *member(struct json_object *object, const char *name);
 void expect_number(struct json_object *object, const char *name, int64_t expected);

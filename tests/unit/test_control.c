@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -46,30 +47,6 @@ static void test_status_and_keys(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 2);
     assert_int_equal(broker_stop(broker), 0);
-}
-
-/* The value of the sample that has this name, and this label if it is not NULL. */
-static double sample_of(struct json_object *metrics, const char *name, const char *label)
-{
-    struct json_object *families = member(metrics, "families");
-
-    for (size_t i = 0; i < json_object_array_length(families); i++) {
-        struct json_object *family = json_object_array_get_idx(families, i);
-        struct json_object *samples = member(family, "samples");
-
-        for (size_t j = 0; j < json_object_array_length(samples); j++) {
-            struct json_object *sample = json_object_array_get_idx(samples, j);
-            char full[128];
-
-            snprintf(full, sizeof(full), "%s%s", varlink_text(family, "name"),
-                     varlink_text(sample, "suffix"));
-            if (strcmp(full, name) == 0 &&
-                (!label || strcmp(varlink_text(sample, "labelValue"), label) == 0))
-                return json_object_get_double(member(sample, "value"));
-        }
-    }
-    fail_msg("no sample %s", name);
-    return 0;
 }
 
 static void test_metrics(void **state)
@@ -448,6 +425,68 @@ static void test_many_calls(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* Sends COUNT calls of FlushKeys. */
+static void send_flushes(int fd, unsigned count)
+{
+    static const char one[] = "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\"}";
+
+    for (unsigned i = 0; i < count; i++)
+        if (send(fd, one, sizeof(one), MSG_NOSIGNAL) != sizeof(one))
+            fail_msg("the broker hung up");
+}
+
+static void read_replies(int fd, unsigned count)
+{
+    _cleanup_(frame_reader_done) FrameReader reader = {0};
+    BytesView message;
+
+    for (unsigned i = 0; i < count; i++)
+        while (!frame_reader_next(&reader, &message))
+            assert_int_equal(frame_reader_read(&reader, fd), 0);
+}
+
+/* Whoever has had its calls waits until nobody else has one: here another process, with two. */
+static void test_many_calls_come_last(void **state)
+{
+    enum { WAITING = 50 };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(closep) int busy = -1;
+    char line[512], of_other[32];
+    unsigned seen = 0;
+    pid_t other;
+    FILE *file;
+
+    (void)state;
+    broker_start(broker);
+    busy = client_connect_control(broker);
+    send_flushes(busy, LIMIT_CONTROL_CALLS);
+    read_replies(busy, LIMIT_CONTROL_CALLS);
+    broker_stop_worker(broker);
+    send_flushes(busy, WAITING);
+    other = fork();
+    if (other == 0) {
+        int fd = client_connect_control(broker);
+
+        send_flushes(fd, 2);
+        kill(broker->shared->worker, SIGCONT);
+        read_replies(fd, 2);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    read_replies(busy, WAITING);
+    file = fopen(test_path(&broker->folder, "audit"), "re");
+    assert_non_null(file);
+    snprintf(of_other, sizeof(of_other), "of %d\n", (int)other);
+    while (fgets(line, sizeof(line), file)) {
+        seen++;
+        if (seen > LIMIT_CONTROL_CALLS)
+            assert_true((strstr(line, of_other) != NULL) == (seen <= LIMIT_CONTROL_CALLS + 2));
+    }
+    fclose(file);
+    assert_int_equal(seen, LIMIT_CONTROL_CALLS + WAITING + 2);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 static void test_not_for_others(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -512,13 +551,21 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),          cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_metrics),          cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_slow_message),
-        cmocka_unit_test(test_many_calls),       cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove),
+        cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),
+        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,10 @@
 #include "support.h"
 
 #include "base/limits.h"
+#include "credential/derive.h"
 #include "credential/open.h"
 #include "credential/seal.h"
+#include "crypto/aead.h"
 
 #include <string.h>
 
@@ -114,6 +116,40 @@ static void test_sealing_limits(void **state)
     (void)state;
     assert_int_equal(credential_seal(&large.context, &large.seal, NULL, &sealed),
                      OUTCOME_TOO_LARGE);
+}
+
+/* Nobody seals a secret that is too large, but somebody else's program may. */
+static void test_opening_limits(void **state)
+{
+    _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
+    _cleanup_(secret_freep) Secret *key = NULL;
+    _cleanup_(bytes_done) Bytes ciphertext = {0};
+    CredentialKeys keys = {.host_key = sample.host_key};
+
+    (void)state;
+    sample_seal(&sample);
+    assert_int_equal(credential_derive_key(&keys, NULL, &key), 0);
+    ciphertext.data = malloc(LIMIT_SEALED_BYTES);
+    assert_non_null(ciphertext.data);
+    for (size_t size = LIMIT_PLAINTEXT_BYTES; size <= LIMIT_PLAINTEXT_BYTES + 1; size++) {
+        _cleanup_(secret_freep) Secret *plaintext = test_secret_of(size), *opened = NULL;
+        _cleanup_(writer_done) Writer text = {0}, sealed = {0};
+        uint8_t tag[AEAD_TAG_BYTES];
+
+        credential_metadata_write(&sample.seal.metadata, &text);
+        writer_bytes(&text, secret_view(plaintext));
+        ciphertext.size = text.bytes.size;
+        assert_int_equal(aead_encrypt(key, sample.parts.iv, sample.parts.header,
+                                      bytes_view(&text.bytes), ciphertext.data, tag),
+                         0);
+        writer_bytes(&sealed, sample.parts.header);
+        writer_bytes(&sealed, bytes_view(&ciphertext));
+        writer_bytes(&sealed, (BytesView){tag, sizeof(tag)});
+        bytes_done(&sample.sealed);
+        assert_int_equal(writer_take(&sealed, &sample.sealed), 0);
+        assert_int_equal(sample_open(&sample, NULL, &opened),
+                         size > LIMIT_PLAINTEXT_BYTES ? OUTCOME_TOO_LARGE : 0);
+    }
 }
 
 /* The same secret sealed twice gives nothing away. */
@@ -326,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_sealing_limits),
+        cmocka_unit_test(test_opening_limits),
         cmocka_unit_test(test_fresh_iv),
         cmocka_unit_test(test_every_bit_flip_is_refused),
         cmocka_unit_test(test_every_truncation_is_refused),

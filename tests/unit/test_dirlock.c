@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include "base/dirlock.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define SECOND ((uint64_t)1000 * 1000)
 
@@ -47,6 +49,34 @@ static int lock(const Fixture *fixture, uint64_t usec, Reason *reason)
 
     assert_true((r == 0) == (fd >= 0));
     return r == 0 ? fd : -r;
+}
+
+int __real_nanosleep(const struct timespec *time, struct timespec *rest);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
+
+/* Waiting takes no time, and is counted. */
+static uint64_t waited_usec;
+static unsigned waits;
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
+{
+    (void)rest;
+    waited_usec += (uint64_t)time->tv_sec * SECOND + (uint64_t)time->tv_nsec / 1000;
+    waits++;
+    return 0;
+}
+
+/* As long as it may, and not too often. */
+static void test_how_long(void **state)
+{
+    const Fixture *fixture = *state;
+    int fd = lock(fixture, 0, NULL);
+
+    waited_usec = waits = 0;
+    assert_int_equal(lock(fixture, LIMIT_LOCK_USEC, NULL), -OUTCOME_TIMEOUT);
+    assert_int_equal(waited_usec, LIMIT_LOCK_USEC);
+    assert_int_equal(waits, LIMIT_LOCK_USEC / LIMIT_LOCK_STEP_USEC);
+    close(fd);
 }
 
 static void test_one_at_a_time(void **state)
@@ -136,6 +166,7 @@ static void test_what_is_no_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_how_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_killed_holder_lets_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_directory, set_up, tear_down),

@@ -196,6 +196,35 @@ static void test_accepted_variants(void **state)
     assert_int_equal(parsed.iv.size, 16);
 }
 
+/* One byte more than a field or a name may have. */
+static void test_field_limits(void **state)
+{
+    static const char name[LIMIT_SEALED_NAME_BYTES + 1] = {[0 ... LIMIT_SEALED_NAME_BYTES] = 'n'};
+    CredentialSections parts = sample(KIND_TPM), parsed;
+    _cleanup_(bytes_done) Bytes bytes = {0};
+
+    (void)state;
+    parts.tpm.blob.size = LIMIT_FIELD_BYTES + 1;
+    bytes = assemble(&parts, CREDENTIAL_METADATA_MIN_BYTES);
+    assert_int_equal(credential_parse(bytes_view(&bytes), NULL, &parsed), OUTCOME_MALFORMED);
+    for (size_t size = LIMIT_SEALED_NAME_BYTES; size <= sizeof(name); size++) {
+        _cleanup_(writer_done) Writer writer = {0};
+        CredentialMetadata metadata;
+        Reason reason = {0};
+        size_t front;
+
+        writer_u64le(&writer, 0);
+        writer_u64le(&writer, UINT64_MAX);
+        writer_u32le(&writer, (uint32_t)size);
+        writer_bytes(&writer, (BytesView){(const uint8_t *)name, size});
+        writer_pad(&writer, 8);
+        assert_int_equal(
+            credential_metadata_parse(bytes_view(&writer.bytes), &reason, &metadata, &front),
+            size > LIMIT_SEALED_NAME_BYTES ? OUTCOME_MALFORMED : 0);
+        assert_true(size <= LIMIT_SEALED_NAME_BYTES || strstr(reason.text, "at most"));
+    }
+}
+
 static void test_size_limit(void **state)
 {
     static uint8_t large[LIMIT_FILE_BYTES + 1];
@@ -288,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_broken_headers),
         cmocka_unit_test(test_accepted_variants),
+        cmocka_unit_test(test_field_limits),
         cmocka_unit_test(test_size_limit),
         cmocka_unit_test(test_file_forms),
         cmocka_unit_test(test_metadata),

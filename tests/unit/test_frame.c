@@ -160,6 +160,7 @@ static void test_a_peer_that_does_not_read(void **state)
     }
     assert_int_equal(r, -EMSGSIZE);
     assert_true(added >= LIMIT_FRAME_BYTES / sizeof(message));
+    assert_true(writer.writer.bytes.size <= LIMIT_FRAME_BYTES + 1); /* and the last NUL */
     while (seen < added) {
         BytesView got;
 

@@ -200,6 +200,26 @@ static void test_places(void **state)
     test_folder_remove(&folder);
 }
 
+/* A value as long as may be, and one longer. */
+static void test_long_values(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        char text[LIMIT_CONFIG_VALUE_BYTES + 32] = "[Store]\nPath=/";
+        size_t begin = strlen(text) - 1;
+        HostConfig config;
+        Reason reason = {0};
+
+        memset(text + begin + 1, 'x', LIMIT_CONFIG_VALUE_BYTES - 2 + more);
+        assert_int_equal(host_config_parse("f", test_view(text), &reason, &config),
+                         more ? OUTCOME_BAD_CONFIG : 0);
+        if (more)
+            assert_non_null(strstr(reason.text, "more than 1023 characters"));
+        else
+            assert_string_equal(config.store, text + begin);
+    }
+}
+
 /* What is wrong with the first file does not have the next one read. */
 static void test_files_that_are_not_trusted(void **state)
 {
@@ -295,7 +315,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid),  cmocka_unit_test(test_not_valid),
         cmocka_unit_test(test_places), cmocka_unit_test(test_files_that_are_not_trusted),
-        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_links),  cmocka_unit_test(test_long_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,39 @@ static void test_shares(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* A template in web of three in db, which have COUNT ingredients together. */
+static void write_wide_policies(const BrokerFixture *broker, unsigned count)
+{
+    char text[2048];
+    size_t used = 0;
+
+    write_policy(broker, "web",
+                 "\"t\": {\"template\": \"{{a}}{{b}}{{c}}\"}, \"a\": {\"share\": \"db@a\"},"
+                 "\"b\": {\"share\": \"db@b\"}, \"c\": {\"share\": \"db@c\"}");
+    for (unsigned i = 0; i < count; i++)
+        used += (size_t)sprintf(text + used, "\"c%u\":{},", i);
+    for (unsigned i = 0; i < 3; i++) {
+        used += (size_t)sprintf(text + used, "%s\"%c\":{\"template\":\"", i ? "," : "", 'a' + i);
+        for (unsigned j = i; j < count; j += 3)
+            used += (size_t)sprintf(text + used, "{{c%u}}", j);
+        used += (size_t)sprintf(text + used, "\"}");
+    }
+    write_policy(broker, "db", text);
+}
+
+/* What no machine's policy shows by itself: a request of several has its limits, too. */
+static void test_wide_requests(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    broker_start(broker);
+    write_wide_policies(broker, LIMIT_REQUEST_INGREDIENTS - 4); /* and the four templates */
+    expect_refused(broker, "web", "t", "not-found db@c0: ");
+    write_wide_policies(broker, LIMIT_REQUEST_INGREDIENTS - 3);
+    expect_refused(broker, "web", "t", "bad-policy it has more than 64 ingredients");
+}
+
 /* Of ingredients with any key, each of which the TPM is asked for once. */
 static void test_templates(void **state)
 {
@@ -309,13 +342,10 @@ static void test_template_survives(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy_is_obeyed),
-        cmocka_unit_test(test_sealed_files),
-        cmocka_unit_test(test_plaintext_files),
-        cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_templates_fail),
-        cmocka_unit_test(test_template_of_many_keys),
+        cmocka_unit_test(test_policy_is_obeyed),  cmocka_unit_test(test_sealed_files),
+        cmocka_unit_test(test_plaintext_files),   cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_wide_requests),     cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_templates_fail),    cmocka_unit_test(test_template_of_many_keys),
         cmocka_unit_test(test_template_survives),
     };
 

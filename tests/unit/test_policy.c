@@ -265,6 +265,55 @@ static void test_depth_and_width(void **state)
     assert_string_equal(fault.what.text, "\"t\" has too many ingredients");
 }
 
+/* COUNT texts of FORMAT, which has one %zu, with commas. */
+static char *repeat(const char *before, size_t count, const char *format, const char *after)
+{
+    size_t room = strlen(before) + count * (strlen(format) + 24) + strlen(after) + 1;
+    char *text = malloc(room);
+    size_t used;
+
+    assert_non_null(text);
+    used = (size_t)sprintf(text, "%s", before);
+    for (size_t i = 0; i < count; i++) {
+        char number[24];
+        const char *place = strstr(format, "%zu");
+
+        snprintf(number, sizeof(number), "%zu", i);
+        used += (size_t)sprintf(text + used, "%s%.*s%s%s", i > 0 ? "," : "", (int)(place - format),
+                                format, number, place + 3);
+    }
+    sprintf(text + used, "%s", after);
+    return text;
+}
+
+/* As many as may be, and one more. */
+static void test_counts(void **state)
+{
+    static const struct {
+        size_t limit;
+        const char *before, *format, *after, *words;
+    } rows[] = {
+        {LIMIT_POLICY_CREDENTIALS, "{\"credentials\": {", "\"c%zu\": {}", "}}",
+         "there are more than 1024 credentials"},
+        {LIMIT_POLICY_SERVICES,
+         "{\"credentials\": {\"a\": {\"delivery\": \"live\", \"services\": [", "\"s%zu.service\"",
+         "]}}}", "there are more than 256 services"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        for (size_t more = 0; more < 2; more++) {
+            _cleanup_(freep) char *text =
+                repeat(rows[i].before, rows[i].limit + more, rows[i].format, rows[i].after);
+            _cleanup_(policy_unrefp) Policy *policy = NULL;
+            const char *texts[] = {text, NULL};
+            PolicyFault fault = {0};
+
+            assert_int_equal(parse(texts, &fault, &policy), more ? OUTCOME_BAD_POLICY : 0);
+            assert_string_equal(fault.what.text, more ? rows[i].words : "");
+        }
+}
+
 static const Policy *look_up(void *userdata, const char *machine)
 {
     const Policy *const *policies = userdata;
@@ -333,10 +382,10 @@ static void test_faults_as_reasons(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),        cmocka_unit_test(test_layers),
-        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_truncations),
-        cmocka_unit_test(test_depth_and_width),   cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_faults_as_reasons),
+        cmocka_unit_test(test_counts),      cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_layers),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_truncations), cmocka_unit_test(test_depth_and_width),
+        cmocka_unit_test(test_shares),      cmocka_unit_test(test_faults_as_reasons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

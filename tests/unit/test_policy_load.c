@@ -243,6 +243,22 @@ static void test_too_large(void **state)
     assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json: it is too large");
 }
 
+static void test_too_many_drop_ins(void **state)
+{
+    const World *world = *state;
+    char name[64];
+
+    for (size_t i = 0; i <= LIMIT_POLICY_DROP_INS; i++) {
+        if (i == LIMIT_POLICY_DROP_INS)
+            assert_string_equal(ids(world, "web"), "a");
+        snprintf(name, sizeof(name), "%s/nspawn-creds/web.json.d/%zu.json",
+                 i % 2 ? "etc" : "usr/lib", i);
+        put(world, name, ONE("a"));
+    }
+    assert_string_equal(ids(world, "web"),
+                        "/usr/lib/nspawn-creds/web.json.d: there are too many drop-ins");
+}
+
 static void test_machines(void **state)
 {
     const World *world = *state;
@@ -406,6 +422,39 @@ static void test_cache_waits_for_files_to_settle(void **state)
     assert_int_equal(policy_cache_loads(cache), 50);
 }
 
+/* The time that the cache sees, µs since 1970. */
+static uint64_t present;
+
+static uint64_t present_now(const Context *context)
+{
+    (void)context;
+    return present;
+}
+
+/* Not even if it does not show in the file's times: it counts only from some time on. */
+static void test_cache_does_not_trust_new_files(void **state)
+{
+    World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    struct stat status;
+    uint64_t written;
+
+    world->context.now = present_now;
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    put(world, "etc/nspawn-creds/web.json", ONE("x"));
+    assert_int_equal(stat(test_path(&world->folder, "etc/nspawn-creds/web.json"), &status), 0);
+    written = (uint64_t)status.st_ctim.tv_sec * 1000000;
+    present = written + 1900 * 1000;
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_string_equal(cached(cache), "x");
+        assert_int_equal(policy_cache_loads(cache), i);
+    }
+    present = written + 2100 * 1000;
+    for (unsigned i = 0; i < 3; i++)
+        assert_string_equal(cached(cache), "x");
+    assert_int_equal(policy_cache_loads(cache), 4);
+}
+
 /* More machines than are kept: all are right, and those used last are kept. */
 static void test_cache_is_bounded(void **state)
 {
@@ -438,11 +487,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_untrusted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unreadable_entries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_drop_ins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_machines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_sees_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_knows_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_waits_for_files_to_settle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_does_not_trust_new_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_is_bounded, set_up, tear_down),
     };
 

@@ -10,6 +10,8 @@
 #include "manager/restart_list.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -355,6 +357,59 @@ static void test_silence(void **state)
     check_deadline(world, &manager, "its job took longer than");
 }
 
+/* How much faster time goes than it does. */
+static unsigned haste = 1;
+
+uint64_t __real_monotonic_usec(void);
+uint64_t __wrap_monotonic_usec(void);
+int __real_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask);
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask);
+
+uint64_t __wrap_monotonic_usec(void)
+{
+    return __real_monotonic_usec() * haste;
+}
+
+int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
+                 const sigset_t *mask)
+{
+    uint64_t usec = ((uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_nsec / 1000) / haste;
+
+    return __real_ppoll(fds, count,
+                        &(struct timespec){.tv_sec = (time_t)(usec / 1000000),
+                                           .tv_nsec = (long)(usec % 1000000) * 1000},
+                        mask);
+}
+
+/* While a job takes its time, it is said from time to time. */
+static void test_words_meanwhile(void **state)
+{
+    static const FakeManager manager = {.machine = "web",
+                                        .units = {{.name = "app.service", .never_ends = true}}};
+    World *world = *state;
+    const char *words = world->notes;
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    haste = 100;
+    world->options.unit_usec = UINT64_C(35) * 1000 * 1000;
+    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    haste = 1;
+    for (unsigned seconds = 10; seconds <= 30; seconds += 10) {
+        char expected[64];
+
+        snprintf(expected, sizeof(expected), "web: app.service: still waiting, after %u s",
+                 seconds);
+        words = strstr(words, expected);
+        assert_non_null(words);
+        words += strlen(expected);
+    }
+    assert_null(strstr(words, "still waiting"));
+    fake_managers_stop();
+}
+
 /* Signals without end do not keep the clock from being looked at. */
 static void test_flood(void **state)
 {
@@ -480,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late_replies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_late_looks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_words_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_job, set_up, tear_down),

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of broker/server as a whole, from the socket: right answers, refusals, and waiting. */
 
-#include "broker_fixture.h"
+#include "control_calls.h"
 
 #include "key/host_key.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define WEB "systemd-nspawn@web.service"
 
@@ -294,6 +297,60 @@ static void test_stalled_clients(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* What METRICS has of the broker now. */
+static double sample(const BrokerFixture *broker, const char *name)
+{
+    _cleanup_(json_object_putp) struct json_object *metrics = call(broker, "Metrics", NULL, 0);
+
+    return sample_of(metrics, name, NULL);
+}
+
+/* Until so many peers have stalled. */
+static void expect_stalled(const BrokerFixture *broker, unsigned count)
+{
+    for (unsigned i = 0; i < 5000 && sample(broker, "nspawn_creds_stalled") < count; i++)
+        wait_msec(1);
+    assert_int_equal(sample(broker, "nspawn_creds_stalled"), count);
+}
+
+/* Asks twice for what there is not, takes no answer, and waits to be killed. */
+static pid_t start_stalled_peer(const BrokerFixture *broker)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        for (unsigned i = 0; i < 2; i++)
+            client_connect(broker, WEB, "missing");
+        for (;;)
+            pause();
+    }
+    return pid;
+}
+
+/* Of several peers, none of which has too many, the oldest refusals are given up. */
+static void test_too_many_stalled_refusals(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    pid_t peers[3];
+
+    (void)state;
+    broker->config.stalled_max = 4;
+    broker->config.stall_usec = 20 * 1000;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(peers); i++)
+        peers[i] = start_stalled_peer(broker);
+    expect_records(broker, "refused not-found", 2);
+    expect_stalled(broker, 4);
+    for (size_t i = 0; i < COUNT(peers); i++) {
+        kill(peers[i], SIGKILL);
+        assert_int_equal(waitpid(peers[i], NULL, 0), peers[i]);
+    }
+    expect_records(broker, "refused not-found", 6);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
 /* Secrets that nobody takes count again when there are too many. */
 static void test_too_many_stalled_secrets(void **state)
 {
@@ -310,7 +367,11 @@ static void test_too_many_stalled_secrets(void **state)
     for (size_t i = 0; i < COUNT(secrets); i++)
         secrets[i] = client_connect(broker, WEB, "large");
     waiting = client_connect(broker, WEB, "x");
-    assert_true(is_silent(waiting, 200));
+    expect_stalled(broker, COUNT(secrets));
+    /* which the broker has seen by now, if it takes any more */
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(sample(broker, "nspawn_creds_connections_total"), COUNT(secrets));
+    assert_true(is_silent(waiting, 0));
     assert_int_equal(client_read(secrets[0], "web", "large", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
     assert_int_equal(client_read(waiting, "web", "x", 31), ANSWER_RIGHT);
     for (size_t i = 1; i < COUNT(secrets); i++)
@@ -390,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_client_vanishes_while_it_reads),
         cmocka_unit_test(test_client_does_not_read),
         cmocka_unit_test(test_stalled_clients),
+        cmocka_unit_test(test_too_many_stalled_refusals),
         cmocka_unit_test(test_too_many_stalled_secrets),
         cmocka_unit_test(test_greedy_client),
         cmocka_unit_test(test_connection_limit),

@@ -6,6 +6,7 @@
 
 #include "store/store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,46 @@ static void test_write_and_read(void **state)
     assert_int_equal(status.st_mode & 07777, 0770);
     assert_int_equal(stat(test_path(&fixture->folder, "web/x.cred"), &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
+}
+
+/* So many machines the store seems to have, each with a directory; 0: those that it has. */
+static size_t machines;
+
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+
+struct dirent *__wrap_readdir(DIR *directory)
+{
+    static struct dirent entry;
+
+    if (machines == 0)
+        return __real_readdir(directory);
+    if (--machines == 0)
+        return NULL;
+    snprintf(entry.d_name, sizeof(entry.d_name), "m%zu", machines);
+    return &entry;
+}
+
+/* More than are looked through. */
+static void test_too_many(void **state)
+{
+    const Fixture *fixture = *state;
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    _cleanup_(freep) MachineName *names = NULL;
+    char name[64];
+    size_t count;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0770), 0);
+    for (size_t i = 0; i < LIMIT_MACHINE_ENTRIES + 10; i++) {
+        snprintf(name, sizeof(name), "web/c%zu.cred", i);
+        test_write_file(test_path(&fixture->folder, name), test_view("x"), 0640);
+    }
+    assert_int_equal(store_list(fixture->store, "web", NULL, &entries, &count), 0);
+    assert_int_equal(count, LIMIT_MACHINE_ENTRIES);
+    machines = LIMIT_MACHINES + 10;
+    assert_int_equal(store_machines(fixture->store, NULL, &names, &count), 0);
+    assert_int_equal(count, LIMIT_MACHINES);
+    machines = 0;
 }
 
 /* The first one stays. */
@@ -302,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_write_and_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_public_half, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rotate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rotate_killed_at_each_step, set_up, tear_down),
