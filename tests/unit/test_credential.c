@@ -139,10 +139,10 @@ static void test_opening_limits(void **state)
         credential_metadata_write(&sample.seal.metadata, &text);
         writer_bytes(&text, secret_view(plaintext));
         ciphertext.size = text.bytes.size;
-        assert_int_equal(aead_encrypt(key, sample.parts.iv, sample.parts.header,
+        assert_int_equal(aead_encrypt(key, sample.sections.iv, sample.sections.header,
                                       bytes_view(&text.bytes), ciphertext.data, tag),
                          0);
-        writer_bytes(&sealed, sample.parts.header);
+        writer_bytes(&sealed, sample.sections.header);
         writer_bytes(&sealed, bytes_view(&ciphertext));
         writer_bytes(&sealed, (BytesView){tag, sizeof(tag)});
         bytes_done(&sample.sealed);

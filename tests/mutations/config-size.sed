@@ -1,0 +1,5 @@
+# Breaks: the size of the configuration
+# Limit: LIMIT_CONFIG_BYTES
+# File: lib/policy/host_config.c
+# Test: host_config
+s/LIMIT_CONFIG_BYTES, &why/2 * LIMIT_CONFIG_BYTES, \&why/

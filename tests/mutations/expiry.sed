@@ -1,0 +1,4 @@
+# Breaks: that a credential expires
+# File: lib/credential/open.c
+# Test: credential
+s/request->now <= metadata->not_after/true/

@@ -1,0 +1,4 @@
+# Breaks: that requests are of the trusted user
+# File: lib/policy/decision.c
+# Test: server
+s/facts->peer_uid != facts->trusted_uid/false/

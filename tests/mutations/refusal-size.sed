@@ -1,0 +1,5 @@
+# Breaks: that a refusal has more bytes than a unit may have
+# Limit: LIMIT_REFUSAL_BYTES
+# File: broker/request/reply.c
+# Test: handover
+s/rest = LIMIT_REFUSAL_BYTES/rest = LIMIT_PLAINTEXT_BYTES/

@@ -1,0 +1,5 @@
+# Breaks: how long a request waits for a silent TPM
+# Limit: LIMIT_REQUEST_USEC
+# File: broker/request/connection.c
+# Test: server test_tpm_hangs
+s/(set->config->request_usec), 0, on_deadline/100 * \1, 0, on_deadline/

@@ -1,0 +1,4 @@
+# Breaks: that a file of the store has one name
+# File: lib/store/store.c
+# Test: store
+s/status.st_nlink > 1/false/
