@@ -8,10 +8,9 @@
 
 #include "base/outcome.h"
 #include "base/recipe.h"
-#include "credential/offline.h"
 #include "policy/host_config.h"
 #include "policy/policy.h"
-#include "tpm/tpm.h"
+#include "seal/seal_spec.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,15 +52,8 @@ typedef enum OptionId {
 /* How many hosts can be sealed for at a time. */
 #define OPTION_HOSTS_MAX 256U
 
-typedef enum WithKey {
-    WITH_KEY_AUTO,
-    WITH_KEY_HOST,
-    WITH_KEY_TPM,
-    WITH_KEY_HOST_TPM,
-    WITH_KEY_TPM_PUBLIC_KEY,
-    WITH_KEY_HOST_TPM_PUBLIC_KEY,
-    WITH_KEY_NULL,
-} WithKey;
+/* Of .key_types: host key and TPM, as far as they are there. */
+#define KEY_TYPES_AUTO   (-1)
 
 typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 
@@ -70,7 +62,7 @@ typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate
 typedef struct Options {
     unsigned given;                      /* OptionId bits */
     const char *name;                    /* --name=; "" for none */
-    WithKey with_key;                    /* --with-key= */
+    int key_types;                       /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
     const char *tpm_device;              /* --tpm2-device=, else the host's */
     TpmPcrs tpm_pcrs;                    /* --tpm2-pcrs= */
     const char *public_key;              /* --tpm2-public-key=; NULL for the default places */
@@ -81,7 +73,7 @@ typedef struct Options {
     uint64_t timestamp;                  /* --timestamp=, µs; 0 if not given */
     uint64_t not_after;                  /* --not-after=, µs; USEC_INFINITY if not given */
     Tristate newline;                    /* --newline= */
-    bool raw;                            /* --format=raw */
+    SealFormat format;                   /* --format= */
     const char *store;                   /* --store[=PATH]; NULL if not given */
     bool allow_null;                     /* --allow-null */
     JsonMode json;                       /* --json= */

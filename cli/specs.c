@@ -10,42 +10,29 @@
 
 #include <fcntl.h>
 
-static int check_sharing(const Options *options, Reason *reason)
-{
-    if (!options->share_key)
-        return 0;
-    if (options->fresh_key)
-        return reason_set(reason, OUTCOME_USAGE, "use --share-key= or --fresh-key, not both");
-    if (options->with_key == WITH_KEY_HOST || options->with_key == WITH_KEY_NULL)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "--share-key= shares a TPM's key: use --with-key=tpm2 or host+tpm2");
-    return 0;
-}
-
-static unsigned key_types_of(WithKey with_key)
-{
-    static const unsigned key_types[] = {
-        [WITH_KEY_HOST] = KIND_HOST,
-        [WITH_KEY_TPM] = KIND_TPM,
-        [WITH_KEY_HOST_TPM] = KIND_HOST | KIND_TPM,
-        [WITH_KEY_TPM_PUBLIC_KEY] = KIND_TPM | KIND_PUBLIC_KEY,
-        [WITH_KEY_HOST_TPM_PUBLIC_KEY] = KIND_HOST | KIND_TPM | KIND_PUBLIC_KEY,
-        [WITH_KEY_NULL] = 0,
-    };
-
-    return key_types[with_key];
-}
-
 int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret)
 {
     static const unsigned tpm_options =
         OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
     unsigned given = options->given;
-    SealSpec spec = {
-        .keys = !(given & OPTION_WITH_KEY)           ? SEAL_KEEP_KEYS
-                : options->with_key == WITH_KEY_AUTO ? SEAL_AUTO_KEYS
-                                                     : SEAL_GIVEN_KEYS,
-        .key_types = key_types_of(options->with_key),
+    CredentialMetadata times = {.timestamp = options->timestamp, .not_after = options->not_after};
+
+    if (times.timestamp == 0)
+        times.timestamp = context->now(context);
+    if (!credential_times_valid(&times))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--not-after= must be later than the time of sealing");
+    if (options->share_key && options->fresh_key)
+        return reason_set(reason, OUTCOME_USAGE, "use --share-key= or --fresh-key, not both");
+    if (options->share_key && options->key_types != KEY_TYPES_AUTO &&
+        !(options->key_types & KIND_TPM))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--share-key= shares a TPM's key: use --with-key=tpm2 or host+tpm2");
+    *ret = (SealSpec){
+        .keys = !(given & OPTION_WITH_KEY)             ? SEAL_KEEP_KEYS
+                : options->key_types == KEY_TYPES_AUTO ? SEAL_AUTO_KEYS
+                                                       : SEAL_GIVEN_KEYS,
+        .key_types = options->key_types == KEY_TYPES_AUTO ? 0 : (unsigned)options->key_types,
         .tpm_required = given & tpm_options,
         .allow_null = options->allow_null,
         .has_pcrs = given & OPTION_TPM_PCRS,
@@ -64,19 +51,9 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
         .timestamp = options->timestamp,
         .has_not_after = given & OPTION_NOT_AFTER,
         .not_after = options->not_after,
-        .format = !(given & OPTION_FORMAT) ? SEAL_KEEP_FORMAT
-                  : options->raw           ? SEAL_RAW
-                                           : SEAL_BASE64,
+        .format = options->format,
     };
-    CredentialMetadata times = {.timestamp =
-                                    spec.timestamp ? spec.timestamp : context->now(context),
-                                .not_after = options->not_after};
-
-    if (!credential_times_valid(&times))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "--not-after= must be later than the time of sealing");
-    *ret = spec;
-    return check_sharing(options, reason);
+    return 0;
 }
 
 Unsealer spec_unsealer(const Context *context, const Options *options)

@@ -129,7 +129,7 @@ static int check_options(const Context *context, const Options *options, const S
 
     if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
         return reason_set(reason, OUTCOME_USAGE, "--name= is for a single file");
-    if (options->raw && machines)
+    if (options->format == SEAL_RAW && machines)
         return reason_set(reason, OUTCOME_USAGE, "the store only holds base64; omit --format=raw");
     if (options->store && !machines)
         return reason_set(reason, OUTCOME_USAGE, "--store= needs a machine, and none is given");

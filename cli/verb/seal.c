@@ -58,8 +58,8 @@ static int prepare(const Context *context, const Options *options, const char *o
         return reason_set(reason, OUTCOME_USAGE, "--host=FILE is missing");
     if (!(options->given & OPTION_NAME))
         return reason_set(reason, OUTCOME_USAGE, "--name=MACHINE@ID is missing");
-    if (options->with_key != WITH_KEY_AUTO && options->with_key != WITH_KEY_TPM &&
-        options->with_key != WITH_KEY_TPM_PUBLIC_KEY)
+    if (options->key_types != KEY_TYPES_AUTO &&
+        (options->key_types & (KIND_HOST | KIND_TPM)) != KIND_TPM)
         return reason_set(reason, OUTCOME_USAGE,
                           "for another host a secret can only be sealed with its TPM "
                           "(--with-key=tpm2 or tpm2-with-public-key), because its host key never "
