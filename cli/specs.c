@@ -73,6 +73,19 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
                              !options->store, &terminal_observer, reason, ret);
 }
 
+int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
+                   const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret)
+{
+    SealSpec spec;
+    int r = spec_to_seal(context, options, reason, &spec);
+
+    if (r == 0)
+        r = spec_open_store(options, reason, ret_store);
+    return r == 0 ? reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store,
+                                    from, to, reason, ret)
+                  : r;
+}
+
 int spec_read_identity(const char *path, Reason *reason, Identity *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};

@@ -5,10 +5,8 @@
  * From options to what the library takes.
  */
 
-#include "client/store_client.h"
+#include "client/reseal_as.h"
 #include "options.h"
-#include "seal/seal_spec.h"
-#include "seal/unsealer.h"
 
 /* How to seal, as OPTIONS say; .host and .share_store are left to the caller. RET borrows from
  * OPTIONS. OUTCOME_USAGE for options that contradict each other, and for a time of expiry that is
@@ -20,6 +18,10 @@ Unsealer spec_unsealer(const Context *context, const Options *options);
 
 /* The store of --store=, which is changed directly, or else the host's. */
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
+
+/* Opens the store, and begins to seal its credential FROM again, as TO; see reseal_as_begin(). */
+int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
+                   const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 
 /* Reads an identity from the file PATH. OUTCOME_BAD_IDENTITY. */
 int spec_read_identity(const char *path, Reason *reason, Identity *ret);

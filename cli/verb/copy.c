@@ -2,41 +2,19 @@
 /*
  * nspawn-creds copy and rename: a credential under another name.
  *
- * The name is sealed in the file, so it is opened and sealed again. rename removes the old one once
- * the new one is in place: a crash in between leaves both, and the next rename finds that they hold
- * the same.
+ * The name is sealed in the file, so it is opened and sealed again. rename replaces the old one by
+ * the new one in one commit.
  */
 
-#include "client/reseal_as.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <string.h>
 
-typedef struct Names {
-    CredentialName from, to;
-} Names;
-
-/* Parses MACHINE@ID, or a MACHINE alone for the same id. */
-static int parse_names(char **arguments, Reason *reason, Names *ret)
-{
-    int r = credential_name_parse(arguments[0], reason, &ret->from);
-
-    if (r == 0)
-        r = strchr(arguments[1], '@')
-                ? credential_name_parse(arguments[1], reason, &ret->to)
-                : credential_name_new(arguments[1], ret->from.id, reason, &ret->to);
-    if (r == 0 && strcmp(ret->from.machine, ret->to.machine) == 0 &&
-        strcmp(ret->from.id, ret->to.id) == 0)
-        return reason_set(reason, OUTCOME_USAGE, "it already has this name");
-    return r;
-}
-
-/* Whether what is at the new name opens as the same: a rename was interrupted. */
+/* Whether the credential at the new name has the same value, so that nothing is lost. */
 static bool holds_the_same(ResealAs *reseal_as)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
@@ -49,64 +27,47 @@ static bool holds_the_same(ResealAs *reseal_as)
            reseal_as_open(reseal_as, NULL, &old) == 0 && secret_equal(old, new);
 }
 
-static int copy(const Options *options, ResealAs *reseal_as, const Names *names, Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes public = {0};
-    bool there;
-    int r = store_client_has(reseal_as->store, &names->to, reason, &there);
-
-    if (r == 0 && there && !holds_the_same(reseal_as))
-        r = confirm(options, reason, "%s already exists. Replace it? Its value will be lost.",
-                    reseal_as->to_text);
-    if (r == 0)
-        r = store_client_read_public(reseal_as->store, &names->from, reason, &public);
-    return r == 0 ? reseal_as_finish(reseal_as, NULL, bytes_view(&public), reason) : r;
-}
-
-static int advise(const Context *context, const Names *names, bool moved)
-{
-    PolicyStatus status;
-    Reason advice;
-    int r = policy_status_find(context, &names->to, &status);
-
-    if (r != 0)
-        return r;
-    policy_status_advise(&status, &names->to, &advice);
-    output_note("%s", advice.text);
-    if (moved && policy_status_find(context, &names->from, &status) == 0 &&
-        status.kind == POLICY_STATUS_USED)
-        output_note("%s's policy still lists %s, so %s does not start any more. Remove the entry.",
-                    names->from.machine, names->from.id, names->from.machine);
-    return 0;
-}
-
 static int run(const Context *context, const Options *options, char **arguments, bool moves)
 {
     _cleanup_(reseal_as_done) ResealAs reseal_as = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
+    _cleanup_(bytes_done) Bytes public = {0};
+    CredentialName from, to;
     Reason reason = {0};
-    SealSpec spec;
-    Names names;
-    int r = parse_names(arguments, &reason, &names);
+    PolicyStatus status;
+    bool exists;
+    int r = credential_name_parse(arguments[0], &reason, &from);
 
+    /* a MACHINE alone is for the same id */
+    if (r == 0)
+        r = strchr(arguments[1], '@') ? credential_name_parse(arguments[1], &reason, &to)
+                                      : credential_name_new(arguments[1], from.id, &reason, &to);
+    if (r == 0 && strcmp(from.machine, to.machine) == 0 && strcmp(from.id, to.id) == 0)
+        r = reason_set(&reason, OUTCOME_USAGE, "it already has this name");
     if (r != 0)
         return output_error(r, arguments[1], &reason);
-    r = spec_to_seal(context, options, &reason, &spec);
-    if (r == 0)
-        r = spec_open_store(options, &reason, &store);
-    if (r == 0)
-        r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, &store, &names.from,
-                            &names.to, &reason, &reseal_as);
+    r = spec_reseal_as(context, options, &from, &to, &reason, &store, &reseal_as);
     if (r != 0)
         return output_error(r, arguments[0], &reason);
-    r = copy(options, &reseal_as, &names, &reason);
+    r = store_client_has(&store, &to, &reason, &exists);
+    if (r == 0 && exists && !holds_the_same(&reseal_as))
+        r = confirm(options, &reason, "%s already exists. Replace it? Its value will be lost.",
+                    reseal_as.to_text);
+    if (r == 0)
+        r = store_client_read_public(&store, &from, &reason, &public);
+    if (r == 0)
+        r = reseal_as_finish(&reseal_as, NULL, bytes_view(&public), moves, &reason);
+    if (r == 0)
+        r = policy_status_find(context, &to, &status);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
-    if (moves)
-        r = store_client_remove(&store, &names.from, &reason);
-    if (r == 0)
-        r = advise(context, &names, moves);
-    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
+    policy_status_advise(&status, &to, &reason);
+    output_note("%s", reason.text);
+    if (moves && policy_status_find(context, &from, &status) == 0 &&
+        status.kind == POLICY_STATUS_USED)
+        output_note("%s's policy still lists %s, so %s does not start any more. Remove the entry.",
+                    from.machine, from.id, from.machine);
+    return 0;
 }
 
 static int run_copy(const Context *context, const Options *options, char **arguments)
@@ -140,8 +101,7 @@ const Verb verb_rename = {
     .name = "rename",
     .arguments = "MACHINE@ID NEW",
     .summary = "Give a credential another name, or move it to another machine",
-    .details = "Works like copy, and then removes the old credential. If it is "
-               "interrupted, run it again.",
+    .details = "Works like copy, and removes the old credential at the same time.",
     .options = COPY_OPTIONS,
     .arguments_min = 2,
     .arguments_max = 2,

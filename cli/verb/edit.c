@@ -3,76 +3,47 @@
  * nspawn-creds edit: changes a credential's value in an editor.
  */
 
-#include "client/reseal_as.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/editor_file.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "terminal/secret_input.h"
 #include "verb/verb.h"
-
-/* Editors end a file with a newline. A password that had none must have none afterwards. */
-static int settle_newline(const Options *options, const Secret *old, Reason *reason, Secret **value)
-{
-    if (options->newline != TRISTATE_AUTO)
-        return secret_input_set_newline(value, options->newline == TRISTATE_YES, reason);
-    return secret_input_has_newline(old) ? 0 : secret_input_set_newline(value, false, reason);
-}
-
-static int read_value(const Options *options, const EditorFile *file, const Secret *old,
-                      Reason *reason, Secret **ret)
-{
-    _cleanup_(secret_freep) Secret *value = NULL;
-    int r = editor_file_read(file, reason, &value);
-
-    if (r == 0)
-        r = settle_newline(options, old, reason, &value);
-    if (r == 0 && secret_size(value) == 0)
-        r = reason_set(reason, OUTCOME_EMPTY, "nothing was changed");
-    if (r == 0)
-        *ret = TAKE_PTR(value);
-    return r;
-}
-
-/* An editor may be open for a long time. */
-static int check_unchanged(const Options *options, const ResealAs *reseal_as, Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes now = {0};
-    int r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
-
-    if (r == OUTCOME_NOT_FOUND ||
-        (r == 0 && bytes_view_equal(bytes_view(&now), bytes_view(&reseal_as->item.file))))
-        return 0;
-    if (r != 0)
-        return r;
-    return confirm(options, reason,
-                   "Another command changed %s in the meantime. Replace that value?",
-                   reseal_as->to_text);
-}
 
 /* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
 static int store(const Options *options, ResealAs *reseal_as, const EditorFile *file,
                  const Secret *old, Reason *reason, bool *ret_stored)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
-    _cleanup_(bytes_done) Bytes public = {0};
+    _cleanup_(bytes_done) Bytes public = {0}, now = {0};
     bool same;
-    int r = read_value(options, file, old, reason, &value);
+    int r = editor_file_read(file, reason, &value);
 
+    /* Editors end a file with a newline. A password that had none must have none afterwards. */
+    if (r == 0 && (options->newline != TRISTATE_AUTO || !secret_input_has_newline(old)))
+        r = secret_input_set_newline(&value, options->newline == TRISTATE_YES, reason);
+    if (r == 0 && secret_size(value) == 0)
+        r = reason_set(reason, OUTCOME_EMPTY, "nothing was changed");
     if (r != 0)
         return r;
     same = secret_equal(old, value);
-    if (same && !(reseal_as->spec.has_not_after)) {
+    if (same && !reseal_as->spec.has_not_after) {
         output_note("%s is unchanged; nothing was stored.", reseal_as->to_text);
         return 0;
     }
-    r = check_unchanged(options, reseal_as, reason);
+    /* an editor may be open for a long time */
+    r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
+    else if (r == 0 && !bytes_view_equal(bytes_view(&now), bytes_view(&reseal_as->item.file)))
+        r = confirm(options, reason,
+                    "Another command changed %s in the meantime. Replace that value?",
+                    reseal_as->to_text);
     if (r == 0 && same)
         r = store_client_read_public(reseal_as->store, &reseal_as->to, reason, &public);
     if (r == 0)
-        r = reseal_as_finish(reseal_as, value, bytes_view(&public), reason);
+        r = reseal_as_finish(reseal_as, value, bytes_view(&public), false, reason);
     *ret_stored = r == 0;
     return r;
 }
@@ -137,16 +108,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     CredentialName name;
     PolicyStatus status;
     bool stored = false;
-    SealSpec spec;
     int r = credential_name_parse(arguments[0], &reason, &name);
 
     if (r == 0)
-        r = spec_to_seal(context, options, &reason, &spec);
-    if (r == 0)
-        r = spec_open_store(options, &reason, &store);
-    if (r == 0)
-        r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, &store, &name,
-                            &name, &reason, &reseal_as);
+        r = spec_reseal_as(context, options, &name, &name, &reason, &store, &reseal_as);
     if (r == 0)
         r = reseal_as_open(&reseal_as, &reason, &old);
     if (r != 0)

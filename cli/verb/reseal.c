@@ -243,11 +243,7 @@ static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
                                    .precondition = STORE_DIGEST,
                                    .digest = digests[i]};
     }
-    r = store_client_commit(store,
-                            &(StoreCommit){.changes = changes,
-                                           .count = set->count,
-                                           .origin = {"reseal", getuid(), getpid()}},
-                            reason);
+    r = store_client_commit(store, changes, set->count, "reseal", reason);
     for (size_t i = 0; i < set->count; i++)
         set->items[i].done = r == 0;
     return r;

@@ -2,23 +2,23 @@
 /*
  * nspawn-creds rotate: replaces a credential's value, and restarts the inner units that use it.
  *
- *     value, from wherever ──► sealed ──► Rotate, over the control socket ──► units
- * (restart_list.h) ▲                             │ one fails └──── the old sealed file ◄───┘
+ *     new value ──► sealed ──► store_client_commit() ──► units (restart_list.h)
+ *                                     ▲                      │ one fails
+ *                                     └─── old sealed file ◄─┘
  *
- * Up to Rotate nothing has changed, whatever goes wrong. After it, either all units come back with
- * the new value, or the old one is put back and they get it again.
+ * Nothing has changed before the commit. After it either all units come back with the new value, or
+ * the old one is restored and they receive it again.
  */
 
 #include "base/digest.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "credential/open.h"
 #include "manager/restart_list.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
-#include "protocol/varlink.h"
 #include "seal/seal_new.h"
 #include "specs.h"
-#include "store/store_installed.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "terminal/secret_input.h"
@@ -35,21 +35,19 @@ typedef struct Rotate {
     SealSpec spec;
     const char *name_text;
     CredentialName name;
-    Client *client;
-    Store *store;
-    Bytes old;        /* the file to be replaced; empty if there is none */
-    Bytes old_public; /* and its public half */
+    StoreClient store;
+    StoreClientEntry old; /* the file to replace; empty if there is none */
+    Bytes old_public;
     SecretInput value;
     Bytes sealed;
     RestartList restarts;
-    RestartOptions how; /* to do these */
+    RestartOptions how; /* to restart them */
 } Rotate;
 
 static void rotate_done(Rotate *rotate)
 {
-    client_free(rotate->client);
-    store_free(rotate->store);
-    bytes_done(&rotate->old);
+    store_client_done(&rotate->store);
+    store_client_entry_done(&rotate->old);
     bytes_done(&rotate->old_public);
     secret_input_done(&rotate->value);
     bytes_done(&rotate->sealed);
@@ -57,182 +55,92 @@ static void rotate_done(Rotate *rotate)
     close_keep_errno(rotate->how.stop);
 }
 
-static struct json_object *name_parameters(const CredentialName *name)
+/* --- before the value is read, everything that can be wrong is found --- */
+
+/* Whether the store is where the policy takes the value from. A value that the policy generates is
+ * generated again, unless another one is given, and need not exist yet. */
+static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool *ret_generated)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential;
+    PolicyFault fault = {0};
+    int r = policy_load(rotate->context, rotate->name.machine, &fault, NULL, &policy);
 
-    if (!json_add(object, "machine", json_object_new_string(name->machine)) ||
-        !json_add(object, "credential", json_object_new_string(name->id)))
-        return NULL;
-    return TAKE_PTR(object);
-}
-
-/* --- before: all that can be wrong shows before a secret is asked for --- */
-
-/* Whether its value stands in the store. The broker checks it again. */
-static int check_source(Rotate *rotate, Reason *reason)
-{
-    _cleanup_(json_object_putp) struct json_object *reply = NULL;
-    struct json_object *parameters = name_parameters(&rotate->name), *credential = NULL;
-    const char *source, *problem;
-    int r = parameters ? client_call(rotate->client, "Describe", parameters, &terminal_observer,
-                                     reason, &reply)
-                       : -ENOMEM;
-
+    *ret_generated = false;
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
     if (r != 0)
-        return r;
-    json_object_object_get_ex(reply, "credential", &credential);
-    source = varlink_text(credential, "source");
-    problem = varlink_text(credential, "problem");
-    if (source && strcmp(source, policy_source_name(POLICY_STORE)) != 0 &&
-        strcmp(source, policy_source_name(POLICY_GENERATE)) != 0)
+        return policy_fault_reason(&fault, r, reason);
+    credential = policy_find(policy, rotate->name.id);
+    if (!credential)
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "%s's policy has no \"%s\"",
+                          rotate->name.machine, rotate->name.id);
+    *ret_generated = credential->source == POLICY_GENERATE;
+    if (credential->source != POLICY_STORE && !*ret_generated)
         return reason_set(reason, OUTCOME_NOT_STORED, "%s's policy takes it from \"%s\"",
-                          rotate->name.machine, source);
-    if (problem && strcmp(problem, outcome_name(OUTCOME_NOT_FOUND)) == 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no value to replace");
+                          rotate->name.machine, policy_source_name(credential->source));
+    if (*ret_generated && !input && !(rotate->options.given & OPTION_GENERATE)) {
+        rotate->options.generate = credential->recipe;
+        rotate->options.given |= OPTION_GENERATE;
+    }
     return 0;
 }
 
 static int prepare(Rotate *rotate, const char *input, Reason *reason)
 {
-    const Options *options = &rotate->options;
+    bool generated = false;
     int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
 
     if (r == 0)
-        r = secret_input_check(options, input, reason);
+        r = secret_input_check(&rotate->options, input, reason);
     if (r == 0)
-        r = spec_to_seal(rotate->context, options, reason, &rotate->spec);
+        r = spec_to_seal(rotate->context, &rotate->options, reason, &rotate->spec);
     if (r == 0)
-        r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
+        r = spec_open_store(&rotate->options, reason, &rotate->store);
     if (r == 0)
-        r = check_source(rotate, reason);
-    if (r == 0)
-        r = store_open_installed(options->host->store, reason, &rotate->store);
-    if (r == 0)
-        r = store_read(rotate->store, &rotate->name, reason, &rotate->old);
-    if (r == 0)
-        (void)store_read_public(rotate->store, &rotate->name, NULL, &rotate->old_public);
+        r = check_policy(rotate, input, reason, &generated);
+    if (r != 0)
+        return r;
     rotate->spec.name = rotate->name_text;
-    rotate->spec.share_store = rotate->store;
-    return r == OUTCOME_NOT_FOUND && rotate->store ? 0 : r;
-}
-
-/* --- the new value, sealed --- */
-
-/* What a policy wants generated is made anew, unless something is given. */
-static void choose_recipe(Rotate *rotate, const char *input)
-{
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    const PolicyCredential *credential;
-
-    if (input || rotate->options.given & OPTION_GENERATE ||
-        policy_load(rotate->context, rotate->name.machine, NULL, NULL, &policy) != 0)
-        return;
-    credential = policy_find(policy, rotate->name.id);
-    if (!credential || credential->source != POLICY_GENERATE)
-        return;
-    rotate->options.generate = credential->recipe;
-    rotate->options.given |= OPTION_GENERATE;
-}
-
-/* As the old file is sealed, where no option says otherwise. */
-static int seal(Rotate *rotate, const char *input, Reason *reason)
-{
-    SealContext seal = {rotate->context, &rotate->spec, &terminal_observer};
-    _cleanup_(bytes_done) Bytes raw = {0};
-    CredentialSections old;
-    bool known = rotate->old.size > 0 &&
-                 credential_unpack(bytes_view(&rotate->old), NULL, &raw, &old) == 0 &&
-                 credential_openable(&old, NULL) == 0;
-    int r;
-
-    choose_recipe(rotate, input);
-    r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
-                         &rotate->value);
-    return r == 0
-               ? seal_new(&seal, known ? &old : NULL, rotate->value.secret, reason, &rotate->sealed)
-               : r;
-}
-
-/* --- putting it in place, and back --- */
-
-/* A file of a pair, and its public half if it has one. */
-typedef struct Half {
-    BytesView file;
-    BytesView public;
-} Half;
-
-static bool add_bytes(struct json_object *object, const char *name, BytesView text)
-{
-    return text.size == 0 ||
-           json_add(object, name,
-                    json_object_new_string_len((const char *)text.data, (int)text.size));
-}
-
-/* Replaces WAS by TO. */
-static int ask_once(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
-{
-    _cleanup_(json_object_putp) struct json_object *parameters = name_parameters(&rotate->name);
-    _cleanup_(json_object_putp) struct json_object *reply = NULL;
-    char digest[DIGEST_TEXT_BYTES];
-
-    if (!rotate->client)
-        return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "nobody listens");
-    digest_format(was, digest);
-    if (!add_bytes(parameters, "sealed", to->file) ||
-        !add_bytes(parameters, "public", to->public) ||
-        (was.size > 0 && !json_add(parameters, "was", json_object_new_string(digest))))
-        return -ENOMEM;
-    return client_call(rotate->client, "Rotate", TAKE_PTR(parameters), &terminal_observer, reason,
-                       &reply);
-}
-
-/* How often a broker that dies in the middle of the call is asked again. */
-#define CALLS_MAX 5U
-
-/* The same, also if the broker is killed meanwhile, before it was done or after: whoever comes
- * after it says which. */
-static int call_rotate(Rotate *rotate, BytesView was, const Half *to, Reason *reason)
-{
-    int r = ask_once(rotate, was, to, reason);
-
-    for (unsigned calls = 1; r == OUTCOME_BROKER_UNREACHABLE && calls < CALLS_MAX; calls++) {
-        rotate->client = client_free(rotate->client);
-        r = client_new(CLIENT_DEFAULT_PATH, reason, &rotate->client);
-        if (r == 0)
-            r = ask_once(rotate, to->file, to, reason);
-        if (r == OUTCOME_CHANGED || r == OUTCOME_NOT_FOUND)
-            r = ask_once(rotate, was, to, reason);
-    }
-    if (r == OUTCOME_BROKER_UNREACHABLE)
-        return reason_set(
-            reason, OUTCOME_HALF_ROTATED,
-            "the broker did not reply, so that it is unknown whether the value was replaced");
+    rotate->spec.share_store = rotate->store.store;
+    r = store_read_pair(rotate->store.store, &rotate->name, reason, &rotate->old.file,
+                        &rotate->old_public);
+    if (r == OUTCOME_NOT_FOUND)
+        return generated ? 0 : reason_set(reason, r, "there is no value to replace");
     return r;
 }
 
-static int put_in_place(Rotate *rotate, Reason *reason)
+/* Seals the new value like the old one, unless an option says otherwise. */
+static int seal(Rotate *rotate, const char *input, Reason *reason)
 {
-    return call_rotate(rotate, bytes_view(&rotate->old),
-                       &(Half){bytes_view(&rotate->sealed), bytes_view(&rotate->value.public)},
-                       reason);
+    SealContext seal = {rotate->context, &rotate->spec, &terminal_observer};
+    StoreClientEntry *old = &rotate->old;
+    bool known = old->file.size > 0 &&
+                 credential_unpack(bytes_view(&old->file), NULL, &old->raw, &old->sections) == 0 &&
+                 credential_openable(&old->sections, NULL) == 0;
+    int r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
+                             &rotate->value);
+
+    return r == 0 ? seal_new(&seal, known ? &old->sections : NULL, rotate->value.secret, reason,
+                             &rotate->sealed)
+                  : r;
 }
 
-static int put_back(Rotate *rotate, Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes raw = {0}, text = {0};
-    int r;
+/* --- in place, and back --- */
 
-    if (rotate->old.size == 0)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "there was no old value");
-    /* what was stored raw cannot go through JSON */
-    r = credential_decode(bytes_view(&rotate->old), reason, &raw);
-    if (r == 0)
-        r = credential_encode(bytes_view(&raw), &text);
-    if (r != 0)
-        return r;
-    return call_rotate(rotate, bytes_view(&rotate->sealed),
-                       &(Half){bytes_view(&text), bytes_view(&rotate->old_public)}, reason);
+/* Replaces the file BEFORE; empty: whatever is there. */
+static int replace(Rotate *rotate, BytesView before, BytesView sealed, BytesView public,
+                   Reason *reason)
+{
+    char digest[DIGEST_TEXT_BYTES];
+    StoreChange change = {.name = rotate->name,
+                          .sealed = sealed,
+                          .public = public,
+                          .precondition = before.size > 0 ? STORE_DIGEST : STORE_ANY,
+                          .digest = digest};
+
+    digest_format(before, digest);
+    return store_client_commit(&rotate->store, &change, 1, "rotate", reason);
 }
 
 /* From now on a signal that would end the program makes rotate->how.stop readable instead. */
@@ -249,38 +157,36 @@ static int hold_signals(Rotate *rotate)
     return rotate->how.stop < 0 ? -errno : 0;
 }
 
-/* The signal that made it fail does not keep the units from getting the old value; another one
- * does. */
-static void forget_signals(const Rotate *rotate)
-{
-    struct signalfd_siginfo signal;
-
-    while (read(rotate->how.stop, &signal, sizeof(signal)) == sizeof(signal))
-        ;
-}
-
-/* After RC, for REASON: everything as it was. */
+/* Restores everything after the failure RC, which REASON explains. */
 static int undo(Rotate *rotate, int rc, Reason *reason)
 {
     Reason why = *reason, undoing = {0};
-    int r = put_back(rotate, &undoing);
+    struct signalfd_siginfo signal;
+    int r;
 
+    if (rotate->old.file.size == 0)
+        r = reason_set(&undoing, OUTCOME_NOT_FOUND, "there was no old value");
+    else
+        r = replace(rotate, bytes_view(&rotate->sealed), bytes_view(&rotate->old.file),
+                    bytes_view(&rotate->old_public), &undoing);
     if (r != 0)
         return reason_set(reason, OUTCOME_HALF_ROTATED,
                           "%.150s. The new value is still in place: %.100s", why.text,
                           undoing.text);
-    forget_signals(rotate);
+    /* the signal that made it fail does not keep the units from their old value; another one does
+     */
+    while (read(rotate->how.stop, &signal, sizeof(signal)) == sizeof(signal))
+        ;
     r = restart_list_undo(&rotate->restarts, &rotate->how, &undoing);
     if (r != 0)
         return reason_set(reason, r, "%.130s. The old value was restored, but then also %.120s",
                           why.text, undoing.text);
-    *reason = why;
     return rc;
 }
 
-/* --- words --- */
+/* --- output --- */
 
-/* Each step is printed as it is taken, unless the output is JSON. */
+/* Prints each step as it is taken, unless the output is JSON. */
 static void on_note(void *userdata, const char *text)
 {
     (void)userdata;
@@ -304,58 +210,40 @@ static void print_changes(const Rotate *rotate)
     fflush(stdout);
 }
 
-static bool add_text(struct json_object *object, const char *name, const char *text)
-{
-    return !text || json_add(object, name, json_object_new_string(text));
-}
-
-static struct json_object *changes_to_json(const PolicyEffects *effects)
-{
-    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; list && i < effects->count; i++) {
-        const PolicyEffect *effect = &effects->effects[i];
-        struct json_object *object = json_object_new_object();
-
-        if (json_object_array_add(list, object) != 0 ||
-            !add_text(object, "machine", effect->name.machine) ||
-            !add_text(object, "credential", effect->name.id) ||
-            !add_text(object, "delivery", policy_delivery_name(effect->delivery)) ||
-            !add_text(object, "unit", effect->unit) ||
-            !add_text(object, "action", policy_change_name(effect->action)))
-            return NULL;
-    }
-    return TAKE_PTR(list);
-}
-
-static struct json_object *units_to_json(const RestartList *restarts)
-{
-    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; list && i < restarts->unit_count; i++) {
-        const RestartUnit *unit = &restarts->units[i];
-        struct json_object *object = json_object_new_object();
-
-        if (json_object_array_add(list, object) != 0 ||
-            !add_text(object, "machine", restarts->machines[unit->machine].name) ||
-            !add_text(object, "unit", unit->name) ||
-            !add_text(object, "action", policy_change_name(unit->action)) ||
-            !add_text(object, "result", unit->result))
-            return NULL;
-    }
-    return TAKE_PTR(list);
-}
-
 static int print_json(const Rotate *rotate, int rc, const Reason *reason)
 {
-    _cleanup_(json_object_putp) struct json_object *object = name_parameters(&rotate->name);
+    struct json_object *object = json_object_new_object(), *changes = json_object_new_array(),
+                       *units = json_object_new_array();
+    const RestartList *restarts = &rotate->restarts;
 
-    if (!add_text(object, "outcome", outcome_name(rc)) ||
-        (rc != 0 && !add_text(object, "reason", reason->text)) ||
-        !json_add(object, "changes", changes_to_json(&rotate->restarts.effects)) ||
-        !json_add(object, "units", units_to_json(&rotate->restarts)))
-        return -ENOMEM;
-    return output_json(TAKE_PTR(object), rotate->options.json);
+    json_add_text(object, "machine", rotate->name.machine);
+    json_add_text(object, "credential", rotate->name.id);
+    json_add_text(object, "outcome", outcome_name(rc));
+    json_add_text(object, "reason", rc != 0 ? reason->text : NULL);
+    for (size_t i = 0; i < restarts->effects.count; i++) {
+        const PolicyEffect *effect = &restarts->effects.effects[i];
+        struct json_object *change = json_object_new_object();
+
+        json_add_text(change, "machine", effect->name.machine);
+        json_add_text(change, "credential", effect->name.id);
+        json_add_text(change, "delivery", policy_delivery_name(effect->delivery));
+        json_add_text(change, "unit", effect->unit);
+        json_add_text(change, "action", policy_change_name(effect->action));
+        json_object_array_add(changes, change);
+    }
+    for (size_t i = 0; i < restarts->unit_count; i++) {
+        const RestartUnit *restarted = &restarts->units[i];
+        struct json_object *unit = json_object_new_object();
+
+        json_add_text(unit, "machine", restarts->machines[restarted->machine].name);
+        json_add_text(unit, "unit", restarted->name);
+        json_add_text(unit, "action", policy_change_name(restarted->action));
+        json_add_text(unit, "result", restarted->result);
+        json_object_array_add(units, unit);
+    }
+    json_add(object, "changes", changes);
+    json_add(object, "units", units);
+    return output_json(object, rotate->options.json);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -382,7 +270,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = hold_signals(&rotate);
     if (r == 0)
-        r = put_in_place(&rotate, &reason);
+        r = replace(&rotate, bytes_view(&rotate.old.file), bytes_view(&rotate.sealed),
+                    bytes_view(&rotate.value.public), &reason);
     if (r != 0)
         return output_error(r, rotate.name_text, &reason);
     if (!json)

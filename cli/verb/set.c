@@ -120,8 +120,11 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer}, NULL, value.secret,
                  &reason, &sealed);
     if (r == 0)
-        r = store_client_write(&setting.store, &setting.name, bytes_view(&sealed),
-                               bytes_view(&value.public), &reason);
+        r = store_client_commit(&setting.store,
+                                &(StoreChange){.name = setting.name,
+                                               .sealed = bytes_view(&sealed),
+                                               .public = bytes_view(&value.public)},
+                                1, "set", &reason);
     if (r == 0)
         r = report(&setting, &value, &reason);
     return r == 0 ? 0 : output_error(r, setting.argument, &reason);

@@ -188,6 +188,11 @@ bool json_add(struct json_object *object, const char *name, struct json_object *
     return false;
 }
 
+bool json_add_text(struct json_object *object, const char *name, const char *text)
+{
+    return !text || json_add(object, name, json_object_new_string(text));
+}
+
 int json_print(struct json_object *object, Bytes *ret)
 {
     size_t size;

@@ -48,5 +48,8 @@ const char *json_text(struct json_object *value);
  * is no memory. */
 bool json_add(struct json_object *object, const char *name, struct json_object *value);
 
+/* Adds the string TEXT, or nothing where it is NULL. False if there is no memory. */
+bool json_add_text(struct json_object *object, const char *name, const char *text);
+
 /* Formats OBJECT as text without line breaks. -ENOMEM. */
 int json_print(struct json_object *object, Bytes *ret);

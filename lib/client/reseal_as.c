@@ -56,30 +56,30 @@ int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
                          &metadata, ret);
 }
 
-/* What did not work may work the next time: the unsealer would only repeat what it was told. */
-static void forget_failure(ResealAs *reseal_as)
-{
-    unsealer_done(&reseal_as->reseal.unsealer);
-    reseal_as->reseal.unsealer = new_unsealer(reseal_as);
-    bytes_done(&reseal_as->item.sealed);
-    reseal_as->item.closed = (Reason){0};
-}
-
-int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, Reason *reason)
+int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, bool moves,
+                     Reason *reason)
 {
     ResealItem *item = &reseal_as->item;
     int r;
 
     item->value = value;
     r = reseal_seal(&reseal_as->reseal, item);
-    if (r != 0)
+    if (r == 0) {
+        StoreChange changes[] = {
+            {.name = reseal_as->to, .sealed = bytes_view(&item->sealed), .public = public},
+            {.name = item->name, .remove = true},
+        };
+
+        r = store_client_commit(reseal_as->store, changes, moves ? 2 : 1, "set", reason);
+    } else
         *reason = item->reason;
-    else
-        r = store_client_write(reseal_as->store, &reseal_as->to, bytes_view(&item->sealed), public,
-                               reason);
-    if (r != 0)
-        forget_failure(reseal_as);
-    else if (item->closed.text[0])
+    if (r != 0) {
+        /* what failed may work the next time: the unsealer would only repeat what it was told */
+        unsealer_done(&reseal_as->reseal.unsealer);
+        reseal_as->reseal.unsealer = new_unsealer(reseal_as);
+        bytes_done(&item->sealed);
+        item->closed = (Reason){0};
+    } else if (item->closed.text[0])
         observer_note(reseal_as->reseal.pool.seal.observer,
                       "%s does not open on this host now: %s.", reseal_as->to_text,
                       item->closed.text);

@@ -30,5 +30,7 @@ void reseal_as_done(ResealAs *reseal_as); /* for _cleanup_ */
 int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret);
 
 /* Seals VALUE (NULL: what it holds) under the name that it is to have, and puts it there, with the
- * public half PUBLIC. Where it fails it may be called again. */
-int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, Reason *reason);
+ * public half PUBLIC; if it MOVES, the old one goes in the same commit. Where it fails it may be
+ * called again. */
+int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, bool moves,
+                     Reason *reason);

@@ -77,12 +77,6 @@ static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
     return 0;
 }
 
-static bool add_view(struct json_object *object, const char *name, BytesView view)
-{
-    return json_add(object, name,
-                    json_object_new_string_len((const char *)view.data, (int)view.size));
-}
-
 /* A StoreChange of the interface, whose file is in the data at OFFSET. */
 static struct json_object *change_to_json(const StoreChange *change, size_t offset)
 {
@@ -91,14 +85,17 @@ static struct json_object *change_to_json(const StoreChange *change, size_t offs
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     bool digest = change->precondition == STORE_DIGEST;
 
-    if (!json_add(object, "machine", json_object_new_string(change->name.machine)) ||
-        !json_add(object, "credential", json_object_new_string(change->name.id)) ||
+    if (!json_add_text(object, "machine", change->name.machine) ||
+        !json_add_text(object, "credential", change->name.id) ||
         !json_add(object, "remove", json_object_new_boolean(change->remove)) ||
         !json_add(object, "keepPublic", json_object_new_boolean(change->keep_public)) ||
-        !json_add(object, "precondition",
-                  json_object_new_string(preconditions[change->precondition])) ||
-        (digest && !json_add(object, "digest", json_object_new_string(change->digest))) ||
-        (change->public.size > 0 && !add_view(object, "public", change->public)))
+        !json_add_text(object, "precondition", preconditions[change->precondition]) ||
+        !json_add_text(object, "digest", digest ? change->digest : NULL))
+        return NULL;
+    if (change->public.size > 0 &&
+        !json_add(object, "public",
+                  json_object_new_string_len((const char *)change->public.data,
+                                             (int)change->public.size)))
         return NULL;
     if (change->sealed.size > 0 &&
         (!json_add(object, "offset", json_object_new_uint64(offset)) ||
@@ -114,7 +111,7 @@ static struct json_object *commit_to_json(const StoreCommit *commit)
     size_t offset = 0;
 
     if (!json_add(parameters, "changes", changes) ||
-        !json_add(parameters, "verb", json_object_new_string(commit->origin.verb)))
+        !json_add_text(parameters, "verb", commit->origin.verb))
         return NULL;
     for (size_t i = 0; i < commit->count; i++) {
         struct json_object *change = change_to_json(&commit->changes[i], offset);
@@ -128,25 +125,22 @@ static struct json_object *commit_to_json(const StoreCommit *commit)
     return TAKE_PTR(parameters);
 }
 
-static bool is_done(const StoreClient *store, const StoreChange *change)
-{
-    _cleanup_(bytes_done) Bytes sealed = {0}, public = {0};
-    int r = store_read_pair(store->store, &change->name, NULL, &sealed, &public);
-
-    if (change->remove)
-        return r == OUTCOME_NOT_FOUND;
-    return r == 0 &&
-           (change->sealed.size == 0 || bytes_view_equal(bytes_view(&sealed), change->sealed)) &&
-           (change->keep_public || bytes_view_equal(bytes_view(&public), change->public));
-}
-
 /* Whether the store is as COMMIT was to leave it: the broker may have made it although its reply
  * was lost. A file that was sealed for this commit cannot have been there before. */
-static bool all_done(const StoreClient *store, const StoreCommit *commit)
+static bool is_done(const StoreClient *store, const StoreCommit *commit)
 {
-    for (size_t i = 0; i < commit->count; i++)
-        if (!is_done(store, &commit->changes[i]))
+    for (size_t i = 0; i < commit->count; i++) {
+        _cleanup_(bytes_done) Bytes sealed = {0}, public = {0};
+        const StoreChange *change = &commit->changes[i];
+        int r = store_read_pair(store->store, &change->name, NULL, &sealed, &public);
+
+        if (change->remove) {
+            if (r != OUTCOME_NOT_FOUND)
+                return false;
+        } else if (r != 0 || !bytes_view_equal(bytes_view(&sealed), change->sealed) ||
+                   (!change->keep_public && !bytes_view_equal(bytes_view(&public), change->public)))
             return false;
+    }
     return true;
 }
 
@@ -169,44 +163,26 @@ static int commit_by_broker(StoreClient *store, const StoreCommit *commit, Reaso
         if (r != OUTCOME_BROKER_UNREACHABLE)
             return r;
         store->client = client_free(store->client);
-        if (all_done(store, commit))
+        if (is_done(store, commit))
             return 0;
         r = i == 0 ? 0 : r;
     }
     return r;
 }
 
-int store_client_commit(StoreClient *store, const StoreCommit *commit, Reason *reason)
+int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
+                        const char *verb, Reason *reason)
 {
+    StoreCommit commit = {.changes = changes, .count = count, .origin = {verb, getuid(), getpid()}};
     int r = OUTCOME_BROKER_UNREACHABLE;
 
     if (store->client)
-        r = commit_by_broker(store, commit, reason);
+        r = commit_by_broker(store, &commit, reason);
     if (r != OUTCOME_BROKER_UNREACHABLE)
         return r;
     /* a store that is not the host's has no entries in the host's journal */
-    return audited_commit(store->store, commit, store->installed ? audited_commit_journal() : NULL,
+    return audited_commit(store->store, &commit, store->installed ? audited_commit_journal() : NULL,
                           reason);
-}
-
-static int commit_change(StoreClient *store, const StoreChange *change, const char *verb,
-                         Reason *reason)
-{
-    return store_client_commit(
-        store, &(StoreCommit){.changes = change, .count = 1, .origin = {verb, getuid(), getpid()}},
-        reason);
-}
-
-int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
-                       BytesView public, Reason *reason)
-{
-    return commit_change(store, &(StoreChange){.name = *name, .sealed = sealed, .public = public},
-                         "set", reason);
-}
-
-int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason)
-{
-    return commit_change(store, &(StoreChange){.name = *name, .remove = true}, "remove", reason);
 }
 
 /* --- reading --- */

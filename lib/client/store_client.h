@@ -33,19 +33,12 @@ void store_client_done(StoreClient *store); /* for _cleanup_ */
 int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
                      bool *ret);
 
-/* As store_commit(), by the broker where it can be reached; .applied and .record are not used. Also
- * what the method Commit refuses, such as OUTCOME_UNPROTECTED. If the broker's reply is lost, the
- * store is looked at before anything is done again. */
-int store_client_commit(StoreClient *store, const StoreCommit *commit, Reason *reason);
-
-/* Puts SEALED, in base64, in place, and the public half PUBLIC beside it; where that is empty there
- * is none afterwards. OUTCOME_UNPROTECTED and others that the method Commit has, see
- * store_commit(). */
-int store_client_write(StoreClient *store, const CredentialName *name, BytesView sealed,
-                       BytesView public, Reason *reason);
-
-/* OUTCOME_NOT_FOUND if it is not there, see store_commit(). */
-int store_client_remove(StoreClient *store, const CredentialName *name, Reason *reason);
+/* Makes COUNT CHANGES for VERB, see StoreOrigin, all or none: by the broker where it can be
+ * reached. Returns as store_commit(), and what the method Commit refuses, such as
+ * OUTCOME_UNPROTECTED. If the broker's reply is lost, the store is looked at before anything is
+ * done again. */
+int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
+                        const char *verb, Reason *reason);
 
 /* A sealed file of the store. */
 typedef struct StoreClientEntry {
