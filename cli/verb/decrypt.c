@@ -16,73 +16,50 @@
  * MACHINE@ID. */
 static bool name_fits_path(const char *name, const char *path)
 {
-    char wanted[PATH_MAX];
-    size_t length = strlen(path);
-    const char *base = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    char wanted[PATH_MAX], *at;
+    size_t length = strlen(path), end;
 
-    base = base ? base + 1 : path;
-    if (strcmp(name, base) == 0)
-        return true;
     snprintf(wanted, sizeof(wanted), "%s.cred", name);
-    if (strcmp(wanted, base) == 0)
+    if (strcmp(name, base) == 0 || strcmp(wanted, base) == 0)
         return true;
-    for (char *c = wanted; *c; c++)
-        if (*c == '@') {
-            *c = '/';
-            break;
-        }
-    return length >= strlen(wanted) && strcmp(path + length - strlen(wanted), wanted) == 0 &&
-           (length == strlen(wanted) || path[length - strlen(wanted) - 1] == '/');
-}
-
-/* Without --name= the name of the file must match its content. Standard input has no name. */
-static int check_path(const Options *options, const char *input, const CredentialMetadata *metadata,
-                      Reason *reason)
-{
-    if (options->given & OPTION_NAME || !input || strcmp(input, "-") == 0 ||
-        metadata->name[0] == '\0' || name_fits_path(metadata->name, input))
-        return 0;
-    return reason_set(
-        reason, OUTCOME_NAME_MISMATCH,
-        "it is sealed as \"%s\", which does not match the name of the file; if this is the "
-        "right file, use --name=%s",
-        metadata->name, metadata->name);
-}
-
-static int open_sealed(const Context *context, const Options *options, const char *input,
-                       Reason *reason, Secret **ret)
-{
-    bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
-    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
-    _cleanup_(bytes_done) Bytes sealed = {0};
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
-    CredentialMetadata metadata;
-    CredentialSections parts;
-    int r;
-
-    unsealer.expected = &options->tpm_pcrs;
-    unsealer.subject = input_name(input);
-    r = input_read_sealed(input, reason, &sealed);
-    if (r == 0)
-        r = credential_parse(bytes_view(&sealed), reason, &parts);
-    if (r == 0)
-        r = unsealer_open(&unsealer, &parts, any ? NULL : options->name, reason, &metadata,
-                          &plaintext);
-    if (r == 0)
-        r = check_path(options, input, &metadata, reason);
-    if (r == 0)
-        *ret = TAKE_PTR(plaintext);
-    return r;
+    at = strchr(wanted, '@');
+    if (!at)
+        return false;
+    *at = '/';
+    end = strlen(wanted);
+    return length >= end && strcmp(path + length - end, wanted) == 0 &&
+           (length == end || path[length - end - 1] == '/');
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
+    bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
+    _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
+    CredentialMetadata metadata;
+    CredentialSections sections;
     Reason reason = {0};
     int r;
 
-    r = open_sealed(context, options, input, &reason, &plaintext);
+    unsealer.expected = &options->tpm_pcrs;
+    unsealer.subject = input_name(input);
+    r = input_read_sealed(input, &reason, &sealed);
+    if (r == 0)
+        r = credential_parse(bytes_view(&sealed), &reason, &sections);
+    if (r == 0)
+        r = unsealer_open(&unsealer, &sections, any ? NULL : options->name, &reason, &metadata,
+                          &plaintext);
+    /* Without --name= the name of the file must match its content. Standard input has no name. */
+    if (r == 0 && !(options->given & OPTION_NAME) && input && strcmp(input, "-") != 0 &&
+        metadata.name[0] != '\0' && !name_fits_path(metadata.name, input))
+        r = reason_set(
+            &reason, OUTCOME_NAME_MISMATCH,
+            "it is sealed as \"%s\", which does not match the name of the file; if this is the "
+            "right file, use --name=%s",
+            metadata.name, metadata.name);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
     r = output_secret(output, plaintext, options->newline, &reason);

@@ -48,17 +48,37 @@ static int remove_file(const char *path, Reason *reason)
     return 0;
 }
 
-/* Prints what was removed and what is left. */
-static bool has_other_policy(const Context *context, const char *machine)
+static int reload(Reason *reason)
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    int r = manager_new(&terminal_observer, reason, &manager);
+
+    if (r != 0)
+        return r;
+    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
+    r = manager_reload(manager, reason);
+    observer_wait_end(&terminal_observer);
+    return r;
+}
+
+/* Reports what was removed, and whether another policy applies now. */
+static int report(const Context *context, const char *machine, const glob_t *files, size_t removed,
+                  JsonMode mode)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
+    bool other = policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND;
 
-    return policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND;
-}
+    if (mode != JSON_OFF) {
+        struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
-static void say(const char *machine, const glob_t *files, size_t removed, bool other)
-{
+        for (size_t i = 0; i < removed; i++)
+            json_object_array_add(list, json_object_new_string(files->gl_pathv[i]));
+        json_add_text(object, "machine", machine);
+        json_add(object, "removed", list);
+        json_add(object, "otherPolicy", json_object_new_boolean(other));
+        return output_json(object, mode);
+    }
     if (files->gl_pathc == 0)
         printf("%s has no policy in /etc/nspawn-creds.\n", machine);
     for (size_t i = 0; i < removed; i++)
@@ -69,40 +89,7 @@ static void say(const char *machine, const glob_t *files, size_t removed, bool o
                     machine, machine);
     printf("The credentials of %s are still in the store; nspawn-creds remove deletes them.\n",
            machine);
-}
-
-static int print_json(const char *machine, const glob_t *files, size_t removed, bool other,
-                      JsonMode mode)
-{
-    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
-
-    for (size_t i = 0; i < removed; i++)
-        json_object_array_add(list, json_object_new_string(files->gl_pathv[i]));
-    json_add(object, "machine", json_object_new_string(machine));
-    json_add(object, "removed", list);
-    json_add(object, "otherPolicy", json_object_new_boolean(other));
-    return output_json(object, mode);
-}
-
-static int disable(const Options *options, const glob_t *files, Reason *reason, size_t *removed)
-{
-    _cleanup_(manager_freep) Manager *manager = NULL;
-    int r = confirm(options, reason, "Remove %s%s?", files->gl_pathv[0],
-                    files->gl_pathc > 1 ? " and its drop-ins" : "");
-
-    for (; r == 0 && *removed < files->gl_pathc; ++*removed) {
-        r = remove_file(files->gl_pathv[*removed], reason);
-        if (r != 0)
-            return r;
-    }
-    if (r == 0)
-        r = manager_new(&terminal_observer, reason, &manager);
-    if (r != 0)
-        return r;
-    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
-    r = manager_reload(manager, reason);
-    observer_wait_end(&terminal_observer);
-    return r;
+    return 0;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -111,23 +98,23 @@ static int run(const Context *context, const Options *options, char **arguments)
     const char *machine = arguments[0];
     Reason reason = {0};
     size_t removed = 0;
-    bool other;
-    int r = 0, printed = 0;
+    int r = machine_name_check(machine, &reason), reported;
 
-    if (!machine_name_valid(machine))
-        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", machine);
     if (r == 0)
         r = find_files(machine, &reason, &files);
     if (r == 0 && files.gl_pathc > 0)
-        r = disable(options, &files, &reason, &removed);
+        r = confirm(options, &reason, "Remove %s%s?", files.gl_pathv[0],
+                    files.gl_pathc > 1 ? " and its drop-ins" : "");
+    while (r == 0 && removed < files.gl_pathc) {
+        r = remove_file(files.gl_pathv[removed], &reason);
+        removed += r == 0;
+    }
+    if (r == 0 && removed > 0)
+        r = reload(&reason);
     if (r != 0 && removed == 0)
         return output_error(r, machine, &reason);
-    other = has_other_policy(context, machine);
-    if (options->json != JSON_OFF)
-        printed = print_json(machine, &files, removed, other, options->json);
-    else
-        say(machine, &files, removed, other);
-    return r == 0 ? printed : output_error(r, machine, &reason);
+    reported = report(context, machine, &files, removed, options->json);
+    return r == 0 ? reported : output_error(r, machine, &reason);
 }
 
 const Verb verb_disable = {

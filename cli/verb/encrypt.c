@@ -32,15 +32,6 @@ static int choose_name(const char *output, Reason *reason, SealSpec *spec)
     return 0;
 }
 
-/* Finds all mistakes before the secret is read. */
-static int prepare(const Context *context, const Options *options, const char *output,
-                   Reason *reason, SealSpec *ret)
-{
-    int r = spec_to_seal(context, options, reason, ret);
-
-    return r == 0 ? choose_name(output, reason, ret) : r;
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
@@ -48,8 +39,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(bytes_done) Bytes sealed = {0};
     Reason reason = {0};
     SealSpec spec;
-    int r = prepare(context, options, output, &reason, &spec);
+    int r = spec_to_seal(context, options, &reason, &spec);
 
+    if (r == 0)
+        r = choose_name(output, &reason, &spec);
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = input_read_secret(input, &reason, &plaintext);

@@ -16,37 +16,6 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* A host without a machine id, such as a container image, still has an identity. */
-static int add_machine_id(Identity *identity)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read_at(AT_FDCWD, "/etc/machine-id", 64, NULL, &file);
-
-    if (r == -ENOENT || (r == 0 && file.size < IDENTITY_MACHINE_ID_SIZE))
-        return 0;
-    if (r == 0)
-        memcpy(identity->machine_id, file.data, IDENTITY_MACHINE_ID_SIZE);
-    return r;
-}
-
-static int add_host_name(Reason *reason, Identity *identity)
-{
-    struct utsname names;
-
-    if (uname(&names) < 0)
-        return reason_set(reason, -errno, "cannot determine the host's name");
-    snprintf(identity->host_name, sizeof(identity->host_name), "%s", names.nodename);
-    return 0;
-}
-
-static int add_pcr_public_key(const Context *context, const Options *options, Reason *reason,
-                              Identity *identity)
-{
-    int r = pcr_public_key_load(context, options->public_key, reason, &identity->pcr_public_key);
-
-    return r == OUTCOME_NOT_FOUND ? 0 : r;
-}
-
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
     const Options *options = request;
@@ -82,43 +51,49 @@ static int add_tpm(const Options *options, Reason *reason, Identity *identity)
     return r;
 }
 
-/* Checks that `seal --host=` can read the output. */
-static int print(const Options *options, const Identity *identity, Reason *reason)
+/* Prints IDENTITY, if `seal --host=` can read it. */
+static int print(const Identity *identity, JsonMode mode, Reason *reason)
 {
-    struct json_object *object = identity_to_json(identity);
+    _cleanup_(json_object_putp) struct json_object *object = identity_to_json(identity);
     _cleanup_(identity_done) Identity again = {0};
     const char *text = object ? json_object_to_json_string(object) : NULL;
     int r = -ENOMEM;
 
     if (text)
         r = identity_parse((BytesView){(const uint8_t *)text, strlen(text)}, reason, &again);
-    if (r != 0) {
-        json_object_put(object);
-        return r;
-    }
-    return output_json(object, options->json == JSON_OFF ? JSON_PRETTY : options->json);
+    return r == 0 ? output_json(TAKE_PTR(object), mode == JSON_OFF ? JSON_PRETTY : mode) : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(bytes_done) Bytes id = {0};
+    struct utsname names;
     Reason reason = {0};
-    int r;
+    int r = 0;
 
-    if (strcmp(arguments[0], "export") != 0) {
-        reason_set(&reason, OUTCOME_USAGE, "unknown command \"host %.40s\"; use \"host export\"",
-                   arguments[0]);
-        return output_error(OUTCOME_USAGE, NULL, &reason);
-    }
-    r = add_host_name(&reason, &identity);
+    if (strcmp(arguments[0], "export") != 0)
+        r = reason_set(&reason, OUTCOME_USAGE,
+                       "unknown command \"host %.40s\"; use \"host export\"", arguments[0]);
+    else if (uname(&names) < 0)
+        r = reason_set(&reason, -errno, "cannot determine the host's name");
+    else
+        snprintf(identity.host_name, sizeof(identity.host_name), "%s", names.nodename);
     if (r == 0)
-        r = add_machine_id(&identity);
+        r = file_read_at(AT_FDCWD, "/etc/machine-id", 64, NULL, &id);
+    if (r == 0 && id.size >= IDENTITY_MACHINE_ID_SIZE)
+        memcpy(identity.machine_id, id.data, IDENTITY_MACHINE_ID_SIZE);
+    /* A host without a machine id, such as a container image, still has an identity. */
+    if (r == -ENOENT)
+        r = 0;
     if (r == 0)
-        r = add_pcr_public_key(context, options, &reason, &identity);
+        r = pcr_public_key_load(context, options->public_key, &reason, &identity.pcr_public_key);
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
     if (r == 0)
         r = add_tpm(options, &reason, &identity);
     if (r == 0)
-        r = print(options, &identity, &reason);
+        r = print(&identity, options->json, &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 

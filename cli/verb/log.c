@@ -44,44 +44,34 @@ static void get_field(sd_journal *journal, const char *name, char text[FIELD_BYT
     text[size] = '\0';
 }
 
-static void print(sd_journal *journal, uint64_t usec)
+static int print_entry(sd_journal *journal, JsonMode mode)
 {
-    char message[FIELD_BYTES], text[32] = "";
-    time_t seconds = (time_t)(usec / 1000000);
-    struct tm local;
-
-    if (localtime_r(&seconds, &local))
-        strftime(text, sizeof(text), "%b %d %H:%M:%S", &local);
-    get_field(journal, "MESSAGE", message);
-    safe_text_clean(message);
-    printf("%s %s\n", text, message);
-}
-
-static int print_json(sd_journal *journal, uint64_t usec, JsonMode mode)
-{
-    struct json_object *object = json_object_new_object();
+    struct json_object *object;
     char text[FIELD_BYTES];
+    uint64_t usec = 0;
 
+    (void)sd_journal_get_realtime_usec(journal, &usec);
+    if (mode == JSON_OFF) {
+        time_t seconds = (time_t)(usec / 1000000);
+        char when[32] = "";
+        struct tm local;
+
+        if (localtime_r(&seconds, &local))
+            strftime(when, sizeof(when), "%b %d %H:%M:%S", &local);
+        get_field(journal, "MESSAGE", text);
+        safe_text_clean(text);
+        printf("%s %s\n", when, text);
+        return 0;
+    }
+    object = json_object_new_object();
     json_add(object, "timeUSec", json_object_new_int64((int64_t)usec));
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         get_field(journal, fields[i].field, text);
-        if (text[0])
-            json_add(object, fields[i].member, json_object_new_string(text));
+        json_add_text(object, fields[i].member, text[0] ? text : NULL);
     }
     get_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
     return output_json(object, mode);
-}
-
-static int print_entry(sd_journal *journal, const Options *options)
-{
-    uint64_t usec = 0;
-
-    (void)sd_journal_get_realtime_usec(journal, &usec);
-    if (options->json != JSON_OFF)
-        return print_json(journal, usec, options->json);
-    print(journal, usec);
-    return 0;
 }
 
 /* Selects the entries of MACHINE (NULL: of all). */
@@ -103,59 +93,39 @@ static int add_matches(sd_journal *journal, const char *machine)
     return sd_journal_add_match(journal, match, 0);
 }
 
-/* Seeks to the first of the last --lines= entries, or of all. */
-static int seek(sd_journal *journal, unsigned lines)
-{
-    int r;
-
-    if (lines == 0)
-        return sd_journal_seek_head(journal);
-    r = sd_journal_seek_tail(journal);
-    if (r >= 0)
-        r = sd_journal_previous_skip(journal, lines);
-    if (r > 0)
-        r = sd_journal_previous(journal) > 0 ? 0 : sd_journal_seek_head(journal);
-    return r;
-}
-
-static int show(sd_journal *journal, const Options *options)
-{
-    int r = seek(journal, options->lines);
-
-    while (r >= 0) {
-        r = sd_journal_next(journal);
-        if (r > 0)
-            r = print_entry(journal, options);
-        else if (r == 0 && !options->follow)
-            break;
-        else if (r == 0 && fflush(stdout) == 0)
-            r = sd_journal_wait(journal, UINT64_MAX);
-    }
-    return r < 0 ? r : 0;
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
     const char *machine = arguments[0];
     Reason reason = {0};
-    int r;
+    int r = machine ? machine_name_check(machine, &reason) : 0;
 
     (void)context;
-    if (machine && !machine_name_valid(machine)) {
-        reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", machine);
-        return output_error(OUTCOME_INVALID_NAME, NULL, &reason);
-    }
+    if (r != 0)
+        return output_error(r, NULL, &reason);
     r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
     if (r >= 0)
         r = add_matches(journal, machine);
-    if (r >= 0)
-        r = show(journal, options);
-    if (r < 0) {
-        reason_set(&reason, r, "cannot read the journal");
-        return output_error(r, NULL, &reason);
+    /* before the first of the last --lines= entries, or of all */
+    if (r >= 0 && options->lines > 0) {
+        r = sd_journal_seek_tail(journal);
+        if (r >= 0)
+            r = sd_journal_previous_skip(journal, options->lines);
+        if (r > 0 && sd_journal_previous(journal) <= 0)
+            r = sd_journal_seek_head(journal);
+    } else if (r >= 0)
+        r = sd_journal_seek_head(journal);
+    while (r >= 0) {
+        r = sd_journal_next(journal);
+        if (r > 0)
+            r = print_entry(journal, options->json);
+        else if (r == 0 && !options->follow)
+            return 0;
+        else if (r == 0 && fflush(stdout) == 0)
+            r = sd_journal_wait(journal, UINT64_MAX);
     }
-    return 0;
+    reason_set(&reason, r, "cannot read the journal");
+    return output_error(r, NULL, &reason);
 }
 
 const Verb verb_log = {

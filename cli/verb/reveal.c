@@ -12,48 +12,33 @@
 
 #include <unistd.h>
 
-static int open_entry(const Context *context, const Options *options, const char *argument,
-                      Reason *reason, Secret **ret)
+static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
+    _cleanup_(secret_freep) Secret *secret = NULL;
+    const char *name_text = arguments[0], *output = arguments[1];
     CredentialMetadata metadata;
     CredentialName name;
-    int r = credential_name_parse(argument, reason, &name);
-
-    if (r == 0)
-        r = spec_open_store(options, reason, &store);
-    if (r == 0)
-        r = store_client_read(&store, &name, reason, &entry);
-    return r == 0 ? store_client_entry_open(&unsealer, &entry, reason, &metadata, ret) : r;
-}
-
-/* Asks on a terminal only. "-" is consent to anything. */
-static int check_terminal(const Options *options, const char *argument, const Secret *secret,
-                          Reason *reason)
-{
-    if (!isatty(STDOUT_FILENO))
-        return 0;
-    if (!safe_text_is(secret_view(secret)))
-        return reason_set(
-            reason, OUTCOME_USAGE,
-            "it is not plain text and could send commands to your terminal: name a file, "
-            "or use \"-\" to print it anyway");
-    return confirm(options, reason, "Show the value of %s on this terminal?", argument);
-}
-
-static int run(const Context *context, const Options *options, char **arguments)
-{
-    _cleanup_(secret_freep) Secret *secret = NULL;
-    const char *output = arguments[1];
     Reason reason = {0};
-    int r = open_entry(context, options, arguments[0], &reason, &secret);
+    int r = credential_name_parse(name_text, &reason, &name);
 
-    if (r == 0 && !output)
-        r = check_terminal(options, arguments[0], secret, &reason);
+    if (r == 0)
+        r = spec_open_store(options, &reason, &store);
+    if (r == 0)
+        r = store_client_read(&store, &name, &reason, &entry);
+    if (r == 0)
+        r = store_client_entry_open(&unsealer, &entry, &reason, &metadata, &secret);
+    /* only a terminal is asked about; "-" is consent to anything */
+    if (r == 0 && !output && isatty(STDOUT_FILENO))
+        r = safe_text_is(secret_view(secret))
+                ? confirm(options, &reason, "Show the value of %s on this terminal?", name_text)
+                : reason_set(&reason, OUTCOME_USAGE,
+                             "it is not plain text and could send commands to your terminal: name "
+                             "a file, or use \"-\" to print it anyway");
     if (r != 0)
-        return output_error(r, arguments[0], &reason);
+        return output_error(r, name_text, &reason);
     r = output_secret(output ? output : "-", secret, options->newline, &reason);
     return r == 0 ? 0 : output_error(r, output, &reason);
 }

@@ -17,38 +17,27 @@
 
 #define SEALED_FILE_MODE ((mode_t)0644)
 
-typedef struct Files {
-    FileSetEntry *entries;
-    size_t count;
-} Files;
-
-static void files_done(Files *files)
-{
-    for (size_t i = 0; i < files->count; i++)
-        bytes_done(&files->entries[i].content);
-    free(files->entries);
-    *files = (Files){0};
-}
-
 /* "hosts/web1.json" becomes "web1.cred". */
-static int name_file(const char *host, const Files *files, Reason *reason, FileSetEntry *entry)
+static int name_file(const char *host, FileSetEntry *files, size_t number, Reason *reason)
 {
     const char *slash = strrchr(host, '/'), *base = slash ? slash + 1 : host;
     const char *dot = strrchr(base, '.');
     size_t length = dot && dot > base ? (size_t)(dot - base) : strlen(base);
+    FileSetEntry *entry = &files[number];
 
     if (length == 0 || length > sizeof(entry->name) - sizeof(".cred") || base[0] == '.')
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.80s\": cannot derive the name of the sealed file from this name",
                           host);
     snprintf(entry->name, sizeof(entry->name), "%.*s.cred", (int)length, base);
-    for (size_t i = 0; i < files->count; i++)
-        if (strcmp(files->entries[i].name, entry->name) == 0)
+    for (size_t i = 0; i < number; i++)
+        if (strcmp(files[i].name, entry->name) == 0)
             return reason_set(reason, OUTCOME_USAGE, "the files of two hosts would be named %.80s",
                               entry->name);
     return 0;
 }
 
+/* Finds all mistakes before the secret is read. */
 static int prepare(const Context *context, const Options *options, const char *output,
                    Reason *reason, SealSpec *ret)
 {
@@ -71,48 +60,14 @@ static int prepare(const Context *context, const Options *options, const char *o
     return spec_to_seal(context, options, reason, ret);
 }
 
-static int seal_for(const SealContext *seal, const char *host, const Secret *plaintext,
-                    Reason *reason, Bytes *ret)
-{
-    _cleanup_(identity_done) Identity identity = {0};
-    SealSpec spec = *seal->spec;
-    int r = spec_read_identity(host, reason, &identity);
-
-    spec.host = &identity;
-    return r == 0 ? seal_new(&(SealContext){seal->context, &spec, seal->observer}, NULL, plaintext,
-                             reason, ret)
-                  : r;
-}
-
-/* Seals for all hosts, or none; HOST is the one that failed. */
-static int seal_all(const SealContext *seal, const Options *options, const Secret *plaintext,
-                    Reason *reason, Files *files, const char **host)
-{
-    int r = 0;
-
-    files->entries = calloc(options->host_count, sizeof(files->entries[0]));
-    if (!files->entries)
-        return -ENOMEM;
-    for (unsigned i = 0; r == 0 && i < options->host_count; i++) {
-        FileSetEntry *entry = &files->entries[files->count];
-
-        *host = options->hosts[i];
-        r = options->host_count > 1 ? name_file(*host, files, reason, entry) : 0;
-        if (r == 0)
-            r = seal_for(seal, *host, plaintext, reason, &entry->content);
-        files->count++;
-    }
-    if (r == 0)
-        *host = NULL;
-    return r;
-}
-
+/* Seals for all hosts, or none. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL, *host = NULL;
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    _cleanup_(files_done) Files files = {0};
+    _cleanup_(freep) FileSetEntry *files = NULL;
     Reason reason = {0};
+    unsigned count = 0;
     SealSpec spec;
     int r = prepare(context, options, output, &reason, &spec);
 
@@ -121,12 +76,29 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = input_read_secret(input, &reason, &plaintext);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
-    r = seal_all(&(SealContext){context, &spec, &terminal_observer}, options, plaintext, &reason,
-                 &files, &host);
-    if (r == 0 && files.count == 1)
-        r = output_sealed(output, bytes_view(&files.entries[0].content), &reason);
-    else if (r == 0)
-        r = file_set_write(output, files.entries, files.count, SEALED_FILE_MODE, &reason);
+    files = calloc(options->host_count, sizeof(files[0]));
+    if (!files)
+        return output_error(-ENOMEM, NULL, &reason);
+    for (; r == 0 && count < options->host_count; count++) {
+        _cleanup_(identity_done) Identity identity = {0};
+
+        host = options->hosts[count];
+        if (options->host_count > 1)
+            r = name_file(host, files, count, &reason);
+        if (r == 0)
+            r = spec_read_identity(host, &reason, &identity);
+        spec.host = &identity;
+        if (r == 0)
+            r = seal_new(&(SealContext){context, &spec, &terminal_observer}, NULL, plaintext,
+                         &reason, &files[count].content);
+    }
+    if (r == 0) {
+        host = NULL;
+        r = count == 1 ? output_sealed(output, bytes_view(&files[0].content), &reason)
+                       : file_set_write(output, files, count, SEALED_FILE_MODE, &reason);
+    }
+    for (unsigned i = 0; i < count; i++)
+        bytes_done(&files[i].content);
     return r == 0 ? 0 : output_error(r, host, &reason);
 }
 

@@ -35,21 +35,12 @@ static void show_done(Show *show)
     bytes_done(&show->public);
 }
 
-static void locate(const StoreClient *store, const CredentialName *name, Show *show)
-{
-    struct stat status;
-
-    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", store->path, name->machine, name->id);
-    if (stat(show->path, &status) == 0)
-        show->written =
-            (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
-}
-
 static int look(const Options *options, Show *show, Reason *reason)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(show->context, options);
     _cleanup_(store_client_done) StoreClient store = {0};
     CredentialName name;
+    struct stat status;
     int r = credential_name_parse(show->name, reason, &name);
 
     unsealer.spec.now = USEC_INFINITY;
@@ -63,21 +54,12 @@ static int look(const Options *options, Show *show, Reason *reason)
         r = policy_status_find(show->context, &name, &show->status);
     if (r != 0)
         return r;
-    locate(&store, &name, show);
+    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", store.path, name.machine, name.id);
+    if (stat(show->path, &status) == 0)
+        show->written =
+            (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
     open_check_entry(&unsealer, &show->entry, &show->check);
     return 0;
-}
-
-static uint64_t signed_pcrs(const CredentialSections *parts)
-{
-    return kind_has(parts->kind, KIND_PUBLIC_KEY) ? parts->tpm.public_key_mask : 0;
-}
-
-/* --- JSON --- */
-
-static void add_text(struct json_object *object, const char *name, const char *text)
-{
-    json_add(object, name, json_object_new_string(text));
 }
 
 static void add_number(struct json_object *object, const char *name, uint64_t number)
@@ -89,28 +71,28 @@ static void add_number(struct json_object *object, const char *name, uint64_t nu
 static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
-    const CredentialSections *parts = &show->entry.sections;
+    const CredentialSections *sections = &show->entry.sections;
     const OpenCheck *check = &show->check;
 
-    add_text(object, "machine", show->entry.name.machine);
-    add_text(object, "credential", show->entry.name.id);
-    add_text(object, "file", show->path);
+    json_add_text(object, "machine", show->entry.name.machine);
+    json_add_text(object, "credential", show->entry.name.id);
+    json_add_text(object, "file", show->path);
     add_number(object, "writtenUSec", show->written);
-    add_text(object, "kind", parts->kind->name);
+    json_add_text(object, "kind", sections->kind->name);
     add_number(object, "size", show->entry.raw.size);
-    if (kind_has(parts->kind, KIND_TPM))
-        json_add(object, "pcrs", tpm_pcr_mask_to_json(parts->tpm.pcr_mask));
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
-        json_add(object, "signedPcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
-    add_text(object, "policy", policy_status_word(&show->status));
+    if (kind_has(sections->kind, KIND_TPM))
+        json_add(object, "pcrs", tpm_pcr_mask_to_json(sections->tpm.pcr_mask));
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY))
+        json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
+    json_add_text(object, "policy", policy_status_word(&show->status));
     if (show->public.size > 0)
         json_add(
             object, "public",
             json_object_new_string_len((const char *)show->public.data, (int)show->public.size));
-    add_text(object, "outcome", outcome_name(check->rc));
+    json_add_text(object, "outcome", outcome_name(check->rc));
     if (check->rc != 0)
-        add_text(object, "reason",
-                 check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
+        json_add_text(object, "reason",
+                      check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
     if (open_check_knows_expiry(check)) {
         add_number(object, "sealedUSec", check->metadata.timestamp);
         add_number(object, "valueSize", check->size);
@@ -119,8 +101,6 @@ static struct json_object *describe(const Show *show)
     }
     return object;
 }
-
-/* --- words --- */
 
 static void print(const char *label, const char *text)
 {
@@ -139,46 +119,39 @@ static void print_pcrs(const char *label, uint64_t mask)
 {
     char text[TPM_PCR_TEXT_BYTES];
 
-    if (mask)
-        tpm_pcr_mask_format(mask & TPM_PCR_MASK_ALL, text);
-    print(label, mask ? text : "none");
-}
-
-static void print_opened(const Show *show)
-{
-    const OpenCheck *check = &show->check;
-    char text[OPEN_CHECK_EXPIRY_BYTES];
-
-    print("Opens:", check->rc == 0 ? "yes" : "no");
-    if (!open_check_knows_expiry(check))
-        return;
-    printf("  %-12s %zu bytes\n", "SecretInput:", check->size);
-    if (check->metadata.timestamp != USEC_INFINITY)
-        print_time("Sealed:", check->metadata.timestamp);
-    open_check_format_expiry(check, show->context->now(show->context), text);
-    print("Expires:", text);
+    tpm_pcr_mask_format(mask & TPM_PCR_MASK_ALL, text);
+    print(label, text[0] ? text : "none");
 }
 
 static void print_all(const Show *show)
 {
-    const CredentialSections *parts = &show->entry.sections;
+    const CredentialSections *sections = &show->entry.sections;
+    const OpenCheck *check = &show->check;
+    char expiry[OPEN_CHECK_EXPIRY_BYTES];
     Reason policy = {0};
 
     printf("%s\n", show->name);
     print("File:", show->path);
     if (show->written)
         print_time("Written:", show->written);
-    print("Kind:", parts->kind->name);
-    if (kind_has(parts->kind, KIND_TPM))
-        print_pcrs("PCRs:", parts->tpm.pcr_mask);
-    if (signed_pcrs(parts))
-        print_pcrs("Signed PCRs:", signed_pcrs(parts));
+    print("Kind:", sections->kind->name);
+    if (kind_has(sections->kind, KIND_TPM))
+        print_pcrs("PCRs:", sections->tpm.pcr_mask);
+    if (kind_has(sections->kind, KIND_PUBLIC_KEY))
+        print_pcrs("Signed PCRs:", sections->tpm.public_key_mask);
     policy_status_describe(&show->status, &policy);
     print("Policy:", policy.text);
     if (show->public.size > 0)
         printf("  %-12s %.*s", "Public half:", (int)show->public.size,
                (const char *)show->public.data);
-    print_opened(show);
+    print("Opens:", check->rc == 0 ? "yes" : "no");
+    if (!open_check_knows_expiry(check))
+        return;
+    printf("  %-12s %zu bytes\n", "Value:", check->size);
+    if (check->metadata.timestamp != USEC_INFINITY)
+        print_time("Sealed:", check->metadata.timestamp);
+    open_check_format_expiry(check, show->context->now(show->context), expiry);
+    print("Expires:", expiry);
 }
 
 /* If it does not open, this shows the rest, and fails. */

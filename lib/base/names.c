@@ -33,6 +33,13 @@ bool machine_name_valid(const char *name)
     return true;
 }
 
+int machine_name_check(const char *name, Reason *reason)
+{
+    return machine_name_valid(name)
+               ? 0
+               : reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", name);
+}
+
 static bool file_name_valid(const char *name, size_t limit)
 {
     size_t length = strlen(name);

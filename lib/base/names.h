@@ -17,6 +17,9 @@
  * "-" or "." at either end, at most LIMIT_MACHINE_BYTES. */
 bool machine_name_valid(const char *name);
 
+/* The same, with an error: OUTCOME_INVALID_NAME. */
+int machine_name_check(const char *name, Reason *reason);
+
 /* A credential id that systemd accepts and that with ".cred" is a valid file name: printable ASCII
  * without "/" and ":", not "." or "..", at most LIMIT_ID_BYTES. */
 bool credential_id_valid(const char *id);
