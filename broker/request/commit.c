@@ -2,8 +2,7 @@
 /*
  * Commits to the store. See commit.h.
  *
- * A commit that has ended is out of the queue before anyone is told. Those who are told may free
- * any job.
+ * A commit that has ended leaves the queue before its jobs' callbacks run. These may free any job.
  */
 
 #include "request/commit.h"
@@ -17,7 +16,7 @@
 
 #define VERB_BYTES 17
 
-/* One that runs or waits. */
+/* A commit that runs or queues. */
 typedef struct CommitOperation CommitOperation;
 
 struct CommitOperation {
@@ -27,18 +26,18 @@ struct CommitOperation {
     int data;
     uid_t uid;
     pid_t pid;
-    CredentialName shared; /* .machine is "" if it is nobody else's */
+    CredentialName shared; /* .machine is "" if no other job may join */
     uint64_t begun;        /* CLOCK_MONOTONIC, µs */
     Child *child;
-    CommitJob *first; /* who waits for it */
-    bool unattended;  /* goes on although nobody waits */
+    CommitJob *first; /* the jobs that wait for it */
+    bool unattended;  /* must run even if no job waits */
     bool ended;
-    bool held; /* its child waits until there is room for audit entries */
+    bool held; /* its child waits for room for audit entries */
 };
 
 struct CommitJob {
-    CommitOperation *operation; /* NULL once it has ended */
-    CommitJob *next;            /* that waits for the same */
+    CommitOperation *operation; /* NULL when ended */
+    CommitJob *next;            /* the next job of .operation */
     CommitDone done;
     void *userdata;
 };
@@ -52,12 +51,12 @@ struct CommitQueue {
     CommitOperation *first;
 };
 
-/* What the child sends: that a credential is in its place, or that it has ended. */
+/* From the child: a credential was changed, or the commit has ended. */
 typedef struct Message {
     bool last;
-    int rc; /* of the last one, and why: */
+    int rc; /* the last message: the result */
     Reason reason;
-    CredentialName name; /* of the others */
+    CredentialName name; /* the others: the change */
     bool removed;
     char verb[VERB_BYTES];
     uid_t uid;
@@ -65,7 +64,7 @@ typedef struct Message {
     char key[TPM_FINGERPRINT_BYTES];
 } Message;
 
-_Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "sent in one piece");
+_Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
 
 /* --- the child --- */
 
@@ -74,8 +73,8 @@ typedef struct Committer {
     int to_worker;
 } Committer;
 
-static void tell_applied(void *userdata, const CredentialName *name, bool removed,
-                         const StoreOrigin *origin)
+static void report_applied(void *userdata, const CredentialName *name, bool removed,
+                           const StoreOrigin *origin)
 {
     const Committer *committer = userdata;
     _cleanup_(bytes_done) Bytes file = {0};
@@ -89,7 +88,7 @@ static void tell_applied(void *userdata, const CredentialName *name, bool remove
     message.pid = origin->pid;
     if (!removed && store_read(committer->store, name, NULL, &file) == 0)
         (void)commit_check_sealed(bytes_view(&file), NULL, message.key);
-    /* the worker has died if it does not answer, and we are about to */
+    /* no answer means that the worker has died, so this child must exit, too */
     if (child_tell(committer->to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)}) !=
             0 ||
         child_wait(committer->to_worker) != 0)
@@ -105,7 +104,7 @@ static int commit(const CommitOperation *operation, int to_worker, int data, Rea
 
     committer.store = store;
     if (r == 0 && !operation->parameters)
-        return store_recover(store, tell_applied, &committer, reason);
+        return store_recover(store, report_applied, &committer, reason);
     if (r == 0)
         r = commit_parameters_decode(operation->queue->config, operation->parameters, data, reason,
                                      &decoded);
@@ -117,7 +116,7 @@ static int commit(const CommitOperation *operation, int to_worker, int data, Rea
                             .count = decoded.count,
                             .origin = {decoded.verb, operation->uid, operation->pid},
                             .record = decoded.record.name ? &decoded.record : NULL,
-                            .applied = tell_applied,
+                            .applied = report_applied,
                             .userdata = &committer,
                         },
                         reason);
@@ -172,7 +171,7 @@ static void finish(CommitOperation *operation, int rc, const Reason *reason)
 static void write_entry(const CommitOperation *operation, Message *message)
 {
     AuditSink *sink = operation->queue->audit;
-    /* not what an earlier commit has left */
+    /* false for an earlier commit that was recovered */
     bool ours = message->uid == operation->uid && message->pid == operation->pid;
 
     message->verb[sizeof(message->verb) - 1] = '\0';
@@ -229,7 +228,7 @@ static void on_message(void *userdata, BytesView text)
 static void on_ended(void *userdata)
 {
     Reason reason = {0};
-    int r = reason_set(&reason, -ECHILD, "the process that changes the store did not finish");
+    int r = reason_set(&reason, -ECHILD, "the process that changes the store died");
 
     finish(userdata, r, &reason);
 }

@@ -2,15 +2,16 @@
 #pragma once
 
 /*
- * Commits to the store, in the committer child: store_commit() waits for locks and disks, and the
- * event loop does not.
+ * Commits to the store. They run in the committer child, because store_commit() waits for locks and
+ * disks and the event loop must not.
  *
- * What is to be changed is described as the parameters of the method Commit
- * (protocol/interface.h); the child decodes and checks them. Right after a credential is in its
- * place the child says so and waits, until the worker has written the audit entry: after a kill at
- * any moment at most one entry is missing, and none is there twice.
+ * The changes are described by the parameters of the method Commit (protocol/interface.h); the
+ * child decodes and checks them. After each change of a credential the child waits until the worker
+ * has written its audit entry. So if either is killed, at most one entry is missing, and none is
+ * written twice.
  *
- * Whoever waits for a commit holds a job. The commit goes on without them once it has begun.
+ * A caller that waits for a commit holds a job. Freeing the job does not stop a commit that has
+ * begun.
  */
 
 #include "base/json.h"
@@ -20,33 +21,35 @@
 typedef struct CommitQueue CommitQueue;
 typedef struct CommitJob CommitJob;
 
-/* ENDED is called whenever a commit has ended. A negative errno. */
+/* ENDED is called after every commit. Returns 0 or a negative errno. */
 int commit_queue_new(Children *children, const ServerConfig *config, AuditSink *audit,
                      void (*ended)(void *userdata), void *userdata, CommitQueue **ret);
 CommitQueue *commit_queue_free(CommitQueue *queue); /* NULL is allowed */
 DEFINE_CLEANUP(CommitQueue *, commit_queue_free);
 
-/* How many commits run or wait. */
+/* The number of commits that run or queue. */
 size_t commit_queue_count(const CommitQueue *queue);
 
-/* To be called when the audit sink has room again. */
+/* Must be called when the audit sink has room again. */
 void commit_queue_go_on(CommitQueue *queue);
 
 typedef struct CommitOrder {
-    struct json_object *parameters; /* of Commit, checked against its fields; NULL: only recover */
-    int data;                       /* a memfd that they refer to, or -1; borrowed */
-    uid_t uid;                      /* who changes the store */
+    struct json_object
+        *parameters; /* of Commit, checked against its fields; NULL to recover only */
+    int data;        /* the memfd that they refer to (borrowed), or -1 */
+    uid_t uid;       /* the user and process that change the store */
     pid_t pid;
-    const CredentialName *shared; /* or NULL: a commit of this name that is queued serves as well */
+    const CredentialName *shared; /* join a queued commit with the same name here; or NULL */
 } CommitOrder;
 
-/* RC is a return of store_commit() or of checking what was ordered. */
+/* RC is the result of commit_parameters_decode() or store_commit(). */
 typedef void (*CommitDone)(void *userdata, int rc, const Reason *reason);
 
-/* Queues a commit. With RET NULL nobody waits for it, and DONE is not called. A negative errno. */
+/* Queues a commit. If RET is NULL, nobody waits for it, and DONE is not called. Returns 0 or a
+ * negative errno. */
 int commit_job_new(CommitQueue *queue, const CommitOrder *order, CommitDone done, void *userdata,
                    CommitJob **ret);
 
-/* Waits no longer; a commit for which nobody waits and that has not begun is dropped. NULL is
- * allowed. To be called after DONE, too. */
+/* Stops waiting. A commit that nobody waits for any more is dropped if it has not begun. Must be
+ * called after DONE, too. NULL is allowed. */
 CommitJob *commit_job_free(CommitJob *job);

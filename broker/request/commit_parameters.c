@@ -63,10 +63,10 @@ int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT
     if (r == 0)
         r = credential_openable(&sections, reason);
     if (r == 0 && sections.kind->key_types == 0)
-        r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not put into the store");
+        r = reason_set(reason, OUTCOME_UNPROTECTED, "it was not stored");
     if (r == 0 && kind_has(sections.kind, KIND_SCOPED))
         r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,
-                       "it is sealed for a user, and a container is none");
+                       "it is sealed for a user, not for a container");
     if (r != 0)
         return r;
     key[0] = '\0';
@@ -77,7 +77,7 @@ int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT
 
 /* --- data --- */
 
-/* A memfd that could change would be another one when it is checked than when it is stored. */
+/* The memfd must be sealed, so that it cannot change after it was checked. */
 static int read_data(int fd, Reason *reason, Bytes *ret)
 {
     int seals = fcntl(fd, F_GET_SEALS);
@@ -110,8 +110,7 @@ static int read_data(int fd, Reason *reason, Bytes *ret)
     return 0;
 }
 
-/* The text TEXT of OBJECT, or what its "offset" and "size" say of DATA; empty if neither is there.
- */
+/* The string TEXT of OBJECT, or its "offset" and "size" in DATA; empty if OBJECT has neither. */
 static int get_view(struct json_object *object, const char *text, const Bytes *data, Reason *reason,
                     BytesView *ret)
 {
@@ -131,7 +130,7 @@ static int get_view(struct json_object *object, const char *text, const Bytes *d
     from = json_object_get_uint64(offset);
     count = json_object_get_uint64(size);
     if (from > data->size || count > data->size - from)
-        return reason_set(reason, OUTCOME_USAGE, "offset and size are not within the memfd");
+        return reason_set(reason, OUTCOME_USAGE, "offset and size exceed the memfd");
     *ret = (BytesView){data->data + from, count};
     return 0;
 }
@@ -162,7 +161,7 @@ static int set_precondition(struct json_object *element, Reason *reason, StoreCh
     else
         return reason_set(reason, OUTCOME_USAGE, "invalid precondition \"%.40s\"", precondition);
     if (change->digest && change->precondition != STORE_DIGEST)
-        return reason_set(reason, OUTCOME_USAGE, "a digest without the precondition \"digest\"");
+        return reason_set(reason, OUTCOME_USAGE, "a digest needs the precondition \"digest\"");
     return 0;
 }
 
@@ -182,15 +181,15 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
                           change->public.size);
     if (change->sealed.size == 0) {
         if (!change->remove && !public)
-            return reason_set(reason, OUTCOME_USAGE, "nothing is to be changed");
+            return reason_set(reason, OUTCOME_USAGE, "the change contains nothing");
         return 0;
     }
     if (change->remove)
-        return reason_set(reason, OUTCOME_USAGE, "a file to remove and to write");
+        return reason_set(reason, OUTCOME_USAGE, "a change cannot both remove and write a file");
     return commit_check_sealed(change->sealed, reason, key);
 }
 
-/* A name in front of what is wrong with it: a commit has many. */
+/* Puts the credential's name before REASON, because a commit has many changes. */
 static int blame(const StoreChange *change, Reason *reason, int r)
 {
     Reason what = *reason;
@@ -212,7 +211,8 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
     change->remove = varlink_flag(element, "remove");
     change->keep_public = varlink_flag(element, "keepPublic");
     if (history && strcmp(history, "none") != 0)
-        r = reason_set(reason, OUTCOME_UNSUPPORTED, "there is no history \"%.40s\" yet", history);
+        r = reason_set(reason, OUTCOME_UNSUPPORTED, "history \"%.40s\" is not supported yet",
+                       history);
     if (r == 0)
         r = set_precondition(element, reason, change);
     if (r == 0)
@@ -220,7 +220,7 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
     return r == 0 ? 0 : blame(change, reason, r);
 }
 
-/* Whether NAME's value is one that can be rotated in the store. */
+/* Only a credential whose source is the store, or that is generated, can be rotated. */
 static int check_source(PolicyCache *policies, const CredentialName *name, Reason *reason)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -240,7 +240,7 @@ static int check_source(PolicyCache *policies, const CredentialName *name, Reaso
                           name->machine, name->id);
     if (credential->source == POLICY_STORE || credential->source == POLICY_GENERATE)
         return 0;
-    return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s has \"%s\" from \"%s\"%s%s",
+    return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s takes \"%s\" from \"%s\"%s%s",
                       name->machine, name->id, policy_source_name(credential->source),
                       credential->source == POLICY_TEMPLATE ? "" : ": ",
                       credential->source == POLICY_TEMPLATE ? "" : credential->text);

@@ -23,23 +23,23 @@ struct Connection {
     Connection *next;
     Connection *previous;
     int fd;
-    LiveMachine live_machine; /* "" if it is the service manager's */
-    bool kept;                /* or may be, by the service manager */
+    LiveMachine live_machine; /* "" for a connection of the host's service manager */
+    bool retained;            /* it may be in the service manager's descriptor store */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
     bool decided;
     Decision decision;
     Request request;
-    TpmJob *job;       /* while it waits for the TPM */
-    CommitJob *commit; /* while it waits for the store to be changed */
-    Secret *plaintext; /* what is delivered; NULL for a refusal */
-    Reply delivery;
+    TpmJob *job;       /* not NULL while it waits for the TPM */
+    CommitJob *commit; /* not NULL while it waits for a commit */
+    Secret *plaintext; /* NULL for a refusal */
+    Reply reply;
     bool answering;
     bool stalled;
     int outcome;
     Reason reason;
-    char key[TPM_FINGERPRINT_BYTES]; /* the last sealed key that it took, or "" */
-    sd_event_source *io;             /* NULL until there is something to wait for */
+    char key[TPM_FINGERPRINT_BYTES]; /* of the last sealed key that was used, or "" */
+    sd_event_source *io;             /* NULL until it has to wait */
     sd_event_source *deadline;       /* NULL unless it waits for the TPM */
     sd_event_source *stall;          /* NULL unless the answer waits for the peer */
 };
@@ -91,12 +91,12 @@ static void end(Connection *c, AuditVerdict verdict)
     ConnectionSet *set = c->set;
     LiveMachine machine;
 
-    /* closed before anything else, so that a worker that dies from here on has no unanswered one */
+    /* close it first: if the worker dies after this, it does not look unanswered */
     sd_event_source_disable_unref(c->io);
     sd_event_source_disable_unref(c->deadline);
     sd_event_source_disable_unref(c->stall);
-    if (c->kept)
-        shutdown(c->fd, SHUT_RDWR); /* which ends it for the service manager, too */
+    if (c->retained)
+        shutdown(c->fd, SHUT_RDWR); /* so that the service manager closes its copy */
     close(c->fd);
     tpm_job_free(c->job);
     commit_job_free(c->commit);
@@ -117,9 +117,9 @@ static void end(Connection *c, AuditVerdict verdict)
     set->ended(set->userdata, machine[0] ? machine : NULL);
 }
 
-/* The peer is gone. The manager hangs up in the middle of a refusal, as soon as it has more than a
- * unit may have: then it has understood. */
-static void end_hung_up(Connection *c)
+/* The peer has closed the connection. During a refusal the service manager does so as soon as it
+ * has read more than a unit may have, so it has understood. */
+static void end_gone(Connection *c)
 {
     end(c, c->answering && !c->plaintext ? AUDIT_REFUSED : AUDIT_ABANDONED);
 }
@@ -139,7 +139,7 @@ static bool same_peer(const Connection *a, const Connection *b)
     return a->peer.pid == b->peer.pid;
 }
 
-/* Hangs up on the oldest that is being refused, if too many have stalled. */
+/* If too many have stalled, closes the oldest one that is being refused. */
 static void bound_stalled(const Connection *c)
 {
     const ServerConfig *config = c->set->config;
@@ -176,8 +176,8 @@ static int on_stalled(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* From here on, again. A machine that takes no answer on its live socket is in nobody's way: it has
- * few connections, and they count for it alone. */
+/* Starts or restarts the timer. Not for live connections, which are limited per machine and block
+ * nobody else. */
 static int watch_for_stall(Connection *c)
 {
     ConnectionSet *set = c->set;
@@ -198,12 +198,12 @@ static int watch_for_stall(Connection *c)
 
 static int watch(Connection *c, uint32_t events);
 
-/* Sends what can be sent, and ends or waits for more room. */
+/* Sends as much as the socket takes, then ends or waits for room. */
 static int continue_answer(Connection *c)
 {
     int r;
 
-    switch (reply_step(&c->delivery, c->fd)) {
+    switch (reply_step(&c->reply, c->fd)) {
     case REPLY_DONE:
         end(c, c->plaintext ? AUDIT_DELIVERED : AUDIT_REFUSED);
         return 0;
@@ -211,7 +211,7 @@ static int continue_answer(Connection *c)
         r = watch_for_stall(c);
         return r < 0 ? r : watch(c, EPOLLOUT);
     default:
-        end_hung_up(c);
+        end_gone(c);
         return 0;
     }
 }
@@ -227,7 +227,7 @@ static int begin_answer(Connection *c)
     c->job = tpm_job_free(c->job);
     c->commit = commit_job_free(c->commit);
     request_done(&c->request);
-    c->delivery = (Reply){.secret = c->plaintext};
+    c->reply = (Reply){.secret = c->plaintext};
     return continue_answer(c);
 }
 
@@ -239,7 +239,7 @@ static int refuse(Connection *c, int outcome)
 
 /* --- waiting --- */
 
-/* The event loop's callbacks cannot return what goes wrong to anyone who could do something. */
+/* For callbacks of the event loop, which cannot return errors to the worker. */
 static void check(ConnectionSet *set, int r)
 {
     if (r < 0)
@@ -253,16 +253,16 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
 
     (void)source;
     (void)fd;
-    /* The manager shuts down its writing side at once; this is both sides, the peer is gone. */
+    /* The manager shuts down its writing side at once. EPOLLHUP means that both are closed. */
     if (events & (EPOLLHUP | EPOLLERR))
-        end_hung_up(c);
+        end_gone(c);
     else if (c->answering)
         check(set, continue_answer(c));
     return 0;
 }
 
-/* A slow TPM with much to do is waited for as long as it answers others meanwhile: how long that
- * may take is the unit's own business (TimeoutStartSec=). */
+/* As long as a slow TPM answers other requests, this one waits. The unit's TimeoutStartSec= limits
+ * the whole wait. */
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Connection *c = userdata;
@@ -277,7 +277,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         check(set, r);
         return 0;
     }
-    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not answered anybody for %.0f s",
+    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not answered any request for %.0f s",
                (double)set->config->request_usec / 1e6);
     check(set, refuse(c, OUTCOME_TIMEOUT));
     return 0;
@@ -342,17 +342,17 @@ static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
                           : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
 }
 
-/* The deadline is one for all that the request waits for. */
+/* One deadline covers everything that a request waits for. */
 static int wait_for(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
     int r = start_waiting(c, wanted);
 
-    /* If all of the broker's processes are killed, the next broker answers. Without, the peer would
-     * take the end for an empty answer, and in a container there is nothing to stop that. */
-    if (machine_of(c) && !c->kept) {
+    /* If all of the broker's processes are killed, the next broker can answer. Otherwise the peer
+     * would get an empty credential, and in a container no wrapper would notice that. */
+    if (machine_of(c) && !c->retained) {
         supervisor_keep(c->fd);
-        c->kept = true;
+        c->retained = true;
     }
     if (r >= 0 && !c->deadline)
         r = sd_event_add_time_relative(set->event, &c->deadline, CLOCK_MONOTONIC,
@@ -373,7 +373,8 @@ static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *ke
     return request_give_key(&c->request, sealed, key, now(c), &c->reason);
 }
 
-/* Goes on to the answer, or to where a key of the TPM's is wanted that is not known already. */
+/* Continues until the answer has begun, or until the request has to wait for the TPM or a commit.
+ */
 static int go_on(Connection *c)
 {
     TpmKeyRequest wanted = {0};
@@ -398,7 +399,7 @@ static int go_on(Connection *c)
 
 /* --- the beginning --- */
 
-/* Whether C's peer has too many that have not stalled. */
+/* Whether C's peer has too many connections that have not stalled. */
 static bool is_greedy(const Connection *c)
 {
     size_t of_peer = 0;
@@ -417,7 +418,7 @@ static int proceed(Connection *c)
     if (c->decision.outcome != 0)
         return refuse(c, c->decision.outcome);
     if (is_greedy(c)) {
-        reason_set(&c->reason, 0, "process %lld has %u requests that are not answered yet",
+        reason_set(&c->reason, 0, "process %lld already has %u unanswered requests",
                    (long long)c->peer.pid, c->set->config->peer_max);
         return refuse(c, OUTCOME_TOO_MANY);
     }
@@ -426,7 +427,6 @@ static int proceed(Connection *c)
     return go_on(c);
 }
 
-/* Takes FD. */
 static Connection *add(ConnectionSet *set, int fd, const char *live_machine)
 {
     Connection *c = calloc(1, sizeof(*c));
@@ -466,12 +466,14 @@ int connection_take_over(ConnectionSet *set, int fd, const char *live_machine)
     c = add(set, fd, live_machine);
     if (!c)
         return -ENOMEM;
-    c->kept = live_machine != NULL;
+    c->retained = live_machine != NULL;
     if (mark == HANDOVER_ANSWERING)
         return refuse(c, OUTCOME_INTERRUPTED);
     if (deaths >= LIMIT_HANDOVERS) {
         reason_set(&c->reason, 0,
-                   "%d workers of the broker died of this request, one after the other", deaths);
+                   "%d of the broker's workers died one after the other while they handled this "
+                   "request",
+                   deaths);
         return refuse(c, OUTCOME_INTERRUPTED);
     }
     r = handover_mark_set(fd, deaths);

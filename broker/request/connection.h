@@ -2,24 +2,25 @@
 #pragma once
 
 /*
- * One accepted connection, from its first look to its audit record.
+ * One accepted connection, from accept() to its audit record.
  *
- *     take up ──► decide ──► load ──► open ──► answer ──► close, record
- *                                     │ ▲
- *                                     ▼ │ once for each key that is not known
- *                               wait for the TPM
+ *     accept ──► decide ──► load ──► open ──► answer ──► close, record
+ *                                    │ ▲
+ *                                    ▼ │ once for each key that is not cached
+ *                              wait for the TPM
  *
- * Whatever goes wrong on the way is an answer as well: a refusal. There are only three ways to an
- * end: the whole secret is sent, the whole refusal is sent, or the peer has hung up. What needs no
- * TPM, or a key that is still known, and fits into the socket goes this way at once, within
- * connection_start().
+ * Every failure becomes an answer, too: a refusal. A connection ends in one of three ways only: the
+ * whole secret was sent, the whole refusal was sent, or the peer has closed it. If a request needs
+ * no TPM, or only a cached key, and its answer fits into the socket, connection_start() does it
+ * all.
  *
- * Should the worker itself fail, a connection is left open, for that is what the next worker finds
- * it by (server/handover.h): nothing here ever closes one that has not had its answer.
+ * If the worker itself fails, connections stay open, so that the next worker finds them
+ * (process/handover.h). Nothing here closes a connection that has not been answered.
  *
- * A peer that does not take its answer keeps it, for a stopped process may go on; but it takes
- * nobody's place: it has stalled, and is not counted. Only if there are too many of them are the
- * oldest that are being refused hung up on, and never one that has a part of its secret.
+ * If a peer does not read its answer, the connection stays open, because a stopped process may
+ * continue. It has stalled, and no longer counts towards the limits. When too many have stalled,
+ * the oldest connections that are being refused are closed, but never one that may have received a
+ * part of its secret.
  */
 
 #include "request/commit.h"
@@ -28,7 +29,7 @@
 
 typedef struct Connection Connection;
 
-/* The connections of one worker, and what they need. */
+/* A worker's connections, and what they need. */
 typedef struct ConnectionSet {
     sd_event *event;
     const ServerConfig *config;
@@ -37,28 +38,26 @@ typedef struct ConnectionSet {
     TpmQueue *tpm;
     Children *children;
     CommitQueue *commits;
-    /* One connection has ended, or stalled: LIVE_MACHINE's, or one of the service manager's (NULL).
-     */
+    /* A connection has ended or stalled; from LIVE_MACHINE's socket, or the host's (NULL). */
     void (*ended)(void *userdata, const char *live_machine);
-    /* The worker cannot go on (a negative errno): a connection is stuck without an answer. */
+    /* A connection cannot be answered (a negative errno), so the worker must exit. */
     void (*failed)(void *userdata, int r);
     void *userdata;
 
-    Connection *first; /* the rest is the module's own */
+    Connection *first; /* private from here on */
     size_t count, stalled;
-    uint64_t begun; /* how many there were */
+    uint64_t begun; /* connections in total */
 } ConnectionSet;
 
-/* How many there are, but for those that have stalled. */
+/* The number of connections, without up to .stalled_max that have stalled. */
 size_t connections_active(const ConnectionSet *set);
 
-/* Takes up the connection FD, which was just accepted; from the live socket of LIVE_MACHINE, or
- * from the service manager (NULL). A negative errno if that is impossible; FD then is open and
- * unanswered. */
+/* Starts to answer FD, which was just accepted from the live socket of LIVE_MACHINE or from the
+ * host (NULL). Returns 0 or a negative errno; after an error FD is open and unanswered. */
 int connection_start(ConnectionSet *set, int fd, const char *live_machine);
 
-/* The same for one that an earlier worker began with, and died. */
+/* The same for a connection of an earlier worker, which died. */
 int connection_take_over(ConnectionSet *set, int fd, const char *live_machine);
 
-/* Refuses all whose answer has not begun. */
+/* Refuses all connections whose answers have not begun. */
 void connection_refuse_waiting(ConnectionSet *set, const char *why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files outside the store. See source.h.
+ * External files. See external_file.h.
  */
 
 #include "request/external_file.h"
@@ -14,11 +14,11 @@
 
 static int open_file(const char *path, Reason *reason, int *ret_fd, struct stat *ret_status)
 {
-    /* O_NONBLOCK: a FIFO does not make us wait. */
+    /* O_NONBLOCK, because opening a FIFO would block */
     _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no %.200s", path);
+        return reason_set(reason, OUTCOME_NOT_FOUND, "there is no file %.200s", path);
     if (fd < 0 && errno == EACCES)
         return reason_set(reason, OUTCOME_FILE_UNSAFE, "the broker may not read %.200s", path);
     if (fd < 0 || fstat(fd, ret_status) < 0)
@@ -52,15 +52,15 @@ int external_file_read_plain(const char *path, uid_t owner, Reason *reason, Secr
     if (r != 0)
         return r;
     if (status.st_uid != owner)
-        return reason_set(reason, OUTCOME_FILE_UNSAFE, "%.200s is not root's", path);
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "%.200s does not belong to root", path);
     if (status.st_mode & (S_IRWXO | S_IWGRP))
         return reason_set(reason, OUTCOME_FILE_UNSAFE,
-                          "%.200s has mode %04o: others than root may write to it, or everybody "
-                          "may use it",
+                          "%.200s has mode %04o: only root may write to it, and only its group "
+                          "may read it",
                           path, status.st_mode & 07777U);
     r = secret_read_fd(fd, LIMIT_PLAINTEXT_BYTES, reason, &secret);
     if (r == 0 && secret_size(secret) == 0)
-        r = reason_set(reason, OUTCOME_EMPTY, "%.200s has no bytes", path);
+        r = reason_set(reason, OUTCOME_EMPTY, "%.200s is empty", path);
     if (r == 0)
         *ret = TAKE_PTR(secret);
     return r;

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * Files outside the store that a policy names by their path.
+ * External files: files outside the store that a policy names.
  *
- * The path is the administrator's word, links on it are followed. What is at its end is looked at
- * as closely as an entry of the store, but for other names of it: the Nix store links files that
- * are the same.
+ * The path comes from the administrator, so symbolic links are followed. The file itself is checked
+ * like one in the store, except that it may have several hard links, because the Nix store links
+ * identical files.
  */
 
 #include "base/outcome.h"
@@ -14,10 +14,11 @@
 
 #include <sys/types.h>
 
-/* A sealed file, in base64 or raw. OUTCOME_NOT_FOUND; OUTCOME_FILE_UNSAFE unless it is a regular
- * file that not everybody may write to; OUTCOME_TOO_LARGE. */
+/* Reads a sealed file, in base64 or raw. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_FILE_UNSAFE unless
+ * it is a regular file that not everybody may write to, OUTCOME_TOO_LARGE, or a negative errno. */
 int external_file_read_sealed(const char *path, Reason *reason, Bytes *ret);
 
-/* A plaintext file. OUTCOME_NOT_FOUND; OUTCOME_FILE_UNSAFE unless it is a regular file of OWNER's
- * that others than its owner and group may do nothing with; OUTCOME_EMPTY; OUTCOME_TOO_LARGE. */
+/* Reads a plaintext file. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_FILE_UNSAFE unless it is a regular
+ * file of OWNER that its group may at most read and others may not use at all, OUTCOME_EMPTY,
+ * OUTCOME_TOO_LARGE, or a negative errno. */
 int external_file_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret);

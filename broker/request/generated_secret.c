@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Secrets that are made when they are first asked for. See generated.h.
+ * Generated secrets. See generated_secret.h.
  */
 
 #include "request/generated_secret.h"
@@ -19,7 +19,7 @@ void generated_secret_done(GeneratedSecret *generated)
     *generated = (GeneratedSecret){0};
 }
 
-/* A key without PCRs, as a fresh one would have it; pinned or not. */
+/* Looks for a key that is sealed without PCRs, as a fresh one would be, pinned or not. */
 static int find_shared(const Store *store, const char *machine, GeneratedSecret *generated)
 {
     static const TpmSealRequest request;
@@ -108,7 +108,7 @@ static bool add_bytes(struct json_object *object, const char *name, const Bytes 
                     json_object_new_string_len((const char *)text->data, (int)text->size));
 }
 
-/* Parameters of Commit with one change, of NAME, which RET_CHANGE is. */
+/* Parameters of Commit with one change, of NAME. RET_CHANGE is that change, borrowed. */
 static struct json_object *commit_new(const CredentialName *name, struct json_object **ret_change)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * A secret that is made when it is first asked for.
+ * Generated secrets, which the broker makes when they are first requested.
  *
- * It is sealed with what this host has: the host key, the TPM, or both. With a TPM that is a key
- * which the machine's other credentials have, if it can be unsealed, else a fresh one for all that
- * are made meanwhile. Then it is put into the store, unless one is there by now: whoever is first
- * is right. Nobody is given what was made, but only what then is read from the store: so that
- * whenever the broker is killed, no two different values are handed out.
+ * A generated secret is sealed with the keys that this host has: the host key, the TPM, or both.
+ * With a TPM it gets the key of the machine's other credentials if that can be unsealed, else a
+ * fresh one, which all secrets share that are generated for the machine meanwhile. A commit adds it
+ * to the store, unless one exists by then. Every request is answered from the store, so that no two
+ * different values are ever delivered, whenever the broker is killed.
  *
  *     generated_secret_begin ──► generated_secret_request ──► generated_secret_make
- *                            ▲      └── the key cannot be had ──┐
+ *                            ▲      └── the TPM has failed ─────┐
  *                            └─────────────── generated_secret_retry ─┘
  */
 
@@ -19,44 +19,44 @@
 #include "request/host_resources.h"
 #include "request/resolution.h"
 
-/* What a request waits for. None is set: nothing. */
+/* What a request waits for; all members are NULL if it need not wait. */
 typedef struct TpmKeyRequest {
-    const TpmSealedView *sealed;   /* a key of the TPM's, sealed to this */
-    const char *fresh_for;         /* a fresh one, for this machine */
-    struct json_object *commit;    /* a commit with these parameters (request/commit.h), */
-    const CredentialName *created; /* which creates this */
+    const TpmSealedView *sealed;   /* the key that the TPM unseals from this */
+    const char *fresh_for;         /* a fresh key for this machine */
+    struct json_object *commit;    /* a commit with these parameters (request/commit.h) */
+    const CredentialName *created; /* the credential that .commit creates */
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
     unsigned key_types;         /* KeyTypes of the credential to be */
-    bool shares;                /* with the key that others have: */
-    TpmSealed shared;           /* which is sealed to this */
-    TpmSealedView view;         /* of it */
-    struct json_object *commit; /* what has been made, as parameters of Commit; NULL until then */
+    bool shares;                /* it uses the key of other credentials */
+    TpmSealed shared;           /* that key, sealed */
+    TpmSealedView view;         /* of .shared */
+    struct json_object *commit; /* parameters of Commit; NULL until the secret is made */
 } GeneratedSecret;
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
-/* OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM; why the host key cannot be
- * loaded; what store_list() returns. */
+/* Chooses the keys. Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM,
+ * why the host key cannot be loaded, or what store_list() returns. */
 int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason,
                            GeneratedSecret *ret);
 
-/* Borrowed. */
+/* The key that it needs from the TPM, borrowed. */
 TpmKeyRequest generated_secret_request(const GeneratedSecret *generated,
                                        const CredentialName *name);
 
-/* After the wanted could not be fulfilled: whether there is another one. */
+/* The TPM has failed. Returns whether to try again, with a fresh key instead of a shared one. */
 bool generated_secret_retry(GeneratedSecret *generated);
 
-/* Makes PART's secret, seals it, with TPM_KEY and what it is SEALED to if that was requested (else
- * NULL), and prepares a commit that adds it to the store, with its public half if it has one. */
+/* Makes INGREDIENT's secret, seals it, and prepares a commit that adds it to the store, with the
+ * public half of a key pair. TPM_KEY and its SEALED form are NULL unless they were requested. */
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
                           const Ingredient *ingredient, const TpmSealedView *sealed,
                           const Secret *tpm_key, Reason *reason);
 
-/* A commit that puts the public half of VALUE, which PART is, beside it; NULL if it has none or it
- * is there, or there is no memory: it is tried again the next time. DIGEST is that of the sealed
- * file. */
+/* Prepares a commit that adds the public half of INGREDIENT, whose private half is VALUE. Returns
+ * NULL if it is not a key pair, the public half exists, or there is no memory; the next request
+ * tries again. DIGEST is the sealed file's. */
 struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *ingredient,
                                              const Secret *value, const char *digest);

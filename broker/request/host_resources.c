@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Policies, the store and the host key. See resources.h.
+ * The host resources. See host_resources.h.
  */
 
 #include "request/host_resources.h"
@@ -14,8 +14,8 @@ struct HostResources {
     PolicyCache *policies;
     Store *store;
     Secret *host_key;
-    int host_key_rc;        /* why there is none; 0 if not tried yet */
-    Reason host_key_reason; /* goes with it */
+    int host_key_rc; /* why it could not be loaded; 0 if not tried yet, or loaded */
+    Reason host_key_reason;
 };
 
 int host_resources_new(const ServerConfig *config, HostResources **ret)
@@ -70,7 +70,7 @@ bool host_resources_has_tpm(const HostResources *resources)
 
     if (!device || strcmp(device, "auto") == 0)
         device = TPM_DEFAULT_DEVICE;
-    /* one that is there and may not be used is a fault to be told of, not a missing one */
+    /* a TPM that exists but may not be used is a fault to report, not a missing TPM */
     return device[0] != '/' || access(device, F_OK) == 0 || errno != ENOENT;
 }
 

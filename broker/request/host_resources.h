@@ -2,13 +2,12 @@
 #pragma once
 
 /*
- * The resources: the things of the host that answers are made from: policies, the store, the host
- * key.
+ * The host resources, from which requests are answered: policies, the store, the host key.
  *
- * Each is opened when it is first needed. A store that cannot be opened is tried again at the next
- * request. The host key is read once: it stands in $CREDENTIALS_DIRECTORY, which the service
- * manager fills when the broker starts and never again, so a key that is made later is only seen by
- * the next broker. host_resources_stale() says that it is time for one.
+ * Each is opened when it is first needed. If the store cannot be opened, the next request tries
+ * again. The host key is read once, because the service manager fills $CREDENTIALS_DIRECTORY only
+ * when it starts the broker. If the host key is created later, only the next broker sees it;
+ * host_resources_stale() says that one is needed.
  */
 
 #include "key/host_key.h"
@@ -18,7 +17,7 @@
 
 typedef struct HostResources HostResources;
 
-/* CONFIG is borrowed. -ENOMEM. */
+/* CONFIG is borrowed. Returns 0 or -ENOMEM. */
 int host_resources_new(const ServerConfig *config, HostResources **ret);
 HostResources *host_resources_free(HostResources *resources);
 DEFINE_CLEANUP(HostResources *, host_resources_free);
@@ -26,20 +25,19 @@ DEFINE_CLEANUP(HostResources *, host_resources_free);
 /* Borrowed. */
 PolicyCache *host_resources_policies(HostResources *resources);
 
-/* Whose files are trusted: root, on a real system. */
+/* The user whose files are trusted: root, except in tests. */
 uid_t host_resources_trusted_uid(const HostResources *resources);
 
 /* The context of the configuration. */
 const Context *host_resources_context(const HostResources *resources);
 
-/* Whether this host has a TPM that could be asked: what is named in the configuration is there, or
- * the default device is. */
+/* Whether the TPM's device, the configured or the default one, exists. */
 bool host_resources_has_tpm(const HostResources *resources);
 
-/* The store, borrowed; what store_new() returns if it cannot be opened. */
+/* The store, borrowed. Returns what store_new() returns. */
 int host_resources_store(HostResources *resources, Reason *reason, const Store **ret);
 
-/* store_read(), and what opening the store returns. */
+/* Returns what store_new() and store_read() return. */
 int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
                         Bytes *ret);
 
@@ -53,8 +51,8 @@ int host_resources_write(HostResources *resources, const CredentialName *name, B
                          bool replace, Reason *reason);
 int host_resources_remove(HostResources *resources, const CredentialName *name, Reason *reason);
 
-/* host_key_load_passed(); the key is borrowed. */
+/* Returns what host_key_load_passed() returned the first time. The key is borrowed. */
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret);
 
-/* Whether the host key was asked for and is not there, or of no use. */
+/* Whether loading the host key has failed. */
 bool host_resources_stale(const HostResources *resources);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keys that the TPM unsealed. See key_cache.h.
+ * The cache of unsealed keys. See key_cache.h.
  *
- * A list, the last used in front: there are few, and comparing 200 bytes is nothing beside
- * decrypting. One timer stands at the first moment at which one of them has to go. An entry that is
- * overdue is never given out, however late the timer is.
+ * A list, the most recently used key first: there are few, and comparing 200 bytes costs nothing
+ * compared with decryption. One timer is set to the time at which the next key expires. An expired
+ * key is never returned, even if the timer is late.
  */
 
 #include "request/key_cache.h"
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* Goes on while the machine sleeps. */
+/* It continues during suspend. */
 #define CLOCK CLOCK_BOOTTIME
 
 typedef struct Entry Entry;
@@ -41,7 +41,7 @@ static Entry *entry_free(Entry *entry)
 }
 DEFINE_CLEANUP(Entry *, entry_free);
 
-/* Takes out and wipes the entry that LINK points to. */
+/* Removes and wipes the entry at LINK. */
 static void drop(Entry **link)
 {
     Entry *entry = *link;
@@ -66,7 +66,7 @@ static uint64_t end_of(const KeyCache *cache, const Entry *entry)
     return idle < total ? idle : total;
 }
 
-static void drop_overdue(KeyCache *cache, uint64_t now)
+static void drop_expired(KeyCache *cache, uint64_t now)
 {
     Entry **link = &cache->first;
 
@@ -77,7 +77,7 @@ static void drop_overdue(KeyCache *cache, uint64_t now)
             link = &(*link)->next;
 }
 
-/* Sets the timer for the next that has to go. What cannot be timed is not kept. */
+/* Sets the timer to the next key's end. If that fails, all keys are wiped. */
 static void update_timer(KeyCache *cache)
 {
     uint64_t next = USEC_INFINITY;
@@ -102,7 +102,7 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     if (sd_event_now(cache->event, CLOCK, &now) < 0)
         drop_all(cache);
-    drop_overdue(cache, now);
+    drop_expired(cache, now);
     update_timer(cache);
     return 0;
 }
@@ -115,7 +115,7 @@ const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed)
 
     if (!cache->first || sd_event_now(cache->event, CLOCK, &now) < 0)
         return NULL;
-    drop_overdue(cache, now);
+    drop_expired(cache, now);
     for (Entry **link = &cache->first; *link; link = &(*link)->next) {
         Entry *entry = *link;
         TpmSealedView view = tpm_sealed_view(&entry->sealed);
@@ -132,7 +132,7 @@ const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed)
     return NULL;
 }
 
-/* What SEALED was known to unseal to is forgotten: an entry has one age. */
+/* Drops an older entry for SEALED, so that each key has one age. */
 static void forget(KeyCache *cache, const TpmSealedView *sealed)
 {
     for (Entry **link = &cache->first; *link; link = &(*link)->next) {
@@ -145,7 +145,7 @@ static void forget(KeyCache *cache, const TpmSealedView *sealed)
     }
 }
 
-/* For one more: of the others, those that were used last stay. */
+/* Makes room for one more; the least recently used keys go. */
 static void make_room(KeyCache *cache)
 {
     Entry **link = &cache->first;
@@ -200,7 +200,7 @@ int key_cache_new(sd_event *event, const ServerConfig *config, KeyCache **ret)
         return -ENOMEM;
     cache->config = config;
     cache->event = sd_event_ref(event);
-    /* an accuracy of 1 µs: the default is a quarter of a second late */
+    /* an accuracy of 1 µs, because the default may be 250 ms late */
     r = sd_event_add_time(event, &cache->expiry, CLOCK, USEC_INFINITY, 1, on_expiry, cache);
     if (r >= 0)
         r = sd_event_source_set_enabled(cache->expiry, SD_EVENT_OFF);

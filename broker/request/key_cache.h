@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * Keys that the TPM unsealed, for the next requests of the same burst.
+ * The cache of unsealed keys, for the next requests of the same burst.
  *
- * A container's credentials are asked for within a moment, and all carry the same sealed key
- * (store/shared_key.h), so what the TPM gave for the first is kept for the others: in a Secret, for
- * key_idle_usec after its last use, never longer than key_usec in all, and no more than keys_max of
- * them. Then it is wiped, by a timer and not by the next request. Time that the machine sleeps
+ * A container's credentials are requested within a moment, and usually contain the same sealed key
+ * (store/shared_key.h). So the key that the TPM unsealed for the first one is cached for the
+ * others: in a Secret, for key_idle_usec after its last use, for at most key_usec in total, and at
+ * most keys_max keys. A timer wipes it; it does not wait for the next request. Time during suspend
  * counts.
  *
- * A key is found by all that stands in a credential about it (tpm_sealed_view_equal()): a file with
- * any other byte there asks the TPM. Failures are not kept: the next request tries again.
+ * A key is found by its whole sealed form (tpm_sealed_view_equal()), so a file that differs in one
+ * byte of it goes to the TPM. Failures are not cached: the next request tries again.
  */
 
 #include "process/config.h"
@@ -22,18 +22,17 @@ typedef struct KeyCache KeyCache;
 
 /* CONFIG is borrowed. */
 int key_cache_new(sd_event *event, const ServerConfig *config, KeyCache **ret);
-/* Wipes all. NULL is allowed. */
+/* Wipes all keys. NULL is allowed. */
 KeyCache *key_cache_free(KeyCache *cache);
 DEFINE_CLEANUP(KeyCache *, key_cache_free);
 
-/* The key that SEALED is known to unseal to, or NULL. Borrowed until the next call or event. */
+/* The cached key of SEALED, or NULL. Borrowed until the next call or event. */
 const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed);
 
-/* Keeps a copy of KEY, which SEALED unseals to. If there is no memory for it, or time cannot be
- * kept, the key is simply not known. */
+/* Caches a copy of KEY, which SEALED unseals to. Does nothing if memory or a timer is lacking. */
 void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *key);
 
 unsigned key_cache_count(const KeyCache *cache);
 
-/* Wipes all. */
+/* Wipes all keys. */
 void key_cache_flush(KeyCache *cache);

@@ -18,7 +18,7 @@ void peer_read(int fd, Peer *ret)
     socklen_t address_size = sizeof(address);
     size_t front = offsetof(struct sockaddr_un, sun_path);
 
-    _Static_assert(sizeof(address.sun_path) == ADDRESS_BYTES, "as the parser has it");
+    _Static_assert(sizeof(address.sun_path) == ADDRESS_BYTES, "the parser's limit");
     *ret = (Peer){.uid = (uid_t)-1};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &credentials_size) == 0) {
         ret->pid = credentials.pid;
@@ -27,7 +27,7 @@ void peer_read(int fd, Peer *ret)
     if (getpeername(fd, (struct sockaddr *)&address, &address_size) < 0 ||
         address.sun_family != AF_UNIX || address_size <= front)
         return;
-    /* for a path in the file system the kernel may count a NUL that does not fit */
+    /* for a path name the kernel may count a NUL that does not fit */
     ret->path_size = address_size - front;
     if (ret->path_size > sizeof(ret->path))
         ret->path_size = sizeof(ret->path);

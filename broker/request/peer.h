@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the kernel knows about the other end of a connection.
+ * What the kernel says about the other end of a connection.
  */
 
 #include "base/bytes.h"
@@ -17,5 +17,6 @@ typedef struct Peer {
     size_t path_size;            /* 0 if the peer has no address */
 } Peer;
 
-/* Cannot fail: what is unknown is nothing that may be trusted. Works after the peer has hung up. */
+/* Never fails: unknown members get values that nobody trusts. Works after the peer has closed the
+ * connection. */
 void peer_read(int fd, Peer *ret);

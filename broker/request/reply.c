@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sending an answer. See reply.h.
+ * Sending replies. See reply.h.
  */
 
 #include "request/reply.h"
@@ -10,12 +10,12 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-/* Sent over and over. It is never written to, so it takes no memory of ours. */
+/* Sent repeatedly. It is never written to, so it takes no memory. */
 #define ZEROS_BYTES  ((size_t)64 * 1024)
 #define ZEROS_PIECES (LIMIT_REFUSAL_BYTES / ZEROS_BYTES + 1)
 static const uint8_t zeros[ZEROS_BYTES];
 
-/* Points PIECES at what is left of the answer and says how many there are. */
+/* Points PIECES at the rest of the reply. Returns how many there are. */
 static size_t rest_of(const Reply *reply, struct iovec pieces[ZEROS_PIECES])
 {
     size_t rest;

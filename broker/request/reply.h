@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * Sending an answer: a whole secret, or a whole refusal.
+ * Sends a reply to the service manager: a secret or a refusal.
  *
- * The protocol has no way to say no (systemd.exec(5), LoadCredential=): what is read until the end
- * is the credential, and nothing at all is an empty one, with which the unit starts. A refusal is
- * therefore more bytes than a unit may have, LIMIT_REFUSAL_BYTES of zeros, upon which the manager
- * fails the unit. It is sent from one page of zeros and takes no memory.
+ * The protocol has no error reply (systemd.exec(5), LoadCredential=). Everything up to the end of
+ * the stream is the credential, and nothing is an empty credential, with which the unit starts. So
+ * a refusal is LIMIT_REFUSAL_BYTES of zeros, more than a unit may have, which makes the manager
+ * fail the unit. The zeros need no memory.
  *
- * A part of either is worse than nothing: a connection is closed when its delivery is done, or when
- * the peer has hung up, never before.
+ * A partial reply of either kind does harm, so a connection is closed only after the whole reply,
+ * or when the peer has closed it.
  */
 
 #include "secret/secret.h"
@@ -23,8 +23,8 @@ typedef struct Reply {
 enum {
     REPLY_DONE = 0,
     REPLY_BLOCKED = 1, /* call again when the socket is writable */
-    REPLY_GONE = 2,    /* the peer has hung up */
+    REPLY_GONE = 2,    /* the peer has closed the connection */
 };
 
-/* Sends as much as the socket takes without waiting; allocates nothing. */
+/* Sends as much as the socket takes without blocking. Allocates nothing. */
 int reply_step(Reply *reply, int fd);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Unsealings, one after the other. See tpm_job.h.
+ * The queue of TPM operations. See tpm_job.h.
  *
- * The queue is a list whose first operation is the one that runs, if any does. Whatever changes the
- * front wakes a deferred event source, which starts the next one from the event loop: so no
- * callback is called from within a caller's call.
+ * The first operation of the list is the one that runs, if any does. Every change of the front
+ * enables a deferred event source, which starts the next one from the event loop, so that no
+ * callback runs within a caller's call.
  *
- * An operation that has ended is out of the queue before anyone is told, so that nobody can join it
- * any more. It belongs to finish_first() from then on, whoever is left: those who are told may free
- * any job, of this operation and of others.
+ * An operation that has ended leaves the queue before its jobs' callbacks run, so that no job can
+ * join it. From then on it belongs to finish_first(): the callbacks may free any job, of this
+ * operation and of others.
  */
 
 #include "request/tpm_job.h"
@@ -20,14 +20,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* One turn of the TPM, and who waits for it; never nobody. */
+/* A TPM operation and the jobs that wait for it, at least one. */
 typedef struct TpmOperation TpmOperation;
 
 struct TpmOperation {
     TpmOperation *next;
     TpmSealed sealed;
-    char *
-        fresh_for; /* a machine: the key is to be sealed, and .sealed empty until then; else NULL */
+    char *fresh_for; /* the machine to seal a fresh key for, .sealed is empty until then; or NULL */
     TpmJob *first;
     bool ended; /* out of the queue */
 };
@@ -35,25 +34,25 @@ struct TpmOperation {
 struct TpmQueue {
     const ServerConfig *config;
     sd_event *event;
-    sd_event_source *advance; /* deferred: start the first operation */
-    sd_event_source *answer;  /* the running child's pipe; NULL if none runs */
+    sd_event_source *advance; /* deferred: starts the first operation */
+    sd_event_source *answer;  /* the running child's pipe; NULL without one */
     sd_event_source *timeout;
     TpmChild child;
     uint64_t answered; /* see tpm_queue_answered() */
     TpmOperation *first;
-    KeyCache *known;
+    KeyCache *cache;
     TpmCounts counts;
 };
 
 struct TpmJob {
     TpmQueue *queue;
-    TpmOperation *operation; /* NULL once it has ended */
-    TpmJob *next;            /* that waits for the same */
+    TpmOperation *operation; /* NULL when ended */
+    TpmJob *next;            /* the next job of .operation */
     TpmJobDone done;
     void *userdata;
 };
 
-static TpmOperation *unsealing_free(TpmOperation *operation)
+static TpmOperation *operation_free(TpmOperation *operation)
 {
     assert(!operation->first);
     tpm_sealed_done(&operation->sealed);
@@ -61,7 +60,7 @@ static TpmOperation *unsealing_free(TpmOperation *operation)
     free(operation);
     return NULL;
 }
-DEFINE_CLEANUP(TpmOperation *, unsealing_free);
+DEFINE_CLEANUP(TpmOperation *, operation_free);
 
 static void stop_child(TpmQueue *queue)
 {
@@ -70,16 +69,16 @@ static void stop_child(TpmQueue *queue)
     tpm_child_done(&queue->child);
 }
 
-/* A source that was made cannot fail to be enabled. */
+/* Enabling a source cannot fail. */
 static void wake(TpmQueue *queue)
 {
     sd_event_source_set_enabled(queue->advance, SD_EVENT_ONESHOT);
 }
 
-/* Takes the first operation out and tells all who wait for it. */
+/* Removes the first operation and calls back all its jobs. */
 static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Secret *key)
 {
-    _cleanup_(unsealing_freep) TpmOperation *operation = queue->first;
+    _cleanup_(operation_freep) TpmOperation *operation = queue->first;
     TpmSealedView sealed = tpm_sealed_view(&operation->sealed);
     TpmJob *job;
 
@@ -89,7 +88,7 @@ static void finish_first(TpmQueue *queue, int rc, const Reason *reason, const Se
     operation->ended = true;
     wake(queue);
     if (rc == 0)
-        key_cache_add(queue->known, &sealed, key);
+        key_cache_add(queue->cache, &sealed, key);
     while ((job = operation->first)) {
         operation->first = job->next;
         job->operation = NULL;
@@ -110,7 +109,7 @@ static int on_answer(sd_event_source *source, int fd, uint32_t events, void *use
     sd_event_now(queue->event, CLOCK_MONOTONIC, &queue->answered);
     rc = tpm_child_finish(&queue->child, &reason, &result);
     if (rc == 0 && !result.key)
-        rc = reason_set(&reason, OUTCOME_TPM_FAILED, "the TPM gave no key");
+        rc = reason_set(&reason, OUTCOME_TPM_FAILED, "the TPM returned no key");
     if (rc == 0 && queue->first->fresh_for) {
         queue->first->sealed = result.sealed;
         result.sealed = (TpmSealed){0};
@@ -132,7 +131,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* In the child. */
+/* Runs in the child. */
 static int work_on_first(const void *request, const Observer *observer, Reason *reason,
                          TpmResult *ret)
 {
@@ -193,7 +192,7 @@ int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret)
         return r;
     r = sd_event_source_set_enabled(queue->advance, SD_EVENT_OFF);
     if (r >= 0)
-        r = key_cache_new(event, config, &queue->known);
+        r = key_cache_new(event, config, &queue->cache);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(queue);
@@ -205,7 +204,7 @@ TpmQueue *tpm_queue_free(TpmQueue *queue)
     if (queue) {
         assert(!queue->first);
         stop_child(queue);
-        key_cache_free(queue->known);
+        key_cache_free(queue->cache);
         sd_event_source_disable_unref(queue->advance);
         sd_event_unref(queue->event);
         free(queue);
@@ -220,7 +219,7 @@ uint64_t tpm_queue_answered(const TpmQueue *queue)
 
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
 {
-    const Secret *key = key_cache_find(queue->known, sealed);
+    const Secret *key = key_cache_find(queue->cache, sealed);
 
     queue->counts.hits += key != NULL;
     return key;
@@ -233,14 +232,14 @@ TpmCounts tpm_queue_counts(const TpmQueue *queue)
 
 unsigned tpm_queue_keys(const TpmQueue *queue)
 {
-    return key_cache_count(queue->known);
+    return key_cache_count(queue->cache);
 }
 
 unsigned tpm_queue_flush(TpmQueue *queue)
 {
-    unsigned count = key_cache_count(queue->known);
+    unsigned count = key_cache_count(queue->cache);
 
-    key_cache_flush(queue->known);
+    key_cache_flush(queue->cache);
     return count;
 }
 
@@ -254,12 +253,11 @@ static bool is_wanted(const TpmOperation *operation, const TpmSealedView *sealed
     return tpm_sealed_view_equal(&view, sealed);
 }
 
-/* The operation of SEALED, or the sealing FRESH_FOR a machine, that is queued or runs, or a new one
- * at the end. */
+/* Finds the operation that unseals SEALED, or seals a key FRESH_FOR a machine; else queues one. */
 static int join(TpmQueue *queue, const TpmSealedView *sealed, const char *fresh_for,
                 TpmOperation **ret)
 {
-    _cleanup_(unsealing_freep) TpmOperation *operation = NULL;
+    _cleanup_(operation_freep) TpmOperation *operation = NULL;
     TpmOperation **link;
     int r = 0;
 
@@ -314,7 +312,7 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
     return add_job(queue, NULL, machine, done, userdata, ret);
 }
 
-/* Takes OPERATION, for which nobody waits any more, out of the queue. */
+/* Removes OPERATION, which has no job left, from the queue. */
 static void give_up(TpmQueue *queue, TpmOperation *operation)
 {
     TpmOperation **link;
@@ -326,7 +324,7 @@ static void give_up(TpmQueue *queue, TpmOperation *operation)
     for (link = &queue->first; *link != operation; link = &(*link)->next)
         ;
     *link = operation->next;
-    unsealing_free(operation);
+    operation_free(operation);
 }
 
 TpmJob *tpm_job_free(TpmJob *job)

@@ -2,16 +2,15 @@
 #pragma once
 
 /*
- * Unsealings, and sealings of fresh keys, one after the other, each for all who want it.
+ * The queue of TPM operations: unsealing keys, and sealing fresh ones.
  *
- * A TPM does one thing at a time, so there is one child at a time (server/tpm_child.h) and a queue,
- * first come, first served. An unsealing that takes too long is killed and the next one started.
- * The event loop never waits.
+ * A TPM does one thing at a time, so one child runs at a time (tpm/tpm_child.h) and the others
+ * queue, first come, first served. An operation that takes too long is killed, and the next one
+ * starts. The event loop never waits.
  *
- * What is queued is known by what it unseals, not by who asked: jobs for the same sealed key share
- * one unsealing, its success as its failure. It is given up when the last of them is freed, and not
- * before. A key that was unsealed is known for a while after (server/key_cache.h); a failure is
- * only told to those who waited for it.
+ * Jobs for the same sealed key share one operation and its result. It is given up when the last of
+ * these jobs is freed, and not before. An unsealed key is cached for a while (request/key_cache.h);
+ * only the jobs that wait for a failed operation get its failure.
  */
 
 #include "request/key_cache.h"
@@ -19,46 +18,47 @@
 typedef struct TpmQueue TpmQueue;
 typedef struct TpmJob TpmJob;
 
-/* RC as tpm_unseal() or tpm_seal(), or OUTCOME_TPM_UNREACHABLE after too long; KEY and what it is
- * SEALED to are borrowed, KEY is NULL unless RC is 0. Never called from within tpm_job_new(). The
- * job is to be freed, in here or later. */
+/* RC is the result of tpm_unseal() or tpm_seal(), or OUTCOME_TPM_UNREACHABLE after the time limit.
+ * KEY and its SEALED form are borrowed; KEY is NULL unless RC is 0. Never called from within
+ * tpm_job_new(). The job must still be freed, here or later. */
 typedef void (*TpmJobDone)(void *userdata, int rc, const Reason *reason,
                            const TpmSealedView *sealed, const Secret *key);
 
 /* All arguments are borrowed and must outlive the queue. */
 int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret);
-TpmQueue *tpm_queue_free(TpmQueue *queue); /* when there are no jobs */
+TpmQueue *tpm_queue_free(TpmQueue *queue); /* there must be no jobs */
 DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
 
-/* When the TPM last answered to anybody, CLOCK_MONOTONIC in µs; 0 if it has not. It counts whatever
- * it said, but not that it was given up. */
+/* When the TPM last completed an operation, successfully or not, CLOCK_MONOTONIC in µs; 0 if never.
+ */
 uint64_t tpm_queue_answered(const TpmQueue *queue);
 
-/* The key that SEALED was unsealed to a moment ago, or NULL: it takes a job. Borrowed until the
- * next call or event. */
+/* The cached key of SEALED, or NULL if a job is needed. Borrowed until the next call or event. */
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);
 
 /* Since the queue was made. */
 typedef struct TpmCounts {
-    uint64_t operations; /* that the TPM was asked for */
-    uint64_t failures;   /* of them */
-    uint64_t hits;       /* keys that were known */
+    uint64_t operations; /* started */
+    uint64_t failures;   /* failed operations */
+    uint64_t hits;       /* keys found in the cache */
 } TpmCounts;
 
 TpmCounts tpm_queue_counts(const TpmQueue *queue);
 
-/* How many keys are known; wipes all of them, and says how many there were. */
+/* The number of cached keys. */
 unsigned tpm_queue_keys(const TpmQueue *queue);
+/* Wipes all cached keys, and returns how many there were. */
 unsigned tpm_queue_flush(TpmQueue *queue);
 
-/* Seals a fresh key, one for all who want one for MACHINE meanwhile. -ENOMEM. */
+/* Queues the sealing of a fresh key, which all concurrent jobs for MACHINE share. Returns 0 or
+ * -ENOMEM. */
 int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, void *userdata,
                       TpmJob **ret);
 
-/* SEALED is copied. -ENOMEM. */
+/* Queues the unsealing of SEALED, which is copied. Returns 0 or -ENOMEM. */
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
                 TpmJob **ret);
 
-/* Also gives the unsealing up, or kills its child, if nobody else waits for it. NULL is allowed. */
+/* Gives the operation up, and kills its child, if no other job waits for it. NULL is allowed. */
 TpmJob *tpm_job_free(TpmJob *job);
 DEFINE_CLEANUP(TpmJob *, tpm_job_free);

@@ -104,7 +104,7 @@ static void test_sealed_files(void **state)
     assert_int_equal(chmod(elsewhere, 0446), 0);
     expect_refused(broker, "web", "a", "file-unsafe everybody may write to ");
     assert_int_equal(unlink(elsewhere), 0);
-    expect_refused(broker, "web", "a", "not-found there is no ");
+    expect_refused(broker, "web", "a", "not-found there is no file ");
     assert_int_equal(mkfifo(elsewhere, 0600), 0);
     expect_refused(broker, "web", "a", "file-unsafe ");
 }
@@ -132,7 +132,7 @@ static void test_plaintext_files(void **state)
     snprintf(text, sizeof(text), "\"a\": {\"file\": \"%s\"}", path);
     write_policy(broker, "web", text);
     broker_start(broker);
-    expect_refused(broker, "web", "a", "not-found there is no ");
+    expect_refused(broker, "web", "a", "not-found there is no file ");
     for (size_t i = 0; i < COUNT(rows); i++) {
         test_write_file(path, test_view(rows[i].text), rows[i].mode);
         if (rows[i].words)
