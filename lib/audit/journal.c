@@ -31,7 +31,7 @@
 
 /* When no more entries can wait and journald takes none for this long, µs, entries are lost, so
  * that requests no longer wait. */
-#define PATIENCE_USEC ((uint64_t)2000 * 1000)
+#define PATIENCE_USEC ((uint64_t)500 * 1000)
 /* How long we wait for journald when the event loop ends, ms. */
 #define LAST_MSEC     200
 /* How long this process stays alive after its last entry, µs. journald looks up the sender's unit
