@@ -147,6 +147,9 @@ static void test_limits(void **state)
         many[i].sealed = (BytesView){large, LIMIT_FILE_BYTES};
     }
     assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_TOO_LARGE);
+    commit.count = 3;
+    many[2].name = many[0].name;
+    assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_USAGE);
     commit.count = 0;
     commit.record = &record;
     assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_USAGE);

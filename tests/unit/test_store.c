@@ -4,7 +4,7 @@
 #include "steps.h"
 #include "support.h"
 
-#include "store/store.h"
+#include "store/commit.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -58,6 +58,29 @@ static void test_write_and_read(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
+/* How often the store is changed as soon as somebody lists a machine, and whose. */
+static unsigned disturbances;
+static const Fixture *disturbed;
+
+/* Commits two files, so that it goes through a directory of the commit's. */
+static void disturb(void)
+{
+    const Fixture *fixture = disturbed;
+    unsigned left = disturbances;
+    StoreChange changes[] = {{.name = fixture->name, .sealed = test_view("a")},
+                             {.name = fixture->name, .sealed = test_view("b")}};
+
+    disturbances = 0; /* it lists directories, too */
+    strcpy(changes[1].name.id, "y");
+    assert_int_equal(
+        store_commit(
+            fixture->store,
+            &(StoreCommit){.changes = changes, .count = COUNT(changes), .origin = {.verb = "test"}},
+            NULL),
+        0);
+    disturbances = left;
+}
+
 /* So many machines the store seems to have, each with a directory; 0: those that it has. */
 static size_t machines;
 
@@ -68,6 +91,10 @@ struct dirent *__wrap_readdir(DIR *directory)
 {
     static struct dirent entry;
 
+    if (disturbances > 0 && telldir(directory) == 0) {
+        disturbances--;
+        disturb();
+    }
     if (machines == 0)
         return __real_readdir(directory);
     if (--machines == 0)
@@ -96,6 +123,25 @@ static void test_too_many(void **state)
     assert_int_equal(store_machines(fixture->store, NULL, &names, &count), 0);
     assert_int_equal(count, LIMIT_MACHINES);
     machines = 0;
+}
+
+/* Whoever lists a machine that is changed meanwhile looks again, but not for ever. */
+static void test_disturbed(void **state)
+{
+    const Fixture *fixture = *state;
+
+    disturbed = fixture;
+    disturb();
+    for (unsigned more = 0; more < 2; more++) {
+        _cleanup_(freep) StoreEntry *entries = NULL;
+        size_t count = 0;
+
+        disturbances = LIMIT_STORE_LOOKS - 1 + more;
+        assert_int_equal(store_list(fixture->store, "web", NULL, &entries, &count),
+                         more ? OUTCOME_CHANGED : 0);
+        assert_int_equal(disturbances, 0);
+        assert_int_equal(count, more ? 0 : 2);
+    }
 }
 
 /* The first one stays. */
@@ -343,6 +389,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_write_and_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_disturbed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_public_half, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rotate, set_up, tear_down),
