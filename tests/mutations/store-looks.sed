@@ -1,6 +1,6 @@
 # Breaks: how often a reader looks again at a store that changes
 # Limit: LIMIT_STORE_LOOKS
 # File: lib/store/store.c
-# Test: commit
+# Test: store test_disturbed
 # Lines: 2
-s/i < LIMIT_STORE_LOOKS/i < 1/
+s/i < LIMIT_STORE_LOOKS/i < 2 * LIMIT_STORE_LOOKS/
