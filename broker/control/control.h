@@ -3,7 +3,7 @@
 
 /*
  * The control socket: varlink, for the administrator (protocol/interface.h has what can be called,
- * server/method.h what it does).
+ * broker/control/method.h what it does).
  *
  * A connection may have many calls, one after the other; the next is read when the last one's reply
  * has gone out. Whoever breaks the protocol, is not root, does not read or does not come to the end

@@ -6,8 +6,9 @@
  *
  * A credential carries the key that it is sealed with, sealed by the TPM. Nothing forbids that many
  * carry the same one, each with an IV of its own: 96 random bits, so that 2^32 credentials may have
- * it. All of a machine's then take one unsealing (server/tpm_job.h) instead of one each, and every
- * systemd-creds opens them as ever. With and without the host key it is the same sealed key.
+ * it. All of a machine's then take one unsealing (broker/request/tpm_job.h) instead of one each,
+ * and every systemd-creds opens them as ever. With and without the host key it is the same sealed
+ * key.
  *
  * A key is taken only where nothing is lost by it: it must be sealed for the very policy that a
  * fresh one would get, in the same form, and by the TPM itself and not outside of it, where others

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/policy/address.c. */
+/* Tests of lib/policy/address.c. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/base64.c. */
+/* Tests of lib/base/base64.c. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/bytes.c. */
+/* Tests of lib/base/bytes.c. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/credential/{seal,open}.c: what is sealed opens again, and nothing else does. */
+/* Tests of lib/credential/{seal,open}.c: what is sealed opens again, and nothing else does. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/dirlock.c. */
+/* Tests of lib/base/dirlock.c. */
 
 #include "steps.h"
 #include "support.h"

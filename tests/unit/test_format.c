@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/credential/{format,kinds}.c: for each kind a credential is written, and each row
+/* Tests of lib/credential/{format,kinds}.c: for each kind a credential is written, and each row
  * then breaks one rule of the format. */
 
 #include "support.h"

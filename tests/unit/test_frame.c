@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/protocol/frame.c: messages in pieces, many at once, too long, and peers that do
+ * Tests of lib/protocol/frame.c: messages in pieces, many at once, too long, and peers that do
  * not read.
  */
 

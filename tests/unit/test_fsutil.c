@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/fsutil.c. */
+/* Tests of lib/base/fsutil.c. */
 
 #include "steps.h"
 #include "support.h"

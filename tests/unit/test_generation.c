@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of generated secrets on a whole broker: made once, and the same ever after, whoever asks at
- * once and whenever the broker is killed. Mirrors broker/server/generation.c.
+ * once and whenever the broker is killed. Mirrors broker/request/generated_secret.c.
  */
 
 #include "broker_asking.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/server/handover.c and delivery.c, and of what the supervisor does with workers
- * that are of no use. */
+/* Tests of broker/process/handover.c and request/reply.c, and of what the supervisor does with
+ * workers that are of no use. */
 
 #include "support.h"
 

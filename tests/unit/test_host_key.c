@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/key/host_key.c. */
+/* Tests of lib/key/host_key.c. */
 
 #include "support.h"
 

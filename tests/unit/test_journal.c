@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/audit/journal.c, with a socket in the journal's place that is read when we like.
+/* Tests of lib/audit/journal.c, with a socket in the journal's place that is read when we like.
  */
 
 #include "support.h"

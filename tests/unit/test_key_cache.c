@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/server/key_cache.c: what is one key, how long it is known, how many are. */
+/* Tests of broker/request/key_cache.c: what is one key, how long it is known, how many are. */
 
 #include "support.h"
 

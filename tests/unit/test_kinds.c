@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/credential/kinds.c: what a version of systemd would write. */
+/* Tests of lib/credential/kinds.c: what a version of systemd would write. */
 
 #include "support.h"
 

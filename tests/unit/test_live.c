@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/server/live.c on a whole broker: who gets what over a live socket, whatever is
+ * Tests of broker/live/live.c on a whole broker: who gets what over a live socket, whatever is
  * killed, folders that come and go, and machines that take all the connections they can get.
  */
 

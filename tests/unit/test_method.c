@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/server/method_{list,change}.c, through the control socket of a whole broker: what
- * policies and the store have, and how it is changed.
+ * Tests of broker/control/method_{list,change}.c, through the control socket of a whole broker:
+ * what policies and the store have, and how it is changed.
  */
 
 #include "control_calls.h"

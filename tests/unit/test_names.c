@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/base/names.c. */
+/* Tests of lib/base/names.c. */
 
 #include "support.h"
 

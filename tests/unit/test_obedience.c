@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of a whole broker that obeys policies: what is not in one is refused, every source, and
- * that a change has its effect at once. Mirrors broker/server/plan.c, request.c and source.c.
+ * that a change has its effect at once. Mirrors broker/request/resolution.c, request.c and
+ * external_file.c.
  */
 
 #include "broker_asking.h"

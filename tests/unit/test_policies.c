@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/tpm/{seal,authorize,mismatch}.c on a software TPM: every policy, sealed for and
+ * Tests of lib/tpm/{seal,authorize,mismatch}.c on a software TPM: every policy, sealed for and
  * fulfilled, changed, signed by others, and in words.
  */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/audit/record.c. */
+/* Tests of lib/audit/record.c. */
 
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/secret/secret.c: what the kernel knows of the pages, not only what we asked for.
+/* Tests of lib/secret/secret.c: what the kernel knows of the pages, not only what we asked for.
  */
 
 #include "support.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/store/shared_key.c with a software TPM: which key is shared, which is not, and
+ * Tests of lib/store/shared_key.c with a software TPM: which key is shared, which is not, and
  * how often the TPM is asked.
  */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/tpm/signature.c, broker/tpm/signer.c and broker/crypto/public_key.c: files that
+ * Tests of lib/tpm/signature.c, lib/tpm/signer.c and lib/crypto/public_key.c: files that
  * are not as they must be are refused, the right entry is found, and keys have the names that
  * systemd gives them. The entry and the key are those of tests/vectors.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/crypto/ssh_key.c against ssh-keygen(1), which reads our keys and finds the public
+ * Tests of lib/crypto/ssh_key.c against ssh-keygen(1), which reads our keys and finds the public
  * halves that we do, and of whose keys we find the public half. Skipped where it is not installed.
  */
 

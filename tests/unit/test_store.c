@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/store/store.c. */
+/* Tests of lib/store/store.c. */
 
 #include "steps.h"
 #include "support.h"

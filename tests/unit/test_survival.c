@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/server/supervisor.c and handover.c on a whole broker: whatever is killed, no
+ * Tests of broker/process/supervisor.c and handover.c on a whole broker: whatever is killed, no
  * client gets an empty, a truncated or a foreign answer.
  */
 

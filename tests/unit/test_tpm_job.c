@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/server/tpm_job.c on a whole broker: how often the TPM is asked, and that sharing
+ * Tests of broker/request/tpm_job.c on a whole broker: how often the TPM is asked, and that sharing
  * what it says mixes nothing up.
  */
 

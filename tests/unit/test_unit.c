@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/policy/unit.c and decision.c. */
+/* Tests of lib/policy/unit.c and decision.c. */
 
 #include "support.h"
 

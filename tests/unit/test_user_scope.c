@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/key/{user_scope,pcr_files,firmware}.c: who a credential is for, where policies
+/* Tests of lib/key/{user_scope,pcr_files,firmware}.c: who a credential is for, where policies
  * are, and whether anything is measured. */
 
 #include "support.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/protocol/{varlink,interface}.c: what is a call, a reply and a parameter, and that
+ * Tests of lib/protocol/{varlink,interface}.c: what is a call, a reply and a parameter, and that
  * the interface's text has an error for every outcome.
  */
 

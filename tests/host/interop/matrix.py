@@ -149,7 +149,7 @@ def openers(suites):
 
 
 def kind_of(row, writer):
-    """The row of broker/credential/kinds.c that comes out."""
+    """The row of lib/credential/kinds.c that comes out."""
     kind = row.key
     if row.scoped:
         kind += "-scoped"

@@ -14,7 +14,7 @@ LABEL_WIDTH, COLUMN_WIDTH = 40, 14
 
 
 def kinds_of_table():
-    """The names in broker/credential/kinds.c."""
+    """The names in lib/credential/kinds.c."""
     with open(os.path.join(os.path.dirname(__file__), "../../../lib/credential/kinds.c")) as file:
         return set(re.findall(r'^    \{"([a-z0-9+-]+)", [0-9]+,$', file.read(), re.MULTILINE))
 
@@ -107,7 +107,7 @@ def report(suites, results):
 
     print_table(suites, results)
     print_legend()
-    print(f"kinds sealed and opened: {len(opened & kinds)} of the {len(kinds)} in broker/credential/kinds.c"
+    print(f"kinds sealed and opened: {len(opened & kinds)} of the {len(kinds)} in lib/credential/kinds.c"
           + "".join(f"; not {kind}" for kind in sorted(kinds ^ opened)))
     print(f"{good + bad + missing} cells, and {impossible} that stock cannot be asked for: "
           f"{good} as expected, {bad} not, {missing} not run")
