@@ -23,23 +23,22 @@
 /* A writer that takes longer has died. */
 #define LEFTOVER_SECONDS 60
 
-/* Whether root or the broker owns it. */
+/* Who may own what is in the store, besides root. */
 typedef struct Owners {
     uid_t broker;
     gid_t group;
 } Owners;
 
-static void check_directory(Doctor *doctor, const Owners *owners, const char *path,
-                            const struct stat *status)
+/* Whether owner and mode are right. Reports it if not, at LEVEL. */
+static bool check_owner(Doctor *doctor, DoctorLevel level, const Owners *owners, const char *path,
+                        const struct stat *status, mode_t mode)
 {
-    if (status->st_gid == owners->group && (status->st_mode & 07777) == DIRECTORY_MODE &&
+    if (status->st_gid == owners->group && (status->st_mode & 07777) == mode &&
         (status->st_uid == 0 || status->st_uid == owners->broker))
-        return;
-    doctor_say(doctor, DOCTOR_PROBLEM, "%s has mode %04o and owner %u:%u, not %04o and %s", path,
-               status->st_mode & 07777U, status->st_uid, status->st_gid, DIRECTORY_MODE,
-               "root:nspawn-creds");
-    doctor_remedy(doctor, "chown root:nspawn-creds %s && chmod %04o %s", doctor_quote(path).text,
-                  DIRECTORY_MODE, doctor_quote(path).text);
+        return true;
+    doctor_say(doctor, level, "%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds",
+               path, status->st_mode & 07777U, status->st_uid, status->st_gid, mode);
+    return false;
 }
 
 static bool has_suffix(const char *text, const char *suffix)
@@ -49,70 +48,54 @@ static bool has_suffix(const char *text, const char *suffix)
     return length > end && strcmp(text + length - end, suffix) == 0;
 }
 
-/* Checks a file that the store could have written, or one of its writers has left. */
-static void check_file(Doctor *doctor, const Owners *owners, const char *path,
-                       const struct stat *status, mode_t mode)
+/* Checks a file of the credential NAME. */
+static void check_file(Doctor *doctor, const Owners *owners, const CredentialName *name,
+                       const char *path, const struct stat *status, mode_t mode)
 {
-    if (S_ISLNK(status->st_mode) || !S_ISREG(status->st_mode)) {
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    bool regular = S_ISREG(status->st_mode), open_to_all = status->st_mode & S_IWOTH;
+
+    credential_name_format(name, text);
+    if (!regular || status->st_nlink > 1) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: the broker does not read it", path,
-                   S_ISLNK(status->st_mode) ? "a symbolic link" : "not a regular file");
-        doctor_remedy(doctor, "rm -d %s", doctor_quote(path).text);
-    } else if (status->st_nlink > 1) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s has %lu links, not one: the broker does not read it",
-                   path, (unsigned long)status->st_nlink);
-        doctor_remedy(doctor, "cp -p %s %s.new && mv %s.new %s", doctor_quote(path).text,
-                      doctor_quote(path).text, doctor_quote(path).text, doctor_quote(path).text);
-    } else if (status->st_gid != owners->group || (status->st_mode & 07777) != mode ||
-               (status->st_uid != 0 && status->st_uid != owners->broker)) {
-        doctor_say(doctor, status->st_mode & S_IWOTH ? DOCTOR_PROBLEM : DOCTOR_WARNING,
-                   "%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds", path,
-                   status->st_mode & 07777U, status->st_uid, status->st_gid, mode);
-        doctor_remedy(doctor, "chown root:nspawn-creds %s && chmod %04o %s",
-                      doctor_quote(path).text, mode, doctor_quote(path).text);
+                   S_ISLNK(status->st_mode) ? "a symbolic link"
+                   : !regular               ? "not a regular file"
+                                            : "a file with more than one link");
+        doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
+    } else if (!check_owner(doctor, open_to_all ? DOCTOR_PROBLEM : DOCTOR_WARNING, owners, path,
+                            status, mode)) {
+        if (open_to_all)
+            doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
+        else if (mode == SEALED_MODE)
+            doctor_remedy(doctor, "nspawn-creds reseal %s", name->machine);
+        else
+            doctor_advice(doctor, "nspawn-creds set %s writes the file again", text);
     }
 }
 
-static void check_leftover(Doctor *doctor, const char *path, const struct stat *status, bool commit)
-{
-    uint64_t now = doctor->context->now(doctor->context) / 1000000;
-
-    if (status->st_mtim.tv_sec + LEFTOVER_SECONDS > (time_t)now)
-        return; /* a writer may still be using it */
-    doctor_say(doctor, DOCTOR_WARNING, "%s is a leftover of a command that was killed", path);
-    if (commit)
-        doctor_advice(doctor, "The next command that changes the store completes or removes it");
-    else
-        doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
-}
-
 static void check_entry(Doctor *doctor, const Owners *owners, const char *machine, int folder,
-                        const char *name)
+                        const char *file)
 {
-    char path[PATH_MAX];
-    CredentialName credential;
+    bool sealed = has_suffix(file, ".cred");
+    char path[PATH_MAX], id[NAME_MAX + 1];
+    CredentialName name;
     struct stat status;
+    Reason reason = {0};
 
-    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(folder, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return; /* gone meanwhile */
-    snprintf(path, sizeof(path), "%s/%s/%s", doctor->options.host->store, machine, name);
-    if (strncmp(name, ".nspawn-creds-", 14) == 0 && has_suffix(name, ".tmp"))
-        check_leftover(doctor, path, &status, false);
-    else if (has_suffix(name, ".pub"))
-        check_file(doctor, owners, path, &status, PUBLIC_MODE);
-    else if (!has_suffix(name, ".cred")) {
+    snprintf(path, sizeof(path), "%s/%s/%s", doctor->options.host->store, machine, file);
+    if (!sealed && !has_suffix(file, ".pub")) {
         doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
         doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
-    } else {
-        Reason reason = {0};
-        char id[NAME_MAX + 1];
-
-        snprintf(id, sizeof(id), "%.*s", (int)(strlen(name) - strlen(".cred")), name);
-        if (credential_name_new(machine, id, &reason, &credential) == 0)
-            check_file(doctor, owners, path, &status, SEALED_MODE);
-        else {
-            doctor_say(doctor, DOCTOR_WARNING, "%s is never read: %s", path, reason.text);
-            doctor_advice(doctor, "Seal it under another name, and remove this file");
-        }
+        return;
+    }
+    snprintf(id, sizeof(id), "%.*s", (int)(strrchr(file, '.') - file), file);
+    if (credential_name_new(machine, id, &reason, &name) == 0)
+        check_file(doctor, owners, &name, path, &status, sealed ? SEALED_MODE : PUBLIC_MODE);
+    else {
+        doctor_say(doctor, DOCTOR_WARNING, "%s is never read: %s", path, reason.text);
+        doctor_advice(doctor, "Seal it under another name, and remove this file");
     }
 }
 
@@ -135,11 +118,12 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
         doctor_say(doctor, doctor_level(-error), "%s cannot be read: %s", path,
                    error == ELOOP || error == ENOTDIR ? "it is not a directory" : strerror(error));
         if (error == ELOOP || error == ENOTDIR)
-            doctor_remedy(doctor, "rm %s", doctor_quote(path).text);
+            doctor_advice(doctor, "The store only holds directories. Find out who created it");
         return;
     }
-    if (fstat(fd, &status) == 0)
-        check_directory(doctor, owners, path, &status);
+    if (fstat(fd, &status) == 0 &&
+        !check_owner(doctor, DOCTOR_PROBLEM, owners, path, &status, DIRECTORY_MODE))
+        doctor_advice(doctor, "Find out who changed the directory, and correct it");
     while ((r = directory_next(folder, path, NULL, &entry)) == 0 && entry)
         check_entry(doctor, owners, name, fd, entry);
     if (r != 0)
@@ -150,6 +134,7 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
 static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
 {
     const char *store = doctor->options.host->store, *entry;
+    time_t now = (time_t)(doctor->context->now(doctor->context) / 1000000);
     struct stat status;
     int r;
 
@@ -165,11 +150,15 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
         snprintf(path, sizeof(path), "%s/%s", store, entry);
         if (fstatat(dirfd(folder), entry, &status, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (strcmp(entry, ".prepare") == 0 || strcmp(entry, ".commit") == 0)
-            check_leftover(doctor, path, &status, true);
-        else if (strcmp(entry, ".done") == 0 || strncmp(entry, ".record.", 8) == 0)
-            continue;
-        else {
+        if (strcmp(entry, ".prepare") == 0 || strcmp(entry, ".commit") == 0) {
+            /* a writer may still be using it */
+            if (status.st_mtim.tv_sec + LEFTOVER_SECONDS > now)
+                continue;
+            doctor_say(doctor, DOCTOR_WARNING, "%s is a leftover of a command that was killed",
+                       path);
+            doctor_advice(doctor,
+                          "The next command that changes the store completes or removes it");
+        } else if (strcmp(entry, ".done") != 0 && strncmp(entry, ".record.", 8) != 0) {
             doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
             doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
         }
@@ -201,8 +190,9 @@ void doctor_store(Doctor *doctor)
             doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
         return;
     }
-    if (fstat(fd, &status) == 0)
-        check_directory(doctor, &owners, path, &status);
+    if (fstat(fd, &status) == 0 &&
+        !check_owner(doctor, DOCTOR_PROBLEM, &owners, path, &status, DIRECTORY_MODE))
+        doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
     check_machines(doctor, &owners, folder);
     if (doctor->count == before)
         doctor_say(doctor, DOCTOR_OK, "%s has the right owners, modes and links", path);

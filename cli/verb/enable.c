@@ -52,16 +52,6 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
     return 0;
 }
 
-/* Notes credentials that have no value yet. */
-static void look_for(const Store *store, const CredentialName *name)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-
-    if (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND)
-        output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
-                    name->machine, name->id, name->machine, name->id);
-}
-
 static int add_named(Enabling *enabling, char **ids, const Store *store, Reason *reason)
 {
     size_t count = 0;
@@ -75,9 +65,15 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         return -ENOMEM;
     for (; r == 0 && *ids; ids++)
         r = add_name(enabling, *ids, reason);
-    for (size_t i = 0; r == 0 && i < enabling->count; i++)
-        if (!enable_policy_find(enabling, enabling->credentials[i].name.id))
-            look_for(store, &enabling->credentials[i].name);
+    for (size_t i = 0; r == 0 && i < enabling->count; i++) {
+        const CredentialName *name = &enabling->credentials[i].name;
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        if (!enable_policy_find(enabling, name->id) &&
+            (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND))
+            output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
+                        name->machine, name->id, name->machine, name->id);
+    }
     return r;
 }
 
@@ -104,71 +100,49 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
 
 /* --- the units --- */
 
-static int enable_sockets(Enabling *enabling, Manager *manager, Reason *reason)
+/* Whether the machine's unit asks for the enabled credentials, and the machine, which runs, has to
+ * restart for them: live delivery only needs the mount in the container. */
+static void look_at_unit(Enabling *enabling, Manager *manager)
 {
-    int r = 0;
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    bool known = manager_service(manager, enabling->unit, NULL, &service) == 0, bound = false;
+    ManagerUnit state;
 
+    enabling->runs = manager_unit(manager, enabling->unit, NULL, &state) == 0 &&
+                     strcmp(state.active, "active") == 0;
+    enabling->restart = enabling->runs &&
+                        (manager_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound);
+    enabling->in_effect = known;
+    for (size_t i = 0; i < enabling->count; i++) {
+        const PolicyCredential *credential =
+            enable_policy_find(enabling, enabling->credentials[i].name.id);
+
+        if (!credential || credential->delivery != POLICY_LIVE)
+            enabling->restart = enabling->runs;
+        if (!credential || !known || !manager_service_asks(&service, enabling->machine, credential))
+            enabling->in_effect = false;
+    }
+}
+
+static int take_effect(Enabling *enabling, Reason *reason)
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    int r = manager_new(&terminal_observer, reason, &manager);
+
+    if (r != 0)
+        return r;
+    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
+    r = manager_reload(manager, reason);
+    observer_wait_end(&terminal_observer);
     for (size_t i = 0; r == 0 && i < BROKER_SOCKETS; i++) {
         observer_wait_begin(&terminal_observer, broker_sockets[i]);
         r = manager_enable_socket(manager, broker_sockets[i], BROKER_UNIT, reason,
                                   &enabling->sockets_enabled[i]);
         observer_wait_end(&terminal_observer);
     }
-    return r;
-}
-
-/* Whether the machine's unit asks for the enabled credentials. */
-static bool is_in_effect(Manager *manager, const Enabling *enabling)
-{
-    _cleanup_(manager_service_done) ManagerService service = {0};
-
-    if (manager_service(manager, enabling->unit, NULL, &service) != 0)
-        return false;
-    for (size_t i = 0; i < enabling->count; i++) {
-        const PolicyCredential *credential =
-            enable_policy_find(enabling, enabling->credentials[i].name.id);
-
-        if (!credential || !manager_service_asks(&service, enabling->machine, credential))
-            return false;
-    }
-    return true;
-}
-
-/* Live delivery only needs the mount in the container. */
-static bool needs_restart(Manager *manager, const Enabling *enabling)
-{
-    bool bound = false;
-
-    for (size_t i = 0; i < enabling->count; i++) {
-        const PolicyCredential *credential =
-            enable_policy_find(enabling, enabling->credentials[i].name.id);
-
-        if (!credential || credential->delivery != POLICY_LIVE)
-            return true;
-    }
-    return manager_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound;
-}
-
-static int take_effect(Enabling *enabling, Reason *reason)
-{
-    _cleanup_(manager_freep) Manager *manager = NULL;
-    ManagerUnit state;
-    int r = manager_new(&terminal_observer, reason, &manager);
-
-    if (r == 0) {
-        observer_wait_begin(&terminal_observer, "the service manager to reload its units");
-        r = manager_reload(manager, reason);
-        observer_wait_end(&terminal_observer);
-    }
     if (r == 0)
-        r = enable_sockets(enabling, manager, reason);
-    if (r != 0)
-        return r;
-    enabling->in_effect = is_in_effect(manager, enabling);
-    enabling->runs = manager_unit(manager, enabling->unit, NULL, &state) == 0 &&
-                     strcmp(state.active, "active") == 0;
-    enabling->restart = enabling->runs && needs_restart(manager, enabling);
-    return 0;
+        look_at_unit(enabling, manager);
+    return r;
 }
 
 /* --- words --- */
@@ -189,31 +163,23 @@ static void say_results(const Enabling *enabling, PolicyEditResult result, const
     printf(".\n");
 }
 
-/* Prints what the units in the container need. */
-static void say_live(const Enabling *enabling)
-{
-    for (size_t i = 0; i < enabling->count; i++) {
-        const Enabled *enabled = &enabling->credentials[i];
-        const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
-
-        if (enabled->result == POLICY_EDIT_KEPT || !credential ||
-            credential->delivery != POLICY_LIVE)
-            continue;
-        printf(
-            "In the container, %s%s needs: LoadCredential=%s:" LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET
-            "\n",
-            credential->service_count > 0 ? credential->services[0] : "a service",
-            credential->service_count > 1 ? " and the others" : "", credential->id);
-    }
-}
-
 static void report_policy(const Enabling *enabling)
 {
     say_results(enabling, POLICY_EDIT_ADDED, "Added to");
     say_results(enabling, POLICY_EDIT_CHANGED, "Changed in");
     if (!enabling->written)
         printf("Nothing to change: %s's policy already lists them.\n", enabling->machine);
-    say_live(enabling);
+    for (size_t i = 0; i < enabling->count; i++) {
+        const Enabled *enabled = &enabling->credentials[i];
+        const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
+
+        if (enabled->result != POLICY_EDIT_KEPT && credential &&
+            credential->delivery == POLICY_LIVE)
+            printf("In the container, %s%s needs: LoadCredential=%s:" LIVE_MOUNT_INSIDE
+                       LIVE_MOUNT_SOCKET "\n",
+                   credential->service_count > 0 ? credential->services[0] : "a service",
+                   credential->service_count > 1 ? " and the others" : "", credential->id);
+    }
     if (!enabling->named && enabling->options->given & DELIVERY_OPTIONS &&
         enable_policy_count(enabling, POLICY_EDIT_KEPT) > 0)
         output_note("Existing entries were not changed. To change how one is delivered, name it: "
@@ -251,15 +217,13 @@ static struct json_object *credential_to_json(const Enabling *enabling, const En
     const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
     struct json_object *object = json_object_new_object(), *services = json_object_new_array();
 
-    json_add(object, "id", json_object_new_string(enabled->name.id));
-    json_add(object, "result", json_object_new_string(results[enabled->result]));
+    json_add_text(object, "id", enabled->name.id);
+    json_add_text(object, "result", results[enabled->result]);
     for (size_t i = 0; credential && i < credential->service_count; i++)
         json_object_array_add(services, json_object_new_string(credential->services[i]));
     if (credential) {
-        json_add(object, "delivery",
-                 json_object_new_string(policy_delivery_name(credential->delivery)));
-        json_add(object, "onChange",
-                 json_object_new_string(policy_change_name(credential->on_change)));
+        json_add_text(object, "delivery", policy_delivery_name(credential->delivery));
+        json_add_text(object, "onChange", policy_change_name(credential->on_change));
     }
     json_add(object, "services", services);
     return object;
@@ -275,7 +239,7 @@ static int print_json(const Enabling *enabling)
     for (size_t i = 0; i < BROKER_SOCKETS; i++)
         if (enabling->sockets_enabled[i])
             json_object_array_add(sockets, json_object_new_string(broker_sockets[i]));
-    json_add(object, "machine", json_object_new_string(enabling->machine));
+    json_add_text(object, "machine", enabling->machine);
     json_object_object_add(object, "file",
                            enabling->written ? json_object_new_string(enabling->path) : NULL);
     json_add(object, "credentials", credentials);
@@ -291,11 +255,10 @@ static int print_json(const Enabling *enabling)
 static int find(Enabling *enabling, char **ids, Reason *reason)
 {
     _cleanup_(store_freep) Store *store = NULL;
-    int r;
+    int r = machine_name_check(enabling->machine, reason);
 
-    if (!machine_name_valid(enabling->machine))
-        return reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name",
-                          enabling->machine);
+    if (r != 0)
+        return r;
     snprintf(enabling->unit, sizeof(enabling->unit), "systemd-nspawn@%s.service",
              enabling->machine);
     r = enable_policy_load(enabling, reason);

@@ -75,19 +75,8 @@ static bool is_drop_in(const char *path)
  * their names. */
 static bool comes_after_ours(const Enabling *enabling, const char *path)
 {
-    if (!is_drop_in(path))
-        return false;
-    return !is_drop_in(enabling->path) ||
-           strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0;
-}
-
-/* The file of the policy that contains CREDENTIAL, unless it is the one that we write. */
-static const PolicyFile *other_file(const Enabling *enabling, const char *id)
-{
-    const PolicyCredential *credential = enable_policy_find(enabling, id);
-    const PolicyFile *file = credential ? &enabling->policy->files[credential->file] : NULL;
-
-    return file && strcmp(file->name, enabling->path) != 0 ? file : NULL;
+    return is_drop_in(path) && (!is_drop_in(enabling->path) ||
+                                strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0);
 }
 
 /* As the options say. */
@@ -111,13 +100,15 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
 {
     _cleanup_(policy_edit_done) PolicyEdit other = {0};
     const char *id = credential->name.id;
-    const PolicyFile *file = other_file(enabling, id);
+    const PolicyCredential *old = enable_policy_find(enabling, id);
+    const PolicyFile *file = old ? &enabling->policy->files[old->file] : NULL;
     int r;
 
-    if (!enabling->named && enable_policy_find(enabling, id))
+    if (old && !enabling->named)
         return 0;
-    if (!file)
+    if (!old || strcmp(file->name, enabling->path) == 0)
         return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
+    /* another file of the policy has it */
     r = policy_edit_new(bytes_view(&file->text), reason, &other);
     if (r != 0)
         return r;
@@ -127,9 +118,8 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
     r = edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
     if (r == 0 && credential->result != POLICY_EDIT_KEPT)
         r = reason_set(reason, OUTCOME_USAGE,
-                       "%s is set in %s, which takes precedence over %s; "
-                       "change it there",
-                       id, file->name, enabling->path);
+                       "%s is set in %s, which takes precedence over %s; change it there", id,
+                       file->name, enabling->path);
     return r;
 }
 
@@ -143,22 +133,6 @@ static int validate(const Enabling *enabling, BytesView text, Reason *reason)
     if (r == 0)
         r = policy_file_parse(text, enabling->path, policy, &fault);
     return r == 0 ? 0 : policy_fault_reason(&fault, r, reason);
-}
-
-/* Asks before an existing file is changed. */
-static int ask(const Enabling *enabling, const PolicyEdit *edit, bool is_empty, Reason *reason)
-{
-    int r = 0;
-
-    if (is_empty)
-        r = confirm(
-            enabling->options, reason,
-            "%s is empty, which hides this machine's policies in other directories. Fill it?",
-            enabling->path);
-    if (r == 0 && edit->foreign)
-        r = confirm(enabling->options, reason, "%s was edited by hand. Rewrite it?",
-                    enabling->path);
-    return r;
 }
 
 /* Creates the parent directories of PATH. */
@@ -176,29 +150,11 @@ static int make_folder(const char *path, Reason *reason)
     return 0;
 }
 
-/* Writes the file; BEFORE is its old content, NULL if there is none. */
-static int write_file(const Enabling *enabling, const PolicyEdit *edit, const Bytes *before,
-                      Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes after = {0};
-    int r = policy_edit_print(edit, &after);
-
-    if (r == 0)
-        r = validate(enabling, bytes_view(&after), reason);
-    if (r == 0 && !before)
-        r = make_folder(enabling->path, reason);
-    if (r != 0)
-        return r;
-    if (before)
-        return rewrite_write(enabling->path, bytes_view(before), bytes_view(&after), reason);
-    return file_write(enabling->path, bytes_view(&after),
-                      (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason);
-}
-
 int enable_policy_write(Enabling *enabling, Reason *reason)
 {
     _cleanup_(policy_edit_done) PolicyEdit edit = {0};
-    _cleanup_(bytes_done) Bytes before = {0};
+    _cleanup_(bytes_done) Bytes before = {0}, after = {0};
+    const char *path = enabling->path;
     int r = read_file(enabling, reason, &before);
     bool is_new = r == -ENOENT;
 
@@ -208,9 +164,23 @@ int enable_policy_write(Enabling *enabling, Reason *reason)
         r = put(enabling, &edit, &enabling->credentials[i], reason);
     if (r != 0 || enable_policy_count(enabling, POLICY_EDIT_KEPT) == enabling->count)
         return r;
-    r = ask(enabling, &edit, !is_new && before.size == 0, reason);
+    if (!is_new && before.size == 0)
+        r = confirm(
+            enabling->options, reason,
+            "%s is empty, which hides this machine's policies in other directories. Fill it?",
+            path);
+    if (r == 0 && edit.foreign)
+        r = confirm(enabling->options, reason, "%s was edited by hand. Rewrite it?", path);
     if (r == 0)
-        r = write_file(enabling, &edit, is_new ? NULL : &before, reason);
+        r = policy_edit_print(&edit, &after);
+    if (r == 0)
+        r = validate(enabling, bytes_view(&after), reason);
+    if (r == 0 && is_new)
+        r = make_folder(path, reason);
+    if (r == 0)
+        r = is_new ? file_write(path, bytes_view(&after),
+                                (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason)
+                   : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
     if (r != 0)
         return r;
     enabling->written = true;

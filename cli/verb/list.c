@@ -62,9 +62,9 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
         check.rc = store_client_read(store, &name, &check.reason, &file);
     if (check.rc == 0)
         open_check_entry(unsealer, &file, &check);
-    if (!json_add(entry, "outcome", json_object_new_string(outcome_name(check.rc))) ||
+    if (!json_add_text(entry, "outcome", outcome_name(check.rc)) ||
         (check.rc != 0 && check.reason.text[0] &&
-         !json_add(entry, "reason", json_object_new_string(check.reason.text))))
+         !json_add_text(entry, "reason", check.reason.text)))
         return -ENOMEM;
     if (open_check_knows_expiry(&check) && check.metadata.not_after != USEC_INFINITY &&
         !json_add(entry, "expiresUSec", json_object_new_int64((int64_t)check.metadata.not_after)))
@@ -72,36 +72,31 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
     return 0;
 }
 
-static bool has_outcome(struct json_object *entry, int rc)
-{
-    const char *outcome = varlink_text(entry, "outcome");
-
-    return outcome && strcmp(outcome, outcome_name(rc)) == 0;
-}
-
-static int compare_texts(struct json_object *left, struct json_object *right, const char *name)
-{
-    const char *a = varlink_text(left, name), *b = varlink_text(right, name);
-
-    return strcmp(a ? a : "", b ? b : "");
-}
-
 static int compare_names(const void *left, const void *right)
 {
-    struct json_object *const *a = left, *const *b = right;
-    int order = compare_texts(*a, *b, "machine");
+    static const char *const members[] = {"machine", "credential"};
+    struct json_object *const *entries[] = {left, right};
+    int order = 0;
 
-    return order ? order : compare_texts(*a, *b, "credential");
+    for (size_t i = 0; order == 0 && i < 2; i++) {
+        const char *a = varlink_text(*entries[0], members[i]);
+        const char *b = varlink_text(*entries[1], members[i]);
+
+        order = strcmp(a ? a : "", b ? b : "");
+    }
+    return order;
 }
 
 /* Sorts those that do not open first, then by time of expiry; those that never expire come last. */
 static uint64_t urgency(struct json_object *entry)
 {
+    const char *outcome = varlink_text(entry, "outcome");
     struct json_object *expires;
 
     if (json_object_object_get_ex(entry, "expiresUSec", &expires))
         return (uint64_t)json_object_get_int64(expires);
-    return !is_stored(entry) || has_outcome(entry, 0) ? USEC_INFINITY : 0;
+    return !is_stored(entry) || (outcome && strcmp(outcome, outcome_name(0)) == 0) ? USEC_INFINITY
+                                                                                   : 0;
 }
 
 static int compare_urgency(const void *left, const void *right)
@@ -133,19 +128,6 @@ static int add_expiries(const Context *context, const Options *options, Reason *
     return r;
 }
 
-static void add_expiry_cell(Table *table, uint64_t now, struct json_object *entry)
-{
-    OpenCheck check = {.metadata.not_after = urgency(entry)};
-    char text[OPEN_CHECK_EXPIRY_BYTES];
-
-    if (!is_stored(entry) || check.metadata.not_after == 0) {
-        table_add(table, NULL);
-        return;
-    }
-    open_check_format_expiry(&check, now, text);
-    table_add(table, text);
-}
-
 /* --- the table --- */
 
 static void print(const Context *context, bool expiry, struct json_object *credentials)
@@ -160,7 +142,8 @@ static void print(const Context *context, bool expiry, struct json_object *crede
         struct json_object *entry = json_object_array_get_idx(credentials, i), *written = NULL;
         const char *problem = varlink_text(entry, "problem");
         const char *outcome = varlink_text(entry, "outcome");
-        char time[TIMESTAMP_TEXT_BYTES] = "-";
+        char time[TIMESTAMP_TEXT_BYTES] = "-", expires[OPEN_CHECK_EXPIRY_BYTES] = "-";
+        OpenCheck check = {.metadata.not_after = urgency(entry)};
 
         if (json_object_object_get_ex(entry, "writtenUSec", &written))
             timestamp_format((uint64_t)json_object_get_int64(written), time);
@@ -169,8 +152,10 @@ static void print(const Context *context, bool expiry, struct json_object *crede
         table_add(&table, varlink_text(entry, "kind"));
         add_pcrs(&table, entry);
         table_add(&table, time);
+        if (is_stored(entry) && check.metadata.not_after != 0)
+            open_check_format_expiry(&check, context->now(context), expires);
         if (expiry)
-            add_expiry_cell(&table, context->now(context), entry);
+            table_add(&table, expires);
         table_add(&table, problem ? problem : outcome ? outcome : "ok");
     }
     table_print(&table);
@@ -193,13 +178,12 @@ static int add_reply(void *userdata, struct json_object *reply)
 /* Adds what the broker has of MACHINE, or of all machines, to ALL. */
 static int collect(Client *client, const char *machine, Reason *reason, struct json_object *all)
 {
-    struct json_object *parameters = NULL;
+    struct json_object *parameters = json_object_new_object();
     int r;
 
-    if (machine) {
-        parameters = json_object_new_object();
-        if (!json_add(parameters, "machine", json_object_new_string(machine)))
-            return -ENOMEM;
+    if (!json_add_text(parameters, "machine", machine)) {
+        json_object_put(parameters);
+        return -ENOMEM;
     }
     observer_wait_begin(&terminal_observer, "the broker");
     r = client_observe(client, "List", parameters, LIMIT_CALL_SECONDS, add_reply, all, reason);

@@ -73,8 +73,10 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
         return policy_fault_reason(&fault, r, reason);
     credential = policy_find(policy, rotate->name.id);
     if (!credential)
-        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "%s's policy has no \"%s\"",
-                          rotate->name.machine, rotate->name.id);
+        return rotate->old.file.size == 0
+                   ? OUTCOME_NOT_FOUND
+                   : reason_set(reason, OUTCOME_NOT_IN_POLICY, "%s's policy has no \"%s\"",
+                                rotate->name.machine, rotate->name.id);
     *ret_generated = credential->source == POLICY_GENERATE;
     if (credential->source != POLICY_STORE && !*ret_generated)
         return reason_set(reason, OUTCOME_NOT_STORED, "%s's policy takes it from \"%s\"",
@@ -97,17 +99,18 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
         r = spec_to_seal(rotate->context, &rotate->options, reason, &rotate->spec);
     if (r == 0)
         r = spec_open_store(&rotate->options, reason, &rotate->store);
-    if (r == 0)
-        r = check_policy(rotate, input, reason, &generated);
     if (r != 0)
         return r;
     rotate->spec.name = rotate->name_text;
     rotate->spec.share_store = rotate->store.store;
     r = store_read_pair(rotate->store.store, &rotate->name, reason, &rotate->old.file,
                         &rotate->old_public);
-    if (r == OUTCOME_NOT_FOUND)
-        return generated ? 0 : reason_set(reason, r, "there is no value to replace");
-    return r;
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
+        return r;
+    r = check_policy(rotate, input, reason, &generated);
+    if (r == 0 && rotate->old.file.size == 0 && !generated)
+        r = OUTCOME_NOT_FOUND;
+    return r == OUTCOME_NOT_FOUND ? reason_set(reason, r, "there is no value to replace") : r;
 }
 
 /* Seals the new value like the old one, unless an option says otherwise. */

@@ -11,8 +11,10 @@
 #include "terminal/safe_text.h"
 #include "verb/verb.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <string.h>
 
 static int64_t number(struct json_object *status, const char *name)
 {
@@ -51,46 +53,66 @@ static void print(struct json_object *status)
 
 /* --- OpenMetrics 1.0 --- */
 
-/* Prints a label's value or a help text, escaped. */
-static void print_escaped(const char *text)
+/* Prints a name, of the characters that names have. */
+static void print_name(struct json_object *object, const char *key)
 {
-    for (; *text; text++)
-        if (*text == '\n')
-            fputs("\\n", stdout);
-        else if (*text == '"' || *text == '\\')
-            printf("\\%c", *text);
-        else
-            putchar(*text);
+    const char *text = varlink_text(object, key);
+
+    for (; text && *text; text++)
+        putchar(isalnum((unsigned char)*text) || *text == ':' ? *text : '_');
 }
 
-static void print_sample(const char *name, struct json_object *sample)
+/* Prints a label's value or a help text, cleaned and escaped. */
+static void print_value(struct json_object *object, const char *key)
 {
-    struct json_object *value = NULL;
+    const char *text = varlink_text(object, key);
+    _cleanup_(freep) char *clean = strdup(text ? text : "");
 
-    printf("%s%s", name, varlink_text(sample, "suffix"));
-    if (varlink_text(sample, "label")) {
-        printf("{%s=\"", varlink_text(sample, "label"));
-        print_escaped(varlink_text(sample, "labelValue"));
-        printf("\"}");
+    if (!clean)
+        return;
+    safe_text_clean(clean);
+    for (const char *c = clean; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            putchar('\\');
+        putchar(*c);
     }
-    json_object_object_get_ex(sample, "value", &value);
-    printf(" %.15g\n", json_object_get_double(value));
 }
 
 static void print_family(struct json_object *family)
 {
-    const char *name = varlink_text(family, "name");
     struct json_object *samples = NULL;
 
-    printf("# TYPE %s %s\n", name, varlink_text(family, "type"));
-    if (varlink_text(family, "unit"))
-        printf("# UNIT %s %s\n", name, varlink_text(family, "unit"));
-    printf("# HELP %s ", name);
-    print_escaped(varlink_text(family, "help"));
+    printf("# TYPE ");
+    print_name(family, "name");
+    putchar(' ');
+    print_name(family, "type");
+    if (varlink_text(family, "unit")) {
+        printf("\n# UNIT ");
+        print_name(family, "name");
+        putchar(' ');
+        print_name(family, "unit");
+    }
+    printf("\n# HELP ");
+    print_name(family, "name");
+    putchar(' ');
+    print_value(family, "help");
     putchar('\n');
     json_object_object_get_ex(family, "samples", &samples);
-    for (size_t i = 0; i < json_object_array_length(samples); i++)
-        print_sample(name, json_object_array_get_idx(samples, i));
+    for (size_t i = 0; i < json_object_array_length(samples); i++) {
+        struct json_object *sample = json_object_array_get_idx(samples, i), *value = NULL;
+
+        print_name(family, "name");
+        print_name(sample, "suffix");
+        if (varlink_text(sample, "label")) {
+            putchar('{');
+            print_name(sample, "label");
+            printf("=\"");
+            print_value(sample, "labelValue");
+            printf("\"}");
+        }
+        json_object_object_get_ex(sample, "value", &value);
+        printf(" %.15g\n", json_object_get_double(value));
+    }
 }
 
 static void print_metrics(struct json_object *metrics)
