@@ -43,31 +43,28 @@ static void check_done(Check *check)
     json_object_put(check->faults);
 }
 
-static struct json_object *fault_to_json(const PolicyFault *fault, const char *level)
-{
-    struct json_object *object = json_object_new_object();
-
-    json_object_object_add(object, "level", json_object_new_string(level));
-    json_object_object_add(object, "file", json_object_new_string(fault->file));
-    if (fault->place.line > 0) {
-        json_object_object_add(object, "line", json_object_new_uint64(fault->place.line));
-        json_object_object_add(object, "column", json_object_new_uint64(fault->place.column));
-    }
-    json_object_object_add(object, "message", json_object_new_string(fault->what.text));
-    return object;
-}
-
 static void report(Check *check, const PolicyFault *fault, bool error)
 {
+    bool located = fault->place.line > 0;
+
     check->failed = check->failed || error;
-    if (check->json != JSON_OFF) {
-        json_object_array_add(check->faults, fault_to_json(fault, error ? "error" : "warning"));
-        return;
+    if (check->json == JSON_OFF) {
+        printf("%s:", fault->file);
+        if (located)
+            printf("%zu:%zu:", fault->place.line, fault->place.column);
+        printf(" %s%s\n", error ? "" : "warning: ", fault->what.text);
+    } else {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "level", error ? "error" : "warning");
+        json_add_text(object, "file", fault->file);
+        if (located) {
+            json_add(object, "line", json_object_new_uint64(fault->place.line));
+            json_add(object, "column", json_object_new_uint64(fault->place.column));
+        }
+        json_add_text(object, "message", fault->what.text);
+        json_object_array_add(check->faults, object);
     }
-    printf("%s:", fault->file);
-    if (fault->place.line > 0)
-        printf("%zu:%zu:", fault->place.line, fault->place.column);
-    printf(" %s%s\n", error ? "" : "warning: ", fault->what.text);
 }
 
 /* --- files --- */
@@ -106,22 +103,6 @@ static Group *find_group(Check *check, const char *machine)
     return NULL;
 }
 
-static int get_group(Check *check, const char *machine, const char *path, PolicyFault *fault,
-                     Group **ret)
-{
-    Group *group = find_group(check, machine);
-    int r = 0;
-
-    if (!group) {
-        group = &check->groups[check->count];
-        r = policy_new(machine, path, fault, &group->policy);
-        if (r == 0)
-            check->count++;
-    }
-    *ret = group;
-    return r;
-}
-
 static int name_fault(PolicyFault *fault, const char *path, const char *what)
 {
     return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0}, "%s", what);
@@ -141,10 +122,16 @@ static int add_file(Check *check, const char *path, PolicyFault *fault)
     r = policy_file_read(path, fault, &text);
     if (r == OUTCOME_NOT_FOUND)
         return name_fault(fault, path, strerror(ENOENT));
-    if (r == 0)
-        r = get_group(check, machine, path, fault, &group);
     if (r != 0)
         return r;
+    group = find_group(check, machine);
+    if (!group) {
+        group = &check->groups[check->count];
+        r = policy_new(machine, path, fault, &group->policy);
+        if (r != 0)
+            return r;
+        check->count++;
+    }
     if (is_main && group->has_main)
         return name_fault(fault, path, "this machine's policy was given twice");
     group->has_main = group->has_main || is_main;

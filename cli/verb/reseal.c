@@ -108,57 +108,30 @@ static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
     return r;
 }
 
-static int check_host_options(const Options *options, Reason *reason)
-{
-    if (options->host_count == 0)
-        return options->given & OPTION_FORM
-                   ? reason_set(reason, OUTCOME_USAGE, "--form= needs --host=")
-                   : 0;
-    if (options->host_count > 1)
-        return reason_set(reason, OUTCOME_USAGE, "reseal takes only one --host=");
-    if (options->for_systemd)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "for another host use --form= instead of --for-systemd=");
-    return 0;
-}
-
 static int check_options(const Context *context, const Options *options, const Sets *sets,
                          Reason *reason)
 {
     bool machines = sets->count > 1;
+    const char *wrong = NULL;
 
     if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
-        return reason_set(reason, OUTCOME_USAGE, "--name= is for a single file");
-    if (options->format == SEAL_RAW && machines)
-        return reason_set(reason, OUTCOME_USAGE, "the store only holds base64; omit --format=raw");
-    if (options->store && !machines)
-        return reason_set(reason, OUTCOME_USAGE, "--store= needs a machine, and none is given");
-    if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
-        return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
-    return check_host_options(options, reason);
+        wrong = "--name= is for a single file";
+    else if (options->format == SEAL_RAW && machines)
+        wrong = "the store only holds base64; omit --format=raw";
+    else if (options->store && !machines)
+        wrong = "--store= needs a machine, and none is given";
+    else if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
+        wrong = "--not-after= is in the past";
+    else if (options->given & OPTION_FORM && options->host_count == 0)
+        wrong = "--form= needs --host=";
+    else if (options->host_count > 1)
+        wrong = "reseal takes only one --host=";
+    else if (options->host_count == 1 && options->for_systemd)
+        wrong = "for another host use --form= instead of --for-systemd=";
+    return wrong ? reason_set(reason, OUTCOME_USAGE, "%s", wrong) : 0;
 }
 
 /* --- reading --- */
-
-static void load_files(ResealSet *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        ResealItem *item = &set->items[i];
-
-        item->rc = rewrite_read(item->label, LIMIT_FILE_BYTES, &item->reason, &item->file);
-    }
-}
-
-static int load_entry(const Store *store, const CredentialName *name, ResealItem *item)
-{
-    item->name = *name;
-    if (asprintf(&item->label, "%s@%s", name->machine, name->id) < 0) {
-        item->label = NULL;
-        return -ENOMEM;
-    }
-    item->rc = store_read(store, name, &item->reason, &item->file);
-    return 0;
-}
 
 /* Sorted by id, as readers of the table expect. */
 static int compare_entries(const void *left, const void *right)
@@ -186,9 +159,17 @@ static int load_machine(const Store *store, ResealSet *set, Reason *reason)
     set->items = calloc(count, sizeof(set->items[0]));
     if (!set->items)
         return -ENOMEM;
-    for (; r == 0 && set->count < count; set->count++)
-        r = load_entry(store, &entries[set->count].name, &set->items[set->count]);
-    return r;
+    for (; set->count < count; set->count++) {
+        ResealItem *item = &set->items[set->count];
+
+        item->name = entries[set->count].name;
+        item->label = malloc(CREDENTIAL_NAME_TEXT_BYTES);
+        if (!item->label)
+            return -ENOMEM;
+        credential_name_format(&item->name, item->label);
+        item->rc = store_read(store, &item->name, &item->reason, &item->file);
+    }
+    return 0;
 }
 
 /* --- one set --- */
@@ -200,29 +181,6 @@ static int first_failure(const ResealSet *set)
         if (set->items[i].rc != 0)
             return set->items[i].rc;
     return 0;
-}
-
-static int examine(Reseal *reseal, ResealSet *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        if (set->items[i].rc == 0) {
-            progress_count(i + 1, set->count);
-            reseal_examine(reseal, &set->items[i]);
-        }
-    progress_count(0, 0);
-    return first_failure(set);
-}
-
-static int seal(Reseal *reseal, ResealSet *set)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < set->count; i++) {
-        progress_count(i + 1, set->count);
-        r = reseal_seal(reseal, &set->items[i]);
-    }
-    progress_count(0, 0);
-    return r;
 }
 
 static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
@@ -249,18 +207,7 @@ static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
     return r;
 }
 
-/* Restores the old files, unless another command has changed the new ones. */
-static void put_back(ResealSet *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        ResealItem *item = &set->items[i];
-
-        if (item->done)
-            item->done = rewrite_write(item->label, bytes_view(&item->sealed),
-                                       bytes_view(&item->file), NULL) != 0;
-    }
-}
-
+/* All, or none: the old files are restored, unless another command has changed the new ones. */
 static int replace_files(ResealSet *set)
 {
     int r = 0;
@@ -273,54 +220,55 @@ static int replace_files(ResealSet *set)
         item->rc = r;
         item->done = r == 0;
     }
-    if (r != 0)
-        put_back(set);
+    for (size_t i = 0; r != 0 && i < set->count; i++) {
+        ResealItem *item = &set->items[i];
+
+        if (item->done)
+            item->done = rewrite_write(item->label, bytes_view(&item->sealed),
+                                       bytes_view(&item->file), NULL) != 0;
+    }
     return r;
 }
 
 /* Goes as far as possible. Failures of an item are in the item, others in REASON. */
 static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 {
+    Reseal *reseal = &resealing->reseal;
     int r = 0;
 
     if (set->machine) {
         set_clear(set);
         r = load_machine(resealing->store.store, set, reason);
+        if (r != 0)
+            return r;
     } else {
-        load_files(set);
+        for (size_t i = 0; i < set->count; i++) {
+            ResealItem *item = &set->items[i];
+
+            item->rc = rewrite_read(item->label, LIMIT_FILE_BYTES, &item->reason, &item->file);
+        }
     }
-    if (r == 0)
-        r = examine(&resealing->reseal, set);
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].rc == 0) {
+            progress_count(i + 1, set->count);
+            reseal_examine(reseal, &set->items[i]);
+        }
+    r = first_failure(set);
+    for (size_t i = 0; r == 0 && !resealing->options->dry_run && i < set->count; i++) {
+        progress_count(i + 1, set->count);
+        r = reseal_seal(reseal, &set->items[i]);
+    }
+    progress_count(0, 0);
     if (r != 0 || resealing->options->dry_run)
         return r;
-    r = seal(&resealing->reseal, set);
-    if (r != 0)
-        return r;
     return set->machine ? replace_machine(&resealing->store, set, reason) : replace_files(set);
-}
-
-static void say_what_was_done(const ResealSet *set)
-{
-    size_t done = 0;
-
-    for (size_t i = 0; i < set->count; i++)
-        done += set->items[i].done;
-    if (set->count == 0)
-        return;
-    if (set->machine)
-        output_note("No credential of %s was changed.", set->machine);
-    else if (done == 0)
-        output_note("No file was changed.");
-    else
-        output_note("%zu of %zu files were resealed and could not be restored; the others are "
-                    "unchanged.",
-                    done, set->count);
 }
 
 static int reseal_set(Resealing *resealing, ResealSet *set)
 {
     const Options *options = resealing->options;
     Reason reason = {0};
+    size_t done = 0;
     int r = OUTCOME_CHANGED;
 
     /* some files may be in place by then */
@@ -330,10 +278,19 @@ static int reseal_set(Resealing *resealing, ResealSet *set)
         reseal_report_done(set);
     if (r != 0 && first_failure(set) == 0)
         output_error(r, set->machine, &reason);
-    if (r != 0 && !options->dry_run) {
-        reseal_report_failures(set);
-        say_what_was_done(set);
-    }
+    if (r == 0 || options->dry_run)
+        return r;
+    reseal_report_failures(set);
+    for (size_t i = 0; i < set->count; i++)
+        done += set->items[i].done;
+    if (set->machine && set->count > 0)
+        output_note("No credential of %s was changed.", set->machine);
+    else if (set->count > 0 && done == 0)
+        output_note("No file was changed.");
+    else if (set->count > 0)
+        output_note("%zu of %zu files were resealed and could not be restored; the others are "
+                    "unchanged.",
+                    done, set->count);
     return r;
 }
 

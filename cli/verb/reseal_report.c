@@ -69,28 +69,25 @@ static bool same_failure(const ResealItem *a, const ResealItem *b)
     return a->rc == b->rc && strcmp(a->reason.text, b->reason.text) == 0;
 }
 
-/* "web@a" or "web@a and 23 more" */
-static void explain(const ResealSet *set, size_t first)
-{
-    const ResealItem *item = &set->items[first];
-    _cleanup_(freep) char *subject = NULL;
-    size_t more = 0;
-
-    for (size_t i = 0; i < first; i++)
-        if (same_failure(&set->items[i], item))
-            return;
-    for (size_t i = first + 1; i < set->count; i++)
-        more += same_failure(&set->items[i], item);
-    if (more == 0 || asprintf(&subject, "%s and %zu more", item->label, more) < 0)
-        subject = NULL;
-    output_error(item->rc, subject ? subject : item->label, &item->reason);
-}
-
+/* Each failure once, about "web@a" or "web@a and 23 more". */
 void reseal_report_failures(const ResealSet *set)
 {
-    for (size_t i = 0; i < set->count; i++)
-        if (set->items[i].rc != 0)
-            explain(set, i);
+    for (size_t i = 0; i < set->count; i++) {
+        const ResealItem *item = &set->items[i];
+        _cleanup_(freep) char *subject = NULL;
+        size_t more = 0;
+        bool reported = item->rc == 0;
+
+        for (size_t k = 0; k < i; k++)
+            reported = reported || same_failure(&set->items[k], item);
+        if (reported)
+            continue;
+        for (size_t k = i + 1; k < set->count; k++)
+            more += same_failure(&set->items[k], item);
+        if (more == 0 || asprintf(&subject, "%s and %zu more", item->label, more) < 0)
+            subject = NULL;
+        output_error(item->rc, subject ? subject : item->label, &item->reason);
+    }
 }
 
 /* How many are sealed like the item FIRST; 0 if an earlier item is, too. */
@@ -125,30 +122,26 @@ static void print_machine(const ResealSet *set)
     printf(".\n");
 }
 
-/* A machine's credentials usually have the same policy, so print this once. */
-static void print_closed(const ResealSet *set)
-{
-    for (size_t i = 0; i < set->count; i++) {
-        const ResealItem *item = &set->items[i];
-
-        if (!item->done || item->closed.text[0] == '\0')
-            continue;
-        output_note("%s: the new files do not open on this host in its current state: %s.",
-                    set->machine ? set->machine : item->label, item->closed.text);
-        if (set->machine)
-            return;
-    }
-}
-
 void reseal_report_done(const ResealSet *set)
 {
+    bool noted = false;
+
     if (set->machine && set->count > 0 && set->items[0].done)
         print_machine(set);
     for (size_t i = 0; !set->machine && i < set->count; i++)
         if (set->items[i].done)
             printf("Resealed %s as %s.\n", set->items[i].label, describe_new(&set->items[i]).text);
     fflush(stdout);
-    print_closed(set);
+    for (size_t i = 0; i < set->count && !noted; i++) {
+        const ResealItem *item = &set->items[i];
+
+        if (!item->done || item->closed.text[0] == '\0')
+            continue;
+        output_note("%s: the new files do not open on this host in its current state: %s.",
+                    set->machine ? set->machine : item->label, item->closed.text);
+        /* a machine's credentials usually have the same policy */
+        noted = set->machine;
+    }
 }
 
 /* --- JSON --- */
@@ -157,7 +150,7 @@ static void add_policy(struct json_object *object, const char *kind_key, const K
                        const char *pcrs_key, uint64_t pcrs, const char *signed_key,
                        uint64_t signed_pcrs)
 {
-    json_add(object, kind_key, json_object_new_string(kind->name));
+    json_add_text(object, kind_key, kind->name);
     json_add(object, pcrs_key, tpm_pcr_mask_to_json(pcrs));
     if (kind_has(kind, KIND_PUBLIC_KEY))
         json_add(object, signed_key, tpm_pcr_mask_to_json(signed_pcrs));
@@ -169,16 +162,14 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
     const CredentialSections *parts = &item->sections;
     const char *remedy = outcome_remedy(item->rc);
 
-    if (set->machine)
-        json_add(object, "machine", json_object_new_string(set->machine));
-    json_add(object, set->machine ? "credential" : "file",
-             json_object_new_string(set->machine ? item->name.id : item->label));
+    json_add_text(object, "machine", set->machine);
+    json_add_text(object, set->machine ? "credential" : "file",
+                  set->machine ? item->name.id : item->label);
     json_add(object, "opens", json_object_new_boolean(item->opens));
-    json_add(object, "outcome", json_object_new_string(outcome_name(item->rc)));
+    json_add_text(object, "outcome", outcome_name(item->rc));
     if (item->rc != 0) {
-        json_add(object, "reason", json_object_new_string(item->reason.text));
-        if (remedy)
-            json_add(object, "remedy", json_object_new_string(remedy));
+        json_add_text(object, "reason", item->reason.text);
+        json_add_text(object, "remedy", remedy);
     }
     if (parts->kind)
         add_policy(object, "kind", parts->kind, "pcrs", parts->tpm.pcr_mask, "signedPcrs",
