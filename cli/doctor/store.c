@@ -64,12 +64,12 @@ static void check_file(Doctor *doctor, const Owners *owners, const CredentialNam
         doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
     } else if (!check_owner(doctor, open_to_all ? DOCTOR_PROBLEM : DOCTOR_WARNING, owners, path,
                             status, mode)) {
-        if (open_to_all)
-            doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
-        else if (mode == SEALED_MODE)
+        /* the broker seals again what it may read and others may not have changed */
+        if (mode == SEALED_MODE && !open_to_all && status->st_gid == owners->group &&
+            status->st_mode & S_IRGRP)
             doctor_remedy(doctor, "nspawn-creds reseal %s", name->machine);
         else
-            doctor_advice(doctor, "nspawn-creds set %s writes the file again", text);
+            doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
     }
 }
 
