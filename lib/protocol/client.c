@@ -36,8 +36,8 @@ static int unreachable(Reason *reason, const char *what)
     return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s", what);
 }
 
-/* What a socket says whose other end was killed. */
-static bool is_hang_up(int r)
+/* The errors of a socket whose other end was killed. */
+static bool is_closed(int r)
 {
     return r == -EPIPE || r == -ECONNRESET;
 }
@@ -59,13 +59,14 @@ int client_new(const char *path, Reason *reason, Client **ret)
         return reason_set(reason, -ENOMEM, "cannot call the broker");
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (client->fd < 0)
-        return reason_set(reason, -errno, "cannot make a socket");
+        return reason_set(reason, -errno, "cannot create a socket");
     if (strlen(path) >= sizeof(address.sun_path))
-        return reason_set(reason, OUTCOME_USAGE, "%.40s… is too long for a socket's path", path);
+        return reason_set(reason, OUTCOME_USAGE, "%.40s… is too long for the path of a socket",
+                          path);
     strcpy(address.sun_path, path);
-    /* also for connect(), which waits where the socket's backlog is full */
+    /* before connect(), which blocks if the socket's backlog is full */
     if (set_timeout(client, SO_SNDTIMEO, LIMIT_CALL_SECONDS) < 0)
-        return reason_set(reason, -errno, "cannot make a socket");
+        return reason_set(reason, -errno, "cannot create a socket");
     if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s: %s", path, strerror(errno));
     *ret = TAKE_PTR(client);
@@ -90,9 +91,9 @@ static int send_call(Client *client, const char *method, struct json_object *par
         r = passed >= 0 ? frame_writer_send_with(&writer, client->fd, passed)
                         : frame_writer_send(&writer, client->fd);
     if (r == FRAME_BLOCKED)
-        return unreachable(reason, "the broker does not take the call");
-    if (r == FRAME_END || is_hang_up(r))
-        return unreachable(reason, "the broker hung up");
+        return unreachable(reason, "the broker did not accept the call");
+    if (r == FRAME_END || is_closed(r))
+        return unreachable(reason, "the broker closed the connection");
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
 }
 
@@ -104,17 +105,17 @@ static int receive(Client *client, Reason *reason, VarlinkReply *ret)
     while (!frame_reader_next(&client->reader, &message)) {
         r = frame_reader_read(&client->reader, client->fd);
         if (r == FRAME_BLOCKED)
-            return unreachable(reason, "the broker does not reply");
-        if (r == FRAME_END || is_hang_up(r))
-            return unreachable(reason, "the broker hung up before it replied");
+            return unreachable(reason, "the broker did not reply");
+        if (r == FRAME_END || is_closed(r))
+            return unreachable(reason, "the broker closed the connection before it replied");
         if (r < 0)
             return reason_set(reason, r, "cannot read the broker's reply");
     }
     r = varlink_reply_parse(message, NULL, ret);
-    return r == 0 ? 0 : reason_set(reason, -EPROTO, "the broker's reply makes no sense");
+    return r == 0 ? 0 : reason_set(reason, -EPROTO, "the broker's reply is not valid");
 }
 
-/* What an error says; the outcome's own words are the same here. */
+/* The reason alone: the outcome's sentence is the same on both sides. */
 static int take_error(const VarlinkReply *reply, Reason *reason)
 {
     const char *why = varlink_text(reply->parameters, "reason");
@@ -122,7 +123,7 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
 
     if (rc > 0)
         return reason_set(reason, rc, "%s", why ? why : "");
-    return reason_set(reason, -EPROTO, "the broker replies %.80s", why ? why : reply->error);
+    return reason_set(reason, -EPROTO, "the broker replied: %.80s", why ? why : reply->error);
 }
 
 /* Waits for the first byte of the reply. */
@@ -135,7 +136,7 @@ static int wait_for_reply(const Client *client, const Observer *observer, Reason
     while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) == 0 && ++ticks < LIMIT_CALL_SECONDS)
         observer_wait_tick(observer);
     observer_wait_end(observer);
-    return r == 0 ? unreachable(reason, "the broker does not reply") : 0;
+    return r == 0 ? unreachable(reason, "the broker did not reply") : 0;
 }
 
 int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The other end of the control socket: calls, one after the other, on a blocking connection.
+ * Calls methods on the control socket, one after the other, on a blocking connection.
  */
 
 #include "base/observer.h"
@@ -12,27 +12,27 @@
 
 typedef struct Client Client;
 
-/* Connects to the socket PATH. OUTCOME_BROKER_UNREACHABLE if nobody listens there, this user may
- * not connect, or nobody accepts within LIMIT_CALL_SECONDS; -ENOMEM. */
+/* Connects to the socket PATH. Returns 0, OUTCOME_BROKER_UNREACHABLE if nobody listens there,
+ * nobody accepts within LIMIT_CALL_SECONDS or the user may not connect, or a negative errno. */
 int client_new(const char *path, Reason *reason, Client **ret);
 Client *client_free(Client *client);
 DEFINE_CLEANUP(Client *, client_free);
 
-/* Calls METHOD of INTERFACE_BROKER; PARAMETERS (NULL: none) are taken in any case. RET is an
- * object, owned by the caller. An error that the broker replies is its outcome, with its reason.
- * OUTCOME_BROKER_UNREACHABLE if the broker hangs up, or neither takes the call nor replies within
- * LIMIT_CALL_SECONDS; -EPROTO if what it says is not of the interface. OBSERVER sees the wait for
- * "the broker". */
+/* Calls METHOD of INTERFACE_BROKER. PARAMETERS (may be NULL) are taken, also on failure. RET is an
+ * object that the caller owns. OBSERVER sees the wait for "the broker". Returns 0; the outcome of
+ * the broker's error, with its reason; OUTCOME_BROKER_UNREACHABLE if the broker closes the
+ * connection, or does not take the call or reply within LIMIT_CALL_SECONDS; -EPROTO for a reply
+ * that is not valid; or another negative errno. */
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret);
 
-/* The same, and passes the descriptor FD, which is borrowed, with the call. */
+/* The same, and passes the descriptor FD (borrowed) with the call. */
 int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
                      const Observer *observer, Reason *reason, struct json_object **ret);
 
-/* The same for a method that replies more than once: EACH is called with every reply, borrowed,
- * until the last one, or until it returns something other than 0, which is returned. Fails if a
- * reply takes longer than SECONDS; 0: it may take any time. */
+/* The same for a method that replies several times. Calls EACH with every reply (borrowed). If EACH
+ * does not return 0, stops and returns its result. Fails if a reply takes longer than SECONDS (0:
+ * no limit). */
 int client_observe(Client *client, const char *method, struct json_object *parameters,
                    unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
                    void *userdata, Reason *reason);

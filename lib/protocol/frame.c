@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The buffer begins with so much, and grows by doubling. */
+/* The buffer's first size; it grows by doubling. */
 #define FIRST_BYTES ((size_t)4096)
 
 void frame_reader_done(FrameReader *reader)
@@ -22,7 +22,7 @@ void frame_reader_done(FrameReader *reader)
     *reader = (FrameReader){0};
 }
 
-/* Forgets the messages that were handed out. */
+/* Drops the messages that were returned. */
 static void compact(FrameReader *reader)
 {
     if (reader->taken == 0)
@@ -32,7 +32,7 @@ static void compact(FrameReader *reader)
     reader->taken = 0;
 }
 
-/* Room for one byte more at least. */
+/* Makes room for at least one more byte. */
 static int make_room(FrameReader *reader)
 {
     size_t capacity = reader->capacity > 0 ? reader->capacity * 2 : FIRST_BYTES;
@@ -73,7 +73,7 @@ typedef union FdMessage {
     char bytes[CMSG_SPACE(sizeof(int))];
 } FdMessage;
 
-/* Keeps the first descriptor, and closes others. */
+/* Keeps the first descriptor and closes others. */
 static int take_fds(FrameReader *reader, struct msghdr *message)
 {
     int r = message->msg_flags & MSG_CTRUNC ? -EPROTO : 0;

@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * The interfaces of the control socket, as varlink tells them: io.nspawn-creds.Broker, and
- * org.varlink.service, which every service has.
+ * The varlink interfaces of the control socket: io.nspawn-creds.Broker, and org.varlink.service,
+ * which every varlink service has.
  *
- * An error is an outcome (base/outcome.h) under a name of varlink's form, such as "NameMismatch"
- * for "name-mismatch", so that whatever can be told at all can be told here; a failure of the
- * environment is "SystemError". All have the same parameters.
+ * Every outcome (base/outcome.h) is an error with a name in varlink's form, such as "NameMismatch"
+ * for "name-mismatch". An error of the environment (a negative errno) is "SystemError". All errors
+ * have the same parameters.
  */
 
 #include "base/bytes.h"
@@ -18,15 +18,17 @@
 #define INTERFACE_BROKER  "io.nspawn-creds.Broker"
 #define INTERFACE_SERVICE "org.varlink.service"
 
-/* The definition of the interface NAME, SIZE bytes long, as text. OUTCOME_NOT_FOUND, -ENOMEM. */
+/* The definition of the interface NAME, which has SIZE bytes, as text. Returns 0, OUTCOME_NOT_FOUND
+ * or -ENOMEM. */
 int interface_describe(const char *name, size_t size, Bytes *ret);
 
 /* "NameMismatch" for OUTCOME_NAME_MISMATCH. */
 #define INTERFACE_ERROR_BYTES ((size_t)80)
 void interface_error_name(int rc, char text[INTERFACE_ERROR_BYTES]);
 
-/* The outcome of "io.nspawn-creds.Broker.NameMismatch"; -EPROTO for what is none. */
+/* OUTCOME_NAME_MISMATCH for "io.nspawn-creds.Broker.NameMismatch"; -EPROTO if ERROR is not an
+ * outcome. */
 int interface_error_outcome(const char *error);
 
-/* An error's parameters; NULL if there is no memory. */
+/* An error's parameters, or NULL if there is no memory. */
 struct json_object *interface_error_parameters(int rc, const Reason *reason);

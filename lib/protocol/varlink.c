@@ -51,7 +51,7 @@ static int parse_object(BytesView message, Reason *reason, struct json_object **
     int r = json_parse(message, LIMIT_JSON_DEPTH, reason, &root);
 
     if (r == 0 && !json_object_is_type(root, json_type_object))
-        r = reason_set(reason, OUTCOME_MALFORMED, "a message is an object");
+        r = reason_set(reason, OUTCOME_MALFORMED, "the message is not an object");
     if (r == 0)
         *ret = TAKE_PTR(root);
     return r;
@@ -92,10 +92,10 @@ int varlink_call_parse(BytesView message, Reason *reason, VarlinkCall *ret)
     {
         if (!parse_call_member(name, value, &call))
             return reason_set(reason, OUTCOME_MALFORMED,
-                              "\"%.40s\" of the call is not as it must be", name);
+                              "the member \"%.40s\" of the call is not valid", name);
     }
     if (!call.method || !strchr(call.method, '.') || (call.more && call.oneway))
-        return reason_set(reason, OUTCOME_MALFORMED, "the call is not of a method");
+        return reason_set(reason, OUTCOME_MALFORMED, "the call has no valid method");
     *ret = call;
     call = (VarlinkCall){0};
     return 0;
@@ -112,7 +112,7 @@ int varlink_reply_parse(BytesView message, Reason *reason, VarlinkReply *ret)
     {
         if (!parse_reply_member(name, value, &reply))
             return reason_set(reason, OUTCOME_MALFORMED,
-                              "\"%.40s\" of the reply is not as it must be", name);
+                              "the member \"%.40s\" of the reply is not valid", name);
     }
     *ret = reply;
     reply = (VarlinkReply){0};
@@ -129,7 +129,7 @@ const char *varlink_method_split(const char *method, size_t *ret_interface_size)
 
 /* --- writing --- */
 
-/* With PARAMETERS, and FLAG if it is set. */
+/* NAME, TEXT, PARAMETERS and FLAG are left out if NULL. */
 static struct json_object *message_new(const char *name, const char *text,
                                        struct json_object *parameters, const char *flag)
 {

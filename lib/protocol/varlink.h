@@ -8,52 +8,53 @@
  *     {"parameters": {…}, "continues": true}
  *     {"error": "io.nspawn-creds.Broker.NotFound", "parameters": {…}}
  *
- * Read strictly (base/json.h): members that are not known, given twice or of the wrong type make a
- * message malformed. Never anything secret: json-c frees without wiping.
+ * Parsing is strict (base/json.h): unknown or repeated members and wrong types are errors. Messages
+ * must not contain secrets, because json-c frees memory without wiping it.
  * https://varlink.org/Method-Call
  */
 
 #include "base/json.h"
 
-/* Errors that every service has (https://varlink.org/Service). */
+/* The errors of every service (https://varlink.org/Service). */
 #define VARLINK_INTERFACE_NOT_FOUND    "org.varlink.service.InterfaceNotFound"
 #define VARLINK_METHOD_NOT_FOUND       "org.varlink.service.MethodNotFound"
 #define VARLINK_METHOD_NOT_IMPLEMENTED "org.varlink.service.MethodNotImplemented"
 #define VARLINK_INVALID_PARAMETER      "org.varlink.service.InvalidParameter"
 #define VARLINK_EXPECTED_MORE          "org.varlink.service.ExpectedMore"
 
-/* What a peer asks for; borrows from .root. */
+/* Borrows from .root. */
 typedef struct VarlinkCall {
     struct json_object *root;
     const char *method;             /* INTERFACE.MEMBER */
     struct json_object *parameters; /* an object, or NULL */
-    bool more;                      /* takes more than one reply */
-    bool oneway;                    /* takes none */
+    bool more;                      /* the caller accepts several replies */
+    bool oneway;                    /* the caller wants no reply */
 } VarlinkCall;
 
 void varlink_call_done(VarlinkCall *call); /* for _cleanup_ */
 
-/* OUTCOME_MALFORMED, also for a call that wants to leave the protocol ("upgrade"); -ENOMEM. */
+/* Returns 0, OUTCOME_MALFORMED (also for a call that would leave the protocol, "upgrade"), or
+ * -ENOMEM. */
 int varlink_call_parse(BytesView message, Reason *reason, VarlinkCall *ret);
 
-/* The last part of a method's name, and the length of the interface's name before it. */
+/* Returns the member of METHOD, and the length of the interface's name before it. */
 const char *varlink_method_split(const char *method, size_t *ret_interface_size);
 
-/* What comes back; borrows from .root. */
+/* Borrows from .root. */
 typedef struct VarlinkReply {
     struct json_object *root;
     const char *error;              /* INTERFACE.ERROR, or NULL */
     struct json_object *parameters; /* an object, or NULL */
-    bool continues;                 /* others follow */
+    bool continues;                 /* more replies follow */
 } VarlinkReply;
 
 void varlink_reply_done(VarlinkReply *reply); /* for _cleanup_ */
 
-/* OUTCOME_MALFORMED, -ENOMEM. */
+/* Returns 0, OUTCOME_MALFORMED or -ENOMEM. */
 int varlink_reply_parse(BytesView message, Reason *reason, VarlinkReply *ret);
 
-/* The objects of messages. PARAMETERS is taken, also on failure; NULL stands for none. NULL if
- * there is no memory. */
+/* Make messages. PARAMETERS (may be NULL) are taken, also on failure. Return NULL if there is no
+ * memory. */
 struct json_object *varlink_call_new(const char *method, struct json_object *parameters, bool more);
 struct json_object *varlink_reply_new(struct json_object *parameters, bool continues);
 struct json_object *varlink_error_new(const char *error, struct json_object *parameters);
@@ -66,10 +67,10 @@ typedef struct VarlinkField {
     bool optional; /* may be missing, or null */
 } VarlinkField;
 
-/* The name of the first parameter that is not as FIELDS, which a row without a name ends, say: one
- * that is missing, of another type, or not among them. NULL if all is well. Borrowed. */
+/* Compares PARAMETERS with FIELDS, which end with a row without a name. Returns the name of a
+ * parameter that is unknown, missing or of another type (borrowed), or NULL if all are valid. */
 const char *varlink_parameters_check(struct json_object *parameters, const VarlinkField *fields);
 
-/* What a parameter that was checked is; NULL or false if it is not given. Borrowed. */
+/* The value of a checked parameter, borrowed; NULL or false if it is missing. */
 const char *varlink_text(struct json_object *parameters, const char *name);
 bool varlink_flag(struct json_object *parameters, const char *name);

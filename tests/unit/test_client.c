@@ -89,7 +89,7 @@ static void test_no_reply(void **state)
 
     (void)state;
     msec_waited = 0;
-    expect_unreachable(&broker, 1, "the broker does not reply");
+    expect_unreachable(&broker, 1, "the broker did not reply");
     assert_int_equal(msec_waited, LIMIT_CALL_SECONDS * 1000);
 }
 
@@ -98,7 +98,7 @@ static void test_call_is_not_read(void **state)
     _cleanup_(listening_done) Listening broker = listening(8);
 
     (void)state;
-    expect_unreachable(&broker, LIMIT_FILE_BYTES, "the broker does not take the call");
+    expect_unreachable(&broker, LIMIT_FILE_BYTES, "the broker did not accept the call");
 }
 
 static void test_nobody_accepts(void **state)
