@@ -15,7 +15,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* Accepted in one go. Fewer than there may be, so that each has its turn before it has to go. */
+/* How many connections are accepted at once: fewer than the limit, so that each gets a turn before
+ * it has to make room. */
 #define ACCEPT_BATCH (LIMIT_CONTROLS / 4)
 
 typedef struct Control Control;
@@ -26,27 +27,26 @@ struct Control {
     int fd;
     Peer peer;
     sd_event_source *io;
-    sd_event_source *deadline; /* NULL unless a message is on the way, to here or to the peer */
+    sd_event_source *deadline; /* NULL unless a message is incomplete, in either direction */
     FrameReader reader;
     FrameWriter writer;
-    VarlinkCall call; /* the one that CHILD answers */
+    VarlinkCall call; /* the call that .child or .commit answers */
     const Method *method;
     Child *child;
-    CommitJob *commit; /* the same */
-    unsigned calls;    /* up to LIMIT_CONTROL_CALLS */
-    bool more;         /* there may be another call among what was read */
-    bool subscribed;   /* gets events, and calls no more */
+    CommitJob *commit;
+    unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
+    bool more;       /* the reader may contain another call */
+    bool subscribed; /* gets events, and may not call any more */
 };
 
 struct ControlSet {
     ControlEnvironment environment;
     sd_event_source *listening[LISTENERS_MAX];
     size_t listening_count;
-    Control *first; /* the one that moved last; the last one has been idle for longest */
+    Control *first; /* most recently active first */
     size_t count;
 };
 
-/* Takes CONTROL out of the list. */
 static void unlink_control(Control *control)
 {
     Control **link;
@@ -77,7 +77,8 @@ static void control_end(Control *control)
     free(control);
 }
 
-/* Makes room for one more; there is one. Who waits for events is idle by nature, and goes last. */
+/* Closes the connection that was idle longest; there is at least one. Subscribers are idle by
+ * nature, so they are closed only if there are no others. */
 static void end_idlest(ControlSet *set)
 {
     Control *idlest = set->first;
@@ -91,7 +92,7 @@ static void end_idlest(ControlSet *set)
 
 /* --- replies --- */
 
-/* Queues MESSAGE and takes it. */
+/* Queues MESSAGE and takes ownership of it. */
 static int queue(Control *control, struct json_object *message)
 {
     _cleanup_(bytes_done) Bytes text = {0};
@@ -101,7 +102,7 @@ static int queue(Control *control, struct json_object *message)
     return r == 0 ? frame_writer_add(&control->writer, bytes_view(&text)) : r;
 }
 
-/* One of varlink's own errors, with its one parameter. */
+/* An error of varlink itself, with its one parameter. */
 static struct json_object *service_error(const char *error, const char *name, const char *value)
 {
     struct json_object *parameters = json_object_new_object();
@@ -122,7 +123,7 @@ static struct json_object *outcome_error(int rc, const Reason *reason)
     return parameters ? varlink_error_new(name, parameters) : NULL;
 }
 
-/* Runs METHOD; the message of its last reply, or of its error. */
+/* Runs METHOD. Returns its last reply or its error. */
 static struct json_object *run(const ControlEnvironment *environment, const Method *method,
                                const VarlinkCall *call)
 {
@@ -140,7 +141,7 @@ static struct json_object *run(const ControlEnvironment *environment, const Meth
 
 /* --- calls that a child answers --- */
 
-/* In the child. */
+/* Runs in the child. */
 static void read_store(void *userdata, int to_worker, int passed)
 {
     const Control *control = userdata;
@@ -149,7 +150,7 @@ static void read_store(void *userdata, int to_worker, int passed)
     struct json_object *message = NULL;
 
     (void)passed;
-    /* the worker's own have descriptors that are closed here */
+    /* the worker's resources have descriptors, which are closed in the child */
     if (host_resources_new(environment.connections->config, &resources) != 0)
         return;
     environment.resources = resources;
@@ -160,7 +161,7 @@ static void read_store(void *userdata, int to_worker, int passed)
 
 static int watch(Control *control);
 
-/* Whether a call is being answered elsewhere. */
+/* Whether a child is answering a call. */
 static bool is_busy(const Control *control)
 {
     return control->child || control->commit;
@@ -174,7 +175,7 @@ static void end_call(Control *control)
     varlink_call_done(&control->call);
 }
 
-/* Goes on after what a child has sent. */
+/* Continues after a message of a child. */
 static void proceed(Control *control, int r)
 {
     if (r == 0)
@@ -185,7 +186,7 @@ static void proceed(Control *control, int r)
         control_end(control);
 }
 
-/* A child's message is a byte, which says whether it is the last one, and a reply's text. */
+/* A child's message is one byte, which says whether it is the last one, and the text of a reply. */
 static void on_child_message(void *userdata, BytesView message)
 {
     Control *control = userdata;
@@ -201,7 +202,7 @@ static void on_child_ended(void *userdata)
 {
     Control *control = userdata;
     Reason reason = {0};
-    int r = reason_set(&reason, -ECHILD, "the process that read the store did not finish");
+    int r = reason_set(&reason, -ECHILD, "the process that reads the store died");
 
     end_call(control);
     proceed(control, queue(control, outcome_error(r, &reason)));
@@ -278,7 +279,7 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
         control->subscribed = true;
         return 0;
     case METHOD_READER:
-        /* without a reply there is nothing to be done */
+        /* a method without a reply has no effect */
         return call->oneway ? 0 : start_child(control, method, call);
     case METHOD_COMMIT:
         return start_commit(control, call);
@@ -319,7 +320,7 @@ static int handle(Control *control, BytesView message)
     return answer(control, &call);
 }
 
-/* Who calls and calls on one connection comes after everybody else. */
+/* A peer that makes many calls on one connection gets the lowest priority. */
 static int count_call(Control *control)
 {
     if (control->calls < LIMIT_CONTROL_CALLS && ++control->calls == LIMIT_CONTROL_CALLS)
@@ -327,7 +328,7 @@ static int count_call(Control *control)
     return 0;
 }
 
-/* Answers the next call, if it has been read; one a turn. */
+/* Answers the next call that was read; one per turn. */
 static int answer_next(Control *control)
 {
     BytesView message;
@@ -338,10 +339,10 @@ static int answer_next(Control *control)
                     frame_reader_next(&control->reader, &message);
     if (!control->more)
         return 0;
-    /* the next message has its own time */
+    /* the next message gets a new deadline */
     control->deadline = sd_event_source_disable_unref(control->deadline);
     r = handle(control, message);
-    close_keep_errno(frame_reader_take_fd(&control->reader)); /* nobody wants it */
+    close_keep_errno(frame_reader_take_fd(&control->reader)); /* no method has taken it */
     if (r == 0)
         r = count_call(control);
     if (r >= 0)
@@ -359,7 +360,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* A message that has begun is to come to its end, whichever way it goes; events may wait. */
+/* A message that has begun must be completed in time, in either direction. Events may wait. */
 static int watch_time(Control *control)
 {
     const ConnectionSet *connections = control->set->environment.connections;
@@ -378,8 +379,8 @@ static int watch_time(Control *control)
                                       connections->config->control_usec, 0, on_deadline, control);
 }
 
-/* A peer that does not take its replies gives no more calls. What has been read already comes with
- * the next turn, which is at once: there is room for a reply. */
+/* No calls are read while replies wait to be sent. A call that was already read is answered in the
+ * next turn, which comes at once if the socket has room. */
 static int watch(Control *control)
 {
     bool writes = !frame_writer_empty(&control->writer) || control->more;
@@ -406,8 +407,8 @@ static int step(Control *control, uint32_t events)
     return r == 0 ? answer_next(control) : r;
 }
 
-/* Whether a message should have come to its end by now. The timer is not relied on for this: a peer
- * that always has something to read may have its turn before it. */
+/* Whether a message is overdue. The timer alone is not enough: a peer that always has something to
+ * read may get its turn before the timer. */
 static bool is_late(const Control *control)
 {
     uint64_t deadline, now;
@@ -433,7 +434,7 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *userdat
     return 0;
 }
 
-/* Tells those who have subscribed. One that does not read is hung up on when it has too much. */
+/* Sends an event to all subscribers. Closes the connection of one whose queue is full. */
 static void on_entered(void *userdata, const AuditRecord *record)
 {
     ControlSet *set = userdata;
@@ -459,7 +460,7 @@ static void on_entered(void *userdata, const AuditRecord *record)
 
 /* --- accepting --- */
 
-/* Takes FD in any case. */
+/* Takes ownership of FD, also on failure. */
 static int control_start(ControlSet *set, int fd)
 {
     _cleanup_(closep) int owned = fd;
@@ -485,7 +486,7 @@ static int control_start(ControlSet *set, int fd)
     return r < 0 ? r : 0;
 }
 
-/* What cannot be accepted now can be later; what cannot be served is hung up on. */
+/* If accept() fails, it is tried again later. A connection that cannot be served is closed. */
 static int on_listening(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     (void)source;

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * The control socket: varlink, for the administrator (protocol/interface.h has what can be called,
- * broker/control/method.h what it does).
+ * The control socket, on which the administrator calls the broker with varlink
+ * (protocol/interface.h describes the methods, broker/control/method.h runs them).
  *
- * A connection may have many calls, one after the other; the next is read when the last one's reply
- * has gone out. Whoever breaks the protocol, is not root, does not read or does not come to the end
- * of a message is hung up on, and when there are too many whoever was idle for longest. It costs
- * the requests of the service manager nothing: what is done here takes no TPM, and there is a limit
- * on connections and on what each may have waiting, and who calls again and again comes last.
+ * A connection may make many calls. The next one is read when the reply to the last one has been
+ * sent. A connection is closed if its peer is not root, breaks the protocol, does not read, or does
+ * not complete a message in time. When there are too many, the one that was idle longest is closed.
+ * None of this delays the service manager's requests: no method uses the TPM, connections and their
+ * queued replies are limited, and a peer that makes many calls gets the lowest priority.
  *
- * When the worker ends, so do its control connections; nothing depends on them.
+ * Control connections end with the worker; nothing depends on them.
  */
 
 #include "control/method.h"
@@ -19,12 +19,12 @@
 
 typedef struct ControlSet ControlSet;
 
-/* Serves those of LISTENERS that are for control; there may be none. What ENVIRONMENT points to
- * must outlive it. A negative errno. */
+/* Serves the control sockets among LISTENERS, if any. What ENVIRONMENT points to must outlive the
+ * result. Returns 0 or a negative errno. */
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
                     ControlSet **ret);
 ControlSet *control_set_free(ControlSet *set); /* NULL is allowed */
 DEFINE_CLEANUP(ControlSet *, control_set_free);
 
-/* How many connections there are. */
+/* The number of connections. */
 size_t control_set_count(const ControlSet *set);

@@ -5,7 +5,7 @@
 
 #include "control/counters.h"
 
-const uint64_t counters_bounds[LEDGER_BOUNDS] = {
+const uint64_t counters_bounds[COUNTERS_BOUNDS] = {
     1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,
 };
 
@@ -15,8 +15,8 @@ static void count(Counters *counters, const AuditRecord *record)
 
     counters->counts[record->verdict]++;
     if (record->verdict > AUDIT_ABANDONED)
-        return; /* a change is no request */
-    while (i < LEDGER_BOUNDS && record->usec > counters_bounds[i])
+        return; /* a change, not a request */
+    while (i < COUNTERS_BOUNDS && record->usec > counters_bounds[i])
         i++;
     counters->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
     counters->durations[i]++;

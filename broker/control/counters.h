@@ -2,28 +2,28 @@
 #pragma once
 
 /*
- * The counters: counts what becomes of requests and how long they take, tells who listens, and
- * passes every record on to the configured audit sink.
+ * The counters: an audit sink that counts verdicts, outcomes and durations, calls a listener, and
+ * forwards every record to the configured sink.
  *
- * It begins with the worker: what an earlier one counted is in the journal.
+ * A new worker starts at zero; the journal has the entries of earlier ones.
  */
 
 #include "base/outcome.h"
 #include "process/config.h"
 
-/* Durations are counted up to these bounds, µs, and beyond the last. */
-#define LEDGER_BOUNDS 6
-extern const uint64_t counters_bounds[LEDGER_BOUNDS];
+/* The upper bounds of the histogram of durations, µs; one more bucket has no bound. */
+#define COUNTERS_BOUNDS 6
+extern const uint64_t counters_bounds[COUNTERS_BOUNDS];
 
 typedef struct Counters {
-    AuditSink sink; /* first: what is written here is entered */
+    AuditSink sink; /* first, so that an AuditSink pointer can be cast */
     AuditSink *next;
     uint64_t begun; /* CLOCK_MONOTONIC, µs */
     uint64_t counts[_AUDIT_VERDICT_MAX];
-    uint64_t outcomes[_OUTCOME_MAX + 1]; /* the last one: errors of the environment */
-    uint64_t durations[LEDGER_BOUNDS + 1];
-    uint64_t usec;                                              /* of all */
-    void (*entered)(void *userdata, const AuditRecord *record); /* NULL if nobody listens */
+    uint64_t outcomes[_OUTCOME_MAX + 1]; /* the last one counts negative errnos */
+    uint64_t durations[COUNTERS_BOUNDS + 1];
+    uint64_t usec;                                              /* the sum of all durations */
+    void (*entered)(void *userdata, const AuditRecord *record); /* the listener, or NULL */
     void *userdata;
 } Counters;
 

@@ -90,7 +90,7 @@ static int get_info(const ControlEnvironment *environment, struct json_object *p
 
 static const VarlinkField interface_fields[] = {{"interface", json_type_string, false}, {0}};
 
-/* OUTCOME_NOT_FOUND stands for InterfaceNotFound here. */
+/* The caller turns OUTCOME_NOT_FOUND into InterfaceNotFound. */
 static int get_interface_description(const ControlEnvironment *environment,
                                      struct json_object *parameters, Reason *reason,
                                      struct json_object **ret)
@@ -111,7 +111,7 @@ static int get_interface_description(const ControlEnvironment *environment,
     return 0;
 }
 
-/* --- how the broker is --- */
+/* --- status --- */
 
 static int status(const ControlEnvironment *environment, struct json_object *parameters,
                   Reason *reason, struct json_object **ret)

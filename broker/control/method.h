@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What can be called on the control socket. One table, a row a method; it and the interface's text
- * (protocol/interface.h) say the same, which a test checks.
+ * The methods of the control socket, in a table with one row per method. A test compares it with
+ * the text of the interface (protocol/interface.h).
  */
 
 #include "control/counters.h"
@@ -11,49 +11,50 @@
 #include "request/connection.h"
 #include "request/peer.h"
 
-/* What methods work on; all borrowed. */
+/* What methods work on; everything is borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;
-    void (*restart)(void *userdata); /* ends the worker when nothing is in flight any more */
+    void (*restart)(void *userdata); /* makes the worker exit when it has no connections */
     int (*reload)(void *userdata, Reason *reason); /* live_set_scan() */
     void *userdata;
 
-    /* of one call */
+    /* set for each call */
     HostResources *resources;
-    int to_worker; /* in a reader; else -1 */
+    int to_worker; /* in a child; else -1 */
     const Peer *peer;
     uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } ControlEnvironment;
 
 typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
-    METHOD_READER,    /* runs in a child: it reads the store */
-    METHOD_COMMIT,    /* runs in a child: it changes the store (request/commit.h) */
-    METHOD_SUBSCRIBE, /* goes on replying until the peer hangs up */
+    METHOD_READER,    /* runs in a child, because it reads the store */
+    METHOD_COMMIT,    /* runs in a child, because it changes the store (request/commit.h) */
+    METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
 } MethodKind;
 
 typedef struct Method {
-    const char *name; /* of INTERFACE_BROKER, or INTERFACE_SERVICE */
+    const char *name; /* without the interface */
     const char *interface;
     const VarlinkField *fields;
     MethodKind kind;
     bool more; /* replies more than once */
-    /* 0, with the reply's parameters in RET; an Outcome or a negative errno. PARAMETERS have been
-     * checked. */
+    /* PARAMETERS have been checked against .fields. Returns 0 and the reply's parameters in RET, an
+     * Outcome, or a negative errno. */
     int (*run)(const ControlEnvironment *environment, struct json_object *parameters,
                Reason *reason, struct json_object **ret);
 } Method;
 
-/* By its full name; NULL, and why in RET_ERROR (a VARLINK_… error), if there is none. */
+/* Finds a method by its full name. If there is none, returns NULL and a VARLINK_… error in
+ * RET_ERROR. */
 const Method *method_find(const char *name, const char **ret_error);
 
-/* The rows, for tests. */
+/* The table, for tests. */
 const Method *method_table(size_t *ret_count);
 
-/* For a METHOD_READER, in its child: sends MESSAGE, which is taken, to the peer. All but the last
- * one are replies that continue; the caller of .run sends that. A negative errno. */
+/* Called by a METHOD_READER in its child: sends MESSAGE (taken) to the peer. The caller of .run
+ * sends the last reply; all others continue. Returns 0 or a negative errno. */
 int method_send(const ControlEnvironment *environment, struct json_object *message, bool last);
 
-/* The parameters of an event's reply; NULL if there is no memory. */
+/* The parameters of an event's reply, or NULL if there is no memory. */
 struct json_object *method_event(const AuditRecord *record);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Store, Remove, Rotate and Reseal: what the administrator changes. See method.h.
+ * Store, Remove, Rotate and Reseal, which change the store. See method.h.
  *
- * What comes in is sealed, and nothing of it is opened here: whether it opens shows when it is
- * asked for. The program that sealed it has had to do with the TPM, so that nobody waits here.
+ * The caller has sealed the credentials with the TPM, so that the broker need not use it. Whether
+ * they open is not checked here but at their first request.
  */
 
 #include "base/digest.h"
@@ -152,12 +152,12 @@ static int check_source(HostResources *resources, const CredentialName *name, Re
         return r;
     credential = policy_find(policy, name->id);
     if (!credential)
-        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s has no \"%s\"",
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s does not list \"%s\"",
                           name->machine, name->id);
     *ret_fresh = credential->source == POLICY_GENERATE;
     if (credential->source == POLICY_STORE || credential->source == POLICY_GENERATE)
         return 0;
-    return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s has \"%s\" from \"%s\"%s%s",
+    return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s takes \"%s\" from \"%s\"%s%s",
                       name->machine, name->id, policy_source_name(credential->source),
                       credential->source == POLICY_TEMPLATE ? "" : ": ",
                       credential->source == POLICY_TEMPLATE ? "" : credential->text);
@@ -223,8 +223,8 @@ static int check_element(struct json_object *element, size_t number, Reason *rea
 
     if (json_object_is_type(element, json_type_object))
         wrong = varlink_parameters_check(element, fields);
-    return wrong ? reason_set(reason, OUTCOME_USAGE, "credentials[%zu]: %.80s is not as it must be",
-                              number, wrong)
+    return wrong ? reason_set(reason, OUTCOME_USAGE, "credentials[%zu]: %.80s is not valid", number,
+                              wrong)
                  : 0;
 }
 
@@ -256,8 +256,8 @@ static int add_replacement(const Store *store, const char *machine, struct json_
     digest_format(change->before, digest);
     return strcmp(digest, varlink_text(element, "was")) == 0
                ? 0
-               : reason_set(reason, OUTCOME_CHANGED, "%s of %s is not what it was", change->name.id,
-                            machine);
+               : reason_set(reason, OUTCOME_CHANGED, "%s of %s has changed meanwhile",
+                            change->name.id, machine);
 }
 
 static int read_replacement(const Store *store, const char *machine, struct json_object *elements,

@@ -2,20 +2,21 @@
 #pragma once
 
 /*
- * What the files with methods share: method.c (the table, and how the broker is), method_list.c
- * (what it has), method_change.c (what of it is changed).
+ * Shared by the files with methods: method.c (the table, and the status), method_list.c (what the
+ * store and the policies contain), method_change.c (changes).
  */
 
 #include "control/method.h"
 
-/* False if there is no memory. */
+/* Return false if there is no memory. */
 bool method_add_number(struct json_object *object, const char *name, uint64_t value);
 bool method_add_text(struct json_object *object, const char *name, const char *value);
 
-/* The parameters "machine" and "credential". OUTCOME_INVALID_NAME. */
+/* Reads the parameters "machine" and "credential". Returns 0 or OUTCOME_INVALID_NAME. */
 int method_name(struct json_object *parameters, Reason *reason, CredentialName *ret);
 
-/* Writes down that NAME (NULL: nothing in particular) was changed; KEY as in AuditRecord. */
+/* Writes an audit entry about a change of NAME (NULL if it concerns no credential). KEY is as in
+ * AuditRecord. */
 void method_note(const ControlEnvironment *environment, AuditVerdict verdict,
                  const CredentialName *name, const char *key);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * List and Describe: what machines have, as far as it can be seen without a key. See method.h.
+ * List and Describe: machines' credentials, as far as they can be read without keys. See method.h.
  *
- * A machine with a policy has what stands in it, be it in the store or not; one without has what
- * the store has. What is in the store and not in the policy is told as well, with the reason that
- * it would be refused for.
+ * A machine with a policy has the credentials that the policy lists, whether they are in the store
+ * or not; a machine without one has those in the store. Credentials that are in the store but not
+ * in the policy are listed, too, with the reason for which the broker would refuse them.
  */
 
 #include "control/method_internal.h"
@@ -16,13 +16,13 @@
 #include <errno.h>
 #include <string.h>
 
-/* What there is to know about a machine's credentials. */
+/* A machine's policy and its entries in the store. */
 typedef struct Inventory {
     HostResources *resources;
     const char *machine;
-    Policy *policy;    /* NULL if it has none, or a bad one: */
-    int rc;            /* OUTCOME_BAD_POLICY, or 0 */
-    Reason bad_policy; /* goes with it */
+    Policy *policy; /* NULL if it has none, or a bad one */
+    int rc;         /* 0, or OUTCOME_BAD_POLICY */
+    Reason bad_policy;
     StoreEntry *entries;
     size_t count;
 } Inventory;
@@ -58,8 +58,8 @@ static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 
 /* --- one credential --- */
 
-/* What FILE says without its key. */
-static int add_parts(BytesView file, Reason *reason, struct json_object *object)
+/* Adds what FILE reveals without a key. */
+static int add_sections(BytesView file, Reason *reason, struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     char key[TPM_FINGERPRINT_BYTES];
@@ -85,7 +85,7 @@ static int add_parts(BytesView file, Reason *reason, struct json_object *object)
                : -ENOMEM;
 }
 
-/* The sealed file that is served, if it is one. */
+/* Adds the sealed file that would be delivered, if there is one. */
 static int add_file(const Inventory *inventory, const StoreEntry *entry,
                     const PolicyCredential *credential, Reason *reason, struct json_object *object)
 {
@@ -96,14 +96,14 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
     if (source == POLICY_SEALED)
         r = external_file_read_sealed(credential->text, reason, &file);
     else if (source == POLICY_GENERATE && !entry)
-        return 0; /* it is made when it is asked for */
+        return 0; /* it will be generated when it is requested */
     else if (source == POLICY_STORE && !entry)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store does not have it");
     else if (source == POLICY_STORE || source == POLICY_GENERATE)
         r = host_resources_read(inventory->resources, &entry->name, reason, &file);
     else
         return 0;
-    return r == 0 ? add_parts(bytes_view(&file), reason, object) : r;
+    return r == 0 ? add_sections(bytes_view(&file), reason, object) : r;
 }
 
 static bool add_policy(const PolicyCredential *credential, struct json_object *object)
@@ -143,7 +143,7 @@ static int add_state(const Inventory *inventory, const StoreEntry *entry,
                : -ENOMEM;
 }
 
-/* ENTRY and CREDENTIAL of ID; one of them may be NULL. */
+/* ENTRY is ID in the store, CREDENTIAL in the policy; one of them may be NULL. */
 static int describe(const Inventory *inventory, const char *id, const StoreEntry *entry,
                     const PolicyCredential *credential, struct json_object **ret)
 {
@@ -195,10 +195,10 @@ int method_describe(const ControlEnvironment *environment, struct json_object *p
 
 /* --- all of them --- */
 
-/* A reply, bytes; more is left to the next one. One credential may have as much again. */
+/* When a reply has this size, the next one begins. One credential may double it. */
 #define BATCH_BYTES ((size_t)32 * 1024)
 
-/* Credentials on their way to the peer. */
+/* The credentials of the next reply. */
 typedef struct Batch {
     const ControlEnvironment *environment;
     struct json_object *credentials;
@@ -210,7 +210,7 @@ static void batch_done(Batch *batch)
     json_object_put(batch->credentials);
 }
 
-/* The parameters of a reply with what has been collected; empties BATCH. */
+/* Returns the parameters of a reply with the collected credentials, and empties BATCH. */
 static struct json_object *batch_take(Batch *batch)
 {
     struct json_object *object = json_object_new_object();
@@ -224,7 +224,7 @@ static struct json_object *batch_take(Batch *batch)
     return NULL;
 }
 
-/* Takes DESCRIBED. */
+/* Takes ownership of DESCRIBED. */
 static int batch_add(Batch *batch, struct json_object *described)
 {
     size_t size = 0;
@@ -259,7 +259,7 @@ static int append(const Inventory *inventory, const char *id, const StoreEntry *
     return r == 0 ? batch_add(batch, described) : r;
 }
 
-/* What the store has, the last written first; then what is only in the policy. */
+/* First the credentials in the store, most recent first; then those that only the policy lists. */
 static int add_machine(const char *machine, Reason *reason, Batch *batch)
 {
     _cleanup_(inventory_done) Inventory inventory = {.resources = batch->environment->resources,
@@ -283,7 +283,7 @@ static int add_machine(const char *machine, Reason *reason, Batch *batch)
     return r;
 }
 
-/* Machines of the store and machines with policies, by name; both lists are in that order. */
+/* Merges the machines of the store and those with policies; both lists are sorted by name. */
 static int add_machines(const MachineName *stored, size_t count, const PolicyMachine *with_policy,
                         Reason *reason, Batch *batch)
 {

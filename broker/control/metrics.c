@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the broker counts. See metrics.h.
+ * Metrics. See metrics.h.
  */
 
 #include "control/metrics.h"
 
 #include <errno.h>
 
-/* The list that is being made; what fails for want of memory is seen at its end. */
+/* The list of families. Functions that add to it set .failed if there is no memory. */
 typedef struct Families {
     struct json_object *list;
-    struct json_object *samples; /* of the last one, borrowed */
+    struct json_object *samples; /* of the last family, borrowed */
     bool failed;
 } Families;
 
@@ -78,13 +78,13 @@ static void add_verdicts(Families *families, const Counters *counters)
     };
 
     add_family(families, "nspawn_creds_requests", "counter", NULL,
-               "Requests of the service manager, by what became of them.");
+               "Requests of the service manager, by verdict.");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         add_labelled(families, "_total", "verdict", rows[i].name,
                      (double)counters->counts[rows[i].verdict]);
 }
 
-/* Those that there were. */
+/* Only outcomes that have occurred. */
 static void add_outcomes(Families *families, const Counters *counters)
 {
     add_family(families, "nspawn_creds_outcomes", "counter", NULL,
@@ -101,15 +101,15 @@ static void add_durations(Families *families, const Counters *counters)
     char bound[32];
 
     add_family(families, "nspawn_creds_request_duration_seconds", "histogram", "seconds",
-               "From a request to the end of its answer.");
-    for (size_t i = 0; i < LEDGER_BOUNDS; i++) {
+               "Time from a request to the end of its answer.");
+    for (size_t i = 0; i < COUNTERS_BOUNDS; i++) {
         double seconds = (double)counters_bounds[i] / 1e6;
 
         count += counters->durations[i];
         snprintf(bound, sizeof(bound), seconds < 1 ? "%g" : "%.1f", seconds);
         add_labelled(families, "_bucket", "le", bound, (double)count);
     }
-    count += counters->durations[LEDGER_BOUNDS];
+    count += counters->durations[COUNTERS_BOUNDS];
     add_labelled(families, "_bucket", "le", "+Inf", (double)count);
     add_labelled(families, "_sum", NULL, NULL, (double)counters->usec / 1e6);
     add_labelled(families, "_count", NULL, NULL, (double)count);
@@ -133,20 +133,21 @@ int metrics_method(const ControlEnvironment *environment, struct json_object *pa
     add_verdicts(&families, counters);
     add_outcomes(&families, counters);
     add_durations(&families, counters);
-    add_counter(&families, "nspawn_creds_connections", "Connections that came in for requests.",
-                connections->begun);
-    add_gauge(&families, "nspawn_creds_waiting", "Requests that have no answer yet.",
+    add_counter(&families, "nspawn_creds_connections",
+                "Connections that were accepted for requests.", connections->begun);
+    add_gauge(&families, "nspawn_creds_waiting", "Requests that have not been answered yet.",
               connections->count);
-    add_gauge(&families, "nspawn_creds_stalled", "Of them those whose peer takes no answer.",
-              connections->stalled);
-    add_counter(&families, "nspawn_creds_tpm_operations", "Unsealings and sealings of the TPM.",
-                tpm.operations);
-    add_counter(&families, "nspawn_creds_tpm_failures", "Of them those that failed.", tpm.failures);
-    add_counter(&families, "nspawn_creds_key_hits", "Unsealings that a kept key spared.", tpm.hits);
-    add_gauge(&families, "nspawn_creds_keys", "Unsealed keys that are kept for a moment.",
+    add_gauge(&families, "nspawn_creds_stalled",
+              "Of these, requests whose peer does not read its answer.", connections->stalled);
+    add_counter(&families, "nspawn_creds_tpm_operations",
+                "Operations of the TPM, unsealing and sealing.", tpm.operations);
+    add_counter(&families, "nspawn_creds_tpm_failures", "Of these, operations that failed.",
+                tpm.failures);
+    add_counter(&families, "nspawn_creds_key_hits", "Unsealings saved by the key cache.", tpm.hits);
+    add_gauge(&families, "nspawn_creds_keys", "Unsealed keys in the cache.",
               tpm_queue_keys(connections->tpm));
     add_family(&families, "nspawn_creds_uptime_seconds", "gauge", "seconds",
-               "Since the counters are counting.");
+               "Time since the counters started at zero.");
     add_labelled(&families, "", NULL, NULL, (double)(monotonic_usec() - counters->begun) / 1e6);
     if (families.failed)
         return -ENOMEM;

@@ -2,9 +2,8 @@
 #pragma once
 
 /*
- * What the broker counts, as the families of samples that OpenMetrics has (metrics.c has the list).
- * Labels have a bounded number of values: verdicts, outcomes, durations, and never what a peer
- * says.
+ * The counters as OpenMetrics families of samples. Labels have a bounded number of values:
+ * verdicts, outcomes, durations, and never text from a peer.
  */
 
 #include "control/method.h"

@@ -345,7 +345,7 @@ static void test_hostile_peers(void **state)
     memset(flood, 'x', sizeof(flood));
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    /* silent ones, more than are served: the first were hung up on */
+    /* more silent connections than the limit: the first ones were closed */
     for (size_t i = 0; i < PEERS; i++)
         peers[i] = client_connect_control(broker);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
@@ -432,7 +432,7 @@ static void send_flushes(int fd, unsigned count)
 
     for (unsigned i = 0; i < count; i++)
         if (send(fd, one, sizeof(one), MSG_NOSIGNAL) != sizeof(one))
-            fail_msg("the broker hung up");
+            fail_msg("the broker closed the connection");
 }
 
 static void read_replies(int fd, unsigned count)
