@@ -15,7 +15,7 @@ static void put(Writer *writer, const char *text)
     writer_bytes(writer, (BytesView){(const uint8_t *)text, strlen(text)});
 }
 
-/* A "%" would begin a specifier (systemd.unit(5)). */
+/* Doubles each "%", which would begin a specifier (systemd.unit(5)). */
 static void put_path(Writer *writer, const char *path)
 {
     for (const char *c = path; *c; c++) {
@@ -27,11 +27,11 @@ static void put_path(Writer *writer, const char *path)
 
 static void put_head(Writer *writer)
 {
-    put(writer, "# Made by nspawn-creds-generator(8) of the machine's policy.\n");
+    put(writer, "# Made by nspawn-creds-generator(8) from the machine's policy.\n");
 }
 
-/* What asks the broker has to wait for its socket, and must not be stopped with it. Live sockets
- * are the broker's own. */
+/* The unit has to wait for the broker's socket, but must not be stopped with it. Live sockets need
+ * the service as well, because the broker itself creates them. */
 static void put_unit(Writer *writer, bool live)
 {
     put(writer, "[Unit]\n"
@@ -59,8 +59,8 @@ static void put_request(Writer *writer, const char *id)
     put(writer, ":" SOCKET "\n");
 }
 
-/* The service manager looks for the name that is sealed in the file, so the unit's credential has
- * it; the nspawn wrapper gives it its own in the container. */
+/* The service manager compares the credential's id with the name that is sealed in the file, so the
+ * unit uses MACHINE@ID; the nspawn wrapper renames it to ID in the container. */
 static void put_native(Writer *writer, const HostConfig *host, const Policy *policy,
                        const PolicyCredential *credential)
 {
@@ -125,8 +125,8 @@ static void put_setting(Writer *writer, const char *key, const char *path, const
     put(writer, "\n");
 }
 
-/* The unit sees only its own parts of /run. For a software TPM that listens there it gets the
- * directory of the socket, which may be made anew; not /run itself. */
+/* The unit sees little of /run. If a software TPM listens there, the unit gets the directory of its
+ * socket, because the socket may be replaced; but never all of /run. */
 static void put_socket(Writer *writer, const char *device)
 {
     const char *run = strstr(device, "path=/run/");
@@ -143,8 +143,8 @@ static void put_socket(Writer *writer, const char *device)
         put_setting(writer, "BindPaths=-", directory, "");
 }
 
-/* What the vendor unit allows is replaced where lists can be begun anew: what is not used is not
- * allowed. Not so the binds, of which the unit needs the others. */
+/* Replaces the unit's lists of allowed paths and devices, so that unused ones are not allowed. Adds
+ * to its bind mounts, because the unit needs the others. */
 void drop_in_write_broker(const HostConfig *host, Writer *writer)
 {
     bool store = strcmp(host->store, STORE_DEFAULT_PATH) != 0;
@@ -152,7 +152,7 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
 
     if (!store && !tpm)
         return;
-    put(writer, "# Made by nspawn-creds-generator(8) of nspawn-creds.conf(5).\n[Service]\n");
+    put(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n[Service]\n");
     if (store) {
         put(writer, "ReadWritePaths=\n");
         put_setting(writer, "ReadWritePaths=-", host->store, "");
@@ -173,7 +173,8 @@ void drop_in_write_bad(Writer *writer)
 {
     put_head(writer);
     put(writer,
-        "# It is not valid: the broker refuses this, and says why. Try: nspawn-creds check\n");
+        "# The policy or the configuration is not valid, so the broker refuses this credential.\n"
+        "# To see why: nspawn-creds check\n");
     put_unit(writer, false);
     put_request(writer, DROP_IN_BAD_POLICY_ID);
 }

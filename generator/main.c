@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds-generator: policies become drop-ins of containers' units.
+ * nspawn-creds-generator: turns policies into drop-ins for the units of containers.
  *
  * The service manager runs it at boot and at every daemon-reload, and waits for it
- * (systemd.generator(7)): so it links no more than it needs, asks nobody, and writes nothing but
- * drop-ins into the folder that it is given. It never breaks a boot. A policy that is not valid is
- * reported, its machine gets a drop-in with which it does not start, and the others are as ever.
+ * (systemd.generator(7)). So it links only what it needs, calls no other process, and writes only
+ * drop-ins, into the directory that it is given. It never breaks a boot. If a policy is not valid,
+ * it reports that and writes a drop-in with which this machine does not start; other machines are
+ * not affected.
  *
- * There is no journal yet at boot; what it says goes to the kernel's log.
+ * At boot there is no journal yet, so messages go to the kernel's log.
  */
 
 #include "drop_in.h"
@@ -29,21 +30,21 @@
 #define UNIT_BYTES       (sizeof("systemd-nspawn@.service") + LIMIT_MACHINE_BYTES)
 #define PATH_BYTES       (UNIT_BYTES + sizeof(".d/" DROP_IN_NAME))
 
-/* Before the administrator's own, so that these may add to it: it begins lists anew. */
+/* Sorts before the administrator's drop-ins, because it resets lists that these may extend. */
 #define BROKER_DROP_IN   "00-nspawn-creds.conf"
 
-/* Most of the time is the parser's, and the service manager waits: so many machines are worth a
- * process more, up to so many processes. */
+/* The parser takes most of the time, and the service manager waits. Each process gets at least this
+ * many machines. */
 #define PROCESS_MACHINES ((size_t)64)
 #define PROCESSES_MAX    ((size_t)4)
 
-/* A line of the kernel's log has a little less. */
+/* A little less than a line of the kernel's log. */
 #define MESSAGE_BYTES    ((size_t)900)
 
-/* Of a system that is not this one the kernel's log has nothing to tell. */
+/* False with --root=, because the messages do not concern this system. */
 static bool to_kernel = true;
 
-/* At the priority "err"; where there is no kernel's log to write to, on standard error. */
+/* Writes to the kernel's log with priority "err", else to standard error. */
 __attribute__((format(printf, 1, 2))) static void report(const char *format, ...)
 {
     _cleanup_(closep) int fd = to_kernel ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY) : -1;
@@ -57,16 +58,14 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
         fprintf(stderr, "nspawn-creds-generator: %s\n", words);
 }
 
-/* What everything is made from. */
 typedef struct Generator {
     Context context;
     HostConfig host;
-    bool host_valid; /* if not, no machine starts */
+    bool host_valid; /* if false, no machine may start */
     int folder;
 } Generator;
 
-/* The folder is the service manager's, in memory, and new: there is nothing to replace, and nothing
- * to be made durable. */
+/* FOLDER is the service manager's, new and in memory, so nothing is replaced or synced. */
 static int write_drop_in(int folder, const char *unit, const char *name, BytesView text)
 {
     _cleanup_(closep) int fd = -1;
@@ -82,8 +81,9 @@ static int write_drop_in(int folder, const char *unit, const char *name, BytesVi
     return write(fd, text.data, text.size) == (ssize_t)text.size ? 0 : -EIO;
 }
 
-/* The drop-in for MACHINE into WRITER. OUTCOME_BAD_POLICY if it is the one with which it does not
- * start; that is reported. */
+/* Writes the drop-in for MACHINE. If its policy or the configuration is not valid, writes the one
+ * with which it does not start, reports why, and returns OUTCOME_BAD_POLICY or OUTCOME_BAD_CONFIG.
+ */
 static int make_drop_in(const Generator *generator, const PolicyMachine *machine, Writer *writer)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -101,13 +101,13 @@ static int make_drop_in(const Generator *generator, const PolicyMachine *machine
         return 0;
     policy_fault_reason(&fault, 0, &reason);
     report("%s", r < 0 ? strerror(-r) : reason.text);
-    /* what is no machine's name is no machine's policy, and starts none */
+    /* no unit belongs to a name that is not valid */
     if (machine_name_valid(machine->name))
         drop_in_write_bad(writer);
     return OUTCOME_BAD_POLICY;
 }
 
-/* Whether MACHINE has what it should have. */
+/* Returns whether MACHINE's policy was valid and its drop-in written. */
 static bool generate(const Generator *generator, const PolicyMachine *machine)
 {
     _cleanup_(writer_done) Writer writer = {0};
@@ -123,7 +123,6 @@ static bool generate(const Generator *generator, const PolicyMachine *machine)
     return right && r == 0;
 }
 
-/* The broker's own unit. */
 static bool generate_broker(const Generator *generator)
 {
     _cleanup_(writer_done) Writer writer = {0};
@@ -139,13 +138,12 @@ static bool generate_broker(const Generator *generator)
     return r == 0;
 }
 
-/* The machines that one process goes through: every STEP-th from FIRST on. */
+/* The machines of one process: every STEP-th from FIRST on. */
 typedef struct Share {
     const PolicyMachine *machines;
     size_t count, first, step;
 } Share;
 
-/* Whether all of them have what they should have. */
 static bool generate_share(const Generator *generator, Share share)
 {
     bool right = true;
@@ -155,7 +153,7 @@ static bool generate_share(const Generator *generator, Share share)
     return right;
 }
 
-/* In a process of its own; -1 if there can be none. */
+/* Starts a process for SHARE. Returns -1 if that fails. */
 static pid_t start_share(const Generator *generator, Share share)
 {
     pid_t pid = fork();
@@ -165,7 +163,7 @@ static pid_t start_share(const Generator *generator, Share share)
     return pid;
 }
 
-/* What a process that did not come to its end has left undone is done here. */
+/* Waits for the process PID; does its share here if it died or did not start. */
 static bool finish_share(const Generator *generator, Share share, pid_t pid)
 {
     int status;
@@ -175,7 +173,7 @@ static bool finish_share(const Generator *generator, Share share, pid_t pid)
     return generate_share(generator, share);
 }
 
-/* As many processes as have enough to do, and a processor. */
+/* No more processes than there are processors, or work for. */
 static size_t count_processes(size_t machines)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
@@ -197,7 +195,7 @@ static bool generate_machines(const Generator *generator)
     bool right;
 
     if (r < 0) {
-        report("cannot look for policies: %s", strerror(-r));
+        report("cannot read the directories of policies: %s", strerror(-r));
         return false;
     }
     share.machines = machines;
@@ -239,9 +237,9 @@ int main(int argc, char **argv)
         argv++;
         argc--;
     }
-    /* the service manager gives three folders; one is for what everything else overrides */
+    /* the service manager passes three directories; only the normal one is used */
     if (argc != 2 && argc != 4) {
-        fprintf(stderr, "usage: nspawn-creds-generator [--root=ROOT] FOLDER [EARLY LATE]\n");
+        fprintf(stderr, "usage: nspawn-creds-generator [--root=ROOT] DIRECTORY [EARLY LATE]\n");
         return 2;
     }
     umask(0022);

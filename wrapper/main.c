@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds-nspawn: systemd-nspawn, told to pass on the unit's credentials.
+ * nspawn-creds-nspawn: a wrapper that makes systemd-nspawn pass on the unit's credentials.
  *
- * systemd's systemd-nspawn@.service runs "systemd-nspawn" by its bare name; a drop-in puts a folder
- * where this program has that name in front of the search path. It adds --load-credential=ID:ID for
- * every file in $CREDENTIALS_DIRECTORY and executes the next systemd-nspawn on $PATH with the same
- * arguments. It passes everything through where there is no credential, and reads of one no more
- * than the zeros that it begins with.
+ * systemd's systemd-nspawn@.service runs "systemd-nspawn" without a path; a drop-in puts a
+ * directory in which this program has that name first in the search path. The wrapper adds
+ * --load-credential=ID:ID for every file in $CREDENTIALS_DIRECTORY, and executes the next
+ * systemd-nspawn on $PATH with the same arguments. Without credentials it changes nothing. It reads
+ * only the zeros at the beginning of a credential and one byte more.
  *
- * With $NSPAWN_CREDS_MACHINE=MACHINE, which goes with LoadCredentialEncrypted=MACHINE@ID:PATH, what
- * is called MACHINE@ID is ID in the container. (The service manager wants a credential to be called
- * as it is sealed.)
+ * $NSPAWN_CREDS_MACHINE=MACHINE goes with LoadCredentialEncrypted=MACHINE@ID:PATH: the credential
+ * MACHINE@ID is called ID in the container. (The service manager requires the name that is sealed
+ * in the file.)
  *
- * With $NSPAWN_CREDS_LIVE=MACHINE it makes the machine's folder for the broker's live socket, waits
- * until that is there, and has nspawn bind the folder: to the container's root its owner, the
- * broker, is root. (The folder and not the socket, so that one that is made anew is found. Root and
- * not the broker makes it, so that it cannot be a link to elsewhere.)
+ * With $NSPAWN_CREDS_LIVE=MACHINE it creates the directory for the machine's live socket, waits for
+ * the socket, and makes nspawn mount the directory, whose owner, the broker, is root in the
+ * container. (Not the socket, because the broker may replace it. Root creates the directory, so
+ * that the broker cannot make it a link to elsewhere.)
  *
- * An empty credential ends the start: that is what the service manager makes of a broker that was
- * killed between a connection and its answer, and the broker itself never hands one out. So does
- * one of nothing but zeros, which is a refusal that was cut short.
+ * It refuses to start a container with an empty credential, which means that the broker was killed
+ * before it answered: the broker itself never delivers one. A credential of zeros only is a refusal
+ * that was cut short, and is refused, too.
  */
 
 #include "base/cleanup.h"
@@ -36,13 +36,13 @@
 #include <sys/stat.h>
 
 #define PROGRAM         "systemd-nspawn"
-/* More than fit into a unit's 1 MiB of credentials, ids included, in practice. */
+/* In practice more than fit into a unit's 1 MiB of credentials, which includes their ids. */
 #define CREDENTIALS_MAX 1024
 
 #define BROKER_USER     "nspawn-creds"
-/* How long the broker may take to make one, and between two looks, µs. */
+/* How long to wait for the live socket, and between two checks, µs. */
 #define LIVE_USEC       (5U * 1000 * 1000)
-#define LOOK_USEC       10000U
+#define CHECK_USEC      10000U
 
 static int fail(const char *what, const char *detail)
 {
@@ -50,7 +50,7 @@ static int fail(const char *what, const char *detail)
     return EXIT_FAILURE;
 }
 
-/* 262's ExecStopPost= calls it with --cleanup, which takes no credentials. */
+/* ExecStopPost= of systemd 262 runs "systemd-nspawn --cleanup", which takes no credentials. */
 static bool starts_container(char **argv)
 {
     for (char **argument = argv + 1; *argument; argument++)
@@ -59,7 +59,7 @@ static bool starts_container(char **argv)
     return true;
 }
 
-/* What the credential NAME of the unit is called in the container. */
+/* The name that the unit's credential NAME has in the container. */
 static const char *inner_name(const char *name)
 {
     const char *machine = getenv("NSPAWN_CREDS_MACHINE");
@@ -71,7 +71,7 @@ static const char *inner_name(const char *name)
     return name;
 }
 
-/* Whether the file NAME has any byte that is not zero; negative if it cannot be read. */
+/* Returns 1 if the file NAME contains a byte that is not zero, else 0, or a negative errno. */
 static int has_content(int directory, const char *name)
 {
     _cleanup_(closep) int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -86,7 +86,7 @@ static int has_content(int directory, const char *name)
     return n < 0 ? -errno : n == 1;
 }
 
-/* Appends the option for the file NAME, unless it is no credential. */
+/* Appends the option for the file NAME, if it is a credential. */
 static int add_credential(int directory, const char *name, char **arguments, size_t *count)
 {
     struct stat status;
@@ -95,7 +95,7 @@ static int add_credential(int directory, const char *name, char **arguments, siz
     if (!sealed_name_valid(name))
         return 0;
     if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail("cannot look at credential ", name);
+        return fail("cannot read credential ", name);
     if (!S_ISREG(status.st_mode))
         return 0;
     if (status.st_size == 0)
@@ -132,37 +132,37 @@ static int add_credentials(char **arguments, size_t *count)
 
 /* --- live delivery --- */
 
-/* The folder PATH of the broker's; what is there already need not be ours. */
-static int make_folder(const char *path)
+/* Creates the directory PATH for the broker. It may exist, and may be anything. */
+static int make_directory(const char *path)
 {
     const struct passwd *user = getpwnam(BROKER_USER);
-    _cleanup_(closep) int folder = -1;
+    _cleanup_(closep) int directory = -1;
 
     if (!user)
         return fail("there is no user ", BROKER_USER);
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return fail("cannot make ", path);
-    folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0)
-        return fail("no folder: ", path);
-    if (fchown(folder, user->pw_uid, user->pw_gid) < 0)
-        return fail("cannot give the broker its folder ", path);
+        return fail("cannot create the directory ", path);
+    directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0)
+        return fail("cannot open the directory ", path);
+    if (fchown(directory, user->pw_uid, user->pw_gid) < 0)
+        return fail("cannot make " BROKER_USER " the owner of ", path);
     return 0;
 }
 
-/* The container starts without it, too: its services are served when there is a broker. */
+/* The container starts even without the socket, and its services are served when the broker runs.
+ */
 static void wait_for_socket(const char *path)
 {
     char name[PATH_MAX + sizeof(LIVE_MOUNT_SOCKET)];
 
     snprintf(name, sizeof(name), "%s" LIVE_MOUNT_SOCKET, path);
-    for (unsigned waited = 0; waited < LIVE_USEC; waited += LOOK_USEC) {
+    for (unsigned waited = 0; waited < LIVE_USEC; waited += CHECK_USEC) {
         if (access(name, F_OK) == 0)
             return;
-        usleep(LOOK_USEC);
+        usleep(CHECK_USEC);
     }
-    fail("services in the container do not get what is delivered live as long as there is no ",
-         name);
+    fail("live credentials are not available in the container until the broker creates ", name);
 }
 
 static void check_settings(const char *machine)
@@ -171,7 +171,7 @@ static void check_settings(const char *machine)
 
     if (live_mount_settings(machine, file) == LIVE_MOUNT_DISPLACED)
         fprintf(stderr,
-                "nspawn-creds-nspawn: %s has mounts, which replace that of live delivery. Add to "
+                "nspawn-creds-nspawn: the mounts in %s replace the mount for live delivery. Add to "
                 "its [Files]: BindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                 ":rootidmap\n",
                 file, machine);
@@ -185,9 +185,9 @@ static int add_live(char **arguments, size_t *count)
     if (!machine)
         return 0;
     if (!machine_name_valid(machine))
-        return fail("$NSPAWN_CREDS_LIVE is no machine: ", machine);
+        return fail("$NSPAWN_CREDS_LIVE is not a machine's name: ", machine);
     snprintf(path, sizeof(path), LIVE_MOUNT_FOLDER "/%s", machine);
-    if (make_folder(path) != 0)
+    if (make_directory(path) != 0)
         return EXIT_FAILURE;
     wait_for_socket(path);
     check_settings(machine);
@@ -199,7 +199,7 @@ static int add_live(char **arguments, size_t *count)
 
 /* --- execution --- */
 
-/* Executes every systemd-nspawn on $PATH that is not this program until one takes over. */
+/* Executes the first systemd-nspawn on $PATH that is not this program and can be executed. */
 static int execute_next(char **arguments)
 {
     const char *path_list = getenv("PATH");
@@ -208,9 +208,10 @@ static int execute_next(char **arguments)
     char path[PATH_MAX], *rest = NULL;
 
     if (!search || stat("/proc/self/exe", &self) < 0)
-        return fail("cannot find out which program this is", "");
-    for (char *part = strtok_r(search, ":", &rest); part; part = strtok_r(NULL, ":", &rest)) {
-        snprintf(path, sizeof(path), "%s/" PROGRAM, part);
+        return fail("cannot find this program's own file", "");
+    for (char *directory = strtok_r(search, ":", &rest); directory;
+         directory = strtok_r(NULL, ":", &rest)) {
+        snprintf(path, sizeof(path), "%s/" PROGRAM, directory);
         if (stat(path, &candidate) < 0 ||
             (candidate.st_dev == self.st_dev && candidate.st_ino == self.st_ino))
             continue;
@@ -223,7 +224,7 @@ static int execute_next(char **arguments)
 
 int main(int argc, char **argv)
 {
-    static char *arguments[CREDENTIALS_MAX + 2]; /* and one for what is live, and a NULL */
+    static char *arguments[CREDENTIALS_MAX + 2]; /* and the live mount, and NULL */
     _cleanup_(freep) char **all = NULL;
     size_t count = 0;
 
@@ -235,6 +236,6 @@ int main(int argc, char **argv)
         return fail("out of memory", "");
     all[0] = argv[0];
     memcpy(all + 1, arguments, count * sizeof(*all));
-    memcpy(all + 1 + count, argv + 1, (size_t)argc * sizeof(*all)); /* with the final NULL */
+    memcpy(all + 1 + count, argv + 1, (size_t)argc * sizeof(*all)); /* including NULL */
     return execute_next(all);
 }

@@ -73,7 +73,7 @@ static bool check_unit(const LiveCheck *check)
     if (settings == LIVE_MOUNT_NOT_SAID)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM,
-               "%s has mounts, which replace the one for live delivery", file);
+               "the mounts in %s replace the mount for live delivery", file);
     doctor_remedy(check->doctor,
                   "printf '\\n[Files]\\nBindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                   ":rootidmap\\n' >>%s && systemctl try-restart %s",
