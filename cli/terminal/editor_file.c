@@ -88,21 +88,6 @@ static int mount_memory(Reason *reason, int *ret)
     return 0;
 }
 
-static int write_all(int fd, BytesView view)
-{
-    while (view.size > 0) {
-        ssize_t n = write(fd, view.data, view.size);
-
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n > 0) {
-            view.data += n;
-            view.size -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
 int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret)
 {
     _cleanup_(editor_file_done) EditorFile editor = {.directory = -1, .name = name};
@@ -112,7 +97,7 @@ int editor_file_new(const char *name, const Secret *content, Reason *reason, Edi
     if (r != 0)
         return r;
     file = openat(editor.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    r = file < 0 ? -errno : write_all(file, secret_view(content));
+    r = file < 0 ? -errno : file_write_fd(file, secret_view(content));
     if (r < 0)
         return reason_set(reason, r, "cannot write the editor's file");
     *ret = editor;
@@ -131,7 +116,7 @@ static void overwrite(int directory, const char *name)
     if (file < 0 || fstat(file, &status) < 0 || !S_ISREG(status.st_mode))
         return;
     for (off_t done = 0; done < status.st_size; done += (off_t)sizeof(zeros))
-        if (write_all(file, (BytesView){zeros, sizeof(zeros)}) != 0)
+        if (file_write_fd(file, (BytesView){zeros, sizeof(zeros)}) != 0)
             return;
 }
 

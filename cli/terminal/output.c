@@ -69,17 +69,9 @@ int output_json(struct json_object *object, JsonMode mode)
 
 static int write_stdout(BytesView view, Reason *reason)
 {
-    while (view.size > 0) {
-        ssize_t n = write(STDOUT_FILENO, view.data, view.size);
+    int r = file_write_fd(STDOUT_FILENO, view);
 
-        if (n < 0 && errno != EINTR)
-            return reason_set(reason, -errno, "cannot write to standard output");
-        if (n > 0) {
-            view.data += n;
-            view.size -= (size_t)n;
-        }
-    }
-    return 0;
+    return r == 0 ? 0 : reason_set(reason, r, "cannot write to standard output");
 }
 
 int output_sealed(const char *path, BytesView sealed, Reason *reason)
@@ -89,28 +81,20 @@ int output_sealed(const char *path, BytesView sealed, Reason *reason)
     return file_write(path, sealed, (FileOwnership){SEALED_FILE_MODE, (gid_t)-1}, true, reason);
 }
 
-static bool wants_newline(BytesView view, Tristate newline)
-{
-    bool has = view.size > 0 && view.data[view.size - 1] == '\n';
-
-    if (newline == TRISTATE_AUTO)
-        return isatty(STDOUT_FILENO) && !has;
-    return newline == TRISTATE_YES;
-}
-
 int output_secret(const char *path, const Secret *secret, Tristate newline, Reason *reason)
 {
     BytesView view = secret_view(secret);
+    bool terminal = isatty(STDOUT_FILENO), has = view.size > 0 && view.data[view.size - 1] == '\n';
     int r;
 
-    if (!path && isatty(STDOUT_FILENO))
+    if (!path && terminal)
         return reason_set(reason, OUTCOME_USAGE,
                           "the secret would be shown on the terminal; if you want that, use \"-\" "
                           "as OUTPUT");
     if (!is_stdout(path))
         return file_write(path, view, (FileOwnership){SECRET_FILE_MODE, (gid_t)-1}, true, reason);
     r = write_stdout(view, reason);
-    if (r == 0 && wants_newline(view, newline))
+    if (r == 0 && (newline == TRISTATE_YES || (newline == TRISTATE_AUTO && terminal && !has)))
         r = write_stdout((BytesView){(const uint8_t *)"\n", 1}, reason);
     return r;
 }

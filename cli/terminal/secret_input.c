@@ -54,25 +54,17 @@ int secret_input_set_newline(Secret **value, bool newline, Reason *reason)
     return 0;
 }
 
-static int generate(const Context *context, const Recipe *recipe, const char *name, Reason *reason,
-                    SecretInput *value)
-{
-    int r = generate_secret(context, recipe, name, reason, &value->secret);
-
-    if (r == 0 && recipe_type_is_pair(recipe->type))
-        r = generate_public(recipe, value->secret, name, reason, &value->public);
-    return r;
-}
-
 int secret_input_get(const Context *context, const Options *options, const char *input,
                      const char *name, Reason *reason, SecretInput *ret)
 {
     _cleanup_(secret_input_done) SecretInput value = {0};
     int r;
 
-    if (options->given & OPTION_GENERATE)
-        r = generate(context, &options->generate, name, reason, &value);
-    else
+    if (options->given & OPTION_GENERATE) {
+        r = generate_secret(context, &options->generate, name, reason, &value.secret);
+        if (r == 0 && recipe_type_is_pair(options->generate.type))
+            r = generate_public(&options->generate, value.secret, name, reason, &value.public);
+    } else
         r = input_read_secret(input, reason, &value.secret);
     if (r == 0 && options->newline != TRISTATE_AUTO)
         r = secret_input_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);

@@ -57,32 +57,26 @@ static int prepare(Setting *setting, Reason *reason)
     return r;
 }
 
-static int print_json(const Setting *setting, const SecretInput *value, const PolicyStatus *status)
-{
-    struct json_object *object = json_object_new_object();
-
-    json_add(object, "machine", json_object_new_string(setting->name.machine));
-    json_add(object, "credential", json_object_new_string(setting->name.id));
-    json_add(object, "replaced", json_object_new_boolean(setting->replaces));
-    json_add(object, "policy", json_object_new_string(policy_status_word(status)));
-    if (value->public.size > 0)
-        json_add(
-            object, "public",
-            json_object_new_string_len((const char *)value->public.data, (int)value->public.size));
-    return output_json(object, setting->options->json);
-}
-
 /* Prints the public half of a generated key pair, and what is left to do. */
-static int report(const Setting *setting, const SecretInput *value, Reason *reason)
+static int report(const Setting *setting, BytesView public, Reason *reason)
 {
     PolicyStatus status;
     Reason advice;
     int r = policy_status_find(setting->context, &setting->name, &status);
 
-    if (r == 0 && setting->options->json != JSON_OFF)
-        r = print_json(setting, value, &status);
-    else if (r == 0 && value->public.size > 0)
-        r = output_sealed(NULL, bytes_view(&value->public), reason);
+    if (r == 0 && setting->options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "machine", setting->name.machine);
+        json_add_text(object, "credential", setting->name.id);
+        json_add(object, "replaced", json_object_new_boolean(setting->replaces));
+        json_add_text(object, "policy", policy_status_word(&status));
+        if (public.size > 0)
+            json_add(object, "public",
+                     json_object_new_string_len((const char *)public.data, (int)public.size));
+        r = output_json(object, setting->options->json);
+    } else if (r == 0 && public.size > 0)
+        r = output_sealed(NULL, public, reason);
     if (r != 0)
         return r;
     policy_status_advise(&status, &setting->name, &advice);
@@ -126,7 +120,7 @@ static int run(const Context *context, const Options *options, char **arguments)
                                                .public = bytes_view(&value.public)},
                                 1, "set", &reason);
     if (r == 0)
-        r = report(&setting, &value, &reason);
+        r = report(&setting, bytes_view(&value.public), &reason);
     return r == 0 ? 0 : output_error(r, setting.argument, &reason);
 }
 

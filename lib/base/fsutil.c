@@ -83,7 +83,7 @@ int file_read_at(int directory, const char *path, size_t limit, Reason *reason, 
 
 /* --- writing --- */
 
-static int write_all(int fd, BytesView content)
+int file_write_fd(int fd, BytesView content)
 {
     while (content.size > 0) {
         ssize_t n = write(fd, content.data, content.size);
@@ -130,7 +130,7 @@ static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
         return r;
     if (fchmod(fd, ownership.mode) < 0)
         return -errno;
-    r = write_all(fd, content);
+    r = file_write_fd(fd, content);
     if (r < 0)
         return r;
     return fsync(fd) < 0 ? -errno : 0;

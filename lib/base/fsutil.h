@@ -24,6 +24,9 @@ int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *
 /* Reads the file PATH, relative to DIRECTORY (AT_FDCWD is allowed), in the same way. */
 int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret);
 
+/* Writes all of CONTENT to FD. A negative errno. */
+int file_write_fd(int fd, BytesView content);
+
 /* Writes CONTENT as NAME in DIRECTORY. After a crash at any moment the old file or the new one is
  * there, complete: temporary file, fsync, rename, fsync of the directory. NAME has no slash. If
  * REPLACE is false, an existing file is kept and -EEXIST returned. */

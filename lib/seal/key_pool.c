@@ -29,32 +29,11 @@ void key_pool_done(KeyPool *pool)
     *pool = (KeyPool){0};
 }
 
-static int add_target(KeyPool *pool, const char *subject, Reason *reason, SealTarget *target,
-                      SealTarget **ret)
-{
-    SealTarget **larger, *added;
-    int r = seal_resolve(&pool->seal, subject, reason, target);
-
-    if (r != 0)
-        return r;
-    larger = reallocarray(pool->targets, pool->target_count + 1, sizeof(SealTarget *));
-    if (!larger)
-        return -ENOMEM;
-    pool->targets = larger;
-    added = malloc(sizeof(*added));
-    if (!added)
-        return -ENOMEM;
-    *added = *target;
-    *target = (SealTarget){0};
-    pool->targets[pool->target_count++] = added;
-    *ret = added;
-    return 0;
-}
-
 int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *subject,
                     Reason *reason, SealTarget **ret)
 {
     _cleanup_(seal_target_done) SealTarget target = {0};
+    SealTarget **larger;
     int r = seal_target_make(&pool->seal, old, reason, &target);
 
     if (r != 0)
@@ -68,35 +47,50 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
             *ret = pool->targets[i];
             return 0;
         }
-    return add_target(pool, subject, reason, &target, ret);
+    r = seal_resolve(&pool->seal, subject, reason, &target);
+    if (r != 0)
+        return r;
+    larger = reallocarray(pool->targets, pool->target_count + 1, sizeof(larger[0]));
+    if (!larger)
+        return -ENOMEM;
+    pool->targets = larger;
+    *ret = malloc(sizeof(**ret));
+    if (!*ret)
+        return -ENOMEM;
+    **ret = target;
+    target = (SealTarget){0};
+    pool->targets[pool->target_count++] = *ret;
+    return 0;
 }
 
-/* Finds MACHINE's keys with the TPM key for TARGET. */
-static const SealKeys *find_tpm_key(const KeyPool *pool, const SealTarget *target,
-                                    const char *machine)
-{
-    for (size_t i = 0; machine && i < pool->key_count; i++)
-        if (strcmp(pool->keys[i].machine, machine) == 0 &&
-            seal_target_shares_tpm_key(pool->keys[i].target, target))
-            return pool->keys[i].keys;
-    return NULL;
-}
-
-static int add_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
-                    Reason *reason, const SealKeys **ret)
+int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
+                  Reason *reason, const SealKeys **ret)
 {
     _cleanup_(freep) SealKeys *keys = calloc(1, sizeof(*keys));
+    const SealKeys *other = NULL; /* with a TPM key that will do for TARGET, too */
     KeyPoolEntry *larger;
     int r;
 
-    if (!keys)
-        return -ENOMEM;
+    if (pool->seal.spec->fresh_key)
+        machine = NULL;
+    for (size_t i = 0; machine && i < pool->key_count; i++) {
+        const KeyPoolEntry *entry = &pool->keys[i];
+
+        if (strcmp(entry->machine, machine) != 0)
+            continue;
+        if (entry->target == target) {
+            *ret = entry->keys;
+            return 0;
+        }
+        if (!other && seal_target_shares_tpm_key(entry->target, target))
+            other = entry->keys;
+    }
     larger = reallocarray(pool->keys, pool->key_count + 1, sizeof(larger[0]));
-    if (!larger)
+    if (larger)
+        pool->keys = larger;
+    if (!keys || !larger)
         return -ENOMEM;
-    pool->keys = larger;
-    r = seal_keys_make(&pool->seal, subject, find_tpm_key(pool, target, machine), reason, target,
-                       keys);
+    r = seal_keys_make(&pool->seal, subject, other, reason, target, keys);
     if (r != 0)
         return r;
     larger = &pool->keys[pool->key_count++];
@@ -105,17 +99,4 @@ static int add_keys(KeyPool *pool, SealTarget *target, const char *machine, cons
         strcpy(larger->machine, machine);
     *ret = larger->keys;
     return 0;
-}
-
-int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const char *subject,
-                  Reason *reason, const SealKeys **ret)
-{
-    if (pool->seal.spec->fresh_key)
-        machine = NULL;
-    for (size_t i = 0; machine && i < pool->key_count; i++)
-        if (pool->keys[i].target == target && strcmp(pool->keys[i].machine, machine) == 0) {
-            *ret = pool->keys[i].keys;
-            return 0;
-        }
-    return add_keys(pool, target, machine, subject, reason, ret);
 }

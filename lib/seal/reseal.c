@@ -26,40 +26,39 @@ void reseal_item_done(ResealItem *item)
     *item = (ResealItem){0};
 }
 
-/* The broker refuses files in the store that are sealed under another name, or none. */
-static int check_name(const ResealItem *item, const CredentialMetadata *metadata, Reason *reason)
-{
-    char wanted[CREDENTIAL_NAME_TEXT_BYTES];
-
-    if (item->name.id[0] == '\0')
-        return 0;
-    credential_name_format(&item->name, wanted);
-    if (strcmp(metadata->name, wanted) == 0)
-        return 0;
-    return reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed as \"%s\", not as \"%s\"",
-                      metadata->name, wanted);
-}
-
+/* Opens the old file. The broker refuses files in the store that are sealed under another name, or
+ * none. */
 static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
+    char wanted[CREDENTIAL_NAME_TEXT_BYTES];
     int r;
 
     reseal->unsealer.subject = item->label;
     r = unsealer_open(&reseal->unsealer, &item->sections, NULL, reason, ret_metadata, &plaintext);
-    if (r == 0)
-        r = check_name(item, ret_metadata, reason);
-    if (r == 0)
-        *ret = TAKE_PTR(plaintext);
-    return r;
+    if (r != 0)
+        return r;
+    credential_name_format(&item->name, wanted);
+    if (item->name.id[0] != '\0' && strcmp(ret_metadata->name, wanted) != 0)
+        return reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed as \"%s\", not as \"%s\"",
+                          ret_metadata->name, wanted);
+    *ret = TAKE_PTR(plaintext);
+    return 0;
 }
 
-/* The time of the spec, or the old one. */
-static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetadata *metadata)
+static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
 {
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
     const SealContext *seal = &reseal->pool.seal;
+    CredentialMetadata *metadata = &item->metadata;
+    int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->sections);
 
+    if (r == 0)
+        r = open_old(reseal, item, reason, metadata, &plaintext);
+    if (r != 0)
+        return r;
+    item->opens = true;
     metadata->timestamp = seal->context->now(seal->context);
     if (seal->spec->name)
         snprintf(metadata->name, sizeof(metadata->name), "%s", seal->spec->name);
@@ -68,23 +67,7 @@ static int choose_metadata(const Reseal *reseal, Reason *reason, CredentialMetad
     if (metadata->not_after < metadata->timestamp)
         return reason_set(reason, OUTCOME_EXPIRED,
                           "its time of expiry has passed: set another one with --not-after=");
-    return 0;
-}
-
-static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
-{
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
-    int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->sections);
-
-    if (r == 0)
-        r = open_old(reseal, item, reason, &item->metadata, &plaintext);
-    if (r != 0)
-        return r;
-    item->opens = true;
-    r = choose_metadata(reseal, reason, &item->metadata);
-    return r == 0
-               ? key_pool_target(&reseal->pool, &item->sections, item->label, reason, &item->target)
-               : r;
+    return key_pool_target(&reseal->pool, &item->sections, item->label, reason, &item->target);
 }
 
 int reseal_examine(Reseal *reseal, ResealItem *item)
@@ -94,21 +77,6 @@ int reseal_examine(Reseal *reseal, ResealItem *item)
 }
 
 /* --- sealing --- */
-
-/* The machine whose credentials share a key; NULL for a file. */
-static const char *machine_of(const ResealItem *item, CredentialName *name)
-{
-    return credential_name_parse(item->metadata.name, NULL, name) == 0 ? name->machine : NULL;
-}
-
-static bool is_raw(const Reseal *reseal, const ResealItem *item)
-{
-    SealFormat format = reseal->pool.seal.spec->format;
-
-    return format == SEAL_KEEP_FORMAT
-               ? bytes_view_equal(bytes_view(&item->file), bytes_view(&item->raw))
-               : format == SEAL_RAW;
-}
 
 /* Opens with the keys in memory, not with those that this host would get. */
 static int open_with(const Reseal *reseal, const SealKeys *keys, const CredentialSections *sections,
@@ -126,25 +94,21 @@ static int open_with(const Reseal *reseal, const SealKeys *keys, const Credentia
     return credential_open(&request, reason, ret_metadata, ret);
 }
 
-/* A file for another state of the TPM, or for one that is not signed yet, does not open now. */
-static bool may_be_closed(const SealTarget *target, int rc)
-{
-    bool is_signed = target->key_types & KIND_PUBLIC_KEY;
-
-    return (rc == OUTCOME_TPM_PCR_MISMATCH && (target->pcrs.given || is_signed)) ||
-           rc == OUTCOME_TPM_NO_SIGNATURE;
-}
-
+/* A file for another state of the TPM, or for one that is not signed yet, does not open now: then,
+ * as for another host, only the keys in memory can tell whether it is right. */
 static int open_new(Reseal *reseal, ResealItem *item, const SealKeys *keys,
                     const CredentialSections *sections, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
+    const SealTarget *target = item->target;
+    bool is_signed = target->key_types & KIND_PUBLIC_KEY;
     int r;
 
-    if (item->target->host)
+    if (target->host)
         return open_with(reseal, keys, sections, reason, ret_metadata, ret);
     r = unsealer_open(&reseal->unsealer, sections, NULL, reason, ret_metadata, ret);
-    if (!may_be_closed(item->target, r))
+    if (r != OUTCOME_TPM_NO_SIGNATURE &&
+        !(r == OUTCOME_TPM_PCR_MISMATCH && (target->pcrs.given || is_signed)))
         return r;
     item->closed = *reason;
     return open_with(reseal, keys, sections, reason, ret_metadata, ret);
@@ -172,20 +136,25 @@ static int verify(Reseal *reseal, ResealItem *item, const SealKeys *keys, const 
 static int seal(Reseal *reseal, ResealItem *item, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    const Secret *value = item->value;
+    SealFormat format = reseal->pool.seal.spec->format;
+    bool was_raw = bytes_view_equal(bytes_view(&item->file), bytes_view(&item->raw));
+    bool raw = format == SEAL_KEEP_FORMAT ? was_raw : format == SEAL_RAW;
+    bool named; /* for a machine, whose credentials share a key */
     CredentialMetadata before;
     CredentialName name;
+    const Secret *value;
     const SealKeys *keys;
-    int r = key_pool_keys(&reseal->pool, item->target, machine_of(item, &name), item->label, reason,
-                          &keys);
+    int r;
 
+    named = credential_name_parse(item->metadata.name, NULL, &name) == 0;
+    r = key_pool_keys(&reseal->pool, item->target, named ? name.machine : NULL, item->label, reason,
+                      &keys);
     if (r == 0)
         r = open_old(reseal, item, reason, &before, &plaintext);
-    if (!value)
-        value = plaintext;
+    value = item->value ? item->value : plaintext;
     if (r == 0)
-        r = seal_keys_seal(reseal->pool.seal.context, keys, value, &item->metadata,
-                           is_raw(reseal, item), reason, &item->sealed);
+        r = seal_keys_seal(reseal->pool.seal.context, keys, value, &item->metadata, raw, reason,
+                           &item->sealed);
     return r == 0 ? verify(reseal, item, keys, value, reason) : r;
 }
 

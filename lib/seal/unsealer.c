@@ -25,33 +25,8 @@ void unsealer_done(Unsealer *unsealer)
         secret_free(unsealer->keys[i].key);
     }
     free(unsealer->keys);
-    free(unsealer->scope);
     secret_free(unsealer->host_key);
     *unsealer = (Unsealer){0};
-}
-
-static int load_scope(Unsealer *unsealer, Reason *reason)
-{
-    _cleanup_(freep) UserScope *scope = NULL;
-    int r;
-
-    if (!unsealer->spec.uid || unsealer->scope)
-        return 0;
-    scope = malloc(sizeof(*scope));
-    if (!scope)
-        return -ENOMEM;
-    r = user_scope_load(unsealer->context, unsealer->spec.uid, reason, scope);
-    if (r == 0)
-        unsealer->scope = TAKE_PTR(scope);
-    return r;
-}
-
-/* Only fails for given files. If the search finds none, the TPM reports it when they are needed. */
-static int load_signatures(const Unsealer *unsealer, Reason *reason, Bytes *ret)
-{
-    int r = pcr_signatures_load(unsealer->context, unsealer->spec.signatures, reason, ret);
-
-    return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
 /* The child's task. */
@@ -84,9 +59,10 @@ static int unseal(const Unsealer *unsealer, const CredentialSections *sections, 
                            .sealed = sections->tpm};
     int r = 0;
 
+    /* only fails for given files: if the search finds none, the TPM reports it when needed */
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
-        r = load_signatures(unsealer, reason, &signatures);
-    if (r != 0)
+        r = pcr_signatures_load(unsealer->context, unsealer->spec.signatures, reason, &signatures);
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
     unsealing.sealed.signatures = bytes_view(&signatures);
     unsealing.sealed.expected = unsealer->expected;
@@ -151,9 +127,11 @@ int unsealer_open(Unsealer *unsealer, const CredentialSections *sections, const 
     };
     int r = credential_openable(sections, reason);
 
-    if (r == 0)
-        r = load_scope(unsealer, reason);
-    request.scope = unsealer->scope;
+    if (r == 0 && spec->uid && !unsealer->has_scope) {
+        r = user_scope_load(unsealer->context, spec->uid, reason, &unsealer->scope);
+        unsealer->has_scope = r == 0;
+    }
+    request.scope = unsealer->has_scope ? &unsealer->scope : NULL;
     if (r == 0)
         r = credential_scope_fits(&request, reason);
     if (r == 0 && kind_has(sections->kind, KIND_HOST) && !unsealer->host_key)

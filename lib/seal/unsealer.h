@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/observer.h"
 #include "credential/open.h"
+#include "key/user_scope.h"
 #include "tpm/tpm.h"
 
 typedef struct UnsealedKey UnsealedKey;
@@ -34,7 +35,8 @@ typedef struct Unsealer {
     const char *subject;     /* the subject for the observer if no name is given; or NULL */
     /* --- */
     Secret *host_key;
-    UserScope *scope;
+    UserScope scope;
+    bool has_scope;
     UnsealedKey *keys;
     size_t key_count;
 } Unsealer;
