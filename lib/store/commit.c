@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commits, up to their decision; recover.c has the rest. See commit.h.
+ * Commits, up to their decision; recover.c does the rest. See commit.h.
  */
 
 #include "store/commit.h"
@@ -27,18 +27,18 @@ enum {
     PUBLIC_GONE = 1 << 3,
 };
 
-/* A change, and what it comes to in the store as it is. */
+/* A change, and what it means for the files that exist. */
 typedef struct Step {
     const StoreChange *change;
     unsigned files;
     bool sealed_there, public_there;
-    bool made; /* the machine's directory, by this commit; only of its first step */
+    bool made; /* this commit created the machine's directory; set in its first step only */
 } Step;
 
 typedef struct Commit {
     const Store *store;
     const StoreCommit *commit;
-    Step *steps; /* by machine and id */
+    Step *steps; /* sorted by machine and id */
     size_t count;
 } Commit;
 
@@ -52,7 +52,7 @@ static const char *machine_of(const Step *step)
     return step->change->name.machine;
 }
 
-/* Where the steps that are of the same machine as FIRST end. */
+/* The end of the steps that concern the same machine as FIRST. */
 static size_t machine_end(const Commit *commit, size_t first)
 {
     size_t end = first + 1;
@@ -63,7 +63,7 @@ static size_t machine_end(const Commit *commit, size_t first)
     return end;
 }
 
-/* --- what it is to be --- */
+/* --- checking what is wanted --- */
 
 static int compare_steps(const void *left, const void *right)
 {
@@ -119,7 +119,7 @@ static int make_steps(Commit *commit, Reason *reason)
     return 0;
 }
 
-/* --- what is there --- */
+/* --- checking what exists --- */
 
 /* Whether MACHINE, -1 if there is none, has the file of NAME. */
 static int look(int machine, const CredentialName *name, const char *suffix, Reason *reason,
@@ -216,7 +216,7 @@ static int examine(const Commit *commit, Reason *reason)
 
 /* --- one file --- */
 
-/* Where the file system cannot exchange two files, there is no way back. */
+/* If the file system cannot exchange two files, the change cannot be undone. */
 static int exchange(int from, int to, const char *file)
 {
     if (renameat2(from, STORE_PREPARE, to, file, RENAME_EXCHANGE) == 0)
@@ -236,7 +236,7 @@ static int move_file(int store, int machine, const char *file, bool old, bool ne
     return renameat(machine, file, store, STORE_PREPARE) < 0 ? -errno : 0;
 }
 
-/* The file that goes is not removed before it is certain that it has to. */
+/* An old file is moved away, and only removed when the commit has succeeded. */
 static int commit_file(const Commit *commit, Step *step, Reason *reason)
 {
     const CredentialName *name = &step->change->name;
@@ -270,7 +270,7 @@ static int commit_file(const Commit *commit, Step *step, Reason *reason)
     return 0;
 }
 
-/* --- several --- */
+/* --- several files --- */
 
 static int make_mark(int directory, const CredentialName *name, const char *suffix, Reason *reason)
 {
@@ -317,8 +317,8 @@ static int prepare_machine(const Commit *commit, int prepare, const Step *steps,
     return r;
 }
 
-/* The directories that the files go to, which are there before the commit is decided: whoever
- * completes it may be somebody else than we. */
+/* Creates the machines' directories before the decision, because another program may have to
+ * complete the commit. */
 static int make_machines(const Commit *commit, Reason *reason)
 {
     int r = 0;
@@ -373,7 +373,7 @@ static int prepare_all(const Commit *commit, Reason *reason)
     return r;
 }
 
-/* What cannot be taken back has happened, durable or not. */
+/* After the rename the commit cannot be undone, even if it could not be synced. */
 static int decide(const Commit *commit, Reason *reason)
 {
     int directory = commit->store->directory, r;
@@ -388,7 +388,7 @@ static int decide(const Commit *commit, Reason *reason)
                : reason_set(reason, r, "cannot sync the store");
 }
 
-/* Leaves the store as it was, as far as that is possible; the next one does the rest. */
+/* Restores the store as far as possible; the next commit does the rest. */
 static void undo(const Commit *commit)
 {
     (void)store_clear(commit->store, STORE_PREPARE, NULL);
@@ -397,7 +397,7 @@ static void undo(const Commit *commit)
             (void)unlinkat(commit->store->directory, machine_of(&commit->steps[i]), AT_REMOVEDIR);
 }
 
-/* The step that is all there is to be done, if it is one file. */
+/* The only step, if the commit changes one file. */
 static Step *find_only_file(const Commit *commit, unsigned *ret_files)
 {
     Step *found = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Who made a commit, as text. See store_internal.h.
+ * The text of a commit's origin. See store_internal.h.
  *
- * The store is not root's alone, so nothing but the audit entries depends on it: a text that is not
- * right costs the name of the verb, never the commit.
+ * The broker's user may change it, so only the audit entries depend on it. If it is not valid, the
+ * verb is unknown, but the commit is still completed.
  */
 
 #include "base/json.h"
@@ -42,7 +42,7 @@ int store_origin_format(const StoreOrigin *origin, Bytes *ret)
     return json_print(object, ret);
 }
 
-/* The member NAME of OBJECT, 0 to LIMIT. */
+/* Reads the number NAME of OBJECT, from 0 to LIMIT. */
 static bool get_number(struct json_object *object, const char *name, int64_t limit, int64_t *ret)
 {
     struct json_object *member;

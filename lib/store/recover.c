@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Putting a decided commit in place, and clearing away one that was not decided. See commit.h and
+ * Puts a decided commit in place, and removes one that was not decided. See commit.h and
  * store_internal.h.
  *
- * Each commit ends here, whether its writer lives or another program finds what he left. Whatever
- * is in ".commit" may have been put there by the broker's user: names are validated, and the rest
- * is a rename or a removal inside the store, from one held directory to another.
+ * Every commit ends here, in its own writer or in the program that finds it after a crash. The
+ * broker's user may have put anything into ".commit", so names are validated, and files are only
+ * renamed and removed inside the store, relative to open directories.
  */
 
 #include "base/dirlock.h"
@@ -20,8 +20,8 @@
 
 #define DIRECTORY_MODE ((mode_t)0770)
 
-/* What we cannot have left there. Nobody reads a value from it, so it can wait for the
- * administrator; but no commit can begin before. */
+/* For things that no commit can have left. They stay until the administrator moves them, and no
+ * commit can begin before; readers ignore them. */
 static int foreign(const char *path, const char *what, Reason *reason)
 {
     return reason_set(reason, OUTCOME_STORE_UNSAFE,
@@ -32,7 +32,7 @@ static int foreign(const char *path, const char *what, Reason *reason)
 
 /* --- directories --- */
 
-/* The store's group and a mode in which the broker can write there. */
+/* Sets the store's group, and a mode with which the broker can write there. */
 static int own_directory(const Store *store, int fd)
 {
     struct stat status;
@@ -53,7 +53,7 @@ int store_directory_make(const Store *store, int parent, const char *name, Reaso
     int r;
 
     if (mkdirat(parent, name, 0700) < 0)
-        return reason_set(reason, -errno, "cannot make a directory in the store");
+        return reason_set(reason, -errno, "cannot create a directory in the store");
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     r = fd < 0 ? -errno : own_directory(store, fd);
     if (r < 0)
@@ -62,7 +62,7 @@ int store_directory_make(const Store *store, int parent, const char *name, Reaso
     return 0;
 }
 
-/* Under another name first, so that there is never one that the broker cannot use. */
+/* Creates it under another name first, so that the broker can always use the final one. */
 static int make_machine(const Store *store, const char *machine, Reason *reason, int *ret_fd)
 {
     _cleanup_(closep) int fd = -1;
@@ -72,7 +72,7 @@ static int make_machine(const Store *store, const char *machine, Reason *reason,
         return r;
     if (renameat(store->directory, STORE_PREPARE, store->directory, machine) < 0 ||
         fsync(store->directory) < 0)
-        return reason_set(reason, -errno, "cannot make the store's directory %s", machine);
+        return reason_set(reason, -errno, "cannot create the store's directory %s", machine);
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -90,7 +90,7 @@ int store_machine_make(const Store *store, const char *machine, Reason *reason, 
     }
     if (r != 0)
         return r;
-    /* one that somebody made by hand; nobody's but ours */
+    /* the administrator may have created it by hand; repair it only if it is ours */
     if (fstat(fd, &status) == 0 && status.st_uid == geteuid())
         r = own_directory(store, fd);
     if (r < 0)
@@ -99,7 +99,7 @@ int store_machine_make(const Store *store, const char *machine, Reason *reason, 
     return 0;
 }
 
-/* --- what was not decided --- */
+/* --- commits that were not decided --- */
 
 /* A commit's directories are two levels deep. */
 static int clear_directory(int parent, const char *name, unsigned levels, Reason *reason)
@@ -131,7 +131,7 @@ int store_clear(const Store *store, const char *name, Reason *reason)
     return clear_directory(store->directory, name, 2, reason);
 }
 
-/* --- what was --- */
+/* --- decided commits --- */
 
 typedef struct Completion {
     const Store *store;
@@ -142,7 +142,7 @@ typedef struct Completion {
     void *userdata;
 } Completion;
 
-/* An origin that cannot be made out says so. */
+/* Without a valid origin it is "unknown". */
 static int read_origin(Completion *completion, Reason *reason)
 {
     _cleanup_(closep) int fd = openat(completion->commit, STORE_ORIGIN,
@@ -176,7 +176,7 @@ static int put_in_place(int from, int to, const char *file, Reason *reason)
                : 0;
 }
 
-/* A mark goes after what it is for, so that readers do not see the old file once more. */
+/* Removes the file before its mark, so that no reader sees the old file again. */
 static int take_away(int from, int to, const char *file, const char *mark, Reason *reason)
 {
     if (unlinkat(to, file, 0) < 0 && errno != ENOENT)
@@ -186,7 +186,7 @@ static int take_away(int from, int to, const char *file, const char *mark, Reaso
                : 0;
 }
 
-/* Puts FILE of MACHINE in place if it is one with SUFFIX. */
+/* Puts FILE of MACHINE in place if it has SUFFIX. */
 static int apply_file(const Completion *completion, const char *machine, int from, int to,
                       const char *suffix, const char *file, Reason *reason)
 {
@@ -205,7 +205,7 @@ static int apply_file(const Completion *completion, const char *machine, int fro
     return r;
 }
 
-/* The public halves first: a change is called applied when its sealed file is in its place. */
+/* The public halves first, because a change counts as applied when its sealed file is in place. */
 static int apply_files(const Completion *completion, const char *machine, int from, int to,
                        Reason *reason)
 {
@@ -257,7 +257,7 @@ static int apply_entry(const Completion *completion, const char *name, Reason *r
     return strcmp(name, STORE_ORIGIN) == 0 ? 0 : foreign(name, "is in .commit", reason);
 }
 
-/* ".commit" without anything but its origin. */
+/* ".commit" now contains nothing except its origin. */
 static int finish(const Completion *completion, Reason *reason)
 {
     int directory = completion->store->directory, r = 0;
@@ -304,7 +304,7 @@ int store_recover(const Store *store, StoreApplied applied, void *userdata, Reas
     int r = directory_lock_at(store->directory, ".", 0, reason, &lock);
 
     if (r == OUTCOME_TIMEOUT)
-        return 0; /* who holds it has done this */
+        return 0; /* the holder of the lock has done this */
     if (r == 0)
         r = store_clear(store, STORE_PREPARE, reason);
     return r == 0 ? store_complete(store, applied, userdata, reason) : r;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A sealed key that is there already. See shared_key.h.
+ * Shared keys. See shared_key.h.
  */
 
 #include "store/shared_key.h"
 
 #include "credential/open.h"
 
-/* Parts that have nothing to do with the sealed key. */
+/* Key types that do not concern the sealed key. */
 #define PARTS_BESIDE ((unsigned)(KIND_HOST | KIND_SCOPED))
 
 void shared_key_done(SharedKey *key)
@@ -17,14 +17,14 @@ void shared_key_done(SharedKey *key)
     *key = (SharedKey){0};
 }
 
-/* Whether the PCRs that a fresh key would be sealed for are those of SEALED. */
+/* Whether SEALED has the PCRs that a fresh key would be sealed for. */
 static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request, Reason *reason)
 {
-    /* What tpm_seal() takes where it may choose; a TPM without it gets no shared keys. */
+    /* tpm_seal()'s first choice; keys of a TPM without this bank are not shared */
     uint16_t bank = request->pcrs.bank ? request->pcrs.bank : TPM_ALGORITHM_SHA256;
     char has[TPM_PCR_TEXT_BYTES], wanted[TPM_PCR_TEXT_BYTES];
 
-    /* they may be others than those of now, which alone can be tried */
+    /* they may differ from the present values, which are all that unsealing can prove */
     if (request->pcrs.given != 0)
         return reason_set(reason, OUTCOME_NOT_FOUND, "values of PCRs are given");
     if (sealed->pcr_mask != request->pcrs.mask) {
@@ -39,7 +39,7 @@ static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request
     return 0;
 }
 
-/* Whether what a fresh key would be sealed for is what this one is; the TPM is not asked. */
+/* Whether this key is sealed like a fresh one would be, as far as is known without the TPM. */
 static int check(const CredentialSections *sections, const SharedKeyRequest *wanted, Reason *reason)
 {
     const TpmSealRequest *request = wanted->request;
@@ -66,7 +66,7 @@ static int check(const CredentialSections *sections, const SharedKeyRequest *wan
     return 0;
 }
 
-/* FILE to RET_RAW, which RET_PARTS borrows, if its key is as wished. */
+/* Decodes FILE if its key is suitable. RET_SECTIONS borrows from RET_RAW. */
 static int take_apart(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                       Bytes *ret_raw, CredentialSections *ret_sections)
 {
@@ -91,7 +91,7 @@ void shared_keys_done(SharedKeys *keys)
     *keys = (SharedKeys){0};
 }
 
-/* Most of a machine's credentials have the same. */
+/* Skips duplicates, because most of a machine's credentials have the same key. */
 static int add_key(const TpmSealedView *sealed, SharedKeys *keys)
 {
     int r;
@@ -189,7 +189,7 @@ int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest 
         if ((sealed.srk.size > 0) != ((wanted->key_types & KIND_PINNED) != 0))
             continue;
         r = unseal(tpm, sealed, wanted, reason, ret);
-        /* what is to be expected of an old key; with anything else the next has no better chance */
+        /* these are expected of an old key; after any other error the next key would fail, too */
         if (r != OUTCOME_TPM_PCR_MISMATCH && r != OUTCOME_TPM_NO_SIGNATURE &&
             r != OUTCOME_TPM_FOREIGN && r != OUTCOME_MALFORMED)
             break;

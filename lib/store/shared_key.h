@@ -2,33 +2,31 @@
 #pragma once
 
 /*
- * A sealed key that is there already, to seal a further credential with.
+ * Shared keys: the sealed key of an existing credential, used for another one.
  *
- * A credential carries the key that it is sealed with, sealed by the TPM. Nothing forbids that many
- * carry the same one, each with an IV of its own: 96 random bits, so that 2^32 credentials may have
- * it. All of a machine's then take one unsealing (broker/request/tpm_job.h) instead of one each,
- * and every systemd-creds opens them as ever. With and without the host key it is the same sealed
- * key.
+ * A sealed file contains its own key, sealed by the TPM. Many files may contain the same one, each
+ * with its own IV of 96 random bits, which is enough for 2^32 files. All credentials of a machine
+ * then need one unsealing (broker/request/tpm_job.h) instead of one each, and every systemd-creds
+ * still opens them. Files with and without the host key can share a sealed key.
  *
- * A key is taken only where nothing is lost by it: it must be sealed for the very policy that a
- * fresh one would get, in the same form, and by the TPM itself and not outside of it, where others
- * may know it; and the TPM must unseal it now, which shows that the PCRs are those of now. In a
- * store the last written credential comes first, so that a fresh key is the one that is shared from
- * then on.
+ * A shared key must be as good as a fresh one: sealed for the same policy and in the same form, and
+ * by the TPM itself, because others may know a key that was made elsewhere. The TPM must unseal it
+ * now, which proves that the PCRs have their present values. The most recent credential is tried
+ * first, so that a fresh key is shared from then on.
  */
 
 #include "credential/format.h"
 #include "store/store.h"
 
-/* What a credential is to be. */
+/* What the new credential needs. */
 typedef struct SharedKeyRequest {
     unsigned key_types;            /* KeyTypes of its kind */
-    bool any_form;                 /* whether with KIND_PINNED or without is not known yet */
-    const TpmSealRequest *request; /* what a fresh key would be sealed for */
-    BytesView signatures; /* with KIND_PUBLIC_KEY: a file of them; empty if there is none */
+    bool any_form;                 /* with or without KIND_PINNED */
+    const TpmSealRequest *request; /* the policy of a fresh key */
+    BytesView signatures; /* with KIND_PUBLIC_KEY: a file of signatures; empty without one */
 } SharedKeyRequest;
 
-/* Keys as wished, still sealed, each once. */
+/* Suitable sealed keys, without duplicates. */
 typedef struct SharedKeys {
     TpmSealed keys[LIMIT_SHARED_KEYS];
     unsigned count;
@@ -36,17 +34,17 @@ typedef struct SharedKeys {
 
 void shared_keys_done(SharedKeys *keys); /* for _cleanup_ */
 
-/* The key of the credential FILE, in base64 or raw. OUTCOME_NOT_FOUND if it has none, or one that
- * is not as wished; returns of credential_decode() and credential_parse(). */
+/* Gets the key of the sealed FILE, in base64 or raw. Returns 0, OUTCOME_NOT_FOUND if it has none or
+ * one that is not suitable, or what credential_unpack() returns. */
 int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                         SharedKeys *ret);
 
-/* The keys of MACHINE's credentials in the store, the last written first. OUTCOME_NOT_FOUND if
- * there is none as wished; what store_list() returns. */
+/* Gets the keys of MACHINE's credentials in the store, most recent first. Returns 0,
+ * OUTCOME_NOT_FOUND if none is suitable, or what store_list() returns. */
 int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                            Reason *reason, SharedKeys *ret);
 
-/* The first of them alone; other files are not read. */
+/* Gets only the first of these keys, and reads no further files. */
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                     Reason *reason, TpmSealed *ret);
 
@@ -57,7 +55,7 @@ typedef struct SharedKey {
 
 void shared_key_done(SharedKey *key); /* for _cleanup_ */
 
-/* The first of KEYS in WANTED's form that the TPM unseals. OUTCOME_NOT_FOUND if none is in that
- * form; else why the last one that was tried could not be unsealed. */
+/* Unseals the first of KEYS that has WANTED's form and that the TPM can unseal. Returns 0,
+ * OUTCOME_NOT_FOUND if none has that form, or why the last one that was tried failed. */
 int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,
                        Reason *reason, SharedKey *ret);

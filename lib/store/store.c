@@ -57,7 +57,7 @@ FileName store_mark_name(const CredentialName *name, const char *suffix)
     return file;
 }
 
-/* Cuts SUFFIX off TEXT; false if it does not end with it. */
+/* Removes SUFFIX from TEXT. Returns false if TEXT does not end with it. */
 static bool cut_suffix(char *text, const char *suffix)
 {
     size_t length = strlen(text), end = strlen(suffix);
@@ -82,8 +82,8 @@ bool store_file_parse(const char *machine, const char *file, const char *suffix,
 
 /* --- reading --- */
 
-/* Another name of the file, or another writer than root and us, would be a way in. A file without
- * any name was replaced since it was opened: it is the old one, and whole. */
+/* Others could change a file that has a second name or that everybody may write to. A file without
+ * a name was replaced after we opened it; it is the old one, and complete. */
 static int check_entry(int fd, const char *path, Reason *reason)
 {
     struct stat status;
@@ -102,10 +102,10 @@ static int check_entry(int fd, const char *path, Reason *reason)
     return 0;
 }
 
-/* FILE in DIRECTORY; PATH is for words. */
+/* Opens FILE in DIRECTORY; PATH is for messages. */
 static int open_file(int directory, const char *file, const char *path, Reason *reason, int *ret_fd)
 {
-    /* O_NONBLOCK: a FIFO in the store does not make us wait. */
+    /* O_NONBLOCK, because opening a FIFO would block */
     _cleanup_(closep) int fd =
         openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
     int r;
@@ -161,10 +161,10 @@ int store_machine_open(int parent, const char *machine, Reason *reason, int *ret
     return 0;
 }
 
-/* --- what a commit has that is not in place yet --- */
+/* --- files of a commit that are not in place yet --- */
 
-/* The directory NAME of the store, ".commit" or ".done". -1 if there is none: what else has that
- * name is for those who change the store to complain about. */
+/* Opens the store's directory NAME, ".commit" or ".done". -1 if there is none. If it is not a
+ * directory, only writers complain. */
 static int open_commit(const Store *store, const char *name, Reason *reason, int *ret_fd)
 {
     *ret_fd = openat(store->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -173,8 +173,8 @@ static int open_commit(const Store *store, const char *name, Reason *reason, int
     return reason_set(reason, -errno, "cannot open the store's %s", name);
 }
 
-/* Opens in COMMIT the file of NAME that is to come. -1 if the commit is not about it, or has put it
- * in place by now; OUTCOME_NOT_FOUND if the one in place is to go. */
+/* Opens NAME's new file in COMMIT. -1 if the commit does not change it or has already put it in
+ * place; OUTCOME_NOT_FOUND if the commit removes it. */
 static int open_coming(int commit, const CredentialName *name, const char *suffix, Reason *reason,
                        int *ret_fd)
 {
@@ -193,8 +193,8 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
                : 0;
 }
 
-/* Of a commit that is being put in place files only ever leave its directory, for the machine's: so
- * whoever looks there first finds each new one. */
+/* Files only move from a commit's directory to the machine's, so a reader that looks in the commit
+ * first finds every new file. */
 static int open_entry(const Store *store, const CredentialName *name, const char *suffix,
                       Reason *reason, int *ret_fd)
 {
@@ -232,7 +232,7 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
     return read_entry(store, name, STORE_PUBLIC, reason, ret);
 }
 
-/* Whether the two are the same file; both are open, so that neither has got the other's number. */
+/* Whether both are the same file. Both are open, so neither inode number can have been reused. */
 static bool is_same_file(int left, int right)
 {
     struct stat a, b;
@@ -243,7 +243,7 @@ static bool is_same_file(int left, int right)
            a.st_ino == b.st_ino;
 }
 
-/* The public half belongs to the sealed one if that was there before and after. */
+/* The public half belongs to the sealed file if that is the same before and after. */
 static int read_pair(const Store *store, const CredentialName *name, Reason *reason,
                      bool *ret_whole, Bytes *sealed, Bytes *public)
 {
@@ -279,8 +279,7 @@ int store_read_pair(const Store *store, const CredentialName *name, Reason *reas
         sealed = public = (Bytes){0};
         return 0;
     }
-    return reason_set(reason, OUTCOME_CHANGED, "%s@%s is being changed all the time", name->machine,
-                      name->id);
+    return reason_set(reason, OUTCOME_CHANGED, "%s@%s keeps changing", name->machine, name->id);
 }
 
 int store_read_record(const Store *store, const char *name, Reason *reason, Bytes *ret)
@@ -303,7 +302,7 @@ int store_read_record(const Store *store, const char *name, Reason *reason, Byte
 
 typedef struct Found {
     StoreEntry entry;
-    bool coming; /* in a commit, with a file or with a mark */
+    bool coming; /* from a commit: a new file or a mark */
     bool gone;
 } Found;
 
@@ -319,7 +318,7 @@ static void listing_done(Listing *listing)
     free(listing->found);
 }
 
-/* FILE as a credential, or a mark of one; false for what is none, or is not there any more. */
+/* Reads FILE as a credential or a mark. Returns false if it is neither, or is gone. */
 static bool found_new(DIR *folder, const Listing *listing, const char *file, bool coming,
                       Found *ret)
 {
@@ -334,7 +333,7 @@ static bool found_new(DIR *folder, const Listing *listing, const char *file, boo
     return true;
 }
 
-/* What the directory FD has, at most LIMIT_MACHINE_ENTRIES. */
+/* Adds the entries of the directory FD, at most LIMIT_MACHINE_ENTRIES. */
 static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
@@ -359,7 +358,7 @@ static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
     return r;
 }
 
-/* By id; what comes before what is in place. */
+/* By id; entries from a commit before those in place. */
 static int compare_found(const void *left, const void *right)
 {
     const Found *a = left, *b = right;
@@ -368,7 +367,7 @@ static int compare_found(const void *left, const void *right)
     return r != 0 ? r : b->coming - a->coming;
 }
 
-/* Leaves of each name the first, and nothing of what goes. */
+/* Keeps the first entry of each name, and drops removed ones. */
 static void merge(Listing *listing)
 {
     size_t count = 0;
@@ -387,7 +386,7 @@ static void merge(Listing *listing)
     listing->count = count;
 }
 
-/* The last written first; by id among those of the same moment, so that the order is one. */
+/* Most recent first; by id if the times are equal, so that the order is defined. */
 static int compare_entries(const void *left, const void *right)
 {
     const StoreEntry *a = left, *b = right;
@@ -414,7 +413,7 @@ static int listing_take(Listing *listing, Reason *reason, StoreEntry **ret, size
     return 0;
 }
 
-/* What COMMIT, -1 if there is none, still has, and then what is in place. */
+/* Lists what is still in COMMIT (-1 for none), then what is in place. */
 static int list_machine(const Store *store, int commit, Listing *listing, Reason *reason)
 {
     _cleanup_(closep) int coming = -1, machine = -1;
@@ -433,7 +432,7 @@ static int list_machine(const Store *store, int commit, Listing *listing, Reason
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-/* The directory of the last commit; -1 if there never was one. */
+/* The directory of the last commit; -1 if there was none. */
 static int open_last_commit(const Store *store, Reason *reason, int *ret_fd)
 {
     int r = open_commit(store, STORE_COMMIT, reason, ret_fd);
@@ -461,7 +460,7 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
         if (is_same_file(before, after))
             return listing_take(&listing, reason, ret, ret_count);
     }
-    return reason_set(reason, OUTCOME_CHANGED, "the store is being changed all the time");
+    return reason_set(reason, OUTCOME_CHANGED, "the store keeps changing");
 }
 
 static int compare_machines(const void *left, const void *right)

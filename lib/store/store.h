@@ -2,16 +2,15 @@
 #pragma once
 
 /*
- * The store: sealed credentials by machine and id, at STORE/MACHINE/ID.cred, and beside those that
- * are key pairs the public half, ID.pub.
+ * The store: sealed files by machine and id, STORE/MACHINE/ID.cred, and the public halves of key
+ * pairs, ID.pub.
  *
- * Nothing in it is secret, but what stands in it decides what a container gets: entries are reached
- * only through held directories, never through a link, and are regular files with one name.
- * Reading needs no lock, and sees each commit whole (store/commit.h): what is still in a commit's
- * own directory comes before what is in its place.
+ * Nothing in it is secret, but its content decides what a container gets. Files are opened relative
+ * to open directories, never through a link, and must be regular files with one name. Reading needs
+ * no lock and sees each commit whole (store/commit.h): a file in a commit's own directory takes
+ * precedence over the one in place.
  *
- * Root and the broker, who puts there what it generates, write to it: so root must not be led
- * astray by what it finds in it, either.
+ * Both root and the broker write to it, so root does not trust its content either.
  */
 
 #include "base/bytes.h"
@@ -22,25 +21,26 @@
 
 typedef struct Store Store;
 
-/* Opens the directory at PATH; a negative errno if it cannot be. */
+/* Opens the directory PATH. Returns 0 or a negative errno. */
 int store_new(const char *path, Reason *reason, Store **ret);
 Store *store_free(Store *store);
 DEFINE_CLEANUP(Store *, store_free);
 
-/* The credential's file as it is, in base64 or raw. OUTCOME_NOT_FOUND; OUTCOME_STORE_UNSAFE for a
- * link, a second name, anything but a regular file, or one that others may write to;
- * OUTCOME_TOO_LARGE. */
+/* Reads the sealed file as it is, in base64 or raw. Returns 0, OUTCOME_NOT_FOUND,
+ * OUTCOME_TOO_LARGE, OUTCOME_STORE_UNSAFE unless it is a regular file with one name that not
+ * everybody may write to, or a negative errno. */
 int store_read(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
-/* Both halves of NAME, of one commit; the public one is empty if there is none. Returns as
- * store_read(); OUTCOME_CHANGED if others change it all the time. */
+/* Reads both halves of NAME, from the same commit; the public half is empty if there is none.
+ * Returns what store_read() returns, or OUTCOME_CHANGED if it changes again and again meanwhile. */
 int store_read_pair(const Store *store, const CredentialName *name, Reason *reason,
                     Bytes *ret_sealed, Bytes *ret_public);
 
-/* The record NAME of the last commit that had one of this name. OUTCOME_NOT_FOUND. */
+/* Reads the record that the last commit with this NAME wrote. Returns 0, OUTCOME_NOT_FOUND, or a
+ * negative errno. */
 int store_read_record(const Store *store, const char *name, Reason *reason, Bytes *ret);
 
-/* The public half of NAME, which belongs to nothing that is secret. Returns as store_read(). */
+/* Reads the public half of NAME. Returns what store_read() returns. */
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* --- commits of one change, and of one machine: store/commit.h has what they do and return --- */
@@ -77,8 +77,8 @@ typedef struct MachineName {
     char text[LIMIT_MACHINE_BYTES + 1];
 } MachineName;
 
-/* The machines that have a directory in the store, by name, at most LIMIT_MACHINES; the array is
- * freed with free(). -ENOMEM. */
+/* Lists the machines that have a directory in the store, sorted by name, at most LIMIT_MACHINES.
+ * The caller frees the array. Returns 0 or a negative errno. */
 int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count);
 
 typedef struct StoreEntry {
@@ -86,9 +86,9 @@ typedef struct StoreEntry {
     int64_t written[2]; /* seconds and ns since 1970 */
 } StoreEntry;
 
-/* The credentials of MACHINE, the last written first, at most LIMIT_MACHINE_ENTRIES; the array is
- * freed with free(). There may be none, also of no such machine. Whether an entry is one that
- * store_read() takes shows there. OUTCOME_STORE_UNSAFE, -ENOMEM; OUTCOME_CHANGED if others change
- * the store all the time. */
+/* Lists the credentials of MACHINE, most recent first, at most LIMIT_MACHINE_ENTRIES. The caller
+ * frees the array. An unknown machine has none. Does not check whether store_read() would accept
+ * each. Returns 0, OUTCOME_STORE_UNSAFE, OUTCOME_CHANGED if the store changes again and again
+ * meanwhile, or a negative errno. */
 int store_list(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
                size_t *ret_count);

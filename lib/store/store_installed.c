@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Opening the host's own store. See store_installed.h.
+ * Opens the host's store. See store_installed.h.
  */
 
 #include "store/store_installed.h"

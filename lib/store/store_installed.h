@@ -2,18 +2,18 @@
 #pragma once
 
 /*
- * Opening the host's own store, as a program that may run as root.
+ * Opens the host's store in a program that may run as root.
  *
- * Root changes modes and creates files below the store's directory, so it has to be the one that
- * was installed: reached through no symbolic link, owned by root or the broker's user, in the
- * broker's group, and not writable for others. A directory that merely has the right path is not
- * enough. The broker itself uses store_new(): it can do no more there than its user.
+ * Root changes modes and creates files below the store's directory, so it must be the installed
+ * one: not reached through a symbolic link, owned by root or the broker's user, in the broker's
+ * group, and not writable by others. The right path alone is not enough. The broker itself uses
+ * store_new(), because it has only the rights of its own user.
  */
 
 #include "store/store.h"
 
 #define BROKER_USER "nspawn-creds" /* and its group */
 
-/* Opens the store at the absolute PATH. Who is not root may use whatever directory is there.
- * OUTCOME_STORE_UNSAFE; a negative errno if it cannot be opened. */
+/* Opens the store at the absolute PATH. Unless the caller is root, any directory will do. Returns
+ * 0, OUTCOME_STORE_UNSAFE, or a negative errno. */
 int store_open_installed(const char *path, Reason *reason, Store **ret);

@@ -2,23 +2,23 @@
 #pragma once
 
 /*
- * What the files of this folder share: the names of files in the store, and what a commit leaves
- * there while it is under way.
+ * Shared by the files of this directory: the names of files in the store, and the layout of a
+ * commit that is under way.
  *
- *   .prepare/              a commit before its decision, or the one file of a commit of one file
- *   .commit/               a commit that has been decided and is being put in place:
- *     .origin                who made it: a JSON object
+ *   .prepare/              a commit before its decision, or the file of a commit of one file
+ *   .commit/               a decided commit, which is being put in place:
+ *     .origin                its origin, a JSON object
  *     .record.NAME           the commit's record
  *     MACHINE/ID.cred        files that go to MACHINE/
  *     MACHINE/ID.pub
- *     MACHINE/ID.cred.gone   marks: the file of that name in MACHINE/ goes
+ *     MACHINE/ID.cred.gone   marks: the file of that name in MACHINE/ is removed
  *     MACHINE/ID.pub.gone
  *   .done/                 the directory of the last commit, empty
- *   .record.NAME           the record of the last commit that had one of this name
+ *   .record.NAME           the record that the last commit with this NAME wrote
  *
- * What is to be done is in the names and nowhere else: nothing can contradict it. ".done" remains
- * so that a reader who opened it knows whether there was a commit meanwhile: as long as it is held
- * open no other directory gets its inode number.
+ * The names alone describe the changes, so nothing can contradict them. ".done" tells a reader
+ * whether there was a commit meanwhile: while the reader holds it open, no other directory gets its
+ * inode number.
  */
 
 #include "base/bytes.h"
@@ -39,7 +39,7 @@
 
 struct Store {
     int directory;
-    gid_t group; /* of the directory, and so of everything in it */
+    gid_t group; /* of the directory and everything in it */
 };
 
 /* --- store.c --- */
@@ -49,44 +49,43 @@ typedef struct FileName {
     char text[LIMIT_ID_BYTES + sizeof(STORE_SEALED STORE_GONE)];
 } FileName;
 
-/* SUFFIX is STORE_SEALED or STORE_PUBLIC. The mark is that of a file that goes. */
+/* SUFFIX is STORE_SEALED or STORE_PUBLIC. A mark says that the file is removed. */
 FileName store_file_name(const CredentialName *name, const char *suffix);
 FileName store_mark_name(const CredentialName *name, const char *suffix);
 
-/* Whether FILE is such a name of MACHINE's, RET_GONE of a mark. False for a temporary file, for
- * one.
- */
+/* Parses FILE in MACHINE's directory. RET_GONE says whether it is a mark. Returns false for any
+ * other file, such as a temporary one. */
 bool store_file_parse(const char *machine, const char *file, const char *suffix,
                       CredentialName *ret, bool *ret_gone);
 
-/* Reads the file of NAME in MACHINE, its directory or a commit's. */
+/* Reads NAME's file in the directory MACHINE, of the store or of a commit. */
 int store_file_read(int machine, const CredentialName *name, const char *suffix, Reason *reason,
                     Bytes *ret);
 
-/* Opens the directory MACHINE in PARENT. OUTCOME_NOT_FOUND if there is none, OUTCOME_STORE_UNSAFE
- * if it is not one. */
+/* Opens the directory MACHINE in PARENT. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE if it
+ * is not a directory, or a negative errno. */
 int store_machine_open(int parent, const char *machine, Reason *reason, int *ret_fd);
 
-/* --- recover.c, all with the store's lock --- */
+/* --- recover.c; the caller holds the store's lock --- */
 
-/* Makes the directory NAME in PARENT, with the store's group. */
+/* Creates the directory NAME in PARENT, with the store's group. */
 int store_directory_make(const Store *store, int parent, const char *name, Reason *reason,
                          int *ret_fd);
 
-/* Opens the directory MACHINE of the store. If there is none it is made, which RET_MADE then says;
- * there must not be a ".prepare". */
+/* Opens the directory MACHINE of the store, and creates it if necessary (RET_MADE). There must be
+ * no ".prepare". */
 int store_machine_make(const Store *store, const char *machine, Reason *reason, int *ret_fd,
                        bool *ret_made);
 
-/* Removes NAME, ".prepare" or ".done", with what is in it. */
+/* Removes the directory NAME, ".prepare" or ".done", and its content. */
 int store_clear(const Store *store, const char *name, Reason *reason);
 
-/* Puts the files of ".commit" in place and removes it; 0 if there is none. */
+/* Puts the files of ".commit" in place and removes it. Does nothing if there is none. */
 int store_complete(const Store *store, StoreApplied applied, void *userdata, Reason *reason);
 
 /* --- origin.c --- */
 
-/* What ".origin" holds. VERB of the result is borrowed from RET_VERB. */
+/* The content of ".origin". .verb of the result borrows from RET_VERB. */
 #define STORE_VERB_BYTES   ((size_t)17)
 #define STORE_ORIGIN_BYTES ((size_t)256)
 int store_origin_format(const StoreOrigin *origin, Bytes *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Commits of one change, and of one machine, under the names that callers still have for them.
+ * Commits of one change, and of one machine, under older function names.
  */
 
 #include "base/digest.h"
