@@ -25,13 +25,8 @@ typedef struct LiveCheck {
     const DoctorMachine *machine;
     char unit[DOCTOR_UNIT_BYTES];
     ManagerUnit state;
-    ManagerService service;
+    const ManagerService *service;
 } LiveCheck;
-
-static void live_check_done(LiveCheck *check)
-{
-    manager_service_done(&check->service);
-}
 
 static size_t count_live(const Policy *policy)
 {
@@ -63,7 +58,7 @@ static bool check_unit(const LiveCheck *check)
     if (settings == LIVE_MOUNT_BOUND ||
         strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
         return true;
-    if (!manager_service_asks(&check->service, machine, first_live(check->machine->policy))) {
+    if (!manager_service_asks(check->service, machine, first_live(check->machine->policy))) {
         doctor_say(check->doctor, DOCTOR_PROBLEM,
                    "%s does not mount the directory for live delivery, which the policy uses",
                    check->unit);
@@ -79,13 +74,6 @@ static bool check_unit(const LiveCheck *check)
                   ":rootidmap\\n' >>%s && systemctl try-restart %s",
                   machine, doctor_quote(file).text, check->unit);
     return false;
-}
-
-static void say_unbound(const LiveCheck *check, const char *why)
-{
-    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the mount for live delivery: %s",
-               check->machine->name, why);
-    doctor_remedy(check->doctor, "systemctl restart %s", check->unit);
 }
 
 /* The broker creates its socket in a directory that it owns. */
@@ -123,69 +111,57 @@ static bool check_socket(const LiveCheck *check, const char *folder)
 
 static bool check_place(const LiveCheck *check)
 {
-    const char *machine = check->machine->name;
+    const char *machine = check->machine->name, *unbound = NULL;
     bool bound = false;
     int r = manager_live_is_bound(check->doctor->manager, machine, &bound);
     char folder[PATH_MAX];
 
     snprintf(folder, sizeof(folder), LIVE_MOUNT_FOLDER "/%s", machine);
-    if (access(folder, F_OK) < 0 && errno == ENOENT) {
-        say_unbound(check, "the directory does not exist");
-        return false;
-    }
-    if (r != 0) {
+    if (access(folder, F_OK) < 0 && errno == ENOENT)
+        unbound = "the directory does not exist";
+    else if (r != 0)
         doctor_say(check->doctor, DOCTOR_UNSEEN, "the mounts of %s cannot be read: %s", machine,
                    strerror(-r));
+    else if (!bound)
+        unbound = "it was started before the policy listed live credentials, or without our "
+                  "wrapper";
+    if (!unbound)
         return check_folder(check, folder) && check_socket(check, folder);
-    }
-    if (!bound) {
-        say_unbound(check,
-                    "it was started before the policy listed live credentials, or without our "
-                    "wrapper");
-        return false;
-    }
-    return check_folder(check, folder) && check_socket(check, folder);
+    doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the mount for live delivery: %s",
+               machine, unbound);
+    doctor_remedy(check->doctor, "systemctl restart %s", check->unit);
+    return false;
 }
 
 /* --- inside --- */
 
-static const char *place_of(char **pairs, const char *id)
+/* Whether UNIT in the container asks at the live socket for ID. Its remedy is a drop-in in the
+ * container, created inside it. */
+static bool check_request(const LiveCheck *check, const char *unit, const char *id,
+                          const ManagerService *service)
 {
-    for (; pairs && *pairs; pairs += 2)
-        if (strcmp(pairs[0], id) == 0)
-            return pairs[1];
-    return NULL;
-}
-
-/* A drop-in in the container, created inside it. */
-static void remedy_inside(const LiveCheck *check, const char *unit, const char *id)
-{
+    const char *machine = check->machine->name, *place = NULL;
     char folder[PATH_MAX];
 
+    for (char **pair = service->credentials; pair && *pair && !place; pair += 2)
+        if (strcmp(pair[0], id) == 0)
+            place = pair[1];
+    if (place && strcmp(place, LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET) == 0)
+        return true;
+    if (place)
+        doctor_say(check->doctor, DOCTOR_WARNING,
+                   "%s in %s takes %s from %s instead of the live socket", unit, machine, id,
+                   place);
+    else
+        doctor_say(check->doctor, DOCTOR_WARNING,
+                   "%s in %s does not ask for %s, which the policy lists for it", unit, machine,
+                   id);
     snprintf(folder, sizeof(folder), "/etc/systemd/system/%s.d", unit);
     doctor_remedy(check->doctor,
                   "systemd-run --quiet --wait --machine=%s sh -c 'mkdir -p \"$1\" && printf "
                   "\"[Service]\\nLoadCredential=%%s:" LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET
                   "\\n\" \"$2\" >\"$1/nspawn-creds-$2.conf\" && systemctl daemon-reload' sh %s %s",
-                  check->machine->name, doctor_quote(folder).text, doctor_quote(id).text);
-}
-
-static bool say_inner(const LiveCheck *check, const char *unit, const char *id,
-                      const ManagerService *service)
-{
-    const char *place = place_of(service->credentials, id);
-
-    if (place && strcmp(place, LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET) == 0)
-        return true;
-    if (place)
-        doctor_say(check->doctor, DOCTOR_WARNING,
-                   "%s in %s takes %s from %s instead of the live socket", unit,
-                   check->machine->name, id, place);
-    else
-        doctor_say(check->doctor, DOCTOR_WARNING,
-                   "%s in %s does not ask for %s, which the policy lists for it", unit,
-                   check->machine->name, id);
-    remedy_inside(check, unit, id);
+                  machine, doctor_quote(folder).text, doctor_quote(id).text);
     return false;
 }
 
@@ -214,7 +190,7 @@ static int check_inner_unit(const LiveCheck *check, Manager *inner, const char *
         return 0;
     r = manager_service(inner, unit, reason, &service);
     if (r == 0)
-        *right = say_inner(check, unit, id, &service) && *right;
+        *right = check_request(check, unit, id, &service) && *right;
     return r;
 }
 
@@ -246,11 +222,11 @@ static bool check_inside(const LiveCheck *check)
 
 static void check_machine(Doctor *doctor, const DoctorMachine *machine)
 {
-    _cleanup_(live_check_done) LiveCheck check = {.doctor = doctor, .machine = machine};
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    LiveCheck check = {.doctor = doctor, .machine = machine, .service = &service};
     bool right;
 
-    if (doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &check.service) !=
-            0 ||
+    if (doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &service) != 0 ||
         strcmp(check.state.load, "loaded") != 0)
         return; /* "units" has reported this */
     right = check_unit(&check);

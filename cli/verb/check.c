@@ -279,7 +279,6 @@ const Verb verb_check = {
                "and the exit status is then 3. A share with a machine that is not among "
                "the\nfiles only causes a warning. See nspawn-creds-policy(5).",
     .options = OPTION_JSON,
-    .arguments_min = 0,
     .arguments_max = FILES_MAX,
     .run = run,
 };

@@ -214,7 +214,6 @@ const Verb verb_doctor = {
                "The exit status is 9 if there are problems; warnings do not count. Only "
                "root sees\neverything.",
     .options = OPTION_JSON | OPTION_TPM_DEVICE,
-    .arguments_min = 0,
     .arguments_max = 1,
     .run = run,
 };

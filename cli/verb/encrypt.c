@@ -65,7 +65,6 @@ const Verb verb_encrypt = {
     .options = OPTION_NAME | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_UID | OPTION_TPM_DEVICE |
                OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY |
                OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_NOT_AFTER | OPTION_FORMAT,
-    .arguments_min = 0,
     .arguments_max = 2,
     .run = run,
 };

@@ -16,13 +16,17 @@
 #include <sodium.h>
 #include <string.h>
 
-static struct json_object *hex(BytesView view)
-{
+/* Bytes in hexadecimal; the longest are SHA-512 values. */
+typedef struct Hex {
     char text[2 * 64 + 1];
+} Hex;
 
-    if (view.size > 64)
-        view.size = 64;
-    return json_object_new_string(sodium_bin2hex(text, sizeof(text), view.data, view.size));
+static Hex hex(BytesView view)
+{
+    Hex hex;
+
+    sodium_bin2hex(hex.text, sizeof(hex.text), view.data, view.size < 64 ? view.size : 64);
+    return hex;
 }
 
 static const char *primary_name(uint16_t algorithm)
@@ -36,12 +40,12 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
     BytesView name;
 
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
-    json_add(object, "pcrBank", json_object_new_string(tpm_bank_name(tpm->pcr_bank)));
-    json_add(object, "primaryAlgorithm", json_object_new_string(primary_name(tpm->primary_alg)));
+    json_add_text(object, "pcrBank", tpm_bank_name(tpm->pcr_bank));
+    json_add_text(object, "primaryAlgorithm", primary_name(tpm->primary_alg));
     json_add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
-    json_add(object, "policyHash", hex(tpm->policy_hash));
+    json_add_text(object, "policyHash", hex(tpm->policy_hash).text);
     if (tpm->srk.size > 0 && tpm_srk_name(tpm->srk, NULL, &name) == 0)
-        json_add(object, "srkName", hex(name));
+        json_add_text(object, "srkName", hex(name).text);
     return object;
 }
 
@@ -51,9 +55,9 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     struct json_object *object = json_object_new_object();
     RsaPublicKey key;
 
-    json_add(object, "file", json_object_new_string(file));
-    json_add(object, "kind", json_object_new_string(parts->kind->name));
-    json_add(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}));
+    json_add_text(object, "file", file);
+    json_add_text(object, "kind", parts->kind->name);
+    json_add_text(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}).text);
     json_add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
     json_add(object, "size", json_object_new_uint64(sealed->size));
     json_add(object, "headerSize", json_object_new_uint64(parts->header.size));
@@ -70,11 +74,16 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
         json_add(policy, "pcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
         json_add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
         if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
-            json_add(policy, "fingerprint",
-                     hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}));
+            json_add_text(policy, "fingerprint",
+                          hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text);
         json_add(object, "publicKey", policy);
     }
     return object;
+}
+
+static void print_line(const char *label, const char *text)
+{
+    printf("  %-14s %s\n", label, text);
 }
 
 static void print_pcrs(const char *label, uint64_t mask)
@@ -82,64 +91,50 @@ static void print_pcrs(const char *label, uint64_t mask)
     char text[TPM_PCR_TEXT_BYTES];
 
     tpm_pcr_mask_format(mask, text);
-    printf("  %-14s %s\n", label, mask ? text : "none");
+    print_line(label, mask ? text : "none");
 }
 
-static void print_tpm(const TpmSealedView *tpm)
+static void print_tpm(const Kind *kind, const TpmSealedView *tpm)
 {
-    char text[2 * 64 + 1];
     Reason reason = {0};
+    RsaPublicKey key;
     BytesView name;
 
     print_pcrs("PCRs:", tpm->pcr_mask);
-    printf("  %-14s %s\n", "PCR bank:", tpm_bank_name(tpm->pcr_bank));
-    printf("  %-14s %s\n", "Storage key:", primary_name(tpm->primary_alg));
+    print_line("PCR bank:", tpm_bank_name(tpm->pcr_bank));
+    print_line("Storage key:", primary_name(tpm->primary_alg));
     printf("  %-14s %zu bytes\n", "Sealed key:", tpm->blob.size);
-    printf("  %-14s %s\n", "Policy:",
-           sodium_bin2hex(text, sizeof(text), tpm->policy_hash.data, tpm->policy_hash.size));
-    if (tpm->srk.size == 0)
+    print_line("Policy:", hex(tpm->policy_hash).text);
+    if (tpm->srk.size > 0)
+        print_line("Pinned SRK:",
+                   tpm_srk_name(tpm->srk, &reason, &name) == 0 ? hex(name).text : reason.text);
+    if (!kind_has(kind, KIND_PUBLIC_KEY))
         return;
-    if (tpm_srk_name(tpm->srk, &reason, &name) == 0)
-        printf("  %-14s %s\n",
-               "Pinned SRK:", sodium_bin2hex(text, sizeof(text), name.data, name.size));
-    else
-        printf("  %-14s %s\n", "Pinned SRK:", reason.text);
-}
-
-static void print_signed(const TpmSealedView *tpm)
-{
-    char text[2 * RSA_FINGERPRINT_BYTES + 1];
-    Reason reason = {0};
-    RsaPublicKey key;
-
     print_pcrs("Signed PCRs:", tpm->public_key_mask);
-    if (rsa_public_key_parse(tpm->public_key, &reason, &key) == 0)
-        printf("  %-14s %s\n", "Signer:",
-               sodium_bin2hex(text, sizeof(text), key.fingerprint, sizeof(key.fingerprint)));
-    else
-        printf("  %-14s %s\n", "Signer:", reason.text);
+    print_line("Signer:", rsa_public_key_parse(tpm->public_key, &reason, &key) == 0
+                              ? hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text
+                              : reason.text);
 }
 
-static void print(const char *file, const Bytes *sealed, const CredentialSections *parts)
+static void print(const char *file, const Bytes *sealed, const CredentialSections *sections)
 {
+    const Kind *kind = sections->kind;
     Reason reason = {0};
 
     printf("%s\n", file);
-    printf("  %-14s %s (systemd %u and later)\n", "Kind:", parts->kind->name, parts->kind->since);
+    printf("  %-14s %s (systemd %u and later)\n", "Kind:", kind->name, kind->since);
     printf("  %-14s %zu bytes, of them %zu header and %zu encrypted\n", "Size:", sealed->size,
-           parts->header.size, parts->ciphertext.size);
-    printf("  %-14s %s\n", "Host key:", kind_has(parts->kind, KIND_HOST) ? "needed" : "not needed");
-    printf("  %-14s %s\n", "TPM:", kind_has(parts->kind, KIND_TPM) ? "needed" : "not needed");
-    if (kind_has(parts->kind, KIND_TPM))
-        print_tpm(&parts->tpm);
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY))
-        print_signed(&parts->tpm);
-    if (kind_has(parts->kind, KIND_SCOPED))
-        printf("  %-14s for one user\n", "Scope:");
-    if (parts->kind->key_types == 0)
-        printf("  %-14s none: anyone can read and forge it\n", "Protection:");
-    if (credential_openable(parts, &reason) != 0)
-        printf("  %-14s %s\n", "Note:", reason.text);
+           sections->header.size, sections->ciphertext.size);
+    print_line("Host key:", kind_has(kind, KIND_HOST) ? "needed" : "not needed");
+    print_line("TPM:", kind_has(kind, KIND_TPM) ? "needed" : "not needed");
+    if (kind_has(kind, KIND_TPM))
+        print_tpm(kind, &sections->tpm);
+    if (kind_has(kind, KIND_SCOPED))
+        print_line("Scope:", "for one user");
+    if (kind->key_types == 0)
+        print_line("Protection:", "none: anyone can read and forge it");
+    if (credential_openable(sections, &reason) != 0)
+        print_line("Note:", reason.text);
 }
 
 static int inspect(const char *path, const Options *options)
@@ -185,7 +180,6 @@ const Verb verb_inspect = {
                "authenticated: decrypt tells whether a file is genuine. For\nseveral "
                "files --json=short prints one line each.",
     .options = OPTION_JSON,
-    .arguments_min = 0,
     .arguments_max = 1024,
     .run = run,
 };

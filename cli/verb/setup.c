@@ -40,7 +40,5 @@ const Verb verb_setup = {
     .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
                "without it nothing that\nwas sealed with it opens again.",
     .options = OPTION_JSON,
-    .arguments_min = 0,
-    .arguments_max = 0,
     .run = run,
 };

@@ -155,7 +155,5 @@ const Verb verb_status = {
     .details = "The counters start at zero whenever the broker starts. --metrics prints "
                "them in the OpenMetrics\nformat.",
     .options = OPTION_JSON | OPTION_METRICS,
-    .arguments_min = 0,
-    .arguments_max = 0,
     .run = run,
 };

@@ -304,62 +304,43 @@ int seal_resolve(const SealContext *seal, const char *subject, Reason *reason, S
 
 /* --- the keys --- */
 
-static int get_host_key(const SealContext *seal, Reason *reason, SealKeys *keys)
-{
-    bool made;
-    int r = host_key_ensure(seal->context, host_key_path(), reason, &keys->host, &made);
-
-    if (r == 0 && made) {
-        observer_note(seal->observer, "Created this host's key, %s.", host_key_path());
-        observer_host_key_made(seal->observer);
-    }
-    return r;
-}
-
-static int copy_tpm_key(const SealKeys *other, Reason *reason, SealKeys *keys)
-{
-    TpmSealedView sealed = tpm_sealed_view(&other->tpm_sealed);
-    int r = tpm_sealed_dup(&sealed, &keys->tpm_sealed);
-
-    return r == 0 ? secret_new_from(secret_view(other->tpm), reason, &keys->tpm) : r;
-}
-
-static int get_offline_key(const SealContext *seal, Reason *reason, SealTarget *target,
-                           SealKeys *keys)
-{
-    OfflineRequest request = offline_request(seal, target);
-    OfflineKey key;
-    int r = offline_key_new(seal->context, &request, reason, &key);
-
-    if (r != 0)
-        return r;
-    target->kind = key.kind;
-    keys->tpm = key.key;
-    keys->tpm_sealed = key.sealed;
-    return 0;
-}
-
 /* Resolves TARGET if necessary, and gets the TPM's key if it needs one. */
 static int get_tpm_key(const SealContext *seal, const char *subject, const SealKeys *other,
                        Reason *reason, SealTarget *target, SealKeys *keys)
 {
     int r;
 
-    if (target->host && !other)
-        return get_offline_key(seal, reason, target, keys);
+    if (target->host && !other) {
+        OfflineRequest request = offline_request(seal, target);
+        OfflineKey key;
+
+        r = offline_key_new(seal->context, &request, reason, &key);
+        if (r != 0)
+            return r;
+        target->kind = key.kind;
+        keys->tpm = key.key;
+        keys->tpm_sealed = key.sealed;
+        return 0;
+    }
     if (!other && !target->kind)
         return resolve_here(seal, subject, reason, target, keys);
     r = seal_resolve(seal, subject, reason, target);
     if (r != 0 || !kind_has(target->kind, KIND_TPM))
         return r;
-    return other ? copy_tpm_key(other, reason, keys)
-                 : ask_tpm(seal, subject, true, reason, target, keys);
+    if (other) {
+        TpmSealedView sealed = tpm_sealed_view(&other->tpm_sealed);
+
+        r = tpm_sealed_dup(&sealed, &keys->tpm_sealed);
+        return r == 0 ? secret_new_from(secret_view(other->tpm), reason, &keys->tpm) : r;
+    }
+    return ask_tpm(seal, subject, true, reason, target, keys);
 }
 
 int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys *other,
                    Reason *reason, SealTarget *target, SealKeys *ret)
 {
     _cleanup_(seal_keys_done) SealKeys keys = {0};
+    bool made = false;
     int r = 0;
 
     if (target->key_types & KIND_SCOPED)
@@ -368,9 +349,13 @@ int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys 
         r = get_tpm_key(seal, subject, other, reason, target, &keys);
     keys.kind = target->kind;
     if (r == 0 && kind_has(keys.kind, KIND_HOST))
-        r = get_host_key(seal, reason, &keys);
+        r = host_key_ensure(seal->context, host_key_path(), reason, &keys.host, &made);
     if (r != 0)
         return r;
+    if (made) {
+        observer_note(seal->observer, "Created this host's key, %s.", host_key_path());
+        observer_host_key_made(seal->observer);
+    }
     *ret = keys;
     keys = (SealKeys){0};
     return 0;
