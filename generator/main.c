@@ -190,7 +190,8 @@ static bool generate_machines(const Generator *generator)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     pid_t processes[PROCESSES_MAX];
-    int r = policy_machines(&generator->context, &machines);
+    PolicyFault fault = {0};
+    int r = policy_machines(&generator->context, &fault, &machines);
     Share share = {0};
     bool right;
 
@@ -198,6 +199,8 @@ static bool generate_machines(const Generator *generator)
         report("cannot read the directories of policies: %s", strerror(-r));
         return false;
     }
+    if (fault.file[0])
+        report("the policies of %s are missing: %s", fault.file, fault.what.text);
     share.machines = machines;
     while (machines[share.count].name)
         share.count++;
@@ -205,7 +208,7 @@ static bool generate_machines(const Generator *generator)
     for (share.first = 1; share.first < share.step; share.first++)
         processes[share.first] = start_share(generator, share);
     share.first = 0;
-    right = generate_share(generator, share);
+    right = generate_share(generator, share) && !fault.file[0];
     for (share.first = 1; share.first < share.step; share.first++)
         right = finish_share(generator, share, processes[share.first]) && right;
     return right;

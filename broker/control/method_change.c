@@ -77,7 +77,7 @@ static int load_policies(HostResources *resources, Policies *ret)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     size_t count = 0;
-    int r = policy_machines(host_resources_context(resources), &machines);
+    int r = policy_machines(host_resources_context(resources), NULL, &machines);
 
     if (r != 0)
         return r;

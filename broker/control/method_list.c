@@ -322,7 +322,7 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
     } else {
         r = host_resources_machines(resources, reason, &stored, &count);
         if (r == 0)
-            r = policy_machines(host_resources_context(resources), &with_policy);
+            r = policy_machines(host_resources_context(resources), NULL, &with_policy);
         if (r == 0)
             r = add_machines(stored, count, with_policy, reason, &batch);
     }

@@ -184,11 +184,14 @@ static int add_files(Check *check, char **paths)
 static int add_machines(Check *check, const Context *context)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    PolicyFault missing = {0};
     size_t count = 0;
-    int r = policy_machines(context, &machines);
+    int r = policy_machines(context, &missing, &machines);
 
     if (r != 0)
         return r;
+    if (missing.file[0])
+        report(check, &missing, true);
     while (machines[count].name)
         count++;
     check->groups = calloc(count + 1, sizeof(check->groups[0]));

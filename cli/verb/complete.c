@@ -64,7 +64,7 @@ static int print_all(const Wanted *wanted, bool names)
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
-    int r = policy_machines(wanted->context, &machines);
+    int r = policy_machines(wanted->context, NULL, &machines);
 
     if (r != 0)
         return r;

@@ -91,7 +91,7 @@ static int find_machines(Doctor *doctor)
     _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
-    int r = policy_machines(doctor->context, &with_policy);
+    int r = policy_machines(doctor->context, NULL, &with_policy);
 
     for (const PolicyMachine *machine = with_policy; r == 0 && machine->name; machine++)
         r = add_machine(doctor, machine->name);

@@ -36,7 +36,7 @@ static int load_policies(const Context *context, RestartList *list)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
     size_t count = 0;
-    int r = policy_machines(context, &machines);
+    int r = policy_machines(context, NULL, &machines);
 
     if (r != 0)
         return r;

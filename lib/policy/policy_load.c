@@ -374,20 +374,16 @@ static int add_machine(Names *names, const char *file, size_t place)
     return 0;
 }
 
-/* RET_WHOLE: whether PLACE is known to contain nothing else. */
-static int list_machines(const char *path, size_t place, Names *names, bool *ret_whole)
+/* RET_ERROR: a negative errno if PLACE may contain more. */
+static int list_machines(const char *path, size_t place, Names *names, int *ret_error)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);
-    const char *file = NULL;
+    const char *file;
 
-    *ret_whole = folder ? false : errno == ENOENT;
-    while (folder && directory_next(folder, path, NULL, &file) == 0) {
-        *ret_whole = !file;
-        if (!file)
-            break;
+    *ret_error = folder || errno == ENOENT ? 0 : -errno;
+    while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file)
         if (add_machine(names, file, place) != 0)
             return -ENOMEM;
-    }
     return 0;
 }
 
@@ -398,7 +394,7 @@ void policy_machines_free(PolicyMachine *machines)
     free(machines);
 }
 
-int policy_machines(const Context *context, PolicyMachine **ret)
+int policy_machines(const Context *context, PolicyFault *fault, PolicyMachine **ret)
 {
     _cleanup_(names_done) Names names = {0};
     PolicyMachine *machines;
@@ -407,11 +403,13 @@ int policy_machines(const Context *context, PolicyMachine **ret)
 
     for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
         _cleanup_(freep) char *path = format_path("%s%s", context->root, places[i]);
-        bool whole = false;
+        int error = 0;
 
-        r = path ? list_machines(path, i, &names, &whole) : -ENOMEM;
-        if (!whole)
-            unknown |= main_bit(i) | drop_ins_bit(i);
+        r = path ? list_machines(path, i, &names, &error) : -ENOMEM;
+        if (error == 0)
+            continue;
+        unknown |= main_bit(i) | drop_ins_bit(i);
+        bad_file(fault, path, strerror(-error));
     }
     if (r != 0)
         return r;

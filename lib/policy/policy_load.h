@@ -52,8 +52,9 @@ typedef struct PolicyMachine {
 } PolicyMachine;
 
 /* Lists all of them, sorted by name. The array ends with a NULL name; free it with
- * policy_machines_free(). Ignores directories that cannot be read. */
-int policy_machines(const Context *context, PolicyMachine **ret);
+ * policy_machines_free(). Of directories that cannot be read the machines are missing; FAULT, which
+ * may be NULL, is then set for one of them, and otherwise left as it is. */
+int policy_machines(const Context *context, PolicyFault *fault, PolicyMachine **ret);
 void policy_machines_free(PolicyMachine *machines);
 DEFINE_CLEANUP(PolicyMachine *, policy_machines_free);
 

@@ -272,7 +272,7 @@ static void test_machines(void **state)
     put(world, "etc/nspawn-creds/-bad.json", ONE("x"));
     put(world, "etc/nspawn-creds/db.json~", ONE("x"));
     put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
-    assert_int_equal(policy_machines(&world->context, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
     for (i = 0; expected[i]; i++)
         assert_string_equal(machines[i].name, expected[i]);
     assert_null(machines[i].name);
@@ -287,7 +287,7 @@ static const char *all_ids(const World *world)
     static char text[1024];
     PolicyMachine *machines;
 
-    assert_int_equal(policy_machines(&world->context, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
     text[0] = '\0';
     for (const PolicyMachine *machine = machines; machine->name; machine++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
