@@ -277,7 +277,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         check(set, r);
         return 0;
     }
-    reason_set(&c->reason, OUTCOME_TIMEOUT, "the TPM has not answered any request for %.0f s",
+    reason_set(&c->reason, OUTCOME_TIMEOUT,
+               c->commit ? "the generated secret was not stored within %.0f s"
+                         : "the TPM has not answered any request for %.0f s",
                (double)set->config->request_usec / 1e6);
     check(set, refuse(c, OUTCOME_TIMEOUT));
     return 0;

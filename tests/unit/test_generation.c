@@ -270,6 +270,22 @@ static void test_waits_for_the_store_alone(void **state)
     assert_int_equal(broker_records(broker, "stored ok"), 1);
 }
 
+/* A store that is locked for too long is not the TPM's fault. */
+static void test_waits_so_long(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
+    _cleanup_(closep) int lock = -1;
+
+    (void)state;
+    write_policy(broker, "web", "\"a\": " GENERATED);
+    broker->config.request_usec = 100 * 1000;
+    broker_start(broker);
+    lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    expect_refused(broker, "web", "a", "timeout the generated secret was not stored within ");
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+}
+
 /* Many at once, of two containers: one value. */
 static void test_many_at_once(void **state)
 {
@@ -352,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_public_halves),
         cmocka_unit_test(test_store_cannot_be_written),
         cmocka_unit_test(test_waits_for_the_store_alone),
+        cmocka_unit_test(test_waits_so_long),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_killed_while_it_makes_them),
     };
