@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * bare-server SOCKET FILE [ENTRY]: the floor that the broker is measured against. It accepts, sends
- * what FILE holds, closes, and does nothing else: no look at the peer, no store, no decryption.
- * With ENTRY, a file in the journal's native protocol, it then sends that to the journal.
+ * bare-server SOCKET FILE [ENTRY]: the least that any server must do, with which the broker is
+ * compared. It accepts, sends FILE's content, and closes: no check of the peer, no store, no
+ * decryption. Then it sends ENTRY, a file in the journal's native protocol, to the journal.
  */
 
 #include <fcntl.h>

@@ -1,9 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# in-host.bash ROUNDS: the benchmark itself, inside a booted host. Ours and the peer's take turns,
-# round by round, so that what else the machine does hits both; of the rounds' figures the median is
-# printed.
+# in-host.bash ROUNDS: the benchmark itself, inside a booted host. Our program and the peer's take turns,
+# round by round, so that other load affects both. Prints the median of the rounds.
 
 set -euo pipefail
 
@@ -56,7 +55,7 @@ echo 'requests a second on the socket, 8 clients; above 1 would be faster than t
 nspawn-creds set --no-ask --with-key=host web@x secret 2>/dev/null  # no note about a policy
 /build/helpers/bare-server "$scratch/bare" secret &
 server=$!
-# What the broker's entry is like. The journal takes it from a service that it does not ration.
+# An entry like the broker's, from a service without a rate limit.
 printf '%s\n' 'MESSAGE=web@x: delivered to systemd-nspawn@web.service in 0.1 ms' \
         MESSAGE_ID=def737ae9a3d488eabcf05b956e29b5b PRIORITY=6 SYSLOG_IDENTIFIER=nspawn-creds-broker \
         NSPAWN_CREDS_VERDICT=delivered NSPAWN_CREDS_OUTCOME=ok NSPAWN_CREDS_MACHINE=web \
@@ -66,7 +65,7 @@ systemd-run --quiet --unit=bare-with-journal -p LogRateLimitIntervalSec=1s -p Lo
         /build/helpers/bare-server "$scratch/bare-with-journal" "$scratch/secret" "$scratch/entry"
 until [[ -S $scratch/bare && -S $scratch/bare-with-journal ]]; do sleep 0.05; done
 
-# The broker, in turns with both. Of more than the second it cannot make: the journal wants the
+# The broker in turns with both. It cannot be faster than the second, because the journal needs the
 # processor, too.
 bench_requests() { # WORDS
         local round
@@ -91,7 +90,7 @@ bench_requests 'broker, host key, policy of 24'
 rm /etc/nspawn-creds/web.json
 systemctl stop bare-with-journal.service
 
-# Its secrets are in clear in a file; like ours, it writes an entry a request.
+# It reads its secrets in clear from a file, and writes one entry per request, like the broker.
 bench_vaultd() {
         local clients round
         mkdir -p /run/vaultd

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Figures and rows of the benchmark. To be sourced inside the host.
+# Measures, and prints the rows of the benchmark. Source it inside the host.
 
 median() {
         sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Benchmark: how many secrets a second are sealed for a host whose TPM is elsewhere.
+ * Benchmark: how many secrets per second are sealed for another host's TPM.
  *
  *     seal_rate [IDENTITY [SECONDS [PROCESSES]]]
  *
- * Beside it, in the same way, the one thing that cannot be left out: a fresh P-256 key and one
- * ECDH, once as libcrypto's EVP does it and once as crypto/ecdh.c does. Absolute numbers are the
- * machine's; the ratio is ours. A seal is everything but the file: a fresh key in guarded memory,
- * the policy for a PCR, the wrapping, and a credential of 32 bytes in base64. Processes, not
- * threads: guarded memory is mapped and locked for each secret, for which threads would queue.
+ * For comparison it also measures the unavoidable part: a fresh P-256 key and one ECDH, once with
+ * libcrypto's EVP and once with crypto/ecdh.c. Absolute numbers depend on the machine, the ratio
+ * does not. Sealing includes everything except writing the file: a fresh key in guarded memory, the
+ * policy for a PCR, the wrapping, and a credential of 32 bytes in base64. It uses processes,
+ * because threads would queue for the mapping and locking of guarded memory.
  */
 
 #include "base/fsutil.h"
@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* Between two looks at the clock. */
+/* Seals between two checks of the clock. */
 #define BATCH  16U
 
 /* Seals a second on two processors. */

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# For the test cases in cases/, which run inside a booted host: checks, and the few
-# things that every case does with containers, credentials and the journal.
+# The library of the test cases in cases/, which run inside a booted host: checks, and
+# what all cases do with containers, credentials and the journal.
 #
-# A case fails at its first check that does not hold. It ends with `finish`; one that
-# ends in any other way, or that checked nothing, has failed, whatever its status.
+# A case fails at the first check that does not hold. It must end with `finish`; if it
+# ends in any other way, or checked nothing, it has failed, whatever its status.
 
 set -euo pipefail
 
@@ -94,13 +94,14 @@ seal() { # MACHINE ID FILE [OPTION...]
                 --tpm2-device="$device" "$@" "$machine@$id" - <"$file" 2>/dev/null
 }
 
-# The broker knows a TPM's key for some seconds after it was unsealed: what is wrong with
-# the TPM shows when it has to ask.
+# The broker caches an unsealed key for some seconds. To test a broken TPM, restart it, so
+# that it has to use the TPM.
 forget_keys() { systemctl restart "$broker.service"; }
 
 # --- containers --------------------------------------------------------------
 
-# What the administrator writes: which credentials a container gets from the broker.
+# Writes the drop-in that an administrator would write by hand: the credentials that a
+# container gets from the broker.
 ask_for() { # MACHINE ID...
         local directory=/etc/systemd/system/systemd-nspawn@$1.service.d id
         shift
@@ -114,8 +115,8 @@ ask_for() { # MACHINE ID...
         systemctl daemon-reload
 }
 
-# The generator would have the units of machines with policies ask for all that is in
-# them, in whatever order. Where a case asks by hand, it only writes the broker's own
+# With a policy, the generator would make the unit ask for all its credentials, in any
+# order. A case that asks by hand replaces it by one that writes only the broker's own
 # drop-in, without which the broker does not see the software TPM.
 ask_by_hand() {
         mkdir -p /etc/systemd/system-generators
@@ -129,14 +130,14 @@ EOF
         chmod +x /etc/systemd/system-generators/nspawn-creds-generator
 }
 
-# As an administrator does who wants none of it.
+# Disables the generator completely, as an administrator might.
 mask_generator() {
         mkdir -p /etc/systemd/system-generators
         ln -sf /dev/null /etc/systemd/system-generators/nspawn-creds-generator
 }
 
-# What the container's service says it wants, and what it does: it keeps what it was
-# given, for this test to see. From 254 on systemd has ImportCredential=.
+# Creates a service in the container that copies the credentials it gets, for this test to
+# read. systemd has ImportCredential= since 254.
 reader_service() { # MACHINE ID...
         local machine=$1 units=/var/lib/machines/$1/etc/systemd/system setting=ImportCredential id
         shift
@@ -156,8 +157,8 @@ EOF
         forget "$machine"
 }
 
-# A container without a system of its own: it has the host's /usr, and a program that
-# does what the service above does. It takes next to no room, and starts at once.
+# Creates a container without a system of its own: it has the host's /usr, and a program
+# that does what the service above does. It needs little space, and starts at once.
 small_machine() { # MACHINE
         local root=/var/lib/machines/$1 link
         mkdir -p "$root"/{etc,usr,var/lib} /etc/systemd/nspawn
@@ -177,7 +178,7 @@ VirtualEthernet=no
 EOF
 }
 
-# What the service of a container kept, or would have kept.
+# The path of the copy that a container's service makes.
 seen() { # MACHINE ID
         printf '/var/lib/machines/%s/var/lib/seen/%s\n' "$1" "$2"
 }
@@ -186,7 +187,7 @@ forget() { # MACHINE
         rm -rf "/var/lib/machines/$1/var/lib/"{seen,new,new.uid_map}
 }
 
-# Starts a container and waits until its service has read what it was given.
+# Starts a container and waits until its service has copied its credentials.
 container_reads() { # MACHINE
         forget "$1"
         check "container $1 starts" systemctl start "systemd-nspawn@$1.service"
@@ -199,7 +200,7 @@ container_stop() { # MACHINE
         systemctl reset-failed "systemd-nspawn@$1.service" 2>/dev/null || :
 }
 
-# Starts a container that is to be refused a credential with this outcome.
+# Starts a container, and checks that a credential is refused with this outcome.
 container_refused() { # MACHINE ID OUTCOME
         local machine=$1 id=$2 reason=$3 unit=systemd-nspawn@$1.service since
         forget "$machine"
@@ -216,13 +217,13 @@ container_refused() { # MACHINE ID OUTCOME
 
 # --- journal -----------------------------------------------------------------
 
-# A place in the journal. (A cursor would not do: --after-cursor= of 252 skips one
-# entry too many where matches are given.)
+# The present position in the journal. (Not a cursor, because --after-cursor= of 252 skips
+# one entry too many if there are matches.)
 journal_now() {
         date +@%s.%6N
 }
 
-# Whether the broker refused since SINCE, with OUTCOME ("a|b": one of them), and with
+# Whether the broker has refused a request since SINCE, with OUTCOME ("a|b" for either) and
 # the given fields, such as MACHINE=web.
 journal_refusal() { # SINCE OUTCOME FIELD=VALUE...
         local since=$1 outcome matches=()
@@ -234,9 +235,9 @@ journal_refusal() { # SINCE OUTCOME FIELD=VALUE...
                 NSPAWN_CREDS_VERDICT=refused "${matches[@]}" "${@/#/NSPAWN_CREDS_}") ]]
 }
 
-# Whether UNIT said something like this since SINCE, or the manager of it. (Not -u: what
-# the manager's process for a unit says that it does not come to execute, journald can
-# only tell to be the unit's while that process is there.)
+# Whether UNIT, or the manager about UNIT, has logged a matching message since SINCE. (Not
+# -u: if a unit's process fails before it executes its program, journald can assign its
+# messages to the unit only while the process exists.)
 journal_says() { # SINCE UNIT REGULAR-EXPRESSION
         journalctl --since="$1" -o cat "_SYSTEMD_UNIT=$2" + "UNIT=$2" | grep -Eq -- "$3"
 }

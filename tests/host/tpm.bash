@@ -1,30 +1,30 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# For cases that do more with the host's TPM than seal to it, after lib.bash: storage keys, PCRs,
-# signatures about PCRs; and the TPM behind tpm-counter, which counts commands and can get in
-# their way.
+# The library, besides lib.bash, of cases that use the host's TPM directly: storage keys, PCRs,
+# signatures of PCR policies, and the TPM behind tpm-counter, which counts commands and can disturb
+# them.
 
 export TPM2TOOLS_TCTI=$device
 
-# Attributes of the primary that systemd makes for each call; a storage root key has noda besides
+# The attributes of the primary that systemd creates for each call; a storage root key also has noda
 # (docs/FORMAT.md, "TPM objects").
 legacy_attributes='fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt'
 
-# There is no resource manager: what a program leaves behind stays.
+# Without a resource manager, objects that a program leaves in the TPM stay there.
 flush_tpm() {
         tpm2_flushcontext -l
         tpm2_flushcontext -t
 }
 
-# Its public part as $scratch/NAME.tpm2b_public, its name as $scratch/NAME.name.
+# Writes its public area to $scratch/NAME.tpm2b_public, its name to $scratch/NAME.name.
 make_primary() { # ALGORITHM ATTRIBUTES NAME
         tpm2_createprimary -Q -C o -g sha256 -G "$1:null:aes128cfb" -a "$2" -c "$scratch/context"
         tpm2_readpublic -Q -c "$scratch/context" -o "$scratch/$3.tpm2b_public" -f tss -n "$scratch/$3.name"
         flush_tpm
 }
 
-# As systemd-tpm2-setup.service does at boot, but of the sort that is asked for.
+# Creates the storage root key, as systemd-tpm2-setup.service does at boot, but with ALGORITHM.
 set_srk() { # ALGORITHM
         ! tpm2_getcap handles-persistent | grep -qi 0x81000001 ||
                 tpm2_evictcontrol -Q -C o -c 0x81000001
@@ -33,10 +33,10 @@ set_srk() { # ALGORITHM
         flush_tpm
 }
 
-# The usual sort.
+# With the usual algorithm.
 make_srk() { set_srk ecc; }
 
-# Puts another TPM into the host; and the next time, the first one again.
+# Gives the host another TPM; the next call gives it the first one again.
 swap_tpm() {
         systemctl stop swtpm.service
         mv /var/lib/swtpm "$scratch/swtpm-here"
@@ -67,7 +67,7 @@ make_signer() { # DIRECTORY
         openssl rsa -in "$1/private.pem" -pubout -out "$1/public.pem" 2>/dev/null
 }
 
-# What systemd-measure(1) makes of PCR 11 as it is now.
+# Prints the signature that systemd-measure(1) would make for the present value of PCR 11.
 sign_pcr11() { # DIRECTORY
         local fingerprint
         tpm2_createpolicy -Q --policy-pcr -l sha256:11 -L "$scratch/policy"
@@ -79,7 +79,7 @@ sign_pcr11() { # DIRECTORY
                 "$(openssl dgst -sha256 -sign "$1/private.pem" "$scratch/policy" | base64 -w 0)"
 }
 
-# IDENTITY with the legacy key KEY.tpm2b_public, named KEY.name, instead of its own.
+# Prints IDENTITY with the legacy key KEY.tpm2b_public, whose name is KEY.name.
 replace_legacy_key() { # IDENTITY KEY
         python3 - "$1" "$2" <<'PYTHON'
 import base64, json, sys
@@ -113,12 +113,12 @@ tpm_counter_start() { # OPTION...
         systemctl try-restart "$broker.service"
 }
 
-# Of what happened since the last count_anew.
+# These count commands since the last count_anew.
 count_anew() { : >"$counter_log"; }
 commands()   { wc -l <"$counter_log"; }
 unsealings() { grep -c '^0x15e$' "$counter_log" || :; }
 
-# What tpm-counter is to do with a command, see there.
+# Tells tpm-counter what to do with a command; its own text lists the verbs.
 tpm_fault() { # COMMAND TIMES VERB ARGUMENT...
         printf '%s\n' "$*" >"$counter_faults"
 }

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Common ground of the test programs: where things are, words for the person who
-# watches, and progress of the slow parts. To be sourced after `set -euo pipefail`.
+# Shared by the test programs: paths, messages, and progress of slow steps. Source it after
+# `set -euo pipefail`.
 
-# The source tree, and what is kept between runs.
+# The source tree, and the cache between runs.
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cache=${NSPAWN_CREDS_CACHE:-/var/cache/nspawn-creds-tests}
 
@@ -26,9 +26,8 @@ check_suite() { # SUITE
         die "unknown suite '$1'; known are: ${all_suites[*]}"
 }
 
-# Prints what goes on and for how long: on a terminal in one line that counts the
-# seconds, elsewhere a line every 15 seconds. Ends when it is killed, or when the
-# program has ended.
+# Prints what is happening and for how long: on a terminal in one line that counts the
+# seconds, elsewhere a line every 15 seconds. Ends when it is killed or the program exits.
 tick() { # WORDS
         local past=0
         while kill -0 $$ 2>/dev/null; do
@@ -37,16 +36,16 @@ tick() { # WORDS
                 elif (( past == 1 )); then
                         say "$1 …"
                 elif (( past > 0 && past % 15 == 0 )); then
-                        say "$1 … still at it after $past s"
+                        say "$1 … not done after $past s"
                 fi
                 sleep 1
                 past=$(( past + 1 ))
         done
 }
 
-# Runs a command with its output in LOG, and says WORDS and the time that it takes.
-# If it fails, so does the whole program, with the end of the log. Not to be called
-# as a condition.
+# Runs a command with its output in LOG, and prints WORDS and the time. If the command
+# fails, prints the end of the log, and the whole program fails. Do not call it as a
+# condition.
 progress() { # WORDS LOG COMMAND...
         local words=$1 log=$2 start=$SECONDS ticker rc=0
         shift 2

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """
-systemd's credential format in Python, for what tests nspawn-creds and systemd-creds alike.
+systemd's credential format in Python, for tests of both nspawn-creds and systemd-creds.
 
-A credential is taken apart into the fields of docs/FORMAT.md and put together again, whatever state
-they are in: nothing is checked here. It shares no code with the engine; AES-GCM is libcrypto's.
+Splits a credential into the fields of docs/FORMAT.md and joins them again, without any checks. It
+shares no code with the library; AES-GCM comes from libcrypto.
 """
 
 import base64

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Throw-away systemd hosts: started with containers of their own and the programs
-# installed, and gone without a trace when the program that started them ends.
-# After common.bash and roots.bash.
+# Throw-away systemd hosts with containers and the installed programs. They disappear
+# without a trace when the program that started them exits. Source it after common.bash
+# and roots.bash.
 
-# Of the one host that a program has.
+# A program has one host.
 host_pid=''
 host_scratch=''
 host_lock=''
@@ -26,7 +26,7 @@ host_start() { # SUITE "MACHINE..." [BIND...]
                 cp -a --reflink=auto -- "$root/var/lib/machines/web" "$host_scratch/machines/$machine"
                 printf '%s\n' "$machine" >"$host_scratch/machines/$machine/etc/hostname"
         done
-        # The host must not inherit the locks: they say that *we* are alive.
+        # The host must not inherit the locks, which say that this program is alive.
         host_pid=$(flock -s "$root" "$testhost" boot --volatile --log "$host_scratch/boot.log" \
                 --bind-ro "$top:/src" --bind-ro "$(build_of "$suite"):/build" \
                 --bind "$host_scratch/machines:/var/lib/machines" "$@" "$root" {host_lock}<&-)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """
-The host that tests/vectors were sealed on, and the two programs that open them there.
+The host on which tests/vectors were sealed, and the two programs that open them there.
 
-To be used in a throw-away host (tests/host): machine id, host key and users are replaced.
+Use it only in a throw-away host (tests/host), whose machine id, host key and users it replaces.
 """
 
 import hashlib

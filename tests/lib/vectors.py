@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The credentials of tests/vectors/manifest.json, and what belongs to the host that they are for."""
+"""The credentials of tests/vectors/manifest.json, and the keys of the host that they are sealed for."""
 
 import base64
 import json
@@ -8,9 +8,9 @@ import os
 from credential import HOST, SCOPED, key_of, open_sealed, parts_of, scope_bytes
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
-# What the unit tests' clock says (TEST_NOW), when most vectors are opened; seconds.
+# The unit tests' time (TEST_NOW), at which most vectors are opened; seconds.
 NOW = 1795478400
-# The user whose the scoped ones are, "NAME:UID".
+# The user of the scoped credentials, "NAME:UID".
 ALICE = "alice:1000"
 
 
