@@ -29,6 +29,25 @@ static bool is_own_form(const PolicyEdit *edit, BytesView text)
            (policy_edit_print(edit, &again) == 0 && bytes_view_equal(bytes_view(&again), text));
 }
 
+/* Whether CREDENTIALS has the types that editing relies on; json-c ends the program for others. */
+static bool is_editable(struct json_object *credentials)
+{
+    if (!json_object_is_type(credentials, json_type_object))
+        return false;
+    json_object_object_foreach(credentials, id, credential)
+    {
+        struct json_object *services;
+
+        (void)id;
+        if (credential && !json_object_is_type(credential, json_type_object))
+            return false;
+        if (json_object_object_get_ex(credential, SERVICES, &services) &&
+            !json_object_is_type(services, json_type_array))
+            return false;
+    }
+    return true;
+}
+
 int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
 {
     _cleanup_(policy_edit_done) PolicyEdit edit = {0};
@@ -38,6 +57,8 @@ int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
         r = json_parse(text, LIMIT_JSON_DEPTH, reason, &edit.root);
     else if (!(edit.root = json_object_new_object()))
         r = -ENOMEM;
+    if (r == 0 && !json_object_is_type(edit.root, json_type_object))
+        r = reason_set(reason, OUTCOME_MALFORMED, "it is not a policy");
     if (r != 0)
         return r;
     edit.own_form = is_own_form(&edit, text);
@@ -46,6 +67,8 @@ int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
         if (!json_add(edit.root, "credentials", edit.credentials))
             return -ENOMEM;
     }
+    if (!is_editable(edit.credentials))
+        return reason_set(reason, OUTCOME_MALFORMED, "it is not a policy");
     *ret = edit;
     edit = (PolicyEdit){0};
     return 0;

@@ -199,6 +199,29 @@ static void test_rows(void **state)
         check_row(&rows[i]);
 }
 
+static void test_no_policies(void **state)
+{
+    static const char *const texts[] = {
+        "null",
+        "[]",
+        "1",
+        "{\"credentials\": null}",
+        "{\"credentials\": []}",
+        "{\"credentials\": {\"a\": 1}}",
+        "{\"credentials\": {\"a\": {\"services\": \"b.service\"}}}",
+        "{\"credentials\": {\"a\": {\"services\": null}}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        PolicyEdit edit;
+        Reason reason = {0};
+
+        assert_int_equal(policy_edit_new(view_of(texts[i]), &reason, &edit), OUTCOME_MALFORMED);
+        assert_true(reason.text[0] != '\0');
+    }
+}
+
 /* What is in the file besides is not touched. */
 static void test_others_stay(void **state)
 {
@@ -225,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_no_policies),
         cmocka_unit_test(test_others_stay),
     };
 
