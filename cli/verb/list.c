@@ -33,7 +33,7 @@ static void add_pcrs(Table *table, struct json_object *entry)
 
         if (!json_object_object_get_ex(entry, members[i], &list))
             continue;
-        for (size_t j = 0; j < json_object_array_length(list); j++)
+        for (size_t j = 0; j < json_length(list); j++)
             mask |= UINT64_C(1) << (json_object_get_int(json_object_array_get_idx(list, j)) & 63);
         tpm_pcr_mask_format(mask, texts[i]);
     }

@@ -98,7 +98,7 @@ static void print_family(struct json_object *family)
     print_value(family, "help");
     putchar('\n');
     json_object_object_get_ex(family, "samples", &samples);
-    for (size_t i = 0; i < json_object_array_length(samples); i++) {
+    for (size_t i = 0; i < json_length(samples); i++) {
         struct json_object *sample = json_object_array_get_idx(samples, i), *value = NULL;
 
         print_name(family, "name");
@@ -120,7 +120,7 @@ static void print_metrics(struct json_object *metrics)
     struct json_object *families = NULL;
 
     json_object_object_get_ex(metrics, "families", &families);
-    for (size_t i = 0; i < json_object_array_length(families); i++)
+    for (size_t i = 0; i < json_length(families); i++)
         print_family(json_object_array_get_idx(families, i));
     printf("# EOF\n");
 }

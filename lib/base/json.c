@@ -180,6 +180,11 @@ const char *json_text(struct json_object *value)
     return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
+size_t json_length(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
+}
+
 bool json_add(struct json_object *object, const char *name, struct json_object *value)
 {
     if (object && value && json_object_object_add(object, name, value) == 0)

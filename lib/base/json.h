@@ -44,6 +44,9 @@ JsonPosition json_position(BytesView text, const size_t *path, size_t levels);
 /* Returns the string VALUE, borrowed; NULL if it is not a string or contains a NUL. */
 const char *json_text(struct json_object *value);
 
+/* How many elements VALUE has; 0 if it is no array, for which json-c would end the program. */
+size_t json_length(struct json_object *value);
+
 /* Adds VALUE to OBJECT as NAME, and takes ownership in any case. False if either is NULL, or there
  * is no memory. */
 bool json_add(struct json_object *object, const char *name, struct json_object *value);

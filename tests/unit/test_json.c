@@ -111,6 +111,22 @@ static void test_places(void **state)
     }
 }
 
+static void test_length(void **state)
+{
+    static const char text[] =
+        "{\"two\": [1, [2, 3]], \"none\": [], \"null\": null, \"number\": 7, "
+        "\"object\": {\"a\": [1]}}";
+    _cleanup_(json_object_putp) struct json_object *value = NULL;
+
+    (void)state;
+    assert_int_equal(json_parse(test_view(text), 8, NULL, &value), 0);
+    json_object_object_foreach(value, name, member)
+    {
+        assert_int_equal(json_length(member), strcmp(name, "two") == 0 ? 2 : 0);
+    }
+    assert_int_equal(json_length(value), 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -119,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_reason_has_the_place),
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
