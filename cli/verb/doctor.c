@@ -104,17 +104,6 @@ static int find_machines(Doctor *doctor)
     return r;
 }
 
-/* Data that cannot be read stays empty, and the checks report it. */
-static int prepare(Doctor *doctor)
-{
-    if (manager_new(NULL, NULL, &doctor->manager) != 0)
-        doctor->manager = NULL;
-    if (store_open_installed(doctor->options.host->store, NULL, &doctor->store) != 0)
-        doctor->store = NULL;
-    doctor->unsealer = spec_unsealer(doctor->context, &doctor->options);
-    return find_machines(doctor);
-}
-
 /* --- what was found --- */
 
 static size_t count_level(const Doctor *doctor, DoctorLevel level)
@@ -153,6 +142,7 @@ static void print(const Doctor *doctor)
            count_level(doctor, DOCTOR_WARNING), count_level(doctor, DOCTOR_UNSEEN));
 }
 
+/* Absent texts are null. */
 static void add_text(struct json_object *object, const char *name, const char *text)
 {
     json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
@@ -183,11 +173,17 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r = 0;
 
-    if (doctor.machine && !machine_name_valid(doctor.machine))
-        r = reason_set(&reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name",
-                       doctor.machine);
-    if (r == 0)
-        r = prepare(&doctor);
+    if (doctor.machine)
+        r = machine_name_check(doctor.machine, &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    /* data that cannot be read stays empty, and the checks report it */
+    if (manager_new(NULL, NULL, &doctor.manager) != 0)
+        doctor.manager = NULL;
+    if (store_open_installed(options->host->store, NULL, &doctor.store) != 0)
+        doctor.store = NULL;
+    doctor.unsealer = spec_unsealer(context, options);
+    r = find_machines(&doctor);
     if (r != 0)
         return output_error(r, NULL, &reason);
     for (size_t i = 0; i < CHECK_COUNT; i++) {
