@@ -58,7 +58,7 @@ int method_remove(const ControlEnvironment *environment, struct json_object *par
     return 0;
 }
 
-/* --- what follows from a change --- */
+/* --- consequences of a change --- */
 
 typedef struct Policies {
     Policy **policies;
@@ -72,7 +72,7 @@ static void policies_done(Policies *policies)
     free(policies->policies);
 }
 
-/* Of all machines; those with a bad one get nothing anyway. */
+/* Loads all machines' policies. Those with a bad policy are left out, because they get nothing. */
 static int load_policies(HostResources *resources, Policies *ret)
 {
     _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
@@ -134,7 +134,7 @@ static int add_changes(HostResources *resources, const CredentialName *name,
 
 /* --- rotating --- */
 
-/* Whether NAME's value stands in the store; RET_FRESH: it need not do so yet. */
+/* Checks that NAME's value is in the store. RET_FRESH says that it need not exist yet. */
 static int check_source(HostResources *resources, const CredentialName *name, Reason *reason,
                         bool *ret_fresh)
 {
@@ -194,9 +194,9 @@ int method_rotate(const ControlEnvironment *environment, struct json_object *par
     return 0;
 }
 
-/* --- sealing anew --- */
+/* --- resealing --- */
 
-/* All that are to be replaced, and what they were. */
+/* The files to be replaced, and their old digests. */
 typedef struct Replacement {
     StoreReplacement *changes;
     Bytes *before;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: the peer address and what follows from it.
+ * Fuzz target: the peer address and the decision that follows from it.
  *
- * What parses must write back to the same bytes, but for the number in front, and whatever is
- * decided must have a name or a reason, both printable.
+ * An address that parses must write back to the same bytes, except for the number at its beginning.
+ * Every decision must have a printable name or a printable reason.
  */
 
-/* checks also where the rest is built without */
+/* assertions stay enabled even if the build type disables them */
 
 #include "policy/decision.h"
 

@@ -2,7 +2,8 @@
 /*
  * Fuzz target: the credential codec, from file bytes to sections, and the metadata.
  *
- * What parses must write back to the same header, and the sections must lie within the input.
+ * A file that parses must write back to the same header, and its sections must lie within the
+ * input.
  */
 
 #include "credential/format.h"

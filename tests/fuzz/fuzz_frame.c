@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: frames, cut into pieces as a socket may.
+ * Fuzz target: frames, cut into pieces as a socket may do.
  *
- * The first byte says how large the pieces are. What comes out are the messages between the NUL
- * bytes, in order and whole, however they came in; and the writer makes the same bytes of them.
+ * The first byte is the size of the pieces. The reader must return the messages between the NUL
+ * bytes, in order and complete, for any size; and the writer must make the same bytes from them.
  */
 
 #include "base/limits.h"

@@ -2,8 +2,8 @@
 /*
  * Fuzz target: nspawn-creds.conf.
  *
- * A file that parses gives values that can be written into a unit and that parse again to the same;
- * one that does not has a reason that can be printed.
+ * The values of a file that parses can be written into a unit, and parse to the same values again.
+ * If a file does not parse, the reason is printable.
  */
 
 #include "policy/host_config.h"

@@ -2,8 +2,8 @@
 /*
  * Fuzz target: host identities, JSON or bare.
  *
- * What parses must write to JSON that parses to the same JSON again, and have a key that can be
- * sealed to; what does not, a reason without control characters.
+ * An identity that parses must write to JSON that parses to the same JSON again, and must have a
+ * key to seal to. If it does not parse, the reason has no control characters.
  */
 
 #include "base/json.h"

@@ -2,8 +2,8 @@
 /*
  * Fuzz target: PCRs as text, with and without banks and values.
  *
- * What is taken names PCRs that exist, and values of those alone; a plain list means the same to
- * both parsers and survives being written.
+ * Text that is accepted names existing PCRs, and values of only these. A plain list means the same
+ * to both parsers, and to a parser of the formatted list.
  */
 
 #include "tpm/tpm.h"

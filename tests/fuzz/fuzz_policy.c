@@ -2,9 +2,9 @@
 /*
  * Fuzz target: policy files.
  *
- * The input is the main file, or with a form feed in it the main file and a drop-in. What is taken
- * has valid names and whole credentials; what is not has a place within the text and printable
- * words.
+ * The input is the main file, or, with a form feed in it, the main file and a drop-in. A policy
+ * that is accepted has valid names and complete credentials. Otherwise the fault has a position
+ * within the text and a printable sentence.
  */
 
 #include "policy/policy_file.h"

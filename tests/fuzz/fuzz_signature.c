@@ -2,8 +2,9 @@
 /*
  * Fuzz target: files with signed PCR policies.
  *
- * Looked for is the entry of tests/vectors, which is in the corpus. What is found fits a TPM, and
- * is not found for another policy; what is refused has a reason without control characters.
+ * The target searches for the entry of tests/vectors, which is in the corpus. A signature that is
+ * found fits a TPM, and is not found for another policy. If a file is refused, the reason has no
+ * control characters.
  */
 
 #include "tpm/signature.h"

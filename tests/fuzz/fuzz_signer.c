@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: who signs PCR policies, a public key in PEM.
+ * Fuzz target: the public key of a signer of PCR policies, in PEM.
  *
- * The first byte says whether PEM follows, or what is in it, so that mutations get behind the
- * base64. A key that is taken has the fingerprint of the numbers that the TPM gets to see.
+ * The first byte says whether PEM follows or its decoded content, so that mutations are not hidden
+ * in base64. The fingerprint of an accepted key is that of the numbers that the TPM gets.
  */
 
 #include "base/base64.h"

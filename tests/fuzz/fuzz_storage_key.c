@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: storage keys, as an identity names them and as a header has them pinned.
+ * Fuzz target: storage keys, as in an identity and as pinned in a header.
  *
- * The first byte says what follows: the pinned form, or a public area, which is pinned here so that
- * its name is right, or else a public part as in an identity. What is taken for pinned tells its
- * name and algorithm; a public part that is taken must, pinned, be taken for pinned.
+ * The first byte says what follows: the pinned form; a public area, which is pinned here with its
+ * right name; or a public area as in an identity. An accepted pinned key has a name and an
+ * algorithm. An accepted public area must also be accepted in its pinned form.
  */
 
 #include "tpm/blob.h"

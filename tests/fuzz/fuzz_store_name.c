@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: names of files in the store, of the machine "web" and of the one in the first line.
+ * Fuzz target: names of files in the store, for machine "web" and for the one in the first line.
  *
- * What is taken for a credential has valid names, and is called by them again; nothing that leads
- * out of the folder, and no temporary file, is one.
+ * A file that is accepted as a credential has valid names, which give the same file name again. No
+ * name that leads out of the directory, and no temporary file, is accepted.
  */
 
 #include "store/store_internal.h"

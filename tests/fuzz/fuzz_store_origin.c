@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: who made a commit, as the store's ".origin" has it.
+ * Fuzz target: the origin of a commit, in the store's ".origin".
  *
- * What is taken is valid, and is the same again when it is written and read.
+ * An origin that is accepted is valid, and stays the same when it is formatted and parsed.
  */
 
 #include "store/store_internal.h"

@@ -2,7 +2,7 @@
 /*
  * Fuzz target: templates.
  *
- * One that is taken comes apart into pieces which, written again, are the template.
+ * A template that is accepted splits into pieces which, joined again, are the template.
  */
 
 #include "policy/template.h"

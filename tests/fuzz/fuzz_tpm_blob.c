@@ -2,7 +2,8 @@
 /*
  * Fuzz target: sealed keys in a header, after the 32 bytes of their policy.
  *
- * One that is taken must write back to itself up to its seed, and never open with a password.
+ * A key that is accepted must write back to itself up to its seed, and must not open with a
+ * password.
  */
 
 #include "tpm/blob.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Runs a fuzz target once over every file of its corpus: what turns it into an ordinary test. Fails
- * if the corpus is missing or empty.
+ * Runs a fuzz target once on every file of its corpus, as an ordinary test. Fails if the corpus is
+ * missing or empty.
  */
 
 #include "base/cleanup.h"

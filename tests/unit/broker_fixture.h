@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * A whole broker for tests: supervisor and worker in processes of their own, on a listening socket
- * that the test holds as the service manager does; and its clients, which bind to an address and
- * read to the end, as the service manager does.
+ * A whole broker for tests: supervisor and worker in their own processes, on a listening socket
+ * that the test holds like the service manager; and clients that bind to an address and read to the
+ * end, like the service manager.
  *
- * The TPM is a function that after as long as the test likes returns a key that depends on what is
- * unsealed: on the number in broker_seal_with(), and on every byte of the blob; a fresh key is
- * sealed to a new blob. Which there is only with a .tpm_device in the configuration. The clock can
- * be told to kill the worker that looks at it, which it does in the middle of a request.
+ * The TPM is a function with an adjustable delay. The key that it unseals depends on the number in
+ * broker_seal_with() and on every byte of the blob; a fresh key gets a new blob. It exists only
+ * with a .tpm_device in the configuration. The clock can kill the worker that reads it, in the
+ * middle of a request.
  */
 
 #include "support.h"
@@ -24,7 +24,7 @@
 typedef struct BrokerShared {
     atomic_int worker;   /* pid of the newest worker */
     atomic_uint workers; /* how many there were */
-    atomic_uint poison;  /* so many more looks at the clock kill */
+    atomic_uint poison;  /* so many more readings of the clock kill */
     atomic_int
         audit_poison; /* N > 0: the worker dies before its Nth stored record; < 0: after it */
     atomic_int poison_signal; /* SIGKILL by default */

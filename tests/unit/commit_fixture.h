@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the tests of commits share: a store of five credentials, the states that it can have, the
- * commit that leads from one state to another, and system calls that fail when they are told to.
+ * Shared by the tests of commits: a store of five credentials, its possible states, the commits
+ * that lead from one state to another, and system calls that fail when a test wants it.
  */
 
 #include "support.h"
@@ -12,7 +12,7 @@
 
 #define CREDENTIALS 5U
 
-/* The credentials of the store, in order; NULL for what there is not. */
+/* The credentials of the store, in order; NULL for one that does not exist. */
 typedef struct State {
     const char *sealed[CREDENTIALS]; /* web@a, web@b, web@c, db@a, mail@a */
     const char *public[CREDENTIALS];

@@ -2,10 +2,9 @@
 #pragma once
 
 /*
- * Service managers of containers that do not exist: a process for each connection, which speaks
- * D-Bus as systemd does and misbehaves as it is told. They stand behind
- * sd_bus_open_system_machine() and sd_machine_get_class(), which the test is linked without
- * (-Wl,--wrap).
+ * Fake service managers of containers: a process for each connection, which speaks D-Bus like
+ * systemd, and misbehaves as a test wants. The test is linked with -Wl,--wrap, so that
+ * sd_bus_open_system_machine() and sd_machine_get_class() lead to them.
  */
 
 #include <stdbool.h>
@@ -17,13 +16,13 @@ typedef struct FakeUnit {
     const char *name;
     const char *active;       /* NULL: "active" */
     const char *job_result;   /* NULL: "done" */
-    const char *after_active; /* what its job makes of it; NULL: the same as before */
+    const char *after_active; /* its ActiveState after its job; NULL: as before */
     const char *after_result; /* NULL: "success" */
-    unsigned dies_after;      /* so many looks after its job it is another one; 0: never */
+    unsigned dies_after;      /* it restarts after so many checks after its job; 0: never */
     bool refreshes;
-    bool never_ends;   /* its job */
-    bool recovers;     /* its second job is a good one */
-    const char *error; /* what the manager says instead of knowing it */
+    bool never_ends;   /* its job never ends */
+    bool recovers;     /* its second job succeeds */
+    const char *error; /* the manager's error for every question about it */
 } FakeUnit;
 
 typedef struct FakeManager {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the unit tests share: cmocka with its headers, a context whose clock and randomness are
- * fixed, throw-away folders, and secrets from literals.
+ * Shared by the unit tests: cmocka with its headers, a context with fixed clock and randomness,
+ * throw-away directories, and secrets from literals.
  *
  * With $TEST_FILTER=PATTERN (* and ?) a test program runs only the functions that match it.
  */

@@ -4,9 +4,9 @@
 /*
  * A software TPM for tests: swtpm, on a private copy of its state and on two free loopback ports.
  *
- * It dies with the test. Several may run at a time, in one process or in many. PCRs start as they
- * do after a reset. Each command has a connection of its own, so that what these functions do does
- * not get in the way of a Tpm that is open at the same time.
+ * It dies with the test. Several may run at once, in one process or in many. The PCRs have their
+ * values after a reset. Each command uses its own connection, so that these functions do not
+ * disturb a Tpm that is open at the same time.
  */
 
 #include <stdbool.h>
@@ -17,15 +17,15 @@
 typedef struct Swtpm Swtpm;
 
 /* STATE is a directory that holds tpm2-00.permall, a .tar.gz of one, or NULL for a factory-new TPM;
- * it is copied. 0; SWTPM_MISSING if swtpm is not installed (skip the test, visibly); a negative
- * errno. */
+ * it is copied. Returns 0, SWTPM_MISSING if swtpm is not installed (the test must be skipped
+ * visibly), or a negative errno. */
 #define SWTPM_MISSING 1
 int swtpm_start(const char *state, Swtpm **ret);
 
-/* Ends it and removes its state; NULL is allowed. */
+/* Stops it and removes its state. NULL is allowed. */
 void swtpm_stop(Swtpm *swtpm);
 
-/* The device as tpm_new() and systemd-creds --tpm2-device= take it. */
+/* The device for tpm_new() and systemd-creds --tpm2-device=. */
 const char *swtpm_device(const Swtpm *swtpm);
 
 /* The port of its control channel, on loopback. */

@@ -69,8 +69,8 @@ static bool receive(const Journal *journal, char *text, size_t size)
     return n > 0;
 }
 
-/* Reads what is there, which goes on with number FROM, and sums up in LOST what is said to be lost;
- * says with which number it would go on. */
+/* Reads the waiting entries, which must continue with number FROM. Adds reported losses to LOST.
+ * Returns the next number. */
 static unsigned read_entries(const Journal *journal, unsigned from, unsigned *lost)
 {
     char text[4096];
@@ -149,8 +149,8 @@ static void test_full_and_room_again(void **state)
     journal->sink->room = NULL;
 }
 
-/* A journal that takes nothing at all does not stop the broker for good: what there is no room for
- * is counted and told. */
+/* A journal that takes nothing does not stop the broker for good: entries without room are counted
+ * and the loss is reported. */
 static void test_what_is_lost_is_told(void **state)
 {
     const Journal *journal = *state;

@@ -323,7 +323,7 @@ static void check_deadline(World *world, const FakeManager *manager, const char 
     fake_managers_stop();
 }
 
-/* Each reply comes in time, and all together do not: before the job, */
+/* Each reply is in time, but all together are too late: before the job, */
 static void test_late_replies(void **state)
 {
     static const FakeManager manager = {
@@ -335,7 +335,7 @@ static void test_late_replies(void **state)
     assert_false(world->list.units[0].touched);
 }
 
-/* and while it is looked at whether the unit stays up, for which each look has its own time. */
+/* and during the checks that the unit stays up. */
 static void test_late_looks(void **state)
 {
     static const FakeManager manager = {
@@ -410,7 +410,7 @@ static void test_words_meanwhile(void **state)
     fake_managers_stop();
 }
 
-/* Signals without end do not keep the clock from being looked at. */
+/* An endless flood of signals does not defeat the time limit. */
 static void test_flood(void **state)
 {
     static const FakeManager manager = {
@@ -421,7 +421,7 @@ static void test_flood(void **state)
     check_deadline(world, &manager, "its job took longer than");
 }
 
-/* What one unit has used up is not taken from another one. */
+/* Each unit has its own time. */
 static void test_each_its_own(void **state)
 {
     static const FakeManager manager = {.machine = "web",
@@ -476,7 +476,7 @@ static void test_stop_before_job(void **state)
     check_deadline(world, &manager, "it was interrupted");
 }
 
-/* It stops the undoing, too, for one that waits for a container would wait for it again. */
+/* The undoing is stopped, too, because it would wait for the same container again. */
 static void test_stop_undoing(void **state)
 {
     static const FakeManager manager = {.machine = "web",
