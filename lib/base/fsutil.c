@@ -9,16 +9,10 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
-/* Temporary file names have 16 hexadecimal digits between these. */
-#define TEMPORARY_PREFIX   ".nspawn-creds-"
-#define TEMPORARY_SUFFIX   ".tmp"
-#define TEMPORARY_BYTES    (sizeof(TEMPORARY_PREFIX TEMPORARY_SUFFIX) + 16)
-
-/* If another process has just locked the file, it is removing it. */
-#define TEMPORARY_ATTEMPTS 64
+/* Temporary file names have 16 hexadecimal digits. */
+#define TEMPORARY_BYTES sizeof(".nspawn-creds-0123456789abcdef.tmp")
 
 void close_keep_errno(int fd)
 {
@@ -151,56 +145,24 @@ int file_create_at(int directory, const char *name, BytesView content, FileOwner
     return r == 0 ? 0 : reason_set(reason, r, "cannot write %s", name);
 }
 
-static bool is_there(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) == 0 && status.st_nlink > 0;
-}
-
-/* Creates a file and locks it, so that nobody removes it as a leftover. */
-static int make_temporary(int directory, char ret_name[TEMPORARY_BYTES], int *ret_fd)
-{
-    for (unsigned i = 0; i < TEMPORARY_ATTEMPTS; i++) {
-        _cleanup_(closep) int fd = -1;
-
-        snprintf(ret_name, TEMPORARY_BYTES, TEMPORARY_PREFIX "%08x%08x" TEMPORARY_SUFFIX,
-                 randombytes_random(), randombytes_random());
-        fd =
-            openat(directory, ret_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-            return -errno;
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0 && is_there(fd)) {
-            *ret_fd = TAKE_FD(fd);
-            return 0;
-        }
-    }
-    return -EBUSY;
-}
-
-/* Puts the new file in place, durably. If this fails, only a temporary name is left, which the
- * caller removes. */
-static int put_in_place(int directory, const char *temporary, const char *name, bool replace)
-{
-    unsigned flags = replace ? 0 : RENAME_NOREPLACE;
-
-    if (renameat2(directory, temporary, directory, name, flags) < 0)
-        return -errno;
-    return fsync(directory) < 0 ? -errno : 0;
-}
-
 static int write_at(int directory, const char *name, BytesView content, uid_t owner,
                     FileOwnership ownership, bool replace, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
     char temporary[TEMPORARY_BYTES];
-    int r = make_temporary(directory, temporary, &fd);
+    int r;
 
-    if (r < 0)
-        return reason_set(reason, r, "cannot create a file beside %s", name);
+    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
+             randombytes_random());
+    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot create a file beside %s", name);
     r = fill(fd, content, owner, ownership);
-    if (r == 0)
-        r = put_in_place(directory, temporary, name, replace);
+    if (r == 0 &&
+        renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r == 0 && fsync(directory) < 0)
+        r = -errno;
     if (r < 0) {
         unlinkat(directory, temporary, 0);
         return reason_set(reason, r, "cannot write %s", name);
@@ -269,38 +231,4 @@ int directory_next(DIR *directory, const char *path, Reason *reason, const char 
         return reason_set(reason, -errno, "cannot list the directory %s", path);
     *ret = entry ? entry->d_name : NULL;
     return 0;
-}
-
-/* --- what a crash has left --- */
-
-static bool is_temporary(const char *file)
-{
-    size_t prefix = strlen(TEMPORARY_PREFIX);
-
-    return strlen(file) == TEMPORARY_BYTES - 1 && strncmp(file, TEMPORARY_PREFIX, prefix) == 0 &&
-           strspn(file + prefix, "0123456789abcdef") == 16 &&
-           strcmp(file + prefix + 16, TEMPORARY_SUFFIX) == 0;
-}
-
-static void clear_temporary(int directory, const char *file)
-{
-    _cleanup_(closep) int fd =
-        openat(directory, file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
-    struct stat status;
-
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-        flock(fd, LOCK_EX | LOCK_NB) == 0)
-        unlinkat(directory, file, 0);
-}
-
-void file_clear_temporaries(int directory)
-{
-    _cleanup_(closedirp) DIR *list = NULL;
-    const char *name;
-
-    if (directory_list(directory, ".", NULL, &list) != 0)
-        return;
-    while (directory_next(list, ".", NULL, &name) == 0 && name)
-        if (is_temporary(name))
-            clear_temporary(directory, name);
 }

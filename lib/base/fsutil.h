@@ -56,7 +56,3 @@ int directory_list(int fd, const char *path, Reason *reason, DIR **ret);
 /* Returns the name of the next entry except "." and "..", borrowed until the next call; NULL at the
  * end. If an entry cannot be read, that is a negative errno and not the end. */
 int directory_next(DIR *directory, const char *path, Reason *reason, const char **ret);
-
-/* Removes temporary files of killed writers from DIRECTORY. A live writer holds a lock (flock(2))
- * on its file. What cannot be removed is left for the next call. */
-void file_clear_temporaries(int directory);
