@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -126,6 +127,47 @@ static void test_sweep(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+    test_folder_remove(&folder);
+}
+
+/* The machine is the directory that the socket is in, and nothing else. */
+static void test_live_machine(void **state)
+{
+    static const struct {
+        const char *path; /* in the test's directory */
+        const char *machine;
+    } rows[] = {
+        {"live/web/socket", "web"}, {"live/web/new", "web"}, {"live/a.b_c-d/s", "a.b_c-d"},
+        {"live/web", NULL},         {"live/-web/s", NULL},   {"live/.hidden/s", NULL},
+        {"live/../web/s", NULL},    {"live//web/s", NULL},   {"live.other/web/s", NULL},
+        {"elsewhere/web/s", NULL},  {"web/s", NULL},
+    };
+    TestFolder folder = test_folder();
+    Listeners listeners = {.live_folder = test_path(&folder, "live")}, none = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        LiveMachine machine = "";
+        char *slash;
+
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", folder.path, rows[i].path);
+        for (slash = address.sun_path + strlen(folder.path) + 1; (slash = strchr(slash, '/'));
+             slash++) {
+            *slash = '\0';
+            mkdir(address.sun_path, 0700);
+            *slash = '/';
+        }
+        unlink(address.sun_path);
+        rmdir(address.sun_path);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        if (handover_live_machine(fd, &listeners, machine) != (rows[i].machine != NULL))
+            fail_msg("%s", rows[i].path);
+        assert_string_equal(machine, rows[i].machine ? rows[i].machine : "");
+        assert_false(handover_live_machine(fd, &none, machine));
+        unlink(address.sun_path);
+    }
     test_folder_remove(&folder);
 }
 
@@ -276,6 +318,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_live_machine),
         cmocka_unit_test(test_delivery),
         cmocka_unit_test(test_delivery_to_nobody),
         cmocka_unit_test(test_workers_that_fail),
