@@ -106,16 +106,6 @@ static int give(int fd, uid_t owner, gid_t group)
     return fchown(fd, owner, group) < 0 ? -errno : 0;
 }
 
-static uid_t owner_like(const struct stat *like)
-{
-    return geteuid() == 0 ? like->st_uid : (uid_t)-1;
-}
-
-int file_own_like(int fd, const struct stat *like)
-{
-    return give(fd, owner_like(like), like->st_gid);
-}
-
 static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
 {
     int r = give(fd, owner, ownership.group);
@@ -179,7 +169,7 @@ int file_write_at(int directory, const char *name, BytesView content, FileOwners
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
                        Reason *reason)
 {
-    return write_at(directory, name, content, owner_like(like),
+    return write_at(directory, name, content, geteuid() == 0 ? like->st_uid : (uid_t)-1,
                     (FileOwnership){like->st_mode & 07777, like->st_gid}, true, reason);
 }
 

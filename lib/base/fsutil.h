@@ -33,13 +33,10 @@ int file_write_fd(int fd, BytesView content);
 int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
                   bool replace, Reason *reason);
 
-/* Replaces NAME in the same way, with owner, group and mode of LIKE (file_own_like()). */
+/* Replaces NAME in the same way, with owner, group and mode of LIKE. Users other than root cannot
+ * give files away, and remain the owner. */
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
                        Reason *reason);
-
-/* Gives FD the owner and the group of LIKE. Users other than root cannot give files away, and
- * remain the owner. A negative errno. */
-int file_own_like(int fd, const struct stat *like);
 
 /* file_write_at() in the directory part of PATH. */
 int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
