@@ -90,27 +90,22 @@ static int compose_policy(const TpmHandle *session, const TpmSealRequest *reques
     return 0;
 }
 
-/* Copies the fields that go unchanged from the request to the header. */
-static int begin_sealed(const TpmSealRequest *request, TpmSealed *sealed)
-{
-    sealed->pcr_mask = request->pcrs.mask;
-    if (request->public_key.size == 0)
-        return 0;
-    sealed->public_key_mask = request->public_key_mask;
-    return bytes_dup(request->public_key, &sealed->public_key);
-}
-
-int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
-                   Reason *reason, TpmSealed *ret)
+/* Seals KEY under the storage key PRIMARY. */
+static int seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
+                      Reason *reason, TpmSealed *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle session = {0};
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     uint8_t policy[TPM_POLICY_BYTES];
     TpmBlob parsed;
-    int r;
+    int r = 0;
 
     assert(secret_size(key) == TPM_KEY_BYTES);
-    r = begin_sealed(request, &sealed);
+    sealed.pcr_mask = request->pcrs.mask;
+    if (request->public_key.size > 0) {
+        sealed.public_key_mask = request->public_key_mask;
+        r = bytes_dup(request->public_key, &sealed.public_key);
+    }
     if (r == 0)
         r = tpm_session_start(primary, TPM2_SE_HMAC,
                               TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION, reason, &session);
@@ -190,7 +185,7 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
     if (r == 0)
         r = get_primary(tpm, request->pinned, reason, &primary, &parent);
     if (r == 0)
-        r = tpm_seal_under(&primary, key, request, reason, ret);
+        r = seal_under(&primary, key, request, reason, ret);
     if (r != 0)
         return r;
     ret->primary_alg = parent.primary_alg;

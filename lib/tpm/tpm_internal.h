@@ -111,12 +111,6 @@ int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes
  * another session key, or modified messages, instead of a wrong password. */
 int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason);
 
-/* --- sealing (seal.c) --- */
-
-/* Like tpm_seal(), with a given KEY under a given storage key; ignores REQUEST's .pinned. */
-int tpm_seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
-                   Reason *reason, TpmSealed *ret);
-
 /* --- PCRs (pcr_read.c) --- */
 
 /* MASK and BANK as the TPM's structure. */
