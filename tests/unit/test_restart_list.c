@@ -254,7 +254,8 @@ static const Row rows[] = {
      .results = "web app.service failed; web tls.service reload; db db.service restart; "
                 "web env.service restart",
      .log = "",
-     .reason = "app.service of web: cannot read the state of app.service: ?[31mno?way"},
+     /* from 262 on libsystemd itself writes "\\x1b" for the escape sequence's beginning */
+     .reason = "app.service of web: cannot read the state of app.service: "},
 };
 
 static void check_row(World *world, const Row *row)
@@ -271,6 +272,7 @@ static void check_row(World *world, const Row *row)
         fail_msg("%d: %s", r, reason.text);
     if (row->reason && !strstr(reason.text, row->reason))
         fail_msg("%s", reason.text);
+    assert_null(strpbrk(reason.text, "\033\n"));
     if (r != 0)
         assert_int_equal(restart_list_undo(&world->list, &world->options, &undoing), row->undo_rc);
     assert_string_equal(text_of(&world->list), row->results);
