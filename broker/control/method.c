@@ -202,23 +202,6 @@ static const VarlinkField name_fields[] = {
     {"credential", json_type_string, false},
     {0},
 };
-static const VarlinkField store_fields[] = {
-    {"machine", json_type_string, false},
-    {"credential", json_type_string, false},
-    {"sealed", json_type_string, false},
-    {"replace", json_type_boolean, true},
-    {0},
-};
-static const VarlinkField rotate_fields[] = {
-    {"machine", json_type_string, false}, {"credential", json_type_string, false},
-    {"sealed", json_type_string, false},  {"public", json_type_string, true},
-    {"was", json_type_string, true},      {0},
-};
-static const VarlinkField reseal_fields[] = {
-    {"machine", json_type_string, false},
-    {"credentials", json_type_array, false},
-    {0},
-};
 
 static const Method methods[] = {
     {"GetInfo", INTERFACE_SERVICE, no_fields, METHOD_LOOP, false, get_info},
@@ -227,10 +210,6 @@ static const Method methods[] = {
     {"Status", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, status},
     {"List", INTERFACE_BROKER, machine_fields, METHOD_READER, true, method_list},
     {"Describe", INTERFACE_BROKER, name_fields, METHOD_READER, false, method_describe},
-    {"Store", INTERFACE_BROKER, store_fields, METHOD_LOOP, false, method_store},
-    {"Remove", INTERFACE_BROKER, name_fields, METHOD_LOOP, false, method_remove},
-    {"Rotate", INTERFACE_BROKER, rotate_fields, METHOD_LOOP, false, method_rotate},
-    {"Reseal", INTERFACE_BROKER, reseal_fields, METHOD_LOOP, false, method_reseal},
     {"Commit", INTERFACE_BROKER, commit_fields, METHOD_COMMIT, false, NULL},
     {"Metrics", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, metrics_method},
     {"FlushKeys", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, flush_keys},

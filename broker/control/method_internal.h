@@ -3,7 +3,7 @@
 
 /*
  * Shared by the files with methods: method.c (the table, and the status), method_list.c (what the
- * store and the policies contain), method_change.c (changes).
+ * store and the policies contain).
  */
 
 #include "control/method.h"
@@ -26,14 +26,3 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
                 Reason *reason, struct json_object **ret);
 int method_describe(const ControlEnvironment *environment, struct json_object *parameters,
                     Reason *reason, struct json_object **ret);
-
-/* --- method_change.c --- */
-
-int method_store(const ControlEnvironment *environment, struct json_object *parameters,
-                 Reason *reason, struct json_object **ret);
-int method_remove(const ControlEnvironment *environment, struct json_object *parameters,
-                  Reason *reason, struct json_object **ret);
-int method_rotate(const ControlEnvironment *environment, struct json_object *parameters,
-                  Reason *reason, struct json_object **ret);
-int method_reseal(const ControlEnvironment *environment, struct json_object *parameters,
-                  Reason *reason, struct json_object **ret);

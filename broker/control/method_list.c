@@ -36,9 +36,11 @@ static void inventory_done(Inventory *inventory)
 static int inventory_load(Inventory *inventory, Reason *reason)
 {
     PolicyFault fault = {0};
-    int r = host_resources_list(inventory->resources, inventory->machine, reason,
-                                &inventory->entries, &inventory->count);
+    const Store *store;
+    int r = host_resources_store(inventory->resources, reason, &store);
 
+    if (r == 0)
+        r = store_list(store, inventory->machine, reason, &inventory->entries, &inventory->count);
     if (r != 0)
         return r;
     r = policy_cache_get(host_resources_policies(inventory->resources), inventory->machine, &fault,
@@ -314,13 +316,16 @@ int method_list(const ControlEnvironment *environment, struct json_object *param
     _cleanup_(freep) MachineName *stored = NULL;
     const char *machine = varlink_text(parameters, "machine");
     HostResources *resources = environment->resources;
+    const Store *store;
     size_t count = 0;
-    int r;
+    int r = host_resources_store(resources, reason, &store);
 
+    if (r != 0)
+        return r;
     if (machine) {
         r = add_machine(machine, reason, &batch);
     } else {
-        r = host_resources_machines(resources, reason, &stored, &count);
+        r = store_machines(store, reason, &stored, &count);
         if (r == 0)
             r = policy_machines(host_resources_context(resources), NULL, &with_policy);
         if (r == 0)

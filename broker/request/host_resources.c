@@ -91,40 +91,6 @@ int host_resources_read(HostResources *resources, const CredentialName *name, Re
     return r != 0 ? r : store_read(resources->store, name, reason, ret);
 }
 
-int host_resources_list(HostResources *resources, const char *machine, Reason *reason,
-                        StoreEntry **ret, size_t *ret_count)
-{
-    int r = open_store(resources, reason);
-
-    return r != 0 ? r : store_list(resources->store, machine, reason, ret, ret_count);
-}
-
-int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret,
-                            size_t *ret_count)
-{
-    int r = open_store(resources, reason);
-
-    return r != 0 ? r : store_machines(resources->store, reason, ret, ret_count);
-}
-
-int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file,
-                         bool replace, Reason *reason)
-{
-    int r = open_store(resources, reason);
-
-    if (r != 0)
-        return r;
-    return replace ? store_write(resources->store, name, file, reason)
-                   : store_add(resources->store, name, file, reason);
-}
-
-int host_resources_remove(HostResources *resources, const CredentialName *name, Reason *reason)
-{
-    int r = open_store(resources, reason);
-
-    return r != 0 ? r : store_remove(resources->store, name, reason);
-}
-
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret)
 {
     if (!resources->host_key && resources->host_key_rc == 0)

@@ -41,16 +41,6 @@ int host_resources_store(HostResources *resources, Reason *reason, const Store *
 int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
                         Bytes *ret);
 
-/* store_list(), store_machines(), store_write() or with REPLACE false store_add(), store_remove();
- * and what opening the store returns. */
-int host_resources_list(HostResources *resources, const char *machine, Reason *reason,
-                        StoreEntry **ret, size_t *ret_count);
-int host_resources_machines(HostResources *resources, Reason *reason, MachineName **ret,
-                            size_t *ret_count);
-int host_resources_write(HostResources *resources, const CredentialName *name, BytesView file,
-                         bool replace, Reason *reason);
-int host_resources_remove(HostResources *resources, const CredentialName *name, Reason *reason);
-
 /* Returns what host_key_load_passed() returned the first time. The key is borrowed. */
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret);
 

@@ -83,7 +83,7 @@ void expect_text(struct json_object *object, const char *name, const char *expec
     assert_string_equal(json_object_get_string(member(object, name)), expected);
 }
 
-struct json_object *with_file(const char *id, const char *path, bool replace)
+struct json_object *with_file(const char *id, const char *path)
 {
     _cleanup_(bytes_done) Bytes raw = test_read_file(path), text = {0};
     struct json_object *parameters = named("web", id);
@@ -91,8 +91,16 @@ struct json_object *with_file(const char *id, const char *path, bool replace)
     assert_int_equal(base64_encode(bytes_view(&raw), 0, &text), 0);
     assert_true(json_add(parameters, "sealed",
                          json_object_new_string_len((const char *)text.data, (int)text.size)));
-    if (replace)
-        assert_true(json_add(parameters, "replace", json_object_new_boolean(true)));
+    return parameters;
+}
+
+struct json_object *committing(const char *verb, struct json_object *change)
+{
+    struct json_object *parameters = json_object_new_object(), *changes = json_object_new_array();
+
+    assert_true(json_add(parameters, "verb", json_object_new_string(verb)));
+    assert_true(json_add(parameters, "changes", changes));
+    assert_int_equal(json_object_array_add(changes, change), 0);
     return parameters;
 }
 

@@ -15,8 +15,11 @@ Client *connect_to(const BrokerFixture *broker);
 /* {"machine": MACHINE, "credential": ID}, as far as they are not NULL. */
 struct json_object *named(const char *machine, const char *id);
 
-/* {"machine", "credential", "sealed", "replace"} of web's ID, and of the file PATH. */
-struct json_object *with_file(const char *id, const char *path, bool replace);
+/* {"machine", "credential", "sealed"} of web's ID, and of the file PATH. */
+struct json_object *with_file(const char *id, const char *path);
+
+/* Parameters of Commit with one CHANGE, which is taken. */
+struct json_object *committing(const char *verb, struct json_object *change);
 
 /* Calls, takes PARAMETERS, and gives the reply if it is expected to be good. */
 struct json_object *call(const BrokerFixture *broker, const char *method,

@@ -161,10 +161,11 @@ static void test_list_and_describe(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* What is stored is delivered at once, and what is removed no more. */
 static void test_store_and_remove(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    struct json_object *parameters;
+    struct json_object *removal;
     char elsewhere[128];
 
     (void)state;
@@ -173,28 +174,21 @@ static void test_store_and_remove(void **state)
     snprintf(elsewhere, sizeof(elsewhere), "%s", test_path(&broker->folder, "elsewhere"));
     assert_int_equal(rename(broker_file(broker, "web", "x"), elsewhere), 0);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
-
-    json_object_put(call(broker, "Store", with_file("x", elsewhere, false), 0));
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    call(broker, "Store", with_file("x", elsewhere, false), OUTCOME_EXISTS);
-    json_object_put(call(broker, "Store", with_file("x", elsewhere, true), 0));
-
-    /* what it could never deliver is not stored */
-    parameters = named("web", "y");
-    assert_true(json_add(parameters, "sealed", json_object_new_string("hunter2")));
-    call(broker, "Store", parameters, OUTCOME_MALFORMED);
-    broker_seal(broker, &(SealedFile){"web", "null", 0, 31, NULL, 0});
-    call(broker, "Store", with_file("y", broker_file(broker, "web", "null"), false),
-         OUTCOME_UNPROTECTED);
-    call(broker, "Describe", named("web", "y"), OUTCOME_NOT_FOUND);
-    parameters = with_file("x", elsewhere, false);
-    assert_true(json_add(parameters, "machine", json_object_new_string("../etc")));
-    call(broker, "Store", parameters, OUTCOME_INVALID_NAME);
-
-    json_object_put(call(broker, "Remove", named("web", "x"), 0));
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
-    call(broker, "Remove", named("web", "x"), OUTCOME_NOT_FOUND);
-    call(broker, "Remove", named("nobody", "x"), OUTCOME_NOT_FOUND);
+    for (int i = 0; i < 2; i++) {
+        json_object_put(call(broker, "Commit", committing("set", with_file("x", elsewhere)), 0));
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    }
+    for (int i = 0; i < 2; i++) {
+        removal = named("web", "x");
+        assert_true(json_add(removal, "remove", json_object_new_boolean(true)));
+        json_object_put(
+            call(broker, "Commit", committing("remove", removal), i == 0 ? 0 : OUTCOME_NOT_FOUND));
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    }
+    removal = named("nobody", "x");
+    assert_true(json_add(removal, "remove", json_object_new_boolean(true)));
+    call(broker, "Commit", committing("remove", removal), OUTCOME_NOT_FOUND);
+    call(broker, "Describe", named("web", "x"), OUTCOME_NOT_FOUND);
     assert_int_equal(broker_records(broker, "stored ok"), 2);
     assert_int_equal(broker_records(broker, "removed ok"), 1);
     assert_int_equal(broker_stop(broker), 0);
@@ -280,8 +274,8 @@ static void test_wrong_calls(void **state)
          "{\"interface\":\"a.b\"}}",
          "org.varlink.service.InterfaceNotFound"},
         {"{\"method\":\"a.b.C\"}", "InterfaceNotFound\",\"parameters\":{\"interface\":\"a.b\"}"},
-        {"{\"method\":\"io.nspawn-creds.Broker.Moon\"}", "MethodNotFound"},
-        {"{\"method\":\"io.nspawn-creds.Broker.Remove\"}",
+        {"{\"method\":\"io.nspawn-creds.Broker.Store\"}", "MethodNotFound"},
+        {"{\"method\":\"io.nspawn-creds.Broker.Describe\"}",
          "InvalidParameter\",\"parameters\":{\"parameter\":\"machine\"}"},
         {"{\"method\":\"io.nspawn-creds.Broker.Status\",\"parameters\":{\"x\":1}}",
          "InvalidParameter\",\"parameters\":{\"parameter\":\"x\"}"},

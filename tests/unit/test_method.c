@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/control/method_{list,change}.c, through the control socket of a whole broker:
- * what policies and the store have, and how it is changed.
+ * Tests of broker/control/method_list.c and broker/request/commit*.c, through the control socket of
+ * a whole broker: what policies and the store have, and how it is changed.
  */
 
 #include "control_calls.h"
@@ -108,7 +108,7 @@ static void test_policies_are_told(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* --- rotating --- */
+/* --- committing --- */
 
 /* Seals SIZE bytes as web@ID, and takes the file out of the store. */
 static void seal_elsewhere(BrokerFixture *broker, const char *id, size_t size, char path[128])
@@ -130,13 +130,6 @@ static void digest_of(const BrokerFixture *broker, const char *id, char text[DIG
     digest_format(bytes_view(&file), text);
 }
 
-static void test_copy(const char *from, const char *to)
-{
-    _cleanup_(bytes_done) Bytes file = test_read_file(from);
-
-    test_write_file(to, bytes_view(&file), 0640);
-}
-
 /* NULL: there is none. */
 static void expect_public(const BrokerFixture *broker, const char *expected)
 {
@@ -151,167 +144,9 @@ static void expect_public(const BrokerFixture *broker, const char *expected)
     }
 }
 
-static void test_rotate(void **state)
-{
-    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    _cleanup_(json_object_putp) struct json_object *first = NULL, *made = NULL;
-    char new[128], old[128], before[DIGEST_TEXT_BYTES], after[DIGEST_TEXT_BYTES];
-    struct json_object *parameters;
-
-    (void)state;
-    broker_start(broker);
-    call(broker, "Rotate", named("web", "x"), -EPROTO); /* without "sealed" */
-    seal_elsewhere(broker, "x", 47, new);
-    call(broker, "Rotate", with_file("x", new, false), OUTCOME_NOT_FOUND);
-    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    snprintf(old, sizeof(old), "%s", test_path(&broker->folder, "old"));
-    test_copy(broker_file(broker, "web", "x"), old);
-    test_write_file(test_path(&broker->folder, "store/web/x.pub"), test_view("old half"), 0644);
-    digest_of(broker, "x", before);
-
-    /* a machine without a policy */
-    parameters = with_file("x", new, false);
-    add_member(parameters, "public", "new half");
-    add_member(parameters, "was", before);
-    first = call(broker, "Rotate", parameters, 0);
-    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
-    expect_public(broker, "new half");
-    assert_string_equal(json_object_to_json_string_ext(member(first, "changes"), 0),
-                        "[{\"machine\":\"web\",\"credential\":\"x\",\"delivery\":\"boot\","
-                        "\"action\":\"none\"}]");
-
-    /* not that one any more; and back again */
-    parameters = with_file("x", new, false);
-    add_member(parameters, "was", before);
-    call(broker, "Rotate", parameters, OUTCOME_CHANGED);
-    digest_of(broker, "x", after);
-    parameters = with_file("x", old, false);
-    add_member(parameters, "was", after);
-    json_object_put(call(broker, "Rotate", parameters, 0));
-    expect_public(broker, NULL);
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-
-    /* what is not sealed as it must be */
-    parameters = named("web", "x");
-    add_member(parameters, "sealed", "hunter2");
-    call(broker, "Rotate", parameters, OUTCOME_MALFORMED);
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    assert_int_equal(broker_records(broker, "rotated ok"), 2);
-
-    /* with a policy */
-    write_policy(broker, "web",
-                 "{\"credentials\": {\"x\": {\"generate\": {\"type\": \"uuid\"},"
-                 "\"delivery\": \"live\", \"services\": [\"a.service\"], \"onChange\": \"reload\"},"
-                 "\"made\": {\"generate\": {\"type\": \"hex\"}},"
-                 "\"shared\": {\"share\": \"db@y\"}, \"env\": {\"template\": \"{{x}}\"}}}");
-    write_policy(broker, "db",
-                 "{\"credentials\": {\"y\": {}, \"of-web\": {\"share\": \"web@env\","
-                 "\"delivery\": \"live\", \"services\": [\"b.service\"],"
-                 "\"onChange\": \"restart\"}}}");
-    write_policy(broker, "bad", "{");
-    made = call(broker, "Rotate", with_file("x", new, false), 0);
-    assert_string_equal(
-        json_object_to_json_string_ext(member(made, "changes"), 0),
-        "[{\"machine\":\"web\",\"credential\":\"x\",\"delivery\":\"live\",\"unit\":\"a.service\","
-        "\"action\":\"reload\"},"
-        "{\"machine\":\"web\",\"credential\":\"env\",\"delivery\":\"boot\",\"action\":\"none\"},"
-        "{\"machine\":\"db\",\"credential\":\"of-web\",\"delivery\":\"live\","
-        "\"unit\":\"b.service\",\"action\":\"restart\"}]");
-    /* not made yet: then it need not be */
-    json_object_put(TAKE_PTR(made));
-    made = call(broker, "Rotate", with_file("made", new, false), 0);
-    call(broker, "Rotate", with_file("shared", new, false), OUTCOME_NOT_STORED);
-    call(broker, "Rotate", with_file("env", new, false), OUTCOME_NOT_STORED);
-    call(broker, "Rotate", with_file("other", new, false), OUTCOME_NOT_IN_POLICY);
-    write_policy(broker, "web", "{");
-    call(broker, "Rotate", with_file("x", new, false), OUTCOME_BAD_POLICY);
-    assert_int_equal(broker_stop(broker), 0);
-}
-
-/* Adds {"credential", "sealed", "was"} of ID, and of the file PATH. */
-static void add_resealed(struct json_object *list, const BrokerFixture *broker, const char *id,
-                         const char *path)
-{
-    struct json_object *element = with_file(id, path, false);
-    char digest[DIGEST_TEXT_BYTES];
-
-    digest_of(broker, id, digest);
-    json_object_object_del(element, "machine");
-    add_member(element, "was", digest);
-    assert_int_equal(json_object_array_add(list, element), 0);
-}
-
-static struct json_object *resealing(struct json_object **ret_list)
-{
-    struct json_object *parameters = named("web", NULL);
-
-    *ret_list = json_object_new_array();
-    assert_true(json_add(parameters, "credentials", *ret_list));
-    return parameters;
-}
-
-static void test_reseal(void **state)
-{
-    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    struct json_object *parameters, *list;
-    char new_x[128], new_y[128];
-
-    (void)state;
-    broker_start(broker);
-    seal_elsewhere(broker, "x", 47, new_x);
-    seal_elsewhere(broker, "y", 48, new_y);
-    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
-    broker_seal(broker, &(SealedFile){"web", "y", KIND_HOST, 32, NULL, 0});
-
-    /* one twice */
-    parameters = resealing(&list);
-    add_resealed(list, broker, "x", new_x);
-    add_resealed(list, broker, "x", new_x);
-    call(broker, "Reseal", parameters, OUTCOME_USAGE);
-    /* not what it was */
-    parameters = resealing(&list);
-    add_resealed(list, broker, "x", new_x);
-    add_resealed(list, broker, "y", new_y);
-    add_member(json_object_array_get_idx(list, 1), "was", "0");
-    call(broker, "Reseal", parameters, OUTCOME_CHANGED);
-    /* not as the interface has it */
-    parameters = resealing(&list);
-    add_resealed(list, broker, "x", new_x);
-    add_member(json_object_array_get_idx(list, 0), "odd", "0");
-    call(broker, "Reseal", parameters, OUTCOME_USAGE);
-    parameters = resealing(&list);
-    assert_int_equal(json_object_array_add(list, json_object_new_string("x")), 0);
-    call(broker, "Reseal", parameters, OUTCOME_USAGE);
-    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
-    assert_int_equal(client_ask(broker, "web", "y", 32), ANSWER_RIGHT);
-    assert_int_equal(broker_records(broker, "resealed"), 0);
-
-    parameters = resealing(&list);
-    add_resealed(list, broker, "y", new_y);
-    add_resealed(list, broker, "x", new_x);
-    json_object_put(call(broker, "Reseal", parameters, 0));
-    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
-    assert_int_equal(client_ask(broker, "web", "y", 48), ANSWER_RIGHT);
-    assert_int_equal(broker_records(broker, "resealed ok"), 2);
-    assert_int_equal(broker_stop(broker), 0);
-}
-
-/* --- committing --- */
-
 static struct json_object *change_of(const char *id, const char *path)
 {
-    return path ? with_file(id, path, false) : named("web", id);
-}
-
-/* Parameters of Commit with one change, which is taken. */
-static struct json_object *committing(const char *verb, struct json_object *change)
-{
-    struct json_object *parameters = json_object_new_object(), *changes = json_object_new_array();
-
-    assert_true(json_add(parameters, "verb", json_object_new_string(verb)));
-    assert_true(json_add(parameters, "changes", changes));
-    assert_int_equal(json_object_array_add(changes, change), 0);
-    return parameters;
+    return path ? with_file(id, path) : named("web", id);
 }
 
 static struct json_object *with_member(struct json_object *object, const char *name,
@@ -341,8 +176,11 @@ static void test_commit(void **state)
     call(broker, "Commit", parameters, OUTCOME_EXISTS);
     assert_int_equal(access(broker_file(broker, "web", "y"), F_OK), -1);
     change = with_member(change_of("x", new_x), "precondition", "digest");
-    call(broker, "Commit", committing("rotate", with_member(change, "digest", "0")),
-         OUTCOME_CHANGED);
+    parameters = committing("reseal", with_member(change, "digest", "0"));
+    assert_int_equal(json_object_array_add(member(parameters, "changes"), change_of("y", new_y)),
+                     0);
+    call(broker, "Commit", parameters, OUTCOME_CHANGED);
+    assert_int_equal(access(broker_file(broker, "web", "y"), F_OK), -1);
     change = change_of("z", NULL);
     assert_true(json_add(change, "remove", json_object_new_boolean(true)));
     call(broker, "Commit", committing("remove", change), OUTCOME_NOT_FOUND);
@@ -353,6 +191,11 @@ static void test_commit(void **state)
     call(broker, "Commit", committing("set", change_of("x", NULL)), OUTCOME_USAGE);
     call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "odd", "0")),
          OUTCOME_USAGE);
+    call(broker, "Commit", committing("set", json_object_new_string("x")), OUTCOME_USAGE);
+    parameters = committing("set", change_of("x", new_x));
+    assert_int_equal(json_object_array_add(member(parameters, "changes"), change_of("x", new_x)),
+                     0);
+    call(broker, "Commit", parameters, OUTCOME_USAGE);
     call(broker, "Commit",
          committing("set", with_member(change_of("x", new_x), "precondition", "odd")),
          OUTCOME_USAGE);
@@ -369,6 +212,7 @@ static void test_commit(void **state)
          OUTCOME_UNPROTECTED);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_int_equal(broker_records(broker, "stored"), 0);
+    assert_int_equal(broker_records(broker, "resealed"), 0);
 
     /* two, one of which has a public half */
     change = with_member(change_of("x", new_x), "precondition", "digest");
@@ -387,6 +231,54 @@ static void test_commit(void **state)
     json_object_put(call(broker, "Commit", committing("set", change), 0));
     expect_public(broker, NULL);
     assert_int_equal(broker_records(broker, "removed ok"), 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A value that the policy takes from elsewhere cannot be rotated; nor can what it does not list. */
+static void test_rotate(void **state)
+{
+    static const struct {
+        const char *id;
+        int outcome;
+    } rows[] = {
+        {"x", 0},
+        {"shared", OUTCOME_NOT_STORED},
+        {"env", OUTCOME_NOT_STORED},
+        {"generated", 0}, /* not generated yet */
+        {"other", OUTCOME_NOT_IN_POLICY},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char new[128], digest[DIGEST_TEXT_BYTES];
+    struct json_object *change;
+
+    (void)state;
+    broker_start(broker);
+    seal_elsewhere(broker, "x", 47, new);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    test_write_file(test_path(&broker->folder, "store/web/x.pub"), test_view("old half"), 0644);
+    digest_of(broker, "x", digest);
+
+    /* without a policy; the old public half goes */
+    change = with_member(change_of("x", new), "precondition", "digest");
+    json_object_put(
+        call(broker, "Commit", committing("rotate", with_member(change, "digest", digest)), 0));
+    assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
+    expect_public(broker, NULL);
+
+    write_policy(broker, "web",
+                 "{\"credentials\": {\"x\": {}, \"generated\": {\"generate\": {\"type\": \"hex\"}},"
+                 "\"shared\": {\"share\": \"db@y\"}, \"env\": {\"template\": \"{{x}}\"}}}");
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct json_object *reply = call(
+            broker, "Commit", committing("rotate", change_of(rows[i].id, new)), rows[i].outcome);
+
+        json_object_put(reply);
+        assert_int_equal(access(broker_file(broker, "web", rows[i].id), F_OK) == 0,
+                         rows[i].outcome == 0);
+    }
+    write_policy(broker, "web", "{");
+    call(broker, "Commit", committing("rotate", change_of("x", new)), OUTCOME_BAD_POLICY);
+    assert_int_equal(broker_records(broker, "rotated ok"), 3);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -520,9 +412,8 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_policies_are_told),
-        cmocka_unit_test(test_rotate),
-        cmocka_unit_test(test_reseal),
         cmocka_unit_test(test_commit),
+        cmocka_unit_test(test_rotate),
         cmocka_unit_test(test_commit_with_memfd),
         cmocka_unit_test(test_commit_waits_alone),
         cmocka_unit_test(test_killed_at_every_entry),
