@@ -43,34 +43,6 @@ int store_read_record(const Store *store, const char *name, Reason *reason, Byte
 /* Reads the public half of NAME. Returns what store_read() returns. */
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
-/* --- commits of one change, and of one machine: store/commit.h has what they do and return --- */
-
-int store_write(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
-int store_add(const Store *store, const CredentialName *name, BytesView file, Reason *reason);
-int store_write_public(const Store *store, const CredentialName *name, BytesView text,
-                       Reason *reason);
-int store_remove_public(const Store *store, const CredentialName *name, Reason *reason);
-int store_remove(const Store *store, const CredentialName *name, Reason *reason);
-
-typedef struct StoreRotation {
-    CredentialName name;
-    BytesView file;   /* the new one */
-    BytesView public; /* its public half; empty if there is none */
-    const char *was;  /* digest_format() of the file to be replaced; NULL: whichever it is */
-    bool fresh;       /* there need not be one */
-} StoreRotation;
-
-int store_rotate(const Store *store, const StoreRotation *rotation, Reason *reason);
-
-typedef struct StoreReplacement {
-    CredentialName name;
-    BytesView before; /* what store_read() gave */
-    BytesView after;
-} StoreReplacement;
-
-int store_replace(const Store *store, const StoreReplacement *replacements, size_t count,
-                  Reason *reason);
-
 /* --- listing --- */
 
 typedef struct MachineName {

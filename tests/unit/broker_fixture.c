@@ -4,12 +4,12 @@
  */
 
 #include "broker_fixture.h"
+#include "store_put.h"
 
 #include "credential/seal.h"
 #include "key/host_key.h"
 #include "process/supervisor.h"
 #include "process/worker.h"
-#include "store/store.h"
 #include "tpm/blob.h"
 
 #include <errno.h>
@@ -360,7 +360,7 @@ void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned ke
     request.host_key = file->key_types & KIND_HOST ? host_key : NULL;
     assert_int_equal(credential_seal(&broker->context, &request, NULL, &sealed), 0);
     assert_int_equal(store_new(broker->config.store_path, NULL, &store), 0);
-    assert_int_equal(store_write(store, &name, bytes_view(&sealed), NULL), 0);
+    assert_int_equal(store_put(store, &name, bytes_view(&sealed)), 0);
 }
 
 const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id)

@@ -2,6 +2,7 @@
 /* Tests of lib/seal/seal_new.c and lib/seal/seal_keys.c, with a software TPM. */
 
 #include "seal_fixture.h"
+#include "store_put.h"
 
 #define LOOK "the TPM to look for its storage root key for web@x;"
 #define SEAL "the TPM to seal a key for web@x;"
@@ -76,7 +77,7 @@ static void test_sharing(void **state)
     assert_int_equal(fixture_seal(fixture, &spec, NULL, &first), 0);
     key = sealed_key(&first, &first_raw);
     assert_int_equal(credential_name_new("web", "first", NULL, &name), 0);
-    assert_int_equal(store_write(fixture->store, &name, bytes_view(&first), NULL), 0);
+    assert_int_equal(store_put(fixture->store, &name, bytes_view(&first)), 0);
     snprintf(file, sizeof(file), "%s", test_path(&fixture->folder, "store/web/first.cred"));
     for (size_t i = 0; i < COUNT(rows); i++) {
         _cleanup_(bytes_done) Bytes sealed = {0}, raw = {0};

@@ -5,6 +5,7 @@
  */
 
 #include "pcr_signer.h"
+#include "store_put.h"
 #include "test_tpm_fixture.h"
 
 #include "credential/offline.h"
@@ -63,7 +64,7 @@ static void put(Fixture *fixture, const char *id, unsigned key_types, const TpmS
         request.tpm = tpm_sealed_view(sealed);
     assert_int_equal(credential_seal(&fixture->context, &request, NULL, &file), 0);
     assert_int_equal(credential_name_new("web", id, NULL, &name), 0);
-    assert_int_equal(store_write(store, &name, bytes_view(&file), NULL), 0);
+    assert_int_equal(store_put(store, &name, bytes_view(&file)), 0);
     snprintf(path, sizeof(path), "web/%s.cred", id);
     assert_int_equal(utimensat(AT_FDCWD, test_path(&folder, path), times, 0), 0);
 }

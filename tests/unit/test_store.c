@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of lib/store/store.c. */
 
-#include "steps.h"
-#include "support.h"
-
-#include "store/commit.h"
+#include "store_put.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +45,7 @@ static void test_write_and_read(void **state)
         const char *content = i == 0 ? "first" : "second";
         _cleanup_(bytes_done) Bytes file = {0};
 
-        assert_int_equal(store_write(fixture->store, &fixture->name, test_view(content), NULL), 0);
+        assert_int_equal(store_put(fixture->store, &fixture->name, test_view(content)), 0);
         assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
         assert_true(bytes_view_equal(bytes_view(&file), test_view(content)));
     }
@@ -144,15 +141,24 @@ static void test_disturbed(void **state)
     }
 }
 
+static int commit(const Fixture *fixture, StoreChange change)
+{
+    change.name = fixture->name;
+    return store_commit(fixture->store,
+                        &(StoreCommit){.changes = &change, .count = 1, .origin = {.verb = "test"}},
+                        NULL);
+}
+
 /* The first one stays. */
 static void test_add(void **state)
 {
     const Fixture *fixture = *state;
     _cleanup_(bytes_done) Bytes file = {0};
+    StoreChange change = {.sealed = test_view("first"), .precondition = STORE_ABSENT};
 
-    assert_int_equal(store_add(fixture->store, &fixture->name, test_view("first"), NULL), 0);
-    assert_int_equal(store_add(fixture->store, &fixture->name, test_view("second"), NULL),
-                     OUTCOME_EXISTS);
+    assert_int_equal(commit(fixture, change), 0);
+    change.sealed = test_view("second");
+    assert_int_equal(commit(fixture, change), OUTCOME_EXISTS);
     assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
     assert_true(bytes_view_equal(bytes_view(&file), test_view("first")));
     assert_int_equal(rmdir(test_path(&fixture->folder, "web")), -1);
@@ -168,15 +174,13 @@ static void test_public_half(void **state)
     size_t count;
     struct stat status;
 
-    assert_int_equal(store_write_public(fixture->store, &fixture->name, test_view("x"), NULL),
-                     OUTCOME_NOT_FOUND);
-    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("sealed"), NULL), 0);
+    assert_int_equal(commit(fixture, (StoreChange){.public = test_view("x")}), OUTCOME_NOT_FOUND);
+    assert_int_equal(store_put(fixture->store, &fixture->name, test_view("sealed")), 0);
     for (int i = 0; i < 2; i++) {
         const char *content = i == 0 ? "first" : "second";
         _cleanup_(bytes_done) Bytes file = {0};
 
-        assert_int_equal(
-            store_write_public(fixture->store, &fixture->name, test_view(content), NULL), 0);
+        assert_int_equal(commit(fixture, (StoreChange){.public = test_view(content)}), 0);
         assert_int_equal(store_read_public(fixture->store, &fixture->name, NULL, &file), 0);
         assert_true(bytes_view_equal(bytes_view(&file), test_view(content)));
     }
@@ -187,97 +191,9 @@ static void test_public_half(void **state)
     assert_int_equal(count, 1);
     /* and goes alone */
     for (int i = 0; i < 2; i++)
-        assert_int_equal(store_remove_public(fixture->store, &fixture->name, NULL), 0);
+        assert_int_equal(commit(fixture, (StoreChange){0}), 0);
     assert_int_equal(access(test_path(&fixture->folder, "web/x.pub"), F_OK), -1);
     assert_int_equal(access(test_path(&fixture->folder, "web/x.cred"), F_OK), 0);
-}
-
-/* --- rotating --- */
-
-static int rotate(const void *argument)
-{
-    const Fixture *fixture = argument;
-
-    return store_rotate(fixture->store,
-                        &(StoreRotation){.name = fixture->name,
-                                         .file = test_view("new"),
-                                         .public = test_view("new.pub")},
-                        NULL);
-}
-
-static void write_old(const Fixture *fixture)
-{
-    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("old"), NULL), 0);
-    assert_int_equal(store_write_public(fixture->store, &fixture->name, test_view("old.pub"), NULL),
-                     0);
-}
-
-/* What web/x and its public half are; "" if there is none. */
-static void expect_pair(const Fixture *fixture, const char *file, const char *public)
-{
-    _cleanup_(bytes_done) Bytes private_half = {0}, public_half = {0};
-
-    assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &private_half), 0);
-    assert_true(bytes_view_equal(bytes_view(&private_half), test_view(file)));
-    assert_int_equal(store_read_public(fixture->store, &fixture->name, NULL, &public_half),
-                     public[0] ? 0 : OUTCOME_NOT_FOUND);
-    assert_true(bytes_view_equal(bytes_view(&public_half), test_view(public)));
-}
-
-static void test_rotate(void **state)
-{
-    const Fixture *fixture = *state;
-    /* sha256sum(1) of "new" */
-    static const char new[] = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
-    StoreRotation rotation = {.name = fixture->name, .file = test_view("newer")};
-
-    assert_int_equal(store_rotate(fixture->store, &rotation, NULL), OUTCOME_NOT_FOUND);
-    assert_int_equal(rmdir(test_path(&fixture->folder, "web")), -1);
-    rotation.fresh = true;
-    rotation.was = new;
-    assert_int_equal(store_rotate(fixture->store, &rotation, NULL), OUTCOME_NOT_FOUND);
-    write_old(fixture);
-    assert_int_equal(store_rotate(fixture->store, &rotation, NULL), OUTCOME_CHANGED);
-    expect_pair(fixture, "old", "old.pub");
-    assert_int_equal(rotate(fixture), 0);
-    expect_pair(fixture, "new", "new.pub");
-    assert_int_equal(store_rotate(fixture->store, &rotation, NULL), 0);
-    expect_pair(fixture, "newer", "");
-
-    assert_int_equal(store_remove(fixture->store, &fixture->name, NULL), 0);
-    rotation.was = NULL;
-    assert_int_equal(store_rotate(fixture->store, &rotation, NULL), 0);
-    expect_pair(fixture, "newer", "");
-}
-
-/* There is never the public half of another one. */
-static void test_rotate_killed_at_each_step(void **state)
-{
-    const Fixture *fixture = *state;
-    unsigned step, counts[2] = {0};
-    int status;
-
-    for (step = 1;; step++) {
-        _cleanup_(bytes_done) Bytes file = {0}, public = {0};
-        pid_t pid;
-        bool is_new;
-
-        write_old(fixture);
-        pid = steps_start(rotate, fixture);
-        if (!steps_go(pid, step, &status))
-            break;
-        steps_kill(pid);
-        assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), 0);
-        is_new = bytes_view_equal(bytes_view(&file), test_view("new"));
-        assert_true(is_new || bytes_view_equal(bytes_view(&file), test_view("old")));
-        counts[is_new]++;
-        if (store_read_public(fixture->store, &fixture->name, NULL, &public) == 0)
-            assert_true(
-                bytes_view_equal(bytes_view(&public), test_view(is_new ? "new.pub" : "old.pub")));
-    }
-    assert_int_equal(status, 0);
-    expect_pair(fixture, "new", "new.pub");
-    assert_true(counts[false] > 20 && counts[true] > 10);
 }
 
 static void test_what_is_not_there(void **state)
@@ -331,7 +247,7 @@ static void test_a_machine_that_is_a_link(void **state)
     test_write_file(test_path(&fixture->folder, "db/x.cred"), test_view("db's"), 0640);
     assert_int_equal(symlink("db", test_path(&fixture->folder, "web")), 0);
     assert_int_equal(store_read(fixture->store, &fixture->name, NULL, &file), OUTCOME_STORE_UNSAFE);
-    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("new"), NULL),
+    assert_int_equal(store_put(fixture->store, &fixture->name, test_view("new")),
                      OUTCOME_STORE_UNSAFE);
 }
 
@@ -342,7 +258,7 @@ static void test_a_folder_made_by_hand(void **state)
     struct stat status;
 
     assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0700), 0);
-    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("new"), NULL), 0);
+    assert_int_equal(store_put(fixture->store, &fixture->name, test_view("new")), 0);
     assert_int_equal(stat(test_path(&fixture->folder, "web"), &status), 0);
     assert_int_equal(status.st_mode & 07777, 0770);
 }
@@ -354,12 +270,12 @@ static void test_read_while_written(void **state)
     int status;
     pid_t pid;
 
-    assert_int_equal(store_write(fixture->store, &fixture->name, test_view("0"), NULL), 0);
+    assert_int_equal(store_put(fixture->store, &fixture->name, test_view("0")), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         for (int i = 0; i < 100; i++)
-            if (store_write(fixture->store, &fixture->name, test_view("1"), NULL) != 0)
+            if (store_put(fixture->store, &fixture->name, test_view("1")) != 0)
                 _exit(1);
         _exit(0);
     }
@@ -392,8 +308,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_disturbed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_public_half, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_rotate, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_rotate_killed_at_each_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_machine_that_is_a_link, set_up, tear_down),
