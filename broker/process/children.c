@@ -21,6 +21,7 @@
 static const size_t running_max[_CHILD_KIND_MAX] = {
     [CHILD_COMMITTER] = 1,
     [CHILD_READER] = LIMIT_READERS,
+    [CHILD_SEARCHER] = 1,
 };
 
 struct Child {
@@ -227,15 +228,6 @@ Children *children_free(Children *children)
         free(children);
     }
     return NULL;
-}
-
-size_t children_count(const Children *children, ChildKind kind)
-{
-    size_t count = 0;
-
-    for (const Child *child = children->first; child; child = child->next)
-        count += child->task.kind == kind && (!child->begun || child->socket >= 0);
-    return count;
 }
 
 /* --- in the child --- */

@@ -5,7 +5,9 @@
  * The worker's children, which change or walk the store, because the worker's event loop must not
  * wait.
  *
- * At most one committer and LIMIT_READERS readers run at a time; further ones queue. A child is
+ * At most one committer, one searcher and LIMIT_READERS readers run at a time; further ones queue.
+ * Deliveries wait for searchers, so clients that do not read their lists must not occupy them. A
+ * child is
  * forked when its turn comes (base/child.h), closes all of the worker's descriptors, and sends
  * messages through a socket. The worker reads them when it has room, and the child blocks until
  * then. Only the worker writes to clients and to the journal.
@@ -25,6 +27,7 @@ typedef struct Child Child;
 typedef enum ChildKind {
     CHILD_COMMITTER,
     CHILD_READER,
+    CHILD_SEARCHER, /* request/key_search.h */
     _CHILD_KIND_MAX,
 } ChildKind;
 
@@ -48,9 +51,6 @@ typedef struct ChildTask {
 int children_new(sd_event *event, const ServerConfig *config, Children **ret);
 Children *children_free(Children *children); /* all children must be freed; NULL is allowed */
 DEFINE_CLEANUP(Children *, children_free);
-
-/* The number of children of KIND that run or queue. */
-size_t children_count(const Children *children, ChildKind kind);
 
 /* Queues a child with TASK. Returns 0 or -ENOMEM. */
 int child_new(Children *children, const ChildTask *task, Child **ret);

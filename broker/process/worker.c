@@ -327,6 +327,8 @@ static int set_up(Worker *worker)
         r = commit_queue_new(connections->children, worker->config, &worker->counters.sink,
                              on_committed, worker, &connections->commits);
     if (r >= 0)
+        r = key_searches_new(connections->children, worker->config, &connections->searches);
+    if (r >= 0)
         r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
     if (r >= 0)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
@@ -412,6 +414,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
     live_set_free(worker.live);
     tpm_queue_free(worker.connections.tpm);
     commit_queue_free(worker.connections.commits);
+    key_searches_free(worker.connections.searches);
     children_free(worker.connections.children);
     host_resources_free(worker.connections.resources);
     config->audit->room = NULL;

@@ -30,9 +30,10 @@ struct Connection {
     bool decided;
     Decision decision;
     Request request;
-    TpmJob *job;       /* not NULL while it waits for the TPM */
-    CommitJob *commit; /* not NULL while it waits for a commit */
-    Secret *plaintext; /* NULL for a refusal */
+    TpmJob *job;          /* not NULL while it waits for the TPM */
+    CommitJob *commit;    /* not NULL while it waits for a commit */
+    KeySearchJob *search; /* not NULL while it waits for a search */
+    Secret *plaintext;    /* NULL for a refusal */
     Reply reply;
     bool answering;
     bool stalled;
@@ -100,6 +101,7 @@ static void end(Connection *c, AuditVerdict verdict)
     close(c->fd);
     tpm_job_free(c->job);
     commit_job_free(c->commit);
+    key_search_job_free(c->search);
     secret_free(c->plaintext);
     request_done(&c->request);
     write_record(c, verdict);
@@ -226,6 +228,7 @@ static int begin_answer(Connection *c)
     c->deadline = sd_event_source_disable_unref(c->deadline);
     c->job = tpm_job_free(c->job);
     c->commit = commit_job_free(c->commit);
+    c->search = key_search_job_free(c->search);
     request_done(&c->request);
     c->reply = (Reply){.secret = c->plaintext};
     return continue_answer(c);
@@ -278,8 +281,9 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
     }
     reason_set(&c->reason, OUTCOME_TIMEOUT,
-               c->commit ? "the generated secret was not stored within %.0f s"
-                         : "the TPM has not answered any request for %.0f s",
+               c->commit   ? "the generated secret was not stored within %.0f s"
+               : c->search ? "the store was not searched for a key within %.0f s"
+                           : "the TPM has not answered any request for %.0f s",
                (double)set->config->request_usec / 1e6);
     check(set, refuse(c, OUTCOME_TIMEOUT));
     return 0;
@@ -329,6 +333,19 @@ static void on_committed(void *userdata, int rc, const Reason *reason)
     check(set, go_on(c));
 }
 
+static void on_searched(void *userdata, int rc, const CredentialName *found, const Reason *reason)
+{
+    Connection *c = userdata;
+    ConnectionSet *set = c->set;
+
+    c->search = key_search_job_free(c->search);
+    c->reason = *reason;
+    c->outcome = request_give_search(&c->request, rc, found, &c->reason);
+    if (c->outcome == 0)
+        c->reason = (Reason){0};
+    check(set, go_on(c));
+}
+
 static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
@@ -340,6 +357,8 @@ static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
 
     if (wanted->commit)
         return commit_job_new(set->commits, &order, on_committed, c, &c->commit);
+    if (wanted->search_in)
+        return key_search_job_new(set->searches, wanted->search_in, on_searched, c, &c->search);
     return wanted->sealed ? tpm_job_new(set->tpm, wanted->sealed, on_tpm, c, &c->job)
                           : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
 }
@@ -375,8 +394,7 @@ static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *ke
     return request_give_key(&c->request, sealed, key, now(c), &c->reason);
 }
 
-/* Continues until the answer has begun, or until the request has to wait for the TPM or a commit.
- */
+/* Continues until the answer has begun, or until the request has to wait. */
 static int go_on(Connection *c)
 {
     TpmKeyRequest wanted = {0};
@@ -385,7 +403,8 @@ static int go_on(Connection *c)
         const Secret *key;
 
         c->outcome = request_advance(&c->request, now(c), &c->reason, &wanted);
-        if (c->outcome != 0 || (!wanted.sealed && !wanted.fresh_for && !wanted.commit))
+        if (c->outcome != 0 ||
+            (!wanted.sealed && !wanted.fresh_for && !wanted.search_in && !wanted.commit))
             break;
         key = wanted.sealed ? tpm_queue_key(c->set->tpm, wanted.sealed) : NULL;
         if (!key)

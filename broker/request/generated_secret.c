@@ -19,36 +19,12 @@ void generated_secret_done(GeneratedSecret *generated)
     *generated = (GeneratedSecret){0};
 }
 
-/* Looks for a key that is sealed without PCRs, as a fresh one would be, pinned or not. */
-static int find_shared(const Store *store, const char *machine, GeneratedSecret *generated)
-{
-    static const TpmSealRequest request;
-    static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
-    int r = OUTCOME_NOT_FOUND;
-
-    for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        SharedKeyRequest wanted = {.key_types = forms[i], .request = &request};
-
-        r = shared_key_find(store, machine, &wanted, NULL, &generated->shared);
-        if (r == 0) {
-            generated->key_types |= forms[i];
-            generated->view = tpm_sealed_view(&generated->shared);
-            generated->shares = true;
-        }
-    }
-    return r == OUTCOME_NOT_FOUND ? 0 : r;
-}
-
-int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason,
-                           GeneratedSecret *ret)
+int generated_secret_begin(HostResources *resources, Reason *reason, GeneratedSecret *ret)
 {
     _cleanup_(generated_secret_done) GeneratedSecret generated = {0};
     const Secret *host_key;
-    const Store *store;
-    int r = host_resources_store(resources, reason, &store);
+    int r;
 
-    if (r != 0)
-        return r;
     if (host_resources_has_tpm(resources))
         generated.key_types |= KIND_TPM;
     r = host_resources_host_key(resources, reason, &host_key);
@@ -56,13 +32,33 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
         generated.key_types |= KIND_HOST;
     else if (r != OUTCOME_HOST_KEY_MISSING || generated.key_types == 0)
         return r;
-    if (generated.key_types & KIND_TPM) {
-        r = find_shared(store, name->machine, &generated);
-        if (r != 0)
-            return r;
-    }
     *ret = generated;
     generated = (GeneratedSecret){0};
+    return 0;
+}
+
+int generated_secret_give_search(HostResources *resources, GeneratedSecret *generated, int rc,
+                                 const CredentialName *found, Reason *reason)
+{
+    static const TpmSealRequest request;
+    SharedKeyRequest wanted = {.key_types = KIND_TPM, .any_form = true, .request = &request};
+    _cleanup_(bytes_done) Bytes file = {0};
+    SharedKeys keys;
+
+    generated->searched = true;
+    if (rc == OUTCOME_NOT_FOUND)
+        return 0;
+    if (rc != 0)
+        return rc;
+    /* it may have changed since the search; then a fresh key will do */
+    if (host_resources_read(resources, found, reason, &file) != 0 ||
+        shared_keys_of_file(bytes_view(&file), &wanted, reason, &keys) != 0)
+        return 0;
+    generated->shared = keys.keys[0];
+    generated->view = tpm_sealed_view(&generated->shared);
+    generated->shares = true;
+    if (generated->view.srk.size > 0)
+        generated->key_types |= KIND_PINNED;
     return 0;
 }
 
@@ -70,6 +66,8 @@ TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const C
 {
     if (!(generated->key_types & KIND_TPM))
         return (TpmKeyRequest){0};
+    if (!generated->searched)
+        return (TpmKeyRequest){.search_in = name->machine};
     if (generated->shares)
         return (TpmKeyRequest){.sealed = &generated->view};
     return (TpmKeyRequest){.fresh_for = name->machine};

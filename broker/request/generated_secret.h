@@ -11,8 +11,9 @@
  * different values are ever delivered, whenever the broker is killed.
  *
  *     generated_secret_begin ──► generated_secret_request ──► generated_secret_make
- *                            ▲      └── the TPM has failed ─────┐
- *                            └─────────────── generated_secret_retry ─┘
+ *                            ▲      ├── a search has ended: generated_secret_give_search ─┐
+ *                            │      └── the TPM has failed: generated_secret_retry ───────┤
+ *                            └───────────────────────────────────────────────────────────┘
  */
 
 #include "base/json.h"
@@ -23,12 +24,14 @@
 typedef struct TpmKeyRequest {
     const TpmSealedView *sealed;   /* the key that the TPM unseals from this */
     const char *fresh_for;         /* a fresh key for this machine */
+    const char *search_in;         /* a search for a key to share (request/key_search.h) */
     struct json_object *commit;    /* a commit with these parameters (request/commit.h) */
     const CredentialName *created; /* the credential that .commit creates */
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
     unsigned key_types;         /* KeyTypes of the credential to be */
+    bool searched;              /* for a key to share */
     bool shares;                /* it uses the key of other credentials */
     TpmSealed shared;           /* that key, sealed */
     TpmSealedView view;         /* of .shared */
@@ -37,12 +40,16 @@ typedef struct GeneratedSecret {
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
-/* Chooses the keys. Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM,
- * why the host key cannot be loaded, or what store_list() returns. */
-int generated_secret_begin(HostResources *resources, const CredentialName *name, Reason *reason,
-                           GeneratedSecret *ret);
+/* Chooses the types of key. Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor
+ * a TPM, or why the host key cannot be loaded. */
+int generated_secret_begin(HostResources *resources, Reason *reason, GeneratedSecret *ret);
 
-/* The key that it needs from the TPM, borrowed. */
+/* The search that was requested has ended with RC and FOUND. Returns 0, or RC if the store could
+ * not be searched. */
+int generated_secret_give_search(HostResources *resources, GeneratedSecret *generated, int rc,
+                                 const CredentialName *found, Reason *reason);
+
+/* The search or the key of the TPM that it needs next, borrowed. */
 TpmKeyRequest generated_secret_request(const GeneratedSecret *generated,
                                        const CredentialName *name);
 

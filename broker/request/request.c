@@ -205,13 +205,12 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
     int r = 0;
 
     if (!making->generating) {
-        r = generated_secret_begin(request->resources, &ingredient->name, reason,
-                                   &making->generated);
+        r = generated_secret_begin(request->resources, reason, &making->generated);
         making->generating = r == 0;
     }
     if (r == 0 && !making->generated.commit) {
         *ret_wanted = generated_secret_request(&making->generated, &ingredient->name);
-        if (ret_wanted->sealed || ret_wanted->fresh_for)
+        if (ret_wanted->sealed || ret_wanted->fresh_for || ret_wanted->search_in)
             return 0;
         r = make(request, NULL, NULL, reason);
     }
@@ -290,6 +289,16 @@ int request_give_failure(Request *request, int rc, Reason *reason)
         return 0;
     request_blame(request, reason);
     return rc;
+}
+
+int request_give_search(Request *request, int rc, const CredentialName *found, Reason *reason)
+{
+    int r = generated_secret_give_search(
+        request->resources, &request->ingredients[request->next].generated, rc, found, reason);
+
+    if (r != 0)
+        request_blame(request, reason);
+    return r;
 }
 
 int request_give_commit(Request *request, int rc, Reason *reason)

@@ -63,6 +63,9 @@ int request_give_key(Request *request, const TpmSealedView *sealed, const Secret
  * without it, else RC. */
 int request_give_failure(Request *request, int rc, Reason *reason);
 
+/* The search that was wanted ended with RC, REASON and FOUND. Returns like request_advance(). */
+int request_give_search(Request *request, int rc, const CredentialName *found, Reason *reason);
+
 /* The commit that was wanted ended with RC and REASON. Returns like request_advance(). */
 int request_give_commit(Request *request, int rc, Reason *reason);
 

@@ -74,8 +74,9 @@
 #define LIMIT_CONTROLS              64U
 /* How long a message may take to arrive, and a reply to be read, µs. */
 #define LIMIT_CONTROL_USEC          ((uint64_t)30 * 1000 * 1000)
-/* Children of the broker that read the store for control connections; further ones wait. */
-#define LIMIT_READERS               4U
+/* Children of the broker that read the store for control connections; further ones wait. A fourth
+ * reader searches it for requests. */
+#define LIMIT_READERS               3U
 /* A child that changes or reads the store and says nothing for this long, µs, is killed. Longer
  * than LIMIT_LOCK_USEC, and than a slow disk takes for a commit. */
 #define LIMIT_CHILD_USEC            ((uint64_t)60 * 1000 * 1000)

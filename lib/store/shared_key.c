@@ -118,16 +118,20 @@ int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *
     return r == 0 ? add_key(&sections.tpm, ret) : r;
 }
 
-/* At most MAX. */
-static int find_keys(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                     unsigned max, Reason *reason, SharedKeys *ret)
+static int none_found(const char *machine, Reason *reason)
+{
+    return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share", machine);
+}
+
+int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
+                           Reason *reason, SharedKeys *ret)
 {
     _cleanup_(shared_keys_done) SharedKeys keys = {0};
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
     int r = store_list(store, machine, reason, &entries, &count);
 
-    for (size_t i = 0; r == 0 && i < count && keys.count < max; i++) {
+    for (size_t i = 0; r == 0 && i < count && keys.count < LIMIT_SHARED_KEYS; i++) {
         _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
         CredentialSections sections;
 
@@ -136,8 +140,7 @@ static int find_keys(const Store *store, const char *machine, const SharedKeyReq
             r = add_key(&sections.tpm, &keys);
     }
     if (r == 0 && keys.count == 0)
-        r = reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share",
-                       machine);
+        r = none_found(machine, reason);
     if (r != 0)
         return r;
     *ret = keys;
@@ -145,21 +148,24 @@ static int find_keys(const Store *store, const char *machine, const SharedKeyReq
     return 0;
 }
 
-int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                           Reason *reason, SharedKeys *ret)
-{
-    return find_keys(store, machine, wanted, LIMIT_SHARED_KEYS, reason, ret);
-}
-
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                    Reason *reason, TpmSealed *ret)
+                    Reason *reason, CredentialName *ret)
 {
-    SharedKeys keys;
-    int r = find_keys(store, machine, wanted, 1, reason, &keys);
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count;
+    int r = store_list(store, machine, reason, &entries, &count);
 
-    if (r == 0)
-        *ret = keys.keys[0];
-    return r;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
+        CredentialSections sections;
+
+        if (store_read(store, &entries[i].name, NULL, &file) != 0 ||
+            take_apart(bytes_view(&file), wanted, NULL, &raw, &sections) != 0)
+            continue;
+        *ret = entries[i].name;
+        return 0;
+    }
+    return r == 0 ? none_found(machine, reason) : r;
 }
 
 static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted, Reason *reason,

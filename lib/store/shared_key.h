@@ -44,9 +44,9 @@ int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *
 int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                            Reason *reason, SharedKeys *ret);
 
-/* Gets only the first of these keys, and reads no further files. */
+/* Finds the credential with the first of these keys, and reads no further files. */
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                    Reason *reason, TpmSealed *ret);
+                    Reason *reason, CredentialName *ret);
 
 typedef struct SharedKey {
     TpmSealed sealed;

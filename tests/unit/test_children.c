@@ -154,24 +154,24 @@ static void test_client_does_not_read(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Four at a time; the fifth has its turn when one of them ends, or its client hangs up. */
-static void test_five_lists(void **state)
+/* LIMIT_READERS at a time; one more has its turn when one of them ends, or its client hangs up. */
+static void test_too_many_lists(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = start_with_much();
-    int fds[LIMIT_READERS], fifth;
+    int fds[LIMIT_READERS], last;
 
     (void)state;
     for (size_t i = 0; i < LIMIT_READERS; i++) {
         fds[i] = start_list(broker);
         assert_true(has_reply(fds[i], 20000));
     }
-    fifth = start_list(broker);
+    last = start_list(broker);
     expect_deliveries(broker);
     json_object_put(call(broker, "Status", NULL, 0));
     assert_int_equal(children_of_worker(broker, NULL), LIMIT_READERS);
-    assert_false(has_reply(fifth, 0));
+    assert_false(has_reply(last, 0));
     close(fds[0]);
-    assert_int_equal(read_list(fifth), MACHINES * OF_MACHINE + 1);
+    assert_int_equal(read_list(last), MACHINES * OF_MACHINE + 1);
     for (size_t i = 1; i < LIMIT_READERS; i++)
         assert_int_equal(read_list(fds[i]), MACHINES * OF_MACHINE + 1);
     wait_for_children(broker, 0, NULL);
@@ -228,7 +228,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_client_does_not_read),
-        cmocka_unit_test(test_five_lists),
+        cmocka_unit_test(test_too_many_lists),
         cmocka_unit_test(test_child_hangs_or_dies),
         cmocka_unit_test(test_worker_is_killed),
     };

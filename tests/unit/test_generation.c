@@ -8,11 +8,13 @@
 
 #include "credential/format.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -270,6 +272,126 @@ static void test_waits_for_the_store_alone(void **state)
     assert_int_equal(broker_records(broker, "stored ok"), 1);
 }
 
+/* --- searches for a key to share --- */
+
+/* What the test and the broker's processes share. */
+static struct Search {
+    atomic_bool held;    /* who lists a machine's directory in the store waits */
+    atomic_int searcher; /* the process that did so last */
+    atomic_uint count;   /* how many directories were listed */
+} * search;
+
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+
+struct dirent *__wrap_readdir(DIR *directory)
+{
+    char link[64], path[256] = "";
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd(directory));
+    if (search && telldir(directory) == 0 && readlink(link, path, sizeof(path) - 1) > 0 &&
+        strstr(path, "/store/web")) {
+        search->count++;
+        search->searcher = getpid();
+        /* not for ever, should the test fail meanwhile */
+        for (unsigned i = 0; search->held && i < 20000; i++)
+            wait_msec(1);
+    }
+    return __real_readdir(directory);
+}
+
+/* A broker with web@x, which any client may have, and a search for web@a that is being held. */
+static BrokerFixture *start_held_search(int *ret_client)
+{
+    BrokerFixture *broker = new_broker(true);
+
+    search = mmap(NULL, sizeof(*search), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(search != MAP_FAILED);
+    write_policy(broker, "web", "\"a\": " GENERATED ", \"b\": " GENERATED ", \"x\": {}");
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    search->held = true;
+    search->count = 0;
+    *ret_client = client_connect(broker, WEB, "a");
+    for (unsigned i = 0; search->count == 0; i++) {
+        assert_true(i < 20000);
+        wait_msec(1);
+    }
+    return broker;
+}
+
+/* Who wants something new waits for the search, nobody else; and all for the same one. */
+static void test_search_waits_alone(void **state)
+{
+    int clients[2];
+    _cleanup_(broker_freep) BrokerFixture *broker = start_held_search(&clients[0]);
+
+    (void)state;
+    clients[1] = client_connect(broker, WEB, "b");
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(search->count, 1);
+    search->held = false;
+    for (size_t i = 0; i < COUNT(clients); i++)
+        assert_int_equal(got_read(clients[i]).size, 64);
+    assert_int_equal(search->count, 2); /* pinned or not */
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* Without a search there is a fresh key. */
+static void test_searcher_is_killed(void **state)
+{
+    int client;
+    _cleanup_(broker_freep) BrokerFixture *broker = start_held_search(&client);
+
+    (void)state;
+    assert_int_not_equal(search->searcher, broker->shared->worker);
+    assert_int_equal(kill(search->searcher, SIGKILL), 0);
+    assert_int_equal(got_read(client).size, 64);
+    assert_int_equal(broker->shared->tpm_sealed, 1);
+    search->held = false;
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A client that goes takes its search along. */
+static void test_searcher_is_not_needed(void **state)
+{
+    int client;
+    _cleanup_(broker_freep) BrokerFixture *broker = start_held_search(&client);
+
+    (void)state;
+    close(client);
+    for (unsigned i = 0; kill(search->searcher, 0) == 0; i++) {
+        assert_true(i < 20000);
+        wait_msec(1);
+    }
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    search->held = false;
+    assert_int_equal(got_ask(broker, "web", "b").size, 64);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+/* A search that hangs is not the TPM's fault. */
+static void test_search_takes_too_long(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+
+    (void)state;
+    search = mmap(NULL, sizeof(*search), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(search != MAP_FAILED);
+    write_policy(broker, "web", "\"a\": " GENERATED);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker->config.request_usec = 200 * 1000;
+    broker_start(broker);
+    search->held = true;
+    expect_refused(broker, "web", "a", "timeout the store was not searched for a key within ");
+    search->held = false;
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 /* A store that is locked for too long is not the TPM's fault. */
 static void test_waits_so_long(void **state)
 {
@@ -369,6 +491,10 @@ int main(void)
         cmocka_unit_test(test_store_cannot_be_written),
         cmocka_unit_test(test_waits_for_the_store_alone),
         cmocka_unit_test(test_waits_so_long),
+        cmocka_unit_test(test_search_waits_alone),
+        cmocka_unit_test(test_searcher_is_killed),
+        cmocka_unit_test(test_searcher_is_not_needed),
+        cmocka_unit_test(test_search_takes_too_long),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_killed_while_it_makes_them),
     };
