@@ -70,6 +70,9 @@
 #define LIMIT_JSON_DEPTH            16
 /* A call without a reply fails after this time, seconds. */
 #define LIMIT_CALL_SECONDS          30
+/* The same for Commit: longer than LIMIT_CHILD_USEC for an earlier commit and for this one, so that
+ * no caller gives up on a commit that then succeeds. */
+#define LIMIT_COMMIT_SECONDS        150
 /* Open control connections. Beyond that, the one that has been idle longest is closed. */
 #define LIMIT_CONTROLS              64U
 /* How long a message may take to arrive, and a reply to be read, µs. */

@@ -5,6 +5,7 @@
 
 #include "client/store_client.h"
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "client/audited_commit.h"
 #include "store/store_installed.h"
@@ -17,7 +18,6 @@
 
 void store_client_done(StoreClient *store)
 {
-    client_free(store->client);
     store_free(store->store);
     *store = (StoreClient){0};
 }
@@ -25,20 +25,21 @@ void store_client_done(StoreClient *store)
 int store_client_open(const char *path, bool installed, const Observer *observer, Reason *reason,
                       StoreClient *ret)
 {
-    _cleanup_(store_client_done) StoreClient store = {
-        .path = path, .observer = observer, .installed = installed};
+    StoreClient store = {
+        .path = path,
+        .observer = observer,
+        .control = installed ? CLIENT_DEFAULT_PATH : NULL,
+        /* a store that is not the host's has no entries in the host's journal */
+        .audit = installed ? audited_commit_journal() : NULL,
+    };
     int r = installed ? store_open_installed(path, reason, &store.store)
                       : store_new(path, reason, &store.store);
 
     if (r == -EACCES && geteuid() != 0)
         return reason_set(reason, r, "the store %s is root's alone", path);
-    if (r == 0 && installed)
-        r = client_new(CLIENT_DEFAULT_PATH, reason, &store.client);
-    if (r != 0 && r != OUTCOME_BROKER_UNREACHABLE)
-        return r;
-    *ret = store;
-    store = (StoreClient){0};
-    return 0;
+    if (r == 0)
+        *ret = store;
+    return r;
 }
 
 int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
@@ -125,8 +126,55 @@ static struct json_object *commit_to_json(const StoreCommit *commit)
     return TAKE_PTR(parameters);
 }
 
-/* Whether the store is as COMMIT was to leave it: the broker may have made it although its reply
- * was lost. A file that was sealed for this commit cannot have been there before. */
+/* --- a lost reply --- */
+
+/* The changes for another attempt, after the reply of the first was lost. */
+typedef struct Retry {
+    StoreChange *changes;
+    char (*digests)[DIGEST_TEXT_BYTES];
+} Retry;
+
+static void retry_done(Retry *retry)
+{
+    free(retry->changes);
+    free(retry->digests);
+}
+
+/* Makes sure that nothing is replaced but what is there before the first attempt: if that turns out
+ * to have succeeded, the retry must change nothing, and leave no second audit entry. */
+static int retry_new(const Store *store, const StoreCommit *commit, Reason *reason, Retry *ret)
+{
+    _cleanup_(retry_done) Retry retry = {
+        .changes = calloc(commit->count + 1, sizeof(retry.changes[0])),
+        .digests = calloc(commit->count + 1, sizeof(retry.digests[0])),
+    };
+
+    if (!retry.changes || !retry.digests)
+        return reason_set(reason, -ENOMEM, "cannot change the store");
+    for (size_t i = 0; i < commit->count; i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+        StoreChange *change = &retry.changes[i];
+        int r;
+
+        *change = commit->changes[i];
+        if (change->precondition != STORE_ANY)
+            continue;
+        r = store_read(store, &change->name, NULL, &file);
+        if (r == OUTCOME_NOT_FOUND) {
+            change->precondition = STORE_ABSENT;
+        } else if (r == 0) {
+            change->precondition = STORE_DIGEST;
+            change->digest = retry.digests[i];
+            digest_format(bytes_view(&file), retry.digests[i]);
+        }
+    }
+    *ret = retry;
+    retry = (Retry){0};
+    return 0;
+}
+
+/* Whether the store is as COMMIT was to leave it. A file that was sealed for this commit cannot
+ * have been there before. */
 static bool is_done(const StoreClient *store, const StoreCommit *commit)
 {
     for (size_t i = 0; i < commit->count; i++) {
@@ -137,52 +185,77 @@ static bool is_done(const StoreClient *store, const StoreCommit *commit)
         if (change->remove) {
             if (r != OUTCOME_NOT_FOUND)
                 return false;
-        } else if (r != 0 || !bytes_view_equal(bytes_view(&sealed), change->sealed) ||
+        } else if (r != 0 ||
+                   (change->sealed.size > 0 &&
+                    !bytes_view_equal(bytes_view(&sealed), change->sealed)) ||
                    (!change->keep_public && !bytes_view_equal(bytes_view(&public), change->public)))
             return false;
     }
     return true;
 }
 
-/* OUTCOME_BROKER_UNREACHABLE once the broker is gone, and from then on. */
-static int commit_by_broker(StoreClient *store, const StoreCommit *commit, Reason *reason)
+/* Whether a retry found something else than what was there before the first attempt. */
+static bool is_overtaken(int r)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = commit_to_json(commit);
+    return r == OUTCOME_CHANGED || r == OUTCOME_EXISTS || r == OUTCOME_NOT_FOUND;
+}
+
+/* Calls the broker. OUTCOME_BROKER_UNREACHABLE if there is none, or it does not reply;
+ * RET_SENT says whether it may have received the call. */
+static int call_broker(const StoreClient *store, const StoreCommit *commit, Reason *reason,
+                       bool *ret_sent)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = NULL, *reply = NULL;
+    _cleanup_(client_freep) Client *client = NULL;
     _cleanup_(closep) int data = -1;
-    int r = parameters ? make_data(commit, reason, &data) : -ENOMEM;
+    int r = client_new(store->control, reason, &client);
 
-    /* The broker may have ended since it was connected to, such as for the host key that sealing
-     * has made: the next one is asked. */
-    for (int i = 0; r == 0 && i < 2; i++) {
-        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    *ret_sent = r == 0;
+    if (r == 0)
+        r = make_data(commit, reason, &data);
+    if (r != 0)
+        return r;
+    parameters = commit_to_json(commit);
+    return parameters
+               ? client_commit(client, TAKE_PTR(parameters), data, store->observer, reason, &reply)
+               : reason_set(reason, -ENOMEM, "cannot call the broker");
+}
 
-        if (i > 0 && client_new(CLIENT_DEFAULT_PATH, NULL, &store->client) != 0)
-            return OUTCOME_BROKER_UNREACHABLE;
-        r = client_call_with(store->client, "Commit", json_object_get(parameters), data,
-                             store->observer, reason, &reply);
-        if (r != OUTCOME_BROKER_UNREACHABLE)
-            return r;
-        store->client = client_free(store->client);
-        if (is_done(store, commit))
-            return 0;
-        r = i == 0 ? 0 : r;
-    }
-    return r;
+/* The first attempt, and one more if its reply is lost: the broker may have ended, such as for the
+ * host key that sealing has made, and the next one is asked. */
+static int commit_by_broker(const StoreClient *store, const StoreCommit *commit,
+                            const StoreCommit *retry, Reason *reason, bool *ret_sent)
+{
+    int r = call_broker(store, commit, reason, ret_sent);
+
+    if (r != OUTCOME_BROKER_UNREACHABLE || !*ret_sent)
+        return r;
+    if (is_done(store, commit))
+        return 0;
+    r = call_broker(store, retry, reason, &(bool){false});
+    return is_overtaken(r) && is_done(store, commit) ? 0 : r;
 }
 
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason)
 {
     StoreCommit commit = {.changes = changes, .count = count, .origin = {verb, getuid(), getpid()}};
-    int r = OUTCOME_BROKER_UNREACHABLE;
+    _cleanup_(retry_done) Retry again = {0};
+    StoreCommit retry = commit;
+    bool sent = false;
+    int r;
 
-    if (store->client)
-        r = commit_by_broker(store, &commit, reason);
+    if (!store->control)
+        return audited_commit(store->store, &commit, store->audit, reason);
+    r = retry_new(store->store, &commit, reason, &again);
+    if (r != 0)
+        return r;
+    retry.changes = again.changes;
+    r = commit_by_broker(store, &commit, &retry, reason, &sent);
     if (r != OUTCOME_BROKER_UNREACHABLE)
         return r;
-    /* a store that is not the host's has no entries in the host's journal */
-    return audited_commit(store->store, &commit, store->installed ? audited_commit_journal() : NULL,
-                          reason);
+    r = audited_commit(store->store, sent ? &retry : &commit, store->audit, reason);
+    return sent && is_overtaken(r) && is_done(store, &commit) ? 0 : r;
 }
 
 /* --- reading --- */

@@ -10,6 +10,7 @@
  * itself. With --store=PATH all of it is done there.
  */
 
+#include "audit/journal.h"
 #include "credential/format.h"
 #include "protocol/client.h"
 #include "seal/unsealer.h"
@@ -19,8 +20,8 @@ typedef struct StoreClient {
     const char *path; /* borrowed */
     const Observer *observer;
     Store *store;
-    bool installed; /* it is the host's, not that of --store= */
-    Client *client; /* NULL: the broker cannot be reached, or is not asked */
+    const char *control; /* the broker's control socket; NULL if it does not serve this store */
+    AuditSink *audit;    /* for changes that the broker does not make; or NULL */
 } StoreClient;
 
 /* Opens the store PATH. INSTALLED: it is the host's, which the broker serves; another one is
@@ -35,8 +36,8 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
 
 /* Makes COUNT CHANGES for VERB, see StoreOrigin, all or none: by the broker where it can be
  * reached. Returns as store_commit(), and what the method Commit refuses, such as
- * OUTCOME_UNPROTECTED. If the broker's reply is lost, the store is looked at before anything is
- * done again. */
+ * OUTCOME_UNPROTECTED. If the broker's reply is lost, the commit is tried again, under the
+ * condition that what it changes is as it was before the first attempt. */
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason);
 

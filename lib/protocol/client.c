@@ -127,26 +127,26 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
 }
 
 /* Waits for the first byte of the reply. */
-static int wait_for_reply(const Client *client, const Observer *observer, Reason *reason)
+static int wait_for_reply(const Client *client, int seconds, const Observer *observer,
+                          Reason *reason)
 {
     struct pollfd reply = {.fd = client->fd, .events = POLLIN};
     int ticks = 0, r;
 
     observer_wait_begin(observer, "the broker");
-    while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) == 0 && ++ticks < LIMIT_CALL_SECONDS)
+    while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) == 0 && ++ticks < seconds)
         observer_wait_tick(observer);
     observer_wait_end(observer);
     return r == 0 ? unreachable(reason, "the broker did not reply") : 0;
 }
 
-int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
-                     const Observer *observer, Reason *reason, struct json_object **ret)
+/* The reply to a call that was sent. */
+static int take_reply(Client *client, int seconds, const Observer *observer, Reason *reason,
+                      struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
-    int r = send_call(client, method, parameters, false, fd, reason);
+    int r = wait_for_reply(client, seconds, observer, reason);
 
-    if (r == 0)
-        r = wait_for_reply(client, observer, reason);
     if (r == 0)
         r = set_timeout(client, SO_RCVTIMEO, LIMIT_CALL_SECONDS);
     if (r == 0)
@@ -162,7 +162,20 @@ int client_call_with(Client *client, const char *method, struct json_object *par
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret)
 {
-    return client_call_with(client, method, parameters, -1, observer, reason, ret);
+    int r = send_call(client, method, parameters, false, -1, reason);
+
+    return r == 0 ? take_reply(client, LIMIT_CALL_SECONDS, observer, reason, ret) : r;
+}
+
+_Static_assert(LIMIT_COMMIT_SECONDS > 2 * (LIMIT_CHILD_USEC / 1000000),
+               "a caller waits longer for a commit than the broker");
+
+int client_commit(Client *client, struct json_object *parameters, int fd, const Observer *observer,
+                  Reason *reason, struct json_object **ret)
+{
+    int r = send_call(client, "Commit", parameters, false, fd, reason);
+
+    return r == 0 ? take_reply(client, LIMIT_COMMIT_SECONDS, observer, reason, ret) : r;
 }
 
 int client_observe(Client *client, const char *method, struct json_object *parameters,

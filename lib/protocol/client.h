@@ -26,9 +26,10 @@ DEFINE_CLEANUP(Client *, client_free);
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret);
 
-/* The same, and passes the descriptor FD (borrowed) with the call. */
-int client_call_with(Client *client, const char *method, struct json_object *parameters, int fd,
-                     const Observer *observer, Reason *reason, struct json_object **ret);
+/* The same for Commit, with the memfd FD (borrowed; or -1). Waits LIMIT_COMMIT_SECONDS for the
+ * reply. */
+int client_commit(Client *client, struct json_object *parameters, int fd, const Observer *observer,
+                  Reason *reason, struct json_object **ret);
 
 /* The same for a method that replies several times. Calls EACH with every reply (borrowed). If EACH
  * does not return 0, stops and returns its result. Fails if a reply takes longer than SECONDS (0:

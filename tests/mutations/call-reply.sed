@@ -2,4 +2,4 @@
 # Limit: LIMIT_CALL_SECONDS
 # File: lib/protocol/client.c
 # Test: client test_no_reply
-s/\+\+ticks < LIMIT_CALL_SECONDS/++ticks < 100 * LIMIT_CALL_SECONDS/
+s/take_reply\(client, LIMIT_CALL_SECONDS/take_reply(client, 100 * LIMIT_CALL_SECONDS/

@@ -86,11 +86,20 @@ static void expect_unreachable(const Listening *broker, size_t size, const char 
 static void test_no_reply(void **state)
 {
     _cleanup_(listening_done) Listening broker = listening(8);
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
 
     (void)state;
     msec_waited = 0;
     expect_unreachable(&broker, 1, "the broker did not reply");
     assert_int_equal(msec_waited, LIMIT_CALL_SECONDS * 1000);
+
+    /* as long as a commit may take, and the one before it */
+    assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
+    msec_waited = 0;
+    assert_int_equal(client_commit(client, NULL, -1, NULL, NULL, &reply),
+                     OUTCOME_BROKER_UNREACHABLE);
+    assert_int_equal(msec_waited, LIMIT_COMMIT_SECONDS * 1000);
 }
 
 static void test_call_is_not_read(void **state)

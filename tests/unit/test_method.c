@@ -320,8 +320,7 @@ static void test_commit_with_memfd(void **state)
         assert_int_equal(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
         assert_true(json_add(change, "offset", json_object_new_int64(rows[i].offset)));
         assert_true(json_add(change, "size", json_object_new_int64((int64_t)file.size)));
-        r = client_call_with(client, "Commit", committing("set", change), fd, NULL, &reason,
-                             &reply);
+        r = client_commit(client, committing("set", change), fd, NULL, &reason, &reply);
         if (r != rows[i].outcome)
             fail_msg("%s: %d (%s)", rows[i].rule, r, reason.text);
     }
