@@ -136,6 +136,39 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
         raise(SIGKILL);
 }
 
+static sd_event *audit_event; /* the worker's; NULL outside of its loop */
+static sd_event_source *audit_tick;
+
+/* While the sink is full, looks often whether it still is. */
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    const AuditSink *sink = userdata;
+
+    (void)usec;
+    if (shared->audit_full) {
+        sd_event_source_set_time_relative(source, 1000);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    audit_tick = sd_event_source_disable_unref(audit_tick);
+    sink->room(sink->userdata);
+    return 0;
+}
+
+static bool is_full(const AuditSink *sink)
+{
+    if (shared->audit_full && audit_event && !audit_tick)
+        assert_true(sd_event_add_time_relative(audit_event, &audit_tick, CLOCK_MONOTONIC, 1000, 0,
+                                               on_tick, (void *)(uintptr_t)sink) >= 0);
+    return shared->audit_full;
+}
+
+static void attach(AuditSink *sink, sd_event *event)
+{
+    (void)sink;
+    audit_tick = sd_event_source_disable_unref(audit_tick);
+    audit_event = event;
+}
+
 /* As the service manager passes them: requests, and control. */
 static Listeners listeners = {
     .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2},
@@ -190,7 +223,7 @@ static int listen_at(const char *path)
 
 BrokerFixture *broker_new(void)
 {
-    static AuditSink sink = {.write = append_record};
+    static AuditSink sink = {.write = append_record, .attach = attach, .full = is_full};
     BrokerFixture *broker = calloc(1, sizeof(*broker));
     HostConfig host;
     Secret *key;

@@ -26,7 +26,8 @@ typedef struct BrokerShared {
     atomic_uint workers; /* how many there were */
     atomic_uint poison;  /* so many more readings of the clock kill */
     atomic_int
-        audit_poison; /* N > 0: the worker dies before its Nth stored record; < 0: after it */
+        audit_poison;       /* N > 0: the worker dies before its Nth stored record; < 0: after it */
+    atomic_bool audit_full; /* the audit sink is full; once it is not, it says so */
     atomic_int poison_signal; /* SIGKILL by default */
     atomic_uint tpm_msec;     /* an unsealing takes this long */
     atomic_int tpm_rc;        /* and returns that */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -365,6 +366,52 @@ static void test_commit_waits_alone(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* A journal that is full keeps new requests waiting, and a commit at its first entry, but no other
+ * call. When it has room, all go on. */
+static void test_audit_is_full(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct json_object *parameters;
+    char files[2][128];
+    int status, client;
+    pid_t caller;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    seal_elsewhere(broker, "k0", 40, files[0]);
+    seal_elsewhere(broker, "k1", 41, files[1]);
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    broker->shared->audit_full = true;
+    client = client_connect(broker, "systemd-nspawn@web.service", "x");
+    parameters = committing("set", change_of("k0", files[0]));
+    assert_int_equal(
+        json_object_array_add(member(parameters, "changes"), change_of("k1", files[1])), 0);
+    caller = fork();
+    if (caller == 0) {
+        json_object_put(call(broker, "Commit", parameters, 0));
+        _exit(EXIT_SUCCESS);
+    }
+    json_object_put(parameters);
+    for (unsigned i = 0; broker_records(broker, "stored ok") == 0; i++) {
+        assert_true(i < 20000);
+        json_object_put(call(broker, "Status", NULL, 0));
+    }
+    for (unsigned i = 0; i < 20; i++)
+        json_object_put(call(broker, "Describe", named("web", "x"), 0));
+    assert_int_equal(poll(&(struct pollfd){.fd = client, .events = POLLIN}, 1, 0), 0);
+    assert_int_equal(waitpid(caller, &status, WNOHANG), 0);
+    assert_int_equal(broker_records(broker, "stored ok"), 1);
+
+    broker->shared->audit_full = false;
+    assert_int_equal(client_read(client, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(waitpid(caller, &status, 0), caller);
+    assert_int_equal(status, 0);
+    assert_int_equal(broker_records(broker, "stored ok"), 2);
+    assert_int_equal(broker->shared->workers, 1);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 /* The worker is killed right before and right after each audit entry of a commit: the next one
  * completes the commit, at most one entry is missing, and none is there twice. */
 static void test_killed_at_every_entry(void **state)
@@ -415,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_rotate),
         cmocka_unit_test(test_commit_with_memfd),
         cmocka_unit_test(test_commit_waits_alone),
+        cmocka_unit_test(test_audit_is_full),
         cmocka_unit_test(test_killed_at_every_entry),
     };
 
