@@ -242,6 +242,11 @@ static CommitOperation *find_shared(const CommitQueue *queue, const CredentialNa
     return NULL;
 }
 
+bool commit_is_queued(const CommitQueue *queue, const CredentialName *name)
+{
+    return find_shared(queue, name) != NULL;
+}
+
 static int operation_new(CommitQueue *queue, const CommitOrder *order, CommitOperation **ret)
 {
     CommitOperation *operation = calloc(1, sizeof(*operation));

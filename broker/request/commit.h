@@ -45,6 +45,9 @@ typedef struct CommitOrder {
 /* RC is the result of commit_parameters_decode() or store_commit(). */
 typedef void (*CommitDone)(void *userdata, int rc, const Reason *reason);
 
+/* Whether a commit with this .shared is queued or runs. */
+bool commit_is_queued(const CommitQueue *queue, const CredentialName *name);
+
 /* Queues a commit. If RET is NULL, nobody waits for it, and DONE is not called. Returns 0 or a
  * negative errno. */
 int commit_job_new(CommitQueue *queue, const CommitOrder *order, CommitDone done, void *userdata,

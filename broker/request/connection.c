@@ -355,7 +355,8 @@ static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
                          .pid = getpid(),
                          .shared = wanted->created};
 
-    if (wanted->commit)
+    /* a request for the same secret may be further */
+    if (wanted->commit || (wanted->created && commit_is_queued(set->commits, wanted->created)))
         return commit_job_new(set->commits, &order, on_committed, c, &c->commit);
     if (wanted->search_in)
         return key_search_job_new(set->searches, wanted->search_in, on_searched, c, &c->search);

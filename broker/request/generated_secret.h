@@ -26,7 +26,7 @@ typedef struct TpmKeyRequest {
     const char *fresh_for;         /* a fresh key for this machine */
     const char *search_in;         /* a search for a key to share (request/key_search.h) */
     struct json_object *commit;    /* a commit with these parameters (request/commit.h) */
-    const CredentialName *created; /* the credential that .commit creates */
+    const CredentialName *created; /* the credential that is to be generated */
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {

@@ -210,6 +210,7 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
     }
     if (r == 0 && !making->generated.commit) {
         *ret_wanted = generated_secret_request(&making->generated, &ingredient->name);
+        ret_wanted->created = &ingredient->name;
         if (ret_wanted->sealed || ret_wanted->fresh_for || ret_wanted->search_in)
             return 0;
         r = make(request, NULL, NULL, reason);
@@ -293,8 +294,16 @@ int request_give_failure(Request *request, int rc, Reason *reason)
 
 int request_give_search(Request *request, int rc, const CredentialName *found, Reason *reason)
 {
-    int r = generated_secret_give_search(
-        request->resources, &request->ingredients[request->next].generated, rc, found, reason);
+    RequestIngredient *making = &request->ingredients[request->next];
+    int r;
+
+    /* another request may have stored the secret meanwhile */
+    if (rc == OUTCOME_NOT_FOUND &&
+        load_sealed(request, &request->resolution.ingredients[request->next], NULL, making) == 0) {
+        making->missing = false;
+        return 0;
+    }
+    r = generated_secret_give_search(request->resources, &making->generated, rc, found, reason);
 
     if (r != 0)
         request_blame(request, reason);

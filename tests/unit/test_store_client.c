@@ -178,7 +178,9 @@ static void test_worker_dies_before_the_commit(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     expect_all_delivered(broker);
-    assert_int_equal(broker_records(broker, "stored ok"), CHANGES);
+    /* the child may have got the lock in the moment in which it dies with its worker: then the
+     * entry that it was about to report is missing */
+    assert_in_range(broker_records(broker, "stored ok"), CHANGES - 1, CHANGES);
     files_done(files);
     assert_int_equal(broker_stop(broker), 0);
 }
