@@ -3,7 +3,6 @@
  * nspawn-creds list: lists the credentials in the store and in the policies.
  */
 
-#include "base/limits.h"
 #include "base/timestamp.h"
 #include "client/open_check.h"
 #include "protocol/client.h"
@@ -185,9 +184,7 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
         json_object_put(parameters);
         return -ENOMEM;
     }
-    observer_wait_begin(&terminal_observer, "the broker");
-    r = client_observe(client, "List", parameters, LIMIT_CALL_SECONDS, add_reply, all, reason);
-    observer_wait_end(&terminal_observer);
+    r = client_observe(client, "List", parameters, add_reply, all, &terminal_observer, reason);
     if (r == -EPROTO && !reason->text[0])
         return reason_set(reason, r, "the broker's reply is not valid");
     return r;

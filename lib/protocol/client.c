@@ -42,17 +42,10 @@ static bool is_closed(int r)
     return r == -EPIPE || r == -ECONNRESET;
 }
 
-/* OPTION is SO_RCVTIMEO or SO_SNDTIMEO. */
-static int set_timeout(const Client *client, int option, time_t seconds)
-{
-    struct timeval time = {.tv_sec = seconds};
-
-    return setsockopt(client->fd, SOL_SOCKET, option, &time, sizeof(time)) < 0 ? -errno : 0;
-}
-
 int client_new(const char *path, Reason *reason, Client **ret)
 {
     _cleanup_(client_freep) Client *client = calloc(1, sizeof(*client));
+    static const struct timeval time = {.tv_sec = LIMIT_CALL_SECONDS};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (!client)
@@ -65,7 +58,7 @@ int client_new(const char *path, Reason *reason, Client **ret)
                           path);
     strcpy(address.sun_path, path);
     /* before connect(), which blocks if the socket's backlog is full */
-    if (set_timeout(client, SO_SNDTIMEO, LIMIT_CALL_SECONDS) < 0)
+    if (setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof(time)) < 0)
         return reason_set(reason, -errno, "cannot create a socket");
     if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s: %s", path, strerror(errno));
@@ -97,15 +90,37 @@ static int send_call(Client *client, const char *method, struct json_object *par
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
 }
 
-static int receive(Client *client, Reason *reason, VarlinkReply *ret)
+/* Waits until there is something to read. */
+static int wait_readable(const Client *client, unsigned seconds, const Observer *observer,
+                         Reason *reason)
+{
+    struct pollfd reply = {.fd = client->fd, .events = POLLIN};
+    unsigned ticks = 0;
+    int r;
+
+    while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) <= 0) {
+        if (r < 0 && errno != EINTR)
+            return reason_set(reason, -errno, "cannot wait for the broker's reply");
+        if (r == 0 && ++ticks == seconds)
+            return unreachable(reason, "the broker did not reply");
+        if (r == 0)
+            observer_wait_tick(observer);
+    }
+    return 0;
+}
+
+/* Takes the next reply. No part of it may take longer than SECONDS. */
+static int receive(Client *client, unsigned seconds, const Observer *observer, Reason *reason,
+                   VarlinkReply *ret)
 {
     BytesView message;
     int r;
 
     while (!frame_reader_next(&client->reader, &message)) {
+        r = wait_readable(client, seconds, observer, reason);
+        if (r != 0)
+            return r;
         r = frame_reader_read(&client->reader, client->fd);
-        if (r == FRAME_BLOCKED)
-            return unreachable(reason, "the broker did not reply");
         if (r == FRAME_END || is_closed(r))
             return unreachable(reason, "the broker closed the connection before it replied");
         if (r < 0)
@@ -126,31 +141,16 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
     return reason_set(reason, -EPROTO, "the broker replied: %.80s", why ? why : reply->error);
 }
 
-/* Waits for the first byte of the reply. */
-static int wait_for_reply(const Client *client, int seconds, const Observer *observer,
-                          Reason *reason)
-{
-    struct pollfd reply = {.fd = client->fd, .events = POLLIN};
-    int ticks = 0, r;
-
-    observer_wait_begin(observer, "the broker");
-    while ((r = poll(&reply, 1, OBSERVER_TICK_MSEC)) == 0 && ++ticks < seconds)
-        observer_wait_tick(observer);
-    observer_wait_end(observer);
-    return r == 0 ? unreachable(reason, "the broker did not reply") : 0;
-}
-
 /* The reply to a call that was sent. */
-static int take_reply(Client *client, int seconds, const Observer *observer, Reason *reason,
+static int take_reply(Client *client, unsigned seconds, const Observer *observer, Reason *reason,
                       struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
-    int r = wait_for_reply(client, seconds, observer, reason);
+    int r;
 
-    if (r == 0)
-        r = set_timeout(client, SO_RCVTIMEO, LIMIT_CALL_SECONDS);
-    if (r == 0)
-        r = receive(client, reason, &reply);
+    observer_wait_begin(observer, "the broker");
+    r = receive(client, seconds, observer, reason, &reply);
+    observer_wait_end(observer);
     if (r != 0)
         return r;
     if (reply.error)
@@ -179,21 +179,21 @@ int client_commit(Client *client, struct json_object *parameters, int fd, const 
 }
 
 int client_observe(Client *client, const char *method, struct json_object *parameters,
-                   unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
-                   void *userdata, Reason *reason)
+                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                   const Observer *observer, Reason *reason)
 {
     bool continues = true;
     int r = send_call(client, method, parameters, true, -1, reason);
 
-    if (r == 0)
-        r = set_timeout(client, SO_RCVTIMEO, (time_t)seconds);
+    observer_wait_begin(observer, "the broker");
     while (r == 0 && continues) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
 
-        r = receive(client, reason, &reply);
+        r = receive(client, LIMIT_CALL_SECONDS, observer, reason, &reply);
         if (r == 0)
             r = reply.error ? take_error(&reply, reason) : each(userdata, reply.parameters);
         continues = reply.continues;
     }
+    observer_wait_end(observer);
     return r;
 }

@@ -31,9 +31,8 @@ int client_call(Client *client, const char *method, struct json_object *paramete
 int client_commit(Client *client, struct json_object *parameters, int fd, const Observer *observer,
                   Reason *reason, struct json_object **ret);
 
-/* The same for a method that replies several times. Calls EACH with every reply (borrowed). If EACH
- * does not return 0, stops and returns its result. Fails if a reply takes longer than SECONDS (0:
- * no limit). */
+/* The same for a method that replies several times. Calls EACH with every reply (borrowed), during
+ * the wait that OBSERVER sees. If EACH does not return 0, stops and returns its result. */
 int client_observe(Client *client, const char *method, struct json_object *parameters,
-                   unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
-                   void *userdata, Reason *reason);
+                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                   const Observer *observer, Reason *reason);

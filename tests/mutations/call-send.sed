@@ -2,4 +2,4 @@
 # Limit: LIMIT_CALL_SECONDS
 # File: lib/protocol/client.c
 # Test: client
-s/SO_SNDTIMEO, LIMIT_CALL_SECONDS/SO_SNDTIMEO, 0/
+s/\.tv_sec = LIMIT_CALL_SECONDS/.tv_sec = 0/

@@ -56,7 +56,8 @@ struct json_object *list_of(const BrokerFixture *broker, const char *machine)
     _cleanup_(client_freep) Client *client = connect_to(broker);
     struct json_object *all = json_object_new_array();
     Reason reason = {0};
-    int r = client_observe(client, "List", named(machine, NULL), 20, add_credentials, all, &reason);
+    int r =
+        client_observe(client, "List", named(machine, NULL), add_credentials, all, NULL, &reason);
 
     if (r != 0)
         fail_msg("List: %d (%s)", r, reason.text);

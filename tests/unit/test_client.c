@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of lib/protocol/client.c with brokers that hang: none makes a caller wait longer than
- * LIMIT_CALL_SECONDS.
+ * LIMIT_CALL_SECONDS, and an observer sees that the wait goes on.
  */
 
 #include "support.h"
@@ -123,12 +123,114 @@ static void test_nobody_accepts(void **state)
     assert_int_equal(client_new(path, &reason, &second), OUTCOME_BROKER_UNREACHABLE);
 }
 
+/* --- what an observer sees --- */
+
+typedef struct Watched {
+    int broker;     /* the broker's end of the connection */
+    bool continues; /* the broker replies once more */
+    char events[256];
+} Watched;
+
+static void add_event(Watched *watched, const char *event)
+{
+    strncat(watched->events, event, sizeof(watched->events) - strlen(watched->events) - 1);
+    strncat(watched->events, ";", sizeof(watched->events) - strlen(watched->events) - 1);
+}
+
+static void reply(const Watched *watched)
+{
+    const char *text =
+        watched->continues ? "{\"parameters\":{},\"continues\":true}" : "{\"parameters\":{}}";
+
+    assert_int_equal(write(watched->broker, text, strlen(text) + 1), (ssize_t)strlen(text) + 1);
+}
+
+static void on_begin(void *userdata, const char *what)
+{
+    add_event(userdata, what);
+}
+
+/* The broker takes until now. */
+static void on_tick(void *userdata)
+{
+    Watched *watched = userdata;
+
+    add_event(watched, "tick");
+    reply(watched);
+}
+
+static void on_end(void *userdata)
+{
+    add_event(userdata, "end");
+}
+
+static int on_reply(void *userdata, struct json_object *parameters)
+{
+    Watched *watched = userdata;
+
+    assert_non_null(parameters);
+    add_event(watched, "reply");
+    watched->continues = false;
+    return 0;
+}
+
+static void test_observer(void **state)
+{
+    _cleanup_(listening_done) Listening broker = listening(8);
+    _cleanup_(client_freep) Client *client = NULL;
+    Watched watched = {.continues = true};
+    const Observer observer = {
+        .wait_begin = on_begin, .wait_tick = on_tick, .wait_end = on_end, .userdata = &watched};
+    struct json_object *parameters = NULL;
+
+    (void)state;
+    assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
+    watched.broker = accept(broker.fd, NULL, NULL);
+    assert_true(watched.broker >= 0);
+    assert_int_equal(client_observe(client, "List", NULL, on_reply, &watched, &observer, NULL), 0);
+    assert_string_equal(watched.events, "the broker;tick;reply;tick;reply;end;");
+
+    watched.events[0] = '\0';
+    assert_int_equal(client_call(client, "Status", NULL, &observer, NULL, &parameters), 0);
+    assert_string_equal(watched.events, "the broker;tick;end;");
+    json_object_put(parameters);
+
+    /* the wait ends, too, when the broker goes */
+    watched.events[0] = '\0';
+    close(watched.broker);
+    assert_int_equal(client_observe(client, "List", NULL, on_reply, &watched, &observer, NULL),
+                     OUTCOME_BROKER_UNREACHABLE);
+    assert_string_equal(watched.events, "the broker;end;");
+}
+
+/* Each reply of several may take LIMIT_CALL_SECONDS, and no longer. */
+static void test_no_further_reply(void **state)
+{
+    _cleanup_(listening_done) Listening broker = listening(8);
+    _cleanup_(client_freep) Client *client = NULL;
+    Watched watched = {.continues = true};
+    Reason reason = {0};
+
+    (void)state;
+    assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
+    watched.broker = accept(broker.fd, NULL, NULL);
+    assert_true(watched.broker >= 0);
+    reply(&watched);
+    msec_waited = 0;
+    assert_int_equal(client_observe(client, "List", NULL, on_reply, &watched, NULL, &reason),
+                     OUTCOME_BROKER_UNREACHABLE);
+    assert_string_equal(reason.text, "the broker did not reply");
+    assert_string_equal(watched.events, "reply;");
+    assert_in_range(msec_waited, LIMIT_CALL_SECONDS * 1000, (LIMIT_CALL_SECONDS + 1) * 1000);
+    close(watched.broker);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_reply),
-        cmocka_unit_test(test_call_is_not_read),
-        cmocka_unit_test(test_nobody_accepts),
+        cmocka_unit_test(test_no_reply),         cmocka_unit_test(test_call_is_not_read),
+        cmocka_unit_test(test_nobody_accepts),   cmocka_unit_test(test_observer),
+        cmocka_unit_test(test_no_further_reply),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

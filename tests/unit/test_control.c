@@ -146,7 +146,7 @@ static void test_list_and_describe(void **state)
     json_object_put(list_of(broker, "nobody"));
     client = connect_to(broker);
     assert_int_equal(
-        client_observe(client, "List", named("..", NULL), 20, on_unexpected, NULL, &reason),
+        client_observe(client, "List", named("..", NULL), on_unexpected, NULL, NULL, &reason),
         OUTCOME_INVALID_NAME);
     /* without "more" */
     assert_int_equal(client_call(client, "List", NULL, NULL, &reason, &one), -EPROTO);
@@ -235,7 +235,8 @@ static void test_subscribe(void **state)
         wait_msec(200);
         _exit(client_ask(broker, "web", "x", 31) == ANSWER_RIGHT ? 0 : 1);
     }
-    assert_int_equal(client_observe(client, "Subscribe", NULL, 0, on_event, &seen, NULL), ENOUGH);
+    assert_int_equal(client_observe(client, "Subscribe", NULL, on_event, &seen, NULL, NULL),
+                     ENOUGH);
     assert_int_equal(seen.count, 2);
     assert_int_equal(broker_stop(broker), 0);
 }

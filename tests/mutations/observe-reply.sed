@@ -1,0 +1,5 @@
+# Breaks: how long a call waits for a further reply
+# Limit: LIMIT_CALL_SECONDS
+# File: lib/protocol/client.c
+# Test: client test_no_further_reply
+s/receive\(client, LIMIT_CALL_SECONDS/receive(client, 100 * LIMIT_CALL_SECONDS/
