@@ -120,6 +120,8 @@ static int check_options(const Context *context, const Options *options, const S
         wrong = "the store only holds base64; omit --format=raw";
     else if (options->store && !machines)
         wrong = "--store= needs a machine, and none is given";
+    else if (options->key_types == 0 && !options->allow_null)
+        wrong = "the null key protects nothing; if you accept that, use --allow-null";
     else if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
         wrong = "--not-after= is in the past";
     else if (options->given & OPTION_FORM && options->host_count == 0)

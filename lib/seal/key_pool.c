@@ -40,8 +40,7 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
         return r;
     if (target.key_types == 0 && !pool->seal.spec->allow_null)
         return reason_set(reason, OUTCOME_USAGE,
-                          "it would be sealed with the null key, which protects nothing; if you "
-                          "accept that, use --allow-null");
+                          "it would be sealed with the null key, which protects nothing");
     for (size_t i = 0; i < pool->target_count; i++)
         if (seal_target_equal(pool->targets[i], &target)) {
             *ret = pool->targets[i];

@@ -65,8 +65,7 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
     if (seal->spec->has_not_after)
         metadata->not_after = seal->spec->not_after;
     if (metadata->not_after < metadata->timestamp)
-        return reason_set(reason, OUTCOME_EXPIRED,
-                          "its time of expiry has passed: set another one with --not-after=");
+        return reason_set(reason, OUTCOME_EXPIRED, "set a later time of expiry");
     return key_pool_target(&reseal->pool, &item->sections, item->label, reason, &item->target);
 }
 

@@ -227,7 +227,7 @@ static int leave_out_fleeting_key(Reason *reason, unsigned *key_types)
     if (*key_types & KIND_SCOPED)
         return reason_set(reason, OUTCOME_USAGE,
                           "%s would be lost at reboot, but credentials for a user need it; if you "
-                          "accept that, use --with-key=host",
+                          "accept that, choose the key type host",
                           host_key_path());
     *key_types &= ~(unsigned)KIND_HOST;
     return 0;
@@ -239,9 +239,8 @@ static int leave_out_tpm(const SealContext *seal, const char *why, Reason *reaso
 {
     if (!(*key_types & KIND_HOST))
         return reason_set(reason, OUTCOME_TPM_UNREACHABLE,
-                          "%s, and %s would be lost at reboot; choose a key type with "
-                          "--with-key=",
-                          why, host_key_path());
+                          "%s, and %s would be lost at reboot; choose a key type", why,
+                          host_key_path());
     observer_note(seal->observer, "Sealing with the host key alone: %s.", why);
     *key_types &= ~(unsigned)(KIND_TPM | KIND_PUBLIC_KEY);
     return 0;
@@ -261,7 +260,7 @@ static int resolve_here(const SealContext *seal, const char *subject, Reason *re
     if (r == 0 && may_do_without && target->version < VERSION_ANY_TPM &&
         !firmware_has_tpm(seal->context))
         r = leave_out_tpm(seal,
-                          "the firmware does not know of a TPM (--with-key=host+tpm2 uses one "
+                          "the firmware does not know of a TPM (the key type host+tpm2 uses one "
                           "anyway)",
                           reason, &types);
     if (r == 0)

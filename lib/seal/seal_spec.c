@@ -33,7 +33,7 @@ static int check_host(const SealSpec *spec, const CredentialSections *old, Reaso
     if (spec->keys == SEAL_GIVEN_KEYS && (spec->key_types & (KIND_HOST | KIND_TPM)) != KIND_TPM)
         return reason_set(reason, OUTCOME_USAGE,
                           "for another host a secret can only be sealed with its TPM "
-                          "(--with-key=tpm2 or tpm2-with-public-key), because its host key never "
+                          "(key type tpm2 or tpm2-with-public-key), because its host key never "
                           "leaves it");
     if (spec->uid || old_key_types(old) & KIND_SCOPED)
         return reason_set(
@@ -88,8 +88,7 @@ static int load_public_key(const SealContext *seal, const CredentialSections *ol
     if (spec->host->pcr_public_key.size > 0)
         return bytes_dup(bytes_view(&spec->host->pcr_public_key), &target->public_key);
     return reason_set(reason, OUTCOME_NOT_FOUND,
-                      "the host identity has no key for signed PCR policies; name one with "
-                      "--tpm2-public-key=");
+                      "the host identity has no key for signed PCR policies, and none is named");
 }
 
 /* A given public key is used with every TPM kind. With auto an existing one is also used, if its
