@@ -289,11 +289,12 @@ int tpm_child_run(TpmWork work, const void *request, const Observer *observer, R
 
     answer.fd = child.answer;
     while (r == 0 && type != MESSAGE_RESULT) {
-        if (poll(&answer, 1, OBSERVER_TICK_MSEC) == 0) {
-            if (waits)
-                observer_wait_tick(observer);
+        int n = poll(&answer, 1, OBSERVER_TICK_MSEC);
+
+        if (n == 0 && waits)
+            observer_wait_tick(observer);
+        if (n == 0 || (n < 0 && errno == EINTR))
             continue;
-        }
         r = take_message(&child, observer, reason, &type, ret);
         if (type == MESSAGE_BEGIN || type == MESSAGE_END)
             waits = type == MESSAGE_BEGIN;
