@@ -112,3 +112,35 @@ static inline int fixture_seal(SealFixture *fixture, const SealSpec *spec,
     fixture->notes[0] = fixture->waits[0] = '\0';
     return seal_new(&seal, like, value, &fixture->reason, ret);
 }
+
+/* A credential, taken apart. */
+typedef struct Sample {
+    Bytes sealed, raw;
+    CredentialSections sections;
+} Sample;
+
+static inline void sample_done(Sample *sample)
+{
+    bytes_done(&sample->sealed);
+    bytes_done(&sample->raw);
+}
+
+/* As fixture_seal(); forgets what the observer was told of it, too. */
+static inline void fixture_sample(SealFixture *fixture, const SealSpec *spec, Sample *ret)
+{
+    if (fixture_seal(fixture, spec, NULL, &ret->sealed) != 0)
+        fail_msg("%s", fixture->reason.text);
+    assert_int_equal(credential_unpack(bytes_view(&ret->sealed), NULL, &ret->raw, &ret->sections),
+                     0);
+    fixture->notes[0] = fixture->waits[0] = '\0';
+}
+
+/* How many of the waits so far were for WHAT. */
+static inline unsigned fixture_waits(const SealFixture *fixture, const char *what)
+{
+    unsigned count = 0;
+
+    for (const char *at = fixture->waits; (at = strstr(at, what)); at++)
+        count++;
+    return count;
+}

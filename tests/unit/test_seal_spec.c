@@ -261,6 +261,47 @@ static void test_equal(void **state)
         }
 }
 
+/* Everything counts that a TPM-sealed key is sealed for; what chose it, for the targets alone. */
+static void test_each_member(void **state)
+{
+    const Fixture *fixture = *state;
+    static const Bytes signer = {(uint8_t *)"signer", 6}, other = {(uint8_t *)"singer", 6};
+    const Kind *kind = kind_find_by_key_types(TPM | SIGNED);
+    const SealTarget base = {.key_types = TPM | SIGNED,
+                             .version = 257,
+                             .pcrs = {MASK(7), MASK(7), TPM_ALGORITHM_SHA256, .values[7][63] = 1},
+                             .public_key = signer,
+                             .public_key_mask = MASK(11),
+                             .kind = kind};
+    SealTarget targets[] = {base, base, base, base, base, base, base, base, base, base, base, base};
+    static const char *const members[] = {"none",  "key types", "automatic", "version",
+                                          "host",  "PCRs",      "given",     "bank",
+                                          "value", "signer",    "its size",  "signed PCRs"};
+    enum { TARGETS_ALONE = 4 }; /* so many, from the second on, are no matter of the key */
+
+    targets[1].key_types |= HOST;
+    targets[2].automatic = true;
+    targets[3].version = 258;
+    targets[4].host = &fixture->other;
+    targets[5].pcrs.mask |= MASK(8);
+    targets[6].pcrs.given = 0;
+    targets[7].pcrs.bank = TPM_ALGORITHM_SHA384;
+    targets[8].pcrs.values[7][63] = 2;
+    targets[9].public_key = other;
+    targets[10].public_key.size--;
+    targets[11].public_key_mask = MASK(12);
+    assert_int_equal(COUNT(targets), COUNT(members));
+    for (size_t i = 0; i < COUNT(targets); i++) {
+        if (seal_target_equal(&base, &targets[i]) != (i == 0) ||
+            seal_target_equal(&targets[i], &base) != (i == 0))
+            fail_msg("equal: %s", members[i]);
+        if (seal_target_shares_tpm_key(&base, &targets[i]) != (i < TARGETS_ALONE))
+            fail_msg("shared: %s", members[i]);
+        targets[i].kind = NULL; /* follows from the rest */
+        assert_int_equal(seal_target_equal(&base, &targets[i]), i == 0);
+    }
+}
+
 /* The host key, and whom it is for, are not the TPM's business. */
 static void test_shared_tpm_key(void **state)
 {
@@ -297,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_values_are_not_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_equal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each_member, set_up, tear_down),
         cmocka_unit_test(test_shared_tpm_key),
     };
 

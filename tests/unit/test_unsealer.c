@@ -5,26 +5,6 @@
 
 #define UNSEAL "the TPM to unseal a key for web@x;"
 
-/* A credential, taken apart. */
-typedef struct Sample {
-    Bytes sealed, raw;
-    CredentialSections sections;
-} Sample;
-
-static void sample_done(Sample *sample)
-{
-    bytes_done(&sample->sealed);
-    bytes_done(&sample->raw);
-}
-
-static void make(SealFixture *fixture, const SealSpec *spec, Sample *ret)
-{
-    assert_int_equal(fixture_seal(fixture, spec, NULL, &ret->sealed), 0);
-    assert_int_equal(credential_unpack(bytes_view(&ret->sealed), NULL, &ret->raw, &ret->sections),
-                     0);
-    fixture->waits[0] = '\0';
-}
-
 static int open_as(Unsealer *unsealer, const Sample *sample, const char *name)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
@@ -40,7 +20,7 @@ static void test_each_key_once(void **state)
     _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
     _cleanup_(sample_done) Sample sample = {0};
 
-    make(fixture, &spec, &sample);
+    fixture_sample(fixture, &spec, &sample);
     for (int i = 0; i < 3; i++)
         assert_int_equal(open_as(&unsealer, &sample, "web@x"), 0);
     assert_string_equal(fixture->waits, UNSEAL);
@@ -54,10 +34,10 @@ static void test_each_failure_once(void **state)
     _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
     _cleanup_(sample_done) Sample other = {0}, bound = {0};
 
-    make(fixture, &spec, &other);
+    fixture_sample(fixture, &spec, &other);
     spec.has_pcrs = true;
     spec.pcrs.mask = 1 << 7;
-    make(fixture, &spec, &bound);
+    fixture_sample(fixture, &spec, &bound);
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(open_as(&unsealer, &bound, "web@x"), OUTCOME_TPM_PCR_MISMATCH);
@@ -86,7 +66,7 @@ static void test_rules(void **state)
 
     spec.has_not_after = true;
     spec.not_after = now + 1000000000;
-    make(fixture, &spec, &sample);
+    fixture_sample(fixture, &spec, &sample);
     for (size_t i = 0; i < COUNT(rows); i++) {
         unsealer.spec.now = rows[i].now;
         if (open_as(&unsealer, &sample, rows[i].name) != rows[i].outcome)
@@ -94,7 +74,7 @@ static void test_rules(void **state)
     }
     unsealer.spec.now = 0;
     spec = fixture_spec(fixture, 0, 257);
-    make(fixture, &spec, &null);
+    fixture_sample(fixture, &spec, &null);
     assert_int_equal(open_as(&unsealer, &null, "web@x"), OUTCOME_UNPROTECTED);
     unsealer.spec.allow_null = true;
     assert_int_equal(open_as(&unsealer, &null, "web@x"), 0);
