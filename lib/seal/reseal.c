@@ -64,7 +64,7 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
         snprintf(metadata->name, sizeof(metadata->name), "%s", seal->spec->name);
     if (seal->spec->has_not_after)
         metadata->not_after = seal->spec->not_after;
-    if (metadata->not_after < metadata->timestamp)
+    if (!credential_times_valid(metadata))
         return reason_set(reason, OUTCOME_EXPIRED, "set a later time of expiry");
     return key_pool_target(&reseal->pool, &item->sections, item->label, reason, &item->target);
 }
@@ -86,7 +86,6 @@ static int open_with(const Reseal *reseal, const SealKeys *keys, const Credentia
         .host_key = keys->host,
         .tpm_key = keys->tpm,
         .scope = seal_keys_scope(keys),
-        .allow_null = true,
         .now = reseal->pool.seal.context->now(reseal->pool.seal.context),
     };
 

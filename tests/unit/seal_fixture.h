@@ -144,3 +144,78 @@ static inline unsigned fixture_waits(const SealFixture *fixture, const char *wha
         count++;
     return count;
 }
+
+/* --- forms: what a credential is, at TEST_NOW --- */
+
+static inline uint64_t fixture_now(const Context *context)
+{
+    (void)context;
+    return TEST_NOW;
+}
+
+/* As set_up(), but time stands still. */
+static inline int set_up_at_test_now(void **state)
+{
+    SealFixture *fixture;
+
+    set_up(state);
+    fixture = *state;
+    fixture->context.now = fixture_now;
+    return 0;
+}
+
+/* When one of a form was sealed. */
+#define FORM_SEALED (TEST_NOW - UINT64_C(1000000000))
+
+typedef struct SealForm {
+    unsigned key_types;
+    uint64_t pcrs;
+    bool raw;
+    uint64_t not_after;
+    const char *name; /* "": none */
+} SealForm;
+
+/* Seals "hello". */
+static inline void fixture_seal_form(SealFixture *fixture, const SealForm *form, Bytes *ret)
+{
+    SealSpec spec = fixture_spec(fixture, form->key_types, 257);
+
+    spec.name = form->name;
+    spec.has_pcrs = spec.has_not_after = true;
+    spec.pcrs.mask = form->pcrs;
+    spec.timestamp = FORM_SEALED;
+    spec.not_after = form->not_after;
+    spec.format = form->raw ? SEAL_RAW : SEAL_BASE64;
+    spec.uid = form->key_types & KIND_SCOPED ? "self" : NULL;
+    if (fixture_seal(fixture, &spec, NULL, ret) != 0)
+        fail_msg("%s", fixture->reason.text);
+}
+
+/* Opens FILE, which is of FORM, and contains VALUE. */
+static inline void fixture_expect_form(SealFixture *fixture, const char *rule, const Bytes *file,
+                                       const SealForm *form, const char *value)
+{
+    _cleanup_(unsealer_done) Unsealer unsealer = fixture_unsealer(fixture);
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    _cleanup_(bytes_done) Bytes raw = {0};
+    CredentialSections sections;
+    CredentialMetadata metadata;
+    Reason reason = {0};
+
+    unsealer.spec.uid = form->key_types & KIND_SCOPED ? "self" : NULL;
+    unsealer.spec.allow_null = true;
+    assert_int_equal(credential_unpack(bytes_view(file), NULL, &raw, &sections), 0);
+    if (unsealer_open(&unsealer, &sections, NULL, &reason, &metadata, &plaintext) != 0)
+        fail_msg("%s: %s", rule, reason.text);
+    if (!bytes_view_equal(secret_view(plaintext), test_view(value)))
+        fail_msg("%s: another value", rule);
+    if (sections.kind->key_types != form->key_types || sections.tpm.pcr_mask != form->pcrs)
+        fail_msg("%s: %s with PCRs 0x%llx", rule, sections.kind->name,
+                 (unsigned long long)sections.tpm.pcr_mask);
+    if ((file->size == raw.size) != form->raw)
+        fail_msg("%s: raw or not", rule);
+    if (strcmp(metadata.name, form->name) != 0)
+        fail_msg("%s: \"%s\"", rule, metadata.name);
+    if (metadata.not_after != form->not_after || metadata.timestamp != TEST_NOW)
+        fail_msg("%s: other times", rule);
+}
