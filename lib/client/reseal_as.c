@@ -43,7 +43,7 @@ int reseal_as_begin(const SealContext *seal, StoreClient *store, const Credentia
     if (r != 0)
         return r;
     r = reseal_examine(&ret->reseal, &ret->item);
-    if (r != 0)
+    if (r != 0 && reason)
         *reason = ret->item.reason;
     return r;
 }
@@ -71,7 +71,7 @@ int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public,
         };
 
         r = store_client_commit(reseal_as->store, changes, moves ? 2 : 1, "set", reason);
-    } else
+    } else if (reason)
         *reason = item->reason;
     if (r != 0) {
         /* what failed may work the next time: the unsealer would only repeat what it was told */
