@@ -38,7 +38,7 @@ static int set_up(void **state)
 {
     static Fixture fixture;
 
-    fixture = (Fixture){.sink = {note, end}, .folder = test_folder()};
+    fixture = (Fixture){.sink = {.write = note, .attach = end}, .folder = test_folder()};
     assert_int_equal(store_new(fixture.folder.path, NULL, &fixture.store), 0);
     *state = &fixture;
     return 0;
