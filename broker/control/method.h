@@ -11,7 +11,7 @@
 #include "request/connection.h"
 #include "request/peer.h"
 
-/* What methods work on; everything is borrowed. */
+/* The arguments that every method gets; everything is borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;

@@ -170,7 +170,7 @@ static pid_t start_standby(Supervisor *supervisor)
 
 /* --- in the supervisor --- */
 
-/* Replaces a standby that has died; if that fails, there is none for now. */
+/* Replaces a standby that has died. If that fails, next_worker() tries again. */
 static void keep_standby(Supervisor *supervisor)
 {
     if (supervisor->standby > 0 && waitpid(supervisor->standby, NULL, WNOHANG) != 0)

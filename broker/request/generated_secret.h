@@ -20,7 +20,7 @@
 #include "request/host_resources.h"
 #include "request/resolution.h"
 
-/* What a request waits for; all members are NULL if it need not wait. */
+/* The thing that a request waits for; all members are NULL if it need not wait. */
 typedef struct TpmKeyRequest {
     const TpmSealedView *sealed;   /* the key that the TPM unseals from this */
     const char *fresh_for;         /* a fresh key for this machine */

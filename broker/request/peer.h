@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the kernel says about the other end of a connection.
+ * The other end of a connection, as the kernel describes it.
  */
 
 #include "base/bytes.h"

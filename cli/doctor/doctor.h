@@ -4,9 +4,9 @@
 /*
  * Doctor's checks and findings.
  *
- * A check examines one thing and reports any number of findings. It changes nothing. What this user
- * may not see is reported as such, and is not a problem. A finding may have a remedy, a shell
- * command that fixes the problem, or if no command can, advice.
+ * A check examines one thing and reports any number of findings. It changes nothing. If
+ * this user may not see something, the check says so; that is not a problem. A finding may have a
+ * remedy, a shell command that fixes the problem, or if no command can, advice.
  *
  * Others may have planted file names, so that these are quoted in remedies, and printed without
  * control characters.

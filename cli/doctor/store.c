@@ -23,7 +23,7 @@
 /* A writer that takes longer has died. */
 #define LEFTOVER_SECONDS 60
 
-/* Who may own what is in the store, besides root. */
+/* The user, besides root, who may own files in the store. */
 typedef struct Owners {
     uid_t broker;
     gid_t group;

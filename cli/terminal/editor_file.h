@@ -9,8 +9,8 @@
  * swap files, and whatever else an editor leaves behind, land there too or nowhere. With the
  * editor's end it is gone.
  *
- * The editor itself is trusted, as it runs as root: this is about accidents. What it has in its own
- * memory can be swapped like any program's, which is said where there is swap.
+ * The editor itself is trusted, as it runs as root: this is about accidents. Its memory can be
+ * swapped like any program's; the user is warned if there is swap.
  */
 
 #include "base/outcome.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The observer of the command line: notes go to standard error, and a terminal is told what is
- * waited for, if it takes longer than a second:
+ * The observer of the command line: it prints notes to standard error. On a terminal it also shows
+ * each wait that takes longer than a second:
  *
  *     Waiting for the TPM to unseal a key for web@db-password (3 of 24) ...
  *
@@ -18,5 +18,5 @@
 
 extern const Observer terminal_observer;
 
-/* What is worked on is number NUMBER of COUNT. 0 of 0: there is but one. */
+/* The current object is number NUMBER of COUNT. Pass 0 and 0 if there is only one. */
 void progress_count(size_t number, size_t count);

@@ -3,7 +3,7 @@
  * nspawn-creds complete: prints the names that the files in completions/ offer, one a line.
  *
  * Machines and credentials are those of the store and of the policies, as far as the user may read
- * them. What cannot be read is silently not offered.
+ * them. It silently offers nothing for the rest.
  *
  * A shell may put a candidate into the command line as it is. Credential ids are file names, and
  * may contain characters that a shell expands, so only names made of harmless characters are
@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-/* What an id may contain besides letters and digits. Not "~" and "=", which shells expand. */
+/* The other characters that an id may contain. Not "~" and "=", which shells expand. */
 #define HARMLESS_MARKS "-_.+@,"
 
 typedef enum Wanted { MACHINES, NAMES, IDS } Wanted;

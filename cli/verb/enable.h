@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What enable is about, and what it does to the machine's policy.
+ * The state that enable works on, and its changes to the machine's policy.
  */
 
 #include "base/names.h"
@@ -43,7 +43,7 @@ typedef struct Enabling {
 /* Reads the policy as it is now. OUTCOME_BAD_POLICY; -ENOMEM. */
 int enable_policy_load(Enabling *enabling, Reason *reason);
 
-/* What the policy has for ID; NULL if nothing. */
+/* The entry for ID in the policy; NULL if there is none. */
 const PolicyCredential *enable_policy_find(const Enabling *enabling, const char *id);
 
 /* How many of the credentials came to RESULT. */

@@ -29,7 +29,7 @@
 #include "tpm/export.h"
 #include "tpm/storage_key.h"
 
-/* Limit for an identity file, bytes. What systemd and we write has less than 8000. */
+/* Limit for an identity file, bytes. systemd and we write less than 8000. */
 #define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)
 #define IDENTITY_MACHINE_ID_SIZE ((size_t)32)
 

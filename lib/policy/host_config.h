@@ -12,9 +12,9 @@
  *     /run/nspawn-creds/nspawn-creds.conf
  *     /usr/lib/nspawn-creds/nspawn-creds.conf
  *
- * counts, whole, and the others are not read. What it does not set has its default. A file that is
- * not valid, or that somebody other than root could have written, is an error: the defaults never
- * take its place.
+ * counts, whole, and the others are not read. A key that it does not set has its default. A file
+ * that is not valid, or that somebody other than root could have written, is an error: the defaults
+ * never take its place.
  *
  * The syntax is that of systemd's configuration files (systemd.syntax(7)), without continued lines.
  * An empty assignment resets a key to its default.

@@ -5,8 +5,8 @@
  * How to seal: the request and the result.
  *
  * The caller fills in a SealSpec: the command line from its options, others by hand. All zeros is
- * valid. What it leaves open is taken from an older credential, if there is one, or else chosen as
- * systemd would. The result is a SealTarget, with nothing left open.
+ * valid. Whatever it leaves open is taken from an older credential, if there is one, or else chosen
+ * as systemd would. The result is a SealTarget, with nothing left open.
  */
 
 #include "base/context.h"
