@@ -357,7 +357,7 @@ const Verb verb_reseal = {
                "with a \"/\", or that is an\nexisting file, is a file. Every credential "
                "must open on this host. Everything that no option\nchanges is kept: key "
                "type, PCRs (with their current values), signed policy, name, time of "
-               "expiry,\nowner and mode of the file. The new files are opened as a test; "
+               "expiry,\nowner and mode of a FILE. The new files are opened as a test; "
                "then all of a machine's files are\nreplaced at once, or none. They share "
                "one fresh TPM-sealed key. --dry-run shows what would open,\nand changes "
                "nothing.",
