@@ -97,8 +97,7 @@ static int get_interface_description(const ControlEnvironment *environment,
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     _cleanup_(bytes_done) Bytes text = {0};
-    const char *name = varlink_text(parameters, "interface");
-    int r = interface_describe(name, strlen(name), &text);
+    int r = interface_describe(varlink_text(parameters, "interface"), &text);
 
     (void)environment;
     (void)reason;

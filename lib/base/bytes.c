@@ -6,7 +6,6 @@
 #include "base/bytes.h"
 
 #include <errno.h>
-#include <string.h>
 
 void bytes_done(Bytes *bytes)
 {
@@ -143,6 +142,11 @@ void writer_bytes(Writer *writer, BytesView view)
         return;
     memcpy(writer->bytes.data + writer->bytes.size, view.data, view.size);
     writer->bytes.size += view.size;
+}
+
+void writer_text(Writer *writer, const char *text)
+{
+    writer_bytes(writer, text_view(text));
 }
 
 static void write_le(Writer *writer, uint64_t value, size_t size)

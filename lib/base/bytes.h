@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct Bytes {
     uint8_t *data;
@@ -32,6 +33,12 @@ void bytes_done(Bytes *bytes); /* frees and empties; for _cleanup_ */
 static inline BytesView bytes_view(const Bytes *bytes)
 {
     return (BytesView){bytes->data, bytes->size};
+}
+
+/* TEXT without its NUL. */
+static inline BytesView text_view(const char *text)
+{
+    return (BytesView){(const uint8_t *)text, strlen(text)};
 }
 
 /* Copies; -ENOMEM. */
@@ -78,6 +85,7 @@ void writer_u64le(Writer *writer, uint64_t value);
 void writer_u16be(Writer *writer, uint16_t value);
 void writer_u32be(Writer *writer, uint32_t value);
 void writer_bytes(Writer *writer, BytesView view);
+void writer_text(Writer *writer, const char *text);
 /* Appends zeros up to the next multiple of ALIGNMENT. */
 void writer_pad(Writer *writer, size_t alignment);
 /* Moves the bytes to RET and empties the writer; -ENOMEM if any write failed. */

@@ -18,9 +18,9 @@
 #define INTERFACE_BROKER  "io.nspawn-creds.Broker"
 #define INTERFACE_SERVICE "org.varlink.service"
 
-/* The definition of the interface NAME, which has SIZE bytes, as text. Returns 0, OUTCOME_NOT_FOUND
- * or -ENOMEM. */
-int interface_describe(const char *name, size_t size, Bytes *ret);
+/* The definition of the interface NAME as text: the file NAME.varlink and, for the broker's, an
+ * error for each outcome. OUTCOME_NOT_FOUND; -ENOMEM. */
+int interface_describe(const char *name, Bytes *ret);
 
 /* "NameMismatch" for OUTCOME_NAME_MISMATCH. */
 #define INTERFACE_ERROR_BYTES ((size_t)80)

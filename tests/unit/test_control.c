@@ -527,7 +527,7 @@ static void test_text_and_table_agree(void **state)
         const uint8_t *found;
         size_t offset = 0;
 
-        assert_int_equal(interface_describe(interfaces[i], strlen(interfaces[i]), &text), 0);
+        assert_int_equal(interface_describe(interfaces[i], &text), 0);
         while ((found = memmem(text.data + offset, text.size - offset, "\nmethod ", 8))) {
             in_text++;
             offset = (size_t)(found - text.data) + 8;
