@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 /* Bytes of a kept region: what libsodium fits into one page of 4 KiB beside its canary. */
 #define SPARE_BYTES ((size_t)4096 - 16)
@@ -205,19 +206,47 @@ bool secret_equal(const Secret *a, const Secret *b)
     return a->size == b->size && sodium_memcmp(a->bytes, b->bytes, a->size) == 0;
 }
 
+/* Makes SECRET one of SIZE bytes, in memory of that size, with as many of its bytes as fit. */
+static int resize(Secret **secret, size_t size, Reason *reason)
+{
+    size_t common = size < (*secret)->size ? size : (*secret)->size;
+    Secret *resized;
+    int r = secret_new(size, reason, &resized);
+
+    if (r != 0)
+        return r;
+    memcpy(resized->bytes, (*secret)->bytes, common);
+    secret_free(*secret);
+    *secret = resized;
+    return 0;
+}
+
+/* Room for what FD probably contains, and for one byte more, to see its end. */
+static size_t expected_room(int fd)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size < (off_t)SPARE_BYTES)
+        return SPARE_BYTES;
+    return (size_t)status.st_size + 1;
+}
+
 int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
-    size_t size = 0;
+    size_t most = limit + 1; /* one more, to detect that there is more */
+    size_t room = expected_room(fd), size = 0;
     ssize_t n;
-    int r;
+    int r = secret_new(room < most ? room : most, reason, &secret);
 
-    /* One more byte than the limit, to detect that there is more. */
-    r = secret_new(limit + 1, reason, &secret);
     if (r != 0)
         return r;
     do {
-        n = read(fd, secret->bytes + size, limit + 1 - size);
+        if (size == secret->size)
+            r = resize(&secret, size < most / 2 ? 2 * size : most, reason);
+        if (r != 0)
+            return r;
+        n = read(fd, secret->bytes + size, secret->size - size);
         if (n < 0 && errno != EINTR)
             return reason_set(reason, -errno, "cannot read");
         if (n > 0)
@@ -225,6 +254,10 @@ int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
     } while (n != 0 && size <= limit);
     if (size > limit)
         return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu bytes", limit);
+    if (secret->size - size > SPARE_BYTES) /* otherwise it would save nothing */
+        r = resize(&secret, size, reason);
+    if (r != 0)
+        return r;
     secret_truncate(secret, size);
     *ret = TAKE_PTR(secret);
     return 0;

@@ -41,8 +41,8 @@ BytesView secret_view(const Secret *secret);
 /* Compares, in constant time for equal sizes. */
 bool secret_equal(const Secret *a, const Secret *b);
 
-/* Reads FD to its end into a secret: OUTCOME_TOO_LARGE beyond LIMIT bytes, a negative errno if a
- * read fails. The bytes never touch other memory. */
+/* Reads FD to its end into a secret of that size: OUTCOME_TOO_LARGE beyond LIMIT bytes, a negative
+ * errno if a read fails. The bytes never touch other memory. */
 int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret);
 
 /* Prepares this process for secrets: no core dumps, and its own user cannot trace it. */

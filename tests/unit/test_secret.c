@@ -4,6 +4,8 @@
 
 #include "support.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -37,11 +39,12 @@ static void test_sizes(void **state)
 #define LOCKING_SHOWS 1
 #endif
 
-/* The VmFlags line of the mapping that ADDRESS lies in. */
-static void read_flags(const void *address, char *flags, size_t size)
+/* The VmFlags line of the mapping that ADDRESS lies in, and the mapping's bytes. */
+static size_t read_flags(const void *address, char *flags, size_t size)
 {
     _cleanup_(fclosep) FILE *file = fopen("/proc/self/smaps", "re");
     char line[512];
+    size_t bytes = 0;
     bool inside = false;
 
     assert_non_null(file);
@@ -49,11 +52,14 @@ static void read_flags(const void *address, char *flags, size_t size)
     while (fgets(line, sizeof(line), file)) {
         unsigned long begin, end;
 
-        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2)
+        if (sscanf(line, "%lx-%lx ", &begin, &end) == 2) {
             inside = (uintptr_t)address >= begin && (uintptr_t)address < end;
-        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
+            bytes = inside ? end - begin : bytes;
+        } else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
             snprintf(flags, size, "%s", line);
+        }
     }
+    return bytes;
 }
 
 static void test_pages_are_locked_and_not_dumped(void **state)
@@ -197,6 +203,40 @@ static void test_reading(void **state)
     test_folder_remove(&folder);
 }
 
+/* A reader takes as much locked memory as there are bytes, whatever the limit, and whether or not
+ * the kernel knows their number. */
+static void test_reading_takes_what_it_needs(void **state)
+{
+    static const size_t sizes[] = {0, 1, 4000, 4080, 5000, 50000};
+    TestFolder folder = test_folder();
+    static uint8_t content[50000];
+    char flags[512];
+
+    (void)state;
+    memset(content, 'x', sizeof(content));
+    for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+        _cleanup_(secret_freep) Secret *secret = NULL;
+        size_t size = sizes[i / 2];
+        int fds[2];
+
+        if (i % 2) {
+            test_write_file(test_path(&folder, "file"), (BytesView){content, size}, 0600);
+            fds[0] = open(test_path(&folder, "file"), O_RDONLY | O_CLOEXEC);
+        } else {
+            assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+            assert_int_equal(write(fds[1], content, size), size);
+            close(fds[1]);
+        }
+        assert_int_equal(secret_read_fd(fds[0], LIMIT_PLAINTEXT_BYTES, NULL, &secret), 0);
+        close(fds[0]);
+        assert_int_equal(secret_size(secret), size);
+        assert_memory_equal(secret_borrow(secret), content, size);
+        assert_true(read_flags(secret_borrow(secret) - 1, flags, sizeof(flags)) <=
+                    size + 2 * (size_t)sysconf(_SC_PAGESIZE));
+    }
+    test_folder_remove(&folder);
+}
+
 static void test_hardened_process(void **state)
 {
     int status;
@@ -228,6 +268,7 @@ int main(void)
         cmocka_unit_test(test_reuse),
         cmocka_unit_test(test_equality),
         cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_reading_takes_what_it_needs),
         cmocka_unit_test(test_hardened_process),
     };
     Context context;
