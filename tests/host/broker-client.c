@@ -3,17 +3,17 @@
  * broker-client: asks the broker as the service manager does, over and over, from several threads,
  * and says what it got.
  *
- *     broker-client [--socket=PATH] [--clients=N] [--seconds=S] [--pause=MS] [--counters=FILE]
- *                   (UNIT ID FILE)...
+ *     broker-client [--socket=PATH] [--clients=N] [--seconds=S] [--answers=N] [--pause=MS]
+ *                   [--counters=FILE] (UNIT ID FILE)...
  *
  * Each request binds to the abstract address \0HEX/unit/UNIT/ID of a triple picked at random,
  * connects, shuts its sending side and reads to the end, or until it has more than a unit may have
  * of credentials, which is a refusal. FILE holds the value that ID is to have. When the time is
- * over, or on SIGTERM, every request under way is waited for; then the counts are printed, one a
- * line, and how long those took that got the value, in ms.
+ * over, the value was received N times, or on SIGTERM, every request under way is waited for; then
+ * the counts are printed, one a line, and how long those took that got the value, in ms.
  *
- * FILE of --counters is mapped: 64-bit integers, native byte order, requests in flight and requests
- * that ended, for a script to look at while all this runs.
+ * FILE of --counters is mapped: 64-bit integers, native byte order, requests in flight, requests
+ * that ended, and those of them that got the value, for a script to look at while all this runs.
  */
 
 #include <errno.h>
@@ -68,7 +68,7 @@ typedef struct Triple {
 } Triple;
 
 typedef struct Counters {
-    _Atomic uint64_t in_flight, ended;
+    _Atomic uint64_t in_flight, ended, exact;
 } Counters;
 
 static Triple triples[TRIPLES_MAX];
@@ -171,6 +171,8 @@ static Result request(const Triple *triple, uint8_t *buffer)
         result = compare(triple, buffer, size);
     close(fd);
     atomic_fetch_sub(&counters->in_flight, 1);
+    if (result == EXACT)
+        atomic_fetch_add(&counters->exact, 1);
     atomic_fetch_add(&counters->ended, 1);
     return result;
 }
@@ -274,7 +276,7 @@ static void print_times(void)
            times[count * 99 / 100] * 1e3, times[count * 999 / 1000] * 1e3, times[count - 1] * 1e3);
 }
 
-static void run(long clients, double seconds)
+static void run(long clients, double seconds, uint64_t answers)
 {
     pthread_t threads[CLIENTS_MAX];
     double start = seconds_now(), took;
@@ -283,7 +285,8 @@ static void run(long clients, double seconds)
     for (long i = 0; i < clients; i++)
         if (pthread_create(&threads[i], NULL, client, NULL) != 0)
             die("cannot start a thread");
-    while (!atomic_load(&stopping) && seconds_now() - start < seconds)
+    while (!atomic_load(&stopping) && seconds_now() - start < seconds &&
+           atomic_load(&counters->exact) < answers)
         usleep(10000);
     atomic_store(&stopping, true);
     for (long i = 0; i < clients; i++)
@@ -301,6 +304,7 @@ int main(int argc, char **argv)
 {
     long clients = 8;
     double seconds = 1;
+    uint64_t answers = UINT64_MAX;
     const char *value;
     int i = 1;
 
@@ -311,6 +315,8 @@ int main(int argc, char **argv)
             clients = atol(value);
         else if (option(argv[i], "--seconds=", &value))
             seconds = atof(value);
+        else if (option(argv[i], "--answers=", &value))
+            answers = strtoull(value, NULL, 10);
         else if (option(argv[i], "--pause=", &value))
             pause_ms = (unsigned)atoi(value);
         else if (option(argv[i], "--counters=", &value))
@@ -324,6 +330,6 @@ int main(int argc, char **argv)
         add_triple(argv + i);
     signal(SIGTERM, stop);
     signal(SIGINT, stop);
-    run(clients, seconds);
+    run(clients, seconds, answers);
     return EXIT_SUCCESS;
 }
