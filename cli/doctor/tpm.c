@@ -35,16 +35,35 @@ static void check_access(Doctor *doctor, const char *device)
 
 static void check_lockout(Doctor *doctor, const TpmHealth *health)
 {
+    const char *password = health->has_lockout_password ? " --auth=file:-" : "";
+
     if (health->locked_out) {
         doctor_say(doctor, DOCTOR_PROBLEM, "its lockout is active, after %u failures or power cuts",
                    health->failures);
-        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
+        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout%s", password);
         doctor_advice(doctor, "Or wait: one of them is forgotten every %u s", health->interval);
     } else if (health->failures > 0) {
         doctor_say(doctor, DOCTOR_WARNING, "it has counted %u failures, and locks out at %u",
                    health->failures, health->failures_max);
-        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout");
+        doctor_remedy(doctor, "tpm2_dictionarylockout --clear-lockout%s", password);
     }
+}
+
+/* Most hosts have neither password, and need none unless the broker is taken over. */
+static void check_passwords(Doctor *doctor, const TpmHealth *health)
+{
+    if (!health->has_lockout_password) {
+        doctor_say(doctor, DOCTOR_OK,
+                   "it has no lockout password: the group tss, and so the broker, may clear it");
+        doctor_advice(doctor, "To set one: tpm2_changeauth --object-context=lockout PASSWORD");
+    } else if (!health->has_owner_password) {
+        doctor_say(doctor, DOCTOR_OK,
+                   "clearing it takes its lockout password; the group tss may remove its storage "
+                   "root key, which systemd makes again");
+    } else
+        doctor_say(doctor, DOCTOR_OK,
+                   "clearing it takes its lockout password, and removing its storage root key its "
+                   "owner password");
 }
 
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
@@ -92,6 +111,7 @@ void doctor_tpm(Doctor *doctor)
                    ? ""
                    : "; the firmware does not use it, so that nothing is measured at boot");
     check_lockout(doctor, &result.health);
+    check_passwords(doctor, &result.health);
     doctor_say(doctor, DOCTOR_OK,
                result.has_srk
                    ? "it has a storage root key"

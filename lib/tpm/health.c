@@ -29,9 +29,11 @@ int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
     for (UINT32 i = 0; i < data->data.tpmProperties.count; i++) {
         const TPMS_TAGGED_PROPERTY *property = &data->data.tpmProperties.tpmProperty[i];
 
-        if (property->property == TPM2_PT_PERMANENT)
+        if (property->property == TPM2_PT_PERMANENT) {
             health.locked_out = property->value & TPMA_PERMANENT_INLOCKOUT;
-        else if (property->property == TPM2_PT_LOCKOUT_COUNTER)
+            health.has_lockout_password = property->value & TPMA_PERMANENT_LOCKOUTAUTHSET;
+            health.has_owner_password = property->value & TPMA_PERMANENT_OWNERAUTHSET;
+        } else if (property->property == TPM2_PT_LOCKOUT_COUNTER)
             health.failures = property->value;
         else if (property->property == TPM2_PT_MAX_AUTH_FAIL)
             health.failures_max = property->value;

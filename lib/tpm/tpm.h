@@ -123,8 +123,11 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
 /* Whether the TPM has a storage root key, which pinned keys need. OUTCOME_TPM_…. */
 int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret);
 
-/* The dictionary attack lockout, which also counts power cuts. */
+/* The dictionary attack lockout, which also counts power cuts, and the passwords without which
+ * whoever can open the device may clear the TPM (lockout) or evict its storage root key (owner). */
 typedef struct TpmHealth {
+    bool has_lockout_password;
+    bool has_owner_password;
     bool locked_out;
     uint32_t failures;     /* failures counted so far */
     uint32_t failures_max; /* failures that lock the TPM */

@@ -87,28 +87,38 @@ int hardship_clear_lockout(Swtpm *swtpm)
                                                           ESYS_TR_NONE));
 }
 
-/* --- the owner hierarchy --- */
+/* --- passwords, and the owner hierarchy --- */
 
-static int change_owner_password(Swtpm *swtpm, const TPM2B_AUTH *from, const TPM2B_AUTH *to)
+static int change_password(Swtpm *swtpm, ESYS_TR of, const TPM2B_AUTH *from, const TPM2B_AUTH *to)
 {
     _connected_ SwtpmConnection connection = {0};
     int r = swtpm_connect(swtpm, &connection);
 
     if (r != 0)
         return r;
-    Esys_TR_SetAuth(connection.esys, ESYS_TR_RH_OWNER, from);
-    return result(Esys_HierarchyChangeAuth(connection.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
-                                           ESYS_TR_NONE, ESYS_TR_NONE, to));
+    Esys_TR_SetAuth(connection.esys, of, from);
+    return result(Esys_HierarchyChangeAuth(connection.esys, of, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                           ESYS_TR_NONE, to));
+}
+
+int hardship_lockout_password(Swtpm *swtpm)
+{
+    return change_password(swtpm, ESYS_TR_RH_LOCKOUT, &no_password, &password);
+}
+
+int hardship_no_lockout_password(Swtpm *swtpm)
+{
+    return change_password(swtpm, ESYS_TR_RH_LOCKOUT, &password, &no_password);
 }
 
 int hardship_owner_password(Swtpm *swtpm)
 {
-    return change_owner_password(swtpm, &no_password, &password);
+    return change_password(swtpm, ESYS_TR_RH_OWNER, &no_password, &password);
 }
 
 int hardship_no_owner_password(Swtpm *swtpm)
 {
-    return change_owner_password(swtpm, &password, &no_password);
+    return change_password(swtpm, ESYS_TR_RH_OWNER, &password, &no_password);
 }
 
 static int switch_owner(Swtpm *swtpm, TPMI_YES_NO on)

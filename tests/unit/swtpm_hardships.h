@@ -12,6 +12,10 @@
 int hardship_lockout(Swtpm *swtpm);
 int hardship_clear_lockout(Swtpm *swtpm);
 
+/* A password of the lockout, and none again. */
+int hardship_lockout_password(Swtpm *swtpm);
+int hardship_no_lockout_password(Swtpm *swtpm);
+
 /* A password of the owner hierarchy, and none again. */
 int hardship_owner_password(Swtpm *swtpm);
 int hardship_no_owner_password(Swtpm *swtpm);

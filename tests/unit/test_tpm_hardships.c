@@ -227,6 +227,15 @@ static void test_health(void **state)
     assert_false(health.locked_out);
     assert_int_equal(health.failures, swtpm_count_failures(fixture->swtpm));
     assert_true(health.failures_max > 0);
+    assert_false(health.has_lockout_password || health.has_owner_password);
+    assert_int_equal(hardship_owner_password(fixture->swtpm), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_true(!health.has_lockout_password && health.has_owner_password);
+    assert_int_equal(hardship_no_owner_password(fixture->swtpm), 0);
+    assert_int_equal(hardship_lockout_password(fixture->swtpm), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_true(health.has_lockout_password && !health.has_owner_password);
+    assert_int_equal(hardship_no_lockout_password(fixture->swtpm), 0);
     assert_int_equal(hardship_lockout(fixture->swtpm), 0);
     assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
     assert_true(health.locked_out);
