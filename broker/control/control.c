@@ -105,13 +105,10 @@ static int queue(Control *control, struct json_object *message)
 /* An error of varlink itself, with its one parameter. */
 static struct json_object *service_error(const char *error, const char *name, const char *value)
 {
-    struct json_object *parameters = json_object_new_object();
+    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
 
-    if (!json_add(parameters, name, json_object_new_string(value))) {
-        json_object_put(parameters);
-        return NULL;
-    }
-    return varlink_error_new(error, parameters);
+    return json_add_text(parameters, name, value) ? varlink_error_new(error, TAKE_PTR(parameters))
+                                                  : NULL;
 }
 
 static struct json_object *outcome_error(int rc, const Reason *reason)
@@ -124,19 +121,19 @@ static struct json_object *outcome_error(int rc, const Reason *reason)
 }
 
 /* Runs METHOD. Returns its last reply or its error. */
-static struct json_object *run(const ControlEnvironment *environment, const Method *method,
-                               const VarlinkCall *call)
+static struct json_object *run(const Method *method, MethodCall *call)
 {
-    struct json_object *parameters = NULL;
-    Reason reason = {0};
-    int r = method->run(environment, call->parameters, &reason, &parameters);
+    int r;
 
+    call->reply = json_object_new_object();
+    r = call->reply ? method->run(call) : -ENOMEM;
+    if (r == 0)
+        return varlink_reply_new(call->reply, false);
+    json_object_put(call->reply);
     if (r == OUTCOME_NOT_FOUND && strcmp(method->interface, INTERFACE_SERVICE) == 0)
         return service_error(VARLINK_INTERFACE_NOT_FOUND, "interface",
                              varlink_text(call->parameters, "interface"));
-    if (r != 0)
-        return outcome_error(r, &reason);
-    return varlink_reply_new(parameters ? parameters : json_object_new_object(), false);
+    return outcome_error(r, &call->reason);
 }
 
 /* --- calls that a child answers --- */
@@ -145,18 +142,19 @@ static struct json_object *run(const ControlEnvironment *environment, const Meth
 static void read_store(void *userdata, int to_worker, int passed)
 {
     const Control *control = userdata;
-    ControlEnvironment environment = control->set->environment;
+    const ControlEnvironment *environment = &control->set->environment;
     _cleanup_(host_resources_freep) HostResources *resources = NULL;
-    struct json_object *message = NULL;
+    MethodCall call = {.environment = environment,
+                       .parameters = control->call.parameters,
+                       .peer = &control->peer,
+                       .to_worker = to_worker};
 
     (void)passed;
     /* the worker's resources have descriptors, which are closed in the child */
-    if (host_resources_new(environment.connections->config, &resources) != 0)
+    if (host_resources_new(environment->connections->config, &resources) != 0)
         return;
-    environment.resources = resources;
-    environment.to_worker = to_worker;
-    message = run(&environment, control->method, &control->call);
-    (void)method_send(&environment, message, true);
+    call.resources = resources;
+    (void)method_send(&call, run(control->method, &call), true);
 }
 
 static int watch(Control *control);
@@ -175,7 +173,7 @@ static void end_call(Control *control)
     varlink_call_done(&control->call);
 }
 
-/* Continues after a message of a child. */
+/* Sends what was queued. R says whether that failed, which ends the connection. */
 static void proceed(Control *control, int r)
 {
     if (r == 0)
@@ -257,19 +255,18 @@ static int start_commit(Control *control, const VarlinkCall *call)
 
 static int answer_in_loop(Control *control, const Method *method, const VarlinkCall *call)
 {
-    ControlEnvironment environment = control->set->environment;
-    struct json_object *message;
+    const ControlEnvironment *environment = &control->set->environment;
+    struct json_object *message =
+        run(method, &(MethodCall){.environment = environment,
+                                  .parameters = call->parameters,
+                                  .peer = &control->peer,
+                                  .resources = environment->connections->resources,
+                                  .to_worker = -1});
 
-    environment.resources = environment.connections->resources;
-    environment.to_worker = -1;
-    environment.peer = &control->peer;
-    environment.begun = monotonic_usec();
-    message = run(&environment, method, call);
-    if (call->oneway) {
-        json_object_put(message);
-        return 0;
-    }
-    return queue(control, message);
+    if (!call->oneway)
+        return queue(control, message);
+    json_object_put(message);
+    return 0;
 }
 
 static int start_call(Control *control, const Method *method, VarlinkCall *call)
@@ -288,36 +285,31 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
     }
 }
 
-static int answer(Control *control, VarlinkCall *call)
-{
-    const char *error, *wrong;
-    const Method *method = method_find(call->method, &error);
-    size_t size;
-
-    if (!method && strcmp(error, VARLINK_METHOD_NOT_FOUND) == 0)
-        return queue(control, service_error(error, "method", call->method));
-    if (!method) {
-        char interface[256];
-
-        varlink_method_split(call->method, &size);
-        snprintf(interface, sizeof(interface), "%.*s", (int)size, call->method);
-        return queue(control, service_error(error, "interface", interface));
-    }
-    if (method->more && !call->more)
-        return queue(control, varlink_error_new(VARLINK_EXPECTED_MORE, NULL));
-    wrong = varlink_parameters_check(call->parameters, method->fields);
-    if (wrong)
-        return queue(control, service_error(VARLINK_INVALID_PARAMETER, "parameter", wrong));
-    return start_call(control, method, call);
-}
-
-static int handle(Control *control, BytesView message)
+static int answer(Control *control, BytesView message)
 {
     _cleanup_(varlink_call_done) VarlinkCall call = {0};
+    const char *error, *wrong;
+    const Method *method;
+    size_t size;
 
     if (varlink_call_parse(message, NULL, &call) != 0)
         return -EPROTO;
-    return answer(control, &call);
+    method = method_find(call.method, &error);
+    if (!method && strcmp(error, VARLINK_METHOD_NOT_FOUND) == 0)
+        return queue(control, service_error(error, "method", call.method));
+    if (!method) {
+        char interface[256];
+
+        varlink_method_split(call.method, &size);
+        snprintf(interface, sizeof(interface), "%.*s", (int)size, call.method);
+        return queue(control, service_error(error, "interface", interface));
+    }
+    if (method->more && !call.more)
+        return queue(control, varlink_error_new(VARLINK_EXPECTED_MORE, NULL));
+    wrong = varlink_parameters_check(call.parameters, method->fields);
+    if (wrong)
+        return queue(control, service_error(VARLINK_INVALID_PARAMETER, "parameter", wrong));
+    return start_call(control, method, &call);
 }
 
 /* A peer that makes many calls on one connection gets the lowest priority. */
@@ -341,7 +333,7 @@ static int answer_next(Control *control)
         return 0;
     /* the next message gets a new deadline */
     control->deadline = sd_event_source_disable_unref(control->deadline);
-    r = handle(control, message);
+    r = answer(control, message);
     close_keep_errno(frame_reader_take_fd(&control->reader)); /* no method has taken it */
     if (r == 0)
         r = count_call(control);
@@ -442,19 +434,12 @@ static void on_entered(void *userdata, const AuditRecord *record)
 
     for (Control *control = set->first; control; control = next) {
         struct json_object *event;
-        int r;
 
         next = control->next;
         if (!control->subscribed)
             continue;
         event = method_event(record);
-        r = event ? queue(control, varlink_reply_new(event, true)) : -ENOMEM;
-        if (r == 0)
-            r = frame_writer_send(&control->writer, control->fd);
-        if (r == FRAME_BLOCKED)
-            r = 0;
-        if (r != 0 || watch(control) < 0)
-            control_end(control);
+        proceed(control, event ? queue(control, varlink_reply_new(event, true)) : -ENOMEM);
     }
 }
 

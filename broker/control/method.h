@@ -11,20 +11,24 @@
 #include "request/connection.h"
 #include "request/peer.h"
 
-/* The arguments that every method gets; everything is borrowed. */
+/* What the methods work on; everything is borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;
     void (*restart)(void *userdata); /* makes the worker exit when it has no connections */
     int (*reload)(void *userdata, Reason *reason); /* live_set_scan() */
     void *userdata;
-
-    /* set for each call */
-    HostResources *resources;
-    int to_worker; /* in a child; else -1 */
-    const Peer *peer;
-    uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } ControlEnvironment;
+
+typedef struct MethodCall {
+    const ControlEnvironment *environment;
+    struct json_object *parameters; /* checked against the method's fields */
+    const Peer *peer;
+    HostResources *resources;
+    int to_worker;             /* in a child; else -1 */
+    struct json_object *reply; /* the parameters of the last reply, an object to be filled */
+    Reason reason;
+} MethodCall;
 
 typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
@@ -39,10 +43,8 @@ typedef struct Method {
     const VarlinkField *fields;
     MethodKind kind;
     bool more; /* replies more than once */
-    /* PARAMETERS have been checked against .fields. Returns 0 and the reply's parameters in RET, an
-     * Outcome, or a negative errno. */
-    int (*run)(const ControlEnvironment *environment, struct json_object *parameters,
-               Reason *reason, struct json_object **ret);
+    /* Returns 0, an Outcome, or a negative errno. */
+    int (*run)(MethodCall *call);
 } Method;
 
 /* Finds a method by its full name. If there is none, returns NULL and a VARLINK_… error in
@@ -54,7 +56,17 @@ const Method *method_table(size_t *ret_count);
 
 /* Called by a METHOD_READER in its child: sends MESSAGE (taken) to the peer. The caller of .run
  * sends the last reply; all others continue. Returns 0 or a negative errno. */
-int method_send(const ControlEnvironment *environment, struct json_object *message, bool last);
+int method_send(const MethodCall *call, struct json_object *message, bool last);
 
 /* The parameters of an event's reply, or NULL if there is no memory. */
 struct json_object *method_event(const AuditRecord *record);
+
+/* --- methods in files of their own --- */
+
+/* method_list.c: what the store and the policies contain. */
+int method_list(MethodCall *call);
+int method_describe(MethodCall *call);
+
+/* method_metrics.c: the counters as OpenMetrics families of samples. Labels have a bounded number
+ * of values: verdicts, outcomes, durations, and never text from a peer. */
+int method_metrics(MethodCall *call);

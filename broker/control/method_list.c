@@ -7,7 +7,7 @@
  * in the policy are listed, too, with the reason for which the broker would refuse them.
  */
 
-#include "control/method_internal.h"
+#include "control/method.h"
 #include "credential/open.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
@@ -72,8 +72,8 @@ static int add_sections(BytesView file, Reason *reason, struct json_object *obje
         r = credential_openable(&sections, reason);
     if (r != 0)
         return r;
-    if (!method_add_text(object, "kind", sections.kind->name) ||
-        !method_add_number(object, "size", sealed.size))
+    if (!json_add_text(object, "kind", sections.kind->name) ||
+        !json_add_number(object, "size", sealed.size))
         return -ENOMEM;
     if (kind_has(sections.kind, KIND_PUBLIC_KEY) &&
         !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections.tpm.public_key_mask)))
@@ -81,7 +81,7 @@ static int add_sections(BytesView file, Reason *reason, struct json_object *obje
     if (!kind_has(sections.kind, KIND_TPM))
         return 0;
     tpm_sealed_fingerprint(&sections.tpm, key);
-    return method_add_text(object, "key", key) &&
+    return json_add_text(object, "key", key) &&
                    json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask))
                ? 0
                : -ENOMEM;
@@ -113,9 +113,9 @@ static bool add_policy(const PolicyCredential *credential, struct json_object *o
     struct json_object *services = json_object_new_array();
 
     if (!json_add(object, "services", services) ||
-        !method_add_text(object, "source", policy_source_name(credential->source)) ||
-        !method_add_text(object, "delivery", policy_delivery_name(credential->delivery)) ||
-        !method_add_text(object, "onChange", policy_change_name(credential->on_change)))
+        !json_add_text(object, "source", policy_source_name(credential->source)) ||
+        !json_add_text(object, "delivery", policy_delivery_name(credential->delivery)) ||
+        !json_add_text(object, "onChange", policy_change_name(credential->on_change)))
         return false;
     for (size_t i = 0; i < credential->service_count; i++)
         if (json_object_array_add(services, json_object_new_string(credential->services[i])) != 0)
@@ -138,9 +138,9 @@ static int add_state(const Inventory *inventory, const StoreEntry *entry,
     }
     if (r == 0 || r == -ENOMEM)
         return r;
-    return method_add_text(object, "problem", outcome_name(r)) &&
-                   method_add_text(object, "reason",
-                                   reason.text[0] ? reason.text : outcome_sentence(r))
+    return json_add_text(object, "problem", outcome_name(r)) &&
+                   json_add_text(object, "reason",
+                                 reason.text[0] ? reason.text : outcome_sentence(r))
                ? 0
                : -ENOMEM;
 }
@@ -152,11 +152,11 @@ static int describe(const Inventory *inventory, const char *id, const StoreEntry
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     int r;
 
-    if (!method_add_text(object, "machine", inventory->machine) ||
-        !method_add_text(object, "credential", id) ||
-        (entry && !method_add_number(object, "writtenUSec",
-                                     (uint64_t)entry->written[0] * 1000000 +
-                                         (uint64_t)entry->written[1] / 1000)) ||
+    if (!json_add_text(object, "machine", inventory->machine) ||
+        !json_add_text(object, "credential", id) ||
+        (entry && !json_add_number(object, "writtenUSec",
+                                   (uint64_t)entry->written[0] * 1000000 +
+                                       (uint64_t)entry->written[1] / 1000)) ||
         (credential && !add_policy(credential, object)))
         return -ENOMEM;
     r = add_state(inventory, entry, credential, object);
@@ -165,129 +165,109 @@ static int describe(const Inventory *inventory, const char *id, const StoreEntry
     return r;
 }
 
-int method_describe(const ControlEnvironment *environment, struct json_object *parameters,
-                    Reason *reason, struct json_object **ret)
+int method_describe(MethodCall *call)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(inventory_done) Inventory inventory = {.resources = environment->resources};
+    _cleanup_(inventory_done) Inventory inventory = {.resources = call->resources};
     const PolicyCredential *credential;
     const StoreEntry *entry;
     struct json_object *described;
     CredentialName name;
-    int r = method_name(parameters, reason, &name);
+    int r = credential_name_new(varlink_text(call->parameters, "machine"),
+                                varlink_text(call->parameters, "credential"), &call->reason, &name);
 
     if (r != 0)
         return r;
     inventory.machine = name.machine;
-    r = inventory_load(&inventory, reason);
+    r = inventory_load(&inventory, &call->reason);
     if (r != 0)
         return r;
     entry = find_entry(&inventory, name.id);
     credential = inventory.policy ? policy_find(inventory.policy, name.id) : NULL;
     if (!entry && !credential)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "neither the store nor a policy has %s of %s",
-                          name.id, name.machine);
+        return reason_set(&call->reason, OUTCOME_NOT_FOUND,
+                          "neither the store nor a policy has %s of %s", name.id, name.machine);
     r = describe(&inventory, name.id, entry, credential, &described);
-    if (r == 0 && !json_add(object, "credential", described))
+    if (r == 0 && !json_add(call->reply, "credential", described))
         r = -ENOMEM;
-    if (r == 0)
-        *ret = TAKE_PTR(object);
     return r;
 }
 
 /* --- all of them --- */
 
 /* When a reply has this size, the next one begins. One credential may double it. */
-#define BATCH_BYTES ((size_t)32 * 1024)
+#define REPLY_BYTES ((size_t)32 * 1024)
 
-/* The credentials of the next reply. */
-typedef struct Batch {
-    const ControlEnvironment *environment;
-    struct json_object *credentials;
+/* The reply that is being made. */
+typedef struct List {
+    MethodCall *call;
+    struct json_object *credentials; /* in call->reply */
     size_t size;
-} Batch;
+} List;
 
-static void batch_done(Batch *batch)
+static int begin_reply(List *list)
 {
-    json_object_put(batch->credentials);
+    list->size = 0;
+    list->credentials = json_object_new_array();
+    return json_add(list->call->reply, "credentials", list->credentials) ? 0 : -ENOMEM;
 }
 
-/* Returns the parameters of a reply with the collected credentials, and empties BATCH. */
-static struct json_object *batch_take(Batch *batch)
+/* Sends the reply, and begins the next one. */
+static int send_reply(List *list)
 {
-    struct json_object *object = json_object_new_object();
-    struct json_object *credentials =
-        batch->credentials ? TAKE_PTR(batch->credentials) : json_object_new_array();
+    struct json_object *message = varlink_reply_new(TAKE_PTR(list->call->reply), true);
+    int r = method_send(list->call, message, false);
 
-    batch->size = 0;
-    if (json_add(object, "credentials", credentials))
-        return object;
-    json_object_put(object);
-    return NULL;
+    list->call->reply = json_object_new_object();
+    return r == 0 ? begin_reply(list) : r;
 }
 
-/* Takes ownership of DESCRIBED. */
-static int batch_add(Batch *batch, struct json_object *described)
+static int append(List *list, const Inventory *inventory, const char *id, const StoreEntry *entry,
+                  const PolicyCredential *credential)
 {
+    _cleanup_(json_object_putp) struct json_object *described = NULL;
     size_t size = 0;
-
-    json_object_to_json_string_length(described, JSON_C_TO_STRING_PLAIN, &size);
-    if (batch->size > 0 && batch->size + size > BATCH_BYTES) {
-        struct json_object *object = batch_take(batch);
-        int r = object ? method_send(batch->environment, varlink_reply_new(object, true), false)
-                       : -ENOMEM;
-
-        if (r != 0) {
-            json_object_put(described);
-            return r;
-        }
-    }
-    if (!batch->credentials)
-        batch->credentials = json_object_new_array();
-    if (!batch->credentials || json_object_array_add(batch->credentials, described) != 0) {
-        json_object_put(described);
-        return -ENOMEM;
-    }
-    batch->size += size;
-    return 0;
-}
-
-static int append(const Inventory *inventory, const char *id, const StoreEntry *entry,
-                  const PolicyCredential *credential, Batch *batch)
-{
-    struct json_object *described;
     int r = describe(inventory, id, entry, credential, &described);
 
-    return r == 0 ? batch_add(batch, described) : r;
+    if (r != 0)
+        return r;
+    json_object_to_json_string_length(described, JSON_C_TO_STRING_PLAIN, &size);
+    if (list->size > 0 && list->size + size > REPLY_BYTES)
+        r = send_reply(list);
+    if (r == 0 && json_object_array_add(list->credentials, json_object_get(described)) != 0) {
+        json_object_put(described);
+        r = -ENOMEM;
+    }
+    list->size += size;
+    return r;
 }
 
 /* First the credentials in the store, most recent first; then those that only the policy lists. */
-static int add_machine(const char *machine, Reason *reason, Batch *batch)
+static int add_machine(List *list, const char *machine)
 {
-    _cleanup_(inventory_done) Inventory inventory = {.resources = batch->environment->resources,
+    _cleanup_(inventory_done) Inventory inventory = {.resources = list->call->resources,
                                                      .machine = machine};
     const Policy *policy;
-    int r = inventory_load(&inventory, reason);
+    int r = inventory_load(&inventory, &list->call->reason);
 
     policy = inventory.policy;
     for (size_t i = 0; r == 0 && i < inventory.count; i++) {
         const char *id = inventory.entries[i].name.id;
 
-        r = append(&inventory, id, &inventory.entries[i], policy ? policy_find(policy, id) : NULL,
-                   batch);
+        r = append(list, &inventory, id, &inventory.entries[i],
+                   policy ? policy_find(policy, id) : NULL);
     }
     for (size_t i = 0; r == 0 && policy && i < policy->count; i++) {
         const char *id = policy->credentials[i].id;
 
         if (!find_entry(&inventory, id))
-            r = append(&inventory, id, NULL, &policy->credentials[i], batch);
+            r = append(list, &inventory, id, NULL, &policy->credentials[i]);
     }
     return r;
 }
 
 /* Merges the machines of the store and those with policies; both lists are sorted by name. */
-static int add_machines(const MachineName *stored, size_t count, const PolicyMachine *with_policy,
-                        Reason *reason, Batch *batch)
+static int add_machines(List *list, const MachineName *stored, size_t count,
+                        const PolicyMachine *with_policy)
 {
     size_t i = 0;
     int r = 0;
@@ -297,9 +277,9 @@ static int add_machines(const MachineName *stored, size_t count, const PolicyMac
         int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
 
         if (order <= 0)
-            r = add_machine(stored[i].text, reason, batch);
+            r = add_machine(list, stored[i].text);
         else if (machine_name_valid(name))
-            r = add_machine(name, reason, batch);
+            r = add_machine(list, name);
         if (order <= 0)
             i++;
         if (order >= 0)
@@ -308,31 +288,24 @@ static int add_machines(const MachineName *stored, size_t count, const PolicyMac
     return r;
 }
 
-int method_list(const ControlEnvironment *environment, struct json_object *parameters,
-                Reason *reason, struct json_object **ret)
+int method_list(MethodCall *call)
 {
-    _cleanup_(batch_done) Batch batch = {.environment = environment};
     _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
-    const char *machine = varlink_text(parameters, "machine");
-    HostResources *resources = environment->resources;
+    const char *machine = varlink_text(call->parameters, "machine");
+    List list = {.call = call};
     const Store *store;
     size_t count = 0;
-    int r = host_resources_store(resources, reason, &store);
+    int r = host_resources_store(call->resources, &call->reason, &store);
 
+    if (r == 0)
+        r = begin_reply(&list);
     if (r != 0)
         return r;
-    if (machine) {
-        r = add_machine(machine, reason, &batch);
-    } else {
-        r = store_machines(store, reason, &stored, &count);
-        if (r == 0)
-            r = policy_machines(host_resources_context(resources), NULL, &with_policy);
-        if (r == 0)
-            r = add_machines(stored, count, with_policy, reason, &batch);
-    }
-    if (r != 0)
-        return r;
-    *ret = batch_take(&batch);
-    return *ret ? 0 : -ENOMEM;
+    if (machine)
+        return add_machine(&list, machine);
+    r = store_machines(store, &call->reason, &stored, &count);
+    if (r == 0)
+        r = policy_machines(host_resources_context(call->resources), NULL, &with_policy);
+    return r == 0 ? add_machines(&list, stored, count, with_policy) : r;
 }

@@ -198,6 +198,11 @@ bool json_add_text(struct json_object *object, const char *name, const char *tex
     return !text || json_add(object, name, json_object_new_string(text));
 }
 
+bool json_add_number(struct json_object *object, const char *name, uint64_t number)
+{
+    return json_add(object, name, json_object_new_int64((int64_t)number));
+}
+
 int json_print(struct json_object *object, Bytes *ret)
 {
     size_t size;

@@ -54,5 +54,8 @@ bool json_add(struct json_object *object, const char *name, struct json_object *
 /* Adds the string TEXT, or nothing where it is NULL. False if there is no memory. */
 bool json_add_text(struct json_object *object, const char *name, const char *text);
 
+/* Adds NUMBER, up to INT64_MAX. False if there is no memory. */
+bool json_add_number(struct json_object *object, const char *name, uint64_t number);
+
 /* Formats OBJECT as text without line breaks. -ENOMEM. */
 int json_print(struct json_object *object, Bytes *ret);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Metrics. See metrics.h.
+ * The method Metrics. See method.h.
  */
 
-#include "control/metrics.h"
+#include "control/method.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* The list of families. Functions that add to it set .failed if there is no memory. */
 typedef struct Families {
@@ -14,19 +15,14 @@ typedef struct Families {
     bool failed;
 } Families;
 
-static bool add_text(struct json_object *object, const char *name, const char *value)
-{
-    return !value || json_add(object, name, json_object_new_string(value));
-}
-
 static void add_family(Families *families, const char *name, const char *type, const char *unit,
                        const char *help)
 {
     struct json_object *family = json_object_new_object();
     struct json_object *samples = json_object_new_array();
 
-    if (!add_text(family, "name", name) || !add_text(family, "type", type) ||
-        !add_text(family, "unit", unit) || !add_text(family, "help", help) ||
+    if (!json_add_text(family, "name", name) || !json_add_text(family, "type", type) ||
+        !json_add_text(family, "unit", unit) || !json_add_text(family, "help", help) ||
         !json_add(family, "samples", samples) ||
         json_object_array_add(families->list, json_object_get(family)) != 0)
         families->failed = true;
@@ -44,44 +40,23 @@ static void add_labelled(Families *families, const char *suffix, const char *lab
     if (families->failed)
         return;
     sample = json_object_new_object();
-    if (!add_text(sample, "suffix", suffix) || !add_text(sample, "label", label) ||
-        !add_text(sample, "labelValue", label_value) ||
+    if (!json_add_text(sample, "suffix", suffix) || !json_add_text(sample, "label", label) ||
+        !json_add_text(sample, "labelValue", label_value) ||
         !json_add(sample, "value", json_object_new_double(value)) ||
         json_object_array_add(families->samples, json_object_get(sample)) != 0)
         families->failed = true;
     json_object_put(sample);
 }
 
-static void add_counter(Families *families, const char *name, const char *help, uint64_t value)
-{
-    add_family(families, name, "counter", NULL, help);
-    add_labelled(families, "_total", NULL, NULL, (double)value);
-}
-
-static void add_gauge(Families *families, const char *name, const char *help, uint64_t value)
-{
-    add_family(families, name, "gauge", NULL, help);
-    add_labelled(families, "", NULL, NULL, (double)value);
-}
-
 /* --- requests --- */
 
 static void add_verdicts(Families *families, const Counters *counters)
 {
-    static const struct {
-        AuditVerdict verdict;
-        const char *name;
-    } rows[] = {
-        {AUDIT_DELIVERED, "delivered"},
-        {AUDIT_REFUSED, "refused"},
-        {AUDIT_ABANDONED, "abandoned"},
-    };
-
     add_family(families, "nspawn_creds_requests", "counter", NULL,
                "Requests of the service manager, by verdict.");
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        add_labelled(families, "_total", "verdict", rows[i].name,
-                     (double)counters->counts[rows[i].verdict]);
+    for (AuditVerdict verdict = AUDIT_DELIVERED; verdict <= AUDIT_ABANDONED; verdict++)
+        add_labelled(families, "_total", "verdict", audit_verdict_name(verdict),
+                     (double)counters->counts[verdict]);
 }
 
 /* Only outcomes that have occurred. */
@@ -115,42 +90,51 @@ static void add_durations(Families *families, const Counters *counters)
     add_labelled(families, "_count", NULL, NULL, (double)count);
 }
 
-/* --- all --- */
+/* --- single numbers --- */
 
-int metrics_method(const ControlEnvironment *environment, struct json_object *parameters,
-                   Reason *reason, struct json_object **ret)
+static void add_numbers(Families *families, const ControlEnvironment *environment)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     const ConnectionSet *connections = environment->connections;
-    const Counters *counters = environment->counters;
     TpmCounts tpm = tpm_queue_counts(connections->tpm);
+    uint64_t up = monotonic_usec() - environment->counters->begun;
+    const struct {
+        const char *name, *type, *unit, *help;
+        double value;
+    } rows[] = {
+        {"nspawn_creds_connections", "counter", NULL,
+         "Connections that were accepted for requests.", (double)connections->begun},
+        {"nspawn_creds_waiting", "gauge", NULL, "Requests that have not been answered yet.",
+         (double)connections->count},
+        {"nspawn_creds_stalled", "gauge", NULL,
+         "Of these, requests whose peer does not read its answer.", (double)connections->stalled},
+        {"nspawn_creds_tpm_operations", "counter", NULL,
+         "Operations of the TPM, unsealing and sealing.", (double)tpm.operations},
+        {"nspawn_creds_tpm_failures", "counter", NULL, "Of these, operations that failed.",
+         (double)tpm.failures},
+        {"nspawn_creds_key_hits", "counter", NULL, "Unsealings saved by the key cache.",
+         (double)tpm.hits},
+        {"nspawn_creds_keys", "gauge", NULL, "Unsealed keys in the cache.",
+         (double)tpm_queue_keys(connections->tpm)},
+        {"nspawn_creds_uptime_seconds", "gauge", "seconds",
+         "Time since the counters started at zero.", (double)up / 1e6},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        add_family(families, rows[i].name, rows[i].type, rows[i].unit, rows[i].help);
+        add_labelled(families, strcmp(rows[i].type, "counter") == 0 ? "_total" : "", NULL, NULL,
+                     rows[i].value);
+    }
+}
+
+int method_metrics(MethodCall *call)
+{
     Families families = {.list = json_object_new_array()};
 
-    (void)parameters;
-    (void)reason;
-    if (!json_add(object, "families", families.list))
+    if (!json_add(call->reply, "families", families.list))
         return -ENOMEM;
-    add_verdicts(&families, counters);
-    add_outcomes(&families, counters);
-    add_durations(&families, counters);
-    add_counter(&families, "nspawn_creds_connections",
-                "Connections that were accepted for requests.", connections->begun);
-    add_gauge(&families, "nspawn_creds_waiting", "Requests that have not been answered yet.",
-              connections->count);
-    add_gauge(&families, "nspawn_creds_stalled",
-              "Of these, requests whose peer does not read its answer.", connections->stalled);
-    add_counter(&families, "nspawn_creds_tpm_operations",
-                "Operations of the TPM, unsealing and sealing.", tpm.operations);
-    add_counter(&families, "nspawn_creds_tpm_failures", "Of these, operations that failed.",
-                tpm.failures);
-    add_counter(&families, "nspawn_creds_key_hits", "Unsealings saved by the key cache.", tpm.hits);
-    add_gauge(&families, "nspawn_creds_keys", "Unsealed keys in the cache.",
-              tpm_queue_keys(connections->tpm));
-    add_family(&families, "nspawn_creds_uptime_seconds", "gauge", "seconds",
-               "Time since the counters started at zero.");
-    add_labelled(&families, "", NULL, NULL, (double)(monotonic_usec() - counters->begun) / 1e6);
-    if (families.failed)
-        return -ENOMEM;
-    *ret = TAKE_PTR(object);
-    return 0;
+    add_verdicts(&families, call->environment->counters);
+    add_outcomes(&families, call->environment->counters);
+    add_durations(&families, call->environment->counters);
+    add_numbers(&families, call->environment);
+    return families.failed ? -ENOMEM : 0;
 }
