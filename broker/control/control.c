@@ -292,7 +292,7 @@ static int answer(Control *control, BytesView message)
     const Method *method;
     size_t size;
 
-    if (varlink_call_parse(message, NULL, &call) != 0)
+    if (varlink_call_parse(message, &call) != 0)
         return -EPROTO;
     method = method_find(call.method, &error);
     if (!method && strcmp(error, VARLINK_METHOD_NOT_FOUND) == 0)

@@ -32,6 +32,14 @@
         taken_;                                                                                    \
     })
 
+/* The same for a struct, which is left zeroed. */
+#define TAKE(variable)                                                                             \
+    ({                                                                                             \
+        typeof(variable) taken_ = (variable);                                                      \
+        (variable) = (typeof(variable)){0};                                                        \
+        taken_;                                                                                    \
+    })
+
 #define TAKE_FD(variable)                                                                          \
     ({                                                                                             \
         int taken_ = (variable);                                                                   \

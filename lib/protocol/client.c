@@ -126,7 +126,7 @@ static int receive(Client *client, unsigned seconds, const Observer *observer, R
         if (r < 0)
             return reason_set(reason, r, "cannot read the broker's reply");
     }
-    r = varlink_reply_parse(message, NULL, ret);
+    r = varlink_reply_parse(message, ret);
     return r == 0 ? 0 : reason_set(reason, -EPROTO, "the broker's reply is not valid");
 }
 

@@ -23,100 +23,63 @@ void varlink_reply_done(VarlinkReply *reply)
     *reply = (VarlinkReply){0};
 }
 
-static bool parse_flag(struct json_object *value, bool *ret)
-{
-    if (!json_object_is_type(value, json_type_boolean))
-        return false;
-    *ret = json_object_get_boolean(value);
-    return true;
-}
+static const VarlinkField call_members[] = {
+    {"method", json_type_string, false},  {"parameters", json_type_object, true},
+    {"more", json_type_boolean, true},    {"oneway", json_type_boolean, true},
+    {"upgrade", json_type_boolean, true}, {0},
+};
 
-static bool parse_parameters(struct json_object *value, struct json_object **ret)
-{
-    if (value && !json_object_is_type(value, json_type_object))
-        return false;
-    *ret = value;
-    return true;
-}
+static const VarlinkField reply_members[] = {
+    {"error", json_type_string, true},
+    {"parameters", json_type_object, true},
+    {"continues", json_type_boolean, true},
+    {0},
+};
 
-static bool parse_text(struct json_object *value, const char **ret)
-{
-    *ret = json_text(value);
-    return *ret != NULL;
-}
-
-static int parse_object(BytesView message, Reason *reason, struct json_object **ret)
+static int parse(BytesView message, const VarlinkField *members, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *root = NULL;
-    int r = json_parse(message, LIMIT_JSON_DEPTH, reason, &root);
+    int r = json_parse(message, LIMIT_JSON_DEPTH, NULL, &root);
 
-    if (r == 0 && !json_object_is_type(root, json_type_object))
-        r = reason_set(reason, OUTCOME_MALFORMED, "the message is not an object");
-    if (r == 0)
-        *ret = TAKE_PTR(root);
-    return r;
+    if (r != 0)
+        return r;
+    if (!json_object_is_type(root, json_type_object) || varlink_parameters_check(root, members))
+        return OUTCOME_MALFORMED;
+    *ret = TAKE_PTR(root);
+    return 0;
 }
 
-static bool parse_call_member(const char *name, struct json_object *value, VarlinkCall *call)
-{
-    bool upgrade;
-
-    if (strcmp(name, "method") == 0)
-        return parse_text(value, &call->method);
-    if (strcmp(name, "parameters") == 0)
-        return parse_parameters(value, &call->parameters);
-    if (strcmp(name, "more") == 0)
-        return parse_flag(value, &call->more);
-    if (strcmp(name, "oneway") == 0)
-        return parse_flag(value, &call->oneway);
-    return strcmp(name, "upgrade") == 0 && parse_flag(value, &upgrade) && !upgrade;
-}
-
-static bool parse_reply_member(const char *name, struct json_object *value, VarlinkReply *reply)
-{
-    if (strcmp(name, "error") == 0)
-        return parse_text(value, &reply->error);
-    if (strcmp(name, "parameters") == 0)
-        return parse_parameters(value, &reply->parameters);
-    return strcmp(name, "continues") == 0 && parse_flag(value, &reply->continues);
-}
-
-int varlink_call_parse(BytesView message, Reason *reason, VarlinkCall *ret)
+int varlink_call_parse(BytesView message, VarlinkCall *ret)
 {
     _cleanup_(varlink_call_done) VarlinkCall call = {0};
-    int r = parse_object(message, reason, &call.root);
+    int r = parse(message, call_members, &call.root);
 
     if (r != 0)
         return r;
-    json_object_object_foreach(call.root, name, value)
-    {
-        if (!parse_call_member(name, value, &call))
-            return reason_set(reason, OUTCOME_MALFORMED,
-                              "the member \"%.40s\" of the call is not valid", name);
-    }
-    if (!call.method || !strchr(call.method, '.') || (call.more && call.oneway))
-        return reason_set(reason, OUTCOME_MALFORMED, "the call has no valid method");
-    *ret = call;
-    call = (VarlinkCall){0};
+    call.method = varlink_text(call.root, "method");
+    call.parameters = json_object_object_get(call.root, "parameters");
+    call.more = varlink_flag(call.root, "more");
+    call.oneway = varlink_flag(call.root, "oneway");
+    if (!strchr(call.method, '.') || (call.more && call.oneway) ||
+        varlink_flag(call.root, "upgrade"))
+        return OUTCOME_MALFORMED;
+    *ret = TAKE(call);
     return 0;
 }
 
-int varlink_reply_parse(BytesView message, Reason *reason, VarlinkReply *ret)
+int varlink_reply_parse(BytesView message, VarlinkReply *ret)
 {
-    _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
-    int r = parse_object(message, reason, &reply.root);
+    struct json_object *root;
+    int r = parse(message, reply_members, &root);
 
-    if (r != 0)
-        return r;
-    json_object_object_foreach(reply.root, name, value)
-    {
-        if (!parse_reply_member(name, value, &reply))
-            return reason_set(reason, OUTCOME_MALFORMED,
-                              "the member \"%.40s\" of the reply is not valid", name);
-    }
-    *ret = reply;
-    reply = (VarlinkReply){0};
-    return 0;
+    if (r == 0)
+        *ret = (VarlinkReply){
+            .root = root,
+            .error = varlink_text(root, "error"),
+            .parameters = json_object_object_get(root, "parameters"),
+            .continues = varlink_flag(root, "continues"),
+        };
+    return r;
 }
 
 const char *varlink_method_split(const char *method, size_t *ret_interface_size)
@@ -162,19 +125,10 @@ struct json_object *varlink_error_new(const char *error, struct json_object *par
 
 /* --- parameters --- */
 
-static bool is_known(const char *name, const VarlinkField *fields)
-{
-    for (; fields->name; fields++)
-        if (strcmp(fields->name, name) == 0)
-            return true;
-    return false;
-}
-
 static bool fits(struct json_object *parameters, const VarlinkField *field)
 {
-    struct json_object *value = NULL;
+    struct json_object *value = json_object_object_get(parameters, field->name);
 
-    json_object_object_get_ex(parameters, field->name, &value);
     if (!value)
         return field->optional;
     return field->type == json_type_string ? json_text(value) != NULL
@@ -186,8 +140,12 @@ const char *varlink_parameters_check(struct json_object *parameters, const Varli
     if (parameters) {
         json_object_object_foreach(parameters, name, value)
         {
+            const VarlinkField *field = fields;
+
             (void)value;
-            if (!is_known(name, fields))
+            while (field->name && strcmp(field->name, name) != 0)
+                field++;
+            if (!field->name)
                 return name;
         }
     }
@@ -199,16 +157,10 @@ const char *varlink_parameters_check(struct json_object *parameters, const Varli
 
 const char *varlink_text(struct json_object *parameters, const char *name)
 {
-    struct json_object *value = NULL;
-
-    json_object_object_get_ex(parameters, name, &value);
-    return json_text(value);
+    return json_text(json_object_object_get(parameters, name));
 }
 
 bool varlink_flag(struct json_object *parameters, const char *name)
 {
-    struct json_object *value = NULL;
-
-    json_object_object_get_ex(parameters, name, &value);
-    return json_object_get_boolean(value);
+    return json_object_get_boolean(json_object_object_get(parameters, name));
 }

@@ -35,7 +35,7 @@ void varlink_call_done(VarlinkCall *call); /* for _cleanup_ */
 
 /* Returns 0, OUTCOME_MALFORMED (also for a call that would leave the protocol, "upgrade"), or
  * -ENOMEM. */
-int varlink_call_parse(BytesView message, Reason *reason, VarlinkCall *ret);
+int varlink_call_parse(BytesView message, VarlinkCall *ret);
 
 /* Returns the member of METHOD, and the length of the interface's name before it. */
 const char *varlink_method_split(const char *method, size_t *ret_interface_size);
@@ -51,7 +51,7 @@ typedef struct VarlinkReply {
 void varlink_reply_done(VarlinkReply *reply); /* for _cleanup_ */
 
 /* Returns 0, OUTCOME_MALFORMED or -ENOMEM. */
-int varlink_reply_parse(BytesView message, Reason *reason, VarlinkReply *ret);
+int varlink_reply_parse(BytesView message, VarlinkReply *ret);
 
 /* Make messages. PARAMETERS (may be NULL) are taken, also on failure. Return NULL if there is no
  * memory. */

@@ -44,7 +44,7 @@ static void test_calls(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         _cleanup_(varlink_call_done) VarlinkCall call = {0};
-        int r = varlink_call_parse(test_view(rows[i].text), NULL, &call);
+        int r = varlink_call_parse(test_view(rows[i].text), &call);
 
         if (r != rows[i].rc)
             fail_msg("%s: %d", rows[i].rule, r);
@@ -58,12 +58,12 @@ static void test_replies(void **state)
 
     (void)state;
     assert_int_equal(
-        varlink_reply_parse(test_view("{\"error\":\"a.B\",\"parameters\":{}}"), NULL, &reply), 0);
+        varlink_reply_parse(test_view("{\"error\":\"a.B\",\"parameters\":{}}"), &reply), 0);
     assert_string_equal(reply.error, "a.B");
     varlink_reply_done(&reply);
-    assert_int_equal(varlink_reply_parse(test_view("{\"continues\":true}"), NULL, &reply), 0);
+    assert_int_equal(varlink_reply_parse(test_view("{\"continues\":true}"), &reply), 0);
     assert_true(reply.continues && !reply.error && !reply.parameters);
-    assert_int_equal(varlink_reply_parse(test_view("{\"continues\":1}"), NULL, &reply),
+    assert_int_equal(varlink_reply_parse(test_view("{\"continues\":1}"), &reply),
                      OUTCOME_MALFORMED);
 }
 
@@ -79,7 +79,7 @@ static void test_round_trips(void **state)
     assert_true(json_add(parameters, "machine", json_object_new_string("web/\"x\"")));
     message = varlink_call_new("a.b.C", parameters, true);
     assert_int_equal(json_print(message, &text), 0);
-    assert_int_equal(varlink_call_parse(bytes_view(&text), NULL, &call), 0);
+    assert_int_equal(varlink_call_parse(bytes_view(&text), &call), 0);
     assert_string_equal(call.method, "a.b.C");
     assert_true(call.more && !call.oneway);
     assert_string_equal(varlink_text(call.parameters, "machine"), "web/\"x\"");
