@@ -81,8 +81,7 @@ static int send_call(Client *client, const char *method, struct json_object *par
     if (r == 0)
         r = frame_writer_add(&writer, bytes_view(&text));
     if (r == 0)
-        r = passed >= 0 ? frame_writer_send_with(&writer, client->fd, passed)
-                        : frame_writer_send(&writer, client->fd);
+        r = frame_writer_send_with(&writer, client->fd, passed);
     if (r == FRAME_BLOCKED)
         return unreachable(reason, "the broker did not accept the call");
     if (r == FRAME_END || is_closed(r))

@@ -12,42 +12,23 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The buffer's first size; it grows by doubling. */
-#define FIRST_BYTES ((size_t)4096)
+/* How much is read at a time. */
+#define READ_BYTES ((size_t)64 * 1024)
 
 void frame_reader_done(FrameReader *reader)
 {
-    free(reader->data);
+    bytes_done(&reader->writer.bytes);
     close_keep_errno(reader->passed - 1);
     *reader = (FrameReader){0};
 }
 
-/* Drops the messages that were returned. */
-static void compact(FrameReader *reader)
+/* Drops the first SIZE bytes. */
+static void drop(Writer *writer, size_t *size)
 {
-    if (reader->taken == 0)
-        return;
-    reader->size -= reader->taken;
-    memmove(reader->data, reader->data + reader->taken, reader->size);
-    reader->taken = 0;
-}
-
-/* Makes room for at least one more byte. */
-static int make_room(FrameReader *reader)
-{
-    size_t capacity = reader->capacity > 0 ? reader->capacity * 2 : FIRST_BYTES;
-    uint8_t *data;
-
-    if (reader->size < reader->capacity)
-        return 0;
-    if (reader->size > LIMIT_FRAME_BYTES)
-        return -EMSGSIZE;
-    data = realloc(reader->data, capacity);
-    if (!data)
-        return -ENOMEM;
-    reader->data = data;
-    reader->capacity = capacity;
-    return 0;
+    writer->bytes.size -= *size;
+    if (*size > 0)
+        memmove(writer->bytes.data, writer->bytes.data + *size, writer->bytes.size);
+    *size = 0;
 }
 
 static int result_of(ssize_t n)
@@ -101,22 +82,18 @@ static int take_fds(FrameReader *reader, struct msghdr *message)
 
 int frame_reader_read(FrameReader *reader, int fd)
 {
-    struct iovec room;
+    uint8_t bytes[READ_BYTES];
     FdMessage passed;
-    struct msghdr message = {.msg_iov = &room,
+    struct msghdr message = {.msg_iov = &(struct iovec){bytes, sizeof(bytes)},
                              .msg_iovlen = 1,
                              .msg_control = &passed,
                              .msg_controllen = sizeof(passed)};
     ssize_t n;
     int r;
 
-    compact(reader);
+    drop(&reader->writer, &reader->taken);
     if (reader->scanned > LIMIT_FRAME_BYTES)
         return -EMSGSIZE;
-    r = make_room(reader);
-    if (r != 0)
-        return r;
-    room = (struct iovec){reader->data + reader->size, reader->capacity - reader->size};
     do
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
@@ -125,21 +102,23 @@ int frame_reader_read(FrameReader *reader, int fd)
     r = result_of(n);
     if (r != 0)
         return r;
-    reader->size += (size_t)n;
-    return take_fds(reader, &message);
+    writer_bytes(&reader->writer, (BytesView){bytes, (size_t)n});
+    r = take_fds(reader, &message);
+    return reader->writer.failed ? -ENOMEM : r;
 }
 
 bool frame_reader_next(FrameReader *reader, BytesView *ret)
 {
-    size_t begin = reader->taken + reader->scanned, rest = reader->size - begin;
-    const uint8_t *end = rest > 0 ? memchr(reader->data + begin, '\0', rest) : NULL;
+    const Bytes *bytes = &reader->writer.bytes;
+    size_t begin = reader->taken + reader->scanned, rest = bytes->size - begin;
+    const uint8_t *end = rest > 0 ? memchr(bytes->data + begin, '\0', rest) : NULL;
 
     if (!end) {
         reader->scanned += rest;
         return false;
     }
-    *ret =
-        (BytesView){reader->data + reader->taken, (size_t)(end - (reader->data + reader->taken))};
+    ret->data = bytes->data + reader->taken;
+    ret->size = (size_t)(end - ret->data);
     reader->taken += ret->size + 1;
     reader->scanned = 0;
     return true;
@@ -154,14 +133,9 @@ void frame_writer_done(FrameWriter *writer)
 int frame_writer_add(FrameWriter *writer, BytesView message)
 {
     static const uint8_t end = '\0';
-    Bytes *bytes = &writer->writer.bytes;
 
-    if (writer->sent > 0) {
-        bytes->size -= writer->sent;
-        memmove(bytes->data, bytes->data + writer->sent, bytes->size);
-        writer->sent = 0;
-    }
-    if (bytes->size + message.size > LIMIT_FRAME_BYTES)
+    drop(&writer->writer, &writer->sent);
+    if (writer->writer.bytes.size + message.size > LIMIT_FRAME_BYTES)
         return -EMSGSIZE;
     writer_bytes(&writer->writer, message);
     writer_bytes(&writer->writer, (BytesView){&end, 1});
@@ -170,41 +144,33 @@ int frame_writer_add(FrameWriter *writer, BytesView message)
 
 int frame_writer_send(FrameWriter *writer, int fd)
 {
-    while (!frame_writer_empty(writer)) {
-        const Bytes *bytes = &writer->writer.bytes;
-        ssize_t n = send(fd, bytes->data + writer->sent, bytes->size - writer->sent, MSG_NOSIGNAL);
-        int r = n < 0 && errno == EINTR ? 0 : result_of(n);
-
-        if (r != 0)
-            return r;
-        if (n > 0)
-            writer->sent += (size_t)n;
-    }
-    frame_writer_done(writer);
-    return 0;
+    return frame_writer_send_with(writer, fd, -1);
 }
 
 int frame_writer_send_with(FrameWriter *writer, int fd, int passed)
 {
     const Bytes *bytes = &writer->writer.bytes;
-    struct iovec text = {bytes->data, bytes->size};
     FdMessage control = {.header = {.cmsg_level = SOL_SOCKET,
                                     .cmsg_type = SCM_RIGHTS,
                                     .cmsg_len = CMSG_LEN(sizeof(int))}};
-    struct msghdr message = {.msg_iov = &text,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof(control)};
-    ssize_t n;
-    int r;
 
     memcpy(CMSG_DATA(&control.header), &passed, sizeof(passed));
-    do
-        n = sendmsg(fd, &message, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
-    r = result_of(n);
-    if (r != 0)
-        return r;
-    writer->sent = (size_t)n;
-    return frame_writer_send(writer, fd);
+    while (!frame_writer_empty(writer)) {
+        struct iovec text = {bytes->data + writer->sent, bytes->size - writer->sent};
+        struct msghdr message = {.msg_iov = &text,
+                                 .msg_iovlen = 1,
+                                 .msg_control = passed >= 0 ? &control : NULL,
+                                 .msg_controllen = passed >= 0 ? sizeof(control) : 0};
+        ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+        int r = n < 0 && errno == EINTR ? 0 : result_of(n);
+
+        if (r != 0)
+            return r;
+        if (n > 0) {
+            writer->sent += (size_t)n;
+            passed = -1;
+        }
+    }
+    frame_writer_done(writer);
+    return 0;
 }

@@ -20,9 +20,7 @@ enum {
 };
 
 typedef struct FrameReader {
-    uint8_t *data;
-    size_t size;
-    size_t capacity;
+    Writer writer;
     size_t taken;   /* bytes of messages that were returned */
     size_t scanned; /* bytes after those, known to contain no NUL */
     int passed;     /* a descriptor that came with them, plus one; 0 for none */
@@ -46,7 +44,7 @@ bool frame_reader_next(FrameReader *reader, BytesView *ret);
 /* Whether it contains nothing, not even the beginning of a message. */
 static inline bool frame_reader_empty(const FrameReader *reader)
 {
-    return reader->taken == reader->size;
+    return reader->taken == reader->writer.bytes.size;
 }
 
 typedef struct FrameWriter {
@@ -64,7 +62,7 @@ int frame_writer_add(FrameWriter *writer, BytesView message);
  * negative errno. */
 int frame_writer_send(FrameWriter *writer, int fd);
 
-/* The same, and passes the descriptor PASSED with the first byte. */
+/* The same, and passes the descriptor PASSED (-1: none) with the first byte. */
 int frame_writer_send_with(FrameWriter *writer, int fd, int passed);
 
 static inline bool frame_writer_empty(const FrameWriter *writer)
