@@ -168,8 +168,7 @@ static int retry_new(const Store *store, const StoreCommit *commit, Reason *reas
             digest_format(bytes_view(&file), retry.digests[i]);
         }
     }
-    *ret = retry;
-    retry = (Retry){0};
+    *ret = TAKE(retry);
     return 0;
 }
 
@@ -275,11 +274,9 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
 
     if (r == 0)
         r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.sections);
-    if (r != 0)
-        return r;
-    *ret = entry;
-    entry = (StoreClientEntry){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(entry);
+    return r;
 }
 
 int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason,

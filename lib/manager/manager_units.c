@@ -270,8 +270,7 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
         r = get_program(manager, &object, &why, &service.program);
     if (r != 0)
         return manager_failed(r, "cannot read the settings of ", unit, &why, reason);
-    *ret = service;
-    service = (ManagerService){0};
+    *ret = TAKE(service);
     return 0;
 }
 

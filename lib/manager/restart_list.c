@@ -102,8 +102,7 @@ int restart_list_new(const Context *context, const CredentialName *changed, size
     for (size_t i = 0; i < list.effects.count; i++)
         if (list.effects.effects[i].unit)
             add_unit(&list, &list.effects.effects[i]);
-    *ret = list;
-    list = (RestartList){0};
+    *ret = TAKE(list);
     return 0;
 }
 

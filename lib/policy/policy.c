@@ -5,6 +5,7 @@
 
 #include "policy/policy.h"
 
+#include "base/array.h"
 #include "policy/template.h"
 
 #include <errno.h>
@@ -100,74 +101,45 @@ const PolicyCredential *policy_find(const Policy *policy, const char *id)
     return find(policy, id);
 }
 
-/* Makes room for one more credential. */
-static int make_room(Policy *policy)
-{
-    size_t room = policy->room ? 2 * policy->room : 8;
-    PolicyCredential *larger;
-
-    if (policy->count == LIMIT_POLICY_CREDENTIALS)
-        return OUTCOME_TOO_LARGE;
-    if (policy->count < policy->room)
-        return 0;
-    larger = reallocarray(policy->credentials, room, sizeof(larger[0]));
-    if (!larger)
-        return -ENOMEM;
-    policy->credentials = larger;
-    policy->room = room;
-    return 0;
-}
-
 int policy_put(Policy *policy, PolicyCredential *credential)
 {
-    PolicyCredential *place = find(policy, credential->id);
+    PolicyCredential *old = find(policy, credential->id);
 
-    if (!place) {
-        int r = make_room(policy);
-
-        if (r != 0)
-            return r;
-        place = &policy->credentials[policy->count++];
-        *place = (PolicyCredential){0};
+    if (old) {
+        policy_credential_done(old);
+        *old = TAKE(*credential);
+        return 0;
     }
-    policy_credential_done(place);
-    *place = *credential;
-    *credential = (PolicyCredential){0};
+    if (policy->count == LIMIT_POLICY_CREDENTIALS)
+        return OUTCOME_TOO_LARGE;
+    if (!ARRAY_GROW(policy->credentials, policy->count))
+        return -ENOMEM;
+    policy->credentials[policy->count++] = TAKE(*credential);
     return 0;
 }
 
 void policy_remove(Policy *policy, const char *id)
 {
-    PolicyCredential *place = find(policy, id);
+    PolicyCredential *old = find(policy, id);
     size_t behind;
 
-    if (!place)
+    if (!old)
         return;
-    policy_credential_done(place);
-    behind = policy->count - 1 - (size_t)(place - policy->credentials);
-    memmove(place, place + 1, behind * sizeof(*place));
+    policy_credential_done(old);
+    behind = policy->count - 1 - (size_t)(old - policy->credentials);
+    memmove(old, old + 1, behind * sizeof(*old));
     policy->count--;
 }
 
 int policy_add_file(Policy *policy, const char *name, BytesView text)
 {
-    PolicyFile *larger = reallocarray(policy->files, policy->file_count + 1, sizeof(larger[0]));
-    PolicyFile file = {0};
-    int r;
+    PolicyFile *file;
 
-    if (!larger)
+    if (!ARRAY_GROW(policy->files, policy->file_count))
         return -ENOMEM;
-    policy->files = larger;
-    r = bytes_dup(text, &file.text);
-    if (r != 0)
-        return r;
-    file.name = strdup(name);
-    if (!file.name) {
-        bytes_done(&file.text);
-        return -ENOMEM;
-    }
-    policy->files[policy->file_count++] = file;
-    return 0;
+    file = &policy->files[policy->file_count++];
+    *file = (PolicyFile){.name = strdup(name)};
+    return file->name ? bytes_dup(text, &file->text) : -ENOMEM;
 }
 
 JsonPosition policy_place(const Policy *policy, const PolicyCredential *credential)

@@ -64,7 +64,6 @@ typedef struct Policy {
     char machine[LIMIT_MACHINE_BYTES + 1];
     PolicyCredential *credentials; /* in the order of the files */
     size_t count;
-    size_t room;       /* allocated */
     PolicyFile *files; /* the files that it was combined from */
     size_t file_count;
 } Policy;

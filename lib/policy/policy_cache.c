@@ -98,8 +98,7 @@ static int load(PolicyCache *cache, const char *machine, PolicyFault *fault, Pol
         !is_settled(&stamps, cache->context->now(cache->context)))
         return r;
     entry = find_room(cache);
-    *entry = (Entry){.stamps = stamps, .used = cache->clock};
-    stamps = (PolicyStamps){0};
+    *entry = (Entry){.stamps = TAKE(stamps), .used = cache->clock};
     strcpy(entry->machine, machine); /* its length was checked */
     if (r == 0)
         entry->policy = policy_ref(*ret);

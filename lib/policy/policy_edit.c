@@ -69,8 +69,7 @@ int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
     }
     if (!is_editable(edit.credentials))
         return reason_set(reason, OUTCOME_MALFORMED, "it is not a policy");
-    *ret = edit;
-    edit = (PolicyEdit){0};
+    *ret = TAKE(edit);
     return 0;
 }
 

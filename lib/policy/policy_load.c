@@ -5,6 +5,7 @@
 
 #include "policy/policy_load.h"
 
+#include "base/array.h"
 #include "base/fsutil.h"
 #include "policy/policy_file.h"
 
@@ -83,22 +84,16 @@ static PolicyStamp stamp_of(const char *path)
 static int add_stamp(Loader *loader, const char *path)
 {
     PolicyStamps *stamps = &loader->stamps;
-    PolicyStamp *larger;
-    char *copy;
+    PolicyStamp *stamp;
 
     if (!loader->stamping)
         return 0;
-    larger = reallocarray(stamps->stamps, stamps->count + 1, sizeof(larger[0]));
-    copy = strdup(path);
-    if (larger)
-        stamps->stamps = larger;
-    if (!larger || !copy) {
-        free(copy);
+    if (!ARRAY_GROW(stamps->stamps, stamps->count))
         return -ENOMEM;
-    }
-    larger[stamps->count] = stamp_of(path);
-    larger[stamps->count++].path = copy;
-    return 0;
+    stamp = &stamps->stamps[stamps->count++];
+    *stamp = stamp_of(path);
+    stamp->path = strdup(path);
+    return stamp->path ? 0 : -ENOMEM;
 }
 
 void policy_stamps_done(PolicyStamps *stamps)
@@ -209,7 +204,6 @@ typedef struct Name {
 typedef struct Names {
     Name *names;
     size_t count;
-    size_t room; /* allocated */
 } Names;
 
 static void names_done(Names *names)
@@ -224,15 +218,8 @@ static int add_name(Names *names, const char *text, size_t length, size_t place,
 {
     char *copy;
 
-    if (names->count == names->room) {
-        size_t room = names->room ? 2 * names->room : 16;
-        Name *larger = reallocarray(names->names, room, sizeof(larger[0]));
-
-        if (!larger)
-            return -ENOMEM;
-        names->names = larger;
-        names->room = room;
-    }
+    if (!ARRAY_GROW(names->names, names->count))
+        return -ENOMEM;
     copy = strndup(text, length);
     if (!copy)
         return -ENOMEM;
@@ -340,10 +327,8 @@ static int load(const Context *context, const char *machine, unsigned found, Pol
         r = policy_check(loader.policy, NULL, NULL, fault);
     if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
-    if (ret_stamps) {
-        *ret_stamps = loader.stamps;
-        loader.stamps = (PolicyStamps){0};
-    }
+    if (ret_stamps)
+        *ret_stamps = TAKE(loader.stamps);
     if (r == 0)
         *ret = TAKE_PTR(loader.policy);
     return r;

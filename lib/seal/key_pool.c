@@ -5,6 +5,8 @@
 
 #include "seal/key_pool.h"
 
+#include "base/array.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -33,7 +35,6 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
                     Reason *reason, SealTarget **ret)
 {
     _cleanup_(seal_target_done) SealTarget target = {0};
-    SealTarget **larger;
     int r = seal_target_make(&pool->seal, old, reason, &target);
 
     if (r != 0)
@@ -49,15 +50,12 @@ int key_pool_target(KeyPool *pool, const CredentialSections *old, const char *su
     r = seal_resolve(&pool->seal, subject, reason, &target);
     if (r != 0)
         return r;
-    larger = reallocarray(pool->targets, pool->target_count + 1, sizeof(larger[0]));
-    if (!larger)
-        return -ENOMEM;
-    pool->targets = larger;
     *ret = malloc(sizeof(**ret));
-    if (!*ret)
+    if (!*ret || !ARRAY_GROW(pool->targets, pool->target_count)) {
+        free(*ret);
         return -ENOMEM;
-    **ret = target;
-    target = (SealTarget){0};
+    }
+    **ret = TAKE(target);
     pool->targets[pool->target_count++] = *ret;
     return 0;
 }
@@ -67,14 +65,13 @@ int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const 
 {
     _cleanup_(freep) SealKeys *keys = calloc(1, sizeof(*keys));
     const SealKeys *other = NULL; /* with a TPM key that will do for TARGET, too */
-    KeyPoolEntry *larger;
+    KeyPoolEntry *entry;
     int r;
 
     if (pool->seal.spec->fresh_key)
         machine = NULL;
     for (size_t i = 0; machine && i < pool->key_count; i++) {
-        const KeyPoolEntry *entry = &pool->keys[i];
-
+        entry = &pool->keys[i];
         if (strcmp(entry->machine, machine) != 0)
             continue;
         if (entry->target == target) {
@@ -84,18 +81,15 @@ int key_pool_keys(KeyPool *pool, SealTarget *target, const char *machine, const 
         if (!other && seal_target_shares_tpm_key(entry->target, target))
             other = entry->keys;
     }
-    larger = reallocarray(pool->keys, pool->key_count + 1, sizeof(larger[0]));
-    if (larger)
-        pool->keys = larger;
-    if (!keys || !larger)
+    if (!keys || !ARRAY_GROW(pool->keys, pool->key_count))
         return -ENOMEM;
     r = seal_keys_make(&pool->seal, subject, other, reason, target, keys);
     if (r != 0)
         return r;
-    larger = &pool->keys[pool->key_count++];
-    *larger = (KeyPoolEntry){.target = target, .keys = TAKE_PTR(keys)};
+    entry = &pool->keys[pool->key_count++];
+    *entry = (KeyPoolEntry){.target = target, .keys = TAKE_PTR(keys)};
     if (machine)
-        strcpy(larger->machine, machine);
-    *ret = larger->keys;
+        strcpy(entry->machine, machine);
+    *ret = entry->keys;
     return 0;
 }

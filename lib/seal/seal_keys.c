@@ -355,8 +355,7 @@ int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys 
         observer_note(seal->observer, "Created this host's key, %s.", host_key_path());
         observer_host_key_made(seal->observer);
     }
-    *ret = keys;
-    keys = (SealKeys){0};
+    *ret = TAKE(keys);
     return 0;
 }
 
@@ -377,9 +376,7 @@ int seal_keys_seal(const Context *context, const SealKeys *keys, const Secret *p
 
     if (r == 0 && !raw)
         return credential_encode(bytes_view(&sealed), ret);
-    if (r != 0)
-        return r;
-    *ret = sealed;
-    sealed = (Bytes){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(sealed);
+    return r;
 }

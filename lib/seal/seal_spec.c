@@ -134,11 +134,9 @@ int seal_target_make(const SealContext *seal, const CredentialSections *old, Rea
     /* whether such a kind exists at all */
     if (r == 0 && !spec->host)
         r = kind_choose(target.key_types, target.version, reason, &kind);
-    if (r != 0)
-        return r;
-    *ret = target;
-    target = (SealTarget){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(target);
+    return r;
 }
 
 static bool policy_equal(const SealTarget *a, const SealTarget *b)

@@ -5,6 +5,7 @@
 
 #include "seal/unsealer.h"
 
+#include "base/array.h"
 #include "key/host_key.h"
 #include "key/pcr_files.h"
 #include "tpm/tpm_child.h"
@@ -88,15 +89,13 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, c
                        Reason *reason, const Secret **ret)
 {
     const UnsealedKey *known = find_key(unsealer, &sections->tpm);
-    UnsealedKey *larger, *key;
+    UnsealedKey *key;
     int r;
 
     if (!known) {
-        larger = reallocarray(unsealer->keys, unsealer->key_count + 1, sizeof(larger[0]));
-        if (!larger)
+        if (!ARRAY_GROW(unsealer->keys, unsealer->key_count))
             return -ENOMEM;
-        unsealer->keys = larger;
-        key = &larger[unsealer->key_count];
+        key = &unsealer->keys[unsealer->key_count];
         *key = (UnsealedKey){0};
         r = tpm_sealed_dup(&sections->tpm, &key->sealed);
         if (r != 0)

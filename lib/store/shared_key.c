@@ -79,8 +79,7 @@ static int take_apart(BytesView file, const SharedKeyRequest *wanted, Reason *re
     if (r != 0)
         return r;
     *ret_sections = sections;
-    *ret_raw = raw;
-    raw = (Bytes){0};
+    *ret_raw = TAKE(raw);
     return 0;
 }
 
@@ -141,11 +140,9 @@ int shared_keys_of_machine(const Store *store, const char *machine, const Shared
     }
     if (r == 0 && keys.count == 0)
         r = none_found(machine, reason);
-    if (r != 0)
-        return r;
-    *ret = keys;
-    keys = (SharedKeys){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(keys);
+    return r;
 }
 
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
@@ -177,11 +174,9 @@ static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted
     sealed.signatures = wanted->signatures;
     if (r == 0)
         r = tpm_unseal(tpm, &sealed, reason, &key.key);
-    if (r != 0)
-        return r;
-    *ret = key;
-    key = (SharedKey){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(key);
+    return r;
 }
 
 int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,

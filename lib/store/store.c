@@ -5,6 +5,7 @@
 
 #include "store/store.h"
 
+#include "base/array.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
 #include "store/store_internal.h"
@@ -310,7 +311,6 @@ typedef struct Listing {
     const char *machine;
     Found *found;
     size_t count;
-    size_t room;
 } Listing;
 
 static void listing_done(Listing *listing)
@@ -343,15 +343,8 @@ static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
 
     while (r == 0 && listing->count < end &&
            (r = directory_next(folder, listing->machine, reason, &file)) == 0 && file) {
-        if (listing->count == listing->room) {
-            size_t room = listing->room * 2 + 64;
-            Found *larger = reallocarray(listing->found, room, sizeof(larger[0]));
-
-            if (!larger)
-                return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
-            listing->found = larger;
-            listing->room = room;
-        }
+        if (!ARRAY_GROW(listing->found, listing->count))
+            return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
         if (found_new(folder, listing, file, coming, &listing->found[listing->count]))
             listing->count++;
     }
@@ -472,7 +465,7 @@ int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t
 {
     _cleanup_(closedirp) DIR *folder = NULL;
     _cleanup_(freep) MachineName *machines = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0;
     const char *name;
     int r = directory_list(store->directory, "of the store", reason, &folder);
 
@@ -480,15 +473,8 @@ int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t
            (r = directory_next(folder, "of the store", reason, &name)) == 0 && name) {
         if (!machine_name_valid(name))
             continue;
-        if (count == room) {
-            MachineName *larger;
-
-            room = room * 2 + 64;
-            larger = reallocarray(machines, room, sizeof(larger[0]));
-            if (!larger)
-                return reason_set(reason, -ENOMEM, "cannot list the store");
-            machines = larger;
-        }
+        if (!ARRAY_GROW(machines, count))
+            return reason_set(reason, -ENOMEM, "cannot list the store");
         strcpy(machines[count++].text, name); /* its length is checked */
     }
     if (r != 0)

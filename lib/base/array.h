@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Arrays that grow by one element at a time.
+ */
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* Makes room for one more element behind the COUNT that ARRAY has. An array that is NULL at first
+ * and grows only with this has room for the next power of two, so nobody has to keep its size.
+ * False if there is no memory; ARRAY is then as before. */
+#define ARRAY_GROW(array, count)                                                                   \
+    ({                                                                                             \
+        typeof(array) grown_ = array_grow((array), (count), sizeof((array)[0]));                   \
+        if (grown_)                                                                                \
+            (array) = grown_;                                                                      \
+        grown_ != NULL;                                                                            \
+    })
+
+static inline void *array_grow(void *array, size_t count, size_t size)
+{
+    bool full = (count & (count - 1)) == 0;
+
+    return full ? reallocarray(array, count ? 2 * count : 1, size) : array;
+}
