@@ -1,63 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The effects of a change. See effect.h.
+ *
+ * The list of effects is also the queue of what has to be followed.
  */
 
 #include "policy/effect.h"
 
+#include "base/array.h"
 #include "policy/template.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A credential that changes. */
-typedef struct Changed {
-    CredentialName name;
-    const PolicyCredential *credential; /* NULL without a policy */
-} Changed;
-
-/* All credentials that change, each once. Those from .next on still have to be followed. */
-typedef struct Spread {
-    Policy *const *policies;
-    size_t policy_count;
-    Changed *changed;
-    size_t count;
-    size_t next;
-} Spread;
-
-static void spread_done(Spread *spread)
-{
-    free(spread->changed);
-}
-
-/* Whether NAME, which is CREDENTIAL in a policy (NULL without one), is already included. */
-static bool is_known(const Spread *spread, const CredentialName *name,
-                     const PolicyCredential *credential)
-{
-    for (size_t i = 0; i < spread->count; i++) {
-        const Changed *known = &spread->changed[i];
-
-        if (credential ? known->credential == credential
-                       : strcmp(known->name.machine, name->machine) == 0 &&
-                             strcmp(known->name.id, name->id) == 0)
-            return true;
-    }
-    return false;
-}
-
-static int add_changed(Spread *spread, const CredentialName *name,
-                       const PolicyCredential *credential)
-{
-    Changed *larger = reallocarray(spread->changed, spread->count + 1, sizeof(larger[0]));
-
-    if (!larger)
-        return -ENOMEM;
-    spread->changed = larger;
-    larger[spread->count++] = (Changed){*name, credential};
-    return 0;
-}
-
-static bool has_place_for(const char *template, const char *id)
+static bool has_placeholder(const char *template, const char *id)
 {
     TemplatePiece piece;
 
@@ -75,73 +31,62 @@ static bool is_made_of(const Policy *policy, const PolicyCredential *credential,
 
     if (credential->source == POLICY_TEMPLATE)
         return strcmp(policy->machine, name->machine) == 0 &&
-               has_place_for(credential->text, name->id);
+               has_placeholder(credential->text, name->id);
     if (credential->source != POLICY_SHARE)
         return false;
     credential_name_format(name, text);
     return strcmp(credential->text, text) == 0;
 }
 
-/* Adds all credentials that directly contain or share NAME. */
-static int follow(Spread *spread, const CredentialName *name)
+static bool is_known(const PolicyEffects *effects, const CredentialName *name)
 {
-    int r = 0;
+    for (size_t i = 0; i < effects->count; i++) {
+        const CredentialName *known = &effects->effects[i].name;
 
-    for (size_t i = 0; i < spread->policy_count; i++) {
-        const Policy *policy = spread->policies[i];
-
-        for (size_t j = 0; r == 0 && j < policy->count; j++) {
-            const PolicyCredential *credential = &policy->credentials[j];
-            CredentialName made;
-
-            if (!is_made_of(policy, credential, name) ||
-                credential_name_new(policy->machine, credential->id, NULL, &made) != 0 ||
-                is_known(spread, &made, credential))
-                continue;
-            r = add_changed(spread, &made, credential);
-        }
+        if (strcmp(known->machine, name->machine) == 0 && strcmp(known->id, name->id) == 0)
+            return true;
     }
-    return r;
+    return false;
 }
 
-static int begin(Spread *spread, const CredentialName *name)
+/* Adds the effects on NAME, unless it has some: one for each of its units, or one without a unit.
+ * CREDENTIAL is NULL without a policy. */
+static int add(PolicyEffects *effects, const CredentialName *name,
+               const PolicyCredential *credential)
 {
-    const PolicyCredential *credential = NULL;
+    PolicyEffect effect = {.name = *name, .delivery = POLICY_BOOT};
+    size_t units = 0;
 
-    for (size_t i = 0; i < spread->policy_count; i++)
-        if (strcmp(spread->policies[i]->machine, name->machine) == 0)
-            credential = policy_find(spread->policies[i], name->id);
-    return is_known(spread, name, credential) ? 0 : add_changed(spread, name, credential);
-}
-
-/* --- effects --- */
-
-static int add_effect(PolicyEffects *effects, const PolicyEffect *effect)
-{
-    PolicyEffect *larger = reallocarray(effects->effects, effects->count + 1, sizeof(larger[0]));
-
-    if (!larger)
-        return -ENOMEM;
-    effects->effects = larger;
-    larger[effects->count++] = *effect;
+    if (is_known(effects, name))
+        return 0;
+    if (credential)
+        effect.delivery = credential->delivery;
+    if (effect.delivery == POLICY_LIVE && credential->on_change != POLICY_NONE)
+        units = credential->service_count;
+    for (size_t i = 0; i == 0 || i < units; i++) {
+        if (units > 0) {
+            effect.unit = credential->services[i];
+            effect.action = credential->on_change;
+        }
+        if (!ARRAY_GROW(effects->effects, effects->count))
+            return -ENOMEM;
+        effects->effects[effects->count++] = effect;
+    }
     return 0;
 }
 
-static int add_effects(PolicyEffects *effects, const Changed *changed)
+/* Adds the effects on all credentials that directly contain or share NAME. */
+static int follow(PolicyEffects *effects, const Policy *policy, const CredentialName *name)
 {
-    const PolicyCredential *credential = changed->credential;
-    PolicyEffect effect = {.name = changed->name, .delivery = POLICY_BOOT};
     int r = 0;
 
-    if (credential)
-        effect.delivery = credential->delivery;
-    if (effect.delivery != POLICY_LIVE || credential->on_change == POLICY_NONE ||
-        credential->service_count == 0)
-        return add_effect(effects, &effect);
-    effect.action = credential->on_change;
-    for (size_t i = 0; r == 0 && i < credential->service_count; i++) {
-        effect.unit = credential->services[i];
-        r = add_effect(effects, &effect);
+    for (size_t i = 0; r == 0 && i < policy->count; i++) {
+        const PolicyCredential *credential = &policy->credentials[i];
+        CredentialName made;
+
+        if (is_made_of(policy, credential, name) &&
+            credential_name_new(policy->machine, credential->id, NULL, &made) == 0)
+            r = add(effects, &made, credential);
     }
     return r;
 }
@@ -155,23 +100,25 @@ void policy_effects_done(PolicyEffects *effects)
 int policy_effects(Policy *const *policies, size_t count, const CredentialName *changed,
                    size_t changed_count, PolicyEffects *ret)
 {
-    _cleanup_(spread_done) Spread spread = {.policies = policies, .policy_count = count};
     _cleanup_(policy_effects_done) PolicyEffects effects = {0};
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < changed_count; i++)
-        r = begin(&spread, &changed[i]);
-    while (r == 0 && spread.next < spread.count) {
-        /* by value, because additions may move them */
-        CredentialName name = spread.changed[spread.next].name;
+    for (size_t i = 0; r == 0 && i < changed_count; i++) {
+        const PolicyCredential *credential = NULL;
 
-        r = follow(&spread, &name);
-        if (r == 0)
-            r = add_effects(&effects, &spread.changed[spread.next++]);
+        for (size_t j = 0; j < count; j++)
+            if (strcmp(policies[j]->machine, changed[i].machine) == 0)
+                credential = policy_find(policies[j], changed[i].id);
+        r = add(&effects, &changed[i], credential);
     }
-    if (r != 0)
-        return r;
-    *ret = effects;
-    effects = (PolicyEffects){0};
-    return 0;
+    for (size_t next = 0; next < effects.count; next++) {
+        /* a copy, because additions may move the original */
+        CredentialName name = effects.effects[next].name;
+
+        for (size_t i = 0; r == 0 && i < count; i++)
+            r = follow(&effects, policies[i], &name);
+    }
+    if (r == 0)
+        *ret = TAKE(effects);
+    return r;
 }
