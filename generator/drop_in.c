@@ -5,29 +5,38 @@
 
 #include "drop_in.h"
 
+#include <stdarg.h>
 #include <string.h>
 
-#define SOCKET "/run/nspawn-creds/broker"
-#define LIVE   "/run/nspawn-creds/machines"
+#define SOCKET  "/run/nspawn-creds/broker"
+#define LIVE    "/run/nspawn-creds/machines"
 
-static void put(Writer *writer, const char *text)
+#define HEAD    "# Made by nspawn-creds-generator(8) from the machine's policy.\n"
+#define REQUEST "LoadCredential=%s:" SOCKET "\n"
+
+__attribute__((format(printf, 2, 3))) static void put(Writer *writer, const char *format, ...)
 {
-    writer_bytes(writer, (BytesView){(const uint8_t *)text, strlen(text)});
+    _cleanup_(freep) char *text = NULL;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        text = NULL;
+        writer->failed = true;
+    } else
+        writer_bytes(writer, (BytesView){(const uint8_t *)text, (size_t)length});
 }
 
 /* Doubles each "%", which would begin a specifier (systemd.unit(5)). */
 static void put_path(Writer *writer, const char *path)
 {
-    for (const char *c = path; *c; c++) {
-        if (*c == '%')
-            put(writer, "%");
-        writer_bytes(writer, (BytesView){(const uint8_t *)c, 1});
+    for (size_t length; *path; path += length) {
+        length = *path == '%' ? 1 : strcspn(path, "%");
+        put(writer, "%s%.*s", *path == '%' ? "%" : "", (int)length, path);
     }
-}
-
-static void put_head(Writer *writer)
-{
-    put(writer, "# Made by nspawn-creds-generator(8) from the machine's policy.\n");
 }
 
 /* The unit has to wait for the broker's socket, but must not be stopped with it. Live sockets need
@@ -40,23 +49,6 @@ static void put_unit(Writer *writer, bool live)
     if (live)
         put(writer, "Wants=nspawn-creds-broker.service\n"
                     "After=nspawn-creds-broker.service\n");
-    put(writer, "[Service]\n");
-}
-
-static void put_environment(Writer *writer, const char *name, const char *machine)
-{
-    put(writer, "Environment=");
-    put(writer, name);
-    put(writer, "=");
-    put(writer, machine);
-    put(writer, "\n");
-}
-
-static void put_request(Writer *writer, const char *id)
-{
-    put(writer, "LoadCredential=");
-    put(writer, id);
-    put(writer, ":" SOCKET "\n");
 }
 
 /* The service manager compares the credential's id with the name that is sealed in the file, so the
@@ -64,20 +56,12 @@ static void put_request(Writer *writer, const char *id)
 static void put_native(Writer *writer, const HostConfig *host, const Policy *policy,
                        const PolicyCredential *credential)
 {
-    put(writer, "LoadCredentialEncrypted=");
-    put(writer, policy->machine);
-    put(writer, "@");
-    put(writer, credential->id);
-    put(writer, ":");
+    put(writer, "LoadCredentialEncrypted=%s@%s:", policy->machine, credential->id);
     if (credential->source == POLICY_SEALED) {
         put_path(writer, credential->text);
     } else {
         put_path(writer, host->store);
-        put(writer, "/");
-        put(writer, policy->machine);
-        put(writer, "/");
-        put(writer, credential->id);
-        put(writer, ".cred");
+        put(writer, "/%s/%s.cred", policy->machine, credential->id);
     }
     put(writer, "\n");
 }
@@ -98,20 +82,19 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 
     if (native + boot + live == 0)
         return;
-    put_head(writer);
+    put(writer, HEAD);
     if (boot + live > 0)
         put_unit(writer, live > 0);
-    else
-        put(writer, "[Service]\n");
+    put(writer, "[Service]\n");
     if (native > 0)
-        put_environment(writer, "NSPAWN_CREDS_MACHINE", policy->machine);
+        put(writer, "Environment=NSPAWN_CREDS_MACHINE=%s\n", policy->machine);
     if (live > 0)
-        put_environment(writer, "NSPAWN_CREDS_LIVE", policy->machine);
+        put(writer, "Environment=NSPAWN_CREDS_LIVE=%s\n", policy->machine);
     for (size_t i = 0; i < policy->count; i++) {
         const PolicyCredential *credential = &policy->credentials[i];
 
         if (credential->delivery == POLICY_BOOT)
-            put_request(writer, credential->id);
+            put(writer, REQUEST, credential->id);
         else if (credential->delivery == POLICY_NATIVE)
             put_native(writer, host, policy, credential);
     }
@@ -119,10 +102,9 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 
 static void put_setting(Writer *writer, const char *key, const char *path, const char *after)
 {
-    put(writer, key);
+    put(writer, "%s", key);
     put_path(writer, path);
-    put(writer, after);
-    put(writer, "\n");
+    put(writer, "%s\n", after);
 }
 
 /* The unit sees little of /run. If a software TPM listens there, the unit gets the directory of its
@@ -171,10 +153,9 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
 
 void drop_in_write_bad(Writer *writer)
 {
-    put_head(writer);
-    put(writer,
+    put(writer, HEAD
         "# The policy or the configuration is not valid, so the broker refuses this credential.\n"
         "# To see why: nspawn-creds check\n");
     put_unit(writer, false);
-    put_request(writer, DROP_IN_BAD_POLICY_ID);
+    put(writer, "[Service]\n" REQUEST, DROP_IN_BAD_POLICY_ID);
 }
