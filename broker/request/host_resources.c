@@ -93,6 +93,10 @@ int host_resources_read(HostResources *resources, const CredentialName *name, Re
 
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret)
 {
+    int r = host_key_check_source(resources->config->context, reason);
+
+    if (r != 0)
+        return r;
     if (!resources->host_key && resources->host_key_rc == 0)
         resources->host_key_rc =
             host_key_load_passed(resources->config->context, resources->config->host_key_path,

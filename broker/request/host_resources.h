@@ -41,7 +41,8 @@ int host_resources_store(HostResources *resources, Reason *reason, const Store *
 int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
                         Bytes *ret);
 
-/* Returns what host_key_load_passed() returned the first time. The key is borrowed. */
+/* Returns what host_key_check_source() returns now, and what host_key_load_passed() returned the
+ * first time. The key is borrowed. */
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret);
 
 /* Whether loading the host key has failed. */

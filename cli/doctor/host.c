@@ -6,6 +6,7 @@
 #include "base/fsutil.h"
 #include "doctor/doctor.h"
 #include "key/host_key.h"
+#include "key/pcr_files.h"
 #include "seal/systemd_version.h"
 
 #include <errno.h>
@@ -183,6 +184,20 @@ void doctor_user(Doctor *doctor)
 
 /* --- the host key --- */
 
+/* Reports a file of signed PCR policies that neither the broker nor the commands use. */
+static void check_pcr_file(Doctor *doctor,
+                           int (*load)(const Context *, const char *, Reason *, Bytes *))
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    Reason reason = {0};
+    int r = load(doctor->context, NULL, &reason, &file);
+
+    if (r == 0 || r == OUTCOME_NOT_FOUND)
+        return;
+    doctor_say(doctor, doctor_level(r), "%s", reason.text);
+    doctor_advice(doctor, "PCR policies are used only if nobody but root may write to this file");
+}
+
 void doctor_host_key(Doctor *doctor)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
@@ -198,9 +213,14 @@ void doctor_host_key(Doctor *doctor)
     } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "has mode")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
         doctor_remedy(doctor, "chmod 0400 %s", doctor_quote(path).text);
+    } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "belongs to")) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+        doctor_remedy(doctor, "chown root %s", doctor_quote(path).text);
     } else {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
         if (outcome_remedy(r))
             doctor_advice(doctor, "%s", outcome_remedy(r));
     }
+    check_pcr_file(doctor, pcr_public_key_load);
+    check_pcr_file(doctor, pcr_signatures_load);
 }

@@ -82,8 +82,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                                   "Was the disk cloned, or /etc/machine-id regenerated? Restore "
                                   "the old machine id to open what was sealed with this key"},
     [OUTCOME_HOST_KEY_UNSAFE] = {"host-key-unsafe", EXIT_KEY, "The host key file is unsafe",
-                                 "It must be a regular file of 4112 bytes with mode 0400 and one "
-                                 "link"},
+                                 "It must be a regular file of 4112 bytes that belongs to root, "
+                                 "with mode 0400 and one link"},
     [OUTCOME_TPM_UNREACHABLE] = {"tpm-unreachable", EXIT_KEY, "The TPM cannot be reached",
                                  "Check that there is a TPM (ls /dev/tpmrm0), that this user may "
                                  "open it, and that it answers (tpm2_getrandom 8)"},
@@ -167,11 +167,11 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_STORE_UNSAFE] = {"store-unsafe", EXIT_REFUSED, "The file in the store is unsafe",
                               "It must be a regular file with one link that not everyone may "
                               "write to"},
-    [OUTCOME_FILE_UNSAFE] = {"file-unsafe", EXIT_REFUSED,
-                             "The file that the policy names is unsafe",
+    [OUTCOME_FILE_UNSAFE] = {"file-unsafe", EXIT_REFUSED, "The file is unsafe",
                              "A sealed file must be a regular file that the broker may read and "
                              "not everyone may write to. A plaintext file must belong to root, "
-                             "with group nspawn-creds and mode 0640"},
+                             "with group nspawn-creds and mode 0640. Only root may write to a "
+                             "configuration, or to keys and signatures of PCR policies"},
     [OUTCOME_CHANGED] = {"changed", EXIT_ENVIRONMENT,
                          "Another command changed the same files in the meantime",
                          "Run the command again"},

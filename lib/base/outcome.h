@@ -58,11 +58,12 @@ typedef enum Outcome {
     OUTCOME_NOT_IN_POLICY,   /* the machine's policy does not list it for this delivery */
     OUTCOME_BAD_POLICY,      /* the machine's policy is not valid */
     OUTCOME_STORE_UNSAFE,    /* a link, or a file of the wrong owner or type, in the store */
-    OUTCOME_FILE_UNSAFE,     /* the same for a file that a policy names */
-    OUTCOME_CHANGED,         /* the files to be replaced were changed in the meantime */
-    OUTCOME_TIMEOUT,         /* the TPM has been silent for too long, or the broker is stopping */
-    OUTCOME_INTERRUPTED,     /* the worker died while it answered */
-    OUTCOME_TOO_MANY,        /* one peer has too many requests open */
+    OUTCOME_FILE_UNSAFE, /* the same for a file that a policy names, and for files of PCR policies
+                          */
+    OUTCOME_CHANGED,     /* the files to be replaced were changed in the meantime */
+    OUTCOME_TIMEOUT,     /* the TPM has been silent for too long, or the broker is stopping */
+    OUTCOME_INTERRUPTED, /* the worker died while it answered */
+    OUTCOME_TOO_MANY,    /* one peer has too many requests open */
 
     /* the control socket */
     OUTCOME_BROKER_UNREACHABLE, /* nobody listens or replies, or we may not connect */

@@ -58,31 +58,51 @@ static int machine_binding(const Context *context, Reason *reason, sd_id128_t *r
 
 /* --- loading --- */
 
-static int open_key(const char *path, Reason *reason, int *ret_fd, struct stat *ret_status)
+int host_key_check(const struct stat *status, uid_t owner, const char *path, Reason *reason)
+{
+    if (S_ISLNK(status->st_mode))
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is a symbolic link", path);
+    if (!S_ISREG(status->st_mode))
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is not a regular file", path);
+    if (status->st_nlink != 1)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has %lu links, but must have one",
+                          path, (unsigned long)status->st_nlink);
+    if (status->st_uid != 0 && status->st_uid != owner)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE,
+                          "%s belongs to user %u, but must belong to root", path, status->st_uid);
+    if ((status->st_mode & 07777) != HOST_KEY_MODE)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has mode %04o, but must have %04o",
+                          path, status->st_mode & 07777U, HOST_KEY_MODE);
+    if (status->st_size != (off_t)HOST_KEY_FILE_BYTES)
+        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "the size of %s is not %zu bytes", path,
+                          HOST_KEY_FILE_BYTES);
+    return 0;
+}
+
+int host_key_check_source(const Context *context, Reason *reason)
+{
+    _cleanup_(freep) char *path = NULL;
+    struct stat status;
+
+    if (asprintf(&path, "%s%s", context->root, HOST_KEY_PATH) < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    if (lstat(path, &status) == 0)
+        return host_key_check(&status, context->trusted_uid, path, reason);
+    return errno == ENOENT ? 0 : reason_set(reason, -errno, "cannot look at %s", path);
+}
+
+static int open_key(const char *path, Reason *reason, int *ret_fd)
 {
     _cleanup_(closep) int fd =
         open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 
     if (fd < 0 && errno == ENOENT)
         return reason_set(reason, OUTCOME_HOST_KEY_MISSING, "%s does not exist", path);
-    if (fd < 0 && errno == ELOOP)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is a symbolic link", path);
-    if (fd < 0 || fstat(fd, ret_status) < 0)
+    if (fd < 0)
         return reason_set(reason, -errno, "cannot open %s", path);
-    if (!S_ISREG(ret_status->st_mode))
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s is not a regular file", path);
     *ret_fd = TAKE_FD(fd);
-    return 0;
-}
-
-static int check_status(const struct stat *status, const char *path, Reason *reason)
-{
-    if (status->st_nlink != 1)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has %lu links, but must have one",
-                          path, (unsigned long)status->st_nlink);
-    if ((status->st_mode & 07777) != HOST_KEY_MODE)
-        return reason_set(reason, OUTCOME_HOST_KEY_UNSAFE, "%s has mode %04o, but must have %04o",
-                          path, status->st_mode & 07777U, HOST_KEY_MODE);
     return 0;
 }
 
@@ -113,10 +133,17 @@ int host_key_load(const Context *context, const char *path, Reason *reason, Secr
 {
     _cleanup_(closep) int fd = -1;
     struct stat status;
-    int r = open_key(path, reason, &fd, &status);
+    int r = 0;
 
+    /* before it is opened, because links and sockets cannot be; and the file that was opened */
+    if (lstat(path, &status) == 0)
+        r = host_key_check(&status, geteuid(), path, reason);
     if (r == 0)
-        r = check_status(&status, path, reason);
+        r = open_key(path, reason, &fd);
+    if (r == 0 && fstat(fd, &status) < 0)
+        r = reason_set(reason, -errno, "cannot look at %s", path);
+    if (r == 0)
+        r = host_key_check(&status, geteuid(), path, reason);
     return r == 0 ? read_key(context, fd, path, reason, ret) : r;
 }
 
@@ -125,13 +152,11 @@ int host_key_load_passed(const Context *context, const char *path, Reason *reaso
     static const char none[] = "none";
     _cleanup_(closep) int fd = -1;
     char text[sizeof(none)];
-    struct stat status;
-    int r = open_key(path, reason, &fd, &status);
+    int r = open_key(path, reason, &fd);
 
     if (r != 0)
         return r;
-    if (status.st_size == sizeof(none) - 1 &&
-        pread(fd, text, sizeof(text), 0) == sizeof(none) - 1 &&
+    if (pread(fd, text, sizeof(text), 0) == sizeof(none) - 1 &&
         memcmp(text, none, sizeof(none) - 1) == 0)
         return reason_set(reason, OUTCOME_HOST_KEY_MISSING,
                           "the host had no key when this service started");

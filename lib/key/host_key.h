@@ -12,6 +12,8 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
+#include <sys/stat.h>
+
 #define HOST_KEY_PATH       "/var/lib/systemd/credential.secret"
 
 /* Size of the file, and of the key in it. */
@@ -20,6 +22,16 @@
 
 /* Where the host key is: $SYSTEMD_CREDENTIAL_SECRET, as for systemd, or HOST_KEY_PATH. */
 const char *host_key_path(void);
+
+/* Whether a key file with STATUS may be used: a regular file of HOST_KEY_FILE_BYTES with one link
+ * and mode 0400 that belongs to root or OWNER. Like systemd, which accepts any owner and almost any
+ * size. PATH is for REASON. OUTCOME_HOST_KEY_UNSAFE. */
+int host_key_check(const struct stat *status, uid_t owner, const char *path, Reason *reason);
+
+/* The same for the file at HOST_KEY_PATH below the context's root, of which the service manager
+ * passed a copy to this service: it follows links and looks at neither owner nor mode. 0 if there
+ * is no such file. */
+int host_key_check_source(const Context *context, Reason *reason);
 
 /* Reads the key at PATH and compares its binding with /etc/machine-id below the context's root.
  * Returns the result of kdf_host_key(). OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */

@@ -7,9 +7,11 @@
 
 #include "base/fsutil.h"
 #include "base/limits.h"
+#include "base/trusted_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 
 static const char *const folders[] = {
     "/etc/systemd",
@@ -22,15 +24,15 @@ static int load_default(const Context *context, const char *name, size_t limit, 
                         Bytes *ret)
 {
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        _cleanup_(freep) char *path = NULL;
+        char path[PATH_MAX];
+        _cleanup_(closep) int fd = -1;
         int r;
 
-        if (asprintf(&path, "%s%s/%s", context->root, folders[i], name) < 0) {
-            path = NULL;
-            return reason_set(reason, -ENOMEM, "cannot look for %s", name);
-        }
-        r = file_read_at(AT_FDCWD, path, limit, reason, ret);
-        if (r != -ENOENT && r != -ENOTDIR)
+        snprintf(path, sizeof(path), "%s/%s", folders[i], name);
+        r = trusted_file_open(context, path, reason, &fd);
+        if (r == 0)
+            return file_read_fd(fd, path, limit, reason, ret);
+        if (r != OUTCOME_NOT_FOUND && r != -ENOTDIR)
             return r;
     }
     return reason_set(reason, OUTCOME_NOT_FOUND,

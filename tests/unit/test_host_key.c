@@ -108,28 +108,110 @@ static void test_refusals(void **state)
     }
 }
 
-static void test_links_are_refused(void **state)
+/* What both the commands and the broker decide by. */
+static void test_check(void **state)
 {
+    static const struct {
+        mode_t mode;
+        nlink_t links;
+        uid_t owner;
+        off_t size;
+        const char *refusal; /* NULL: it may be used */
+    } rows[] = {
+        {S_IFREG | 0400, 1, 0, HOST_KEY_FILE_BYTES, NULL},
+        {S_IFREG | 0400, 1, 7, HOST_KEY_FILE_BYTES, NULL},
+        {S_IFREG | 0400, 1, 8, HOST_KEY_FILE_BYTES, "belongs to user 8"},
+        {S_IFREG | 0400, 2, 0, HOST_KEY_FILE_BYTES, "has 2 links"},
+        {S_IFREG | 0400, 0, 0, HOST_KEY_FILE_BYTES, "has 0 links"},
+        {S_IFREG | 0600, 1, 0, HOST_KEY_FILE_BYTES, "has mode 0600"},
+        {S_IFREG | 0440, 1, 0, HOST_KEY_FILE_BYTES, "has mode 0440"},
+        {S_IFREG | 0404, 1, 0, HOST_KEY_FILE_BYTES, "has mode 0404"},
+        {S_IFREG | 0000, 1, 0, HOST_KEY_FILE_BYTES, "has mode 0000"},
+        {S_IFREG | 04400, 1, 0, HOST_KEY_FILE_BYTES, "has mode 4400"},
+        {S_IFREG | 0400, 1, 0, HOST_KEY_FILE_BYTES - 1, "size"},
+        {S_IFREG | 0400, 1, 0, HOST_KEY_FILE_BYTES + 1, "size"},
+        {S_IFREG | 0400, 1, 0, 0, "size"},
+        {S_IFLNK | 0777, 1, 0, 10, "is a symbolic link"},
+        {S_IFDIR | 0400, 1, 0, HOST_KEY_FILE_BYTES, "is not a regular file"},
+        {S_IFIFO | 0400, 1, 0, HOST_KEY_FILE_BYTES, "is not a regular file"},
+        {S_IFSOCK | 0400, 1, 0, HOST_KEY_FILE_BYTES, "is not a regular file"},
+        {S_IFCHR | 0400, 1, 0, HOST_KEY_FILE_BYTES, "is not a regular file"},
+        {S_IFBLK | 0400, 1, 0, HOST_KEY_FILE_BYTES, "is not a regular file"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct stat status = {
+            .st_mode = rows[i].mode,
+            .st_nlink = rows[i].links,
+            .st_uid = rows[i].owner,
+            .st_size = rows[i].size,
+        };
+        Reason reason = {0};
+        int r = host_key_check(&status, 7, "the key", &reason);
+
+        if (r != (rows[i].refusal ? OUTCOME_HOST_KEY_UNSAFE : 0) ||
+            (rows[i].refusal && !strstr(reason.text, rows[i].refusal)))
+            fail_msg("row %zu: %d, %s", i, r, reason.text);
+    }
+}
+
+/* Makes an unsafe file in place of the key. */
+static void make_linked(const Fixture *fixture)
+{
+    write_key(fixture, HOST_KEY_FILE_BYTES, 0400);
+    assert_int_equal(link(fixture->path, test_path(&fixture->folder, "other")), 0);
+}
+
+static void make_link(const Fixture *fixture)
+{
+    write_key(fixture, HOST_KEY_FILE_BYTES, 0400);
+    assert_int_equal(rename(fixture->path, test_path(&fixture->folder, "other")), 0);
+    assert_int_equal(symlink(test_path(&fixture->folder, "other"), fixture->path), 0);
+}
+
+static void make_directory(const Fixture *fixture)
+{
+    assert_int_equal(mkdir(fixture->path, 0700), 0);
+}
+
+static void make_fifo(const Fixture *fixture)
+{
+    assert_int_equal(mkfifo(fixture->path, 0400), 0); /* does not hang */
+}
+
+static void make_socket(const Fixture *fixture)
+{
+    assert_int_equal(mknod(fixture->path, S_IFSOCK | 0400, 0), 0);
+}
+
+static void make_readable(const Fixture *fixture)
+{
+    write_key(fixture, HOST_KEY_FILE_BYTES, 0444);
+}
+
+/* The commands look at the file that they read, the broker at the one that the service manager has
+ * read for it. */
+static void test_both_look(void **state)
+{
+    static void (*const makers[])(const Fixture *) = {
+        make_linked, make_link, make_directory, make_fifo, make_socket, make_readable,
+    };
     const Fixture *fixture = *state;
-    const char *other = test_path(&fixture->folder, "other");
     Secret *key;
 
+    assert_int_equal(host_key_check_source(&fixture->context, NULL), 0);
     write_key(fixture, HOST_KEY_FILE_BYTES, 0400);
-    assert_int_equal(link(fixture->path, other), 0);
-    assert_int_equal(host_key_load(&fixture->context, fixture->path, NULL, &key),
-                     OUTCOME_HOST_KEY_UNSAFE);
-    unlink(fixture->path);
-    assert_int_equal(symlink(other, fixture->path), 0);
-    assert_int_equal(host_key_load(&fixture->context, fixture->path, NULL, &key),
-                     OUTCOME_HOST_KEY_UNSAFE);
-    unlink(fixture->path);
-    assert_int_equal(mkdir(fixture->path, 0700), 0);
-    assert_int_equal(host_key_load(&fixture->context, fixture->path, NULL, &key),
-                     OUTCOME_HOST_KEY_UNSAFE);
-    rmdir(fixture->path);
-    assert_int_equal(mkfifo(fixture->path, 0400), 0); /* does not hang */
-    assert_int_equal(host_key_load(&fixture->context, fixture->path, NULL, &key),
-                     OUTCOME_HOST_KEY_UNSAFE);
+    assert_int_equal(host_key_check_source(&fixture->context, NULL), 0);
+    for (size_t i = 0; i < COUNT(makers); i++) {
+        (void)remove(fixture->path);
+        (void)remove(test_path(&fixture->folder, "other"));
+        makers[i](fixture);
+        if (host_key_load(&fixture->context, fixture->path, NULL, &key) !=
+                OUTCOME_HOST_KEY_UNSAFE ||
+            host_key_check_source(&fixture->context, NULL) != OUTCOME_HOST_KEY_UNSAFE)
+            fail_msg("row %zu", i);
+    }
 }
 
 static void test_another_machine_is_refused_and_the_key_kept(void **state)
@@ -205,7 +287,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_make_and_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_links_are_refused, set_up, tear_down),
+        cmocka_unit_test(test_check),
+        cmocka_unit_test_setup_teardown(test_both_look, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_another_machine_is_refused_and_the_key_kept, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_broken_machine_ids, set_up, tear_down),

@@ -160,6 +160,23 @@ static void test_host_key_appears_later(void **state)
     assert_int_equal(client_ask(broker, "web", "old", 31), ANSWER_RIGHT);
 }
 
+/* The commands would refuse the key, and so does the broker, until it is as it has to be. */
+static void test_host_key_is_unsafe(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    const char *path = broker->config.host_key_path;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(chmod(path, 0440), 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_REFUSED);
+    expect_records(broker, "refused host-key-unsafe", 1);
+    assert_int_equal(chmod(path, 0400), 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+}
+
 /* A TPM that does not answer delays nobody who does not need it, and itself only for so long. */
 static void test_tpm_hangs(void **state)
 {
@@ -446,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_peer_is_not_trusted),
         cmocka_unit_test(test_store_appears_later),
         cmocka_unit_test(test_host_key_appears_later),
+        cmocka_unit_test(test_host_key_is_unsafe),
         cmocka_unit_test(test_tpm_hangs),
         cmocka_unit_test(test_client_vanishes),
         cmocka_unit_test(test_client_vanishes_while_it_reads),

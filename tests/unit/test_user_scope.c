@@ -102,6 +102,19 @@ static void test_places(void **state)
         bytes_done(&file);
     }
     assert_int_equal(pcr_public_key_load(&context, NULL, NULL, &file), OUTCOME_NOT_FOUND);
+    {
+        const char *path = test_path(&folder, "etc/systemd/" PCR_SIGNATURE_NAME);
+
+        /* one that others may write to is not used, unless it is named */
+        assert_int_equal(chmod(path, 0464), 0);
+        assert_int_equal(pcr_signatures_load(&context, NULL, NULL, &file), OUTCOME_FILE_UNSAFE);
+        assert_int_equal(pcr_signatures_load(&context, path, NULL, &file), 0);
+        bytes_done(&file);
+        /* does not hang */
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0444), 0);
+        assert_int_equal(pcr_signatures_load(&context, NULL, NULL, &file), OUTCOME_FILE_UNSAFE);
+    }
     assert_int_equal(pcr_public_key_load(&context, "/nonexistent", NULL, &file), -ENOENT);
     {
         _cleanup_(freep) uint8_t *large = calloc(1, LIMIT_FIELD_BYTES + 1);
