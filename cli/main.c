@@ -59,7 +59,7 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
         return reason_set(
             reason, OUTCOME_USAGE,
             "encrypt makes files; to put a secret into the store: nspawn-creds set %s",
-            options->name && options->name[0] ? options->name : "MACHINE@ID");
+            options->seal.name && options->seal.name[0] ? options->seal.name : "MACHINE@ID");
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));

@@ -99,18 +99,20 @@ static int set_name(const Setting *setting, Options *options)
                           "--name=%.80s: a name consists of up to %zu printable characters "
                           "without \"/\" and \":\"",
                           setting->value, LIMIT_SEALED_NAME_BYTES);
-    options->name = setting->value;
+    options->seal.name = setting->value;
     return 0;
 }
 
 static int set_tpm_pcrs(const Setting *setting, Options *options)
 {
-    return tpm_pcrs_parse(setting->value, setting->reason, &options->tpm_pcrs);
+    options->seal.has_pcrs = true;
+    return tpm_pcrs_parse(setting->value, setting->reason, &options->seal.pcrs);
 }
 
 static int set_public_key_pcrs(const Setting *setting, Options *options)
 {
-    return tpm_pcr_mask_parse(setting->value, setting->reason, &options->public_key_pcrs);
+    options->seal.has_public_key_pcrs = true;
+    return tpm_pcr_mask_parse(setting->value, setting->reason, &options->seal.public_key_pcrs);
 }
 
 /* A number of up to DIGITS digits; 0 if VALUE is anything else. */
@@ -123,8 +125,8 @@ static unsigned parse_number(const char *value, size_t digits)
 
 static int set_for_systemd(const Setting *setting, Options *options)
 {
-    options->for_systemd = parse_number(setting->value, 3);
-    return options->for_systemd >= 100
+    options->seal.version = parse_number(setting->value, 3);
+    return options->seal.version >= 100
                ? 0
                : reason_set(setting->reason, OUTCOME_USAGE,
                             "\"%.40s\" is not a version of systemd such as 257", setting->value);
@@ -132,12 +134,13 @@ static int set_for_systemd(const Setting *setting, Options *options)
 
 static int set_timestamp(const Setting *setting, Options *options)
 {
-    return timestamp_parse(setting->value, setting->now, setting->reason, &options->timestamp);
+    return timestamp_parse(setting->value, setting->now, setting->reason, &options->seal.timestamp);
 }
 
 static int set_not_after(const Setting *setting, Options *options)
 {
-    return timestamp_parse(setting->value, setting->now, setting->reason, &options->not_after);
+    options->seal.has_not_after = true;
+    return timestamp_parse(setting->value, setting->now, setting->reason, &options->seal.not_after);
 }
 
 static int set_store(const Setting *setting, Options *options)
@@ -214,37 +217,37 @@ static const OptionInfo infos[] = {
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
     {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", SETTER(set_for_systemd),
      "Seal in a form that this version opens (default: the installed one)"},
-    {OPTION_UID, "uid", required_argument, "USER", FIELD(uid),
+    {OPTION_UID, "uid", required_argument, "USER", FIELD(seal.uid),
      "Seal for this user alone: a uid, a name or self"},
-    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", FIELD(tpm_device),
+    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", FIELD(seal.tpm_device),
      "TPM: a device, a TCTI (swtpm:…) or auto"},
     {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", SETTER(set_tpm_pcrs),
      "PCRs: 7 or 0+2+7 for their current values, 7:sha256=HEX+4 for others"},
-    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", FIELD(public_key),
+    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", FIELD(seal.public_key),
      "Seal for the PCR policies that this key signs (PEM)"},
     {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", required_argument, "PCRS",
      SETTER(set_public_key_pcrs), "PCRs that this key signs for (default: 11)"},
-    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", FIELD(signatures),
+    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", FIELD(seal.signatures),
      "File with signatures of PCR policies (JSON)"},
-    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, FIELD(fresh_key),
+    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, FIELD(seal.fresh_key),
      "Do not share the key of the machine's other credentials"},
-    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", FIELD(share_key),
+    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", FIELD(seal.share_key),
      "Share the TPM-sealed key of this credential"},
     {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", SETTER(set_timestamp),
      "Time of sealing or opening (default: now)"},
     {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", SETTER(set_not_after),
      "Time of expiry: 2027-01-31, +90d"},
-    {OPTION_FORMAT, "format", required_argument, "FORMAT", WORD(format, format_words),
+    {OPTION_FORMAT, "format", required_argument, "FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
     {OPTION_NEWLINE, "newline", required_argument, "WHEN", WORD(newline, newline_words),
      "Whether the output or the value ends with a newline: auto, yes, no"},
-    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, FIELD(allow_null),
+    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, FIELD(seal.allow_null),
      "Also open files that are sealed with the null key"},
     {OPTION_JSON, "json", required_argument, "MODE", WORD(json, json_words),
      "Print JSON: short, pretty or off"},
     {OPTION_HOST, "host", required_argument, "FILE", SETTER(set_host),
      "Seal for the host with this identity; may be repeated"},
-    {OPTION_FORM, "form", required_argument, "FORM", WORD(form, form_words),
+    {OPTION_FORM, "form", required_argument, "FORM", WORD(seal.form, form_words),
      "legacy (systemd 255 and later), pinned (262 and later), auto"},
     {OPTION_LINES, "lines", required_argument, "N", SETTER(set_lines),
      "Show the last N entries, or all (default: 20)"},
@@ -303,8 +306,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
                   Options *ret, int *ret_index)
 {
     Options options = {.host = host,
-                       .tpm_device = host->tpm_device,
-                       .not_after = USEC_INFINITY,
+                       .seal = {.tpm_device = host->tpm_device, .not_after = USEC_INFINITY},
                        .newline = TRISTATE_AUTO,
                        .key_types = KEY_TYPES_AUTO,
                        .lines = DEFAULT_LINES};

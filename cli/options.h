@@ -61,27 +61,13 @@ typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate
 
 typedef struct Options {
     unsigned given;                      /* OptionId bits */
-    const char *name;                    /* --name=; "" for none */
+    SealSpec seal;                       /* see spec_to_seal() for what is not set here */
     int key_types;                       /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
-    const char *tpm_device;              /* --tpm2-device=, else the host's */
-    TpmPcrs tpm_pcrs;                    /* --tpm2-pcrs= */
-    const char *public_key;              /* --tpm2-public-key=; NULL for the default places */
-    uint64_t public_key_pcrs;            /* --tpm2-public-key-pcrs=, a mask */
-    const char *signatures;              /* --tpm2-signature=; NULL for the default places */
-    unsigned for_systemd;                /* --for-systemd=; 0 for this host's */
-    const char *uid;                     /* --uid=; NULL for nobody special */
-    uint64_t timestamp;                  /* --timestamp=, µs; 0 if not given */
-    uint64_t not_after;                  /* --not-after=, µs; USEC_INFINITY if not given */
     Tristate newline;                    /* --newline= */
-    SealFormat format;                   /* --format= */
     const char *store;                   /* --store[=PATH]; NULL if not given */
-    bool allow_null;                     /* --allow-null */
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;
-    OfflineForm form;                            /* --form= */
-    bool fresh_key;                              /* --fresh-key */
-    const char *share_key;                       /* --share-key=, a file; NULL if not given */
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
     unsigned lines;                              /* --lines=; 0 for all */

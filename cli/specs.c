@@ -14,45 +14,27 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
 {
     static const unsigned tpm_options =
         OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS;
-    unsigned given = options->given;
-    CredentialMetadata times = {.timestamp = options->timestamp, .not_after = options->not_after};
+    CredentialMetadata times = {.timestamp = options->seal.timestamp,
+                                .not_after = options->seal.not_after};
 
     if (times.timestamp == 0)
         times.timestamp = context->now(context);
     if (!credential_times_valid(&times))
         return reason_set(reason, OUTCOME_USAGE,
                           "--not-after= must be later than the time of sealing");
-    if (options->share_key && options->fresh_key)
+    if (options->seal.share_key && options->seal.fresh_key)
         return reason_set(reason, OUTCOME_USAGE, "use --share-key= or --fresh-key, not both");
-    if (options->share_key && options->key_types != KEY_TYPES_AUTO &&
+    if (options->seal.share_key && options->key_types != KEY_TYPES_AUTO &&
         !(options->key_types & KIND_TPM))
         return reason_set(reason, OUTCOME_USAGE,
                           "--share-key= shares a TPM's key: use --with-key=tpm2 or host+tpm2");
-    *ret = (SealSpec){
-        .keys = !(given & OPTION_WITH_KEY)             ? SEAL_KEEP_KEYS
-                : options->key_types == KEY_TYPES_AUTO ? SEAL_AUTO_KEYS
-                                                       : SEAL_GIVEN_KEYS,
-        .key_types = options->key_types == KEY_TYPES_AUTO ? 0 : (unsigned)options->key_types,
-        .tpm_required = given & tpm_options,
-        .allow_null = options->allow_null,
-        .has_pcrs = given & OPTION_TPM_PCRS,
-        .pcrs = options->tpm_pcrs,
-        .public_key = options->public_key,
-        .has_public_key_pcrs = given & OPTION_PUBLIC_KEY_PCRS,
-        .public_key_pcrs = options->public_key_pcrs,
-        .version = options->for_systemd,
-        .form = options->form,
-        .uid = options->uid,
-        .share_key = options->share_key,
-        .fresh_key = options->fresh_key,
-        .tpm_device = options->tpm_device,
-        .signatures = options->signatures,
-        .name = options->name,
-        .timestamp = options->timestamp,
-        .has_not_after = given & OPTION_NOT_AFTER,
-        .not_after = options->not_after,
-        .format = options->format,
-    };
+    *ret = options->seal;
+    ret->tpm_required = options->given & tpm_options;
+    if (options->key_types != KEY_TYPES_AUTO) {
+        ret->keys = SEAL_GIVEN_KEYS;
+        ret->key_types = (unsigned)options->key_types;
+    } else if (options->given & OPTION_WITH_KEY)
+        ret->keys = SEAL_AUTO_KEYS;
     return 0;
 }
 
@@ -60,11 +42,11 @@ Unsealer spec_unsealer(const Context *context, const Options *options)
 {
     return (Unsealer){.context = context,
                       .observer = &terminal_observer,
-                      .spec = {.tpm_device = options->tpm_device,
-                               .signatures = options->signatures,
-                               .uid = options->uid,
-                               .allow_null = options->allow_null,
-                               .now = options->timestamp}};
+                      .spec = {.tpm_device = options->seal.tpm_device,
+                               .signatures = options->seal.signatures,
+                               .uid = options->seal.uid,
+                               .allow_null = options->seal.allow_null,
+                               .now = options->seal.timestamp}};
 }
 
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)

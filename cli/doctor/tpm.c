@@ -83,7 +83,7 @@ static int work(const void *request, const Observer *observer, Reason *reason, T
 
 void doctor_tpm(Doctor *doctor)
 {
-    const char *device = doctor->options.tpm_device;
+    const char *device = doctor->options.seal.tpm_device;
     _cleanup_(tpm_result_done) TpmResult result = {0};
     Reason reason = {0};
     int r;

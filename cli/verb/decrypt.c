@@ -35,7 +35,7 @@ static bool name_fits_path(const char *name, const char *path)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
-    bool any = !(options->given & OPTION_NAME) || options->name[0] == '\0';
+    bool any = !(options->given & OPTION_NAME) || options->seal.name[0] == '\0';
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(bytes_done) Bytes sealed = {0};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
@@ -44,13 +44,13 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
     int r;
 
-    unsealer.expected = &options->tpm_pcrs;
+    unsealer.expected = &options->seal.pcrs;
     unsealer.subject = input_name(input);
     r = input_read_sealed(input, &reason, &sealed);
     if (r == 0)
         r = credential_parse(bytes_view(&sealed), &reason, &sections);
     if (r == 0)
-        r = unsealer_open(&unsealer, &sections, any ? NULL : options->name, &reason, &metadata,
+        r = unsealer_open(&unsealer, &sections, any ? NULL : options->seal.name, &reason, &metadata,
                           &plaintext);
     /* Without --name= the name of the file must match its content. Standard input has no name. */
     if (r == 0 && !(options->given & OPTION_NAME) && input && strcmp(input, "-") != 0 &&

@@ -23,7 +23,7 @@ static int work(const void *request, const Observer *observer, Reason *reason, T
     int r;
 
     tpm_wait_begin(observer, "show its public keys and PCRs", NULL);
-    r = tpm_new(options->tpm_device, reason, &tpm);
+    r = tpm_new(options->seal.tpm_device, reason, &tpm);
     if (r == 0)
         r = tpm_export(tpm, reason, &ret->export);
     observer_wait_end(observer);
@@ -87,7 +87,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == -ENOENT)
         r = 0;
     if (r == 0)
-        r = pcr_public_key_load(context, options->public_key, &reason, &identity.pcr_public_key);
+        r = pcr_public_key_load(context, options->seal.public_key, &reason,
+                                &identity.pcr_public_key);
     if (r == OUTCOME_NOT_FOUND)
         r = 0;
     if (r == 0)

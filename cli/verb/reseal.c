@@ -116,19 +116,19 @@ static int check_options(const Context *context, const Options *options, const S
 
     if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
         wrong = "--name= is for a single file";
-    else if (options->format == SEAL_RAW && machines)
+    else if (options->seal.format == SEAL_RAW && machines)
         wrong = "the store only holds base64; omit --format=raw";
     else if (options->store && !machines)
         wrong = "--store= needs a machine, and none is given";
-    else if (options->key_types == 0 && !options->allow_null)
+    else if (options->key_types == 0 && !options->seal.allow_null)
         wrong = "the null key protects nothing; if you accept that, use --allow-null";
-    else if (options->given & OPTION_NOT_AFTER && options->not_after < context->now(context))
+    else if (options->given & OPTION_NOT_AFTER && options->seal.not_after < context->now(context))
         wrong = "--not-after= is in the past";
     else if (options->given & OPTION_FORM && options->host_count == 0)
         wrong = "--form= needs --host=";
     else if (options->host_count > 1)
         wrong = "reseal takes only one --host=";
-    else if (options->host_count == 1 && options->for_systemd)
+    else if (options->host_count == 1 && options->seal.version)
         wrong = "for another host use --form= instead of --for-systemd=";
     return wrong ? reason_set(reason, OUTCOME_USAGE, "%s", wrong) : 0;
 }

@@ -55,7 +55,7 @@ static int prepare(const Context *context, const Options *options, const char *o
                           "leaves it");
     if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
         return reason_set(reason, OUTCOME_USAGE, "for several hosts OUTPUT must be a directory");
-    if (credential_name_parse(options->name, reason, &name) != 0)
+    if (credential_name_parse(options->seal.name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;
     return spec_to_seal(context, options, reason, ret);
 }
