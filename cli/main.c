@@ -51,6 +51,19 @@ static void print_verb_help(const Verb *verb)
     options_print_help(stdout, verb->options);
 }
 
+/* Each word of ARGUMENTS is one argument; "[" begins those that may be left out. */
+static bool takes(const char *arguments, int count)
+{
+    int least = 0, most = 0;
+
+    for (const char *word = arguments; *word; word += strspn(word, " ")) {
+        most++;
+        least += *word != '[';
+        word += strcspn(word, " ");
+    }
+    return count >= least && (count <= most || strstr(arguments, "..."));
+}
+
 static int check_usage(const Verb *verb, const Options *options, int count, Reason *reason)
 {
     unsigned strange = options->given & ~verb->options;
@@ -63,7 +76,7 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));
-    if (count < verb->arguments_min || count > verb->arguments_max)
+    if (!takes(verb->arguments, count))
         return reason_set(reason, OUTCOME_USAGE, "%s takes %s", verb->name,
                           verb->arguments[0] ? verb->arguments : "no arguments");
     return 0;

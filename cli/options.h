@@ -49,6 +49,11 @@ typedef enum OptionId {
     OPTION_ON_CHANGE = 1 << 29,
 } OptionId;
 
+/* What the verbs take that seal for this host. */
+#define OPTIONS_SEAL                                                                               \
+    (OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS |                  \
+     OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_NOT_AFTER)
+
 /* How many hosts can be sealed for at a time. */
 #define OPTION_HOSTS_MAX 256U
 

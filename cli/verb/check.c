@@ -16,9 +16,6 @@
 #include <limits.h>
 #include <string.h>
 
-/* The maximum number of arguments. */
-#define FILES_MAX 1024
-
 /* The files of a machine. */
 typedef struct Group {
     Policy *policy;
@@ -282,6 +279,5 @@ const Verb verb_check = {
                "and the exit status is then 3. A share with a machine that is not among "
                "the\nfiles only causes a warning. See nspawn-creds-policy(5).",
     .options = OPTION_JSON,
-    .arguments_max = FILES_MAX,
     .run = run,
 };

@@ -100,8 +100,6 @@ const Verb verb_complete = {
     .summary = "Print names for the completions of shells",
     .details = "Only names that are harmless in a shell are printed.",
     .options = OPTION_STORE,
-    .arguments_min = 1,
-    .arguments_max = 2,
     .hidden = true,
     .run = run,
 };

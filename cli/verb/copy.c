@@ -92,8 +92,6 @@ const Verb verb_copy = {
                "PCRs and time of expiry are kept. Asks before\nit replaces another "
                "credential, unless --no-ask is given.",
     .options = COPY_OPTIONS,
-    .arguments_min = 2,
-    .arguments_max = 2,
     .run = run_copy,
 };
 
@@ -103,7 +101,5 @@ const Verb verb_rename = {
     .summary = "Give a credential another name, or move it to another machine",
     .details = "Works like copy, and removes the old credential at the same time.",
     .options = COPY_OPTIONS,
-    .arguments_min = 2,
-    .arguments_max = 2,
     .run = run_rename,
 };

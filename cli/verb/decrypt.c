@@ -78,6 +78,5 @@ const Verb verb_decrypt = {
                "mismatch can be explained.",
     .options = OPTION_NAME | OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_SIGNATURE |
                OPTION_TIMESTAMP | OPTION_NEWLINE | OPTION_ALLOW_NULL,
-    .arguments_max = 2,
     .run = run,
 };

@@ -126,7 +126,5 @@ const Verb verb_disable = {
                "Sealed files stay in the store. A running container keeps\nits "
                "credentials until it is stopped.",
     .options = OPTION_JSON | OPTION_NO_ASK,
-    .arguments_min = 1,
-    .arguments_max = 1,
     .run = run,
 };

@@ -210,6 +210,5 @@ const Verb verb_doctor = {
                "The exit status is 9 if there are problems; warnings do not count. Only "
                "root sees\neverything.",
     .options = OPTION_JSON | OPTION_TPM_DEVICE,
-    .arguments_max = 1,
     .run = run,
 };

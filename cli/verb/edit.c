@@ -139,7 +139,5 @@ const Verb verb_edit = {
                "the old value had none.",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_STORE |
                OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
-    .arguments_min = 1,
-    .arguments_max = 1,
     .run = run,
 };

@@ -306,7 +306,5 @@ const Verb verb_enable = {
                "credentials the options change how they are delivered. Also enables\nthe "
                "broker's sockets. You can run it again at any time.",
     .options = OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE | OPTION_JSON | OPTION_NO_ASK,
-    .arguments_min = 1,
-    .arguments_max = ARGUMENTS_ANY,
     .run = run,
 };

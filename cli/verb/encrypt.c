@@ -62,9 +62,7 @@ const Verb verb_encrypt = {
     .details = "Reads the secret from INPUT, from standard input, or from a prompt that "
                "does not echo. Writes the\nsealed credential to OUTPUT or standard "
                "output. To put a secret into the store, use set.",
-    .options = OPTION_NAME | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_UID | OPTION_TPM_DEVICE |
-               OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY |
-               OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_NOT_AFTER | OPTION_FORMAT,
-    .arguments_max = 2,
+    .options = OPTIONS_SEAL | OPTION_NAME | OPTION_UID | OPTION_SHARE_KEY | OPTION_TIMESTAMP |
+               OPTION_FORMAT,
     .run = run,
 };

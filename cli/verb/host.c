@@ -107,7 +107,5 @@ const Verb verb_host = {
                "there is one. None of it is secret. But whoever can\nchange it on its way "
                "to you can read what you seal with it.",
     .options = OPTION_TPM_DEVICE | OPTION_PUBLIC_KEY | OPTION_JSON,
-    .arguments_min = 1,
-    .arguments_max = 1,
     .run = run,
 };

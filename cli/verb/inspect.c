@@ -180,6 +180,5 @@ const Verb verb_inspect = {
                "authenticated: decrypt tells whether a file is genuine. For\nseveral "
                "files --json=short prints one line each.",
     .options = OPTION_JSON,
-    .arguments_max = 1024,
     .run = run,
 };

@@ -229,6 +229,5 @@ const Verb verb_list = {
                "except with --expiry, which first lists those that do not\nopen, then "
                "those that expire first.",
     .options = OPTION_JSON | OPTION_EXPIRY | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
-    .arguments_max = ARGUMENTS_ANY,
     .run = run,
 };

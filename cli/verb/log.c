@@ -136,6 +136,5 @@ const Verb verb_log = {
                "why, and who stored,\nrotated, resealed or removed what. You must be "
                "allowed to read the system's journal (root, or\ngroup systemd-journal).",
     .options = OPTION_LINES | OPTION_FOLLOW | OPTION_JSON,
-    .arguments_max = 1,
     .run = run,
 };

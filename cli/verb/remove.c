@@ -47,7 +47,5 @@ const Verb verb_remove = {
     .details = "Asks first, unless --no-ask is given. A container whose policy lists a "
                "removed credential does not\nstart any more.",
     .options = OPTION_NO_ASK,
-    .arguments_min = 1,
-    .arguments_max = ARGUMENTS_ANY,
     .run = run,
 };

@@ -361,12 +361,8 @@ const Verb verb_reseal = {
                "then all of a machine's files are\nreplaced at once, or none. They share "
                "one fresh TPM-sealed key. --dry-run shows what would open,\nand changes "
                "nothing.",
-    .options = OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
-               OPTION_UID | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
-               OPTION_PUBLIC_KEY_PCRS | OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_TIMESTAMP |
-               OPTION_NOT_AFTER | OPTION_FORMAT | OPTION_ALLOW_NULL | OPTION_HOST | OPTION_FORM |
-               OPTION_JSON,
-    .arguments_min = 1,
-    .arguments_max = 1024,
+    .options = OPTIONS_SEAL | OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_UID |
+               OPTION_SIGNATURE | OPTION_TIMESTAMP | OPTION_FORMAT | OPTION_ALLOW_NULL |
+               OPTION_HOST | OPTION_FORM | OPTION_JSON,
     .run = run,
 };

@@ -53,7 +53,5 @@ const Verb verb_reveal = {
                "\"-\".",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_STORE | OPTION_TPM_DEVICE |
                OPTION_SIGNATURE | OPTION_TIMESTAMP,
-    .arguments_min = 1,
-    .arguments_max = 2,
     .run = run,
 };

@@ -299,11 +299,7 @@ const Verb verb_rotate = {
                "the policy names (\"services\", \"onChange\") are restarted or reloaded; "
                "the\ncontainers keep running. If a unit does not come back, the old value "
                "is restored, and the units\nare restarted or reloaded again.",
-    .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_WITH_KEY | OPTION_FOR_SYSTEMD |
-               OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS |
-               OPTION_SIGNATURE | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_NOT_AFTER |
-               OPTION_JSON,
-    .arguments_min = 1,
-    .arguments_max = 2,
+    .options = OPTIONS_SEAL | OPTION_GENERATE | OPTION_NEWLINE | OPTION_SIGNATURE |
+               OPTION_SHARE_KEY | OPTION_JSON,
     .run = run,
 };

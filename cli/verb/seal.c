@@ -116,6 +116,5 @@ const Verb verb_seal = {
     .options = OPTION_HOST | OPTION_FORM | OPTION_WITH_KEY | OPTION_NAME | OPTION_TPM_PCRS |
                OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
                OPTION_FORMAT,
-    .arguments_max = 2,
     .run = run,
 };

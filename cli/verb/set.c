@@ -134,11 +134,7 @@ const Verb verb_set = {
                "reached. Asks before it replaces a value, unless --no-ask is given. For a "
                "key\npair it prints the public half, which is also kept beside the "
                "private one in the store.",
-    .options = OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_STORE | OPTION_WITH_KEY |
-               OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS | OPTION_PUBLIC_KEY |
-               OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_SHARE_KEY | OPTION_TIMESTAMP |
-               OPTION_NOT_AFTER | OPTION_JSON,
-    .arguments_min = 1,
-    .arguments_max = 2,
+    .options = OPTIONS_SEAL | OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_STORE |
+               OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_JSON,
     .run = run,
 };

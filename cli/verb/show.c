@@ -180,7 +180,5 @@ const Verb verb_show = {
                "about it. It also opens the\ncredential to show its size and time of "
                "expiry. If that fails, it shows the rest, and the exit\nstatus says why.",
     .options = OPTION_JSON | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
-    .arguments_min = 1,
-    .arguments_max = 1,
     .run = run,
 };

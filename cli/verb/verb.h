@@ -10,19 +10,13 @@
 #include "base/outcome.h"
 #include "options.h"
 
-#include <limits.h>
-
-/* For .arguments_max: as many as there are. */
-#define ARGUMENTS_ANY INT_MAX
-
 typedef struct Verb {
     const char *name;
-    const char *arguments; /* as the help shows them: "[INPUT [OUTPUT]]" */
+    const char *arguments; /* as the help shows them, and how many: "[INPUT [OUTPUT]]", "ID..." */
     const char *summary;   /* one line for the list of verbs */
     const char *details;   /* for the verb's own help */
     unsigned options;      /* set of OptionId bits that it takes */
-    int arguments_min, arguments_max;
-    bool hidden; /* not for people */
+    bool hidden;           /* not for people */
 
     /* Does it; 0, a negative errno or an Outcome, which was explained on stderr already. */
     int (*run)(const Context *context, const Options *options, char **arguments);
