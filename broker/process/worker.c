@@ -135,7 +135,8 @@ static bool is_busy(void *userdata)
 {
     const Worker *worker = userdata;
 
-    return worker->connections.count > 0 || commit_queue_count(worker->connections.commits) > 0 ||
+    return worker->connections.count > 0 || tpm_queue_is_busy(worker->connections.tpm) ||
+           commit_queue_count(worker->connections.commits) > 0 ||
            control_set_count(worker->control) > 0 || live_set_count(worker->live) > 0;
 }
 

@@ -6,6 +6,9 @@
  * enables a deferred event source, which starts the next one from the event loop, so that no
  * callback runs within a caller's call.
  *
+ * An operation that runs is never given up for want of jobs: it goes on without them, and ends as
+ * any other does.
+ *
  * An operation that has ended leaves the queue before its jobs' callbacks run, so that no job can
  * join it. From then on it belongs to finish_first(): the callbacks may free any job, of this
  * operation and of others.
@@ -20,7 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-/* A TPM operation and the jobs that wait for it, at least one. */
+/* A TPM operation and the jobs that wait for it: at least one until it runs. */
 typedef struct TpmOperation TpmOperation;
 
 struct TpmOperation {
@@ -202,14 +205,20 @@ int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret)
 TpmQueue *tpm_queue_free(TpmQueue *queue)
 {
     if (queue) {
-        assert(!queue->first);
         stop_child(queue);
+        if (queue->first)
+            operation_free(queue->first);
         key_cache_free(queue->cache);
         sd_event_source_disable_unref(queue->advance);
         sd_event_unref(queue->event);
         free(queue);
     }
     return NULL;
+}
+
+bool tpm_queue_is_busy(const TpmQueue *queue)
+{
+    return queue->first != NULL;
 }
 
 uint64_t tpm_queue_answered(const TpmQueue *queue)
@@ -241,6 +250,11 @@ unsigned tpm_queue_flush(TpmQueue *queue)
 
     key_cache_flush(queue->cache);
     return count;
+}
+
+static bool runs(const TpmQueue *queue, const TpmOperation *operation)
+{
+    return operation == queue->first && queue->answer;
 }
 
 static bool is_wanted(const TpmOperation *operation, const TpmSealedView *sealed,
@@ -312,15 +326,11 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
     return add_job(queue, NULL, machine, done, userdata, ret);
 }
 
-/* Removes OPERATION, which has no job left, from the queue. */
+/* Removes OPERATION, which does not run and has no job left, from the queue. */
 static void give_up(TpmQueue *queue, TpmOperation *operation)
 {
     TpmOperation **link;
 
-    if (operation == queue->first) {
-        stop_child(queue);
-        wake(queue);
-    }
     for (link = &queue->first; *link != operation; link = &(*link)->next)
         ;
     *link = operation->next;
@@ -339,7 +349,7 @@ TpmJob *tpm_job_free(TpmJob *job)
         for (link = &operation->first; *link != job; link = &(*link)->next)
             ;
         *link = job->next;
-        if (!operation->first && !operation->ended)
+        if (!operation->first && !operation->ended && !runs(job->queue, operation))
             give_up(job->queue, operation);
     }
     free(job);

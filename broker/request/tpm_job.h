@@ -8,9 +8,13 @@
  * queue, first come, first served. An operation that takes too long is killed, and the next one
  * starts. The event loop never waits.
  *
- * Jobs for the same sealed key share one operation and its result. It is given up when the last of
- * these jobs is freed, and not before. An unsealed key is cached for a while (request/key_cache.h);
- * only the jobs that wait for a failed operation get its failure.
+ * Jobs for the same sealed key share one operation and its result. When the last of these jobs is
+ * freed, an operation that is still queued is given up. One that runs is finished, and its key is
+ * cached: killing it would leave objects and sessions behind in a TPM without a resource manager,
+ * and whoever abandons requests could fill the TPM with them.
+ *
+ * An unsealed key is cached for a while (request/key_cache.h); only the jobs that wait for a failed
+ * operation get its failure.
  */
 
 #include "request/key_cache.h"
@@ -26,8 +30,12 @@ typedef void (*TpmJobDone)(void *userdata, int rc, const Reason *reason,
 
 /* All arguments are borrowed and must outlive the queue. */
 int tpm_queue_new(sd_event *event, const ServerConfig *config, TpmQueue **ret);
-TpmQueue *tpm_queue_free(TpmQueue *queue); /* there must be no jobs */
+/* There must be no jobs. A running operation is killed. */
+TpmQueue *tpm_queue_free(TpmQueue *queue);
 DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
+
+/* Whether an operation runs or is queued. */
+bool tpm_queue_is_busy(const TpmQueue *queue);
 
 /* When the TPM last completed an operation, successfully or not, CLOCK_MONOTONIC in µs; 0 if never.
  */
@@ -59,6 +67,6 @@ int tpm_job_new_fresh(TpmQueue *queue, const char *machine, TpmJobDone done, voi
 int tpm_job_new(TpmQueue *queue, const TpmSealedView *sealed, TpmJobDone done, void *userdata,
                 TpmJob **ret);
 
-/* Gives the operation up, and kills its child, if no other job waits for it. NULL is allowed. */
+/* Gives the operation up if it does not run and no other job waits for it. NULL is allowed. */
 TpmJob *tpm_job_free(TpmJob *job);
 DEFINE_CLEANUP(TpmJob *, tpm_job_free);

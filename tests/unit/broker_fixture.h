@@ -29,7 +29,7 @@ typedef struct BrokerShared {
         audit_poison;       /* N > 0: the worker dies before its Nth stored record; < 0: after it */
     atomic_bool audit_full; /* the audit sink is full; once it is not, it says so */
     atomic_int poison_signal; /* SIGKILL by default */
-    atomic_uint tpm_msec;     /* an unsealing takes this long */
+    atomic_uint tpm_msec;     /* an unsealing takes this long, also one that runs */
     atomic_int tpm_rc;        /* and returns that */
     atomic_uint tpm_begun;    /* unsealings */
     atomic_uint tpm_sealed;   /* fresh keys */

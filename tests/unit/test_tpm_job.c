@@ -5,6 +5,7 @@
  */
 
 #include "broker_fixture.h"
+#include "test_tpm_fixture.h"
 
 #include "base/json.h"
 #include "credential/format.h"
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -201,6 +203,7 @@ static void test_vanishing_does_not_cancel(void **state)
     expect_records(broker, "abandoned", COUNT(gone));
 }
 
+/* The unsealing is finished for the next ones that ask. */
 static void test_all_vanish(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -215,11 +218,36 @@ static void test_all_vanish(void **state)
     wait_for_24(broker);
     for (unsigned i = 0; i < COUNT_24; i++)
         close(clients[i]);
-    for (unsigned i = 0; i < 5000 && broker_records(broker, "abandoned") < COUNT_24; i++)
-        wait_msec(1);
+    expect_records(broker, "abandoned", COUNT_24);
     broker->shared->tpm_msec = 0;
     assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
-    assert_int_equal(broker->shared->tpm_begun, 2);
+    assert_int_equal(broker->shared->tpm_begun, 1);
+}
+
+/* A TPM that hangs is given up, whether or not anybody waits, and the next one that asks has
+ * another unsealing. */
+static void test_all_vanish_from_a_hung_tpm(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int clients[COUNT_24];
+
+    (void)state;
+    seal_24(broker);
+    broker_seal_with(broker, &(SealedFile){"web", "other", KIND_TPM, 31, NULL, 0}, 1);
+    broker->shared->tpm_msec = 60000;
+    broker->config.tpm_usec = 1000 * 1000;
+    broker_start(broker);
+    connect_24(broker, clients);
+    wait_for_tpm(broker, 1);
+    wait_for_24(broker);
+    for (unsigned i = 0; i < COUNT_24; i++)
+        close(clients[i]);
+    clients[0] = client_connect(broker, WEB, "other");
+    wait_for_tpm(broker, 2);
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_read(clients[0], "web", "other", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->tpm_begun, 3);
 }
 
 /* COUNT credentials of web, each with a key of its own, asked for at once. */
@@ -273,8 +301,8 @@ static void test_tpm_falls_silent(void **state)
     broker->shared->tpm_msec = 200;
     broker->config.request_usec = 500 * 1000;
     connect_each(broker, clients, COUNT(clients));
-    wait_for_tpm(broker, 3);
-    broker->shared->tpm_msec = 60000; /* from the fourth on */
+    wait_for_tpm(broker, 4);
+    broker->shared->tpm_msec = 60000;
     for (unsigned i = 0; i < COUNT(clients); i++)
         assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i),
                          i < 3 ? ANSWER_RIGHT : ANSWER_REFUSED);
@@ -459,6 +487,83 @@ static void test_no_key(void **state)
     signal(SIGCHLD, SIG_DFL);
 }
 
+/* --- with a software TPM, which has no resource manager --- */
+
+/* What the test and the queue's child share. */
+typedef struct Halfway {
+    atomic_uint loaded; /* so many children have loaded their object */
+    atomic_uint go_on;  /* so many may unseal it */
+} Halfway;
+
+static Halfway *halfway;
+static const Swtpm *swtpm;
+
+static void stop_halfway(uint32_t command, void *data)
+{
+    unsigned number;
+
+    (void)data;
+    if (command != TPM2_CC_Unseal)
+        return;
+    number = ++halfway->loaded;
+    while (halfway->go_on < number)
+        wait_msec(1);
+}
+
+static int unseal_slowly(const char *device, const TpmSealedView *sealed, Reason *reason,
+                         Secret **ret_key)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    int r = tap_open(swtpm, &tpm);
+
+    (void)device;
+    tap.before = stop_halfway;
+    return r != 0 ? r : tpm_unseal(tpm, sealed, reason, ret_key);
+}
+
+/* Each is abandoned when its object is in the TPM. The TPM has room for three objects. */
+static void test_abandoned_leave_nothing_in_the_tpm(void **state)
+{
+    ServerConfig config = {.unseal = unseal_slowly,
+                           .tpm_usec = LIMIT_TPM_USEC,
+                           .key_idle_usec = LIMIT_KEY_USEC,
+                           .key_usec = LIMIT_KEY_USEC,
+                           .keys_max = LIMIT_KEYS};
+    Fixture *fixture = *state;
+    sd_event *event;
+    TpmQueue *queue;
+
+    swtpm = fixture->swtpm;
+    halfway =
+        mmap(NULL, sizeof(*halfway), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(halfway != MAP_FAILED);
+    signal(SIGCHLD, SIG_IGN);
+    assert_true(sd_event_new(&event) >= 0);
+    assert_int_equal(tpm_queue_new(event, &config, &queue), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+        _cleanup_(secret_freep) Secret *key = NULL;
+        TpmSealedView view;
+        TpmJob *job;
+
+        seal(fixture, 0, &sealed, &key);
+        view = tpm_sealed_view(&sealed);
+        assert_int_equal(tpm_job_new(queue, &view, on_told, NULL, &job), 0);
+        while (halfway->loaded <= i)
+            assert_true(sd_event_run(event, 1000) >= 0);
+        tpm_job_free(job);
+        halfway->go_on++;
+        while (tpm_queue_is_busy(queue))
+            assert_true(sd_event_run(event, UINT64_MAX) >= 0);
+        assert_nothing_left(fixture);
+        assert_true(secret_equal(tpm_queue_key(queue, &view), key));
+    }
+    tpm_queue_free(queue);
+    sd_event_unref(event);
+    signal(SIGCHLD, SIG_DFL);
+    munmap(halfway, sizeof(*halfway));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -468,6 +573,7 @@ int main(void)
         cmocka_unit_test(test_failure_is_not_kept),
         cmocka_unit_test(test_vanishing_does_not_cancel),
         cmocka_unit_test(test_all_vanish),
+        cmocka_unit_test(test_all_vanish_from_a_hung_tpm),
         cmocka_unit_test(test_slow_tpm_is_waited_for),
         cmocka_unit_test(test_slow_tpm_that_says_no),
         cmocka_unit_test(test_tpm_falls_silent),
@@ -476,6 +582,10 @@ int main(void)
         cmocka_unit_test(test_told_frees_another),
         cmocka_unit_test(test_no_key),
     };
+    static const struct CMUnitTest with_swtpm[] = {
+        with_tpm(test_abandoned_leave_nothing_in_the_tpm),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return failed ? failed : run_with_swtpm(with_swtpm);
 }
