@@ -11,6 +11,7 @@
 #include "crypto/public_key.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "tpm/storage_key.h"
 #include "verb/verb.h"
 
 #include <sodium.h>
@@ -37,15 +38,15 @@ static const char *primary_name(uint16_t algorithm)
 static struct json_object *describe_tpm(const TpmSealedView *tpm)
 {
     struct json_object *object = json_object_new_object();
-    BytesView name;
+    TpmSrk srk;
 
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
     json_add_text(object, "pcrBank", tpm_bank_name(tpm->pcr_bank));
     json_add_text(object, "primaryAlgorithm", primary_name(tpm->primary_alg));
     json_add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
     json_add_text(object, "policyHash", hex(tpm->policy_hash).text);
-    if (tpm->srk.size > 0 && tpm_srk_name(tpm->srk, NULL, &name) == 0)
-        json_add_text(object, "srkName", hex(name).text);
+    if (tpm->srk.size > 0 && tpm_srk_parse(tpm->srk, NULL, &srk) == 0)
+        json_add_text(object, "srkName", hex(srk.name).text);
     return object;
 }
 
@@ -98,7 +99,7 @@ static void print_tpm(const Kind *kind, const TpmSealedView *tpm)
 {
     Reason reason = {0};
     RsaPublicKey key;
-    BytesView name;
+    TpmSrk srk;
 
     print_pcrs("PCRs:", tpm->pcr_mask);
     print_line("PCR bank:", tpm_bank_name(tpm->pcr_bank));
@@ -107,7 +108,7 @@ static void print_tpm(const Kind *kind, const TpmSealedView *tpm)
     print_line("Policy:", hex(tpm->policy_hash).text);
     if (tpm->srk.size > 0)
         print_line("Pinned SRK:",
-                   tpm_srk_name(tpm->srk, &reason, &name) == 0 ? hex(name).text : reason.text);
+                   tpm_srk_parse(tpm->srk, &reason, &srk) == 0 ? hex(srk.name).text : reason.text);
     if (!kind_has(kind, KIND_PUBLIC_KEY))
         return;
     print_pcrs("Signed PCRs:", tpm->public_key_mask);

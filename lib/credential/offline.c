@@ -6,7 +6,6 @@
 #include "credential/offline.h"
 
 #include "tpm/policy.h"
-#include "tpm/signer.h"
 #include "tpm/wrap.h"
 
 #include <assert.h>
@@ -60,30 +59,14 @@ static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs 
 }
 
 /* Computes the policy, and adds the parts of the header that describe it. */
-static int add_policy(const OfflineRequest *request, Reason *reason,
-                      uint8_t ret_policy[TPM_POLICY_BYTES], TpmSealed *sealed)
+static int add_policy(const OfflineRequest *request, Reason *reason, TpmSealed *sealed)
 {
-    BytesView signer_name = {0};
-    TpmSigner signer;
     TpmPcrs pcrs;
     int r = complete_pcrs(request, reason, &pcrs);
 
-    if (r == 0 && request->public_key.size > 0 && request->public_key_mask == 0)
-        r = reason_set(reason, OUTCOME_USAGE,
-                       "a public key needs the PCRs that it signs for, and none is given");
-    if (r == 0 && request->public_key.size > 0) {
-        r = tpm_signer_parse(request->public_key, reason, &signer);
-        if (r == 0)
-            r = bytes_dup(request->public_key, &sealed->public_key);
-        signer_name = (BytesView){signer.name, sizeof(signer.name)};
-        sealed->public_key_mask = request->public_key_mask;
-    }
-    if (r != 0)
-        return r;
-    sealed->pcr_mask = pcrs.mask;
-    sealed->pcr_bank = pcrs.bank;
-    tpm_policy_of(signer_name, &pcrs, ret_policy);
-    return bytes_dup((BytesView){ret_policy, TPM_POLICY_BYTES}, &sealed->policy_hash);
+    return r == 0 ? tpm_policy_describe(&pcrs, request->public_key, request->public_key_mask,
+                                        reason, sealed)
+                  : r;
 }
 
 static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *parent)
@@ -100,12 +83,11 @@ static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *p
 int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
-    uint8_t policy[TPM_POLICY_BYTES];
     TpmStorageKey parent;
     int r = choose_parent(request, reason, &parent);
 
     if (r == 0)
-        r = add_policy(request, reason, policy, &sealed);
+        r = add_policy(request, reason, &sealed);
     if (r == 0)
         *ret = kind_of(request, &parent);
     return r;
@@ -115,27 +97,25 @@ int offline_key_new(const Context *context, const OfflineRequest *request, Reaso
                     OfflineKey *ret)
 {
     _cleanup_(offline_key_done) OfflineKey key = {0};
-    uint8_t policy[TPM_POLICY_BYTES];
     TpmStorageKey parent;
     int r;
 
     r = choose_parent(request, reason, &parent);
     if (r == 0)
-        r = add_policy(request, reason, policy, &key.sealed);
+        r = add_policy(request, reason, &key.sealed);
     if (r == 0)
         r = secret_new(TPM_KEY_BYTES, reason, &key.key);
     if (r != 0)
         return r;
     context->random(context, secret_borrow(key.key), TPM_KEY_BYTES);
     key.sealed.primary_alg = parent.algorithm;
-    r = tpm_wrap(context, &parent, key.key, policy, reason, &key.sealed.blob);
+    r = tpm_wrap(context, &parent, key.key, key.sealed.policy_hash.data, reason, &key.sealed.blob);
     if (r == 0 && parent.role == TPM_STORAGE_SRK)
         r = tpm_storage_key_pin(&parent, &key.sealed.srk);
     if (r != 0)
         return r;
     key.kind = kind_of(request, &parent);
     assert(key.kind);
-    *ret = key;
-    key = (OfflineKey){0};
+    *ret = TAKE(key);
     return 0;
 }

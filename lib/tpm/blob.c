@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sealed keys and pinned storage root keys as bytes. See blob.h.
+ * Sealed keys as bytes. See blob.h.
  */
 
 #include "tpm/blob.h"
@@ -10,8 +10,6 @@
 #include <sodium.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
-
-/* --- sealed keys --- */
 
 /* Attributes that a sealed key may have. Others would let it be used without its policy
  * (userWithAuth), or mean that it is not a sealed key. */
@@ -23,18 +21,22 @@
 #define ATTRIBUTES_FIXED                                                                           \
     (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_ENCRYPTEDDUPLICATION)
 
-/* Takes the size-prefixed bytes of any TPM2B type. */
-static BytesView read_2b(Reader *reader)
+BytesView tpm_2b_read(Reader *reader)
 {
-    uint16_t size = reader_u16be(reader);
+    return reader_take(reader, reader_u16be(reader));
+}
 
-    return reader_take(reader, size);
+void tpm_name_of(BytesView area, uint8_t ret_name[TPM_NAME_BYTES])
+{
+    ret_name[0] = TPM2_ALG_SHA256 >> 8;
+    ret_name[1] = TPM2_ALG_SHA256 & 0xff;
+    crypto_hash_sha256(ret_name + 2, area.data, area.size);
 }
 
 /* Copies them to a TPM2B's buffer; false if they do not fit or are missing. */
 static bool copy_2b(Reader *reader, uint8_t *buffer, size_t capacity, UINT16 *ret_size)
 {
-    BytesView view = read_2b(reader);
+    BytesView view = tpm_2b_read(reader);
 
     if (reader->failed || view.size > capacity)
         return false;
@@ -54,7 +56,7 @@ static const char *parse_sealed_public(BytesView view, BytesView policy_hash, TP
     area.type = reader_u16be(&reader);
     area.nameAlg = reader_u16be(&reader);
     area.objectAttributes = reader_u32be(&reader);
-    policy = read_2b(&reader);
+    policy = tpm_2b_read(&reader);
     area.parameters.keyedHashDetail.scheme.scheme = reader_u16be(&reader);
     if (!copy_2b(&reader, area.unique.keyedHash.buffer, sizeof(area.unique.keyedHash.buffer),
                  &area.unique.keyedHash.size) ||
@@ -90,7 +92,7 @@ static const char *parse_blob(BytesView view, BytesView policy_hash, TpmBlob *re
                  &ret->private_part.size) ||
         ret->private_part.size == 0)
         return "its private part has the wrong size";
-    area = read_2b(&reader);
+    area = tpm_2b_read(&reader);
     if (reader.failed)
         return "its public part has the wrong size";
     if (reader.rest.size != 0 &&
@@ -128,128 +130,4 @@ int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public
         Tss2_MU_TPM2B_PUBLIC_Marshal(public_part, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
         return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
     return bytes_dup((BytesView){bytes, size}, ret);
-}
-
-/* --- pinned storage root keys --- */
-
-/* The type that Esys_TR_Serialize() writes for an object with a public area. */
-#define SERIALIZED_KEY       UINT32_C(1)
-/* The largest coordinate (P-521) and modulus (RSA-4096), bytes. */
-#define COORDINATE_BYTES_MAX ((size_t)66)
-#define MODULUS_BYTES_MAX    ((size_t)512)
-
-static bool is_storage_cipher(Reader *reader)
-{
-    uint16_t algorithm = reader_u16be(reader);
-    uint16_t bits = reader_u16be(reader);
-    uint16_t mode = reader_u16be(reader);
-
-    return algorithm == TPM2_ALG_AES && (bits == 128 || bits == 192 || bits == 256) &&
-           mode == TPM2_ALG_CFB;
-}
-
-static bool is_number(BytesView view, size_t max)
-{
-    return view.size > 0 && view.size <= max;
-}
-
-static bool is_ecc_key(Reader *reader)
-{
-    bool good = is_storage_cipher(reader);
-
-    good &= reader_u16be(reader) == TPM2_ALG_NULL; /* scheme */
-    good &= reader_u16be(reader) != 0;             /* curve */
-    good &= reader_u16be(reader) == TPM2_ALG_NULL; /* kdf */
-    good &= is_number(read_2b(reader), COORDINATE_BYTES_MAX);
-    good &= is_number(read_2b(reader), COORDINATE_BYTES_MAX);
-    return good;
-}
-
-static bool is_rsa_key(Reader *reader)
-{
-    bool good = is_storage_cipher(reader);
-    uint16_t bits;
-
-    good &= reader_u16be(reader) == TPM2_ALG_NULL; /* scheme */
-    bits = reader_u16be(reader);
-    reader_u32be(reader); /* exponent; 0 is the default */
-    return good && bits % 8 == 0 && bits / 8 <= MODULUS_BYTES_MAX &&
-           read_2b(reader).size == bits / 8;
-}
-
-/* Whether VIEW is the TPMT_PUBLIC of a storage key. */
-static bool is_storage_key(BytesView view)
-{
-    static const uint32_t needed = TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT;
-    Reader reader = reader_new(view);
-    uint16_t type = reader_u16be(&reader);
-    uint16_t name_alg = reader_u16be(&reader);
-    uint32_t attributes = reader_u32be(&reader);
-    bool good;
-
-    if (read_2b(&reader).size > TPM2_SHA512_DIGEST_SIZE) /* policy */
-        return false;
-    good = type == TPM2_ALG_ECC   ? is_ecc_key(&reader)
-           : type == TPM2_ALG_RSA ? is_rsa_key(&reader)
-                                  : false;
-    return good && !reader.failed && reader.rest.size == 0 && name_alg == TPM2_ALG_SHA256 &&
-           (attributes & needed) == needed && !(attributes & TPMA_OBJECT_SIGN_ENCRYPT);
-}
-
-/* Whether NAME (TPM2B_NAME without its size) is the name of the public area AREA. */
-static bool is_name_of(BytesView name, BytesView area)
-{
-    Reader reader = reader_new(name);
-    uint16_t algorithm = reader_u16be(&reader);
-    uint8_t digest[crypto_hash_sha256_BYTES];
-
-    crypto_hash_sha256(digest, area.data, area.size);
-    return algorithm == TPM2_ALG_SHA256 &&
-           bytes_view_equal(reader.rest, (BytesView){digest, sizeof(digest)});
-}
-
-int tpm_srk_check(BytesView srk, Reason *reason)
-{
-    Reader reader = reader_new(srk);
-    uint32_t handle = reader_u32be(&reader);
-    BytesView name = read_2b(&reader);
-    uint32_t type = reader_u32be(&reader);
-    BytesView area = read_2b(&reader);
-    const char *wrong = NULL;
-
-    if (reader.failed || reader.rest.size != 0)
-        wrong = "it has the wrong size";
-    else if (handle != TPM_SRK_HANDLE)
-        wrong = "its handle is not 0x81000001";
-    else if (type != SERIALIZED_KEY || !is_storage_key(area))
-        wrong = "it is not a storage key";
-    else if (!is_name_of(name, area))
-        wrong = "its name does not match its public key";
-    if (wrong)
-        return reason_set(reason, OUTCOME_MALFORMED,
-                          "the pinned storage root key in the header: %s", wrong);
-    return 0;
-}
-
-int tpm_srk_name(BytesView srk, Reason *reason, BytesView *ret)
-{
-    Reader reader = reader_new(srk);
-    int r = tpm_srk_check(srk, reason);
-
-    if (r != 0)
-        return r;
-    reader_u32be(&reader);
-    *ret = read_2b(&reader);
-    return 0;
-}
-
-uint16_t tpm_srk_algorithm(BytesView srk)
-{
-    Reader reader = reader_new(srk), area;
-
-    reader_u32be(&reader);
-    read_2b(&reader);
-    reader_u32be(&reader);
-    area = reader_new(read_2b(&reader));
-    return reader_u16be(&area);
 }

@@ -2,21 +2,19 @@
 #pragma once
 
 /*
- * The codecs of a sealed key and of a pinned storage root key.
+ * The codec of a sealed key.
  *
- * Pure: no TPM, no keys. Both come from a header that is not authenticated until the key is
- * unsealed. So everything in them is checked here, to the last byte, before tpm2-tss or the TPM see
- * them. TCG TPM 2.0 Library, Part 2: 12.2 (public areas), 12.3.7 (TPM2B_PRIVATE), 11.4.33
+ * Pure: no TPM, no keys. It comes from a header that is not authenticated until the key is
+ * unsealed. So everything in it is checked here, to the last byte, before tpm2-tss or the TPM see
+ * it. TCG TPM 2.0 Library, Part 2: 12.2 (public areas), 12.3.7 (TPM2B_PRIVATE), 11.4.33
  * (TPM2B_ENCRYPTED_SECRET).
  */
 
 #include "base/bytes.h"
 #include "base/outcome.h"
+#include "tpm/tpm.h"
 
 #include <tss2/tss2_tpm2_types.h>
-
-/* The handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.5.1). */
-#define TPM_SRK_HANDLE        UINT32_C(0x81000001)
 
 /* Attributes of the objects that tpm_seal() makes: those that systemd 257 and 262 write and 252
  * reads. Never userWithAuth, which with an empty password would bypass the policy. */
@@ -36,9 +34,8 @@ int tpm_blob_parse(BytesView blob, BytesView policy_hash, Reason *reason, TpmBlo
 int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public_part,
                    Reason *reason, Bytes *ret);
 
-/* OUTCOME_MALFORMED unless SRK is the output of Esys_TR_Serialize() for a storage key at
- * TPM_SRK_HANDLE, and its name is the digest of its public area. */
-int tpm_srk_check(BytesView srk, Reason *reason);
+/* Reads a TPM2B of any type: its size, then as many bytes. */
+BytesView tpm_2b_read(Reader *reader);
 
-/* Returns TPM_ALGORITHM_ECC or _RSA for an SRK that was checked. */
-uint16_t tpm_srk_algorithm(BytesView srk);
+/* Computes the name of an object from its public area, TPMT_PUBLIC. */
+void tpm_name_of(BytesView area, uint8_t ret_name[TPM_NAME_BYTES]);

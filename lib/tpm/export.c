@@ -5,7 +5,6 @@
 
 #include "tpm/export.h"
 
-#include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 
 #include <tss2/tss2_mu.h>
@@ -38,17 +37,12 @@ static int read_public(Tpm *tpm, ESYS_TR tr, Reason *reason, Bytes *ret)
 static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle srk = {0};
-    ESYS_TR tr;
-    TSS2_RC rc;
-    int r;
+    _cleanup_(bytes_done) Bytes serialized = {0};
+    uint16_t algorithm;
+    int r = tpm_primary_new_srk(tpm, reason, &srk, &serialized, &algorithm);
 
-    rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                               &tr);
-    if (rc != TSS2_RC_SUCCESS) {
-        r = tpm_primary_response(tpm, rc, "reading the storage root key", reason);
+    if (r != 0)
         return r == OUTCOME_TPM_NO_SRK ? 0 : r;
-    }
-    srk = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
     return read_public(tpm, srk.tr, reason, ret);
 }
 
@@ -70,21 +64,19 @@ int tpm_export(Tpm *tpm, Reason *reason, TpmExport *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle primary = {0};
     _cleanup_(tpm_export_done) TpmExport export = {0};
+    uint16_t algorithm;
     int r = tpm_begin(tpm, reason);
 
     if (r == 0)
         r = export_srk(tpm, reason, &export.srk);
     if (r == 0)
-        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, &primary);
-    if (r == OUTCOME_TPM_UNABLE)
-        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, &primary);
+        r = tpm_primary_new_default(tpm, reason, &primary, &algorithm);
     if (r == 0)
         r = read_public(tpm, primary.tr, reason, &export.legacy);
     if (r == 0)
         r = export_pcrs(&primary, reason, &export.pcrs);
     if (r != 0)
         return r;
-    *ret = export;
-    export = (TpmExport){0};
+    *ret = TAKE(export);
     return 0;
 }

@@ -78,13 +78,12 @@ static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
 {
     uint8_t policy[TPM_POLICY_BYTES];
     TpmPcrs combined = *present;
-    BytesView signer_name = {0};
     TpmSigner signer;
+    bool is_signed =
+        sealed->public_key.size != 0 && tpm_signer_parse(sealed->public_key, NULL, &signer) == 0;
 
     tpm_pcrs_take(expected, &combined);
-    if (sealed->public_key.size != 0 && tpm_signer_parse(sealed->public_key, NULL, &signer) == 0)
-        signer_name = (BytesView){signer.name, sizeof(signer.name)};
-    tpm_policy_of(signer_name, &combined, policy);
+    tpm_policy_of(is_signed ? &signer : NULL, &combined, policy);
     return bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)});
 }
 

@@ -24,7 +24,7 @@ static void hash_be(crypto_hash_sha256_state *state, uint32_t value, size_t size
     crypto_hash_sha256_update(state, bytes, size);
 }
 
-static void extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES])
+static void extend_authorize(const TpmSigner *signer, uint8_t policy[TPM_POLICY_BYTES])
 {
     static const uint8_t empty_policy[TPM_POLICY_BYTES];
     crypto_hash_sha256_state state;
@@ -32,7 +32,7 @@ static void extend_authorize(BytesView key_name, uint8_t policy[TPM_POLICY_BYTES
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, empty_policy, sizeof(empty_policy));
     hash_be(&state, TPM2_CC_PolicyAuthorize, sizeof(uint32_t));
-    crypto_hash_sha256_update(&state, key_name.data, key_name.size);
+    crypto_hash_sha256_update(&state, signer->name, sizeof(signer->name));
     crypto_hash_sha256_final(&state, policy);
     /* followed by policyRef, which is empty */
     crypto_hash_sha256(policy, policy, TPM_POLICY_BYTES);
@@ -72,12 +72,32 @@ static void extend_pcrs(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
     crypto_hash_sha256_final(&state, policy);
 }
 
-void tpm_policy_of(BytesView signer_name, const TpmPcrs *pcrs, uint8_t ret_policy[TPM_POLICY_BYTES])
+void tpm_policy_of(const TpmSigner *signer, const TpmPcrs *pcrs,
+                   uint8_t ret_policy[TPM_POLICY_BYTES])
 {
-    uint8_t policy[TPM_POLICY_BYTES] = {0};
+    memset(ret_policy, 0, TPM_POLICY_BYTES);
+    if (signer)
+        extend_authorize(signer, ret_policy);
+    extend_pcrs(pcrs, ret_policy);
+}
 
-    if (signer_name.size > 0)
-        extend_authorize(signer_name, policy);
-    extend_pcrs(pcrs, policy);
-    memcpy(ret_policy, policy, sizeof(policy));
+int tpm_policy_describe(const TpmPcrs *pcrs, BytesView public_key, uint64_t public_key_mask,
+                        Reason *reason, TpmSealed *sealed)
+{
+    bool is_signed = public_key.size > 0;
+    uint8_t policy[TPM_POLICY_BYTES];
+    TpmSigner signer;
+    int r = 0;
+
+    if (is_signed)
+        r = tpm_signer_parse_for(public_key, public_key_mask, reason, &signer);
+    if (r == 0 && is_signed)
+        r = bytes_dup(public_key, &sealed->public_key);
+    if (r != 0)
+        return r;
+    tpm_policy_of(is_signed ? &signer : NULL, pcrs, policy);
+    sealed->pcr_mask = pcrs->mask;
+    sealed->pcr_bank = pcrs->bank;
+    sealed->public_key_mask = is_signed ? public_key_mask : 0;
+    return bytes_dup((BytesView){policy, sizeof(policy)}, &sealed->policy_hash);
 }

@@ -11,9 +11,16 @@
  */
 
 #include "base/bytes.h"
+#include "tpm/signer.h"
 #include "tpm/tpm.h"
 
-/* Computes the policy of everything that the key SIGNER_NAME (algorithm and digest; empty for none)
- * signs, and of PCRS, which must all have values (there may be none). */
-void tpm_policy_of(BytesView signer_name, const TpmPcrs *pcrs,
+/* Computes the policy of everything that SIGNER (NULL: nobody) signs, and of PCRS, which must all
+ * have values (there may be none). */
+void tpm_policy_of(const TpmSigner *signer, const TpmPcrs *pcrs,
                    uint8_t ret_policy[TPM_POLICY_BYTES]);
+
+/* Computes the policy of PCRS and, unless PUBLIC_KEY (PEM) is empty, of what that key signs for
+ * PUBLIC_KEY_MASK, and describes it in SEALED, as in a header. OUTCOME_USAGE, OUTCOME_MALFORMED;
+ * -ENOMEM. */
+int tpm_policy_describe(const TpmPcrs *pcrs, BytesView public_key, uint64_t public_key_mask,
+                        Reason *reason, TpmSealed *sealed);

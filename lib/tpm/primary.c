@@ -9,13 +9,13 @@
 
 #include "tpm/tpm_internal.h"
 
-#include "tpm/blob.h"
+#include "tpm/storage_key.h"
 
-/* The attributes of systemd's template, 0x00030072. */
-#define LEGACY_ATTRIBUTES                                                                          \
-    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |            \
-     TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
-_Static_assert(LEGACY_ATTRIBUTES == 0x00030072, "another template would be another key");
+_Static_assert(TPM_LEGACY_ATTRIBUTES ==
+                   (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
+                    TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
+                    TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT),
+               "another template would be another key");
 
 #define RSA_BITS 2048U
 
@@ -29,7 +29,7 @@ static TPMT_PUBLIC legacy_template(uint16_t algorithm)
     TPMT_PUBLIC area = {
         .type = algorithm,
         .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = LEGACY_ATTRIBUTES,
+        .objectAttributes = TPM_LEGACY_ATTRIBUTES,
     };
 
     if (algorithm == TPM_ALGORITHM_RSA) {
@@ -70,6 +70,18 @@ int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHand
     return 0;
 }
 
+int tpm_primary_new_default(Tpm *tpm, Reason *reason, TpmHandle *ret, uint16_t *ret_algorithm)
+{
+    int r;
+
+    *ret_algorithm = TPM_ALGORITHM_ECC;
+    r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, ret);
+    if (r != OUTCOME_TPM_UNABLE)
+        return r;
+    *ret_algorithm = TPM_ALGORITHM_RSA;
+    return tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, ret);
+}
+
 /* Whether the owner hierarchy, with all its keys, is switched off. */
 static bool is_owner_off(Tpm *tpm)
 {
@@ -99,9 +111,9 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
 {
     ESYS_TR tr;
     TSS2_RC rc;
-    int r;
+    TpmSrk parsed;
+    int r = tpm_srk_parse(srk, reason, &parsed);
 
-    r = tpm_srk_check(srk, reason);
     if (r != 0)
         return r;
     /* This sends nothing: ESYS salts sessions with the public key in SRK. If we read it from the
@@ -113,20 +125,13 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
     return 0;
 }
 
-static int serialize(const TpmHandle *key, Reason *reason, Bytes *ret)
-{
-    _cleanup_(esys_freep) uint8_t *bytes = NULL;
-    size_t size;
-    TSS2_RC rc = Esys_TR_Serialize(key->tpm->esys, key->tr, &bytes, &size);
-
-    return rc == TSS2_RC_SUCCESS ? bytes_dup((BytesView){bytes, size}, ret)
-                                 : tpm_response(rc, "serialising the storage root key", reason);
-}
-
-int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk)
+int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk,
+                        uint16_t *ret_algorithm)
 {
     _cleanup_(tpm_handle_done) TpmHandle key = {.tpm = tpm, .persistent = true};
-    _cleanup_(bytes_done) Bytes srk = {0};
+    _cleanup_(esys_freep) uint8_t *bytes = NULL;
+    size_t size;
+    TpmSrk parsed;
     TSS2_RC rc;
     int r;
 
@@ -136,15 +141,16 @@ int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk
         key = (TpmHandle){0};
         return tpm_primary_response(tpm, rc, "reading the storage root key", reason);
     }
-    r = serialize(&key, reason, &srk);
-    if (r != 0)
-        return r;
-    if (tpm_srk_check(bytes_view(&srk), reason) != 0)
+    rc = Esys_TR_Serialize(tpm->esys, key.tr, &bytes, &size);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "serialising the storage root key", reason);
+    if (tpm_srk_parse((BytesView){bytes, size}, reason, &parsed) != 0)
         return reason_set(reason, OUTCOME_TPM_NO_SRK,
                           "the object at 0x81000001 is not a storage key");
-    *ret = key;
-    key = (TpmHandle){0};
-    *ret_srk = srk;
-    srk = (Bytes){0};
+    r = bytes_dup((BytesView){bytes, size}, ret_srk);
+    if (r != 0)
+        return r;
+    *ret = TAKE(key);
+    *ret_algorithm = parsed.algorithm;
     return 0;
 }

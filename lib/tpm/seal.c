@@ -12,7 +12,6 @@
 #include "tpm/policy.h"
 #include "tpm/tpm_internal.h"
 
-#include <assert.h>
 #include <string.h>
 
 static void sensitive_done(TPM2B_SENSITIVE_CREATE *sensitive)
@@ -20,9 +19,9 @@ static void sensitive_done(TPM2B_SENSITIVE_CREATE *sensitive)
     secret_erase(sensitive, sizeof(*sensitive));
 }
 
-/* Runs TPM2_Create, and returns the object as a blob. Ends SESSION. */
-static int create(const TpmHandle *primary, TpmHandle *session, const Secret *key,
-                  const uint8_t policy[TPM_POLICY_BYTES], Reason *reason, Bytes *ret_blob)
+/* Runs TPM2_Create with SEALED's policy, and adds the object to it. Ends SESSION. */
+static int create(const TpmHandle *primary, TpmHandle *session, const Secret *key, Reason *reason,
+                  TpmSealed *sealed)
 {
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
@@ -39,10 +38,11 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
                 .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL,
             },
     };
+    TpmBlob parsed;
     TSS2_RC rc;
     int r;
 
-    memcpy(template.publicArea.authPolicy.buffer, policy, TPM_POLICY_BYTES);
+    memcpy(template.publicArea.authPolicy.buffer, sealed->policy_hash.data, TPM_POLICY_BYTES);
     sensitive.sensitive.data.size = TPM_KEY_BYTES;
     memcpy(sensitive.sensitive.data.buffer, secret_view(key).data, TPM_KEY_BYTES);
     r = tpm_session_set_attributes(session, TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, reason);
@@ -62,68 +62,14 @@ static int create(const TpmHandle *primary, TpmHandle *session, const Secret *ke
     if (rc != TSS2_RC_SUCCESS)
         return tpm_session_response(rc, "sealing a key", reason);
     tpm_handle_forget(session);
-    return tpm_blob_write(private_part, public_part, reason, ret_blob);
-}
-
-/* Computes the sealed key's policy, and the bank of its PCRs. */
-static int compose_policy(const TpmHandle *session, const TpmSealRequest *request, Reason *reason,
-                          uint16_t *ret_bank, uint8_t ret_policy[TPM_POLICY_BYTES])
-{
-    BytesView signer_name = {0};
-    uint64_t signed_mask = 0;
-    TpmSigner signer;
-    TpmPcrs pcrs;
-    int r = 0;
-
-    if (request->public_key.size != 0) {
-        r = tpm_signer_parse(request->public_key, reason, &signer);
-        if (r != 0)
-            return r;
-        signed_mask = request->public_key_mask;
-        signer_name = (BytesView){signer.name, sizeof(signer.name)};
-    }
-    r = tpm_pcr_complete(session, &request->pcrs, signed_mask, reason, &pcrs);
-    if (r != 0)
-        return r;
-    tpm_policy_of(signer_name, &pcrs, ret_policy);
-    *ret_bank = pcrs.bank;
-    return 0;
-}
-
-/* Seals KEY under the storage key PRIMARY. */
-static int seal_under(const TpmHandle *primary, const Secret *key, const TpmSealRequest *request,
-                      Reason *reason, TpmSealed *ret)
-{
-    _cleanup_(tpm_handle_done) TpmHandle session = {0};
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
-    uint8_t policy[TPM_POLICY_BYTES];
-    TpmBlob parsed;
-    int r = 0;
-
-    assert(secret_size(key) == TPM_KEY_BYTES);
-    sealed.pcr_mask = request->pcrs.mask;
-    if (request->public_key.size > 0) {
-        sealed.public_key_mask = request->public_key_mask;
-        r = bytes_dup(request->public_key, &sealed.public_key);
-    }
-    if (r == 0)
-        r = tpm_session_start(primary, TPM2_SE_HMAC,
-                              TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION, reason, &session);
-    if (r == 0)
-        r = compose_policy(&session, request, reason, &sealed.pcr_bank, policy);
-    if (r == 0)
-        r = create(primary, &session, key, policy, reason, &sealed.blob);
-    if (r == 0)
-        r = bytes_dup((BytesView){policy, sizeof(policy)}, &sealed.policy_hash);
+    r = tpm_blob_write(private_part, public_part, reason, &sealed->blob);
     if (r != 0)
         return r;
     /* The public part comes from the TPM. Do not write what we would refuse to read. */
-    if (tpm_blob_parse(bytes_view(&sealed.blob), bytes_view(&sealed.policy_hash), reason,
+    if (tpm_blob_parse(bytes_view(&sealed->blob), bytes_view(&sealed->policy_hash), reason,
                        &parsed) != 0)
         return reason_set(reason, OUTCOME_TPM_FAILED,
                           "the TPM created a different object than requested");
-    *ret = sealed;
-    sealed = (TpmSealed){0};
     return 0;
 }
 
@@ -140,39 +86,18 @@ static int check_request(const TpmSealRequest *request, Reason *reason)
         return reason_set(reason, OUTCOME_USAGE, "PCR values need a bank");
     if (request->public_key.size == 0)
         return 0;
-    if (request->public_key_mask == 0)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "a public key needs the PCRs that it signs for, and none is given");
-    return tpm_signer_parse(request->public_key, reason, &signer);
-}
-
-/* Gets the storage key, and its part of the header; no .srk for the legacy primary. */
-static int get_primary(Tpm *tpm, bool pinned, Reason *reason, TpmHandle *ret_primary,
-                       TpmSealed *sealed)
-{
-    int r;
-
-    sealed->primary_alg = TPM_ALGORITHM_ECC;
-    if (pinned) {
-        r = tpm_primary_new_srk(tpm, reason, ret_primary, &sealed->srk);
-        if (r == 0)
-            sealed->primary_alg = tpm_srk_algorithm(bytes_view(&sealed->srk));
-        return r;
-    }
-    r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_ECC, reason, ret_primary);
-    if (r == OUTCOME_TPM_UNABLE) {
-        sealed->primary_alg = TPM_ALGORITHM_RSA;
-        r = tpm_primary_new_legacy(tpm, TPM_ALGORITHM_RSA, reason, ret_primary);
-    }
-    return r;
+    return tpm_signer_parse_for(request->public_key, request->public_key_mask, reason, &signer);
 }
 
 int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
              TpmSealed *ret, Secret **ret_key)
 {
     _cleanup_(tpm_handle_done) TpmHandle primary = {0};
-    _cleanup_(tpm_sealed_done) TpmSealed parent = {0};
+    _cleanup_(tpm_handle_done) TpmHandle session = {0};
+    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *key = NULL;
+    uint64_t signed_mask = request->public_key.size > 0 ? request->public_key_mask : 0;
+    TpmPcrs pcrs;
     int r;
 
     r = check_request(request, reason);
@@ -183,14 +108,21 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
     context->random(context, secret_borrow(key), TPM_KEY_BYTES);
     r = tpm_begin(tpm, reason);
     if (r == 0)
-        r = get_primary(tpm, request->pinned, reason, &primary, &parent);
+        r = request->pinned
+                ? tpm_primary_new_srk(tpm, reason, &primary, &sealed.srk, &sealed.primary_alg)
+                : tpm_primary_new_default(tpm, reason, &primary, &sealed.primary_alg);
     if (r == 0)
-        r = seal_under(&primary, key, request, reason, ret);
+        r = tpm_session_start(&primary, TPM2_SE_HMAC,
+                              TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION, reason, &session);
+    if (r == 0)
+        r = tpm_pcr_complete(&session, &request->pcrs, signed_mask, reason, &pcrs);
+    if (r == 0)
+        r = tpm_policy_describe(&pcrs, request->public_key, signed_mask, reason, &sealed);
+    if (r == 0)
+        r = create(&primary, &session, key, reason, &sealed);
     if (r != 0)
         return r;
-    ret->primary_alg = parent.primary_alg;
-    ret->srk = parent.srk;
-    parent.srk = (Bytes){0};
+    *ret = TAKE(sealed);
     *ret_key = TAKE_PTR(key);
     return 0;
 }
@@ -199,10 +131,11 @@ int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret)
 {
     _cleanup_(tpm_handle_done) TpmHandle key = {0};
     _cleanup_(bytes_done) Bytes srk = {0};
+    uint16_t algorithm;
     int r = tpm_begin(tpm, reason);
 
     if (r == 0)
-        r = tpm_primary_new_srk(tpm, reason, &key, &srk);
+        r = tpm_primary_new_srk(tpm, reason, &key, &srk, &algorithm);
     if (r != 0 && r != OUTCOME_TPM_NO_SRK)
         return r;
     *ret = r == 0;

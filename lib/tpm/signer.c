@@ -5,7 +5,8 @@
 
 #include "tpm/signer.h"
 
-#include <sodium.h>
+#include "tpm/blob.h"
+
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
@@ -33,22 +34,11 @@ static TPMT_PUBLIC area_of(const RsaPublicKey *key)
     return area;
 }
 
-static bool name_of(const TPMT_PUBLIC *area, uint8_t ret[TPM_NAME_BYTES])
-{
-    uint8_t bytes[sizeof(*area)];
-    size_t size = 0;
-
-    if (Tss2_MU_TPMT_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return false;
-    ret[0] = (uint8_t)(area->nameAlg >> 8);
-    ret[1] = (uint8_t)area->nameAlg;
-    crypto_hash_sha256(ret + 2, bytes, size);
-    return true;
-}
-
 int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret)
 {
     TpmSigner signer = {0};
+    uint8_t area[sizeof(TPMT_PUBLIC)];
+    size_t size = 0;
     RsaPublicKey key;
     int r = rsa_public_key_parse(pem, reason, &key);
 
@@ -56,9 +46,19 @@ int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret)
         return r;
     signer.public_part.publicArea = area_of(&key);
     memcpy(signer.fingerprint, key.fingerprint, sizeof(signer.fingerprint));
-    if (!name_of(&signer.public_part.publicArea, signer.name))
+    if (Tss2_MU_TPMT_PUBLIC_Marshal(&signer.public_part.publicArea, area, sizeof(area), &size) !=
+        TSS2_RC_SUCCESS)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the PCR policy's public key cannot be marshalled for a TPM");
+    tpm_name_of((BytesView){area, size}, signer.name);
     *ret = signer;
     return 0;
+}
+
+int tpm_signer_parse_for(BytesView pem, uint64_t mask, Reason *reason, TpmSigner *ret)
+{
+    if (mask == 0)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "a public key needs the PCRs that it signs for, and none is given");
+    return tpm_signer_parse(pem, reason, ret);
 }

@@ -25,3 +25,6 @@ typedef struct TpmSigner {
 
 /* OUTCOME_MALFORMED if PEM is not an RSA public key. */
 int tpm_signer_parse(BytesView pem, Reason *reason, TpmSigner *ret);
+
+/* The same for a key that signs for the PCRs of MASK; OUTCOME_USAGE if there are none. */
+int tpm_signer_parse_for(BytesView pem, uint64_t mask, Reason *reason, TpmSigner *ret);

@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * The public part of a storage key, which a host publishes so that others can seal for its TPM.
+ * Storage keys: the public part that a host publishes so that others can seal for its TPM, and the
+ * pinned storage root key in a header. Pure.
  *
- * Pure. Parses what sealing needs, and refuses everything but the two keys that systemd makes:
- * sealing for another key seals for nobody, or for everybody. The keys are P-256 or RSA-2048, named
- * by SHA-256, with AES-128-CFB, an empty policy and the attributes of systemd's templates. The
- * caller must know that the key belongs to the right host.
+ * tpm_storage_key_parse() parses what sealing needs, and refuses everything but the two keys that
+ * systemd makes: sealing for another key seals for nobody, or for everybody. The keys are P-256 or
+ * RSA-2048, named by SHA-256, with AES-128-CFB, an empty policy and the attributes of systemd's
+ * templates. The caller must know that the key belongs to the right host.
  *
  * A changed bit in a P-256 key is detected, since its point is then off the curve. In an RSA key it
  * is not, which is why identities also contain the name (credential/identity.h). TCG TPM 2.0
@@ -19,8 +20,17 @@
 #include "crypto/ecdh.h"
 #include "tpm/tpm.h"
 
+/* The handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.5.1). */
+#define TPM_SRK_HANDLE        UINT32_C(0x81000001)
+
+/* The attributes of systemd's template for the legacy primary. */
+#define TPM_LEGACY_ATTRIBUTES UINT32_C(0x00030072)
+
+/* Key size of storage keys and salted sessions (AES-CFB), bits. */
+#define TPM_AES_BITS          128U
+
 /* Limit for the TPM2B_PUBLIC of a storage key, bytes; RSA-2048 has 284. */
-#define TPM_PUBLIC_MAX_BYTES ((size_t)512)
+#define TPM_PUBLIC_MAX_BYTES  ((size_t)512)
 
 typedef enum TpmStorageRole {
     TPM_STORAGE_SRK,    /* persistent at 0x81000001; works during a lockout */
@@ -40,6 +50,17 @@ typedef struct TpmStorageKey {
 /* Parses a TPM2B_PUBLIC. OUTCOME_MALFORMED; -EIO, -ENOMEM from libcrypto. */
 int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret);
 
-/* Formats the key for pinned credentials: the output of Esys_TR_Serialize() for it at
- * TPM_SRK_HANDLE. -ENOMEM. */
+/* A pinned storage root key, as it is in a header: the output of Esys_TR_Serialize() for a storage
+ * key at TPM_SRK_HANDLE. Borrowed. */
+typedef struct TpmSrk {
+    uint16_t algorithm; /* TPM_ALGORITHM_ECC or _RSA */
+    BytesView name;     /* algorithm and digest */
+    BytesView public;   /* TPM2B_PUBLIC */
+} TpmSrk;
+
+/* OUTCOME_MALFORMED unless SRK is such a key, of any size that TPMs support, and its name is the
+ * digest of its public area. */
+int tpm_srk_parse(BytesView srk, Reason *reason, TpmSrk *ret);
+
+/* Formats the key for pinned credentials. -ENOMEM. */
 int tpm_storage_key_pin(const TpmStorageKey *key, Bytes *ret);

@@ -169,6 +169,3 @@ const char *tpm_bank_name(uint16_t bank);
 
 /* Size of a PCR in BANK; 0 for an unknown bank. */
 size_t tpm_bank_digest_bytes(uint16_t bank);
-
-/* The name (algorithm and digest) inside a pinned storage root key, borrowed. OUTCOME_MALFORMED. */
-int tpm_srk_name(BytesView srk, Reason *reason, BytesView *ret);

@@ -11,13 +11,11 @@
 
 #include "tpm/export.h"
 #include "tpm/signer.h"
+#include "tpm/storage_key.h"
 #include "tpm/tpm.h"
 
 #include <stdbool.h>
 #include <tss2/tss2_esys.h>
-
-/* Key size of salted sessions and storage keys (AES-CFB), bits. */
-#define TPM_AES_BITS     128U
 
 /* How often a policy or a set of PCR values is read again because a PCR changed in the meantime. */
 #define TPM_PCR_ATTEMPTS 30
@@ -86,13 +84,17 @@ void tpm_handle_forget(TpmHandle *handle);
  * TPM does not accept the template. */
 int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret);
 
+/* The same with P-256 if the TPM accepts that, else RSA, like systemd. */
+int tpm_primary_new_default(Tpm *tpm, Reason *reason, TpmHandle *ret, uint16_t *ret_algorithm);
+
 /* Loads the pinned storage root key from SRK, its serialised handle, without asking the TPM. */
 int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *ret);
 
 /* Reads the storage root key from the TPM, and its serialised handle for headers. This is not
  * authenticated: an interposer can substitute its own key, as it can for systemd.
  * OUTCOME_TPM_NO_SRK if there is none. */
-int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk);
+int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk,
+                        uint16_t *ret_algorithm);
 
 /* tpm_response() for a command that uses the storage root key, which also seems to be missing if
  * the owner hierarchy is switched off. */

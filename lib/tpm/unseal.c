@@ -27,11 +27,8 @@ static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Re
 {
     static const TpmPcrs no_pcrs = {0};
     uint8_t policy[TPM_POLICY_BYTES];
-    BytesView signer_name = {0};
 
-    if (sealed->public_key.size != 0)
-        signer_name = (BytesView){signer->name, sizeof(signer->name)};
-    tpm_policy_of(signer_name, &no_pcrs, policy);
+    tpm_policy_of(sealed->public_key.size != 0 ? signer : NULL, &no_pcrs, policy);
     if (sealed->pcr_mask == 0 &&
         !bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)}))
         return reason_set(reason, OUTCOME_UNSUPPORTED,

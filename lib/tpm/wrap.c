@@ -14,6 +14,7 @@
 #include "crypto/cfb.h"
 #include "crypto/oaep.h"
 #include "crypto/tcg.h"
+#include "tpm/blob.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -92,8 +93,7 @@ static int write_public(const SecretTemporary *blinding, const Secret *key,
     r = writer_take(&writer, ret);
     if (r != 0)
         return r;
-    put_u16(ret_name, TPM2_ALG_SHA256);
-    crypto_hash_sha256(ret_name + 2, ret->data, ret->size);
+    tpm_name_of(bytes_view(ret), ret_name);
     return 0;
 }
 

@@ -7,7 +7,6 @@
  * algorithm. An accepted public area must also be accepted in its pinned form.
  */
 
-#include "tpm/blob.h"
 #include "tpm/storage_key.h"
 #include "tpm/tpm.h"
 
@@ -18,14 +17,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_pinned(BytesView srk)
 {
-    uint16_t algorithm;
-    BytesView name;
+    TpmSrk parsed;
 
-    if (tpm_srk_name(srk, NULL, &name) != 0)
+    if (tpm_srk_parse(srk, NULL, &parsed) != 0)
         return;
-    algorithm = tpm_srk_algorithm(srk);
-    assert(algorithm == TPM_ALGORITHM_ECC || algorithm == TPM_ALGORITHM_RSA);
-    assert(name.size == TPM_NAME_BYTES && name.data == srk.data + sizeof(uint32_t) + 2);
+    assert(parsed.algorithm == TPM_ALGORITHM_ECC || parsed.algorithm == TPM_ALGORITHM_RSA);
+    assert(parsed.name.size == TPM_NAME_BYTES &&
+           parsed.name.data == srk.data + sizeof(uint32_t) + 2);
 }
 
 static void check_area(BytesView area)
@@ -42,11 +40,12 @@ static void check_public(BytesView bytes)
 {
     _cleanup_(bytes_done) Bytes pinned = {0};
     TpmStorageKey key;
+    TpmSrk srk;
 
     if (tpm_storage_key_parse(bytes, NULL, &key) == 0)
         assert(tpm_storage_key_pin(&key, &pinned) == 0 &&
-               tpm_srk_check(bytes_view(&pinned), NULL) == 0 &&
-               tpm_srk_algorithm(bytes_view(&pinned)) == key.algorithm);
+               tpm_srk_parse(bytes_view(&pinned), NULL, &srk) == 0 &&
+               srk.algorithm == key.algorithm);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -176,7 +176,7 @@ static void test_the_name_is_systemds(void **state)
     from_hex(FP, expected);
     assert_memory_equal(signer.fingerprint, expected, sizeof(expected));
     /* what stands in 252-tpm2-pk, 257-tpm2-pk and 262-tpm2-pk */
-    tpm_policy_of((BytesView){signer.name, sizeof(signer.name)}, &no_pcrs, policy);
+    tpm_policy_of(&signer, &no_pcrs, policy);
     assert_memory_equal(policy, "\x49\xd7\x77\x8f\x59\x54\x56\x40", 8);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of what in broker/tpm needs no TPM: PCR masks, policy digests, the codecs of sealed keys
+ * Tests of what in lib/tpm needs no TPM: PCR masks, policy digests, the codecs of sealed keys
  * and pinned storage root keys, and return codes.
  *
  * The bytes are those of credentials that systemd-creds 257 and 262 wrote (tests/vectors).
@@ -247,7 +247,7 @@ static void test_policy_is_systemds(void **state)
         for (unsigned pcr = 0; pcr < TPM_PCR_COUNT; pcr++)
             if (rows[i].mask & UINT64_C(1) << pcr)
                 give_pcr(pcr, &pcrs);
-        tpm_policy_of((BytesView){0}, &pcrs, policy);
+        tpm_policy_of(NULL, &pcrs, policy);
         assert_memory_equal(policy, expected.bytes, sizeof(policy));
     }
 }
@@ -375,26 +375,29 @@ static void test_srk(void **state)
 {
     Buffer srk = from_hex(srk_text);
     Reason reason = {0};
+    TpmSrk parsed;
 
     (void)state;
-    assert_int_equal(tpm_srk_check(view_of(&srk), &reason), 0);
+    assert_int_equal(tpm_srk_parse(view_of(&srk), &reason, &parsed), 0);
     assert_string_equal(reason.text, "");
+    assert_int_equal(parsed.algorithm, TPM_ALGORITHM_ECC);
 }
 
 static void test_srk_every_bit_counts(void **state)
 {
     Buffer srk = from_hex(srk_text);
+    TpmSrk parsed;
 
     (void)state;
     for (size_t bit = 0; bit < srk.size * 8; bit++) {
         srk.bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        assert_int_equal(tpm_srk_check(view_of(&srk), NULL), OUTCOME_MALFORMED);
+        assert_int_equal(tpm_srk_parse(view_of(&srk), NULL, &parsed), OUTCOME_MALFORMED);
         srk.bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     srk.size++;
-    assert_int_equal(tpm_srk_check(view_of(&srk), NULL), OUTCOME_MALFORMED);
+    assert_int_equal(tpm_srk_parse(view_of(&srk), NULL, &parsed), OUTCOME_MALFORMED);
     for (srk.size--; srk.size-- > 0;)
-        assert_int_equal(tpm_srk_check(view_of(&srk), NULL), OUTCOME_MALFORMED);
+        assert_int_equal(tpm_srk_parse(view_of(&srk), NULL, &parsed), OUTCOME_MALFORMED);
 }
 
 /* What has the right name, and still is no storage key that pins a session. */
@@ -422,6 +425,7 @@ static void test_srk_fields(void **state)
         {"with an x", 23, 0x00},
         {"with a whole y", 57, 0x21},
     };
+    TpmSrk parsed;
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -430,7 +434,7 @@ static void test_srk_fields(void **state)
         srk.bytes[SRK_AREA_OFFSET + rows[i].offset] = rows[i].value;
         crypto_hash_sha256(srk.bytes + SRK_NAME_OFFSET, srk.bytes + SRK_AREA_OFFSET,
                            srk.size - SRK_AREA_OFFSET);
-        if (tpm_srk_check(view_of(&srk), NULL) != OUTCOME_MALFORMED)
+        if (tpm_srk_parse(view_of(&srk), NULL, &parsed) != OUTCOME_MALFORMED)
             fail_msg("a storage key is %s", rows[i].rule);
     }
 }
@@ -446,6 +450,7 @@ static void append(Buffer *buffer, const char *hex)
 static void test_srk_rsa(void **state)
 {
     Buffer srk = {0};
+    TpmSrk parsed;
 
     (void)state;
     /* handle, name (filled in below), type, size, RSA-2048 storage key */
@@ -456,7 +461,7 @@ static void test_srk_rsa(void **state)
     srk.size += 256;
     crypto_hash_sha256(srk.bytes + SRK_NAME_OFFSET, srk.bytes + SRK_AREA_OFFSET,
                        srk.size - SRK_AREA_OFFSET);
-    assert_int_equal(tpm_srk_check(view_of(&srk), NULL), 0);
+    assert_int_equal(tpm_srk_parse(view_of(&srk), NULL, &parsed), 0);
 }
 
 /* --- return codes --- */
