@@ -257,6 +257,8 @@ static const OptionInfo infos[] = {
      "Print counters as OpenMetrics"},
     {OPTION_NO_ASK, "no-ask", no_argument, NULL, FIELD(no_ask),
      "Do not ask for confirmation"},
+    {OPTION_FIX, "fix", no_argument, NULL, FIELD(fix),
+     "Fix what can be fixed without a value, after asking"},
     {OPTION_GENERATE, "generate", required_argument, "RECIPE", SETTER(set_generate),
      "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
     {OPTION_EXPIRY, "expiry", no_argument, NULL, FIELD(expiry),

@@ -47,6 +47,7 @@ typedef enum OptionId {
     OPTION_DELIVERY = 1 << 27,
     OPTION_SERVICE = 1 << 28,
     OPTION_ON_CHANGE = 1 << 29,
+    OPTION_FIX = 1 << 30,
 } OptionId;
 
 /* What the verbs take that seal for this host. */
@@ -75,6 +76,7 @@ typedef struct Options {
     unsigned host_count;
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
+    bool fix;                                    /* --fix */
     unsigned lines;                              /* --lines=; 0 for all */
     bool follow;                                 /* --follow */
     bool dry_run;                                /* --dry-run */

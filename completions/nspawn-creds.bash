@@ -58,7 +58,7 @@ _nspawn_creds_options() { # VERB
                 check|inspect|setup) options='--json=' ;;
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= --follow' ;;
-                doctor) options='--tpm2-device= --json=' ;;
+                doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
                         --timestamp= --not-after= --format=' ;;

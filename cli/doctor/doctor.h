@@ -4,12 +4,14 @@
 /*
  * Doctor's checks and findings.
  *
- * A check examines one thing and reports any number of findings. It changes nothing. If
- * this user may not see something, the check says so; that is not a problem. A finding may have a
- * remedy, a shell command that fixes the problem, or if no command can, advice.
+ * A check examines one thing and reports any number of findings. If this user may not see
+ * something, the check says so; that is not a problem. A finding may have a remedy, a shell command
+ * that fixes the problem, or if no command can, advice.
  *
  * Others may have planted file names, so that these are quoted in remedies, and printed without
- * control characters.
+ * control characters. No remedy names a path in a directory that others may write to, because they
+ * could swap what is there before it is run. There the remedy is doctor --fix, the only case in
+ * which a check changes anything.
  */
 
 #include "manager/manager.h"
@@ -22,6 +24,7 @@
 
 typedef enum DoctorLevel {
     DOCTOR_OK,
+    DOCTOR_FIXED,
     DOCTOR_UNSEEN, /* could not be checked */
     DOCTOR_WARNING,
     DOCTOR_PROBLEM,
@@ -66,6 +69,33 @@ void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
 /* Add a remedy or advice to the last finding. */
 void doctor_remedy(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void doctor_advice(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Fixes something. Returns 0, an outcome or a negative errno. */
+typedef int (*DoctorFix)(Doctor *doctor, const void *userdata, Reason *reason);
+
+/* Has FIX deal with the last finding if --fix is given and the administrator agrees to WHAT, a
+ * sentence such as "Remove it" without its full stop; otherwise the remedy is doctor --fix. Returns
+ * whether it is fixed now. */
+bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const void *userdata);
+
+/* For DoctorFix: the right owner, group and mode of NAME in the directory PARENT. */
+typedef struct DoctorOwnership {
+    int parent;
+    const char *name;
+    mode_t type; /* S_IFDIR, or S_IFREG for a file with one name that not everybody may write to */
+    uid_t uid;   /* (uid_t)-1 to leave it */
+    gid_t gid;
+    mode_t mode; /* 0 to leave it */
+} DoctorOwnership;
+
+/* USERDATA is a DoctorOwnership. */
+int doctor_fix_ownership(Doctor *doctor, const void *userdata, Reason *reason);
+
+/* The same for a machine's directory of live sockets; also restarts the broker with a new one. */
+int doctor_fix_live(Doctor *doctor, const void *userdata, Reason *reason);
+
+/* Completes or removes the commit that a killed command has left. No USERDATA. */
+int doctor_fix_leftovers(Doctor *doctor, const void *userdata, Reason *reason);
 
 /* Returns PROBLEM, or UNSEEN if RC means that this user may not look. */
 DoctorLevel doctor_level(int rc);

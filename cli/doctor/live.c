@@ -13,6 +13,7 @@
 #include "verb/broker_units.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,6 +77,21 @@ static bool check_unit(const LiveCheck *check)
     return false;
 }
 
+/* Only root creates directories here, so its name is enough to look at it. */
+static void fix(const LiveCheck *check, const char *what)
+{
+    const struct passwd *user = getpwnam(BROKER_USER);
+    _cleanup_(closep) int parent = open(LIVE_MOUNT_FOLDER, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (user && parent >= 0)
+        (void)doctor_fix(check->doctor, what, doctor_fix_live,
+                         &(DoctorOwnership){.parent = parent,
+                                            .name = check->machine->name,
+                                            .type = S_IFDIR,
+                                            .uid = user->pw_uid,
+                                            .gid = (gid_t)-1});
+}
+
 /* The broker creates its socket in a directory that it owns. */
 static bool check_folder(const LiveCheck *check, const char *folder)
 {
@@ -86,12 +102,11 @@ static bool check_folder(const LiveCheck *check, const char *folder)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM,
                "%s does not belong to the broker, which cannot listen there", folder);
-    doctor_remedy(check->doctor, "chown " BROKER_USER ": %s && systemctl restart " BROKER_UNIT,
-                  folder);
+    fix(check, "Give it to the broker and restart that");
     return false;
 }
 
-static bool check_socket(const LiveCheck *check, const char *folder)
+static bool check_socket(const LiveCheck *check)
 {
     int r = live_mount_check(check->machine->name);
 
@@ -104,8 +119,7 @@ static bool check_socket(const LiveCheck *check, const char *folder)
         return true;
     doctor_say(check->doctor, DOCTOR_PROBLEM, "nobody listens at the live socket of %s: %s",
                check->machine->name, strerror(-r));
-    doctor_remedy(check->doctor, "rm -f %s" LIVE_MOUNT_SOCKET " && systemctl restart " BROKER_UNIT,
-                  folder);
+    fix(check, "Remove the socket and restart the broker");
     return false;
 }
 
@@ -126,7 +140,7 @@ static bool check_place(const LiveCheck *check)
         unbound = "it was started before the policy listed live credentials, or without our "
                   "wrapper";
     if (!unbound)
-        return check_folder(check, folder) && check_socket(check, folder);
+        return check_folder(check, folder) && check_socket(check);
     doctor_say(check->doctor, DOCTOR_PROBLEM, "%s runs without the mount for live delivery: %s",
                machine, unbound);
     doctor_remedy(check->doctor, "systemctl restart %s", check->unit);

@@ -29,16 +29,35 @@ typedef struct Owners {
     gid_t group;
 } Owners;
 
-/* Whether owner and mode are right. Reports it if not, at LEVEL. */
-static bool check_owner(Doctor *doctor, DoctorLevel level, const Owners *owners, const char *path,
-                        const struct stat *status, mode_t mode)
+/* An open directory of the store, and its path for messages. */
+typedef struct Folder {
+    int fd;
+    const char *path;
+} Folder;
+
+/* Checks owner and mode of FILE in FOLDER, or of FOLDER itself if it is ".". */
+static void check_owner(Doctor *doctor, const Owners *owners, const Folder *folder,
+                        const char *file, const struct stat *status, mode_t mode)
 {
-    if (status->st_gid == owners->group && (status->st_mode & 07777) == mode &&
-        (status->st_uid == 0 || status->st_uid == owners->broker))
-        return true;
-    doctor_say(doctor, level, "%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds",
-               path, status->st_mode & 07777U, status->st_uid, status->st_gid, mode);
-    return false;
+    bool directory = S_ISDIR(status->st_mode), brokers = status->st_uid == owners->broker;
+    DoctorOwnership right = {.parent = folder->fd,
+                             .name = file,
+                             .type = status->st_mode & S_IFMT,
+                             .uid = brokers ? owners->broker : 0,
+                             .gid = owners->group,
+                             .mode = mode};
+    char what[64];
+
+    if (status->st_uid == right.uid && status->st_gid == right.gid &&
+        (status->st_mode & 07777) == mode)
+        return;
+    doctor_say(doctor, directory ? DOCTOR_PROBLEM : DOCTOR_WARNING,
+               "%s%s%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds", folder->path,
+               directory ? "" : "/", directory ? "" : file, status->st_mode & 07777U,
+               status->st_uid, status->st_gid, mode);
+    snprintf(what, sizeof(what), "Set mode %04o and owner %s:nspawn-creds", mode,
+             brokers ? "nspawn-creds" : "root");
+    (void)doctor_fix(doctor, what, doctor_fix_ownership, &right);
 }
 
 static bool has_suffix(const char *text, const char *suffix)
@@ -48,53 +67,53 @@ static bool has_suffix(const char *text, const char *suffix)
     return length > end && strcmp(text + length - end, suffix) == 0;
 }
 
-/* Checks a file of the credential NAME. */
+/* Checks FILE of the credential NAME. Only a new value helps against what others may have written.
+ */
 static void check_file(Doctor *doctor, const Owners *owners, const CredentialName *name,
-                       const char *path, const struct stat *status, mode_t mode)
+                       const Folder *folder, const char *file, const struct stat *status,
+                       mode_t mode)
 {
     char text[CREDENTIAL_NAME_TEXT_BYTES];
-    bool regular = S_ISREG(status->st_mode), open_to_all = status->st_mode & S_IWOTH;
+    const char *fault = S_ISLNK(status->st_mode)    ? "a symbolic link"
+                        : !S_ISREG(status->st_mode) ? "not a regular file"
+                        : status->st_nlink > 1      ? "a file with more than one link"
+                        : status->st_mode & S_IWOTH ? "writable for everybody"
+                                                    : NULL;
 
-    credential_name_format(name, text);
-    if (!regular || status->st_nlink > 1) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s: the broker does not read it", path,
-                   S_ISLNK(status->st_mode) ? "a symbolic link"
-                   : !regular               ? "not a regular file"
-                                            : "a file with more than one link");
-        doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
-    } else if (!check_owner(doctor, open_to_all ? DOCTOR_PROBLEM : DOCTOR_WARNING, owners, path,
-                            status, mode)) {
-        /* the broker seals again what it may read and others may not have changed */
-        if (mode == SEALED_MODE && !open_to_all && status->st_gid == owners->group &&
-            status->st_mode & S_IRGRP)
-            doctor_remedy(doctor, "nspawn-creds reseal %s", name->machine);
-        else
-            doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
+    if (!fault) {
+        check_owner(doctor, owners, folder, file, status, mode);
+        return;
     }
+    credential_name_format(name, text);
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s/%s is %s: the broker does not read it", folder->path,
+               file, fault);
+    doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
 }
 
-static void check_entry(Doctor *doctor, const Owners *owners, const char *machine, int folder,
-                        const char *file)
+static void check_entry(Doctor *doctor, const Owners *owners, const char *machine,
+                        const Folder *folder, const char *file)
 {
     bool sealed = has_suffix(file, ".cred");
-    char path[PATH_MAX], id[NAME_MAX + 1];
+    char id[NAME_MAX + 1];
     CredentialName name;
     struct stat status;
     Reason reason = {0};
 
-    if (fstatat(folder, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(folder->fd, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return; /* gone meanwhile */
-    snprintf(path, sizeof(path), "%s/%s/%s", doctor->options.host->store, machine, file);
     if (!sealed && !has_suffix(file, ".pub")) {
-        doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
+        doctor_say(doctor, DOCTOR_WARNING, "%s/%s does not belong in the store", folder->path,
+                   file);
         doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
         return;
     }
     snprintf(id, sizeof(id), "%.*s", (int)(strrchr(file, '.') - file), file);
     if (credential_name_new(machine, id, &reason, &name) == 0)
-        check_file(doctor, owners, &name, path, &status, sealed ? SEALED_MODE : PUBLIC_MODE);
+        check_file(doctor, owners, &name, folder, file, &status,
+                   sealed ? SEALED_MODE : PUBLIC_MODE);
     else {
-        doctor_say(doctor, DOCTOR_WARNING, "%s is never read: %s", path, reason.text);
+        doctor_say(doctor, DOCTOR_WARNING, "%s/%s is never read: %s", folder->path, file,
+                   reason.text);
         doctor_advice(doctor, "Seal it under another name, and remove this file");
     }
 }
@@ -121,11 +140,10 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
             doctor_advice(doctor, "The store only holds directories. Find out who created it");
         return;
     }
-    if (fstat(fd, &status) == 0 &&
-        !check_owner(doctor, DOCTOR_PROBLEM, owners, path, &status, DIRECTORY_MODE))
-        doctor_advice(doctor, "Find out who changed the directory, and correct it");
+    if (fstat(fd, &status) == 0)
+        check_owner(doctor, owners, &(Folder){fd, path}, ".", &status, DIRECTORY_MODE);
     while ((r = directory_next(folder, path, NULL, &entry)) == 0 && entry)
-        check_entry(doctor, owners, name, fd, entry);
+        check_entry(doctor, owners, name, &(Folder){fd, path}, entry);
     if (r != 0)
         doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read: %s", path, strerror(-r));
 }
@@ -156,8 +174,8 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
                 continue;
             doctor_say(doctor, DOCTOR_WARNING, "%s is a leftover of a command that was killed",
                        path);
-            doctor_advice(doctor,
-                          "The next command that changes the store completes or removes it");
+            (void)doctor_fix(doctor, "Complete its change or remove it", doctor_fix_leftovers,
+                             NULL);
         } else if (strcmp(entry, ".done") != 0 && strncmp(entry, ".record.", 8) != 0) {
             doctor_say(doctor, DOCTOR_WARNING, "%s does not belong in the store", path);
             doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
@@ -173,26 +191,28 @@ void doctor_store(Doctor *doctor)
     const struct group *group = getgrnam("nspawn-creds");
     Owners owners = {user ? user->pw_uid : 0, group ? group->gr_gid : 0};
     const char *path = doctor->options.host->store;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    _cleanup_(closedirp) DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    _cleanup_(closedirp) DIR *folder = NULL;
+    _cleanup_(closep) int fd = -1;
     size_t before = doctor->count;
+    Reason reason = {0};
     struct stat status;
+    int r;
 
     if (!user || !group)
         return; /* reported elsewhere */
-    if (!folder) {
-        int error = errno;
-
-        close_keep_errno(fd);
-        doctor_say(doctor, doctor_level(-error), "the store %s cannot be opened: %s", path,
-                   strerror(error));
-        if (error == ENOENT)
+    r = store_directory_open(path, &reason, &fd);
+    if (r == 0)
+        r = directory_list(fd, path, &reason, &folder);
+    if (r != 0) {
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+        if (r == -ENOENT)
             doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
         return;
     }
-    if (fstat(fd, &status) == 0 &&
-        !check_owner(doctor, DOCTOR_PROBLEM, &owners, path, &status, DIRECTORY_MODE))
-        doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
+    if (fstat(fd, &status) == 0)
+        check_owner(doctor, &owners, &(Folder){fd, path}, ".", &status, DIRECTORY_MODE);
+    if (!doctor->store && store_open_installed(path, NULL, &doctor->store) != 0)
+        doctor->store = NULL;
     check_machines(doctor, &owners, folder);
     if (doctor->count == before)
         doctor_say(doctor, DOCTOR_OK, "%s has the right owners, modes and links", path);

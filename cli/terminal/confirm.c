@@ -17,6 +17,14 @@ static bool can_ask(void)
     return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
+int confirm_possible(const Options *options, Reason *reason)
+{
+    return options->no_ask || can_ask()
+               ? 0
+               : reason_set(reason, OUTCOME_USAGE,
+                            "there is no terminal to ask on. Use --no-ask to go ahead");
+}
+
 int confirm(const Options *options, Reason *reason, const char *question, ...)
 {
     _cleanup_(freep) char *text = NULL;

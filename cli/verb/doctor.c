@@ -7,6 +7,7 @@
  */
 
 #include "doctor/doctor.h"
+#include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -38,6 +39,7 @@ static const struct {
     const char *name, *colour;
 } levels[_DOCTOR_LEVEL_MAX] = {
     [DOCTOR_OK] = {"ok", "\033[32m"},
+    [DOCTOR_FIXED] = {"fixed", "\033[32m"},
     [DOCTOR_UNSEEN] = {"unseen", "\033[2m"},
     [DOCTOR_WARNING] = {"warning", "\033[33m"},
     [DOCTOR_PROBLEM] = {"problem", "\033[1;31m"},
@@ -138,8 +140,11 @@ static void print(const Doctor *doctor)
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
     }
-    printf("Problems: %zu. Warnings: %zu. Not checked: %zu.\n", count_level(doctor, DOCTOR_PROBLEM),
+    printf("Problems: %zu. Warnings: %zu. Not checked: %zu.", count_level(doctor, DOCTOR_PROBLEM),
            count_level(doctor, DOCTOR_WARNING), count_level(doctor, DOCTOR_UNSEEN));
+    if (doctor->options.fix)
+        printf(" Fixed: %zu.", count_level(doctor, DOCTOR_FIXED));
+    printf("\n");
 }
 
 /* Absent texts are null. */
@@ -175,6 +180,8 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (doctor.machine)
         r = machine_name_check(doctor.machine, &reason);
+    if (r == 0 && options->fix)
+        r = confirm_possible(options, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     /* data that cannot be read stays empty, and the checks report it */
@@ -205,10 +212,12 @@ const Verb verb_doctor = {
     .arguments = "[MACHINE]",
     .summary = "Look for problems on this host, and say how to fix them",
     .details = "Checks systemd, TPM, host key, broker, store, policies and units, and "
-               "opens every credential, of\nall machines or of MACHINE. It changes "
-               "nothing. After \"#\" is the command that fixes the problem of\nthat line. "
-               "The exit status is 9 if there are problems; warnings do not count. Only "
-               "root sees\neverything.",
-    .options = OPTION_JSON | OPTION_TPM_DEVICE,
+               "opens every credential, of\nall machines or of MACHINE. After \"#\" is the "
+               "command that fixes the problem of that line. With --fix it\ncorrects owners and "
+               "modes in the store, leftovers of killed commands and live sockets itself; it "
+               "asks\nfirst, unless --no-ask is given. Otherwise it changes nothing. The exit "
+               "status is 9 if there are\nproblems; warnings do not count. Only root sees "
+               "everything.",
+    .options = OPTION_JSON | OPTION_TPM_DEVICE | OPTION_FIX | OPTION_NO_ASK,
     .run = run,
 };

@@ -35,21 +35,33 @@ static int check(const struct stat *status, const char *path, Reason *reason)
     return 0;
 }
 
-int store_open_installed(const char *path, Reason *reason, Store **ret)
+int store_directory_open(const char *path, Reason *reason, int *ret_fd)
 {
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_NO_SYMLINKS};
-    _cleanup_(closep) int directory = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-    struct stat status;
-    Store *store;
-    int r;
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 
-    if (directory < 0 && errno == ELOOP)
+    if (fd < 0 && errno == ELOOP)
         return reason_set(reason, OUTCOME_STORE_UNSAFE,
                           "the store %s is reached through a symbolic link: set Path= to where it "
                           "really is",
                           path);
-    if (directory < 0 || fstat(directory, &status) < 0)
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open the store %s", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+int store_open_installed(const char *path, Reason *reason, Store **ret)
+{
+    _cleanup_(closep) int directory = -1;
+    struct stat status;
+    Store *store;
+    int r = store_directory_open(path, reason, &directory);
+
+    if (r != 0)
+        return r;
+    if (fstat(directory, &status) < 0)
         return reason_set(reason, -errno, "cannot open the store %s", path);
     r = geteuid() == 0 ? check(&status, path, reason) : 0;
     if (r != 0)

@@ -14,6 +14,10 @@
 
 #define BROKER_USER "nspawn-creds" /* and its group */
 
+/* Opens the directory PATH, which no symbolic link may lead to. Returns what
+ * store_open_installed() returns; owner and mode can be anything. */
+int store_directory_open(const char *path, Reason *reason, int *ret_fd);
+
 /* Opens the store at the absolute PATH. Unless the caller is root, any directory will do. Returns
  * 0, OUTCOME_STORE_UNSAFE, or a negative errno. */
 int store_open_installed(const char *path, Reason *reason, Store **ret);
