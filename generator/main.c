@@ -90,12 +90,12 @@ static bool write_drop_in(const Generator *generator, const char *unit, const ch
 
 /* Writes the drop-in for MACHINE, and returns whether its policy and the configuration are valid.
  * If one is not, reports why, and writes the drop-in with which the machine does not start. */
-static bool put_drop_in(const Generator *generator, const PolicyMachine *machine, Writer *writer)
+static bool put_drop_in(const Generator *generator, const char *machine, Writer *writer)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load_found(&generator->context, machine, &fault, &policy);
+    int r = policy_load(&generator->context, machine, &fault, NULL, &policy);
 
     if (r == 0 && generator->host_valid) {
         drop_in_write(&generator->host, policy, writer);
@@ -107,18 +107,18 @@ static bool put_drop_in(const Generator *generator, const PolicyMachine *machine
     if (r != 0)
         report("%s", r < 0 ? strerror(-r) : reason.text);
     /* no unit belongs to a name that is not valid */
-    if (machine_name_valid(machine->name))
+    if (machine_name_valid(machine))
         drop_in_write_bad(writer);
     return false;
 }
 
-static bool generate(const Generator *generator, const PolicyMachine *machine)
+static bool generate(const Generator *generator, const char *machine)
 {
     _cleanup_(writer_done) Writer text = {0};
     bool right = put_drop_in(generator, machine, &text);
     char unit[UNIT_BYTES];
 
-    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine->name);
+    snprintf(unit, sizeof(unit), "systemd-nspawn@%s.service", machine);
     return write_drop_in(generator, unit, DROP_IN_NAME, &text) && right;
 }
 
@@ -131,24 +131,23 @@ static bool generate_broker(const Generator *generator)
 }
 
 /* Does every STEP-th of MACHINES from FIRST on. */
-static bool generate_share(const Generator *generator, const PolicyMachine *machines, size_t first,
-                           size_t step)
+static bool generate_share(const Generator *generator, char **machines, size_t first, size_t step)
 {
     bool right = true;
 
-    for (size_t i = 0; machines[i].name; i++)
+    for (size_t i = 0; machines[i]; i++)
         if (i % step == first)
-            right = generate(generator, &machines[i]) && right;
+            right = generate(generator, machines[i]) && right;
     return right;
 }
 
 /* No more processes than there are processors, or work for. */
-static size_t count_processes(const PolicyMachine *machines)
+static size_t count_processes(char **machines)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     size_t count = 0;
 
-    while (machines[count].name)
+    while (machines[count])
         count++;
     count /= PROCESS_MACHINES;
     if (processors < 1 || count < 1)
@@ -160,7 +159,7 @@ static size_t count_processes(const PolicyMachine *machines)
 
 static bool generate_machines(const Generator *generator)
 {
-    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    _cleanup_(policy_machines_freep) char **machines = NULL;
     pid_t processes[PROCESSES_MAX];
     PolicyFault fault = {0};
     int r = policy_machines(&generator->context, &fault, &machines), status;

@@ -266,14 +266,13 @@ static int add_machine(List *list, const char *machine)
 }
 
 /* Merges the machines of the store and those with policies; both lists are sorted by name. */
-static int add_machines(List *list, const MachineName *stored, size_t count,
-                        const PolicyMachine *with_policy)
+static int add_machines(List *list, const MachineName *stored, size_t count, char **with_policy)
 {
     size_t i = 0;
     int r = 0;
 
-    while (r == 0 && (i < count || with_policy->name)) {
-        const char *name = with_policy->name;
+    while (r == 0 && (i < count || *with_policy)) {
+        const char *name = *with_policy;
         int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
 
         if (order <= 0)
@@ -290,7 +289,7 @@ static int add_machines(List *list, const MachineName *stored, size_t count,
 
 int method_list(MethodCall *call)
 {
-    _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
+    _cleanup_(policy_machines_freep) char **with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     const char *machine = varlink_text(call->parameters, "machine");
     List list = {.call = call};

@@ -180,7 +180,7 @@ static int add_files(Check *check, char **paths)
 
 static int add_machines(Check *check, const Context *context)
 {
-    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    _cleanup_(policy_machines_freep) char **machines = NULL;
     PolicyFault missing = {0};
     size_t count = 0;
     int r = policy_machines(context, &missing, &machines);
@@ -189,7 +189,7 @@ static int add_machines(Check *check, const Context *context)
         return r;
     if (missing.file[0])
         report(check, &missing, true);
-    while (machines[count].name)
+    while (machines[count])
         count++;
     check->groups = calloc(count + 1, sizeof(check->groups[0]));
     if (!check->groups)
@@ -198,7 +198,7 @@ static int add_machines(Check *check, const Context *context)
         Group *group = &check->groups[check->count];
         PolicyFault fault = {0};
 
-        r = policy_load_found(context, &machines[i], &fault, &group->policy);
+        r = policy_load(context, machines[i], &fault, NULL, &group->policy);
         if (r < 0)
             return r;
         if (r == OUTCOME_BAD_POLICY)

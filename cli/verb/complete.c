@@ -59,7 +59,7 @@ static void print_stored(const Store *store, Wanted wanted, const char *machine)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     static const char *const words[] = {[MACHINES] = "machines", [NAMES] = "names", [IDS] = "ids"};
-    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    _cleanup_(policy_machines_freep) char **machines = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     _cleanup_(store_freep) Store *store = NULL;
     const char *machine = arguments[1];
@@ -86,8 +86,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = policy_machines(context, NULL, &machines);
     if (r != 0)
         return r;
-    for (const PolicyMachine *found = machines; found->name; found++)
-        print_policy(context, wanted, found->name);
+    for (char **found = machines; *found; found++)
+        print_policy(context, wanted, *found);
     if (store && store_machines(store, NULL, &stored, &count) == 0)
         for (size_t i = 0; i < count; i++)
             print_stored(store, wanted, stored[i].text);

@@ -90,13 +90,13 @@ static int add_machine(Doctor *doctor, const char *name)
 
 static int find_machines(Doctor *doctor)
 {
-    _cleanup_(policy_machines_freep) PolicyMachine *with_policy = NULL;
+    _cleanup_(policy_machines_freep) char **with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
     int r = policy_machines(doctor->context, NULL, &with_policy);
 
-    for (const PolicyMachine *machine = with_policy; r == 0 && machine->name; machine++)
-        r = add_machine(doctor, machine->name);
+    for (char **machine = with_policy; r == 0 && *machine; machine++)
+        r = add_machine(doctor, *machine);
     if (r == 0 && doctor->store && store_machines(doctor->store, NULL, &stored, &count) != 0)
         count = 0;
     for (size_t i = 0; r == 0 && i < count; i++)

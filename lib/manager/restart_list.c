@@ -34,13 +34,13 @@ void restart_list_done(RestartList *list)
 
 static int load_policies(const Context *context, RestartList *list)
 {
-    _cleanup_(policy_machines_freep) PolicyMachine *machines = NULL;
+    _cleanup_(policy_machines_freep) char **machines = NULL;
     size_t count = 0;
     int r = policy_machines(context, NULL, &machines);
 
     if (r != 0)
         return r;
-    while (machines[count].name)
+    while (machines[count])
         count++;
     list->policies = calloc(count + 1, sizeof(list->policies[0]));
     if (!list->policies)
@@ -48,7 +48,7 @@ static int load_policies(const Context *context, RestartList *list)
     for (size_t i = 0; i < count; i++) {
         PolicyFault fault;
 
-        r = policy_load_found(context, &machines[i], &fault, &list->policies[list->policy_count]);
+        r = policy_load(context, machines[i], &fault, NULL, &list->policies[list->policy_count]);
         if (r == -ENOMEM)
             return r;
         if (r == 0)

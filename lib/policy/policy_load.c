@@ -19,33 +19,21 @@
 #define SUFFIX         ".json"
 #define DROP_IN_SUFFIX ".json.d"
 
-static const char *const places[] = {
+static const char *const search_path[] = {
     "/etc/nspawn-creds",
     "/run/nspawn-creds/policy",
     "/usr/lib/nspawn-creds",
 };
 
-#define PLACE_COUNT (sizeof(places) / sizeof(places[0]))
-
-/* Bits of PolicyMachine.found. */
-static unsigned main_bit(size_t place)
-{
-    return 1U << place;
-}
-
-static unsigned drop_ins_bit(size_t place)
-{
-    return 1U << (PLACE_COUNT + place);
-}
+#define SEARCH_PATH_COUNT (sizeof(search_path) / sizeof(search_path[0]))
 
 /* The state while a policy is loaded. */
 typedef struct Loader {
     const Context *context;
-    unsigned found; /* where to look */
-    Policy *policy;
+    const char *machine;
+    Policy **policy; /* NULL until there is a file */
     PolicyFault *fault;
-    bool stamping; /* the caller wants them */
-    PolicyStamps stamps;
+    PolicyStamps *stamps; /* NULL if the caller does not want them */
 } Loader;
 
 static int bad_file(PolicyFault *fault, const char *path, const char *what)
@@ -83,10 +71,10 @@ static PolicyStamp stamp_of(const char *path)
 /* Call this before PATH is read, so that a change in between is detected. */
 static int add_stamp(Loader *loader, const char *path)
 {
-    PolicyStamps *stamps = &loader->stamps;
+    PolicyStamps *stamps = loader->stamps;
     PolicyStamp *stamp;
 
-    if (!loader->stamping)
+    if (!stamps)
         return 0;
     if (!ARRAY_GROW(stamps->stamps, stamps->count))
         return -ENOMEM;
@@ -152,7 +140,7 @@ int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
 
 /* Adds the credentials of the file PATH. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
  * when it is first needed. */
-static int add_file(Loader *loader, const char *machine, const char *path)
+static int add_file(Loader *loader, const char *path)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     int r = add_stamp(loader, path);
@@ -161,9 +149,9 @@ static int add_file(Loader *loader, const char *machine, const char *path)
         r = policy_file_read(path, loader->fault, &text);
     if (r != 0 || text.size == 0)
         return r;
-    if (!loader->policy)
-        r = policy_new(machine, path, loader->fault, &loader->policy);
-    return r == 0 ? policy_file_parse(bytes_view(&text), path, loader->policy, loader->fault) : r;
+    if (!*loader->policy)
+        r = policy_new(loader->machine, path, loader->fault, loader->policy);
+    return r == 0 ? policy_file_parse(bytes_view(&text), path, *loader->policy, loader->fault) : r;
 }
 
 __attribute__((format(printf, 1, 2))) static char *format_path(const char *format, ...)
@@ -178,17 +166,15 @@ __attribute__((format(printf, 1, 2))) static char *format_path(const char *forma
     return path;
 }
 
-static int add_main_file(Loader *loader, const char *machine)
+static int add_main_file(Loader *loader)
 {
     int r = OUTCOME_NOT_FOUND;
 
-    for (size_t i = 0; i < PLACE_COUNT && r == OUTCOME_NOT_FOUND; i++) {
-        _cleanup_(freep) char *path = NULL;
+    for (size_t i = 0; i < SEARCH_PATH_COUNT && r == OUTCOME_NOT_FOUND; i++) {
+        _cleanup_(freep) char *path =
+            format_path("%s%s/%s" SUFFIX, loader->context->root, search_path[i], loader->machine);
 
-        if (!(loader->found & main_bit(i)))
-            continue;
-        path = format_path("%s%s/%s" SUFFIX, loader->context->root, places[i], machine);
-        r = path ? add_file(loader, machine, path) : -ENOMEM;
+        r = path ? add_file(loader, path) : -ENOMEM;
     }
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
@@ -197,8 +183,7 @@ static int add_main_file(Loader *loader, const char *machine)
 
 typedef struct Name {
     char *text;
-    size_t place;   /* where it was found */
-    unsigned found; /* the bits of everything found for a machine */
+    size_t directory; /* where it was found */
 } Name;
 
 typedef struct Names {
@@ -214,7 +199,7 @@ static void names_done(Names *names)
     *names = (Names){0};
 }
 
-static int add_name(Names *names, const char *text, size_t length, size_t place, unsigned found)
+static int add_name(Names *names, const char *text, size_t length, size_t directory)
 {
     char *copy;
 
@@ -223,7 +208,7 @@ static int add_name(Names *names, const char *text, size_t length, size_t place,
     copy = strndup(text, length);
     if (!copy)
         return -ENOMEM;
-    names->names[names->count++] = (Name){copy, place, found};
+    names->names[names->count++] = (Name){copy, directory};
     return 0;
 }
 
@@ -232,7 +217,7 @@ static int compare_names(const void *left, const void *right)
     const Name *a = left, *b = right;
     int order = strcmp(a->text, b->text);
 
-    return order != 0 ? order : (int)a->place - (int)b->place;
+    return order != 0 ? order : (int)a->directory - (int)b->directory;
 }
 
 /* Sorts the names, and keeps the first directory of each. */
@@ -243,19 +228,17 @@ static void sort_names(Names *names)
     if (names->count > 0)
         qsort(names->names, names->count, sizeof(names->names[0]), compare_names);
     for (size_t i = 0; i < names->count; i++) {
-        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0) {
-            names->names[kept - 1].found |= names->names[i].found;
+        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0)
             free(names->names[i].text);
-        } else {
+        else
             names->names[kept++] = names->names[i];
-        }
     }
     names->count = kept;
 }
 
 /* --- drop-ins --- */
 
-static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *names)
+static int list_drop_ins(Loader *loader, const char *path, size_t directory, Names *names)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
     const char *file;
@@ -271,32 +254,31 @@ static int list_drop_ins(Loader *loader, const char *path, size_t place, Names *
             continue;
         if (names->count == LIMIT_POLICY_DROP_INS)
             return bad_file(loader->fault, path, "there are too many drop-ins");
-        if (add_name(names, file, strlen(file), place, 0) != 0)
+        if (add_name(names, file, strlen(file), directory) != 0)
             return -ENOMEM;
     }
     return r == 0 ? 0 : bad_file(loader->fault, path, strerror(-r));
 }
 
-static int add_drop_ins(Loader *loader, const char *machine)
+static int add_drop_ins(Loader *loader)
 {
     _cleanup_(names_done) Names names = {0};
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
-        _cleanup_(freep) char *path = NULL;
+    for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
+        _cleanup_(freep) char *path = format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root,
+                                                  search_path[i], loader->machine);
 
-        if (!(loader->found & drop_ins_bit(i)))
-            continue;
-        path = format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root, places[i], machine);
         r = path ? list_drop_ins(loader, path, i, &names) : -ENOMEM;
     }
     sort_names(&names);
     for (size_t i = 0; r == 0 && i < names.count; i++) {
+        const Name *name = &names.names[i];
         _cleanup_(freep) char *path =
             format_path("%s%s/%s" DROP_IN_SUFFIX "/%s", loader->context->root,
-                        places[names.names[i].place], machine, names.names[i].text);
+                        search_path[name->directory], loader->machine, name->text);
 
-        r = path ? add_file(loader, machine, path) : -ENOMEM;
+        r = path ? add_file(loader, path) : -ENOMEM;
         /* removed since, or a dangling link */
         if (r == OUTCOME_NOT_FOUND)
             r = bad_file(loader->fault, path, strerror(ENOENT));
@@ -306,105 +288,77 @@ static int add_drop_ins(Loader *loader, const char *machine)
 
 /* --- the whole --- */
 
-static void loader_done(Loader *loader)
-{
-    policy_unref(loader->policy);
-    policy_stamps_done(&loader->stamps);
-}
-
-static int load(const Context *context, const char *machine, unsigned found, PolicyFault *fault,
-                PolicyStamps *ret_stamps, Policy **ret)
-{
-    _cleanup_(loader_done) Loader loader = {
-        .context = context, .found = found, .fault = fault, .stamping = ret_stamps != NULL};
-    int r = add_main_file(&loader, machine);
-
-    if (r == 0)
-        r = add_drop_ins(&loader, machine);
-    if (r == 0 && !loader.policy)
-        r = OUTCOME_NOT_FOUND;
-    if (r == 0)
-        r = policy_check(loader.policy, NULL, NULL, fault);
-    if (r != 0 && r != OUTCOME_NOT_FOUND)
-        return r;
-    if (ret_stamps)
-        *ret_stamps = TAKE(loader.stamps);
-    if (r == 0)
-        *ret = TAKE_PTR(loader.policy);
-    return r;
-}
-
 int policy_load(const Context *context, const char *machine, PolicyFault *fault,
                 PolicyStamps *ret_stamps, Policy **ret)
 {
-    return load(context, machine, ~0U, fault, ret_stamps, ret);
-}
+    _cleanup_(policy_stamps_done) PolicyStamps stamps = {0};
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    Loader loader = {.context = context,
+                     .machine = machine,
+                     .policy = &policy,
+                     .fault = fault,
+                     .stamps = ret_stamps ? &stamps : NULL};
+    int r = add_main_file(&loader);
 
-int policy_load_found(const Context *context, const PolicyMachine *machine, PolicyFault *fault,
-                      Policy **ret)
-{
-    return load(context, machine->name, machine->found, fault, NULL, ret);
+    if (r == 0)
+        r = add_drop_ins(&loader);
+    if (r == 0 && !policy)
+        r = OUTCOME_NOT_FOUND;
+    if (r == 0)
+        r = policy_check(policy, NULL, NULL, fault);
+    if (ret_stamps && (r == 0 || r == OUTCOME_NOT_FOUND))
+        *ret_stamps = TAKE(stamps);
+    if (r == 0)
+        *ret = TAKE_PTR(policy);
+    return r;
 }
 
 /* --- all machines --- */
 
-static int add_machine(Names *names, const char *file, size_t place)
-{
-    static const char *const suffixes[] = {SUFFIX, DROP_IN_SUFFIX};
-    unsigned bits[] = {main_bit(place), drop_ins_bit(place)};
-
-    for (size_t i = 0; i < 2 && file[0] != '.'; i++)
-        if (ends_with(file, suffixes[i]))
-            return add_name(names, file, strlen(file) - strlen(suffixes[i]), 0, bits[i]);
-    return 0;
-}
-
-/* RET_ERROR: a negative errno if PLACE may contain more. */
-static int list_machines(const char *path, size_t place, Names *names, int *ret_error)
+/* RET_ERROR: a negative errno if the directory PATH may contain more. */
+static int list_machines(const char *path, Names *names, int *ret_error)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);
     const char *file;
 
     *ret_error = folder || errno == ENOENT ? 0 : -errno;
-    while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file)
-        if (add_machine(names, file, place) != 0)
+    while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file) {
+        const char *suffix = ends_with(file, SUFFIX) ? SUFFIX : DROP_IN_SUFFIX;
+
+        if (file[0] != '.' && ends_with(file, suffix) &&
+            add_name(names, file, strlen(file) - strlen(suffix), 0) != 0)
             return -ENOMEM;
+    }
     return 0;
 }
 
-void policy_machines_free(PolicyMachine *machines)
+void policy_machines_free(char **machines)
 {
-    for (PolicyMachine *machine = machines; machine->name; machine++)
-        free(machine->name);
+    for (char **machine = machines; *machine; machine++)
+        free(*machine);
     free(machines);
 }
 
-int policy_machines(const Context *context, PolicyFault *fault, PolicyMachine **ret)
+int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
 {
     _cleanup_(names_done) Names names = {0};
-    PolicyMachine *machines;
-    unsigned unknown = 0;
-    int r = 0;
+    char **machines;
 
-    for (size_t i = 0; r == 0 && i < PLACE_COUNT; i++) {
-        _cleanup_(freep) char *path = format_path("%s%s", context->root, places[i]);
+    for (size_t i = 0; i < SEARCH_PATH_COUNT; i++) {
+        _cleanup_(freep) char *path = format_path("%s%s", context->root, search_path[i]);
         int error = 0;
 
-        r = path ? list_machines(path, i, &names, &error) : -ENOMEM;
-        if (error == 0)
-            continue;
-        unknown |= main_bit(i) | drop_ins_bit(i);
-        bad_file(fault, path, strerror(-error));
+        if (!path || list_machines(path, &names, &error) != 0)
+            return -ENOMEM;
+        if (error != 0)
+            bad_file(fault, path, strerror(-error));
     }
-    if (r != 0)
-        return r;
     sort_names(&names);
     machines = calloc(names.count + 1, sizeof(machines[0]));
     if (!machines)
         return -ENOMEM;
     for (size_t i = 0; i < names.count; i++)
-        machines[i] =
-            (PolicyMachine){TAKE_PTR(names.names[i].text), names.names[i].found | unknown};
+        machines[i] = TAKE_PTR(names.names[i].text);
     *ret = machines;
     return 0;
 }

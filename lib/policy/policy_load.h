@@ -45,23 +45,12 @@ bool policy_stamps_match(const PolicyStamps *stamps);
 int policy_load(const Context *context, const char *machine, PolicyFault *fault,
                 PolicyStamps *ret_stamps, Policy **ret);
 
-/* A machine with policy files. */
-typedef struct PolicyMachine {
-    char *name;     /* possibly not valid */
-    unsigned found; /* in which directories, for policy_load_found() */
-} PolicyMachine;
-
-/* Lists all of them, sorted by name. The array ends with a NULL name; free it with
- * policy_machines_free(). Of directories that cannot be read the machines are missing; FAULT, which
- * may be NULL, is then set for one of them, and otherwise left as it is. */
-int policy_machines(const Context *context, PolicyFault *fault, PolicyMachine **ret);
-void policy_machines_free(PolicyMachine *machines);
-DEFINE_CLEANUP(PolicyMachine *, policy_machines_free);
-
-/* Like policy_load(), for a loop over all machines: only looks where policy_machines() found
- * something, or could not look. */
-int policy_load_found(const Context *context, const PolicyMachine *machine, PolicyFault *fault,
-                      Policy **ret);
+/* Lists the machines with policy files, sorted by name; a name may be invalid. The array ends with
+ * NULL. Of directories that cannot be read the machines are missing; FAULT, which may be NULL, is
+ * then set for one of them, and otherwise left as it is. */
+int policy_machines(const Context *context, PolicyFault *fault, char ***ret);
+void policy_machines_free(char **machines);
+DEFINE_CLEANUP(char **, policy_machines_free);
 
 /* Reads the policy file PATH; RET is empty if it hides others. OUTCOME_NOT_FOUND;
  * OUTCOME_BAD_POLICY if it cannot be read or must not be trusted; -ENOMEM. */

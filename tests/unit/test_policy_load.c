@@ -263,7 +263,7 @@ static void test_machines(void **state)
 {
     const World *world = *state;
     static const char *const expected[] = {"-bad", "db", "mail", "web", NULL};
-    PolicyMachine *machines;
+    char **machines;
     size_t i;
 
     put(world, "usr/lib/nspawn-creds/mail.json", ONE("x"));
@@ -274,8 +274,8 @@ static void test_machines(void **state)
     put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
     assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
     for (i = 0; expected[i]; i++)
-        assert_string_equal(machines[i].name, expected[i]);
-    assert_null(machines[i].name);
+        assert_string_equal(machines[i], expected[i]);
+    assert_null(machines[i]);
     policy_machines_free(machines);
     assert_string_equal(ids(world, "-bad"),
                         "/etc/nspawn-creds/-bad.json: \"-bad\" is not a machine name");
@@ -285,15 +285,15 @@ static void test_machines(void **state)
 static const char *all_ids(const World *world)
 {
     static char text[1024];
-    PolicyMachine *machines;
+    char **machines;
 
     assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
     text[0] = '\0';
-    for (const PolicyMachine *machine = machines; machine->name; machine++) {
+    for (char **machine = machines; *machine; machine++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
-        int r = policy_load_found(&world->context, machine, NULL, &policy);
+        int r = policy_load(&world->context, *machine, NULL, NULL, &policy);
 
-        strcat(strcat(strcat(text, text[0] ? ", " : ""), machine->name), ":");
+        strcat(strcat(strcat(text, text[0] ? ", " : ""), *machine), ":");
         if (r != 0)
             strcat(strcat(text, " "), outcome_name(r));
         for (size_t i = 0; r == 0 && i < policy->count; i++)
