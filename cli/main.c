@@ -11,33 +11,14 @@
 
 #include <string.h>
 
-static const Verb *const verbs[] = {
-    /* a machine's credentials */
-    &verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit, &verb_rotate, &verb_copy,
-    &verb_rename, &verb_remove, &verb_reseal,
-    /* machines and this host */
-    &verb_enable, &verb_disable, &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_setup,
-    /* sealed files */
-    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_seal, &verb_host, &verb_complete};
-
-#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
-
-static const Verb *find_verb(const char *name)
-{
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        if (strcmp(verbs[i]->name, name) == 0)
-            return verbs[i];
-    return NULL;
-}
-
 static void print_help(void)
 {
     printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
            "Seal secrets for systemd-nspawn containers in systemd's own credential format.\n\n"
            "Verbs:\n");
-    for (size_t i = 0; i < VERB_COUNT; i++)
-        if (!verbs[i]->hidden)
-            printf("  %-10s %-19s %s\n", verbs[i]->name, verbs[i]->arguments, verbs[i]->summary);
+    for (const Verb *const *verb = verbs; *verb; verb++)
+        if (!(*verb)->hidden)
+            printf("  %-10s %-19s %s\n", (*verb)->name, (*verb)->arguments, (*verb)->summary);
     printf("\nOptions:\n");
     options_print_help(stdout, 0);
     printf(
@@ -101,7 +82,7 @@ static int run(int argc, char **argv, const Context *context)
         return 0;
     }
     if (index < argc)
-        verb = find_verb(argv[index]);
+        verb = verb_find(argv[index]);
     if (index < argc && !verb) {
         reason_set(&reason, OUTCOME_USAGE, "unknown verb \"%.40s\"; see nspawn-creds --help",
                    argv[index]);

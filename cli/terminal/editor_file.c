@@ -56,10 +56,9 @@ static int keep_from_swap(int context, Reason *reason)
     if (!has_swap())
         return 0;
     if (!kept)
-        return reason_set(
-            reason, OUTCOME_UNSUPPORTED,
-            "this kernel could write the file to swap. Switch swap off in the meantime "
-            "(swapoff -a), or use Linux 6.4");
+        return reason_set(reason, -EOPNOTSUPP,
+                          "cannot keep the file out of swap (switch swap off in the meantime, "
+                          "swapoff -a, or use Linux 6.4)");
     output_note("The editor's own memory can be written to swap. To prevent that: swapoff -a");
     return 0;
 }

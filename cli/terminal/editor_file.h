@@ -22,7 +22,7 @@ typedef struct EditorFile {
     bool edited; /* an editor had it mounted */
 } EditorFile;
 
-/* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; OUTCOME_UNSUPPORTED if
+/* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; -EOPNOTSUPP if
  * there is swap and the kernel (before 6.4) might write it there. */
 int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret);
 /* Overwrites what is there, too. */

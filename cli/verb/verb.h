@@ -22,6 +22,12 @@ typedef struct Verb {
     int (*run)(const Context *context, const Options *options, char **arguments);
 } Verb;
 
+/* All of them; NULL ends the list. */
+extern const Verb *const verbs[];
+
+/* NULL if there is none. */
+const Verb *verb_find(const char *name);
+
 extern const Verb verb_encrypt;
 extern const Verb verb_decrypt;
 extern const Verb verb_inspect;

@@ -47,7 +47,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                               "program"},
     [OUTCOME_UNSUPPORTED] = {"unsupported", EXIT_FORMAT,
                              "This kind of credential is not supported here",
-                             "Seal the secret again with: --with-key=auto"},
+                             "Let the program choose the keys: nspawn-creds set MACHINE@ID "
+                             "--with-key=auto; for a file: nspawn-creds encrypt --with-key=auto"},
     [OUTCOME_TOO_LARGE] = {"too-large", EXIT_FORMAT, "Too large",
                            "A secret may have up to 1048576 bytes, and all credentials of a unit "
                            "together slightly less"},
@@ -67,10 +68,14 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                          "for a file: nspawn-creds encrypt --not-after=+90d"},
     [OUTCOME_SCOPE_MISMATCH] = {"scope-mismatch", EXIT_REFUSED,
                                 "The credential is not sealed for this user",
-                                "Name the user that it is sealed for: --uid=USER"},
+                                "Name the user that it is sealed for: nspawn-creds decrypt "
+                                "--uid=USER. The broker only serves credentials that are sealed "
+                                "for no user"},
     [OUTCOME_UNPROTECTED] = {"unprotected", EXIT_REFUSED,
                              "The credential is sealed with the null key, which protects nothing",
-                             "If you accept that, use: --allow-null"},
+                             "Seal it with a key: nspawn-creds reseal MACHINE --allow-null "
+                             "--with-key=auto. To open a file anyway: nspawn-creds decrypt "
+                             "--allow-null"},
     [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
                        "A unit cannot tell an empty credential from a failed delivery. Seal at "
                        "least one byte"},
@@ -99,18 +104,20 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_TPM_NO_SIGNATURE] = {"tpm-no-signature", EXIT_KEY,
                                   "The credential's PCR policy has no signature for this system",
                                   "Signatures come with the kernel image, in "
-                                  "/run/systemd/tpm2-pcr-signature.json. Name another file with: "
-                                  "--tpm2-signature=PATH"},
+                                  "/run/systemd/tpm2-pcr-signature.json. To use another file: "
+                                  "nspawn-creds reveal MACHINE@ID --tpm2-signature=PATH; for a "
+                                  "file: nspawn-creds decrypt --tpm2-signature=PATH"},
     [OUTCOME_TPM_LOCKOUT] =
         {"tpm-lockout", EXIT_KEY,
          "The TPM is locked out after too many failed authorisations or power cuts",
          "Wait until the lockout ends, or clear it: tpm2_dictionarylockout --clear-lockout. Files "
-         "that are pinned to the storage root key (--for-systemd=262) open during a lockout"},
+         "that are pinned to the storage root key (nspawn-creds set --for-systemd=262) open during "
+         "a lockout"},
     [OUTCOME_TPM_PASSWORD] =
         {"tpm-password", EXIT_KEY,
          "The TPM's owner hierarchy or storage key has a password, which is not supported",
          "Remove it: tpm2_changeauth -c owner -p PASSWORD. Files that are pinned to the storage "
-         "root key (--for-systemd=262) do not need the owner's password"},
+         "root key (nspawn-creds set --for-systemd=262) do not need the owner's password"},
     [OUTCOME_TPM_DISABLED] = {"tpm-disabled", EXIT_KEY,
                               "The TPM or its owner hierarchy is switched off",
                               "Enable the TPM and its storage (owner) hierarchy in the firmware's "
@@ -132,13 +139,13 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_TPM_NEEDS_REBOOT] = {"tpm-needs-reboot", EXIT_KEY,
                                   "The TPM does not work until it is reset",
                                   "Power-cycle the machine. If that does not help, the TPM is "
-                                  "broken (tpm2_gettestresult): seal the secret again with "
-                                  "--with-key=host"},
+                                  "broken (tpm2_gettestresult), and the secret needs another key: "
+                                  "nspawn-creds set MACHINE@ID --with-key=host"},
     [OUTCOME_TPM_UNABLE] = {"tpm-unable", EXIT_KEY,
                             "The TPM lacks an algorithm, a PCR bank or a command that is needed",
                             "Enable the PCR bank in the firmware's settings or with "
                             "tpm2_pcrallocate. Otherwise seal the secret without PCRs, or without "
-                            "the TPM: --with-key=host"},
+                            "the TPM: nspawn-creds set MACHINE@ID --with-key=host"},
     [OUTCOME_TPM_NO_SRK] = {"tpm-no-srk", EXIT_KEY,
                             "The TPM has no storage root key at 0x81000001, or a different one",
                             "Was the TPM cleared? systemd-tpm2-setup.service creates a new key; "
