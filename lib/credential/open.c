@@ -12,17 +12,10 @@
 #include <assert.h>
 #include <string.h>
 
-/* 252 writes bank 0xffff when it seals for no PCRs. No version opens that, so nobody relies on it.
- */
-static bool is_pcr_bank(uint16_t bank)
-{
-    return bank == TPM_ALGORITHM_SHA1 || bank == TPM_ALGORITHM_SHA256 ||
-           bank == TPM_ALGORITHM_SHA384 || bank == TPM_ALGORITHM_SHA512;
-}
-
 int credential_openable(const CredentialSections *sections, Reason *reason)
 {
-    if (kind_has(sections->kind, KIND_TPM) && !is_pcr_bank(sections->tpm.pcr_bank))
+    /* 252 writes bank 0xffff when it seals for no PCRs. No version opens that. */
+    if (kind_has(sections->kind, KIND_TPM) && tpm_bank_digest_bytes(sections->tpm.pcr_bank) == 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "its PCR bank 0x%04x does not exist (systemd 252 writes 0xffff for no "
                           "PCRs, which nothing opens)",

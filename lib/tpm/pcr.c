@@ -27,54 +27,44 @@ static unsigned parse_number(const char **cursor)
     return number < TPM_PCR_COUNT ? number : TPM_PCR_COUNT;
 }
 
-int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret)
-{
-    const char *cursor = text;
-    uint64_t mask = 0;
-    unsigned number;
+/* The PCR banks. */
+static const struct {
+    uint16_t bank;
+    const char *name;
+    size_t bytes; /* size of a digest */
+} banks[] = {
+    {TPM_ALGORITHM_SHA1, "sha1", 20},
+    {TPM_ALGORITHM_SHA256, "sha256", 32},
+    {TPM_ALGORITHM_SHA384, "sha384", 48},
+    {TPM_ALGORITHM_SHA512, "sha512", 64},
+};
 
-    if (text[0] == '\0') {
-        *ret = 0;
-        return 0;
-    }
-    for (;;) {
-        number = parse_number(&cursor);
-        if (number == TPM_PCR_COUNT)
-            break;
-        mask |= UINT64_C(1) << number;
-        if (*cursor == '\0') {
-            *ret = mask;
-            return 0;
-        }
-        if (*cursor != '+' && *cursor != ',')
-            break;
-        cursor++;
-    }
-    return reason_set(
-        reason, OUTCOME_USAGE,
-        "\"%.40s\" is not a list of PCRs: use numbers from 0 to %u, joined by +, such "
-        "as 7+11",
-        text, TPM_PCR_COUNT - 1);
+const char *tpm_bank_name(uint16_t bank)
+{
+    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
+        if (banks[i].bank == bank)
+            return banks[i].name;
+    return "unknown";
 }
 
-/* --- with values --- */
-
-static const uint16_t known_banks[] = {TPM_ALGORITHM_SHA1, TPM_ALGORITHM_SHA256,
-                                       TPM_ALGORITHM_SHA384, TPM_ALGORITHM_SHA512};
+size_t tpm_bank_digest_bytes(uint16_t bank)
+{
+    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
+        if (banks[i].bank == bank)
+            return banks[i].bytes;
+    return 0;
+}
 
 /* Reads the name of a bank at *CURSOR and moves past it; 0 if there is none. */
 static uint16_t parse_bank(const char **cursor)
 {
     size_t length = strcspn(*cursor, "=+,");
 
-    for (size_t i = 0; i < sizeof(known_banks) / sizeof(known_banks[0]); i++) {
-        const char *name = tpm_bank_name(known_banks[i]);
-
-        if (strlen(name) == length && strncmp(*cursor, name, length) == 0) {
+    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
+        if (strlen(banks[i].name) == length && strncmp(*cursor, banks[i].name, length) == 0) {
             *cursor += length;
-            return known_banks[i];
+            return banks[i].bank;
         }
-    }
     return 0;
 }
 
@@ -145,6 +135,22 @@ int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret)
     return 0;
 }
 
+int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret)
+{
+    TpmPcrs pcrs;
+    int r = tpm_pcrs_parse(text, reason, &pcrs);
+
+    if (r == 0 && pcrs.bank != 0)
+        r = reason_set(
+            reason, OUTCOME_USAGE,
+            "\"%.100s\" is not a list of PCRs such as 7+11: no bank and no values can be "
+            "given here",
+            text);
+    if (r == 0)
+        *ret = pcrs.mask;
+    return r;
+}
+
 void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES])
 {
     size_t length = 0;
@@ -154,38 +160,6 @@ void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES])
         if (mask & UINT64_C(1) << i)
             length += (size_t)snprintf(text + length, TPM_PCR_TEXT_BYTES - length, "%s%u",
                                        length ? "+" : "", i);
-}
-
-const char *tpm_bank_name(uint16_t bank)
-{
-    switch (bank) {
-    case TPM_ALGORITHM_SHA1:
-        return "sha1";
-    case TPM_ALGORITHM_SHA256:
-        return "sha256";
-    case TPM_ALGORITHM_SHA384:
-        return "sha384";
-    case TPM_ALGORITHM_SHA512:
-        return "sha512";
-    default:
-        return "unknown";
-    }
-}
-
-size_t tpm_bank_digest_bytes(uint16_t bank)
-{
-    switch (bank) {
-    case TPM_ALGORITHM_SHA1:
-        return 20;
-    case TPM_ALGORITHM_SHA256:
-        return 32;
-    case TPM_ALGORITHM_SHA384:
-        return 48;
-    case TPM_ALGORITHM_SHA512:
-        return 64;
-    default:
-        return 0;
-    }
 }
 
 void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs)
