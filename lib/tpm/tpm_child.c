@@ -27,7 +27,6 @@ typedef struct Header {
     MessageType type;
     int rc; /* MESSAGE_RESULT; what follows only counts with 0 */
     Reason reason;
-    bool has_key;
 } Header;
 
 void tpm_result_done(TpmResult *result)
@@ -49,78 +48,51 @@ void tpm_wait_begin(const Observer *observer, const char *act, const char *subje
 
 /* --- a result as bytes --- */
 
-/* A structure without pointers, between two processes of the same program. */
-static void write_plain(Writer *writer, const void *object, size_t size)
-{
-    writer_bytes(writer, (BytesView){object, size});
-}
+/* Between two processes of the same program a struct can be sent as it is. Its pointers mean
+ * nothing to the parent: the bytes behind them follow. */
+#define FIELDS(result)                                                                             \
+    {                                                                                              \
+        &(result)->sealed.blob, &(result)->sealed.policy_hash, &(result)->sealed.srk,              \
+            &(result)->sealed.public_key, &(result)->export.srk, &(result)->export.legacy,         \
+    }
+#define FIELD_COUNT 6U
 
-static void read_plain(Reader *reader, void *ret, size_t size)
-{
-    BytesView view = reader_take(reader, size);
-
-    if (!reader->failed)
-        memcpy(ret, view.data, size);
-}
-
-static void write_field(Writer *writer, const Bytes *bytes)
-{
-    writer_u32le(writer, (uint32_t)bytes->size);
-    writer_bytes(writer, bytes_view(bytes));
-}
-
-static int read_field(Reader *reader, Bytes *ret)
-{
-    return bytes_dup(reader_take(reader, reader_u32le(reader)), ret);
-}
-
-static int encode(const TpmResult *result, Bytes *ret)
+static int encode(TpmResult *result, Bytes *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    const TpmSealed *sealed = &result->sealed;
+    const Bytes *const fields[FIELD_COUNT] = FIELDS(result);
 
-    writer_u64le(&writer, sealed->pcr_mask);
-    writer_u16le(&writer, sealed->pcr_bank);
-    writer_u16le(&writer, sealed->primary_alg);
-    writer_u64le(&writer, sealed->public_key_mask);
-    write_field(&writer, &sealed->blob);
-    write_field(&writer, &sealed->policy_hash);
-    write_field(&writer, &sealed->srk);
-    write_field(&writer, &sealed->public_key);
-    write_field(&writer, &result->export.srk);
-    write_field(&writer, &result->export.legacy);
-    write_plain(&writer, &result->export.pcrs, sizeof(result->export.pcrs));
-    write_plain(&writer, &result->health, sizeof(result->health));
-    write_plain(&writer, &result->has_srk, sizeof(result->has_srk));
+    writer_bytes(&writer, (BytesView){(const uint8_t *)result, sizeof(*result)});
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        writer_bytes(&writer, bytes_view(fields[i]));
     return writer_take(&writer, ret);
 }
 
-static int decode(BytesView body, Reason *reason, TpmResult *ret)
+/* Takes KEY if the child had one. */
+static int decode(BytesView body, Secret **key, Reason *reason, TpmResult *ret)
 {
     _cleanup_(tpm_result_done) TpmResult result = {0};
-    Bytes *const fields[] = {&result.sealed.blob, &result.sealed.policy_hash,
-                             &result.sealed.srk,  &result.sealed.public_key,
-                             &result.export.srk,  &result.export.legacy};
+    TpmResult sent = {0};
+    const Bytes *const from[FIELD_COUNT] = FIELDS(&sent);
+    Bytes *const to[FIELD_COUNT] = FIELDS(&result);
     Reader reader = reader_new(body);
+    BytesView plain = reader_take(&reader, sizeof(sent));
     int r = 0;
 
-    result.sealed.pcr_mask = reader_u64le(&reader);
-    result.sealed.pcr_bank = reader_u16le(&reader);
-    result.sealed.primary_alg = reader_u16le(&reader);
-    result.sealed.public_key_mask = reader_u64le(&reader);
-    for (size_t i = 0; r == 0 && i < sizeof(fields) / sizeof(fields[0]); i++)
-        r = read_field(&reader, fields[i]);
-    read_plain(&reader, &result.export.pcrs, sizeof(result.export.pcrs));
-    read_plain(&reader, &result.health, sizeof(result.health));
-    read_plain(&reader, &result.has_srk, sizeof(result.has_srk));
+    if (plain.data)
+        memcpy(&sent, plain.data, sizeof(sent));
+    result = sent;
+    result.key = sent.key ? TAKE_PTR(*key) : NULL;
+    for (size_t i = 0; i < FIELD_COUNT; i++)
+        *to[i] = (Bytes){0};
+    for (size_t i = 0; r == 0 && i < FIELD_COUNT; i++)
+        r = bytes_dup(reader_take(&reader, from[i]->size), to[i]);
     if (r == 0 && (reader.failed || reader.rest.size > 0))
         r = reason_set(reason, OUTCOME_TPM_FAILED,
                        "the process that spoke with the TPM made no sense");
-    if (r != 0)
-        return r;
-    *ret = result;
-    result = (TpmResult){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(result);
+    return r;
 }
 
 /* --- the child --- */
@@ -181,8 +153,7 @@ static void do_work(TpmWork work, const void *request)
                                secret_size(result.key), TPM_KEY_BYTES);
     if (header.rc == 0)
         header.rc = encode(&result, &body);
-    header.has_key = header.rc == 0 && result.key;
-    send_message(&header, header.has_key ? result.key : NULL, bytes_view(&body));
+    send_message(&header, header.rc == 0 ? result.key : NULL, bytes_view(&body));
 }
 
 /* --- the parent --- */
@@ -253,10 +224,7 @@ static int take_message(const TpmChild *child, const Observer *observer, Reason 
             *reason = header.reason;
         return header.rc;
     }
-    r = decode((BytesView){body, (size_t)n}, reason, ret);
-    if (r == 0 && header.has_key)
-        ret->key = TAKE_PTR(key);
-    return r;
+    return decode((BytesView){body, (size_t)n}, &key, reason, ret);
 }
 
 int tpm_child_finish(TpmChild *child, Reason *reason, TpmResult *ret)
