@@ -36,8 +36,7 @@ typedef struct Words {
 typedef struct OptionInfo {
     OptionId id; /* 0 for options that every verb takes */
     const char *name;
-    int has_argument;     /* one of getopt_long()'s constants */
-    const char *argument; /* its name in the help; NULL for none */
+    const char *argument; /* as in the help: "=NAME", "[=NAME]" or "" */
     /* Sets what is in the options; or else .offset is there of an int for .words, of a bool without
      * an argument, of a const char * with one. */
     int (*set)(const Setting *setting, Options *options);
@@ -207,73 +206,73 @@ static int set_service(const Setting *setting, Options *options)
 
 /* clang-format off */
 static const OptionInfo infos[] = {
-    {OPTION_NAME, "name", required_argument, "NAME", SETTER(set_name),
+    {OPTION_NAME, "name", "=NAME", SETTER(set_name),
      "Name sealed in the credential; the broker needs MACHINE@ID"},
-    {OPTION_DRY_RUN, "dry-run", no_argument, NULL, FIELD(dry_run),
+    {OPTION_DRY_RUN, "dry-run", "", FIELD(dry_run),
      "Only show what would open, and how it would be sealed"},
-    {OPTION_STORE, "store", optional_argument, "PATH", SETTER(set_store),
+    {OPTION_STORE, "store", "[=PATH]", SETTER(set_store),
      "Use the broker's store, or the one at PATH"},
-    {OPTION_WITH_KEY, "with-key", required_argument, "KEY", WORD(key_types, key_words),
+    {OPTION_WITH_KEY, "with-key", "=KEY", WORD(key_types, key_words),
      "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
-    {OPTION_FOR_SYSTEMD, "for-systemd", required_argument, "VERSION", SETTER(set_for_systemd),
+    {OPTION_FOR_SYSTEMD, "for-systemd", "=VERSION", SETTER(set_for_systemd),
      "Seal in a form that this version opens (default: the installed one)"},
-    {OPTION_UID, "uid", required_argument, "USER", FIELD(seal.uid),
+    {OPTION_UID, "uid", "=USER", FIELD(seal.uid),
      "Seal for this user alone: a uid, a name or self"},
-    {OPTION_TPM_DEVICE, "tpm2-device", required_argument, "DEVICE", FIELD(seal.tpm_device),
+    {OPTION_TPM_DEVICE, "tpm2-device", "=DEVICE", FIELD(seal.tpm_device),
      "TPM: a device, a TCTI (swtpm:…) or auto"},
-    {OPTION_TPM_PCRS, "tpm2-pcrs", required_argument, "PCRS", SETTER(set_tpm_pcrs),
+    {OPTION_TPM_PCRS, "tpm2-pcrs", "=PCRS", SETTER(set_tpm_pcrs),
      "PCRs: 7 or 0+2+7 for their current values, 7:sha256=HEX+4 for others"},
-    {OPTION_PUBLIC_KEY, "tpm2-public-key", required_argument, "PATH", FIELD(seal.public_key),
+    {OPTION_PUBLIC_KEY, "tpm2-public-key", "=PATH", FIELD(seal.public_key),
      "Seal for the PCR policies that this key signs (PEM)"},
-    {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", required_argument, "PCRS",
+    {OPTION_PUBLIC_KEY_PCRS, "tpm2-public-key-pcrs", "=PCRS",
      SETTER(set_public_key_pcrs), "PCRs that this key signs for (default: 11)"},
-    {OPTION_SIGNATURE, "tpm2-signature", required_argument, "PATH", FIELD(seal.signatures),
+    {OPTION_SIGNATURE, "tpm2-signature", "=PATH", FIELD(seal.signatures),
      "File with signatures of PCR policies (JSON)"},
-    {OPTION_FRESH_KEY, "fresh-key", no_argument, NULL, FIELD(seal.fresh_key),
+    {OPTION_FRESH_KEY, "fresh-key", "", FIELD(seal.fresh_key),
      "Do not share the key of the machine's other credentials"},
-    {OPTION_SHARE_KEY, "share-key", required_argument, "FILE", FIELD(seal.share_key),
+    {OPTION_SHARE_KEY, "share-key", "=FILE", FIELD(seal.share_key),
      "Share the TPM-sealed key of this credential"},
-    {OPTION_TIMESTAMP, "timestamp", required_argument, "TIME", SETTER(set_timestamp),
+    {OPTION_TIMESTAMP, "timestamp", "=TIME", SETTER(set_timestamp),
      "Time of sealing or opening (default: now)"},
-    {OPTION_NOT_AFTER, "not-after", required_argument, "TIME", SETTER(set_not_after),
+    {OPTION_NOT_AFTER, "not-after", "=TIME", SETTER(set_not_after),
      "Time of expiry: 2027-01-31, +90d"},
-    {OPTION_FORMAT, "format", required_argument, "FORMAT", WORD(seal.format, format_words),
+    {OPTION_FORMAT, "format", "=FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
-    {OPTION_NEWLINE, "newline", required_argument, "WHEN", WORD(newline, newline_words),
+    {OPTION_NEWLINE, "newline", "=WHEN", WORD(newline, newline_words),
      "Whether the output or the value ends with a newline: auto, yes, no"},
-    {OPTION_ALLOW_NULL, "allow-null", no_argument, NULL, FIELD(seal.allow_null),
+    {OPTION_ALLOW_NULL, "allow-null", "", FIELD(seal.allow_null),
      "Also open files that are sealed with the null key"},
-    {OPTION_JSON, "json", required_argument, "MODE", WORD(json, json_words),
+    {OPTION_JSON, "json", "=MODE", WORD(json, json_words),
      "Print JSON: short, pretty or off"},
-    {OPTION_HOST, "host", required_argument, "FILE", SETTER(set_host),
+    {OPTION_HOST, "host", "=FILE", SETTER(set_host),
      "Seal for the host with this identity; may be repeated"},
-    {OPTION_FORM, "form", required_argument, "FORM", WORD(seal.form, form_words),
+    {OPTION_FORM, "form", "=FORM", WORD(seal.form, form_words),
      "legacy (systemd 255 and later), pinned (262 and later), auto"},
-    {OPTION_LINES, "lines", required_argument, "N", SETTER(set_lines),
+    {OPTION_LINES, "lines", "=N", SETTER(set_lines),
      "Show the last N entries, or all (default: 20)"},
-    {OPTION_FOLLOW, "follow", no_argument, NULL, FIELD(follow),
+    {OPTION_FOLLOW, "follow", "", FIELD(follow),
      "Keep showing new entries"},
-    {OPTION_METRICS, "metrics", no_argument, NULL, FIELD(metrics),
+    {OPTION_METRICS, "metrics", "", FIELD(metrics),
      "Print counters as OpenMetrics"},
-    {OPTION_NO_ASK, "no-ask", no_argument, NULL, FIELD(no_ask),
+    {OPTION_NO_ASK, "no-ask", "", FIELD(no_ask),
      "Do not ask for confirmation"},
-    {OPTION_FIX, "fix", no_argument, NULL, FIELD(fix),
+    {OPTION_FIX, "fix", "", FIELD(fix),
      "Fix what can be fixed without a value, after asking"},
-    {OPTION_GENERATE, "generate", required_argument, "RECIPE", SETTER(set_generate),
+    {OPTION_GENERATE, "generate", "=RECIPE", SETTER(set_generate),
      "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
-    {OPTION_EXPIRY, "expiry", no_argument, NULL, FIELD(expiry),
+    {OPTION_EXPIRY, "expiry", "", FIELD(expiry),
      "Open all credentials, and sort by time of expiry"},
-    {OPTION_DELIVERY, "delivery", required_argument, "DELIVERY", WORD(delivery, delivery_words),
+    {OPTION_DELIVERY, "delivery", "=DELIVERY", WORD(delivery, delivery_words),
      "How credentials are delivered: boot, live or native"},
-    {OPTION_DELIVERY, "live", no_argument, NULL, SETTER(set_live),
+    {OPTION_DELIVERY, "live", "", SETTER(set_live),
      "Same as --delivery=live: services fetch them while the container runs"},
-    {OPTION_SERVICE, "service", required_argument, "UNIT", SETTER(set_service),
+    {OPTION_SERVICE, "service", "=UNIT", SETTER(set_service),
      "Unit in the container that may fetch them live; may be repeated"},
-    {OPTION_ON_CHANGE, "on-change", required_argument, "CHANGE", WORD(on_change, change_words),
+    {OPTION_ON_CHANGE, "on-change", "=CHANGE", WORD(on_change, change_words),
      "What rotate does with these units: restart, reload or none"},
-    {0, "help", no_argument, NULL, FIELD(help),
+    {0, "help", "", FIELD(help),
      "Show this help"},
-    {0, "version", no_argument, NULL, FIELD(version),
+    {0, "version", "", FIELD(version),
      "Show the version"},
 };
 /* clang-format on */
@@ -297,10 +296,10 @@ static int set_option(const OptionInfo *info, const Setting *setting, Options *o
         return reason_set(setting->reason, OUTCOME_USAGE, "\"%.40s\" is not %s", setting->value,
                           info->words->expected);
     }
-    if (info->has_argument == no_argument)
-        memcpy(field, &(bool){true}, sizeof(bool));
-    else
+    if (info->argument[0])
         memcpy(field, &setting->value, sizeof(setting->value));
+    else
+        memcpy(field, &(bool){true}, sizeof(bool));
     return 0;
 }
 
@@ -315,8 +314,14 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
     struct option table[INFO_COUNT + 1] = {0};
     int c, r;
 
-    for (size_t i = 0; i < INFO_COUNT; i++)
-        table[i] = (struct option){infos[i].name, infos[i].has_argument, NULL, FIRST_CODE + (int)i};
+    for (size_t i = 0; i < INFO_COUNT; i++) {
+        char first = infos[i].argument[0];
+        int has_argument = first == '='   ? required_argument
+                           : first == '[' ? optional_argument
+                                          : no_argument;
+
+        table[i] = (struct option){infos[i].name, has_argument, NULL, FIRST_CODE + (int)i};
+    }
     while ((c = long_option_next(argc, argv, "h", table)) != -1) {
         const OptionInfo *info;
 
@@ -341,17 +346,11 @@ void options_print_help(FILE *file, unsigned set)
 {
     for (size_t i = 0; i < INFO_COUNT; i++) {
         const OptionInfo *info = &infos[i];
-        const char *before = info->argument ? "=" : "", *after = "";
         char text[48];
 
         if (info->id != 0 && !(set & info->id))
             continue;
-        if (info->has_argument == optional_argument) {
-            before = "[=";
-            after = "]";
-        }
-        snprintf(text, sizeof(text), "--%s%s%s%s", info->name, before,
-                 info->argument ? info->argument : "", after);
+        snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
         fprintf(file, "  %-29s %s\n", text, info->help);
     }
 }
