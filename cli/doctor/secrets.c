@@ -7,6 +7,7 @@
  */
 
 #include "base/fsutil.h"
+#include "base/timestamp.h"
 #include "doctor/doctor.h"
 #include "terminal/progress.h"
 
@@ -15,7 +16,6 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 /* Credentials that expire within this time are reported. */
 #define SOON_DAYS 30
@@ -75,23 +75,6 @@ void doctor_policies(Doctor *doctor)
 
 /* --- credentials --- */
 
-static int open_file(Doctor *doctor, BytesView file, const CredentialName *name, Reason *reason,
-                     CredentialMetadata *ret)
-{
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
-    _cleanup_(bytes_done) Bytes raw = {0};
-    char text[CREDENTIAL_NAME_TEXT_BYTES];
-    CredentialSections sections;
-    int r = credential_unpack(file, reason, &raw, &sections);
-
-    credential_name_format(name, text);
-    if (r == 0)
-        r = unsealer_open(&doctor->unsealer, &sections, text, reason, ret, &plaintext);
-    if (r == 0 && secret_size(plaintext) == 0)
-        return reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
-    return r;
-}
-
 /* Whether the problem is in the file, and not in this host's keys. */
 static bool is_files_fault(int rc)
 {
@@ -126,52 +109,39 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
 static void say_expiry(Doctor *doctor, const CredentialName *name, const CredentialMetadata *found)
 {
     uint64_t now = doctor->context->now(doctor->context);
-    char text[CREDENTIAL_NAME_TEXT_BYTES], date[32] = "";
-    time_t seconds = (time_t)(found->not_after / 1000000);
-    struct tm local;
+    char text[CREDENTIAL_NAME_TEXT_BYTES], time[TIMESTAMP_TEXT_BYTES];
 
     if (found->not_after == USEC_INFINITY || found->not_after > now + SOON_DAYS * DAY_USEC)
         return;
     credential_name_format(name, text);
-    if (localtime_r(&seconds, &local))
-        strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &local);
-    doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, date);
+    timestamp_format(found->not_after, time);
+    doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, time);
     doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
 }
 
-/* Reports problems, and returns whether it opens. */
-static bool check_stored(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name)
+/* Opens the file PATH, or with NULL that of the store. Reports problems, and returns whether it
+ * opens. */
+static bool check_file(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
+                       const char *path)
 {
-    _cleanup_(bytes_done) Bytes file = {0};
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
     CredentialMetadata metadata;
     Reason reason = {0};
-    int r = store_read(doctor->store, name, &reason, &file);
+    int r = path ? file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, &reason, &entry.file)
+                 : store_read(doctor->store, name, &reason, &entry.file);
 
-    if (r == OUTCOME_STORE_UNSAFE)
+    if (!path && r == OUTCOME_STORE_UNSAFE)
         return false; /* reported by the check of the store */
-    if (r == 0)
-        r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
-    if (r != 0) {
-        say_closed(doctor, machine, name, NULL, r, &reason);
-        return false;
-    }
-    say_expiry(doctor, name, &metadata);
-    return true;
-}
-
-static bool check_sealed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
-                         const char *path)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    CredentialMetadata metadata;
-    Reason reason = {0};
-    int r = file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, &reason, &file);
-
-    if (r == -ENOENT)
+    if (path && r == -ENOENT)
         r = reason_set(&reason, OUTCOME_NOT_FOUND, "the policy names %s, which does not exist",
                        path);
     if (r == 0)
-        r = open_file(doctor, bytes_view(&file), name, &reason, &metadata);
+        r = credential_unpack(bytes_view(&entry.file), &reason, &entry.raw, &entry.sections);
+    if (r == 0)
+        r = store_client_entry_open(&doctor->unsealer, &entry, &reason, &metadata, &plaintext);
+    if (r == 0 && secret_size(plaintext) == 0)
+        r = reason_set(&reason, OUTCOME_EMPTY, "it has no bytes");
     if (r != 0)
         say_closed(doctor, machine, name, path, r, &reason);
     else
@@ -190,7 +160,7 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     if (credential_name_new(machine->name, credential->id, NULL, &name) != 0)
         return true; /* the parser has rejected it */
     if (credential->source == POLICY_SEALED) {
-        bool opens = check_sealed(doctor, machine, &name, credential->text);
+        bool opens = check_file(doctor, machine, &name, credential->text);
 
         *count += opens;
         return opens;
@@ -223,7 +193,7 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
         (void)store_list(doctor->store, machine->name, &reason, &entries, &count);
     for (size_t i = 0; i < count; i++) {
         progress_count(i + 1, count);
-        opened += check_stored(doctor, machine, &entries[i].name);
+        opened += check_file(doctor, machine, &entries[i].name, NULL);
     }
     progress_count(0, 0);
     right = opened == count;
