@@ -48,19 +48,6 @@ static int remove_file(const char *path, Reason *reason)
     return 0;
 }
 
-static int reload(Reason *reason)
-{
-    _cleanup_(manager_freep) Manager *manager = NULL;
-    int r = manager_new(&terminal_observer, reason, &manager);
-
-    if (r != 0)
-        return r;
-    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
-    r = manager_reload(manager, reason);
-    observer_wait_end(&terminal_observer);
-    return r;
-}
-
 /* Reports what was removed, and whether another policy applies now. */
 static int report(const Context *context, const char *machine, const glob_t *files, size_t removed,
                   JsonMode mode)
@@ -94,6 +81,7 @@ static int report(const Context *context, const char *machine, const glob_t *fil
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
+    _cleanup_(manager_freep) Manager *manager = NULL;
     _cleanup_(globfree) glob_t files = {0};
     const char *machine = arguments[0];
     Reason reason = {0};
@@ -110,7 +98,9 @@ static int run(const Context *context, const Options *options, char **arguments)
         removed += r == 0;
     }
     if (r == 0 && removed > 0)
-        r = reload(&reason);
+        r = manager_new(&terminal_observer, &reason, &manager);
+    if (manager && r == 0)
+        r = manager_reload(manager, &reason);
     if (r != 0 && removed == 0)
         return output_error(r, machine, &reason);
     reported = report(context, machine, &files, removed, options->json);

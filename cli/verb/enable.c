@@ -129,11 +129,8 @@ static int take_effect(Enabling *enabling, Reason *reason)
     _cleanup_(manager_freep) Manager *manager = NULL;
     int r = manager_new(&terminal_observer, reason, &manager);
 
-    if (r != 0)
-        return r;
-    observer_wait_begin(&terminal_observer, "the service manager to reload its units");
-    r = manager_reload(manager, reason);
-    observer_wait_end(&terminal_observer);
+    if (r == 0)
+        r = manager_reload(manager, reason);
     for (size_t i = 0; r == 0 && i < BROKER_SOCKETS; i++) {
         observer_wait_begin(&terminal_observer, broker_sockets[i]);
         r = manager_enable_socket(manager, broker_sockets[i], BROKER_UNIT, reason,

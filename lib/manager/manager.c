@@ -330,7 +330,9 @@ int manager_reload(Manager *manager, Reason *reason)
     int r;
 
     method.usec = RELOAD_USEC;
+    observer_wait_begin(manager->observer, "the service manager to reload its units");
     r = manager_call(manager, &method, &why, NULL, "");
+    observer_wait_end(manager->observer);
     return r == 0 ? 0 : manager_failed(r, manager->name, " cannot reload its units", &why, reason);
 }
 
