@@ -5,9 +5,12 @@
  * What the command line reads: secrets into guarded memory, sealed files into ordinary memory.
  */
 
-#include "base/bytes.h"
-#include "base/outcome.h"
+#include "base/context.h"
+#include "options.h"
 #include "secret/secret.h"
+
+/* "-" and NULL as "standard input". */
+const char *input_name(const char *path);
 
 /* A secret from the file PATH; for NULL or "-" from standard input, which is asked for twice and
  * not echoed if it is a terminal. OUTCOME_TOO_LARGE; OUTCOME_USAGE if the two answers differ. */
@@ -16,5 +19,28 @@ int input_read_secret(const char *path, Reason *reason, Secret **ret);
 /* A sealed file, raw or base64, decoded; standard input for NULL or "-". */
 int input_read_sealed(const char *path, Reason *reason, Bytes *ret);
 
-/* "-" and NULL as "standard input". */
-const char *input_name(const char *path);
+/* --- a credential's new value --- */
+
+typedef struct InputValue {
+    Secret *secret;
+    Bytes public; /* the public half, a line, of a generated key pair; else empty */
+} InputValue;
+
+void input_value_done(InputValue *value); /* for _cleanup_ */
+
+/* OUTCOME_USAGE for a PATH (NULL: none) and --generate= at once. To be asked before anything that
+ * takes time. */
+int input_check_value(const Options *options, const char *path, Reason *reason);
+
+/* Generates the value as --generate= says, or reads it as input_read_secret() does. NAME,
+ * "MACHINE@ID", is the comment of an SSH key. With --newline=yes or no it ends with a newline, or
+ * does not; else it is as it was given. OUTCOME_EMPTY, for nobody can tell an empty credential from
+ * one that could not be delivered. */
+int input_get_value(const Context *context, const Options *options, const char *path,
+                    const char *name, Reason *reason, InputValue *ret);
+
+/* Whether the last byte is a newline. */
+bool input_has_newline(const Secret *secret);
+
+/* Has VALUE end with a newline, or not. */
+int input_set_newline(Secret **value, bool newline, Reason *reason);

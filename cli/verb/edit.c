@@ -7,8 +7,8 @@
 #include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/editor_file.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
-#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 /* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
@@ -21,8 +21,8 @@ static int store(const Options *options, ResealAs *reseal_as, const EditorFile *
     int r = editor_file_read(file, reason, &value);
 
     /* Editors end a file with a newline. A password that had none must have none afterwards. */
-    if (r == 0 && (options->newline != TRISTATE_AUTO || !secret_input_has_newline(old)))
-        r = secret_input_set_newline(&value, options->newline == TRISTATE_YES, reason);
+    if (r == 0 && (options->newline != TRISTATE_AUTO || !input_has_newline(old)))
+        r = input_set_newline(&value, options->newline == TRISTATE_YES, reason);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "nothing was changed");
     if (r != 0)

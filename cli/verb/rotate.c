@@ -19,9 +19,9 @@
 #include "policy/policy_load.h"
 #include "seal/seal_new.h"
 #include "specs.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ typedef struct Rotate {
     StoreClient store;
     StoreClientEntry old; /* the file to replace; empty if there is none */
     Bytes old_public;
-    SecretInput value;
+    InputValue value;
     Bytes sealed;
     RestartList restarts;
     RestartOptions how; /* to restart them */
@@ -49,7 +49,7 @@ static void rotate_done(Rotate *rotate)
     store_client_done(&rotate->store);
     store_client_entry_done(&rotate->old);
     bytes_done(&rotate->old_public);
-    secret_input_done(&rotate->value);
+    input_value_done(&rotate->value);
     bytes_done(&rotate->sealed);
     restart_list_done(&rotate->restarts);
     close_keep_errno(rotate->how.stop);
@@ -94,7 +94,7 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
     int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
 
     if (r == 0)
-        r = secret_input_check(&rotate->options, input, reason);
+        r = input_check_value(&rotate->options, input, reason);
     if (r == 0)
         r = spec_to_seal(rotate->context, &rotate->options, reason, &rotate->spec);
     if (r == 0)
@@ -121,8 +121,8 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
     bool known = old->file.size > 0 &&
                  credential_unpack(bytes_view(&old->file), NULL, &old->raw, &old->sections) == 0 &&
                  credential_openable(&old->sections, NULL) == 0;
-    int r = secret_input_get(rotate->context, &rotate->options, input, rotate->name_text, reason,
-                             &rotate->value);
+    int r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
+                            &rotate->value);
 
     return r == 0 ? seal_new(&seal, known ? &old->sections : NULL, rotate->value.secret, reason,
                              &rotate->sealed)

@@ -8,9 +8,9 @@
 #include "seal/seal_new.h"
 #include "specs.h"
 #include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "terminal/secret_input.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ static int prepare(Setting *setting, Reason *reason)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the null key protects nothing, and the broker does not serve it");
     if (r == 0)
-        r = secret_input_check(options, setting->input, reason);
+        r = input_check_value(options, setting->input, reason);
     if (r == 0)
         r = spec_to_seal(setting->context, options, reason, &setting->spec);
     if (r == 0)
@@ -85,12 +85,12 @@ static int report(const Setting *setting, BytesView public, Reason *reason)
 }
 
 /* A newline at the end of a piped password is usually unintended. */
-static void remark_newline(const Setting *setting, const SecretInput *value)
+static void remark_newline(const Setting *setting, const InputValue *value)
 {
     BytesView view = secret_view(value->secret);
 
     if (setting->options->newline == TRISTATE_AUTO && value->public.size == 0 &&
-        secret_input_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
+        input_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
         output_note("The value is a line that ends with a newline, which is part of the value. "
                     "To omit it: --newline=no");
 }
@@ -99,7 +99,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(setting_done) Setting setting = {
         .context = context, .options = options, .argument = arguments[0], .input = arguments[1]};
-    _cleanup_(secret_input_done) SecretInput value = {0};
+    _cleanup_(input_value_done) InputValue value = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
     Reason reason = {0};
@@ -107,7 +107,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (r != 0)
         return output_error(r, setting.argument, &reason);
-    r = secret_input_get(context, options, setting.input, setting.argument, &reason, &value);
+    r = input_get_value(context, options, setting.input, setting.argument, &reason, &value);
     if (r != 0)
         return output_error(r, source, &reason);
     remark_newline(&setting, &value);
