@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Names of machines and credentials. See names.h.
+ * Names. See names.h.
  */
 
 #include "base/names.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,20 @@ bool unit_name_valid(const char *name)
     const char *dot = strrchr(name, '.');
 
     return name_made_of(name, ":-_.\\@") && dot && dot > name && dot[1] != '\0';
+}
+
+bool path_canonical(const char *path)
+{
+    if (path[0] != '/' || strlen(path) >= PATH_MAX)
+        return false;
+    for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
+        size_t length = strcspn(slash + 1, "/");
+
+        if (length == 0 || (length == 1 && slash[1] == '.') ||
+            (length == 2 && slash[1] == '.' && slash[2] == '.'))
+            return false;
+    }
+    return true;
 }
 
 int credential_name_new(const char *machine, const char *id, Reason *reason, CredentialName *ret)

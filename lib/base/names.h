@@ -30,6 +30,10 @@ bool sealed_name_valid(const char *name);
 /* Whether NAME consists of ASCII letters, digits and characters of MARKS. */
 bool name_made_of(const char *name, const char *marks);
 
+/* Whether PATH is absolute, not "/", shorter than PATH_MAX, and the only way to write it: without
+ * empty components, "." and "..". */
+bool path_canonical(const char *path);
+
 /* A unit name (systemd.unit(5)), with something on both sides of the last dot. */
 bool unit_name_valid(const char *name);
 

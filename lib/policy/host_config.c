@@ -6,6 +6,7 @@
 #include "policy/host_config.h"
 
 #include "base/fsutil.h"
+#include "base/names.h"
 #include "base/trusted_file.h"
 
 #include <stdarg.h>
@@ -62,19 +63,9 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* Absolute, and the only way to write it. */
-static bool is_clean_path(const char *path)
+static bool is_plain_path(const char *path)
 {
-    if (path[0] != '/' || path[1] == '\0' || !is_plain(path) || strchr(path, ':'))
-        return false;
-    for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
-        size_t length = strcspn(slash + 1, "/");
-
-        if (length == 0 || (length == 1 && slash[1] == '.') ||
-            (length == 2 && slash[1] == '.' && slash[2] == '.'))
-            return false;
-    }
-    return true;
+    return path_canonical(path) && is_plain(path) && !strchr(path, ':');
 }
 
 static int set_text(const Position *position, const char *text, char ret[LIMIT_CONFIG_VALUE_BYTES])
@@ -90,7 +81,7 @@ static int set_store(const Position *position, const char *text, HostConfig *con
 {
     if (!*text)
         text = STORE_DEFAULT_PATH;
-    if (!is_clean_path(text))
+    if (!is_plain_path(text))
         return bad(
             position,
             "\"%.80s\" is not an absolute path without \".\", \"..\", \"//\", a final slash, "
@@ -111,7 +102,7 @@ static int set_tpm_device(const Position *position, const char *text, HostConfig
         return bad(position, "%.160s", reason.text);
     path = tpm_device_path(&device);
     /* the service manager lets a unit use devices of this folder alone */
-    if (path && (!is_clean_path(path) || strncmp(path, "/dev/", strlen("/dev/")) != 0))
+    if (path && (!is_plain_path(path) || strncmp(path, "/dev/", strlen("/dev/")) != 0))
         return bad(position, "\"%.80s\" is not a device below /dev", path);
     if (!is_plain(text))
         return bad(position, "\"%.80s\" has spaces, quotes or control characters", text);

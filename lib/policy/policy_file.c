@@ -11,7 +11,6 @@
 #include "policy/template.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -60,184 +59,65 @@ static Shown shown(const char *text)
 
 /* --- tables of members --- */
 
+/* The table ends with a NULL name; .parse is then for all other names, or NULL if there are none.
+ */
 typedef struct Member {
     const char *name;
-    int (*parse)(Parser *parser, struct json_object *value, void *into);
+    int (*parse)(Parser *parser, const char *name, struct json_object *value, void *into);
 } Member;
 
 static const Member *find_member(const Member *members, const char *name)
 {
-    for (; members->name; members++)
-        if (strcmp(members->name, name) == 0)
-            return members;
-    return NULL;
+    while (members->name && strcmp(members->name, name) != 0)
+        members++;
+    return members;
 }
 
-/* Returns the member that NAME may be a misspelling of: one that starts with the same letters; NULL
- * if there is none. */
-static const char *guess_member(const Member *members, const char *name)
+/* Guesses that NAME is a misspelling of a member that starts with the same letters. */
+static int fail_unknown(Parser *parser, const Member *members, const char *name)
 {
     size_t length = strnlen(name, 3);
 
     for (; length > 0 && members->name; members++)
         if (strncasecmp(members->name, name, length) == 0)
-            return members->name;
-    return NULL;
-}
-
-static int fail_unknown(Parser *parser, const Member *members, const char *name)
-{
-    const char *guess = guess_member(members, name);
-
-    return guess ? fail(parser, "unknown member \"%s\"; did you mean \"%s\"?", shown(name).text,
-                        guess)
-                 : fail(parser, "unknown member \"%s\"", shown(name).text);
+            return fail(parser, "unknown member \"%s\"; did you mean \"%s\"?", shown(name).text,
+                        members->name);
+    return fail(parser, "unknown member \"%s\"", shown(name).text);
 }
 
 /* Parses the object VALUE, all of whose members must be in MEMBERS. */
 static int parse_members(Parser *parser, struct json_object *value, const Member *members,
                          const char *what, void *into)
 {
-    int r = 0;
-
     if (!json_object_is_type(value, json_type_object))
         return fail(parser, "%s must be an object, {…}", what);
     parser->path[parser->levels++] = 0;
     json_object_object_foreach(value, name, member_value)
     {
         const Member *member = find_member(members, name);
+        int r = member->parse ? member->parse(parser, name, member_value, into)
+                              : fail_unknown(parser, members, name);
 
-        r = member ? member->parse(parser, member_value, into)
-                   : fail_unknown(parser, members, name);
         if (r != 0)
             return r;
         parser->path[parser->levels - 1]++;
     }
     parser->levels--;
-    return r;
+    return 0;
 }
 
-typedef struct Word {
-    const char *word;
-    int value;
-} Word;
-
-static int parse_word(Parser *parser, struct json_object *value, const Word *words,
-                      const char *expected, int *ret)
+/* RET is the index of VALUE in the COUNT WORDS. */
+static int parse_word(Parser *parser, struct json_object *value, const char *const *words,
+                      unsigned count, const char *expected, unsigned *ret)
 {
     const char *text = json_text(value);
 
-    for (; text && words->word; words++)
-        if (strcmp(words->word, text) == 0) {
-            *ret = words->value;
+    for (unsigned i = 0; text && i < count; i++)
+        if (strcmp(words[i], text) == 0) {
+            *ret = i;
             return 0;
         }
     return fail(parser, "the value must be %s", expected);
-}
-
-static int parse_size(Parser *parser, struct json_object *value, const char *what, size_t *ret)
-{
-    int64_t number = json_object_get_int64(value);
-
-    if (!json_object_is_type(value, json_type_int) || number < 1 || number > UINT32_MAX)
-        return fail(parser, "%s must be a whole number, 1 or more", what);
-    *ret = (size_t)number;
-    return 0;
-}
-
-static int copy(const char *text, char **ret)
-{
-    *ret = strdup(text);
-    return *ret ? 0 : -ENOMEM;
-}
-
-/* --- sources --- */
-
-/* Sets the source of CREDENTIAL, which may have only one. */
-static int set_source(Parser *parser, PolicyCredential *credential, PolicySource source)
-{
-    const char *name = policy_source_name(source);
-
-    if (parser->source)
-        return fail(parser, "\"%s\" and \"%s\": a credential can have only one source", name,
-                    parser->source);
-    parser->source = name;
-    credential->source = source;
-    return 0;
-}
-
-static int parse_store(Parser *parser, struct json_object *value, void *into)
-{
-    if (!json_object_is_type(value, json_type_boolean) || !json_object_get_boolean(value))
-        return fail(parser, "\"store\" can only be true");
-    return set_source(parser, into, POLICY_STORE);
-}
-
-/* Absolute, canonical, and without characters that are special in unit files. */
-static bool path_valid(const char *path)
-{
-    size_t length = strlen(path);
-
-    for (const char *c = path; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return false;
-    return path[0] == '/' && length > 1 && length < PATH_MAX && !strstr(path, "//") &&
-           !strstr(path, "/./") && !strstr(path, "/../") && path[length - 1] != '/' &&
-           path[length - 1] != '\\' && path[length - 1] != ' ' &&
-           strcmp(strrchr(path, '/'), "/.") != 0 && strcmp(strrchr(path, '/'), "/..") != 0;
-}
-
-static int parse_path(Parser *parser, struct json_object *value, PolicySource source,
-                      PolicyCredential *credential)
-{
-    const char *path = json_text(value);
-    int r = set_source(parser, credential, source);
-
-    if (r != 0)
-        return r;
-    if (!path || !path_valid(path))
-        return fail(parser, "\"%s\" must be the absolute path of a file", parser->source);
-    return copy(path, &credential->text);
-}
-
-static int parse_sealed(Parser *parser, struct json_object *value, void *into)
-{
-    return parse_path(parser, value, POLICY_SEALED, into);
-}
-
-static int parse_file(Parser *parser, struct json_object *value, void *into)
-{
-    return parse_path(parser, value, POLICY_FILE, into);
-}
-
-static int parse_template(Parser *parser, struct json_object *value, void *into)
-{
-    PolicyCredential *credential = into;
-    const char *text = json_text(value);
-    Reason reason = {0};
-    int r = set_source(parser, credential, POLICY_TEMPLATE);
-
-    if (r != 0)
-        return r;
-    if (!text)
-        return fail(parser, "\"template\" must be a text");
-    if (template_check(text, &reason) != 0)
-        return fail(parser, "%s", reason.text);
-    return copy(text, &credential->text);
-}
-
-static int parse_share(Parser *parser, struct json_object *value, void *into)
-{
-    PolicyCredential *credential = into;
-    const char *text = json_text(value);
-    CredentialName name;
-    int r = set_source(parser, credential, POLICY_SHARE);
-
-    if (r != 0)
-        return r;
-    if (!text || credential_name_parse(text, NULL, &name) != 0 || !policy_id_valid(name.id))
-        return fail(parser, "\"share\" must have the form MACHINE@ID, such as \"db@db-password\"");
-    return copy(text, &credential->text);
 }
 
 /* --- recipes --- */
@@ -250,12 +130,13 @@ typedef struct RecipeFields {
     size_t length;
 } RecipeFields;
 
-static int parse_type(Parser *parser, struct json_object *value, void *into)
+static int parse_type(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     RecipeFields *fields = into;
     const char *text = json_text(value);
     RecipeType type;
 
+    (void)name;
     if (!text || !recipe_type_from_name(text, &type))
         return fail(parser, "\"type\" must be \"password\", \"hex\", \"base64\", \"uuid\", "
                             "\"ssh-ed25519\" or \"x25519\"");
@@ -264,31 +145,26 @@ static int parse_type(Parser *parser, struct json_object *value, void *into)
     return 0;
 }
 
-static int parse_unit(Parser *parser, struct json_object *value, const char *unit,
-                      RecipeFields *fields)
+static int parse_unit(Parser *parser, const char *name, struct json_object *value, void *into)
 {
+    RecipeFields *fields = into;
+    int64_t number = json_object_get_int64(value);
+
     if (fields->unit)
-        return fail(parser, "\"%s\" and \"%s\" exclude each other", unit, fields->unit);
-    fields->unit = unit;
-    return parse_size(parser, value, unit, &fields->length);
+        return fail(parser, "\"%s\" and \"%s\" exclude each other", name, fields->unit);
+    if (!json_object_is_type(value, json_type_int) || number < 1 || number > UINT32_MAX)
+        return fail(parser, "%s must be a whole number, 1 or more", name);
+    fields->unit = name;
+    fields->length = (size_t)number;
+    return 0;
 }
 
-static int parse_length(Parser *parser, struct json_object *value, void *into)
-{
-    return parse_unit(parser, value, "length", into);
-}
-
-static int parse_bytes(Parser *parser, struct json_object *value, void *into)
-{
-    return parse_unit(parser, value, "bytes", into);
-}
-
-static int parse_alphabet(Parser *parser, struct json_object *value, void *into)
+static int parse_alphabet(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     RecipeFields *fields = into;
 
     fields->alphabet = json_text(value);
-    return fields->alphabet ? 0 : fail(parser, "\"alphabet\" must be a text");
+    return fields->alphabet ? 0 : fail(parser, "\"%s\" must be a text", name);
 }
 
 static int finish_recipe(Parser *parser, RecipeFields *fields)
@@ -315,63 +191,122 @@ static int finish_recipe(Parser *parser, RecipeFields *fields)
     return r == 0 ? 0 : fail(parser, "%s", reason.text);
 }
 
-static int parse_generate(Parser *parser, struct json_object *value, void *into)
+static int parse_generate(Parser *parser, struct json_object *value, Recipe *ret)
 {
     static const Member members[] = {
         {"type", parse_type},
-        {"length", parse_length},
-        {"bytes", parse_bytes},
+        {"length", parse_unit},
+        {"bytes", parse_unit},
         {"alphabet", parse_alphabet},
         {0},
     };
-    PolicyCredential *credential = into;
     RecipeFields fields = {0};
-    int r = set_source(parser, credential, POLICY_GENERATE);
+    int r = parse_members(parser, value, members, "\"generate\"", &fields);
 
-    if (r == 0)
-        r = parse_members(parser, value, members, "\"generate\"", &fields);
     if (r == 0)
         r = finish_recipe(parser, &fields);
     if (r == 0)
-        credential->recipe = fields.recipe;
+        *ret = fields.recipe;
     return r;
+}
+
+/* --- sources --- */
+
+/* The members that set the source. */
+static const char *const sources[] = {
+    [POLICY_STORE] = "store",       [POLICY_SEALED] = "sealed", [POLICY_TEMPLATE] = "template",
+    [POLICY_GENERATE] = "generate", [POLICY_SHARE] = "share",   [POLICY_FILE] = "file",
+};
+
+/* Whether PATH can be in a unit file, too. */
+static bool is_plain_path(const char *path)
+{
+    size_t length = strlen(path);
+
+    for (const char *c = path; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return false;
+    return path_canonical(path) && path[length - 1] != '\\' && path[length - 1] != ' ';
+}
+
+static int parse_text(Parser *parser, const char *text, PolicyCredential *credential)
+{
+    CredentialName name;
+    Reason reason = {0};
+
+    if (credential->source == POLICY_TEMPLATE) {
+        if (!text)
+            return fail(parser, "\"template\" must be a text");
+        if (template_check(text, &reason) != 0)
+            return fail(parser, "%s", reason.text);
+    } else if (credential->source == POLICY_SHARE) {
+        if (!text || credential_name_parse(text, NULL, &name) != 0 || !policy_id_valid(name.id))
+            return fail(parser,
+                        "\"share\" must have the form MACHINE@ID, such as \"db@db-password\"");
+    } else if (!text || !is_plain_path(text)) {
+        return fail(parser, "\"%s\" must be the absolute path of a file", parser->source);
+    }
+    credential->text = strdup(text);
+    return credential->text ? 0 : -ENOMEM;
+}
+
+static int parse_source(Parser *parser, const char *name, struct json_object *value, void *into)
+{
+    PolicyCredential *credential = into;
+
+    if (parser->source)
+        return fail(parser, "\"%s\" and \"%s\": a credential can have only one source", name,
+                    parser->source);
+    parser->source = name;
+    while (strcmp(sources[credential->source], name) != 0)
+        credential->source++;
+    if (credential->source == POLICY_GENERATE)
+        return parse_generate(parser, value, &credential->recipe);
+    if (credential->source != POLICY_STORE)
+        return parse_text(parser, json_text(value), credential);
+    return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value)
+               ? 0
+               : fail(parser, "\"store\" can only be true");
 }
 
 /* --- who gets it --- */
 
-static const Word deliveries[] = {
-    {"boot", POLICY_BOOT}, {"live", POLICY_LIVE}, {"native", POLICY_NATIVE}, {NULL, 0}};
+static const char *const deliveries[] = {
+    [POLICY_BOOT] = "boot", [POLICY_LIVE] = "live", [POLICY_NATIVE] = "native"};
 
-static int parse_delivery(Parser *parser, struct json_object *value, void *into)
+static int parse_delivery(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
-    int delivery;
-    int r = parse_word(parser, value, deliveries, "\"boot\", \"live\" or \"native\"", &delivery);
+    unsigned delivery = credential->delivery;
+    int r = parse_word(parser, value, deliveries, _POLICY_DELIVERY_MAX,
+                       "\"boot\", \"live\" or \"native\"", &delivery);
 
-    if (r == 0)
-        credential->delivery = (PolicyDelivery)delivery;
+    (void)name;
+    credential->delivery = delivery;
     return r;
 }
 
-static const Word changes[] = {
-    {"none", POLICY_NONE}, {"restart", POLICY_RESTART}, {"reload", POLICY_RELOAD}, {NULL, 0}};
+static const char *const changes[] = {
+    [POLICY_NONE] = "none", [POLICY_RESTART] = "restart", [POLICY_RELOAD] = "reload"};
 
-static int parse_on_change(Parser *parser, struct json_object *value, void *into)
+static int parse_on_change(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
-    int change;
-    int r = parse_word(parser, value, changes, "\"restart\", \"reload\" or \"none\"", &change);
+    unsigned change = credential->on_change;
+    int r = parse_word(parser, value, changes, _POLICY_CHANGE_MAX,
+                       "\"restart\", \"reload\" or \"none\"", &change);
 
-    if (r == 0)
-        credential->on_change = (PolicyChange)change;
+    (void)name;
+    credential->on_change = change;
     return r;
 }
 
-static int parse_services(Parser *parser, struct json_object *value, void *into)
+static int parse_services(Parser *parser, const char *member, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
     size_t count;
 
+    (void)member;
     if (!json_object_is_type(value, json_type_array))
         return fail(parser, "\"services\" must be a list, […]");
     count = json_object_array_length(value);
@@ -388,7 +323,8 @@ static int parse_services(Parser *parser, struct json_object *value, void *into)
         if (!name || !unit_name_valid(name))
             return fail(parser,
                         "the value must be the name of a unit, such as \"postgresql.service\"");
-        if (copy(name, &credential->services[i]) < 0)
+        credential->services[i] = strdup(name);
+        if (!credential->services[i])
             return -ENOMEM;
         credential->service_count++;
     }
@@ -398,27 +334,19 @@ static int parse_services(Parser *parser, struct json_object *value, void *into)
 
 /* --- credentials --- */
 
-static const Member credential_members[] = {
-    {"store", parse_store},        {"sealed", parse_sealed},
-    {"template", parse_template},  {"generate", parse_generate},
-    {"share", parse_share},        {"file", parse_file},
-    {"delivery", parse_delivery},  {"services", parse_services},
-    {"onChange", parse_on_change}, {0},
-};
-
 const char *policy_source_name(PolicySource source)
 {
-    return credential_members[source].name;
+    return sources[source];
 }
 
 const char *policy_delivery_name(PolicyDelivery delivery)
 {
-    return deliveries[delivery].word;
+    return deliveries[delivery];
 }
 
 const char *policy_change_name(PolicyChange change)
 {
-    return changes[change].word;
+    return changes[change];
 }
 
 static int check_id(Parser *parser, const char *id)
@@ -452,14 +380,22 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
     return 0;
 }
 
-static int parse_credential(Parser *parser, const char *id, struct json_object *value)
+static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *into)
 {
+    static const Member members[] = {
+        {"store", parse_source},       {"sealed", parse_source},
+        {"template", parse_source},    {"generate", parse_source},
+        {"share", parse_source},       {"file", parse_source},
+        {"delivery", parse_delivery},  {"services", parse_services},
+        {"onChange", parse_on_change}, {0},
+    };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
         .file = parser->policy->file_count - 1,
         .number = parser->path[parser->levels - 1],
     };
     int r = check_id(parser, id);
 
+    (void)into;
     if (r != 0)
         return r;
     if (!value) {
@@ -468,7 +404,7 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
     }
     parser->source = NULL;
     strcpy(credential.id, id);
-    r = parse_members(parser, value, credential_members, "a credential", &credential);
+    r = parse_members(parser, value, members, "a credential", &credential);
     if (r == 0)
         r = check_credential(parser, &credential);
     if (r == 0)
@@ -478,22 +414,13 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
     return r;
 }
 
-static int parse_credentials(Parser *parser, struct json_object *value, void *into)
+static int parse_credentials(Parser *parser, const char *name, struct json_object *value,
+                             void *into)
 {
-    (void)into;
-    if (!json_object_is_type(value, json_type_object))
-        return fail(parser, "\"credentials\" must be an object, {…}");
-    parser->path[parser->levels++] = 0;
-    json_object_object_foreach(value, id, credential)
-    {
-        int r = parse_credential(parser, id, credential);
+    static const Member any[] = {{NULL, parse_credential}};
 
-        if (r != 0)
-            return r;
-        parser->path[parser->levels - 1]++;
-    }
-    parser->levels--;
-    return 0;
+    (void)name;
+    return parse_members(parser, value, any, "\"credentials\"", into);
 }
 
 int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault)
