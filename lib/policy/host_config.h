@@ -42,5 +42,5 @@ void host_config_default(HostConfig *ret);
  * file cannot be read. */
 int host_config_load(const Context *context, Reason *reason, HostConfig *ret);
 
-/* The pure part: TEXT is the content of the file PATH. OUTCOME_BAD_CONFIG. */
+/* The pure part: TEXT is the content of the file PATH. OUTCOME_BAD_CONFIG; -ENOMEM. */
 int host_config_parse(const char *path, BytesView text, Reason *reason, HostConfig *ret);

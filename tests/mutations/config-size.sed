@@ -2,4 +2,4 @@
 # Limit: LIMIT_CONFIG_BYTES
 # File: lib/policy/host_config.c
 # Test: host_config
-s/LIMIT_CONFIG_BYTES, &why/2 * LIMIT_CONFIG_BYTES, \&why/
+s/LIMIT_CONFIG_BYTES, reason/2 * LIMIT_CONFIG_BYTES, reason/
