@@ -88,8 +88,7 @@ static int read_shared_keys(TpmPart *part, const SharedKeyRequest *wanted, Reaso
         return r == 0 ? shared_keys_of_file(bytes_view(&file), wanted, reason, &part->shared) : r;
     }
     r = credential_name_parse(spec->name, reason, &name);
-    return r == 0 ? shared_keys_of_machine(spec->share_store, name.machine, wanted, reason,
-                                           &part->shared)
+    return r == 0 ? shared_keys_of_machine(spec->share_store, &name, wanted, reason, &part->shared)
                   : r;
 }
 

@@ -50,7 +50,8 @@ typedef struct SealSpec {
     const char *uid;      /* the user, see user_scope_load(); NULL: none */
 
     /* The TPM-sealed key: share the one of this file; or of the other credentials of .name's
-     * machine in this store; or make a fresh one, with .fresh_key for each credential. */
+     * machine in this store, but never the one of .name's old value; or make a fresh one, with
+     * .fresh_key for each credential. */
     const char *share_key;
     const Store *share_store;
     bool fresh_key;

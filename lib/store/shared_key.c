@@ -7,6 +7,8 @@
 
 #include "credential/open.h"
 
+#include <string.h>
+
 /* Key types that do not concern the sealed key. */
 #define PARTS_BESIDE ((unsigned)(KIND_HOST | KIND_SCOPED))
 
@@ -90,20 +92,41 @@ void shared_keys_done(SharedKeys *keys)
     *keys = (SharedKeys){0};
 }
 
-/* Skips duplicates, because most of a machine's credentials have the same key. */
-static int add_key(const TpmSealedView *sealed, SharedKeys *keys)
+/* The place of SEALED in KEYS; .count if it is not there. */
+static unsigned find_key(const TpmSealedView *sealed, const SharedKeys *keys)
 {
-    int r;
+    unsigned i;
 
-    for (unsigned i = 0; i < keys->count; i++) {
+    for (i = 0; i < keys->count; i++) {
         TpmSealedView view = tpm_sealed_view(&keys->keys[i]);
 
         if (tpm_sealed_view_equal(&view, sealed))
-            return 0;
+            break;
     }
-    r = tpm_sealed_dup(sealed, &keys->keys[keys->count]);
-    keys->count += r == 0;
+    return i;
+}
+
+/* Skips duplicates, because most of a machine's credentials have the same key. */
+static int add_key(const TpmSealedView *sealed, SharedKeys *keys)
+{
+    int r = 0;
+
+    if (find_key(sealed, keys) == keys->count) {
+        r = tpm_sealed_dup(sealed, &keys->keys[keys->count]);
+        keys->count += r == 0;
+    }
     return r;
+}
+
+static void drop_key(const TpmSealedView *sealed, SharedKeys *keys)
+{
+    unsigned i = find_key(sealed, keys);
+
+    if (i == keys->count)
+        return;
+    tpm_sealed_done(&keys->keys[i]);
+    keys->count--;
+    memmove(&keys->keys[i], &keys->keys[i + 1], (keys->count - i) * sizeof(keys->keys[0]));
 }
 
 int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
@@ -122,24 +145,63 @@ static int none_found(const char *machine, Reason *reason)
     return reason_set(reason, OUTCOME_NOT_FOUND, "no credential of %s has a key to share", machine);
 }
 
-int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                           Reason *reason, SharedKeys *ret)
+/* Reads the credential ENTRY if its key is suitable; see take_apart(). */
+static int take_entry(const Store *store, const StoreEntry *entry, const SharedKeyRequest *wanted,
+                      Bytes *ret_raw, CredentialSections *ret_sections)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = entry->misdated ? OUTCOME_NOT_FOUND : store_read(store, &entry->name, NULL, &file);
+
+    return r == 0 ? take_apart(bytes_view(&file), wanted, NULL, ret_raw, ret_sections) : r;
+}
+
+static const StoreEntry *find_entry(const StoreEntry *entries, size_t count, const char *id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(entries[i].name.id, id) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+static bool is_newer(const StoreEntry *entry, const StoreEntry *than)
+{
+    return entry->written[0] != than->written[0] ? entry->written[0] > than->written[0]
+                                                 : entry->written[1] > than->written[1];
+}
+
+/* ENTRIES are in the order of store_list(). With OLD, adds only keys that no file as old as OLD
+ * has. */
+static int add_keys(const Store *store, const StoreEntry *entries, size_t count,
+                    const StoreEntry *old, const SharedKeyRequest *wanted, SharedKeys *keys)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        _cleanup_(bytes_done) Bytes raw = {0};
+        CredentialSections sections;
+
+        if (take_entry(store, &entries[i], wanted, &raw, &sections) != 0)
+            continue;
+        if (old && !is_newer(&entries[i], old))
+            drop_key(&sections.tpm, keys);
+        else if (keys->count < LIMIT_SHARED_KEYS)
+            r = add_key(&sections.tpm, keys);
+    }
+    return r;
+}
+
+int shared_keys_of_machine(const Store *store, const CredentialName *name,
+                           const SharedKeyRequest *wanted, Reason *reason, SharedKeys *ret)
 {
     _cleanup_(shared_keys_done) SharedKeys keys = {0};
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
-    int r = store_list(store, machine, reason, &entries, &count);
+    int r = store_list(store, name->machine, reason, &entries, &count);
 
-    for (size_t i = 0; r == 0 && i < count && keys.count < LIMIT_SHARED_KEYS; i++) {
-        _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
-        CredentialSections sections;
-
-        if (store_read(store, &entries[i].name, NULL, &file) == 0 &&
-            take_apart(bytes_view(&file), wanted, NULL, &raw, &sections) == 0)
-            r = add_key(&sections.tpm, &keys);
-    }
+    if (r == 0)
+        r = add_keys(store, entries, count, find_entry(entries, count, name->id), wanted, &keys);
     if (r == 0 && keys.count == 0)
-        r = none_found(machine, reason);
+        r = none_found(name->machine, reason);
     if (r == 0)
         *ret = TAKE(keys);
     return r;
@@ -153,11 +215,10 @@ int shared_key_find(const Store *store, const char *machine, const SharedKeyRequ
     int r = store_list(store, machine, reason, &entries, &count);
 
     for (size_t i = 0; r == 0 && i < count; i++) {
-        _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
+        _cleanup_(bytes_done) Bytes raw = {0};
         CredentialSections sections;
 
-        if (store_read(store, &entries[i].name, NULL, &file) != 0 ||
-            take_apart(bytes_view(&file), wanted, NULL, &raw, &sections) != 0)
+        if (take_entry(store, &entries[i], wanted, &raw, &sections) != 0)
             continue;
         *ret = entries[i].name;
         return 0;

@@ -13,6 +13,13 @@
  * by the TPM itself, because others may know a key that was made elsewhere. The TPM must unseal it
  * now, which proves that the PCRs have their present values. The most recent credential is tried
  * first, so that a fresh key is shared from then on.
+ *
+ * Whoever takes over the broker can unseal every key in the store, and plant files with others. No
+ * such key may last. So a new value never keeps the key of the old one: it shares a key that came
+ * into the store after the old value, or gets a fresh one. If all values of a machine are replaced
+ * one after the other, the first gets a fresh key, which the others share; and after two new values
+ * each, no key from before is left. Files whose time of writing was set ahead do not count, because
+ * they would stay the most recent ones.
  */
 
 #include "credential/format.h"
@@ -39,12 +46,13 @@ void shared_keys_done(SharedKeys *keys); /* for _cleanup_ */
 int shared_keys_of_file(BytesView file, const SharedKeyRequest *wanted, Reason *reason,
                         SharedKeys *ret);
 
-/* Gets the keys of MACHINE's credentials in the store, most recent first. Returns 0,
- * OUTCOME_NOT_FOUND if none is suitable, or what store_list() returns. */
-int shared_keys_of_machine(const Store *store, const char *machine, const SharedKeyRequest *wanted,
-                           Reason *reason, SharedKeys *ret);
+/* Gets the keys that a new value of NAME can share with other credentials of its machine, most
+ * recent first. Returns 0, OUTCOME_NOT_FOUND if none is suitable, or what store_list() returns. */
+int shared_keys_of_machine(const Store *store, const CredentialName *name,
+                           const SharedKeyRequest *wanted, Reason *reason, SharedKeys *ret);
 
-/* Finds the credential with the first of these keys, and reads no further files. */
+/* Finds a credential of MACHINE with the key that a new credential can share, and reads no further
+ * files. */
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                     Reason *reason, CredentialName *ret);
 

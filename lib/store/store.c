@@ -330,6 +330,10 @@ static bool found_new(DIR *folder, const Listing *listing, const char *file, boo
         return false;
     ret->entry.written[0] = status.st_mtim.tv_sec;
     ret->entry.written[1] = status.st_mtim.tv_nsec;
+    /* only the kernel sets st_ctim */
+    ret->entry.misdated = status.st_mtim.tv_sec != status.st_ctim.tv_sec
+                              ? status.st_mtim.tv_sec > status.st_ctim.tv_sec
+                              : status.st_mtim.tv_nsec > status.st_ctim.tv_nsec;
     return true;
 }
 

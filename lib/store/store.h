@@ -56,6 +56,7 @@ int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t
 typedef struct StoreEntry {
     CredentialName name;
     int64_t written[2]; /* seconds and ns since 1970 */
+    bool misdated;      /* somebody set .written to a time that the kernel had not reached yet */
 } StoreEntry;
 
 /* Lists the credentials of MACHINE, most recent first, at most LIMIT_MACHINE_ENTRIES. The caller

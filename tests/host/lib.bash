@@ -98,6 +98,14 @@ seal() { # MACHINE ID FILE [OPTION...]
 # that it has to use the TPM.
 forget_keys() { systemctl restart "$broker.service"; }
 
+# The fingerprints of the TPM-sealed keys of a machine's credentials, or of one, each once.
+keys_of() { # MACHINE [ID]
+        nspawn-creds list --json=short "$1" | python3 -c 'import json, sys
+for entry in json.load(sys.stdin):
+    if entry.get("key") and entry["credential"] in (sys.argv[1:] or [entry["credential"]]):
+        print(entry["key"])' "${@:2}" | sort -u
+}
+
 # --- containers --------------------------------------------------------------
 
 # Writes the drop-in that an administrator would write by hand: the credentials that a

@@ -2,4 +2,4 @@
 # Limit: LIMIT_SHARED_KEYS
 # File: lib/store/shared_key.c
 # Test: shared_key
-s/keys.count < LIMIT_SHARED_KEYS;/keys.count < LIMIT_SHARED_KEYS - 1;/
+s/keys->count < LIMIT_SHARED_KEYS\)/keys->count < LIMIT_SHARED_KEYS - 1)/

@@ -81,13 +81,25 @@ static void put_fresh(Fixture *fixture, const char *id, uint64_t mask, int minut
         *ret_key = TAKE_PTR(key);
 }
 
+/* For a value of web's credential ID. */
+static int share_for(Tpm *tpm, const char *id, const SharedKeyRequest *wanted, Reason *reason,
+                     SharedKey *ret)
+{
+    _cleanup_(shared_keys_done) SharedKeys keys = {0};
+    CredentialName name;
+    int r;
+
+    assert_int_equal(credential_name_new("web", id, NULL, &name), 0);
+    r = shared_keys_of_machine(store, &name, wanted, reason, &keys);
+
+    return r == 0 ? shared_keys_unseal(tpm, &keys, wanted, reason, ret) : r;
+}
+
+/* For a new credential. */
 static int share_of_machine(Tpm *tpm, const SharedKeyRequest *wanted, Reason *reason,
                             SharedKey *ret)
 {
-    _cleanup_(shared_keys_done) SharedKeys keys = {0};
-    int r = shared_keys_of_machine(store, "web", wanted, reason, &keys);
-
-    return r == 0 ? shared_keys_unseal(tpm, &keys, wanted, reason, ret) : r;
+    return share_for(tpm, "new", wanted, reason, ret);
 }
 
 static int share_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
@@ -237,6 +249,65 @@ static void test_last_written_first(void **state)
     expect_key(fixture, &any_state, newest);
 }
 
+/* Whoever planted it could otherwise have it shared for as long as they like. */
+static void test_a_time_in_the_future(void **state)
+{
+    Fixture *fixture = *state;
+    _cleanup_(secret_freep) Secret *ours = NULL;
+    CredentialName found;
+
+    put_fresh(fixture, "a", 0, 1, NULL);
+    put_fresh(fixture, "b", 0, 2, &ours);
+    put_fresh(fixture, "planted", 0, (int)(time(NULL) / 60) + 60, NULL);
+    expect_key(fixture, &any_state, ours);
+    assert_int_equal(shared_key_find(store, "web", &any_state, NULL, &found), 0);
+    assert_string_equal(found.id, "b");
+}
+
+typedef struct NewValue {
+    const char *rule;
+    const char *id;
+    int key; /* -1: a fresh one */
+} NewValue;
+
+/* A new value does not keep the key of the old one, or any key that was there with it. */
+static void test_a_new_value(void **state)
+{
+    static const struct {
+        const char *id;
+        int key, minute;
+    } files[] = {{"a", 0, 1}, {"b", 0, 2}, {"c", 1, 4}, {"d", 2, 4}, {"e", 2, 6}, {"back", 0, 7}};
+    static const NewValue rows[] = {
+        {"the most recent key that came after it", "a", 2},
+        {"its own key is not one, though it was written again later", "b", 2},
+        {"a key that came with it, or before it, is not one", "c", -1},
+        {"nor is one of the same time", "d", -1},
+        {"nothing came after it", "back", -1},
+        {"a new credential has no old key", "new", 0},
+    };
+    Fixture *fixture = *state;
+    TpmSealed sealed[3];
+    Secret *keys[COUNT(sealed)];
+
+    for (size_t i = 0; i < COUNT(sealed); i++)
+        seal(fixture, 0, &sealed[i], &keys[i]);
+    for (size_t i = 0; i < COUNT(files); i++)
+        put(fixture, files[i].id, KIND_TPM, &sealed[files[i].key], keys[files[i].key],
+            files[i].minute);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(shared_key_done) SharedKey shared = {0};
+        int r = share_for(fixture->tpm, rows[i].id, &any_state, NULL, &shared);
+
+        if (r != (rows[i].key < 0 ? OUTCOME_NOT_FOUND : 0) ||
+            (r == 0 && !secret_equal(shared.key, keys[rows[i].key])))
+            fail_msg("%s", rows[i].rule);
+    }
+    for (size_t i = 0; i < COUNT(sealed); i++) {
+        tpm_sealed_done(&sealed[i]);
+        secret_free(keys[i]);
+    }
+}
+
 static void test_pcr_changed(void **state)
 {
     Fixture *fixture = *state;
@@ -360,12 +431,13 @@ static void test_list(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        with_store(test_nothing_there),   with_store(test_shared_by_both_kinds),
-        with_store(test_another_policy),  with_store(test_another_form),
-        with_store(test_a_signed_policy), with_store(test_last_written_first),
-        with_store(test_pcr_changed),     with_store(test_too_many_old_keys),
-        with_store(test_another_tpm),     with_store(test_tpm_is_gone),
-        with_store(test_a_given_file),    with_store(test_list),
+        with_store(test_nothing_there),        with_store(test_shared_by_both_kinds),
+        with_store(test_another_policy),       with_store(test_another_form),
+        with_store(test_a_signed_policy),      with_store(test_last_written_first),
+        with_store(test_a_time_in_the_future), with_store(test_a_new_value),
+        with_store(test_pcr_changed),          with_store(test_too_many_old_keys),
+        with_store(test_another_tpm),          with_store(test_tpm_is_gone),
+        with_store(test_a_given_file),         with_store(test_list),
     };
 
     return run_with_swtpm(tests);
