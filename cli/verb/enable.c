@@ -2,33 +2,105 @@
 /*
  * nspawn-creds enable: delivers credentials to a machine, when it starts or live.
  *
- *     find() ──► enable_policy_write() ──► take_effect()
- *     which      the machine's policy      daemon-reload, so that nspawn-creds-generator(8) writes
- *                                          the drop-in; and the broker's sockets are enabled
+ *     find() ──► write_policy()         ──► take_effect()
+ *     which      the machine's policy       daemon-reload, so that nspawn-creds-generator(8) writes
+ *                                           the drop-in; and the broker's sockets are enabled
  *
  * Steps that are already done are skipped.
+ *
+ * A policy that comes from another directory than /etc stays what it is: the credentials then go
+ * into a drop-in, because a file of the same name in /etc would hide it. A file that was edited by
+ * hand is not changed unasked, and what a later drop-in says is not changed at all, since it would
+ * take precedence anyway.
  */
 
-#include "verb/enable.h"
+#include "base/fsutil.h"
 #include "base/json.h"
+#include "base/names.h"
+#include "base/rewrite.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"
+#include "policy/policy_edit.h"
 #include "policy/policy_file.h"
+#include "policy/policy_load.h"
 #include "store/store_installed.h"
+#include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/broker_units.h"
+#include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The options that say how to deliver. */
 #define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)
+
+#define POLICY_FOLDER    "/etc/nspawn-creds"
+#define POLICY_FILE_MODE ((mode_t)0644)
+#define FOLDER_MODE      ((mode_t)0755)
+
+/* Room for the path of a machine's policy file. */
+#define PATH_BYTES       ((size_t)256)
+
+/* Room for the name of a machine's unit. */
+#define UNIT_BYTES       ((size_t)128)
+
+/* A credential that is to be enabled. */
+typedef struct Enabled {
+    CredentialName name;
+    PolicyEditResult result;
+} Enabled;
+
+typedef struct Enabling {
+    const Context *context;
+    const Options *options;
+    const char *machine;
+    bool named;     /* the credentials are: those that the policy has are meant, too */
+    Policy *policy; /* as it is; NULL if there is none */
+    Enabled *credentials;
+    size_t count;
+    char path[PATH_BYTES]; /* of the file that gets them */
+    bool written;
+    char unit[UNIT_BYTES];
+    bool in_effect;                       /* the unit asks for them */
+    bool restart;                         /* the machine runs, and has to be started again */
+    bool runs;                            /* it does */
+    bool sockets_enabled[BROKER_SOCKETS]; /* which were not before */
+} Enabling;
 
 static void enabling_done(Enabling *enabling)
 {
     policy_unref(enabling->policy);
     free(enabling->credentials);
+}
+
+static int load_policy(Enabling *enabling, Reason *reason)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    PolicyFault fault = {0};
+    int r = policy_load(enabling->context, enabling->machine, &fault, NULL, &policy);
+
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
+        return policy_fault_reason(&fault, r, reason);
+    policy_unref(enabling->policy);
+    enabling->policy = TAKE_PTR(policy);
+    return 0;
+}
+
+static const PolicyCredential *find_credential(const Enabling *enabling, const char *id)
+{
+    return enabling->policy ? policy_find(enabling->policy, id) : NULL;
+}
+
+static size_t count_results(const Enabling *enabling, PolicyEditResult result)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < enabling->count; i++)
+        count += enabling->credentials[i].result == result;
+    return count;
 }
 
 /* --- which --- */
@@ -69,7 +141,7 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         const CredentialName *name = &enabling->credentials[i].name;
         _cleanup_(bytes_done) Bytes file = {0};
 
-        if (!enable_policy_find(enabling, name->id) &&
+        if (!find_credential(enabling, name->id) &&
             (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND))
             output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
                         name->machine, name->id, name->machine, name->id);
@@ -98,6 +170,140 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
     return r;
 }
 
+/* --- the policy --- */
+
+/* Chooses the file that is written and reads it. A file that does not exist yet, -ENOENT, is like
+ * an empty object. */
+static int read_file(Enabling *enabling, Reason *reason, Bytes *ret)
+{
+    int r;
+
+    snprintf(enabling->path, sizeof(enabling->path), POLICY_FOLDER "/%s.json", enabling->machine);
+    r = rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret);
+    if (r != -ENOENT || !enabling->policy)
+        return r;
+    snprintf(enabling->path, sizeof(enabling->path), POLICY_FOLDER "/%s.json.d/50-enabled.json",
+             enabling->machine);
+    return rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret);
+}
+
+static bool is_drop_in(const char *path)
+{
+    return strstr(path, ".json.d/");
+}
+
+/* Whether PATH takes precedence over our file: drop-ins come after the main file, in the order of
+ * their names. */
+static bool comes_after_ours(const Enabling *enabling, const char *path)
+{
+    return is_drop_in(path) && (!is_drop_in(enabling->path) ||
+                                strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0);
+}
+
+/* As the options say. */
+static int edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
+                    const Options *options, Reason *reason, PolicyEditResult *ret)
+{
+    PolicyEditDelivery delivery = {
+        .delivery = options->given & OPTION_DELIVERY ? &options->delivery : NULL,
+        .services = options->given & OPTION_SERVICE ? options->services : NULL,
+        .service_count = options->service_count,
+        .on_change = options->given & OPTION_ON_CHANGE ? &options->on_change : NULL,
+    };
+    int r = policy_edit_put(edit, id, basis, &delivery, reason, ret);
+    Reason why = *reason;
+
+    return r == OUTCOME_USAGE ? reason_set(reason, r, "%.280s: see --live and --service=", why.text)
+                              : r;
+}
+
+static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, Reason *reason)
+{
+    _cleanup_(policy_edit_done) PolicyEdit other = {0};
+    const char *id = credential->name.id;
+    const PolicyCredential *old = find_credential(enabling, id);
+    const PolicyFile *file = old ? &enabling->policy->files[old->file] : NULL;
+    int r;
+
+    if (old && !enabling->named)
+        return 0;
+    if (!old || strcmp(file->name, enabling->path) == 0)
+        return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
+    /* another file of the policy has it */
+    r = policy_edit_new(bytes_view(&file->text), reason, &other);
+    if (r != 0)
+        return r;
+    if (!comes_after_ours(enabling, file->name))
+        return edit_put(edit, id, policy_edit_copy(&other, id), enabling->options, reason,
+                        &credential->result);
+    r = edit_put(&other, id, NULL, enabling->options, reason, &credential->result);
+    if (r == 0 && credential->result != POLICY_EDIT_KEPT)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "%s is set in %s, which takes precedence over %s; change it there", id,
+                       file->name, enabling->path);
+    return r;
+}
+
+/* Creates the parent directories of PATH. */
+static int make_folder(const char *path, Reason *reason)
+{
+    char folder[PATH_BYTES];
+
+    snprintf(folder, sizeof(folder), "%s", path);
+    for (char *slash = folder + strlen(POLICY_FOLDER); (slash = strchr(slash, '/'));
+         *slash++ = '/') {
+        *slash = '\0';
+        if (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST)
+            return reason_set(reason, -errno, "cannot create %s", folder);
+    }
+    return 0;
+}
+
+static int write_policy(Enabling *enabling, Reason *reason)
+{
+    _cleanup_(policy_edit_done) PolicyEdit edit = {0};
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    _cleanup_(bytes_done) Bytes before = {0}, after = {0};
+    const char *path = enabling->path;
+    PolicyFault fault = {0};
+    int r = read_file(enabling, reason, &before);
+    bool is_new = r == -ENOENT;
+
+    if (r == 0 || is_new)
+        r = policy_edit_new(bytes_view(&before), reason, &edit);
+    for (size_t i = 0; r == 0 && i < enabling->count; i++)
+        r = put(enabling, &edit, &enabling->credentials[i], reason);
+    if (r != 0 || count_results(enabling, POLICY_EDIT_KEPT) == enabling->count)
+        return r;
+    if (!is_new && before.size == 0)
+        r = confirm(
+            enabling->options, reason,
+            "%s is empty, which hides this machine's policies in other directories. Fill it?",
+            path);
+    if (r == 0 && edit.foreign)
+        r = confirm(enabling->options, reason, "%s was edited by hand. Rewrite it?", path);
+    if (r == 0)
+        r = policy_edit_print(&edit, &after);
+    if (r != 0)
+        return r;
+    /* parse the result as the broker will */
+    r = policy_new(enabling->machine, path, &fault, &policy);
+    if (r == 0)
+        r = policy_file_parse(bytes_view(&after), path, policy, &fault);
+    if (r != 0)
+        return policy_fault_reason(&fault, r, reason);
+    if (is_new)
+        r = make_folder(path, reason);
+    if (r == 0)
+        r = is_new ? file_write(path, bytes_view(&after),
+                                (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason)
+                   : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
+    if (r != 0)
+        return r;
+    enabling->written = true;
+    return load_policy(enabling, reason);
+}
+
 /* --- the units --- */
 
 /* Whether the machine's unit asks for the enabled credentials, and the machine, which runs, has to
@@ -115,7 +321,7 @@ static void look_at_unit(Enabling *enabling, Manager *manager)
     enabling->in_effect = known;
     for (size_t i = 0; i < enabling->count; i++) {
         const PolicyCredential *credential =
-            enable_policy_find(enabling, enabling->credentials[i].name.id);
+            find_credential(enabling, enabling->credentials[i].name.id);
 
         if (!credential || credential->delivery != POLICY_LIVE)
             enabling->restart = enabling->runs;
@@ -149,7 +355,7 @@ static void say_results(const Enabling *enabling, PolicyEditResult result, const
 {
     const char *separator = "";
 
-    if (enable_policy_count(enabling, result) == 0)
+    if (count_results(enabling, result) == 0)
         return;
     printf("%s %s: ", words, enabling->path);
     for (size_t i = 0; i < enabling->count; i++)
@@ -168,7 +374,7 @@ static void report_policy(const Enabling *enabling)
         printf("Nothing to change: %s's policy already lists them.\n", enabling->machine);
     for (size_t i = 0; i < enabling->count; i++) {
         const Enabled *enabled = &enabling->credentials[i];
-        const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
+        const PolicyCredential *credential = find_credential(enabling, enabled->name.id);
 
         if (enabled->result != POLICY_EDIT_KEPT && credential &&
             credential->delivery == POLICY_LIVE)
@@ -178,7 +384,7 @@ static void report_policy(const Enabling *enabling)
                    credential->service_count > 1 ? " and the others" : "", credential->id);
     }
     if (!enabling->named && enabling->options->given & DELIVERY_OPTIONS &&
-        enable_policy_count(enabling, POLICY_EDIT_KEPT) > 0)
+        count_results(enabling, POLICY_EDIT_KEPT) > 0)
         output_note("Existing entries were not changed. To change how one is delivered, name it: "
                     "nspawn-creds enable %s ID...",
                     enabling->machine);
@@ -211,7 +417,7 @@ static struct json_object *credential_to_json(const Enabling *enabling, const En
     static const char *const results[] = {[POLICY_EDIT_KEPT] = "kept",
                                           [POLICY_EDIT_ADDED] = "added",
                                           [POLICY_EDIT_CHANGED] = "changed"};
-    const PolicyCredential *credential = enable_policy_find(enabling, enabled->name.id);
+    const PolicyCredential *credential = find_credential(enabling, enabled->name.id);
     struct json_object *object = json_object_new_object(), *services = json_object_new_array();
 
     json_add_text(object, "id", enabled->name.id);
@@ -258,7 +464,7 @@ static int find(Enabling *enabling, char **ids, Reason *reason)
         return r;
     snprintf(enabling->unit, sizeof(enabling->unit), "systemd-nspawn@%s.service",
              enabling->machine);
-    r = enable_policy_load(enabling, reason);
+    r = load_policy(enabling, reason);
     if (r == 0)
         r = store_open_installed(enabling->options->host->store, reason, &store);
     if (r == -ENOENT && *ids)
@@ -277,7 +483,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = find(&enabling, arguments + 1, &reason);
 
     if (r == 0)
-        r = enable_policy_write(&enabling, &reason);
+        r = write_policy(&enabling, &reason);
     if (r == 0 && !json)
         report_policy(&enabling);
     if (r == 0)

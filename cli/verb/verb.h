@@ -28,26 +28,11 @@ extern const Verb *const verbs[];
 /* NULL if there is none. */
 const Verb *verb_find(const char *name);
 
-extern const Verb verb_encrypt;
-extern const Verb verb_decrypt;
-extern const Verb verb_inspect;
-extern const Verb verb_setup;
-extern const Verb verb_reseal;
-extern const Verb verb_seal;
-extern const Verb verb_host;
-extern const Verb verb_check;
-extern const Verb verb_list;
-extern const Verb verb_remove;
-extern const Verb verb_rotate;
-extern const Verb verb_status;
-extern const Verb verb_log;
-extern const Verb verb_set;
-extern const Verb verb_show;
-extern const Verb verb_edit;
-extern const Verb verb_reveal;
-extern const Verb verb_copy;
-extern const Verb verb_rename;
-extern const Verb verb_enable;
-extern const Verb verb_disable;
-extern const Verb verb_doctor;
-extern const Verb verb_complete;
+/* a machine's credentials */
+extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_edit, verb_rotate, verb_copy,
+    verb_rename, verb_remove, verb_reseal;
+/* machines and this host */
+extern const Verb verb_enable, verb_disable, verb_check, verb_status, verb_log, verb_doctor,
+    verb_setup;
+/* sealed files */
+extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_seal, verb_host, verb_complete;
