@@ -3,7 +3,6 @@
  * nspawn-creds host export: prints what others need to seal for this host.
  */
 
-#include "base/fsutil.h"
 #include "credential/identity.h"
 #include "key/pcr_files.h"
 #include "terminal/output.h"
@@ -12,9 +11,8 @@
 #include "verb/verb.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <systemd/sd-id128.h>
 
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
@@ -67,25 +65,18 @@ static int print(const Identity *identity, JsonMode mode, Reason *reason)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(identity_done) Identity identity = {0};
-    _cleanup_(bytes_done) Bytes id = {0};
-    struct utsname names;
     Reason reason = {0};
+    sd_id128_t id;
     int r = 0;
 
     if (strcmp(arguments[0], "export") != 0)
         r = reason_set(&reason, OUTCOME_USAGE,
                        "unknown command \"host %.40s\"; use \"host export\"", arguments[0]);
-    else if (uname(&names) < 0)
+    else if (gethostname(identity.host_name, sizeof(identity.host_name)) < 0)
         r = reason_set(&reason, -errno, "cannot determine the host's name");
-    else
-        snprintf(identity.host_name, sizeof(identity.host_name), "%s", names.nodename);
-    if (r == 0)
-        r = file_read_at(AT_FDCWD, "/etc/machine-id", 64, NULL, &id);
-    if (r == 0 && id.size >= IDENTITY_MACHINE_ID_SIZE)
-        memcpy(identity.machine_id, id.data, IDENTITY_MACHINE_ID_SIZE);
     /* A host without a machine id, such as a container image, still has an identity. */
-    if (r == -ENOENT)
-        r = 0;
+    if (sd_id128_get_machine(&id) >= 0)
+        sd_id128_to_string(id, identity.machine_id);
     if (r == 0)
         r = pcr_public_key_load(context, options->seal.public_key, &reason,
                                 &identity.pcr_public_key);

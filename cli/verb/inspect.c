@@ -2,8 +2,7 @@
 /*
  * nspawn-creds inspect: shows what a sealed file says without its key.
  *
- * It always builds a JSON object; the table for people shows the same data. Nothing is
- * authenticated before the file is decrypted, and the help says so.
+ * Nothing is authenticated before the file is decrypted, and the help says so.
  */
 
 #include "base/json.h"
@@ -43,7 +42,7 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
     json_add_text(object, "pcrBank", tpm_bank_name(tpm->pcr_bank));
     json_add_text(object, "primaryAlgorithm", primary_name(tpm->primary_alg));
-    json_add(object, "blobSize", json_object_new_uint64(tpm->blob.size));
+    json_add_number(object, "blobSize", tpm->blob.size);
     json_add_text(object, "policyHash", hex(tpm->policy_hash).text);
     if (tpm->srk.size > 0 && tpm_srk_parse(tpm->srk, NULL, &srk) == 0)
         json_add_text(object, "srkName", hex(srk.name).text);
@@ -60,10 +59,10 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     json_add_text(object, "kind", parts->kind->name);
     json_add_text(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}).text);
     json_add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
-    json_add(object, "size", json_object_new_uint64(sealed->size));
-    json_add(object, "headerSize", json_object_new_uint64(parts->header.size));
-    json_add(object, "ivSize", json_object_new_uint64(parts->iv.size));
-    json_add(object, "encryptedSize", json_object_new_uint64(parts->ciphertext.size));
+    json_add_number(object, "size", sealed->size);
+    json_add_number(object, "headerSize", parts->header.size);
+    json_add_number(object, "ivSize", parts->iv.size);
+    json_add_number(object, "encryptedSize", parts->ciphertext.size);
     json_add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
     json_add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
     json_add(object, "openable", json_object_new_boolean(credential_openable(parts, NULL) == 0));
@@ -73,7 +72,7 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
         struct json_object *policy = json_object_new_object();
 
         json_add(policy, "pcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
-        json_add(policy, "size", json_object_new_uint64(parts->tpm.public_key.size));
+        json_add_number(policy, "size", parts->tpm.public_key.size);
         if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
             json_add_text(policy, "fingerprint",
                           hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text);

@@ -66,35 +66,29 @@ static bool is_file(const char *argument)
     return strchr(argument, '/') || (stat(argument, &status) == 0 && S_ISREG(status.st_mode));
 }
 
-static int add_file(ResealSet *set, const char *path)
-{
-    ResealItem *larger = reallocarray(set->items, set->count + 1, sizeof(larger[0]));
-
-    if (!larger)
-        return -ENOMEM;
-    set->items = larger;
-    larger[set->count] = (ResealItem){.label = strdup(path)};
-    return larger[set->count++].label ? 0 : -ENOMEM;
-}
-
 /* The files are the first set. Each machine is one set, even if it is given twice. */
 static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
 {
-    size_t room = 2;
-    int r = 0;
+    ResealSet *files;
+    size_t room = 0;
 
-    while (arguments[room - 2])
+    while (arguments[room])
         room++;
-    sets->sets = calloc(room, sizeof(sets->sets[0]));
-    if (!sets->sets)
+    sets->sets = files = calloc(room + 1, sizeof(sets->sets[0]));
+    if (!files)
         return -ENOMEM;
     sets->count = 1;
-    for (; r == 0 && *arguments; arguments++) {
+    files->items = calloc(room, sizeof(files->items[0]));
+    if (!files->items)
+        return -ENOMEM;
+    for (; *arguments; arguments++) {
         const char *argument = *arguments;
         size_t i = 1;
 
         if (is_file(argument)) {
-            r = add_file(&sets->sets[0], argument);
+            files->items[files->count].label = strdup(argument);
+            if (!files->items[files->count++].label)
+                return -ENOMEM;
             continue;
         }
         if (!machine_name_valid(argument))
@@ -105,7 +99,7 @@ static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
         if (i == sets->count)
             sets->sets[sets->count++].machine = argument;
     }
-    return r;
+    return 0;
 }
 
 static int check_options(const Context *context, const Options *options, const Sets *sets,

@@ -23,14 +23,9 @@ typedef struct Setting {
     const char *input;
     CredentialName name;
     SealSpec spec;
-    StoreClient store;
+    StoreClient *store;
     bool replaces;
 } Setting;
-
-static void setting_done(Setting *setting)
-{
-    store_client_done(&setting->store);
-}
 
 /* Finds all mistakes before the value is read. */
 static int prepare(Setting *setting, Reason *reason)
@@ -46,14 +41,14 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = spec_to_seal(setting->context, options, reason, &setting->spec);
     if (r == 0)
-        r = spec_open_store(options, reason, &setting->store);
+        r = spec_open_store(options, reason, setting->store);
     if (r == 0)
-        r = store_client_has(&setting->store, &setting->name, reason, &setting->replaces);
+        r = store_client_has(setting->store, &setting->name, reason, &setting->replaces);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
                     setting->argument);
     setting->spec.name = setting->argument;
-    setting->spec.share_store = setting->store.store;
+    setting->spec.share_store = setting->store->store;
     return r;
 }
 
@@ -84,25 +79,19 @@ static int report(const Setting *setting, BytesView public, Reason *reason)
     return 0;
 }
 
-/* A newline at the end of a piped password is usually unintended. */
-static void remark_newline(const Setting *setting, const InputValue *value)
-{
-    BytesView view = secret_view(value->secret);
-
-    if (setting->options->newline == TRISTATE_AUTO && value->public.size == 0 &&
-        input_has_newline(value->secret) && memchr(view.data, '\n', view.size - 1) == NULL)
-        output_note("The value is a line that ends with a newline, which is part of the value. "
-                    "To omit it: --newline=no");
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(setting_done) Setting setting = {
-        .context = context, .options = options, .argument = arguments[0], .input = arguments[1]};
+    _cleanup_(store_client_done) StoreClient store = {0};
+    Setting setting = {.context = context,
+                       .options = options,
+                       .argument = arguments[0],
+                       .input = arguments[1],
+                       .store = &store};
     _cleanup_(input_value_done) InputValue value = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
     Reason reason = {0};
+    BytesView view;
     int r = prepare(&setting, &reason);
 
     if (r != 0)
@@ -110,11 +99,16 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = input_get_value(context, options, setting.input, setting.argument, &reason, &value);
     if (r != 0)
         return output_error(r, source, &reason);
-    remark_newline(&setting, &value);
+    /* a newline at the end of a piped password is usually unintended */
+    view = secret_view(value.secret);
+    if (options->newline == TRISTATE_AUTO && value.public.size == 0 &&
+        memchr(view.data, '\n', view.size) == view.data + view.size - 1)
+        output_note("The value is a line that ends with a newline, which is part of the value. "
+                    "To omit it: --newline=no");
     r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer}, NULL, value.secret,
                  &reason, &sealed);
     if (r == 0)
-        r = store_client_commit(&setting.store,
+        r = store_client_commit(&store,
                                 &(StoreChange){.name = setting.name,
                                                .sealed = bytes_view(&sealed),
                                                .public = bytes_view(&value.public)},

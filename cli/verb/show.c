@@ -62,11 +62,6 @@ static int look(const Options *options, Show *show, Reason *reason)
     return 0;
 }
 
-static void add_number(struct json_object *object, const char *name, uint64_t number)
-{
-    json_add(object, name, json_object_new_int64((int64_t)number));
-}
-
 /* Members have the same names as in the broker's Describe. */
 static struct json_object *describe(const Show *show)
 {
@@ -77,9 +72,9 @@ static struct json_object *describe(const Show *show)
     json_add_text(object, "machine", show->entry.name.machine);
     json_add_text(object, "credential", show->entry.name.id);
     json_add_text(object, "file", show->path);
-    add_number(object, "writtenUSec", show->written);
+    json_add_number(object, "writtenUSec", show->written);
     json_add_text(object, "kind", sections->kind->name);
-    add_number(object, "size", show->entry.raw.size);
+    json_add_number(object, "size", show->entry.raw.size);
     if (kind_has(sections->kind, KIND_TPM))
         json_add(object, "pcrs", tpm_pcr_mask_to_json(sections->tpm.pcr_mask));
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
@@ -94,10 +89,10 @@ static struct json_object *describe(const Show *show)
         json_add_text(object, "reason",
                       check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
     if (open_check_knows_expiry(check)) {
-        add_number(object, "sealedUSec", check->metadata.timestamp);
-        add_number(object, "valueSize", check->size);
+        json_add_number(object, "sealedUSec", check->metadata.timestamp);
+        json_add_number(object, "valueSize", check->size);
         if (check->metadata.not_after != USEC_INFINITY)
-            add_number(object, "expiresUSec", check->metadata.not_after);
+            json_add_number(object, "expiresUSec", check->metadata.not_after);
     }
     return object;
 }

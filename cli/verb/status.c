@@ -115,20 +115,11 @@ static void print_family(struct json_object *family)
     }
 }
 
-static void print_metrics(struct json_object *metrics)
-{
-    struct json_object *families = NULL;
-
-    json_object_object_get_ex(metrics, "families", &families);
-    for (size_t i = 0; i < json_length(families); i++)
-        print_family(json_object_array_get_idx(families, i));
-    printf("# EOF\n");
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *status = NULL;
     _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *families = NULL;
     Reason reason = {0};
     int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
 
@@ -139,9 +130,12 @@ static int run(const Context *context, const Options *options, char **arguments)
                         &reason, &status);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    if (options->metrics)
-        print_metrics(status);
-    else if (options->json != JSON_OFF)
+    if (options->metrics) {
+        json_object_object_get_ex(status, "families", &families);
+        for (size_t i = 0; i < json_length(families); i++)
+            print_family(json_object_array_get_idx(families, i));
+        printf("# EOF\n");
+    } else if (options->json != JSON_OFF)
         return output_json(TAKE_PTR(status), options->json);
     else
         print(status);
