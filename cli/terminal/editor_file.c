@@ -162,61 +162,36 @@ static int renew(EditorFile *editor, Reason *reason)
 
 /* --- the editor --- */
 
-/* $1 is the editor, a command with arguments, or empty; $2 the file. vim would keep the text in
- * ~/.viminfo, and complains when it cannot. */
-static const char script[] =
-    "for editor in \"$1\" editor nano vi; do\n"
-    "  [ -n \"$editor\" ] || continue\n"
-    "  program=$(command -v -- \"${editor%% *}\") || { [ -z \"$1\" ] && continue; program=; }\n"
-    "  case $(readlink -f -- \"$program\") in\n"
-    "    */vim | */vim.* | */nvim) options='-n -i NONE' ;;\n"
-    "    *) options= ;;\n"
-    "  esac\n"
-    "  eval \"exec $editor $options \\\"\\$2\\\"\"\n"
-    "done\n"
-    "echo 'There is no editor: set $EDITOR, or install nano.' >&2\n"
-    "exit 125\n";
+/* $1 is the file. vim would keep the text in ~/.viminfo, and complains when it cannot. */
+static const char script[] = "wanted=${VISUAL:-$EDITOR}\n"
+                             "for editor in \"$wanted\" editor nano vi; do\n"
+                             "  [ -n \"$editor\" ] || continue\n"
+                             "  program=$(command -v -- \"${editor%% *}\") || { [ -z \"$wanted\" ] "
+                             "&& continue; program=; }\n"
+                             "  case $(readlink -f -- \"$program\") in\n"
+                             "    */vim | */vim.* | */nvim) options='-n -i NONE' ;;\n"
+                             "    *) options= ;;\n"
+                             "  esac\n"
+                             "  eval \"exec $editor $options \\\"\\$1\\\"\"\n"
+                             "done\n"
+                             "echo 'There is no editor: set $EDITOR, or install nano.' >&2\n"
+                             "exit 125\n";
 
-static const char *choose_editor(void)
-{
-    static const char *const names[] = {"VISUAL", "EDITOR"};
-
-    for (size_t i = 0; i < 2; i++) {
-        const char *editor = getenv(names[i]);
-
-        if (editor && editor[0] != '\0')
-            return editor;
-    }
-    return "";
-}
-
-/* Runs in the editor's process. */
-static int enter(const EditorFile *editor)
-{
-    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-
-    umask(0077);
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) < 0 ||
-        move_mount(editor->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
-        chdir(PLACE) < 0 || setenv("TMPDIR", PLACE, 1) < 0)
-        return -errno;
-    return 0;
-}
-
+/* In the editor's process. */
 static void run_editor(const EditorFile *editor)
 {
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     char path[sizeof(PLACE) + 1 + NAME_MAX];
     Reason reason = {0};
-    int r = enter(editor);
 
-    if (r == 0) {
-        snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, editor->name);
-        execl("/bin/sh", "sh", "-c", script, "sh", choose_editor(), path, (char *)NULL);
-        r = -errno;
-    }
-    reason_set(&reason, r, "cannot start the editor");
-    output_error(r, NULL, &reason);
+    umask(0077);
+    snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, editor->name);
+    if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) == 0 &&
+        move_mount(editor->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
+        chdir(PLACE) == 0 && setenv("TMPDIR", PLACE, 1) == 0)
+        execl("/bin/sh", "sh", "-c", script, "sh", path, (char *)NULL);
+    output_error(reason_set(&reason, -errno, "cannot start the editor"), NULL, &reason);
     _exit(NOT_STARTED);
 }
 
