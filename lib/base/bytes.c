@@ -112,7 +112,8 @@ bool reader_skip_padding(Reader *reader, size_t alignment)
 
 void writer_done(Writer *writer)
 {
-    bytes_done(&writer->bytes);
+    if (!writer->fixed)
+        bytes_done(&writer->bytes);
     *writer = (Writer){0};
 }
 
@@ -126,7 +127,7 @@ static bool make_room(Writer *writer, size_t size)
     if (size <= capacity - writer->bytes.size && writer->bytes.data)
         return true;
     capacity = (writer->bytes.size + size) * 2 + 64;
-    data = realloc(writer->bytes.data, capacity);
+    data = writer->fixed ? NULL : realloc(writer->bytes.data, capacity);
     if (!data) {
         writer->failed = true;
         return false;

@@ -8,7 +8,7 @@
  * Bytes. Both remember failures (too short; out of memory), after which further calls do nothing.
  * So a parser can read a whole header and check once.
  *
- * Not for secrets: nothing is wiped. See secret/secret.h.
+ * Not for secrets, except for writer_into(): nothing is wiped. See secret/secret.h.
  */
 
 #include "base/cleanup.h"
@@ -75,8 +75,15 @@ bool reader_skip_padding(Reader *reader, size_t alignment);
 typedef struct Writer {
     Bytes bytes;
     size_t capacity;
-    bool failed; /* out of memory */
+    bool fixed;  /* the bytes are borrowed, see writer_into() */
+    bool failed; /* out of memory, or of room */
 } Writer;
+
+/* Writes to BUFFER, which is borrowed and does not grow. For secrets: it leaves no copies. */
+static inline Writer writer_into(void *buffer, size_t capacity)
+{
+    return (Writer){.bytes.data = buffer, .capacity = capacity, .fixed = true};
+}
 
 void writer_done(Writer *writer); /* for _cleanup_; a zeroed Writer is an empty one */
 void writer_u16le(Writer *writer, uint16_t value);

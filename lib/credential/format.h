@@ -20,6 +20,7 @@
 #define CREDENTIAL_TAG_BYTES          ((size_t)16)
 /* Metadata without a name: two times and a length, padded. */
 #define CREDENTIAL_METADATA_MIN_BYTES ((size_t)24)
+#define CREDENTIAL_METADATA_MAX_BYTES (CREDENTIAL_METADATA_MIN_BYTES + LIMIT_SEALED_NAME_BYTES + 8)
 
 /* The sections of a sealed credential that can be read without its key. All views are borrowed. */
 typedef struct CredentialSections {

@@ -10,25 +10,22 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <string.h>
 
 /* Builds the text to encrypt: metadata, then the plaintext. */
 static int compose(const SealRequest *request, Reason *reason, Secret **ret)
 {
-    _cleanup_(writer_done) Writer writer = {0};
-    _cleanup_(bytes_done) Bytes front = {0};
     BytesView plaintext = secret_view(request->plaintext);
-    int r;
+    size_t capacity = CREDENTIAL_METADATA_MAX_BYTES + plaintext.size;
+    Writer writer;
+    int r = secret_new(capacity, reason, ret);
 
-    credential_metadata_write(&request->metadata, &writer);
-    r = writer_take(&writer, &front);
-    if (r == 0)
-        r = secret_new(front.size + plaintext.size, reason, ret);
     if (r != 0)
         return r;
-    memcpy(secret_borrow(*ret), front.data, front.size);
-    if (plaintext.size > 0)
-        memcpy(secret_borrow(*ret) + front.size, plaintext.data, plaintext.size);
+    writer = writer_into(secret_borrow(*ret), capacity);
+    credential_metadata_write(&request->metadata, &writer);
+    writer_bytes(&writer, plaintext);
+    assert(!writer.failed);
+    secret_truncate(*ret, writer.bytes.size);
     return 0;
 }
 

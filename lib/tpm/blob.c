@@ -26,6 +26,12 @@ BytesView tpm_2b_read(Reader *reader)
     return reader_take(reader, reader_u16be(reader));
 }
 
+void tpm_2b_write(BytesView view, Writer *writer)
+{
+    writer_u16be(writer, (uint16_t)view.size);
+    writer_bytes(writer, view);
+}
+
 void tpm_name_of(BytesView area, uint8_t ret_name[TPM_NAME_BYTES])
 {
     ret_name[0] = TPM2_ALG_SHA256 >> 8;

@@ -34,8 +34,9 @@ int tpm_blob_parse(BytesView blob, BytesView policy_hash, Reason *reason, TpmBlo
 int tpm_blob_write(const TPM2B_PRIVATE *private_part, const TPM2B_PUBLIC *public_part,
                    Reason *reason, Bytes *ret);
 
-/* Reads a TPM2B of any type: its size, then as many bytes. */
+/* Read and write a TPM2B of any type: its size, then as many bytes. */
 BytesView tpm_2b_read(Reader *reader);
+void tpm_2b_write(BytesView view, Writer *writer);
 
 /* Computes the name of an object from its public area, TPMT_PUBLIC. */
 void tpm_name_of(BytesView area, uint8_t ret_name[TPM_NAME_BYTES]);

@@ -175,11 +175,9 @@ int tpm_storage_key_pin(const TpmStorageKey *key, Bytes *ret)
     _cleanup_(writer_done) Writer writer = {0};
 
     writer_u32be(&writer, TPM_SRK_HANDLE);
-    writer_u16be(&writer, TPM_NAME_BYTES);
-    writer_bytes(&writer, (BytesView){key->name, sizeof(key->name)});
+    tpm_2b_write((BytesView){key->name, sizeof(key->name)}, &writer);
     writer_u32be(&writer, SERIALIZED_KEY);
-    writer_u16be(&writer, (uint16_t)key->area.size);
-    writer_bytes(&writer, key->area);
+    tpm_2b_write(key->area, &writer);
     return writer_take(&writer, ret);
 }
 

@@ -40,30 +40,16 @@ static void sensitive_done(Sensitive *sensitive)
 
 /* --- the object --- */
 
-static uint8_t *put_u16(uint8_t *cursor, size_t value)
-{
-    *cursor++ = (uint8_t)(value >> 8);
-    *cursor++ = (uint8_t)value;
-    return cursor;
-}
-
-static uint8_t *put_2b(uint8_t *cursor, BytesView view)
-{
-    cursor = put_u16(cursor, view.size);
-    memcpy(cursor, view.data, view.size);
-    return cursor + view.size;
-}
-
-/* Not a Writer, which would leave copies of the key. */
 static void write_sensitive(const SecretTemporary *blinding, const Secret *key, Sensitive *ret)
 {
-    uint8_t *cursor = put_u16(ret->bytes, SENSITIVE_BYTES - 2);
+    Writer writer = writer_into(ret->bytes, sizeof(ret->bytes));
 
-    cursor = put_u16(cursor, TPM2_ALG_KEYEDHASH);
-    cursor = put_u16(cursor, 0); /* no password */
-    cursor = put_2b(cursor, (BytesView){blinding->bytes, sizeof(blinding->bytes)});
-    cursor = put_2b(cursor, secret_view(key));
-    assert(cursor == ret->bytes + sizeof(ret->bytes));
+    writer_u16be(&writer, SENSITIVE_BYTES - 2);
+    writer_u16be(&writer, TPM2_ALG_KEYEDHASH);
+    writer_u16be(&writer, 0); /* no password */
+    tpm_2b_write((BytesView){blinding->bytes, sizeof(blinding->bytes)}, &writer);
+    tpm_2b_write(secret_view(key), &writer);
+    assert(!writer.failed && writer.bytes.size == sizeof(ret->bytes));
 }
 
 /* Writes TPMT_PUBLIC, and computes its name. */
@@ -85,11 +71,9 @@ static int write_public(const SecretTemporary *blinding, const Secret *key,
     writer_u16be(&writer, TPM2_ALG_KEYEDHASH);
     writer_u16be(&writer, TPM2_ALG_SHA256);
     writer_u32be(&writer, TPM_WRAPPED_ATTRIBUTES);
-    writer_u16be(&writer, TPM_POLICY_BYTES);
-    writer_bytes(&writer, (BytesView){policy, TPM_POLICY_BYTES});
+    tpm_2b_write((BytesView){policy, TPM_POLICY_BYTES}, &writer);
     writer_u16be(&writer, TPM2_ALG_NULL); /* scheme */
-    writer_u16be(&writer, sizeof(unique));
-    writer_bytes(&writer, (BytesView){unique, sizeof(unique)});
+    tpm_2b_write((BytesView){unique, sizeof(unique)}, &writer);
     r = writer_take(&writer, ret);
     if (r != 0)
         return r;
@@ -110,10 +94,8 @@ static int share_seed_ecc(const Context *context, const TpmStorageKey *parent, W
         return r;
     tcg_kdfe(&shared, DUPLICATE, ephemeral.x, parent->point.x, ret_seed);
     writer_u16be(ret_secret, 2 * (2 + ECDH_COORDINATE_BYTES));
-    writer_u16be(ret_secret, ECDH_COORDINATE_BYTES);
-    writer_bytes(ret_secret, (BytesView){ephemeral.x, ECDH_COORDINATE_BYTES});
-    writer_u16be(ret_secret, ECDH_COORDINATE_BYTES);
-    writer_bytes(ret_secret, (BytesView){ephemeral.y, ECDH_COORDINATE_BYTES});
+    tpm_2b_write((BytesView){ephemeral.x, ECDH_COORDINATE_BYTES}, ret_secret);
+    tpm_2b_write((BytesView){ephemeral.y, ECDH_COORDINATE_BYTES}, ret_secret);
     return 0;
 }
 
@@ -129,8 +111,7 @@ static int share_seed_rsa(const Context *context, const TpmStorageKey *parent, W
                      (BytesView){ret_seed->bytes, sizeof(ret_seed->bytes)}, &encrypted);
     if (r != 0)
         return r;
-    writer_u16be(ret_secret, (uint16_t)encrypted.size);
-    writer_bytes(ret_secret, bytes_view(&encrypted));
+    tpm_2b_write(bytes_view(&encrypted), ret_secret);
     return 0;
 }
 
@@ -142,11 +123,10 @@ static int write_private(const SecretTemporary *seed, const uint8_t name[TPM_NAM
 {
     _cleanup_(secret_temporary_done) SecretTemporary cipher_key, mac_key;
     uint8_t ciphertext[SENSITIVE_BYTES], mac[crypto_auth_hmacsha256_BYTES];
-    BytesView name_view = {name, TPM_NAME_BYTES};
     crypto_auth_hmacsha256_state state;
     int r;
 
-    tcg_kdfa(seed, "STORAGE", name_view, CFB_KEY_BYTES * 8, &cipher_key);
+    tcg_kdfa(seed, "STORAGE", (BytesView){name, TPM_NAME_BYTES}, CFB_KEY_BYTES * 8, &cipher_key);
     tcg_kdfa(seed, "INTEGRITY", (BytesView){0}, sizeof(mac_key.bytes) * 8, &mac_key);
     r = cfb_encrypt(cipher_key.bytes, (BytesView){sensitive->bytes, sizeof(sensitive->bytes)},
                     ciphertext);
@@ -159,8 +139,7 @@ static int write_private(const SecretTemporary *seed, const uint8_t name[TPM_NAM
     secret_erase(&state, sizeof(state));
 
     writer_u16be(writer, 2 + sizeof(mac) + sizeof(ciphertext));
-    writer_u16be(writer, sizeof(mac));
-    writer_bytes(writer, (BytesView){mac, sizeof(mac)});
+    tpm_2b_write((BytesView){mac, sizeof(mac)}, writer);
     writer_bytes(writer, (BytesView){ciphertext, sizeof(ciphertext)});
     return 0;
 }
@@ -188,8 +167,7 @@ int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *
     if (r == 0 && secret.failed)
         r = -ENOMEM;
     if (r == 0) {
-        writer_u16be(&writer, (uint16_t)area.size);
-        writer_bytes(&writer, bytes_view(&area));
+        tpm_2b_write(bytes_view(&area), &writer);
         writer_bytes(&writer, bytes_view(&secret.bytes));
         r = writer_take(&writer, ret);
     }
