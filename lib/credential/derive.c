@@ -5,24 +5,43 @@
 
 #include "credential/derive.h"
 
-#include "crypto/kdf.h"
+#include "crypto/aead.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+
+_Static_assert(crypto_hash_sha256_BYTES == AEAD_KEY_BYTES, "a digest is a key");
+_Static_assert(crypto_auth_hmacsha256_BYTES == AEAD_KEY_BYTES, "an HMAC is a key");
+_Static_assert(crypto_auth_hmacsha256_KEYBYTES == AEAD_KEY_BYTES, "a key is a key of an HMAC");
 
 int credential_derive_key(const CredentialKeys *keys, Reason *reason, Secret **ret)
 {
-    _cleanup_(secret_freep) Secret *key = NULL;
-    _cleanup_(writer_done) Writer writer = {0};
-    _cleanup_(bytes_done) Bytes scope = {0};
-    int r = kdf_credential_key(keys->host_key, keys->tpm_key, reason, &key);
+    _cleanup_(writer_done) Writer scope = {0};
+    crypto_hash_sha256_state state;
+    Secret *key;
+    int r;
 
+    if (keys->scope)
+        user_scope_write(keys->scope, &scope);
+    r = scope.failed ? reason_set(reason, -ENOMEM, "cannot derive the key")
+                     : secret_new(AEAD_KEY_BYTES, reason, &key);
     if (r != 0)
         return r;
-    if (!keys->scope) {
-        *ret = TAKE_PTR(key);
-        return 0;
+    crypto_hash_sha256_init(&state);
+    if (keys->host_key) {
+        assert(secret_size(keys->host_key) == sizeof(state));
+        memcpy(&state, secret_view(keys->host_key).data, sizeof(state));
     }
-    user_scope_write(keys->scope, USER_SCOPE_FLAGS, &writer);
-    r = writer_take(&writer, &scope);
-    if (r != 0)
-        return reason_set(reason, r, "cannot derive the key");
-    return kdf_scoped_key(key, bytes_view(&scope), reason, ret);
+    if (keys->tpm_key)
+        crypto_hash_sha256_update(&state, secret_view(keys->tpm_key).data,
+                                  secret_size(keys->tpm_key));
+    crypto_hash_sha256_final(&state, secret_borrow(key));
+    secret_erase(&state, sizeof(state));
+    if (keys->scope)
+        crypto_auth_hmacsha256(secret_borrow(key), scope.bytes.data, scope.bytes.size,
+                               secret_view(key).data);
+    *ret = key;
+    return 0;
 }

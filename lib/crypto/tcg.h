@@ -2,14 +2,16 @@
 #pragma once
 
 /*
- * The TPM's two key derivation functions, with SHA-256: KDFa derives from a key, KDFe from the
- * shared point of ECDH. TCG TPM 2.0 Library, Part 1, 11.4.10.2 and 11.4.10.3; they are the counter
- * mode of NIST SP 800-108 and the concatenation KDF of SP 800-56A.
+ * The TPM's cryptography for objects that come from outside, with SHA-256. TCG TPM 2.0 Library,
+ * Part 1.
  *
- * Only one round is implemented, so that results are at most one digest long.
+ * KDFa derives from a key, KDFe from the shared point of ECDH (11.4.10.2 and 11.4.10.3): the
+ * counter mode of NIST SP 800-108 and the concatenation KDF of SP 800-56A. Only one round is
+ * implemented, so that results are at most one digest long.
  */
 
 #include "base/bytes.h"
+#include "base/outcome.h"
 #include "secret/secret.h"
 
 /* HMAC(KEY, 1 ‖ LABEL ‖ 0 ‖ CONTEXT ‖ BITS), truncated to BITS (a multiple of 8, at most 256). The
@@ -21,3 +23,14 @@ void tcg_kdfa(const SecretTemporary *key, const char *label, BytesView context, 
  * of the initiator's and the responder's public points. All have 32 bytes. */
 void tcg_kdfe(const SecretTemporary *z, const char *label, const uint8_t u[32], const uint8_t v[32],
               SecretTemporary *ret);
+
+/* AES-128-CFB with a zero IV: encrypts TEXT to RET, which must have the same size. Each key is used
+ * once. It does not authenticate; callers add an HMAC. -EIO if libcrypto fails. */
+#define CFB_KEY_BYTES ((size_t)16)
+int cfb_encrypt(const uint8_t key[CFB_KEY_BYTES], BytesView text, uint8_t *ret);
+
+/* RSA-OAEP (RFC 8017, 7.1): encrypts TEXT, with LABEL, to the key of MODULUS (big-endian) and
+ * EXPONENT. The result is as long as MODULUS. The padding uses libcrypto's own randomness and not a
+ * Context's, because libcrypto has no interface for that. OUTCOME_MALFORMED if libcrypto does not
+ * accept the modulus; -EIO, -ENOMEM. */
+int oaep_encrypt(BytesView modulus, uint32_t exponent, BytesView label, BytesView text, Bytes *ret);

@@ -6,7 +6,6 @@
 #include "key/host_key.h"
 
 #include "base/fsutil.h"
-#include "crypto/kdf.h"
 #include "key/machine_id.h"
 
 #include <errno.h>
@@ -57,6 +56,18 @@ static int machine_binding(const Context *context, Reason *reason, sd_id128_t *r
 }
 
 /* --- loading --- */
+
+int host_key_state(BytesView host_key, Reason *reason, Secret **ret)
+{
+    crypto_hash_sha256_state state;
+    int r;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, host_key.data, host_key.size);
+    r = secret_new_from((BytesView){(const uint8_t *)&state, sizeof(state)}, reason, ret);
+    secret_erase(&state, sizeof(state));
+    return r;
+}
 
 int host_key_check(const struct stat *status, uid_t owner, const char *path, Reason *reason)
 {
@@ -126,7 +137,7 @@ static int read_key(const Context *context, int fd, const char *path, Reason *re
     if (memcmp(view.data, binding.bytes, BINDING_BYTES) != 0)
         return reason_set(reason, OUTCOME_HOST_KEY_FOREIGN,
                           "%s was made for another machine id than the one of this host", path);
-    return kdf_host_key((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
+    return host_key_state((BytesView){view.data + BINDING_BYTES, HOST_KEY_BYTES}, reason, ret);
 }
 
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret)

@@ -33,8 +33,12 @@ int host_key_check(const struct stat *status, uid_t owner, const char *path, Rea
  * is no such file. */
 int host_key_check_source(const Context *context, Reason *reason);
 
+/* Turns HOST_KEY into the state of SHA-256 after its 4 KiB, so that the key itself does not stay in
+ * memory and is not hashed again for every credential. */
+int host_key_state(BytesView host_key, Reason *reason, Secret **ret);
+
 /* Reads the key at PATH and compares its binding with /etc/machine-id below the context's root.
- * Returns the result of kdf_host_key(). OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
+ * Returns its host_key_state(). OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret);
 
 /* The same for a copy that the service manager passed to this service (LoadCredential=). The

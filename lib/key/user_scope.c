@@ -58,9 +58,9 @@ int user_scope_load(const Context *context, const char *user, Reason *reason, Us
     return r;
 }
 
-void user_scope_write(const UserScope *scope, uint64_t flags, Writer *writer)
+void user_scope_write(const UserScope *scope, Writer *writer)
 {
-    writer_u64le(writer, flags);
+    writer_u64le(writer, USER_SCOPE_FLAGS);
     writer_u32le(writer, scope->uid);
     writer_bytes(writer, (BytesView){scope->machine_id.bytes, sizeof(scope->machine_id.bytes)});
     writer_bytes(writer, (BytesView){(const uint8_t *)scope->name, strlen(scope->name) + 1});

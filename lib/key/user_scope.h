@@ -30,5 +30,6 @@ typedef struct UserScope {
  * there is no such user. */
 int user_scope_load(const Context *context, const char *user, Reason *reason, UserScope *ret);
 
-/* Appends the input of the key: flags, uid (little-endian), machine id, name with its NUL. */
-void user_scope_write(const UserScope *scope, uint64_t flags, Writer *writer);
+/* Appends the input of the key: USER_SCOPE_FLAGS, uid (little-endian), machine id, name with its
+ * NUL. */
+void user_scope_write(const UserScope *scope, Writer *writer);

@@ -11,8 +11,6 @@
 
 #include "tpm/wrap.h"
 
-#include "crypto/cfb.h"
-#include "crypto/oaep.h"
 #include "crypto/tcg.h"
 #include "tpm/blob.h"
 

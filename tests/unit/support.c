@@ -6,7 +6,7 @@
 #include "support.h"
 
 #include "base/fsutil.h"
-#include "crypto/kdf.h"
+#include "key/host_key.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -123,7 +123,7 @@ Secret *test_host_key(const char *text)
 {
     Secret *secret;
 
-    assert_int_equal(kdf_host_key(test_view(text), NULL, &secret), 0);
+    assert_int_equal(host_key_state(test_view(text), NULL, &secret), 0);
     return secret;
 }
 

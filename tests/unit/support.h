@@ -49,7 +49,7 @@ void test_write_file(const char *path, BytesView content, unsigned mode);
 Bytes test_read_file(const char *path);
 
 Secret *test_secret(const char *text);
-Secret *test_host_key(const char *text); /* kdf_host_key() of TEXT */
+Secret *test_host_key(const char *text); /* host_key_state() of TEXT */
 Secret *test_secret_of(size_t size);     /* SIZE bytes that count up from 1 */
 
 static inline BytesView test_view(const char *text)

@@ -9,6 +9,7 @@
 #include "credential/seal.h"
 #include "crypto/aead.h"
 
+#include <sodium.h>
 #include <string.h>
 
 static const uint8_t filler[64] = {1, 2, 3};
@@ -106,6 +107,36 @@ static void test_round_trip(void **state)
             assert_int_equal(sample_open(&sample, NULL, &opened), 0);
             assert_true(secret_equal(opened, sample.plaintext));
         }
+}
+
+/* SHA256 of the keys one behind the other, and its HMAC of the user; by Python's hashlib and hmac.
+ */
+static void test_derived_keys(void **state)
+{
+    _cleanup_(secret_freep) Secret *host = test_host_key("host"), *tpm = test_secret("tpm");
+    UserScope user = {.uid = 1000, .name = "alice"};
+    const struct {
+        CredentialKeys keys;
+        const char *expected;
+    } rows[] = {
+        {{NULL, NULL, NULL}, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {{host, NULL, NULL}, "4740ae6347b0172c01254ff55bae5aff5199f4446e7f6d643d40185b3f475145"},
+        {{NULL, tpm, NULL}, "533541fb465a0bddd5cce85fd0f36bcb0272f63e43de3cdd080be2e22ff46b85"},
+        {{host, tpm, NULL}, "282261ae7b15ec8e1c71e26eb2b4ee87a95aa138a08112ba1279d9ea21dadbeb"},
+        {{host, NULL, &user}, "ff3e257499e97e87ade41195182d31562cd615e1724819d4da58e0982eb51c50"},
+        {{host, tpm, &user}, "d08b583f4bcf3f01f68f8533410401a405085e3880b5c0544d9f3dcb3801f6cb"},
+    };
+
+    (void)state;
+    assert_int_equal(sd_id128_from_string(TEST_MACHINE_ID, &user.machine_id), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(secret_freep) Secret *key = NULL;
+        char hex[2 * AEAD_KEY_BYTES + 1];
+
+        assert_int_equal(credential_derive_key(&rows[i].keys, NULL, &key), 0);
+        sodium_bin2hex(hex, sizeof(hex), secret_view(key).data, secret_size(key));
+        assert_string_equal(hex, rows[i].expected);
+    }
 }
 
 static void test_sealing_limits(void **state)
@@ -361,6 +392,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_derived_keys),
         cmocka_unit_test(test_sealing_limits),
         cmocka_unit_test(test_opening_limits),
         cmocka_unit_test(test_fresh_iv),

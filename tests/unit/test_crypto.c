@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/crypto: known answers, and that every change is noticed. */
+/* Tests of lib/crypto: known answers, and that every change is noticed. */
 
 #include "support.h"
 
 #include "crypto/aead.h"
-#include "crypto/kdf.h"
 
 #include <sodium.h>
 #include <string.h>
-
-static Secret *secret_from_hex(const char *hex)
-{
-    uint8_t bytes[64];
-    size_t size;
-    Secret *secret;
-
-    assert_int_equal(sodium_hex2bin(bytes, sizeof(bytes), hex, strlen(hex), NULL, &size, NULL), 0);
-    assert_int_equal(secret_new_from((BytesView){bytes, size}, NULL, &secret), 0);
-    return secret;
-}
 
 /* "The Galois/Counter Mode of Operation (GCM)", McGrew and Viega, test case 14. */
 static void test_aes_gcm_known_answer(void **state)
@@ -89,49 +77,12 @@ static void test_no_text_at_all(void **state)
     assert_int_equal(secret_size(text), 0);
 }
 
-/* SHA256 of the parts one behind the other; the digests are sha256sum's. */
-static void test_credential_keys(void **state)
-{
-    _cleanup_(secret_freep) Secret *host = test_host_key("host"), *tpm = test_secret("tpm");
-    const struct {
-        const Secret *host, *tpm;
-        const char *digest;
-    } rows[] = {
-        {NULL, NULL, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {host, NULL, "4740ae6347b0172c01254ff55bae5aff5199f4446e7f6d643d40185b3f475145"},
-        {NULL, tpm, "533541fb465a0bddd5cce85fd0f36bcb0272f63e43de3cdd080be2e22ff46b85"},
-        {host, tpm, "282261ae7b15ec8e1c71e26eb2b4ee87a95aa138a08112ba1279d9ea21dadbeb"},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        _cleanup_(secret_freep) Secret *key = NULL, *expected = secret_from_hex(rows[i].digest);
-
-        assert_int_equal(kdf_credential_key(rows[i].host, rows[i].tpm, NULL, &key), 0);
-        if (!secret_equal(key, expected))
-            fail_msg("row %zu", i);
-    }
-}
-
-/* RFC 4231, test case 2. */
-static void test_scoped_keys(void **state)
-{
-    _cleanup_(secret_freep) Secret *key = test_secret("Jefe"), *scoped = NULL;
-    _cleanup_(secret_freep) Secret *expected =
-        secret_from_hex("5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-
-    (void)state;
-    assert_int_equal(kdf_scoped_key(key, test_view("what do ya want for nothing?"), NULL, &scoped),
-                     0);
-    assert_true(secret_equal(scoped, expected));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aes_gcm_known_answer), cmocka_unit_test(test_every_change_is_noticed),
-        cmocka_unit_test(test_no_text_at_all),       cmocka_unit_test(test_credential_keys),
-        cmocka_unit_test(test_scoped_keys),
+        cmocka_unit_test(test_aes_gcm_known_answer),
+        cmocka_unit_test(test_every_change_is_noticed),
+        cmocka_unit_test(test_no_text_at_all),
     };
     Context context;
 

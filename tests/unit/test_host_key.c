@@ -3,7 +3,6 @@
 
 #include "support.h"
 
-#include "crypto/kdf.h"
 #include "key/host_key.h"
 
 #include <string.h>
@@ -74,7 +73,8 @@ static void test_make_and_load(void **state)
     assert_false(was_made);
     assert_true(secret_equal(made, loaded));
     assert_int_equal(
-        kdf_host_key((BytesView){file.data + sizeof(binding), HOST_KEY_BYTES}, NULL, &expected), 0);
+        host_key_state((BytesView){file.data + sizeof(binding), HOST_KEY_BYTES}, NULL, &expected),
+        0);
     assert_true(secret_equal(loaded, expected));
 }
 

@@ -68,7 +68,7 @@ static void test_what_goes_into_the_key(void **state)
 
     (void)state;
     assert_int_equal(sd_id128_from_string(TEST_MACHINE_ID, &scope.machine_id), 0);
-    user_scope_write(&scope, USER_SCOPE_FLAGS, &writer);
+    user_scope_write(&scope, &writer);
     assert_int_equal(writer_take(&writer, &bytes), 0);
     assert_true(bytes_view_equal(bytes_view(&bytes), (BytesView){expected, sizeof(expected)}));
 }

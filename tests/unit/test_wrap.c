@@ -7,9 +7,7 @@
 
 #include "support.h"
 
-#include "crypto/cfb.h"
 #include "crypto/ecdh.h"
-#include "crypto/oaep.h"
 #include "crypto/tcg.h"
 #include "tpm/blob.h"
 #include "tpm/storage_key.h"
