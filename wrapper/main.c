@@ -17,6 +17,9 @@
  * container. (Not the socket, because the broker may replace it. Root creates the directory, so
  * that the broker cannot make it a link to elsewhere.)
  *
+ * It refuses --load-credential= with one of the broker's sockets, because systemd-nspawn cannot ask
+ * the broker: it would take a refusal for the secret.
+ *
  * It refuses to start a container with an empty credential, which means that the broker was killed
  * before it answered: the broker itself never delivers one. A credential of zeros only is a refusal
  * that was cut short, and is refused, too.
@@ -40,6 +43,8 @@
 #define CREDENTIALS_MAX 1024
 
 #define BROKER_USER     "nspawn-creds"
+/* The broker's sockets are in here. */
+#define BROKER_FOLDER   "/run/nspawn-creds/"
 /* How long to wait for the live socket, and between two checks, µs. */
 #define LIVE_USEC       (5U * 1000 * 1000)
 #define CHECK_USEC      10000U
@@ -57,6 +62,37 @@ static bool starts_container(char **argv)
         if (strcmp(*argument, "--cleanup") == 0)
             return false;
     return true;
+}
+
+/* Whether VALUE, ID:PATH, names a file in BROKER_FOLDER. */
+static bool names_socket(const char *value)
+{
+    const char *path = strchr(value, ':');
+    char real[PATH_MAX];
+
+    if (!path)
+        return false;
+    path++;
+    return strncmp(realpath(path, real) ? real : path, BROKER_FOLDER, strlen(BROKER_FOLDER)) == 0;
+}
+
+/* Looks for the option in any form that getopt_long(3) takes: abbreviated, and with the value as
+ * the next argument. */
+static int refuse_sockets(char **argv)
+{
+    static const char option[] = "--load-credential", shortest[] = "--lo";
+
+    for (char **argument = argv + 1; *argument && strcmp(*argument, "--") != 0; argument++) {
+        size_t length = strcspn(*argument, "=");
+        const char *value = (*argument)[length] ? *argument + length + 1 : argument[1];
+
+        if (length >= strlen(shortest) && strncmp(*argument, option, length) == 0 && value &&
+            names_socket(value))
+            return fail("the broker answers the service manager alone. Instead of this option, use "
+                        "LoadCredential= in the unit: --load-credential=",
+                        value);
+    }
+    return 0;
 }
 
 /* The name that the unit's credential NAME has in the container. */
@@ -229,7 +265,8 @@ int main(int argc, char **argv)
     size_t count = 0;
 
     if (starts_container(argv) &&
-        (add_credentials(arguments, &count) != 0 || add_live(arguments, &count) != 0))
+        (refuse_sockets(argv) != 0 || add_credentials(arguments, &count) != 0 ||
+         add_live(arguments, &count) != 0))
         return EXIT_FAILURE;
     all = calloc(count + (size_t)argc + 1, sizeof(*all));
     if (!all)

@@ -243,6 +243,15 @@ static End wait_for_worker(Supervisor *supervisor)
     }
 }
 
+static size_t refusal_bytes(const Listeners *listeners, int fd)
+{
+    LiveMachine machine;
+    Peer peer;
+
+    peer_read(fd, &peer);
+    return reply_refusal_bytes(&peer, handover_live_machine(fd, listeners, machine));
+}
+
 /* Sends to every connection as much of a refusal as it accepts now, and closes those that have all
  * of it. WAITING gets the others; returns how many these are. */
 static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollfd *waiting)
@@ -251,7 +260,7 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
     int fd = STDERR_FILENO;
 
     while ((fd = handover_next(listeners, fd + 1)) >= 0) {
-        Reply reply = {.sent = sent[fd]};
+        Reply reply = {.refusal_bytes = refusal_bytes(listeners, fd), .sent = sent[fd]};
 
         /* A refusal may follow whatever a worker sent before; after it, only more of it may. */
         handover_mark_set(fd, HANDOVER_ANSWERING);

@@ -8,8 +8,8 @@
  * empty credential and starts the unit. So the broker consists of processes with separate memory
  * and one descriptor table (clone(2), CLONE_FILES). The worker does all the work; the supervisor
  * waits for it to exit. If the worker dies, all connections are still open, and the next worker
- * answers them. The supervisor holds no secret, reads nothing that a peer sent and allocates
- * nothing, so that little can kill it.
+ * answers them. The supervisor holds no secret, reads nothing of a peer but its address and
+ * allocates nothing, so that little can kill it.
  *
  * If the supervisor itself is killed, its worker gets SIGTERM, answers what it has accepted, and
  * exits. Other connections wait in the service manager's socket for the next broker.

@@ -230,7 +230,8 @@ static int begin_answer(Connection *c)
     c->commit = commit_job_free(c->commit);
     c->search = key_search_job_free(c->search);
     request_done(&c->request);
-    c->reply = (Reply){.secret = c->plaintext};
+    c->reply = (Reply){.secret = c->plaintext,
+                       .refusal_bytes = reply_refusal_bytes(&c->peer, machine_of(c) != NULL)};
     return continue_answer(c);
 }
 

@@ -23,6 +23,15 @@
 /* A file with signatures of PCR policies, bytes. One with a hundred entries has 80 KiB. */
 #define LIMIT_SIGNATURE_BYTES       ((size_t)1024 * 1024)
 
+/* --- refusals: the protocol has no error reply --- */
+
+/* Size of a refusal, bytes: more than the credentials of a unit may have, so that the service
+ * manager fails the unit (status=243/CREDENTIALS). */
+#define LIMIT_REFUSAL_BYTES         (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
+/* The same for programs other than the service manager: more than systemd's programs read of any
+ * file (READ_FULL_BYTES_MAX, 64 MiB), so that systemd-nspawn --load-credential=ID:SOCKET fails. */
+#define LIMIT_FOREIGN_REFUSAL_BYTES ((size_t)65 * 1024 * 1024)
+
 /* --- store --- */
 
 /* Machines in the store. */
@@ -123,9 +132,6 @@
 
 /* --- broker --- */
 
-/* Size of a refusal, bytes: more than the credentials of a unit may have, so that the service
- * manager fails the unit (status=243/CREDENTIALS). The protocol has no error reply. */
-#define LIMIT_REFUSAL_BYTES    (LIMIT_PLAINTEXT_BYTES + (size_t)64 * 1024)
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that
  * starts uses one, because the service manager loads its credentials one after the other. */
 #define LIMIT_CONNECTIONS      512U

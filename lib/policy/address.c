@@ -83,6 +83,10 @@ int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
     RequestAddress address = {0};
     BytesView part;
 
+    if (path.size == 0)
+        return reason_set(reason, OUTCOME_INVALID_ADDRESS,
+                          "the peer has no address, so it is not the service manager, which gives "
+                          "credentials to units with LoadCredential=");
     if (path.size > ADDRESS_BYTES)
         return refuse(reason, path, "is too long");
     part = reader_take(&reader, 1);

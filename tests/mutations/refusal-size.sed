@@ -2,4 +2,4 @@
 # Limit: LIMIT_REFUSAL_BYTES
 # File: broker/request/reply.c
 # Test: handover
-s/rest = LIMIT_REFUSAL_BYTES/rest = LIMIT_PLAINTEXT_BYTES/
+s/\? LIMIT_REFUSAL_BYTES/? LIMIT_PLAINTEXT_BYTES/

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -42,6 +43,21 @@ static int connect_to(const TestFolder *folder)
 
     strcpy(address.sun_path, test_path(folder, "socket"));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Connects with an address as the service manager's. */
+static int connect_as_manager(const TestFolder *folder)
+{
+    struct sockaddr_un ours = {.sun_family = AF_UNIX}, theirs = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int length = snprintf(ours.sun_path + 1, sizeof(ours.sun_path) - 1,
+                          "%x/unit/systemd-nspawn@web.service/x", getpid());
+
+    length += 1 + (int)offsetof(struct sockaddr_un, sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&ours, (socklen_t)length), 0);
+    strcpy(theirs.sun_path, test_path(folder, "socket"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&theirs, sizeof(theirs)), 0);
     return fd;
 }
 
@@ -173,11 +189,13 @@ static void test_live_machine(void **state)
 
 static void test_delivery(void **state)
 {
+    static const size_t refusals[] = {0, LIMIT_REFUSAL_BYTES, LIMIT_FOREIGN_REFUSAL_BYTES};
+
     (void)state;
-    for (int refusal = 0; refusal < 2; refusal++) {
+    for (size_t row = 0; row < COUNT(refusals); row++) {
         _cleanup_(secret_freep) Secret *secret = test_secret_of(LIMIT_PLAINTEXT_BYTES);
-        Reply delivery = {.secret = refusal ? NULL : secret};
-        size_t total = 0;
+        size_t refusal = refusals[row], total = 0;
+        Reply delivery = {.secret = refusal ? NULL : secret, .refusal_bytes = refusal};
         int fds[2];
         int r;
 
@@ -193,14 +211,68 @@ static void test_delivery(void **state)
         }
         assert_int_equal(r, REPLY_DONE);
         close(fds[0]);
-        assert_int_equal(total + read_all(fds[1]),
-                         refusal ? LIMIT_REFUSAL_BYTES : LIMIT_PLAINTEXT_BYTES);
+        assert_int_equal(total + read_all(fds[1]), refusal ? refusal : LIMIT_PLAINTEXT_BYTES);
+    }
+}
+
+/* However fast a peer reads, others get their turn. */
+static void test_a_step_is_bounded(void **state)
+{
+    Reply delivery = {.refusal_bytes = LIMIT_FOREIGN_REFUSAL_BYTES};
+    int fds[2], status;
+    pid_t reader;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    reader = fork();
+    if (reader == 0) {
+        close(fds[0]);
+        _exit(read_all(fds[1]) == LIMIT_FOREIGN_REFUSAL_BYTES ? 0 : 1);
+    }
+    close(fds[1]);
+    for (int r = REPLY_BLOCKED; r == REPLY_BLOCKED;) {
+        size_t before = delivery.sent;
+
+        r = reply_step(&delivery, fds[0]);
+        assert_true(delivery.sent - before <= 2 * LIMIT_REFUSAL_BYTES);
+        poll(&(struct pollfd){.fd = fds[0], .events = POLLOUT}, 1, -1);
+    }
+    close(fds[0]);
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+}
+
+static void test_size_of_a_refusal(void **state)
+{
+    static const struct {
+        const char *path;
+        size_t size;
+        bool live;
+        size_t expected;
+        const char *rule;
+    } rows[] = {
+        {"\0f00/unit/x.service/id", 22, false, LIMIT_REFUSAL_BYTES, "the manager"},
+        {"\0f00/unit/x.service/id", 22, true, LIMIT_REFUSAL_BYTES, "a container's manager"},
+        {"", 0, false, LIMIT_FOREIGN_REFUSAL_BYTES, "no address"},
+        {"", 0, true, LIMIT_REFUSAL_BYTES, "no address, live"},
+        {"\0f00", 4, false, LIMIT_FOREIGN_REFUSAL_BYTES, "a number alone, as from autobind"},
+        {"/run/socket", 11, false, LIMIT_FOREIGN_REFUSAL_BYTES, "a path"},
+        {"/run/socket", 11, true, LIMIT_REFUSAL_BYTES, "a path, live"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Peer peer = {.path_size = rows[i].size};
+
+        memcpy(peer.path, rows[i].path, rows[i].size);
+        if (reply_refusal_bytes(&peer, rows[i].live) != rows[i].expected)
+            fail_msg("%s", rows[i].rule);
     }
 }
 
 static void test_delivery_to_nobody(void **state)
 {
-    Reply delivery = {0};
+    Reply delivery = {.refusal_bytes = LIMIT_REFUSAL_BYTES};
     int fds[2];
 
     (void)state;
@@ -223,13 +295,13 @@ static int run_worker(void *userdata, bool drain)
     return life(listeners);
 }
 
-/* Runs a supervisor over such workers, with one client; what the client read. RET is what the
- * supervisor returned, or 1 if it was still there. */
-static size_t supervise(Life life, uid_t user, int *ret)
+/* Runs a supervisor over such workers, with one client, which has the MANAGER's address or none;
+ * what the client read. RET is what the supervisor returned, or 1 if it was still there. */
+static size_t supervise(Life life, bool manager, uid_t user, int *ret)
 {
     TestFolder folder = test_folder();
     Listeners listeners = listen_in(&folder);
-    int client = connect_to(&folder);
+    int client = manager ? connect_as_manager(&folder) : connect_to(&folder);
     pid_t supervisor = fork();
     size_t total;
     int status;
@@ -268,7 +340,9 @@ static void test_workers_that_fail(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_fail, 0, &r), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(supervise(accept_and_fail, true, 0, &r), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(r, -ECHILD);
+    assert_int_equal(supervise(accept_and_fail, false, 0, &r), LIMIT_FOREIGN_REFUSAL_BYTES);
     assert_int_equal(r, -ECHILD);
 }
 
@@ -289,7 +363,7 @@ static void test_worker_that_leaves_something(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_leave, 0, &r), 1);
+    assert_int_equal(supervise(accept_and_leave, true, 0, &r), 1);
     assert_int_equal(r, 0);
 }
 
@@ -308,7 +382,7 @@ static void test_no_more_workers(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_forbid, geteuid() == 0 ? NOBODY : 0, &r),
+    assert_int_equal(supervise(accept_and_forbid, true, geteuid() == 0 ? NOBODY : 0, &r),
                      LIMIT_REFUSAL_BYTES);
     assert_int_equal(r, 1);
 }
@@ -320,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_sweep),
         cmocka_unit_test(test_live_machine),
         cmocka_unit_test(test_delivery),
+        cmocka_unit_test(test_a_step_is_bounded),
+        cmocka_unit_test(test_size_of_a_refusal),
         cmocka_unit_test(test_delivery_to_nobody),
         cmocka_unit_test(test_workers_that_fail),
         cmocka_unit_test(test_worker_that_leaves_something),

@@ -242,6 +242,44 @@ static void test_client_vanishes(void **state)
     assert_int_equal(broker->shared->tpm_begun, 2);
 }
 
+static size_t read_all(int fd)
+{
+    static char bytes[65536];
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+        total += (size_t)n;
+    close(fd);
+    assert_int_equal(n, 0);
+    return total;
+}
+
+/* Programs that read more than the service manager get more zeros, from the next worker, too; but
+ * no container does. */
+static void test_size_of_a_refusal(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    char byte;
+    int fd;
+
+    (void)state;
+    broker_add_live(broker, "web");
+    broker_start(broker);
+    broker_wait_live("web");
+    assert_int_equal(read_all(client_connect(broker, WEB, "missing")), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(read_all(client_connect(broker, NULL, "missing")),
+                     LIMIT_FOREIGN_REFUSAL_BYTES);
+    assert_int_equal(read_all(client_connect_live(broker, "web", WEB, "missing")),
+                     LIMIT_REFUSAL_BYTES);
+    assert_int_equal(read_all(client_connect_live(broker, "web", NULL, "missing")),
+                     LIMIT_REFUSAL_BYTES);
+    fd = client_connect(broker, NULL, "missing");
+    assert_int_equal(read(fd, &byte, 1), 1);
+    broker_kill_worker(broker, 0);
+    assert_true(read_all(fd) >= LIMIT_FOREIGN_REFUSAL_BYTES);
+}
+
 /* In the middle of a secret and of a refusal. */
 static void test_client_vanishes_while_it_reads(void **state)
 {
@@ -471,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_host_key_is_unsafe),
         cmocka_unit_test(test_tpm_hangs),
         cmocka_unit_test(test_client_vanishes),
+        cmocka_unit_test(test_size_of_a_refusal),
         cmocka_unit_test(test_client_vanishes_while_it_reads),
         cmocka_unit_test(test_client_does_not_read),
         cmocka_unit_test(test_stalled_clients),
