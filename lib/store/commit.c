@@ -341,12 +341,12 @@ static int prepare_record(const Commit *commit, int prepare, Reason *reason)
 {
     const StoreRecord *record = commit->commit->record;
     FileOwnership ownership = {SEALED_MODE, commit->store->group};
-    _cleanup_(bytes_done) Bytes origin = {0};
-    char name[256];
-    int r = store_origin_format(&commit->commit->origin, &origin);
+    char origin[STORE_ORIGIN_BYTES], name[256];
+    int r;
 
-    if (r == 0)
-        r = file_create_at(prepare, STORE_ORIGIN, bytes_view(&origin), ownership, reason);
+    store_origin_format(&commit->commit->origin, origin);
+    r = file_create_at(prepare, STORE_ORIGIN, (BytesView){(const uint8_t *)origin, strlen(origin)},
+                       ownership, reason);
     if (r != 0 || !record)
         return r;
     snprintf(name, sizeof(name), STORE_RECORD "%s", record->name);

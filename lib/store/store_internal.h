@@ -7,7 +7,7 @@
  *
  *   .prepare/              a commit before its decision, or the file of a commit of one file
  *   .commit/               a decided commit, which is being put in place:
- *     .origin                its origin, a JSON object
+ *     .origin                its origin, "VERB UID PID" and a newline
  *     .record.NAME           the commit's record
  *     MACHINE/ID.cred        files that go to MACHINE/
  *     MACHINE/ID.pub
@@ -87,8 +87,8 @@ int store_complete(const Store *store, StoreApplied applied, void *userdata, Rea
 
 /* The content of ".origin". .verb of the result borrows from RET_VERB. */
 #define STORE_VERB_BYTES   ((size_t)17)
-#define STORE_ORIGIN_BYTES ((size_t)256)
-int store_origin_format(const StoreOrigin *origin, Bytes *ret);
+#define STORE_ORIGIN_BYTES ((size_t)64)
+void store_origin_format(const StoreOrigin *origin, char text[STORE_ORIGIN_BYTES]);
 int store_origin_parse(BytesView text, char ret_verb[STORE_VERB_BYTES], StoreOrigin *ret);
 bool store_verb_valid(const char *verb);
 bool store_record_name_valid(const char *name);

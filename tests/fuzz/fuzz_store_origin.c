@@ -2,7 +2,7 @@
 /*
  * Fuzz target: the origin of a commit, in the store's ".origin".
  *
- * An origin that is accepted is valid, and stays the same when it is formatted and parsed.
+ * An origin that is accepted is valid, and formatted to the same text.
  */
 
 #include "store/store_internal.h"
@@ -14,18 +14,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char verb[STORE_VERB_BYTES], verb_again[STORE_VERB_BYTES];
-    _cleanup_(bytes_done) Bytes text = {0};
-    StoreOrigin origin, again;
+    char verb[STORE_VERB_BYTES], text[STORE_ORIGIN_BYTES];
+    StoreOrigin origin;
 
     if (store_origin_parse((BytesView){data, size}, verb, &origin) != 0)
         return 0;
     assert(origin.verb == verb && store_verb_valid(verb));
     assert(origin.pid >= 0);
-    assert(store_origin_format(&origin, &text) == 0);
-    assert(text.size <= STORE_ORIGIN_BYTES);
-    assert(store_origin_parse(bytes_view(&text), verb_again, &again) == 0);
-    assert(strcmp(verb, verb_again) == 0);
-    assert(origin.uid == again.uid && origin.pid == again.pid);
+    store_origin_format(&origin, text);
+    assert(strlen(text) == size && memcmp(text, data, size) == 0);
     return 0;
 }

@@ -122,8 +122,8 @@ static void test_of_another(void **state)
     assert_int_equal(mkdir(test_path(&fixture->folder, ".commit"), 0770), 0);
     assert_int_equal(mkdir(test_path(&fixture->folder, ".commit/web"), 0770), 0);
     test_write_file(test_path(&fixture->folder, ".commit/web/x.cred"), test_view("1"), 0640);
-    test_write_file(test_path(&fixture->folder, ".commit/.origin"),
-                    test_view("{\"verb\":\"rotate\",\"uid\":5,\"pid\":6}"), 0640);
+    test_write_file(test_path(&fixture->folder, ".commit/.origin"), test_view("rotate 5 6\n"),
+                    0640);
     assert_int_equal(commit(fixture, &change, 1, "set"), 0);
     assert_string_equal(fixture->written, "rotated web@x 5 6\nstored db@x 17 42\n");
 }

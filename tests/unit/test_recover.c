@@ -387,16 +387,21 @@ static void test_hostile_origins(void **state)
 {
     static const char *const texts[] = {
         "",
-        "{}",
-        "[]",
-        "{\"verb\":\"set\",\"uid\":0}",
-        "{\"verb\":\"set\",\"uid\":0,\"pid\":-1}",
-        "{\"verb\":\"set\",\"uid\":4294967296,\"pid\":1}",
-        "{\"verb\":\"set\",\"uid\":\"0\",\"pid\":1}",
-        "{\"verb\":\"\\u001b[31m\",\"uid\":0,\"pid\":1}",
-        "{\"verb\":\"abcdefghijklmnopq\",\"uid\":0,\"pid\":1}",
-        "{\"verb\":\"set\",\"uid\":0,\"pid\":1,\"more\":1}",
-        "{\"verb\":\"set\",\"verb\":\"set\",\"uid\":0,\"pid\":1}",
+        "\n",
+        "set\n",
+        "set 0\n",
+        "set 0 1",
+        "set 0 -1\n",
+        "set 4294967296 1\n",
+        "set -1 1\n",
+        "set x 1\n",
+        "set 0x1 1\n",
+        " set 0 1\n",
+        "set  0 1\n",
+        "\033[31m 0 1\n",
+        "abcdefghijklmnopq 0 1\n",
+        "set 0 1 more\n",
+        "set 0 1\nset 0 1\n",
     };
     CommitFixture *fixture = *state;
 
