@@ -66,6 +66,31 @@ static void check_passwords(Doctor *doctor, const TpmHealth *health)
                    "owner password");
 }
 
+static void check_pcrs(Doctor *doctor, const TpmHealth *health)
+{
+    const char *bank = tpm_bank_name(health->pcr_bank);
+
+    if (health->pcr_bank == 0) {
+        doctor_say(doctor, DOCTOR_OK,
+                   "it has no PCRs of sha256 or sha1 that firmware measures into");
+        return;
+    }
+    if (health->pcr_bank == TPM_ALGORITHM_SHA1) {
+        doctor_say(
+            doctor, DOCTOR_WARNING,
+            "it has PCRs of sha1 alone: what is sealed for PCRs is sealed for sha1, which is "
+            "much weaker than sha256");
+        doctor_advice(doctor, "Enable the bank sha256 in the firmware's settings, or with "
+                              "tpm2_pcrallocate and a reboot; then seal again");
+    }
+    doctor_say(doctor,
+               health->measured || !firmware_has_tpm(doctor->context) ? DOCTOR_OK : DOCTOR_WARNING,
+               health->measured ? "something was measured into its PCRs 0 to 7 (%s)"
+                                : "nothing was measured into its PCRs 0 to 7 (%s): being sealed "
+                                  "for them does not protect",
+               bank);
+}
+
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
@@ -107,11 +132,10 @@ void doctor_tpm(Doctor *doctor)
         return;
     }
     doctor_say(doctor, DOCTOR_OK, "%s answers%s", device,
-               firmware_has_tpm(doctor->context)
-                   ? ""
-                   : "; the firmware does not use it, so that nothing is measured at boot");
+               firmware_has_tpm(doctor->context) ? "" : "; the firmware does not use it");
     check_lockout(doctor, &result.health);
     check_passwords(doctor, &result.health);
+    check_pcrs(doctor, &result.health);
     doctor_say(doctor, DOCTOR_OK,
                result.has_srk
                    ? "it has a storage root key"

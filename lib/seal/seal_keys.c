@@ -179,11 +179,13 @@ static int work(const void *argument, const Observer *observer, Reason *reason, 
     if (!part->resolved && !ret->has_srk)
         kind = without_pin(kind);
     request = seal_request(part->target, kind);
-    if (part->may_share && get_shared_key(part, tpm, observer, &request, kind->key_types, ret))
-        return 0;
-    tpm_wait_begin(observer, "seal a key", part->subject);
-    r = tpm_seal(tpm, part->seal->context, &request, reason, &ret->sealed, &ret->key);
-    observer_wait_end(observer);
+    if (!part->may_share || !get_shared_key(part, tpm, observer, &request, kind->key_types, ret)) {
+        tpm_wait_begin(observer, "seal a key", part->subject);
+        r = tpm_seal(tpm, part->seal->context, &request, reason, &ret->sealed, &ret->key);
+        observer_wait_end(observer);
+    }
+    if (r == 0)
+        tpm_note_weak_pcrs(tpm, &request, ret->sealed.pcr_bank, observer);
     return r;
 }
 
@@ -318,6 +320,8 @@ static int get_tpm_key(const SealContext *seal, const char *subject, const SealK
         target->kind = key.kind;
         keys->tpm = key.key;
         keys->tpm_sealed = key.sealed;
+        tpm_note_unmeasured_pcrs(&target->host->pcrs, target->pcrs.mask & ~target->pcrs.given,
+                                 seal->observer);
         return 0;
     }
     if (!other && !target->kind)

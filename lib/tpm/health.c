@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The health of a TPM: the properties of its lockout, TCG TPM 2.0 Library, Part 2, 6.13. See tpm.h.
+ * The health of a TPM: the properties of its lockout, TCG TPM 2.0 Library, Part 2, 6.13, and its
+ * PCRs. See tpm.h.
  */
 
 #include "tpm/tpm_internal.h"
@@ -8,6 +9,25 @@
 /* TPMA_PERMANENT and the counters are close enough for one command. */
 #define FIRST_PROPERTY TPM2_PT_PERMANENT
 #define LAST_PROPERTY  TPM2_PT_LOCKOUT_RECOVERY
+
+/* The PCRs into which firmware measures. */
+#define BOOT_PCRS      UINT64_C(0xff)
+
+static int look_at_pcrs(Tpm *tpm, Reason *reason, TpmHealth *health)
+{
+    static const uint16_t banks[] = {TPM_ALGORITHM_SHA256, TPM_ALGORITHM_SHA1};
+    int r = OUTCOME_TPM_UNABLE;
+    TpmPcrs pcrs;
+
+    for (size_t i = 0; r == OUTCOME_TPM_UNABLE && i < sizeof(banks) / sizeof(banks[0]); i++) {
+        r = tpm_pcr_peek(tpm, BOOT_PCRS, banks[i], reason, &pcrs);
+        if (r == 0) {
+            health->pcr_bank = banks[i];
+            health->measured = tpm_pcrs_measured(&pcrs, BOOT_PCRS);
+        }
+    }
+    return r == OUTCOME_TPM_UNABLE ? 0 : r;
+}
 
 int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
 {
@@ -40,6 +60,8 @@ int tpm_health(Tpm *tpm, Reason *reason, TpmHealth *ret)
         else if (property->property == TPM2_PT_LOCKOUT_INTERVAL)
             health.interval = property->value;
     }
-    *ret = health;
-    return 0;
+    r = look_at_pcrs(tpm, reason, &health);
+    if (r == 0)
+        *ret = health;
+    return r;
 }

@@ -162,6 +162,32 @@ void tpm_pcr_mask_format(uint64_t mask, char text[TPM_PCR_TEXT_BYTES])
                                        length ? "+" : "", i);
 }
 
+bool tpm_pcrs_measured(const TpmPcrs *pcrs, uint64_t mask)
+{
+    static const uint8_t zeros[TPM_PCR_BYTES_MAX];
+    uint8_t ones[TPM_PCR_BYTES_MAX];
+    size_t size = tpm_bank_digest_bytes(pcrs->bank);
+
+    memset(ones, 0xff, sizeof(ones));
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (mask & UINT64_C(1) << i && memcmp(pcrs->values[i], zeros, size) != 0 &&
+            memcmp(pcrs->values[i], ones, size) != 0)
+            return true;
+    return false;
+}
+
+void tpm_note_unmeasured_pcrs(const TpmPcrs *pcrs, uint64_t mask, const Observer *observer)
+{
+    char numbers[TPM_PCR_TEXT_BYTES];
+
+    if (mask == 0 || tpm_pcrs_measured(pcrs, mask))
+        return;
+    tpm_pcr_mask_format(mask, numbers);
+    observer_note(observer,
+                  "Nothing was measured into PCR %s (%s): being sealed for it does not protect.",
+                  numbers, tpm_bank_name(pcrs->bank));
+}
+
 void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs)
 {
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++)

@@ -146,3 +146,23 @@ int tpm_pcr_complete(const TpmHandle *session, const TpmPcrs *pcrs, uint64_t als
     *ret = complete;
     return 0;
 }
+
+void tpm_note_weak_pcrs(Tpm *tpm, const TpmSealRequest *request, uint16_t bank,
+                        const Observer *observer)
+{
+    uint64_t mask = request->pcrs.mask | request->public_key_mask;
+    char numbers[TPM_PCR_TEXT_BYTES];
+    TpmPcrs present;
+
+    if (mask == 0)
+        return;
+    tpm_pcr_mask_format(mask, numbers);
+    if (bank == TPM_ALGORITHM_SHA1 && request->pcrs.bank == 0)
+        observer_note(observer,
+                      "The TPM has no PCR %s in a bank of sha256: sealing for sha1, which is much "
+                      "weaker.",
+                      numbers);
+    mask = (request->pcrs.mask & ~request->pcrs.given) | request->public_key_mask;
+    if (tpm_begin(tpm, NULL) == 0 && tpm_pcr_peek(tpm, mask, bank, NULL, &present) == 0)
+        tpm_note_unmeasured_pcrs(&present, mask, observer);
+}

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/context.h"
+#include "base/observer.h"
 #include "base/outcome.h"
 #include "base/tpm_device.h"
 #include "secret/secret.h"
@@ -120,6 +121,12 @@ typedef struct TpmSealRequest {
 int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Reason *reason,
              TpmSealed *ret, Secret **ret_key);
 
+/* Notes what makes the PCR policy of a key weak that was just sealed for REQUEST, in BANK: SHA-1,
+ * which the request does not name, and PCRs into which nothing was measured. systemd warns of both,
+ * too. */
+void tpm_note_weak_pcrs(Tpm *tpm, const TpmSealRequest *request, uint16_t bank,
+                        const Observer *observer);
+
 /* Whether the TPM has a storage root key, which pinned keys need. OUTCOME_TPM_…. */
 int tpm_has_srk(Tpm *tpm, Reason *reason, bool *ret);
 
@@ -132,6 +139,9 @@ typedef struct TpmHealth {
     uint32_t failures;     /* failures counted so far */
     uint32_t failures_max; /* failures that lock the TPM */
     uint32_t interval;     /* seconds after which one failure is forgotten; 0: never */
+    uint16_t pcr_bank; /* of the PCRs that firmware measures into: TPM_ALGORITHM_SHA256, or _SHA1
+                          if the TPM has nothing better; 0: none */
+    bool measured;     /* something was measured into them */
 } TpmHealth;
 
 /* OUTCOME_TPM_…: _NEEDS_REBOOT if it is in failure mode. */
@@ -153,6 +163,13 @@ int tpm_pcr_mask_parse(const char *text, Reason *reason, uint64_t *ret);
 /* The same, with an optional bank and value for each, as in systemd-cryptenroll: "7:sha256=HEX+4",
  * "0+7:sha1". All must use the same bank. */
 int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret);
+
+/* Whether something was measured into at least one PCR of MASK, all of which have values in PCRS:
+ * one that is neither all zeros nor all ones. */
+bool tpm_pcrs_measured(const TpmPcrs *pcrs, uint64_t mask);
+
+/* Notes that nothing was, so that sealing for PCRS does not protect. Nothing if MASK is empty. */
+void tpm_note_unmeasured_pcrs(const TpmPcrs *pcrs, uint64_t mask, const Observer *observer);
 
 /* Copies the given values of FROM to PCRS, which must have the same bank. */
 void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs);

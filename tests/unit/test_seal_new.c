@@ -114,6 +114,78 @@ static void test_like(void **state)
     assert_true(sealed_key(&second, &second_raw).pcr_mask == 1 << 7);
 }
 
+/* PCRs that protect less than they seem to. */
+static void test_weak_pcrs(void **state)
+{
+#define UNMEASURED "Nothing was measured into PCR "
+#define SHA1       "The TPM has no PCR 7 in a bank of sha256: sealing for sha1"
+    static const struct {
+        const char *rule;
+        bool sha256, measured; /* there is such a bank; and something in PCR 7 */
+        const char *pcrs, *notes[2];
+        int outcome;
+    } rows[] = {
+        {"none", true, false, "", {}, 0},
+        {"zeros", true, false, "7", {UNMEASURED "7 (sha256)"}, 0},
+        {"ones", true, false, "20", {UNMEASURED "20 (sha256)"}, 0},
+        {"zeros and ones", true, true, "8+20", {UNMEASURED "8+20 (sha256)"}, 0},
+        {"a measured one", true, true, "7", {}, 0},
+        {"one of two is measured", true, true, "7+8", {}, 0},
+        {"sha1", false, true, "7", {SHA1}, 0},
+        {"zeros of sha1", false, false, "7", {SHA1, UNMEASURED "7 (sha1)"}, 0},
+        {"sha1, as wanted", false, true, "7:sha1", {}, 0},
+        {"never sha1 in place of sha256", false, true, "7:sha256", {}, OUTCOME_TPM_UNABLE},
+        {"a value that it will have",
+         true,
+         false,
+         "7:sha256=0000000000000000000000000000000000000000000000000000000000000000",
+         {},
+         0},
+    };
+    SealFixture *fixture = *state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+        _cleanup_(bytes_done) Bytes sealed = {0};
+
+        assert_int_equal(swtpm_use_banks(fixture->swtpm, true, rows[i].sha256), 0);
+        if (rows[i].measured)
+            assert_int_equal(swtpm_extend(fixture->swtpm, 7, "firmware"), 0);
+        spec.has_pcrs = true;
+        assert_int_equal(tpm_pcrs_parse(rows[i].pcrs, NULL, &spec.pcrs), 0);
+        if (fixture_seal(fixture, &spec, NULL, &sealed) != rows[i].outcome)
+            fail_msg("%s: %s", rows[i].rule, fixture->reason.text);
+        for (size_t j = 0; j < 2; j++)
+            if (rows[i].notes[j] && !strstr(fixture->notes, rows[i].notes[j]))
+                fail_msg("%s: %s", rows[i].rule, fixture->notes);
+        if (!rows[i].notes[0] && fixture->notes[0])
+            fail_msg("%s: %s", rows[i].rule, fixture->notes);
+    }
+    assert_non_null(strstr(fixture->reason.text, "the TPM has no PCR 7 in a bank of sha256"));
+}
+
+/* A shared key is no better than a fresh one. */
+static void test_weak_pcrs_of_a_shared_key(void **state)
+{
+    SealFixture *fixture = *state;
+    SealSpec spec = fixture_spec(fixture, KIND_TPM, 257);
+    _cleanup_(bytes_done) Bytes first = {0}, second = {0}, first_raw = {0}, second_raw = {0};
+    TpmSealedView key, shared;
+    CredentialName name;
+
+    spec.has_pcrs = true;
+    spec.pcrs.mask = 1 << 7;
+    spec.share_store = fixture->store;
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &first), 0);
+    assert_int_equal(credential_name_new("web", "first", NULL, &name), 0);
+    assert_int_equal(store_put(fixture->store, &name, bytes_view(&first)), 0);
+    assert_int_equal(fixture_seal(fixture, &spec, NULL, &second), 0);
+    key = sealed_key(&first, &first_raw);
+    shared = sealed_key(&second, &second_raw);
+    assert_true(tpm_sealed_view_equal(&key, &shared));
+    assert_non_null(strstr(fixture->notes, UNMEASURED "7 (sha256)"));
+}
+
 static void test_refusals(void **state)
 {
     SealFixture *fixture = *state;
@@ -135,6 +207,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sharing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_like, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weak_pcrs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weak_pcrs_of_a_shared_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals, set_up, tear_down),
     };
 

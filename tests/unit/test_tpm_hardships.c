@@ -248,6 +248,24 @@ static void test_health(void **state)
     assert_int_equal(hardship_back(fixture->swtpm), 0);
 }
 
+static void test_health_of_pcrs(void **state)
+{
+    Fixture *fixture = *state;
+    TpmHealth health;
+
+    assert_int_equal(swtpm_use_banks(fixture->swtpm, true, true), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_int_equal(health.pcr_bank, TPM_ALGORITHM_SHA256);
+    assert_false(health.measured);
+    assert_int_equal(swtpm_extend(fixture->swtpm, 4, "boot loader"), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_true(health.measured);
+    assert_int_equal(swtpm_use_banks(fixture->swtpm, true, false), 0);
+    assert_int_equal(tpm_health(fixture->tpm, &fixture->reason, &health), 0);
+    assert_int_equal(health.pcr_bank, TPM_ALGORITHM_SHA1);
+    assert_false(health.measured);
+}
+
 /* --- a reset in the middle --- */
 
 typedef struct Resetter {
@@ -475,13 +493,10 @@ static void test_patience_is_for_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_lasting),
-        with_tpm(test_health),
-        with_tpm(test_reset_in_the_middle),
-        with_tpm(test_said_by_the_tpm),
-        with_tpm(test_busy_for_a_moment),
-        with_tpm(test_busy_for_too_long),
-        with_tpm(test_patience_is_for_all),
+        with_tpm(test_lasting),           with_tpm(test_health),
+        with_tpm(test_health_of_pcrs),    with_tpm(test_reset_in_the_middle),
+        with_tpm(test_said_by_the_tpm),   with_tpm(test_busy_for_a_moment),
+        with_tpm(test_busy_for_too_long), with_tpm(test_patience_is_for_all),
     };
 
     return run_with_swtpm(tests);
