@@ -131,7 +131,10 @@ struct json_object *method_event(const AuditRecord *record)
         !add_known(event, "machine", record->machine) ||
         !add_known(event, "credential", record->id) || !add_known(event, "unit", record->unit) ||
         !add_known(event, "delivery", record->verdict < AUDIT_STORED ? delivery : "") ||
-        !add_known(event, "key", record->key) || !add_known(event, "reason", record->reason) ||
+        !add_known(event, "key", record->key) ||
+        (record->sealed_outside &&
+         !json_add(event, "sealedOutside", json_object_new_boolean(true))) ||
+        !add_known(event, "reason", record->reason) ||
         !json_add_number(event, "durationUSec", record->usec))
         return NULL;
     return TAKE_PTR(object);

@@ -64,8 +64,8 @@ static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 static int add_sections(BytesView file, Reason *reason, struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    char key[TPM_FINGERPRINT_BYTES];
     CredentialSections sections;
+    TpmKeyLabel key;
     int r = credential_unpack(file, reason, &sealed, &sections);
 
     if (r == 0)
@@ -80,8 +80,9 @@ static int add_sections(BytesView file, Reason *reason, struct json_object *obje
         return -ENOMEM;
     if (!kind_has(sections.kind, KIND_TPM))
         return 0;
-    tpm_sealed_fingerprint(&sections.tpm, key);
-    return json_add_text(object, "key", key) &&
+    key = tpm_key_label(&sections.tpm);
+    return json_add_text(object, "key", key.fingerprint) &&
+                   json_add(object, "sealedOutside", json_object_new_boolean(key.outside)) &&
                    json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask))
                ? 0
                : -ENOMEM;

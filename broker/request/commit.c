@@ -7,6 +7,7 @@
 
 #include "request/commit.h"
 
+#include "credential/format.h"
 #include "request/commit_parameters.h"
 #include "store/commit.h"
 
@@ -61,7 +62,7 @@ typedef struct Message {
     char verb[VERB_BYTES];
     uid_t uid;
     pid_t pid;
-    char key[TPM_FINGERPRINT_BYTES];
+    TpmKeyLabel key;
 } Message;
 
 _Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
@@ -87,7 +88,7 @@ static void report_applied(void *userdata, const CredentialName *name, bool remo
     message.uid = origin->uid;
     message.pid = origin->pid;
     if (!removed && store_read(committer->store, name, NULL, &file) == 0)
-        (void)commit_check_sealed(bytes_view(&file), NULL, message.key);
+        message.key = credential_key_label(bytes_view(&file));
     /* no answer means that the worker has died, so this child must exit, too */
     if (child_tell(committer->to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)}) !=
             0 ||
@@ -183,7 +184,8 @@ static void write_entry(const CommitOperation *operation, Message *message)
                           .peer_pid = message->pid,
                           .peer_uid = message->uid,
                           .reason = "",
-                          .key = message->key,
+                          .key = message->key.fingerprint,
+                          .sealed_outside = message->key.outside,
                           .usec = ours ? monotonic_usec() - operation->begun : 0,
                       });
 }

@@ -54,7 +54,7 @@ void commit_parameters_done(CommitParameters *decoded)
     *decoded = (CommitParameters){0};
 }
 
-int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES])
+static int check_sealed(BytesView file, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialSections sections;
@@ -67,12 +67,7 @@ int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT
     if (r == 0 && kind_has(sections.kind, KIND_SCOPED))
         r = reason_set(reason, OUTCOME_SCOPE_MISMATCH,
                        "it is sealed for a user, not for a container");
-    if (r != 0)
-        return r;
-    key[0] = '\0';
-    if (kind_has(sections.kind, KIND_TPM))
-        tpm_sealed_fingerprint(&sections.tpm, key);
-    return 0;
+    return r;
 }
 
 /* --- data --- */
@@ -169,7 +164,6 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
                      StoreChange *change)
 {
     const char *public = varlink_text(element, "public");
-    char key[TPM_FINGERPRINT_BYTES];
     int r = get_view(element, "sealed", data, reason, &change->sealed);
 
     if (r != 0)
@@ -186,7 +180,7 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
     }
     if (change->remove)
         return reason_set(reason, OUTCOME_USAGE, "a change cannot both remove and write a file");
-    return commit_check_sealed(change->sealed, reason, key);
+    return check_sealed(change->sealed, reason);
 }
 
 /* Puts the credential's name before REASON, because a commit has many changes. */

@@ -27,13 +27,9 @@ typedef struct CommitParameters {
 void commit_parameters_done(CommitParameters *decoded); /* for _cleanup_ */
 
 /* PARAMETERS must conform to commit_fields and outlive RET. DATA is a sealed memfd or -1. Returns
- * 0, OUTCOME_USAGE, OUTCOME_INVALID_NAME, OUTCOME_TOO_LARGE, OUTCOME_UNSUPPORTED (a history), or
- * what commit_check_sealed() returns; for the verb "rotate" also OUTCOME_NOT_IN_POLICY,
+ * 0, OUTCOME_USAGE, OUTCOME_INVALID_NAME, OUTCOME_TOO_LARGE, OUTCOME_UNSUPPORTED (a history),
+ * OUTCOME_UNPROTECTED, OUTCOME_SCOPE_MISMATCH, or what credential_unpack() and
+ * credential_openable() return for a file; for the verb "rotate" also OUTCOME_NOT_IN_POLICY,
  * OUTCOME_BAD_POLICY and OUTCOME_NOT_STORED. */
 int commit_parameters_decode(const ServerConfig *config, struct json_object *parameters, int data,
                              Reason *reason, CommitParameters *ret);
-
-/* Checks that FILE is a sealed credential that may be delivered to a container. KEY gets the
- * fingerprint of its TPM key, or "". Returns 0, OUTCOME_UNPROTECTED, OUTCOME_SCOPE_MISMATCH, or
- * what credential_unpack() and credential_openable() return. */
-int commit_check_sealed(BytesView file, Reason *reason, char key[TPM_FINGERPRINT_BYTES]);

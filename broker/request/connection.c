@@ -39,10 +39,10 @@ struct Connection {
     bool stalled;
     int outcome;
     Reason reason;
-    char key[TPM_FINGERPRINT_BYTES]; /* of the last sealed key that was used, or "" */
-    sd_event_source *io;             /* NULL until it has to wait */
-    sd_event_source *deadline;       /* NULL unless it waits for the TPM */
-    sd_event_source *stall;          /* NULL unless the answer waits for the peer */
+    TpmKeyLabel key;           /* of the last sealed key that was used; .outside of any */
+    sd_event_source *io;       /* NULL until it has to wait */
+    sd_event_source *deadline; /* NULL unless it waits for the TPM */
+    sd_event_source *stall;    /* NULL unless the answer waits for the peer */
 };
 
 static const char *machine_of(const Connection *c)
@@ -82,7 +82,8 @@ static void write_record(Connection *c, AuditVerdict verdict)
                           .peer_uid = c->peer.uid,
                           .outcome = c->outcome,
                           .reason = c->reason.text,
-                          .key = c->key,
+                          .key = c->key.fingerprint,
+                          .sealed_outside = c->key.outside,
                           .usec = monotonic_usec() - c->begin,
                       });
 }
@@ -392,7 +393,10 @@ static uint64_t now(const Connection *c)
 
 static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key)
 {
-    tpm_sealed_fingerprint(sealed, c->key);
+    bool outside = c->key.outside;
+
+    c->key = tpm_key_label(sealed);
+    c->key.outside = c->key.outside || outside;
     return request_give_key(&c->request, sealed, key, now(c), &c->reason);
 }
 

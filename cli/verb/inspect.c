@@ -42,6 +42,7 @@ static struct json_object *describe_tpm(const TpmSealedView *tpm)
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
     json_add_text(object, "pcrBank", tpm_bank_name(tpm->pcr_bank));
     json_add_text(object, "primaryAlgorithm", primary_name(tpm->primary_alg));
+    json_add(object, "sealedOutside", json_object_new_boolean(tpm_key_label(tpm).outside));
     json_add_number(object, "blobSize", tpm->blob.size);
     json_add_text(object, "policyHash", hex(tpm->policy_hash).text);
     if (tpm->srk.size > 0 && tpm_srk_parse(tpm->srk, NULL, &srk) == 0)
@@ -100,6 +101,8 @@ static void print_tpm(const Kind *kind, const TpmSealedView *tpm)
     RsaPublicKey key;
     TpmSrk srk;
 
+    if (tpm_key_label(tpm).outside)
+        print_line("Origin:", "sealed outside this TPM");
     print_pcrs("PCRs:", tpm->pcr_mask);
     print_line("PCR bank:", tpm_bank_name(tpm->pcr_bank));
     print_line("Storage key:", primary_name(tpm->primary_alg));

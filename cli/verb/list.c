@@ -155,7 +155,11 @@ static void print(const Context *context, bool expiry, struct json_object *crede
             open_check_format_expiry(&check, context->now(context), expires);
         if (expiry)
             table_add(&table, expires);
-        table_add(&table, problem ? problem : outcome ? outcome : "ok");
+        table_addf(&table, "%s%s",
+                   problem   ? problem
+                   : outcome ? outcome
+                             : "ok",
+                   varlink_flag(entry, "sealedOutside") ? ", sealed outside this TPM" : "");
     }
     table_print(&table);
 }

@@ -69,6 +69,8 @@ static int print_entry(sd_journal *journal, JsonMode mode)
         get_field(journal, fields[i].field, text);
         json_add_text(object, fields[i].member, text[0] ? text : NULL);
     }
+    get_field(journal, "NSPAWN_CREDS_SEALED_OUTSIDE", text);
+    json_add(object, "sealedOutside", json_object_new_boolean(text[0] != '\0'));
     get_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
     return output_json(object, mode);

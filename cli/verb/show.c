@@ -75,8 +75,11 @@ static struct json_object *describe(const Show *show)
     json_add_number(object, "writtenUSec", show->written);
     json_add_text(object, "kind", sections->kind->name);
     json_add_number(object, "size", show->entry.raw.size);
-    if (kind_has(sections->kind, KIND_TPM))
+    if (kind_has(sections->kind, KIND_TPM)) {
         json_add(object, "pcrs", tpm_pcr_mask_to_json(sections->tpm.pcr_mask));
+        json_add(object, "sealedOutside",
+                 json_object_new_boolean(tpm_key_label(&sections->tpm).outside));
+    }
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
     json_add_text(object, "policy", policy_status_word(&show->status));
@@ -130,8 +133,11 @@ static void print_all(const Show *show)
     if (show->written)
         print_time("Written:", show->written);
     print("Kind:", sections->kind->name);
-    if (kind_has(sections->kind, KIND_TPM))
+    if (kind_has(sections->kind, KIND_TPM)) {
+        if (tpm_key_label(&sections->tpm).outside)
+            print("Origin:", "sealed outside this TPM");
         print_pcrs("PCRs:", sections->tpm.pcr_mask);
+    }
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         print_pcrs("Signed PCRs:", sections->tpm.public_key_mask);
     policy_status_describe(&show->status, &policy);

@@ -54,13 +54,15 @@ typedef struct AuditRecord {
     int outcome;        /* Outcome or negative errno; 0 for success */
     const char *reason; /* see Reason in base/outcome.h */
     const char *key;    /* fingerprint of the sealed key */
+    bool
+        sealed_outside; /* outside this TPM: anybody who knows its storage key may have sealed it */
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;
 
 /* Size of a field with its name, its escapes and a newline: twice that of a reason and a remedy.
  * Longer values are truncated. */
 #define AUDIT_FIELD_BYTES ((size_t)2048)
-#define AUDIT_FIELDS_MAX  15U
+#define AUDIT_FIELDS_MAX  16U
 
 /* Lines of "NAME=value", as in the journal's native protocol; the first is MESSAGE.
  * https://systemd.io/JOURNAL_NATIVE_PROTOCOL */

@@ -16,28 +16,15 @@ typedef struct Audit {
     uint64_t begun; /* CLOCK_MONOTONIC, µs */
 } Audit;
 
-/* Which key of the TPM's NAME is sealed with now; "" if none, or if it cannot be said. */
-static void find_key(const Store *store, const CredentialName *name,
-                     char ret[TPM_FINGERPRINT_BYTES])
-{
-    _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
-    CredentialSections sections;
-
-    ret[0] = '\0';
-    if (store_read(store, name, NULL, &file) == 0 &&
-        credential_unpack(bytes_view(&file), NULL, &raw, &sections) == 0 &&
-        kind_has(sections.kind, KIND_TPM))
-        tpm_sealed_fingerprint(&sections.tpm, ret);
-}
-
 static void write_entry(void *userdata, const CredentialName *name, bool removed,
                         const StoreOrigin *origin)
 {
     const Audit *audit = userdata;
-    char key[TPM_FINGERPRINT_BYTES] = "";
+    _cleanup_(bytes_done) Bytes file = {0};
+    TpmKeyLabel key = {0};
 
-    if (!removed)
-        find_key(audit->store, name, key);
+    if (!removed && store_read(audit->store, name, NULL, &file) == 0)
+        key = credential_key_label(bytes_view(&file));
     audit->sink->write(audit->sink, &(AuditRecord){
                                         .verdict = audit_verdict_of_change(origin->verb, removed),
                                         .machine = name->machine,
@@ -46,7 +33,8 @@ static void write_entry(void *userdata, const CredentialName *name, bool removed
                                         .peer_pid = origin->pid,
                                         .peer_uid = origin->uid,
                                         .reason = "",
-                                        .key = key,
+                                        .key = key.fingerprint,
+                                        .sealed_outside = key.outside,
                                         .usec = monotonic_usec() - audit->begun,
                                     });
 }

@@ -235,6 +235,16 @@ int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
     return 0;
 }
 
+TpmKeyLabel credential_key_label(BytesView file)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    CredentialSections sections;
+
+    return credential_unpack(file, NULL, &raw, &sections) == 0 && kind_has(sections.kind, KIND_TPM)
+               ? tpm_key_label(&sections.tpm)
+               : (TpmKeyLabel){0};
+}
+
 /* --- writing --- */
 
 static void write_sized(Writer *writer, BytesView field)

@@ -54,6 +54,9 @@ int credential_parse(BytesView sealed, Reason *reason, CredentialSections *ret);
 int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
                       CredentialSections *ret_sections);
 
+/* The label of the TPM-sealed key of FILE; empty if it has none, or is no credential. */
+TpmKeyLabel credential_key_label(BytesView file);
+
 /* Appends the header (everything up to the ciphertext), from .kind, .iv, .tpm and .scope_flags of
  * PARTS. */
 void credential_header_write(const CredentialSections *sections, Writer *writer);

@@ -210,12 +210,14 @@ bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b)
            bytes_view_equal(a->public_key, b->public_key);
 }
 
-void tpm_sealed_fingerprint(const TpmSealedView *sealed, char text[TPM_FINGERPRINT_BYTES])
+TpmKeyLabel tpm_key_label(const TpmSealedView *sealed)
 {
+    TpmKeyLabel label = {.outside = !tpm_sealed_is_native(sealed)};
     char digest[DIGEST_TEXT_BYTES];
 
     digest_format(sealed->blob, digest);
-    snprintf(text, TPM_FINGERPRINT_BYTES, "%.16s", digest);
+    snprintf(label.fingerprint, sizeof(label.fingerprint), "%.16s", digest);
+    return label;
 }
 
 bool tpm_sealed_is_native(const TpmSealedView *sealed)

@@ -84,11 +84,16 @@ typedef struct TpmSealedView {
 /* Whether A and B are the same sealed key under the same policy, byte by byte. */
 bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
 
-/* The fingerprint of a sealed key, which may be shown: the first digits of a digest of its blob. It
- * is the same for all credentials that share the key, and another one after resealing with a fresh
- * key. */
+/* What may be shown of a sealed key. The fingerprint is the first digits of a digest of its blob.
+ * It is the same for all credentials that share the key, and another one after resealing with a
+ * fresh key. */
 #define TPM_FINGERPRINT_BYTES ((size_t)17)
-void tpm_sealed_fingerprint(const TpmSealedView *sealed, char text[TPM_FINGERPRINT_BYTES]);
+typedef struct TpmKeyLabel {
+    char fingerprint[TPM_FINGERPRINT_BYTES]; /* "" if there is no key */
+    bool outside; /* sealed outside the TPM, so by anybody who knows its storage key */
+} TpmKeyLabel;
+
+TpmKeyLabel tpm_key_label(const TpmSealedView *sealed);
 
 /* The same, owned. */
 typedef struct TpmSealed {

@@ -65,6 +65,7 @@ static unsigned check_field(const AuditRecord *record, const char *name, const c
         {"NSPAWN_CREDS_PEER_UID", "8"},
         {"NSPAWN_CREDS_USEC", "9"},
         {"NSPAWN_CREDS_DELIVERY", record->live ? "live" : "boot"},
+        {"NSPAWN_CREDS_SEALED_OUTSIDE", "yes"},
     };
 
     for (unsigned i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
@@ -89,6 +90,7 @@ static void check_entry(const AuditRecord *record, const AuditEntry *entry)
     char name[64], value[AUDIT_FIELD_BYTES], got[AUDIT_FIELD_BYTES];
     const char *end = entry->text + entry->size;
 
+    expected |= record->sealed_outside ? 0x400U : 0;
     for (unsigned i = 0; i < TEXTS; i++)
         expected |= texts[i][0] ? 1U << (16 + i) : 0;
     assert(entry->size <= sizeof(entry->text));
@@ -123,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     record.verdict = data[0] / 2 % _AUDIT_VERDICT_MAX;
     record.live = data[0] & 1;
+    record.sealed_outside = data[0] & 0x80;
     record.outcome = data[1] < 0x80 ? data[1] % _OUTCOME_MAX : -(data[1] - 0x7f);
     memcpy(texts, data + 2, size - 2);
     for (int i = 0; i < TEXTS; i++) {

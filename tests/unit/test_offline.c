@@ -76,6 +76,8 @@ static int open_with(Fixture *fixture, const Bytes *sealed, const Bytes *signatu
     int r;
 
     assert_int_equal(credential_parse(bytes_view(sealed), NULL, &sections), 0);
+    assert_true(tpm_key_label(&sections.tpm).outside);
+    assert_true(credential_key_label(bytes_view(sealed)).outside);
     if (signatures)
         sections.tpm.signatures = bytes_view(signatures);
     r = tpm_unseal(fixture->tpm, &sections.tpm, &fixture->reason, &key);

@@ -51,6 +51,25 @@ static void test_delivered(void **state)
     expect(&entry, "NSPAWN_CREDS_USEC", "1234");
 }
 
+static void test_sealed_outside(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "NSPAWN_CREDS_SEALED_OUTSIDE", NULL);
+    record.sealed_outside = true;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "NSPAWN_CREDS_SEALED_OUTSIDE", "yes");
+    expect(&entry, "MESSAGE",
+           "web@db-password (sealed outside this TPM): delivered to systemd-nspawn@web.service in "
+           "1.2 ms");
+    record.verdict = AUDIT_STORED;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE", "web@db-password (sealed outside this TPM): stored by process 42");
+}
+
 static void test_live(void **state)
 {
     AuditRecord record = delivered;
@@ -206,10 +225,15 @@ static void test_verdicts_of_changes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_live),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_changes),        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long), cmocka_unit_test(test_verdicts_of_changes),
+        cmocka_unit_test(test_delivered),
+        cmocka_unit_test(test_sealed_outside),
+        cmocka_unit_test(test_live),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long),
+        cmocka_unit_test(test_verdicts_of_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

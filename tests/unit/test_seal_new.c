@@ -36,6 +36,7 @@ static void test_kinds(void **state)
             fail_msg("%s: %s", rows[i].kind, fixture->notes);
         assert_int_equal(credential_unpack(bytes_view(&sealed), NULL, &raw, &sections), 0);
         assert_string_equal(sections.kind->name, rows[i].kind);
+        assert_false(credential_key_label(bytes_view(&sealed)).outside);
         assert_int_equal(unsealer_open(&unsealer, &sections, "web@x", NULL, &metadata, &value), 0);
         assert_int_equal(secret_size(value), 5);
         assert_string_equal(metadata.name, "web@x");
