@@ -119,25 +119,17 @@ static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observ
     const char *file = part->seal->spec->share_key;
     Reason reason = part->shared_reason;
     int r = part->shared_rc;
-    SharedKey shared;
 
     if (r == 0) {
         tpm_wait_begin(observer, "unseal a shared key", part->subject);
-        r = shared_keys_unseal(tpm, &part->shared, &wanted, &reason, &shared);
+        r = shared_keys_unseal(tpm, &part->shared, &wanted, &reason, ret);
         observer_wait_end(observer);
     }
-    if (r == 0) {
-        ret->sealed = shared.sealed;
-        ret->key = shared.key;
-    } else if (file) {
-        observer_note(observer, "Sealing with a fresh key instead of the one of %s: %s.", file,
+    /* for a machine's first credential it is normal that there is none */
+    if (r != 0 && (file || r != OUTCOME_NOT_FOUND))
+        observer_note(observer, "Sealing with a fresh key instead of the one of %s: %s.",
+                      file ? file : "the machine's other credentials",
                       reason.text[0] ? reason.text : outcome_sentence(r));
-    } else if (r != OUTCOME_NOT_FOUND) { /* for a machine's first credential this is normal */
-        observer_note(observer,
-                      "Sealing with a fresh key instead of the one of the machine's other "
-                      "credentials: %s.",
-                      reason.text[0] ? reason.text : outcome_sentence(r));
-    }
     return r == 0;
 }
 

@@ -12,13 +12,6 @@
 /* Key types that do not concern the sealed key. */
 #define PARTS_BESIDE ((unsigned)(KIND_HOST | KIND_SCOPED))
 
-void shared_key_done(SharedKey *key)
-{
-    tpm_sealed_done(&key->sealed);
-    secret_free(key->key);
-    *key = (SharedKey){0};
-}
-
 /* Whether SEALED has the PCRs that a fresh key would be sealed for. */
 static int check_pcrs(const TpmSealedView *sealed, const TpmSealRequest *request, Reason *reason)
 {
@@ -227,21 +220,21 @@ int shared_key_find(const Store *store, const char *machine, const SharedKeyRequ
 }
 
 static int unseal(Tpm *tpm, TpmSealedView sealed, const SharedKeyRequest *wanted, Reason *reason,
-                  SharedKey *ret)
+                  TpmResult *ret)
 {
-    _cleanup_(shared_key_done) SharedKey key = {0};
-    int r = tpm_sealed_dup(&sealed, &key.sealed);
+    _cleanup_(tpm_sealed_done) TpmSealed copy = {0};
+    int r = tpm_sealed_dup(&sealed, &copy);
 
     sealed.signatures = wanted->signatures;
     if (r == 0)
-        r = tpm_unseal(tpm, &sealed, reason, &key.key);
+        r = tpm_unseal(tpm, &sealed, reason, &ret->key);
     if (r == 0)
-        *ret = TAKE(key);
+        ret->sealed = TAKE(copy);
     return r;
 }
 
 int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,
-                       Reason *reason, SharedKey *ret)
+                       Reason *reason, TpmResult *ret)
 {
     int r = reason_set(reason, OUTCOME_NOT_FOUND, "its key is of another form");
 

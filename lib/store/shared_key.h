@@ -24,6 +24,7 @@
 
 #include "credential/format.h"
 #include "store/store.h"
+#include "tpm/tpm_child.h"
 
 /* What the new credential needs. */
 typedef struct SharedKeyRequest {
@@ -56,14 +57,8 @@ int shared_keys_of_machine(const Store *store, const CredentialName *name,
 int shared_key_find(const Store *store, const char *machine, const SharedKeyRequest *wanted,
                     Reason *reason, CredentialName *ret);
 
-typedef struct SharedKey {
-    TpmSealed sealed;
-    Secret *key;
-} SharedKey;
-
-void shared_key_done(SharedKey *key); /* for _cleanup_ */
-
-/* Unseals the first of KEYS that has WANTED's form and that the TPM can unseal. Returns 0,
- * OUTCOME_NOT_FOUND if none has that form, or why the last one that was tried failed. */
+/* Unseals the first of KEYS that has WANTED's form and that the TPM can unseal: sets .sealed and
+ * .key. Returns 0, OUTCOME_NOT_FOUND if none has that form, or why the last one that was tried
+ * failed. */
 int shared_keys_unseal(Tpm *tpm, const SharedKeys *keys, const SharedKeyRequest *wanted,
-                       Reason *reason, SharedKey *ret);
+                       Reason *reason, TpmResult *ret);

@@ -83,7 +83,7 @@ static void put_fresh(Fixture *fixture, const char *id, uint64_t mask, int minut
 
 /* For a value of web's credential ID. */
 static int share_for(Tpm *tpm, const char *id, const SharedKeyRequest *wanted, Reason *reason,
-                     SharedKey *ret)
+                     TpmResult *ret)
 {
     _cleanup_(shared_keys_done) SharedKeys keys = {0};
     CredentialName name;
@@ -97,13 +97,13 @@ static int share_for(Tpm *tpm, const char *id, const SharedKeyRequest *wanted, R
 
 /* For a new credential. */
 static int share_of_machine(Tpm *tpm, const SharedKeyRequest *wanted, Reason *reason,
-                            SharedKey *ret)
+                            TpmResult *ret)
 {
     return share_for(tpm, "new", wanted, reason, ret);
 }
 
 static int share_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wanted, Reason *reason,
-                         SharedKey *ret)
+                         TpmResult *ret)
 {
     _cleanup_(shared_keys_done) SharedKeys keys = {0};
     int r = shared_keys_of_file(file, wanted, reason, &keys);
@@ -111,7 +111,7 @@ static int share_of_file(Tpm *tpm, BytesView file, const SharedKeyRequest *wante
     return r == 0 ? shared_keys_unseal(tpm, &keys, wanted, reason, ret) : r;
 }
 
-static int find(Fixture *fixture, const SharedKeyRequest *wanted, SharedKey *ret)
+static int find(Fixture *fixture, const SharedKeyRequest *wanted, TpmResult *ret)
 {
     int r = share_of_machine(fixture->tpm, wanted, &fixture->reason, ret);
 
@@ -121,7 +121,7 @@ static int find(Fixture *fixture, const SharedKeyRequest *wanted, SharedKey *ret
 
 static void expect_key(Fixture *fixture, const SharedKeyRequest *wanted, const Secret *key)
 {
-    _cleanup_(shared_key_done) SharedKey shared = {0};
+    _cleanup_(tpm_result_done) TpmResult shared = {0};
 
     assert_int_equal(find(fixture, wanted, &shared), 0);
     assert_true(secret_equal(shared.key, key));
@@ -142,7 +142,7 @@ static unsigned unsealings(void)
 static void test_nothing_there(void **state)
 {
     Fixture *fixture = *state;
-    SharedKey shared = {0};
+    TpmResult shared = {0};
 
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
     put(fixture, "host", KIND_HOST, NULL, NULL, 1);
@@ -171,7 +171,7 @@ static void test_another_policy(void **state)
     for (size_t i = 0; i < COUNT(masks); i++) {
         SharedKeyRequest wanted = WANTED(KIND_TPM, masks[i]);
         _cleanup_(secret_freep) Secret *key = NULL;
-        SharedKey shared = {0};
+        TpmResult shared = {0};
         char id[8];
 
         assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_NOT_FOUND);
@@ -191,7 +191,7 @@ static void test_another_form(void **state)
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(offline_key_done) OfflineKey offline = {0};
     OfflineRequest request = {.identity = &identity, .form = OFFLINE_LEGACY};
-    SharedKey shared = {0};
+    TpmResult shared = {0};
 
     seal_pinned(fixture, 0, &pinned, &pinned_key);
     put(fixture, "pinned", KIND_TPM | KIND_PINNED, &pinned, pinned_key, 1);
@@ -216,7 +216,7 @@ static void test_a_signed_policy(void **state)
     _cleanup_(bytes_done) Bytes signatures = {0};
     TpmSealRequest request = {.public_key = bytes_view(&signer.pem), .public_key_mask = MASK(11)};
     SharedKeyRequest wanted = {.key_types = KIND_TPM | KIND_PUBLIC_KEY, .request = &request};
-    SharedKey shared = {0};
+    TpmResult shared = {0};
 
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context, &request, NULL, &sealed, &key), 0);
     put(fixture, "a", wanted.key_types, &sealed, key, 1);
@@ -225,7 +225,7 @@ static void test_a_signed_policy(void **state)
     wanted.signatures = bytes_view(&signatures);
     assert_int_equal(find(fixture, &wanted, &shared), 0);
     assert_true(secret_equal(shared.key, key));
-    shared_key_done(&shared);
+    tpm_result_done(&shared);
 
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
     request.public_key_mask = MASK(11) | MASK(12);
@@ -295,7 +295,7 @@ static void test_a_new_value(void **state)
         put(fixture, files[i].id, KIND_TPM, &sealed[files[i].key], keys[files[i].key],
             files[i].minute);
     for (size_t i = 0; i < COUNT(rows); i++) {
-        _cleanup_(shared_key_done) SharedKey shared = {0};
+        _cleanup_(tpm_result_done) TpmResult shared = {0};
         int r = share_for(fixture->tpm, rows[i].id, &any_state, NULL, &shared);
 
         if (r != (rows[i].key < 0 ? OUTCOME_NOT_FOUND : 0) ||
@@ -314,7 +314,7 @@ static void test_pcr_changed(void **state)
     SharedKeyRequest wanted = WANTED(KIND_TPM, MASK(7));
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *old = NULL, *fresh = NULL;
-    SharedKey shared = {0};
+    TpmResult shared = {0};
     unsigned before;
 
     seal(fixture, MASK(7), &sealed, &old);
@@ -336,7 +336,7 @@ static void test_too_many_old_keys(void **state)
 {
     Fixture *fixture = *state;
     SharedKeyRequest wanted = WANTED(KIND_TPM, MASK(7));
-    SharedKey shared = {0};
+    TpmResult shared = {0};
     unsigned before;
     char id[8];
 
@@ -354,7 +354,7 @@ static void test_another_tpm(void **state)
 {
     Fixture *fixture = *state;
     _cleanup_(secret_freep) Secret *ours = NULL;
-    SharedKey shared = {0};
+    TpmResult shared = {0};
     Swtpm *other;
     Tpm *other_tpm;
 
@@ -371,7 +371,7 @@ static void test_another_tpm(void **state)
 static void test_tpm_is_gone(void **state)
 {
     Fixture *fixture = *state;
-    SharedKey shared = {0};
+    TpmResult shared = {0};
     int r;
 
     put_fresh(fixture, "a", 0, 2, NULL);
@@ -387,7 +387,7 @@ static void test_a_given_file(void **state)
 {
     Fixture *fixture = *state;
     _cleanup_(secret_freep) Secret *key = NULL;
-    _cleanup_(shared_key_done) SharedKey shared = {0};
+    _cleanup_(tpm_result_done) TpmResult shared = {0};
     _cleanup_(bytes_done) Bytes file = {0};
 
     put_fresh(fixture, "a", MASK(7), 1, &key);
