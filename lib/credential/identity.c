@@ -12,23 +12,25 @@
 #include <sodium.h>
 #include <string.h>
 
-#define VERSION     1
+#define VERSION   1
 /* Nesting: the identity, its PCRs, a bank, and the values in it, which json-c counts as well. */
-#define DEPTH       4
+#define DEPTH     4
 /* Size of a PCR value, bytes. */
-#define PCR_BYTES   ((size_t)32)
+#define PCR_BYTES ((size_t)32)
 
-#define PEM_BEGIN   "-----BEGIN PUBLIC KEY-----\n"
-#define PEM_END     "-----END PUBLIC KEY-----\n"
+#define PEM_BEGIN "-----BEGIN PUBLIC KEY-----\n"
+#define PEM_END   "-----END PUBLIC KEY-----\n"
+
+/* The members with storage keys, in the order of .keys. */
+static const char *const key_names[IDENTITY_KEYS] = {"srk", "legacyEcc", "legacyRsa"};
 
 /* How much of a member's name a reason quotes, in characters. */
 #define SHOWN_BYTES 40
 
 void identity_done(Identity *identity)
 {
-    bytes_done(&identity->srk);
-    bytes_done(&identity->legacy_ecc);
-    bytes_done(&identity->legacy_rsa);
+    for (size_t i = 0; i < IDENTITY_KEYS; i++)
+        bytes_done(&identity->keys[i]);
     bytes_done(&identity->pcr_public_key);
     *identity = (Identity){0};
 }
@@ -93,33 +95,22 @@ static int read_pcr_public_key(struct json_object *value, Reason *reason, Identi
 
 /* --- PCRs --- */
 
-/* Parses "0" to "23" in canonical form; returns TPM_PCR_COUNT for anything else. */
-static unsigned parse_pcr_number(const char *text)
-{
-    char expected[4];
-
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
-        snprintf(expected, sizeof(expected), "%u", i);
-        if (strcmp(text, expected) == 0)
-            return i;
-    }
-    return TPM_PCR_COUNT;
-}
-
 static int read_bank(struct json_object *bank, Reason *reason, TpmPcrs *pcrs)
 {
-    json_object_object_foreach(bank, key, value)
-    {
-        unsigned pcr = parse_pcr_number(key);
-        const char *text = json_text(value);
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        struct json_object *value;
+        char number[4];
 
-        if (pcr == TPM_PCR_COUNT)
-            return reason_set(reason, OUTCOME_MALFORMED, "pcrs contains a PCR that does not exist");
-        if (!text || !parse_hex(text, pcrs->values[pcr], PCR_BYTES))
+        snprintf(number, sizeof(number), "%u", i);
+        if (!json_object_object_get_ex(bank, number, &value))
+            continue;
+        if (!json_text(value) || !parse_hex(json_text(value), pcrs->values[i], PCR_BYTES))
             return reason_set(reason, OUTCOME_MALFORMED, "the value of PCR %u is not 64 hex digits",
-                              pcr);
-        pcrs->mask |= UINT64_C(1) << pcr;
+                              i);
+        pcrs->mask |= UINT64_C(1) << i;
     }
+    if (__builtin_popcountll(pcrs->mask) != json_object_object_length(bank))
+        return reason_set(reason, OUTCOME_MALFORMED, "pcrs contains a PCR that does not exist");
     pcrs->given = pcrs->mask;
     pcrs->bank = TPM_ALGORITHM_SHA256;
     return 0;
@@ -178,8 +169,7 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         !json_object_object_get_ex(value, "public", &public) || !json_text(public))
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is not an object with the members name and public", member);
-    r = base64_decode((BytesView){(const uint8_t *)json_text(public), strlen(json_text(public))},
-                      &area);
+    r = base64_decode(text_view(json_text(public)), &area);
     if (r > 0 || area.size > TPM_PUBLIC_MAX_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is not a TPM2B_PUBLIC in base64", member);
     if (r == 0)
@@ -192,24 +182,8 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         memcmp(expected, key.name, sizeof(expected)) != 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is damaged: its name does not match the key", member);
-    *place = area;
-    area = (Bytes){0};
+    *place = TAKE(area);
     return 0;
-}
-
-static int read_srk(struct json_object *value, Reason *reason, Identity *identity)
-{
-    return read_key(value, "srk", reason, identity, &identity->srk);
-}
-
-static int read_legacy_ecc(struct json_object *value, Reason *reason, Identity *identity)
-{
-    return read_key(value, "legacyEcc", reason, identity, &identity->legacy_ecc);
-}
-
-static int read_legacy_rsa(struct json_object *value, Reason *reason, Identity *identity)
-{
-    return read_key(value, "legacyRsa", reason, identity, &identity->legacy_rsa);
 }
 
 /* --- the whole --- */
@@ -231,9 +205,6 @@ static const struct {
     {"version", read_version},
     {"hostName", read_host_name},
     {"machineId", read_machine_id},
-    {"srk", read_srk},
-    {"legacyEcc", read_legacy_ecc},
-    {"legacyRsa", read_legacy_rsa},
     {"pcrPublicKey", read_pcr_public_key},
     {"pcrs", read_pcrs},
 };
@@ -244,6 +215,9 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (strcmp(members[i].name, name) == 0)
             return members[i].read(value, reason, identity);
+    for (size_t i = 0; i < IDENTITY_KEYS; i++)
+        if (strcmp(key_names[i], name) == 0)
+            return read_key(value, name, reason, identity, &identity->keys[i]);
     return reason_set(reason, OUTCOME_MALFORMED, "unknown member \"%.*s\"", SHOWN_BYTES,
                       is_printable(name) ? name : "?");
 }
@@ -265,7 +239,7 @@ static int parse_json(BytesView file, Reason *reason, Identity *identity)
         if (r != 0)
             return r;
     }
-    if (identity->srk.size == 0 && identity->legacy_ecc.size == 0 && identity->legacy_rsa.size == 0)
+    if (identity->srk.size + identity->legacy_ecc.size + identity->legacy_rsa.size == 0)
         return reason_set(reason, OUTCOME_MALFORMED, "it does not contain a storage key");
     return 0;
 }
@@ -303,8 +277,7 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
         return reason_set(reason, r, "cannot read the host identity");
     if (r > 0)
         return reason_set(reason, OUTCOME_BAD_IDENTITY, "%s", why.text);
-    *ret = identity;
-    identity = (Identity){0};
+    *ret = TAKE(identity);
     return 0;
 }
 
@@ -334,13 +307,10 @@ static bool add_key(struct json_object *object, const char *member, const Bytes 
 
 static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
 {
-    struct json_object *banks = json_object_new_object(), *bank = NULL;
+    struct json_object *banks = json_object_new_object(), *bank = json_object_new_object();
     char number[4];
 
-    if (!json_add(object, "pcrs", banks))
-        return false;
-    bank = json_object_new_object();
-    if (!json_add(banks, "sha256", bank))
+    if (!json_add(banks, "sha256", bank) || !json_add(object, "pcrs", banks))
         return false;
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
         if (!(pcrs->mask & UINT64_C(1) << i))
@@ -355,28 +325,20 @@ static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
 struct json_object *identity_to_json(const Identity *identity)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    const struct {
-        const char *member;
-        const Bytes *area;
-    } keys[] = {
-        {"srk", &identity->srk},
-        {"legacyEcc", &identity->legacy_ecc},
-        {"legacyRsa", &identity->legacy_rsa},
-    };
-    bool good = object && json_add(object, "version", json_object_new_int(VERSION));
+    const Bytes *pem = &identity->pcr_public_key;
+    bool good = json_add(object, "version", json_object_new_int(VERSION));
 
     if (identity->host_name[0])
-        good = good && json_add(object, "hostName", json_object_new_string(identity->host_name));
+        good = good && json_add_text(object, "hostName", identity->host_name);
     if (identity->machine_id[0])
-        good = good && json_add(object, "machineId", json_object_new_string(identity->machine_id));
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (keys[i].area->size > 0)
-            good = good && add_key(object, keys[i].member, keys[i].area);
-    if (identity->pcr_public_key.size > 0)
+        good = good && json_add_text(object, "machineId", identity->machine_id);
+    for (size_t i = 0; i < IDENTITY_KEYS; i++)
+        if (identity->keys[i].size > 0)
+            good = good && add_key(object, key_names[i], &identity->keys[i]);
+    if (pem->size > 0)
         good =
             good && json_add(object, "pcrPublicKey",
-                             json_object_new_string_len((const char *)identity->pcr_public_key.data,
-                                                        (int)identity->pcr_public_key.size));
+                             json_object_new_string_len((const char *)pem->data, (int)pem->size));
     if (identity->pcrs.mask)
         good = good && add_pcrs(object, &identity->pcrs);
     return good ? TAKE_PTR(object) : NULL;

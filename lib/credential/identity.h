@@ -32,15 +32,21 @@
 /* Limit for an identity file, bytes. systemd and we write less than 8000. */
 #define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)
 #define IDENTITY_MACHINE_ID_SIZE ((size_t)32)
+#define IDENTITY_KEYS            ((size_t)3)
 
 struct json_object;
 
 typedef struct Identity {
     char host_name[LIMIT_MACHINE_BYTES + 1];       /* "" if missing, like the next */
     char machine_id[IDENTITY_MACHINE_ID_SIZE + 1]; /* lower-case hex */
-    Bytes srk, legacy_ecc, legacy_rsa;             /* TPM2B_PUBLIC, validated; empty if missing */
-    Bytes pcr_public_key;                          /* PEM, or empty */
-    TpmPcrs pcrs;                                  /* SHA-256 bank, all with values */
+    union {                                        /* TPM2B_PUBLIC, validated; empty if missing */
+        struct {
+            Bytes srk, legacy_ecc, legacy_rsa;
+        };
+        Bytes keys[IDENTITY_KEYS];
+    };
+    Bytes pcr_public_key; /* PEM, or empty */
+    TpmPcrs pcrs;         /* SHA-256 bank, all with values */
 } Identity;
 
 void identity_done(Identity *identity); /* for _cleanup_ */
