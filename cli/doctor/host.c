@@ -104,7 +104,7 @@ static bool swap_is_safe(const char *path)
     if (strncmp(device, "/dev/zram", 9) == 0)
         return true;
     snprintf(name, sizeof(name), "/sys/class/block/%s/dm/uuid", device + 5);
-    return file_read_at(AT_FDCWD, name, PROC_BYTES_MAX, NULL, &uuid) == 0 &&
+    return file_read(name, PROC_BYTES_MAX, NULL, &uuid) == 0 &&
            uuid.size > strlen(ENCRYPTED_PREFIX) &&
            memcmp(uuid.data, ENCRYPTED_PREFIX, strlen(ENCRYPTED_PREFIX)) == 0;
 }
@@ -141,8 +141,7 @@ static void check_core_dumps(Doctor *doctor)
 {
     _cleanup_(bytes_done) Bytes pattern = {0};
 
-    if (file_read_at(AT_FDCWD, "/proc/sys/kernel/core_pattern", PROC_BYTES_MAX, NULL, &pattern) !=
-        0)
+    if (file_read("/proc/sys/kernel/core_pattern", PROC_BYTES_MAX, NULL, &pattern) != 0)
         doctor_say(doctor, DOCTOR_UNSEEN, "kernel.core_pattern cannot be read");
     else if (pattern.size > 0 && pattern.data[0] == '|') {
         doctor_say(doctor, DOCTOR_WARNING,

@@ -128,7 +128,7 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     CredentialMetadata metadata;
     Reason reason = {0};
-    int r = path ? file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, &reason, &entry.file)
+    int r = path ? file_read(path, LIMIT_FILE_BYTES, &reason, &entry.file)
                  : store_read(doctor->store, name, &reason, &entry.file);
 
     if (!path && r == OUTCOME_STORE_UNSAFE)

@@ -39,7 +39,7 @@
 static bool has_swap(void)
 {
     _cleanup_(bytes_done) Bytes swaps = {0};
-    int r = file_read_at(AT_FDCWD, "/proc/swaps", LIMIT_PLAINTEXT_BYTES, NULL, &swaps);
+    int r = file_read("/proc/swaps", LIMIT_PLAINTEXT_BYTES, NULL, &swaps);
     const uint8_t *heading;
 
     if (r == -ENOENT)

@@ -81,7 +81,7 @@ int input_read_sealed(const char *path, Reason *reason, Bytes *ret)
 
     r = is_stdin(path)
             ? file_read_fd(STDIN_FILENO, input_name(path), LIMIT_FILE_BYTES, reason, &file)
-            : file_read_at(AT_FDCWD, path, LIMIT_FILE_BYTES, reason, &file);
+            : file_read(path, LIMIT_FILE_BYTES, reason, &file);
     return r == 0 ? credential_decode(bytes_view(&file), reason, ret) : r;
 }
 

@@ -78,7 +78,7 @@ int output_sealed(const char *path, BytesView sealed, Reason *reason)
 {
     if (is_stdout(path))
         return write_stdout(sealed, reason);
-    return file_write(path, sealed, (FileOwnership){SEALED_FILE_MODE, (gid_t)-1}, true, reason);
+    return file_write(path, sealed, SEALED_FILE_MODE, true, reason);
 }
 
 int output_secret(const char *path, const Secret *secret, Tristate newline, Reason *reason)
@@ -92,7 +92,7 @@ int output_secret(const char *path, const Secret *secret, Tristate newline, Reas
                           "the secret would be shown on the terminal; if you want that, use \"-\" "
                           "as OUTPUT");
     if (!is_stdout(path))
-        return file_write(path, view, (FileOwnership){SECRET_FILE_MODE, (gid_t)-1}, true, reason);
+        return file_write(path, view, SECRET_FILE_MODE, true, reason);
     r = write_stdout(view, reason);
     if (r == 0 && (newline == TRISTATE_YES || (newline == TRISTATE_AUTO && terminal && !has)))
         r = write_stdout((BytesView){(const uint8_t *)"\n", 1}, reason);

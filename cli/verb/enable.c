@@ -295,8 +295,7 @@ static int write_policy(Enabling *enabling, Reason *reason)
     if (is_new)
         r = make_folder(path, reason);
     if (r == 0)
-        r = is_new ? file_write(path, bytes_view(&after),
-                                (FileOwnership){POLICY_FILE_MODE, (gid_t)-1}, false, reason)
+        r = is_new ? file_write(path, bytes_view(&after), POLICY_FILE_MODE, false, reason)
                    : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
     if (r != 0)
         return r;

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -74,27 +73,27 @@ static int fill(int parent, const char *path, const FileSetEntry *entries, size_
     if (fd < 0)
         return reason_set(reason, -errno, "cannot open the new directory");
     for (size_t i = 0; r == 0 && i < count; i++)
-        r = file_write_at(fd, entries[i].name, bytes_view(&entries[i].content),
-                          (FileOwnership){mode, (gid_t)-1}, false, reason);
+        r = file_create_at(fd, entries[i].name, bytes_view(&entries[i].content),
+                           (FileOwnership){mode, (gid_t)-1}, reason);
+    if (r == 0 && fsync(fd) < 0)
+        r = reason_set(reason, -errno, "cannot write the new directory");
     return r;
 }
 
 static int write_set(int parent, const char *name, const FileSetEntry *entries, size_t count,
                      mode_t mode, Reason *reason)
 {
-    char temporary[64];
+    char temporary[FILE_TEMPORARY_BYTES];
     bool exists = false;
     int r = check_old(parent, name, entries, count, reason, &exists);
 
     if (r != 0)
         return r;
-    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
-             randombytes_random());
+    file_temporary_name(temporary);
     r = fill(parent, temporary, entries, count, mode, reason);
-    if (r == 0 &&
-        renameat2(parent, temporary, parent, name, exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0)
-        r = reason_set(reason, -errno, "cannot put %s in place", name);
-    if (r == 0 && fsync(parent) < 0)
+    if (r == 0 && (renameat2(parent, temporary, parent, name,
+                             exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0 ||
+                   fsync(parent) < 0))
         r = reason_set(reason, -errno, "cannot put %s in place", name);
     if (r != 0 || exists)
         remove_set(parent, temporary, entries, count);
@@ -104,22 +103,20 @@ static int write_set(int parent, const char *name, const FileSetEntry *entries, 
 int file_set_write(const char *path, const FileSetEntry *entries, size_t count, mode_t mode,
                    Reason *reason)
 {
-    _cleanup_(freep) char *copy = strdup(path);
+    _cleanup_(freep) char *copy = strdup(path), *directory = NULL;
     _cleanup_(closep) int parent = -1;
     size_t length = strlen(path);
-    char *slash;
+    const char *name;
 
-    if (!copy)
-        return reason_set(reason, -ENOMEM, "cannot write %s", path);
-    while (length > 1 && copy[length - 1] == '/')
+    while (copy && length > 1 && copy[length - 1] == '/')
         copy[--length] = '\0';
-    slash = strrchr(copy, '/');
-    if (length == 0 || strcmp(slash ? slash + 1 : copy, "") == 0 || strcmp(copy, ".") == 0)
+    directory = copy ? file_parent(copy, &name) : NULL;
+    if (!directory)
+        return reason_set(reason, -ENOMEM, "cannot write %s", path);
+    if (*name == '\0' || strcmp(copy, ".") == 0)
         return reason_set(reason, OUTCOME_USAGE, "\"%s\" is not the name of a new directory", path);
-    if (slash)
-        *slash = '\0';
-    parent = open(!slash ? "." : slash == copy ? "/" : copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    parent = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (parent < 0)
         return reason_set(reason, -errno, "cannot open the parent directory of %s", path);
-    return write_set(parent, slash ? slash + 1 : copy, entries, count, mode, reason);
+    return write_set(parent, name, entries, count, mode, reason);
 }

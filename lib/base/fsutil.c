@@ -11,9 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Temporary file names have 16 hexadecimal digits. */
-#define TEMPORARY_BYTES sizeof(".nspawn-creds-0123456789abcdef.tmp")
-
 void close_keep_errno(int fd)
 {
     int saved = errno;
@@ -61,14 +58,13 @@ int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *
         return reason_set(reason, r, "cannot read %s", name);
     if (bytes.size > limit)
         return reason_set(reason, OUTCOME_TOO_LARGE, "%s is larger than %zu bytes", name, limit);
-    *ret = bytes;
-    bytes = (Bytes){0};
+    *ret = TAKE(bytes);
     return 0;
 }
 
-int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret)
+int file_read(const char *path, size_t limit, Reason *reason, Bytes *ret)
 {
-    _cleanup_(closep) int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 
     if (fd < 0)
         return reason_set(reason, -errno, "cannot open %s", path);
@@ -120,50 +116,51 @@ static int fill(int fd, BytesView content, uid_t owner, FileOwnership ownership)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
-                   Reason *reason)
+static int create(int directory, const char *name, BytesView content, uid_t owner,
+                  FileOwnership ownership)
 {
     _cleanup_(closep) int fd =
         openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int r;
 
     if (fd < 0)
-        return reason_set(reason, -errno, "cannot create %s", name);
-    r = fill(fd, content, (uid_t)-1, ownership);
+        return -errno;
+    r = fill(fd, content, owner, ownership);
     if (r < 0)
         unlinkat(directory, name, 0);
+    return r;
+}
+
+int file_create_at(int directory, const char *name, BytesView content, FileOwnership ownership,
+                   Reason *reason)
+{
+    int r = create(directory, name, content, (uid_t)-1, ownership);
+
     return r == 0 ? 0 : reason_set(reason, r, "cannot write %s", name);
+}
+
+void file_temporary_name(char name[FILE_TEMPORARY_BYTES])
+{
+    snprintf(name, FILE_TEMPORARY_BYTES, ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
+             randombytes_random());
 }
 
 static int write_at(int directory, const char *name, BytesView content, uid_t owner,
                     FileOwnership ownership, bool replace, Reason *reason)
 {
-    _cleanup_(closep) int fd = -1;
-    char temporary[TEMPORARY_BYTES];
+    char temporary[FILE_TEMPORARY_BYTES];
     int r;
 
-    snprintf(temporary, sizeof(temporary), ".nspawn-creds-%08x%08x.tmp", randombytes_random(),
-             randombytes_random());
-    fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return reason_set(reason, -errno, "cannot create a file beside %s", name);
-    r = fill(fd, content, owner, ownership);
-    if (r == 0 &&
-        renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) < 0)
-        r = -errno;
-    if (r == 0 && fsync(directory) < 0)
-        r = -errno;
-    if (r < 0) {
-        unlinkat(directory, temporary, 0);
+    file_temporary_name(temporary);
+    r = create(directory, temporary, content, owner, ownership);
+    if (r < 0)
         return reason_set(reason, r, "cannot write %s", name);
-    }
-    return 0;
-}
-
-int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
-                  bool replace, Reason *reason)
-{
-    return write_at(directory, name, content, (uid_t)-1, ownership, replace, reason);
+    if (renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) == 0 &&
+        fsync(directory) == 0)
+        return 0;
+    r = reason_set(reason, -errno, "cannot write %s", name);
+    unlinkat(directory, temporary, 0);
+    return r;
 }
 
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
@@ -173,23 +170,29 @@ int file_write_like_at(int directory, const char *name, BytesView content, const
                     (FileOwnership){like->st_mode & 07777, like->st_gid}, true, reason);
 }
 
-int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
-               Reason *reason)
+char *file_parent(const char *path, const char **ret_name)
 {
-    _cleanup_(freep) char *parent = NULL;
-    _cleanup_(closep) int directory = -1;
     const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
+
+    *ret_name = slash ? slash + 1 : path;
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
+int file_write(const char *path, BytesView content, mode_t mode, bool replace, Reason *reason)
+{
+    const char *name;
+    _cleanup_(freep) char *parent = file_parent(path, &name);
+    _cleanup_(closep) int directory = -1;
 
     if (*name == '\0')
         return reason_set(reason, -EISDIR, "cannot write %s", path);
-    parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     if (!parent)
         return reason_set(reason, -ENOMEM, "cannot write %s", path);
     directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return reason_set(reason, -errno, "cannot open the directory %s", parent);
-    return file_write_at(directory, name, content, ownership, replace, reason);
+    return write_at(directory, name, content, (uid_t)-1, (FileOwnership){mode, (gid_t)-1}, replace,
+                    reason);
 }
 
 /* --- directories --- */

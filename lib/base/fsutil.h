@@ -21,26 +21,28 @@ typedef struct FileOwnership {
 /* Reads FD to its end: OUTCOME_TOO_LARGE beyond LIMIT bytes. NAME is only for REASON. */
 int file_read_fd(int fd, const char *name, size_t limit, Reason *reason, Bytes *ret);
 
-/* Reads the file PATH, relative to DIRECTORY (AT_FDCWD is allowed), in the same way. */
-int file_read_at(int directory, const char *path, size_t limit, Reason *reason, Bytes *ret);
+/* Reads the file PATH in the same way. */
+int file_read(const char *path, size_t limit, Reason *reason, Bytes *ret);
 
 /* Writes all of CONTENT to FD. A negative errno. */
 int file_write_fd(int fd, BytesView content);
 
-/* Writes CONTENT as NAME in DIRECTORY. After a crash at any moment the old file or the new one is
- * there, complete: temporary file, fsync, rename, fsync of the directory. NAME has no slash. If
- * REPLACE is false, an existing file is kept and -EEXIST returned. */
-int file_write_at(int directory, const char *name, BytesView content, FileOwnership ownership,
-                  bool replace, Reason *reason);
+/* Writes CONTENT as PATH. After a crash at any moment the old file or the new one is there,
+ * complete: temporary file, fsync, rename, fsync of the directory. If REPLACE is false, an existing
+ * file is kept and -EEXIST returned. */
+int file_write(const char *path, BytesView content, mode_t mode, bool replace, Reason *reason);
 
-/* Replaces NAME in the same way, with owner, group and mode of LIKE. Users other than root cannot
- * give files away, and remain the owner. */
+/* Replaces NAME in DIRECTORY in the same way, with owner, group and mode of LIKE. NAME has no
+ * slash. Users other than root cannot give files away, and remain the owner. */
 int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
                        Reason *reason);
 
-/* file_write_at() in the directory part of PATH. */
-int file_write(const char *path, BytesView content, FileOwnership ownership, bool replace,
-               Reason *reason);
+/* The directory part of PATH, allocated (NULL: no memory), and the rest, borrowed. */
+char *file_parent(const char *path, const char **ret_name);
+
+/* A name for a file or directory that is renamed when it is complete. */
+#define FILE_TEMPORARY_BYTES sizeof(".nspawn-creds-0123456789abcdef.tmp")
+void file_temporary_name(char name[FILE_TEMPORARY_BYTES]);
 
 /* Creates the file NAME in DIRECTORY, complete and synced; the caller syncs the directory. -EEXIST.
  * On failure no file is left. */

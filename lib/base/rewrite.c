@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 
 /* Reads NAME in DIRECTORY. PATH is for messages. */
 static int read_at(int directory, const char *name, const char *path, size_t limit, Reason *reason,
@@ -44,8 +43,8 @@ int rewrite_read(const char *path, size_t limit, Reason *reason, Bytes *ret)
 
 int rewrite_write(const char *path, BytesView before, BytesView after, Reason *reason)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    _cleanup_(freep) char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    const char *name;
+    _cleanup_(freep) char *parent = file_parent(path, &name);
     _cleanup_(bytes_done) Bytes now = {0};
     _cleanup_(closep) int directory = -1;
     struct stat status;

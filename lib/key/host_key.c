@@ -189,8 +189,7 @@ static int make_key(const Context *context, const char *path, Reason *reason)
         return r;
     memcpy(secret_borrow(file), binding.bytes, BINDING_BYTES);
     context->random(context, secret_borrow(file) + BINDING_BYTES, HOST_KEY_BYTES);
-    return file_write(path, secret_view(file), (FileOwnership){HOST_KEY_MODE, (gid_t)-1}, false,
-                      reason);
+    return file_write(path, secret_view(file), HOST_KEY_MODE, false, reason);
 }
 
 int host_key_ensure(const Context *context, const char *path, Reason *reason, Secret **ret,

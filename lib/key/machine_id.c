@@ -23,7 +23,7 @@ int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret)
 
     if (asprintf(&path, "%s/etc/machine-id", context->root) < 0)
         return reason_set(reason, -ENOMEM, "cannot read the machine id");
-    r = file_read_at(AT_FDCWD, path, MACHINE_ID_FILE_BYTES, reason, &file);
+    r = file_read(path, MACHINE_ID_FILE_BYTES, reason, &file);
     if (r != 0)
         return r;
     if (file.size < sizeof(digits) - 1)

@@ -41,12 +41,12 @@ static int load_default(const Context *context, const char *name, size_t limit, 
 
 int pcr_public_key_load(const Context *context, const char *path, Reason *reason, Bytes *ret)
 {
-    return path ? file_read_at(AT_FDCWD, path, LIMIT_FIELD_BYTES, reason, ret)
+    return path ? file_read(path, LIMIT_FIELD_BYTES, reason, ret)
                 : load_default(context, PCR_PUBLIC_KEY_NAME, LIMIT_FIELD_BYTES, reason, ret);
 }
 
 int pcr_signatures_load(const Context *context, const char *path, Reason *reason, Bytes *ret)
 {
-    return path ? file_read_at(AT_FDCWD, path, LIMIT_SIGNATURE_BYTES, reason, ret)
+    return path ? file_read(path, LIMIT_SIGNATURE_BYTES, reason, ret)
                 : load_default(context, PCR_SIGNATURE_NAME, LIMIT_SIGNATURE_BYTES, reason, ret);
 }

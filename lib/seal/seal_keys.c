@@ -84,7 +84,7 @@ static int read_shared_keys(TpmPart *part, const SharedKeyRequest *wanted, Reaso
     int r;
 
     if (spec->share_key) {
-        r = file_read_at(AT_FDCWD, spec->share_key, LIMIT_FILE_BYTES, reason, &file);
+        r = file_read(spec->share_key, LIMIT_FILE_BYTES, reason, &file);
         return r == 0 ? shared_keys_of_file(bytes_view(&file), wanted, reason, &part->shared) : r;
     }
     r = credential_name_parse(spec->name, reason, &name);

@@ -28,7 +28,8 @@ int main(int argc, char **argv)
 
         if (entry->d_name[0] == '.')
             continue;
-        if (file_read_at(dirfd(corpus), entry->d_name, (size_t)64 << 20, &reason, &input) != 0) {
+        if (fchdir(dirfd(corpus)) < 0 ||
+            file_read(entry->d_name, (size_t)64 << 20, &reason, &input) != 0) {
             fprintf(stderr, "%s\n", reason.text);
             return 1;
         }

@@ -107,7 +107,7 @@ Bytes test_read_file(const char *path)
 {
     Bytes bytes;
 
-    assert_int_equal(file_read_at(AT_FDCWD, path, (size_t)16 << 20, NULL, &bytes), 0);
+    assert_int_equal(file_read(path, (size_t)16 << 20, NULL, &bytes), 0);
     return bytes;
 }
 

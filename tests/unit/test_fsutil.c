@@ -14,8 +14,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static const FileOwnership ownership = {0640, (gid_t)-1};
-
 static unsigned count_entries(const char *path)
 {
     _cleanup_(closedirp) DIR *directory = opendir(path);
@@ -35,13 +33,13 @@ static void test_write_and_replace(void **state)
     struct stat status;
 
     (void)state;
-    assert_int_equal(file_write(path, test_view("one"), ownership, true, NULL), 0);
+    assert_int_equal(file_write(path, test_view("one"), 0640, true, NULL), 0);
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0640);
     first = test_read_file(path);
     assert_true(bytes_view_equal(bytes_view(&first), test_view("one")));
 
-    assert_int_equal(file_write(path, test_view("two!"), ownership, true, NULL), 0);
+    assert_int_equal(file_write(path, test_view("two!"), 0640, true, NULL), 0);
     second = test_read_file(path);
     assert_true(bytes_view_equal(bytes_view(&second), test_view("two!")));
     assert_int_equal(count_entries(folder.path), 1);
@@ -82,8 +80,8 @@ static void test_no_replace(void **state)
     _cleanup_(bytes_done) Bytes content = {0};
 
     (void)state;
-    assert_int_equal(file_write(path, test_view("one"), ownership, false, NULL), 0);
-    assert_int_equal(file_write(path, test_view("two"), ownership, false, NULL), -EEXIST);
+    assert_int_equal(file_write(path, test_view("one"), 0640, false, NULL), 0);
+    assert_int_equal(file_write(path, test_view("two"), 0640, false, NULL), -EEXIST);
     content = test_read_file(path);
     assert_true(bytes_view_equal(bytes_view(&content), test_view("one")));
     assert_int_equal(count_entries(folder.path), 1); /* nor is a temporary file left */
@@ -100,7 +98,7 @@ static void test_a_link_is_replaced_not_followed(void **state)
     (void)state;
     test_write_file(target, test_view("kept"), 0644);
     assert_int_equal(symlink("target", path), 0);
-    assert_int_equal(file_write(path, test_view("new"), ownership, true, NULL), 0);
+    assert_int_equal(file_write(path, test_view("new"), 0640, true, NULL), 0);
     assert_int_equal(lstat(path, &status), 0);
     assert_true(S_ISREG(status.st_mode));
     content = test_read_file(target);
@@ -120,11 +118,11 @@ static void test_a_failed_write_leaves_the_old_file(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(file_write(path, test_view("old"), ownership, true, NULL), 0);
+    assert_int_equal(file_write(path, test_view("old"), 0640, true, NULL), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limited = (struct rlimit){4096, before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limited), 0);
-    r = file_write(path, (BytesView){large, sizeof(large)}, ownership, true, &reason);
+    r = file_write(path, (BytesView){large, sizeof(large)}, 0640, true, &reason);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 
     assert_int_equal(r, -EFBIG);
@@ -145,7 +143,7 @@ static void test_bounded_reads(void **state)
     test_write_file(path, (BytesView){content, sizeof(content)}, 0644);
     for (size_t limit = sizeof(content) - 1; limit <= sizeof(content) + 1; limit++) {
         _cleanup_(bytes_done) Bytes bytes = {0};
-        int r = file_read_at(AT_FDCWD, path, limit, NULL, &bytes);
+        int r = file_read(path, limit, NULL, &bytes);
 
         assert_int_equal(r, limit < sizeof(content) ? OUTCOME_TOO_LARGE : 0);
         assert_int_equal(bytes.size, r == 0 ? sizeof(content) : 0);
@@ -160,14 +158,12 @@ static void test_errors_name_the_file(void **state)
     Bytes bytes;
 
     (void)state;
-    assert_int_equal(file_read_at(AT_FDCWD, test_path(&folder, "gone"), 10, &reason, &bytes),
-                     -ENOENT);
+    assert_int_equal(file_read(test_path(&folder, "gone"), 10, &reason, &bytes), -ENOENT);
     assert_non_null(strstr(reason.text, "gone"));
-    assert_int_equal(
-        file_write(test_path(&folder, "no/file"), test_view("x"), ownership, true, &reason),
-        -ENOENT);
+    assert_int_equal(file_write(test_path(&folder, "no/file"), test_view("x"), 0640, true, &reason),
+                     -ENOENT);
     assert_non_null(strstr(reason.text, "no/"));
-    assert_int_equal(file_write("/", test_view("x"), ownership, true, &reason), -EISDIR);
+    assert_int_equal(file_write("/", test_view("x"), 0640, true, &reason), -EISDIR);
     test_folder_remove(&folder);
 }
 
@@ -175,7 +171,7 @@ static void test_errors_name_the_file(void **state)
 
 static int write_new(const void *argument)
 {
-    return file_write(argument, test_view("new"), ownership, true, NULL) == 0 ? 0 : 1;
+    return file_write(argument, test_view("new"), 0640, true, NULL) == 0 ? 0 : 1;
 }
 
 /* Removes the temporary files of killed writers. */
@@ -206,7 +202,7 @@ static void test_killed_at_every_step(void **state)
         _cleanup_(bytes_done) Bytes content = {0};
         pid_t pid;
 
-        assert_int_equal(file_write(path, test_view("old"), ownership, true, NULL), 0);
+        assert_int_equal(file_write(path, test_view("old"), 0640, true, NULL), 0);
         pid = steps_start(write_new, path);
         if (!steps_go(pid, step, &status))
             break;
