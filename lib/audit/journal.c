@@ -15,6 +15,7 @@
 #include "audit/journal.h"
 
 #include "base/cleanup.h"
+#include "base/context.h"
 #include "base/limits.h"
 
 #include <errno.h>
@@ -26,14 +27,13 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 /* When no more entries can wait and journald takes none for this long, µs, entries are lost, so
  * that requests no longer wait. */
 #define PATIENCE_USEC ((uint64_t)500 * 1000)
-/* How long we wait for journald when the event loop ends, ms. */
-#define LAST_MSEC     200
+/* How long we wait for journald when the event loop ends, µs. */
+#define LAST_USEC     ((uint64_t)200 * 1000)
 /* How long this process stays alive after its last entry, µs. journald looks up the sender's unit
  * only when it reads the entry; `journalctl -u` does not show entries without a unit. */
 #define GRACE_USEC    50000U
@@ -62,15 +62,8 @@ typedef struct JournalSink {
     unsigned long lost;
 } JournalSink;
 
-static int64_t monotonic_msec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int on_room(sd_event_source *source, int fd, uint32_t events, void *userdata);
+static void settle(JournalSink *journal, bool was_full);
 
 static void close_journal(JournalSink *journal)
 {
@@ -104,23 +97,20 @@ static int open_journal(JournalSink *journal)
     return r;
 }
 
-static int send_once(const JournalSink *journal, const char *text, size_t size)
-{
-    return send(journal->fd, text, size, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* Reconnects after an error, because journald may have been restarted. */
 static int send_text(JournalSink *journal, const char *text, size_t size)
 {
-    int r = -ENOTCONN;
+    int r = 0;
 
-    if (journal->fd >= 0)
-        r = send_once(journal, text, size);
-    if (r == 0 || r == -EAGAIN)
-        return r;
-    close_journal(journal);
-    r = open_journal(journal);
-    return r < 0 ? r : send_once(journal, text, size);
+    if (send(journal->fd, text, size, MSG_NOSIGNAL) >= 0)
+        return 0;
+    if (errno != EAGAIN) {
+        close_journal(journal);
+        r = open_journal(journal);
+        if (r < 0 || send(journal->fd, text, size, MSG_NOSIGNAL) >= 0)
+            return r;
+    }
+    return -errno;
 }
 
 static void report_lost(JournalSink *journal)
@@ -158,8 +148,6 @@ static int send_waiting(JournalSink *journal)
     return 0;
 }
 
-static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata);
-
 static bool journal_full(const AuditSink *sink)
 {
     const JournalSink *journal = (const JournalSink *)sink;
@@ -167,31 +155,14 @@ static bool journal_full(const AuditSink *sink)
     return journal->event && journal->count >= LIMIT_AUDIT_WAITING && !journal->gave_up;
 }
 
-/* While the sink is full, times how long journald takes nothing. */
-static void watch_patience(JournalSink *journal)
-{
-    if (!journal_full(&journal->sink)) {
-        journal->patience = sd_event_source_disable_unref(journal->patience);
-        return;
-    }
-    if (!journal->patience)
-        (void)sd_event_add_time_relative(journal->event, &journal->patience, CLOCK_MONOTONIC,
-                                         PATIENCE_USEC, 0, on_impatient, journal);
-}
-
-static bool has_room(const JournalSink *journal)
-{
-    return journal->count < LIMIT_AUDIT_WAITING + (journal->gave_up ? 0 : RESERVE);
-}
-
 static void send_last(JournalSink *journal)
 {
     struct pollfd room = {.fd = journal->fd, .events = POLLOUT};
-    int64_t now = monotonic_msec(), end = now + LAST_MSEC;
+    uint64_t now = monotonic_usec(), end = now + LAST_USEC;
 
     while (send_waiting(journal) != 0 && now < end) {
-        poll(&room, 1, (int)(end - now));
-        now = monotonic_msec();
+        poll(&room, 1, (int)((end - now) / 1000 + 1));
+        now = monotonic_usec();
     }
 }
 
@@ -202,7 +173,7 @@ static int queue(JournalSink *journal, const AuditEntry *entry)
     /* a program without an event loop may block here */
     if (!journal->event && journal->count >= LIMIT_AUDIT_WAITING)
         send_last(journal);
-    if (!has_room(journal))
+    if (journal->count >= LIMIT_AUDIT_WAITING + (journal->gave_up ? 0 : RESERVE))
         return -ENOBUFS;
     waiting = malloc(sizeof(*waiting) + entry->size);
     if (!waiting)
@@ -215,36 +186,6 @@ static int queue(JournalSink *journal, const AuditEntry *entry)
     return 0;
 }
 
-static void update_watch(const JournalSink *journal)
-{
-    if (journal->io)
-        sd_event_source_set_enabled(journal->io, journal->first ? SD_EVENT_ON : SD_EVENT_OFF);
-}
-
-static void call_room(const JournalSink *journal)
-{
-    if (journal->sink.room)
-        journal->sink.room(journal->sink.userdata);
-}
-
-static int on_room(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-    JournalSink *journal = userdata;
-    bool was_full;
-
-    (void)source;
-    (void)fd;
-    (void)events;
-    was_full = journal_full(&journal->sink);
-    send_waiting(journal);
-    update_watch(journal);
-    journal->patience = sd_event_source_disable_unref(journal->patience);
-    watch_patience(journal);
-    if (was_full && !journal_full(&journal->sink))
-        call_room(journal);
-    return 0;
-}
-
 static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
 {
     JournalSink *journal = userdata;
@@ -252,8 +193,38 @@ static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     journal->gave_up = true;
-    watch_patience(journal);
-    call_room(journal);
+    settle(journal, true);
+    return 0;
+}
+
+/* Watches the socket while entries wait, and times how long journald takes nothing while the sink
+ * is full. WAS_FULL before what happened. */
+static void settle(JournalSink *journal, bool was_full)
+{
+    bool full = journal_full(&journal->sink);
+
+    if (journal->io)
+        sd_event_source_set_enabled(journal->io, journal->first ? SD_EVENT_ON : SD_EVENT_OFF);
+    if (!full)
+        journal->patience = sd_event_source_disable_unref(journal->patience);
+    else if (!journal->patience)
+        (void)sd_event_add_time_relative(journal->event, &journal->patience, CLOCK_MONOTONIC,
+                                         PATIENCE_USEC, 0, on_impatient, journal);
+    if (was_full && !full && journal->sink.room)
+        journal->sink.room(journal->sink.userdata);
+}
+
+static int on_room(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    JournalSink *journal = userdata;
+    bool was_full = journal_full(&journal->sink);
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    send_waiting(journal);
+    journal->patience = sd_event_source_disable_unref(journal->patience);
+    settle(journal, was_full);
     return 0;
 }
 
@@ -281,8 +252,7 @@ static void journal_write(AuditSink *sink, const AuditRecord *record)
     if (r == -EAGAIN) {
         r = queue(journal, &entry);
         journal->lost += r < 0;
-        update_watch(journal);
-        watch_patience(journal);
+        settle(journal, false);
     } else if (r < 0) {
         print(&entry);
     }
