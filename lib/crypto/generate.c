@@ -126,8 +126,8 @@ static int public_x25519(const Secret *secret, Reason *reason, Bytes *ret)
 
 /* --- all --- */
 
-static int make(const Context *context, const Recipe *recipe, const char *comment, Reason *reason,
-                Secret **ret)
+int generate_secret(const Context *context, const Recipe *recipe, const char *comment,
+                    Reason *reason, Secret **ret)
 {
     switch (recipe->type) {
     case RECIPE_PASSWORD:
@@ -143,17 +143,6 @@ static int make(const Context *context, const Recipe *recipe, const char *commen
     default:
         return make_x25519(context, reason, ret);
     }
-}
-
-int generate_secret(const Context *context, const Recipe *recipe, const char *comment,
-                    Reason *reason, Secret **ret)
-{
-    _cleanup_(secret_freep) Secret *secret = NULL;
-    int r = make(context, recipe, comment, reason, &secret);
-
-    if (r == 0)
-        *ret = TAKE_PTR(secret);
-    return r;
 }
 
 int generate_public(const Recipe *recipe, const Secret *secret, const char *comment, Reason *reason,

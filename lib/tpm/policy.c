@@ -15,61 +15,42 @@ _Static_assert(crypto_hash_sha256_BYTES == TPM_POLICY_BYTES, "policies are SHA-2
 /* Size of a PCR bitmap: 24 PCRs. */
 #define SELECT_BYTES 3
 
-static void hash_be(crypto_hash_sha256_state *state, uint32_t value, size_t size)
-{
-    uint8_t bytes[sizeof(value)];
-
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-    crypto_hash_sha256_update(state, bytes, size);
-}
-
 static void extend_authorize(const TpmSigner *signer, uint8_t policy[TPM_POLICY_BYTES])
 {
-    static const uint8_t empty_policy[TPM_POLICY_BYTES];
-    crypto_hash_sha256_state state;
+    uint8_t bytes[TPM_POLICY_BYTES + sizeof(uint32_t) + TPM_NAME_BYTES] = {0};
+    Writer writer = writer_into(bytes + TPM_POLICY_BYTES, sizeof(bytes) - TPM_POLICY_BYTES);
 
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, empty_policy, sizeof(empty_policy));
-    hash_be(&state, TPM2_CC_PolicyAuthorize, sizeof(uint32_t));
-    crypto_hash_sha256_update(&state, signer->name, sizeof(signer->name));
-    crypto_hash_sha256_final(&state, policy);
+    /* after a policy of zeros */
+    writer_u32be(&writer, TPM2_CC_PolicyAuthorize);
+    writer_bytes(&writer, (BytesView){signer->name, sizeof(signer->name)});
+    crypto_hash_sha256(policy, bytes, sizeof(bytes));
     /* followed by policyRef, which is empty */
     crypto_hash_sha256(policy, policy, TPM_POLICY_BYTES);
 }
 
-/* The digest of the values, in ascending order. */
-static void hash_values(const TpmPcrs *pcrs, uint8_t ret[crypto_hash_sha256_BYTES])
-{
-    size_t size = tpm_bank_digest_bytes(pcrs->bank);
-    crypto_hash_sha256_state state;
-
-    crypto_hash_sha256_init(&state);
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
-        if (pcrs->mask & UINT64_C(1) << i)
-            crypto_hash_sha256_update(&state, pcrs->values[i], size);
-    crypto_hash_sha256_final(&state, ret);
-}
-
 static void extend_pcrs(const TpmPcrs *pcrs, uint8_t policy[TPM_POLICY_BYTES])
 {
-    uint8_t select[1 + SELECT_BYTES] = {SELECT_BYTES, (uint8_t)pcrs->mask,
-                                        (uint8_t)(pcrs->mask >> 8), (uint8_t)(pcrs->mask >> 16)};
-    uint8_t values_digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state state;
+    uint8_t bytes[128], values[TPM_PCR_COUNT * TPM_PCR_BYTES_MAX];
+    Writer writer = writer_into(bytes, sizeof(bytes)), all = writer_into(values, sizeof(values));
+    size_t size = tpm_bank_digest_bytes(pcrs->bank);
 
     assert((pcrs->mask & ~(pcrs->given & TPM_PCR_MASK_ALL)) == 0);
     if (pcrs->mask == 0)
         return;
-    hash_values(pcrs, values_digest);
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, policy, TPM_POLICY_BYTES);
-    hash_be(&state, TPM2_CC_PolicyPCR, sizeof(uint32_t));
-    hash_be(&state, 1, sizeof(uint32_t)); /* selections */
-    hash_be(&state, pcrs->bank, sizeof(uint16_t));
-    crypto_hash_sha256_update(&state, select, sizeof(select));
-    crypto_hash_sha256_update(&state, values_digest, sizeof(values_digest));
-    crypto_hash_sha256_final(&state, policy);
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
+        if (pcrs->mask & UINT64_C(1) << i)
+            writer_bytes(&all, (BytesView){pcrs->values[i], size});
+    crypto_hash_sha256(values, values, all.bytes.size);
+
+    writer_bytes(&writer, (BytesView){policy, TPM_POLICY_BYTES});
+    writer_u32be(&writer, TPM2_CC_PolicyPCR);
+    writer_u32be(&writer, 1); /* selections */
+    writer_u16be(&writer, pcrs->bank);
+    /* the size of the bitmap in bytes, and the bitmap */
+    writer_u32le(&writer, (uint32_t)(pcrs->mask << 8 | SELECT_BYTES));
+    writer_bytes(&writer, (BytesView){values, crypto_hash_sha256_BYTES});
+    assert(!writer.failed);
+    crypto_hash_sha256(policy, bytes, writer.bytes.size);
 }
 
 void tpm_policy_of(const TpmSigner *signer, const TpmPcrs *pcrs,
