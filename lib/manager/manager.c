@@ -47,18 +47,19 @@ static void copy_sentence(const char *sentence, Reason *ret)
 {
     size_t length = 0;
 
-    if (!ret)
-        return;
     for (; *sentence && length + 1 < sizeof(ret->text); sentence++)
         ret->text[length++] = isprint((unsigned char)*sentence) ? *sentence : '?';
     ret->text[length] = '\0';
 }
 
-int manager_failed(int rc, const char *doing, const char *unit, const Reason *why, Reason *reason)
+int manager_failed(const Manager *manager, int rc, const char *doing, const char *unit,
+                   Reason *reason)
 {
-    if (!why->text[0])
+    Reason why = manager->why; /* REASON may be the same */
+
+    if (!why.text[0])
         return reason_set(reason, rc, "%s%s", doing, unit);
-    reason_set(reason, 0, "%s%s: %.200s", doing, unit, why->text);
+    reason_set(reason, 0, "%s%s: %.200s", doing, unit, why.text);
     return rc;
 }
 
@@ -81,7 +82,7 @@ static bool sleep_until_stopped(Manager *manager, uint64_t usec)
 
 /* Processes messages until one of the bus's callbacks sets DONE. Returns -ETIMEDOUT at END, -EINTR
  * when stopped. */
-static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *why)
+static int wait_for(Manager *manager, const bool *done, uint64_t end)
 {
     uint64_t tick;
 
@@ -93,12 +94,12 @@ static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *wh
         int r;
 
         if (now >= end) {
-            reason_set(why, 0, "%s did not answer in time", manager->name);
+            reason_set(&manager->why, 0, "%s did not answer in time", manager->name);
             return -ETIMEDOUT;
         }
         r = sd_bus_process(manager->bus, NULL);
         if (r < 0)
-            return reason_set(why, r, "%s closed the connection", manager->name);
+            return reason_set(&manager->why, r, "%s closed the connection", manager->name);
         (void)sd_bus_get_timeout(manager->bus, &until);
         if (until > end)
             until = end;
@@ -109,7 +110,7 @@ static int wait_for(Manager *manager, const bool *done, uint64_t end, Reason *wh
         if (until > tick)
             until = tick;
         if (sleep_until_stopped(manager, r > 0 || until <= now ? 0 : until - now)) {
-            reason_set(why, 0, "it was interrupted");
+            reason_set(&manager->why, 0, "it was interrupted");
             return -EINTR;
         }
     }
@@ -136,7 +137,7 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *error
     return 0;
 }
 
-int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_bus_message **ret,
+int manager_call(Manager *manager, const ManagerMethod *method, sd_bus_message **ret,
                  const char *types, ...)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
@@ -148,6 +149,7 @@ int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_
     int r = sd_bus_message_new_method_call(manager->bus, &message, method->destination,
                                            method->path, method->interface, method->name);
 
+    manager->why = (Reason){0};
     va_start(arguments, types);
     if (r >= 0)
         r = sd_bus_message_appendv(message, types, arguments);
@@ -155,13 +157,13 @@ int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_
     if (r >= 0)
         r = sd_bus_call_async(manager->bus, &slot, message, on_reply, &reply, usec);
     if (r < 0)
-        return reason_set(why, r, "cannot call %s", manager->name);
-    r = wait_for(manager, &reply.arrived, monotonic_usec() + usec, why);
+        return reason_set(&manager->why, r, "cannot call %s", manager->name);
+    r = wait_for(manager, &reply.arrived, monotonic_usec() + usec);
     if (r != 0)
         return r;
     error = sd_bus_message_get_error(reply.message);
     if (error) {
-        copy_sentence(error->message ? error->message : error->name, why);
+        copy_sentence(error->message ? error->message : error->name, &manager->why);
         return -sd_bus_message_get_errno(reply.message);
     }
     if (ret)
@@ -203,15 +205,14 @@ static int open_private(sd_bus **ret)
 /* Subscribes to the signal that says when a job has ended. */
 static int subscribe(Manager *manager, Reason *reason)
 {
-    Reason why = {0};
     /* signals on the manager's private socket have no sender */
     int r = sd_bus_match_signal_async(
         manager->bus, NULL, sd_bus_is_bus_client(manager->bus) > 0 ? SYSTEMD : NULL, SYSTEMD_PATH,
         MANAGER, "JobRemoved", on_job_removed, NULL, manager);
 
     if (r >= 0)
-        r = manager_call(manager, MANAGER_METHOD("Subscribe"), &why, NULL, "");
-    return r == 0 ? 0 : manager_failed(r, "cannot reach ", manager->name, &why, reason);
+        r = manager_call(manager, MANAGER_METHOD("Subscribe"), NULL, "");
+    return r == 0 ? 0 : manager_failed(manager, r, "cannot reach ", manager->name, reason);
 }
 
 /* Does not flush the bus, because that would block on a container that does not read. */
@@ -289,17 +290,16 @@ int manager_run(Manager *manager, const char *unit, const char *method, const Ob
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const uint64_t words_usec = (uint64_t)LIMIT_JOB_WORDS_SECONDS * 1000 * 1000;
     uint64_t begin = monotonic_usec(), words = begin + words_usec;
-    Reason why = {0};
-    int r = manager_call(manager, MANAGER_METHOD(method), &why, &reply, "ss", unit, "replace");
+    int r = manager_call(manager, MANAGER_METHOD(method), &reply, "ss", unit, "replace");
 
     if (r == 0 && sd_bus_message_read(reply, "o", &manager->job) < 0)
         r = -EBADMSG;
     if (r != 0) {
         manager->job = NULL;
-        return manager_failed(r, "cannot start a job for ", unit, &why, reason);
+        return manager_failed(manager, r, "cannot start a job for ", unit, reason);
     }
     manager->job_ended = false;
-    while ((r = wait_for(manager, &manager->job_ended, words, &why)) == -ETIMEDOUT &&
+    while ((r = wait_for(manager, &manager->job_ended, words)) == -ETIMEDOUT &&
            words < manager->end && monotonic_usec() >= words) {
         observer_note(observer, "%s: %s: still waiting, after %u s", manager->machine, unit,
                       (unsigned)((words - begin) / 1000000));
@@ -309,9 +309,9 @@ int manager_run(Manager *manager, const char *unit, const char *method, const Ob
     if (r == -ETIMEDOUT)
         reason_set(reason, 0, "its job took longer than %u s",
                    (unsigned)((manager->end - begin) / 1000000));
-    else if (r != 0)
-        reason_set(reason, 0, "%s", why.text);
-    else if (strcmp(manager->job_result, "done") != 0) {
+    else if (r != 0 && reason)
+        *reason = manager->why;
+    else if (r == 0 && strcmp(manager->job_result, "done") != 0) {
         reason_set(reason, 0, "the result of its job was \"%s\"", manager->job_result);
         r = -ECANCELED;
     }
@@ -320,35 +320,34 @@ int manager_run(Manager *manager, const char *unit, const char *method, const Ob
 
 void manager_reset(Manager *manager, const char *unit)
 {
-    (void)manager_call(manager, MANAGER_METHOD("ResetFailedUnit"), NULL, NULL, "s", unit);
+    (void)manager_call(manager, MANAGER_METHOD("ResetFailedUnit"), NULL, "s", unit);
 }
 
 int manager_reload(Manager *manager, Reason *reason)
 {
     ManagerMethod method = *MANAGER_METHOD("Reload");
-    Reason why = {0};
     int r;
 
     method.usec = RELOAD_USEC;
     observer_wait_begin(manager->observer, "the service manager to reload its units");
-    r = manager_call(manager, &method, &why, NULL, "");
+    r = manager_call(manager, &method, NULL, "");
     observer_wait_end(manager->observer);
-    return r == 0 ? 0 : manager_failed(r, manager->name, " cannot reload its units", &why, reason);
+    return r == 0 ? 0
+                  : manager_failed(manager, r, manager->name, " cannot reload its units", reason);
 }
 
 static int start_socket(Manager *manager, const char *socket, const char *service, Reason *reason)
 {
     ManagerUnit state;
-    Reason why = {0};
-    int r = manager_unit(manager, service, &why, &state);
+    int r = manager_unit(manager, service, &manager->why, &state);
 
     manager_allow(manager, SOCKET_USEC);
     if (r == 0 && strcmp(state.active, "active") == 0)
-        r = manager_run(manager, service, "StopUnit", NULL, &why);
+        r = manager_run(manager, service, "StopUnit", NULL, &manager->why);
     if (r == 0)
-        r = manager_run(manager, socket, "StartUnit", NULL, &why);
+        r = manager_run(manager, socket, "StartUnit", NULL, &manager->why);
     manager->end = UINT64_MAX;
-    return r == 0 ? 0 : manager_failed(r, "cannot start ", socket, &why, reason);
+    return r == 0 ? 0 : manager_failed(manager, r, "cannot start ", socket, reason);
 }
 
 int manager_enable_socket(Manager *manager, const char *socket, const char *service, Reason *reason,
@@ -356,15 +355,14 @@ int manager_enable_socket(Manager *manager, const char *socket, const char *serv
 {
     bool changed = false;
     ManagerUnit state;
-    Reason why = {0};
     int r = manager_unit(manager, socket, reason, &state);
 
     if (r == 0 && strcmp(state.file, "enabled") != 0) {
         changed = true;
-        r = manager_call(manager, MANAGER_METHOD("EnableUnitFiles"), &why, NULL, "asbb", 1, socket,
-                         false, false);
+        r = manager_call(manager, MANAGER_METHOD("EnableUnitFiles"), NULL, "asbb", 1, socket, false,
+                         false);
         if (r != 0)
-            r = manager_failed(r, "cannot enable ", socket, &why, reason);
+            r = manager_failed(manager, r, "cannot enable ", socket, reason);
     }
     if (r == 0 && strcmp(state.active, "active") != 0) {
         changed = true;

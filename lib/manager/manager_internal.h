@@ -24,6 +24,7 @@ struct Manager {
     const char *job; /* the D-Bus path of the job we wait for, or NULL */
     bool job_ended;
     char job_result[MANAGER_WORD_BYTES];
+    Reason why; /* the cause of the last call's failure */
 };
 
 typedef struct ManagerMethod {
@@ -33,13 +34,14 @@ typedef struct ManagerMethod {
 
 #define MANAGER_METHOD(name) (&(ManagerMethod){SYSTEMD, SYSTEMD_PATH, MANAGER, name, 0})
 
-/* Calls METHOD with arguments of these D-Bus TYPES. On failure WHY (may be NULL) gets the cause.
- * RET may be NULL. Returns 0 or a negative errno, as in manager.h. */
-int manager_call(Manager *manager, const ManagerMethod *method, Reason *why, sd_bus_message **ret,
+/* Calls METHOD with arguments of these D-Bus TYPES. RET may be NULL. Returns 0 or a negative errno,
+ * as in manager.h, with its cause in .why. */
+int manager_call(Manager *manager, const ManagerMethod *method, sd_bus_message **ret,
                  const char *types, ...);
 
-/* Sets REASON to DOING, UNIT and the cause: WHY, or RC's text if WHY is empty. Returns RC. */
-int manager_failed(int rc, const char *doing, const char *unit, const Reason *why, Reason *reason);
+/* Sets REASON to DOING, UNIT and the cause: .why, or RC's text if that is empty. Returns RC. */
+int manager_failed(const Manager *manager, int rc, const char *doing, const char *unit,
+                   Reason *reason);
 
 /* Copies the letters, digits and "-" of a container's WORD, which may contain anything. */
 void manager_copy_word(const char *word, char text[MANAGER_WORD_BYTES]);

@@ -16,20 +16,23 @@
 #define MACHINED      "org.freedesktop.machine1"
 #define MACHINED_PATH "/org/freedesktop/machine1"
 
-/* Gets the property NAME of the D-Bus type TYPE. RET is the reply, positioned at the value. */
+/* Gets the property NAME of the D-Bus type TYPE. RET is the reply, positioned at the value. A value
+ * of a basic type is read to RET_VALUE (else NULL), where a text borrows from RET. */
 static int get(Manager *manager, const ManagerMethod *object, const char *name, const char *type,
-               Reason *why, sd_bus_message **ret)
+               sd_bus_message **ret, void *ret_value)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     ManagerMethod method = {.destination = object->destination,
                             .path = object->path,
                             .interface = "org.freedesktop.DBus.Properties",
                             .name = "Get"};
-    int r = manager_call(manager, &method, why, &reply, "ss", object->interface, name);
+    int r = manager_call(manager, &method, &reply, "ss", object->interface, name);
 
     if (r != 0)
         return r;
     r = sd_bus_message_enter_container(reply, 'v', type);
+    if (r >= 0 && ret_value)
+        r = sd_bus_message_read_basic(reply, type[0], ret_value);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(reply);
@@ -41,18 +44,17 @@ unsigned manager_version(Manager *manager)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *text; /* "257.8-1~deb13u1" */
 
-    if (get(manager, MANAGER_METHOD(NULL), "Version", "s", NULL, &reply) != 0 ||
-        sd_bus_message_read(reply, "s", &text) < 0)
-        return 0;
-    return (unsigned)strtoul(text, NULL, 10);
+    return get(manager, MANAGER_METHOD(NULL), "Version", "s", &reply, &text) == 0
+               ? (unsigned)strtoul(text, NULL, 10)
+               : 0;
 }
 
 /* The D-Bus path of UNIT, which the manager loads if necessary. */
-static int load_unit(Manager *manager, const char *unit, Reason *why, char **ret)
+static int load_unit(Manager *manager, const char *unit, char **ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *path;
-    int r = manager_call(manager, MANAGER_METHOD("LoadUnit"), why, &reply, "s", unit);
+    int r = manager_call(manager, MANAGER_METHOD("LoadUnit"), &reply, "s", unit);
 
     if (r != 0)
         return r;
@@ -63,20 +65,16 @@ static int load_unit(Manager *manager, const char *unit, Reason *why, char **ret
     return *ret ? 0 : -ENOMEM;
 }
 
-static int get_word(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
+static int get_word(Manager *manager, const ManagerMethod *object, const char *name,
                     char text[MANAGER_WORD_BYTES])
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *value;
-    int r = get(manager, object, name, "s", why, &reply);
+    int r = get(manager, object, name, "s", &reply, &value);
 
-    if (r != 0)
-        return r;
-    r = sd_bus_message_read(reply, "s", &value);
-    if (r < 0)
-        return r;
-    manager_copy_word(value, text);
-    return 0;
+    if (r == 0)
+        manager_copy_word(value, text);
+    return r;
 }
 
 int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
@@ -85,34 +83,30 @@ int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit
     _cleanup_(freep) char *path = NULL;
     ManagerMethod object = {.destination = SYSTEMD, .interface = UNIT};
     ManagerUnit found = {0};
-    Reason why = {0};
-    int reload = 0, r = load_unit(manager, unit, &why, &path);
+    int reload = 0, r = load_unit(manager, unit, &path);
 
     object.path = path;
     if (r == 0)
-        r = get_word(manager, &object, "LoadState", &why, found.load);
+        r = get_word(manager, &object, "LoadState", found.load);
     if (r == 0)
-        r = get_word(manager, &object, "ActiveState", &why, found.active);
+        r = get_word(manager, &object, "ActiveState", found.active);
     if (r == 0)
-        r = get_word(manager, &object, "UnitFileState", &why, found.file);
+        r = get_word(manager, &object, "UnitFileState", found.file);
     if (r == 0)
-        r = get(manager, &object, "NeedDaemonReload", "b", &why, &reply);
-    if (r == 0 && sd_bus_message_read(reply, "b", &reload) < 0)
-        r = -EBADMSG;
+        r = get(manager, &object, "NeedDaemonReload", "b", &reply, &reload);
     if (r != 0)
-        return manager_failed(r, "cannot read the state of ", unit, &why, reason);
+        return manager_failed(manager, r, "cannot read the state of ", unit, reason);
     found.reload_needed = reload;
     *ret = found;
     return 0;
 }
 
-static int get_invocation(Manager *manager, const ManagerMethod *object, Reason *why,
-                          uint8_t id[16])
+static int get_invocation(Manager *manager, const ManagerMethod *object, uint8_t id[16])
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const void *bytes;
     size_t size;
-    int r = get(manager, object, "InvocationID", "ay", why, &reply);
+    int r = get(manager, object, "InvocationID", "ay", &reply, NULL);
 
     if (r != 0)
         return r;
@@ -129,25 +123,32 @@ static void free_strings(char **strings)
     free(strings);
 }
 
-static int get_strings(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
-                       char ***ret)
+static int get_strings(Manager *manager, const ManagerMethod *object, const char *name, char ***ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    int r = get(manager, object, name, "as", why, &reply);
+    int r = get(manager, object, name, "as", &reply, NULL);
 
     if (r == 0)
         r = sd_bus_message_read_strv(reply, ret);
     return r < 0 ? r : 0;
 }
 
+/* Whether WORD is among WORDS, of which only every STEP-th counts. */
+static bool has_word(char **words, size_t step, const char *word)
+{
+    for (; words && *words; words += step)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
 /* RefreshOnReload=, which is new in systemd 260. */
-static int get_refreshes(Manager *manager, const ManagerMethod *object, Reason *why, bool *ret)
+static int get_refreshes(Manager *manager, const ManagerMethod *object, bool *ret)
 {
     char **words = NULL;
-    int r = get_strings(manager, object, "RefreshOnReload", why, &words);
+    int r = get_strings(manager, object, "RefreshOnReload", &words);
 
-    for (char **word = words; r == 0 && word && *word; word++)
-        *ret = *ret || strcmp(*word, "credentials") == 0;
+    *ret = has_word(words, 1, "credentials");
     free_strings(words);
     return r;
 }
@@ -156,25 +157,24 @@ int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerSta
 {
     _cleanup_(freep) char *path = NULL;
     ManagerState found = {0};
-    Reason why = {0};
-    int r = load_unit(manager, unit, &why, &path);
+    int r = load_unit(manager, unit, &path);
     ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = UNIT};
     ManagerMethod service = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
 
     if (r == 0)
-        r = get_word(manager, &object, "ActiveState", &why, found.active);
+        r = get_word(manager, &object, "ActiveState", found.active);
     if (r == 0)
-        r = get_invocation(manager, &object, &why, found.invocation);
+        r = get_invocation(manager, &object, found.invocation);
     /* only services have these two, and not in every version, so an error means "none" */
     if (r == 0) {
-        r = get_word(manager, &service, "Result", &why, found.result);
+        r = get_word(manager, &service, "Result", found.result);
         if (r != -ETIMEDOUT && r != -EINTR)
-            r = get_refreshes(manager, &service, &why, &found.refreshes);
+            r = get_refreshes(manager, &service, &found.refreshes);
         if (r != -ETIMEDOUT && r != -EINTR)
             r = 0;
     }
     if (r != 0)
-        return manager_failed(r, "cannot read the state of ", unit, &why, reason);
+        return manager_failed(manager, r, "cannot read the state of ", unit, reason);
     *ret = found;
     return 0;
 }
@@ -200,8 +200,7 @@ void manager_service_done(ManagerService *service)
 }
 
 /* Flattens an array of pairs. */
-static int get_pairs(Manager *manager, const ManagerMethod *object, const char *name, Reason *why,
-                     char ***ret)
+static int get_pairs(Manager *manager, const ManagerMethod *object, const char *name, char ***ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     char **list = calloc(1, sizeof(list[0])), **larger;
@@ -212,7 +211,7 @@ static int get_pairs(Manager *manager, const ManagerMethod *object, const char *
     if (!list)
         return -ENOMEM;
     *ret = list;
-    r = get(manager, object, name, "a(ss)", why, &reply);
+    r = get(manager, object, name, "a(ss)", &reply, NULL);
     if (r != 0)
         return r;
     r = sd_bus_message_enter_container(reply, 'a', "(ss)");
@@ -231,11 +230,11 @@ static int get_pairs(Manager *manager, const ManagerMethod *object, const char *
     return r < 0 ? r : 0;
 }
 
-static int get_program(Manager *manager, const ManagerMethod *object, Reason *why, char **ret)
+static int get_program(Manager *manager, const ManagerMethod *object, char **ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *program = "";
-    int r = get(manager, object, "ExecStart", "a(sasbttttuii)", why, &reply);
+    int r = get(manager, object, "ExecStart", "a(sasbttttuii)", &reply, NULL);
 
     if (r != 0)
         return r;
@@ -254,40 +253,23 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     _cleanup_(freep) char *path = NULL;
-    Reason why = {0};
-    int r = load_unit(manager, unit, &why, &path);
+    int r = load_unit(manager, unit, &path);
     ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
 
     if (r == 0)
-        r = get_pairs(manager, &object, "LoadCredential", &why, &service.credentials);
+        r = get_pairs(manager, &object, "LoadCredential", &service.credentials);
     if (r == 0)
-        r = get_pairs(manager, &object, "LoadCredentialEncrypted", &why, &service.encrypted);
+        r = get_pairs(manager, &object, "LoadCredentialEncrypted", &service.encrypted);
     if (r == 0)
-        r = get_strings(manager, &object, "ExecSearchPath", &why, &service.search_path);
+        r = get_strings(manager, &object, "ExecSearchPath", &service.search_path);
     if (r == 0)
-        r = get_strings(manager, &object, "Environment", &why, &service.environment);
+        r = get_strings(manager, &object, "Environment", &service.environment);
     if (r == 0)
-        r = get_program(manager, &object, &why, &service.program);
+        r = get_program(manager, &object, &service.program);
     if (r != 0)
-        return manager_failed(r, "cannot read the settings of ", unit, &why, reason);
+        return manager_failed(manager, r, "cannot read the settings of ", unit, reason);
     *ret = TAKE(service);
     return 0;
-}
-
-static bool has_pair(char **pairs, const char *id)
-{
-    for (; pairs && *pairs; pairs += 2)
-        if (strcmp(pairs[0], id) == 0)
-            return true;
-    return false;
-}
-
-static bool has_word(char **words, const char *word)
-{
-    for (; words && *words; words++)
-        if (strcmp(*words, word) == 0)
-            return true;
-    return false;
 }
 
 bool manager_service_asks(const ManagerService *service, const char *machine,
@@ -296,13 +278,13 @@ bool manager_service_asks(const ManagerService *service, const char *machine,
     char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof("NSPAWN_CREDS_LIVE=")];
 
     if (credential->delivery == POLICY_BOOT)
-        return has_pair(service->credentials, credential->id);
+        return has_word(service->credentials, 2, credential->id);
     if (credential->delivery == POLICY_LIVE) {
         snprintf(text, sizeof(text), "NSPAWN_CREDS_LIVE=%s", machine);
-        return has_word(service->environment, text);
+        return has_word(service->environment, 1, text);
     }
     snprintf(text, sizeof(text), "%s@%s", machine, credential->id);
-    return has_pair(service->encrypted, text);
+    return has_word(service->encrypted, 2, text);
 }
 
 /* The first process of MACHINE, according to systemd-machined. */
@@ -315,20 +297,16 @@ static int find_leader(Manager *manager, const char *machine, pid_t *ret)
                             .interface = MACHINED ".Manager",
                             .name = "GetMachine"};
     uint32_t leader = 0;
-    int r = manager_call(manager, &method, NULL, &reply, "s", machine);
+    int r = manager_call(manager, &method, &reply, "s", machine);
 
     if (r != 0)
         return r;
     r = sd_bus_message_read(reply, "o", &object.path);
     if (r >= 0)
-        r = get(manager, &object, "Leader", "u", NULL, &property);
-    if (r != 0)
-        return r;
-    r = sd_bus_message_read(property, "u", &leader);
-    if (r < 0)
-        return r;
-    *ret = (pid_t)leader;
-    return 0;
+        r = get(manager, &object, "Leader", "u", &property, &leader);
+    if (r == 0)
+        *ret = (pid_t)leader;
+    return r;
 }
 
 int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
