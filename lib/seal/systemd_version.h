@@ -10,10 +10,6 @@
 
 #include "base/context.h"
 
-/* The version in a library's name, such as 252 in "libsystemd-shared-252.so"; 0 if it is another
- * file. Pure. */
-unsigned systemd_version_of(const char *file);
-
 /* Returns the version of the system below the context's root, the newest if a package manager has
  * left an old library; 0 if none is found. */
 unsigned systemd_version_installed(const Context *context);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static void test_names(void **state)
 {
@@ -14,21 +15,29 @@ static void test_names(void **state)
         const char *file;
         unsigned version;
     } rows[] = {
-        {"libsystemd-shared-252.so", 252},
-        {"libsystemd-shared-257.9-1.fc42.so", 257},
-        {"libsystemd-shared-262~rc1.so.0", 262},
-        {"", 0},
-        {"libsystemd-shared-", 0},        /* cut */
-        {"libsystemd-shared-25.so", 0},   /* cut */
-        {"libsystemd-shared-2520.so", 0}, /* no version */
-        {"libsystemd-shared-252.a", 0},   /* no shared library */
-        {"libsystemd-core-257.so", 0},    /* another library */
+        {"libsystemd-shared-252.so", 252},       {"libsystemd-shared-257.9-1.fc42.so", 257},
+        {"libsystemd-shared-262~rc1.so.0", 262}, {"libsystemd-shared-", 0}, /* cut */
+        {"libsystemd-shared-25.so", 0},                                     /* cut */
+        {"libsystemd-shared-252.a", 0},                                     /* no shared library */
+        {"libsystemd-core-257.so", 0},                                      /* another library */
     };
+    TestFolder folder = test_folder();
+    Context context = test_context(folder.path);
 
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++)
-        if (systemd_version_of(rows[i].file) != rows[i].version)
+    assert_int_equal(mkdir(test_path(&folder, "usr"), 0755), 0);
+    assert_int_equal(mkdir(test_path(&folder, "usr/lib64"), 0755), 0);
+    assert_int_equal(mkdir(test_path(&folder, "usr/lib64/systemd"), 0755), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "usr/lib64/systemd/%s", rows[i].file);
+        test_write_file(test_path(&folder, path), test_view(""), 0644);
+        if (systemd_version_installed(&context) != rows[i].version)
             fail_msg("%s", rows[i].file);
+        assert_int_equal(unlink(test_path(&folder, path)), 0);
+    }
+    test_folder_remove(&folder);
 }
 
 static void test_directories(void **state)
