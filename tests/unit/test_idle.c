@@ -50,6 +50,27 @@ static void test_exit_idle(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* An unsealing that runs keeps it, also when nobody waits for it any more. */
+static void test_exit_idle_finishes_an_unsealing(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int fd;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 20, NULL, 0});
+    broker->config.exit_idle_usec = 100000;
+    broker->shared->tpm_msec = 60000;
+    broker_start(broker);
+    fd = client_connect(broker, "systemd-nspawn@web.service", "x");
+    while (broker->shared->tpm_begun == 0)
+        wait_msec(1);
+    close(fd);
+    wait_msec(1000);
+    assert_false(has_ended(broker));
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(broker_wait(broker), 0);
+}
+
 /* However often it ends and is started again, every request is answered. */
 static void test_exit_idle_loses_nobody(void **state)
 {
@@ -75,6 +96,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exit_idle),
+        cmocka_unit_test(test_exit_idle_finishes_an_unsealing),
         cmocka_unit_test(test_exit_idle_loses_nobody),
     };
 
