@@ -60,11 +60,10 @@ int output_json(struct json_object *object, JsonMode mode)
     int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
                 (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
                                      : JSON_C_TO_STRING_PLAIN);
-    int r =
-        puts(json_object_to_json_string_ext(object, flags)) < 0 || fflush(stdout) < 0 ? -EIO : 0;
-
+    safe_text_put_json(json_object_to_json_string_ext(object, flags), stdout);
+    putchar('\n');
     json_object_put(object);
-    return r;
+    return fflush(stdout) < 0 || ferror(stdout) ? -EIO : 0;
 }
 
 static int write_stdout(BytesView view, Reason *reason)

@@ -75,3 +75,24 @@ void safe_text_clean(char *text)
         left -= length;
     }
 }
+
+void safe_text_put_json(const char *json, FILE *file)
+{
+    size_t left = strlen(json);
+
+    while (left > 0) {
+        const uint8_t *at = (const uint8_t *)json;
+        size_t length = *at == '\n' ? 1 : character((BytesView){at, left});
+
+        if (length > 0)
+            fwrite(json, 1, length, file);
+        else {
+            bool c1 = at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f;
+
+            length = c1 ? 2 : 1;
+            fprintf(file, "\\u%04x", c1 ? at[1] : at[0] == 0x7f ? 0x7f : 0xfffd);
+        }
+        json += length;
+        left -= length;
+    }
+}

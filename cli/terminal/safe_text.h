@@ -10,9 +10,14 @@
 #include "base/bytes.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Whether TEXT is nothing else; lines and tabs are allowed. */
 bool safe_text_is(BytesView text);
+
+/* Writes the JSON text to FILE, with what json-c does not escape as \u00XX: DEL and C1. Bytes that
+ * are no UTF-8 become U+FFFD. The value is the same for every reader of JSON. */
+void safe_text_put_json(const char *json, FILE *file);
 
 /* Has "?" stand for each byte of TEXT that is anything else, lines and tabs too. */
 void safe_text_clean(char *text);

@@ -74,10 +74,37 @@ static void test_spaces(void **state)
     assert_string_equal(text, "a??b");
 }
 
+static void test_json(void **state)
+{
+    static const struct {
+        const char *rule, *text, *printed;
+    } json_rows[] = {
+        {"as it is", "[\n  \"gr\xc3\xbc\xc3\x9f \\u001b\"\n]", NULL},
+        {"delete", "\"a\x7f\"", "\"a\\u007f\""},
+        {"C1", "\"\xc2\x80\xc2\x9f\xc2\xa0\"", "\"\\u0080\\u009f\xc2\xa0\""},
+        {"no UTF-8", "\"\x9b\xc2\"", "\"\\ufffd\\ufffd\""},
+        {"a tab or an escape", "\t\033", "\\ufffd\\ufffd"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(json_rows); i++) {
+        _cleanup_(freep) char *text = NULL;
+        size_t size;
+        FILE *file = open_memstream(&text, &size);
+
+        print_message("%s\n", json_rows[i].rule);
+        assert_non_null(file);
+        safe_text_put_json(json_rows[i].text, file);
+        fclose(file);
+        assert_string_equal(text, json_rows[i].printed ? json_rows[i].printed : json_rows[i].text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_json),
         cmocka_unit_test(test_spaces),
     };
 
