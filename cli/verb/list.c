@@ -171,10 +171,14 @@ static int add_reply(void *userdata, struct json_object *reply)
     if (!json_object_object_get_ex(reply, "credentials", &credentials) ||
         !json_object_is_type(credentials, json_type_array))
         return -EPROTO;
-    for (size_t i = 0; i < json_object_array_length(credentials); i++)
-        if (json_object_array_add(all,
-                                  json_object_get(json_object_array_get_idx(credentials, i))) != 0)
+    for (size_t i = 0; i < json_object_array_length(credentials); i++) {
+        struct json_object *entry = json_object_array_get_idx(credentials, i);
+
+        if (!varlink_text(entry, "machine") || !varlink_text(entry, "credential"))
+            return -EPROTO;
+        if (json_object_array_add(all, json_object_get(entry)) != 0)
             return -ENOMEM;
+    }
     return 0;
 }
 
