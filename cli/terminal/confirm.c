@@ -6,6 +6,7 @@
 #include "terminal/confirm.h"
 
 #include "base/cleanup.h"
+#include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -44,6 +45,7 @@ int confirm(const Options *options, Reason *reason, const char *question, ...)
     if (!can_ask())
         return reason_set(reason, OUTCOME_USAGE,
                           "%s There is no terminal to ask on. Use --no-ask to go ahead", text);
+    safe_text_clean(text);
     fprintf(stderr, "%s [y/N] ", text);
     if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
         return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was changed");

@@ -21,26 +21,41 @@ static bool is_stdout(const char *path)
     return !path || strcmp(path, "-") == 0;
 }
 
+/* In memory first: a line without cleaning must not get out, not even if it is long. */
+__attribute__((format(printf, 2, 0))) static void put_line(FILE *stream, const char *format,
+                                                           va_list arguments)
+{
+    _cleanup_(freep) char *text = NULL;
+
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    safe_text_clean(text);
+    fprintf(stream, "%s\n", text);
+}
+
+void output_line(FILE *stream, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    put_line(stream, format, arguments);
+    va_end(arguments);
+}
+
 int output_error(int rc, const char *subject, const Reason *reason)
 {
+    bool alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME;
+    const char *sentence = outcome_sentence(rc), *words = reason->text, *remedy;
     char text[OUTCOME_REMEDY_BYTES];
     CredentialName name = {0};
-    const char *remedy;
-    Reason words = *reason;
 
     if (subject)
         (void)credential_name_parse(subject, NULL, &name);
     remedy = outcome_remedy_for(rc, name.machine, name.id, text);
-    safe_text_clean(words.text);
-    fprintf(stderr, "nspawn-creds: %s%s", subject ? subject : "", subject ? ": " : "");
-    if (words.text[0] == '\0')
-        fprintf(stderr, "%s.\n", outcome_sentence(rc));
-    else if (rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME)
-        fprintf(stderr, "%s.\n", words.text);
-    else
-        fprintf(stderr, "%s: %s.\n", outcome_sentence(rc), words.text);
+    output_line(stderr, "nspawn-creds: %s%s%s%s%s.", subject ? subject : "", subject ? ": " : "",
+                words[0] && alone ? "" : sentence, words[0] && !alone ? ": " : "", words);
     if (remedy)
-        fprintf(stderr, "  %s.\n", remedy);
+        output_line(stderr, "  %s.", remedy);
     return rc;
 }
 
@@ -50,9 +65,8 @@ void output_note(const char *format, ...)
 
     fputs("nspawn-creds: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    put_line(stderr, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
 }
 
 int output_json(struct json_object *object, JsonMode mode)

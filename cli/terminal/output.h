@@ -12,6 +12,10 @@
 
 #include <json-c/json.h>
 
+/* Prints a line, to which it adds the newline, without control characters (safe_text.h): for all
+ * that contains names of files, or what the broker or a container says. */
+void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Explains a failure in up to two lines: what, about SUBJECT (NULL for nothing special), and what
  * to do. Returns RC. */
 int output_error(int rc, const char *subject, const Reason *reason);

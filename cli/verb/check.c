@@ -46,10 +46,12 @@ static void report(Check *check, const PolicyFault *fault, bool error)
 
     check->failed = check->failed || error;
     if (check->json == JSON_OFF) {
-        printf("%s:", fault->file);
+        char place[64] = "";
+
         if (located)
-            printf("%zu:%zu:", fault->place.line, fault->place.column);
-        printf(" %s%s\n", error ? "" : "warning: ", fault->what.text);
+            snprintf(place, sizeof(place), "%zu:%zu:", fault->place.line, fault->place.column);
+        output_line(stdout, "%s:%s %s%s", fault->file, place,
+                    error ? "" : "warning: ", fault->what.text);
     } else {
         struct json_object *object = json_object_new_object();
 

@@ -124,7 +124,7 @@ static void print(const char *file, const Bytes *sealed, const CredentialSection
     const Kind *kind = sections->kind;
     Reason reason = {0};
 
-    printf("%s\n", file);
+    output_line(stdout, "%s", file);
     printf("  %-14s %s (systemd %u and later)\n", "Kind:", kind->name, kind->since);
     printf("  %-14s %zu bytes, of them %zu header and %zu encrypted\n", "Size:", sealed->size,
            sections->header.size, sections->ciphertext.size);

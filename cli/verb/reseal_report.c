@@ -130,7 +130,8 @@ void reseal_report_done(const ResealSet *set)
         print_machine(set);
     for (size_t i = 0; !set->machine && i < set->count; i++)
         if (set->items[i].done)
-            printf("Resealed %s as %s.\n", set->items[i].label, describe_new(&set->items[i]).text);
+            output_line(stdout, "Resealed %s as %s.", set->items[i].label,
+                        describe_new(&set->items[i]).text);
     fflush(stdout);
     for (size_t i = 0; i < set->count && !noted; i++) {
         const ResealItem *item = &set->items[i];

@@ -193,7 +193,7 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
 static void on_note(void *userdata, const char *text)
 {
     (void)userdata;
-    printf("%s\n", text);
+    output_line(stdout, "%s", text);
     fflush(stdout);
 }
 

@@ -143,8 +143,8 @@ static void print_all(const Show *show)
     policy_status_describe(&show->status, &policy);
     print("Policy:", policy.text);
     if (show->public.size > 0)
-        printf("  %-12s %.*s", "Public half:", (int)show->public.size,
-               (const char *)show->public.data);
+        output_line(stdout, "  %-12s %.*s", "Public half:", (int)(show->public.size - 1),
+                    (const char *)show->public.data); /* without its newline */
     print("Opens:", check->rc == 0 ? "yes" : "no");
     if (!open_check_knows_expiry(check))
         return;
