@@ -5,7 +5,6 @@
 
 #include "base/outcome.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,7 +32,8 @@ typedef struct OutcomeInfo {
     const char *remedy;
 } OutcomeInfo;
 
-/* In remedies MACHINE and ID are the credential's, see outcome_remedy_for(). */
+/* In remedies MACHINE and ID are the credential's, see outcome_remedy_for(), wherever they occur.
+ */
 #define SEAL_AGAIN                                                                                 \
     "Seal the secret again: nspawn-creds set MACHINE@ID; for a file: nspawn-creds encrypt"
 
@@ -259,38 +259,28 @@ const char *outcome_remedy(int rc)
     return info ? info->remedy : NULL;
 }
 
-/* Whether WORD is at TEXT as a whole word; BEFORE is the character before it. */
-static bool is_word(const char *text, char before, const char *word)
-{
-    size_t length = strlen(word);
-
-    return strncmp(text, word, length) == 0 && !isalnum((unsigned char)before) &&
-           !isalnum((unsigned char)text[length]);
-}
-
 const char *outcome_remedy_for(int rc, const char *machine, const char *id,
                                char ret[OUTCOME_REMEDY_BYTES])
 {
     const char *from = outcome_remedy(rc);
     char *to = ret, *end = ret + OUTCOME_REMEDY_BYTES - 1;
-    char before = ' ';
+    const struct {
+        const char *word, *name;
+    } rows[] = {{"MACHINE", machine}, {"ID", id}};
 
     if (!from)
         return NULL;
     while (*from && to < end) {
-        const char *word = NULL, *name = NULL;
+        const char *begin = from;
 
-        if (machine && machine[0] && is_word(from, before, "MACHINE"))
-            word = "MACHINE", name = machine;
-        else if (id && id[0] && is_word(from, before, "ID"))
-            word = "ID", name = id;
-        before = *from;
-        if (word) {
-            to = mempcpy(to, name, strnlen(name, (size_t)(end - to)));
-            from += strlen(word);
-        } else {
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+            if (rows[i].name && rows[i].name[0] && from == begin &&
+                strncmp(from, rows[i].word, strlen(rows[i].word)) == 0) {
+                to = mempcpy(to, rows[i].name, strnlen(rows[i].name, (size_t)(end - to)));
+                from += strlen(rows[i].word);
+            }
+        if (from == begin)
             *to++ = *from++;
-        }
     }
     *to = '\0';
     return ret;
