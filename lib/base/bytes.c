@@ -72,31 +72,6 @@ static uint64_t read_be(Reader *reader, size_t size)
     return value;
 }
 
-uint16_t reader_u16le(Reader *reader)
-{
-    return (uint16_t)read_le(reader, sizeof(uint16_t));
-}
-
-uint32_t reader_u32le(Reader *reader)
-{
-    return (uint32_t)read_le(reader, sizeof(uint32_t));
-}
-
-uint64_t reader_u64le(Reader *reader)
-{
-    return read_le(reader, sizeof(uint64_t));
-}
-
-uint16_t reader_u16be(Reader *reader)
-{
-    return (uint16_t)read_be(reader, sizeof(uint16_t));
-}
-
-uint32_t reader_u32be(Reader *reader)
-{
-    return (uint32_t)read_be(reader, sizeof(uint32_t));
-}
-
 bool reader_skip_padding(Reader *reader, size_t alignment)
 {
     size_t beyond = reader->offset % alignment;
@@ -168,30 +143,23 @@ static void write_be(Writer *writer, uint64_t value, size_t size)
     writer_bytes(writer, (BytesView){bytes, size});
 }
 
-void writer_u16le(Writer *writer, uint16_t value)
-{
-    write_le(writer, value, sizeof(value));
-}
+/* Readers and writers of one size and byte order. */
+#define DEFINE_INTEGER(type, name, order)                                                          \
+    type reader_##name(Reader *reader)                                                             \
+    {                                                                                              \
+        return (type)read_##order(reader, sizeof(type));                                           \
+    }                                                                                              \
+    void writer_##name(Writer *writer, type value)                                                 \
+    {                                                                                              \
+        write_##order(writer, value, sizeof(value));                                               \
+    }                                                                                              \
+    struct integer_needs_a_semicolon
 
-void writer_u32le(Writer *writer, uint32_t value)
-{
-    write_le(writer, value, sizeof(value));
-}
-
-void writer_u64le(Writer *writer, uint64_t value)
-{
-    write_le(writer, value, sizeof(value));
-}
-
-void writer_u16be(Writer *writer, uint16_t value)
-{
-    write_be(writer, value, sizeof(value));
-}
-
-void writer_u32be(Writer *writer, uint32_t value)
-{
-    write_be(writer, value, sizeof(value));
-}
+DEFINE_INTEGER(uint16_t, u16le, le);
+DEFINE_INTEGER(uint32_t, u32le, le);
+DEFINE_INTEGER(uint64_t, u64le, le);
+DEFINE_INTEGER(uint16_t, u16be, be);
+DEFINE_INTEGER(uint32_t, u32be, be);
 
 void writer_pad(Writer *writer, size_t alignment)
 {
