@@ -7,7 +7,6 @@
 
 #include "base/base64.h"
 #include "crypto/ssh_key.h"
-#include "secret/secret_base64.h"
 
 #include <assert.h>
 #include <sodium.h>

@@ -6,7 +6,6 @@
 #include "crypto/ssh_key.h"
 
 #include "base/base64.h"
-#include "secret/secret_base64.h"
 
 #include <assert.h>
 #include <sodium.h>

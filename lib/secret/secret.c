@@ -263,6 +263,35 @@ int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret)
     return 0;
 }
 
+int secret_to_base64(BytesView bytes, Reason *reason, Secret **ret)
+{
+    size_t size = sodium_base64_ENCODED_LEN(bytes.size, sodium_base64_VARIANT_ORIGINAL);
+    int r = secret_new(size, reason, ret);
+
+    if (r != 0)
+        return r;
+    sodium_bin2base64((char *)secret_borrow(*ret), size, bytes.data, bytes.size,
+                      sodium_base64_VARIANT_ORIGINAL);
+    secret_truncate(*ret, size - 1);
+    return 0;
+}
+
+int secret_from_base64(BytesView text, Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *bytes = NULL;
+    size_t size;
+    int r = secret_new(text.size / 4 * 3 + 3, reason, &bytes);
+
+    if (r != 0)
+        return r;
+    if (sodium_base642bin(secret_borrow(bytes), secret_size(bytes), (const char *)text.data,
+                          text.size, "\r\n", &size, NULL, sodium_base64_VARIANT_ORIGINAL) < 0)
+        return reason_set(reason, OUTCOME_MALFORMED, "this is not base64");
+    secret_truncate(bytes, size);
+    *ret = TAKE_PTR(bytes);
+    return 0;
+}
+
 int secret_harden_process(Reason *reason)
 {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

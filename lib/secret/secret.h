@@ -45,6 +45,11 @@ bool secret_equal(const Secret *a, const Secret *b);
  * errno if a read fails. The bytes never touch other memory. */
 int secret_read_fd(int fd, size_t limit, Reason *reason, Secret **ret);
 
+/* Base64 (RFC 4648, with padding), in guarded memory on both sides: encodes without line breaks,
+ * decodes skipping them. OUTCOME_MALFORMED. */
+int secret_to_base64(BytesView bytes, Reason *reason, Secret **ret);
+int secret_from_base64(BytesView text, Reason *reason, Secret **ret);
+
 /* Prepares this process for secrets: no core dumps, and its own user cannot trace it. */
 int secret_harden_process(Reason *reason);
 
