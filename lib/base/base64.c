@@ -22,8 +22,7 @@ int base64_decode(BytesView text, Bytes *ret)
     if (sodium_base642bin(binary.data, capacity, (const char *)text.data, text.size, " \t\r\n",
                           &binary.size, NULL, sodium_base64_VARIANT_ORIGINAL) < 0)
         return OUTCOME_MALFORMED;
-    *ret = binary;
-    binary = (Bytes){0};
+    *ret = TAKE(binary);
     return 0;
 }
 

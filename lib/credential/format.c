@@ -230,8 +230,7 @@ int credential_unpack(BytesView file, Reason *reason, Bytes *ret_raw,
         r = credential_parse(bytes_view(&raw), reason, ret_sections);
     if (r != 0)
         return r;
-    *ret_raw = raw;
-    raw = (Bytes){0};
+    *ret_raw = TAKE(raw);
     return 0;
 }
 
@@ -325,6 +324,6 @@ void credential_metadata_write(const CredentialMetadata *metadata, Writer *write
     writer_u64le(writer, metadata->timestamp);
     writer_u64le(writer, metadata->not_after);
     writer_u32le(writer, (uint32_t)strlen(metadata->name));
-    writer_bytes(writer, (BytesView){(const uint8_t *)metadata->name, strlen(metadata->name)});
+    writer_text(writer, metadata->name);
     writer_pad(writer, ALIGNMENT);
 }

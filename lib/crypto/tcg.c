@@ -141,7 +141,6 @@ int oaep_encrypt(BytesView modulus, uint32_t exponent, BytesView label, BytesVie
         return OUTCOME_MALFORMED;
     if (encrypted.size != modulus.size)
         return -EIO;
-    *ret = encrypted;
-    encrypted = (Bytes){0};
+    *ret = TAKE(encrypted);
     return 0;
 }

@@ -26,11 +26,6 @@
 /* A response begins with tag and size, then its code. */
 #define CODE_OFFSET      6U
 
-static TpmRetry *retry_of(TSS2_TCTI_CONTEXT *tcti)
-{
-    return (TpmRetry *)tcti;
-}
-
 static bool is_put_off(const TpmRetry *retry)
 {
     Reader reader = reader_new((BytesView){retry->response, retry->response_size});
@@ -65,7 +60,7 @@ static bool wait_for(TpmRetry *retry, uint64_t *pause)
 
 static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *command)
 {
-    TpmRetry *retry = retry_of(tcti);
+    TpmRetry *retry = (TpmRetry *)tcti;
 
     if (size > sizeof(retry->command))
         return TSS2_TCTI_RC_BAD_VALUE;
@@ -98,7 +93,7 @@ static TSS2_RC fetch(TpmRetry *retry, int32_t timeout)
 /* If RESPONSE is NULL, returns only its size. */
 static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response, int32_t timeout)
 {
-    TpmRetry *retry = retry_of(tcti);
+    TpmRetry *retry = (TpmRetry *)tcti;
     size_t room = *size;
     TSS2_RC rc = retry->response_size == 0 ? fetch(retry, timeout) : TSS2_RC_SUCCESS;
 

@@ -53,8 +53,7 @@ int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attri
     r = tpm_session_set_attributes(&session, attributes, reason);
     if (r != 0)
         return r;
-    *ret = session;
-    session = (TpmHandle){0};
+    *ret = TAKE(session);
     return 0;
 }
 

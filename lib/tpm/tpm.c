@@ -196,8 +196,7 @@ int tpm_sealed_dup(const TpmSealedView *view, TpmSealed *ret)
         r = bytes_dup(view->public_key, &sealed.public_key);
     if (r != 0)
         return r;
-    *ret = sealed;
-    sealed = (TpmSealed){0};
+    *ret = TAKE(sealed);
     return 0;
 }
 
