@@ -77,17 +77,24 @@ static void control_end(Control *control)
     free(control);
 }
 
-/* Closes the connection that was idle longest; there is at least one. Subscribers are idle by
- * nature, so they are closed only if there are no others. */
-static void end_idlest(ControlSet *set)
+/* Whether a child is answering a call. */
+static bool is_busy(const Control *control)
 {
-    Control *idlest = set->first;
+    return control->child || control->commit;
+}
+
+/* Closes the connection that was idle longest. Subscribers are idle by nature, so they are closed
+ * only if there are no others. Returns false if all are busy. */
+static bool end_idlest(ControlSet *set)
+{
+    Control *idlest = NULL;
 
     for (Control *control = set->first; control; control = control->next)
-        if (idlest->subscribed || !control->subscribed)
+        if (!is_busy(control) && (!idlest || idlest->subscribed || !control->subscribed))
             idlest = control;
-    assert(idlest);
-    control_end(idlest);
+    if (idlest)
+        control_end(idlest);
+    return idlest != NULL;
 }
 
 /* --- replies --- */
@@ -158,12 +165,6 @@ static void read_store(void *userdata, int to_worker, int passed)
 }
 
 static int watch(Control *control);
-
-/* Whether a child is answering a call. */
-static bool is_busy(const Control *control)
-{
-    return control->child || control->commit;
-}
 
 static void end_call(Control *control)
 {
@@ -457,8 +458,8 @@ static int control_start(ControlSet *set, int fd)
     peer_read(fd, &peer);
     if (peer.uid != connections->config->trusted_uid)
         return 0;
-    if (set->count == LIMIT_CONTROLS)
-        end_idlest(set);
+    if (set->count == LIMIT_CONTROLS && !end_idlest(set))
+        return 0;
     control = calloc(1, sizeof(*control));
     if (!control)
         return -ENOMEM;

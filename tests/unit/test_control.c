@@ -9,11 +9,13 @@
 #include "base/fsutil.h"
 #include "control/method.h"
 #include "protocol/frame.h"
+#include "protocol/interface.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -361,6 +363,39 @@ static void test_hostile_peers(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* A connection whose call a child is answering does not make room for idle ones. */
+static void test_busy_connection(void **state)
+{
+    enum { PEERS = (int)LIMIT_CONTROLS + 20 };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(closep) int lock = -1;
+    int busy, peers[PEERS];
+    char byte;
+    static const char commit[] =
+        "{\"method\":\"" INTERFACE_BROKER ".Commit\",\"parameters\":{\"verb\":\"remove\","
+        "\"changes\":[{\"machine\":\"web\",\"credential\":\"x\",\"remove\":true}]}}";
+
+    (void)state;
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    lock = open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    busy = client_connect_control(broker);
+    assert_int_equal(send(busy, commit, sizeof(commit), 0), sizeof(commit));
+    json_object_put(call(broker, "Status", NULL, 0)); /* the call before has begun */
+    for (size_t i = 0; i < PEERS; i++)
+        peers[i] = client_connect_control(broker);
+    /* the first ones are closed when all have been accepted */
+    assert_int_equal(recv(peers[PEERS - (int)LIMIT_CONTROLS - 1], &byte, 1, 0), 0);
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    assert_int_equal(recv(busy, &byte, 1, 0), 1);
+    assert_int_equal(byte, '{');
+    for (size_t i = 0; i < PEERS; i++)
+        close(peers[i]);
+    close(busy);
+}
+
 /* A byte now and then does not help, but who is silent between two calls is welcome. */
 static void test_slow_message(void **state)
 {
@@ -546,21 +581,14 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove),
-        cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),
-        cmocka_unit_test(test_slow_message),
-        cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_many_calls_come_last),
-        cmocka_unit_test(test_a_worker_dies),
-        cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),          cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),          cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_busy_connection),
+        cmocka_unit_test(test_slow_message),     cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),   cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
