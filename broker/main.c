@@ -153,7 +153,7 @@ static ListenerKind kind_of(const char *name)
  * (process/handover.h). */
 static bool is_stored(const char *name)
 {
-    return strncmp(name, SUPERVISOR_KEPT, strlen(SUPERVISOR_KEPT)) == 0;
+    return strncmp(name, HANDOVER_KEPT, strlen(HANDOVER_KEPT)) == 0;
 }
 
 static void free_names(char ***names)
@@ -212,16 +212,16 @@ static void bound_descriptors(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run_worker(void *userdata, bool drain)
+static int run_worker(void *userdata, Drain drain)
 {
     Broker *broker = userdata;
     int r = context_system(&broker->context);
 
     if (r == 0)
         r = worker_run(&broker->config, &broker->listeners, drain);
-    if (r != 0)
+    if (r < 0)
         fprintf(stderr, "The broker's worker cannot go on: %s\n", strerror(-r));
-    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return r < 0 ? EXIT_FAILURE : r;
 }
 
 /* Fills BROKER from the configuration and the command line. Returns 0, PARSE_DONE or -EINVAL. */

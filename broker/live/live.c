@@ -7,7 +7,6 @@
 
 #include "base/fsutil.h"
 #include "base/names.h"
-#include "process/supervisor.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -181,7 +180,7 @@ static int add(LiveSet *set, const char *machine, int fd)
     set->first = socket;
     set->count++;
     update(socket);
-    supervisor_keep(fd);
+    handover_keep(fd);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "process/handover.h"
 
 #include "base/names.h"
+#include "process/notify.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,10 +18,16 @@
 #include <unistd.h>
 
 _Static_assert(LIMIT_HANDOVERS < HANDOVER_ANSWERING, "the count must not run into the other mark");
-_Static_assert(LIMIT_CONNECTIONS + LIMIT_LIVE_CONNECTIONS + LIMIT_LIVE_SOCKETS + LIMIT_CONTROLS +
-                       128 <=
-                   HANDOVER_FD_MAX,
+
+/* All that the next worker, or the next broker, finds. */
+#define SOCKETS_MAX                                                                                \
+    (LIMIT_CONNECTIONS + LIMIT_STALLED + LIMIT_LIVE_CONNECTIONS + LIMIT_LIVE_SOCKETS)
+
+_Static_assert(SOCKETS_MAX + LIMIT_CONTROLS + 128 <= HANDOVER_FD_MAX,
                "room for connections and all other descriptors");
+_Static_assert(UNIT_LimitNOFILE >= HANDOVER_FD_MAX, "the unit allows that many");
+/* one more than these, for notify_settle() */
+_Static_assert(UNIT_FileDescriptorStoreMax > SOCKETS_MAX, "the service manager keeps all of them");
 
 int handover_mark_get(int fd)
 {
@@ -91,7 +98,9 @@ static bool is_live_socket(int fd, const Listeners *listeners)
 
 /* The first descriptor from FROM on that may be a socket, or HANDOVER_FD_MAX. Connections wait
  * while the long and mostly empty table is searched, so this is not done one by one. Only the
- * worker may call it, or the supervisor while no worker is alive; see handover_find(). */
+ * worker may call it, or the supervisor while no worker is alive: the readiness of a signalfd
+ * depends on the process that asks, and polling the worker's epoll instance from another process
+ * would remove a signal's event from it. */
 static int next_socket(int from)
 {
     struct pollfd block[64];
@@ -115,19 +124,6 @@ static int next_socket(int from)
 
 #define FOREACH_SOCKET(fd, from)                                                                   \
     for (int fd = next_socket(from); fd < HANDOVER_FD_MAX; fd = next_socket(fd + 1))
-
-/* Does not use poll(), because the worker is alive: the readiness of a signalfd depends on the
- * process that asks, and polling the worker's epoll instance from here would remove a signal's
- * event from it. */
-int handover_find(ino_t inode)
-{
-    struct stat status;
-
-    for (int fd = STDERR_FILENO + 1; fd < HANDOVER_FD_MAX; fd++)
-        if (fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode) && status.st_ino == inode)
-            return fd;
-    return -1;
-}
 
 int handover_next_live(const Listeners *listeners, int from)
 {
@@ -193,4 +189,32 @@ size_t handover_sweep(const Listeners *listeners)
     }
     close_all(from, ~0U);
     return connections;
+}
+
+#define KEEP "FDSTORE=1\nFDNAME=" HANDOVER_KEPT
+
+void handover_keep(int fd)
+{
+    (void)notify_send(KEEP, &fd, 1, 0);
+}
+
+int handover_keep_all(const Listeners *listeners, int msec)
+{
+    int fds[NOTIFY_FDS_MAX], r = 0;
+    size_t count = 0;
+
+    FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
+        if (!handover_is_connection(fd, listeners) && !is_live_socket(fd, listeners))
+            continue;
+        fds[count++] = fd;
+        if (count < NOTIFY_FDS_MAX)
+            continue;
+        r = notify_send(KEEP, fds, count, msec);
+        count = 0;
+        if (r < 0)
+            return r;
+    }
+    if (count > 0)
+        r = notify_send(KEEP, fds, count, msec);
+    return r < 0 ? r : notify_settle(HANDOVER_KEPT "last", msec);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * How a dead worker's connections reach the next worker.
+ * How a worker's connections reach the next worker, or the next broker.
  *
  * Supervisor and worker share one descriptor table. When the worker has died, its descriptors are
  * still open: the accepted connections, which must be answered, and its epoll instance, timers and
@@ -11,6 +11,10 @@
  *
  * Live sockets (live/live.h) are handed over in the same way. They are the listening sockets below
  * the live directory; the path contains the machine's name.
+ *
+ * The service manager's descriptor store (FDSTORE=1) keeps sockets while there is no broker. The
+ * next broker finds them in its table. A socket that was put there stays open until it is shut
+ * down; closing it is not enough.
  *
  * The mark is the socket's SO_PRIORITY, which has no effect on a local socket, is 0 at first, and
  * may be set up to 6 without privileges. 0 to 5 counts the workers that died with the request, so
@@ -22,14 +26,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 /* A machine name with its NUL. */
 typedef char LiveMachine[LIMIT_MACHINE_BYTES + 1];
 
 /* All descriptors are below this: the kernel uses the lowest free number, and the broker's limits
  * keep the number of open descriptors far below. */
-#define HANDOVER_FD_MAX    2048
+#define HANDOVER_FD_MAX    4096
 
 #define HANDOVER_ANSWERING 6
 
@@ -57,9 +60,6 @@ int handover_mark_set(int fd, int mark);
 /* Whether FD is a live socket or was accepted from one. RET is then the socket's machine. */
 bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret);
 
-/* The socket with this inode, or -1. */
-int handover_find(ino_t inode);
-
 /* The first listening live socket whose descriptor is at least FROM, or -1. */
 int handover_next_live(const Listeners *listeners, int from);
 
@@ -68,6 +68,18 @@ bool handover_is_connection(int fd, const Listeners *listeners);
 
 /* The first connection whose descriptor is at least FROM, or -1. */
 int handover_next(const Listeners *listeners, int from);
+
+/* The names of the descriptors in the service manager's store begin with this. */
+#define HANDOVER_KEPT "kept-"
+
+/* Puts FD into the store, where it outlives all processes of the broker. Best effort; does not
+ * wait. */
+void handover_keep(int fd);
+
+/* Puts all connections and live sockets into the store. Waits up to MSEC for the service manager,
+ * several times. Returns 0 if it has them all; a negative errno if it may not. Same callers as
+ * handover_next(). */
+int handover_keep_all(const Listeners *listeners, int msec);
 
 /* Closes every descriptor except the standard ones, the listeners, the live sockets and the
  * connections. Returns the number of connections. For the supervisor, while no worker is alive. */

@@ -5,6 +5,7 @@
 
 #include "process/supervisor.h"
 
+#include "process/notify.h"
 #include "request/reply.h"
 
 #include <errno.h>
@@ -16,10 +17,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +36,7 @@
 /* How a worker ended. */
 typedef enum End {
     END_CLEAN,  /* every connection has been answered */
+    END_LEFT,   /* the next broker answers the others */
     END_KILLED, /* by SIGKILL, from outside or for want of memory */
     END_FAILED, /* in any other way */
 } End;
@@ -49,23 +49,14 @@ typedef struct Supervisor {
     pid_t active;  /* the worker */
     pid_t standby; /* the next worker; 0 if there is none */
     sigset_t signals;
-    bool stopping;
+    Drain drain;
     int quick_failures; /* in a row */
 } Supervisor;
 
 /* To the standby: you are the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
-/* To the supervisor: the worker is ready. */
-#define SIGNAL_READY     SIGUSR2
-/* To the supervisor, with the inode of a socket for the descriptor store. A realtime signal,
- * because these must be queued. */
-#define SIGNAL_KEEP      (SIGRTMIN + 1)
-
-/* The supervisor, in all of its processes; 0 in a program without one. */
-static pid_t supervisor_pid;
-
-/* How often a standby that is to stop checks whether the supervisor is alive, ms. */
-#define CHECK_MSEC 20
+/* How often a standby that is to end checks whether the supervisor is alive, ms. */
+#define CHECK_MSEC       20
 
 static int64_t monotonic_msec(void)
 {
@@ -90,13 +81,24 @@ static pid_t clone_with_descriptors(void)
 
 /* --- in the new process --- */
 
-/* Makes this process stop when the supervisor dies, which may have happened before prctl(). */
+Drain drain_of_signal(int received)
+{
+    return received == SIGTERM ? DRAIN_STOP : received == SIGINT ? DRAIN_RESTART : DRAIN_NONE;
+}
+
+static void drain(Supervisor *supervisor, Drain drain)
+{
+    if (supervisor->drain == DRAIN_NONE)
+        supervisor->drain = drain;
+}
+
+/* Makes this process end when the supervisor dies, which may have happened before prctl(). */
 static bool follow_supervisor(Supervisor *supervisor)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGINT, 0, 0, 0) < 0)
         return false;
     if (getppid() != supervisor->self)
-        supervisor->stopping = true;
+        drain(supervisor, DRAIN_RESTART);
     return true;
 }
 
@@ -107,7 +109,7 @@ static int work(Supervisor *supervisor)
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_UNBLOCK, &child, NULL);
-    return supervisor->worker(supervisor->userdata, supervisor->stopping);
+    return supervisor->worker(supervisor->userdata, supervisor->drain);
 }
 
 /* The supervisor is dead: waits until the worker exits, which first answers what it can. */
@@ -123,20 +125,20 @@ static void outlive_worker(const Supervisor *supervisor)
     close(process);
 }
 
-/* Whether a signal to stop is pending; it may have come before the signal just received. */
-static bool was_stopped(void)
+/* A signal to end that is pending; it may have come before the signal just received. */
+static Drain pending_drain(void)
 {
     static const struct timespec now = {0};
-    sigset_t stop;
+    sigset_t end;
 
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTERM);
-    sigaddset(&stop, SIGINT);
-    return sigtimedwait(&stop, NULL, &now) > 0;
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigaddset(&end, SIGINT);
+    return drain_of_signal(sigtimedwait(&end, NULL, &now));
 }
 
 /* Returns when the supervisor says to take over, or when this is the last process left, which then
- * answers what the worker left behind and accepts nothing. A signal to stop does not end the
+ * answers what the worker left behind and accepts nothing. A signal to end does not end the
  * standby, because the others may still need it. */
 static void stand_by(Supervisor *supervisor)
 {
@@ -144,12 +146,12 @@ static void stand_by(Supervisor *supervisor)
     int received;
 
     do {
-        received = supervisor->stopping ? sigtimedwait(&supervisor->signals, NULL, &check)
-                                        : sigwaitinfo(&supervisor->signals, NULL);
-        if (received == SIGTERM || received == SIGINT || was_stopped())
-            supervisor->stopping = true;
+        received = supervisor->drain ? sigtimedwait(&supervisor->signals, NULL, &check)
+                                     : sigwaitinfo(&supervisor->signals, NULL);
+        drain(supervisor, drain_of_signal(received));
+        drain(supervisor, pending_drain());
         if (received != SIGNAL_TAKE_OVER && getppid() != supervisor->self) {
-            supervisor->stopping = true;
+            drain(supervisor, DRAIN_RESTART);
             outlive_worker(supervisor);
             return;
         }
@@ -197,47 +199,34 @@ static void next_worker(Supervisor *supervisor)
     if (supervisor->active <= 0)
         return;
     keep_standby(supervisor);
-    if (supervisor->stopping)
-        kill(supervisor->active, SIGTERM);
+    if (supervisor->drain)
+        kill(supervisor->active, supervisor->drain == DRAIN_STOP ? SIGTERM : SIGINT);
     kill(supervisor->active, SIGNAL_TAKE_OVER);
 }
 
-/* Finds the socket by its inode, because its descriptor may have been closed and reused since the
- * worker's signal. The service manager closes its copy when the socket is shut down. */
-static void keep(ino_t inode)
+static End end_of(int status)
 {
-    char text[64];
-    int fd = handover_find(inode);
-
-    if (fd < 0)
-        return;
-    snprintf(text, sizeof(text), "FDSTORE=1\nFDNAME=" SUPERVISOR_KEPT "%llu",
-             (unsigned long long)inode);
-    sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE)
+        return END_CLEAN;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_LEFT)
+        return END_LEFT;
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? END_KILLED : END_FAILED;
 }
 
-/* Waits until the worker exits, and forwards a signal to stop. */
+/* Waits until the worker exits, and forwards a signal to end. */
 static End wait_for_worker(Supervisor *supervisor)
 {
     for (;;) {
         int status;
-        siginfo_t info;
-        int received = sigwaitinfo(&supervisor->signals, &info);
+        int received = sigwaitinfo(&supervisor->signals, NULL);
 
-        if (received == SIGTERM || received == SIGINT) {
-            supervisor->stopping = true;
-            sd_notify(false, "STOPPING=1");
-            kill(supervisor->active, SIGTERM);
-        } else if (received == SIGNAL_READY) {
-            sd_notify(false, "READY=1");
-        } else if (received == SIGNAL_KEEP) {
-            keep((ino_t)(unsigned)info.si_value.sival_int);
+        if (drain_of_signal(received)) {
+            drain(supervisor, drain_of_signal(received));
+            (void)notify_send("STOPPING=1", NULL, 0, 0);
+            kill(supervisor->active, received);
         } else if (received == SIGCHLD) {
-            if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active) {
-                if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
-                    return END_CLEAN;
-                return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? END_KILLED : END_FAILED;
-            }
+            if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active)
+                return end_of(status);
             keep_standby(supervisor);
         }
     }
@@ -268,6 +257,7 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
             sent[fd] = reply.sent;
             waiting[count++] = (struct pollfd){.fd = fd, .events = POLLOUT};
         } else {
+            shutdown(fd, SHUT_RDWR); /* it may be in the service manager's store */
             close(fd);
         }
     }
@@ -303,7 +293,7 @@ void supervisor_refuse(const Listeners *listeners)
 }
 
 enum {
-    NEXT_WORKER = 1,
+    NEXT_WORKER = SUPERVISOR_AGAIN + 1,
 };
 
 /* Runs one worker and cleans up after it. Returns NEXT_WORKER, or the result of supervisor_run().
@@ -317,8 +307,10 @@ static int run_once(Supervisor *supervisor)
     next_worker(supervisor);
     if (supervisor->active > 0)
         end = wait_for_worker(supervisor);
+    if (end == END_LEFT)
+        return SUPERVISOR_AGAIN;
     connections = handover_sweep(supervisor->listeners);
-    if (connections == 0 && (end == END_CLEAN || supervisor->stopping))
+    if (connections == 0 && (end == END_CLEAN || supervisor->drain))
         return 0;
     if (monotonic_msec() - begin > QUICK_MSEC)
         supervisor->quick_failures = 0;
@@ -348,9 +340,6 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGCHLD);
     sigaddset(&supervisor.signals, SIGNAL_TAKE_OVER);
-    sigaddset(&supervisor.signals, SIGNAL_READY);
-    sigaddset(&supervisor.signals, SIGNAL_KEEP);
-    supervisor_pid = supervisor.self;
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
@@ -358,22 +347,8 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
         r = run_once(&supervisor);
     } while (r == NEXT_WORKER);
     end_standby(&supervisor);
-    if (r == 0 && !supervisor.stopping && handover_next_live(listeners, STDERR_FILENO + 1) >= 0)
+    if (r == 0 && supervisor.drain != DRAIN_STOP &&
+        handover_next_live(listeners, STDERR_FILENO + 1) >= 0)
         return SUPERVISOR_AGAIN;
     return r;
-}
-
-void supervisor_tell_ready(void)
-{
-    if (supervisor_pid > 0 && getppid() == supervisor_pid)
-        kill(supervisor_pid, SIGNAL_READY);
-}
-
-void supervisor_keep(int fd)
-{
-    struct stat status;
-
-    /* a socket's inode number has 32 bits */
-    if (supervisor_pid > 0 && getppid() == supervisor_pid && fstat(fd, &status) == 0)
-        sigqueue(supervisor_pid, SIGNAL_KEEP, (union sigval){.sival_int = (int)status.st_ino});
 }

@@ -11,8 +11,8 @@
  * answers them. The supervisor holds no secret, reads nothing of a peer but its address and
  * allocates nothing, so that little can kill it.
  *
- * If the supervisor itself is killed, its worker gets SIGTERM, answers what it has accepted, and
- * exits. Other connections wait in the service manager's socket for the next broker.
+ * If the supervisor itself is killed, its worker ends as before a restart. Other connections wait
+ * in the service manager's socket for the next broker.
  *
  * The next worker already stands by. If worker and supervisor are killed one right after the other,
  * this third process still has the table open; it answers what they left, and exits.
@@ -22,12 +22,26 @@
 
 #include "process/handover.h"
 
-/* Runs in the worker's process. With DRAIN it must accept nothing. Returns the exit status: 0 if
- * and only if all its connections have been answered. */
-typedef int (*SupervisorWorker)(void *userdata, bool drain);
+/* How a worker is to end. The first signal decides. */
+typedef enum Drain {
+    DRAIN_NONE,    /* not yet */
+    DRAIN_STOP,    /* SIGTERM: nobody may follow, so it answers or refuses everything */
+    DRAIN_RESTART, /* SIGINT: it leaves what takes longer to the next broker */
+} Drain;
 
-/* The broker has ended by itself, and only a restart can serve its live sockets: the service
- * manager does not listen on them. */
+Drain drain_of_signal(int received);
+
+/* How a worker ended; its exit status, unless that is EXIT_FAILURE. */
+enum {
+    WORKER_DONE = 0, /* every connection has been answered */
+    WORKER_LEFT = 2, /* the service manager has the others (handover_keep_all()) */
+};
+
+/* Runs in the worker's process. Unless DRAIN is DRAIN_NONE, it must accept nothing. Returns the
+ * exit status. */
+typedef int (*SupervisorWorker)(void *userdata, Drain drain);
+
+/* Only a restart can serve what the service manager has stored: it does not listen there. */
 enum {
     SUPERVISOR_AGAIN = 1,
 };
@@ -41,14 +55,3 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
 /* Refuses all waiting requests, for a broker that cannot start. Otherwise their units would wait
  * until they time out, and the service manager would start the broker over and over. */
 void supervisor_refuse(const Listeners *listeners);
-
-/* Called by the worker: the supervisor tells the service manager that the broker is ready. The
- * manager accepts this from the main process only. */
-void supervisor_tell_ready(void);
-
-/* The names of the descriptors in the service manager's descriptor store begin with this. */
-#define SUPERVISOR_KEPT "kept-"
-
-/* Called by the worker: the supervisor puts the socket FD into the service manager's descriptor
- * store, where it outlives the broker until it is shut down. Best effort. */
-void supervisor_keep(int fd);

@@ -8,6 +8,7 @@
 #include "control/control.h"
 #include "live/live.h"
 #include "process/idle.h"
+#include "process/notify.h"
 #include "process/supervisor.h"
 
 #include <errno.h>
@@ -23,6 +24,15 @@
 /* The pause after accept() failed for want of descriptors or memory, µs. */
 #define ACCEPT_PAUSE_USEC ((uint64_t)100 * 1000)
 
+/* How far the worker is from its end. Each phase has its own reason to stay, see is_needed(). */
+typedef enum Phase {
+    PHASE_SERVES,
+    PHASE_STOPS,    /* answers what it has accepted */
+    PHASE_REFUSES,  /* that took too long: has refused what was not answered yet */
+    PHASE_RESTARTS, /* answers what can be answered at once */
+    PHASE_LEAVES,   /* that took too long: finishes the answers that the host is reading */
+} Phase;
+
 typedef struct Worker {
     const ServerConfig *config;
     const Listeners *listeners;
@@ -31,10 +41,11 @@ typedef struct Worker {
     sd_event_source *pause;
     bool paused;
     bool running; /* the store is recovered, and old connections are adopted */
-    bool drains_at_once;
+    Phase phase;
+    sd_event_source *phase_over; /* NULL in PHASE_SERVES */
+    sd_event_source *tell_ready; /* until the service manager knows */
+    bool left;                   /* the service manager has what is not answered */
     CommitJob *recovery;
-    bool draining;
-    bool drained; /* the time for draining is over */
     ConnectionSet connections;
     Counters counters;
     ControlSet *control;
@@ -47,7 +58,7 @@ static bool may_accept_any(const Worker *worker)
     AuditSink *audit = worker->config->audit;
 
     /* each request makes an entry */
-    return worker->running && !worker->draining && !worker->paused &&
+    return worker->running && worker->phase == PHASE_SERVES && !worker->paused &&
            !(audit->full && audit->full(audit));
 }
 
@@ -79,45 +90,102 @@ static void on_failed(void *userdata, int r)
 /* --- ending --- */
 
 static void update(Worker *worker);
+static int on_phase_over(sd_event_source *source, uint64_t usec, void *userdata);
 
-static int on_drained(sd_event_source *source, uint64_t usec, void *userdata)
+static int set_timer(sd_event_source *timer, uint64_t usec)
+{
+    int r = sd_event_source_set_time_relative(timer, usec);
+
+    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void enter(Worker *worker, Phase phase)
+{
+    const ServerConfig *config = worker->config;
+    uint64_t usec = phase == PHASE_RESTARTS ? config->restart_usec : config->drain_usec;
+    int r = 0;
+
+    worker->phase = phase;
+    if (!worker->phase_over)
+        r = sd_event_add_time_relative(worker->event, &worker->phase_over, CLOCK_MONOTONIC, usec, 0,
+                                       on_phase_over, worker);
+    else if (phase != PHASE_LEAVES)
+        r = set_timer(worker->phase_over, usec);
+    if (r < 0)
+        on_failed(worker, r);
+}
+
+static int on_phase_over(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Worker *worker = userdata;
 
     (void)source;
     (void)usec;
-    worker->drained = true;
-    connection_refuse_waiting(&worker->connections, "the broker is stopping");
+    if (worker->phase == PHASE_STOPS) {
+        connection_refuse_waiting(&worker->connections, "the broker is stopping");
+        enter(worker, PHASE_REFUSES);
+    } else {
+        enter(worker, PHASE_LEAVES);
+    }
     update(worker);
     return 0;
 }
 
-static void drain(Worker *worker)
+static void drain(Worker *worker, Drain how)
 {
-    int r;
+    if (worker->phase == PHASE_SERVES && how != DRAIN_NONE)
+        enter(worker, how == DRAIN_STOP ? PHASE_STOPS : PHASE_RESTARTS);
+    update(worker);
+}
 
-    if (worker->draining)
-        return;
-    worker->draining = true;
-    r = sd_event_add_time_relative(worker->event, NULL, CLOCK_MONOTONIC, worker->config->drain_usec,
-                                   0, on_drained, worker);
-    if (r < 0)
-        on_failed(worker, r);
+/* A peer that does not read its answer is no reason to stay, except when nobody may follow. */
+static bool is_needed(const Worker *worker)
+{
+    const ConnectionSet *connections = &worker->connections;
+    bool commits = commit_queue_count(connections->commits) > 0;
+
+    switch (worker->phase) {
+    case PHASE_STOPS:
+        return connections->count > 0 || commits;
+    case PHASE_REFUSES:
+        return connections_moving(connections) > 0;
+    case PHASE_RESTARTS:
+        return connections_moving(connections) > 0 || commits;
+    case PHASE_LEAVES:
+        return connections_host_reads(connections);
+    default:
+        return true;
+    }
+}
+
+/* Exits when the service manager has what is not answered. If it may not have that, the worker
+ * stays to answer or refuse it, and tries again. */
+static void leave(Worker *worker)
+{
+    if (worker->connections.count > 0) {
+        connections_leave(&worker->connections);
+        if (handover_keep_all(worker->listeners, worker->config->manager_msec) < 0) {
+            enter(worker, PHASE_STOPS);
+            return;
+        }
+        worker->left = true;
+    }
+    sd_event_exit(worker->event, 0);
 }
 
 /* Called whenever the number of connections, or whether to end, has changed. */
 static void update(Worker *worker)
 {
-    bool idle = worker->connections.count == 0;
+    const ConnectionSet *connections = &worker->connections;
 
-    if (!worker->running)
+    if (!worker->running || worker->left)
         return;
-    if (idle && host_resources_stale(worker->connections.resources))
-        drain(worker);
+    if (worker->phase == PHASE_SERVES && connections_moving(connections) == 0 &&
+        host_resources_stale(connections->resources))
+        enter(worker, PHASE_RESTARTS);
     update_listening(worker);
-    if (idle && worker->draining &&
-        (worker->drained || commit_queue_count(worker->connections.commits) == 0))
-        sd_event_exit(worker->event, 0);
+    if (!is_needed(worker))
+        leave(worker);
 }
 
 static void on_ended(void *userdata, const char *live_machine)
@@ -142,8 +210,7 @@ static bool is_busy(void *userdata)
 
 static void on_idle(void *userdata)
 {
-    drain(userdata);
-    update(userdata);
+    drain(userdata, DRAIN_STOP);
 }
 
 static int watch_idle(Worker *worker)
@@ -161,19 +228,14 @@ static int watch_idle(Worker *worker)
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
-    Worker *worker = userdata;
-
     (void)source;
-    (void)info;
-    drain(worker);
-    update(worker);
+    drain(userdata, drain_of_signal((int)info->ssi_signo));
     return 0;
 }
 
 static void on_restart(void *userdata)
 {
-    drain(userdata);
-    update(userdata);
+    drain(userdata, DRAIN_RESTART);
 }
 
 static int on_reload(void *userdata, Reason *reason)
@@ -198,12 +260,8 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int pause_accepting(Worker *worker)
 {
-    int r = sd_event_source_set_time_relative(worker->pause, ACCEPT_PAUSE_USEC);
-
-    if (r >= 0)
-        r = sd_event_source_set_enabled(worker->pause, SD_EVENT_ONESHOT);
     worker->paused = true;
-    return r;
+    return set_timer(worker->pause, ACCEPT_PAUSE_USEC);
 }
 
 static int start(Worker *worker, int fd, const char *live_machine)
@@ -367,6 +425,26 @@ static int adopt(Worker *worker)
     return r;
 }
 
+static int on_tell_ready(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Again and again while the service manager's queue is full. */
+static int tell_ready(Worker *worker)
+{
+    if (notify_send("READY=1", NULL, 0, 0) != -EAGAIN)
+        return 0;
+    if (worker->tell_ready)
+        return set_timer(worker->tell_ready, ACCEPT_PAUSE_USEC);
+    return sd_event_add_time_relative(worker->event, &worker->tell_ready, CLOCK_MONOTONIC,
+                                      ACCEPT_PAUSE_USEC, 0, on_tell_ready, worker);
+}
+
+static int on_tell_ready(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    (void)source;
+    (void)usec;
+    return tell_ready(userdata);
+}
+
 /* Even if the recovery of the store has failed, nobody else could do it, so requests are answered
  * from now on. */
 static void on_recovered(void *userdata, int rc, const Reason *reason)
@@ -378,20 +456,19 @@ static void on_recovered(void *userdata, int rc, const Reason *reason)
     (void)reason;
     worker->recovery = commit_job_free(worker->recovery);
     r = adopt(worker);
+    if (r >= 0)
+        r = tell_ready(worker);
     if (r < 0) {
         on_failed(worker, r);
         return;
     }
-    supervisor_tell_ready();
     worker->running = true;
-    if (worker->drains_at_once)
-        drain(worker);
     update(worker);
 }
 
-int worker_run(const ServerConfig *config, const Listeners *listeners, bool draining)
+int worker_run(const ServerConfig *config, const Listeners *listeners, Drain drain_at_once)
 {
-    Worker worker = {.config = config, .listeners = listeners, .drains_at_once = draining};
+    Worker worker = {.config = config, .listeners = listeners};
     int r;
 
     /* the kernel reaps the children, see base/child.h */
@@ -403,13 +480,18 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, bool drai
                            on_recovered, &worker, &worker.recovery);
     if (r < 0)
         return r;
+    drain(&worker, drain_at_once);
     update_listening(&worker);
     r = sd_event_loop(worker.event);
     if (r < 0)
         return r;
+    if (worker.left)
+        return WORKER_LEFT; /* the connections are open, so nothing can be cleaned up */
     for (size_t i = 0; i < listeners->count; i++)
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
+    sd_event_source_disable_unref(worker.phase_over);
+    sd_event_source_disable_unref(worker.tell_ready);
     idle_free(worker.idle);
     control_set_free(worker.control);
     live_set_free(worker.live);

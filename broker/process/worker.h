@@ -5,18 +5,19 @@
  * The worker does all of the broker's work, in one thread on sd-event.
  *
  * It first adopts the connections of an earlier worker (process/handover.h), then accepts new ones.
- * On SIGTERM, or when its supervisor has died, it stops accepting, answers what it has accepted,
- * refuses what takes longer than the configuration allows, and exits. It also exits while it has no
- * connections if the host key has changed since its start, because the service manager passes the
- * new one to the next broker; and, with --exit-idle=, when it has been idle (process/idle.h).
+ * It ends in one of two ways (Drain). Before a stop it answers what it has accepted, and refuses
+ * what takes longer than the configuration allows. Before a restart it answers what can be answered
+ * at once; the service manager keeps the rest for the next broker (process/handover.h). It restarts
+ * by itself for a new host key, when no connection is moving: only the next broker gets that from
+ * the service manager. It also ends, with --exit-idle=, when it has been idle (process/idle.h).
  *
  * Connections that it does not accept wait in the service manager's listening socket.
  */
 
 #include "process/config.h"
-#include "process/handover.h"
+#include "process/supervisor.h"
 
-/* Runs the worker; SIGTERM and SIGINT must be blocked. With DRAIN it accepts nothing. Returns 0 if
- * every connection has been answered, a negative errno if it cannot go on. After an error the
- * process must exit: connections are left open for the next worker, and nothing is cleaned up. */
-int worker_run(const ServerConfig *config, const Listeners *listeners, bool drain);
+/* Runs the worker; SIGTERM and SIGINT must be blocked. With DRAIN_AT_ONCE it accepts nothing.
+ * Returns WORKER_DONE or WORKER_LEFT; a negative errno if it cannot go on. Unless the worker is
+ * done the process must exit: connections are left open, and nothing is cleaned up. */
+int worker_run(const ServerConfig *config, const Listeners *listeners, Drain drain_at_once);

@@ -7,7 +7,6 @@
 
 #include "policy/decision.h"
 #include "process/handover.h"
-#include "process/supervisor.h"
 #include "request/peer.h"
 #include "request/reply.h"
 #include "request/request.h"
@@ -48,6 +47,11 @@ struct Connection {
 static const char *machine_of(const Connection *c)
 {
     return c->live_machine[0] ? c->live_machine : NULL;
+}
+
+static size_t *stalled_of(const Connection *c)
+{
+    return machine_of(c) ? &c->set->live_stalled : &c->set->stalled;
 }
 
 /* --- the end --- */
@@ -115,7 +119,7 @@ static void end(Connection *c, AuditVerdict verdict)
         set->first = c->next;
     set->count--;
     strcpy(machine, c->live_machine);
-    set->stalled -= c->stalled;
+    *stalled_of(c) -= c->stalled;
     free(c);
     set->ended(set->userdata, machine[0] ? machine : NULL);
 }
@@ -137,6 +141,11 @@ size_t connections_active(const ConnectionSet *set)
     return set->count - spared;
 }
 
+size_t connections_moving(const ConnectionSet *set)
+{
+    return set->count - set->stalled - set->live_stalled;
+}
+
 static bool same_peer(const Connection *a, const Connection *b)
 {
     return a->peer.pid == b->peer.pid;
@@ -150,7 +159,7 @@ static void bound_stalled(const Connection *c)
     size_t of_peer = 0;
 
     for (Connection *other = c->set->first; other; other = other->next) {
-        if (!other->stalled)
+        if (!other->stalled || machine_of(other))
             continue;
         of_peer += same_peer(other, c);
         if (other->plaintext)
@@ -173,22 +182,20 @@ static int on_stalled(sd_event_source *source, uint64_t usec, void *userdata)
     (void)source;
     (void)usec;
     c->stalled = true;
-    set->stalled++;
-    bound_stalled(c);
+    ++*stalled_of(c);
+    if (!machine_of(c))
+        bound_stalled(c);
     set->ended(set->userdata, NULL);
     return 0;
 }
 
-/* Starts or restarts the timer. Not for live connections, which are limited per machine and block
- * nobody else. */
+/* Starts or restarts the timer. */
 static int watch_for_stall(Connection *c)
 {
     ConnectionSet *set = c->set;
     int r;
 
-    if (machine_of(c))
-        return 0;
-    set->stalled -= c->stalled;
+    *stalled_of(c) -= c->stalled;
     c->stalled = false;
     if (!c->stall)
         return sd_event_add_time_relative(set->event, &c->stall, CLOCK_MONOTONIC,
@@ -375,7 +382,7 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
     /* If all of the broker's processes are killed, the next broker can answer. Otherwise the peer
      * would get an empty credential, and in a container no wrapper would notice that. */
     if (machine_of(c) && !c->retained) {
-        supervisor_keep(c->fd);
+        handover_keep(c->fd);
         c->retained = true;
     }
     if (r >= 0 && !c->deadline)
@@ -493,7 +500,7 @@ int connection_take_over(ConnectionSet *set, int fd, const char *live_machine)
     c = add(set, fd, live_machine);
     if (!c)
         return -ENOMEM;
-    c->retained = live_machine != NULL;
+    c->retained = true;
     if (mark == HANDOVER_ANSWERING)
         return refuse(c, OUTCOME_INTERRUPTED);
     if (deaths >= LIMIT_HANDOVERS) {
@@ -517,5 +524,22 @@ void connection_refuse_waiting(ConnectionSet *set, const char *why)
             continue;
         reason_set(&c->reason, 0, "%s", why);
         check(set, refuse(c, OUTCOME_TIMEOUT));
+    }
+}
+
+bool connections_host_reads(const ConnectionSet *set)
+{
+    for (const Connection *c = set->first; c; c = c->next)
+        if (c->answering && !c->stalled && !machine_of(c))
+            return true;
+    return false;
+}
+
+void connections_leave(ConnectionSet *set)
+{
+    for (Connection *c = set->first; c; c = c->next) {
+        c->retained = true;
+        if (!c->answering)
+            (void)handover_mark_set(c->fd, 0);
     }
 }

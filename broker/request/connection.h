@@ -14,7 +14,7 @@
  * no TPM, or only a cached key, and its answer fits into the socket, connection_start() does it
  * all.
  *
- * If the worker itself fails, connections stay open, so that the next worker finds them
+ * If the worker itself fails, or leaves, connections stay open, so that the next worker finds them
  * (process/handover.h). Nothing here closes a connection that has not been answered.
  *
  * If a peer does not read its answer, the connection stays open, because a stopped process may
@@ -47,12 +47,22 @@ typedef struct ConnectionSet {
     void *userdata;
 
     Connection *first; /* private from here on */
-    size_t count, stalled;
-    uint64_t begun; /* connections in total */
+    size_t count;
+    size_t stalled, live_stalled; /* the host's, and live ones */
+    uint64_t begun;               /* connections in total */
 } ConnectionSet;
 
-/* The number of connections, without up to .stalled_max that have stalled. */
+/* The number of connections, without up to .stalled_max of the host's that have stalled. */
 size_t connections_active(const ConnectionSet *set);
+
+/* The number of connections that have not stalled. */
+size_t connections_moving(const ConnectionSet *set);
+
+/* Whether the host's service manager is reading an answer. */
+bool connections_host_reads(const ConnectionSet *set);
+
+/* The connections are about to go to the next broker, which has no reason to suspect them. */
+void connections_leave(ConnectionSet *set);
 
 /* Starts to answer FD, which was just accepted from the live socket of LIVE_MACHINE or from the
  * host (NULL). Returns 0 or a negative errno; after an error FD is open and unanswered. */

@@ -162,9 +162,15 @@
  * TimeoutStartSec= (90 s by default). 64 keys take 192 s on a chip that needs 3 s for each; a limit
  * on the whole wait would refuse the last ones. */
 #define LIMIT_REQUEST_USEC     ((uint64_t)60 * 1000 * 1000)
-/* How long open requests may still take when the broker stops, µs; then they are refused. Less than
- * the unit's TimeoutStopSec=. */
+/* How long open requests may still take when the broker stops, µs; then they are refused. As long
+ * again their peers may take to read that. Twice this is less than the unit's TimeoutStopSec=. */
 #define LIMIT_DRAIN_USEC       ((uint64_t)10 * 1000 * 1000)
+/* How long open requests may still take when the broker restarts, µs; then they are left to the
+ * next one. New requests wait meanwhile. */
+#define LIMIT_RESTART_USEC     ((uint64_t)500 * 1000)
+/* How long the service manager may take to confirm that it has stored what is left, ms; then the
+ * broker stays and answers it itself. */
+#define LIMIT_MANAGER_MSEC     5000
 /* Entries that wait for a busy journal, some hundred bytes each: as many as a boot storm produces
  * in some seconds. */
 #define LIMIT_AUDIT_WAITING    4096U

@@ -2,4 +2,4 @@
 # Limit: LIMIT_DRAIN_USEC
 # File: broker/process/worker.c
 # Test: survival test_drain_has_an_end
-s/worker->config->drain_usec,/1000 * worker->config->drain_usec,/
+s/: config->drain_usec;/: 1000 * config->drain_usec;/

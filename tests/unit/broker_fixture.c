@@ -186,13 +186,28 @@ static Listeners listeners = {
     .live_folder = live_path,
 };
 
-static int run_worker(void *userdata, bool drain)
+static int run_worker(void *userdata, Drain drain)
 {
     BrokerFixture *broker = userdata;
+    int r;
 
     shared->worker = getpid();
     shared->workers++;
-    return worker_run(&broker->config, &listeners, drain) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    r = worker_run(&broker->config, &listeners, drain);
+    return r < 0 ? EXIT_FAILURE : r;
+}
+
+/* Duplicates of what is stored and still open, from TO on. Returns the first descriptor after
+ * them. */
+static unsigned pass_stored(const BrokerFixture *broker, int to)
+{
+    int copies[COUNT(broker->stored)];
+
+    for (size_t i = 0; i < broker->stored_count; i++)
+        copies[i] = fcntl(broker->stored[i], F_DUPFD, 1024);
+    for (size_t i = 0; i < broker->stored_count; i++)
+        dup2(copies[i], to++);
+    return (unsigned)to;
 }
 
 void broker_start(BrokerFixture *broker)
@@ -204,19 +219,80 @@ void broker_start(BrokerFixture *broker)
     if (broker->supervisor == 0) {
         int control = fcntl(broker->control, F_DUPFD, 16),
             fd = fcntl(broker->listener, F_DUPFD, 16);
+        unsigned first_unused;
 
         /* does not outlive a test that failed */
         prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
         dup2(fd, listeners.fds[0]);
         dup2(control, listeners.fds[1]);
-        syscall(SYS_close_range, (unsigned)listeners.fds[1] + 1, ~0U, 0U);
+        first_unused = pass_stored(broker, listeners.fds[1] + 1);
+        syscall(SYS_close_range, first_unused, ~0U, 0U);
         _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
+    for (size_t i = 0; i < broker->stored_count; i++)
+        close(broker->stored[i]);
+    broker->stored_count = 0;
     while (shared->workers == workers)
         wait_msec(1);
 }
 
 /* --- from outside --- */
+
+/* Whether the socket FD was shut down, so that it needs not be kept. */
+static bool is_over(int fd)
+{
+    struct pollfd status = {.fd = fd};
+
+    return poll(&status, 1, 0) == 1 && (status.revents & (POLLHUP | POLLERR));
+}
+
+static void store(BrokerFixture *broker, const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (broker->store_full || is_over(fds[i]))
+            close(fds[i]);
+        else {
+            assert_true(broker->stored_count < COUNT(broker->stored));
+            broker->stored[broker->stored_count++] = fds[i];
+        }
+    }
+}
+
+void broker_serve_store(BrokerFixture *broker)
+{
+    char text[256];
+    union {
+        struct cmsghdr header;
+        uint8_t bytes[CMSG_SPACE(sizeof(int) * 253)];
+    } control;
+    struct iovec data = {text, sizeof(text) - 1};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    ssize_t n;
+
+    for (;;) {
+        const struct cmsghdr *header;
+        int fds[253];
+        size_t count = 0;
+
+        message.msg_control = &control;
+        message.msg_controllen = sizeof(control);
+        n = recvmsg(broker->manager, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (n < 0)
+            break;
+        text[n] = '\0';
+        header = CMSG_FIRSTHDR(&message);
+        if (header) {
+            count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+        }
+        if (strncmp(text, "FDSTORE=1\n", 10) == 0) {
+            store(broker, fds, count);
+        } else if (!broker->store_slow) {
+            while (count > 0)
+                close(fds[--count]);
+        }
+    }
+}
 
 static int listen_at(const char *path)
 {
@@ -265,6 +341,8 @@ BrokerFixture *broker_new(void)
     assert_true(broker->shared != MAP_FAILED);
     shared = broker->shared;
     shared->poison_signal = SIGKILL;
+    broker->manager = -1;
+    unsetenv("NOTIFY_SOCKET");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
     broker->control = listen_at(test_path(&broker->folder, "control"));
     /* orphaned workers are to be waited for */
@@ -278,6 +356,8 @@ void broker_free(BrokerFixture *broker)
         broker_stop(broker);
     close(broker->listener);
     close(broker->control);
+    if (broker->manager >= 0)
+        close(broker->manager);
     munmap(broker->shared, sizeof(*broker->shared));
     test_folder_remove(&broker->folder);
     free((void *)(uintptr_t)broker->config.store_path);
@@ -285,11 +365,35 @@ void broker_free(BrokerFixture *broker)
     free(broker);
 }
 
+void broker_manage(BrokerFixture *broker)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    strcpy(address.sun_path, test_path(&broker->folder, "notify"));
+    broker->manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(broker->manager, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(setenv("NOTIFY_SOCKET", address.sun_path, 1), 0);
+}
+
+void broker_restart(BrokerFixture *broker)
+{
+    kill(broker->supervisor, SIGINT);
+    (void)broker_wait(broker);
+    broker_start(broker);
+}
+
 int broker_wait(BrokerFixture *broker)
 {
     int status;
+    pid_t pid;
+    unsigned turns = 0;
 
-    assert_int_equal(waitpid(broker->supervisor, &status, 0), broker->supervisor);
+    while ((pid = waitpid(broker->supervisor, &status, broker->manager >= 0 ? WNOHANG : 0)) == 0) {
+        broker_serve_store(broker);
+        wait_msec(1);
+        assert_true(++turns < CLIENT_MSEC);
+    }
+    assert_int_equal(pid, broker->supervisor);
     broker->supervisor = 0;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }

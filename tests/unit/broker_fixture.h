@@ -44,6 +44,11 @@ typedef struct BrokerFixture {
     int listener;
     int control;      /* at FOLDER/control */
     pid_t supervisor; /* 0 if none runs */
+    int manager;      /* the service manager's socket, or -1 */
+    bool store_full;  /* it stores nothing */
+    bool store_slow;  /* it confirms nothing */
+    int stored[256];  /* its descriptor store */
+    size_t stored_count;
 } BrokerFixture;
 
 /* A host key, an empty store, a listening socket; trusts the user of the test. */
@@ -57,6 +62,13 @@ void broker_start(BrokerFixture *broker);
 int broker_wait(BrokerFixture *broker);
 /* SIGTERM, and the same. */
 int broker_stop(BrokerFixture *broker);
+/* Before broker_start(): makes the test a service manager with a descriptor store, which it serves
+ * while it waits in these functions. */
+void broker_manage(BrokerFixture *broker);
+/* Handles what the broker has sent so far. */
+void broker_serve_store(BrokerFixture *broker);
+/* What `systemctl restart` does. */
+void broker_restart(BrokerFixture *broker);
 /* Kills the supervisor and waits for the worker's end, too: what the service manager does. */
 void broker_kill_supervisor(BrokerFixture *broker);
 /* Kills the worker, once there is another one than LAST; its pid. */

@@ -286,7 +286,7 @@ static void test_delivery_to_nobody(void **state)
 
 typedef int (*Life)(const Listeners *listeners);
 
-static int run_worker(void *userdata, bool drain)
+static int run_worker(void *userdata, Drain drain)
 {
     const Listeners *listeners = ((void **)userdata)[0];
     Life life = *(Life *)((void **)userdata)[1];

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -100,9 +102,28 @@ static void stress_end(Stress *stress, const char *what)
     broker_free(stress->broker);
 }
 
+static unsigned answered(const Stress *stress)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < _ANSWER_MAX; i++)
+        count += stress->tally->answers[i];
+    return count;
+}
+
 static void wait_usec(unsigned usec)
 {
     nanosleep(&(struct timespec){.tv_nsec = (long)usec * 1000}, NULL);
+}
+
+/* Before a kill. Every other time a client has to get its answer, however slow the machine is. */
+static void let_it_work(const Stress *stress, unsigned kill)
+{
+    unsigned before = answered(stress);
+
+    wait_usec((unsigned)random() % 20000);
+    while (kill % 2 && answered(stress) == before)
+        wait_msec(1);
 }
 
 static void test_worker_is_killed(void **state)
@@ -113,7 +134,7 @@ static void test_worker_is_killed(void **state)
     (void)state;
     stress_begin(&stress);
     for (unsigned i = 0; i < KILLS; i++) {
-        wait_usec((unsigned)random() % 20000);
+        let_it_work(&stress, i);
         last = broker_kill_worker(stress.broker, last);
     }
     stress_end(&stress, "worker killed");
@@ -126,29 +147,29 @@ static void test_supervisor_is_killed(void **state)
     (void)state;
     stress_begin(&stress);
     for (unsigned i = 0; i < KILLS; i++) {
-        wait_usec((unsigned)random() % 20000);
+        let_it_work(&stress, i);
         broker_kill_supervisor(stress.broker);
         broker_start(stress.broker);
     }
     stress_end(&stress, "supervisor killed");
 }
 
-/* As by `systemctl restart`, and the worker killed in the middle of it. */
-static void test_restart(void **state)
+/* As by `systemctl stop` and `start`, and the worker killed in the middle of it. */
+static void test_stop(void **state)
 {
     Stress stress;
 
     (void)state;
     stress_begin(&stress);
     for (unsigned i = 0; i < KILLS / 2; i++) {
-        wait_usec((unsigned)random() % 20000);
+        let_it_work(&stress, i);
         kill(stress.broker->supervisor, SIGTERM);
-        if (i % 2)
+        if (i % 4 > 1)
             kill(stress.broker->shared->worker, SIGKILL);
         assert_int_equal(broker_wait(stress.broker), 0);
         broker_start(stress.broker);
     }
-    stress_end(&stress, "restarted");
+    stress_end(&stress, "stopped");
 }
 
 /* Both are killed, one right after the other: whoever stands by answers. */
@@ -313,6 +334,102 @@ static void test_drain_has_an_end(void **state)
     assert_int_equal(broker_records(broker, "refused timeout"), 1);
 }
 
+/* Until its unsealing has begun. */
+static int connect_waiting(const BrokerFixture *broker, const char *id)
+{
+    unsigned begun = broker->shared->tpm_begun;
+    int client = client_connect(broker, WEB, id);
+
+    while (broker->shared->tpm_begun == begun)
+        wait_msec(1);
+    return client;
+}
+
+/* Before a restart, what waits for the TPM goes to the next broker, however often; and so does what
+ * nobody reads, and is refused there. */
+static void test_restart(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int waiting, unread, refused;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "large", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.stall_usec = broker->config.restart_usec = 50 * 1000;
+    broker_manage(broker);
+    broker_start(broker);
+    unread = client_connect(broker, WEB, "large");
+    refused = client_connect(broker, WEB, "missing");
+    wait_for_first_byte(unread);
+    wait_for_first_byte(refused);
+    waiting = connect_waiting(broker, "tpm");
+    for (unsigned i = 0; i < 2 * LIMIT_HANDOVERS; i++) {
+        unsigned begun = broker->shared->tpm_begun;
+
+        broker_restart(broker);
+        while (broker->shared->tpm_begun == begun)
+            wait_msec(1);
+    }
+    broker->shared->tpm_msec = 0;
+    broker_restart(broker);
+    assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(unread, "web", "large", LIMIT_PLAINTEXT_BYTES), ANSWER_REFUSED);
+    assert_int_equal(client_read(refused, "web", "missing", 0), ANSWER_REFUSED);
+    assert_int_equal(broker_records(broker, "refused timeout"), 0);
+}
+
+/* As long as the service manager may not have a connection, the broker stays and answers it. */
+static void test_restart_without_store(void **state)
+{
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+        int waiting, unread;
+
+        broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+        broker->shared->tpm_msec = 300;
+        broker->config.stall_usec = broker->config.restart_usec = 50 * 1000;
+        broker->config.manager_msec = slow ? 20 : LIMIT_MANAGER_MSEC;
+        broker->store_full = !slow;
+        broker->store_slow = slow;
+        broker_manage(broker);
+        broker_start(broker);
+        unread = client_connect(broker, WEB, "missing");
+        wait_for_first_byte(unread);
+        waiting = connect_waiting(broker, "tpm");
+        kill(broker->supervisor, SIGINT);
+        for (unsigned i = 0; i < 10000 && broker_records(broker, "delivered") == 0; i++) {
+            broker_serve_store(broker);
+            wait_msec(1);
+        }
+        assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
+        assert_int_equal(waitpid(broker->supervisor, NULL, WNOHANG), 0);
+        assert_int_equal(client_read(unread, "web", "missing", 0), ANSWER_REFUSED);
+        assert_int_equal(broker_wait(broker), 0);
+    }
+}
+
+/* Nothing waits for a service manager that reads no messages. */
+static void test_manager_is_busy(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _cleanup_(closep) int full = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_manage(broker);
+    strcpy(address.sun_path, getenv("NOTIFY_SOCKET"));
+    assert_int_equal(connect(full, (struct sockaddr *)&address, sizeof(address)), 0);
+    while (send(full, "X=1", 3, 0) > 0)
+        ;
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    broker_kill_worker(broker, 0);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+}
+
 /* A dead worker's epoll instance, timers and pipes do not pile up. */
 static void test_nothing_is_left_open(void **state)
 {
@@ -344,13 +461,16 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_worker_is_killed),
         cmocka_unit_test(test_supervisor_is_killed),
-        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_stop),
         cmocka_unit_test(test_both_are_killed),
         cmocka_unit_test(test_poison),
         cmocka_unit_test(test_poison_among_others),
         cmocka_unit_test(test_killed_while_it_answers),
         cmocka_unit_test(test_drains),
         cmocka_unit_test(test_drain_has_an_end),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_restart_without_store),
+        cmocka_unit_test(test_manager_is_busy),
         cmocka_unit_test(test_nothing_is_left_open),
     };
 
