@@ -208,6 +208,37 @@ static int watch_for_stall(Connection *c)
 
 static int watch(Connection *c, uint32_t events);
 
+/* The rest of the secret is replaced by zeros. Together with what was sent they are a refusal. */
+static void give_way(Connection *c)
+{
+    c->outcome = reason_set(&c->reason, OUTCOME_TOO_MANY,
+                            "the answer was not read, and others need its memory");
+    c->plaintext = secret_free(c->plaintext);
+    c->reply.secret = NULL;
+}
+
+/* Secrets that wait for live peers occupy locked memory. If those of C's machine, or of all
+ * machines, occupy too much, the oldest give way. */
+static void bound_live_secrets(const Connection *c)
+{
+    size_t all = 0, of_machine = 0;
+
+    for (Connection *other = c->set->first; other; other = other->next) {
+        size_t size, own;
+
+        if (!other->plaintext || !machine_of(other))
+            continue;
+        size = secret_view(other->plaintext).size;
+        own = strcmp(other->live_machine, c->live_machine) == 0 ? size : 0;
+        if (all + size > LIMIT_UNREAD_BYTES || of_machine + own > LIMIT_UNREAD_MACHINE) {
+            give_way(other);
+            continue;
+        }
+        all += size;
+        of_machine += own;
+    }
+}
+
 /* Sends as much as the socket takes, then ends or waits for room. */
 static int continue_answer(Connection *c)
 {
@@ -218,6 +249,8 @@ static int continue_answer(Connection *c)
         end(c, c->plaintext ? AUDIT_DELIVERED : AUDIT_REFUSED);
         return 0;
     case REPLY_BLOCKED:
+        if (c->plaintext && machine_of(c))
+            bound_live_secrets(c);
         r = watch_for_stall(c);
         return r < 0 ? r : watch(c, EPOLLOUT);
     default:

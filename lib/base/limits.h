@@ -151,6 +151,11 @@
 #define LIMIT_LIVE_CONNECTIONS 256U
 #define LIMIT_LIVE_OF_MACHINE  8U
 #define LIMIT_LIVE_BACKLOG     64
+/* Secrets that live peers are reading, or do not read, bytes: all, and those of one machine. Beyond
+ * that the oldest become refusals. Locked memory (LimitMEMLOCK= in the unit) must have room for
+ * these and for the host's. */
+#define LIMIT_UNREAD_BYTES     (16 * LIMIT_PLAINTEXT_BYTES)
+#define LIMIT_UNREAD_MACHINE   (4 * LIMIT_PLAINTEXT_BYTES)
 /* Live requests per machine and window, and the window, µs. Each request writes a journal entry,
  * and no container may displace all others: at this rate one container writes up to 4 GiB a day.
  * Further requests wait for the next window. A container that starts all its services needs far

@@ -186,7 +186,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
     [OUTCOME_INTERRUPTED] = {"interrupted", EXIT_REFUSED,
                              "The broker was interrupted while it answered",
                              "Start the unit again"},
-    [OUTCOME_TOO_MANY] = {"too-many", EXIT_REFUSED, "One process has too many requests open",
+    [OUTCOME_TOO_MANY] = {"too-many", EXIT_REFUSED,
+                          "One process or machine has too many requests open",
                           "Ask again when its current requests have been answered"},
 
     [OUTCOME_BROKER_UNREACHABLE] = {"broker-unreachable", EXIT_ENVIRONMENT,

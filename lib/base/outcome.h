@@ -63,7 +63,7 @@ typedef enum Outcome {
     OUTCOME_CHANGED,     /* the files to be replaced were changed in the meantime */
     OUTCOME_TIMEOUT,     /* the TPM has been silent for too long, or the broker is stopping */
     OUTCOME_INTERRUPTED, /* the worker died while it answered */
-    OUTCOME_TOO_MANY,    /* one peer has too many requests open */
+    OUTCOME_TOO_MANY,    /* one peer or machine has too many requests open */
 
     /* the control socket */
     OUTCOME_BROKER_UNREACHABLE, /* nobody listens or replies, or we may not connect */

@@ -310,6 +310,13 @@ static unsigned served(const BrokerFixture *broker)
     return (unsigned)json_object_get_int64(json_object_object_get(status, "waiting"));
 }
 
+static void expect_waiting(const BrokerFixture *broker, unsigned count)
+{
+    for (unsigned i = 0; i < 5000 && served(broker) != count; i++)
+        wait_msec(1);
+    assert_int_equal(served(broker), count);
+}
+
 /* The broker comes to serve COUNT connections that never end, and no more, although it is idle
  * between the requests of the host. */
 static void expect_served(const BrokerFixture *broker, unsigned count)
@@ -364,6 +371,86 @@ static void test_greedy_machines(void **state)
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(broker->shared->workers, 1);
     assert_int_equal(broker_stop(broker), 0);
+}
+
+/* The bytes that came before the end or the first zero after them; closes FD. TOTAL is all. */
+static void read_unread(int fd, size_t *ret_nonzero, size_t *ret_total)
+{
+    static uint8_t bytes[65536];
+    ssize_t n;
+
+    *ret_nonzero = *ret_total = 0;
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            if (bytes[i] != 0 && ++*ret_total)
+                *ret_nonzero = *ret_total;
+            else
+                ++*ret_total;
+    assert_int_equal(n, 0);
+    close(fd);
+}
+
+/* How many of COUNT live connections got their whole secret; the others got more than a unit may
+ * have, and the oldest are the others. */
+static size_t expect_oldest_gave_way(const int *fds, size_t count)
+{
+    size_t whole = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t nonzero, total;
+
+        read_unread(fds[i], &nonzero, &total);
+        if (total == LIMIT_PLAINTEXT_BYTES) {
+            whole++;
+        } else {
+            assert_int_equal(total, LIMIT_REFUSAL_BYTES);
+            assert_true(nonzero < LIMIT_PLAINTEXT_BYTES);
+            assert_int_equal(whole, 0);
+        }
+    }
+    return whole;
+}
+
+/* Secrets that nobody reads: those of a machine, and of all machines, occupy so much memory and no
+ * more. The host's are not among them. */
+static void test_unread_secrets(void **state)
+{
+    enum {
+        OF_MACHINE = LIMIT_UNREAD_MACHINE / LIMIT_PLAINTEXT_BYTES,
+        ALL = LIMIT_UNREAD_BYTES / LIMIT_PLAINTEXT_BYTES,
+        GREEDY_MACHINES = ALL / OF_MACHINE + 1,
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
+    int host, one[LIMIT_LIVE_OF_MACHINE], all[GREEDY_MACHINES * OF_MACHINE];
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "boot", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+    for (size_t i = 0; i < GREEDY_MACHINES; i++) {
+        char machine[16];
+
+        snprintf(machine, sizeof(machine), "m%zu", i);
+        broker_seal(broker, &(SealedFile){machine, "a", KIND_HOST, LIMIT_PLAINTEXT_BYTES, NULL, 0});
+        write_policy(broker, machine, "\"a\": {\"delivery\": \"live\"}");
+        broker_add_live(broker, machine);
+    }
+    host = client_connect(broker, HOST_WEB, "boot");
+    expect_waiting(broker, 1);
+    for (unsigned i = 0; i < LIMIT_LIVE_OF_MACHINE; i++) {
+        one[i] = client_connect_live(broker, "m0", APP, "a");
+        expect_waiting(broker, 2 + i);
+    }
+    assert_int_equal(expect_oldest_gave_way(one, COUNT(one)), OF_MACHINE);
+    expect_waiting(broker, 1);
+    for (unsigned i = 0; i < COUNT(all); i++) {
+        char machine[16];
+
+        snprintf(machine, sizeof(machine), "m%u", i / OF_MACHINE);
+        all[i] = client_connect_live(broker, machine, APP, "a");
+        expect_waiting(broker, 2 + i);
+    }
+    assert_int_equal(expect_oldest_gave_way(all, COUNT(all)), ALL);
+    assert_int_equal(client_read(host, "web", "boot", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
 }
 
 /* What a machine asks for beyond its number waits until its time is over; nobody else does. */
@@ -500,7 +587,7 @@ int main(void)
         cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
         cmocka_unit_test(test_machine_that_floods),  cmocka_unit_test(test_unreadable_entries),
         cmocka_unit_test(test_too_many_machines),    cmocka_unit_test(test_backlog),
-        cmocka_unit_test(test_host_comes_first),
+        cmocka_unit_test(test_host_comes_first),     cmocka_unit_test(test_unread_secrets),
     };
 
     srandom((unsigned)getpid());
