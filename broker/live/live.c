@@ -64,10 +64,13 @@ static bool has_room(const LiveSet *set)
     return set->connections < LIMIT_LIVE_CONNECTIONS;
 }
 
+/* A machine's first connection needs no room: the others cannot keep it from being served. */
 static void update(LiveSocket *socket)
 {
     const LiveSet *set = socket->set;
-    bool on = set->accepting && has_room(set) && socket->connections < LIMIT_LIVE_OF_MACHINE;
+    bool room =
+        socket->connections == 0 || (has_room(set) && socket->connections < LIMIT_LIVE_OF_MACHINE);
+    bool on = set->accepting && room;
 
     sd_event_source_set_enabled(socket->io, on ? SD_EVENT_ON : SD_EVENT_OFF);
 }

@@ -19,9 +19,10 @@
 
 _Static_assert(LIMIT_HANDOVERS < HANDOVER_ANSWERING, "the count must not run into the other mark");
 
-/* All that the next worker, or the next broker, finds. */
+/* All that the next worker, or the next broker, finds. Each live socket may have one connection
+ * beyond LIMIT_LIVE_CONNECTIONS. */
 #define SOCKETS_MAX                                                                                \
-    (LIMIT_CONNECTIONS + LIMIT_STALLED + LIMIT_LIVE_CONNECTIONS + LIMIT_LIVE_SOCKETS)
+    (LIMIT_CONNECTIONS + LIMIT_STALLED + LIMIT_LIVE_CONNECTIONS + 2 * LIMIT_LIVE_SOCKETS)
 
 _Static_assert(SOCKETS_MAX + LIMIT_CONTROLS + 128 <= HANDOVER_FD_MAX,
                "room for connections and all other descriptors");

@@ -145,8 +145,9 @@
 #define LIMIT_STALLED          256U
 #define LIMIT_PEER_STALLED     32U
 /* Live sockets, one per machine, and connections served at the same time: in total, and per
- * machine, because a container's root can occupy them for ever. Further ones wait in the backlog of
- * the machine's own socket, where they only hurt that container. */
+ * machine, because a container's root can occupy them for ever. A machine without any may always
+ * have one, whatever the total. Further ones wait in the backlog of the machine's own socket, where
+ * they only hurt that container. */
 #define LIMIT_LIVE_SOCKETS     ((size_t)1024)
 #define LIMIT_LIVE_CONNECTIONS 256U
 #define LIMIT_LIVE_OF_MACHINE  8U

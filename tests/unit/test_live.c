@@ -27,7 +27,8 @@
 
 /* More than one machine may have at a time, and more machines than all may have together. */
 #define GREEDY   (LIMIT_LIVE_OF_MACHINE * 4)
-#define MACHINES (LIMIT_LIVE_CONNECTIONS / LIMIT_LIVE_OF_MACHINE + 4)
+#define FULL     (LIMIT_LIVE_CONNECTIONS / LIMIT_LIVE_OF_MACHINE)
+#define MACHINES (FULL + 4)
 
 static const char *const policy =
     "\"a\": {\"delivery\": \"live\", \"services\": [\"app.service\"]},"
@@ -363,8 +364,12 @@ static void test_greedy_machines(void **state)
         broker_add_live(broker, machine);
         for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
             greedy[i][j] = client_connect_live(broker, machine, "evil.service", "none");
+        if (i + 1 == FULL)
+            expect_served(broker, LIMIT_LIVE_CONNECTIONS);
     }
-    expect_served(broker, LIMIT_LIVE_CONNECTIONS);
+    /* each machine has one place that the others cannot take */
+    expect_served(broker, LIMIT_LIVE_CONNECTIONS + MACHINES - FULL);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     for (size_t i = 0; i < MACHINES; i++)
         for (size_t j = 0; j < LIMIT_LIVE_OF_MACHINE; j++)
             close(greedy[i][j]);
