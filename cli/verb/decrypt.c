@@ -45,6 +45,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     unsealer.expected = &options->seal.pcrs;
+    unsealer.spec.allow_unnamed = true;
     unsealer.subject = input_name(input);
     r = input_read_sealed(input, &reason, &sealed);
     if (r == 0)

@@ -6,6 +6,7 @@
 #include "client/store_client.h"
 
 #include "base/digest.h"
+#include "base/fsutil.h"
 #include "base/json.h"
 #include "client/audited_commit.h"
 #include "store/store_installed.h"
@@ -61,19 +62,14 @@ static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
 {
     _cleanup_(closep) int fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    for (size_t i = 0; fd >= 0 && i < commit->count; i++) {
-        BytesView sealed = commit->changes[i].sealed;
+    int r = fd < 0 ? -errno : 0;
 
-        while (sealed.size > 0) {
-            ssize_t n = write(fd, sealed.data, sealed.size);
-
-            if (n < 0)
-                return reason_set(reason, -errno, "cannot pass files to the broker");
-            sealed = (BytesView){sealed.data + n, sealed.size - (size_t)n};
-        }
-    }
-    if (fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
-        return reason_set(reason, -errno, "cannot pass files to the broker");
+    for (size_t i = 0; r == 0 && i < commit->count; i++)
+        r = file_write_fd(fd, commit->changes[i].sealed);
+    if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+        r = -errno;
+    if (r != 0)
+        return reason_set(reason, r, "cannot pass files to the broker");
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
@@ -220,28 +216,13 @@ static int call_broker(const StoreClient *store, const StoreCommit *commit, Reas
                : reason_set(reason, -ENOMEM, "cannot call the broker");
 }
 
-/* The first attempt, and one more if its reply is lost: the broker may have ended, such as for the
- * host key that sealing has made, and the next one is asked. */
-static int commit_by_broker(const StoreClient *store, const StoreCommit *commit,
-                            const StoreCommit *retry, Reason *reason, bool *ret_sent)
-{
-    int r = call_broker(store, commit, reason, ret_sent);
-
-    if (r != OUTCOME_BROKER_UNREACHABLE || !*ret_sent)
-        return r;
-    if (is_done(store, commit))
-        return 0;
-    r = call_broker(store, retry, reason, &(bool){false});
-    return is_overtaken(r) && is_done(store, commit) ? 0 : r;
-}
-
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason)
 {
     StoreCommit commit = {.changes = changes, .count = count, .origin = {verb, getuid(), getpid()}};
     _cleanup_(retry_done) Retry again = {0};
     StoreCommit retry = commit;
-    bool sent = false;
+    const StoreCommit *attempt = &commit;
     int r;
 
     if (!store->control)
@@ -250,11 +231,21 @@ int store_client_commit(StoreClient *store, const StoreChange *changes, size_t c
     if (r != 0)
         return r;
     retry.changes = again.changes;
-    r = commit_by_broker(store, &commit, &retry, reason, &sent);
-    if (r != OUTCOME_BROKER_UNREACHABLE)
-        return r;
-    r = audited_commit(store->store, sent ? &retry : &commit, store->audit, reason);
-    return sent && is_overtaken(r) && is_done(store, &commit) ? 0 : r;
+    /* once more if the reply is lost: the broker may have ended, such as for the host key that
+     * sealing has made, and the next one is asked */
+    for (unsigned i = 0; i < 2; i++) {
+        bool sent = false;
+
+        r = call_broker(store, attempt, reason, &sent);
+        if (r != OUTCOME_BROKER_UNREACHABLE || !sent)
+            break;
+        if (is_done(store, &commit))
+            return 0;
+        attempt = &retry;
+    }
+    if (r == OUTCOME_BROKER_UNREACHABLE)
+        r = audited_commit(store->store, attempt, store->audit, reason);
+    return attempt == &retry && is_overtaken(r) && is_done(store, &commit) ? 0 : r;
 }
 
 /* --- reading --- */
@@ -290,19 +281,8 @@ int store_client_read_public(const StoreClient *store, const CredentialName *nam
 int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
                             CredentialMetadata *ret_metadata, Secret **ret)
 {
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
-    CredentialMetadata metadata;
-    int r;
 
     credential_name_format(&entry->name, name);
-    r = unsealer_open(unsealer, &entry->sections, name, reason, &metadata, &plaintext);
-    /* one without a name has passed */
-    if (r == 0 && strcmp(metadata.name, name) != 0)
-        r = reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed without a name");
-    if (r != 0)
-        return r;
-    *ret_metadata = metadata;
-    *ret = TAKE_PTR(plaintext);
-    return 0;
+    return unsealer_open(unsealer, &entry->sections, name, reason, ret_metadata, ret);
 }

@@ -31,20 +31,12 @@ void reseal_item_done(ResealItem *item)
 static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                     CredentialMetadata *ret_metadata, Secret **ret)
 {
-    _cleanup_(secret_freep) Secret *plaintext = NULL;
-    char wanted[CREDENTIAL_NAME_TEXT_BYTES];
-    int r;
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
 
+    credential_name_format(&item->name, name);
     reseal->unsealer.subject = item->label;
-    r = unsealer_open(&reseal->unsealer, &item->sections, NULL, reason, ret_metadata, &plaintext);
-    if (r != 0)
-        return r;
-    credential_name_format(&item->name, wanted);
-    if (item->name.id[0] != '\0' && strcmp(ret_metadata->name, wanted) != 0)
-        return reason_set(reason, OUTCOME_NAME_MISMATCH, "it is sealed as \"%s\", not as \"%s\"",
-                          ret_metadata->name, wanted);
-    *ret = TAKE_PTR(plaintext);
-    return 0;
+    return unsealer_open(&reseal->unsealer, &item->sections, item->name.id[0] ? name : NULL, reason,
+                         ret_metadata, ret);
 }
 
 static int examine(Reseal *reseal, ResealItem *item, Reason *reason)

@@ -120,7 +120,7 @@ int unsealer_open(Unsealer *unsealer, const CredentialSections *sections, const 
     OpenRequest request = {
         .sections = sections,
         .name = name,
-        .allow_unnamed = true,
+        .allow_unnamed = spec->allow_unnamed,
         .allow_null = spec->allow_null,
         .now = spec->now ? spec->now : unsealer->context->now(unsealer->context),
     };

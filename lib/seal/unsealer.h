@@ -23,6 +23,7 @@ typedef struct OpenSpec {
     const char *signatures; /* file with signatures of PCR policies; NULL: search for it */
     const char *uid;        /* the user, see user_scope_load(); NULL: none */
     bool allow_null;        /* accept the null key */
+    bool allow_unnamed;     /* accept a credential without a name instead of one with the name */
     uint64_t now;           /* time of opening, µs; 0: now; USEC_INFINITY: ignore expiry */
 } OpenSpec;
 

@@ -1,4 +1,4 @@
-# Breaks: that a credential of the store without a name does not open
+# Breaks: that a credential of the store with another name, or none, does not open
 # File: lib/client/store_client.c
 # Test: open_check test_checks
-s/r == 0 \&\& strcmp\(metadata.name, name\) != 0/false/
+s/sections, name, reason/sections, NULL, reason/

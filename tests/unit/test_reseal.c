@@ -304,7 +304,7 @@ static void test_refused(void **state)
         {"another name of the store", &host, "web@y", UNSPOILT, OUTCOME_NAME_MISMATCH,
          "it is sealed as \"web@x\", not as \"web@y\"", false},
         {"no name in the store", &unnamed, "web@x", UNSPOILT, OUTCOME_NAME_MISMATCH,
-         "it is sealed as \"\", not as \"web@x\"", false},
+         "it is sealed without a name, but must be sealed as \"web@x\"", false},
         {"no credential", &host, "web@x", GARBAGE, OUTCOME_MALFORMED, "base64", false},
         {"cut off", &raw, "web@x", CUT_OFF, OUTCOME_MALFORMED, "truncated", false},
         {"changed", &raw, "web@x", FLIPPED, OUTCOME_NOT_AUTHENTIC, "", false},

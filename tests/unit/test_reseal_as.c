@@ -268,7 +268,7 @@ static void test_refused(void **state)
     } rows[] = {
         {"there is none", "web@y", &host, OUTCOME_NOT_FOUND, ""},
         {"it has another name", "web@x", &other, OUTCOME_NAME_MISMATCH, "sealed as \"web@y\""},
-        {"it has no name", "web@x", &unnamed, OUTCOME_NAME_MISMATCH, "sealed as \"\""},
+        {"it has no name", "web@x", &unnamed, OUTCOME_NAME_MISMATCH, "sealed without a name"},
         {"it has expired", "web@x", &expired, OUTCOME_EXPIRED, "valid until"},
         {"nothing protects it", "web@x", &null, OUTCOME_UNPROTECTED, ""},
         {"PCRs have changed", "web@x", &bound, OUTCOME_TPM_PCR_MISMATCH, "PCR"},
