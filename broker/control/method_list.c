@@ -61,7 +61,8 @@ static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 /* --- one credential --- */
 
 /* Adds what FILE reveals without a key. */
-static int add_sections(BytesView file, Reason *reason, struct json_object *object)
+static int add_sections(BytesView file, const PolicyCredential *credential, Reason *reason,
+                        struct json_object *object)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialSections sections;
@@ -78,14 +79,14 @@ static int add_sections(BytesView file, Reason *reason, struct json_object *obje
     if (kind_has(sections.kind, KIND_PUBLIC_KEY) &&
         !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections.tpm.public_key_mask)))
         return -ENOMEM;
-    if (!kind_has(sections.kind, KIND_TPM))
-        return 0;
-    key = tpm_key_label(&sections.tpm);
-    return json_add_text(object, "key", key.fingerprint) &&
-                   json_add(object, "sealedOutside", json_object_new_boolean(key.outside)) &&
-                   json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask))
-               ? 0
-               : -ENOMEM;
+    if (kind_has(sections.kind, KIND_TPM)) {
+        key = tpm_key_label(&sections.tpm);
+        if (!json_add_text(object, "key", key.fingerprint) ||
+            !json_add(object, "sealedOutside", json_object_new_boolean(key.outside)) ||
+            !json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask)))
+            return -ENOMEM;
+    }
+    return kind_check_type(sections.kind, credential ? credential->key_type : NULL, reason);
 }
 
 /* Adds the sealed file that would be delivered, if there is one. */
@@ -106,7 +107,7 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
         r = host_resources_read(inventory->resources, &entry->name, reason, &file);
     else
         return 0;
-    return r == 0 ? add_sections(bytes_view(&file), reason, object) : r;
+    return r == 0 ? add_sections(bytes_view(&file), credential, reason, object) : r;
 }
 
 static bool add_policy(const PolicyCredential *credential, struct json_object *object)
@@ -116,7 +117,8 @@ static bool add_policy(const PolicyCredential *credential, struct json_object *o
     if (!json_add(object, "services", services) ||
         !json_add_text(object, "source", policy_source_name(credential->source)) ||
         !json_add_text(object, "delivery", policy_delivery_name(credential->delivery)) ||
-        !json_add_text(object, "onChange", policy_change_name(credential->on_change)))
+        !json_add_text(object, "onChange", policy_change_name(credential->on_change)) ||
+        (credential->key_type && !json_add_text(object, "keyType", credential->key_type)))
         return false;
     for (size_t i = 0; i < credential->service_count; i++)
         if (json_object_array_add(services, json_object_new_string(credential->services[i])) != 0)

@@ -19,21 +19,23 @@ void generated_secret_done(GeneratedSecret *generated)
     *generated = (GeneratedSecret){0};
 }
 
-int generated_secret_begin(HostResources *resources, Reason *reason, GeneratedSecret *ret)
+int generated_secret_begin(HostResources *resources, const PolicyCredential *credential,
+                           Reason *reason, GeneratedSecret *ret)
 {
-    _cleanup_(generated_secret_done) GeneratedSecret generated = {0};
+    const Kind *required = credential->key_type ? kind_find_by_name(credential->key_type) : NULL;
+    unsigned wanted = required ? required->key_types : KIND_HOST | KIND_TPM, key_types = 0;
     const Secret *host_key;
-    int r;
+    int r = 0;
 
-    if (host_resources_has_tpm(resources))
-        generated.key_types |= KIND_TPM;
-    r = host_resources_host_key(resources, reason, &host_key);
-    if (r == 0)
-        generated.key_types |= KIND_HOST;
-    else if (r != OUTCOME_HOST_KEY_MISSING || generated.key_types == 0)
+    if (wanted & KIND_TPM && (required || host_resources_has_tpm(resources)))
+        key_types |= KIND_TPM;
+    if (wanted & KIND_HOST)
+        r = host_resources_host_key(resources, reason, &host_key);
+    if (wanted & KIND_HOST && r == 0)
+        key_types |= KIND_HOST;
+    if (r != 0 && (required || r != OUTCOME_HOST_KEY_MISSING || key_types == 0))
         return r;
-    *ret = generated;
-    generated = (GeneratedSecret){0};
+    *ret = (GeneratedSecret){.key_types = key_types};
     return 0;
 }
 

@@ -40,9 +40,11 @@ typedef struct GeneratedSecret {
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
-/* Chooses the types of key. Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor
- * a TPM, or why the host key cannot be loaded. */
-int generated_secret_begin(HostResources *resources, Reason *reason, GeneratedSecret *ret);
+/* Chooses the types of key: those that the policy requires for CREDENTIAL, or all that there are.
+ * Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM, or why the host key
+ * cannot be loaded. */
+int generated_secret_begin(HostResources *resources, const PolicyCredential *credential,
+                           Reason *reason, GeneratedSecret *ret);
 
 /* The search that was requested has ended with RC and FOUND. Returns 0, or RC if the store could
  * not be searched. */

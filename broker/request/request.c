@@ -63,6 +63,8 @@ static int load_sealed(Request *request, const Ingredient *ingredient, Reason *r
         r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->sections);
     if (r == 0)
         r = credential_openable(&ret->sections, reason);
+    if (r == 0 && ingredient->credential)
+        r = kind_check_type(ret->sections.kind, ingredient->credential->key_type, reason);
     if (r == 0 && kind_has(ret->sections.kind, KIND_HOST))
         r = host_resources_host_key(request->resources, reason, &ret->host_key);
     return r;
@@ -205,7 +207,8 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
     int r = 0;
 
     if (!making->generating) {
-        r = generated_secret_begin(request->resources, reason, &making->generated);
+        r = generated_secret_begin(request->resources, ingredient->credential, reason,
+                                   &making->generated);
         making->generating = r == 0;
     }
     if (r == 0 && !making->generated.commit) {

@@ -126,6 +126,8 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
     _cleanup_(secret_freep) Secret *plaintext = NULL;
+    const PolicyCredential *credential =
+        machine->policy ? policy_find(machine->policy, name->id) : NULL;
     CredentialMetadata metadata;
     Reason reason = {0};
     int r = path ? file_read(path, LIMIT_FILE_BYTES, &reason, &entry.file)
@@ -140,6 +142,9 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
         r = credential_unpack(bytes_view(&entry.file), &reason, &entry.raw, &entry.sections);
     if (r == 0)
         r = store_client_entry_open(&doctor->unsealer, &entry, &reason, &metadata, &plaintext);
+    /* what is in the store does not matter if the policy takes another file */
+    if (r == 0 && credential && (credential->source == POLICY_SEALED) == (path != NULL))
+        r = kind_check_type(entry.sections.kind, credential->key_type, &reason);
     if (r == 0 && secret_size(plaintext) == 0)
         r = reason_set(&reason, OUTCOME_EMPTY, "it has no bytes");
     if (r != 0)

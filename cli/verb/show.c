@@ -59,6 +59,9 @@ static int look(const Options *options, Show *show, Reason *reason)
         show->written =
             (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
     open_check_entry(&unsealer, &show->entry, &show->check);
+    if (show->check.rc == 0)
+        show->check.rc =
+            kind_check_type(show->entry.sections.kind, show->status.key_type, &show->check.reason);
     return 0;
 }
 
@@ -83,6 +86,8 @@ static struct json_object *describe(const Show *show)
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
     json_add_text(object, "policy", policy_status_word(&show->status));
+    if (show->status.key_type)
+        json_add_text(object, "keyType", show->status.key_type);
     if (show->public.size > 0)
         json_add(
             object, "public",

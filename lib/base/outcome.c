@@ -76,6 +76,10 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                              "Seal it with a key: nspawn-creds reseal MACHINE --allow-null "
                              "--with-key=auto. To open a file anyway: nspawn-creds decrypt "
                              "--allow-null"},
+    [OUTCOME_KEY_TYPE] = {"key-type", EXIT_REFUSED,
+                          "The credential is not sealed with the key type that its policy requires",
+                          "Seal a value that you know, with that key type: nspawn-creds set "
+                          "MACHINE@ID; for a file: nspawn-creds encrypt --with-key=TYPE"},
     [OUTCOME_EMPTY] = {"empty", EXIT_REFUSED, "The secret is empty",
                        "A unit cannot tell an empty credential from a failed delivery. Seal at "
                        "least one byte"},

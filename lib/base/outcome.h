@@ -27,6 +27,7 @@ typedef enum Outcome {
     OUTCOME_EXPIRED,        /* its not-after time has passed */
     OUTCOME_SCOPE_MISMATCH, /* sealed for one user, for another one, or for none */
     OUTCOME_UNPROTECTED,    /* sealed with the null key, which protects nothing */
+    OUTCOME_KEY_TYPE,       /* not sealed with the key type that the policy requires */
     OUTCOME_EMPTY,          /* size 0, which a unit cannot tell from a failed delivery */
 
     /* keys */

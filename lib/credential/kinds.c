@@ -74,6 +74,24 @@ const Kind *kind_find_by_key_types(unsigned key_types)
     return NULL;
 }
 
+const Kind *kind_find_by_name(const char *name)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+int kind_check_type(const Kind *kind, const char *key_type, Reason *reason)
+{
+    const Kind *required = key_type ? kind_find_by_name(key_type) : kind;
+
+    if (required && ((required->key_types ^ kind->key_types) & ~(unsigned)KIND_PINNED) == 0)
+        return 0;
+    return reason_set(reason, OUTCOME_KEY_TYPE, "it is sealed with %s, but its policy requires %s",
+                      kind->name, key_type);
+}
+
 int kind_choose(unsigned key_types, unsigned version, Reason *reason, const Kind **ret)
 {
     const Kind *chosen = NULL, *oldest = NULL;

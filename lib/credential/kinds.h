@@ -33,6 +33,12 @@ typedef struct Kind {
 const Kind *kind_find_by_id(const uint8_t *id);
 const Kind *kind_find_by_key_types(unsigned key_types);
 
+const Kind *kind_find_by_name(const char *name);
+
+/* Whether KIND has the KEY_TYPE that a policy requires, a kind's name, pinned or not; NULL: any.
+ * OUTCOME_KEY_TYPE. */
+int kind_check_type(const Kind *kind, const char *key_type, Reason *reason);
+
 /* Chooses the kind with KEY_TYPES (without KIND_PINNED) that systemd VERSION would write: the
  * newest that it opens, pinned or not. OUTCOME_UNSUPPORTED if it opens none, or if there is none.
  */

@@ -44,8 +44,10 @@ typedef enum PolicyChange {
 typedef struct PolicyCredential {
     char id[LIMIT_MACHINE_AND_ID_BYTES + 1];
     PolicySource source;
-    char *text;    /* see PolicySource; else NULL */
-    Recipe recipe; /* POLICY_GENERATE */
+    char *text;           /* see PolicySource; else NULL */
+    Recipe recipe;        /* POLICY_GENERATE */
+    const char *key_type; /* that a sealed file must have, a static name such as "host+tpm2"; NULL:
+                             any */
     PolicyDelivery delivery;
     PolicyChange on_change;
     char **services; /* inner units; NULL for none */

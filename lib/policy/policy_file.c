@@ -301,6 +301,26 @@ static int parse_on_change(Parser *parser, const char *name, struct json_object 
     return r;
 }
 
+/* As in nspawn-creds --with-key=. No container may have a scoped credential or one with the null
+ * key. */
+static const char *const key_types[] = {
+    "host", "tpm2", "host+tpm2", "tpm2-with-public-key", "host+tpm2-with-public-key",
+};
+
+static int parse_key_type(Parser *parser, const char *name, struct json_object *value, void *into)
+{
+    PolicyCredential *credential = into;
+    unsigned type = 0;
+    int r = parse_word(parser, value, key_types, sizeof(key_types) / sizeof(key_types[0]),
+                       "\"host\", \"tpm2\", \"host+tpm2\", \"tpm2-with-public-key\" or "
+                       "\"host+tpm2-with-public-key\"",
+                       &type);
+
+    (void)name;
+    credential->key_type = key_types[type];
+    return r;
+}
+
 static int parse_services(Parser *parser, const char *member, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
@@ -362,10 +382,34 @@ static int check_id(Parser *parser, const char *id)
     return 0;
 }
 
+/* Only the broker looks at the key type, and only at that of a sealed file. */
+static int check_key_type(Parser *parser, const PolicyCredential *credential)
+{
+    if (!credential->key_type)
+        return 0;
+    if (credential->delivery == POLICY_NATIVE)
+        return fail(
+            parser,
+            "with \"delivery\": \"native\" the service manager itself opens the credential, "
+            "and does not look at \"keyType\"");
+    if (credential->source == POLICY_SHARE)
+        return fail(parser, "with \"share\" the \"keyType\" is up to the other machine's policy");
+    if (credential->source == POLICY_TEMPLATE || credential->source == POLICY_FILE)
+        return fail(parser, "\"keyType\" does not apply to \"%s\", which is not sealed",
+                    policy_source_name(credential->source));
+    if (credential->source == POLICY_GENERATE && strstr(credential->key_type, "public-key"))
+        return fail(parser,
+                    "a generated secret has no PCR policy: its \"keyType\" can be \"host\", "
+                    "\"tpm2\" or \"host+tpm2\"");
+    return 0;
+}
+
 static int check_credential(Parser *parser, const PolicyCredential *credential)
 {
-    if (credential->delivery != POLICY_NATIVE)
-        return 0;
+    int r = check_key_type(parser, credential);
+
+    if (r != 0 || credential->delivery != POLICY_NATIVE)
+        return r;
     /* The service manager passes it to its executor as a word without quoting it (257). */
     if (credential->source == POLICY_SEALED && strpbrk(credential->text, " \"'\\"))
         return fail(parser,
@@ -383,11 +427,17 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
 static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *into)
 {
     static const Member members[] = {
-        {"store", parse_source},       {"sealed", parse_source},
-        {"template", parse_source},    {"generate", parse_source},
-        {"share", parse_source},       {"file", parse_source},
-        {"delivery", parse_delivery},  {"services", parse_services},
-        {"onChange", parse_on_change}, {0},
+        {"store", parse_source},
+        {"sealed", parse_source},
+        {"template", parse_source},
+        {"generate", parse_source},
+        {"share", parse_source},
+        {"file", parse_source},
+        {"delivery", parse_delivery},
+        {"services", parse_services},
+        {"onChange", parse_on_change},
+        {"keyType", parse_key_type},
+        {0},
     };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
         .file = parser->policy->file_count - 1,

@@ -33,6 +33,7 @@ int policy_status_find(const Context *context, const CredentialName *name, Polic
         status.kind = stored ? POLICY_STATUS_USED : POLICY_STATUS_ELSEWHERE;
         status.source = credential->source;
         status.delivery = credential->delivery;
+        status.key_type = stored ? credential->key_type : NULL;
     }
     *ret = status;
     return 0;
@@ -58,7 +59,8 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
         reason_set(ret, 0, "none: delivered if the unit asks for it");
         break;
     case POLICY_STATUS_USED:
-        reason_set(ret, 0, "lists it, delivery \"%s\"", policy_delivery_name(status->delivery));
+        reason_set(ret, 0, "lists it, delivery \"%s\"%s%s", policy_delivery_name(status->delivery),
+                   status->key_type ? ", key type " : "", status->key_type ? status->key_type : "");
         break;
     case POLICY_STATUS_ELSEWHERE:
         reason_set(ret, 0, "takes it from its \"%s\", not from the store",

@@ -20,6 +20,7 @@ typedef struct PolicyStatus {
     PolicyStatusKind kind;
     PolicySource source;     /* USED, ELSEWHERE */
     PolicyDelivery delivery; /* USED */
+    const char *key_type;    /* that the policy requires; NULL: any */
     Reason fault;            /* BAD */
 } PolicyStatus;
 

@@ -110,6 +110,23 @@ in
         `native`: systemd itself opens the sealed file when the container starts, without the broker.
       '';
     };
+    keyType =
+      unsetOr
+        (types.enum [
+          "host"
+          "tpm2"
+          "host+tpm2"
+          "tpm2-with-public-key"
+          "host+tpm2-with-public-key"
+        ])
+        {
+          example = "host+tpm2";
+          description = ''
+            The key type that the sealed file must have, or the broker refuses it. With `host+tpm2`
+            only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore` and
+            {option}`generate`, except with `native` delivery.
+          '';
+        };
     onChange = mkOption {
       type = types.enum [
         "restart"

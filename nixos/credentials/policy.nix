@@ -30,7 +30,8 @@ let
     // {
       inherit (c) delivery onChange;
       services = map serviceName c.services;
-    };
+    }
+    // set { inherit (c) keyType; };
 
   byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
 

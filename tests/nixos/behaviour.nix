@@ -74,6 +74,7 @@ let
     credentials.stock = { fromStore = true; delivery = "native"; };
     credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
     credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
+    credentials.typed = { fromStore = true; keyType = "host+tpm2"; };
   };
   elsewhere = host {
     services.nspawn-creds = { enable = true; store = "/srv/store"; tpm2.device = "/dev/tpm0"; };
@@ -207,6 +208,10 @@ let
     "the policy has another file's path as it is" = {
       actual = policy.quiet;
       expected = { sealed = "/var/lib/quiet.cred"; services = [ ]; delivery = "boot"; onChange = "none"; };
+    };
+    "the policy has a required key type" = {
+      actual = policy.typed;
+      expected = { store = true; services = [ ]; delivery = "boot"; onChange = "restart"; keyType = "host+tpm2"; };
     };
     "systemd by itself opens what is in the broker's store" = {
       actual = sealed.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;

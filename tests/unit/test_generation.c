@@ -167,6 +167,36 @@ static void test_keys_that_there_are(void **state)
     assert_string_equal(kind_of(broker, "c"), "host");
 }
 
+/* Sealed as the policy requires, or not at all. */
+static void test_required_key_types(void **state)
+{
+    static const char *const types[] = {"host", "tpm2", "host+tpm2"};
+    _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
+    char policy[512] = "";
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(types); i++)
+        sprintf(policy + strlen(policy),
+                "%s\"s%zu\": {\"generate\": {\"type\": \"uuid\"}, \"keyType\": \"%s\"}",
+                i ? "," : "", i, types[i]);
+    write_policy(broker, "web", policy);
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(types); i++) {
+        char id[16];
+
+        sprintf(id, "s%zu", i);
+        assert_int_equal(got_ask(broker, "web", id).size, 36);
+        assert_string_equal(kind_of(broker, id), types[i]);
+    }
+    assert_int_equal(broker_stop(broker), 0);
+
+    /* no key of another type in its place */
+    assert_int_equal(unlink(broker_file(broker, "web", "s2")), 0);
+    assert_int_equal(unlink(broker->config.host_key_path), 0);
+    broker_start(broker);
+    expect_refused(broker, "web", "s2", "host-key-missing ");
+}
+
 /* The key of the others does not open any more: there is a fresh one. */
 static void test_shared_key_is_lost(void **state)
 {
@@ -486,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_not_made_if_there),
         cmocka_unit_test(test_one_key_for_all),
         cmocka_unit_test(test_keys_that_there_are),
+        cmocka_unit_test(test_required_key_types),
         cmocka_unit_test(test_shared_key_is_lost),
         cmocka_unit_test(test_public_halves),
         cmocka_unit_test(test_store_cannot_be_written),

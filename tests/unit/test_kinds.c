@@ -51,10 +51,49 @@ static void test_choose(void **state)
     }
 }
 
+/* What a policy requires, pinned or not. */
+static void test_check_type(void **state)
+{
+    static const struct {
+        const char *kind, *required;
+        bool fits;
+    } pairs[] = {
+        {"null", NULL, true},
+        {"tpm2", NULL, true},
+        {"host", "host", true},
+        {"tpm2", "tpm2", true},
+        {"tpm2-pinned", "tpm2", true},
+        {"host+tpm2", "host+tpm2", true},
+        {"host+tpm2-pinned", "host+tpm2", true},
+        {"host+tpm2-with-public-key-pinned", "host+tpm2-with-public-key", true},
+        {"null", "host", false},
+        {"tpm2", "host", false},
+        {"host", "host+tpm2", false},
+        {"tpm2", "host+tpm2", false},
+        {"tpm2-pinned", "host+tpm2", false},
+        {"host+tpm2", "tpm2", false},
+        {"host+tpm2", "host", false},
+        {"host-scoped", "host", false},
+        {"host+tpm2-with-public-key", "host+tpm2", false},
+        {"tpm2", "tpm2-with-public-key", false},
+        {"host", "no such type", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        Reason reason = {0};
+        int r = kind_check_type(kind_find_by_name(pairs[i].kind), pairs[i].required, &reason);
+
+        if (r != (pairs[i].fits ? 0 : OUTCOME_KEY_TYPE))
+            fail_msg("%s, %s: %s", pairs[i].kind, pairs[i].required, reason.text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_choose),
+        cmocka_unit_test(test_check_type),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,6 +60,7 @@ static void test_policies_are_told(void **state)
         {"in the store, not in the policy", "web", "stray", NULL, NULL, "host", "not-in-policy"},
         {"no policy", "db", "y", NULL, NULL, "host", NULL},
         {"a bad policy", "bad", "z", NULL, NULL, "host", "bad-policy"},
+        {"another key type", "web", "typed", "store", "none", "host", "key-type"},
         {"nothing in the store", "new", "a", "share", "none", NULL, NULL},
     };
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -70,14 +71,16 @@ static void test_policies_are_told(void **state)
     broker_start(broker);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST | KIND_TPM, 31, NULL, 0});
     broker_seal(broker, &(SealedFile){"web", "stray", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "typed", KIND_HOST, 31, NULL, 0});
     broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
     broker_seal(broker, &(SealedFile){"bad", "z", KIND_HOST, 31, NULL, 0});
-    snprintf(text, sizeof(text),
-             "{\"credentials\": {\"x\": {\"delivery\": \"live\", \"services\": [\"a.service\"],"
-             "\"onChange\": \"restart\"}, \"made\": {\"generate\": {\"type\": \"uuid\"}},"
-             "\"gone\": {}, \"elsewhere\": {\"sealed\": \"%s\"},"
-             "\"nowhere\": {\"sealed\": \"/nowhere\"}, \"env\": {\"template\": \"{{x}}\"}}}",
-             broker_file(broker, "web", "stray"));
+    snprintf(
+        text, sizeof(text),
+        "{\"credentials\": {\"x\": {\"delivery\": \"live\", \"services\": [\"a.service\"],"
+        "\"onChange\": \"restart\"}, \"made\": {\"generate\": {\"type\": \"uuid\"}},"
+        "\"typed\": {\"keyType\": \"tpm2\"}, \"gone\": {}, \"elsewhere\": {\"sealed\": \"%s\"},"
+        "\"nowhere\": {\"sealed\": \"/nowhere\"}, \"env\": {\"template\": \"{{x}}\"}}}",
+        broker_file(broker, "web", "stray"));
     write_policy(broker, "web", text);
     write_policy(broker, "bad", "{");
     write_policy(broker, "new", "{\"credentials\": {\"a\": {\"share\": \"web@x\"}}}");
@@ -101,6 +104,7 @@ static void test_policies_are_told(void **state)
         }
     }
     expect_text(entry_of(all, "web", "x"), "delivery", "live");
+    expect_text(entry_of(all, "web", "typed"), "keyType", "tpm2");
     assert_string_equal(
         json_object_to_json_string_ext(member(entry_of(all, "web", "x"), "services"), 0),
         "[\"a.service\"]");

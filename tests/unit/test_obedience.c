@@ -110,6 +110,30 @@ static void test_sealed_files(void **state)
     expect_refused(broker, "web", "a", "file-unsafe ");
 }
 
+/* Whoever can seal for the TPM cannot seal for both. */
+static void test_key_types(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    write_policy(
+        broker, "web",
+        "\"a\": {\"keyType\": \"host+tpm2\"}, \"t\": {\"template\": \"{{a}}\"}, \"b\": {}");
+    write_policy(broker, "db", "\"shared\": {\"share\": \"web@a\"}");
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"web", "a", KIND_HOST | KIND_TPM, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "b", KIND_TPM, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(broker, "web", "b", 31), ANSWER_RIGHT);
+    broker_seal(broker, &(SealedFile){"web", "a", KIND_TPM, 31, NULL, 0});
+    expect_refused(broker, "web", "a",
+                   "key-type it is sealed with tpm2, but its policy requires host+tpm2");
+    expect_refused(broker, "web", "t", "key-type web@a: it is sealed with tpm2");
+    expect_refused(broker, "db", "shared", "key-type web@a: it is sealed with tpm2");
+    broker_seal(broker, &(SealedFile){"web", "a", KIND_HOST, 31, NULL, 0});
+    expect_refused(broker, "web", "a", "key-type it is sealed with host");
+}
+
 static void test_plaintext_files(void **state)
 {
     static const struct {
@@ -347,7 +371,7 @@ int main(void)
         cmocka_unit_test(test_plaintext_files),   cmocka_unit_test(test_shares),
         cmocka_unit_test(test_wide_requests),     cmocka_unit_test(test_templates),
         cmocka_unit_test(test_templates_fail),    cmocka_unit_test(test_template_of_many_keys),
-        cmocka_unit_test(test_template_survives),
+        cmocka_unit_test(test_template_survives), cmocka_unit_test(test_key_types),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

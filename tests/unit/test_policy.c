@@ -36,7 +36,8 @@ static void test_everything(void **state)
         "{\"credentials\": {"
         "\"plain\": {},"
         "\"stored\": {\"store\": true, \"delivery\": \"native\", \"onChange\": \"none\"},"
-        "\"sealed\": {\"sealed\": \"/nix/store/x y.cred\", \"delivery\": \"boot\"},"
+        "\"sealed\": {\"sealed\": \"/nix/store/x y.cred\", \"delivery\": \"boot\","
+        "             \"keyType\": \"host+tpm2-with-public-key\"},"
         "\"env\": {\"template\": \"A={{plain}}\\n\", \"onChange\": \"restart\"},"
         "\"password\": {\"generate\": {\"type\": \"password\", \"length\": 20,"
         "             \"alphabet\": \"abcdefghij\"}},"
@@ -67,6 +68,8 @@ static void test_everything(void **state)
                 c->service_count == 0);
     assert_int_equal(policy_find(policy, "stored")->delivery, POLICY_NATIVE);
     assert_string_equal(policy_find(policy, "sealed")->text, "/nix/store/x y.cred");
+    assert_string_equal(policy_find(policy, "sealed")->key_type, "host+tpm2-with-public-key");
+    assert_null(policy_find(policy, "stored")->key_type);
     assert_string_equal(policy_find(policy, "env")->text, "A={{plain}}\n");
     assert_int_equal(policy_find(policy, "env")->on_change, POLICY_RESTART);
     assert_int_equal(policy_find(policy, "password")->recipe.length, 20);
@@ -188,6 +191,17 @@ static void test_refusals(void **state)
         {IN("\"delivery\": \"native\", \"file\": \"/x\""), 2, 11, "sealed file"},
         {IN("\"delivery\": \"native\", \"template\": \"{{a}}\""), 2, 11, "sealed file"},
         {IN("\"delivery\": \"native\", \"sealed\": \"/x y\""), 2, 11, "must not contain spaces"},
+        {IN("\"keyType\": \"null\""), 2, 17, "\"host\", \"tpm2\", \"host+tpm2\""},
+        {IN("\"keyType\": \"tpm2-pinned\""), 2, 17, "\"host\", \"tpm2\", \"host+tpm2\""},
+        {IN("\"keyType\": [\"host\"]"), 2, 17, "\"host\", \"tpm2\", \"host+tpm2\""},
+        {IN("\"keyType\": \"host\", \"delivery\": \"native\""), 2, 11,
+         "does not look at \"keyType\""},
+        {IN("\"keyType\": \"host\", \"file\": \"/x\""), 2, 11, "does not apply to \"file\""},
+        {IN("\"keyType\": \"host\", \"template\": \"{{a}}\""), 2, 11,
+         "does not apply to \"template\""},
+        {IN("\"keyType\": \"host\", \"share\": \"db@x\""), 2, 11, "the other machine's policy"},
+        {IN("\"keyType\": \"tpm2-with-public-key\", \"generate\": {\"type\": \"uuid\"}"), 2, 11,
+         "a generated secret has no PCR policy"},
         {IN("\"onChange\": true"), 2, 17, "\"restart\", \"reload\" or \"none\""},
         {IN("\"services\": \"x.service\""), 2, 17, "a list"},
         {IN("\"services\": [\"x.service\",\n7]"), 3, 1, "name of a unit"},
