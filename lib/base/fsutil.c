@@ -5,11 +5,15 @@
 
 #include "base/fsutil.h"
 
+#include "base/limits.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 void close_keep_errno(int fd)
 {
@@ -145,12 +149,30 @@ void file_temporary_name(char name[FILE_TEMPORARY_BYTES])
              randombytes_random());
 }
 
+/* Removes the temporary files of writers that were killed. */
+static void clear_leftovers(int directory)
+{
+    _cleanup_(closedirp) DIR *folder = NULL;
+    time_t now = time(NULL);
+    struct stat status;
+    const char *name;
+
+    if (directory_list(directory, "", NULL, &folder) != 0)
+        return;
+    while (directory_next(folder, "", NULL, &name) == 0 && name)
+        if (fnmatch(".nspawn-creds-????????????????.tmp", name, 0) == 0 &&
+            fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode) && status.st_mtim.tv_sec + LIMIT_LEFTOVER_SECONDS < now)
+            unlinkat(directory, name, 0);
+}
+
 static int write_at(int directory, const char *name, BytesView content, uid_t owner,
                     FileOwnership ownership, bool replace, Reason *reason)
 {
     char temporary[FILE_TEMPORARY_BYTES];
     int r;
 
+    clear_leftovers(directory);
     file_temporary_name(temporary);
     r = create(directory, temporary, content, owner, ownership);
     if (r < 0)

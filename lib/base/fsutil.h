@@ -28,8 +28,10 @@ int file_read(const char *path, size_t limit, Reason *reason, Bytes *ret);
 int file_write_fd(int fd, BytesView content);
 
 /* Writes CONTENT as PATH. After a crash at any moment the old file or the new one is there,
- * complete: temporary file, fsync, rename, fsync of the directory. If REPLACE is false, an existing
- * file is kept and -EEXIST returned. */
+ * complete: temporary file, fsync, rename, fsync of the directory. The next writer removes a
+ * temporary file whose writer was killed. If REPLACE is false, an existing file is kept and -EEXIST
+ * returned.
+ */
 int file_write(const char *path, BytesView content, mode_t mode, bool replace, Reason *reason);
 
 /* Replaces NAME in DIRECTORY in the same way, with owner, group and mode of LIKE. NAME has no

@@ -111,6 +111,8 @@
 /* How long a writer waits for another writer's lock, µs, and the interval of its attempts. The lock
  * is held while files are written, never while the TPM works. */
 #define LIMIT_LOCK_USEC             ((uint64_t)5 * 1000 * 1000)
+/* The writer of a temporary file that is older than this, seconds, was killed. */
+#define LIMIT_LEFTOVER_SECONDS      600
 #define LIMIT_LOCK_STEP_USEC        ((uint64_t)10 * 1000)
 /* How often a reader starts again because a machine's directory was replaced in the meantime. */
 #define LIMIT_STORE_LOOKS           64U

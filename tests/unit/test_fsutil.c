@@ -6,6 +6,7 @@
 
 #include "base/fileset.h"
 #include "base/fsutil.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static unsigned count_entries(const char *path)
 {
@@ -275,6 +277,40 @@ static void test_a_set_beside_what_cannot_be_read(void **state)
     test_folder_remove(&folder);
 }
 
+/* Makes the file NAME, and sets its time to AGE seconds ago. */
+static void leave(const TestFolder *folder, const char *name, time_t age)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - age}};
+
+    test_write_file(test_path(folder, name), test_view("x"), 0600);
+    assert_int_equal(utimensat(AT_FDCWD, test_path(folder, name), times, 0), 0);
+}
+
+static void test_leftovers_are_cleared(void **state)
+{
+    static const struct {
+        const char *name;
+        time_t age;
+        bool stays;
+    } rows[] = {
+        {".nspawn-creds-0123456789abcdef.tmp", LIMIT_LEFTOVER_SECONDS + 60, false},
+        {".nspawn-creds-0123456789abcde0.tmp", LIMIT_LEFTOVER_SECONDS - 60, true},
+        {".nspawn-creds-0123456789abcdef.txt", LIMIT_LEFTOVER_SECONDS + 60, true},
+        {".nspawn-creds-0123.tmp", LIMIT_LEFTOVER_SECONDS + 60, true},
+        {"file-of-another-0123456789abcd.tmp", LIMIT_LEFTOVER_SECONDS + 60, true},
+    };
+    TestFolder folder = test_folder();
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        leave(&folder, rows[i].name, rows[i].age);
+    assert_int_equal(file_write(test_path(&folder, "file"), test_view("y"), 0640, false, NULL), 0);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if ((access(test_path(&folder, rows[i].name), F_OK) == 0) != rows[i].stays)
+            fail_msg("%s, %ld s old", rows[i].name, (long)rows[i].age);
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +322,7 @@ int main(void)
         cmocka_unit_test(test_bounded_reads),
         cmocka_unit_test(test_errors_name_the_file),
         cmocka_unit_test(test_killed_at_every_step),
+        cmocka_unit_test(test_leftovers_are_cleared),
         cmocka_unit_test(test_an_entry_that_cannot_be_read),
         cmocka_unit_test(test_a_set_beside_what_cannot_be_read),
     };
