@@ -23,14 +23,14 @@ typedef struct VerdictInfo {
 } VerdictInfo;
 
 static const VerdictInfo verdicts[_AUDIT_VERDICT_MAX] = {
-    [AUDIT_DELIVERED] = {"delivered", AUDIT_ID_DELIVERED, LOG_INFO},
-    [AUDIT_REFUSED] = {"refused", AUDIT_ID_REFUSED, LOG_WARNING},
-    [AUDIT_ABANDONED] = {"abandoned", AUDIT_ID_ABANDONED, LOG_INFO},
-    [AUDIT_STORED] = {"stored", AUDIT_ID_STORED, LOG_NOTICE},
-    [AUDIT_REMOVED] = {"removed", AUDIT_ID_REMOVED, LOG_NOTICE},
-    [AUDIT_ROTATED] = {"rotated", AUDIT_ID_ROTATED, LOG_NOTICE},
-    [AUDIT_RESEALED] = {"resealed", AUDIT_ID_RESEALED, LOG_NOTICE},
-    [AUDIT_FLUSHED] = {"flushed", AUDIT_ID_FLUSHED, LOG_NOTICE},
+    [AUDIT_DELIVERED] = {"delivered", "def737ae9a3d488eabcf05b956e29b5b", LOG_INFO},
+    [AUDIT_REFUSED] = {"refused", "480ad2cff2c44a6998a88871fd0a53c9", LOG_WARNING},
+    [AUDIT_ABANDONED] = {"abandoned", "67f0dcfade304460a0cbd9642fc478b5", LOG_INFO},
+    [AUDIT_STORED] = {"stored", "b7faed45d87244ac8770d6b83bed1a4c", LOG_NOTICE},
+    [AUDIT_REMOVED] = {"removed", "dfe9255780ec423fb9083421778cbed9", LOG_NOTICE},
+    [AUDIT_ROTATED] = {"rotated", "c2468f7731934b93a81f4250c5caa488", LOG_NOTICE},
+    [AUDIT_RESEALED] = {"resealed", "65e331b9c25a4a8d83459304ff958956", LOG_NOTICE},
+    [AUDIT_FLUSHED] = {"flushed", "adb590e5ac854007b6d86f1da7f6add0", LOG_NOTICE},
 };
 
 const char *audit_verdict_name(AuditVerdict verdict)

@@ -18,16 +18,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* For journalctl MESSAGE_ID=… and the catalog in units/. */
-#define AUDIT_ID_DELIVERED "def737ae9a3d488eabcf05b956e29b5b"
-#define AUDIT_ID_REFUSED   "480ad2cff2c44a6998a88871fd0a53c9"
-#define AUDIT_ID_ABANDONED "67f0dcfade304460a0cbd9642fc478b5"
-#define AUDIT_ID_STORED    "b7faed45d87244ac8770d6b83bed1a4c"
-#define AUDIT_ID_REMOVED   "dfe9255780ec423fb9083421778cbed9"
-#define AUDIT_ID_ROTATED   "c2468f7731934b93a81f4250c5caa488"
-#define AUDIT_ID_RESEALED  "65e331b9c25a4a8d83459304ff958956"
-#define AUDIT_ID_FLUSHED   "adb590e5ac854007b6d86f1da7f6add0"
-
 typedef enum AuditVerdict {
     AUDIT_DELIVERED, /* the peer received the whole secret */
     AUDIT_REFUSED,   /* the peer received the refusal, or closed the connection during it */
@@ -71,7 +61,8 @@ typedef struct AuditEntry {
     char text[AUDIT_FIELDS_MAX * AUDIT_FIELD_BYTES];
 } AuditEntry;
 
-/* The verdict's name in the journal, such as "delivered", and its MESSAGE_ID. */
+/* The verdict's name in the journal, such as "delivered", and its MESSAGE_ID, for journalctl and
+ * the catalog in units/. */
 const char *audit_verdict_name(AuditVerdict verdict);
 const char *audit_message_id(AuditVerdict verdict);
 
