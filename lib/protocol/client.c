@@ -36,12 +36,6 @@ static int unreachable(Reason *reason, const char *what)
     return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s", what);
 }
 
-/* The errors of a socket whose other end was killed. */
-static bool is_closed(int r)
-{
-    return r == -EPIPE || r == -ECONNRESET;
-}
-
 int client_new(const char *path, Reason *reason, Client **ret)
 {
     _cleanup_(client_freep) Client *client = calloc(1, sizeof(*client));
@@ -84,7 +78,7 @@ static int send_call(Client *client, const char *method, struct json_object *par
         r = frame_writer_send_with(&writer, client->fd, passed);
     if (r == FRAME_BLOCKED)
         return unreachable(reason, "the broker did not accept the call");
-    if (r == FRAME_END || is_closed(r))
+    if (r == FRAME_END)
         return unreachable(reason, "the broker closed the connection");
     return r < 0 ? reason_set(reason, r, "cannot call the broker") : 0;
 }
@@ -120,7 +114,7 @@ static int receive(Client *client, unsigned seconds, const Observer *observer, R
         if (r != 0)
             return r;
         r = frame_reader_read(&client->reader, client->fd);
-        if (r == FRAME_END || is_closed(r))
+        if (r == FRAME_END)
             return unreachable(reason, "the broker closed the connection before it replied");
         if (r < 0)
             return reason_set(reason, r, "cannot read the broker's reply");

@@ -28,27 +28,11 @@ static int check_policy(const TpmSealedView *sealed, const TpmSigner *signer, Re
     static const TpmPcrs no_pcrs = {0};
     uint8_t policy[TPM_POLICY_BYTES];
 
-    tpm_policy_of(sealed->public_key.size != 0 ? signer : NULL, &no_pcrs, policy);
+    tpm_policy_of(signer, &no_pcrs, policy);
     if (sealed->pcr_mask == 0 &&
         !bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)}))
         return reason_set(reason, OUTCOME_UNSUPPORTED,
                           "sealed for a policy that the header does not describe");
-    return 0;
-}
-
-/* Also parses the public key, if there is one. */
-static int check_signed(const TpmSealedView *sealed, Reason *reason, TpmSigner *ret)
-{
-    int r = tpm_signer_parse(sealed->public_key, reason, ret);
-
-    if (r != 0)
-        return r;
-    if (sealed->public_key_mask == 0)
-        return reason_set(reason, OUTCOME_MALFORMED,
-                          "the header has a public key for a PCR policy, but no PCRs");
-    if (sealed->signatures.size == 0)
-        return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
-                          "it is sealed for a signed PCR policy, but there are no signatures");
     return 0;
 }
 
@@ -69,6 +53,29 @@ static int check_header(const TpmSealedView *sealed, Reason *reason)
                           "the header names a storage key of an unknown type, 0x%04x",
                           sealed->primary_alg);
     return 0;
+}
+
+/* Checks everything that can be checked without the TPM. RET_SIGNER is only set with a public key.
+ */
+static int check(const TpmSealedView *sealed, Reason *reason, TpmBlob *ret_blob,
+                 TpmSigner *ret_signer)
+{
+    bool is_signed = sealed->public_key.size != 0;
+    int r = check_header(sealed, reason);
+
+    if (r == 0)
+        r = tpm_blob_parse(sealed->blob, sealed->policy_hash, reason, ret_blob);
+    if (r == 0 && is_signed)
+        r = tpm_signer_parse(sealed->public_key, reason, ret_signer);
+    if (r != 0)
+        return r;
+    if (is_signed && sealed->public_key_mask == 0)
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "the header has a public key for a PCR policy, but no PCRs");
+    if (is_signed && sealed->signatures.size == 0)
+        return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
+                          "it is sealed for a signed PCR policy, but there are no signatures");
+    return check_policy(sealed, is_signed ? ret_signer : NULL, reason);
 }
 
 /* --- the object --- */
@@ -202,19 +209,6 @@ static int unseal(const TpmHandle *object, TpmHandle *session, const TpmSealedVi
         return tpm_session_response(rc, "unsealing the key", reason);
     tpm_handle_forget(session);
     return take_key(object->tpm, data, reason, ret_key);
-}
-
-/* Checks everything that can be checked without the TPM. */
-static int check(const TpmSealedView *sealed, Reason *reason, TpmBlob *ret_blob,
-                 TpmSigner *ret_signer)
-{
-    int r = check_header(sealed, reason);
-
-    if (r == 0)
-        r = tpm_blob_parse(sealed->blob, sealed->policy_hash, reason, ret_blob);
-    if (r == 0 && sealed->public_key.size != 0)
-        r = check_signed(sealed, reason, ret_signer);
-    return r == 0 ? check_policy(sealed, ret_signer, reason) : r;
 }
 
 int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **ret_key)
