@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Base64 with libsodium. See base64.h.
+ * Base64 and hexadecimal digits with libsodium. See base64.h.
  */
 
 #include "base/base64.h"
@@ -45,4 +45,14 @@ int base64_encode(BytesView binary, size_t line, Bytes *ret)
             writer_bytes(&writer, (BytesView){(const uint8_t *)"\n", 1});
     }
     return writer_take(&writer, ret);
+}
+
+bool hex_decode(BytesView text, uint8_t *ret, size_t size)
+{
+    size_t decoded;
+
+    return text.size == 2 * size &&
+           sodium_hex2bin(ret, size, (const char *)text.data, text.size, NULL, &decoded, NULL) ==
+               0 &&
+           decoded == size;
 }

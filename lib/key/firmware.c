@@ -5,19 +5,15 @@
 
 #include "key/firmware.h"
 
-#include "base/cleanup.h"
-
+#include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static bool is_there(const Context *context, const char *name)
 {
-    _cleanup_(freep) char *path = NULL;
+    char path[PATH_MAX];
 
-    if (asprintf(&path, "%s%s", context->root, name) < 0) {
-        path = NULL;
-        return false;
-    }
+    snprintf(path, sizeof(path), "%s%s", context->root, name);
     return access(path, F_OK) == 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -92,13 +93,10 @@ int host_key_check(const struct stat *status, uid_t owner, const char *path, Rea
 
 int host_key_check_source(const Context *context, Reason *reason)
 {
-    _cleanup_(freep) char *path = NULL;
+    char path[PATH_MAX];
     struct stat status;
 
-    if (asprintf(&path, "%s%s", context->root, HOST_KEY_PATH) < 0) {
-        path = NULL;
-        return -ENOMEM;
-    }
+    snprintf(path, sizeof(path), "%s%s", context->root, HOST_KEY_PATH);
     if (lstat(path, &status) == 0)
         return host_key_check(&status, context->trusted_uid, path, reason);
     return errno == ENOENT ? 0 : reason_set(reason, -errno, "cannot look at %s", path);

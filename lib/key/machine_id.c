@@ -8,28 +8,23 @@
 #include "base/fsutil.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
+#include <limits.h>
 
 /* Limit for /etc/machine-id, which has 32 digits and a newline. */
 #define MACHINE_ID_FILE_BYTES ((size_t)64)
 
 int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret)
 {
-    _cleanup_(freep) char *path = NULL;
+    char path[PATH_MAX];
     _cleanup_(bytes_done) Bytes file = {0};
     char digits[SD_ID128_STRING_MAX];
     int r;
 
-    if (asprintf(&path, "%s/etc/machine-id", context->root) < 0)
-        return reason_set(reason, -ENOMEM, "cannot read the machine id");
+    snprintf(path, sizeof(path), "%s/etc/machine-id", context->root);
     r = file_read(path, MACHINE_ID_FILE_BYTES, reason, &file);
     if (r != 0)
         return r;
-    if (file.size < sizeof(digits) - 1)
-        return reason_set(reason, -ENOMEDIUM, "%s does not contain a machine id", path);
-    memcpy(digits, file.data, sizeof(digits) - 1);
-    digits[sizeof(digits) - 1] = '\0';
+    snprintf(digits, sizeof(digits), "%.*s", (int)file.size, (const char *)file.data);
     if (sd_id128_from_string(digits, ret) < 0)
         return reason_set(reason, -ENOMEDIUM, "%s does not contain a machine id", path);
     return 0;

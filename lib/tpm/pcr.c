@@ -7,9 +7,9 @@
 
 #include "tpm/tpm.h"
 
+#include "base/base64.h"
 #include "base/json.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,17 +71,14 @@ static uint16_t parse_bank(const char **cursor)
 /* Reads the digits of exactly SIZE bytes at *CURSOR, and moves past them. */
 static bool parse_value(const char **cursor, size_t size, uint8_t *ret)
 {
-    const char *digits = *cursor, *end;
-    size_t length, got;
+    const char *digits = *cursor;
+    size_t length;
 
     if (strncmp(digits, "0x", 2) == 0)
         digits += 2;
     length = strcspn(digits, "+,");
-    if (length != 2 * size || sodium_hex2bin(ret, size, digits, length, NULL, &got, &end) != 0 ||
-        got != size || end != digits + length)
-        return false;
-    *cursor = end;
-    return true;
+    *cursor = digits + length;
+    return hex_decode((BytesView){(const uint8_t *)digits, length}, ret, size);
 }
 
 /* Reads one PCR with its bank and value. Returns NULL, or what is wrong. */

@@ -5,6 +5,7 @@
 
 #include "tpm/signature.h"
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -46,12 +47,8 @@ static bool parse_pcrs(struct json_object *list, uint64_t *ret)
 static bool parse_digest(struct json_object *value, uint8_t ret[TPM_POLICY_BYTES])
 {
     const char *text = json_text(value);
-    const char *end;
-    size_t size;
 
-    return text && strlen(text) == 2 * TPM_POLICY_BYTES &&
-           sodium_hex2bin(ret, TPM_POLICY_BYTES, text, strlen(text), NULL, &size, &end) == 0 &&
-           size == TPM_POLICY_BYTES && *end == '\0';
+    return text && hex_decode(text_view(text), ret, TPM_POLICY_BYTES);
 }
 
 static bool parse_signature(struct json_object *value, TpmSignature *ret)
