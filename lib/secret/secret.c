@@ -48,6 +48,7 @@ static int wipe_on_fork(uint8_t *bytes, size_t size)
 /* The kept regions. In a page that is empty in a forked child, which thereby forgets what its
  * parent kept. */
 typedef struct Spares {
+    size_t count;
     uint8_t *regions[SPARES_MAX];
 } Spares;
 
@@ -55,41 +56,23 @@ static Spares *spares; /* NULL: none are kept */
 
 static void make_spares(void)
 {
-    static bool tried;
-    void *page;
+    void *page =
+        mmap(NULL, sizeof(Spares), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (tried)
-        return;
-    tried = true;
-    page = mmap(NULL, sizeof(Spares), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page != MAP_FAILED && wipe_on_fork(page, sizeof(Spares)) == 0)
         spares = page;
 }
 
-static uint8_t *take_spare(void)
+static int region_get(size_t capacity, Reason *reason, uint8_t **ret)
 {
-    make_spares();
-    for (size_t i = 0; spares && i < SPARES_MAX; i++)
-        if (spares->regions[i])
-            return TAKE_PTR(spares->regions[i]);
-    return NULL;
-}
-
-static bool keep_spare(uint8_t *region)
-{
-    for (size_t i = 0; spares && i < SPARES_MAX; i++)
-        if (!spares->regions[i]) {
-            spares->regions[i] = region;
-            return true;
-        }
-    return false;
-}
-
-static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
-{
-    uint8_t *region = sodium_malloc(capacity);
+    uint8_t *region;
     int r;
 
+    if (capacity == SPARE_BYTES && spares && spares->count > 0) {
+        *ret = spares->regions[--spares->count];
+        return 0;
+    }
+    region = sodium_malloc(capacity);
     if (!region)
         return reason_set(reason, -ENOMEM, "cannot allocate %zu bytes of guarded memory", capacity);
     if (mlock(region, capacity) < 0) {
@@ -108,24 +91,16 @@ static int region_new(size_t capacity, Reason *reason, uint8_t **ret)
     return 0;
 }
 
-static int region_get(size_t capacity, Reason *reason, uint8_t **ret)
-{
-    uint8_t *spare = capacity == SPARE_BYTES ? take_spare() : NULL;
-
-    if (!spare)
-        return region_new(capacity, reason, ret);
-    *ret = spare;
-    return 0;
-}
-
 static void region_put(uint8_t *region, size_t capacity)
 {
-    if (capacity == SPARE_BYTES) {
-        sodium_memzero(region, capacity);
-        if (keep_spare(region))
-            return;
+    if (!spares)
+        make_spares();
+    if (capacity != SPARE_BYTES || !spares || spares->count == SPARES_MAX) {
+        sodium_free(region);
+        return;
     }
-    sodium_free(region);
+    sodium_memzero(region, capacity);
+    spares->regions[spares->count++] = region;
 }
 
 /* --- secrets --- */
