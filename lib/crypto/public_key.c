@@ -32,16 +32,6 @@ static int no_password(char *buffer, int size, int writing, void *data)
     return -1;
 }
 
-static EVP_PKEY *read_pem(BytesView pem)
-{
-    _cleanup_(BIO_free_allp) BIO *bio = NULL;
-
-    if (pem.size == 0 || pem.size > INT_MAX)
-        return NULL;
-    bio = BIO_new_mem_buf(pem.data, (int)pem.size);
-    return bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
-}
-
 /* Returns NULL, or what is wrong with the numbers. */
 static const char *read_numbers(const EVP_PKEY *key, RsaPublicKey *ret)
 {
@@ -65,7 +55,10 @@ static const char *read_numbers(const EVP_PKEY *key, RsaPublicKey *ret)
 
 static const char *read_key(BytesView pem, RsaPublicKey *ret)
 {
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = read_pem(pem);
+    _cleanup_(BIO_free_allp) BIO *bio =
+        pem.size > 0 && pem.size <= INT_MAX ? BIO_new_mem_buf(pem.data, (int)pem.size) : NULL;
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key =
+        bio ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL) : NULL;
     _cleanup_(der_freep) unsigned char *der = NULL;
     const char *wrong;
     int size;

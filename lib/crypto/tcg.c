@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 #include <sodium.h>
 #include <string.h>
@@ -78,23 +78,23 @@ int cfb_encrypt(const uint8_t key[CFB_KEY_BYTES], BytesView text, uint8_t *ret)
 DEFINE_CLEANUP(BIGNUM *, BN_free);
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
 DEFINE_CLEANUP(EVP_PKEY_CTX *, EVP_PKEY_CTX_free);
-DEFINE_CLEANUP(OSSL_PARAM *, OSSL_PARAM_free);
-DEFINE_CLEANUP(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_free);
 
 static int read_key(BytesView modulus, uint32_t exponent, EVP_PKEY **ret)
 {
+    uint8_t native[OAEP_MODULUS_MAX_BYTES]; /* in this machine's byte order */
     _cleanup_(BN_freep) BIGNUM *n = BN_bin2bn(modulus.data, (int)modulus.size, NULL);
-    _cleanup_(OSSL_PARAM_BLD_freep) OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    _cleanup_(OSSL_PARAM_freep) OSSL_PARAM *parameters = NULL;
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
         EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, native, modulus.size),
+        OSSL_PARAM_construct_uint32(OSSL_PKEY_PARAM_RSA_E, &exponent),
+        OSSL_PARAM_construct_end(),
+    };
 
-    if (!n || !builder || !context ||
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) != 1 ||
-        OSSL_PARAM_BLD_push_uint32(builder, OSSL_PKEY_PARAM_RSA_E, exponent) != 1)
+    assert(modulus.size <= sizeof(native));
+    if (!n || !context || BN_bn2nativepad(n, native, (int)modulus.size) < 0)
         return -ENOMEM;
-    parameters = OSSL_PARAM_BLD_to_param(builder);
-    if (!parameters || EVP_PKEY_fromdata_init(context) != 1)
+    if (EVP_PKEY_fromdata_init(context) != 1)
         return -EIO;
     if (EVP_PKEY_fromdata(context, ret, EVP_PKEY_PUBLIC_KEY, parameters) != 1)
         return OUTCOME_MALFORMED;

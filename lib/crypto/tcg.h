@@ -30,7 +30,8 @@ void tcg_kdfe(const SecretTemporary *z, const char *label, const uint8_t u[32], 
 int cfb_encrypt(const uint8_t key[CFB_KEY_BYTES], BytesView text, uint8_t *ret);
 
 /* RSA-OAEP (RFC 8017, 7.1): encrypts TEXT, with LABEL, to the key of MODULUS (big-endian) and
- * EXPONENT. The result is as long as MODULUS. The padding uses libcrypto's own randomness and not a
- * Context's, because libcrypto has no interface for that. OUTCOME_MALFORMED if libcrypto does not
- * accept the modulus; -EIO, -ENOMEM. */
+ * EXPONENT. The result is as long as MODULUS, at most OAEP_MODULUS_MAX_BYTES. The padding uses
+ * libcrypto's own randomness and not a Context's, because libcrypto has no interface for that.
+ * OUTCOME_MALFORMED if libcrypto does not accept the modulus; -EIO, -ENOMEM. */
+#define OAEP_MODULUS_MAX_BYTES ((size_t)512)
 int oaep_encrypt(BytesView modulus, uint32_t exponent, BytesView label, BytesView text, Bytes *ret);
