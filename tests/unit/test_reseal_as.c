@@ -117,6 +117,7 @@ static void test_becomes(void **state)
         {"another value and public half", &both, "web@x", "another", "other", false, "+web@x ", ""},
     };
 
+    assert_int_equal(swtpm_extend(fixture->swtpm, 7, "boot"), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         SealSpec spec = spec_of(fixture);
         StoreClient client = client_of(fixture);
