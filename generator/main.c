@@ -95,7 +95,7 @@ static bool put_drop_in(const Generator *generator, const char *machine, Writer 
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load(&generator->context, machine, &fault, NULL, &policy);
+    int r = policy_load(&generator->context, machine, &fault, &policy);
 
     if (r == 0 && generator->host_valid) {
         drop_in_write(&generator->host, policy, writer);

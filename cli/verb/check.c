@@ -200,7 +200,7 @@ static int add_machines(Check *check, const Context *context)
         Group *group = &check->groups[check->count];
         PolicyFault fault = {0};
 
-        r = policy_load(context, machines[i], &fault, NULL, &group->policy);
+        r = policy_load(context, machines[i], &fault, &group->policy);
         if (r < 0)
             return r;
         if (r == OUTCOME_BAD_POLICY)

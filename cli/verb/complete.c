@@ -39,7 +39,7 @@ static void print_policy(const Context *context, Wanted wanted, const char *mach
 
     if (wanted == MACHINES)
         puts(machine);
-    else if (policy_load(context, machine, &fault, NULL, &policy) == 0)
+    else if (policy_load(context, machine, &fault, &policy) == 0)
         for (size_t i = 0; i < policy->count; i++)
             print_id(wanted, machine, policy->credentials[i].id);
 }

@@ -54,7 +54,7 @@ static int report(const Context *context, const char *machine, const glob_t *fil
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
-    bool other = policy_load(context, machine, &fault, NULL, &policy) != OUTCOME_NOT_FOUND;
+    bool other = policy_load(context, machine, &fault, &policy) != OUTCOME_NOT_FOUND;
 
     if (mode != JSON_OFF) {
         struct json_object *object = json_object_new_object(), *list = json_object_new_array();

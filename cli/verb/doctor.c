@@ -83,8 +83,7 @@ static int add_machine(Doctor *doctor, const char *name)
     machine = &larger[doctor->machine_count++];
     *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0};
     snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
-    machine->policy_rc =
-        policy_load(doctor->context, name, &machine->fault, NULL, &machine->policy);
+    machine->policy_rc = policy_load(doctor->context, name, &machine->fault, &machine->policy);
     return machine->policy_rc < 0 ? machine->policy_rc : 0;
 }
 

@@ -80,7 +80,7 @@ static int load_policy(Enabling *enabling, Reason *reason)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
-    int r = policy_load(enabling->context, enabling->machine, &fault, NULL, &policy);
+    int r = policy_load(enabling->context, enabling->machine, &fault, &policy);
 
     if (r != 0 && r != OUTCOME_NOT_FOUND)
         return policy_fault_reason(&fault, r, reason);

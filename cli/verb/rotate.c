@@ -64,7 +64,7 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     const PolicyCredential *credential;
     PolicyFault fault = {0};
-    int r = policy_load(rotate->context, rotate->name.machine, &fault, NULL, &policy);
+    int r = policy_load(rotate->context, rotate->name.machine, &fault, &policy);
 
     *ret_generated = false;
     if (r == OUTCOME_NOT_FOUND)

@@ -48,7 +48,7 @@ static int load_policies(const Context *context, RestartList *list)
     for (size_t i = 0; i < count; i++) {
         PolicyFault fault;
 
-        r = policy_load(context, machines[i], &fault, NULL, &list->policies[list->policy_count]);
+        r = policy_load(context, machines[i], &fault, &list->policies[list->policy_count]);
         if (r == -ENOMEM)
             return r;
         if (r == 0)

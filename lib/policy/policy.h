@@ -112,8 +112,11 @@ int policy_put(Policy *policy, PolicyCredential *credential);
 void policy_remove(Policy *policy, const char *id);
 void policy_credential_done(PolicyCredential *credential); /* for _cleanup_ */
 
-/* Appends a copy of a file to .files. -ENOMEM. */
-int policy_add_file(Policy *policy, const char *name, BytesView text);
+/* Appends a file to .files, and takes TEXT. -ENOMEM. */
+int policy_add_file(Policy *policy, const char *name, Bytes *text);
+
+/* Whether both were read from the same files with the same content. */
+bool policy_files_equal(const Policy *a, const Policy *b);
 
 /* Writes a message to FAULT and returns RC. */
 int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,

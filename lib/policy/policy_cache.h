@@ -2,13 +2,11 @@
 #pragma once
 
 /*
- * A cache of policies.
+ * A cache of parsed policies.
  *
- * A policy is parsed again only if one of its files, or one that would take precedence, has
- * changed. Every call checks this in the file system, so that an edit takes effect with the next
- * request. A file that changed within the last two seconds is not cached, because another change
- * might have the same timestamp. It is also cached that a machine has no policy. Faults are not
- * cached.
+ * Every call reads the machine's files, and parses them only if their names or content differ from
+ * those of the cached policy, so that an edit takes effect with the next request, whatever its
+ * timestamp. Parsing is what takes time. Faults are not cached.
  */
 
 #include "policy/policy.h"
@@ -24,6 +22,3 @@ DEFINE_CLEANUP(PolicyCache *, policy_cache_free);
 
 /* Like policy_load(). Returns a new reference. */
 int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault, Policy **ret);
-
-/* The number of policies parsed so far. */
-unsigned policy_cache_loads(const PolicyCache *cache);

@@ -14,6 +14,10 @@
  * OUTCOME_BAD_POLICY, after which POLICY must not be used; -ENOMEM. */
 int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault);
 
+/* Parses the files of POLICY, which policy_read() returned, and checks it. OUTCOME_BAD_POLICY,
+ * after which POLICY must not be used; -ENOMEM. */
+int policy_parse(Policy *policy, PolicyFault *fault);
+
 /* The names of members in files, such as "store". */
 const char *policy_source_name(PolicySource source);
 const char *policy_delivery_name(PolicyDelivery delivery);

@@ -27,13 +27,12 @@ static const char *const search_path[] = {
 
 #define SEARCH_PATH_COUNT (sizeof(search_path) / sizeof(search_path[0]))
 
-/* The state while a policy is loaded. */
+/* The state while the files of a policy are read. */
 typedef struct Loader {
     const Context *context;
     const char *machine;
     Policy **policy; /* NULL until there is a file */
     PolicyFault *fault;
-    PolicyStamps *stamps; /* NULL if the caller does not want them */
 } Loader;
 
 static int bad_file(PolicyFault *fault, const char *path, const char *what)
@@ -46,63 +45,6 @@ static bool ends_with(const char *text, const char *suffix)
     size_t length = strlen(text), end = strlen(suffix);
 
     return length > end && strcmp(text + length - end, suffix) == 0;
-}
-
-/* --- stamps --- */
-
-static PolicyStamp stamp_of(const char *path)
-{
-    PolicyStamp stamp = {0};
-    struct stat status;
-
-    if (stat(path, &status) < 0) {
-        /* not the same as missing: an unreadable policy is invalid */
-        stamp.size = errno == ENOENT ? 0 : -errno;
-        return stamp;
-    }
-    stamp.device = status.st_dev;
-    stamp.inode = status.st_ino;
-    stamp.size = status.st_size;
-    stamp.changed[0] = status.st_ctim.tv_sec;
-    stamp.changed[1] = status.st_ctim.tv_nsec;
-    return stamp;
-}
-
-/* Call this before PATH is read, so that a change in between is detected. */
-static int add_stamp(Loader *loader, const char *path)
-{
-    PolicyStamps *stamps = loader->stamps;
-    PolicyStamp *stamp;
-
-    if (!stamps)
-        return 0;
-    if (!ARRAY_GROW(stamps->stamps, stamps->count))
-        return -ENOMEM;
-    stamp = &stamps->stamps[stamps->count++];
-    *stamp = stamp_of(path);
-    stamp->path = strdup(path);
-    return stamp->path ? 0 : -ENOMEM;
-}
-
-void policy_stamps_done(PolicyStamps *stamps)
-{
-    for (size_t i = 0; i < stamps->count; i++)
-        free(stamps->stamps[i].path);
-    free(stamps->stamps);
-    *stamps = (PolicyStamps){0};
-}
-
-bool policy_stamps_match(const PolicyStamps *stamps)
-{
-    for (size_t i = 0; i < stamps->count; i++) {
-        const PolicyStamp *then = &stamps->stamps[i];
-        PolicyStamp now = stamp_of(then->path);
-
-        if (now.device != then->device || now.inode != then->inode || now.size != then->size ||
-            now.changed[0] != then->changed[0] || now.changed[1] != then->changed[1])
-            return false;
-    }
-    return true;
 }
 
 /* --- one file --- */
@@ -138,20 +80,18 @@ int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
     return bad_file(fault, path, r < 0 ? strerror(-r) : "it is too large");
 }
 
-/* Adds the credentials of the file PATH. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
+/* Adds the file PATH, unless it is empty. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
  * when it is first needed. */
 static int add_file(Loader *loader, const char *path)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = add_stamp(loader, path);
+    int r = policy_file_read(path, loader->fault, &text);
 
-    if (r == 0)
-        r = policy_file_read(path, loader->fault, &text);
     if (r != 0 || text.size == 0)
         return r;
     if (!*loader->policy)
         r = policy_new(loader->machine, path, loader->fault, loader->policy);
-    return r == 0 ? policy_file_parse(bytes_view(&text), path, *loader->policy, loader->fault) : r;
+    return r == 0 ? policy_add_file(*loader->policy, path, &text) : r;
 }
 
 __attribute__((format(printf, 1, 2))) static char *format_path(const char *format, ...)
@@ -240,13 +180,10 @@ static void sort_names(Names *names)
 
 static int list_drop_ins(Loader *loader, const char *path, size_t directory, Names *names)
 {
-    _cleanup_(closedirp) DIR *folder = NULL;
+    _cleanup_(closedirp) DIR *folder = opendir(path);
     const char *file;
-    int r = add_stamp(loader, path);
+    int r;
 
-    if (r != 0)
-        return r;
-    folder = opendir(path);
     if (!folder)
         return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
     while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
@@ -288,16 +225,10 @@ static int add_drop_ins(Loader *loader)
 
 /* --- the whole --- */
 
-int policy_load(const Context *context, const char *machine, PolicyFault *fault,
-                PolicyStamps *ret_stamps, Policy **ret)
+int policy_read(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
 {
-    _cleanup_(policy_stamps_done) PolicyStamps stamps = {0};
     _cleanup_(policy_unrefp) Policy *policy = NULL;
-    Loader loader = {.context = context,
-                     .machine = machine,
-                     .policy = &policy,
-                     .fault = fault,
-                     .stamps = ret_stamps ? &stamps : NULL};
+    Loader loader = {.context = context, .machine = machine, .policy = &policy, .fault = fault};
     int r = add_main_file(&loader);
 
     if (r == 0)
@@ -305,9 +236,17 @@ int policy_load(const Context *context, const char *machine, PolicyFault *fault,
     if (r == 0 && !policy)
         r = OUTCOME_NOT_FOUND;
     if (r == 0)
-        r = policy_check(policy, NULL, NULL, fault);
-    if (ret_stamps && (r == 0 || r == OUTCOME_NOT_FOUND))
-        *ret_stamps = TAKE(stamps);
+        *ret = TAKE_PTR(policy);
+    return r;
+}
+
+int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    int r = policy_read(context, machine, fault, &policy);
+
+    if (r == 0)
+        r = policy_parse(policy, fault);
     if (r == 0)
         *ret = TAKE_PTR(policy);
     return r;

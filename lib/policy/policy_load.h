@@ -19,31 +19,12 @@
 #include "base/context.h"
 #include "policy/policy.h"
 
-#include <sys/types.h>
-
-/* The state of a path, to detect changes. */
-typedef struct PolicyStamp {
-    char *path;
-    dev_t device; /* all 0 if it did not exist */
-    ino_t inode;
-    off_t size;         /* a negative errno if it could not be examined */
-    int64_t changed[2]; /* ctime: seconds and ns since 1970 */
-} PolicyStamp;
-
-/* The stamps of all paths that a policy depends on. */
-typedef struct PolicyStamps {
-    PolicyStamp *stamps;
-    size_t count;
-} PolicyStamps;
-
-void policy_stamps_done(PolicyStamps *stamps); /* for _cleanup_ */
-/* Whether no path has changed. */
-bool policy_stamps_match(const PolicyStamps *stamps);
-
 /* Reads and checks the policy of MACHINE. OUTCOME_NOT_FOUND if it has none; OUTCOME_BAD_POLICY;
- * -ENOMEM. RET_STAMPS may be NULL, and is also set if there is no policy. */
-int policy_load(const Context *context, const char *machine, PolicyFault *fault,
-                PolicyStamps *ret_stamps, Policy **ret);
+ * -ENOMEM. */
+int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret);
+
+/* The first half: only reads the files. policy_parse() is the other one. */
+int policy_read(const Context *context, const char *machine, PolicyFault *fault, Policy **ret);
 
 /* Lists the machines with policy files, sorted by name; a name may be invalid. The array ends with
  * NULL. Of directories that cannot be read the machines are missing; FAULT, which may be NULL, is

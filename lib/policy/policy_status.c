@@ -16,7 +16,7 @@ int policy_status_find(const Context *context, const CredentialName *name, Polic
     const PolicyCredential *credential;
     PolicyFault fault = {0};
     PolicyStatus status = {0};
-    int r = policy_load(context, name->machine, &fault, NULL, &policy);
+    int r = policy_load(context, name->machine, &fault, &policy);
 
     if (r == -ENOMEM)
         return r;
