@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -162,9 +164,16 @@ static bool is_needed(const Worker *worker)
  * stays to answer or refuse it, and tries again. */
 static void leave(Worker *worker)
 {
+    int r;
+
     if (worker->connections.count > 0) {
         connections_leave(&worker->connections);
-        if (handover_keep_all(worker->listeners, worker->config->manager_msec) < 0) {
+        r = handover_keep_all(worker->listeners, worker->config->manager_msec);
+        if (r < 0) {
+            fprintf(stderr,
+                    "<4>The service manager does not keep the open connections, so the broker has "
+                    "to answer them before it exits: %s\n",
+                    strerror(-r));
             enter(worker, PHASE_STOPS);
             return;
         }

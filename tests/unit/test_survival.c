@@ -379,6 +379,53 @@ static void test_restart(void **state)
     assert_int_equal(broker_records(broker, "refused timeout"), 0);
 }
 
+/* What PID 1 does when the supervisor is dead: it ends those that are left. Returns when they are
+ * gone. */
+static void end_orphans(BrokerFixture *broker)
+{
+    char path[64];
+    FILE *file;
+    int pid;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fscanf(file, "%d", &pid) == 1)
+        kill(pid, SIGTERM);
+    fclose(file);
+    for (unsigned i = 0; (pid = waitpid(-1, NULL, WNOHANG)) >= 0; i++) {
+        broker_serve_store(broker);
+        wait_msec(1);
+        assert_true(i < 20000);
+    }
+}
+
+/* Who is left when the supervisor is dead leaves everything to the next broker, too. */
+static void test_restart_after_death(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int waiting, unread;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker->shared->tpm_msec = 60000;
+    broker->config.restart_usec = 50 * 1000;
+    broker->config.drain_usec = (uint64_t)1000 * 1000 * 1000;
+    broker_manage(broker);
+    broker_start(broker);
+    unread = client_connect(broker, WEB, "missing");
+    wait_for_first_byte(unread);
+    waiting = connect_waiting(broker, "tpm");
+    kill(broker->supervisor, SIGKILL);
+    assert_int_equal(broker_wait(broker), -SIGKILL);
+    end_orphans(broker);
+    broker->shared->tpm_msec = 0;
+    broker_start(broker);
+    assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(client_read(unread, "web", "missing", 0), ANSWER_REFUSED);
+    broker->config.drain_usec = LIMIT_DRAIN_USEC;
+}
+
 /* As long as the service manager may not have a connection, the broker stays and answers it. */
 static void test_restart_without_store(void **state)
 {
@@ -469,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_drains),
         cmocka_unit_test(test_drain_has_an_end),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_restart_after_death),
         cmocka_unit_test(test_restart_without_store),
         cmocka_unit_test(test_manager_is_busy),
         cmocka_unit_test(test_nothing_is_left_open),
