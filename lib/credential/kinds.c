@@ -84,8 +84,11 @@ const Kind *kind_find_by_name(const char *name)
 
 int kind_check_type(const Kind *kind, const char *key_type, Reason *reason)
 {
-    const Kind *required = key_type ? kind_find_by_name(key_type) : kind;
+    const Kind *required;
 
+    if (!key_type)
+        return 0;
+    required = kind_find_by_name(key_type);
     if (required && ((required->key_types ^ kind->key_types) & ~(unsigned)KIND_PINNED) == 0)
         return 0;
     return reason_set(reason, OUTCOME_KEY_TYPE, "it is sealed with %s, but its policy requires %s",
