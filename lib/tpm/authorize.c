@@ -22,18 +22,12 @@
 static int check_pcrs(const TpmHandle *session, const TpmSealedView *sealed, Reason *reason,
                       TPM2B_DIGEST *ret)
 {
-    static const TPM2B_DIGEST current_values = {0};
     _cleanup_(esys_freep) TPM2B_DIGEST *digest = NULL;
-    ESYS_CONTEXT *esys = session->tpm->esys;
-    TPML_PCR_SELECTION selection;
-    TSS2_RC rc;
+    TSS2_RC rc = tpm_pcr_policy(session, sealed->public_key_mask, sealed->pcr_bank);
 
-    tpm_pcr_selection(sealed->public_key_mask, sealed->pcr_bank, &selection);
-    rc = Esys_PolicyPCR(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                        &current_values, &selection);
     if (rc == TSS2_RC_SUCCESS)
-        rc = Esys_PolicyGetDigest(esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                  &digest);
+        rc = Esys_PolicyGetDigest(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  ESYS_TR_NONE, &digest);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "checking the signed PCRs", reason);
     if (digest->size != TPM_POLICY_BYTES)
@@ -104,9 +98,7 @@ static int verify(const TpmHandle *key, const TPM2B_DIGEST *policy, const TpmSig
     if (tpm_response_base(rc) == TPM2_RC_SIGNATURE || tpm_response_base(rc) == TPM2_RC_SIZE)
         return reason_set(reason, OUTCOME_TPM_NO_SIGNATURE,
                           "the signature of the PCR policy was not made by the credential's key");
-    return rc == TSS2_RC_SUCCESS
-               ? 0
-               : tpm_response(rc, "verifying the signature of the PCR policy", reason);
+    return tpm_response(rc, "verifying the signature of the PCR policy", reason);
 }
 
 int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const TpmSigner *signer,
@@ -133,5 +125,5 @@ int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const T
     memcpy(name.name, signer->name, TPM_NAME_BYTES);
     rc = Esys_PolicyAuthorize(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE,
                               ESYS_TR_NONE, &policy, &no_reference, &name, ticket);
-    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "using the signed PCR policy", reason);
+    return tpm_response(rc, "using the signed PCR policy", reason);
 }

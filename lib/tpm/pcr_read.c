@@ -20,7 +20,7 @@ typedef struct Reading {
     uint32_t counter; /* the TPM's update counter at that time */
 } Reading;
 
-void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
+static void make_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
 {
     *ret = (TPML_PCR_SELECTION){
         .count = 1,
@@ -28,6 +28,16 @@ void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret)
     };
     for (unsigned i = 0; i < SELECT_BYTES; i++)
         ret->pcrSelections[0].pcrSelect[i] = (BYTE)(mask >> (8 * i));
+}
+
+TSS2_RC tpm_pcr_policy(const TpmHandle *session, uint64_t mask, uint16_t bank)
+{
+    static const TPM2B_DIGEST current_values = {0};
+    TPML_PCR_SELECTION selection;
+
+    make_selection(mask, bank, &selection);
+    return Esys_PolicyPCR(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                          &current_values, &selection);
 }
 
 /* The mask in a response; PCRs of other banks do not count. */
@@ -72,7 +82,7 @@ static int read_some(const TpmHandle *session, Reason *reason, Reading *reading)
     uint32_t counter;
     TSS2_RC rc;
 
-    tpm_pcr_selection(missing, pcrs->bank, &wanted);
+    make_selection(missing, pcrs->bank, &wanted);
     rc = Esys_PCR_Read(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, &wanted,
                        &counter, &answered, &digests);
     if (rc != TSS2_RC_SUCCESS)

@@ -132,6 +132,8 @@ int tpm_response(TSS2_RC rc, const char *doing, Reason *reason)
 {
     const Meaning *meaning = meaning_of(rc);
 
+    if (rc == TSS2_RC_SUCCESS)
+        return 0;
     if (!meaning)
         return reason_set(reason, OUTCOME_TPM_FAILED, "%s: %.160s (0x%x)", doing,
                           Tss2_RC_Decode(rc), rc);

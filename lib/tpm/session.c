@@ -20,10 +20,9 @@
 
 int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes, Reason *reason)
 {
-    TSS2_RC rc =
-        Esys_TRSess_SetAttributes(session->tpm->esys, session->tr, attributes, ALL_ATTRIBUTES);
-
-    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "setting up a session", reason);
+    return tpm_response(
+        Esys_TRSess_SetAttributes(session->tpm->esys, session->tr, attributes, ALL_ATTRIBUTES),
+        "setting up a session", reason);
 }
 
 int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attributes,

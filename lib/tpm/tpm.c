@@ -71,13 +71,11 @@ int tpm_new_take_tcti(TSS2_TCTI_CONTEXT *tcti, Reason *reason, Tpm **ret)
 
 int tpm_begin(Tpm *tpm, Reason *reason)
 {
-    TSS2_RC rc;
-
     if (tpm->esys)
         Esys_Finalize(&tpm->esys);
     tpm->transport.left_usec = tpm->transport.patience_usec;
-    rc = Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->transport, NULL);
-    return rc == TSS2_RC_SUCCESS ? 0 : tpm_response(rc, "setting up the connection", reason);
+    return tpm_response(Esys_Initialize(&tpm->esys, (TSS2_TCTI_CONTEXT *)&tpm->transport, NULL),
+                        "setting up the connection", reason);
 }
 
 int tpm_new(const char *device, Reason *reason, Tpm **ret)

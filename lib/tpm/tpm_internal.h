@@ -115,8 +115,8 @@ int tpm_session_response(TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- PCRs (pcr_read.c) --- */
 
-/* MASK and BANK as the TPM's structure. */
-void tpm_pcr_selection(uint64_t mask, uint16_t bank, TPML_PCR_SELECTION *ret);
+/* Runs TPM2_PolicyPCR for the current values of MASK in BANK. */
+TSS2_RC tpm_pcr_policy(const TpmHandle *session, uint64_t mask, uint16_t bank);
 
 /* Reads the current PCRs of MASK in BANK, all of the same moment. SESSION (HMAC, attribute audit)
  * prevents changes on the way. OUTCOME_TPM_UNABLE if the TPM does not have them. */
@@ -154,7 +154,7 @@ int tpm_authorize(const TpmHandle *session, const TpmSealedView *sealed, const T
 
 /* --- return codes (response.c) --- */
 
-/* Returns the outcome of RC, which is not success, or -ENOMEM. Writes DOING ("loading the sealed
+/* Returns the outcome of RC, 0 for success, or -ENOMEM. Writes DOING ("loading the sealed
  * key") and a sentence to REASON. */
 int tpm_response(TSS2_RC rc, const char *doing, Reason *reason);
 

@@ -106,10 +106,9 @@ static int import(const TpmHandle *primary, Reason *reason, TpmBlob *blob)
     if (is_seed_refused(primary->tpm, rc))
         return reason_set(reason, OUTCOME_TPM_FOREIGN,
                           "importing the sealed key: it is for another storage key (0x%x)", rc);
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_primary_response(primary->tpm, rc, "importing the sealed key", reason);
-    blob->private_part = *imported;
-    return 0;
+    if (rc == TSS2_RC_SUCCESS)
+        blob->private_part = *imported;
+    return tpm_primary_response(primary->tpm, rc, "importing the sealed key", reason);
 }
 
 static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHandle *ret)
@@ -137,9 +136,6 @@ static int load(const TpmHandle *primary, TpmBlob *blob, Reason *reason, TpmHand
 static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed,
                           const TpmSigner *signer, Reason *reason, TSS2_RC *ret_rc)
 {
-    static const TPM2B_DIGEST current_values = {0};
-    TPML_PCR_SELECTION selection;
-    TSS2_RC rc;
     int r;
 
     *ret_rc = TSS2_RC_SUCCESS;
@@ -150,14 +146,10 @@ static int satisfy_policy(const TpmHandle *session, const TpmSealedView *sealed,
     }
     if (sealed->pcr_mask == 0)
         return 0;
-    tpm_pcr_selection(sealed->pcr_mask, sealed->pcr_bank, &selection);
-    rc = Esys_PolicyPCR(session->tpm->esys, session->tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                        &current_values, &selection);
-    if (rc == TSS2_RC_SUCCESS || tpm_response_base(rc) == TPM2_RC_PCR_CHANGED) {
-        *ret_rc = rc;
-        return 0;
-    }
-    return tpm_response(rc, "checking the PCRs", reason);
+    *ret_rc = tpm_pcr_policy(session, sealed->pcr_mask, sealed->pcr_bank);
+    return tpm_response_base(*ret_rc) == TPM2_RC_PCR_CHANGED
+               ? 0
+               : tpm_response(*ret_rc, "checking the PCRs", reason);
 }
 
 /* Moves the TPM's response to a secret and wipes every copy of it. */
