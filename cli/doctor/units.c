@@ -93,7 +93,7 @@ static void compare_configuration(Doctor *doctor)
 
     if (doctor->options.host_fault)
         return;
-    if (store && is(store, host->store) && device && tpm_device_equal(device, host->tpm_device))
+    if (store && is(store, host->store) && device && is(device, host->tpm_device))
         return;
     doctor_say(doctor, DOCTOR_WARNING,
                "the broker uses the store %.200s and the TPM %.200s, but the configuration says %s "

@@ -44,14 +44,3 @@ const char *tpm_device_path(const TpmDevice *device)
 {
     return device->transport == transports[0] ? device->configuration : NULL;
 }
-
-bool tpm_device_equal(const char *a, const char *b)
-{
-    TpmDevice left, right;
-
-    if (tpm_device_parse(a, NULL, &left) != 0 || tpm_device_parse(b, NULL, &right) != 0)
-        return a && b && strcmp(a, b) == 0;
-    return left.transport == right.transport &&
-           strcmp(left.configuration ? left.configuration : "",
-                  right.configuration ? right.configuration : "") == 0;
-}

@@ -13,8 +13,6 @@
 
 #include "base/outcome.h"
 
-#include <stdbool.h>
-
 #define TPM_DEFAULT_DEVICE "/dev/tpmrm0"
 
 typedef struct TpmDevice {
@@ -27,7 +25,3 @@ int tpm_device_parse(const char *text, Reason *reason, TpmDevice *ret);
 
 /* The device file, or NULL if it is not one. */
 const char *tpm_device_path(const TpmDevice *device);
-
-/* Whether two names mean the same TPM reached in the same way. Either may be NULL or malformed; a
- * malformed name only equals itself. */
-bool tpm_device_equal(const char *a, const char *b);

@@ -15,7 +15,6 @@
 #include "credential/kinds.h"
 #include "tpm/tpm.h"
 
-#define CREDENTIAL_KEY_BYTES          ((size_t)32)
 #define CREDENTIAL_IV_BYTES           ((size_t)12)
 #define CREDENTIAL_TAG_BYTES          ((size_t)16)
 /* Metadata without a name: two times and a length, padded. */

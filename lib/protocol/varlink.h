@@ -16,11 +16,10 @@
 #include "base/json.h"
 
 /* The errors of every service (https://varlink.org/Service). */
-#define VARLINK_INTERFACE_NOT_FOUND    "org.varlink.service.InterfaceNotFound"
-#define VARLINK_METHOD_NOT_FOUND       "org.varlink.service.MethodNotFound"
-#define VARLINK_METHOD_NOT_IMPLEMENTED "org.varlink.service.MethodNotImplemented"
-#define VARLINK_INVALID_PARAMETER      "org.varlink.service.InvalidParameter"
-#define VARLINK_EXPECTED_MORE          "org.varlink.service.ExpectedMore"
+#define VARLINK_INTERFACE_NOT_FOUND "org.varlink.service.InterfaceNotFound"
+#define VARLINK_METHOD_NOT_FOUND    "org.varlink.service.MethodNotFound"
+#define VARLINK_INVALID_PARAMETER   "org.varlink.service.InvalidParameter"
+#define VARLINK_EXPECTED_MORE       "org.varlink.service.ExpectedMore"
 
 /* Borrows from .root. */
 typedef struct VarlinkCall {

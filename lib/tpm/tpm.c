@@ -42,13 +42,12 @@ static int check_device_file(const char *path, Reason *reason)
 }
 
 /* Reports why the device cannot be opened, because tpm2-tss does not. */
-static int unreachable(const char *tcti_name, const char *path, Reason *reason)
+static int unreachable(const char *device, const char *path, Reason *reason)
 {
     _cleanup_(closep) int fd = -1;
 
     if (!path)
-        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "no TPM answers at \"%.200s\"",
-                          tcti_name);
+        return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "no TPM answers at \"%.200s\"", device);
     fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return reason_set(reason, OUTCOME_TPM_UNREACHABLE, "cannot open %.200s: %s", path,
@@ -80,7 +79,6 @@ int tpm_begin(Tpm *tpm, Reason *reason)
 
 int tpm_new(const char *device, Reason *reason, Tpm **ret)
 {
-    _cleanup_(freep) char *name = NULL;
     TSS2_TCTI_CONTEXT *tcti = NULL;
     TpmDevice parsed;
     const char *path;
@@ -93,15 +91,11 @@ int tpm_new(const char *device, Reason *reason, Tpm **ret)
         r = check_device_file(path, reason);
     if (r != 0)
         return r;
-    if (asprintf(&name, "%s%s%s", parsed.transport, parsed.configuration ? ":" : "",
-                 parsed.configuration ? parsed.configuration : "") < 0) {
-        name = NULL;
-        return reason_set(reason, -ENOMEM, "cannot copy the name of the TPM");
-    }
     if (setenv("TSS2_LOG", "all+none", 0) < 0)
         return reason_set(reason, -errno, "cannot silence tpm2-tss");
-    if (Tss2_TctiLdr_Initialize(name, &tcti) != TSS2_RC_SUCCESS)
-        return unreachable(name, path, reason);
+    if (Tss2_TctiLdr_Initialize_Ex(parsed.transport, parsed.configuration, &tcti) !=
+        TSS2_RC_SUCCESS)
+        return unreachable(device, path, reason);
     return tpm_new_take_tcti(tcti, reason, ret);
 }
 

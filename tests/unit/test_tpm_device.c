@@ -55,35 +55,10 @@ static void test_names(void **state)
     }
 }
 
-static void test_equal(void **state)
-{
-    static const struct {
-        const char *a, *b;
-        bool equal;
-    } rows[] = {
-        {NULL, "auto", true},
-        {NULL, TPM_DEFAULT_DEVICE, true},
-        {"device:/dev/tpm0", "/dev/tpm0", true},
-        {"/dev/tpm1", "/dev/tpm0", false},
-        {"swtpm:", "swtpm", true},
-        {"swtpm:path=a", "mssim:path=a", false},
-        {"swtpm:path=a", "swtpm:path=b", false},
-        {"cmd:x", "cmd:x", true},
-        {"cmd:x", NULL, false},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(tpm_device_equal(rows[i].a, rows[i].b), rows[i].equal);
-        assert_int_equal(tpm_device_equal(rows[i].b, rows[i].a), rows[i].equal);
-    }
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_equal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
