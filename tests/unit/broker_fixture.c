@@ -50,7 +50,7 @@ static uint64_t deadly_now(const Context *context)
     return TEST_NOW;
 }
 
-/* Works for as long as the test says, which it may change meanwhile. */
+/* Works for as long as the test says; the test may change that at any time. */
 static void work(void)
 {
     uint64_t begin = monotonic_usec();
@@ -84,7 +84,7 @@ static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *
     return 0;
 }
 
-/* A sealed key as a TPM makes them, but for what is in it. */
+/* A sealed key like a TPM's, with other contents. */
 static Bytes new_blob(unsigned number)
 {
     TPM2B_PRIVATE private_part = {.size = 128, .buffer = {(BYTE)number, (BYTE)(number >> 8)}};
@@ -119,7 +119,7 @@ static int fake_seal(const char *device, Reason *reason, TpmSealed *ret, Secret 
     return tpm_sealed_dup(&sealed, ret);
 }
 
-/* The broker closes what it does not know, so this is opened every time. */
+/* The broker closes descriptors that it does not know, so this is opened every time. */
 static void append_record(AuditSink *sink, const AuditRecord *record)
 {
     AuditEntry entry;
@@ -145,10 +145,10 @@ static void append_record(AuditSink *sink, const AuditRecord *record)
         raise(SIGKILL);
 }
 
-static sd_event *audit_event; /* the worker's; NULL outside of its loop */
+static sd_event *audit_event; /* the worker's; NULL outside its loop */
 static sd_event_source *audit_tick;
 
-/* While the sink is full, looks often whether it still is. */
+/* While the sink is full, checks often whether it still is. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
     const AuditSink *sink = userdata;
@@ -178,7 +178,7 @@ static void attach(AuditSink *sink, sd_event *event)
     audit_event = event;
 }
 
-/* As the service manager passes them: requests, and control. */
+/* The sockets as the service manager passes them: requests, and control. */
 static Listeners listeners = {
     .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2},
     .kinds = {LISTENER_REQUESTS, LISTENER_CONTROL},
@@ -221,7 +221,7 @@ void broker_start(BrokerFixture *broker)
             fd = fcntl(broker->listener, F_DUPFD, 16);
         unsigned first_unused;
 
-        /* does not outlive a test that failed */
+        /* ends with a test that failed */
         prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
         dup2(fd, listeners.fds[0]);
         dup2(control, listeners.fds[1]);
@@ -345,7 +345,7 @@ BrokerFixture *broker_new(void)
     unsetenv("NOTIFY_SOCKET");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
     broker->control = listen_at(test_path(&broker->folder, "control"));
-    /* orphaned workers are to be waited for */
+    /* so that we can wait for orphaned workers */
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     return broker;
 }

@@ -72,7 +72,7 @@ int commit_tear_down(void **state)
 
 /* --- states --- */
 
-static unsigned kill_at; /* the call before which this process is killed, from 1; 0 for none */
+static unsigned kill_at; /* the call, from 1, before which this process is killed; 0 for none */
 
 static bool fails(bool needs_room);
 
@@ -86,7 +86,7 @@ static bool differs(const char *left, const char *right)
     return !left || !right ? left != right : strcmp(left, right) != 0;
 }
 
-/* Half of the store's credentials keep what they have without being named. */
+/* Half of the store's credentials are not named and stay as they are. */
 static size_t make_changes(const State *before, const State *after,
                            StoreChange changes[CREDENTIALS])
 {
@@ -105,8 +105,8 @@ static size_t make_changes(const State *before, const State *after,
     return count;
 }
 
-/* One line a call. It counts as one of those at which the process is killed: what is killed before
- * was not called. */
+/* Writes one line per call. It counts as a call at which the process is killed: a process that is
+ * killed before it did not make the call. */
 static void note_applied(void *userdata, const CredentialName *name, bool removed,
                          const StoreOrigin *origin)
 {
@@ -379,7 +379,8 @@ struct dirent *__wrap_readdir(DIR *directory)
     return fails(false) ? NULL : __real_readdir(directory);
 }
 
-/* It does not wait for the disk: a process that is killed loses nothing, and the tests are fast. */
+/* It does not wait for the disk: a killed process loses nothing that it wrote, and the tests are
+ * fast. */
 int __wrap_fsync(int fd);
 int __wrap_fsync(int fd)
 {
@@ -387,7 +388,7 @@ int __wrap_fsync(int fd)
     return fails(true) ? -1 : 0;
 }
 
-/* Nobody waits for a lock in earnest. */
+/* Tests do not really wait for a lock. */
 int __wrap_nanosleep(const struct timespec *wait, struct timespec *left);
 int __wrap_nanosleep(const struct timespec *wait, struct timespec *left)
 {

@@ -22,7 +22,7 @@
 
 #define MANAGER "org.freedesktop.systemd1.Manager"
 
-/* What a unit has been through. */
+/* The history of a unit. */
 typedef struct History {
     unsigned jobs, looks;
 } History;
@@ -164,12 +164,12 @@ static void put_field(Wire *wire, uint8_t code, const char *type, const char *va
         put_text(wire, value);
 }
 
-/* Of a job that nobody waits for. */
+/* The signals of a job that nobody waits for. */
 static Wire job_removed(void)
 {
     static const uint8_t start[] = {__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 'l' : 'B', 4, 0, 1};
     Wire wire = {0}, body = {0};
-    char unit[2048] = {0}; /* long: fewer of them fill the socket */
+    char unit[2048] = {0}; /* long, so that few of them fill the socket */
     uint32_t fields;
 
     memset(unit, 'x', sizeof(unit) - 1);
@@ -202,7 +202,7 @@ static void tell(const Server *server)
 
 _Noreturn static void flood(Server *server)
 {
-    /* libsystemd gives the socket a buffer of up to 16 MiB, which has to be used up once */
+    /* libsystemd gives the socket a buffer of up to 16 MiB, which must be filled once */
     enum { COPIES = 1024, PASSES = 16 };
     Wire wire = job_removed();
     uint8_t *all = malloc(COPIES * wire.size);

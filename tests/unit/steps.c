@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A child that is led from system call to system call, with ptrace(2). See steps.h.
+ * A child that runs from one system call to the next under ptrace(2). See steps.h.
  */
 
 #include "steps.h"

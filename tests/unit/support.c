@@ -47,7 +47,7 @@ Context test_context(const char *root)
     return context;
 }
 
-/* In memory, where syncing costs nothing: a third of the unit tests' time was the disk's. */
+/* In memory, where syncing is free: the disk took a third of the unit tests' time. */
 #define MEMORY "/dev/shm"
 
 TestFolder test_folder(void)

@@ -31,7 +31,7 @@
 #define PORT_FIRST 20000U
 #define PORT_COUNT 12000U
 #define STARTS_MAX 50
-/* How long swtpm may take to listen: 10 ms, a thousand times. */
+/* How long swtpm may take until it listens: 10 ms, a thousand times. */
 #define WAIT_NSEC  (1000L * 1000)
 #define WAITS_MAX  10000
 /* Its state is written and synced after each command that changes it. */
@@ -120,7 +120,7 @@ static bool is_listening(uint16_t port)
     return listening;
 }
 
-/* Keeps PORT and the next for us; the lock, or -1. */
+/* Reserves PORT and the next one for us. Returns the lock, or -1. */
 static int lock_ports(uint16_t port)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -151,7 +151,8 @@ static void exec_swtpm(const Swtpm *swtpm)
     _exit(127);
 }
 
-/* Starts the process and waits until it listens; -EAGAIN if it ended, as when a port was taken. */
+/* Starts the process and waits until it listens. Returns -EAGAIN if it ended, for example because a
+ * port was taken. */
 static int spawn(Swtpm *swtpm)
 {
     swtpm->pid = fork();

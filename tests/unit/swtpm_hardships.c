@@ -15,7 +15,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* An NV index with a password, to be wrong about. */
+/* An NV index with a password, to fail with a wrong one. */
 #define NV_INDEX        0x01500000U
 
 /* swtpm's control channel: PTM_INIT, TPM_Init without TPM2_Startup. */

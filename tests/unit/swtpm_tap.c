@@ -15,15 +15,15 @@
 #include <tss2/tss2_tcti.h>
 #include <tss2/tss2_tctildr.h>
 
-/* Bytes of a response without parameters, and where the codes stand in both. */
+/* Size of a response without parameters, and the offsets of the codes in commands and responses. */
 #define HEADER_BYTES 10
 #define CODE_OFFSET  6
 
 Tap tap;
 static TSS2_TCTI_TRANSMIT_FCN real_transmit;
 static TSS2_TCTI_RECEIVE_FCN real_receive;
-static bool due;              /* a fault is due with the answer */
-static size_t answered;       /* bytes of a made-up answer that were fetched */
+static bool due;              /* a fault is injected into the answer */
+static size_t answered;       /* bytes of a made-up answer that the caller has read */
 static uint32_t made_up_code; /* of this answer */
 
 static void record(const uint8_t *bytes, size_t size)

@@ -11,7 +11,7 @@
 #define X10  "xxxxxxxxxx"
 #define X50  X10 X10 X10 X10 X10
 
-/* A literal with its NULs, without the last. */
+/* A literal with its NULs, except the last. */
 #define BYTES(literal)                                                                             \
     {                                                                                              \
         (const uint8_t *)(literal), sizeof(literal) - 1                                            \

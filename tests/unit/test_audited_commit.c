@@ -91,7 +91,7 @@ static void test_each_verb(void **state)
     }
 }
 
-/* What is refused has none, and so has a public half alone. */
+/* A refused change has no entry, nor has a change of a public half alone. */
 static void test_several(void **state)
 {
     Fixture *fixture = *state;
@@ -113,7 +113,7 @@ static void test_several(void **state)
     assert_string_equal(fixture->written, "");
 }
 
-/* A commit that somebody else has not completed: the entries say who made it. */
+/* A commit that another process left incomplete: the entries name that process. */
 static void test_of_another(void **state)
 {
     Fixture *fixture = *state;

@@ -28,7 +28,7 @@ static void test_a_short_read_fails_for_good(void **state)
     (void)state;
     assert_int_equal(reader_u32le(&reader), 0);
     assert_true(reader.failed);
-    /* what would fit is not read any more */
+    /* reads after a failure fail, even if the bytes would be there */
     assert_int_equal(reader_u16le(&reader), 0);
     assert_null(reader_take(&reader, 1).data);
     assert_int_equal(reader.offset, 0);
@@ -102,7 +102,7 @@ static void test_writer_grows(void **state)
     assert_int_equal(writer_take(&writer, &bytes), 0);
     assert_int_equal(bytes.size, 20000);
     assert_int_equal(bytes.data[2 * 9999], 9999 & 0xff);
-    /* the writer is empty, and gives an empty buffer that is no NULL */
+    /* the writer is empty, and returns an empty buffer instead of NULL */
     bytes_done(&bytes);
     assert_int_equal(writer_take(&writer, &bytes), 0);
     assert_int_equal(bytes.size, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/base/child.c: a child has what it is passed, in order, and nothing else; and it does
- * not outlive its parent.
+ * Tests of lib/base/child.c: a child has the descriptors that it is passed, in order, and no
+ * others; and it does not outlive its parent.
  */
 
 #include "support.h"
@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* Exits with how many descriptors beyond the COUNT passed ones are open. */
+/* Exits with the number of open descriptors beyond the COUNT that were passed. */
 static void count_open(size_t count)
 {
     int open = 0;
@@ -34,7 +34,7 @@ static void test_only_what_is_passed(void **state)
     (void)state;
     assert_int_equal(pipe2(ends[0], O_CLOEXEC), 0);
     assert_int_equal(pipe2(ends[1], O_CLOEXEC), 0);
-    /* each is where the other is to go */
+    /* each has the number that the other one needs */
     for (size_t i = 0; i < 2; i++) {
         ends[i][0] = fcntl(ends[i][0], F_DUPFD, 16);
         ends[i][1] = fcntl(ends[i][1], F_DUPFD, 16);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of the children that read the store for control connections, on a whole broker: a list of
- * any size comes in pieces, as fast as it is taken, and whatever happens to a child or its client,
- * deliveries go on. Mirrors broker/process/children.c.
+ * any size is sent in pieces, at the client's pace, and deliveries go on whatever happens to a
+ * child or its client. Mirrors broker/process/children.c.
  */
 
 #include "control_calls.h"
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-/* More than sockets and the broker's buffers for one connection hold together. */
+/* More than the sockets and the broker's buffers of one connection can hold. */
 enum { MACHINES = 3, OF_MACHINE = 4000 };
 
 #define LIST "{\"method\":\"io.nspawn-creds.Broker.List\",\"more\":true}"
@@ -52,7 +52,7 @@ static pid_t parent_of(const char *pid)
     return state == 'Z' ? 0 : parent;
 }
 
-/* How many children the worker has; RET is one of them. */
+/* Returns how many children the worker has; RET is one of them. */
 static size_t children_of_worker(const BrokerFixture *broker, pid_t *ret)
 {
     _cleanup_(closedirp) DIR *folder = opendir("/proc");
@@ -94,7 +94,7 @@ static bool has_reply(int fd, int msec)
     return poll(&reply, 1, msec) == 1;
 }
 
-/* Reads a list to its end; how many credentials it has, or -1 if it ends with an error. */
+/* Reads a whole list. Returns how many credentials it has, or -1 if it ends with an error. */
 static ssize_t read_list(int fd)
 {
     static const char mark[] = "\"writtenUSec\"";
@@ -138,8 +138,8 @@ static BrokerFixture *start_with_much(void)
     return broker;
 }
 
-/* A client that does not read: the child waits, the worker keeps little, and nobody else waits.
- * When the client reads at last, it has everything. */
+/* While a client does not read, its child waits, the worker buffers little, and other clients are
+ * served. When the client finally reads, it gets everything. */
 static void test_client_does_not_read(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = start_with_much();
@@ -154,7 +154,7 @@ static void test_client_does_not_read(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* LIMIT_READERS at a time; one more has its turn when one of them ends, or its client hangs up. */
+/* LIMIT_READERS run at a time; another one starts when one of them ends or its client hangs up. */
 static void test_too_many_lists(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = start_with_much();
@@ -178,8 +178,8 @@ static void test_too_many_lists(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A child that hangs is in nobody's way, and is killed after a while; one that is killed is told.
- */
+/* A child that hangs delays nobody and is killed after a while. The client of a killed child gets
+ * an error. */
 static void test_child_hangs_or_dies(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();

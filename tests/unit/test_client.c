@@ -19,7 +19,7 @@
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 
-/* What is to take LIMIT_CALL_SECONDS takes 50 ms. */
+/* LIMIT_CALL_SECONDS pass in 50 ms. */
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
 {
     static const struct timeval soon = {.tv_usec = 50 * 1000};
@@ -47,7 +47,7 @@ typedef struct Listening {
     int fd;
 } Listening;
 
-/* A broker that accepts nobody; connections wait. */
+/* A broker that accepts no connections; they wait. */
 static Listening listening(int backlog)
 {
     Listening broker = {test_folder(), socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -94,7 +94,7 @@ static void test_no_reply(void **state)
     expect_unreachable(&broker, 1, "the broker did not reply");
     assert_int_equal(msec_waited, LIMIT_CALL_SECONDS * 1000);
 
-    /* as long as a commit may take, and the one before it */
+    /* as long as a commit and the one before it may take */
     assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
     msec_waited = 0;
     assert_int_equal(client_commit(client, NULL, -1, NULL, NULL, &reply),
@@ -150,7 +150,7 @@ static void on_begin(void *userdata, const char *what)
     add_event(userdata, what);
 }
 
-/* The broker takes until now. */
+/* The broker has not replied until now. */
 static void on_tick(void *userdata)
 {
     Watched *watched = userdata;
@@ -195,7 +195,7 @@ static void test_observer(void **state)
     assert_string_equal(watched.events, "the broker;tick;end;");
     json_object_put(parameters);
 
-    /* the wait ends, too, when the broker goes */
+    /* the wait also ends when the broker exits */
     watched.events[0] = '\0';
     close(watched.broker);
     assert_int_equal(client_observe(client, "List", NULL, on_reply, &watched, &observer, NULL),
@@ -203,7 +203,7 @@ static void test_observer(void **state)
     assert_string_equal(watched.events, "the broker;end;");
 }
 
-/* Each reply of several may take LIMIT_CALL_SECONDS, and no longer. */
+/* Each of several replies may take LIMIT_CALL_SECONDS. */
 static void test_no_further_reply(void **state)
 {
     _cleanup_(listening_done) Listening broker = listening(8);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/store/commit.c: what a commit does and refuses; killed at every system call, failed
- * by every one, and on a full disk: all or nothing, and each change said to be applied once.
+ * Tests of lib/store/commit.c: what a commit does and refuses. When it is killed at any system
+ * call, when any call fails, and on a full disk, it has applied all changes or none, and has
+ * reported each once.
  */
 
 #include "commit_fixture.h"
@@ -52,7 +53,7 @@ static void test_modes(void **state)
 
 /* --- what is refused --- */
 
-/* Commits CHANGE together with one that is fine, which is not done either. */
+/* Commits CHANGE together with a valid one, which must not be applied either. */
 static void expect_refusal(const CommitFixture *fixture, StoreChange change, int outcome)
 {
     StoreChange changes[] = {
@@ -159,7 +160,7 @@ static void test_limits(void **state)
     assert_true(commit_is(fixture, &empty.before));
 }
 
-/* Each is planted in the place of web/b.cred, or of web. */
+/* Each is planted instead of web/b.cred, or of web. */
 static void test_links(void **state)
 {
     static const Scenario scenario = {"", {.sealed = {"old", "old"}}, {}};
@@ -199,7 +200,7 @@ static void test_links(void **state)
 
 /* --- failures --- */
 
-/* One call fails, or from one on all that need room; then there is room again. */
+/* One call fails, or all calls that need room fail from one on; later there is room again. */
 static void fail_each_call(CommitFixture *fixture, const Scenario *scenario, int error)
 {
     unsigned failed = 0, at = 0, calls;
@@ -265,7 +266,7 @@ static void test_no_exchange(void **state)
 
 /* --- killed --- */
 
-/* The next one completes it; what the store was seen to be it stays. */
+/* The next writer completes it; the store stays in the state in which readers saw it. */
 static void expect_completion(const CommitFixture *fixture, bool after)
 {
     assert_int_equal(commit_recover(fixture, NULL), 0);
@@ -299,7 +300,7 @@ static void test_killed_at_each_call(void **state)
     }
 }
 
-/* The first call before which the commit is decided. */
+/* Returns the first call before which the commit is decided. */
 static unsigned find_decision(CommitFixture *fixture, const Scenario *scenario)
 {
     for (unsigned call = 1;; call++) {
@@ -310,7 +311,8 @@ static unsigned find_decision(CommitFixture *fixture, const Scenario *scenario)
     }
 }
 
-/* Killed when it is decided, and then whoever completes it at each of his calls. */
+/* The commit is killed once it is decided, and then the process that completes it is killed at each
+ * of its calls. */
 static void test_recovery_killed_at_each_call(void **state)
 {
     CommitFixture *fixture = *state;
@@ -353,7 +355,7 @@ static unsigned commit_many(const CommitFixture *fixture, size_t count)
     return commit_comparisons() - before + commit_calls;
 }
 
-/* Four times as many are four times the work, or a little more: they are sorted. */
+/* Four times as many changes take four times the work, or a little more for sorting. */
 static void test_work_grows_with_the_changes(void **state)
 {
     static const Scenario empty = {};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of the control socket of a whole broker: every method, what is wrong with a call, peers
- * that break the protocol, and that none of it is in the way of the service manager.
+ * Tests of the control socket of a whole broker: every method, invalid calls, peers that break the
+ * protocol, and that none of it delays the service manager.
  */
 
 #include "control_calls.h"
@@ -98,7 +98,7 @@ static void test_metrics(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* What is in flight is answered; then the broker ends, and its exit is clean. */
+/* Requests in flight are answered; then the broker exits cleanly. */
 static void test_restart(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -163,7 +163,7 @@ static void test_list_and_describe(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* What is stored is delivered at once, and what is removed no more. */
+/* A stored credential is delivered at once, and a removed one no longer. */
 static void test_store_and_remove(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -205,7 +205,7 @@ typedef struct Seen {
 
 enum { ENOUGH = 1000 };
 
-/* Causes the next event and looks at the last one. */
+/* Causes the next event and checks the last one. */
 static int on_event(void *userdata, struct json_object *reply)
 {
     Seen *seen = userdata;
@@ -231,7 +231,7 @@ static void test_subscribe(void **state)
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     call(broker, "Subscribe", NULL, -EPROTO); /* without "more" */
     client = connect_to(broker);
-    /* it asks when the subscription has begun, which nothing tells */
+    /* it polls until the subscription has begun, because no reply says so */
     asker = fork();
     if (asker == 0) {
         wait_msec(200);
@@ -245,7 +245,7 @@ static void test_subscribe(void **state)
 
 /* --- calls that are wrong --- */
 
-/* The reply to the message TEXT; "" if the broker hangs up. */
+/* Returns the reply to the message TEXT; "" if the broker hangs up. */
 static void say(const BrokerFixture *broker, const char *text, char *reply, size_t size)
 {
     _cleanup_(closep) int fd = client_connect_control(broker);
@@ -303,7 +303,7 @@ static void test_wrong_calls(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Several calls in one go are answered in order; what asks for no reply gets none. */
+/* Several calls in one message are answered in order; a call that wants no reply gets none. */
 static void test_a_row_of_calls(void **state)
 {
     static const char calls[] =
@@ -350,7 +350,7 @@ static void test_hostile_peers(void **state)
     assert_int_equal(recv(peers[0], flood, 1, 0), 0);
     assert_int_equal(recv(peers[PEERS - 1], flood, 1, MSG_DONTWAIT), -1);
     assert_int_equal(errno, EAGAIN);
-    /* and one that never comes to an end of its message */
+    /* and one that never ends its message */
     for (size_t sent = 0; sent <= LIMIT_FRAME_BYTES + sizeof(flood); sent += sizeof(flood))
         if (send(peers[PEERS - 1], flood, sizeof(flood), MSG_NOSIGNAL) < 0)
             break;
@@ -396,7 +396,8 @@ static void test_busy_connection(void **state)
     close(busy);
 }
 
-/* A byte now and then does not help, but who is silent between two calls is welcome. */
+/* Sending a byte now and then does not keep a connection; being silent between two calls is
+ * allowed. */
 static void test_slow_message(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -420,8 +421,8 @@ static void test_slow_message(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Whoever has thousands of calls waiting and takes every reply gets them all, and others theirs
- * meanwhile. */
+/* A peer with thousands of waiting calls that reads every reply gets them all, and other peers get
+ * theirs meanwhile. */
 static void test_many_calls(void **state)
 {
     static const char one[] = "{\"method\":\"io.nspawn-creds.Broker.FlushKeys\"}";
@@ -475,7 +476,8 @@ static void read_replies(int fd, unsigned count)
             assert_int_equal(frame_reader_read(&reader, fd), 0);
 }
 
-/* Whoever has had its calls waits until nobody else has one: here another process, with two. */
+/* A peer that has used up its turn waits until no other peer has a call: here another process, with
+ * two. */
 static void test_many_calls_come_last(void **state)
 {
     enum { WAITING = 50 };
@@ -528,7 +530,7 @@ static void test_not_for_others(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A worker's death ends its control connections, and the next one serves new ones. */
+/* When a worker dies, its control connections end, and the next worker serves new ones. */
 static void test_a_worker_dies(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();

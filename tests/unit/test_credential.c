@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/credential/{seal,open}.c: what is sealed opens again, and nothing else does. */
+/* Tests of lib/credential/{seal,open}.c: a sealed credential opens again, and nothing else does. */
 
 #include "support.h"
 
@@ -109,8 +109,8 @@ static void test_round_trip(void **state)
         }
 }
 
-/* SHA256 of the keys one behind the other, and its HMAC of the user; by Python's hashlib and hmac.
- */
+/* SHA-256 of the concatenated keys, and its HMAC of the user, computed with Python's hashlib and
+ * hmac. */
 static void test_derived_keys(void **state)
 {
     _cleanup_(secret_freep) Secret *host = test_host_key("host"), *tpm = test_secret("tpm");
@@ -149,7 +149,7 @@ static void test_sealing_limits(void **state)
                      OUTCOME_TOO_LARGE);
 }
 
-/* Nobody seals a secret that is too large, but somebody else's program may. */
+/* We never seal a secret that is too large, but another program may. */
 static void test_opening_limits(void **state)
 {
     _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
@@ -183,7 +183,7 @@ static void test_opening_limits(void **state)
     }
 }
 
-/* The same secret sealed twice gives nothing away. */
+/* Sealing the same secret twice reveals nothing. */
 static void test_fresh_iv(void **state)
 {
     _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
@@ -305,7 +305,8 @@ static void test_times(void **state)
         {TEST_NOW, TEST_NOW, TEST_NOW, OUTCOME_MALFORMED}, /* expires before it is sealed */
         {TEST_NOW + 1, TEST_NOW, TEST_NOW, OUTCOME_MALFORMED},
         {TEST_NOW - 2, TEST_NOW - 1, USEC_INFINITY, 0},
-        {TEST_NOW + 1000, USEC_INFINITY, TEST_NOW, 0}, /* sealed in the future: as systemd */
+        {TEST_NOW + 1000, USEC_INFINITY, TEST_NOW,
+         0}, /* sealed in the future: accepted, as by systemd */
     };
 
     (void)state;
@@ -374,7 +375,7 @@ static void test_scopes(void **state)
     }
 }
 
-/* What systemd 252 writes when it is asked for no PCRs. */
+/* What systemd 252 writes when no PCRs are requested. */
 static void test_a_pcr_bank_that_is_none(void **state)
 {
     CredentialSections sections = {.kind = kind_find_by_key_types(KIND_TPM),

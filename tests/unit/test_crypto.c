@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/crypto: known answers, and that every change is noticed. */
+/* Tests of lib/crypto: known answers, and that every change is detected. */
 
 #include "support.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Vectors in which one thing is changed, tests/vectors/derived.jsonl: each is refused with the
- * outcome, and for the class of reason, that its row states. What is in a row is told in
- * tests/vectors/README.md.
+ * Vectors with one thing changed, tests/vectors/derived.jsonl: each is refused with the outcome and
+ * the class of reason in its row. tests/vectors/README.md describes the rows.
  *
- * A credential itself always opens (test_vectors.c), so that it is the change that is refused.
+ * The unchanged credential always opens (test_vectors.c), so the change is the cause of the
+ * refusal.
  */
 
 #include "vectors.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Hexadecimal digits of the digest of a file that stand in a row. */
+/* Number of hexadecimal digits of a file's digest in a row. */
 #define DIGEST_DIGITS 16
 
 /* --- edits --- */
@@ -32,7 +32,7 @@ static void replace(Bytes *bytes, size_t at, size_t removed, BytesView put)
     assert_int_equal(writer_take(&writer, bytes), 0);
 }
 
-/* A place in BYTES: from the end if it is negative. */
+/* An offset in BYTES; a negative one counts from the end. */
 static size_t place(struct json_object *number, const Bytes *bytes)
 {
     int64_t at = json_object_get_int64(number);
@@ -82,7 +82,7 @@ static void edit_at(Bytes *bytes, struct json_object *edit)
     }
 }
 
-/* Does to BYTES what ROW has under KEY, if anything. */
+/* Applies ROW's edits under KEY to BYTES, if there are any. */
 static void apply(Bytes *bytes, struct json_object *row, const char *key)
 {
     struct json_object *edits, *value;
@@ -121,7 +121,7 @@ static struct json_object *base_of(const Vectors *vectors, struct json_object *r
     return NULL;
 }
 
-/* The file, which must be the one that the row was written for. */
+/* Loads the file, which must be the one that the row was written for. */
 static Bytes file_of(struct json_object *row, struct json_object *base)
 {
     _cleanup_(bytes_done) Bytes original = vectors_read(vectors_text(base, "file")), sealed = {0};
@@ -150,7 +150,7 @@ static UserScope user_of(const Vectors *vectors, const char *text)
     return user;
 }
 
-/* The path of the host key's file that ROW wants. */
+/* Returns the path of the host key file for ROW. */
 static const char *host_key_of(const Vectors *vectors, struct json_object *row)
 {
     const char *path = test_path(&vectors->root, "host-key");
@@ -164,7 +164,7 @@ static const char *host_key_of(const Vectors *vectors, struct json_object *row)
     return path;
 }
 
-/* Another TPM: "bare", or with a storage root key of its own. */
+/* Starts another TPM: "bare", or with a storage root key of its own. */
 static Tpm *other_tpm(const char *which, Swtpm **swtpm)
 {
     _cleanup_(freep) uint8_t *srk = NULL;
@@ -178,7 +178,8 @@ static Tpm *other_tpm(const char *which, Swtpm **swtpm)
     return tpm;
 }
 
-/* All that ROW says of its surroundings but for the TPM. USER and SIGNATURES keep what is set. */
+/* Sets everything in ROW about the environment except the TPM. USER and SIGNATURES own what is
+ * set. */
 static void set(const Vectors *vectors, struct json_object *row, VectorSetting *setting,
                 UserScope *user, Bytes *signatures)
 {
@@ -207,7 +208,7 @@ static void set(const Vectors *vectors, struct json_object *row, VectorSetting *
     }
 }
 
-/* The classes that an outcome may be of. */
+/* Returns the classes that an outcome may belong to. */
 static const struct {
     const char *class, *outcomes;
 } classes[] = {
@@ -276,7 +277,7 @@ static void check_row(Vectors *vectors, struct json_object *row)
 
 /* --- all of them --- */
 
-/* Of the manifest's credentials: how many there are, or how many open nowhere. */
+/* Counts the manifest's credentials: all, or those that open nowhere. */
 static unsigned count_manifest(const Vectors *vectors, bool failing)
 {
     static const char *const lists[] = {"vectors", "poc", "ours"};
@@ -293,7 +294,7 @@ static unsigned count_manifest(const Vectors *vectors, bool failing)
     return count;
 }
 
-/* Each row; and there are 150 vectors, of which three quarters fail. */
+/* Tests each row, and that there are 150 vectors, three quarters of which fail. */
 static void test_every_row(void **state)
 {
     Vectors *vectors = *state;

@@ -66,7 +66,7 @@ int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
     return 0;
 }
 
-/* As long as it may, and not too often. */
+/* It waits as long as it may, and does not retry too often. */
 static void test_how_long(void **state)
 {
     const Fixture *fixture = *state;
@@ -128,9 +128,9 @@ static int lock_what_is_there(const void *argument)
     return fd >= 0 && directory_is_at(fixture->parent, "web", fd) ? 0 : 1;
 }
 
-/* Another directory is put in its place at every step of whoever wants the lock. Only what comes
- * between the two looks, of the lock itself and of the test, makes a difference: that is four
- * stops, at the two calls of the second look. */
+/* The directory is replaced at every step of the process that takes the lock. Only a replacement
+ * between the two checks, the lock's and the test's, makes a difference: that is four stops, at the
+ * two calls of the second check. */
 static void test_another_directory(void **state)
 {
     const Fixture *fixture = *state;

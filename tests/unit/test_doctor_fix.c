@@ -106,7 +106,7 @@ static int note_call(Doctor *doctor, const void *userdata, Reason *reason)
     return reason_set(reason, OUTCOME_CHANGED, "web.cred");
 }
 
-/* Nothing is changed without --fix, nor where nobody can be asked. */
+/* Nothing is changed without --fix, or where there is no terminal to ask on. */
 static void test_asks(void **state)
 {
     static const struct {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/policy/effect.c: what follows from a change, policies in, words out. */
+/* Tests of lib/policy/effect.c: the consequences of a change, from policies to text. */
 
 #include "support.h"
 
@@ -34,7 +34,7 @@ static const struct {
             "}}"},
     {"cache", "{\"credentials\": {\"web\": {\"share\": \"web@outer\"},"
               "\"password\": {}, \"env\": {\"template\": \"{{password}}\"}}}"},
-    /* bad across machines, and no reason to go on for ever */
+    /* a cycle across machines must be an error and must not loop */
     {"loop",
      "{\"credentials\": {\"a\": {\"share\": \"loop2@a\"}, \"b\": {\"share\": \"db@quiet\"}}}"},
 };
@@ -120,7 +120,7 @@ static void test_effects(void **state)
         policy_unref(policies[i]);
 }
 
-/* What is made of itself across machines ends all the same. */
+/* A template that contains itself through another machine must not loop. */
 static void test_a_circle(void **state)
 {
     static const char *const texts[] = {"{\"credentials\": {\"a\": {\"share\": \"y@a\"}}}",

@@ -108,8 +108,8 @@ static void test_kinds_are_distinct(void **state)
     assert_null(kind_find_by_id(filler));
 }
 
-/* Cut short at every length, a header is refused; cut in the body it parses and fails to decrypt,
- * which test_credential.c sees. */
+/* A header that is cut at any length is refused. A credential that is cut in its body parses and
+ * fails to decrypt, see test_credential.c. */
 static void test_truncation(void **state)
 {
     (void)state;
@@ -118,7 +118,7 @@ static void test_truncation(void **state)
         _cleanup_(bytes_done) Bytes bytes = assemble(&sections, CREDENTIAL_METADATA_MIN_BYTES);
 
         for (size_t size = 0; size < bytes.size; size++) {
-            /* of its own size, so that a sanitizer sees every byte read beyond */
+            /* of exactly this size, so that the sanitizer detects every read past its end */
             _cleanup_(bytes_done) Bytes cut = {0};
             Reason reason = {0};
 
@@ -196,7 +196,7 @@ static void test_accepted_variants(void **state)
     assert_int_equal(parsed.iv.size, 16);
 }
 
-/* One byte more than a field or a name may have. */
+/* A field or a name with one byte too many. */
 static void test_field_limits(void **state)
 {
     static const char name[LIMIT_SEALED_NAME_BYTES + 1] = {[0 ... LIMIT_SEALED_NAME_BYTES] = 'n'};

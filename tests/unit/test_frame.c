@@ -86,13 +86,13 @@ static void test_at_once(void **state)
     expect_message(&reader, "bb");
     expect_message(&reader, "ccc");
     assert_false(frame_reader_next(&reader, &message));
-    /* the rest of the last one comes later */
+    /* the rest of the last message is sent later */
     put(&pair, "dd", 3);
     assert_int_equal(frame_reader_read(&reader, pair.ours), 0);
     expect_message(&reader, "dddd");
 }
 
-/* Reads until there is something else than success, with the other side writing SIZE bytes. */
+/* Reads until something other than success, while the other side writes SIZE bytes. */
 static int flood(const Pair *pair, FrameReader *reader, size_t size)
 {
     static uint8_t bytes[64 * 1024];
@@ -141,7 +141,7 @@ static void test_too_long(void **state)
     assert_int_equal(flood(&pair, &reader, 2 * LIMIT_FRAME_BYTES), -EMSGSIZE);
 }
 
-/* What a peer does not take waits, up to a limit, and goes out in order. */
+/* Messages that a peer does not read wait, up to a limit, and are sent in order. */
 static void test_a_peer_that_does_not_read(void **state)
 {
     static uint8_t message[100000];

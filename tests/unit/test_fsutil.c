@@ -48,7 +48,7 @@ static void test_write_and_replace(void **state)
     test_folder_remove(&folder);
 }
 
-/* As root also the owner, who is somebody else here. */
+/* As root, the owner is kept as well; here it is another user. */
 static void test_like_the_old_one(void **state)
 {
     TestFolder folder = test_folder();
@@ -86,7 +86,7 @@ static void test_no_replace(void **state)
     assert_int_equal(file_write(path, test_view("two"), 0640, false, NULL), -EEXIST);
     content = test_read_file(path);
     assert_true(bytes_view_equal(bytes_view(&content), test_view("one")));
-    assert_int_equal(count_entries(folder.path), 1); /* nor is a temporary file left */
+    assert_int_equal(count_entries(folder.path), 1); /* and no temporary file is left */
     test_folder_remove(&folder);
 }
 
@@ -190,7 +190,8 @@ static void clear(const TestFolder *folder)
             assert_int_equal(unlinkat(directory, name, 0), 0);
 }
 
-/* Killed at every system call: the old file or the new one, and nothing else once it is cleared. */
+/* Killed at any system call, it leaves the old file or the new one, and nothing else after
+ * clearing. */
 static void test_killed_at_every_step(void **state)
 {
     TestFolder folder = test_folder();
@@ -261,7 +262,7 @@ static void test_an_entry_that_cannot_be_read(void **state)
     test_folder_remove(&folder);
 }
 
-/* What could not be listed may be a file that would be lost. */
+/* An entry that could not be listed may be a file that would be lost. */
 static void test_a_set_beside_what_cannot_be_read(void **state)
 {
     TestFolder folder = test_folder();

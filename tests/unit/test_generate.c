@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of generated secrets: their form, that all characters are drawn alike, and that OpenSSH
- * reads its keys and finds the public halves that we do.
+ * Tests of generated secrets: their form, that all characters are equally likely, and that OpenSSH
+ * reads our keys and computes the same public halves.
  */
 
 #include "support.h"
@@ -27,7 +27,7 @@ static Context real_context(void)
     return context;
 }
 
-/* Whether TEXT is as FORM has it: "x" is a digit of hexadecimal, "v" one of 89ab, "*" any of
+/* Whether TEXT matches FORM: "x" is a hexadecimal digit, "v" one of 89ab, "*" any character of
  * base64. */
 static bool has_form(const Secret *secret, const char *form)
 {
@@ -80,8 +80,7 @@ static void test_forms(void **state)
     }
 }
 
-/* 95 does not divide 256: without care the first 66 characters would be drawn half again as often.
- */
+/* 95 does not divide 256: naively, the first 66 characters would be drawn half again as often. */
 static void test_passwords_are_fair(void **state)
 {
     Context context = real_context();
@@ -102,7 +101,7 @@ static void test_passwords_are_fair(void **state)
         for (size_t i = 0; i < LIMIT_RECIPE_LENGTH; i++)
             counts[secret_view(secret).data[i]]++;
     }
-    /* 2156 expected, with a deviation of 46: six of those to either side */
+    /* 2156 expected, with a standard deviation of 46: six of those to either side */
     for (size_t i = 0; i < RECIPE_ALPHABET_MAX; i++) {
         unsigned count = counts[(unsigned char)alphabet[i]];
 
@@ -146,7 +145,7 @@ static void test_x25519_public(void **state)
     }
 }
 
-/* Every cut and every flipped bit: refused, or a public key all the same, and nothing worse. */
+/* With every cut and every flipped bit, the key is refused or still yields a public key. */
 static void test_ssh_damaged(void **state)
 {
     static const Recipe recipe = {.type = RECIPE_SSH_ED25519};

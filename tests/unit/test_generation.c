@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of generated secrets on a whole broker: made once, and the same ever after, whoever asks at
- * once and whenever the broker is killed. Mirrors broker/request/generated_secret.c.
+ * Tests of generated secrets on a whole broker: each is made once and stays the same, whoever asks
+ * at the same time and whenever the broker is killed. Mirrors broker/request/generated_secret.c.
  */
 
 #include "broker_asking.h"
@@ -20,7 +20,7 @@
 
 #define WEB       "systemd-nspawn@web.service"
 
-/* With these the broker has a TPM, and draws what is really random. */
+/* With these, the broker has a TPM and uses real randomness. */
 #define GENERATED "{\"generate\": {\"type\": \"hex\", \"bytes\": 32}}"
 
 static BrokerFixture *new_broker(bool has_tpm)
@@ -81,7 +81,7 @@ static void test_made_once(void **state)
     assert_int_equal(broker->shared->workers, 2);
 }
 
-/* What the administrator put there is it. */
+/* A value that the administrator stored is used. */
 static void test_not_made_if_there(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
@@ -94,7 +94,8 @@ static void test_not_made_if_there(void **state)
     assert_int_equal(broker->shared->tpm_sealed, 0);
 }
 
-/* All of a machine's take one key, also those that are made later and by another broker. */
+/* All secrets of a machine share one key, including those that are made later or by another
+ * broker. */
 static void test_one_key_for_all(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
@@ -132,7 +133,8 @@ static void test_one_key_for_all(void **state)
     assert_int_equal(broker->shared->tpm_sealed, 2);
 }
 
-/* Sealed with what there is; what should be there and does not work is no reason to do without. */
+/* Secrets are sealed with what the host has. A key or TPM that should be there but does not work is
+ * an error, and is not left out. */
 static void test_keys_that_there_are(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
@@ -155,7 +157,7 @@ static void test_keys_that_there_are(void **state)
     broker_start(broker);
     assert_int_equal(got_ask(broker, "web", "b").size, 64);
     assert_string_equal(kind_of(broker, "b"), "tpm2");
-    assert_int_equal(broker_wait(broker), 0); /* for one that has the key, perhaps */
+    assert_int_equal(broker_wait(broker), 0); /* maybe for one with the key */
 
     broker->config.tpm_device = "/nowhere/tpm";
     broker_start(broker);
@@ -197,7 +199,7 @@ static void test_required_key_types(void **state)
     expect_refused(broker, "web", "s2", "host-key-missing ");
 }
 
-/* The key of the others does not open any more: there is a fresh one. */
+/* The key of the others no longer opens, so a fresh one is made. */
 static void test_shared_key_is_lost(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(true);
@@ -215,7 +217,7 @@ static void test_shared_key_is_lost(void **state)
     expect_refused(broker, "web", "a", "tpm-foreign the fake TPM says so");
 }
 
-/* Waits until the file PATH contains what is EXPECTED. */
+/* Waits until the file PATH contains EXPECTED. */
 static void wait_for_file(const char *path, const Bytes *expected)
 {
     for (unsigned i = 0;; i++) {
@@ -247,7 +249,7 @@ static void test_public_halves(void **state)
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0644);
 
-    /* lost, or another's: put right when the private half is asked for */
+    /* missing, or of another key: corrected when the private half is requested */
     for (unsigned i = 0; i < 2; i++) {
         assert_int_equal(unlink(path), 0);
         if (i == 1)
@@ -279,7 +281,7 @@ static void test_store_cannot_be_written(void **state)
     assert_int_equal(got_ask(broker, "web", "a").size, 64);
 }
 
-/* Another writer keeps those waiting who want something new, and nobody else. */
+/* Another writer delays only requests for new secrets. */
 static void test_waits_for_the_store_alone(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker(false);
@@ -306,7 +308,7 @@ static void test_waits_for_the_store_alone(void **state)
 
 /* What the test and the broker's processes share. */
 static struct Search {
-    atomic_bool held;    /* who lists a machine's directory in the store waits */
+    atomic_bool held;    /* a process that lists a machine's directory in the store waits */
     atomic_int searcher; /* the process that did so last */
     atomic_uint count;   /* how many directories were listed */
 } * search;
@@ -323,14 +325,14 @@ struct dirent *__wrap_readdir(DIR *directory)
         strstr(path, "/store/web")) {
         search->count++;
         search->searcher = getpid();
-        /* not for ever, should the test fail meanwhile */
+        /* not for ever, in case the test fails meanwhile */
         for (unsigned i = 0; search->held && i < 20000; i++)
             wait_msec(1);
     }
     return __real_readdir(directory);
 }
 
-/* A broker with web@x, which any client may have, and a search for web@a that is being held. */
+/* A broker with web@x, which any client may request, and a search for web@a that is held up. */
 static BrokerFixture *start_held_search(int *ret_client)
 {
     BrokerFixture *broker = new_broker(true);
@@ -351,7 +353,7 @@ static BrokerFixture *start_held_search(int *ret_client)
     return broker;
 }
 
-/* Who wants something new waits for the search, nobody else; and all for the same one. */
+/* Only requests for new secrets wait for the search, all for the same one. */
 static void test_search_waits_alone(void **state)
 {
     int clients[2];
@@ -371,7 +373,7 @@ static void test_search_waits_alone(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Without a search there is a fresh key. */
+/* If the search fails, a fresh key is made. */
 static void test_searcher_is_killed(void **state)
 {
     int client;
@@ -386,7 +388,7 @@ static void test_searcher_is_killed(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A client that goes takes its search along. */
+/* When a client disconnects, its search ends. */
 static void test_searcher_is_not_needed(void **state)
 {
     int client;
@@ -463,8 +465,8 @@ static void test_many_at_once(void **state)
     assert_int_equal(broker->shared->tpm_sealed, 1);
 }
 
-/* The worker is killed at every look at the clock, and at random moments, while values are made:
- * whoever gets one gets the one that is there in the end. */
+/* The worker is killed at every read of the clock, and at random moments, while values are made:
+ * every client that gets a value gets the one that is stored in the end. */
 static void test_killed_while_it_makes_them(void **state)
 {
     enum { ROUNDS = 60, CLIENTS = 6 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of broker/process/handover.c and request/reply.c, and of what the supervisor does with
- * workers that are of no use. */
+ * workers that always fail. */
 
 #include "support.h"
 
@@ -21,7 +21,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-/* A user who has no processes that count. */
+/* A user without processes that count towards the limit. */
 #define NOBODY 65534
 
 static Listeners listen_in(const TestFolder *folder)
@@ -46,7 +46,7 @@ static int connect_to(const TestFolder *folder)
     return fd;
 }
 
-/* Connects with an address as the service manager's. */
+/* Connects with an address like the service manager's. */
 static int connect_as_manager(const TestFolder *folder)
 {
     struct sockaddr_un ours = {.sun_family = AF_UNIX}, theirs = {.sun_family = AF_UNIX};
@@ -79,7 +79,7 @@ static size_t read_all(int fd)
     return total;
 }
 
-/* On any socket, for any user, from the first. */
+/* A limit on any socket, for any user, from the first connection. */
 static void test_marks(void **state)
 {
     int fds[2];
@@ -98,7 +98,8 @@ static void test_marks(void **state)
     assert_int_equal(handover_mark_set(fds[0], 1), -EBADF);
 }
 
-/* Runs in a process of its own, as it closes all that is open. The first wrong thing, or 0. */
+/* Runs in a process of its own, because it closes all descriptors. Returns the number of the first
+ * failed check, or 0. */
 static int sweep(const TestFolder *folder)
 {
     Listeners listeners = listen_in(folder);
@@ -119,7 +120,7 @@ static int sweep(const TestFolder *folder)
             return 3;
     if (high >= 0 && fcntl(high, F_GETFD) >= 0)
         return 4;
-    /* the peers' ends are nobody's connections either */
+    /* the peers' ends are not connections either */
     if (fcntl(clients[0], F_GETFD) >= 0 || fcntl(clients[1], F_GETFD) >= 0)
         return 5;
     if (fcntl(listeners.fds[0], F_GETFD) < 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
@@ -146,7 +147,7 @@ static void test_sweep(void **state)
     test_folder_remove(&folder);
 }
 
-/* The machine is the directory that the socket is in, and nothing else. */
+/* Only the socket's directory determines the machine. */
 static void test_live_machine(void **state)
 {
     static const struct {
@@ -215,7 +216,7 @@ static void test_delivery(void **state)
     }
 }
 
-/* However fast a peer reads, others get their turn. */
+/* Others get their turn even if a peer reads fast. */
 static void test_a_step_is_bounded(void **state)
 {
     Reply delivery = {.refusal_bytes = LIMIT_FOREIGN_REFUSAL_BYTES};
@@ -295,8 +296,9 @@ static int run_worker(void *userdata, Drain drain)
     return life(listeners);
 }
 
-/* Runs a supervisor over such workers, with one client, which has the MANAGER's address or none;
- * what the client read. RET is what the supervisor returned, or 1 if it was still there. */
+/* Runs a supervisor with such workers and one client, which has the MANAGER's address or none.
+ * Returns what the client read. RET is what the supervisor returned, or 1 if it was still
+ * running. */
 static size_t supervise(Life life, bool manager, uid_t user, int *ret)
 {
     TestFolder folder = test_folder();
@@ -333,8 +335,7 @@ static int accept_and_fail(const Listeners *listeners)
     return EXIT_FAILURE;
 }
 
-/* Each fails at once, whatever the reason: the supervisor refuses what is open, and then gives up.
- */
+/* Each worker fails at once: the supervisor refuses the open connections, and then gives up. */
 static void test_workers_that_fail(void **state)
 {
     int r;
@@ -346,7 +347,7 @@ static void test_workers_that_fail(void **state)
     assert_int_equal(r, -ECHILD);
 }
 
-/* An end is not clean because the worker says so. */
+/* A worker's exit status alone does not make its end clean. */
 static int accept_and_leave(const Listeners *listeners)
 {
     int fd = handover_next(listeners, 0);
@@ -376,7 +377,7 @@ static int accept_and_forbid(const Listeners *listeners)
     return EXIT_FAILURE;
 }
 
-/* No process can be made any more: the supervisor refuses by itself, and stays. */
+/* When no process can be created, the supervisor itself refuses, and keeps running. */
 static void test_no_more_workers(void **state)
 {
     int r;

@@ -200,7 +200,7 @@ static void test_places(void **state)
     test_folder_remove(&folder);
 }
 
-/* A value as long as may be, and one longer. */
+/* A value of the greatest length, and one that is a byte longer. */
 static void test_long_values(void **state)
 {
     (void)state;
@@ -220,7 +220,7 @@ static void test_long_values(void **state)
     }
 }
 
-/* What is wrong with the first file does not have the next one read. */
+/* An error in the first file does not lead to the next one being read. */
 static void test_files_that_are_not_trusted(void **state)
 {
     static const char file[] = "etc/nspawn-creds/nspawn-creds.conf";
@@ -232,7 +232,7 @@ static void test_files_that_are_not_trusted(void **state)
     write_config(&folder, "usr/lib/nspawn-creds/nspawn-creds.conf", "");
     write_config(&folder, file, "");
     assert_int_equal(load(&folder, geteuid(), NULL, &config), 0);
-    if (geteuid() != 0) /* root is trusted whatever the context says */
+    if (geteuid() != 0) /* root is always trusted */
         assert_int_equal(load(&folder, geteuid() + 1, &reason, &config), OUTCOME_BAD_CONFIG);
     for (mode_t bit = S_IWOTH; bit <= S_IWGRP; bit <<= 3) {
         assert_int_equal(chmod(test_path(&folder, file), 0644 | bit), 0);
@@ -253,7 +253,8 @@ static void test_files_that_are_not_trusted(void **state)
         assert_int_equal(chown(test_path(&folder, "etc"), 1, 1), 0);
         assert_int_equal(load(&folder, 0, &reason, &config), OUTCOME_BAD_CONFIG);
         assert_int_equal(unlink(test_path(&folder, file)), 0);
-        assert_int_equal(load(&folder, 0, NULL, &config), 0); /* nothing there to distrust */
+        assert_int_equal(load(&folder, 0, NULL, &config),
+                         0); /* a missing file is no reason for distrust */
     } else {
         assert_int_equal(unlink(test_path(&folder, file)), 0);
     }

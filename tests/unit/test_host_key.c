@@ -108,7 +108,7 @@ static void test_refusals(void **state)
     }
 }
 
-/* What both the commands and the broker decide by. */
+/* The cases that the commands and the broker must decide alike. */
 static void test_check(void **state)
 {
     static const struct {
@@ -190,8 +190,8 @@ static void make_readable(const Fixture *fixture)
     write_key(fixture, HOST_KEY_FILE_BYTES, 0444);
 }
 
-/* The commands look at the file that they read, the broker at the one that the service manager has
- * read for it. */
+/* The commands check the file that they read, the broker the file that the service manager read for
+ * it. */
 static void test_both_look(void **state)
 {
     static void (*const makers[])(const Fixture *) = {
@@ -248,7 +248,7 @@ static void test_passed_by_the_service_manager(void **state)
     const Fixture *fixture = *state;
     _cleanup_(secret_freep) Secret *key = NULL;
 
-    write_key(fixture, HOST_KEY_FILE_BYTES, 0440); /* its ACL shows as the group's */
+    write_key(fixture, HOST_KEY_FILE_BYTES, 0440); /* its ACL shows as the group's mode */
     assert_int_equal(host_key_load_passed(&fixture->context, fixture->path, NULL, &key), 0);
     assert_non_null(key);
     unlink(fixture->path);
@@ -261,7 +261,7 @@ static void test_passed_by_the_service_manager(void **state)
                      OUTCOME_HOST_KEY_UNSAFE);
 }
 
-/* Processes that race for the first key end up with one and the same. */
+/* Processes that race for the first key all get the same one. */
 static void test_two_at_once(void **state)
 {
     const Fixture *fixture = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of host identities: what is written is read, and nothing else is; and of the strict JSON
- * and the sets of files that go with them.
+ * Tests of host identities: an identity that we write can be read, and nothing else; and of the
+ * strict JSON and the sets of files that go with them.
  */
 
 #include "support.h"
@@ -93,8 +93,8 @@ static void test_every_truncation_is_refused(void **state)
         }
 }
 
-/* Only host name, machine id, PCR key and PCR values can change into others that are good; the
- * storage keys stay what they were, or the file is refused. */
+/* A mutation can change only host name, machine id, PCR key and PCR values into other valid ones;
+ * with any other storage key the file is refused. */
 static void test_no_bit_flip_changes_a_key(void **state)
 {
     _cleanup_(identity_done) Identity good = {0};
@@ -200,11 +200,11 @@ static void test_limits(void **state)
     assert_non_null(strstr(reason.text, "65536"));
     memset(deep, '[', sizeof(deep) - 1);
     assert_int_equal(parse(deep, NULL), OUTCOME_BAD_IDENTITY);
-    /* bare, it could be the key of anything */
+    /* without attributes it could be the key of anything */
     assert_int_equal(identity_parse(bytes_view(&legacy), NULL, &identity), OUTCOME_BAD_IDENTITY);
 }
 
-/* What systemd writes of a storage root key, alone. */
+/* A storage root key as systemd writes it, alone. */
 static void test_bare(void **state)
 {
     static const char *const files[] = {"target-srk.tpm2b_public",
@@ -275,7 +275,7 @@ static void test_file_set(void **state)
 
     (void)state;
     assert_int_equal(file_set_write(path, entries, 1, 0644, NULL), 0);
-    /* exchanged, since all that is in it is written anew */
+    /* exchanged, because everything in it is written anew */
     entries[0].content.data = (uint8_t *)"new";
     assert_int_equal(file_set_write(path, entries, 2, 0644, NULL), 0);
     {
@@ -286,7 +286,7 @@ static void test_file_set(void **state)
     /* b.cred would be lost */
     assert_int_equal(file_set_write(path, entries, 1, 0644, &reason), OUTCOME_USAGE);
     assert_non_null(strstr(reason.text, "b.cred"));
-    /* one name cannot be written: the old ones stay, and nothing else does */
+    /* one name cannot be written: only the old ones stay */
     strcpy(entries[1].name, "b.cred/c");
     assert_true(file_set_write(test_path(&folder, "other"), entries, 2, 0644, NULL) < 0);
     assert_true(stat(test_path(&folder, "other"), &status) < 0 && errno == ENOENT);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of the broker that ends when it has nothing to do: when it does, and that nobody is lost.
- */
+/* Tests of the broker that exits when it is idle: when it exits, and that no request is lost. */
 
 #include "broker_fixture.h"
 
@@ -16,7 +15,7 @@ static bool has_ended(const BrokerFixture *broker)
     return info.si_pid != 0;
 }
 
-/* The service manager's part: a socket that has somebody waiting starts the broker. */
+/* The service manager's part: a waiting connection starts the broker. */
 static bool start_if_ended(BrokerFixture *broker)
 {
     if (broker->supervisor && !has_ended(broker))
@@ -27,7 +26,7 @@ static bool start_if_ended(BrokerFixture *broker)
     return true;
 }
 
-/* It ends when it has nothing to do, and not before. */
+/* The broker exits when it is idle, and not before. */
 static void test_exit_idle(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -38,7 +37,7 @@ static void test_exit_idle(void **state)
     broker->config.exit_idle_usec = 300000;
     broker->shared->tpm_msec = 1000;
     broker_start(broker);
-    /* one that waits for the TPM for longer keeps it */
+    /* a request that waits for the TPM for longer keeps it running */
     assert_int_equal(client_ask(broker, "web", "x", 20), ANSWER_RIGHT);
     assert_false(has_ended(broker));
     /* as does the administrator */
@@ -71,7 +70,7 @@ static void test_exit_idle_finishes_an_unsealing(void **state)
     assert_int_equal(broker_wait(broker), 0);
 }
 
-/* However often it ends and is started again, every request is answered. */
+/* Every request is answered, however often the broker exits and is started again. */
 static void test_exit_idle_loses_nobody(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/audit/journal.c, with a socket in the journal's place that is read when we like.
- */
+/* Tests of lib/audit/journal.c, with a socket instead of the journal's that the test reads when it
+ * likes. */
 
 #include "support.h"
 
@@ -50,7 +50,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* COUNT requests, told apart by how long they took. */
+/* COUNT requests, which differ in their durations. */
 static void write_entries(const Journal *journal, unsigned from, unsigned count)
 {
     for (unsigned i = from; i < from + count; i++)
@@ -60,7 +60,7 @@ static void write_entries(const Journal *journal, unsigned from, unsigned count)
                 .machine = "web", .id = "x", .unit = "", .reason = "", .key = "", .usec = i});
 }
 
-/* The next that the journal gets, into TEXT; false if there is none. */
+/* Reads the journal's next entry into TEXT; returns false if there is none. */
 static bool receive(const Journal *journal, char *text, size_t size)
 {
     ssize_t n = recv(journal->fd, text, size - 1, 0);
@@ -95,7 +95,7 @@ static unsigned read_entries(const Journal *journal, unsigned from, unsigned *lo
     return from;
 }
 
-/* Lets the event loop send what waits, and reads it, until COUNT have come. */
+/* Lets the event loop send waiting entries, and reads them, until COUNT have arrived. */
 static void read_all(const Journal *journal, unsigned from, unsigned count, unsigned *lost)
 {
     for (unsigned i = 0; i < 1000 && from < count; i++) {
@@ -105,7 +105,7 @@ static void read_all(const Journal *journal, unsigned from, unsigned count, unsi
     assert_int_equal(from, count);
 }
 
-/* In order and without another entry to push them on. */
+/* They are sent in order, and need no further entry to be sent. */
 static void test_what_a_busy_journal_does_not_take_waits(void **state)
 {
     const Journal *journal = *state;
@@ -113,7 +113,7 @@ static void test_what_a_busy_journal_does_not_take_waits(void **state)
 
     write_entries(journal, 0, 3000);
     came = read_entries(journal, 0, &lost);
-    assert_true(came > 0 && came < 3000); /* as many as fit into a socket */
+    assert_true(came > 0 && came < 3000); /* as many as the socket holds */
     read_all(journal, came, 3000, &lost);
     write_entries(journal, 3000, 1);
     assert_int_equal(read_entries(journal, 3000, &lost), 3001);
@@ -125,8 +125,8 @@ static void on_room(void *userdata)
     ++*(unsigned *)userdata;
 }
 
-/* Writing never waits. The sink says when it is full, and when there is room again; nothing is lost
- * until then. */
+/* Writing never waits. The sink says when it is full and when there is room again; until then no
+ * entry is lost. */
 static void test_full_and_room_again(void **state)
 {
     const Journal *journal = *state;
@@ -138,7 +138,7 @@ static void test_full_and_room_again(void **state)
     while (!journal->sink->full(journal->sink))
         write_entries(journal, count++, 1);
     assert_true(count > LIMIT_AUDIT_WAITING);
-    /* what was under way */
+    /* requests that were under way */
     write_entries(journal, count, 1000);
     assert_true(monotonic_usec() - begin < 2000 * 1000);
     count += 1000;
@@ -149,8 +149,8 @@ static void test_full_and_room_again(void **state)
     journal->sink->room = NULL;
 }
 
-/* A journal that takes nothing does not stop the broker for good: entries without room are counted
- * and the loss is reported. */
+/* A journal that accepts nothing does not stop the broker for good: entries without room are
+ * counted and the loss is reported. */
 static void test_what_is_lost_is_told(void **state)
 {
     const Journal *journal = *state;
@@ -174,7 +174,7 @@ static void test_what_is_lost_is_told(void **state)
     journal->sink->room = NULL;
 }
 
-/* The last of them, when the broker ends. */
+/* The last waiting entries are sent when the broker ends. */
 static void test_the_end_is_written(void **state)
 {
     const Journal *journal = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of the strict JSON: what is refused, and that the place is told where it is wrong.
+ * Tests of the strict JSON: what is refused, and that the error has the right position.
  */
 
 #include "support.h"
@@ -70,7 +70,7 @@ static void test_reason_has_the_place(void **state)
     assert_string_equal(reason.text, "a second member with the same name (line 3, column 2)");
 }
 
-/* A NUL is the place of what is wrong, and nothing behind it is read. */
+/* The error's position is that of the NUL, and nothing after it is read. */
 static void test_nul(void **state)
 {
     static const uint8_t text[] = "{\"a\"\n:\0 1}";

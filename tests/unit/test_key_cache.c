@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/request/key_cache.c: what is one key, how long it is known, how many are. */
+/* Tests of broker/request/key_cache.c: which keys are the same, how long one is cached, and how
+ * many are. */
 
 #include "support.h"
 
@@ -59,7 +60,7 @@ static bool knows(const Fixture *fixture, const TpmSealedView *sealed)
     return key != NULL;
 }
 
-/* A sealed key of its own for each number. */
+/* Returns a different sealed key for each number. */
 static TpmSealedView numbered(unsigned number)
 {
     TpmSealedView sealed = ours;
@@ -68,7 +69,7 @@ static TpmSealedView numbered(unsigned number)
     return sealed;
 }
 
-/* Lets the event loop, and so the timer, run for so long. */
+/* Runs the event loop, and so the timer, for this long. */
 static void run_for(const Fixture *fixture, uint64_t usec)
 {
     uint64_t begin, now;
@@ -124,7 +125,7 @@ static void test_every_field_counts(void **state)
     assert_true(knows(&fixture, &ours));
 }
 
-/* The cache keeps copies: neither the file nor the key that it was told of need to stay. */
+/* The cache keeps copies: the file and the key that it was given may go. */
 static void test_copies(void **state)
 {
     _cleanup_(done) Fixture fixture = set_up(1000 * MSEC, 1000 * MSEC, 8);
@@ -172,7 +173,7 @@ static void test_used_expires_all_the_same(void **state)
     assert_false(knows(&fixture, &ours));
 }
 
-/* Wiped by the timer, not when somebody asks: the loop wakes up with nothing else to do. */
+/* The timer wipes the key without any request: the loop wakes up just for that. */
 static void test_timer_wipes(void **state)
 {
     _cleanup_(done) Fixture fixture = set_up(50 * MSEC, 10000 * MSEC, 8);
@@ -180,7 +181,7 @@ static void test_timer_wipes(void **state)
     (void)state;
     key_cache_add(fixture.cache, &ours, fixture.key);
     assert_true(sd_event_run(fixture.event, 5000 * MSEC) > 0);
-    /* and then has nothing to wake up for */
+    /* and then has no reason to wake up again */
     assert_int_equal(sd_event_run(fixture.event, 100 * MSEC), 0);
     assert_false(knows(&fixture, &ours));
 }
@@ -199,7 +200,7 @@ static void test_last_used_stay(void **state)
     assert_false(knows(&fixture, &keys[1]));
     assert_true(knows(&fixture, &keys[2]));
     assert_true(knows(&fixture, &keys[3]));
-    /* the same again takes no room */
+    /* adding the same key again takes no room */
     key_cache_add(fixture.cache, &keys[3], fixture.key);
     assert_true(knows(&fixture, &keys[0]));
 }

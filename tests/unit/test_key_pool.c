@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/seal/key_pool.c: which credentials get the same key, and what the TPM does for it.
- */
+/* Tests of lib/seal/key_pool.c: which credentials share a key, and how often the TPM is used. */
 
 #include "seal_fixture.h"
 #include "store_put.h"
@@ -123,7 +122,7 @@ static void test_keys(void **state)
     }
 }
 
-/* A thousand times the same is one key, whatever comes in between. */
+/* A thousand requests for the same target get one key, whatever is requested in between. */
 static void test_many(void **state)
 {
     SealFixture *fixture = *state;
@@ -143,7 +142,7 @@ static void test_many(void **state)
     assert_int_equal(relation(keys[0], keys[2]), NOTHING_SHARED);
 }
 
-/* The first key of a machine is the one that its credentials in the store have. */
+/* A machine's first key is the one of its credentials in the store. */
 static void test_key_of_the_store(void **state)
 {
     SealFixture *fixture = *state;
@@ -195,14 +194,14 @@ static void test_targets(void **state)
     fixture_sample(fixture, &plain, &host);
     plain.key_types = KIND_TPM;
 
-    /* the same of two credentials, whose keys differ: the TPM is asked once, and seals nothing */
+    /* two credentials with different keys: the TPM unseals once, and seals nothing */
     assert_false(tpm_sealed_view_equal(&a.sections.tpm, &b.sections.tpm));
     assert_int_equal(resolve(&pool, &kept, &a.sections, &first), 0);
     assert_int_equal(resolve(&pool, &kept, &b.sections, &again), 0);
     assert_ptr_equal(first, again);
     assert_string_equal(fixture->waits, LOOK);
     assert_string_equal(first->kind->name, "tpm2");
-    /* however it came about */
+    /* however it was specified */
     assert_int_equal(resolve(&pool, &plain, &host.sections, &again), 0);
     assert_ptr_equal(first, again);
 
@@ -234,7 +233,7 @@ static void test_null_key(void **state)
 
 /* --- failures --- */
 
-/* What has failed may work the next time. */
+/* After a failure, the next attempt may succeed. */
 static void test_failures(void **state)
 {
     SealFixture *fixture = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/live/live.c on a whole broker: who gets what over a live socket, whatever is
- * killed, folders that come and go, and machines that take all the connections they can get.
+ * Tests of broker/live/live.c on a whole broker: who gets what over a live socket, kills,
+ * directories that are added and removed, and machines that take all the connections they can get.
  */
 
 #include "broker_asking.h"
@@ -25,7 +25,7 @@
 #define APP      "app.service"
 #define HOST_WEB "systemd-nspawn@web.service"
 
-/* More than one machine may have at a time, and more machines than all may have together. */
+/* More connections than one machine may have, and more machines than the total limit allows. */
 #define GREEDY   (LIMIT_LIVE_OF_MACHINE * 4)
 #define FULL     (LIMIT_LIVE_CONNECTIONS / LIMIT_LIVE_OF_MACHINE)
 #define MACHINES (FULL + 4)
@@ -61,7 +61,7 @@ static BrokerFixture *new_broker(void)
     return new_broker_with(LIMIT_LIVE_REQUESTS, LIMIT_LIVE_WINDOW_USEC / 1000);
 }
 
-/* What MACHINE gets as UNIT, if its socket is its own. */
+/* Returns what MACHINE gets as UNIT, if its socket is its own. */
 static Answer ask(const BrokerFixture *broker, const char *machine, const char *unit,
                   const char *id)
 {
@@ -99,7 +99,7 @@ static void test_who_gets_what(void **state)
         if (ask(broker, rows[i].machine, rows[i].unit, rows[i].id ? rows[i].id : "") !=
             rows[i].answer)
             fail_msg("%s", rows[i].rule);
-    /* and nothing of it goes to the host's service manager, which is not in the machine */
+    /* and the host's service manager gets none of it, because it is outside the machine */
     expect_refused(broker, "web", "a", "not-in-policy the policy of web (");
     assert_int_equal(client_ask(broker, "web", "boot", 31), ANSWER_RIGHT);
 
@@ -112,8 +112,8 @@ static void test_who_gets_what(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* What is accepted and what is not: the next worker has both. Which refuses the one that was being
- * answered. */
+/* The next worker has the accepted connection and the waiting one. It refuses the one that was
+ * being answered. */
 static void test_worker_is_killed(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
@@ -150,9 +150,8 @@ static bool is_reset(int fd)
     return reset;
 }
 
-/* What is accepted is answered. Nobody is there for the others, without a service manager that
- * keeps their socket: an error for who waits, and no end that could be taken for an empty answer.
- */
+/* Accepted connections are answered. Without a service manager that keeps the socket, waiting ones
+ * get an error, not an end of file that could be taken for an empty answer. */
 static ino_t inode_of(const BrokerFixture *broker, const char *file)
 {
     struct stat status;
@@ -180,7 +179,7 @@ static void test_supervisor_is_killed(void **state)
     assert_int_equal(client_read(accepted, "web", "tpm", 31), ANSWER_RIGHT);
     assert_true(is_reset(waiting));
 
-    /* the sockets of the dead broker are there until the next one replaces them */
+    /* the dead broker's sockets stay until the next broker replaces them */
     web = inode_of(broker, "live/web/socket");
     db = inode_of(broker, "live/db/socket");
     broker_start(broker);
@@ -210,7 +209,7 @@ static void reload(const BrokerFixture *broker)
         fail_msg("%s", reason.text);
 }
 
-/* As soon as what was just closed is. */
+/* As soon as the one that was just closed is gone. */
 static void expect_descriptors(const BrokerFixture *broker, size_t count)
 {
     for (unsigned i = 0; i < 5000 && broker_descriptors(broker) != count; i++)
@@ -227,12 +226,12 @@ static void test_folders(void **state)
 
     (void)state;
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
-    wait_msec(100); /* until the connection is closed on their side, too */
+    wait_msec(100); /* until the peer has closed the connection, too */
     before = broker_descriptors(broker);
     assert_int_equal(stat(test_path(&broker->folder, "live/web/socket"), &status), 0);
     assert_int_equal(status.st_mode, S_IFSOCK | 0600);
 
-    /* what is no machine's folder */
+    /* not a machine's directory */
     assert_int_equal(mkdir(test_path(&broker->folder, "live/-no"), 0700), 0);
     assert_int_equal(symlink("web", test_path(&broker->folder, "live/link")), 0);
     test_write_file(test_path(&broker->folder, "live/file"), test_view("x"), 0600);
@@ -240,13 +239,13 @@ static void test_folders(void **state)
     expect_descriptors(broker, before);
     assert_int_equal(access(test_path(&broker->folder, "live/-no/socket"), F_OK), -1);
 
-    /* a socket that somebody removed is made anew, in the same folder */
+    /* a socket that was removed is made anew, in the same directory */
     assert_int_equal(unlink(test_path(&broker->folder, "live/web/socket")), 0);
     reload(broker);
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     expect_descriptors(broker, before);
 
-    /* without its folder it is closed */
+    /* without its directory it is closed */
     kill(broker->shared->worker, SIGSTOP);
     waiting = client_connect_live(broker, "db", APP, "a");
     assert_int_equal(unlink(test_path(&broker->folder, "live/db/socket")), 0);
@@ -262,8 +261,7 @@ static void test_folders(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* How many entries of directories can be read, in all processes, before one cannot; negative: all
- * of them. */
+/* How many directory entries all processes can read before a read fails; negative: all of them. */
 static atomic_int *readable;
 
 struct dirent *__real_readdir(DIR *directory);
@@ -280,7 +278,7 @@ struct dirent *__wrap_readdir(DIR *directory)
     return __real_readdir(directory);
 }
 
-/* A socket is closed when its folder is gone, and not when its folder could not be seen. */
+/* A socket is closed when its directory is gone, but not when its directory could not be read. */
 static void test_unreadable_entries(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
@@ -318,8 +316,8 @@ static void expect_waiting(const BrokerFixture *broker, unsigned count)
     assert_int_equal(served(broker), count);
 }
 
-/* The broker comes to serve COUNT connections that never end, and no more, although it is idle
- * between the requests of the host. */
+/* The broker serves COUNT connections that never end, and no more, although it is idle between the
+ * host's requests. */
 static void expect_served(const BrokerFixture *broker, unsigned count)
 {
     for (unsigned i = 0; i < 5000 && served(broker) < count; i++)
@@ -329,7 +327,7 @@ static void expect_served(const BrokerFixture *broker, unsigned count)
     assert_int_equal(served(broker), count);
 }
 
-/* Connections that never read take their machine's places, and no others. */
+/* Connections that never read use up their own machine's limit only. */
 static void test_greedy_machine(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
@@ -350,7 +348,7 @@ static void test_greedy_machine(void **state)
     assert_int_equal(ask(broker, "db", APP, "a"), ANSWER_RIGHT);
 }
 
-/* All of them together leave the host's service manager what is its own. */
+/* Even all of them together leave the host's service manager its share. */
 static void test_greedy_machines(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
@@ -458,7 +456,7 @@ static void test_unread_secrets(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* What a machine asks for beyond its number waits until its time is over; nobody else does. */
+/* A machine's requests beyond its rate wait for the next period; no other machine's do. */
 static void test_machine_that_floods(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker_with(20, 5000);
@@ -477,7 +475,7 @@ static void test_machine_that_floods(void **state)
     assert_int_equal(broker_records(broker, "delivered"), 24);
 }
 
-/* More containers than there may be sockets: one that goes makes room for another one. */
+/* With more containers than sockets allowed, one that goes makes room for another. */
 static void test_too_many_machines(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -509,7 +507,7 @@ static void test_too_many_machines(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* What waits beyond the connections that are served is bounded, too, for each machine. */
+/* The number of waiting connections is bounded for each machine, too. */
 static void test_backlog(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();
@@ -532,7 +530,7 @@ static void test_backlog(void **state)
     kill(broker->shared->worker, SIGCONT);
 }
 
-/* Of the MORE records after the COUNT that there were, the first is of what the host asked for. */
+/* The first of the MORE records after the first COUNT is the host's request. */
 static void expect_host_first(const BrokerFixture *broker, unsigned count, unsigned more)
 {
     unsigned seen = 0;
@@ -550,8 +548,8 @@ static void expect_host_first(const BrokerFixture *broker, unsigned count, unsig
     assert_int_equal(seen, count + more);
 }
 
-/* Whatever containers do, the host's service manager has its turn first: before new connections,
- * and before those that are under way. */
+/* Whatever containers do, the host's service manager is served first: before new connections, and
+ * before those under way. */
 static void test_host_comes_first(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = new_broker();

@@ -10,7 +10,7 @@
 typedef struct Row {
     const char *rule;
     const char *words[3];
-    int expected;         /* what is returned first */
+    int expected;         /* what the first call returns */
     const char *argument; /* of that; NULL: none */
 } Row;
 
@@ -53,7 +53,7 @@ static void test_rows(void **state)
             arguments[count] = (char *)rows[i].words[count - 1];
             count++;
         }
-        optind = 0; /* begin anew, also with what glibc remembers */
+        optind = 0; /* start again, and reset glibc's own state */
         c = long_option_next(count, arguments, "h", table);
         if (c != rows[i].expected)
             fail_msg("%s: %d", rows[i].rule, c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of broker/control/method_list.c and broker/request/commit*.c, through the control socket of
- * a whole broker: what policies and the store have, and how it is changed.
+ * a whole broker: listing and changing what policies and the store contain.
  */
 
 #include "control_calls.h"
@@ -30,7 +30,7 @@ static void write_policy(const BrokerFixture *broker, const char *machine, const
     test_write_file(test_path(&broker->folder, path), test_view(text), 0644);
 }
 
-/* What LIST has about MACHINE and ID. */
+/* Returns LIST's entry for MACHINE and ID. */
 static struct json_object *entry_of(struct json_object *list, const char *machine, const char *id)
 {
     for (size_t i = 0; i < json_object_array_length(list); i++) {
@@ -48,7 +48,7 @@ static void test_policies_are_told(void **state)
 {
     static const struct {
         const char *rule, *machine, *id;
-        /* NULL: it is not said */
+        /* NULL: not given */
         const char *source, *on_change, *kind, *problem;
     } rows[] = {
         {"stored", "web", "x", "store", "restart", "host+tpm2", NULL},
@@ -115,7 +115,7 @@ static void test_policies_are_told(void **state)
 
 /* --- committing --- */
 
-/* Seals SIZE bytes as web@ID, and takes the file out of the store. */
+/* Seals SIZE bytes as web@ID, and removes the file from the store. */
 static void seal_elsewhere(BrokerFixture *broker, const char *id, size_t size, char path[128])
 {
     broker_seal(broker, &(SealedFile){"web", id, KIND_HOST, size, NULL, 0});
@@ -174,7 +174,7 @@ static void test_commit(void **state)
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     digest_of(broker, "x", digest);
 
-    /* one that cannot be made, and nothing is */
+    /* one is impossible, so none is made */
     parameters = committing("set", with_member(change_of("x", new_x), "precondition", "absent"));
     assert_int_equal(json_object_array_add(member(parameters, "changes"), change_of("y", new_y)),
                      0);
@@ -191,7 +191,7 @@ static void test_commit(void **state)
     call(broker, "Commit", committing("remove", change), OUTCOME_NOT_FOUND);
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
 
-    /* not as the interface has it */
+    /* not as the interface defines it */
     call(broker, "Commit", committing("Set", change_of("x", new_x)), OUTCOME_USAGE);
     call(broker, "Commit", committing("set", change_of("x", NULL)), OUTCOME_USAGE);
     call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "odd", "0")),
@@ -239,7 +239,8 @@ static void test_commit(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A value that the policy takes from elsewhere cannot be rotated; nor can what it does not list. */
+/* A value whose source is outside the store cannot be rotated; nor can one that the policy does not
+ * list. */
 static void test_rotate(void **state)
 {
     static const struct {
@@ -287,7 +288,7 @@ static void test_rotate(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A memfd that can change is refused, and one without the file as well. */
+/* A memfd that can still change is refused, and so is a call without its file. */
 static void test_commit_with_memfd(void **state)
 {
     static const struct {
@@ -337,7 +338,7 @@ static void test_commit_with_memfd(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* Another writer keeps the commit waiting, and nobody else. */
+/* Another writer delays only the commit. */
 static void test_commit_waits_alone(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -370,8 +371,8 @@ static void test_commit_waits_alone(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* A journal that is full keeps new requests waiting, and a commit at its first entry, but no other
- * call. When it has room, all go on. */
+/* A full journal delays new requests, and a commit at its first entry, but no other call. When it
+ * has room, all go on. */
 static void test_audit_is_full(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -416,8 +417,8 @@ static void test_audit_is_full(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* The worker is killed right before and right after each audit entry of a commit: the next one
- * completes the commit, at most one entry is missing, and none is there twice. */
+/* The worker is killed right before and right after each audit entry of a commit: the next worker
+ * completes the commit, at most one entry is missing, and none is doubled. */
 static void test_killed_at_every_entry(void **state)
 {
     enum { CHANGES = 4 };

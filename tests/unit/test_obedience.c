@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of a whole broker that obeys policies: what is not in one is refused, every source, and
- * that a change has its effect at once. Mirrors broker/request/resolution.c, request.c and
- * external_file.c.
+ * Tests of a whole broker that obeys policies: requests for unlisted credentials are refused, every
+ * source works, and a change takes effect at once. Mirrors broker/request/resolution.c, request.c
+ * and external_file.c.
  */
 
 #include "broker_asking.h"
@@ -50,7 +50,7 @@ static void test_policy_is_obeyed(void **state)
     expect_refused(broker, "web", "gone", "not-found the store has no web/gone.cred");
     assert_int_equal(client_ask(broker, "db", "a", 31), ANSWER_RIGHT);
 
-    /* a change is for the next request, whoever waits */
+    /* a change applies from the next request on */
     broker->shared->tpm_msec = 100;
     waiting = client_connect(broker, WEB, "tpm");
     while (broker->shared->tpm_begun == 0)
@@ -62,7 +62,7 @@ static void test_policy_is_obeyed(void **state)
     expect_refused(broker, "web", "tpm", "not-in-policy");
     assert_int_equal(client_read(waiting, "web", "tpm", 31), ANSWER_RIGHT);
 
-    /* a bad one refuses its machine, and no other; what is wrong is said with its place */
+    /* an invalid policy refuses its own machine only; the error has its position */
     write_policy(broker, "web", "\"b\": {},\n \"a\": {\"delivery\": \"life\"}");
     snprintf(words, sizeof(words), "bad-policy %s:3:8: the value must be", path);
     expect_refused(broker, "web", "b", words);
@@ -75,7 +75,7 @@ static void test_policy_is_obeyed(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* A sealed file anywhere: the name inside it counts, not that of the file. */
+/* A sealed file anywhere: the name inside it counts, not the file's name. */
 static void test_sealed_files(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -95,7 +95,7 @@ static void test_sealed_files(void **state)
     assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "b", "name-mismatch it is sealed as \"web@a\", not as \"web@b\"");
 
-    /* as the Nix store has it: another name, a link */
+    /* as in the Nix store: another name, a link */
     assert_int_equal(link(elsewhere, test_path(&broker->folder, "twin")), 0);
     assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
     assert_int_equal(unlink(elsewhere), 0);
@@ -139,7 +139,7 @@ static void test_plaintext_files(void **state)
     static const struct {
         const char *text;
         unsigned mode;
-        const char *words; /* NULL if it is taken */
+        const char *words; /* NULL if it is accepted */
     } rows[] = {
         {"value\n", 0600, NULL},
         {"value\n", 0640, NULL},
@@ -193,7 +193,7 @@ static void test_shares(void **state)
     assert_int_equal(client_read(client_connect(broker, WEB, "own"), "web", "p", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "none", "not-found db@none: the store has no db/none.cred");
 
-    /* db's policy decides from then on: what it has, and where from */
+    /* from then on db's policy decides: what db has, and its source */
     write_policy(broker, "db", "\"p\": {\"share\": \"mail@p\", \"delivery\": \"live\"}");
     assert_int_equal(client_read(client_connect(broker, WEB, "q"), "mail", "p", 31), ANSWER_RIGHT);
     expect_refused(broker, "web", "none", "not-in-policy the policy of db (");
@@ -226,7 +226,7 @@ static void write_wide_policies(const BrokerFixture *broker, unsigned count)
     write_policy(broker, "db", text);
 }
 
-/* What no machine's policy shows by itself: a request of several has its limits, too. */
+/* Limits that no single policy shows: a request across several machines has limits, too. */
 static void test_wide_requests(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -239,7 +239,7 @@ static void test_wide_requests(void **state)
     expect_refused(broker, "web", "t", "bad-policy it has more than 64 ingredients");
 }
 
-/* Of ingredients with any key, each of which the TPM is asked for once. */
+/* Ingredients may have different keys; the TPM unseals each once. */
 static void test_templates(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -272,7 +272,7 @@ static void test_templates(void **state)
         if (strchr("abchp", *id))
             part = *id == 'b' ? (Got){.size = 0} : got_ask(broker, *id == 'p' ? "db" : "web", name);
         if (*id == 'b') {
-            /* which is for nobody at boot, but may be part of what is */
+            /* which nobody gets at boot, but which may be an ingredient */
             part.size = 31;
             memcpy(part.data, got.data + size, 31);
         }
@@ -287,8 +287,8 @@ static void test_templates(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
-/* What is wrong with an ingredient is wrong with all, and said by its name; the TPM is not asked
- * where the end is known. */
+/* An error in an ingredient refuses the whole and names the ingredient; the TPM is not used if the
+ * refusal is certain. */
 static void test_templates_fail(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -315,7 +315,7 @@ static void test_templates_fail(void **state)
     assert_int_equal(got_ask(broker, "web", "has-tpm").size, 62);
 }
 
-/* Many keys take many turns, which are waited for as long as the TPM answers at all. */
+/* Many keys take many TPM operations; the request waits as long as the TPM answers at all. */
 static void test_template_of_many_keys(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -339,7 +339,7 @@ static void test_template_of_many_keys(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* A worker that is killed while it waits for the second key: the next one begins anew. */
+/* When a worker is killed while it waits for the second key, the next worker starts again. */
 static void test_template_survives(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of sealing without the TPM from end to end: a software TPM exports, nobody but the identity
- * is asked when it is sealed, and the TPM opens it, or must not.
+ * Tests of sealing without the TPM from end to end: a software TPM exports its identity, sealing
+ * uses the identity alone, and the TPM opens the result, or must refuse it.
  */
 
 #include "pcr_signer.h"
@@ -45,7 +45,7 @@ static void identify(Fixture *fixture, bool rsa, bool srk, Identity *ret)
     ret->pcrs = export.pcrs;
 }
 
-/* Seals, without a word to the TPM. */
+/* Seals without the TPM. */
 static void seal_as(Fixture *fixture, const OfflineRequest *request, Bytes *ret)
 {
     _cleanup_(offline_key_done) OfflineKey key = {0};
@@ -114,7 +114,7 @@ static void check_form(Fixture *fixture, bool rsa, OfflineForm form)
     seal_offline(fixture, &identity, form, MASK(0) | MASK(7) | MASK(23), &with);
     assert_int_equal(open_offline(fixture, &without), 0);
     assert_int_equal(open_offline(fixture, &with), 0);
-    /* for a state that is not the present one */
+    /* for a state other than the present one */
     identity.pcrs.values[7][0] ^= 1;
     seal_offline(fixture, &identity, form, MASK(7), &future);
     assert_int_equal(open_offline(fixture, &future), OUTCOME_TPM_PCR_MISMATCH);
@@ -144,7 +144,7 @@ static void test_pinned_rsa(void **state)
     check_form(*state, forms[3].rsa, forms[3].form);
 }
 
-/* A signed policy, alone and with a literal PCR of a value to come. */
+/* A signed policy, alone and with a literal PCR whose value is still to come. */
 static void check_signed(Fixture *fixture, bool rsa, OfflineForm form)
 {
     _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
@@ -196,8 +196,8 @@ static void test_signed_pinned_rsa(void **state)
     check_signed(*state, forms[3].rsa, forms[3].form);
 }
 
-/* libtpms says of a seed that it cannot decrypt that it is in failure mode; one that is says so of
- * everything. */
+/* libtpms reports failure mode for a seed that it cannot decrypt; a TPM that really is in failure
+ * mode reports it for everything. */
 static void test_failure_mode(void **state)
 {
     _cleanup_(identity_done) Identity identity = {0};
@@ -210,7 +210,7 @@ static void test_failure_mode(void **state)
     tap.code = TPM2_RC_FAILURE;
     tap.fault_command = TPM2_CC_Import;
     assert_int_equal(open_offline(fixture, &sealed), OUTCOME_TPM_FOREIGN);
-    tap.fault_at = tap.count + 2; /* it is asked how it is */
+    tap.fault_at = tap.count + 2; /* the TPM's state is read */
     assert_int_equal(open_offline(fixture, &sealed), OUTCOME_TPM_NEEDS_REBOOT);
     assert_int_equal(tap.commands[tap.count - 1], TPM2_CC_GetTestResult);
     tap.fault = TAP_NO_FAULT;
@@ -247,7 +247,7 @@ static void test_another_tpm(void **state)
     }
 }
 
-/* Damage to what the TPM checks is found by the TPM; to the rest, by us. */
+/* The TPM detects damage to what it checks; we detect damage to the rest. */
 static void test_every_byte_counts(void **state)
 {
     Fixture *fixture = *state;

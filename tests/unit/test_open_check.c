@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/client/open_check.c: what opening a credential of the store tells of it. */
+/* Tests of lib/client/open_check.c: what opening a credential of the store shows. */
 
 #include "seal_fixture.h"
 #include "store_put.h"
@@ -14,12 +14,12 @@
 #define EVER   USEC_INFINITY
 #define PCR7   (UINT64_C(1) << 7)
 
-/* What happens before it is opened. */
+/* What happens before the credential is opened. */
 typedef enum Event {
     NOTHING,
     GARBAGE,   /* in the file */
     CUT_OFF,   /* is the file */
-    FLIPPED,   /* is its last byte */
+    FLIPPED,   /* the last byte changed */
     NO_TPM,    /* here */
     OTHER_TPM, /* is here */
     NO_KEY,    /* of the host is here */
@@ -126,7 +126,7 @@ static void test_checks(void **state)
             (check.rc == 0) != (check.reason.text[0] == '\0'))
             fail_msg("%s: %d (%s)", rows[i].rule, check.rc, check.reason.text);
         assert_int_equal(open_check_knows_expiry(&check), opens);
-        /* what is known without opening it is nothing */
+        /* nothing is known before opening it */
         if (check.size != (opens ? strlen("hello") : 0) ||
             check.metadata.not_after != (opens ? rows[i].form->not_after : 0) ||
             strcmp(check.metadata.name, opens ? "web@x" : "") != 0)
@@ -136,7 +136,7 @@ static void test_checks(void **state)
     swtpm_stop(swtpm);
 }
 
-/* One key for all that is checked: the TPM works once. */
+/* All checked credentials share one key, so the TPM works once. */
 static void test_one_unsealing(void **state)
 {
     SealFixture *fixture = *state;

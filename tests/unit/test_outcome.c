@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/base/outcome.c: no row of the table is missing or doubled. */
+/* Tests of lib/base/outcome.c: the table has each row exactly once. */
 
 #include "support.h"
 
@@ -18,7 +18,7 @@ static void test_every_outcome_has_a_row(void **state)
     }
 }
 
-/* In the tables of nspawn-creds(1). */
+/* The outcomes in the tables of nspawn-creds(1). */
 static void test_every_outcome_is_in_the_manual(void **state)
 {
     _cleanup_(bytes_done) Bytes manual = test_read_file(MANUAL);
@@ -34,7 +34,7 @@ static void test_every_outcome_is_in_the_manual(void **state)
     }
 }
 
-/* A TPM that refuses is nobody's fault, so that there must be advice. */
+/* The user cannot guess why a TPM refuses, so each of its outcomes must have a remedy. */
 static void test_every_hardship_has_a_remedy(void **state)
 {
     (void)state;

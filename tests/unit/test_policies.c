@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/tpm/{seal,authorize,mismatch}.c on a software TPM: every policy, sealed for and
- * fulfilled, changed, signed by others, and in words.
+ * Tests of lib/tpm/{seal,authorize,mismatch}.c on a software TPM: every policy, when it is
+ * fulfilled, changed or signed by another key, and its description.
  */
 
 #include "pcr_signer.h"
@@ -52,7 +52,7 @@ static void check_policy(Fixture *fixture, const TpmSealRequest *request, const 
     assert_int_equal(swtpm_extend(fixture->swtpm, 11, "a new kernel"), 0);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key),
                      request->public_key.size ? OUTCOME_TPM_PCR_MISMATCH : 0);
-    bytes_done(&signatures); /* the new kernel brings a new signature along */
+    bytes_done(&signatures); /* the new kernel comes with a new signature */
     signatures = pcr_sign(fixture->tpm, signer, signer, 11, bank);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), 0);
 
@@ -120,10 +120,10 @@ static void test_signatures_that_do_not_fit(void **state)
     }
     tap.count = 0;
     assert_int_equal(unseal_with(fixture, &sealed, NULL, NULL, key), OUTCOME_TPM_NO_SIGNATURE);
-    assert_int_equal(tap.count, 0); /* the TPM is not asked in vain */
+    assert_int_equal(tap.count, 0); /* the TPM is not used where it must refuse */
 }
 
-/* The header is not authenticated: its public key may be anybody's. */
+/* The header is not authenticated: anybody may have put the public key there. */
 static void test_a_public_key_that_was_exchanged(void **state)
 {
     _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new(), other = pcr_signer_new();
@@ -143,7 +143,7 @@ static void test_a_public_key_that_was_exchanged(void **state)
     assert_int_equal(bytes_dup(bytes_view(&other.pem), &literal.public_key), 0);
     signatures = pcr_sign(fixture->tpm, &other, &other, 11, TPM_ALGORITHM_SHA256);
     assert_int_equal(unseal_with(fixture, &sealed, &signatures, NULL, key), OUTCOME_UNSUPPORTED);
-    /* with literal PCRs only the TPM can tell */
+    /* with literal PCRs only the TPM can decide */
     assert_int_equal(unseal_with(fixture, &literal, &signatures, NULL, literal_key),
                      OUTCOME_TPM_PCR_MISMATCH);
     sealed.public_key_mask = 0;
@@ -205,7 +205,7 @@ static void test_a_bank_or_a_key_that_the_tpm_lacks(void **state)
     assert_nothing_left(fixture);
 }
 
-/* A key that is too large for the TPM, and a bank that the TPM has no more. */
+/* A key that is too large for the TPM, and a bank that the TPM no longer has. */
 static void test_a_signer_or_a_bank_that_the_tpm_lacks(void **state)
 {
     _cleanup_(pcr_signer_done) PcrSigner signer = pcr_signer_new();
@@ -268,7 +268,7 @@ static void test_which_pcr_differs(void **state)
                      0);
     assert_int_equal(swtpm_extend(fixture->swtpm, 7, "changed"), 0);
 
-    /* nothing is expected: all of them are named */
+    /* no values are expected: all PCRs are named */
     assert_int_equal(unseal_with(fixture, &sealed, NULL, NULL, key), OUTCOME_TPM_PCR_MISMATCH);
     assert_says(fixture, "sealed for PCR 4+7+14");
     /* the right values */
@@ -278,7 +278,7 @@ static void test_which_pcr_differs(void **state)
     assert_says(fixture, "Secure Boot");
     assert_null(strstr(fixture->reason.text, "14"));
     assert_null(strstr(fixture->reason.text, "either"));
-    /* wrong ones: the policy says so */
+    /* wrong values, which the policy shows */
     expected.values[7][0] ^= 1;
     assert_int_equal(unseal_with(fixture, &sealed, NULL, &expected, key), OUTCOME_TPM_PCR_MISMATCH);
     assert_says(fixture, "the expected values are not those that it was sealed for");

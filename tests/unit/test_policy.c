@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of policies: what a file says, every way in which it can be wrong, with its place, and what
- * can only be seen of all files together.
+ * Tests of policies: what a file says, every error in a file with its position, and errors that
+ * only all files together show.
  */
 
 #include "support.h"
@@ -86,7 +86,7 @@ static void test_everything(void **state)
     assert_null(policy_find(policy, "Plain"));
 }
 
-/* Later files replace whole credentials, or take them away. */
+/* Later files replace whole credentials, or remove them. */
 static void test_layers(void **state)
 {
     static const char *const texts[] = {
@@ -227,7 +227,7 @@ static void test_refusals(void **state)
     }
 }
 
-/* Every cut of a file is refused, and no byte more is read than there is. */
+/* A file that is cut anywhere is refused, and no byte past its end is read. */
 static void test_truncations(void **state)
 {
     static const char text[] = IN("\"generate\": {\"type\": \"hex\", \"bytes\": 8}");
@@ -244,7 +244,8 @@ static void test_truncations(void **state)
     }
 }
 
-/* A chain of templates, as long as may be and one longer; and a wide one. */
+/* A chain of templates of the greatest length and one longer, and a template with many
+ * ingredients. */
 static void test_depth_and_width(void **state)
 {
     char text[8192], name[16] = "";
@@ -279,7 +280,7 @@ static void test_depth_and_width(void **state)
     assert_string_equal(fault.what.text, "\"t\" has too many ingredients");
 }
 
-/* COUNT texts of FORMAT, which has one %zu, with commas. */
+/* COUNT texts of FORMAT, which has one %zu, separated by commas. */
 static char *repeat(const char *before, size_t count, const char *format, const char *after)
 {
     size_t room = strlen(before) + count * (strlen(format) + 24) + strlen(after) + 1;
@@ -300,7 +301,7 @@ static char *repeat(const char *before, size_t count, const char *format, const 
     return text;
 }
 
-/* As many as may be, and one more. */
+/* The greatest number, and one more. */
 static void test_counts(void **state)
 {
     static const struct {
@@ -338,7 +339,7 @@ static const Policy *look_up(void *userdata, const char *machine)
     return NULL;
 }
 
-/* Shares are followed to the machines that are known. */
+/* Shared credentials are followed to the machines that have a policy. */
 static void test_shares(void **state)
 {
     static const struct {

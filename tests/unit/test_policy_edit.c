@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What enable makes of a policy's file, as a table: what stands there, what is said, what comes of
- * it.
+ * A table of what enable does to a policy file: the old file, the request, the new file.
  */
 
 #include "support.h"
@@ -31,7 +30,7 @@ typedef struct Row {
     PolicyEditResult result;
     const char *after; /* NULL for the same */
     bool foreign;
-    const char *basis; /* what another file has; NULL for nothing */
+    const char *basis; /* contents of another file; NULL for none */
 } Row;
 
 static const Row rows[] = {
@@ -161,7 +160,7 @@ static void check_after(const Row *row, const PolicyEdit *edit)
     assert_int_equal(policy_edit_print(edit, &printed), 0);
     assert_int_equal(json_parse(bytes_view(&printed), LIMIT_JSON_DEPTH, NULL, &actual), 0);
     assert_true(json_object_equal(actual, expected));
-    /* byte by byte where our own layout is expected */
+    /* exact bytes if our own layout is expected */
     if (row->after)
         assert_true(bytes_view_equal(bytes_view(&printed), view_of(row->after)));
 }
@@ -222,7 +221,7 @@ static void test_no_policies(void **state)
     }
 }
 
-/* What is in the file besides is not touched. */
+/* Everything else in the file stays as it was. */
 static void test_others_stay(void **state)
 {
     static const char before[] =
@@ -238,7 +237,7 @@ static void test_others_stay(void **state)
     assert_int_equal(json_object_object_length(edit.credentials), 3);
     b = policy_edit_copy(&edit, "b");
     assert_string_equal(json_object_to_json_string(b), "{ \"template\": \"x{{a}}\" }");
-    /* taken away by the file: like one that it does not have */
+    /* removed by the file: like one that the file does not list */
     assert_null(policy_edit_copy(&edit, "c"));
     assert_int_equal(policy_edit_put(&edit, "c", NULL, &delivery, NULL, &result), 0);
     assert_int_equal(result, POLICY_EDIT_ADDED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of where policies are found, and that what changes is seen: precedence, drop-ins, files
- * that hide others, files that cannot be trusted, and the cache.
+ * Tests of where policies are found, and that changes are noticed: precedence, drop-ins, files that
+ * hide others, files that cannot be trusted, and the cache.
  */
 
 #include "support.h"
@@ -60,7 +60,7 @@ static void put(const World *world, const char *name, const char *text)
     test_write_file(test_path(&world->folder, name), test_view(text), 0644);
 }
 
-/* The ids of the policy of MACHINE, or what is wrong, in static memory. */
+/* Returns the ids in MACHINE's policy, or the error, in static memory. */
 static const char *ids(const World *world, const char *machine)
 {
     static char text[512];
@@ -120,7 +120,7 @@ static void test_drop_ins(void **state)
     put(world, "etc/nspawn-creds/web.json.d/.hidden.json", "no policy");
     assert_string_equal(ids(world, "web"), "main admin vendor runtime");
 
-    /* of one name the first place counts, whatever the order of the others */
+    /* among files of one name the first directory's counts, whatever the order of the others */
     put(world, "run/nspawn-creds/policy/web.json.d/50-x.json", ONE("instead"));
     assert_string_equal(ids(world, "web"), "main admin instead runtime");
     put(world, "etc/nspawn-creds/web.json.d/50-x.json", "");
@@ -135,7 +135,7 @@ static void test_drop_ins(void **state)
     assert_string_equal(ids(world, "web"), "admin runtime");
 }
 
-/* Whatever is there and cannot be read is wrong, and never as if it were not there. */
+/* A file that exists and cannot be read is an error; it is never treated as missing. */
 static void test_untrusted(void **state)
 {
     const World *world = *state;
@@ -172,7 +172,7 @@ static void test_untrusted(void **state)
     assert_string_equal(ids(world, "web"), "/etc/nspawn-creds/web.json.d: Not a directory");
 }
 
-/* So many entries of directories can be read, then one cannot; UINT_MAX: all of them. */
+/* How many directory entries can be read before a read fails; UINT_MAX: all of them. */
 static unsigned readable = UINT_MAX;
 
 struct dirent *__real_readdir(DIR *directory);
@@ -188,8 +188,8 @@ struct dirent *__wrap_readdir(DIR *directory)
     return __real_readdir(directory);
 }
 
-/* A drop-in may be what removes a credential: a policy is never made of those that could be read.
- */
+/* The unread drop-in may be the one that removes a credential: a policy is never built from part of
+ * the files. */
 static void test_unreadable_entries(void **state)
 {
     const World *world = *state;
@@ -264,7 +264,8 @@ static void test_machines(void **state)
                         "/etc/nspawn-creds/-bad.json: \"-bad\" is not a machine name");
 }
 
-/* All machines with their ids, "web: a b, mail: x", as who goes through all of them sees them. */
+/* Returns all machines with their ids, "web: a b, mail: x", as a walk over all of them finds
+ * them. */
 static const char *all_ids(const World *world)
 {
     static char text[1024];
@@ -300,7 +301,7 @@ static void test_found(void **state)
     put(world, "run/nspawn-creds/policy/web.json.d/a.json", ONE("a"));
     assert_string_equal(all_ids(world), "db: not-found, mail: runtime, web: vendor a b");
 
-    /* a place that cannot be looked through may have something: nothing is taken in its stead */
+    /* a directory that cannot be read may contain the file: no other file is used instead */
     etc = test_path(&world->folder, "etc/nspawn-creds");
     assert_int_equal(rename(etc, test_path(&world->folder, "etc/elsewhere")), 0);
     test_write_file(etc, test_view("no folder"), 0644);
@@ -374,7 +375,7 @@ static void test_cache_sees_changes(void **state)
     assert_false(is_cached(cache, vendor));
 }
 
-/* "policy", or what there is in its stead. */
+/* "policy", or what is there instead. */
 static const char *kept(PolicyCache *cache)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
@@ -398,7 +399,7 @@ static void test_cache_knows_what_is_not_there(void **state)
     assert_int_equal(unlink(test_path(&world->folder, "usr/lib/nspawn-creds/mail.json")), 0);
     assert_string_equal(kept(cache), "not-found");
 
-    /* that it cannot be seen whether there is one is no longer that there is none */
+    /* "cannot tell whether there is one" has replaced "there is none" */
     etc = test_path(&world->folder, "etc/nspawn-creds");
     assert_int_equal(rename(etc, test_path(&world->folder, "etc/elsewhere")), 0);
     test_write_file(etc, test_view("no folder"), 0644);
@@ -418,7 +419,7 @@ static void test_cache_sees_fast_changes(void **state)
     }
 }
 
-/* More machines than are kept: all are right, and those used last are kept. */
+/* More machines than the cache holds: all policies are right, and the last used stay cached. */
 static void test_cache_is_bounded(void **state)
 {
     World *world = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of recipes: what would be guessed is refused, and what would not is not.
+ * Tests of recipes: secrets that could be guessed are refused, others are accepted.
  */
 
 #include "support.h"
@@ -89,7 +89,7 @@ static void test_randomness(void **state)
     }
 }
 
-/* As the command line has them. */
+/* Recipes as on the command line. */
 static void test_words(void **state)
 {
     static const struct {

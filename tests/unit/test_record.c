@@ -109,7 +109,7 @@ static void test_refused(void **state)
     expect(&entry, "NSPAWN_CREDS_REASON", "there is no key at /x");
 
     record.reason = "";
-    record.outcome = OUTCOME_PEER_NOT_ROOT; /* nothing can be done about it */
+    record.outcome = OUTCOME_PEER_NOT_ROOT; /* the user can do nothing about it */
     audit_entry_format(&record, &entry);
     expect(&entry, "MESSAGE", "web@db-password: refused: The request does not come from root");
 
@@ -176,7 +176,7 @@ static void test_changes(void **state)
     }
 }
 
-/* Nothing that a peer or a file says can forge a field or a line. */
+/* No text of a peer or a file can forge a field or a line. */
 static void test_escapes(void **state)
 {
     AuditRecord record = delivered;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/store/recover.c and of reading beside a commit: readers see each commit whole,
- * writers take turns, and what we cannot have left in the store is refused and not followed.
+ * Tests of lib/store/recover.c and of reading during a commit: readers see each commit whole,
+ * writers take turns, and entries that we cannot have left in the store are refused and not
+ * followed.
  */
 
 #include "commit_fixture.h"
@@ -31,7 +32,7 @@ static const char *path_in(const CommitFixture *fixture, const char *name)
     return test_path(&fixture->folder, path);
 }
 
-/* Leaves a commit that is decided, with nothing of it in place. */
+/* Leaves a commit that is decided but not applied. */
 static void begin_decided(CommitFixture *fixture, const Scenario *scenario)
 {
     for (unsigned call = 1;; call++) {
@@ -60,8 +61,8 @@ static void test_the_list_beside_a_commit(void **state)
         assert_string_equal(entries[i].name.id, order[i]);
 }
 
-/* Reads that are made of several see a commit that begins and ends between any two of their calls,
- * and so does one that is as far as it is put in place. */
+/* A read of several calls gives a whole state even if a commit begins and ends between any two of
+ * its calls, or is applied step by step meanwhile. */
 static unsigned act_at;
 static CommitFixture *acting;
 static unsigned reads; /* calls by the reader so far */
@@ -146,7 +147,7 @@ static void test_read_all_the_time(void **state)
     assert_true(commit_is(fixture, &pairs.before));
 }
 
-/* The usual read, beside no commit, is one call more than without them. */
+/* A read without a commit under way costs one extra call. */
 static void test_what_a_read_costs(void **state)
 {
     CommitFixture *fixture = *state;
@@ -160,7 +161,7 @@ static void test_what_a_read_costs(void **state)
     assert_int_equal(commit_calls, 5);
 }
 
-/* An entry that cannot be read is not the end of a directory. */
+/* A failure to read an entry is not the end of the directory. */
 static void test_lists_that_cannot_be_read(void **state)
 {
     CommitFixture *fixture = *state;
@@ -216,7 +217,7 @@ static int add_one(const CommitFixture *fixture)
         &(StoreCommit){.changes = changes, .count = 2, .origin = {"test", 0, getpid()}}, NULL);
 }
 
-/* No addition is lost, and the two are always the same. */
+/* No addition is lost, and the two files are always the same. */
 static void test_several_writers(void **state)
 {
     static const Scenario zero = {"", {.sealed = {"0", NULL, NULL, "0"}}, {}};
@@ -242,7 +243,8 @@ static void test_several_writers(void **state)
     commit_expect_tidy(fixture);
 }
 
-/* A writer gives up; who only completes what others have left does not wait at all. */
+/* A writer gives up after a while; a process that only completes others' commits does not wait at
+ * all. */
 static void test_a_lock_that_is_held(void **state)
 {
     CommitFixture *fixture = *state;
@@ -259,13 +261,13 @@ static void test_a_lock_that_is_held(void **state)
     assert_true(commit_is_after(fixture));
 }
 
-/* The next writer completes it, and says so of each of its changes. */
+/* The next writer completes it, and reports each of its changes. */
 static void test_the_next_writer_completes_it(void **state)
 {
     CommitFixture *fixture = *state;
 
     begin_decided(fixture, &pairs);
-    /* what is to be removed has been */
+    /* the file to be removed is gone already */
     assert_int_equal(commit_act(fixture, NULL), OUTCOME_NOT_FOUND);
     assert_true(commit_is_after(fixture));
     commit_expect_tidy(fixture);
@@ -287,7 +289,7 @@ static void expect_unsafe(CommitFixture *fixture, const char *title)
 typedef struct Planting {
     const char *title;
     const char *replaced; /* removed first, if not NULL */
-    const char *path;     /* what is planted */
+    const char *path;     /* the kind of file that is planted */
     mode_t type;          /* S_IFLNK: to ../../../victim; S_IFREG: a hard link to it; others */
 } Planting;
 
@@ -322,7 +324,7 @@ static void plant(const CommitFixture *fixture, const Planting *planting)
         assert_int_equal(mknod(path, planting->type | 0600, 0), 0);
 }
 
-/* It stays where it is, and so does what it leads to; and reading goes on. */
+/* It stays, and so does its target; reading still works. */
 static void test_hostile_commits(void **state)
 {
     CommitFixture *fixture = *state;
@@ -352,7 +354,7 @@ static void test_hostile_commits(void **state)
     }
 }
 
-/* In the place of the directory itself: nothing of it is in there, so reading is as without it. */
+/* Planted instead of the directory itself: it contains no commit, so reading ignores it. */
 static void test_a_commit_that_is_no_directory(void **state)
 {
     CommitFixture *fixture = *state;
@@ -371,7 +373,7 @@ static void test_a_commit_that_is_no_directory(void **state)
     }
 }
 
-/* An origin that is not right costs its name and nothing else. */
+/* An invalid origin loses its name and nothing else. */
 static void note_origin(void *userdata, const CredentialName *name, bool removed,
                         const StoreOrigin *origin)
 {
@@ -428,7 +430,7 @@ static void test_hostile_origins(void **state)
     }
 }
 
-/* What was never decided goes, be it what it may; but not what it leads to. */
+/* Leftovers of an undecided commit are removed, whatever they are; the target of a link is not. */
 static void test_hostile_preparations(void **state)
 {
     CommitFixture *fixture = *state;
@@ -460,7 +462,7 @@ static void test_hostile_preparations(void **state)
     expect_unsafe(fixture, "directories in directories");
 }
 
-/* Somebody has put things into the directory that marks the last commit. */
+/* The directory that marks the last commit contains foreign files. */
 static void test_a_last_commit_that_is_not_empty(void **state)
 {
     CommitFixture *fixture = *state;

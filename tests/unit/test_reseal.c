@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/seal/reseal.c: what is kept, what is refused, and that a new file counts only when
- * it has been opened.
+ * Tests of lib/seal/reseal.c: what is kept, what is refused, and that a new file replaces the old
+ * one only after it was opened.
  */
 
 #include "seal_fixture.h"
@@ -23,7 +23,7 @@
 
 /* --- sealing that goes wrong --- */
 
-/* What is sealed instead of what was asked for; NULL and 0 change nothing. */
+/* What is sealed instead of the requested value; NULL and 0 change nothing. */
 static struct {
     const char *value, *name;
     uint64_t not_after;
@@ -66,7 +66,7 @@ static Reseal reseal_of(SealFixture *fixture, const SealSpec *spec)
                     .pool.seal = {&fixture->context, spec, &fixture->observer}};
 }
 
-/* FILE as NAME of the store; "": a file, which may have any name. */
+/* Loads FILE as NAME of the store; "": as a file, which may have any name. */
 static ResealItem item_of(const char *name, const Bytes *file)
 {
     ResealItem item = {.label = strdup(name[0] ? name : "x.cred")};
@@ -126,7 +126,7 @@ static void test_kept(void **state)
         Change change;
         SealForm after;
     } rows[] = {
-        /* nothing is asked for */
+        /* no option is given */
         {"host", host, NOTHING, host},
         {"raw, and a time", raw, NOTHING, raw},
         {"tpm2, PCRs and a time", tpm, NOTHING, tpm},
@@ -135,7 +135,7 @@ static void test_kept(void **state)
         {"no name", {KIND_HOST, 0, false, EVER, ""}, 0, {KIND_HOST, 0, false, EVER, ""}},
         {"any name", {KIND_HOST, 0, false, EVER, "any"}, 0, {KIND_HOST, 0, false, EVER, "any"}},
         {"the user", {SCOPED, 0, false, EVER, "web@x"}, 0, {SCOPED, 0, false, EVER, "web@x"}},
-        /* one thing is asked for */
+        /* one option is given */
         {"other keys", both, KEYS, {KIND_TPM, MASK(7), true, LATER, "web@x"}},
         {"other PCRs", tpm, PCRS, {KIND_TPM, MASK(4), false, LATER, "web@x"}},
         {"another name", both, NAME, {BOTH, MASK(7), true, LATER, "db@y"}},
@@ -171,7 +171,7 @@ static void test_kept(void **state)
     }
 }
 
-/* PCRs are kept, not the values that they had. */
+/* The list of PCRs is kept, not their old values. */
 static void test_values_are_new(void **state)
 {
     SealFixture *fixture = *state;
@@ -209,7 +209,7 @@ static void test_another_value(void **state)
 
 /* --- what is refused --- */
 
-/* What happens before a credential is examined. */
+/* What happens before a credential is read. */
 typedef enum Spoiling {
     UNSPOILT,
     GARBAGE,     /* the file */
@@ -348,7 +348,7 @@ static void test_refused(void **state)
 
 /* --- a new file counts when it opens --- */
 
-/* Called when the TPM has sealed a key, which the TPM has to unseal next. */
+/* Called after the TPM has sealed a key and before it unseals it. */
 static void (*when_sealed)(SealFixture *fixture);
 
 static void end_of_sealing(void *userdata)
@@ -388,7 +388,7 @@ typedef enum Where { HERE, GIVEN_VALUES, ANOTHER_HOST } Where;
 /* What goes wrong. */
 typedef enum Fault {
     NO_FAULT,
-    OTHER_HOST_KEY, /* between examining and sealing */
+    OTHER_HOST_KEY, /* between reading and sealing */
     OTHER_VALUES,   /* of PCRs, once the key is sealed */
     TPM_GONE,       /* then, too */
     OTHER_SECRET,   /* is sealed */
@@ -428,7 +428,8 @@ static void test_opened_again(void **state)
         {"another name", &host, HERE, OTHER_NAME, -EIO},
         {"another time", &host, HERE, OTHER_TIME, -EIO},
         {"damaged", &host, HERE, DAMAGED, OUTCOME_NOT_AUTHENTIC},
-        /* what does not open here now is opened with the keys that it was sealed with */
+        /* a credential that does not open here now is opened with the key that it was sealed
+         * with */
         {"given values", &tpm, GIVEN_VALUES, NO_FAULT, 0},
         {"given values, for a user", &scoped, GIVEN_VALUES, NO_FAULT, 0},
         {"given values, another secret", &tpm, GIVEN_VALUES, OTHER_SECRET, -EIO},
@@ -493,7 +494,7 @@ static void test_closed_now(void **state)
     Swtpm *here = fixture->swtpm;
 
     expect_closed(fixture, &spec, "", &open);
-    /* as firmware will measure it */
+    /* the value that the firmware will measure */
     spec.has_pcrs = true;
     spec.pcrs = (TpmPcrs){.mask = MASK(7), .given = MASK(7), .bank = TPM_ALGORITHM_SHA256};
     swtpm_extend_value((uint8_t[32]){0}, "update", spec.pcrs.values[7]);
@@ -509,7 +510,7 @@ static void test_closed_now(void **state)
     spec.public_key = PUBLIC_KEY;
     expect_closed(fixture, &spec, "signature", &is_signed);
 
-    /* for another host there is nothing to be said */
+    /* nothing is reported for another host */
     assert_int_equal(swtpm_start(NULL, &other_swtpm), 0);
     identify(other_swtpm, &identity);
     spec = spec_with(fixture, NOTHING);
@@ -526,14 +527,15 @@ static void test_closed_now(void **state)
 
 enum { ITEMS = 5 };
 
-/* The items of a machine share a key, under the names that they are sealed under; and the TPM does
- * as little as it can. */
+/* A machine's items share a key and keep their sealed names; and the TPM does as little as
+ * possible. */
 static void test_many(void **state)
 {
     SealFixture *fixture = *state;
     static const char *const names[ITEMS] = {"web@a", "web@b", "db@a", "web@c", ""};
     static const bool in_store[ITEMS] = {true, true, true, false, false};
-    static const unsigned sealings[] = {3, ITEMS}; /* for web, for db, and for the file; or each */
+    static const unsigned sealings[] = {
+        3, ITEMS}; /* one for web, db and the file each, or one per item */
 
     for (unsigned fresh = 0; fresh < 2; fresh++) {
         SealSpec spec = spec_with(fixture, NOTHING);

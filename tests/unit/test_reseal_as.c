@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/client/reseal_as.c: what a credential keeps under another name or with another
- * value, which key it gets, and what happens to the store. The broker is not there.
+ * Tests of lib/client/reseal_as.c, without a broker: what a credential keeps under another name or
+ * with another value, which key it gets, and how the store changes.
  */
 
 #include "seal_fixture.h"
@@ -14,7 +14,7 @@
 #define PCR7  (UINT64_C(1) << 7)
 #define BOTH  (KIND_HOST | KIND_TPM)
 
-/* Audit entries: "+web@x " for one that was stored, "-web@x " for one that was removed. */
+/* The audit entries: "+web@x " for a stored credential, "-web@x " for a removed one. */
 static char entries[512];
 
 static void write_entry(AuditSink *sink, const AuditRecord *record)
@@ -27,7 +27,7 @@ static void write_entry(AuditSink *sink, const AuditRecord *record)
              record->verdict == AUDIT_STORED ? "+" : "-", record->machine, record->id);
 }
 
-/* Whether these entries were written, in any order. */
+/* Whether exactly these entries were written, in any order. */
 static bool are_entries(const char *first, const char *second)
 {
     return strlen(entries) == strlen(first) + strlen(second) && strstr(entries, first) &&
@@ -103,7 +103,7 @@ static void test_becomes(void **state)
     static const struct {
         const char *rule;
         const SealForm *form;
-        const char *to, *value, *public; /* NULL: as it was; none */
+        const char *to, *value, *public; /* NULL: unchanged; none */
         bool moves;
         const char *stored, *removed; /* audit entries */
     } rows[] = {
@@ -149,7 +149,7 @@ static void test_becomes(void **state)
         if (!are_entries(rows[i].stored, rows[i].removed))
             fail_msg("%s: %s", rows[i].rule, entries);
         assert_string_equal(fixture->notes, "");
-        /* the old one is what it was, or is no more */
+        /* the old one is unchanged, or is gone */
         if (strcmp(rows[i].to, "web@x") == 0)
             continue;
         assert_int_equal(read_file(fixture, "web@x", &after),
@@ -158,7 +158,7 @@ static void test_becomes(void **state)
     }
 }
 
-/* The spec says how to seal, but neither the name nor whose key is shared. */
+/* The spec says how to seal, but gives neither the name nor the key to share. */
 static void test_spec(void **state)
 {
     SealFixture *fixture = *state;
@@ -181,7 +181,7 @@ static void test_spec(void **state)
 
 /* --- its key --- */
 
-/* The key of the TPM's with which NAME is sealed; RAW is to be released. */
+/* Returns the TPM-sealed key of NAME; the caller releases RAW. */
 static TpmSealedView key_of(const SealFixture *fixture, const char *name, Bytes *raw)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -230,13 +230,13 @@ static void test_key(void **state)
                 fail_msg("%s: %s", rows[i].rule, all[k]);
         }
     }
-    /* what is waited for is done for the one that it becomes */
+    /* waits are reported with the new name */
     assert_non_null(strstr(fixture->waits, "the TPM to seal a key for ftp@x;"));
 }
 
 /* --- refusals and failures --- */
 
-/* Everything in the store, to be compared. */
+/* Describes everything in the store, for comparison. */
 static void snapshot(const SealFixture *fixture, char *ret, size_t size)
 {
     static const char *const names[] = {"web@x", "web@y", "db@x"};
@@ -292,7 +292,7 @@ static void test_refused(void **state)
         snapshot(fixture, after, sizeof(after));
         assert_string_equal(before, after);
         assert_string_equal(entries, "");
-        /* nobody has to want the reason */
+        /* the reason may be NULL */
         reseal_as_done(&reseal_as);
         from = name_of(rows[i].from);
         assert_int_equal(reseal_as_begin(&(SealContext){&fixture->context, &spec, NULL}, &client,
@@ -301,7 +301,7 @@ static void test_refused(void **state)
     }
 }
 
-/* The TPM goes when it has sealed a key, which it has to unseal next. */
+/* The TPM disappears after it has sealed a key and before it unseals it. */
 static void kill_when_sealed(void *userdata)
 {
     SealFixture *fixture = userdata;
@@ -311,7 +311,7 @@ static void kill_when_sealed(void *userdata)
         swtpm_kill(fixture->swtpm);
 }
 
-/* What has failed may be tried again, and until it succeeds nothing has changed. */
+/* A failed attempt may be repeated, and changes nothing. */
 static void test_again(void **state)
 {
     SealFixture *fixture = *state;
@@ -336,7 +336,7 @@ static void test_again(void **state)
         OUTCOME_TPM_UNREACHABLE);
     assert_true(fixture->reason.text[0] != '\0');
     fixture->observer.wait_end = fixture_end;
-    /* nor is the old one any more, without a TPM */
+    /* without a TPM the old file does not open either */
     assert_int_equal(reseal_as_finish(&reseal_as, value, test_view("public"), true, NULL),
                      OUTCOME_TPM_UNREACHABLE);
     assert_int_equal(swtpm_restart(fixture->swtpm), 0);
@@ -357,7 +357,7 @@ static void test_again(void **state)
     assert_string_equal(fixture->notes, "");
 }
 
-/* The new one is for a state that the TPM will have. */
+/* The new credential is for a state that the TPM will be in later. */
 static void test_closed_now(void **state)
 {
     SealFixture *fixture = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/manager: which units follow from a change, and what becomes of them, with service
+ * Tests of lib/manager: which units a change concerns and what happens to them, with service
  * managers that are well behaved, broken, late or talkative.
  */
 
@@ -97,7 +97,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The list that follows from what is in CHANGED, separated by spaces. */
+/* Returns the restart list for the names in CHANGED, which are separated by spaces. */
 static void make_list(World *world, const char *changed)
 {
     char text[128], *rest = NULL;
@@ -129,7 +129,7 @@ static const char *text_of(const RestartList *list)
     return text;
 }
 
-/* Far less than anything would be waited for. */
+/* Far shorter than any of the waits. */
 static void assert_quick(const World *world)
 {
     assert_true(monotonic_usec() - world->begin < UINT64_C(10) * 1000 * 1000);
@@ -169,7 +169,7 @@ typedef struct Row {
     const char *rule;
     FakeManager managers[2];
     int rc;
-    const char *results; /* after it was undone, too, if it failed */
+    const char *results; /* after a failure, also after the undoing */
     const char *log;
     int undo_rc;
     const char *reason; /* is in it */
@@ -254,7 +254,7 @@ static const Row rows[] = {
      .results = "web app.service failed; web tls.service reload; db db.service restart; "
                 "web env.service restart",
      .log = "",
-     /* from 262 on libsystemd itself writes "\\x1b" for the escape sequence's beginning */
+     /* from 262 on libsystemd itself writes "\\x1b" for the escape character */
      .reason = "app.service of web: cannot read the state of app.service: "},
 };
 
@@ -309,7 +309,7 @@ static void test_notes(void **state)
 
 /* --- deadlines --- */
 
-/* With one unit that runs, of MANAGER's. */
+/* Acts on a list with one running unit of MANAGER. */
 static void check_deadline(World *world, const FakeManager *manager, const char *expected)
 {
     Reason reason = {0};
@@ -325,7 +325,7 @@ static void check_deadline(World *world, const FakeManager *manager, const char 
     fake_managers_stop();
 }
 
-/* Each reply is in time, but all together are too late: before the job, */
+/* Each reply is in time, but together they are too late: before the job, */
 static void test_late_replies(void **state)
 {
     static const FakeManager manager = {
@@ -359,7 +359,7 @@ static void test_silence(void **state)
     check_deadline(world, &manager, "its job took longer than");
 }
 
-/* How much faster time goes than it does. */
+/* How much faster than real time the test's clock goes. */
 static unsigned haste = 1;
 
 uint64_t __real_monotonic_usec(void);
@@ -385,7 +385,7 @@ int __wrap_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *time,
                         mask);
 }
 
-/* While a job takes its time, it is said from time to time. */
+/* While a job runs, a note is repeated from time to time. */
 static void test_words_meanwhile(void **state)
 {
     static const FakeManager manager = {.machine = "web",
@@ -399,7 +399,7 @@ static void test_words_meanwhile(void **state)
     world->options.unit_usec = UINT64_C(35) * 1000 * 1000;
     assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
     haste = 1;
-    /* on a busy machine a note may come a little later */
+    /* on a busy machine a note may be a little late */
     for (unsigned seconds = 10; seconds <= 30; seconds += 10) {
         static const char expected[] = "web: app.service: still waiting, after ";
 
@@ -423,7 +423,7 @@ static void test_flood(void **state)
     check_deadline(world, &manager, "its job took longer than");
 }
 
-/* Each unit has its own time. */
+/* Each unit has its own deadline. */
 static void test_each_its_own(void **state)
 {
     static const FakeManager manager = {.machine = "web",
@@ -478,7 +478,7 @@ static void test_stop_before_job(void **state)
     check_deadline(world, &manager, "it was interrupted");
 }
 
-/* The undoing is stopped, too, because it would wait for the same container again. */
+/* The undoing stops, too, because it would wait for the same container again. */
 static void test_stop_undoing(void **state)
 {
     static const FakeManager manager = {.machine = "web",
@@ -513,7 +513,7 @@ static void test_manager(void **state)
     assert_int_equal(manager_new_of_machine("web", -1, &reason, &manager), 0);
     assert_int_equal(manager_version(manager), 260);
     assert_int_equal(manager_unit(manager, "app.service", &reason, &unit), 0);
-    assert_string_equal(unit.load, "31mloaded"); /* without the escape sequence's beginning */
+    assert_string_equal(unit.load, "31mloaded"); /* without the escape character */
     assert_string_equal(unit.active, "active");
     assert_string_equal(unit.file, "enabled-runtime");
     assert_true(unit.reload_needed);

@@ -105,7 +105,7 @@ static void expect_refusal(const Fixture *fixture, const char *words)
     assert_int_equal(rewrite(fixture), OUTCOME_USAGE);
 }
 
-/* Each is planted in the place of the file. */
+/* Each is planted instead of the file. */
 static void test_what_is_no_file(void **state)
 {
     const Fixture *fixture = *state;
@@ -127,7 +127,7 @@ static void test_what_is_no_file(void **state)
     expect(fixture, "old");
 }
 
-/* There is the old file or the new one, whole. */
+/* The old file or the new one is there, whole. */
 static void test_killed_at_each_step(void **state)
 {
     const Fixture *fixture = *state;

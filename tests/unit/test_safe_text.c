@@ -10,7 +10,7 @@
 typedef struct Row {
     const char *rule;
     const char *text;
-    const char *cleaned; /* NULL: it is plain text, and stays as it is */
+    const char *cleaned; /* NULL: it is safe and stays unchanged */
 } Row;
 
 static const Row rows[] = {
@@ -62,7 +62,7 @@ static void test_rows(void **state)
     }
 }
 
-/* Of a value, lines and tabs are plain text; in words they would make lines of their own. */
+/* In a value, newlines and tabs are safe; in a message they would start lines of their own. */
 static void test_spaces(void **state)
 {
     char text[] = "a\n\tb";

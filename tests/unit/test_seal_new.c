@@ -52,7 +52,7 @@ static TpmSealedView sealed_key(const Bytes *sealed, Bytes *raw)
     return sections.tpm;
 }
 
-/* A machine's credentials have one key, unless told otherwise or for another policy. */
+/* A machine's credentials share one key, unless an option or another policy prevents it. */
 static void test_sharing(void **state)
 {
     SealFixture *fixture = *state;
@@ -97,7 +97,7 @@ static void test_sharing(void **state)
     }
 }
 
-/* What is not said is as in the one that it is to be like. */
+/* What the spec leaves open is taken from the older credential. */
 static void test_like(void **state)
 {
     SealFixture *fixture = *state;
@@ -122,7 +122,7 @@ static void test_weak_pcrs(void **state)
 #define SHA1       "The TPM has no PCR 7 in a bank of sha256: sealing for sha1"
     static const struct {
         const char *rule;
-        bool sha256, measured; /* there is such a bank; and something in PCR 7 */
+        bool sha256, measured; /* the bank exists, and PCR 7 was extended */
         const char *pcrs, *notes[2];
         int outcome;
     } rows[] = {
@@ -165,7 +165,7 @@ static void test_weak_pcrs(void **state)
     assert_non_null(strstr(fixture->reason.text, "the TPM has no PCR 7 in a bank of sha256"));
 }
 
-/* A shared key is no better than a fresh one. */
+/* The checks apply to a shared key as to a fresh one. */
 static void test_weak_pcrs_of_a_shared_key(void **state)
 {
     SealFixture *fixture = *state;

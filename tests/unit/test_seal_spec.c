@@ -28,7 +28,7 @@ enum {
 
 #define AUTO UINT_MAX /* for key types */
 
-/* What the older credential has, and what the spec says. */
+/* The older credential's properties and the spec. */
 typedef struct Row {
     const char *rule;
     unsigned
@@ -44,7 +44,7 @@ typedef struct Row {
 } Row;
 
 static const Row rows[] = {
-    /* nothing is asked for: all is kept */
+    /* no option is given: everything is kept */
     {"host", HOST, 0, 0, HOST, 0, 0, NULL, 0, false},
     {"tpm2", TPM, 0, 0, TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL, 0, false},
     {"pinned is a form", HOST | TPM | PINNED, 0, 0, HOST | TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL,
@@ -53,7 +53,7 @@ static const Row rows[] = {
      false},
     {"null", 0, 0, 0, 0, 0, 0, NULL, 0, false},
     {"for a user", HOST | SCOPED, 0, 0, HOST | SCOPED, 0, 0, NULL, 0, false},
-    /* one thing is asked for: the rest is kept */
+    /* one option is given: the rest is kept */
     {"another kind", HOST | TPM, SAYS_KEYS, TPM, TPM, MASK(7), TPM_ALGORITHM_SHA384, NULL, 0,
      false},
     {"another kind for a user", HOST | SCOPED, SAYS_KEYS, HOST | TPM, HOST | TPM | SCOPED, 0, 0,
@@ -71,7 +71,7 @@ static const Row rows[] = {
     {"other signed PCRs", TPM | SIGNED, SAYS_SIGNED_PCRS, 0, TPM | SIGNED, MASK(7),
      TPM_ALGORITHM_SHA384, "old", MASK(11), false},
     {"a signer is of no use without a TPM", HOST, SAYS_SIGNER, 0, HOST, 0, 0, NULL, 0, false},
-    /* auto that is said is as for a new one, but for PCRs */
+    /* an explicit auto is as for a new credential, except for PCRs */
     {"auto", HOST, SAYS_KEYS, AUTO, HOST | TPM | SIGNED, 0, 0, "here", MASK(11), false},
     /* no older one */
     {"new, auto", NO_OLD, 0, 0, HOST | TPM | SIGNED, 0, 0, "here", MASK(11), false},
@@ -107,7 +107,7 @@ static int set_up(void **state)
     assert_int_equal(mkdir(test_path(&fixture.root, "etc/systemd"), 0755), 0);
     test_write_file(test_path(&fixture.root, "etc/systemd/tpm2-pcr-public-key.pem"),
                     test_view("here"), 0644);
-    /* a firmware that has a TPM, for auto asks it */
+    /* firmware that knows a TPM, because auto asks it */
     for (size_t i = 0; i < COUNT(firmware); i++)
         assert_int_equal(mkdir(test_path(&fixture.root, firmware[i]), 0755), 0);
     test_write_file(test_path(&fixture.root, "sys/firmware/acpi/tables/TPM2"), test_view(""), 0644);
@@ -193,7 +193,7 @@ static void test_rows(void **state)
     }
 }
 
-/* Nothing is sealed for values that PCRs had, but for those that they have. */
+/* Credentials are sealed for the present values of PCRs, never for old ones. */
 static void test_values_are_not_kept(void **state)
 {
     const Fixture *fixture = *state;
@@ -224,17 +224,17 @@ static void test_refusals(void **state)
     SealSpec spec = spec_of(fixture, SAYS_KEYS, HOST);
     SealSpec nothing = spec_of(fixture, 0, 0);
 
-    /* what another host cannot have */
+    /* not possible for another host */
     expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
     spec.key_types = 0;
     expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
     expect_refusal(fixture, nothing, &fixture->other, HOST | SCOPED, OUTCOME_USAGE);
-    /* a kind that the version does not open, and one that there is not */
+    /* a kind that the version does not open, and an unknown one */
     nothing.version = 250;
     expect_refusal(fixture, nothing, NULL, TPM | SIGNED, OUTCOME_UNSUPPORTED);
     spec = spec_of(fixture, SAYS_KEYS, TPM);
     expect_refusal(fixture, spec, NULL, HOST | SCOPED, OUTCOME_UNSUPPORTED);
-    /* no key that signs */
+    /* not a signing key */
     spec.key_types = TPM | SIGNED;
     bytes_done(&fixture->other.pcr_public_key);
     expect_refusal(fixture, spec, &fixture->other, TPM, OUTCOME_USAGE);
@@ -261,7 +261,8 @@ static void test_equal(void **state)
         }
 }
 
-/* Everything counts that a TPM-sealed key is sealed for; what chose it, for the targets alone. */
+/* Everything that a TPM-sealed key is bound to counts; the way it was chosen counts for targets
+ * only. */
 static void test_each_member(void **state)
 {
     const Fixture *fixture = *state;
@@ -277,7 +278,7 @@ static void test_each_member(void **state)
     static const char *const members[] = {"none",  "key types", "automatic", "version",
                                           "host",  "PCRs",      "given",     "bank",
                                           "value", "signer",    "its size",  "signed PCRs"};
-    enum { TARGETS_ALONE = 4 }; /* so many, from the second on, are no matter of the key */
+    enum { TARGETS_ALONE = 4 }; /* this many, from the second on, do not concern the key */
 
     targets[1].key_types |= HOST;
     targets[2].automatic = true;
@@ -302,7 +303,7 @@ static void test_each_member(void **state)
     }
 }
 
-/* The host key, and whom it is for, are not the TPM's business. */
+/* The host key and the user do not concern the TPM. */
 static void test_shared_tpm_key(void **state)
 {
     static const struct {

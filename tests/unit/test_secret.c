@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/secret/secret.c: what the kernel knows of the pages, not only what we asked for.
- */
+/* Tests of lib/secret/secret.c: the state of the pages in the kernel, not only what we
+ * requested. */
 
 #include "support.h"
 
@@ -29,8 +29,8 @@ static void test_sizes(void **state)
     assert_null(secret_free(NULL));
 }
 
-/* AddressSanitizer turns mlock() into nothing: what the kernel is asked for shows in the other
- * builds only, which run these tests as well. */
+/* AddressSanitizer makes mlock() do nothing, so locking shows in the other builds only, which run
+ * these tests as well. */
 #if defined(__SANITIZE_ADDRESS__)
 #define LOCKING_SHOWS 0
 #elif defined(__has_feature)
@@ -39,7 +39,8 @@ static void test_sizes(void **state)
 #define LOCKING_SHOWS 1
 #endif
 
-/* The VmFlags line of the mapping that ADDRESS lies in, and the mapping's bytes. */
+/* Returns the VmFlags line of the mapping that contains ADDRESS, and the mapping's size in
+ * bytes. */
 static size_t read_flags(const void *address, char *flags, size_t size)
 {
     _cleanup_(fclosep) FILE *file = fopen("/proc/self/smaps", "re");
@@ -92,7 +93,7 @@ static void test_a_child_finds_zeros(void **state)
     assert_memory_equal(secret_borrow(secret), "hunter2", 7);
 }
 
-/* In a child, since the limit cannot be raised again without privileges. */
+/* In a child, because the limit cannot be raised again without privileges. */
 static void test_no_lock_is_an_error(void **state)
 {
     int status;
@@ -109,7 +110,7 @@ static void test_no_lock_is_an_error(void **state)
 
         if (setrlimit(RLIMIT_MEMLOCK, &(struct rlimit){0, 0}) < 0)
             _exit(2);
-        /* root may lock whatever the limit: be somebody else */
+        /* root may lock any amount: become another user */
         if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
             _exit(3);
         if (secret_new(32, &reason, &secret) != -ENOMEM || secret)
@@ -142,8 +143,8 @@ static void test_the_front_is_dropped(void **state)
     assert_memory_equal(before, "\0\0\0", 3);
 }
 
-/* Memory is kept for the next secret, but nothing in it; nor is it kept by a child, where it is not
- * locked. */
+/* Memory is kept for the next secret, but not its contents. A child does not keep it, because it is
+ * not locked there. */
 static void test_reuse(void **state)
 {
     Secret *first = test_secret("hunter2"), *second;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of broker/server as a whole, from the socket: right answers, refusals, and waiting. */
+/* Tests of a whole broker through its socket: right answers, refusals, and waiting. */
 
 #include "control_calls.h"
 
@@ -20,7 +20,7 @@ static bool is_silent(int fd, unsigned msec)
     return poll(&waiting, 1, (int)msec) == 0;
 }
 
-/* The record is written after the connection's end. */
+/* The record is written after the connection has ended. */
 static void expect_records(const BrokerFixture *broker, const char *words, unsigned count)
 {
     for (unsigned i = 0; i < 2000 && broker_records(broker, words) < count; i++)
@@ -41,7 +41,7 @@ static void test_answers(void **state)
     for (size_t i = 0; i < COUNT(key_types); i++)
         for (size_t j = 0; j < COUNT(sizes); j++) {
             broker_seal(broker, &(SealedFile){"web", "x", key_types[i], sizes[j], NULL, 0});
-            /* asked twice: the manager does so for every line of the unit */
+            /* requested twice, as the service manager does for each line of the unit */
             assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);
             assert_int_equal(client_ask(broker, "web", "x", sizes[j]), ANSWER_RIGHT);
             count += 2;
@@ -136,7 +136,7 @@ static void test_store_appears_later(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
 }
 
-/* The next activation of the broker has the key that was made meanwhile. */
+/* The broker has the newly made key when it is started the next time. */
 static void test_host_key_appears_later(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -160,7 +160,7 @@ static void test_host_key_appears_later(void **state)
     assert_int_equal(client_ask(broker, "web", "old", 31), ANSWER_RIGHT);
 }
 
-/* The commands would refuse the key, and so does the broker, until it is as it has to be. */
+/* The broker refuses the key as the commands do, until its owner and mode are right. */
 static void test_host_key_is_unsafe(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -177,7 +177,8 @@ static void test_host_key_is_unsafe(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
 }
 
-/* A TPM that does not answer delays nobody who does not need it, and itself only for so long. */
+/* A TPM that does not answer delays only requests that need it, and those only until the
+ * deadline. */
 static void test_tpm_hangs(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -211,7 +212,7 @@ static void test_tpm_hangs(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* One in the queue, the unsealing that runs, and the last: the one that runs is finished, the
+/* Clients of a queued, the running and the last unsealing go: the running one is finished, the
  * others never begin. */
 static void test_client_vanishes(void **state)
 {
@@ -280,7 +281,7 @@ static void test_size_of_a_refusal(void **state)
     assert_true(read_all(fd) >= LIMIT_FOREIGN_REFUSAL_BYTES);
 }
 
-/* In the middle of a secret and of a refusal. */
+/* Clients that disconnect in the middle of a secret and of a refusal. */
 static void test_client_vanishes_while_it_reads(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -303,7 +304,7 @@ static void test_client_vanishes_while_it_reads(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* A client that stops reading keeps what it has coming to it, and delays nobody. */
+/* A client that stops reading still gets its answer later, and delays nobody. */
 static void test_client_does_not_read(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -318,7 +319,7 @@ static void test_client_does_not_read(void **state)
     secret = client_connect(broker, WEB, "x");
     refusal = client_connect(broker, WEB, "missing");
     assert_int_equal(client_ask(broker, "web", "small", 31), ANSWER_RIGHT);
-    /* the deadline is for the beginning of an answer */
+    /* the deadline is for the start of an answer */
     wait_msec(100);
     expect_records(broker, "", 1);
     assert_int_equal(client_read(secret, "web", "x", LIMIT_PLAINTEXT_BYTES), ANSWER_RIGHT);
@@ -326,7 +327,7 @@ static void test_client_does_not_read(void **state)
     expect_records(broker, "", 3);
 }
 
-/* Refusals and secrets that nobody takes are in nobody's way; only refusals are given up. */
+/* Unread refusals and secrets delay nobody; only refusals are given up. */
 static void test_stalled_clients(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -357,7 +358,7 @@ static void test_stalled_clients(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* What METRICS has of the broker now. */
+/* Reads METRICS from the broker. */
 static double sample(const BrokerFixture *broker, const char *name)
 {
     _cleanup_(json_object_putp) struct json_object *metrics = call(broker, "Metrics", NULL, 0);
@@ -365,7 +366,7 @@ static double sample(const BrokerFixture *broker, const char *name)
     return sample_of(metrics, name, NULL);
 }
 
-/* Until so many peers have stalled. */
+/* Waits until this many peers have stalled. */
 static void expect_stalled(const BrokerFixture *broker, unsigned count)
 {
     for (unsigned i = 0; i < 5000 && sample(broker, "nspawn_creds_stalled") < count; i++)
@@ -373,7 +374,7 @@ static void expect_stalled(const BrokerFixture *broker, unsigned count)
     assert_int_equal(sample(broker, "nspawn_creds_stalled"), count);
 }
 
-/* Asks twice for what there is not, takes no answer, and waits to be killed. */
+/* Requests a missing credential twice, reads no answer, and waits to be killed. */
 static pid_t start_stalled_peer(const BrokerFixture *broker)
 {
     pid_t pid = fork();
@@ -411,7 +412,7 @@ static void test_too_many_stalled_refusals(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* Secrets that nobody takes count again when there are too many. */
+/* Unread secrets count, too, when there are too many. */
 static void test_too_many_stalled_secrets(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -428,7 +429,7 @@ static void test_too_many_stalled_secrets(void **state)
         secrets[i] = client_connect(broker, WEB, "large");
     waiting = client_connect(broker, WEB, "x");
     expect_stalled(broker, COUNT(secrets));
-    /* which the broker has seen by now, if it takes any more */
+    /* which the broker must have noticed before it accepts more */
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(sample(broker, "nspawn_creds_connections_total"), COUNT(secrets));
     assert_true(is_silent(waiting, 0));
@@ -481,7 +482,7 @@ static void test_connection_limit(void **state)
     close(slow[1]);
 }
 
-/* Hundreds at once, more than are served at a time. */
+/* Hundreds of requests at once, more than are served at the same time. */
 static void test_burst(void **state)
 {
     static int clients[2 * LIMIT_CONNECTIONS / 3];

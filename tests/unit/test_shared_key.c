@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/store/shared_key.c with a software TPM: which key is shared, which is not, and
- * how often the TPM is asked.
+ * Tests of lib/store/shared_key.c with a software TPM: which keys are shared, and how often the TPM
+ * is used.
  */
 
 #include "pcr_signer.h"
@@ -69,7 +69,7 @@ static void put(Fixture *fixture, const char *id, unsigned key_types, const TpmS
     assert_int_equal(utimensat(AT_FDCWD, test_path(&folder, path), times, 0), 0);
 }
 
-/* The same, with a key that the TPM makes; RET_… may be NULL. */
+/* The same, with a key made by the TPM; RET_… may be NULL. */
 static void put_fresh(Fixture *fixture, const char *id, uint64_t mask, int minute, Secret **ret_key)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
@@ -181,7 +181,7 @@ static void test_another_policy(void **state)
     }
 }
 
-/* A key that is in another form, or that others may know. */
+/* A key in another form, or one that others may know. */
 static void test_another_form(void **state)
 {
     Fixture *fixture = *state;
@@ -205,8 +205,8 @@ static void test_another_form(void **state)
     assert_int_equal(find(fixture, &any_state, &shared), OUTCOME_NOT_FOUND);
 }
 
-/* A key for what somebody signs is shared by those for what the same one signs, while it is signed.
- */
+/* A key for a signed policy is shared by credentials for the same signer, as long as a signature
+ * fits. */
 static void test_a_signed_policy(void **state)
 {
     Fixture *fixture = *state;
@@ -249,7 +249,7 @@ static void test_last_written_first(void **state)
     expect_key(fixture, &any_state, newest);
 }
 
-/* Whoever planted it could otherwise have it shared for as long as they like. */
+/* Otherwise whoever planted it could have it shared for as long as they like. */
 static void test_a_time_in_the_future(void **state)
 {
     Fixture *fixture = *state;
@@ -270,7 +270,7 @@ typedef struct NewValue {
     int key; /* -1: a fresh one */
 } NewValue;
 
-/* A new value does not keep the key of the old one, or any key that was there with it. */
+/* A new value gets neither the old value's key nor any other key that existed at that time. */
 static void test_a_new_value(void **state)
 {
     static const struct {
@@ -326,12 +326,12 @@ static void test_pcr_changed(void **state)
     assert_int_equal(find(fixture, &wanted, &shared), OUTCOME_TPM_PCR_MISMATCH);
     assert_says(fixture, "PCR 7");
     assert_int_equal(unsealings(), before + 1);
-    /* one that fits is found among them, also when it is not the newest */
+    /* a suitable one is found even if it is not the newest */
     put_fresh(fixture, "d", MASK(7), 3, &fresh);
     expect_key(fixture, &wanted, fresh);
 }
 
-/* Old keys are not tried for ever. */
+/* Only a limited number of old keys is tried. */
 static void test_too_many_old_keys(void **state)
 {
     Fixture *fixture = *state;
@@ -403,7 +403,7 @@ static void test_a_given_file(void **state)
     assert_true(secret_equal(shared.key, key));
 }
 
-/* What is there, the last written first, and nothing else. */
+/* The store's keys, the last written first, and nothing else. */
 static void test_list(void **state)
 {
     static const char *const order[] = {"b", "a", "a.b"};

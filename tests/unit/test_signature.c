@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/tpm/signature.c, lib/tpm/signer.c and lib/crypto/public_key.c: files that
- * are not as they must be are refused, the right entry is found, and keys have the names that
- * systemd gives them. The entry and the key are those of tests/vectors.
+ * Tests of lib/tpm/signature.c, lib/tpm/signer.c and lib/crypto/public_key.c: invalid files are
+ * refused, the right entry is found, and keys have the names that systemd gives them. The entry and
+ * the key are those of tests/vectors.
  */
 
 #include "support.h"
@@ -175,7 +175,7 @@ static void test_the_name_is_systemds(void **state)
     assert_int_equal(tpm_signer_parse(bytes_view(&pem), NULL, &signer), 0);
     from_hex(FP, expected);
     assert_memory_equal(signer.fingerprint, expected, sizeof(expected));
-    /* what stands in 252-tpm2-pk, 257-tpm2-pk and 262-tpm2-pk */
+    /* as in 252-tpm2-pk, 257-tpm2-pk and 262-tpm2-pk */
     tpm_policy_of(&signer, &no_pcrs, policy);
     assert_memory_equal(policy, "\x49\xd7\x77\x8f\x59\x54\x56\x40", 8);
 }
@@ -227,7 +227,7 @@ static void test_keys_that_do_not_sign(void **state)
     assert_int_equal(rsa_public_key_parse(bytes_view(&good), NULL, &key), 0);
     assert_int_equal(key.modulus_size, 128);
     assert_int_equal(key.exponent, 65537);
-    /* every shorter text; the last newline may be missing */
+    /* every shorter text fails; only the last newline may be missing */
     for (good.size -= 2; good.size > 0; good.size--)
         assert_int_equal(rsa_public_key_parse(bytes_view(&good), NULL, &key), OUTCOME_MALFORMED);
 }

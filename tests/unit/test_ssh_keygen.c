@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/crypto/ssh_key.c against ssh-keygen(1), which reads our keys and finds the public
- * halves that we do, and of whose keys we find the public half. Skipped where it is not installed.
+ * Tests of lib/crypto/ssh_key.c against ssh-keygen(1): it reads our keys and computes the same
+ * public halves, and we do so for its keys. Skipped if it is not installed.
  */
 
 #include "support.h"
@@ -29,7 +29,7 @@ static void test_reads_our_keys(void **state)
         test_write_file(file, secret_view(secret), 0600);
         assert_int_equal(generate_public(&recipe, secret, comment + length, NULL, &public), 0);
         test_write_file(expected, bytes_view(&public), 0644);
-        /* without a comment there is a space at the end of our line */
+        /* without a comment our line ends in a space */
         snprintf(command, sizeof(command),
                  "test \"$(ssh-keygen -y -P '' -f %s)\" = \"$(sed 's/ $//' %s)\"", file, expected);
         assert_int_equal(system(command), 0);

@@ -55,7 +55,7 @@ static void test_write_and_read(void **state)
     assert_int_equal(status.st_mode & 07777, 0640);
 }
 
-/* How often the store is changed as soon as somebody lists a machine, and whose. */
+/* How often the store is changed while a machine is being listed, and which machine's part. */
 static unsigned disturbances;
 static const Fixture *disturbed;
 
@@ -78,7 +78,7 @@ static void disturb(void)
     disturbances = left;
 }
 
-/* So many machines the store seems to have, each with a directory; 0: those that it has. */
+/* How many machines the store seems to have, each with a directory; 0: those that it really has. */
 static size_t machines;
 
 struct dirent *__real_readdir(DIR *directory);
@@ -100,7 +100,7 @@ struct dirent *__wrap_readdir(DIR *directory)
     return &entry;
 }
 
-/* More than are looked through. */
+/* More than the limit. */
 static void test_too_many(void **state)
 {
     const Fixture *fixture = *state;
@@ -122,7 +122,7 @@ static void test_too_many(void **state)
     machines = 0;
 }
 
-/* Whoever lists a machine that is changed meanwhile looks again, but not for ever. */
+/* Listing a machine that changes meanwhile starts again, but not for ever. */
 static void test_disturbed(void **state)
 {
     const Fixture *fixture = *state;
@@ -163,7 +163,7 @@ static void test_add(void **state)
     assert_true(bytes_view_equal(bytes_view(&file), test_view("first")));
     assert_int_equal(rmdir(test_path(&fixture->folder, "web")), -1);
     assert_int_equal(unlink(test_path(&fixture->folder, "web/x.cred")), 0);
-    /* and leaves nothing behind of the second */
+    /* and nothing of the second is left */
     assert_int_equal(rmdir(test_path(&fixture->folder, "web")), 0);
 }
 
@@ -211,7 +211,7 @@ static void test_what_is_not_there(void **state)
     assert_int_equal(store_new(test_path(&fixture->folder, "gone"), &reason, &store), -ENOENT);
 }
 
-/* Each is planted in the place of web/x.cred. */
+/* Each is planted instead of web/x.cred. */
 static void test_what_is_no_entry(void **state)
 {
     const Fixture *fixture = *state;
@@ -251,7 +251,7 @@ static void test_a_machine_that_is_a_link(void **state)
                      OUTCOME_STORE_UNSAFE);
 }
 
-/* It gets what the broker needs to write to it. */
+/* The directory gets the mode that the broker needs to write to it. */
 static void test_a_folder_made_by_hand(void **state)
 {
     const Fixture *fixture = *state;
@@ -263,7 +263,7 @@ static void test_a_folder_made_by_hand(void **state)
     assert_int_equal(status.st_mode & 07777, 0770);
 }
 
-/* A reader that has opened a file gets it, also if it is replaced before he has read it. */
+/* A reader that has opened a file reads it even if it is replaced meanwhile. */
 static void test_read_while_written(void **state)
 {
     const Fixture *fixture = *state;

@@ -19,7 +19,7 @@
 
 enum { CHANGES = 3 };
 
-/* Entries that the client writes itself. */
+/* Entries that the client itself writes. */
 static unsigned own_entries;
 
 static void count_entry(AuditSink *sink, const AuditRecord *record)
@@ -87,7 +87,7 @@ static void test_by_the_broker_and_without(void **state)
     expect_all_delivered(broker);
     assert_int_equal(broker_records(broker, "stored ok"), CHANGES);
     assert_int_equal(own_entries, 0);
-    /* what the broker refuses is not done without it */
+    /* a commit that the broker refuses is not made without it */
     changes[0].precondition = STORE_ABSENT;
     assert_int_equal(store_client_commit(&store, changes, 1, "set", NULL), OUTCOME_EXISTS);
     assert_int_equal(own_entries, 0);
@@ -178,8 +178,8 @@ static void test_worker_dies_before_the_commit(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     expect_all_delivered(broker);
-    /* the child may have got the lock in the moment in which it dies with its worker: then the
-     * entry that it was about to report is missing */
+    /* the child may have got the lock just when it died with its worker: then the entry that it was
+     * about to report is missing */
     assert_in_range(broker_records(broker, "stored ok"), CHANGES - 1, CHANGES);
     files_done(files);
     assert_int_equal(broker_stop(broker), 0);
@@ -187,8 +187,8 @@ static void test_worker_dies_before_the_commit(void **state)
 
 /* --- a broker that loses its replies --- */
 
-/* Takes two calls and answers none. Meanwhile web@k0 becomes WRITTEN, as if the first call, or
- * somebody else, were late. */
+/* Accepts two calls and answers neither. Meanwhile web@k0 becomes WRITTEN, as if the first call or
+ * another process were late. */
 static pid_t start_forgetful(const BrokerFixture *broker, const StoreChange *change,
                              BytesView written)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/store/store_installed.c. Who owns a directory only root can change. */
+/* Tests of lib/store/store_installed.c. Only root can change the owner of a directory. */
 
 #include "support.h"
 
@@ -66,7 +66,7 @@ static void test_owners(void **state)
         int r;
 
         if (rows[i].foreign_group && !group)
-            continue; /* there is none to expect */
+            continue; /* no owner is expected */
         assert_int_equal(chown(test_path(&folder, "store"), rows[i].foreign_user ? 12345 : 0,
                                rows[i].foreign_group ? 12345 : right),
                          0);

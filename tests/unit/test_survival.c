@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/process/supervisor.c and handover.c on a whole broker: whatever is killed, no
- * client gets an empty, a truncated or a foreign answer.
+ * Tests of broker/process/supervisor.c and handover.c on a whole broker: whichever process is
+ * killed, no client gets an empty, truncated or foreign answer.
  */
 
 #include "broker_fixture.h"
@@ -20,11 +20,11 @@
 #define CLIENTS 8
 #define KILLS   200
 
-/* What the clients of a stress test ask for, in turn: each goes another way. */
+/* What the clients of a stress test request in turn: each takes another path through the broker. */
 static const SealedFile wanted[] = {
     {"web", "small", KIND_HOST, 31, NULL, 0},
     {"mail", "page", KIND_HOST, 4096, NULL, 0},
-    {"web", "large", KIND_HOST, 300000, NULL, 0}, /* more than a socket takes */
+    {"web", "large", KIND_HOST, 300000, NULL, 0}, /* more than a socket holds */
     {"mail", "tpm", KIND_HOST | KIND_TPM, 100, NULL, 0},
     {"web", "small", KIND_HOST, 31, NULL, 0},
     {"web", "tpm", KIND_TPM, 200000, NULL, 0},
@@ -33,7 +33,7 @@ static const SealedFile wanted[] = {
 typedef struct Tally {
     atomic_bool stop;
     atomic_uint answers[_ANSWER_MAX];
-    atomic_uint refused_rightly; /* asked for what there is not */
+    atomic_uint refused_rightly; /* requested, but does not exist */
 } Tally;
 
 typedef struct Stress {
@@ -74,7 +74,7 @@ static void stress_begin(Stress *stress)
     }
 }
 
-/* Ends the clients and looks at what they got. */
+/* Ends the clients and checks what they got. */
 static void stress_end(Stress *stress, const char *what)
 {
     atomic_uint *answers = stress->tally->answers;
@@ -172,7 +172,7 @@ static void test_stop(void **state)
     stress_end(&stress, "stopped");
 }
 
-/* Both are killed, one right after the other: whoever stands by answers. */
+/* Both are killed, one right after the other: the standby answers. */
 static void test_both_are_killed(void **state)
 {
     (void)state;
@@ -182,7 +182,7 @@ static void test_both_are_killed(void **state)
         int waiting, status;
 
         broker_seal(broker, &(SealedFile){"web", "x", KIND_TPM, 31, NULL, 0});
-        /* so long that only the next one's unsealing comes to its end */
+        /* so long that only the next worker's unsealing finishes */
         broker->shared->tpm_msec = 60000;
         broker_start(broker);
         waiting = client_connect(broker, WEB, "x");
@@ -203,7 +203,7 @@ static void test_both_are_killed(void **state)
     }
 }
 
-/* A request that brings down whoever works on it takes nobody with it but itself. */
+/* A request that crashes the worker harms only itself. */
 static void test_poison(void **state)
 {
     static const int signals[] = {SIGKILL, SIGABRT};
@@ -225,7 +225,7 @@ static void test_poison(void **state)
     }
 }
 
-/* Those that wait in the meantime are served as if nothing had been. */
+/* Requests that wait meanwhile are served normally. */
 static void test_poison_among_others(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -254,8 +254,9 @@ static void wait_for_first_byte(int fd)
     assert_int_equal(poll(&answer, 1, 5000), 1);
 }
 
-/* Killed between the first and the last byte: the rest is a refusal, whatever the first ones were.
- * (A part and the whole of a short secret are together less than a refusal.) */
+/* Killed between the first and the last byte: the rest is a refusal, whatever the first bytes
+ * were. (Otherwise a part of a short secret and the whole of it would together be less than a
+ * refusal.) */
 static void test_killed_while_it_answers(void **state)
 {
     static const size_t sizes[] = {300000, LIMIT_PLAINTEXT_BYTES};
@@ -278,8 +279,8 @@ static void test_killed_while_it_answers(void **state)
     }
 }
 
-/* What waits for the TPM is finished when the broker is to end, and by whichever process is left.
- */
+/* When the broker is stopped, requests that wait for the TPM are finished by whichever process is
+ * left. */
 static void test_drains(void **state)
 {
     enum { TERM, TERM_AND_KILL, KILL_SUPERVISOR, _WAYS_MAX };
@@ -477,7 +478,7 @@ static void test_manager_is_busy(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
 }
 
-/* A dead worker's epoll instance, timers and pipes do not pile up. */
+/* The epoll instances, timers and pipes of dead workers do not accumulate. */
 static void test_nothing_is_left_open(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();

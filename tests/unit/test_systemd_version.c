@@ -52,7 +52,7 @@ static void test_directories(void **state)
                                               "run/booted-system/systemd",
                                               "run/booted-system/systemd/lib",
                                               "run/booted-system/systemd/lib/systemd"};
-    /* each has to be found although those before it are there */
+    /* each must be found although those before it exist */
     static const struct {
         const char *file;
         unsigned version;

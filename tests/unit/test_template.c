@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of templates: places, braces, and what is no template.
+ * Tests of templates: placeholders, braces, and invalid templates.
  */
 
 #include "support.h"
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* The template with every place as <ID>, in static memory. */
+/* Returns the template with every placeholder as <ID>, in static memory. */
 static const char *taken_apart(const char *text)
 {
     static char result[256];

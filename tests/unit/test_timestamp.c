@@ -9,7 +9,7 @@
 
 #define SECOND UINT64_C(1000000)
 #define DAY    (86400 * SECOND)
-/* a time of day, to tell the beginning of the day from now */
+/* a time of day, so that the beginning of the day differs from now */
 #define NOW    (TEST_NOW + 3600 * SECOND)
 
 static void test_times(void **state)

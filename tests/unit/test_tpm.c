@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/tpm with a software TPM, which each test starts for itself: what opens, and what
- * must not. What crosses the wire, and what happens when it breaks, is in test_tpm_wire.c; what
- * needs no TPM in test_tpm_codec.c.
+ * Tests of lib/tpm with a software TPM, which each test starts for itself: what opens, and what
+ * must not. test_tpm_wire.c tests what crosses the wire and what happens when it breaks,
+ * test_tpm_codec.c what needs no TPM.
  */
 
 #include "test_tpm_fixture.h"
@@ -123,7 +123,7 @@ static void test_changed_pcr(void **state)
         assert_int_equal(swtpm_extend(fixture->swtpm, rows[i].extended, "changed"), 0);
         assert_int_equal(unseal(fixture, &sealed, NULL), rows[i].expected);
     }
-    /* a wrong PCR is no wrong password */
+    /* a wrong PCR does not count as a wrong password */
     assert_int_equal(swtpm_count_failures(fixture->swtpm), 0);
 }
 
@@ -151,7 +151,7 @@ static void test_header_that_lies_about_the_policy(void **state)
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_TPM_PCR_MISMATCH);
     sealed.pcr_mask = 0; /* none at all */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_UNSUPPORTED);
-    sealed.pcr_mask = MASK(24); /* a PCR that there is not */
+    sealed.pcr_mask = MASK(24); /* a PCR that does not exist */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_MALFORMED);
     sealed.pcr_mask = MASK(7);
     sealed.pcr_bank = TPM_ALGORITHM_SHA1; /* another bank */
@@ -159,12 +159,12 @@ static void test_header_that_lies_about_the_policy(void **state)
     sealed.pcr_bank = 0xffff; /* no bank */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_MALFORMED);
     sealed.pcr_bank = TPM_ALGORITHM_SHA256;
-    sealed.policy_hash.data[0] ^= 1; /* not the object's */
+    sealed.policy_hash.data[0] ^= 1; /* not the object's key */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_MALFORMED);
     sealed.policy_hash.data[0] ^= 1;
     sealed.primary_alg = TPM_ALGORITHM_RSA; /* another storage key */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_TPM_FOREIGN);
-    sealed.primary_alg = 0x1234; /* no storage key */
+    sealed.primary_alg = 0x1234; /* not a storage key */
     assert_int_equal(unseal(fixture, &sealed, NULL), OUTCOME_MALFORMED);
     sealed.primary_alg = TPM_ALGORITHM_ECC;
     assert_unseals(fixture, &sealed, key);
@@ -203,7 +203,7 @@ static void test_foreign_tpm(void **state)
     assert_int_equal(swtpm_make_srk(other->swtpm, &srk, &size), 0);
     free(srk);
     assert_int_equal(unseal(other, &pinned, NULL), OUTCOME_TPM_FOREIGN);
-    /* neither brings the lockout nearer */
+    /* neither counts towards the lockout */
     assert_int_equal(swtpm_count_failures(other->swtpm), 0);
     assert_int_equal(tear_down(&other_state), 0);
 }
@@ -271,7 +271,7 @@ static void test_unreachable(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         r = tpm_new(rows[i].device, &reason, &tpm);
         if (r == 0) {
-            /* some transports only find out when they send */
+            /* some transports notice only when they send */
             Context context;
             TpmSealed sealed = {0};
             Secret *key = NULL;

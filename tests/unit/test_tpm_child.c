@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of lib/tpm/tpm_child.c: what crosses the socket, what an observer sees meanwhile, and what
- * becomes of children that fail, die or hang. No TPM is needed: the work is the test's.
+ * happens to children that fail, die or hang. No TPM is needed: the test does the work.
  */
 
 #include "support.h"
@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* What the test and a child both see. */
+/* Memory that the test shares with its child. */
 typedef struct Shared {
     unsigned polls; /* that ended without an event */
     unsigned signals;
@@ -59,7 +59,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    /* where nobody waits for children, this does */
+    /* if nobody else waits for children, this does */
     assert_int_equal(waitpid(-1, NULL, 0), -1);
     assert_int_equal(errno, ECHILD);
     signal(SIGCHLD, SIG_DFL);
@@ -219,7 +219,7 @@ static size_t record(const Answer *answer, void *ret, size_t size)
     return (size_t)n;
 }
 
-/* What the parent makes of MESSAGE. */
+/* Returns the parent's result for MESSAGE. */
 static int finish(const void *message, size_t size, TpmResult *ret)
 {
     _cleanup_(tpm_child_done) TpmChild child = TPM_CHILD_NONE;
@@ -236,7 +236,7 @@ static int finish(const void *message, size_t size, TpmResult *ret)
     return r;
 }
 
-/* A child that was taken over is believed as little as any other peer. */
+/* A child that was taken over is trusted no more than any other peer. */
 static void test_bad_answers(void **state)
 {
     static const Answer answer = {"", TPM_KEY_BYTES, {40, 32, 10, 20, 30, 12}, 0, ""};
@@ -358,7 +358,7 @@ static void on_begin(void *userdata, const char *what)
     add(userdata, "begin ", what);
 }
 
-/* However many there are, they are one event. */
+/* Any number of them is one event. */
 static void on_tick(void *userdata)
 {
     Events *events = userdata;
@@ -383,7 +383,7 @@ static Observer observer_of(Events *events)
                       .userdata = events};
 }
 
-/* Its request says whether it dies while it waits. */
+/* The request says whether the child dies while it waits. */
 static int talk(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
     const bool *dies = request;
@@ -419,13 +419,13 @@ static void test_observer(void **state)
     is_fast = true;
     assert_int_equal(tpm_child_run(talk, &lives, &observer, NULL, &result), 0);
     assert_true(result.has_srk);
-    /* nothing ticks while nothing is waited for */
+    /* without a wait there are no ticks */
     assert_string_equal(events.text, TALK "begin the TPM to seal a key;end;note last;");
     assert_true(events.ticks >= 4);
     tpm_result_done(&result);
     assert_int_equal(tpm_child_run(talk, &lives, NULL, NULL, &result), 0);
 
-    /* a wait always ends */
+    /* every wait is reported as ended */
     events = (Events){0};
     assert_int_equal(tpm_child_run(talk, &dies, &observer, NULL, &result), OUTCOME_TPM_FAILED);
     assert_string_equal(events.text, TALK);
@@ -505,11 +505,11 @@ static int hang(const void *request, const Observer *observer, Reason *reason, T
     (void)reason;
     (void)ret;
     shared->started = true;
-    sleep(60); /* no test waits so long */
+    sleep(60); /* longer than any test waits */
     return 0;
 }
 
-/* PROCESS is -1 where it ended before it could be opened. */
+/* PROCESS is -1 if it ended before it could be opened. */
 static bool has_ended(int process)
 {
     struct pollfd end = {.fd = process, .events = POLLIN};
@@ -591,7 +591,7 @@ static void test_no_descriptor_of_the_parent(void **state)
     end.fd = ends[0];
     assert_int_equal(__real_poll(&end, 1, 20000), 1);
     assert_int_equal(read(ends[0], &byte, 1), 0);
-    /* and that is not because the child has ended */
+    /* and not because the child has ended */
     while (!shared->started)
         usleep(500);
     end.fd = child.process;
@@ -600,7 +600,7 @@ static void test_no_descriptor_of_the_parent(void **state)
     close(ends[0]);
 }
 
-/* Says what it finds at the parent's secret, and at other memory. */
+/* Reports what it finds at the address of the parent's secret, and in other memory. */
 static int look(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
     BytesView view = secret_view(request);

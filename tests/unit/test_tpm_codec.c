@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of what in lib/tpm needs no TPM: PCR masks, policy digests, the codecs of sealed keys
- * and pinned storage root keys, and return codes.
+ * Tests of the parts of lib/tpm that need no TPM: PCR masks, policy digests, the codecs of sealed
+ * keys and pinned storage root keys, and return codes.
  *
- * The bytes are those of credentials that systemd-creds 257 and 262 wrote (tests/vectors).
+ * The bytes are from credentials that systemd-creds 257 and 262 wrote (tests/vectors).
  */
 
 #include "support.h"
@@ -46,7 +46,7 @@ static const char srk_text[] =
     "810000010022000bd506cace12838c7931c71a07a2d80fa05e5ef82d3f5575534cb4b70dc6d1d58200000001005a00"
     "23000b000304720000000600800043001000030010002024748b2dda1b03b09776e58cad07de57ac1517eaf3df4bc4"
     "c82ff54d0fc090a000207b001f94005c73f2a11075ee011ad283361b49dcdf361d9e543148a85c47ba68";
-/* where in it the name's digest and the TPMT_PUBLIC begin */
+/* the offsets of the name's digest and of the TPMT_PUBLIC */
 #define SRK_NAME_OFFSET 8U
 #define SRK_AREA_OFFSET 46U
 
@@ -179,17 +179,17 @@ static void test_pcrs_parse(void **state)
         {"4+7:sha256=" HEX32 ",8:sha256", 0, 0x190, 0x80, TPM_ALGORITHM_SHA256},
         {"7:sha1=" HEX20, 0, 0x80, 0x80, TPM_ALGORITHM_SHA1},
         {"7:", OUTCOME_USAGE, 0, 0, 0},                   /* no bank */
-        {"7:md5", OUTCOME_USAGE, 0, 0, 0},                /* none that we know */
-        {"7:sha25", OUTCOME_USAGE, 0, 0, 0},              /* nor the beginning of one */
+        {"7:md5", OUTCOME_USAGE, 0, 0, 0},                /* an unknown one */
+        {"7:sha25", OUTCOME_USAGE, 0, 0, 0},              /* nor a prefix of one */
         {"7:SHA256", OUTCOME_USAGE, 0, 0, 0},             /* small letters */
-        {"7=" HEX32, OUTCOME_USAGE, 0, 0, 0},             /* a value is of a bank */
+        {"7=" HEX32, OUTCOME_USAGE, 0, 0, 0},             /* a value needs a bank */
         {"7:sha256=", OUTCOME_USAGE, 0, 0, 0},            /* no value */
         {"7:sha256=" HEX20, OUTCOME_USAGE, 0, 0, 0},      /* another bank's size */
         {"7:sha256=" HEX32 "00", OUTCOME_USAGE, 0, 0, 0}, /* too long */
         {"7:sha1=" HEX32, OUTCOME_USAGE, 0, 0, 0},        /* another bank's size */
         {"7:sha256=zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff", OUTCOME_USAGE,
          0, 0, 0},                                        /* no digits */
-        {"7:sha256+4:sha1", OUTCOME_USAGE, 0, 0, 0},      /* one bank for all */
+        {"7:sha256+4:sha1", OUTCOME_USAGE, 0, 0, 0},      /* all must be of one bank */
         {"7:sha256=" HEX32 "+7", OUTCOME_USAGE, 0, 0, 0}, /* twice */
         {"7:sha256=" HEX32 "+", OUTCOME_USAGE, 0, 0, 0},  /* an empty part */
         {"7+", OUTCOME_USAGE, 0, 0, 0},                   /* an empty part */
@@ -297,7 +297,7 @@ static void test_blob_truncated(void **state)
     while (blob.size-- > 0)
         assert_int_equal(parse(&blob, view_of(&policy)), OUTCOME_MALFORMED);
     while (seeded.size-- > 0)
-        /* cut before its seed it is a whole blob, which no TPM loads */
+        /* cut before its seed it is a complete blob, which no TPM loads */
         assert_int_equal(parse(&seeded, no), seeded.size == without_seed ? 0 : OUTCOME_MALFORMED);
 }
 
@@ -400,7 +400,7 @@ static void test_srk_every_bit_counts(void **state)
         assert_int_equal(tpm_srk_parse(view_of(&srk), NULL, &parsed), OUTCOME_MALFORMED);
 }
 
-/* What has the right name, and still is no storage key that pins a session. */
+/* A key with the right name that is still not a storage key that can pin an HMAC session. */
 static void test_srk_fields(void **state)
 {
     static const struct {

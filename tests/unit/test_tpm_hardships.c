@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of what broker/tpm says of a TPM in trouble: each hardship, done to a software TPM for real
- * where that is possible and else put into its mouth, has an outcome of its own, the same for
- * unsealing, sealing and exporting; leaves nothing in the TPM; and once it has passed, all is as
- * before.
+ * Tests of what lib/tpm reports about a TPM in trouble. Each hardship is real where a software TPM
+ * can have it, and otherwise an injected answer. It has an outcome of its own, the same for
+ * unsealing, sealing and exporting; it leaves nothing in the TPM; and afterwards everything works
+ * as before.
  */
 
 #include "swtpm_hardships.h"
@@ -13,13 +13,14 @@
 
 #include <time.h>
 
-/* A TPM's code, about its parameter with this number. */
+/* A TPM's return code for the parameter with this number. */
 #define ABOUT(code, parameter) ((code) | TPM2_RC_P | (parameter)*TPM2_RC_1)
 
 /* How long the tests let an operation wait for a busy TPM, µs. */
 #define SHORT_PATIENCE_USEC    80000U
 
-/* Sent again while SHORT_PATIENCE_USEC lasts, and by tpm2-tss after that: at most so often. */
+/* How often a command is sent at most: again during SHORT_PATIENCE_USEC, and by tpm2-tss after
+ * that. */
 #define RESENT_MAX             20U
 
 /* --- operations --- */
@@ -138,9 +139,9 @@ static void test_lasting(void **state)
         int (*begin)(Swtpm *);
         int (*end)(Swtpm *);
         int expected[_OPERATION_MAX]; /* unseal legacy, pinned; seal legacy, pinned; export */
-        const char *words;            /* of each that fails */
+        const char *words;            /* for each operation that fails */
     } rows[] = {
-        /* what has noDA, the storage root key and the object alike, opens all the same */
+        /* the storage root key and the object have noDA, so opening works */
         {"lockout",
          hardship_lockout,
          hardship_clear_lockout,
@@ -187,7 +188,7 @@ static void test_lasting(void **state)
          {0, NO_SRK, 0, NO_SRK, 0},
          "0x81000001"},
         {"gone", hardship_gone, hardship_back, {GONE, GONE, GONE, GONE, GONE}, "connection"},
-        /* sealing takes what there is */
+        /* sealing uses what the TPM has */
         {"no SHA-256",
          hardship_sha1_alone,
          hardship_banks,
@@ -210,7 +211,7 @@ static void test_lasting(void **state)
             assert_int_equal(swtpm_count_handles(fixture->swtpm), handles);
         }
         assert_int_equal(rows[i].end(fixture->swtpm), 0);
-        /* a reset that came out of the blue counts as a wrong password */
+        /* an unexpected reset counts as a wrong password */
         assert_int_equal(hardship_clear_lockout(fixture->swtpm), 0);
         expect_all_well(fixture, &sealed, rows[i].name);
     }
@@ -270,7 +271,7 @@ static void test_health_of_pcrs(void **state)
 
 typedef struct Resetter {
     Swtpm *swtpm;
-    uint32_t command; /* before which it is reset, once */
+    uint32_t command; /* the command before which the TPM is reset, once */
     bool start_up;
     bool done;
 } Resetter;
@@ -292,8 +293,8 @@ static void test_reset_in_the_middle(void **state)
     static const struct {
         Operation operation;
         uint32_t before;
-        bool lost; /* something is loaded by then, and is still needed */
-        bool late; /* the result is there already */
+        bool lost; /* by then an object is loaded that is still needed */
+        bool late; /* the result has arrived already */
     } rows[] = {
         {UNSEAL_LEGACY, TPM2_CC_CreatePrimary, false, false},
         {UNSEAL_LEGACY, TPM2_CC_Load, true, false},
@@ -419,7 +420,7 @@ static const TSS2_RC busy_codes[] = {
     TPM2_RC_NV_RATE, TPM2_RC_NV_UNAVAILABLE, TSS2_RESMGR_TPM_RC_LAYER | TPM2_RC_RETRY,
 };
 
-/* The last command of each operation that matters. */
+/* The last command of each operation whose failure matters. */
 static const uint32_t last_commands[_OPERATION_MAX] = {
     TPM2_CC_Unseal, TPM2_CC_Unseal, TPM2_CC_Create, TPM2_CC_Create, TPM2_CC_PCR_Read,
 };
@@ -469,7 +470,7 @@ static void test_busy_for_too_long(void **state)
         }
 }
 
-/* Patience is for the operation, not for each of its commands. */
+/* The patience is for the operation as a whole, not for each command. */
 static void test_patience_is_for_all(void **state)
 {
     _cleanup_(sealed_done) Sealed sealed = {0};
@@ -480,7 +481,7 @@ static void test_patience_is_for_all(void **state)
     fixture->tpm->transport.patience_usec = 100000;
     tap.fault = TAP_ANSWER;
     tap.code = TPM2_RC_NV_RATE;
-    tap.fault_command = TPM2_CC_FlushContext; /* two of them, whose failure is nobody's */
+    tap.fault_command = TPM2_CC_FlushContext; /* two of them, whose failures are ignored */
     begin = monotonic_usec();
     expect(fixture, &sealed, UNSEAL_LEGACY, 0, "two busy commands");
     assert_true(monotonic_usec() - begin >= 100000);

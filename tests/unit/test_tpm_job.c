@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/request/tpm_job.c on a whole broker: how often the TPM is asked, and that sharing
- * what it says mixes nothing up.
+ * Tests of broker/request/tpm_job.c on a whole broker: how often the TPM is used, and that requests
+ * that share an unsealing get the right secrets.
  */
 
 #include "broker_fixture.h"
@@ -54,8 +54,8 @@ static void expect_24(const int clients[COUNT_24], Answer answer)
             assert_int_equal(client_read(clients[i], "web", id_of(i), 10 + i), answer);
 }
 
-/* Until the worker has taken up what was asked of it: the TPM has been asked, or that many times
- * already. */
+/* Waits until the worker has begun to serve the requests: until the TPM has been used, or this many
+ * times already. */
 static void wait_for_tpm(const BrokerFixture *broker, unsigned begun)
 {
     for (unsigned i = 0; i < 5000 && broker->shared->tpm_begun < begun; i++)
@@ -63,8 +63,8 @@ static void wait_for_tpm(const BrokerFixture *broker, unsigned begun)
     assert_int_equal(broker->shared->tpm_begun, begun);
 }
 
-/* Until the broker has taken up all 24: one that it has not yet accepted waits for nothing that
- * could be abandoned. */
+/* Waits until the broker has accepted all 24: a request that it has not accepted waits for no
+ * unsealing. */
 static void wait_for_24(const BrokerFixture *broker)
 {
     _cleanup_(client_freep) Client *client = NULL;
@@ -81,7 +81,7 @@ static void wait_for_24(const BrokerFixture *broker)
     assert_int_equal(waiting, COUNT_24);
 }
 
-/* The record is written after the connection's end. */
+/* The record is written after the connection has ended. */
 static void expect_records(const BrokerFixture *broker, const char *words, unsigned count)
 {
     for (unsigned i = 0; i < 2000 && broker_records(broker, words) < count; i++)
@@ -158,7 +158,7 @@ static void test_keys_are_told_apart(void **state)
     assert_int_equal(broker->shared->tpm_begun, 4);
 }
 
-/* A failure is for those who waited, and nobody after. */
+/* A failure is for the requests that waited, and not for later ones. */
 static void test_failure_is_not_kept(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -179,7 +179,7 @@ static void test_failure_is_not_kept(void **state)
     assert_int_equal(broker->shared->tpm_begun, 2);
 }
 
-/* Whoever goes, also the one that asked first: the others get their answer, from the same
+/* Whichever client disconnects, even the first: the others get their answers from the same
  * unsealing. */
 static void test_vanishing_does_not_cancel(void **state)
 {
@@ -203,7 +203,7 @@ static void test_vanishing_does_not_cancel(void **state)
     expect_records(broker, "abandoned", COUNT(gone));
 }
 
-/* The unsealing is finished for the next ones that ask. */
+/* The unsealing is finished for later requests. */
 static void test_all_vanish(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -224,8 +224,8 @@ static void test_all_vanish(void **state)
     assert_int_equal(broker->shared->tpm_begun, 1);
 }
 
-/* A TPM that hangs is given up, whether or not anybody waits, and the next one that asks has
- * another unsealing. */
+/* A TPM that hangs is given up, whether or not a request waits, and the next request gets another
+ * unsealing. */
 static void test_all_vanish_from_a_hung_tpm(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -250,7 +250,7 @@ static void test_all_vanish_from_a_hung_tpm(void **state)
     assert_int_equal(broker->shared->tpm_begun, 3);
 }
 
-/* COUNT credentials of web, each with a key of its own, asked for at once. */
+/* Requests COUNT credentials of web at once, each with a key of its own. */
 static void connect_each(BrokerFixture *broker, int *clients, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -260,7 +260,7 @@ static void connect_each(BrokerFixture *broker, int *clients, unsigned count)
         clients[i] = client_connect(broker, WEB, id_of(i));
 }
 
-/* The wait for one's turn may be longer than the TPM may be silent. */
+/* The wait in the queue may be longer than the TPM's deadline. */
 static void test_slow_tpm_is_waited_for(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -275,7 +275,7 @@ static void test_slow_tpm_is_waited_for(void **state)
     assert_int_equal(broker->shared->tpm_begun, COUNT(clients));
 }
 
-/* A no is an answer, too. */
+/* A TPM that refuses is not a TPM that hangs. */
 static void test_slow_tpm_that_says_no(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -291,7 +291,7 @@ static void test_slow_tpm_that_says_no(void **state)
     expect_records(broker, "refused tpm-foreign", COUNT(clients));
 }
 
-/* One that falls silent in the middle is given up from there on, for all. */
+/* If the TPM stops answering in the middle, all remaining requests are given up. */
 static void test_tpm_falls_silent(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -312,7 +312,7 @@ static void test_tpm_falls_silent(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* What the worker knew is gone with it; the next one asks the TPM, once. */
+/* The worker's cached keys die with it; the next worker uses the TPM, once. */
 static void test_worker_is_killed(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -329,7 +329,7 @@ static void test_worker_is_killed(void **state)
     expect_24(clients, ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 2);
     broker->shared->tpm_msec = 0;
-    /* with a key that is known, too */
+    /* also with a cached key */
     broker_kill_worker(broker, last);
     assert_int_equal(client_ask(broker, "web", id_of(0), 10), ANSWER_RIGHT);
     assert_int_equal(broker->shared->tpm_begun, 3);
@@ -351,7 +351,7 @@ static void test_boot(void **state)
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         skip();
     broker->shared->tpm_msec = 40;
-    /* one process stands for as many as there are containers */
+    /* one process stands in for all containers */
     broker->config.peer_max = broker->config.connections_max;
     for (unsigned m = 0; m < MACHINES; m++)
         for (unsigned i = 0; i < COUNT_24; i++) {
@@ -387,8 +387,8 @@ static void test_boot(void **state)
 typedef struct Waiter {
     TpmJob *job;
     unsigned told;
-    struct Waiter *victim; /* whose job it frees when it is told; NULL: none */
-    sd_event *event;       /* ended by it; NULL: not */
+    struct Waiter *victim; /* whose job it frees in its callback; NULL: none */
+    sd_event *event;       /* the loop that it ends; NULL: none */
     int rc;
 } Waiter;
 
@@ -419,7 +419,7 @@ static void on_told(void *userdata, int rc, const Reason *reason, const TpmSeale
 }
 
 /* The first waiter frees the job of the last one, which waits for the same unsealing or for the
- * next one. Everybody else is told, and nothing is freed twice. */
+ * next one. All others get their callbacks, and nothing is freed twice. */
 static void test_told_frees_another(void **state)
 {
     static uint8_t blobs[2] = {1, 2};
@@ -491,8 +491,8 @@ static void test_no_key(void **state)
 
 /* What the test and the queue's child share. */
 typedef struct Halfway {
-    atomic_uint loaded; /* so many children have loaded their object */
-    atomic_uint go_on;  /* so many may unseal it */
+    atomic_uint loaded; /* how many children have loaded their object */
+    atomic_uint go_on;  /* how many may unseal it */
 } Halfway;
 
 static Halfway *halfway;
@@ -521,7 +521,7 @@ static int unseal_slowly(const char *device, const TpmSealedView *sealed, Reason
     return r != 0 ? r : tpm_unseal(tpm, sealed, reason, ret_key);
 }
 
-/* Each is abandoned when its object is in the TPM. The TPM has room for three objects. */
+/* Each is abandoned while its object is in the TPM. The TPM has room for three objects. */
 static void test_abandoned_leave_nothing_in_the_tpm(void **state)
 {
     ServerConfig config = {.unseal = unseal_slowly,

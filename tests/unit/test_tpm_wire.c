@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of broker/tpm with a tap on the wire to a software TPM: what crosses it, what it costs, and
- * what is left, in the TPM and in memory, when a command fails, an answer is changed or a PCR
- * moves.
+ * Tests of lib/tpm with a tap on the wire to a software TPM: what crosses it, what it costs, and
+ * what is left in the TPM and in memory when a command fails, an answer is changed or a PCR
+ * changes.
  */
 
 #include "test_tpm_fixture.h"
@@ -17,11 +17,11 @@ static void test_the_key_never_crosses_in_clear(void **state)
     assert_unseals(fixture, &sealed, key);
     seal_pinned(fixture, 0, &pinned, &pinned_key);
     assert_unseals(fixture, &pinned, pinned_key);
-    /* the tap does see what crosses: the policy is no secret */
+    /* the tap does see the traffic: the policy is not secret */
     assert_true(tap_saw(bytes_view(&sealed.policy_hash)));
     assert_false(tap_saw(secret_view(key)));
     assert_false(tap_saw(secret_view(pinned_key)));
-    /* nor half of it */
+    /* not even half of it */
     assert_false(tap_saw((BytesView){secret_view(key).data, TPM_KEY_BYTES / 2}));
     assert_false(tap_saw((BytesView){secret_view(pinned_key).data, TPM_KEY_BYTES / 2}));
 }
@@ -36,7 +36,7 @@ static void test_changed_answers_are_refused(void **state)
     seal(fixture, MASK(7), &sealed, &key);
     tap.fault = TAP_CHANGE;
     for (size_t i = 0; i < COUNT(commands); i++) {
-        /* from the end: the HMAC and into the parameters */
+        /* from the end: the HMAC, and part of the parameters */
         for (uint32_t offset = 0; offset < 60; offset += 7) {
             TpmSealed other = {0};
             Secret *other_key = NULL;
@@ -75,15 +75,15 @@ static void test_changed_session_is_no_password(void **state)
     assert_nothing_left(fixture);
 }
 
-/* Whether nobody but the answer says what COMMAND has put into the TPM. */
+/* Whether only the answer names the object that COMMAND has created in the TPM. */
 static bool is_lost_with_answer(uint32_t command)
 {
     return command == TPM2_CC_CreatePrimary || command == TPM2_CC_Load ||
            command == TPM2_CC_StartAuthSession;
 }
 
-/* Each command of an operation fails in turn, in each way: nothing must stay behind. A flush that
- * fails leaves what it should have flushed, and is left out. */
+/* Each command of an operation fails in turn, in each way: nothing must be left in the TPM. Failing
+ * flushes are excepted, because they leave what they should have flushed. */
 static void fail_each(Fixture *fixture, const TpmSealed *sealed, TapFault fault, uint32_t code,
                       int expected)
 {
@@ -116,7 +116,7 @@ static void fail_each(Fixture *fixture, const TpmSealed *sealed, TapFault fault,
         commands = i + 1;
     }
     assert_true(commands > 3);
-    /* what the failed flush left */
+    /* the object that the failed flush left */
     assert_int_equal(swtpm_restart(fixture->swtpm), 0);
 }
 
@@ -153,7 +153,7 @@ static void test_every_failure_cleans_up(void **state)
 
 typedef struct Meddler {
     Swtpm *swtpm;
-    uint32_t command; /* before which a PCR is extended */
+    uint32_t command; /* the command before which a PCR is extended */
     unsigned pcr;
     int times;
 } Meddler;
@@ -200,7 +200,7 @@ static void test_pcr_changes_while_sealing(void **state)
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     _cleanup_(secret_freep) Secret *key = NULL;
     Fixture *fixture = *state;
-    /* 24 PCRs take three answers; this one changes between the first and the last */
+    /* reading 24 PCRs takes three answers; this one changes between the first and the last */
     Meddler meddler = {fixture->swtpm, TPM2_CC_PCR_Read, 3, 3};
 
     tap.before = meddle;
@@ -237,7 +237,7 @@ static void test_commands(void **state)
                                    *unbound_key = NULL;
     Fixture *fixture = *state;
 
-    /* Once after a reset the TPM wants to be asked again: it notes that the lockout is in use. */
+    /* Once after a reset the TPM wants the command again: it records that the lockout is in use. */
     seal(fixture, 0, &first, &first_key);
     tap.count = 0;
     seal(fixture, MASK(7), &sealed, &key);
@@ -265,7 +265,7 @@ static void test_commands(void **state)
 #endif
 #endif
 
-/* How often BYTES occur in writable memory, BYTES themselves not counted. */
+/* Counts how often BYTES occur in writable memory besides BYTES itself. */
 static unsigned count_copies(BytesView bytes)
 {
     _cleanup_(fclosep) FILE *maps = fopen("/proc/self/maps", "re");

@@ -86,8 +86,8 @@ static void test_templates(void **state)
 static void test_decisions(void **state)
 {
     static const struct {
-        const char *path; /* behind the NUL */
-        const char *live; /* whose live socket; NULL for the service manager's */
+        const char *path; /* after the NUL */
+        const char *live; /* the machine of the live socket; NULL for the host's */
         uid_t uid;
         int outcome;
         const char *machine;

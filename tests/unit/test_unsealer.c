@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/seal/unsealer.c: what is asked of the TPM, and what is refused. */
+/* Tests of lib/seal/unsealer.c: how often the TPM is used, and what is refused. */
 
 #include "seal_fixture.h"
 
@@ -26,7 +26,7 @@ static void test_each_key_once(void **state)
     assert_string_equal(fixture->waits, UNSEAL);
 }
 
-/* A failure is remembered as well, and does not keep others from opening. */
+/* A failure is remembered, too, and does not prevent others from opening. */
 static void test_each_failure_once(void **state)
 {
     SealFixture *fixture = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/key/{user_scope,pcr_files,firmware}.c: who a credential is for, where policies
- * are, and whether anything is measured. */
+/* Tests of lib/key/{user_scope,pcr_files,firmware}.c: the user of a credential, the locations of
+ * PCR policies, and whether the firmware measures. */
 
 #include "support.h"
 
@@ -90,7 +90,7 @@ static void test_places(void **state)
     assert_int_equal(pcr_public_key_load(&context, NULL, NULL, &file), OUTCOME_NOT_FOUND);
     assert_int_equal(pcr_signatures_load(&context, NULL, NULL, &file), OUTCOME_NOT_FOUND);
 
-    /* the later ones go before the earlier ones */
+    /* later ones take precedence over earlier ones */
     for (size_t i = 0; i < 3; i++) {
         static const char *const order[] = {"usr/lib/systemd", "run/systemd", "etc/systemd"};
         char path[64];
@@ -105,7 +105,7 @@ static void test_places(void **state)
     {
         const char *path = test_path(&folder, "etc/systemd/" PCR_SIGNATURE_NAME);
 
-        /* one that others may write to is not used, unless it is named */
+        /* one that others may write to is used only if an option names it */
         assert_int_equal(chmod(path, 0464), 0);
         assert_int_equal(pcr_signatures_load(&context, NULL, NULL, &file), OUTCOME_FILE_UNSAFE);
         assert_int_equal(pcr_signatures_load(&context, path, NULL, &file), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/protocol/{varlink,interface}.c: what is a call, a reply and a parameter, and that
- * the interface's text has an error for every outcome.
+ * Tests of lib/protocol/{varlink,interface}.c: valid calls, replies and parameters, and that the
+ * interface description has an error for every outcome.
  */
 
 #include "support.h"
@@ -67,7 +67,7 @@ static void test_replies(void **state)
                      OUTCOME_MALFORMED);
 }
 
-/* What is written is what is read. */
+/* A message that we write can be read back. */
 static void test_round_trips(void **state)
 {
     _cleanup_(json_object_putp) struct json_object *message = NULL;

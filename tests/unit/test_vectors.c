@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Credentials that systemd-creds 252, 257 and 262 wrote, and we: tests/vectors, opened by us.
+ * Opens credentials that systemd-creds 252, 257 and 262 and we wrote: tests/vectors.
  *
- * manifest.json tells for each how it was made and which version opens it. What one of them opens
- * we open, to the same bytes; what none of them opens we refuse, for the reason that is stated.
+ * manifest.json says how each was made and which versions open it. We open each one that any of
+ * them opens, to the same bytes; we refuse those that none of them opens, for the stated reason.
  */
 
 #include "vectors.h"
@@ -26,7 +26,7 @@ static bool opens_somewhere(struct json_object *vector)
     return false;
 }
 
-/* What we answer, by the name that the manifest has for it. */
+/* Returns our result under the manifest's name for it. */
 static const char *expected_outcome(struct json_object *vector)
 {
     return opens_somewhere(vector) ? "ok" : vectors_text(vector, "ours");
@@ -88,7 +88,7 @@ static void test_sealed_by_us(void **state)
     check_list(*state, "ours", 9);
 }
 
-/* The same bytes, another time, PCR or TPM. */
+/* The same bytes at another time, with another PCR or another TPM. */
 static void test_a_changed_pcr(void **state)
 {
     Vectors *vectors = *state;
@@ -113,8 +113,7 @@ static void test_a_changed_pcr(void **state)
     vectors_restart_tpm(vectors);
 }
 
-/* The part of the policy that is signed: another value of its PCR, and signatures that do not fit.
- */
+/* The signed part of the policy: another value of its PCR, and signatures that do not fit. */
 static void test_a_changed_signed_pcr(void **state)
 {
     static const char no_entries[] = "{\"sha256\": []}";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/verb/verb.c: what remedies tell the user to run exists. */
+/* Tests of cli/verb/verb.c: the commands in remedies exist. */
 
 #include "support.h"
 
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Beginnings of commands that are not ours. */
+/* Prefixes of commands that are not ours. */
 static const char *const others[] = {"tpm2_", "journalctl ", "systemctl "};
 
 static bool takes(const Verb *verb, const char *option, size_t length)
@@ -41,8 +41,8 @@ static const char *find_command(const char *text, const char *end, bool *ret_our
     return command;
 }
 
-/* No remedy names an option without the command that takes it: the one that failed may be another,
- * which does not. */
+/* No remedy names an option without the command that takes it, because the command that failed may
+ * not take it. */
 static void test_options_in_remedies(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of sealing to a TPM that is not here, without one: crypto/{tcg,ecdh,oaep,cfb}, the public
+ * Tests of sealing to another host's TPM, without a TPM: crypto/{tcg,ecdh,oaep,cfb}, the public
  * parts of storage keys, and the wrapping, which is undone here with the storage key's private
- * part. That TPMs take what is made is test_offline.c's.
+ * part. test_offline.c tests that TPMs accept the result.
  */
 
 #include "support.h"
@@ -64,7 +64,7 @@ static const char ephemeral_text[] =
 static const char shared_text[] =
     "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b";
 
-/* What random_from_script() gives, draw by draw; the last for ever. */
+/* What random_from_script() returns, draw by draw; the last is repeated. */
 static const char *script[4];
 static unsigned script_next;
 
@@ -115,7 +115,7 @@ static void test_ecdh_known_answer(void **state)
     assert_int_equal(ecdh_agree(&context, &peer, &point, &shared), 0);
     assert_memory_equal(&point, &expected, sizeof(point));
     assert_memory_equal(shared.bytes, expected_shared.bytes, sizeof(shared.bytes));
-    /* a source of nothing but zeros ends */
+    /* a source of zeros only is an error */
     context = scripted(zero, NULL, NULL);
     assert_true(ecdh_agree(&context, &peer, &point, &shared) < 0);
 }
@@ -129,7 +129,7 @@ static void test_points_that_are_none(void **state)
                      "0000000000000000000000000000000000000000000000000000000000000000"},
         {"on the curve", "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287"
                          "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ad"},
-        /* x = 5 has points; this is 5 and the prime together */
+        /* there are points with x = 5; this is 5 plus the prime */
         {"below the prime", "ffffffff00000001000000000000000000000001000000000000000000000004"
                             "459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbcc"},
     };
@@ -155,7 +155,7 @@ static void test_no_bit_of_a_point_may_change(void **state)
     }
 }
 
-/* With Python's hmac and hashlib, from the specification's text. */
+/* Computed with Python's hmac and hashlib, from the specification's text. */
 static void test_kdf_known_answers(void **state)
 {
     SecretTemporary key, other, derived;
@@ -194,7 +194,8 @@ static void test_cfb_known_answer(void **state)
     assert_memory_equal(ciphertext, expected.bytes, sizeof(ciphertext));
 }
 
-/* What libcrypto decrypts with the private key, the label's NUL included, and no other label. */
+/* libcrypto decrypts it with the private key and the label, including its NUL, and with no other
+ * label. */
 static void test_oaep(void **state)
 {
     _cleanup_(bytes_done) Bytes encrypted = {0};
@@ -262,7 +263,7 @@ static void test_storage_keys(void **state)
         assert_int_equal(tpm_storage_key_parse(view_of(&buffer), NULL, &key), 0);
         assert_int_equal(key.algorithm, rows[i].algorithm);
         assert_int_equal(key.role, rows[i].role);
-        /* what we pin is what we take for pinned */
+        /* the key that we pin is the one that we recognise as pinned */
         assert_int_equal(tpm_storage_key_pin(&key, &pinned), 0);
         assert_int_equal(tpm_srk_parse(bytes_view(&pinned), NULL, &srk), 0);
         assert_int_equal(srk.algorithm, key.algorithm);
@@ -296,7 +297,7 @@ static void test_no_bit_of_a_p256_key_may_change(void **state)
 
         buffer.bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
         if (tpm_storage_key_parse(view_of(&buffer), NULL, &key) == 0) {
-            /* noDA: the same point, in the other role */
+            /* noDA: the same point in the other role */
             assert_int_equal(key.role, TPM_STORAGE_LEGACY);
             taken++;
         }
@@ -407,7 +408,7 @@ static void test_wrap_known_answer(void **state)
     assert_int_equal(parsed.public_part.publicArea.objectAttributes, TPM_WRAPPED_ATTRIBUTES);
 }
 
-/* Two seals of one key have nothing in common that tells so. */
+/* Two seals of one key have nothing in common that reveals it. */
 static void test_wraps_are_fresh(void **state)
 {
     static const uint8_t policy[TPM_POLICY_BYTES] = {1};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The host that tests/vectors were sealed on. See vectors.h.
+ * The host on which tests/vectors were sealed. See vectors.h.
  */
 
 #include "vectors.h"
@@ -117,7 +117,7 @@ VectorSetting vectors_setting(const Vectors *vectors, struct json_object *entry)
     };
 }
 
-/* From the sections that REQUEST has to the plaintext. */
+/* Opens the sections in REQUEST to the plaintext. */
 static int open_sections(const VectorSetting *setting, CredentialSections *sections, Reason *reason,
                          Secret **ret)
 {
