@@ -122,14 +122,6 @@ static bool generate(const Generator *generator, const char *machine)
     return write_drop_in(generator, unit, DROP_IN_NAME, &text) && right;
 }
 
-static bool generate_broker(const Generator *generator)
-{
-    _cleanup_(writer_done) Writer text = {0};
-
-    drop_in_write_broker(&generator->host, &text);
-    return write_drop_in(generator, "nspawn-creds-broker.service", BROKER_DROP_IN, &text);
-}
-
 /* Does every STEP-th of MACHINES from FIRST on. */
 static bool generate_share(const Generator *generator, char **machines, size_t first, size_t step)
 {
@@ -191,14 +183,16 @@ static bool generate_machines(const Generator *generator)
 
 static bool generate_all(Generator *generator)
 {
+    _cleanup_(writer_done) Writer text = {0};
     Reason reason = {0};
-    int r = host_config_load(&generator->context, &reason, &generator->host);
-    bool right;
+    bool right = host_config_load(&generator->context, &reason, &generator->host) == 0;
 
-    generator->host_valid = r == 0;
-    if (r != 0)
+    generator->host_valid = right;
+    if (right) {
+        drop_in_write_broker(&generator->host, &text);
+        right = write_drop_in(generator, "nspawn-creds-broker.service", BROKER_DROP_IN, &text);
+    } else
         report("%s", reason.text);
-    right = r == 0 && generate_broker(generator);
     return generate_machines(generator) && right;
 }
 

@@ -9,25 +9,19 @@ const uint64_t counters_bounds[COUNTERS_BOUNDS] = {
     1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,
 };
 
-static void count(Counters *counters, const AuditRecord *record)
-{
-    size_t i = 0;
-
-    counters->counts[record->verdict]++;
-    if (record->verdict > AUDIT_ABANDONED)
-        return; /* a change, not a request */
-    while (i < COUNTERS_BOUNDS && record->usec > counters_bounds[i])
-        i++;
-    counters->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
-    counters->durations[i]++;
-    counters->usec += record->usec;
-}
-
 static void counters_write(AuditSink *sink, const AuditRecord *record)
 {
     Counters *counters = (Counters *)sink;
+    size_t i = 0;
 
-    count(counters, record);
+    counters->counts[record->verdict]++;
+    if (record->verdict <= AUDIT_ABANDONED) { /* a request, not a change */
+        while (i < COUNTERS_BOUNDS && record->usec > counters_bounds[i])
+            i++;
+        counters->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
+        counters->durations[i]++;
+        counters->usec += record->usec;
+    }
     counters->next->write(counters->next, record);
     if (counters->entered)
         counters->entered(counters->userdata, record);

@@ -50,18 +50,14 @@ static void add_labelled(Families *families, const char *suffix, const char *lab
 
 /* --- requests --- */
 
-static void add_verdicts(Families *families, const Counters *counters)
+static void add_requests(Families *families, const Counters *counters)
 {
     add_family(families, "nspawn_creds_requests", "counter", NULL,
                "Requests of the service manager, by verdict.");
     for (AuditVerdict verdict = AUDIT_DELIVERED; verdict <= AUDIT_ABANDONED; verdict++)
         add_labelled(families, "_total", "verdict", audit_verdict_name(verdict),
                      (double)counters->counts[verdict]);
-}
-
-/* Only outcomes that have occurred. */
-static void add_outcomes(Families *families, const Counters *counters)
-{
+    /* only outcomes that have occurred */
     add_family(families, "nspawn_creds_outcomes", "counter", NULL,
                "Requests of the service manager, by outcome.");
     for (int rc = OUTCOME_OK; rc <= _OUTCOME_MAX; rc++)
@@ -132,8 +128,7 @@ int method_metrics(MethodCall *call)
 
     if (!json_add(call->reply, "families", families.list))
         return -ENOMEM;
-    add_verdicts(&families, call->environment->counters);
-    add_outcomes(&families, call->environment->counters);
+    add_requests(&families, call->environment->counters);
     add_durations(&families, call->environment->counters);
     add_numbers(&families, call->environment);
     return families.failed ? -ENOMEM : 0;

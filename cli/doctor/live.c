@@ -38,15 +38,6 @@ static size_t count_live(const Policy *policy)
     return count;
 }
 
-static const PolicyCredential *first_live(const Policy *policy)
-{
-    const PolicyCredential *credential = policy->credentials;
-
-    while (credential->delivery != POLICY_LIVE)
-        credential++;
-    return credential;
-}
-
 /* --- outside --- */
 
 /* Either the unit mounts the directory, or the .nspawn file does, as on NixOS. */
@@ -55,11 +46,14 @@ static bool check_unit(const LiveCheck *check)
     const char *machine = check->machine->name;
     char file[PATH_MAX];
     LiveMountSettings settings = live_mount_settings(machine, file);
+    const PolicyCredential *live = check->machine->policy->credentials;
 
     if (settings == LIVE_MOUNT_BOUND ||
         strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
         return true;
-    if (!manager_service_asks(check->service, machine, first_live(check->machine->policy))) {
+    while (live->delivery != POLICY_LIVE)
+        live++;
+    if (!manager_service_asks(check->service, machine, live)) {
         doctor_say(check->doctor, DOCTOR_PROBLEM,
                    "%s does not mount the directory for live delivery, which the policy uses",
                    check->unit);

@@ -176,28 +176,19 @@ int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
     return r == 0 ? manager_service(doctor->manager, ret_name, reason, ret_service) : r;
 }
 
-/* Whether the generator is masked by a link or an empty file in an earlier directory
- * (systemd.generator(7)). */
-static const char *masked_generator(void)
+void doctor_remedy_reload(Doctor *doctor)
 {
+    /* a link or an empty file in an earlier directory masks the generator (systemd.generator(7)) */
     static const char *const masks[] = {"/etc/systemd/system-generators/" GENERATOR,
                                         "/run/systemd/system-generators/" GENERATOR};
     struct stat status;
 
     for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++)
-        if (stat(masks[i], &status) == 0 && status.st_size == 0)
-            return masks[i];
-    return NULL;
-}
-
-void doctor_remedy_reload(Doctor *doctor)
-{
-    const char *mask = masked_generator();
-
-    if (mask)
-        doctor_remedy(doctor, "rm %s && systemctl daemon-reload", mask);
-    else
-        doctor_remedy(doctor, "systemctl daemon-reload");
+        if (stat(masks[i], &status) == 0 && status.st_size == 0) {
+            doctor_remedy(doctor, "rm %s && systemctl daemon-reload", masks[i]);
+            return;
+        }
+    doctor_remedy(doctor, "systemctl daemon-reload");
 }
 
 /* Finds differences between the policy and what the unit asks for. */

@@ -40,12 +40,10 @@ static bool has_swap(void)
 {
     _cleanup_(bytes_done) Bytes swaps = {0};
     int r = file_read("/proc/swaps", LIMIT_PLAINTEXT_BYTES, NULL, &swaps);
-    const uint8_t *heading;
+    const uint8_t *heading = r == 0 ? memchr(swaps.data, '\n', swaps.size) : NULL;
 
-    if (r == -ENOENT)
-        return false; /* a kernel without swap */
-    heading = r == 0 ? memchr(swaps.data, '\n', swaps.size) : NULL;
-    return !heading || heading + 1 < swaps.data + swaps.size;
+    /* a kernel without swap has no such file */
+    return r != -ENOENT && (!heading || heading + 1 < swaps.data + swaps.size);
 }
 
 /* Before 6.4 the kernel has no option to keep it in memory. */

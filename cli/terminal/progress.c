@@ -33,14 +33,6 @@ void progress_count(size_t number, size_t count)
 
 /* --- the line --- */
 
-/* A name may come from a file. Afterwards one byte is one column. */
-static void clean(char *text)
-{
-    for (char *c = text; *c; c++)
-        if (*c < ' ' || *c > '~')
-            *c = '?';
-}
-
 /* A line longer than a row could not be erased. */
 static size_t visible_length(void)
 {
@@ -67,20 +59,14 @@ static void put(const char *text, size_t length)
         return;
 }
 
-static void take_away(void)
+static void hide_line(void)
 {
     const char *terminal = getenv("TERM");
     bool dumb = !terminal || strcmp(terminal, "dumb") == 0;
     const char *text = dumb ? "\n" : "\r\033[K";
 
-    if (is_in_foreground())
+    if (is_shown && is_in_foreground())
         put(text, strlen(text));
-}
-
-static void hide_line(void)
-{
-    if (is_shown)
-        take_away();
     is_shown = false;
 }
 
@@ -101,7 +87,10 @@ static void on_wait_begin(void *userdata, const char *what)
     if (item_count > 1)
         snprintf(count, sizeof(count), " (%zu of %zu)", item_number, item_count);
     snprintf(line, sizeof(line), "Waiting for %s%s ...", what, count);
-    clean(line);
+    /* a name may come from a file; afterwards one byte is one column */
+    for (char *c = line; *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
 }
 
 static void on_wait_tick(void *userdata)

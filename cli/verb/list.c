@@ -73,17 +73,11 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
 
 static int compare_names(const void *left, const void *right)
 {
-    static const char *const members[] = {"machine", "credential"};
-    struct json_object *const *entries[] = {left, right};
-    int order = 0;
+    struct json_object *const *a = left, *const *b = right;
+    int order = strcmp(varlink_text(*a, "machine"), varlink_text(*b, "machine"));
 
-    for (size_t i = 0; order == 0 && i < 2; i++) {
-        const char *a = varlink_text(*entries[0], members[i]);
-        const char *b = varlink_text(*entries[1], members[i]);
-
-        order = strcmp(a ? a : "", b ? b : "");
-    }
-    return order;
+    return order != 0 ? order
+                      : strcmp(varlink_text(*a, "credential"), varlink_text(*b, "credential"));
 }
 
 /* Sorts those that do not open first, then by time of expiry; those that never expire come last. */
