@@ -5,6 +5,7 @@
 
 #include "doctor/doctor.h"
 
+#include "base/array.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
@@ -27,15 +28,13 @@ __attribute__((format(printf, 1, 0))) static char *format_clean(const char *form
 
 void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
 {
-    DoctorFinding *larger = reallocarray(doctor->findings, doctor->count + 1, sizeof(larger[0]));
     va_list arguments;
 
-    if (!larger)
+    if (!ARRAY_GROW(doctor->findings, doctor->count))
         abort();
-    doctor->findings = larger;
-    larger = &larger[doctor->count++];
     va_start(arguments, format);
-    *larger = (DoctorFinding){level, doctor->check, format_clean(format, arguments), NULL, NULL};
+    doctor->findings[doctor->count++] =
+        (DoctorFinding){level, doctor->check, format_clean(format, arguments), NULL, NULL};
     va_end(arguments);
 }
 

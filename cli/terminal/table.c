@@ -5,6 +5,7 @@
 
 #include "terminal/table.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "terminal/safe_text.h"
 
@@ -34,13 +35,11 @@ void table_done(Table *table)
 
 void table_add(Table *table, const char *text)
 {
-    char **larger = reallocarray(table->cells, table->count + 1, sizeof(larger[0]));
     char *copy = strdup(text ? text : "-");
 
-    if (!larger || !copy)
+    if (!copy || !ARRAY_GROW(table->cells, table->count))
         abort();
     safe_text_clean(copy);
-    table->cells = larger;
     table->cells[table->count++] = copy;
 }
 

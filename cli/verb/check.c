@@ -7,6 +7,7 @@
  * without its main file, and shares with an unknown machine, only cause warnings.
  */
 
+#include "base/array.h"
 #include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
@@ -125,7 +126,10 @@ static int add_file(Check *check, const char *path, PolicyFault *fault)
         return r;
     group = find_group(check, machine);
     if (!group) {
+        if (!ARRAY_GROW(check->groups, check->count))
+            return -ENOMEM;
         group = &check->groups[check->count];
+        *group = (Group){0};
         r = policy_new(machine, path, fault, &group->policy);
         if (r != 0)
             return r;
@@ -162,9 +166,6 @@ static int add_files(Check *check, char **paths)
 
     while (paths[count])
         count++;
-    check->groups = calloc(count, sizeof(check->groups[0]));
-    if (!check->groups)
-        return -ENOMEM;
     qsort(paths, count, sizeof(paths[0]), compare_paths);
     for (size_t i = 0; r == 0 && i < count; i++) {
         PolicyFault fault = {0};
@@ -184,28 +185,25 @@ static int add_machines(Check *check, const Context *context)
 {
     _cleanup_(policy_machines_freep) char **machines = NULL;
     PolicyFault missing = {0};
-    size_t count = 0;
     int r = policy_machines(context, &missing, &machines);
 
     if (r != 0)
         return r;
     if (missing.file[0])
         report(check, &missing, true);
-    while (machines[count])
-        count++;
-    check->groups = calloc(count + 1, sizeof(check->groups[0]));
-    if (!check->groups)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        Group *group = &check->groups[check->count];
+    for (size_t i = 0; machines[i]; i++) {
         PolicyFault fault = {0};
+        Group *group;
 
+        if (!ARRAY_GROW(check->groups, check->count))
+            return -ENOMEM;
+        group = &check->groups[check->count];
+        *group = (Group){.has_main = true};
         r = policy_load(context, machines[i], &fault, &group->policy);
         if (r < 0)
             return r;
         if (r == OUTCOME_BAD_POLICY)
             report(check, &fault, true);
-        group->has_main = true;
         check->count += r == 0;
     }
     return 0;

@@ -7,6 +7,7 @@
  */
 
 #include "doctor/doctor.h"
+#include "base/array.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
@@ -70,17 +71,15 @@ static void doctor_done(Doctor *doctor)
 
 static int add_machine(Doctor *doctor, const char *name)
 {
-    DoctorMachine *larger, *machine;
+    DoctorMachine *machine;
     bool fits = strlen(name) < sizeof(machine->name);
 
     for (size_t i = 0; i < doctor->machine_count; i++)
         if (strcmp(doctor->machines[i].name, name) == 0)
             return 0;
-    larger = reallocarray(doctor->machines, doctor->machine_count + 1, sizeof(larger[0]));
-    if (!larger)
+    if (!ARRAY_GROW(doctor->machines, doctor->machine_count))
         return -ENOMEM;
-    doctor->machines = larger;
-    machine = &larger[doctor->machine_count++];
+    machine = &doctor->machines[doctor->machine_count++];
     *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0};
     snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
     machine->policy_rc = policy_load(doctor->context, name, &machine->fault, &machine->policy);

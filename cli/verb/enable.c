@@ -14,6 +14,7 @@
  * take precedence anyway.
  */
 
+#include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "base/names.h"
@@ -120,21 +121,17 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
     for (size_t i = 0; i < enabling->count; i++)
         if (strcmp(enabling->credentials[i].name.id, id) == 0)
             return 0;
-    enabling->credentials[enabling->count++].name = name;
+    if (!ARRAY_GROW(enabling->credentials, enabling->count))
+        return -ENOMEM;
+    enabling->credentials[enabling->count++] = (Enabled){.name = name};
     return 0;
 }
 
 static int add_named(Enabling *enabling, char **ids, const Store *store, Reason *reason)
 {
-    size_t count = 0;
     int r = 0;
 
-    while (ids[count])
-        count++;
     enabling->named = true;
-    enabling->credentials = calloc(count, sizeof(enabling->credentials[0]));
-    if (!enabling->credentials)
-        return -ENOMEM;
     for (; r == 0 && *ids; ids++)
         r = add_name(enabling, *ids, reason);
     for (size_t i = 0; r == 0 && i < enabling->count; i++) {
@@ -161,9 +158,6 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "the store holds no credentials of machine \"%s\", and no ID was given",
                           enabling->machine);
-    enabling->credentials = calloc(count + 1, sizeof(enabling->credentials[0]));
-    if (!enabling->credentials)
-        return -ENOMEM;
     /* the most recent one comes first */
     for (size_t i = count; r == 0 && i-- > 0;)
         r = add_name(enabling, entries[i].name.id, reason);

@@ -3,6 +3,7 @@
  * nspawn-creds remove: removes credentials from the broker's store, all or none.
  */
 
+#include "base/array.h"
 #include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
@@ -19,16 +20,15 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     (void)context;
-    while (arguments[count])
-        count++;
-    changes = calloc(count, sizeof(changes[0]));
-    if (!changes)
-        return output_error(-ENOMEM, NULL, &reason);
-    for (size_t i = 0; i < count; i++) {
-        r = credential_name_parse(arguments[i], &reason, &changes[i].name);
+    for (; arguments[count]; count++) {
+        StoreChange change = {.remove = true};
+
+        r = credential_name_parse(arguments[count], &reason, &change.name);
+        if (r == 0 && !ARRAY_GROW(changes, count))
+            r = -ENOMEM;
         if (r != 0)
-            return output_error(r, arguments[i], &reason);
-        changes[i].remove = true;
+            return output_error(r, arguments[count], &reason);
+        changes[count] = change;
     }
     r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
                 arguments[0], count > 1 ? " and the others" : "");

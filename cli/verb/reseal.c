@@ -6,6 +6,7 @@
  * again in memory before anything is written. If one machine fails, the others still go ahead.
  */
 
+#include "base/array.h"
 #include "base/digest.h"
 #include "base/rewrite.h"
 #include "specs.h"
@@ -69,35 +70,32 @@ static bool is_file(const char *argument)
 /* The files are the first set. Each machine is one set, even if it is given twice. */
 static int sort_arguments(char **arguments, Reason *reason, Sets *sets)
 {
-    ResealSet *files;
-    size_t room = 0;
-
-    while (arguments[room])
-        room++;
-    sets->sets = files = calloc(room + 1, sizeof(sets->sets[0]));
-    if (!files)
+    if (!ARRAY_GROW(sets->sets, sets->count))
         return -ENOMEM;
-    sets->count = 1;
-    files->items = calloc(room, sizeof(files->items[0]));
-    if (!files->items)
-        return -ENOMEM;
+    sets->sets[sets->count++] = (ResealSet){0};
     for (; *arguments; arguments++) {
-        const char *argument = *arguments;
+        ResealSet *files = &sets->sets[0];
         size_t i = 1;
 
-        if (is_file(argument)) {
-            files->items[files->count].label = strdup(argument);
+        if (is_file(*arguments)) {
+            if (!ARRAY_GROW(files->items, files->count))
+                return -ENOMEM;
+            files->items[files->count] = (ResealItem){.label = strdup(*arguments)};
             if (!files->items[files->count++].label)
                 return -ENOMEM;
             continue;
         }
-        if (!machine_name_valid(argument))
+        if (!machine_name_valid(*arguments))
             return reason_set(reason, OUTCOME_USAGE,
-                              "\"%.80s\" is neither an existing file nor a machine name", argument);
-        while (i < sets->count && strcmp(sets->sets[i].machine, argument) != 0)
+                              "\"%.80s\" is neither an existing file nor a machine name",
+                              *arguments);
+        while (i < sets->count && strcmp(sets->sets[i].machine, *arguments) != 0)
             i++;
-        if (i == sets->count)
-            sets->sets[sets->count++].machine = argument;
+        if (i < sets->count)
+            continue;
+        if (!ARRAY_GROW(sets->sets, sets->count))
+            return -ENOMEM;
+        sets->sets[sets->count++] = (ResealSet){.machine = *arguments};
     }
     return 0;
 }
