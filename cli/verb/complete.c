@@ -70,10 +70,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     while (wanted <= IDS && strcmp(arguments[0], words[wanted]) != 0)
         wanted++;
-    if (wanted > IDS || (wanted == IDS) != (machine != NULL)) {
-        reason_set(&reason, OUTCOME_USAGE, "complete takes machines, names or ids MACHINE");
-        return output_error(OUTCOME_USAGE, NULL, &reason);
-    }
+    if (wanted > IDS || (wanted == IDS) != (machine != NULL))
+        return output_error(
+            reason_set(&reason, OUTCOME_USAGE, "complete takes machines, names or ids MACHINE"),
+            NULL, &reason);
     (void)(options->store ? store_new(options->store, NULL, &store)
                           : store_open_installed(options->host->store, NULL, &store));
     if (machine) {

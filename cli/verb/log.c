@@ -15,9 +15,6 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 
-/* Size of a field of an entry, including the NUL. */
-#define FIELD_BYTES AUDIT_FIELD_BYTES
-
 /* The fields for --json, and their names. */
 static const struct {
     const char *field, *member;
@@ -29,7 +26,7 @@ static const struct {
 };
 
 /* "" if the entry has none. */
-static void get_field(sd_journal *journal, const char *name, char text[FIELD_BYTES])
+static void get_field(sd_journal *journal, const char *name, char text[AUDIT_FIELD_BYTES])
 {
     size_t length = strlen(name) + 1, size;
     const void *data;
@@ -38,8 +35,8 @@ static void get_field(sd_journal *journal, const char *name, char text[FIELD_BYT
     if (sd_journal_get_data(journal, name, &data, &size) < 0 || size < length)
         return;
     size -= length;
-    if (size >= FIELD_BYTES)
-        size = FIELD_BYTES - 1;
+    if (size >= AUDIT_FIELD_BYTES)
+        size = AUDIT_FIELD_BYTES - 1;
     memcpy(text, (const char *)data + length, size);
     text[size] = '\0';
 }
@@ -47,7 +44,7 @@ static void get_field(sd_journal *journal, const char *name, char text[FIELD_BYT
 static int print_entry(sd_journal *journal, JsonMode mode)
 {
     struct json_object *object;
-    char text[FIELD_BYTES];
+    char text[AUDIT_FIELD_BYTES];
     uint64_t usec = 0;
 
     (void)sd_journal_get_realtime_usec(journal, &usec);
@@ -79,7 +76,7 @@ static int print_entry(sd_journal *journal, JsonMode mode)
 /* Selects the entries of MACHINE (NULL: of all). */
 static int add_matches(sd_journal *journal, const char *machine)
 {
-    char match[FIELD_BYTES];
+    char match[AUDIT_FIELD_BYTES];
     int r = 0;
 
     for (int verdict = 0; r >= 0 && verdict < _AUDIT_VERDICT_MAX; verdict++) {
