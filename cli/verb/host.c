@@ -46,6 +46,10 @@ static int add_tpm(const Options *options, Reason *reason, Identity *identity)
     }
     if (r == 0)
         identity->pcrs = result.export.pcrs;
+    if (r == 0 && identity->pcrs.given == 0)
+        output_note(
+            "The identity contains no PCRs, because the TPM has no bank of sha256: nobody can "
+            "seal for them with it.");
     return r;
 }
 
