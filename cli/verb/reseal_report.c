@@ -18,24 +18,18 @@ typedef struct Description {
 
 static Description describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs)
 {
-    char literal[TPM_PCR_TEXT_BYTES], by_key[TPM_PCR_TEXT_BYTES];
+    char literal[TPM_PCR_TEXT_BYTES] = "", by_key[TPM_PCR_TEXT_BYTES] = "";
     Description description;
 
-    tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
-    tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
+    if (!kind)
+        return (Description){"-"};
+    if (kind_has(kind, KIND_TPM))
+        tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
+    if (kind_has(kind, KIND_PUBLIC_KEY))
+        tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
     snprintf(description.text, sizeof(description.text), "%s%s%s%s%s", kind->name,
              literal[0] ? ", PCR " : "", literal, by_key[0] ? ", signed PCR " : "", by_key);
     return description;
-}
-
-static Description describe_old(const ResealItem *item)
-{
-    const CredentialSections *parts = &item->sections;
-
-    if (!parts->kind)
-        return (Description){"-"};
-    return describe(parts->kind, kind_has(parts->kind, KIND_TPM) ? parts->tpm.pcr_mask : 0,
-                    kind_has(parts->kind, KIND_PUBLIC_KEY) ? parts->tpm.public_key_mask : 0);
 }
 
 static Description describe_new(const ResealItem *item)
@@ -58,7 +52,9 @@ void reseal_report_table(const ResealSet *sets, size_t count)
 
             table_add(&table, item->label);
             table_add(&table, item->opens ? "yes" : "no");
-            table_add(&table, describe_old(item).text);
+            table_add(&table, describe(item->sections.kind, item->sections.tpm.pcr_mask,
+                                       item->sections.tpm.public_key_mask)
+                                  .text);
             table_add(&table, describe_new(item).text);
         }
     table_print(&table);
@@ -161,7 +157,6 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
 {
     struct json_object *object = json_object_new_object();
     const CredentialSections *parts = &item->sections;
-    const char *remedy = outcome_remedy(item->rc);
 
     json_add_text(object, "machine", set->machine);
     json_add_text(object, set->machine ? "credential" : "file",
@@ -170,7 +165,7 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
     json_add_text(object, "outcome", outcome_name(item->rc));
     if (item->rc != 0) {
         json_add_text(object, "reason", item->reason.text);
-        json_add_text(object, "remedy", remedy);
+        json_add_text(object, "remedy", outcome_remedy(item->rc));
     }
     if (parts->kind)
         add_policy(object, "kind", parts->kind, "pcrs", parts->tpm.pcr_mask, "signedPcrs",
