@@ -55,6 +55,7 @@ typedef struct Supervisor {
 
 /* To the standby: you are the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
+
 /* How often a standby that is to end checks whether the supervisor is alive, ms. */
 #define CHECK_MSEC       20
 

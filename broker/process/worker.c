@@ -161,15 +161,18 @@ static bool is_needed(const Worker *worker)
 }
 
 /* Exits when the service manager has what is not answered. If it may not have that, the worker
- * stays to answer or refuse it, and tries again. */
+ * stays to answer or refuse it, and tries again. Live sockets were offered to the service manager
+ * before, but it may have been too busy. */
 static void leave(Worker *worker)
 {
+    size_t count = worker->connections.count;
+    bool restarts = worker->phase == PHASE_RESTARTS || worker->phase == PHASE_LEAVES;
     int r;
 
-    if (worker->connections.count > 0) {
+    if (count > 0 || (restarts && live_set_count(worker->live) > 0)) {
         connections_leave(&worker->connections);
         r = handover_keep_all(worker->listeners, worker->config->manager_msec);
-        if (r < 0) {
+        if (r < 0 && count > 0) {
             fprintf(stderr,
                     "<4>The service manager does not keep the open connections, so the broker has "
                     "to answer them before it exits: %s\n",
@@ -177,7 +180,7 @@ static void leave(Worker *worker)
             enter(worker, PHASE_STOPS);
             return;
         }
-        worker->left = true;
+        worker->left = r == 0;
     }
     sd_event_exit(worker->event, 0);
 }

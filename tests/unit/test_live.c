@@ -456,6 +456,29 @@ static void test_unread_secrets(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
+/* A restart offers the socket again if the service manager did not take it at first. */
+static void test_restart(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    ino_t inode;
+
+    (void)state;
+    broker_seal(broker, &(SealedFile){"web", "a", KIND_HOST, 31, NULL, 0});
+    write_policy(broker, "web", policy);
+    broker_add_live(broker, "web");
+    broker->store_full = true;
+    broker_manage(broker);
+    broker_start(broker);
+    broker_wait_live("web");
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    broker_serve_store(broker);
+    broker->store_full = false;
+    inode = inode_of(broker, "live/web/socket");
+    broker_restart(broker);
+    assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
+    assert_int_equal(inode_of(broker, "live/web/socket"), inode);
+}
+
 /* A machine's requests beyond its rate wait for the next period; no other machine's do. */
 static void test_machine_that_floods(void **state)
 {
@@ -585,12 +608,19 @@ static void test_host_comes_first(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_who_gets_what),        cmocka_unit_test(test_worker_is_killed),
-        cmocka_unit_test(test_supervisor_is_killed), cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_greedy_machine),       cmocka_unit_test(test_greedy_machines),
-        cmocka_unit_test(test_machine_that_floods),  cmocka_unit_test(test_unreadable_entries),
-        cmocka_unit_test(test_too_many_machines),    cmocka_unit_test(test_backlog),
-        cmocka_unit_test(test_host_comes_first),     cmocka_unit_test(test_unread_secrets),
+        cmocka_unit_test(test_who_gets_what),
+        cmocka_unit_test(test_worker_is_killed),
+        cmocka_unit_test(test_supervisor_is_killed),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_greedy_machine),
+        cmocka_unit_test(test_greedy_machines),
+        cmocka_unit_test(test_machine_that_floods),
+        cmocka_unit_test(test_unreadable_entries),
+        cmocka_unit_test(test_too_many_machines),
+        cmocka_unit_test(test_backlog),
+        cmocka_unit_test(test_host_comes_first),
+        cmocka_unit_test(test_unread_secrets),
+        cmocka_unit_test(test_restart),
     };
 
     srandom((unsigned)getpid());
