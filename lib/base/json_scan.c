@@ -173,19 +173,6 @@ int json_scan_find_duplicate(BytesView text, size_t *ret_offset)
     return r == -ENOMEM ? r : 0;
 }
 
-/* Moves to the value or member with NUMBER in the object or array at CURSOR. */
-static void enter(Cursor *cursor, size_t number, bool object)
-{
-    step(cursor);
-    skip_space(cursor);
-    while (number-- > 0 && peek(cursor)) {
-        if (object)
-            skip_name(cursor);
-        skip_value(cursor);
-        skip_comma(cursor);
-    }
-}
-
 size_t json_scan_find(BytesView text, const size_t *path, size_t levels)
 {
     Cursor cursor = {.text = text};
@@ -194,7 +181,14 @@ size_t json_scan_find(BytesView text, const size_t *path, size_t levels)
     for (size_t i = 0; i < levels; i++) {
         bool object = peek(&cursor) == '{';
 
-        enter(&cursor, path[i], object);
+        step(&cursor);
+        skip_space(&cursor);
+        for (size_t number = 0; number < path[i] && peek(&cursor); number++) {
+            if (object)
+                skip_name(&cursor);
+            skip_value(&cursor);
+            skip_comma(&cursor);
+        }
         if (object && i + 1 < levels)
             skip_name(&cursor);
     }

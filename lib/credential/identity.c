@@ -244,35 +244,22 @@ static int parse_json(BytesView file, Reason *reason, Identity *identity)
     return 0;
 }
 
-/* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA. No text begins like that. */
-static bool is_bare(BytesView file)
-{
-    return file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
-}
-
-/* Only for storage root keys: nothing exports a bare legacy primary. */
-static int parse_bare(BytesView file, Reason *reason, Identity *identity)
-{
-    int r = identity_add_key(identity, file, reason);
-
-    if (r == 0 && identity->srk.size == 0)
-        return reason_set(reason, OUTCOME_MALFORMED,
-                          "it is a storage key, but not a storage root key");
-    return r;
-}
-
 int identity_parse(BytesView file, Reason *reason, Identity *ret)
 {
     _cleanup_(identity_done) Identity identity = {0};
+    /* A TPM2B_PUBLIC begins with its size, 90 for P-256 and 282 for RSA. No text begins like that.
+     */
+    bool bare = file.size > 0 && file.data[0] <= TPM_PUBLIC_MAX_BYTES >> 8;
     Reason why = {0};
     int r;
 
     if (file.size > IDENTITY_MAX_BYTES)
         r = reason_set(&why, OUTCOME_TOO_LARGE, "it is larger than %zu bytes", IDENTITY_MAX_BYTES);
-    else if (is_bare(file))
-        r = parse_bare(file, &why, &identity);
     else
-        r = parse_json(file, &why, &identity);
+        r = bare ? identity_add_key(&identity, file, &why) : parse_json(file, &why, &identity);
+    /* nothing exports a bare legacy primary */
+    if (r == 0 && bare && identity.srk.size == 0)
+        r = reason_set(&why, OUTCOME_MALFORMED, "it is a storage key, but not a storage root key");
     if (r < 0)
         return reason_set(reason, r, "cannot read the host identity");
     if (r > 0)

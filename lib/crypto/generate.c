@@ -26,19 +26,15 @@ static int random_secret(const Context *context, size_t size, Reason *reason, Se
     return r;
 }
 
-static int make_base64(const Context *context, size_t size, Reason *reason, Secret **ret)
+/* Bytes in hexadecimal or base64. */
+static int make_encoded(const Context *context, const Recipe *recipe, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *bytes = NULL;
+    size_t size = recipe->length;
     int r = random_secret(context, size, reason, &bytes);
 
-    return r == 0 ? secret_to_base64(secret_view(bytes), reason, ret) : r;
-}
-
-static int make_hex(const Context *context, size_t size, Reason *reason, Secret **ret)
-{
-    _cleanup_(secret_freep) Secret *bytes = NULL;
-    int r = random_secret(context, size, reason, &bytes);
-
+    if (r == 0 && recipe->type == RECIPE_BASE64)
+        return secret_to_base64(secret_view(bytes), reason, ret);
     if (r == 0)
         r = secret_new(2 * size + 1, reason, ret);
     if (r != 0)
@@ -132,9 +128,8 @@ int generate_secret(const Context *context, const Recipe *recipe, const char *co
     case RECIPE_PASSWORD:
         return make_password(context, recipe, reason, ret);
     case RECIPE_HEX:
-        return make_hex(context, recipe->length, reason, ret);
     case RECIPE_BASE64:
-        return make_base64(context, recipe->length, reason, ret);
+        return make_encoded(context, recipe, reason, ret);
     case RECIPE_UUID:
         return make_uuid(context, reason, ret);
     case RECIPE_SSH_ED25519:

@@ -59,19 +59,6 @@ void tpm_pcr_append_causes(uint64_t mask, Reason *reason)
     }
 }
 
-/* Returns the PCRs whose value in EXPECTED differs from the one in PRESENT. */
-static uint64_t differing(const TpmPcrs *expected, const TpmPcrs *present)
-{
-    size_t size = tpm_bank_digest_bytes(present->bank);
-    uint64_t mask = 0;
-
-    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
-        if (expected->given & present->given & UINT64_C(1) << i &&
-            memcmp(expected->values[i], present->values[i], size) != 0)
-            mask |= UINT64_C(1) << i;
-    return mask;
-}
-
 /* Whether SEALED's policy matches PRESENT with the values of EXPECTED. */
 static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
                           const TpmPcrs *present)
@@ -87,20 +74,27 @@ static bool is_sealed_for(const TpmSealedView *sealed, const TpmPcrs *expected,
     return bytes_view_equal(sealed->policy_hash, (BytesView){policy, sizeof(policy)});
 }
 
-/* Writes "7 (is 0011…, expected 2233…)" for each PCR of MASK, as far as there is room. */
-static void list_values(uint64_t mask, const TpmPcrs *expected, const TpmPcrs *present, char *text,
-                        size_t size)
+/* Returns the PCRs whose value in EXPECTED differs from the one in PRESENT, and writes "7 (is
+ * 0011…, expected 2233…)" for each, as far as there is room. */
+static uint64_t list_differing(const TpmPcrs *expected, const TpmPcrs *present, char *text,
+                               size_t size)
 {
     char is[2 * SHOWN_BYTES + 1], should[sizeof(is)];
-    size_t length = 0;
+    size_t digest_size = tpm_bank_digest_bytes(present->bank), length = 0;
+    uint64_t mask = 0;
 
-    text[0] = '\0';
-    for (unsigned i = 0; i < TPM_PCR_COUNT && length < size; i++)
-        if (mask & UINT64_C(1) << i)
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
+        if (!(expected->given & present->given & UINT64_C(1) << i) ||
+            memcmp(expected->values[i], present->values[i], digest_size) == 0)
+            continue;
+        mask |= UINT64_C(1) << i;
+        if (length < size)
             length += (size_t)snprintf(
                 text + length, size - length, "%s%u (is %s…, expected %s…)", length ? ", " : "", i,
                 sodium_bin2hex(is, sizeof(is), present->values[i], SHOWN_BYTES),
                 sodium_bin2hex(should, sizeof(should), expected->values[i], SHOWN_BYTES));
+    }
+    return mask;
 }
 
 /* Writes which PCRs differ from SEALED's expectations; false if none does, or there are none. */
@@ -112,10 +106,9 @@ static bool explain(const TpmSealedView *sealed, const TpmPcrs *present, Reason 
 
     if (!expected || !(expected->given & sealed->pcr_mask) || expected->bank != sealed->pcr_bank)
         return false;
-    mask = differing(expected, present);
+    mask = list_differing(expected, present, list, sizeof(list));
     if (mask == 0)
         return false;
-    list_values(mask, expected, present, list, sizeof(list));
     reason_set(reason, OUTCOME_TPM_PCR_MISMATCH, "PCR %s%s", list,
                is_sealed_for(sealed, expected, present)
                    ? ""
