@@ -51,8 +51,7 @@ static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrs *ret)
     _cleanup_(tpm_handle_done) TpmHandle session = {0};
     int r;
 
-    r = tpm_session_start(primary, TPM2_SE_HMAC, TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
-                          reason, &session);
+    r = tpm_session_start(primary, TPM2_SE_HMAC, reason, &session);
     if (r != 0)
         return r;
     r = tpm_pcr_read(&session, TPM_PCR_MASK_ALL, TPM_ALGORITHM_SHA256, reason, ret);

@@ -112,8 +112,7 @@ int tpm_seal(Tpm *tpm, const Context *context, const TpmSealRequest *request, Re
                 ? tpm_primary_new_srk(tpm, reason, &primary, &sealed.srk, &sealed.primary_alg)
                 : tpm_primary_new_default(tpm, reason, &primary, &sealed.primary_alg);
     if (r == 0)
-        r = tpm_session_start(&primary, TPM2_SE_HMAC,
-                              TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION, reason, &session);
+        r = tpm_session_start(&primary, TPM2_SE_HMAC, reason, &session);
     if (r == 0)
         r = tpm_pcr_complete(&session, &request->pcrs, signed_mask, reason, &pcrs);
     if (r == 0)

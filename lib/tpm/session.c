@@ -25,8 +25,7 @@ int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes
         "setting up a session", reason);
 }
 
-int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attributes,
-                      Reason *reason, TpmHandle *ret)
+int tpm_session_start(const TpmHandle *primary, TPM2_SE type, Reason *reason, TpmHandle *ret)
 {
     static const TPMT_SYM_DEF cipher = {
         .algorithm = TPM2_ALG_AES,
@@ -49,7 +48,11 @@ int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attri
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "starting a session", reason);
     session = (TpmHandle){.tpm = primary->tpm, .tr = tr};
-    r = tpm_session_set_attributes(&session, attributes, reason);
+    r = tpm_session_set_attributes(&session,
+                                   type == TPM2_SE_POLICY
+                                       ? TPMA_SESSION_ENCRYPT
+                                       : TPMA_SESSION_AUDIT | TPMA_SESSION_CONTINUESESSION,
+                                   reason);
     if (r != 0)
         return r;
     *ret = TAKE(session);

@@ -103,9 +103,8 @@ int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason
 /* --- sessions (session.c) --- */
 
 /* Starts a session that is salted with PRIMARY, so that only this TPM and we know its key. TYPE is
- * TPM2_SE_HMAC or TPM2_SE_POLICY, ATTRIBUTES the TPMA_SESSION_… of its next use. */
-int tpm_session_start(const TpmHandle *primary, TPM2_SE type, TPMA_SESSION attributes,
-                      Reason *reason, TpmHandle *ret);
+ * TPM2_SE_HMAC, to read PCRs, or TPM2_SE_POLICY, to unseal. */
+int tpm_session_start(const TpmHandle *primary, TPM2_SE type, Reason *reason, TpmHandle *ret);
 
 int tpm_session_set_attributes(const TpmHandle *session, TPMA_SESSION attributes, Reason *reason);
 

@@ -224,7 +224,7 @@ int tpm_unseal(Tpm *tpm, const TpmSealedView *sealed, Reason *reason, Secret **r
     if (r == 0)
         r = load(&primary, &blob, reason, &object);
     if (r == 0)
-        r = tpm_session_start(&primary, TPM2_SE_POLICY, TPMA_SESSION_ENCRYPT, reason, &session);
+        r = tpm_session_start(&primary, TPM2_SE_POLICY, reason, &session);
     if (r == 0)
         r = unseal(&object, &session, sealed, &signer, reason, ret_key);
     return r;
