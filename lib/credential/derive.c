@@ -20,7 +20,7 @@ int credential_derive_key(const CredentialKeys *keys, Reason *reason, Secret **r
 {
     _cleanup_(writer_done) Writer scope = {0};
     crypto_hash_sha256_state state;
-    Secret *key;
+    Secret *key = NULL;
     int r;
 
     if (keys->scope)
