@@ -94,9 +94,9 @@ void input_value_done(InputValue *value)
     *value = (InputValue){0};
 }
 
-int input_check_value(const Options *options, const char *input, Reason *reason)
+int input_check_value(const Options *options, const char *path, Reason *reason)
 {
-    if (input && options->given & OPTION_GENERATE)
+    if (path && options->given & OPTION_GENERATE)
         return reason_set(reason, OUTCOME_USAGE, "use a file or --generate=, not both");
     return 0;
 }
@@ -132,7 +132,7 @@ int input_set_newline(Secret **value, bool newline, Reason *reason)
     return 0;
 }
 
-int input_get_value(const Context *context, const Options *options, const char *input,
+int input_get_value(const Context *context, const Options *options, const char *path,
                     const char *name, Reason *reason, InputValue *ret)
 {
     _cleanup_(input_value_done) InputValue value = {0};
@@ -143,14 +143,13 @@ int input_get_value(const Context *context, const Options *options, const char *
         if (r == 0 && recipe_type_is_pair(options->generate.type))
             r = generate_public(&options->generate, value.secret, name, reason, &value.public);
     } else
-        r = input_read_secret(input, reason, &value.secret);
+        r = input_read_secret(path, reason, &value.secret);
     if (r == 0 && options->newline != TRISTATE_AUTO)
         r = input_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);
     if (r == 0 && secret_size(value.secret) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "nothing was sealed");
     if (r != 0)
         return r;
-    *ret = value;
-    value = (InputValue){0};
+    *ret = TAKE(value);
     return 0;
 }
