@@ -9,7 +9,6 @@
 
 #include "control/method.h"
 #include "credential/open.h"
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "request/external_file.h"
 

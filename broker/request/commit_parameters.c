@@ -7,7 +7,6 @@
 
 #include "credential/open.h"
 #include "policy/policy_cache.h"
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
  */
 
 #include "base/array.h"
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
 #include "verb/verb.h"

@@ -22,7 +22,6 @@
 #include "manager/live_mount.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "store/store_installed.h"
 #include "terminal/confirm.h"

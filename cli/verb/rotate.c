@@ -15,7 +15,6 @@
 #include "base/limits.h"
 #include "credential/open.h"
 #include "manager/restart_list.h"
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 #include "seal/seal_new.h"
 #include "specs.h"

@@ -5,8 +5,6 @@
 
 #include "policy/decision.h"
 
-#include "policy/policy_file.h"
-
 #include <string.h>
 
 static int find_name(const DecisionFacts *facts, Decision *decision)

@@ -4,7 +4,7 @@
 /*
  * A machine's policy: which credentials it gets, where they come from, and who gets them.
  *
- * A policy is combined from files (policy/policy_file.h parses one, policy/policy_load.h finds
+ * A policy is combined from files (policy/policy_file.c parses one, policy/policy_load.c finds
  * them). A credential in a later file replaces the one in an earlier file completely. Then
  * policy_check() validates the whole. nspawn-creds-policy(5) describes the format.
  *
@@ -121,3 +121,21 @@ bool policy_files_equal(const Policy *a, const Policy *b);
 /* Writes a message to FAULT and returns RC. */
 int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/* --- files: policy_file.c, nspawn-creds-policy(5) --- */
+
+/* Anything unexpected is refused: unknown members, duplicate members, wrong types, text after the
+ * end. policy_check() validates the combination of all files of a machine. */
+
+/* Adds the credentials in TEXT to POLICY, replacing existing ones. FILE is the name for FAULT.
+ * OUTCOME_BAD_POLICY, after which POLICY must not be used; -ENOMEM. */
+int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault);
+
+/* Parses the files of POLICY, which policy_read() returned, and checks it. OUTCOME_BAD_POLICY,
+ * after which POLICY must not be used; -ENOMEM. */
+int policy_parse(Policy *policy, PolicyFault *fault);
+
+/* The names of members in files, such as "store". */
+const char *policy_source_name(PolicySource source);
+const char *policy_delivery_name(PolicyDelivery delivery);
+const char *policy_change_name(PolicyChange change);

@@ -5,8 +5,6 @@
 
 #include "policy/policy_edit.h"
 
-#include "policy/policy_file.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parser of policy files. See policy_file.h.
+ * The parser of policy files. See policy.h.
  *
  * The objects of the format are tables of members, each with a function that parses its value. The
  * parser tracks the path of the current value, to find the position of a mistake.
  */
 
-#include "policy/policy_file.h"
+#include "policy/policy.h"
 
 #include "policy/template.h"
 

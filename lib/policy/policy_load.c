@@ -7,7 +7,6 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
-#include "policy/policy_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

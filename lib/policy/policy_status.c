@@ -5,7 +5,6 @@
 
 #include "policy/policy_status.h"
 
-#include "policy/policy_file.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>

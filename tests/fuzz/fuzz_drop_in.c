@@ -9,7 +9,6 @@
  */
 
 #include "drop_in.h"
-#include "policy/policy_file.h"
 
 #include <assert.h>
 #include <limits.h>

@@ -7,7 +7,7 @@
  * within the text and a printable sentence.
  */
 
-#include "policy/policy_file.h"
+#include "policy/policy.h"
 
 #include <assert.h>
 #include <string.h>

@@ -8,7 +8,6 @@
  */
 
 #include "policy/policy_edit.h"
-#include "policy/policy_file.h"
 
 #include <assert.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "support.h"
 
 #include "policy/effect.h"
-#include "policy/policy_file.h"
 
 #include <string.h>
 

@@ -7,7 +7,6 @@
 #include "support.h"
 
 #include "policy/policy.h"
-#include "policy/policy_file.h"
 
 #include <string.h>
 
