@@ -4,7 +4,7 @@
  */
 
 #include "base/names.h"
-#include "seal/seal_new.h"
+#include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"

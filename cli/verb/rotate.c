@@ -16,7 +16,7 @@
 #include "credential/open.h"
 #include "manager/restart_list.h"
 #include "policy/policy_load.h"
-#include "seal/seal_new.h"
+#include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"

@@ -5,7 +5,7 @@
 
 #include "base/fileset.h"
 #include "base/names.h"
-#include "seal/seal_new.h"
+#include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "policy/policy_status.h"
-#include "seal/seal_new.h"
+#include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/confirm.h"
 #include "terminal/input.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * The keys with which a credential is sealed, for this host or for another one.
+ * The keys with which a credential is sealed, for this host or for another one, and sealing.
  */
 
 #include "key/user_scope.h"
@@ -40,3 +40,9 @@ int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys 
 /* Seals with KEYS. Returns base64, or raw bytes if RAW. */
 int seal_keys_seal(const Context *context, const SealKeys *keys, const Secret *plaintext,
                    const CredentialMetadata *metadata, bool raw, Reason *reason, Bytes *ret);
+
+/* All of the above for a new value: seals PLAINTEXT according to the spec of SEAL; what the spec
+ * leaves open is taken from LIKE (may be NULL). OUTCOME_USAGE if it would expire before it is
+ * sealed, and every return of seal_target_make() and seal_keys_make(). */
+int seal_new(const SealContext *seal, const CredentialSections *like, const Secret *plaintext,
+             Reason *reason, Bytes *ret);

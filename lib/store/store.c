@@ -15,20 +15,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+int store_new_from(int *directory, const char *path, Reason *reason, Store **ret)
+{
+    _cleanup_(freep) Store *store = *directory < 0 ? NULL : calloc(1, sizeof(*store));
+    struct stat status;
+
+    if (!store || fstat(*directory, &status) < 0)
+        return reason_set(reason, -errno, "cannot open the store %s", path);
+    *store = (Store){.directory = TAKE_FD(*directory), .group = status.st_gid};
+    *ret = TAKE_PTR(store);
+    return 0;
+}
+
 int store_new(const char *path, Reason *reason, Store **ret)
 {
     _cleanup_(closep) int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat status;
-    Store *store;
 
-    if (directory < 0 || fstat(directory, &status) < 0)
-        return reason_set(reason, -errno, "cannot open the store %s", path);
-    store = malloc(sizeof(*store));
-    if (!store)
-        return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
-    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
-    *ret = store;
-    return 0;
+    return store_new_from(&directory, path, reason, ret);
 }
 
 Store *store_free(Store *store)

@@ -15,23 +15,26 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static int check(const struct stat *status, const char *path, Reason *reason)
+static int check(int directory, const char *path, Reason *reason)
 {
     const struct passwd *user = getpwnam(BROKER_USER);
     const struct group *group = getgrnam(BROKER_USER);
+    struct stat status;
 
-    if (status->st_uid != 0 && !(user && status->st_uid == user->pw_uid))
+    if (fstat(directory, &status) < 0)
+        return reason_set(reason, -errno, "cannot open the store %s", path);
+    if (status.st_uid != 0 && !(user && status.st_uid == user->pw_uid))
         return reason_set(reason, OUTCOME_STORE_UNSAFE,
                           "the store %s belongs to user %u, not to root or " BROKER_USER, path,
-                          status->st_uid);
-    if (group && status->st_gid != group->gr_gid)
+                          status.st_uid);
+    if (group && status.st_gid != group->gr_gid)
         return reason_set(reason, OUTCOME_STORE_UNSAFE,
                           "the store %s belongs to group %u, not to " BROKER_USER, path,
-                          status->st_gid);
-    if (status->st_mode & S_IWOTH)
+                          status.st_gid);
+    if (status.st_mode & S_IWOTH)
         return reason_set(reason, OUTCOME_STORE_UNSAFE,
                           "the store %s is writable for everybody (mode %04o)", path,
-                          status->st_mode & 07777U);
+                          status.st_mode & 07777U);
     return 0;
 }
 
@@ -55,21 +58,9 @@ int store_directory_open(const char *path, Reason *reason, int *ret_fd)
 int store_open_installed(const char *path, Reason *reason, Store **ret)
 {
     _cleanup_(closep) int directory = -1;
-    struct stat status;
-    Store *store;
     int r = store_directory_open(path, reason, &directory);
 
-    if (r != 0)
-        return r;
-    if (fstat(directory, &status) < 0)
-        return reason_set(reason, -errno, "cannot open the store %s", path);
-    r = geteuid() == 0 ? check(&status, path, reason) : 0;
-    if (r != 0)
-        return r;
-    store = malloc(sizeof(*store));
-    if (!store)
-        return reason_set(reason, -ENOMEM, "cannot open the store %s", path);
-    *store = (Store){.directory = TAKE_FD(directory), .group = status.st_gid};
-    *ret = store;
-    return 0;
+    if (r == 0 && geteuid() == 0)
+        r = check(directory, path, reason);
+    return r == 0 ? store_new_from(&directory, path, reason, ret) : r;
 }

@@ -9,7 +9,7 @@
 #include "support.h"
 #include "swtpm.h"
 
-#include "seal/seal_new.h"
+#include "seal/seal_keys.h"
 #include "seal/unsealer.h"
 
 #include <stdlib.h>
