@@ -42,14 +42,15 @@ static void check_done(Check *check)
 
 static void report(Check *check, const PolicyFault *fault, bool error)
 {
-    bool located = fault->place.line > 0;
+    bool located = fault->position.line > 0;
 
     check->failed = check->failed || error;
     if (check->json == JSON_OFF) {
         char place[64] = "";
 
         if (located)
-            snprintf(place, sizeof(place), "%zu:%zu:", fault->place.line, fault->place.column);
+            snprintf(place, sizeof(place), "%zu:%zu:", fault->position.line,
+                     fault->position.column);
         output_line(stdout, "%s:%s %s%s", fault->file, place,
                     error ? "" : "warning: ", fault->what.text);
     } else {
@@ -58,8 +59,8 @@ static void report(Check *check, const PolicyFault *fault, bool error)
         json_add_text(object, "level", error ? "error" : "warning");
         json_add_text(object, "file", fault->file);
         if (located) {
-            json_add(object, "line", json_object_new_uint64(fault->place.line));
-            json_add(object, "column", json_object_new_uint64(fault->place.column));
+            json_add(object, "line", json_object_new_uint64(fault->position.line));
+            json_add(object, "column", json_object_new_uint64(fault->position.column));
         }
         json_add_text(object, "message", fault->what.text);
         json_object_array_add(check->faults, object);
@@ -229,7 +230,7 @@ static void warn_of_strangers(Check *check, const Policy *policy)
             strcmp(name.machine, policy->machine) == 0 || look_up(check, name.machine))
             continue;
         policy_fault_set(
-            &fault, 0, policy->files[credential->file].name, policy_place(policy, credential),
+            &fault, 0, policy->files[credential->file].name, policy_position(policy, credential),
             "\"%s\" is a share with %s, whose policy was not given", credential->id, name.machine);
         report(check, &fault, false);
     }

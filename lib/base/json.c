@@ -33,22 +33,22 @@ static size_t count_kept(struct json_object *value)
 }
 
 /* Columns are characters, so continuation bytes of UTF-8 do not count. */
-static JsonPosition place_of(BytesView text, size_t offset)
+static JsonPosition position_of(BytesView text, size_t offset)
 {
-    JsonPosition place = {1, 1};
+    JsonPosition position = {1, 1};
 
     for (size_t i = 0; i < offset && i < text.size; i++) {
         if (text.data[i] == '\n')
-            place = (JsonPosition){place.line + 1, 1};
+            position = (JsonPosition){position.line + 1, 1};
         else if ((text.data[i] & 0xc0) != 0x80)
-            place.column++;
+            position.column++;
     }
-    return place;
+    return position;
 }
 
 JsonPosition json_position(BytesView text, const size_t *path, size_t levels)
 {
-    return place_of(text, json_scan_find(text, path, levels));
+    return position_of(text, json_scan_find(text, path, levels));
 }
 
 /* Checks that VALUE, as parsed by json-c, is all that TEXT contains. */
@@ -145,26 +145,26 @@ static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
     return 0;
 }
 
-int json_parse_located(BytesView text, int depth, JsonPosition *ret_place, Reason *reason,
+int json_parse_located(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
                        struct json_object **ret)
 {
     size_t offset;
     int r = parse(text, depth, reason, &offset, ret);
 
     if (r == OUTCOME_MALFORMED)
-        *ret_place = place_of(text, offset);
+        *ret_position = position_of(text, offset);
     return r;
 }
 
 int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)
 {
     Reason what = {0};
-    JsonPosition place;
-    int r = json_parse_located(text, depth, &place, &what, ret);
+    JsonPosition position;
+    int r = json_parse_located(text, depth, &position, &what, ret);
 
     if (r == OUTCOME_MALFORMED)
-        return reason_set(reason, r, "%.200s (line %zu, column %zu)", what.text, place.line,
-                          place.column);
+        return reason_set(reason, r, "%.200s (line %zu, column %zu)", what.text, position.line,
+                          position.column);
     if (r != 0 && reason)
         *reason = what;
     return r;

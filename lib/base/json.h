@@ -33,7 +33,7 @@ typedef struct JsonPosition {
 int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret);
 
 /* The same, but for OUTCOME_MALFORMED the position goes to RET_PLACE. */
-int json_parse_located(BytesView text, int depth, JsonPosition *ret_place, Reason *reason,
+int json_parse_located(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
                        struct json_object **ret);
 
 /* The position of a value in TEXT, which json_parse() must accept. PATH has LEVELS numbers, from

@@ -131,7 +131,7 @@ static int read_pcrs(struct json_object *value, Reason *reason, Identity *identi
 /* --- storage keys --- */
 
 /* Returns the member of IDENTITY for KEY. */
-static Bytes *place_of(Identity *identity, const TpmStorageKey *key)
+static Bytes *slot_of(Identity *identity, const TpmStorageKey *key)
 {
     if (key->role == TPM_STORAGE_SRK)
         return &identity->srk;
@@ -148,14 +148,14 @@ int identity_add_key(Identity *identity, BytesView area, Reason *reason)
         r = bytes_dup(area, &copy);
     if (r != 0)
         return r;
-    bytes_done(place_of(identity, &key));
-    *place_of(identity, &key) = copy;
+    bytes_done(slot_of(identity, &key));
+    *slot_of(identity, &key) = copy;
     return 0;
 }
 
 /* Reads a key {name, public} into PLACE, and checks that it belongs there. */
 static int read_key(struct json_object *value, const char *member, Reason *reason,
-                    Identity *identity, Bytes *place)
+                    Identity *identity, Bytes *slot)
 {
     _cleanup_(bytes_done) Bytes area = {0};
     struct json_object *name, *public;
@@ -176,13 +176,13 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         r = tpm_storage_key_parse(bytes_view(&area), &why, &key);
     if (r != 0)
         return reason_set(reason, r, "%s: %s", member, why.text);
-    if (place_of(identity, &key) != place)
+    if (slot_of(identity, &key) != slot)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is another type of storage key", member);
     if (!parse_hex(json_text(name), expected, sizeof(expected)) ||
         memcmp(expected, key.name, sizeof(expected)) != 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is damaged: its name does not match the key", member);
-    *place = TAKE(area);
+    *slot = TAKE(area);
     return 0;
 }
 

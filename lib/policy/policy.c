@@ -14,14 +14,14 @@
 
 /* --- faults --- */
 
-int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,
+int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition position,
                      const char *format, ...)
 {
     va_list arguments;
 
     if (!fault)
         return rc;
-    *fault = (PolicyFault){.place = place};
+    *fault = (PolicyFault){.position = position};
     snprintf(fault->file, sizeof(fault->file), "%s", file);
     va_start(arguments, format);
     vsnprintf(fault->what.text, sizeof(fault->what.text), format, arguments);
@@ -33,10 +33,10 @@ int policy_fault_reason(const PolicyFault *fault, int rc, Reason *reason)
 {
     if (fault->file[0] == '\0')
         return reason_set(reason, rc, "%s", fault->what.text);
-    if (fault->place.line == 0)
+    if (fault->position.line == 0)
         return reason_set(reason, rc, "%s: %s", fault->file, fault->what.text);
-    return reason_set(reason, rc, "%s:%zu:%zu: %s", fault->file, fault->place.line,
-                      fault->place.column, fault->what.text);
+    return reason_set(reason, rc, "%s:%zu:%zu: %s", fault->file, fault->position.line,
+                      fault->position.column, fault->what.text);
 }
 
 /* --- the object --- */
@@ -153,7 +153,7 @@ bool policy_files_equal(const Policy *a, const Policy *b)
     return i == a->file_count && i == b->file_count;
 }
 
-JsonPosition policy_place(const Policy *policy, const PolicyCredential *credential)
+JsonPosition policy_position(const Policy *policy, const PolicyCredential *credential)
 {
     /* "credentials" is the only member of a file */
     size_t path[] = {0, credential->number};
@@ -188,12 +188,12 @@ static int fault_at(const Walk *walk, Step step, const char *before, const char 
 {
     return policy_fault_set(
         walk->fault, OUTCOME_BAD_POLICY, step.policy->files[step.credential->file].name,
-        policy_place(step.policy, step.credential), "%s\"%s\"%s", before, name, after);
+        policy_position(step.policy, step.credential), "%s\"%s\"%s", before, name, after);
 }
 
 static int visit(Walk *walk, Step step);
 
-static int visit_places(Walk *walk, Step step)
+static int visit_placeholders(Walk *walk, Step step)
 {
     const char *cursor = step.credential->text;
     TemplatePiece piece;
@@ -249,7 +249,7 @@ static int visit(Walk *walk, Step step)
         return fault_at(walk, first, "", first.credential->id, " has too many ingredients");
     walk->steps[walk->depth++] = step;
     if (step.credential->source == POLICY_TEMPLATE)
-        r = visit_places(walk, step);
+        r = visit_placeholders(walk, step);
     else if (step.credential->source == POLICY_SHARE)
         r = visit_shared(walk, step);
     walk->depth--;

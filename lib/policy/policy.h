@@ -72,8 +72,8 @@ typedef struct Policy {
 
 /* What is wrong, and where. */
 typedef struct PolicyFault {
-    char file[256];     /* "" if it concerns no file */
-    JsonPosition place; /* 0 if it has no position */
+    char file[256];        /* "" if it concerns no file */
+    JsonPosition position; /* 0 if it has no position */
     Reason what;
 } PolicyFault;
 
@@ -101,7 +101,7 @@ int policy_check(const Policy *policy, PolicyLookup lookup, void *userdata, Poli
 bool policy_id_valid(const char *id);
 
 /* The position of CREDENTIAL of POLICY in its file. */
-JsonPosition policy_place(const Policy *policy, const PolicyCredential *credential);
+JsonPosition policy_position(const Policy *policy, const PolicyCredential *credential);
 
 /* Writes "FILE:LINE:COLUMN: what is wrong" to REASON, as far as known, and returns RC. */
 int policy_fault_reason(const PolicyFault *fault, int rc, Reason *reason);
@@ -119,7 +119,7 @@ int policy_add_file(Policy *policy, const char *name, Bytes *text);
 bool policy_files_equal(const Policy *a, const Policy *b);
 
 /* Writes a message to FAULT and returns RC. */
-int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition place,
+int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition position,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* --- files: policy_file.c, nspawn-creds-policy(5) --- */

@@ -18,7 +18,7 @@ static bool begins_with(const char *text, const char *what)
 }
 
 /* Whether a placeholder starts at TEXT: two braces, but not three or four. */
-static bool is_place(const char *text)
+static bool is_placeholder(const char *text)
 {
     return begins_with(text, OPEN) && text[2] != '{';
 }
@@ -28,13 +28,13 @@ static size_t text_length(const char *text)
 {
     size_t length = 0;
 
-    while (text[length] && !is_place(text + length) && !begins_with(text + length, OPEN OPEN))
+    while (text[length] && !is_placeholder(text + length) && !begins_with(text + length, OPEN OPEN))
         length++;
     return length;
 }
 
 /* Finds the id of the placeholder at TEXT; false if it does not end or contains none. */
-static bool read_place(const char *text, char id[LIMIT_ID_BYTES + 1], size_t *ret_length)
+static bool read_placeholder(const char *text, char id[LIMIT_ID_BYTES + 1], size_t *ret_length)
 {
     const char *begin = text + strlen(OPEN);
     const char *end = strstr(begin, CLOSE);
@@ -59,8 +59,8 @@ bool template_next(const char **cursor, TemplatePiece *ret)
     if (begins_with(text, OPEN OPEN)) {
         length = strlen(OPEN OPEN);
         piece.text = (BytesView){(const uint8_t *)text, strlen(OPEN)};
-    } else if (is_place(text)) {
-        if (!read_place(text, piece.id, &length))
+    } else if (is_placeholder(text)) {
+        if (!read_placeholder(text, piece.id, &length))
             return false;
     } else {
         length = text_length(text);
@@ -75,7 +75,7 @@ int template_check(const char *text, Reason *reason)
 {
     const char *cursor = text;
     TemplatePiece piece;
-    size_t places = 0;
+    size_t placeholders = 0;
 
     if (*text == '\0')
         return reason_set(reason, OUTCOME_MALFORMED, "the template is empty");
@@ -83,7 +83,7 @@ int template_check(const char *text, Reason *reason)
         return reason_set(reason, OUTCOME_MALFORMED, "the template is longer than %zu bytes",
                           LIMIT_TEMPLATE_BYTES);
     while (template_next(&cursor, &piece))
-        if (piece.text.size == 0 && ++places > LIMIT_TEMPLATE_PLACEHOLDERS)
+        if (piece.text.size == 0 && ++placeholders > LIMIT_TEMPLATE_PLACEHOLDERS)
             return reason_set(reason, OUTCOME_MALFORMED,
                               "the template has more than %zu placeholders",
                               LIMIT_TEMPLATE_PLACEHOLDERS);

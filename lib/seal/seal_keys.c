@@ -44,10 +44,10 @@ static bool host_key_is_fleeting(void)
            (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
 }
 
-/* --- the TPM's part --- */
+/* --- in the TPM's child --- */
 
 /* The child's task. */
-typedef struct TpmPart {
+typedef struct TpmTask {
     const SealContext *seal;
     const SealTarget *target;
     const char *subject;
@@ -58,12 +58,12 @@ typedef struct TpmPart {
     Reason shared_reason;
     SharedKeys shared;
     Bytes signatures; /* of PCR policies */
-} TpmPart;
+} TpmTask;
 
-static void tpm_part_done(TpmPart *part)
+static void tpm_task_done(TpmTask *task)
 {
-    shared_keys_done(&part->shared);
-    bytes_done(&part->signatures);
+    shared_keys_done(&task->shared);
+    bytes_done(&task->signatures);
 }
 
 static TpmSealRequest seal_request(const SealTarget *target, const Kind *kind)
@@ -76,53 +76,53 @@ static TpmSealRequest seal_request(const SealTarget *target, const Kind *kind)
     };
 }
 
-static int read_shared_keys(TpmPart *part, const SharedKeyRequest *wanted, Reason *reason)
+static int read_shared_keys(TpmTask *task, const SharedKeyRequest *wanted, Reason *reason)
 {
-    const SealSpec *spec = part->seal->spec;
+    const SealSpec *spec = task->seal->spec;
     _cleanup_(bytes_done) Bytes file = {0};
     CredentialName name;
     int r;
 
     if (spec->share_key) {
         r = file_read(spec->share_key, LIMIT_FILE_BYTES, reason, &file);
-        return r == 0 ? shared_keys_of_file(bytes_view(&file), wanted, reason, &part->shared) : r;
+        return r == 0 ? shared_keys_of_file(bytes_view(&file), wanted, reason, &task->shared) : r;
     }
     r = credential_name_parse(spec->name, reason, &name);
-    return r == 0 ? shared_keys_of_machine(spec->share_store, &name, wanted, reason, &part->shared)
+    return r == 0 ? shared_keys_of_machine(spec->share_store, &name, wanted, reason, &task->shared)
                   : r;
 }
 
 /* In the parent: reads what the child needs. */
-static void find_shared_keys(TpmPart *part)
+static void find_shared_keys(TpmTask *task)
 {
-    const SealSpec *spec = part->seal->spec;
-    TpmSealRequest request = seal_request(part->target, part->target->kind);
-    SharedKeyRequest wanted = {.key_types = part->target->kind->key_types,
-                               .any_form = !part->resolved,
+    const SealSpec *spec = task->seal->spec;
+    TpmSealRequest request = seal_request(task->target, task->target->kind);
+    SharedKeyRequest wanted = {.key_types = task->target->kind->key_types,
+                               .any_form = !task->resolved,
                                .request = &request};
 
-    part->may_share = !spec->fresh_key && (spec->share_key || (spec->share_store && spec->name));
-    if (!part->may_share)
+    task->may_share = !spec->fresh_key && (spec->share_key || (spec->share_store && spec->name));
+    if (!task->may_share)
         return;
-    part->shared_rc = read_shared_keys(part, &wanted, &part->shared_reason);
+    task->shared_rc = read_shared_keys(task, &wanted, &task->shared_reason);
     /* without them the TPM will not unseal, and reports that */
-    if (part->target->public_key.size > 0)
-        (void)pcr_signatures_load(part->seal->context, spec->signatures, NULL, &part->signatures);
+    if (task->target->public_key.size > 0)
+        (void)pcr_signatures_load(task->seal->context, spec->signatures, NULL, &task->signatures);
 }
 
 /* In the child. */
-static bool get_shared_key(const TpmPart *part, Tpm *tpm, const Observer *observer,
+static bool get_shared_key(const TpmTask *task, Tpm *tpm, const Observer *observer,
                            const TpmSealRequest *request, unsigned key_types, TpmResult *ret)
 {
     SharedKeyRequest wanted = {
-        .key_types = key_types, .request = request, .signatures = bytes_view(&part->signatures)};
-    const char *file = part->seal->spec->share_key;
-    Reason reason = part->shared_reason;
-    int r = part->shared_rc;
+        .key_types = key_types, .request = request, .signatures = bytes_view(&task->signatures)};
+    const char *file = task->seal->spec->share_key;
+    Reason reason = task->shared_reason;
+    int r = task->shared_rc;
 
     if (r == 0) {
-        tpm_wait_begin(observer, "unseal a shared key", part->subject);
-        r = shared_keys_unseal(tpm, &part->shared, &wanted, &reason, ret);
+        tpm_wait_begin(observer, "unseal a shared key", task->subject);
+        r = shared_keys_unseal(tpm, &task->shared, &wanted, &reason, ret);
         observer_wait_end(observer);
     }
     /* for a machine's first credential it is normal that there is none */
@@ -139,19 +139,19 @@ static const Kind *without_pin(const Kind *kind)
 }
 
 /* In the child: connects, and looks for the storage root key. */
-static int look_at_tpm(const TpmPart *part, const Observer *observer, Reason *reason,
+static int connect_tpm(const TpmTask *task, const Observer *observer, Reason *reason,
                        TpmResult *ret, Tpm **ret_tpm)
 {
     int r;
 
-    if (part->resolved)
-        return tpm_new(part->seal->spec->tpm_device, reason, ret_tpm);
-    tpm_wait_begin(observer, "look for its storage root key", part->subject);
-    r = tpm_new(part->seal->spec->tpm_device, reason, ret_tpm);
+    if (task->resolved)
+        return tpm_new(task->seal->spec->tpm_device, reason, ret_tpm);
+    tpm_wait_begin(observer, "look for its storage root key", task->subject);
+    r = tpm_new(task->seal->spec->tpm_device, reason, ret_tpm);
     if (r == 0)
         r = tpm_has_srk(*ret_tpm, reason, &ret->has_srk);
     observer_wait_end(observer);
-    if (r == 0 && !ret->has_srk && kind_has(part->target->kind, KIND_PINNED))
+    if (r == 0 && !ret->has_srk && kind_has(task->target->kind, KIND_PINNED))
         observer_note(observer,
                       "The TPM has no storage root key (systemd-tpm2-setup.service creates one); "
                       "sealing in the older form.");
@@ -160,20 +160,20 @@ static int look_at_tpm(const TpmPart *part, const Observer *observer, Reason *re
 
 static int work(const void *argument, const Observer *observer, Reason *reason, TpmResult *ret)
 {
-    const TpmPart *part = argument;
-    const Kind *kind = part->target->kind;
+    const TpmTask *task = argument;
+    const Kind *kind = task->target->kind;
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     TpmSealRequest request;
-    int r = look_at_tpm(part, observer, reason, ret, &tpm);
+    int r = connect_tpm(task, observer, reason, ret, &tpm);
 
-    if (r != 0 || !part->wants_key)
+    if (r != 0 || !task->wants_key)
         return r;
-    if (!part->resolved && !ret->has_srk)
+    if (!task->resolved && !ret->has_srk)
         kind = without_pin(kind);
-    request = seal_request(part->target, kind);
-    if (!part->may_share || !get_shared_key(part, tpm, observer, &request, kind->key_types, ret)) {
-        tpm_wait_begin(observer, "seal a key", part->subject);
-        r = tpm_seal(tpm, part->seal->context, &request, reason, &ret->sealed, &ret->key);
+    request = seal_request(task->target, kind);
+    if (!task->may_share || !get_shared_key(task, tpm, observer, &request, kind->key_types, ret)) {
+        tpm_wait_begin(observer, "seal a key", task->subject);
+        r = tpm_seal(tpm, task->seal->context, &request, reason, &ret->sealed, &ret->key);
         observer_wait_end(observer);
     }
     if (r == 0)
@@ -182,10 +182,10 @@ static int work(const void *argument, const Observer *observer, Reason *reason, 
 }
 
 /* Runs a child that examines the TPM and gets a key for KEYS (NULL: only examine). */
-static int ask_tpm(const SealContext *seal, const char *subject, bool resolved, Reason *reason,
-                   SealTarget *target, SealKeys *keys)
+static int run_task(const SealContext *seal, const char *subject, bool resolved, Reason *reason,
+                    SealTarget *target, SealKeys *keys)
 {
-    _cleanup_(tpm_part_done) TpmPart part = {.seal = seal,
+    _cleanup_(tpm_task_done) TpmTask task = {.seal = seal,
                                              .target = target,
                                              .subject = subject,
                                              .resolved = resolved,
@@ -194,8 +194,8 @@ static int ask_tpm(const SealContext *seal, const char *subject, bool resolved, 
     int r;
 
     if (keys)
-        find_shared_keys(&part);
-    r = tpm_child_run(work, &part, seal->observer, reason, &result);
+        find_shared_keys(&task);
+    r = tpm_child_run(work, &task, seal->observer, reason, &result);
     if (r != 0)
         return r;
     if (!resolved && !result.has_srk)
@@ -259,7 +259,7 @@ static int resolve_here(const SealContext *seal, const char *subject, Reason *re
     if (r == 0)
         r = kind_choose(types, target->version, reason, &target->kind);
     if (r == 0 && types & KIND_TPM)
-        r = ask_tpm(seal, subject, false, reason, target, keys);
+        r = run_task(seal, subject, false, reason, target, keys);
     if (r == OUTCOME_TPM_UNREACHABLE && types & KIND_TPM && may_do_without) {
         r = leave_out_tpm(seal, "no TPM was found", reason, &types);
         if (r == 0)
@@ -327,7 +327,7 @@ static int get_tpm_key(const SealContext *seal, const char *subject, const SealK
         r = tpm_sealed_dup(&sealed, &keys->tpm_sealed);
         return r == 0 ? secret_new_from(secret_view(other->tpm), reason, &keys->tpm) : r;
     }
-    return ask_tpm(seal, subject, true, reason, target, keys);
+    return run_task(seal, subject, true, reason, target, keys);
 }
 
 int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys *other,

@@ -85,7 +85,7 @@ void shared_keys_done(SharedKeys *keys)
     *keys = (SharedKeys){0};
 }
 
-/* The place of SEALED in KEYS; .count if it is not there. */
+/* The index of SEALED in KEYS; .count if it is not there. */
 static unsigned find_key(const TpmSealedView *sealed, const SharedKeys *keys)
 {
     unsigned i;

@@ -20,7 +20,7 @@ static void check_fault(const PolicyFault *fault)
     for (const char *c = fault->what.text; *c; c++)
         assert((unsigned char)*c >= ' ' && *c != 0x7f);
     assert(strcmp(fault->file, "a") == 0 || strcmp(fault->file, "b") == 0);
-    assert(fault->place.line > 0 && fault->place.column > 0);
+    assert(fault->position.line > 0 && fault->position.column > 0);
 }
 
 static void check_credential(const Policy *policy, const PolicyCredential *credential)
@@ -36,7 +36,7 @@ static void check_credential(const Policy *policy, const PolicyCredential *crede
         assert(recipe_check(&credential->recipe, NULL) == 0);
     for (size_t i = 0; i < credential->service_count; i++)
         assert(unit_name_valid(credential->services[i]));
-    assert(policy_place(policy, credential).line > 0);
+    assert(policy_position(policy, credential).line > 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -57,7 +57,7 @@ static void test_everything(void **state)
 
     (void)state;
     if (parse(texts, &fault, &policy) != 0)
-        fail_msg("%zu:%zu: %s", fault.place.line, fault.place.column, fault.what.text);
+        fail_msg("%zu:%zu: %s", fault.position.line, fault.position.column, fault.what.text);
     assert_string_equal(policy->machine, "web");
     assert_int_equal(policy->count, COUNT(sources));
     for (size_t i = 0; i < COUNT(sources); i++)
@@ -104,7 +104,7 @@ static void test_layers(void **state)
     assert_int_equal(policy_find(policy, "a")->source, POLICY_SEALED);
     assert_int_equal(policy_find(policy, "a")->delivery, POLICY_BOOT);
     assert_string_equal(policy->files[policy_find(policy, "a")->file].name, "1.json");
-    assert_int_equal(policy_place(policy, policy_find(policy, "a")).column, 18);
+    assert_int_equal(policy_position(policy, policy_find(policy, "a")).column, 18);
     assert_string_equal(policy->files[policy_find(policy, "d")->file].name, "3.json");
 }
 
@@ -219,9 +219,9 @@ static void test_refusals(void **state)
             fail_msg("taken: %s", rows[i].text);
         assert_null(policy);
         assert_string_equal(fault.file, "0.json");
-        if (!strstr(fault.what.text, rows[i].words) || fault.place.line != rows[i].line ||
-            fault.place.column != rows[i].column)
-            fail_msg("%s: %zu:%zu: %s", rows[i].text, fault.place.line, fault.place.column,
+        if (!strstr(fault.what.text, rows[i].words) || fault.position.line != rows[i].line ||
+            fault.position.column != rows[i].column)
+            fail_msg("%s: %zu:%zu: %s", rows[i].text, fault.position.line, fault.position.column,
                      fault.what.text);
     }
 }
@@ -378,13 +378,13 @@ static void test_shares(void **state)
 
 static void test_faults_as_reasons(void **state)
 {
-    PolicyFault fault = {.file = "/etc/x.json", .place = {3, 7}, .what = {"it is wrong"}};
+    PolicyFault fault = {.file = "/etc/x.json", .position = {3, 7}, .what = {"it is wrong"}};
     Reason reason;
 
     (void)state;
     assert_int_equal(policy_fault_reason(&fault, OUTCOME_BAD_POLICY, &reason), OUTCOME_BAD_POLICY);
     assert_string_equal(reason.text, "/etc/x.json:3:7: it is wrong");
-    fault.place.line = 0;
+    fault.position.line = 0;
     policy_fault_reason(&fault, OUTCOME_BAD_POLICY, &reason);
     assert_string_equal(reason.text, "/etc/x.json: it is wrong");
     fault.file[0] = '\0';
