@@ -54,7 +54,7 @@ static int run(const Context *context, const Options *options, char **arguments,
         r = confirm(options, &reason, "%s already exists. Replace it? Its value will be lost.",
                     reseal_as.to_text);
     if (r == 0)
-        r = store_client_read_public(&store, &from, &reason, &public);
+        r = store_read_public(store.store, &from, &reason, &public);
     if (r == 0)
         r = reseal_as_finish(&reseal_as, NULL, bytes_view(&public), moves, &reason);
     if (r == 0)

@@ -41,7 +41,7 @@ static int store(const Options *options, ResealAs *reseal_as, const EditorFile *
                     "Another command changed %s in the meantime. Replace that value?",
                     reseal_as->to_text);
     if (r == 0 && same)
-        r = store_client_read_public(reseal_as->store, &reseal_as->to, reason, &public);
+        r = store_read_public(reseal_as->store->store, &reseal_as->to, reason, &public);
     if (r == 0)
         r = reseal_as_finish(reseal_as, value, bytes_view(&public), false, reason);
     *ret_stored = r == 0;

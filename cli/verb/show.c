@@ -49,7 +49,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (r == 0)
         r = store_client_read(&store, &name, reason, &show->entry);
     if (r == 0)
-        r = store_client_read_public(&store, &name, reason, &show->public);
+        r = store_read_public(store.store, &name, reason, &show->public);
     if (r == 0)
         r = policy_status_find(show->context, &name, &show->status);
     if (r != 0)

@@ -270,14 +270,6 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
     return r;
 }
 
-int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason,
-                             Bytes *ret)
-{
-    int r = store_read_public(store->store, name, reason, ret);
-
-    return r == OUTCOME_NOT_FOUND ? 0 : r;
-}
-
 int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
                             CredentialMetadata *ret_metadata, Secret **ret)
 {

@@ -54,10 +54,6 @@ void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */
 int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
                       StoreClientEntry *ret);
 
-/* Its public half; empty if it has none. */
-int store_client_read_public(const StoreClient *store, const CredentialName *name, Reason *reason,
-                             Bytes *ret);
-
 /* Opens it if it is sealed under its own name, as it has to be for the broker. */
 int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
                             CredentialMetadata *ret_metadata, Secret **ret);

@@ -274,7 +274,7 @@ static int commit_file(const Commit *commit, Step *step, Reason *reason)
 
 static int make_mark(int directory, const CredentialName *name, const char *suffix, Reason *reason)
 {
-    FileName mark = store_mark_name(name, suffix);
+    FileName mark = store_file_name(name, suffix);
     int fd =
         openat(directory, mark.text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -298,9 +298,9 @@ static int prepare_step(const Commit *commit, int directory, const Step *step, R
         r = file_create_at(directory, store_file_name(name, STORE_PUBLIC).text,
                            step->change->public, ownership, reason);
     if (r == 0 && step->files & SEALED_GONE)
-        r = make_mark(directory, name, STORE_SEALED, reason);
+        r = make_mark(directory, name, STORE_SEALED STORE_GONE, reason);
     if (r == 0 && step->files & PUBLIC_GONE)
-        r = make_mark(directory, name, STORE_PUBLIC, reason);
+        r = make_mark(directory, name, STORE_PUBLIC STORE_GONE, reason);
     return r;
 }
 

@@ -53,14 +53,6 @@ FileName store_file_name(const CredentialName *name, const char *suffix)
     return file;
 }
 
-FileName store_mark_name(const CredentialName *name, const char *suffix)
-{
-    FileName file;
-
-    snprintf(file.text, sizeof(file.text), "%s%s" STORE_GONE, name->id, suffix);
-    return file;
-}
-
 /* Removes SUFFIX from TEXT. Returns false if TEXT does not end with it. */
 static bool cut_suffix(char *text, const char *suffix)
 {
@@ -183,6 +175,7 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
                        int *ret_fd)
 {
     _cleanup_(closep) int machine = -1;
+    FileName mark;
     int r = store_machine_open(commit, name->machine, reason, &machine);
 
     *ret_fd = -1;
@@ -192,9 +185,9 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
                   ret_fd);
     if (r != OUTCOME_NOT_FOUND)
         return r;
-    return faccessat(machine, store_mark_name(name, suffix).text, F_OK, AT_SYMLINK_NOFOLLOW) == 0
-               ? r
-               : 0;
+    mark = store_file_name(name, strcmp(suffix, STORE_SEALED) == 0 ? STORE_SEALED STORE_GONE
+                                                                   : STORE_PUBLIC STORE_GONE);
+    return faccessat(machine, mark.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? r : 0;
 }
 
 /* Files only move from a commit's directory to the machine's, so a reader that looks in the commit
@@ -233,7 +226,9 @@ int store_read(const Store *store, const CredentialName *name, Reason *reason, B
 
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret)
 {
-    return read_entry(store, name, STORE_PUBLIC, reason, ret);
+    int r = read_entry(store, name, STORE_PUBLIC, reason, ret);
+
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
 /* Whether both are the same file. Both are open, so neither inode number can have been reused. */
@@ -259,8 +254,8 @@ static int read_pair(const Store *store, const CredentialName *name, Reason *rea
                          sealed);
     if (r != 0)
         return r;
-    r = read_entry(store, name, STORE_PUBLIC, reason, public);
-    if (r == 0 || r == OUTCOME_NOT_FOUND)
+    r = store_read_public(store, name, reason, public);
+    if (r == 0)
         r = open_entry(store, name, STORE_SEALED, reason, &after);
     *ret_whole = r == 0 && is_same_file(before, after);
     return r == OUTCOME_NOT_FOUND ? 0 : r;
@@ -304,39 +299,33 @@ int store_read_record(const Store *store, const char *name, Reason *reason, Byte
 
 /* --- listing --- */
 
-typedef struct Found {
-    StoreEntry entry;
-    bool coming; /* from a commit: a new file or a mark */
-    bool gone;
-} Found;
-
 typedef struct Listing {
     const char *machine;
-    Found *found;
+    StoreEntry *entries;
     size_t count;
 } Listing;
 
 static void listing_done(Listing *listing)
 {
-    free(listing->found);
+    free(listing->entries);
 }
 
 /* Reads FILE as a credential or a mark. Returns false if it is neither, or is gone. */
-static bool found_new(DIR *folder, const Listing *listing, const char *file, bool coming,
-                      Found *ret)
+static bool entry_from(DIR *folder, const Listing *listing, const char *file, bool coming,
+                       StoreEntry *ret)
 {
     struct stat status;
 
-    *ret = (Found){.coming = coming};
-    if (!store_file_parse(listing->machine, file, STORE_SEALED, &ret->entry.name, &ret->gone) ||
+    *ret = (StoreEntry){.coming = coming};
+    if (!store_file_parse(listing->machine, file, STORE_SEALED, &ret->name, &ret->gone) ||
         (ret->gone && !coming) || fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return false;
-    ret->entry.written[0] = status.st_mtim.tv_sec;
-    ret->entry.written[1] = status.st_mtim.tv_nsec;
+    ret->written[0] = status.st_mtim.tv_sec;
+    ret->written[1] = status.st_mtim.tv_nsec;
     /* only the kernel sets st_ctim */
-    ret->entry.misdated = status.st_mtim.tv_sec != status.st_ctim.tv_sec
-                              ? status.st_mtim.tv_sec > status.st_ctim.tv_sec
-                              : status.st_mtim.tv_nsec > status.st_ctim.tv_nsec;
+    ret->misdated = status.st_mtim.tv_sec != status.st_ctim.tv_sec
+                        ? status.st_mtim.tv_sec > status.st_ctim.tv_sec
+                        : status.st_mtim.tv_nsec > status.st_ctim.tv_nsec;
     return true;
 }
 
@@ -350,19 +339,19 @@ static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
 
     while (r == 0 && listing->count < end &&
            (r = directory_next(folder, listing->machine, reason, &file)) == 0 && file) {
-        if (!ARRAY_GROW(listing->found, listing->count))
+        if (!ARRAY_GROW(listing->entries, listing->count))
             return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
-        if (found_new(folder, listing, file, coming, &listing->found[listing->count]))
+        if (entry_from(folder, listing, file, coming, &listing->entries[listing->count]))
             listing->count++;
     }
     return r;
 }
 
 /* By id; entries from a commit before those in place. */
-static int compare_found(const void *left, const void *right)
+static int compare_ids(const void *left, const void *right)
 {
-    const Found *a = left, *b = right;
-    int r = strcmp(a->entry.name.id, b->entry.name.id);
+    const StoreEntry *a = left, *b = right;
+    int r = strcmp(a->name.id, b->name.id);
 
     return r != 0 ? r : b->coming - a->coming;
 }
@@ -373,15 +362,15 @@ static void merge(Listing *listing)
     size_t count = 0;
 
     if (listing->count > 0)
-        qsort(listing->found, listing->count, sizeof(listing->found[0]), compare_found);
+        qsort(listing->entries, listing->count, sizeof(listing->entries[0]), compare_ids);
     for (size_t i = 0, end; i < listing->count; i = end) {
-        const Found *first = &listing->found[i];
+        const StoreEntry *first = &listing->entries[i];
 
         for (end = i + 1; end < listing->count; end++)
-            if (strcmp(listing->found[end].entry.name.id, first->entry.name.id) != 0)
+            if (strcmp(listing->entries[end].name.id, first->name.id) != 0)
                 break;
         if (!first->gone)
-            listing->found[count++] = *first;
+            listing->entries[count++] = *first;
     }
     listing->count = count;
 }
@@ -395,22 +384,6 @@ static int compare_entries(const void *left, const void *right)
         if (a->written[i] != b->written[i])
             return a->written[i] > b->written[i] ? -1 : 1;
     return strcmp(a->name.id, b->name.id);
-}
-
-static int listing_take(Listing *listing, Reason *reason, StoreEntry **ret, size_t *ret_count)
-{
-    size_t count = listing->count < LIMIT_MACHINE_ENTRIES ? listing->count : LIMIT_MACHINE_ENTRIES;
-    StoreEntry *entries = count > 0 ? calloc(count, sizeof(entries[0])) : NULL;
-
-    if (count > 0 && !entries)
-        return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
-    for (size_t i = 0; i < count; i++)
-        entries[i] = listing->found[i].entry;
-    if (count > 0)
-        qsort(entries, count, sizeof(entries[0]), compare_entries);
-    *ret = entries;
-    *ret_count = count;
-    return 0;
 }
 
 /* Lists what is still in COMMIT (-1 for none), then what is in place. */
@@ -457,8 +430,15 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
             r = open_last_commit(store, reason, &after);
         if (r != 0)
             return r;
-        if (is_same_file(before, after))
-            return listing_take(&listing, reason, ret, ret_count);
+        if (!is_same_file(before, after))
+            continue;
+        if (listing.count > LIMIT_MACHINE_ENTRIES)
+            listing.count = LIMIT_MACHINE_ENTRIES;
+        if (listing.count > 0)
+            qsort(listing.entries, listing.count, sizeof(StoreEntry), compare_entries);
+        *ret = TAKE_PTR(listing.entries);
+        *ret_count = listing.count;
+        return 0;
     }
     return reason_set(reason, OUTCOME_CHANGED, "the store keeps changing");
 }

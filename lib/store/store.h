@@ -40,7 +40,8 @@ int store_read_pair(const Store *store, const CredentialName *name, Reason *reas
  * negative errno. */
 int store_read_record(const Store *store, const char *name, Reason *reason, Bytes *ret);
 
-/* Reads the public half of NAME. Returns what store_read() returns. */
+/* Reads the public half of NAME, which is empty if there is none. Returns what store_read() returns
+ * otherwise. */
 int store_read_public(const Store *store, const CredentialName *name, Reason *reason, Bytes *ret);
 
 /* --- listing --- */
@@ -57,6 +58,7 @@ typedef struct StoreEntry {
     CredentialName name;
     int64_t written[2]; /* seconds and ns since 1970 */
     bool misdated;      /* somebody set .written to a time that the kernel had not reached yet */
+    bool coming, gone;  /* used by store_list() alone: of a commit; a mark in it */
 } StoreEntry;
 
 /* Lists the credentials of MACHINE, most recent first, at most LIMIT_MACHINE_ENTRIES. The caller

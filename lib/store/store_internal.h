@@ -52,9 +52,8 @@ typedef struct FileName {
     char text[LIMIT_ID_BYTES + sizeof(STORE_SEALED STORE_GONE)];
 } FileName;
 
-/* SUFFIX is STORE_SEALED or STORE_PUBLIC. A mark says that the file is removed. */
+/* SUFFIX is STORE_SEALED or STORE_PUBLIC; with STORE_GONE it is a mark that the file is removed. */
 FileName store_file_name(const CredentialName *name, const char *suffix);
-FileName store_mark_name(const CredentialName *name, const char *suffix);
 
 /* Parses FILE in MACHINE's directory. RET_GONE says whether it is a mark. Returns false for any
  * other file, such as a temporary one. */

@@ -23,7 +23,7 @@ static void check(const char *machine, const char *file)
         return;
     assert(strcmp(name.machine, machine) == 0);
     assert(machine_name_valid(name.machine) && credential_id_valid(name.id));
-    again = gone ? store_mark_name(&name, STORE_SEALED) : store_file_name(&name, STORE_SEALED);
+    again = store_file_name(&name, gone ? STORE_SEALED STORE_GONE : STORE_SEALED);
     assert(strcmp(again.text, file) == 0);
     assert(!strchr(file, '/') && strcmp(file, ".") != 0 && strcmp(file, "..") != 0);
     assert(strlen(file) <= 255);

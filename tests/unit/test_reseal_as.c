@@ -143,7 +143,7 @@ static void test_becomes(void **state)
 
         expect_stored(fixture, rows[i].rule, rows[i].to, &form,
                       rows[i].value ? rows[i].value : "hello");
-        assert_int_equal(store_client_read_public(&client, &to, NULL, &public), 0);
+        assert_int_equal(store_read_public(client.store, &to, NULL, &public), 0);
         if (!bytes_view_equal(bytes_view(&public), test_view(rows[i].public ? rows[i].public : "")))
             fail_msg("%s: another public half", rows[i].rule);
         if (!are_entries(rows[i].stored, rows[i].removed))
