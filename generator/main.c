@@ -151,7 +151,7 @@ static size_t count_processes(char **machines)
 
 static bool generate_machines(const Generator *generator)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(strings_freep) char **machines = NULL;
     pid_t processes[PROCESSES_MAX];
     PolicyFault fault = {0};
     int r = policy_machines(&generator->context, &fault, &machines), status;

@@ -291,7 +291,7 @@ static int add_machines(List *list, const MachineName *stored, size_t count, cha
 
 int method_list(MethodCall *call)
 {
-    _cleanup_(policy_machines_freep) char **with_policy = NULL;
+    _cleanup_(strings_freep) char **with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     const char *machine = varlink_text(call->parameters, "machine");
     List list = {.call = call};

@@ -60,13 +60,6 @@ static void check_owner(Doctor *doctor, const Owners *owners, const Folder *fold
     (void)doctor_fix(doctor, what, doctor_fix_ownership, &right);
 }
 
-static bool has_suffix(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), end = strlen(suffix);
-
-    return length > end && strcmp(text + length - end, suffix) == 0;
-}
-
 /* Checks FILE of the credential NAME. Only a new value helps against what others may have written.
  */
 static void check_file(Doctor *doctor, const Owners *owners, const CredentialName *name,

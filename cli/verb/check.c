@@ -183,7 +183,7 @@ static int add_files(Check *check, char **paths)
 
 static int add_machines(Check *check, const Context *context)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(strings_freep) char **machines = NULL;
     PolicyFault missing = {0};
     int r = policy_machines(context, &missing, &machines);
 

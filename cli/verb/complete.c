@@ -59,7 +59,7 @@ static void print_stored(const Store *store, Wanted wanted, const char *machine)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     static const char *const words[] = {[MACHINES] = "machines", [NAMES] = "names", [IDS] = "ids"};
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(strings_freep) char **machines = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     _cleanup_(store_freep) Store *store = NULL;
     const char *machine = arguments[1];

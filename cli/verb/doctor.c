@@ -88,7 +88,7 @@ static int add_machine(Doctor *doctor, const char *name)
 
 static int find_machines(Doctor *doctor)
 {
-    _cleanup_(policy_machines_freep) char **with_policy = NULL;
+    _cleanup_(strings_freep) char **with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
     int r = policy_machines(doctor->context, NULL, &with_policy);

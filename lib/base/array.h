@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * Arrays that grow by one element at a time.
+ * Arrays that grow by one element at a time, and arrays of strings.
  */
+
+#include "base/cleanup.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,6 +20,15 @@
             (array) = grown_;                                                                      \
         grown_ != NULL;                                                                            \
     })
+
+/* Frees an array of strings that ends with NULL. NULL is allowed. */
+static inline void strings_free(char **strings)
+{
+    for (char **string = strings; string && *string; string++)
+        free(*string);
+    free(strings);
+}
+DEFINE_CLEANUP(char **, strings_free);
 
 static inline void *array_grow(void *array, size_t count, size_t size)
 {

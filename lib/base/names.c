@@ -78,6 +78,13 @@ bool unit_name_valid(const char *name)
     return name_made_of(name, ":-_.\\@") && dot && dot > name && dot[1] != '\0';
 }
 
+bool has_suffix(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), end = strlen(suffix);
+
+    return length > end && strcmp(text + length - end, suffix) == 0;
+}
+
 bool path_canonical(const char *path)
 {
     if (path[0] != '/' || strlen(path) >= PATH_MAX)

@@ -30,6 +30,9 @@ bool sealed_name_valid(const char *name);
 /* Whether NAME consists of ASCII letters, digits and characters of MARKS. */
 bool name_made_of(const char *name, const char *marks);
 
+/* Whether TEXT ends with SUFFIX and has something before it. */
+bool has_suffix(const char *text, const char *suffix);
+
 /* Whether PATH is absolute, not "/", shorter than PATH_MAX, and the only way to write it: without
  * empty components, "." and "..". */
 bool path_canonical(const char *path);

@@ -3,6 +3,7 @@
  * Questions to a service manager about its units. See manager.h.
  */
 
+#include "base/array.h"
 #include "manager/live_mount.h"
 #include "manager/manager_internal.h"
 
@@ -116,13 +117,6 @@ static int get_invocation(Manager *manager, const ManagerMethod *object, uint8_t
     return r < 0 ? r : 0;
 }
 
-static void free_strings(char **strings)
-{
-    for (char **string = strings; string && *string; string++)
-        free(*string);
-    free(strings);
-}
-
 static int get_strings(Manager *manager, const ManagerMethod *object, const char *name, char ***ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -145,11 +139,10 @@ static bool has_word(char **words, size_t step, const char *word)
 /* RefreshOnReload=, which is new in systemd 260. */
 static int get_refreshes(Manager *manager, const ManagerMethod *object, bool *ret)
 {
-    char **words = NULL;
+    _cleanup_(strings_freep) char **words = NULL;
     int r = get_strings(manager, object, "RefreshOnReload", &words);
 
     *ret = has_word(words, 1, "credentials");
-    free_strings(words);
     return r;
 }
 
@@ -191,10 +184,10 @@ bool manager_state_runs(const ManagerState *state)
 
 void manager_service_done(ManagerService *service)
 {
-    free_strings(service->credentials);
-    free_strings(service->encrypted);
-    free_strings(service->search_path);
-    free_strings(service->environment);
+    strings_free(service->credentials);
+    strings_free(service->encrypted);
+    strings_free(service->search_path);
+    strings_free(service->environment);
     free(service->program);
     *service = (ManagerService){0};
 }

@@ -34,7 +34,7 @@ void restart_list_done(RestartList *list)
 
 static int load_policies(const Context *context, RestartList *list)
 {
-    _cleanup_(policy_machines_freep) char **machines = NULL;
+    _cleanup_(strings_freep) char **machines = NULL;
     size_t count = 0;
     int r = policy_machines(context, NULL, &machines);
 

@@ -39,13 +39,6 @@ static int bad_file(PolicyFault *fault, const char *path, const char *what)
     return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0}, "%s", what);
 }
 
-static bool ends_with(const char *text, const char *suffix)
-{
-    size_t length = strlen(text), end = strlen(suffix);
-
-    return length > end && strcmp(text + length - end, suffix) == 0;
-}
-
 /* --- one file --- */
 
 static bool is_null_device(const struct stat *status)
@@ -186,7 +179,7 @@ static int list_drop_ins(Loader *loader, const char *path, size_t directory, Nam
     if (!folder)
         return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
     while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
-        if (file[0] == '.' || !ends_with(file, SUFFIX))
+        if (file[0] == '.' || !has_suffix(file, SUFFIX))
             continue;
         if (names->count == LIMIT_POLICY_DROP_INS)
             return bad_file(loader->fault, path, "there are too many drop-ins");
@@ -261,20 +254,13 @@ static int list_machines(const char *path, Names *names, int *ret_error)
 
     *ret_error = folder || errno == ENOENT ? 0 : -errno;
     while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file) {
-        const char *suffix = ends_with(file, SUFFIX) ? SUFFIX : DROP_IN_SUFFIX;
+        const char *suffix = has_suffix(file, SUFFIX) ? SUFFIX : DROP_IN_SUFFIX;
 
-        if (file[0] != '.' && ends_with(file, suffix) &&
+        if (file[0] != '.' && has_suffix(file, suffix) &&
             add_name(names, file, strlen(file) - strlen(suffix), 0) != 0)
             return -ENOMEM;
     }
     return 0;
-}
-
-void policy_machines_free(char **machines)
-{
-    for (char **machine = machines; *machine; machine++)
-        free(*machine);
-    free(machines);
 }
 
 int policy_machines(const Context *context, PolicyFault *fault, char ***ret)

@@ -16,6 +16,7 @@
  * counts as missing.
  */
 
+#include "base/array.h"
 #include "base/context.h"
 #include "policy/policy.h"
 
@@ -26,12 +27,10 @@ int policy_load(const Context *context, const char *machine, PolicyFault *fault,
 /* The first half: only reads the files. policy_parse() is the other one. */
 int policy_read(const Context *context, const char *machine, PolicyFault *fault, Policy **ret);
 
-/* Lists the machines with policy files, sorted by name; a name may be invalid. The array ends with
- * NULL. Of directories that cannot be read the machines are missing; FAULT, which may be NULL, is
- * then set for one of them, and otherwise left as it is. */
+/* Lists the machines with policy files, sorted by name; a name may be invalid. The caller
+ * frees them with strings_free(). Of directories that cannot be read the machines are missing;
+ * FAULT, which may be NULL, is then set for one of them, and otherwise left as it is. */
 int policy_machines(const Context *context, PolicyFault *fault, char ***ret);
-void policy_machines_free(char **machines);
-DEFINE_CLEANUP(char **, policy_machines_free);
 
 /* Reads the policy file PATH; RET is empty if it hides others. OUTCOME_NOT_FOUND;
  * OUTCOME_BAD_POLICY if it cannot be read or must not be trusted; -ENOMEM. */

@@ -7,6 +7,7 @@
 
 #include "base/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define UNIT_SUFFIX ".service"
@@ -45,37 +46,23 @@ int unit_templates_add(UnitTemplates *templates, const char *text, Reason *reaso
     return 0;
 }
 
-/* Returns the instance of UNIT, and its length, if it belongs to the template with PREFIX; else
- * NULL. */
-static const char *find_instance(const char *prefix, const char *unit, size_t *ret_length)
-{
-    size_t before = strlen(prefix);
-    size_t after = strlen(UNIT_SUFFIX);
-    size_t length = strlen(unit);
-
-    if (length < before + after || strncmp(unit, prefix, before) != 0 ||
-        strcmp(unit + length - after, UNIT_SUFFIX) != 0)
-        return NULL;
-    *ret_length = length - before - after;
-    return unit + before;
-}
-
 int unit_machine(const UnitTemplates *templates, const char *unit, Reason *reason,
                  char ret[LIMIT_MACHINE_BYTES + 1])
 {
     char machine[LIMIT_MACHINE_BYTES + 1];
-    const char *instance = NULL;
-    size_t length = 0;
+    size_t i = 0, before = 0, length;
 
-    for (size_t i = 0; i < templates->count && !instance; i++)
-        instance = find_instance(templates->prefixes[i], unit, &length);
-    if (!instance)
+    while (i < templates->count &&
+           strncmp(unit, templates->prefixes[i], strlen(templates->prefixes[i])) != 0)
+        i++;
+    if (i < templates->count)
+        before = strlen(templates->prefixes[i]);
+    /* they do not overlap: the prefix ends with "@" */
+    if (before == 0 || !has_suffix(unit, UNIT_SUFFIX))
         return reason_set(reason, OUTCOME_FOREIGN_UNIT, "the unit %.108s does not start a machine",
                           unit);
-    if (length <= LIMIT_MACHINE_BYTES) {
-        memcpy(machine, instance, length);
-        machine[length] = '\0';
-    }
+    length = strlen(unit + before) - strlen(UNIT_SUFFIX);
+    snprintf(machine, sizeof(machine), "%.*s", (int)length, unit + before);
     if (length > LIMIT_MACHINE_BYTES || !machine_name_valid(machine))
         return reason_set(reason, OUTCOME_FOREIGN_UNIT,
                           "the instance of %.108s is not a machine name", unit);

@@ -56,12 +56,11 @@ FileName store_file_name(const CredentialName *name, const char *suffix)
 /* Removes SUFFIX from TEXT. Returns false if TEXT does not end with it. */
 static bool cut_suffix(char *text, const char *suffix)
 {
-    size_t length = strlen(text), end = strlen(suffix);
+    bool there = has_suffix(text, suffix);
 
-    if (length < end || strcmp(text + length - end, suffix) != 0)
-        return false;
-    text[length - end] = '\0';
-    return true;
+    if (there)
+        text[strlen(text) - strlen(suffix)] = '\0';
+    return there;
 }
 
 bool store_file_parse(const char *machine, const char *file, const char *suffix,

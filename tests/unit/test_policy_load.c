@@ -259,7 +259,7 @@ static void test_machines(void **state)
     for (i = 0; expected[i]; i++)
         assert_string_equal(machines[i], expected[i]);
     assert_null(machines[i]);
-    policy_machines_free(machines);
+    strings_free(machines);
     assert_string_equal(ids(world, "-bad"),
                         "/etc/nspawn-creds/-bad.json: \"-bad\" is not a machine name");
 }
@@ -283,7 +283,7 @@ static const char *all_ids(const World *world)
         for (size_t i = 0; r == 0 && i < policy->count; i++)
             strcat(strcat(text, " "), policy->credentials[i].id);
     }
-    policy_machines_free(machines);
+    strings_free(machines);
     return text;
 }
 
