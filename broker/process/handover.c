@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -201,12 +202,14 @@ void handover_keep(int fd)
 
 int handover_keep_all(const Listeners *listeners, int msec)
 {
+    const char *room = getenv("FDSTORE"); /* FileDescriptorStoreMax=; systemd 254 and later */
     int fds[NOTIFY_FDS_MAX], r = 0;
-    size_t count = 0;
+    size_t count = 0, all = 0;
 
     FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
         if (!handover_is_connection(fd, listeners) && !is_live_socket(fd, listeners))
             continue;
+        all++;
         fds[count++] = fd;
         if (count < NOTIFY_FDS_MAX)
             continue;
@@ -215,6 +218,8 @@ int handover_keep_all(const Listeners *listeners, int msec)
         if (r < 0)
             return r;
     }
+    if (room && strtoul(room, NULL, 10) <= all)
+        return -ENOSPC;
     if (count > 0)
         r = notify_send(KEEP, fds, count, msec);
     return r < 0 ? r : notify_settle(HANDOVER_KEPT "last", msec);

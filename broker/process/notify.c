@@ -18,6 +18,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* The service manager closes what it does not store in another thread or process, so possibly only
+ * after it has handled later messages. How long we wait for that, ms. */
+#define CLOSE_MSEC 100
+
 /* Returns a descriptor or a negative errno. */
 static int connect_to_manager(void)
 {
@@ -106,7 +110,7 @@ int notify_settle(const char *name, int msec)
         return r;
     if (!is_closed(barrier, msec))
         return -ETIMEDOUT;
-    if (is_closed(stored, 0))
+    if (is_closed(stored, CLOSE_MSEC))
         return -ENOSPC;
     snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s", name);
     (void)notify_send(text, NULL, 0, msec); /* else the manager sees that we have exited */

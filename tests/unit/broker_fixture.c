@@ -249,9 +249,12 @@ static bool is_over(int fd)
 static void store(BrokerFixture *broker, const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (broker->store_full || is_over(fds[i]))
+        if (broker->store_full) {
+            assert_true(broker->rejected_count < COUNT(broker->rejected));
+            broker->rejected[broker->rejected_count++] = fds[i];
+        } else if (is_over(fds[i])) {
             close(fds[i]);
-        else {
+        } else {
             assert_true(broker->stored_count < COUNT(broker->stored));
             broker->stored[broker->stored_count++] = fds[i];
         }
@@ -269,6 +272,8 @@ void broker_serve_store(BrokerFixture *broker)
     struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
     ssize_t n;
 
+    while (broker->rejected_count > 0)
+        close(broker->rejected[--broker->rejected_count]);
     for (;;) {
         const struct cmsghdr *header;
         int fds[253];
@@ -343,6 +348,7 @@ BrokerFixture *broker_new(void)
     shared->poison_signal = SIGKILL;
     broker->manager = -1;
     unsetenv("NOTIFY_SOCKET");
+    unsetenv("FDSTORE");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
     broker->control = listen_at(test_path(&broker->folder, "control"));
     /* so that we can wait for orphaned workers */

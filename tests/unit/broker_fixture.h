@@ -45,10 +45,12 @@ typedef struct BrokerFixture {
     int control;      /* at FOLDER/control */
     pid_t supervisor; /* 0 if none runs */
     int manager;      /* the service manager's socket, or -1 */
-    bool store_full;  /* it stores nothing */
+    bool store_full;  /* it stores nothing, and closes that a little later */
     bool store_slow;  /* it confirms nothing */
     int stored[256];  /* its descriptor store */
     size_t stored_count;
+    int rejected[64]; /* still to be closed */
+    size_t rejected_count;
 } BrokerFixture;
 
 /* A host key, an empty store, a listening socket; trusts the user of the test. */

@@ -422,18 +422,22 @@ static void test_restart_after_death(void **state)
 /* As long as the service manager may not have a connection, the broker stays and answers it. */
 static void test_restart_without_store(void **state)
 {
+    enum { FULL, SMALL, SLOW, _WAYS_MAX };
+
     (void)state;
-    for (int slow = 0; slow < 2; slow++) {
+    for (int way = 0; way < _WAYS_MAX; way++) {
         _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
         int waiting, unread;
 
         broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
         broker->shared->tpm_msec = 300;
         broker->config.stall_usec = broker->config.restart_usec = 50 * 1000;
-        broker->config.manager_msec = slow ? 20 : LIMIT_MANAGER_MSEC;
-        broker->store_full = !slow;
-        broker->store_slow = slow;
+        broker->config.manager_msec = way == SLOW ? 20 : LIMIT_MANAGER_MSEC;
+        broker->store_full = way == FULL;
+        broker->store_slow = way == SLOW;
         broker_manage(broker);
+        if (way == SMALL)
+            setenv("FDSTORE", "2", 1); /* both connections, and not one more */
         broker_start(broker);
         unread = client_connect(broker, WEB, "missing");
         wait_for_first_byte(unread);
