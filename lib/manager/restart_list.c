@@ -5,6 +5,7 @@
 
 #include "manager/restart_list.h"
 
+#include "base/array.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>
@@ -35,26 +36,17 @@ void restart_list_done(RestartList *list)
 static int load_policies(const Context *context, RestartList *list)
 {
     _cleanup_(strings_freep) char **machines = NULL;
-    size_t count = 0;
     int r = policy_machines(context, NULL, &machines);
 
-    if (r != 0)
-        return r;
-    while (machines[count])
-        count++;
-    list->policies = calloc(count + 1, sizeof(list->policies[0]));
-    if (!list->policies)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        PolicyFault fault;
-
-        r = policy_load(context, machines[i], &fault, &list->policies[list->policy_count]);
-        if (r == -ENOMEM)
-            return r;
-        if (r == 0)
-            list->policy_count++;
+    for (char **machine = machines; r == 0 && *machine; machine++) {
+        if (!ARRAY_GROW(list->policies, list->policy_count))
+            return -ENOMEM;
+        r = policy_load(context, *machine, NULL, &list->policies[list->policy_count]);
+        list->policy_count += r == 0;
+        if (r > 0) /* without a good policy it gets nothing */
+            r = 0;
     }
-    return 0;
+    return r;
 }
 
 static size_t find_machine(RestartList *list, const char *name)

@@ -73,7 +73,7 @@ static int unseal(const Unsealer *unsealer, const CredentialSections *sections, 
     return r;
 }
 
-static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView *sealed)
+static UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView *sealed)
 {
     for (size_t i = 0; i < unsealer->key_count; i++) {
         TpmSealedView known = tpm_sealed_view(&unsealer->keys[i].sealed);
@@ -88,11 +88,10 @@ static const UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView
 static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, const char *name,
                        Reason *reason, const Secret **ret)
 {
-    const UnsealedKey *known = find_key(unsealer, &sections->tpm);
-    UnsealedKey *key;
+    UnsealedKey *key = find_key(unsealer, &sections->tpm);
     int r;
 
-    if (!known) {
+    if (!key) {
         if (!ARRAY_GROW(unsealer->keys, unsealer->key_count))
             return -ENOMEM;
         key = &unsealer->keys[unsealer->key_count];
@@ -102,15 +101,12 @@ static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, c
             return r;
         unsealer->key_count++;
         key->rc = unseal(unsealer, sections, name, &key->reason, &key->key);
-        known = key;
     }
-    if (known->rc != 0) {
-        if (reason)
-            *reason = known->reason;
-        return known->rc;
-    }
-    *ret = known->key;
-    return 0;
+    if (key->rc != 0 && reason)
+        *reason = key->reason;
+    if (key->rc == 0)
+        *ret = key->key;
+    return key->rc;
 }
 
 int unsealer_open(Unsealer *unsealer, const CredentialSections *sections, const char *name,
