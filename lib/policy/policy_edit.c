@@ -120,22 +120,16 @@ static bool put_word(struct json_object *credential, const char *name, const cha
 
 static bool put_services(struct json_object *credential, const PolicyEditDelivery *wanted)
 {
-    struct json_object *list = json_object_new_array(), *now;
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+    struct json_object *now;
 
     for (size_t i = 0; list && i < wanted->service_count; i++)
-        if (json_object_array_add(list, json_object_new_string(wanted->services[i])) < 0) {
-            json_object_put(list);
+        if (json_object_array_add(list, json_object_new_string(wanted->services[i])) < 0)
             return false;
-        }
-    if (json_object_object_get_ex(credential, SERVICES, &now) && json_object_equal(now, list)) {
-        json_object_put(list);
+    if (json_object_object_get_ex(credential, SERVICES, &now) && json_object_equal(now, list))
         return true;
-    }
     json_object_object_del(credential, SERVICES);
-    if (wanted->service_count > 0)
-        return json_add(credential, SERVICES, list);
-    json_object_put(list);
-    return true;
+    return wanted->service_count == 0 || json_add(credential, SERVICES, TAKE_PTR(list));
 }
 
 static bool put_all(struct json_object *credential, const PolicyEditDelivery *wanted)
@@ -175,12 +169,10 @@ static int check_effect(struct json_object *credential, const char *id,
 
 static struct json_object *new_credential(void)
 {
-    struct json_object *credential = json_object_new_object();
+    _cleanup_(json_object_putp) struct json_object *credential = json_object_new_object();
 
-    if (json_add(credential, "store", json_object_new_boolean(true)))
-        return credential;
-    json_object_put(credential);
-    return NULL;
+    return json_add(credential, "store", json_object_new_boolean(true)) ? TAKE_PTR(credential)
+                                                                        : NULL;
 }
 
 int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
@@ -214,14 +206,11 @@ int policy_edit_print(const PolicyEdit *edit, Bytes *ret)
     const char *text = json_object_to_json_string_ext(
         edit->root,
         JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    char *copy;
+    int length = text ? asprintf(&copy, "%s\n", text) : -1;
 
-    if (!text)
+    if (length < 0)
         return -ENOMEM;
-    ret->size = strlen(text) + 1;
-    ret->data = malloc(ret->size);
-    if (!ret->data)
-        return -ENOMEM;
-    memcpy(ret->data, text, ret->size - 1);
-    ret->data[ret->size - 1] = '\n';
+    *ret = (Bytes){(uint8_t *)copy, (size_t)length};
     return 0;
 }
