@@ -245,7 +245,10 @@ static int configure(int argc, char *argv[], Broker *broker)
 
 int main(int argc, char *argv[])
 {
-    Broker broker = {.listeners.live_folder = LIVE_FOLDER};
+    Broker broker = {
+        .listeners.live_folder = LIVE_FOLDER,
+        .listeners.manager_msec = LIMIT_MANAGER_MSEC,
+    };
     Reason reason = {0};
     int r = configure(argc, argv, &broker);
 

@@ -7,6 +7,7 @@
 
 #include "base/fsutil.h"
 #include "base/names.h"
+#include "process/supervisor.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -183,7 +184,7 @@ static int add(LiveSet *set, const char *machine, int fd)
     set->first = socket;
     set->count++;
     update(socket);
-    handover_keep(fd);
+    supervisor_keep(fd);
     return 0;
 }
 

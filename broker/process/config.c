@@ -32,7 +32,6 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .child_usec = LIMIT_CHILD_USEC,
         .drain_usec = LIMIT_DRAIN_USEC,
         .restart_usec = LIMIT_RESTART_USEC,
-        .manager_msec = LIMIT_MANAGER_MSEC,
         .key_idle_usec = LIMIT_KEY_IDLE_USEC,
         .key_usec = LIMIT_KEY_USEC,
         .keys_max = LIMIT_KEYS,

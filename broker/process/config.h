@@ -31,7 +31,6 @@ typedef struct ServerConfig {
     uint64_t child_usec;       /* LIMIT_CHILD_USEC */
     uint64_t drain_usec;       /* LIMIT_DRAIN_USEC */
     uint64_t restart_usec;     /* LIMIT_RESTART_USEC */
-    int manager_msec;          /* LIMIT_MANAGER_MSEC */
     uint64_t key_idle_usec;    /* LIMIT_KEY_IDLE_USEC */
     uint64_t key_usec;         /* LIMIT_KEY_USEC */
     unsigned keys_max;         /* LIMIT_KEYS */

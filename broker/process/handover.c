@@ -195,19 +195,26 @@ size_t handover_sweep(const Listeners *listeners)
 
 #define KEEP "FDSTORE=1\nFDNAME=" HANDOVER_KEPT
 
-void handover_keep(int fd)
+static bool is_kept(int fd, const Listeners *listeners)
 {
-    (void)notify_send(KEEP, &fd, 1, 0);
+    return handover_is_connection(fd, listeners) || is_live_socket(fd, listeners);
 }
 
-int handover_keep_all(const Listeners *listeners, int msec)
+void handover_keep(int fd, const Listeners *listeners)
+{
+    if (is_kept(fd, listeners)) /* else FD was closed, and its number used again */
+        (void)notify_send(KEEP, &fd, 1, 0);
+}
+
+int handover_keep_all(const Listeners *listeners)
 {
     const char *room = getenv("FDSTORE"); /* FileDescriptorStoreMax=; systemd 254 and later */
     int fds[NOTIFY_FDS_MAX], r = 0;
+    int msec = listeners->manager_msec;
     size_t count = 0, all = 0;
 
     FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
-        if (!handover_is_connection(fd, listeners) && !is_live_socket(fd, listeners))
+        if (!is_kept(fd, listeners))
             continue;
         all++;
         fds[count++] = fd;

@@ -49,6 +49,7 @@ typedef struct Listeners {
     ListenerKind kinds[LISTENERS_MAX];
     size_t count;
     const char *live_folder; /* LIVE_FOLDER, or NULL for no live sockets */
+    int manager_msec;        /* LIMIT_MANAGER_MSEC; how long to wait for the service manager */
 } Listeners;
 
 /* These functions allocate nothing and may be called in either process. */
@@ -72,14 +73,13 @@ int handover_next(const Listeners *listeners, int from);
 /* The names of the descriptors in the service manager's store begin with this. */
 #define HANDOVER_KEPT "kept-"
 
-/* Puts FD into the store, where it outlives all processes of the broker. Best effort; does not
- * wait. */
-void handover_keep(int fd);
+/* Puts FD, a connection or a live socket, into the store, where it outlives all processes of the
+ * broker. Best effort; does not wait. For the supervisor. */
+void handover_keep(int fd, const Listeners *listeners);
 
-/* Puts all connections and live sockets into the store. Waits up to MSEC for the service manager,
- * several times. Returns 0 if it has them all; a negative errno if it may not. Same callers as
- * handover_next(). */
-int handover_keep_all(const Listeners *listeners, int msec);
+/* Puts all connections and live sockets into the store. Waits several times for the service
+ * manager. Returns 0 if it has them all; a negative errno if it may not. For the supervisor. */
+int handover_keep_all(const Listeners *listeners);
 
 /* Closes every descriptor except the standard ones, the listeners, the live sockets and the
  * connections. Returns the number of connections. For the supervisor, while no worker is alive. */

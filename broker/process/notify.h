@@ -5,7 +5,7 @@
  * Messages to the service manager (sd_notify(3)).
  *
  * sd_notify() blocks while the manager's queue is full. These functions do not, unless they are
- * told how long they may wait. Any process of the broker may call them (NotifyAccess=all).
+ * told how long they may wait. For the supervisor: the service manager listens to nobody else.
  */
 
 #include <stddef.h>

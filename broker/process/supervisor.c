@@ -50,14 +50,24 @@ typedef struct Supervisor {
     pid_t standby; /* the next worker; 0 if there is none */
     sigset_t signals;
     Drain drain;
+    bool ready;         /* the service manager is still to be told */
     int quick_failures; /* in a row */
 } Supervisor;
 
 /* To the standby: you are the worker now. */
 #define SIGNAL_TAKE_OVER SIGUSR1
+/* To the supervisor: the worker is ready. */
+#define SIGNAL_READY     SIGUSR2
+/* To the supervisor, with a descriptor for the service manager's store. A realtime signal, because
+ * these must be queued. */
+#define SIGNAL_KEEP      (SIGRTMIN + 1)
 
-/* How often a standby that is to end checks whether the supervisor is alive, ms. */
-#define CHECK_MSEC       20
+/* The supervisor, in all of its processes; 0 in a program without one. */
+static pid_t supervisor_pid;
+
+/* How often a standby that is to end checks whether the supervisor is alive, and how often the
+ * supervisor tries to tell the service manager that the worker is ready, ms. */
+#define CHECK_MSEC 20
 
 static int64_t monotonic_msec(void)
 {
@@ -217,14 +227,24 @@ static End end_of(int status)
 /* Waits until the worker exits, and forwards a signal to end. */
 static End wait_for_worker(Supervisor *supervisor)
 {
-    for (;;) {
-        int status;
-        int received = sigwaitinfo(&supervisor->signals, NULL);
+    const struct timespec check = {.tv_nsec = CHECK_MSEC * 1000000L};
 
+    for (;;) {
+        siginfo_t info;
+        int status, received;
+
+        if (supervisor->ready)
+            supervisor->ready = notify_send("READY=1", NULL, 0, 0) == -EAGAIN;
+        received = supervisor->ready ? sigtimedwait(&supervisor->signals, &info, &check)
+                                     : sigwaitinfo(&supervisor->signals, &info);
         if (drain_of_signal(received)) {
             drain(supervisor, drain_of_signal(received));
             (void)notify_send("STOPPING=1", NULL, 0, 0);
             kill(supervisor->active, received);
+        } else if (received == SIGNAL_READY) {
+            supervisor->ready = true;
+        } else if (received == SIGNAL_KEEP) {
+            handover_keep(info.si_value.sival_int, supervisor->listeners);
         } else if (received == SIGCHLD) {
             if (waitpid(supervisor->active, &status, WNOHANG) == supervisor->active)
                 return end_of(status);
@@ -297,6 +317,25 @@ enum {
     NEXT_WORKER = SUPERVISOR_AGAIN + 1,
 };
 
+/* The worker has left what is not answered. If the service manager may not have that, the next
+ * worker answers or refuses it. */
+static int leave(Supervisor *supervisor)
+{
+    int r = handover_keep_all(supervisor->listeners);
+
+    if (r >= 0 || supervisor->drain == DRAIN_STOP ||
+        handover_next(supervisor->listeners, STDERR_FILENO + 1) < 0)
+        return SUPERVISOR_AGAIN;
+    fprintf(
+        stderr,
+        "<4>The service manager does not keep the open connections, so the broker has to answer "
+        "them before it exits: %s\n",
+        strerror(-r));
+    end_standby(supervisor); /* it may have been told to restart */
+    supervisor->drain = DRAIN_STOP;
+    return NEXT_WORKER;
+}
+
 /* Runs one worker and cleans up after it. Returns NEXT_WORKER, or the result of supervisor_run().
  */
 static int run_once(Supervisor *supervisor)
@@ -308,9 +347,9 @@ static int run_once(Supervisor *supervisor)
     next_worker(supervisor);
     if (supervisor->active > 0)
         end = wait_for_worker(supervisor);
-    if (end == END_LEFT)
-        return SUPERVISOR_AGAIN;
     connections = handover_sweep(supervisor->listeners);
+    if (end == END_LEFT)
+        return leave(supervisor);
     if (connections == 0 && (end == END_CLEAN || supervisor->drain))
         return 0;
     if (monotonic_msec() - begin > QUICK_MSEC)
@@ -341,6 +380,9 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
     sigaddset(&supervisor.signals, SIGINT);
     sigaddset(&supervisor.signals, SIGCHLD);
     sigaddset(&supervisor.signals, SIGNAL_TAKE_OVER);
+    sigaddset(&supervisor.signals, SIGNAL_READY);
+    sigaddset(&supervisor.signals, SIGNAL_KEEP);
+    supervisor_pid = supervisor.self;
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
         sigprocmask(SIG_BLOCK, &supervisor.signals, NULL) < 0)
         return -errno;
@@ -352,4 +394,21 @@ int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *us
         handover_next_live(listeners, STDERR_FILENO + 1) >= 0)
         return SUPERVISOR_AGAIN;
     return r;
+}
+
+bool supervisor_lives(void)
+{
+    return supervisor_pid > 0 && getppid() == supervisor_pid;
+}
+
+void supervisor_tell_ready(void)
+{
+    if (supervisor_lives())
+        kill(supervisor_pid, SIGNAL_READY);
+}
+
+void supervisor_keep(int fd)
+{
+    if (supervisor_lives())
+        sigqueue(supervisor_pid, SIGNAL_KEEP, (union sigval){.sival_int = fd});
 }

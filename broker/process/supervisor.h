@@ -11,8 +11,10 @@
  * answers them. The supervisor holds no secret, reads nothing of a peer but its address and
  * allocates nothing, so that little can kill it.
  *
- * If the supervisor itself is killed, its worker ends as before a restart. Other connections wait
- * in the service manager's socket for the next broker.
+ * If the supervisor itself is killed, its worker ends as before a restart, but answers or refuses
+ * all that wait: the service manager listens to the supervisor alone (NotifyAccess=main) and keeps
+ * no connection for the others. New connections wait in the service manager's socket for the next
+ * broker.
  *
  * The next worker already stands by. If worker and supervisor are killed one right after the other,
  * this third process still has the table open; it answers what they left, and exits.
@@ -21,6 +23,8 @@
  */
 
 #include "process/handover.h"
+
+#include <stdbool.h>
 
 /* How a worker is to end. The first signal decides. */
 typedef enum Drain {
@@ -34,7 +38,7 @@ Drain drain_of_signal(int received);
 /* How a worker ended; its exit status, unless that is EXIT_FAILURE. */
 enum {
     WORKER_DONE = 0, /* every connection has been answered */
-    WORKER_LEFT = 2, /* the service manager has the others (handover_keep_all()) */
+    WORKER_LEFT = 2, /* the next broker is to answer the others (handover_keep_all()) */
 };
 
 /* Runs in the worker's process. Unless DRAIN is DRAIN_NONE, it must accept nothing. Returns the
@@ -51,6 +55,13 @@ enum {
  * descriptors except the standard ones and LISTENERS, and must not have used libsystemd's journal.
  */
 int supervisor_run(const Listeners *listeners, SupervisorWorker worker, void *userdata);
+
+/* For the worker. Without a supervisor, the first is false and the others do nothing. */
+bool supervisor_lives(void);
+void supervisor_tell_ready(void);
+
+/* Has FD put into the service manager's store, see handover_keep(). */
+void supervisor_keep(int fd);
 
 /* Refuses all waiting requests, for a broker that cannot start. Otherwise their units would wait
  * until they time out, and the service manager would start the broker over and over. */

@@ -8,12 +8,10 @@
 #include "control/control.h"
 #include "live/live.h"
 #include "process/idle.h"
-#include "process/notify.h"
 #include "process/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -45,8 +43,7 @@ typedef struct Worker {
     bool running; /* the store is recovered, and old connections are adopted */
     Phase phase;
     sd_event_source *phase_over; /* NULL in PHASE_SERVES */
-    sd_event_source *tell_ready; /* until the service manager knows */
-    bool left;                   /* the service manager has what is not answered */
+    bool left;                   /* the next broker is to answer the rest */
     CommitJob *recovery;
     ConnectionSet connections;
     Counters counters;
@@ -160,27 +157,20 @@ static bool is_needed(const Worker *worker)
     }
 }
 
-/* Exits when the service manager has what is not answered. If it may not have that, the worker
- * stays to answer or refuse it, and tries again. Live sockets were offered to the service manager
- * before, but it may have been too busy. */
+/* Leaves what is not answered to the supervisor, which has the service manager keep it for the next
+ * broker. Live sockets were offered to the service manager before, but it may have been too busy.
+ * Without a supervisor nothing is kept, so the worker stays for the requests that wait. */
 static void leave(Worker *worker)
 {
-    size_t count = worker->connections.count;
     bool restarts = worker->phase == PHASE_RESTARTS || worker->phase == PHASE_LEAVES;
-    int r;
 
-    if (count > 0 || (restarts && live_set_count(worker->live) > 0)) {
-        connections_leave(&worker->connections);
-        r = handover_keep_all(worker->listeners, worker->config->manager_msec);
-        if (r < 0 && count > 0) {
-            fprintf(stderr,
-                    "<4>The service manager does not keep the open connections, so the broker has "
-                    "to answer them before it exits: %s\n",
-                    strerror(-r));
+    if (worker->connections.count > 0 || (restarts && live_set_count(worker->live) > 0)) {
+        if (restarts && !supervisor_lives() && connections_wait(&worker->connections)) {
             enter(worker, PHASE_STOPS);
             return;
         }
-        worker->left = r == 0;
+        connections_leave(&worker->connections);
+        worker->left = true;
     }
     sd_event_exit(worker->event, 0);
 }
@@ -437,26 +427,6 @@ static int adopt(Worker *worker)
     return r;
 }
 
-static int on_tell_ready(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* Again and again while the service manager's queue is full. */
-static int tell_ready(Worker *worker)
-{
-    if (notify_send("READY=1", NULL, 0, 0) != -EAGAIN)
-        return 0;
-    if (worker->tell_ready)
-        return set_timer(worker->tell_ready, ACCEPT_PAUSE_USEC);
-    return sd_event_add_time_relative(worker->event, &worker->tell_ready, CLOCK_MONOTONIC,
-                                      ACCEPT_PAUSE_USEC, 0, on_tell_ready, worker);
-}
-
-static int on_tell_ready(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    (void)source;
-    (void)usec;
-    return tell_ready(userdata);
-}
-
 /* Even if the recovery of the store has failed, nobody else could do it, so requests are answered
  * from now on. */
 static void on_recovered(void *userdata, int rc, const Reason *reason)
@@ -468,12 +438,11 @@ static void on_recovered(void *userdata, int rc, const Reason *reason)
     (void)reason;
     worker->recovery = commit_job_free(worker->recovery);
     r = adopt(worker);
-    if (r >= 0)
-        r = tell_ready(worker);
     if (r < 0) {
         on_failed(worker, r);
         return;
     }
+    supervisor_tell_ready();
     worker->running = true;
     update(worker);
 }
@@ -503,7 +472,6 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
     sd_event_source_disable_unref(worker.phase_over);
-    sd_event_source_disable_unref(worker.tell_ready);
     idle_free(worker.idle);
     control_set_free(worker.control);
     live_set_free(worker.live);

@@ -7,6 +7,7 @@
 
 #include "policy/decision.h"
 #include "process/handover.h"
+#include "process/supervisor.h"
 #include "request/peer.h"
 #include "request/reply.h"
 #include "request/request.h"
@@ -415,7 +416,7 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
     /* If all of the broker's processes are killed, the next broker can answer. Otherwise the peer
      * would get an empty credential, and in a container no wrapper would notice that. */
     if (machine_of(c) && !c->retained) {
-        handover_keep(c->fd);
+        supervisor_keep(c->fd);
         c->retained = true;
     }
     if (r >= 0 && !c->deadline)
@@ -558,6 +559,14 @@ void connection_refuse_waiting(ConnectionSet *set, const char *why)
         reason_set(&c->reason, 0, "%s", why);
         check(set, refuse(c, OUTCOME_TIMEOUT));
     }
+}
+
+bool connections_wait(const ConnectionSet *set)
+{
+    for (const Connection *c = set->first; c; c = c->next)
+        if (!c->answering)
+            return true;
+    return false;
 }
 
 bool connections_host_reads(const ConnectionSet *set)

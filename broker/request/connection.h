@@ -58,6 +58,9 @@ size_t connections_active(const ConnectionSet *set);
 /* The number of connections that have not stalled. */
 size_t connections_moving(const ConnectionSet *set);
 
+/* Whether there is a request of which no answer has begun. */
+bool connections_wait(const ConnectionSet *set);
+
 /* Whether the host's service manager is reading an answer. */
 bool connections_host_reads(const ConnectionSet *set);
 

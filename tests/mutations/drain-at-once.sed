@@ -1,4 +1,4 @@
-# Breaks: that the last process leaves everything to the next broker
+# Breaks: that the last process ends
 # File: broker/process/worker.c
-# Test: survival test_restart_after_death
+# Test: survival test_supervisor_is_gone
 s/drain\(&worker, drain_at_once\);/(void)drain_at_once;/

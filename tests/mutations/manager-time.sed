@@ -1,5 +1,5 @@
 # Breaks: how long the broker waits for the service manager's confirmation
 # Limit: LIMIT_MANAGER_MSEC
-# File: broker/process/worker.c
+# File: broker/process/handover.c
 # Test: survival test_restart_without_store
-s/worker->config->manager_msec/10000 * worker->config->manager_msec/
+s/= listeners->manager_msec/= 10000 * listeners->manager_msec/

@@ -227,6 +227,7 @@ void broker_start(BrokerFixture *broker)
         dup2(control, listeners.fds[1]);
         first_unused = pass_stored(broker, listeners.fds[1] + 1);
         syscall(SYS_close_range, first_unused, ~0U, 0U);
+        listeners.manager_msec = broker->manager_msec;
         _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
     for (size_t i = 0; i < broker->stored_count; i++)
@@ -347,6 +348,7 @@ BrokerFixture *broker_new(void)
     shared = broker->shared;
     shared->poison_signal = SIGKILL;
     broker->manager = -1;
+    broker->manager_msec = LIMIT_MANAGER_MSEC;
     unsetenv("NOTIFY_SOCKET");
     unsetenv("FDSTORE");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));

@@ -47,6 +47,7 @@ typedef struct BrokerFixture {
     int manager;      /* the service manager's socket, or -1 */
     bool store_full;  /* it stores nothing, and closes that a little later */
     bool store_slow;  /* it confirms nothing */
+    int manager_msec; /* LIMIT_MANAGER_MSEC; how long the supervisor waits for it */
     int stored[256];  /* its descriptor store */
     size_t stored_count;
     int rejected[64]; /* still to be closed */
