@@ -36,7 +36,9 @@ static int load_default(const Context *context, const char *name, size_t limit, 
             return r;
     }
     return reason_set(reason, OUTCOME_NOT_FOUND,
-                      "there is no %s in /etc/systemd, /run/systemd or /usr/lib/systemd", name);
+                      "there is no %s in /etc/systemd, /run/systemd, /usr/local/lib/systemd or "
+                      "/usr/lib/systemd",
+                      name);
 }
 
 int pcr_public_key_load(const Context *context, const char *path, Reason *reason, Bytes *ret)
