@@ -83,9 +83,18 @@ static int add_matches(sd_journal *journal, const char *machine)
         snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_message_id((AuditVerdict)verdict));
         r = sd_journal_add_match(journal, match, 0);
     }
-    /* Any process can write such entries, but not as this unit. */
+    /* Any process can write such entries. Those of the broker, and of root's commands without it,
+     * are ours. journald vouches for both fields. */
+    if (r >= 0)
+        r = sd_journal_add_conjunction(journal);
     if (r >= 0)
         r = sd_journal_add_match(journal, "_SYSTEMD_UNIT=nspawn-creds-broker.service", 0);
+    if (r >= 0)
+        r = sd_journal_add_disjunction(journal);
+    if (r >= 0)
+        r = sd_journal_add_match(journal, "_UID=0", 0);
+    if (r >= 0)
+        r = sd_journal_add_conjunction(journal);
     if (r < 0 || !machine)
         return r;
     snprintf(match, sizeof(match), "NSPAWN_CREDS_MACHINE=%s", machine);
