@@ -6,6 +6,7 @@
  * and a file, see verb.h; it prints through output.h.
  */
 
+#include "base/shell_word.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -53,7 +54,8 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
         return reason_set(
             reason, OUTCOME_USAGE,
             "encrypt makes files; to put a secret into the store: nspawn-creds set %s",
-            options->seal.name && options->seal.name[0] ? options->seal.name : "MACHINE@ID");
+            options->seal.name && options->seal.name[0] ? shell_argument(options->seal.name).text
+                                                        : "MACHINE@ID");
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));

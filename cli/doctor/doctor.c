@@ -61,30 +61,6 @@ DoctorLevel doctor_level(int rc)
     return rc == -EACCES || rc == -EPERM ? DOCTOR_UNSEEN : DOCTOR_PROBLEM;
 }
 
-DoctorWord doctor_quote(const char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "-_.+@,=/:";
-    DoctorWord word;
-    size_t used = 0;
-
-    if (text[strspn(text, plain)] == '\0') {
-        snprintf(word.text, sizeof(word.text), "%s", text);
-        return word;
-    }
-    word.text[used++] = '\'';
-    for (; *text && used < sizeof(word.text) - 6; text++) {
-        if (*text == '\'') {
-            memcpy(word.text + used, "'\\'", 3);
-            used += 3;
-        }
-        word.text[used++] = *text;
-    }
-    word.text[used++] = '\'';
-    word.text[used] = '\0';
-    return word;
-}
-
 bool doctor_check_readable(Doctor *doctor, const char *path)
 {
     const struct group *group = getgrnam("nspawn-creds");
@@ -94,6 +70,6 @@ bool doctor_check_readable(Doctor *doctor, const char *path)
         (group && status.st_gid == group->gr_gid && status.st_mode & S_IRGRP))
         return true;
     doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read by the broker", path);
-    doctor_remedy(doctor, "chmod a+r %s", doctor_quote(path).text);
+    doctor_remedy(doctor, "chmod a+r %s", shell_word(path).text);
     return false;
 }

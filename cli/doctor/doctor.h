@@ -14,6 +14,7 @@
  * which a check changes anything.
  */
 
+#include "base/shell_word.h"
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "specs.h"
@@ -103,12 +104,6 @@ DoctorLevel doctor_level(int rc);
 /* Whether the broker, which is neither root nor the owner, may read the file. Reports a problem if
  * not. */
 bool doctor_check_readable(Doctor *doctor, const char *path);
-
-/* Quotes TEXT as one word for a shell. */
-typedef struct DoctorWord {
-    char text[2048];
-} DoctorWord;
-DoctorWord doctor_quote(const char *text);
 
 /* Room for the name of a machine's unit. */
 #define DOCTOR_UNIT_BYTES ((size_t)128)

@@ -208,10 +208,10 @@ void doctor_host_key(Doctor *doctor)
         doctor_remedy(doctor, "nspawn-creds setup");
     } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "has mode")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
-        doctor_remedy(doctor, "chmod 0400 %s", doctor_quote(path).text);
+        doctor_remedy(doctor, "chmod 0400 %s", shell_word(path).text);
     } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "belongs to")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
-        doctor_remedy(doctor, "chown root %s", doctor_quote(path).text);
+        doctor_remedy(doctor, "chown root %s", shell_word(path).text);
     } else {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
         if (outcome_remedy(r))

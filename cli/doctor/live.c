@@ -67,7 +67,7 @@ static bool check_unit(const LiveCheck *check)
     doctor_remedy(check->doctor,
                   "printf '\\n[Files]\\nBindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
                   ":rootidmap\\n' >>%s && systemctl try-restart %s",
-                  machine, doctor_quote(file).text, check->unit);
+                  machine, shell_word(file).text, check->unit);
     return false;
 }
 
@@ -169,7 +169,7 @@ static bool check_request(const LiveCheck *check, const char *unit, const char *
                   "systemd-run --quiet --wait --machine=%s sh -c 'mkdir -p \"$1\" && printf "
                   "\"[Service]\\nLoadCredential=%%s:" LIVE_MOUNT_INSIDE LIVE_MOUNT_SOCKET
                   "\\n\" \"$2\" >\"$1/nspawn-creds-$2.conf\" && systemctl daemon-reload' sh %s %s",
-                  machine, doctor_quote(folder).text, doctor_quote(id).text);
+                  machine, shell_word(folder).text, shell_word(id).text);
     return false;
 }
 
@@ -189,8 +189,8 @@ static int check_inner_unit(const LiveCheck *check, Manager *inner, const char *
                    unit, id, state.load, check->machine->name);
         doctor_advice(check->doctor,
                       "Create it in the container, or name the right unit: nspawn-creds enable "
-                      "%s %s --service=UNIT",
-                      check->machine->name, id);
+                      "--service=UNIT %s %s",
+                      check->machine->name, shell_argument(id).text);
         return 0;
     }
     /* only services have credentials; ignore other units in a policy */

@@ -42,7 +42,7 @@ static void say_fault(Doctor *doctor, const PolicyFault *fault)
     doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
     if (fault->file[0] && stat(fault->file, &status) == 0 && S_ISREG(status.st_mode) &&
         status.st_mode & S_IWOTH)
-        doctor_remedy(doctor, "chmod o-w %s", doctor_quote(fault->file).text);
+        doctor_remedy(doctor, "chmod o-w %s", shell_word(fault->file).text);
     else
         doctor_advice(doctor, "Correct the file; nspawn-creds check reads it as the broker does");
 }
@@ -96,12 +96,12 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
                outcome_sentence(rc), reason->text[0] ? ": " : "", reason->text);
     if (rc > 0 && is_files_fault(rc) && !path && credential &&
         credential->source == POLICY_GENERATE) {
-        doctor_remedy(doctor, "nspawn-creds remove %s", doctor_quote(text).text);
+        doctor_remedy(doctor, "nspawn-creds remove %s", shell_word(text).text);
         doctor_advice(doctor, "It is generated again when the container asks for it");
     } else if (rc > 0 && is_files_fault(rc))
         doctor_remedy(doctor,
                       path ? "nspawn-creds encrypt --name=%s - %s" : "nspawn-creds set %s%s",
-                      doctor_quote(text).text, path ? doctor_quote(path).text : "");
+                      shell_word(text).text, path ? shell_word(path).text : "");
     else if (outcome_remedy_for(rc, name->machine, name->id, remedy))
         doctor_advice(doctor, "%s", remedy);
 }
@@ -116,7 +116,7 @@ static void say_expiry(Doctor *doctor, const CredentialName *name, const Credent
     credential_name_format(name, text);
     timestamp_format(found->not_after, time);
     doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, time);
-    doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
+    doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
 }
 
 /* Opens the file PATH, or with NULL that of the store. Reports problems, and returns whether it
@@ -181,7 +181,8 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
         store_read(doctor->store, &name, NULL, &file) == OUTCOME_NOT_FOUND) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s@%s is in the policy, but not in the store",
                    machine->name, credential->id);
-        doctor_remedy(doctor, "nspawn-creds set %s@%s", machine->name, credential->id);
+        doctor_remedy(doctor, "nspawn-creds set %s@%s", machine->name,
+                      shell_word(credential->id).text);
         return false;
     }
     return true;

@@ -80,7 +80,7 @@ static void check_file(Doctor *doctor, const Owners *owners, const CredentialNam
     credential_name_format(name, text);
     doctor_say(doctor, DOCTOR_PROBLEM, "%s/%s is %s: the broker does not read it", folder->path,
                file, fault);
-    doctor_remedy(doctor, "nspawn-creds set %s", doctor_quote(text).text);
+    doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
 }
 
 static void check_entry(Doctor *doctor, const Owners *owners, const char *machine,

@@ -27,8 +27,8 @@ static void check_access(Doctor *doctor, const char *device)
                "group tss, and so the broker, cannot read and write "
                "%s",
                device);
-    doctor_remedy(doctor, "chgrp tss %s && chmod g+rw %s", doctor_quote(device).text,
-                  doctor_quote(device).text);
+    doctor_remedy(doctor, "chgrp tss %s && chmod g+rw %s", shell_word(device).text,
+                  shell_word(device).text);
     doctor_advice(doctor, "The udev rules of tpm2-tss do that at boot; in Debian they are in the "
                           "package tpm-udev");
 }

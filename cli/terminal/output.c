@@ -42,6 +42,16 @@ void output_line(FILE *stream, const char *format, ...)
     va_end(arguments);
 }
 
+/* The last command in REMEDY, without names in it, may end with them: a full stop would be part. */
+static bool ends_with_command(const char *remedy)
+{
+    const char *command = NULL;
+
+    for (const char *colon = remedy; (colon = strstr(colon, ": ")); colon += 2)
+        command = colon;
+    return command && !strstr(command, ". ");
+}
+
 int output_error(int rc, const char *subject, const Reason *reason)
 {
     bool alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME;
@@ -55,7 +65,7 @@ int output_error(int rc, const char *subject, const Reason *reason)
     output_line(stderr, "nspawn-creds: %s%s%s%s%s.", subject ? subject : "", subject ? ": " : "",
                 words[0] && alone ? "" : sentence, words[0] && !alone ? ": " : "", words);
     if (remedy)
-        output_line(stderr, "  %s.", remedy);
+        output_line(stderr, "  %s%s", remedy, ends_with_command(outcome_remedy(rc)) ? "" : ".");
     return rc;
 }
 

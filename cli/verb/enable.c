@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/rewrite.h"
+#include "base/shell_word.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
@@ -140,7 +141,7 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         if (!find_credential(enabling, name->id) &&
             (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND))
             output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
-                        name->machine, name->id, name->machine, name->id);
+                        name->machine, name->id, name->machine, shell_word(name->id).text);
     }
     return r;
 }

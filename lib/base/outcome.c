@@ -5,6 +5,8 @@
 
 #include "base/outcome.h"
 
+#include "base/shell_word.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -170,8 +172,8 @@ static const OutcomeInfo outcomes[_OUTCOME_MAX] = {
                            "Give it a value: nspawn-creds set MACHINE@ID"},
     [OUTCOME_NOT_IN_POLICY] = {"not-in-policy", EXIT_REFUSED,
                                "The machine's policy does not list this credential",
-                               "Add it: nspawn-creds enable MACHINE ID. See also "
-                               "nspawn-creds-policy(5)"},
+                               "See nspawn-creds-policy(5). To add it: nspawn-creds enable MACHINE "
+                               "ID"},
     [OUTCOME_BAD_POLICY] = {"bad-policy", EXIT_FORMAT, "The machine's policy is not valid",
                             "Show its mistakes: nspawn-creds check. See also "
                             "nspawn-creds-policy(5)"},
@@ -267,7 +269,7 @@ const char *outcome_remedy(int rc)
 const char *outcome_remedy_for(int rc, const char *machine, const char *id,
                                char ret[OUTCOME_REMEDY_BYTES])
 {
-    const char *from = outcome_remedy(rc);
+    const char *remedy = outcome_remedy(rc), *from = remedy;
     char *to = ret, *end = ret + OUTCOME_REMEDY_BYTES - 1;
     const struct {
         const char *word, *name;
@@ -281,7 +283,10 @@ const char *outcome_remedy_for(int rc, const char *machine, const char *id,
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
             if (rows[i].name && rows[i].name[0] && from == begin &&
                 strncmp(from, rows[i].word, strlen(rows[i].word)) == 0) {
-                to = mempcpy(to, rows[i].name, strnlen(rows[i].name, (size_t)(end - to)));
+                ShellWord word = from > remedy && from[-1] == ' ' ? shell_argument(rows[i].name)
+                                                                  : shell_word(rows[i].name);
+
+                to = mempcpy(to, word.text, strnlen(word.text, (size_t)(end - to)));
                 from += strlen(rows[i].word);
             }
         if (from == begin)

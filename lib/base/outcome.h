@@ -108,9 +108,9 @@ const char *outcome_sentence(int rc);
  * are written MACHINE@ID. */
 const char *outcome_remedy(int rc);
 
-/* The same with the names of the credential in place of MACHINE and ID, so that a command can be
- * copied as it is. MACHINE and ID may be NULL or empty if they are not known. Writes to RET and
- * returns it, or NULL if nothing can be done. */
+/* The same with the names of the credential in place of MACHINE and ID, quoted for a shell, so that
+ * a command can be copied as it is. MACHINE and ID may be NULL or empty if they are not known.
+ * Writes to RET and returns it, or NULL if nothing can be done. */
 #define OUTCOME_REMEDY_BYTES ((size_t)768)
 const char *outcome_remedy_for(int rc, const char *machine, const char *id,
                                char ret[OUTCOME_REMEDY_BYTES]);

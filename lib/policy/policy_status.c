@@ -5,6 +5,7 @@
 
 #include "policy/policy_status.h"
 
+#include "base/shell_word.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>
@@ -84,7 +85,7 @@ void policy_status_advise(const PolicyStatus *status, const CredentialName *name
         reason_set(ret, 0,
                    "%s has no policy yet, so its unit does not ask for %s@%s. Add it: "
                    "nspawn-creds enable %s %s",
-                   machine, machine, id, machine, id);
+                   machine, machine, id, machine, shell_argument(id).text);
         break;
     case POLICY_STATUS_USED:
         reason_set(ret, 0,
@@ -101,7 +102,7 @@ void policy_status_advise(const PolicyStatus *status, const CredentialName *name
         reason_set(ret, 0,
                    "%s@%s is stored, but %s's policy does not list it yet. Add it: "
                    "nspawn-creds enable %s %s",
-                   machine, id, machine, machine, id);
+                   machine, id, machine, machine, shell_argument(id).text);
         break;
     case POLICY_STATUS_BAD:
         reason_set(ret, 0, "The broker refuses it until %s's policy is corrected: %.200s.", machine,

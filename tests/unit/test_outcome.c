@@ -56,6 +56,15 @@ static void test_remedies_name_the_credential(void **state)
                         "Give it a value: nspawn-creds set MACHINE@ID");
     outcome_remedy_for(OUTCOME_NOT_IN_POLICY, "web", "token", text);
     assert_non_null(strstr(text, "nspawn-creds enable web token"));
+    /* they do nothing but what they say, whoever has made up the name */
+    assert_string_equal(outcome_remedy_for(OUTCOME_NOT_FOUND, "web", ";reboot", text),
+                        "Give it a value: nspawn-creds set web@';reboot'");
+    outcome_remedy_for(OUTCOME_NOT_IN_POLICY, "web", "$(id)", text);
+    assert_non_null(strstr(text, "nspawn-creds enable web '$(id)'"));
+    outcome_remedy_for(OUTCOME_NOT_IN_POLICY, "web", "-h", text);
+    assert_non_null(strstr(text, "nspawn-creds enable web -- -h"));
+    outcome_remedy_for(OUTCOME_NAME_MISMATCH, "web", "x y", text);
+    assert_non_null(strstr(text, "encrypt --name=web@'x y'"));
     assert_null(outcome_remedy_for(OUTCOME_USAGE, "web", "token", text));
     assert_null(outcome_remedy_for(-ENOENT, "web", "token", text));
     memset(endless, 'x', sizeof(endless) - 1);
