@@ -24,6 +24,7 @@ typedef struct Walk {
     int at;              /* the directory that was reached */
     char rest[PATH_MAX]; /* what is left to walk */
     unsigned links;
+    bool is_link;  /* the path itself, whatever its directories are */
     Reason unsafe; /* the first thing that was wrong with what was passed; empty if nothing was */
 } Walk;
 
@@ -78,6 +79,8 @@ static int follow(Walk *walk, int link)
 
     if (length < 0)
         return -errno;
+    if (walk->rest[strspn(walk->rest, "/")] == '\0')
+        walk->is_link = true;
     if (++walk->links > LINKS_MAX)
         return -ELOOP;
     if ((size_t)length + rest >= sizeof(walk->rest))
@@ -149,6 +152,9 @@ int trusted_file_open(const Context *context, const char *path, Reason *reason, 
 
     while (r == 0 && fd < 0)
         r = next_component(&walk, name) ? step(&walk, name, &fd) : -EISDIR;
+    if (r == -ENOENT && walk.is_link)
+        return reason_set(reason, OUTCOME_FILE_UNSAFE, "%s is a link to a file that does not exist",
+                          path);
     if (r == -ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "there is no %s", path);
     if (r == -EBADF || r == -EISDIR)

@@ -15,5 +15,6 @@
 #include "base/outcome.h"
 
 /* Opens the regular file PATH, below the context's root, for reading. OUTCOME_NOT_FOUND if nothing
- * is there; OUTCOME_FILE_UNSAFE, with the reason, if somebody else may have changed it. */
+ * is there; OUTCOME_FILE_UNSAFE, with the reason, if somebody else may have changed it, or if it is
+ * a link to nowhere, which is not the same as nothing. */
 int trusted_file_open(const Context *context, const char *path, Reason *reason, int *ret_fd);
