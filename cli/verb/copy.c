@@ -50,6 +50,8 @@ static int run(const Context *context, const Options *options, char **arguments,
     if (r != 0)
         return output_error(r, arguments[0], &reason);
     r = store_client_has(&store, &to, &reason, &exists);
+    if (r == 0 && !exists)
+        r = policy_id_check(to.id, &reason);
     if (r == 0 && exists && !holds_the_same(&reseal_as))
         r = confirm(options, &reason, "%s already exists. Replace it? Its value will be lost.",
                     reseal_as.to_text);

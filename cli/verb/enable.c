@@ -111,13 +111,10 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
     CredentialName name;
     int r = credential_name_new(enabling->machine, id, reason, &name);
 
+    if (r == 0)
+        r = policy_id_check(id, reason);
     if (r != 0)
         return r;
-    if (!policy_id_valid(id))
-        return reason_set(reason, OUTCOME_INVALID_NAME,
-                          "a policy cannot contain \"%.80s\": ids consist of letters, digits and "
-                          "-_.+@,=~",
-                          id);
     for (size_t i = 0; i < enabling->count; i++)
         if (strcmp(enabling->credentials[i].name.id, id) == 0)
             return 0;

@@ -64,6 +64,9 @@ static int prepare(Setting *setting, Reason *reason)
         r = spec_open_store(options, reason, setting->store);
     if (r == 0)
         r = store_client_has(setting->store, &setting->name, reason, &setting->replaces);
+    /* one that is there already can be replaced */
+    if (r == 0 && !setting->replaces)
+        r = policy_id_check(setting->name.id, reason);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
                     setting->argument);

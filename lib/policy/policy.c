@@ -166,6 +166,16 @@ bool policy_id_valid(const char *id)
     return name_made_of(id, "-_.+@,=~") && credential_id_valid(id);
 }
 
+int policy_id_check(const char *id, Reason *reason)
+{
+    return policy_id_valid(id)
+               ? 0
+               : reason_set(reason, OUTCOME_INVALID_NAME,
+                            "a policy cannot contain \"%.80s\": ids consist of letters, digits and "
+                            "-_.+@,=~",
+                            id);
+}
+
 /* --- the whole --- */
 
 /* A step from a credential to its ingredients. */

@@ -100,6 +100,9 @@ int policy_check(const Policy *policy, PolicyLookup lookup, void *userdata, Poli
  * in unit files, templates and shells. */
 bool policy_id_valid(const char *id);
 
+/* The same, with an error: OUTCOME_INVALID_NAME. */
+int policy_id_check(const char *id, Reason *reason);
+
 /* The position of CREDENTIAL of POLICY in its file. */
 JsonPosition policy_position(const Policy *policy, const PolicyCredential *credential);
 
