@@ -7,6 +7,7 @@
 #include "doctor/doctor.h"
 
 #include "base/fsutil.h"
+#include "store/commit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -141,6 +142,21 @@ static void check_machine(Doctor *doctor, const Owners *owners, int store, const
         doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read: %s", path, strerror(-r));
 }
 
+/* No --fix: nobody knows what it is. Returns whether it was reported. */
+static bool check_commit(Doctor *doctor)
+{
+    char path[STORE_PATH_BYTES];
+
+    if (!doctor->store || !store_is_blocked(doctor->store, path))
+        return false;
+    doctor_say(doctor, DOCTOR_PROBLEM,
+               "%s/%s is not of nspawn-creds: while it is there, nothing can be stored or removed, "
+               "for any machine",
+               doctor->options.host->store, path);
+    doctor_advice(doctor, "Find out who created it, and move it out of the store");
+    return true;
+}
+
 /* Checks everything in the store, including what is not a machine. */
 static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
 {
@@ -152,6 +168,8 @@ static void check_machines(Doctor *doctor, const Owners *owners, DIR *folder)
     while ((r = directory_next(folder, store, NULL, &entry)) == 0 && entry) {
         char path[PATH_MAX];
 
+        if (strcmp(entry, ".commit") == 0 && check_commit(doctor))
+            continue;
         if (doctor->machine && strcmp(entry, doctor->machine) != 0)
             continue;
         if (machine_name_valid(entry)) {

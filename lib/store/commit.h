@@ -23,8 +23,13 @@
 
 #include "store/store.h"
 
+#include <limits.h>
+
 #define STORE_COMMIT_CHANGES_MAX ((size_t)4096)
 #define STORE_COMMIT_BYTES_MAX   ((size_t)64 * 1024 * 1024)
+
+/* ".commit/MACHINE/FILE" */
+#define STORE_PATH_BYTES         (sizeof(".commit/") + LIMIT_MACHINE_BYTES + 1 + NAME_MAX)
 
 typedef enum StorePrecondition {
     STORE_ANY,    /* no condition */
@@ -92,3 +97,8 @@ int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason);
  * this first; readers do not need it. Does not wait for the lock, because another writer has
  * already done it. APPLIED may be NULL. */
 int store_recover(const Store *store, StoreApplied applied, void *userdata, Reason *reason);
+
+/* Whether the directory of a decided commit, or what should be one, has something in it that no
+ * commit can have left: then no commit can begin. RET_PATH is its path in the store. Reads without
+ * the lock, and takes what another writer moves meanwhile for right. */
+bool store_is_blocked(const Store *store, char ret_path[STORE_PATH_BYTES]);

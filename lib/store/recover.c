@@ -298,6 +298,78 @@ int store_complete(const Store *store, StoreApplied applied, void *userdata, Rea
     return r == 0 ? finish(&completion, reason) : r;
 }
 
+/* --- looking at them only --- */
+
+/* A mark may be anything but a directory, because it is only removed. */
+static bool is_of_commit(int machine, const char *name, const char *file)
+{
+    CredentialName credential;
+    bool gone;
+    struct stat status;
+
+    if (!store_file_parse(name, file, STORE_SEALED, &credential, &gone) &&
+        !store_file_parse(name, file, STORE_PUBLIC, &credential, &gone))
+        return false;
+    if (fstatat(machine, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return true;
+    return gone ? !S_ISDIR(status.st_mode) : S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
+/* RET_PATH gets the path of the first file in MACHINE's part of COMMIT that is foreign. */
+static bool has_foreign_file(int commit, const char *machine, char ret_path[STORE_PATH_BYTES])
+{
+    _cleanup_(closep) int fd = -1;
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *file;
+    int r = store_machine_open(commit, machine, NULL, &fd);
+
+    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", machine);
+    if (r == 0)
+        r = directory_list(fd, machine, NULL, &list);
+    while (r == 0 && (r = directory_next(list, machine, NULL, &file)) == 0 && file)
+        if (!is_of_commit(fd, machine, file)) {
+            snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s/%s", machine, file);
+            return true;
+        }
+    return r == OUTCOME_STORE_UNSAFE;
+}
+
+/* The same, for the entry NAME of COMMIT. */
+static bool is_foreign_entry(int commit, const char *name, char ret_path[STORE_PATH_BYTES])
+{
+    size_t length = strlen(STORE_RECORD);
+    struct stat status;
+
+    if (machine_name_valid(name))
+        return has_foreign_file(commit, name, ret_path);
+    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", name);
+    if (fstatat(commit, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    if (strcmp(name, STORE_ORIGIN) == 0)
+        return S_ISDIR(status.st_mode);
+    return strncmp(name, STORE_RECORD, length) != 0 || !store_record_name_valid(name + length) ||
+           !S_ISREG(status.st_mode) || status.st_nlink != 1;
+}
+
+bool store_is_blocked(const Store *store, char ret_path[STORE_PATH_BYTES])
+{
+    _cleanup_(closep) int fd =
+        openat(store->directory, STORE_COMMIT, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *name;
+
+    if (fd < 0) {
+        strcpy(ret_path, STORE_COMMIT);
+        return errno == ENOTDIR || errno == ELOOP;
+    }
+    if (directory_list(fd, STORE_COMMIT, NULL, &list) != 0)
+        return false;
+    while (directory_next(list, STORE_COMMIT, NULL, &name) == 0 && name)
+        if (is_foreign_entry(fd, name, ret_path))
+            return true;
+    return false;
+}
+
 int store_recover(const Store *store, StoreApplied applied, void *userdata, Reason *reason)
 {
     _cleanup_(closep) int lock = -1;

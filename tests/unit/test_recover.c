@@ -265,8 +265,10 @@ static void test_a_lock_that_is_held(void **state)
 static void test_the_next_writer_completes_it(void **state)
 {
     CommitFixture *fixture = *state;
+    char path[STORE_PATH_BYTES];
 
     begin_decided(fixture, &pairs);
+    assert_false(store_is_blocked(fixture->store, path));
     /* the file to be removed is gone already */
     assert_int_equal(commit_act(fixture, NULL), OUTCOME_NOT_FOUND);
     assert_true(commit_is_after(fixture));
@@ -276,10 +278,16 @@ static void test_the_next_writer_completes_it(void **state)
 
 /* --- what we cannot have left --- */
 
-static void expect_unsafe(CommitFixture *fixture, const char *title)
+/* PATH is what doctor names; NULL if it is not in ".commit". */
+static void expect_unsafe(CommitFixture *fixture, const char *title, const char *path)
 {
+    char found[STORE_PATH_BYTES];
     Reason reason = {0};
 
+    if (store_is_blocked(fixture->store, found) != (path != NULL))
+        fail_msg("%s: wrongly seen or not seen", title);
+    if (path)
+        assert_string_equal(found, path);
     if (commit_recover(fixture, &reason) != OUTCOME_STORE_UNSAFE)
         fail_msg("%s is taken", title);
     assert_non_null(strstr(reason.text, "move it out of the store"));
@@ -341,7 +349,7 @@ static void test_hostile_commits(void **state)
         test_write_file(victim, test_view("victim"), 0604);
         plant(fixture, &plantings[i]);
         assert_int_equal(stat(victim, &before), 0);
-        expect_unsafe(fixture, plantings[i].title);
+        expect_unsafe(fixture, plantings[i].title, plantings[i].path);
         assert_int_equal(stat(victim, &after), 0);
         assert_int_equal(after.st_mode, before.st_mode);
         assert_int_equal(after.st_nlink, before.st_nlink);
@@ -367,7 +375,7 @@ static void test_a_commit_that_is_no_directory(void **state)
             assert_int_equal(symlink("../elsewhere", path_in(fixture, STORE_COMMIT)), 0);
         else
             assert_int_equal(mkfifo(path_in(fixture, STORE_COMMIT), 0600), 0);
-        expect_unsafe(fixture, "no directory");
+        expect_unsafe(fixture, "no directory", STORE_COMMIT);
         assert_true(commit_is(fixture, &pairs.before));
         assert_int_equal(rmdir(test_path(&fixture->folder, "elsewhere")), 0);
     }
@@ -459,7 +467,7 @@ static void test_hostile_preparations(void **state)
     assert_int_equal(mkdir(path_in(fixture, STORE_PREPARE), 0700), 0);
     assert_int_equal(mkdir(path_in(fixture, ".prepare/a"), 0700), 0);
     assert_int_equal(mkdir(path_in(fixture, ".prepare/a/b"), 0700), 0);
-    expect_unsafe(fixture, "directories in directories");
+    expect_unsafe(fixture, "directories in directories", NULL);
 }
 
 /* The directory that marks the last commit contains foreign files. */
