@@ -54,16 +54,24 @@ static bool ends_with_command(const char *remedy)
 
 int output_error(int rc, const char *subject, const Reason *reason)
 {
+    return output_error_more(rc, subject, 0, reason);
+}
+
+int output_error_more(int rc, const char *subject, size_t more, const Reason *reason)
+{
     bool alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME;
     const char *sentence = outcome_sentence(rc), *words = reason->text, *remedy;
-    char text[OUTCOME_REMEDY_BYTES];
+    char text[OUTCOME_REMEDY_BYTES], others[32] = "";
     CredentialName name = {0};
 
     if (subject)
         (void)credential_name_parse(subject, NULL, &name);
     remedy = outcome_remedy_for(rc, name.machine, name.id, text);
-    output_line(stderr, "nspawn-creds: %s%s%s%s%s.", subject ? subject : "", subject ? ": " : "",
-                words[0] && alone ? "" : sentence, words[0] && !alone ? ": " : "", words);
+    if (more > 0)
+        snprintf(others, sizeof(others), " and %zu more", more);
+    output_line(stderr, "nspawn-creds: %s%s%s%s%s%s.", subject ? subject : "", others,
+                subject ? ": " : "", words[0] && alone ? "" : sentence,
+                words[0] && !alone ? ": " : "", words);
     if (remedy)
         output_line(stderr, "  %s%s", remedy, ends_with_command(outcome_remedy(rc)) ? "" : ".");
     return rc;

@@ -20,6 +20,9 @@ void output_line(FILE *stream, const char *format, ...) __attribute__((format(pr
  * to do. Returns RC. */
 int output_error(int rc, const char *subject, const Reason *reason);
 
+/* The same about SUBJECT and MORE others like it. */
+int output_error_more(int rc, const char *subject, size_t more, const Reason *reason);
+
 /* A remark that is no error. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -70,7 +70,6 @@ void reseal_report_failures(const ResealSet *set)
 {
     for (size_t i = 0; i < set->count; i++) {
         const ResealItem *item = &set->items[i];
-        _cleanup_(freep) char *subject = NULL;
         size_t more = 0;
         bool reported = item->rc == 0;
 
@@ -80,9 +79,7 @@ void reseal_report_failures(const ResealSet *set)
             continue;
         for (size_t k = i + 1; k < set->count; k++)
             more += same_failure(&set->items[k], item);
-        if (more == 0 || asprintf(&subject, "%s and %zu more", item->label, more) < 0)
-            subject = NULL;
-        output_error(item->rc, subject ? subject : item->label, &item->reason);
+        output_error_more(item->rc, item->label, more, &item->reason);
     }
 }
 
