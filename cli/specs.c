@@ -6,6 +6,7 @@
 #include "specs.h"
 
 #include "base/fsutil.h"
+#include "policy/policy_status.h"
 #include "terminal/progress.h"
 
 #include <fcntl.h>
@@ -38,6 +39,25 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
     return 0;
 }
 
+int spec_keep_key_type(const Context *context, const CredentialName *name, Reason *reason,
+                       SealSpec *spec)
+{
+    PolicyStatus status;
+    const Kind *required;
+    int r = policy_status_find(context, name, &status);
+
+    if (r != 0 || !status.key_type || spec->host)
+        return r;
+    required = kind_find_by_name(status.key_type);
+    if ((spec->keys == SEAL_GIVEN_KEYS && spec->key_types != required->key_types) ||
+        (spec->public_key && !kind_has(required, KIND_PUBLIC_KEY)))
+        return reason_set(reason, OUTCOME_USAGE, "its policy requires --with-key=%s",
+                          status.key_type);
+    spec->keys = SEAL_GIVEN_KEYS;
+    spec->key_types = required->key_types;
+    return 0;
+}
+
 Unsealer spec_unsealer(const Context *context, const Options *options)
 {
     return (Unsealer){.context = context,
@@ -61,6 +81,8 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
     SealSpec spec;
     int r = spec_to_seal(context, options, reason, &spec);
 
+    if (r == 0)
+        r = spec_keep_key_type(context, to, reason, &spec);
     if (r == 0)
         r = spec_open_store(options, reason, ret_store);
     return r == 0 ? reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store,

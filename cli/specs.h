@@ -13,13 +13,20 @@
  * over. */
 int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret);
 
+/* Makes SPEC seal with the key type that the policy requires of NAME, if it requires one.
+ * OUTCOME_USAGE if SPEC is given another one. For another host, whose policy is not here, it does
+ * nothing. -ENOMEM. */
+int spec_keep_key_type(const Context *context, const CredentialName *name, Reason *reason,
+                       SealSpec *spec);
+
 /* An unsealer that opens as OPTIONS say; borrows from them. */
 Unsealer spec_unsealer(const Context *context, const Options *options);
 
 /* The store of --store=, which is changed directly, or else the host's. */
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 
-/* Opens the store, and begins to seal its credential FROM again, as TO; see reseal_as_begin(). */
+/* Opens the store, and begins to seal its credential FROM again, as TO, with the key type that
+ * the policy requires of TO; see reseal_as_begin(). */
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 

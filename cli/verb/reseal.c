@@ -224,6 +224,20 @@ static int replace_files(ResealSet *set)
     return r;
 }
 
+/* With the key type that the policy requires, if the item is in the store. */
+static void examine(Resealing *resealing, ResealItem *item)
+{
+    SealSpec spec = resealing->spec;
+    SealContext *seal = &resealing->reseal.pool.seal;
+
+    if (item->name.id[0])
+        item->rc = spec_keep_key_type(seal->context, &item->name, &item->reason, &spec);
+    seal->spec = &spec;
+    if (item->rc == 0)
+        reseal_examine(&resealing->reseal, item);
+    seal->spec = &resealing->spec;
+}
+
 /* Goes as far as possible. Failures of an item are in the item, others in REASON. */
 static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 {
@@ -245,7 +259,7 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
     for (size_t i = 0; i < set->count; i++)
         if (set->items[i].rc == 0) {
             progress_count(i + 1, set->count);
-            reseal_examine(reseal, &set->items[i]);
+            examine(resealing, &set->items[i]);
         }
     r = first_failure(set);
     for (size_t i = 0; r == 0 && !resealing->options->dry_run && i < set->count; i++) {

@@ -97,6 +97,8 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
     if (r == 0)
         r = spec_to_seal(rotate->context, &rotate->options, reason, &rotate->spec);
     if (r == 0)
+        r = spec_keep_key_type(rotate->context, &rotate->name, reason, &rotate->spec);
+    if (r == 0)
         r = spec_open_store(&rotate->options, reason, &rotate->store);
     if (r != 0)
         return r;

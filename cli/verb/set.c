@@ -27,24 +27,6 @@ typedef struct Setting {
     bool replaces;
 } Setting;
 
-/* Seals with the key type that the policy requires. */
-static int keep_key_type(Setting *setting, Reason *reason)
-{
-    PolicyStatus status;
-    const Kind *required;
-    int r = policy_status_find(setting->context, &setting->name, &status);
-
-    if (r != 0 || !status.key_type)
-        return r;
-    required = kind_find_by_name(status.key_type);
-    if (setting->spec.keys == SEAL_GIVEN_KEYS && setting->spec.key_types != required->key_types)
-        return reason_set(reason, OUTCOME_USAGE, "its policy requires --with-key=%s",
-                          status.key_type);
-    setting->spec.keys = SEAL_GIVEN_KEYS;
-    setting->spec.key_types = required->key_types;
-    return 0;
-}
-
 /* Finds all mistakes before the value is read. */
 static int prepare(Setting *setting, Reason *reason)
 {
@@ -59,7 +41,7 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = spec_to_seal(setting->context, options, reason, &setting->spec);
     if (r == 0)
-        r = keep_key_type(setting, reason);
+        r = spec_keep_key_type(setting->context, &setting->name, reason, &setting->spec);
     if (r == 0)
         r = spec_open_store(options, reason, setting->store);
     if (r == 0)
