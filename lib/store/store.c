@@ -457,7 +457,12 @@ int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t
 
     while (r == 0 && count < LIMIT_MACHINES &&
            (r = directory_next(folder, "of the store", reason, &name)) == 0 && name) {
-        if (!machine_name_valid(name))
+        struct stat status;
+
+        /* doctor reports what is skipped */
+        if (!machine_name_valid(name) ||
+            (fstatat(store->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+             !S_ISDIR(status.st_mode)))
             continue;
         if (!ARRAY_GROW(machines, count))
             return reason_set(reason, -ENOMEM, "cannot list the store");

@@ -51,7 +51,7 @@ typedef struct MachineName {
 } MachineName;
 
 /* Lists the machines that have a directory in the store, sorted by name, at most LIMIT_MACHINES.
- * The caller frees the array. Returns 0 or a negative errno. */
+ * Anything else there is skipped. The caller frees the array. Returns 0 or a negative errno. */
 int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count);
 
 typedef struct StoreEntry {

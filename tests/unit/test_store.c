@@ -122,6 +122,21 @@ static void test_too_many(void **state)
     machines = 0;
 }
 
+/* What is no directory is no machine, and keeps nobody from listing the others. */
+static void test_strays(void **state)
+{
+    const Fixture *fixture = *state;
+    _cleanup_(freep) MachineName *names = NULL;
+    size_t count;
+
+    assert_int_equal(mkdir(test_path(&fixture->folder, "web"), 0770), 0);
+    test_write_file(test_path(&fixture->folder, "junk"), test_view("x"), 0640);
+    assert_int_equal(symlink("web", test_path(&fixture->folder, "link")), 0);
+    assert_int_equal(store_machines(fixture->store, NULL, &names, &count), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0].text, "web");
+}
+
 /* Listing a machine that changes meanwhile starts again, but not for ever. */
 static void test_disturbed(void **state)
 {
@@ -307,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_add, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_disturbed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_strays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_public_half, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_entry, set_up, tear_down),
