@@ -50,7 +50,7 @@ typedef enum OptionId {
     OPTION_FIX = 1 << 30,
 } OptionId;
 
-/* What the verbs take that seal for this host. */
+/* The options of the verbs that seal for this host. */
 #define OPTIONS_SEAL                                                                               \
     (OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS |                  \
      OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_NOT_AFTER)

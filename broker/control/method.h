@@ -11,7 +11,7 @@
 #include "request/connection.h"
 #include "request/peer.h"
 
-/* What the methods work on; everything is borrowed. */
+/* The objects that the methods use. All are borrowed. */
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;

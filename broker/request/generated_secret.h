@@ -40,7 +40,7 @@ typedef struct GeneratedSecret {
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
-/* Chooses the types of key: those that the policy requires for CREDENTIAL, or all that there are.
+/* Chooses the key types: those that the policy requires for CREDENTIAL, or all that this host has.
  * Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM, or why the host key
  * cannot be loaded. */
 int generated_secret_begin(HostResources *resources, const PolicyCredential *credential,

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What reseal says.
+ * The output of reseal.
  */
 
 #include "options.h"
@@ -21,7 +21,7 @@ void reseal_report_table(const ResealSet *sets, size_t count);
 /* Why SET's items cannot be sealed anew, each reason once. */
 void reseal_report_failures(const ResealSet *set);
 
-/* What of SET is in place: a line for a machine, or for each file. */
+/* Reports the part of SET that was stored: a line for a machine, or for each file. */
 void reseal_report_done(const ResealSet *set);
 
 /* --json=: all credentials, and what is or was to become of each. */

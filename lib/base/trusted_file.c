@@ -34,7 +34,7 @@ static void walk_done(Walk *walk)
     close_keep_errno(walk->at);
 }
 
-/* What is not safe only counts if there is a file at the end. */
+/* Records an unsafe component. It matters only if the path leads to a file. */
 static void judge(Walk *walk, const struct stat *status, const char *name)
 {
     bool shared = status->st_mode & (S_IWGRP | S_IWOTH);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What opening tells. See open_check.h.
+ * Checks whether a credential opens. See open_check.h.
  */
 
 #include "client/open_check.h"

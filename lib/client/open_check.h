@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What only opening a credential tells: whether it does, and when it expires.
+ * Opens a credential to find out whether it opens, and when it expires.
  */
 
 #include "client/store_client.h"

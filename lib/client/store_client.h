@@ -4,7 +4,7 @@
 /*
  * The store, as the verbs that change it see it.
  *
- * What is written and removed goes over the control socket where the broker can be reached, so that
+ * Changes go over the control socket where the broker can be reached, so that
  * it is the broker's own work, and directly into the store where it cannot: nothing here needs a
  * daemon, and each change leaves its audit entry either way. Sealed files are read from the store
  * itself. With --store=PATH all of it is done there.

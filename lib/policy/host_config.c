@@ -104,8 +104,8 @@ static int set_tpm_device(Parser *parser, char *text)
     return set_text(parser, path ? path : name, parser->config.tpm_device);
 }
 
-/* The list begins anew with an empty assignment; host_config_parse() puts the defaults into an
- * empty one. */
+/* An empty assignment clears the list; host_config_parse() fills an empty list with the defaults.
+ */
 static int set_templates(Parser *parser, char *text)
 {
     Reason reason = {0};

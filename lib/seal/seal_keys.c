@@ -125,7 +125,7 @@ static bool get_shared_key(const TpmTask *task, Tpm *tpm, const Observer *observ
         r = shared_keys_unseal(tpm, &task->shared, &wanted, &reason, ret);
         observer_wait_end(observer);
     }
-    /* for a machine's first credential it is normal that there is none */
+    /* a machine's first credential finds no key, which is no reason for a note */
     if (r != 0 && (file || r != OUTCOME_NOT_FOUND))
         observer_note(observer, "Sealing with a fresh key instead of the one of %s: %s.",
                       file ? file : "the machine's other credentials",

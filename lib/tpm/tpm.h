@@ -84,7 +84,7 @@ typedef struct TpmSealedView {
 /* Whether A and B are the same sealed key under the same policy, byte by byte. */
 bool tpm_sealed_view_equal(const TpmSealedView *a, const TpmSealedView *b);
 
-/* What may be shown of a sealed key. The fingerprint is the first digits of a digest of its blob.
+/* A name for a sealed key that may be shown: the first digits of a digest of its blob.
  * It is the same for all credentials that share the key, and another one after resealing with a
  * fresh key. */
 #define TPM_FINGERPRINT_BYTES ((size_t)17)

@@ -375,7 +375,7 @@ static void test_scopes(void **state)
     }
 }
 
-/* What systemd 252 writes when no PCRs are requested. */
+/* systemd 252 writes this bank when no PCRs are requested. */
 static void test_a_pcr_bank_that_is_none(void **state)
 {
     CredentialSections sections = {.kind = kind_find_by_key_types(KIND_TPM),
