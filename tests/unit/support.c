@@ -12,6 +12,7 @@
 #include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Before main(), so that no test has to do it. */
 __attribute__((constructor)) static void filter_tests(void)
@@ -135,4 +136,17 @@ Secret *test_secret_of(size_t size)
     for (size_t i = 0; i < size; i++)
         secret_borrow(secret)[i] = (uint8_t)(i + 1);
     return secret;
+}
+
+size_t test_read_all(int fd)
+{
+    static char bytes[65536];
+    size_t total = 0;
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+        total += (size_t)n;
+    close(fd);
+    assert_int_equal(n, 0);
+    return total;
 }

@@ -48,6 +48,9 @@ const char *test_path(const TestFolder *folder, const char *name);
 void test_write_file(const char *path, BytesView content, unsigned mode);
 Bytes test_read_file(const char *path);
 
+/* Reads FD to its end and closes it. Returns the number of bytes. */
+size_t test_read_all(int fd);
+
 Secret *test_secret(const char *text);
 Secret *test_host_key(const char *text); /* host_key_state() of TEXT */
 Secret *test_secret_of(size_t size);     /* SIZE bytes that count up from 1 */

@@ -66,19 +66,6 @@ static int accept_from(const Listeners *listeners)
     return accept4(listeners->fds[0], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
-static size_t read_all(int fd)
-{
-    static char bytes[65536];
-    size_t total = 0;
-    ssize_t n;
-
-    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-        total += (size_t)n;
-    close(fd);
-    assert_int_equal(n, 0);
-    return total;
-}
-
 /* A limit on any socket, for any user, from the first connection. */
 static void test_marks(void **state)
 {
@@ -212,7 +199,7 @@ static void test_delivery(void **state)
         }
         assert_int_equal(r, REPLY_DONE);
         close(fds[0]);
-        assert_int_equal(total + read_all(fds[1]), refusal ? refusal : LIMIT_PLAINTEXT_BYTES);
+        assert_int_equal(total + test_read_all(fds[1]), refusal ? refusal : LIMIT_PLAINTEXT_BYTES);
     }
 }
 
@@ -228,7 +215,7 @@ static void test_a_step_is_bounded(void **state)
     reader = fork();
     if (reader == 0) {
         close(fds[0]);
-        _exit(read_all(fds[1]) == LIMIT_FOREIGN_REFUSAL_BYTES ? 0 : 1);
+        _exit(test_read_all(fds[1]) == LIMIT_FOREIGN_REFUSAL_BYTES ? 0 : 1);
     }
     close(fds[1]);
     for (int r = REPLY_BLOCKED; r == REPLY_BLOCKED;) {
@@ -314,7 +301,7 @@ static size_t supervise(Life life, bool manager, uid_t user, int *ret)
             _exit(EXIT_FAILURE);
         _exit(-supervisor_run(&listeners, run_worker, (void *[]){&listeners, &life}));
     }
-    total = read_all(client);
+    total = test_read_all(client);
     poll(NULL, 0, 300);
     *ret = 1;
     if (waitpid(supervisor, &status, WNOHANG) == 0) {

@@ -243,19 +243,6 @@ static void test_client_vanishes(void **state)
     assert_int_equal(broker->shared->tpm_begun, 2);
 }
 
-static size_t read_all(int fd)
-{
-    static char bytes[65536];
-    size_t total = 0;
-    ssize_t n;
-
-    while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-        total += (size_t)n;
-    close(fd);
-    assert_int_equal(n, 0);
-    return total;
-}
-
 /* Programs that read more than the service manager get more zeros, from the next worker, too; but
  * no container does. */
 static void test_size_of_a_refusal(void **state)
@@ -268,17 +255,17 @@ static void test_size_of_a_refusal(void **state)
     broker_add_live(broker, "web");
     broker_start(broker);
     broker_wait_live("web");
-    assert_int_equal(read_all(client_connect(broker, WEB, "missing")), LIMIT_REFUSAL_BYTES);
-    assert_int_equal(read_all(client_connect(broker, NULL, "missing")),
+    assert_int_equal(test_read_all(client_connect(broker, WEB, "missing")), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(test_read_all(client_connect(broker, NULL, "missing")),
                      LIMIT_FOREIGN_REFUSAL_BYTES);
-    assert_int_equal(read_all(client_connect_live(broker, "web", WEB, "missing")),
+    assert_int_equal(test_read_all(client_connect_live(broker, "web", WEB, "missing")),
                      LIMIT_REFUSAL_BYTES);
-    assert_int_equal(read_all(client_connect_live(broker, "web", NULL, "missing")),
+    assert_int_equal(test_read_all(client_connect_live(broker, "web", NULL, "missing")),
                      LIMIT_REFUSAL_BYTES);
     fd = client_connect(broker, NULL, "missing");
     assert_int_equal(read(fd, &byte, 1), 1);
     broker_kill_worker(broker, 0);
-    assert_true(read_all(fd) >= LIMIT_FOREIGN_REFUSAL_BYTES);
+    assert_true(test_read_all(fd) >= LIMIT_FOREIGN_REFUSAL_BYTES);
 }
 
 /* Clients that disconnect in the middle of a secret and of a refusal. */
