@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Strict JSON. See json.h.
+ *
+ * The structure is parsed here. json-c converts numbers, and strings that are not plain ASCII: in
+ * strict mode json-c 0.18 takes every byte above 0x7f for a control character (its issue 892).
  */
 
 #include "base/json.h"
-
-#include "base/json_scan.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,23 +14,220 @@
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
 
-/* Counts the members that json-c kept. Recurses at most as deep as the parser. */
-static size_t count_kept(struct json_object *value)
-{
-    enum json_type type = json_object_get_type(value);
-    size_t count = 0;
+typedef struct Parser {
+    BytesView text;
+    size_t at;
+    size_t depth; /* how deep values may be nested */
+    struct json_tokener *tokener;
+    Reason *reason;
+    /* json_position()'s: the path, and the offset of the value there */
+    const size_t *path;
+    size_t levels, found;
+} Parser;
 
-    if (type == json_type_array) {
-        for (size_t i = 0; i < json_object_array_length(value); i++)
-            count += count_kept(json_object_array_get_idx(value, i));
-    } else if (type == json_type_object) {
-        json_object_object_foreach(value, key, member)
-        {
-            (void)key;
-            count += 1 + count_kept(member);
-        }
+static int read_value(Parser *parser, size_t level, bool on_path, struct json_object **ret);
+
+/* 0 at the end. */
+static uint8_t peek(const Parser *parser)
+{
+    return parser->at < parser->text.size ? parser->text.data[parser->at] : 0;
+}
+
+static int malformed(Parser *parser, const char *what)
+{
+    if (parser->at == parser->text.size)
+        return reason_set(parser->reason, OUTCOME_MALFORMED, "it is truncated");
+    return reason_set(parser->reason, OUTCOME_MALFORMED, "not JSON: %s", what);
+}
+
+static void skip_space(Parser *parser)
+{
+    while (peek(parser) == ' ' || peek(parser) == '\t' || peek(parser) == '\r' ||
+           peek(parser) == '\n')
+        parser->at++;
+}
+
+/* Moves past C and the white space around it; false if something else is there. */
+static bool accept(Parser *parser, char c)
+{
+    skip_space(parser);
+    if (peek(parser) != (uint8_t)c)
+        return false;
+    parser->at++;
+    skip_space(parser);
+    return true;
+}
+
+/* Converts the SIZE bytes before the position. */
+static int convert(Parser *parser, size_t size, int flags, struct json_object **ret)
+{
+    const char *token = (const char *)parser->text.data + parser->at - size;
+    enum json_tokener_error error;
+
+    json_tokener_reset(parser->tokener);
+    json_tokener_set_flags(parser->tokener, flags);
+    *ret = json_tokener_parse_ex(parser->tokener, token, (int)size);
+    error = json_tokener_get_error(parser->tokener);
+    if (error != json_tokener_success && error != json_tokener_continue)
+        parser->at -= size - json_tokener_get_parse_end(parser->tokener);
+    /* a number could go on, but for the NUL */
+    if (error == json_tokener_continue) {
+        *ret = json_tokener_parse_ex(parser->tokener, "", 1);
+        error = json_tokener_get_error(parser->tokener);
     }
-    return count;
+    return error == json_tokener_success ? 0 : malformed(parser, json_tokener_error_desc(error));
+}
+
+static int read_string(Parser *parser, struct json_object **ret)
+{
+    size_t begin = parser->at++, size;
+    bool plain = true;
+
+    for (; peek(parser) != '"'; parser->at++) {
+        plain = plain && peek(parser) < 0x80 && peek(parser) != '\\';
+        if (peek(parser) == '\\')
+            parser->at++;
+        if (peek(parser) < ' ')
+            return malformed(parser, "a control character in a string");
+    }
+    size = ++parser->at - begin;
+    if (!plain)
+        return convert(parser, size, JSON_TOKENER_VALIDATE_UTF8, ret);
+    *ret = json_object_new_string_len((const char *)parser->text.data + begin + 1, (int)size - 2);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int read_number(Parser *parser, struct json_object **ret)
+{
+    size_t begin = parser->at;
+
+    while (peek(parser) && strchr("+-.0123456789Ee", peek(parser)))
+        parser->at++;
+    return convert(parser, parser->at - begin, JSON_TOKENER_STRICT, ret);
+}
+
+static bool accept_word(Parser *parser, const char *word)
+{
+    size_t length = strlen(word);
+
+    if (parser->text.size - parser->at < length ||
+        memcmp(parser->text.data + parser->at, word, length) != 0)
+        return false;
+    parser->at += length;
+    return true;
+}
+
+static int read_scalar(Parser *parser, struct json_object **ret)
+{
+    uint8_t c = peek(parser);
+
+    if (c == '"')
+        return read_string(parser, ret);
+    if (c == '-' || (c >= '0' && c <= '9'))
+        return read_number(parser, ret);
+    *ret = NULL;
+    if (accept_word(parser, "null"))
+        return 0;
+    if (!accept_word(parser, c == 't' ? "true" : "false"))
+        return malformed(parser, "a value is missing");
+    *ret = json_object_new_boolean(c == 't');
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* Adds the name and value at the position to OBJECT. */
+static int read_member(Parser *parser, size_t level, bool on_path, struct json_object *object)
+{
+    _cleanup_(json_object_putp) struct json_object *name = NULL, *value = NULL;
+    size_t begin = parser->at;
+    int r = peek(parser) == '"' ? read_string(parser, &name)
+                                : malformed(parser, "a name in double quotes is missing");
+
+    if (r == 0 && json_object_object_get_ex(object, json_object_get_string(name), NULL)) {
+        parser->at = begin;
+        return reason_set(parser->reason, OUTCOME_MALFORMED, "a second member with the same name");
+    }
+    if (r == 0 && !accept(parser, ':'))
+        r = malformed(parser, "a \":\" is missing");
+    if (r == 0)
+        r = read_value(parser, level, on_path, &value);
+    if (r != 0)
+        return r;
+    if (json_object_object_add(object, json_object_get_string(name), value) != 0)
+        return -ENOMEM;
+    value = NULL;
+    return 0;
+}
+
+static int read_element(Parser *parser, size_t level, bool on_path, struct json_object *array)
+{
+    struct json_object *value;
+    int r = read_value(parser, level, on_path, &value);
+
+    if (r == 0 && json_object_array_add(array, value) != 0) {
+        json_object_put(value);
+        r = -ENOMEM;
+    }
+    return r;
+}
+
+/* Reads an object or an array at LEVEL; ON_PATH if json_position()'s path leads to it. */
+static int read_container(Parser *parser, size_t level, bool on_path, struct json_object **ret)
+{
+    bool is_object = peek(parser) == '{';
+    char end = is_object ? '}' : ']';
+    _cleanup_(json_object_putp) struct json_object *container =
+        is_object ? json_object_new_object() : json_object_new_array();
+    size_t index = 0;
+    int r = container ? 0 : -ENOMEM;
+
+    parser->at++;
+    if (r == 0 && !accept(parser, end)) {
+        do {
+            bool is_next = on_path && level < parser->levels && parser->path[level] == index++;
+
+            if (is_next && level + 1 == parser->levels)
+                parser->found = parser->at;
+            r = is_object ? read_member(parser, level + 1, is_next, container)
+                          : read_element(parser, level + 1, is_next, container);
+        } while (r == 0 && accept(parser, ','));
+        if (r == 0 && !accept(parser, end))
+            r = malformed(parser, "a comma or the end is missing");
+    }
+    if (r == 0)
+        *ret = TAKE_PTR(container);
+    return r;
+}
+
+static int read_value(Parser *parser, size_t level, bool on_path, struct json_object **ret)
+{
+    if (level == parser->depth)
+        return malformed(parser, "it is nested too deeply");
+    return peek(parser) == '{' || peek(parser) == '[' ? read_container(parser, level, on_path, ret)
+                                                      : read_scalar(parser, ret);
+}
+
+static int parse(Parser *parser, struct json_object **ret)
+{
+    _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new();
+    _cleanup_(json_object_putp) struct json_object *value = NULL;
+    int r;
+
+    parser->tokener = tokener;
+    if (!tokener)
+        return -ENOMEM;
+    if (parser->text.size == 0)
+        return reason_set(parser->reason, OUTCOME_MALFORMED, "it is empty");
+    if (parser->text.size >= INT_MAX)
+        return reason_set(parser->reason, OUTCOME_MALFORMED, "it is too large");
+    skip_space(parser);
+    parser->found = parser->levels == 0 ? parser->at : parser->text.size;
+    r = read_value(parser, 0, true, &value);
+    skip_space(parser);
+    if (r == 0 && parser->at < parser->text.size)
+        r = malformed(parser, "something follows the value");
+    if (r == 0)
+        *ret = TAKE_PTR(value);
+    return r;
 }
 
 /* Columns are characters, so continuation bytes of UTF-8 do not count. */
@@ -48,112 +246,22 @@ static JsonPosition position_of(BytesView text, size_t offset)
 
 JsonPosition json_position(BytesView text, const size_t *path, size_t levels)
 {
-    return position_of(text, json_scan_find(text, path, levels));
-}
-
-/* Checks that VALUE, as parsed by json-c, is all that TEXT contains. */
-static int check_kept(BytesView text, struct json_object *value, Reason *reason, size_t *offset)
-{
-    size_t written;
-    int r;
-
-    if (!json_scan_count_members(text, &written)) {
-        *offset = written;
-        return reason_set(reason, OUTCOME_MALFORMED, "not JSON: single quotes or a comment");
-    }
-    if (written == count_kept(value))
-        return 0;
-    r = json_scan_find_duplicate(text, offset);
-    return r < 0 ? r : reason_set(reason, OUTCOME_MALFORMED, "a second member with the same name");
-}
-
-static int tokenise(BytesView text, int depth, int flags, Reason *reason, size_t *offset,
-                    struct json_object **ret)
-{
-    _cleanup_(json_tokener_freep) struct json_tokener *tokener = json_tokener_new_ex(depth);
+    Parser parser = {.text = text, .depth = SIZE_MAX, .path = path, .levels = levels};
     _cleanup_(json_object_putp) struct json_object *value = NULL;
-    enum json_tokener_error error;
 
-    if (!tokener)
-        return reason_set(reason, -ENOMEM, "cannot read JSON");
-    json_tokener_set_flags(tokener, flags);
-    value = json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
-    error = json_tokener_get_error(tokener);
-    *offset = json_tokener_get_parse_end(tokener);
-    if (error == json_tokener_continue)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is truncated");
-    if (error != json_tokener_success)
-        return reason_set(reason, OUTCOME_MALFORMED, "not JSON: %s",
-                          json_tokener_error_desc(error));
-    *ret = TAKE_PTR(value);
-    return 0;
-}
-
-static bool is_ascii(BytesView text)
-{
-    uint8_t bits = 0;
-
-    for (size_t i = 0; i < text.size; i++)
-        bits |= text.data[i];
-    return bits < 0x80;
-}
-
-/*
- * In strict mode json-c 0.18 takes every byte above 0x7f for a control character (its issue 892).
- * So this checks the grammar in a copy in which each such byte is a letter; both are valid only in
- * strings. The values are then read from TEXT itself.
- */
-static int tokenise_strictly(BytesView text, int depth, Reason *reason, size_t *offset,
-                             struct json_object **ret)
-{
-    _cleanup_(json_object_putp) struct json_object *grammar = NULL;
-    _cleanup_(bytes_done) Bytes copy = {0};
-    int r;
-
-    if (is_ascii(text))
-        return tokenise(text, depth, JSON_TOKENER_STRICT, reason, offset, ret);
-    r = bytes_dup(text, &copy);
-    if (r < 0)
-        return reason_set(reason, r, "cannot read JSON");
-    for (size_t i = 0; i < copy.size; i++)
-        if (copy.data[i] >= 0x80)
-            copy.data[i] = 'x';
-    r = tokenise(bytes_view(&copy), depth, JSON_TOKENER_STRICT, reason, offset, &grammar);
-    return r == 0 ? tokenise(text, depth, JSON_TOKENER_VALIDATE_UTF8, reason, offset, ret) : r;
-}
-
-static int parse(BytesView text, int depth, Reason *reason, size_t *offset,
-                 struct json_object **ret)
-{
-    _cleanup_(json_object_putp) struct json_object *value = NULL;
-    const uint8_t *nul = text.size ? memchr(text.data, '\0', text.size) : NULL;
-    int r;
-
-    *offset = 0;
-    if (text.size == 0)
-        return reason_set(reason, OUTCOME_MALFORMED, "it is empty");
-    if (text.size >= INT_MAX || nul) {
-        *offset = nul ? (size_t)(nul - text.data) : 0;
-        return reason_set(reason, OUTCOME_MALFORMED, "not JSON");
-    }
-    r = tokenise_strictly(text, depth, reason, offset, &value);
-    if (r == 0)
-        r = check_kept(text, value, reason, offset);
-    if (r != 0)
-        return r;
-    *ret = TAKE_PTR(value);
-    return 0;
+    (void)parse(&parser, &value);
+    return position_of(text, parser.found);
 }
 
 int json_parse_located(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
                        struct json_object **ret)
 {
-    size_t offset;
-    int r = parse(text, depth, reason, &offset, ret);
+    Parser parser = {.text = text, .depth = (size_t)depth, .reason = reason};
+    int r = parse(&parser, ret);
 
     if (r == OUTCOME_MALFORMED)
-        *ret_position = position_of(text, offset);
-    return r;
+        *ret_position = position_of(text, parser.at);
+    return r < 0 ? reason_set(reason, r, "cannot read JSON") : r;
 }
 
 int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)

@@ -6,10 +6,11 @@
  *
  * json-c accepts much that is not JSON, and silently keeps the second of two members with one name,
  * so that two readers of one file may see different values. This module refuses both, and also NUL
- * bytes, text after the value, and invalid UTF-8. Not for secrets: json-c frees without wiping.
+ * bytes, text after the value, and invalid UTF-8. Values are json-c's. Not for secrets: json-c
+ * frees without wiping.
  *
- * json-c does not record the position of a value in the text. json_position() finds it again, so
- * that messages can name the line.
+ * A value does not know its position in the text. json_position() finds it again, so that messages
+ * can name the line.
  */
 
 #include "base/bytes.h"
