@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Drop-ins. See drop_in.h.
- */
 
 #include "drop_in.h"
 

@@ -5,7 +5,7 @@
 
 #include "request/request.h"
 
-#include "base/digest.h"
+#include "base/base64.h"
 #include "policy/template.h"
 #include "request/external_file.h"
 

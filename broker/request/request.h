@@ -14,7 +14,7 @@
  * calls request_give_key().
  */
 
-#include "base/digest.h"
+#include "base/base64.h"
 #include "credential/open.h"
 #include "request/commit.h"
 #include "request/generated_secret.h"

@@ -8,7 +8,7 @@
  * meanwhile, the old one is changed, and nobody uses that any more.
  */
 
-#include "client/audited_commit.h"
+#include "client/store_client.h"
 #include "doctor/doctor.h"
 #include "terminal/confirm.h"
 #include "terminal/progress.h"

@@ -7,7 +7,7 @@
 #include "doctor/doctor.h"
 #include "key/host_key.h"
 #include "key/pcr_files.h"
-#include "seal/systemd_version.h"
+#include "seal/seal_spec.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -18,7 +18,6 @@
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "base/names.h"
-#include "base/rewrite.h"
 #include "base/shell_word.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"

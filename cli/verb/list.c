@@ -4,7 +4,7 @@
  */
 
 #include "base/timestamp.h"
-#include "client/open_check.h"
+#include "client/store_client.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "specs.h"

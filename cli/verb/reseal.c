@@ -7,8 +7,8 @@
  */
 
 #include "base/array.h"
-#include "base/digest.h"
-#include "base/rewrite.h"
+#include "base/base64.h"
+#include "base/fsutil.h"
 #include "specs.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"

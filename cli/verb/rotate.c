@@ -10,7 +10,7 @@
  * the old one is restored and they receive it again.
  */
 
-#include "base/digest.h"
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "credential/open.h"

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/timestamp.h"
-#include "client/open_check.h"
+#include "client/store_client.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "terminal/output.h"

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The audit record. See record.h.
- */
 
 #include "audit/record.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Base64 and hexadecimal digits with libsodium. See base64.h.
- */
 
 #include "base/base64.h"
 
@@ -55,4 +52,12 @@ bool hex_decode(BytesView text, uint8_t *ret, size_t size)
            sodium_hex2bin(ret, size, (const char *)text.data, text.size, NULL, &decoded, NULL) ==
                0 &&
            decoded == size;
+}
+
+void digest_format(BytesView content, char text[DIGEST_TEXT_BYTES])
+{
+    uint8_t digest[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256(digest, content.data, content.size);
+    sodium_bin2hex(text, DIGEST_TEXT_BYTES, digest, sizeof(digest));
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Base64 for credential files (RFC 4648, with padding), and hexadecimal digits. Not for secrets:
- * nothing is wiped.
+ * Bytes as text: base64 for credential files (RFC 4648, with padding), hexadecimal digits, and
+ * SHA-256. Not for secrets: nothing is wiped, and a digest allows guesses to be checked.
  */
 
 #include "base/bytes.h"
@@ -17,3 +17,8 @@ int base64_encode(BytesView binary, size_t line, Bytes *ret);
 
 /* Decodes the digits of exactly SIZE bytes; false if TEXT is anything else. */
 bool hex_decode(BytesView text, uint8_t *ret, size_t size);
+
+#define DIGEST_TEXT_BYTES ((size_t)65)
+
+/* Writes the SHA-256 of CONTENT in 64 lower-case hexadecimal digits, like sha256sum(1). */
+void digest_format(BytesView content, char text[DIGEST_TEXT_BYTES]);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Bounded reading and writing of bytes. See bytes.h.
- */
 
 #include "base/bytes.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Forked children. See child.h.
- */
 
 #include "base/child.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The context of the real system. See context.h.
- */
 
 #include "base/context.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Bounded reads and atomic, durable writes. See fsutil.h.
- */
 
 #include "base/fsutil.h"
 
@@ -12,6 +9,7 @@
 #include <fnmatch.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -246,4 +244,90 @@ int directory_next(DIR *directory, const char *path, Reason *reason, const char 
         return reason_set(reason, -errno, "cannot list the directory %s", path);
     *ret = entry ? entry->d_name : NULL;
     return 0;
+}
+
+/* --- locks --- */
+
+bool directory_is_at(int parent, const char *name, int fd)
+{
+    struct stat held, there;
+
+    return fstat(fd, &held) == 0 && fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == there.st_dev && held.st_ino == there.st_ino;
+}
+
+int directory_lock_at(int parent, const char *name, uint64_t usec, Reason *reason, int *ret_fd)
+{
+    static const struct timespec step = {.tv_nsec = LIMIT_LOCK_STEP_USEC * 1000};
+
+    for (uint64_t waited = 0;; waited += LIMIT_LOCK_STEP_USEC) {
+        _cleanup_(closep) int fd =
+            openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0)
+            return reason_set(reason, -errno, "cannot open the directory %s", name);
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            if (!directory_is_at(parent, name, fd))
+                continue;
+            *ret_fd = TAKE_FD(fd);
+            return 0;
+        }
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return reason_set(reason, -errno, "cannot lock the directory %s", name);
+        if (waited >= usec)
+            return reason_set(reason, OUTCOME_TIMEOUT,
+                              "another program holds the lock of the directory %s", name);
+        nanosleep(&step, NULL);
+    }
+}
+
+/* --- editing --- */
+
+/* Reads NAME in DIRECTORY. PATH is for messages. */
+static int read_at(int directory, const char *name, const char *path, size_t limit, Reason *reason,
+                   struct stat *ret_status, Bytes *ret)
+{
+    /* O_NONBLOCK, in case it is a FIFO */
+    _cleanup_(closep) int fd =
+        openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd < 0 && errno == ELOOP)
+        return reason_set(reason, OUTCOME_USAGE, "%s is a symbolic link: name its target instead",
+                          path);
+    if (fd < 0 || fstat(fd, ret_status) < 0)
+        return reason_set(reason, -errno, "cannot open %s", path);
+    if (!S_ISREG(ret_status->st_mode))
+        return reason_set(reason, OUTCOME_USAGE, "%s is not a regular file", path);
+    if (ret_status->st_nlink > 1)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s has %lu links, and the others would keep the old content", path,
+                          (unsigned long)ret_status->st_nlink);
+    return file_read_fd(fd, path, limit, reason, ret);
+}
+
+int rewrite_read(const char *path, size_t limit, Reason *reason, Bytes *ret)
+{
+    struct stat status;
+
+    return read_at(AT_FDCWD, path, path, limit, reason, &status, ret);
+}
+
+int rewrite_write(const char *path, BytesView before, BytesView after, Reason *reason)
+{
+    const char *name;
+    _cleanup_(freep) char *parent = file_parent(path, &name);
+    _cleanup_(bytes_done) Bytes now = {0};
+    _cleanup_(closep) int directory = -1;
+    struct stat status;
+    int r;
+
+    if (!parent)
+        return reason_set(reason, -ENOMEM, "cannot write %s", path);
+    r = directory_lock_at(AT_FDCWD, parent, LIMIT_LOCK_USEC, reason, &directory);
+    if (r == 0)
+        r = read_at(directory, name, path, before.size, reason, &status, &now);
+    if (r == OUTCOME_TOO_LARGE || r == -ENOENT ||
+        (r == 0 && !bytes_view_equal(bytes_view(&now), before)))
+        return reason_set(reason, OUTCOME_CHANGED, "%s has changed", path);
+    return r == 0 ? file_write_like_at(directory, name, after, &status, reason) : r;
 }

@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * Files: bounded reads, and the only functions with which this project writes files.
+ * Files: bounded reads, the only functions with which this project writes files, and locks.
  */
 
 #include "base/bytes.h"
 #include "base/outcome.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -57,3 +58,27 @@ int directory_list(int fd, const char *path, Reason *reason, DIR **ret);
 /* Returns the name of the next entry except "." and "..", borrowed until the next call; NULL at the
  * end. If an entry cannot be read, that is a negative errno and not the end. */
 int directory_next(DIR *directory, const char *path, Reason *reason, const char **ret);
+
+/* --- locks: writers take the lock of a directory, readers need none. It is flock(2)'s, so that the
+ * kernel releases it when its holder dies, however that happens --- */
+
+/* Whether FD is the directory that PARENT holds as NAME now. */
+bool directory_is_at(int parent, const char *name, int fd);
+
+/* Opens the directory NAME in PARENT, following no link, and takes its lock. Closing RET_FD
+ * releases it. If another process replaces the directory while we wait, we lock the new one.
+ * OUTCOME_TIMEOUT after USEC. */
+int directory_lock_at(int parent, const char *name, uint64_t usec, Reason *reason, int *ret_fd);
+
+/* --- editing: a file is read, and later replaced, unless it has changed in the meantime. Links are
+ * not followed. A file with two names is refused, because the other name would keep the old
+ * content --- */
+
+/* Reads the file PATH, at most LIMIT bytes. OUTCOME_USAGE if it is not a regular file with one
+ * name; OUTCOME_TOO_LARGE. */
+int rewrite_read(const char *path, size_t limit, Reason *reason, Bytes *ret);
+
+/* Replaces BEFORE by AFTER, atomically and durably, and keeps owner, group and mode.
+ * OUTCOME_CHANGED if the file is not BEFORE any more. Takes the directory's lock:
+ * OUTCOME_TIMEOUT. */
+int rewrite_write(const char *path, BytesView before, BytesView after, Reason *reason);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Options without abbreviations. See long_option.h.
- */
 
 #include "base/long_option.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Names. See names.h.
- */
 
 #include "base/names.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Recipes for secrets. See recipe.h.
- */
 
 #include "base/recipe.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Words of commands. See shell_word.h.
- */
 
 #include "base/shell_word.h"
 

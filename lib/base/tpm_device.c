@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The name of a TPM. See tpm_device.h.
- */
 
 #include "base/tpm_device.h"
 

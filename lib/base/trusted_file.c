@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Opening a file that decides what a privileged program does. See trusted_file.h.
- */
 
 #include "base/trusted_file.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A credential becomes another one. See reseal_as.h.
- */
 
 #include "client/reseal_as.h"
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The store, over the broker or directly. See store_client.h.
- */
 
 #include "client/store_client.h"
 
-#include "base/digest.h"
+#include "base/base64.h"
+#include "base/context.h"
 #include "base/fsutil.h"
 #include "base/json.h"
-#include "client/audited_commit.h"
+#include "base/timestamp.h"
+#include "credential/open.h"
 #include "store/store_installed.h"
 
 #include <errno.h>
@@ -55,7 +54,57 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
     return 0;
 }
 
-/* --- changes --- */
+/* --- without the broker --- */
+
+typedef struct Audit {
+    const Store *store;
+    AuditSink *sink;
+    uint64_t begun; /* CLOCK_MONOTONIC, µs */
+} Audit;
+
+static void write_entry(void *userdata, const CredentialName *name, bool removed,
+                        const StoreOrigin *origin)
+{
+    const Audit *audit = userdata;
+    _cleanup_(bytes_done) Bytes file = {0};
+    TpmKeyLabel key = {0};
+
+    if (!removed && store_read(audit->store, name, NULL, &file) == 0)
+        key = credential_key_label(bytes_view(&file));
+    audit->sink->write(audit->sink, &(AuditRecord){
+                                        .verdict = audit_verdict_of_change(origin->verb, removed),
+                                        .machine = name->machine,
+                                        .id = name->id,
+                                        .unit = "",
+                                        .peer_pid = origin->pid,
+                                        .peer_uid = origin->uid,
+                                        .reason = "",
+                                        .key = key.fingerprint,
+                                        .sealed_outside = key.outside,
+                                        .usec = monotonic_usec() - audit->begun,
+                                    });
+}
+
+AuditSink *audited_commit_journal(void)
+{
+    return access(AUDIT_JOURNAL_PATH, W_OK) == 0 ? audit_journal(AUDIT_JOURNAL_PATH) : NULL;
+}
+
+int audited_commit(const Store *store, const StoreCommit *commit, AuditSink *sink, Reason *reason)
+{
+    Audit audit = {.store = store, .sink = sink, .begun = monotonic_usec()};
+    StoreCommit audited = *commit;
+    int r;
+
+    audited.applied = sink ? write_entry : NULL;
+    audited.userdata = &audit;
+    r = store_commit(store, &audited, reason);
+    if (sink && sink->attach)
+        sink->attach(sink, NULL); /* what the journal has not taken yet */
+    return r;
+}
+
+/* --- through the broker --- */
 
 /* The new files, one after the other, in memory that nobody can change any more. */
 static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
@@ -277,4 +326,40 @@ int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, R
 
     credential_name_format(&entry->name, name);
     return unsealer_open(unsealer, &entry->sections, name, reason, ret_metadata, ret);
+}
+
+/* --- whether it opens --- */
+
+void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret)
+{
+    _cleanup_(secret_freep) Secret *plaintext = NULL;
+    uint64_t now = unsealer->context->now(unsealer->context);
+    char length[TIMESTAMP_LENGTH_BYTES];
+    OpenCheck check = {0};
+
+    check.rc = store_client_entry_open(unsealer, entry, &check.reason, &check.metadata, &plaintext);
+    if (check.rc == 0) {
+        check.size = secret_size(plaintext);
+        if (check.metadata.not_after < now) {
+            timestamp_format_length(now - check.metadata.not_after, length);
+            check.rc = reason_set(&check.reason, OUTCOME_EXPIRED, "it expired %s ago", length);
+        }
+    }
+    *ret = check;
+}
+
+void open_check_format_expiry(const OpenCheck *check, uint64_t now,
+                              char text[OPEN_CHECK_EXPIRY_BYTES])
+{
+    uint64_t then = check->metadata.not_after;
+    char time[TIMESTAMP_TEXT_BYTES], length[TIMESTAMP_LENGTH_BYTES];
+
+    if (then == USEC_INFINITY) {
+        strcpy(text, "never");
+        return;
+    }
+    timestamp_format(then, time);
+    timestamp_format_length(then < now ? now - then : then - now, length);
+    snprintf(text, OPEN_CHECK_EXPIRY_BYTES, "%s, %s%s%s", time, then < now ? "" : "in ", length,
+             then < now ? " ago" : "");
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Calling the broker. See client.h.
- */
 
 #include "protocol/client.h"
 

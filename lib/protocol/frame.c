@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Frames. See frame.h.
- */
 
 #include "protocol/frame.h"
 

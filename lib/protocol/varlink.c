@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Messages. See varlink.h.
- */
 
 #include "protocol/varlink.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Keys for many credentials. See key_pool.h.
- */
 
 #include "seal/key_pool.h"
 

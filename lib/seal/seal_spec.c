@@ -1,20 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Combines a spec and an older credential into a target. See seal_spec.h.
- */
 
 #include "seal/seal_spec.h"
 
 #include "key/firmware.h"
 #include "key/pcr_files.h"
-#include "seal/systemd_version.h"
 
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
 /* If no systemd is found: what all versions open. */
 #define VERSION_UNKNOWN     250U
 /* The first version with signed PCR policies. */
 #define VERSION_SIGNED_PCRS 252U
+
+#define LIBRARY             "/libsystemd-shared-"
+
+unsigned systemd_version_installed(const Context *context)
+{
+    static const char *const directories[] = {
+        "/run/booted-system/systemd/lib/systemd", /* NixOS */
+        "/usr/lib/systemd",                       /* Arch, SUSE */
+        "/usr/lib/*-linux-*/systemd",             /* Debian */
+        "/usr/lib64/systemd",                     /* Fedora */
+        NULL,
+    };
+
+    for (const char *const *directory = directories; *directory; directory++) {
+        _cleanup_(globfree) glob_t found = {0};
+        char pattern[PATH_MAX];
+
+        snprintf(pattern, sizeof(pattern), "%s%s" LIBRARY "[0-9][0-9][0-9]*.so*", context->root,
+                 *directory);
+        /* they are sorted */
+        if (glob(pattern, 0, NULL, &found) == 0)
+            return (unsigned)strtoul(
+                strrchr(found.gl_pathv[found.gl_pathc - 1], '/') + strlen(LIBRARY), NULL, 10);
+    }
+    return 0;
+}
 
 void seal_target_done(SealTarget *target)
 {

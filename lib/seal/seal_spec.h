@@ -94,6 +94,12 @@ void seal_target_done(SealTarget *target); /* for _cleanup_ */
 int seal_target_make(const SealContext *seal, const CredentialSections *old, Reason *reason,
                      SealTarget *ret);
 
+/* Returns the version of the systemd below the context's root, 0 if there is none. The service
+ * manager links libsystemd-shared-NNN.so (since 230), which every distribution has in a directory
+ * near it; if a package manager has left an old one, the newest counts. Nothing is executed, this
+ * works in a chroot, and a version that was installed since the last boot counts. */
+unsigned systemd_version_installed(const Context *context);
+
 /* Whether both are equal, ignoring .kind. */
 bool seal_target_equal(const SealTarget *a, const SealTarget *b);
 

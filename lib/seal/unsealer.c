@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Opening with this host's keys. See unsealer.h.
- */
 
 #include "seal/unsealer.h"
 

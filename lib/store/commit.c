@@ -5,8 +5,7 @@
 
 #include "store/commit.h"
 
-#include "base/digest.h"
-#include "base/dirlock.h"
+#include "base/base64.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
 #include "store/store_internal.h"

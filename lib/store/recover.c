@@ -8,7 +8,6 @@
  * renamed and removed inside the store, relative to open directories.
  */
 
-#include "base/dirlock.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
 #include "store/store_internal.h"

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Shared keys. See shared_key.h.
- */
 
 #include "store/shared_key.h"
 

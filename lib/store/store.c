@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The store. See store.h.
- */
 
 #include "store/store.h"
 

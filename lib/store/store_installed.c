@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Opens the host's store. See store_installed.h.
- */
 
 #include "store/store_installed.h"
 

@@ -9,7 +9,7 @@
  * We do not send TPM2_Startup: that is up to the firmware or the kernel.
  */
 
-#include "base/digest.h"
+#include "base/base64.h"
 #include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 

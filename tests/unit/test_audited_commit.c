@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "client/audited_commit.h"
+#include "client/store_client.h"
 
 #include <string.h>
 #include <sys/stat.h>

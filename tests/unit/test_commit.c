@@ -7,7 +7,7 @@
 
 #include "commit_fixture.h"
 
-#include "base/digest.h"
+#include "base/base64.h"
 #include "base/limits.h"
 
 #include <errno.h>

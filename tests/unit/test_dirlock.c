@@ -4,7 +4,7 @@
 #include "steps.h"
 #include "support.h"
 
-#include "base/dirlock.h"
+#include "base/fsutil.h"
 #include "base/limits.h"
 
 #include <errno.h>

@@ -6,7 +6,7 @@
 
 #include "control_calls.h"
 
-#include "base/digest.h"
+#include "base/base64.h"
 
 #include <errno.h>
 #include <fcntl.h>

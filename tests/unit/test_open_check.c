@@ -4,7 +4,7 @@
 #include "seal_fixture.h"
 #include "store_put.h"
 
-#include "client/open_check.h"
+#include "client/store_client.h"
 #include "key/host_key.h"
 
 #include <time.h>

@@ -4,7 +4,7 @@
 #include "steps.h"
 #include "support.h"
 
-#include "base/rewrite.h"
+#include "base/fsutil.h"
 
 #include <errno.h>
 #include <string.h>

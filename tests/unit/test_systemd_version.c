@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "seal/systemd_version.h"
+#include "seal/seal_spec.h"
 
 #include <string.h>
 #include <sys/stat.h>
