@@ -117,7 +117,5 @@ int main(int argc, char **argv)
         r = run(argc, argv, &context);
     else
         output_error(r, NULL, &reason);
-    if (fflush(stdout) != 0 && r == 0)
-        r = -1;
-    return outcome_exit_status(r);
+    return outcome_exit_status(output_finish(r));
 }

@@ -10,21 +10,8 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Nothing that is printed can control a terminal. */
-__attribute__((format(printf, 1, 0))) static char *format_clean(const char *format,
-                                                                va_list arguments)
-{
-    char *text;
-
-    if (vasprintf(&text, format, arguments) < 0)
-        abort();
-    safe_text_clean(text);
-    return text;
-}
 
 void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
 {
@@ -34,7 +21,7 @@ void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
         abort();
     va_start(arguments, format);
     doctor->findings[doctor->count++] =
-        (DoctorFinding){level, doctor->check, format_clean(format, arguments), NULL, NULL};
+        (DoctorFinding){level, doctor->check, safe_text_format(format, arguments), NULL, NULL};
     va_end(arguments);
 }
 
@@ -43,7 +30,7 @@ void doctor_remedy(Doctor *doctor, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    doctor->findings[doctor->count - 1].remedy = format_clean(format, arguments);
+    doctor->findings[doctor->count - 1].remedy = safe_text_format(format, arguments);
     va_end(arguments);
 }
 
@@ -52,7 +39,7 @@ void doctor_advice(Doctor *doctor, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    doctor->findings[doctor->count - 1].advice = format_clean(format, arguments);
+    doctor->findings[doctor->count - 1].advice = safe_text_format(format, arguments);
     va_end(arguments);
 }
 

@@ -8,8 +8,6 @@
 #include "base/cleanup.h"
 #include "terminal/safe_text.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,21 +29,15 @@ int confirm(const Options *options, Reason *reason, const char *question, ...)
     _cleanup_(freep) char *text = NULL;
     char answer[16];
     va_list arguments;
-    int length;
 
     if (options->no_ask)
         return 0;
     va_start(arguments, question);
-    length = vasprintf(&text, question, arguments);
+    text = safe_text_format(question, arguments);
     va_end(arguments);
-    if (length < 0) {
-        text = NULL;
-        return -ENOMEM;
-    }
     if (!can_ask())
         return reason_set(reason, OUTCOME_USAGE,
                           "%s There is no terminal to ask on. Use --no-ask to go ahead", text);
-    safe_text_clean(text);
     fprintf(stderr, "%s [y/N] ", text);
     if (!fgets(answer, sizeof(answer), stdin) || (answer[0] != 'y' && answer[0] != 'Y'))
         return reason_set(reason, OUTCOME_USAGE, "not confirmed; nothing was changed");

@@ -10,36 +10,50 @@
 #include "terminal/safe_text.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #define SEALED_FILE_MODE ((mode_t)0644)
 #define SECRET_FILE_MODE ((mode_t)0600)
+#define WRITE_FAULT      "cannot write the output"
 
 static bool is_stdout(const char *path)
 {
     return !path || strcmp(path, "-") == 0;
 }
 
-/* In memory first: a line without cleaning must not get out, not even if it is long. */
-__attribute__((format(printf, 2, 0))) static void put_line(FILE *stream, const char *format,
-                                                           va_list arguments)
-{
-    _cleanup_(freep) char *text = NULL;
+/* The errno of the first flush of standard output that failed; 0 if it is not known. */
+static int write_error;
 
-    if (vasprintf(&text, format, arguments) < 0)
-        abort();
-    safe_text_clean(text);
-    fprintf(stream, "%s\n", text);
+void output_flush(void)
+{
+    if (fflush(stdout) != 0 && write_error == 0)
+        write_error = errno;
+}
+
+int output_finish(int rc)
+{
+    Reason reason = {0};
+
+    output_flush();
+    if (!ferror(stdout))
+        return rc;
+    reason_set(&reason, -write_error, WRITE_FAULT);
+    output_error(-EIO, NULL, &reason);
+    return rc == 0 ? -EIO : rc;
 }
 
 void output_line(FILE *stream, const char *format, ...)
 {
     va_list arguments;
 
+    _cleanup_(freep) char *text = NULL;
+
     va_start(arguments, format);
-    put_line(stream, format, arguments);
+    text = safe_text_format(format, arguments);
     va_end(arguments);
+    if (stream == stderr)
+        output_flush(); /* results that belong before it */
+    fprintf(stream, "%s\n", text);
 }
 
 /* The last command in REMEDY, without names in it, may end with them: a full stop would be part. */
@@ -79,15 +93,16 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
 
 void output_note(const char *format, ...)
 {
+    _cleanup_(freep) char *text = NULL;
     va_list arguments;
 
-    fputs("nspawn-creds: ", stderr);
     va_start(arguments, format);
-    put_line(stderr, format, arguments);
+    text = safe_text_format(format, arguments);
     va_end(arguments);
+    output_line(stderr, "nspawn-creds: %s", text);
 }
 
-int output_json(struct json_object *object, JsonMode mode)
+void output_json(struct json_object *object, JsonMode mode)
 {
     int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
                 (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
@@ -95,14 +110,13 @@ int output_json(struct json_object *object, JsonMode mode)
     safe_text_put_json(json_object_to_json_string_ext(object, flags), stdout);
     putchar('\n');
     json_object_put(object);
-    return fflush(stdout) < 0 || ferror(stdout) ? -EIO : 0;
 }
 
 static int write_stdout(BytesView view, Reason *reason)
 {
     int r = file_write_fd(STDOUT_FILENO, view);
 
-    return r == 0 ? 0 : reason_set(reason, r, "cannot write to standard output");
+    return r == 0 ? 0 : reason_set(reason, r, WRITE_FAULT);
 }
 
 int output_sealed(const char *path, BytesView sealed, Reason *reason)

@@ -16,6 +16,13 @@
  * that contains names of files, or what the broker or a container says. */
 void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Writes what was printed so far. Errors and notes do so first. */
+void output_flush(void);
+
+/* Does so at the end of a verb that returned RC, and explains if any output could not be written,
+ * which makes a success a failure: returns RC or -EIO. */
+int output_finish(int rc);
+
 /* Explains a failure in up to two lines: what, about SUBJECT (NULL for nothing special), and what
  * to do. Returns RC. */
 int output_error(int rc, const char *subject, const Reason *reason);
@@ -26,8 +33,8 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
 /* A remark that is no error. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints OBJECT as MODE says (not JSON_OFF) and takes it. -EIO. */
-int output_json(struct json_object *object, JsonMode mode);
+/* Prints OBJECT as MODE says (not JSON_OFF) and takes it. */
+void output_json(struct json_object *object, JsonMode mode);
 
 /* Writes sealed bytes to the file PATH, atomically, or to standard output for NULL or "-". */
 int output_sealed(const char *path, BytesView sealed, Reason *reason);

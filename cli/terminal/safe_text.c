@@ -5,6 +5,7 @@
 
 #include "terminal/safe_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* How many bytes follow FIRST, and the range of the first of them. This excludes overlong
@@ -74,6 +75,16 @@ void safe_text_clean(char *text)
         text += length;
         left -= length;
     }
+}
+
+char *safe_text_format(const char *format, va_list arguments)
+{
+    char *text;
+
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    safe_text_clean(text);
+    return text;
 }
 
 void safe_text_put_json(const char *json, FILE *file)

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -21,3 +22,6 @@ void safe_text_put_json(const char *json, FILE *file);
 
 /* Has "?" stand for each byte of TEXT that is anything else, lines and tabs too. */
 void safe_text_clean(char *text);
+
+/* Formats text, and cleans it. Ends the program if there is no memory. */
+char *safe_text_format(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));

@@ -49,8 +49,8 @@ static int remove_file(const char *path, Reason *reason)
 }
 
 /* Reports what was removed, and whether another policy applies now. */
-static int report(const Context *context, const char *machine, const glob_t *files, size_t removed,
-                  JsonMode mode)
+static void report(const Context *context, const char *machine, const glob_t *files, size_t removed,
+                   JsonMode mode)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
@@ -64,7 +64,8 @@ static int report(const Context *context, const char *machine, const glob_t *fil
         json_add_text(object, "machine", machine);
         json_add(object, "removed", list);
         json_add(object, "otherPolicy", json_object_new_boolean(other));
-        return output_json(object, mode);
+        output_json(object, mode);
+        return;
     }
     if (files->gl_pathc == 0)
         printf("%s has no policy in /etc/nspawn-creds.\n", machine);
@@ -76,7 +77,6 @@ static int report(const Context *context, const char *machine, const glob_t *fil
                     machine, machine);
     printf("The credentials of %s are still in the store; nspawn-creds remove deletes them.\n",
            machine);
-    return 0;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -86,7 +86,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     const char *machine = arguments[0];
     Reason reason = {0};
     size_t removed = 0;
-    int r = machine_name_check(machine, &reason), reported;
+    int r = machine_name_check(machine, &reason);
 
     if (r == 0)
         r = find_files(machine, &reason, &files);
@@ -103,8 +103,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = manager_reload(manager, &reason);
     if (r != 0 && removed == 0)
         return output_error(r, machine, &reason);
-    reported = report(context, machine, &files, removed, options->json);
-    return r == 0 ? reported : output_error(r, machine, &reason);
+    report(context, machine, &files, removed, options->json);
+    return r == 0 ? 0 : output_error(r, machine, &reason);
 }
 
 const Verb verb_disable = {

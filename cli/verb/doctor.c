@@ -151,7 +151,7 @@ static void add_text(struct json_object *object, const char *name, const char *t
     json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
 }
 
-static int print_json(const Doctor *doctor, JsonMode mode)
+static void print_json(const Doctor *doctor, JsonMode mode)
 {
     struct json_object *list = json_object_new_array();
 
@@ -166,7 +166,7 @@ static int print_json(const Doctor *doctor, JsonMode mode)
         add_text(object, "advice", finding->advice);
         json_object_array_add(list, object);
     }
-    return output_json(list, mode);
+    output_json(list, mode);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -199,10 +199,10 @@ static int run(const Context *context, const Options *options, char **arguments)
             break;
     }
     if (options->json != JSON_OFF)
-        r = print_json(&doctor, options->json);
+        print_json(&doctor, options->json);
     else
         print(&doctor);
-    return r == 0 && count_level(&doctor, DOCTOR_PROBLEM) > 0 ? OUTCOME_PROBLEMS : r;
+    return count_level(&doctor, DOCTOR_PROBLEM) > 0 ? OUTCOME_PROBLEMS : 0;
 }
 
 const Verb verb_doctor = {

@@ -421,7 +421,7 @@ static struct json_object *credential_to_json(const Enabling *enabling, const En
     return object;
 }
 
-static int print_json(const Enabling *enabling)
+static void print_json(const Enabling *enabling)
 {
     struct json_object *object = json_object_new_object(), *credentials = json_object_new_array(),
                        *sockets = json_object_new_array();
@@ -438,7 +438,7 @@ static int print_json(const Enabling *enabling)
     json_add(object, "enabledSockets", sockets);
     json_add(object, "inEffect", json_object_new_boolean(enabling->in_effect));
     json_add(object, "restartNeeded", json_object_new_boolean(enabling->restart));
-    return output_json(object, enabling->options->json);
+    output_json(object, enabling->options->json);
 }
 
 /* --- all --- */
@@ -480,11 +480,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0 && !json)
         report_next(&enabling);
     /* say what was done even if a later step failed */
-    if (json && (r == 0 || enabling.written)) {
-        int printed = print_json(&enabling);
-
-        r = r == 0 ? printed : r;
-    }
+    if (json && (r == 0 || enabling.written))
+        print_json(&enabling);
     return r == 0 ? 0 : output_error(r, enabling.machine, &reason);
 }
 

@@ -63,7 +63,9 @@ static int print(const Identity *identity, JsonMode mode, Reason *reason)
 
     if (text)
         r = identity_parse((BytesView){(const uint8_t *)text, strlen(text)}, reason, &again);
-    return r == 0 ? output_json(TAKE_PTR(object), mode == JSON_OFF ? JSON_PRETTY : mode) : r;
+    if (r == 0)
+        output_json(TAKE_PTR(object), mode == JSON_OFF ? JSON_PRETTY : mode);
+    return r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "credential/open.h"
 #include "crypto/public_key.h"
+#include "terminal/fields.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "tpm/storage_key.h"
@@ -29,119 +30,125 @@ static Hex hex(BytesView view)
     return hex;
 }
 
-static const char *primary_name(uint16_t algorithm)
+/* With WORDS, for people, also why something cannot be read. */
+static void describe_tpm(const TpmSealedView *tpm, bool words, struct json_object *object)
 {
-    return algorithm == TPM_ALGORITHM_ECC ? "ecc" : "rsa";
-}
-
-static struct json_object *describe_tpm(const TpmSealedView *tpm)
-{
-    struct json_object *object = json_object_new_object();
+    Reason reason = {0};
     TpmSrk srk;
 
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->pcr_mask));
     json_add_text(object, "pcrBank", tpm_bank_name(tpm->pcr_bank));
-    json_add_text(object, "primaryAlgorithm", primary_name(tpm->primary_alg));
+    json_add_text(object, "primaryAlgorithm",
+                  tpm->primary_alg == TPM_ALGORITHM_ECC ? "ecc" : "rsa");
     json_add(object, "sealedOutside", json_object_new_boolean(tpm_key_label(tpm).outside));
     json_add_number(object, "blobSize", tpm->blob.size);
     json_add_text(object, "policyHash", hex(tpm->policy_hash).text);
-    if (tpm->srk.size > 0 && tpm_srk_parse(tpm->srk, NULL, &srk) == 0)
+    if (tpm->srk.size > 0 && tpm_srk_parse(tpm->srk, &reason, &srk) == 0)
         json_add_text(object, "srkName", hex(srk.name).text);
-    return object;
+    else if (tpm->srk.size > 0 && words)
+        json_add_text(object, "srkName", reason.text);
+}
+
+static void describe_public_key(const TpmSealedView *tpm, bool words, struct json_object *object)
+{
+    Reason reason = {0};
+    RsaPublicKey key;
+
+    json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->public_key_mask));
+    json_add_number(object, "size", tpm->public_key.size);
+    if (rsa_public_key_parse(tpm->public_key, &reason, &key) == 0)
+        json_add_text(object, "fingerprint",
+                      hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text);
+    else if (words)
+        json_add_text(object, "fingerprint", reason.text);
 }
 
 static struct json_object *describe(const char *file, const Bytes *sealed,
-                                    const CredentialSections *parts)
+                                    const CredentialSections *parts, bool words)
 {
-    struct json_object *object = json_object_new_object();
-    RsaPublicKey key;
+    struct json_object *object = json_object_new_object(), *part;
+    Reason reason = {0};
+    bool openable = credential_openable(parts, &reason) == 0;
 
     json_add_text(object, "file", file);
     json_add_text(object, "kind", parts->kind->name);
     json_add_text(object, "id", hex((BytesView){parts->kind->id.bytes, KIND_ID_BYTES}).text);
-    json_add(object, "sinceSystemd", json_object_new_int((int)parts->kind->since));
+    json_add_number(object, "sinceSystemd", parts->kind->since);
     json_add_number(object, "size", sealed->size);
     json_add_number(object, "headerSize", parts->header.size);
     json_add_number(object, "ivSize", parts->iv.size);
     json_add_number(object, "encryptedSize", parts->ciphertext.size);
     json_add(object, "hostKey", json_object_new_boolean(kind_has(parts->kind, KIND_HOST)));
     json_add(object, "scoped", json_object_new_boolean(kind_has(parts->kind, KIND_SCOPED)));
-    json_add(object, "openable", json_object_new_boolean(credential_openable(parts, NULL) == 0));
-    if (kind_has(parts->kind, KIND_TPM))
-        json_add(object, "tpm2", describe_tpm(&parts->tpm));
-    if (kind_has(parts->kind, KIND_PUBLIC_KEY)) {
-        struct json_object *policy = json_object_new_object();
-
-        json_add(policy, "pcrs", tpm_pcr_mask_to_json(parts->tpm.public_key_mask));
-        json_add_number(policy, "size", parts->tpm.public_key.size);
-        if (rsa_public_key_parse(parts->tpm.public_key, NULL, &key) == 0)
-            json_add_text(policy, "fingerprint",
-                          hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text);
-        json_add(object, "publicKey", policy);
-    }
+    json_add(object, "openable", json_object_new_boolean(openable));
+    if (kind_has(parts->kind, KIND_TPM) &&
+        json_add(object, "tpm2", part = json_object_new_object()))
+        describe_tpm(&parts->tpm, words, part);
+    if (kind_has(parts->kind, KIND_PUBLIC_KEY) &&
+        json_add(object, "publicKey", part = json_object_new_object()))
+        describe_public_key(&parts->tpm, words, part);
+    if (words && parts->kind->key_types == 0)
+        json_add_text(object, "protection", "none: anyone can read and forge it");
+    if (words && !openable)
+        json_add_text(object, "note", reason.text);
     return object;
 }
 
-static void print_line(const char *label, const char *text)
+static void kind(struct json_object *object, FILE *stream)
 {
-    printf("  %-14s %s\n", label, text);
+    fprintf(stream, "%s (systemd %s and later)",
+            json_object_get_string(json_object_object_get(object, "kind")),
+            json_object_get_string(json_object_object_get(object, "sinceSystemd")));
 }
 
-static void print_pcrs(const char *label, uint64_t mask)
+static void sizes(struct json_object *object, FILE *stream)
 {
-    char text[TPM_PCR_TEXT_BYTES];
-
-    tpm_pcr_mask_format(mask, text);
-    print_line(label, mask ? text : "none");
+    fprintf(stream, "%s bytes, of them %s header and %s encrypted",
+            json_object_get_string(json_object_object_get(object, "size")),
+            json_object_get_string(json_object_object_get(object, "headerSize")),
+            json_object_get_string(json_object_object_get(object, "encryptedSize")));
 }
 
-static void print_tpm(const Kind *kind, const TpmSealedView *tpm)
+static void host_key(struct json_object *flag, FILE *stream)
 {
-    Reason reason = {0};
-    RsaPublicKey key;
-    TpmSrk srk;
-
-    if (tpm_key_label(tpm).outside)
-        print_line("Origin:", "sealed outside this TPM");
-    print_pcrs("PCRs:", tpm->pcr_mask);
-    print_line("PCR bank:", tpm_bank_name(tpm->pcr_bank));
-    print_line("Storage key:", primary_name(tpm->primary_alg));
-    printf("  %-14s %zu bytes\n", "Sealed key:", tpm->blob.size);
-    print_line("Policy:", hex(tpm->policy_hash).text);
-    if (tpm->srk.size > 0)
-        print_line("Pinned SRK:",
-                   tpm_srk_parse(tpm->srk, &reason, &srk) == 0 ? hex(srk.name).text : reason.text);
-    if (!kind_has(kind, KIND_PUBLIC_KEY))
-        return;
-    print_pcrs("Signed PCRs:", tpm->public_key_mask);
-    print_line("Signer:", rsa_public_key_parse(tpm->public_key, &reason, &key) == 0
-                              ? hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text
-                              : reason.text);
+    fputs(json_object_get_boolean(flag) ? "needed" : "not needed", stream);
 }
 
-static void print(const char *file, const Bytes *sealed, const CredentialSections *sections)
+static void tpm(struct json_object *object, FILE *stream)
 {
-    const Kind *kind = sections->kind;
-    Reason reason = {0};
-
-    output_line(stdout, "%s", file);
-    printf("  %-14s %s (systemd %u and later)\n", "Kind:", kind->name, kind->since);
-    printf("  %-14s %zu bytes, of them %zu header and %zu encrypted\n", "Size:", sealed->size,
-           sections->header.size, sections->ciphertext.size);
-    print_line("Host key:", kind_has(kind, KIND_HOST) ? "needed" : "not needed");
-    print_line("TPM:", kind_has(kind, KIND_TPM) ? "needed" : "not needed");
-    if (kind_has(kind, KIND_TPM))
-        print_tpm(kind, &sections->tpm);
-    if (kind_has(kind, KIND_SCOPED))
-        print_line("Scope:", "for one user");
-    if (kind->key_types == 0)
-        print_line("Protection:", "none: anyone can read and forge it");
-    if (credential_openable(sections, &reason) != 0)
-        print_line("Note:", reason.text);
+    fputs(json_object_object_get(object, "tpm2") ? "needed" : "not needed", stream);
 }
+
+static void scope(struct json_object *flag, FILE *stream)
+{
+    if (json_object_get_boolean(flag))
+        fputs("for one user", stream);
+}
+
+static const Field fields[] = {
+    {"Kind:", "", kind},
+    {"Size:", "", sizes},
+    {"Host key:", "/hostKey", host_key},
+    {"TPM:", "", tpm},
+    {"Origin:", "/tpm2/sealedOutside", field_outside},
+    {"PCRs:", "/tpm2/pcrs", field_pcrs},
+    {"PCR bank:", "/tpm2/pcrBank", NULL},
+    {"Storage key:", "/tpm2/primaryAlgorithm", NULL},
+    {"Sealed key:", "/tpm2/blobSize", field_bytes},
+    {"Policy:", "/tpm2/policyHash", NULL},
+    {"Pinned SRK:", "/tpm2/srkName", NULL},
+    {"Signed PCRs:", "/publicKey/pcrs", field_pcrs},
+    {"Signer:", "/publicKey/fingerprint", NULL},
+    {"Scope:", "/scoped", scope},
+    {"Protection:", "/protection", NULL},
+    {"Note:", "/note", NULL},
+    {0},
+};
 
 static int inspect(const char *path, const Options *options)
 {
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    bool words = options->json == JSON_OFF;
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialSections parts;
     Reason reason = {0};
@@ -152,9 +159,12 @@ static int inspect(const char *path, const Options *options)
         r = credential_parse(bytes_view(&sealed), &reason, &parts);
     if (r != 0)
         return output_error(r, input_name(path), &reason);
-    if (options->json != JSON_OFF)
-        return output_json(describe(input_name(path), &sealed, &parts), options->json);
-    print(input_name(path), &sealed, &parts);
+    object = describe(input_name(path), &sealed, &parts, words);
+    if (words) {
+        output_line(stdout, "%s", input_name(path));
+        fields_print(object, fields);
+    } else
+        output_json(TAKE_PTR(object), options->json);
     return 0;
 }
 

@@ -3,42 +3,17 @@
  * nspawn-creds list: lists the credentials in the store and in the policies.
  */
 
-#include "base/timestamp.h"
 #include "client/store_client.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "specs.h"
+#include "terminal/fields.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "terminal/table.h"
 #include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* "7+11 (signed 11)", "none", or "-" without a TPM. */
-static void add_pcrs(Table *table, struct json_object *entry)
-{
-    static const char *const members[] = {"pcrs", "signedPcrs"};
-    char texts[2][TPM_PCR_TEXT_BYTES] = {"", ""};
-    struct json_object *list;
-
-    if (!json_object_object_get_ex(entry, "pcrs", NULL)) {
-        table_add(table, NULL);
-        return;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        uint64_t mask = 0;
-
-        if (!json_object_object_get_ex(entry, members[i], &list))
-            continue;
-        for (size_t j = 0; j < json_length(list); j++)
-            mask |= UINT64_C(1) << (json_object_get_int(json_object_array_get_idx(list, j)) & 63);
-        tpm_pcr_mask_format(mask, texts[i]);
-    }
-    table_addf(table, "%s%s%s%s", texts[0][0] || texts[1][0] ? texts[0] : "none",
-               texts[0][0] && texts[1][0] ? ", " : "", texts[1][0] ? "signed " : "", texts[1]);
-}
 
 /* --- expiry --- */
 
@@ -123,39 +98,55 @@ static int add_expiries(const Context *context, const Options *options, Reason *
 
 /* --- the table --- */
 
+/* "7, signed 11", "none", or nothing without a TPM. */
+static void pcrs(struct json_object *entry, FILE *stream)
+{
+    struct json_object *literal = json_object_object_get(entry, "pcrs");
+    struct json_object *by_key = json_object_object_get(entry, "signedPcrs");
+
+    if (!literal)
+        return;
+    if (json_length(literal) > 0 || json_length(by_key) == 0)
+        field_pcrs(literal, stream);
+    if (json_length(by_key) > 0) {
+        fputs(json_length(literal) > 0 ? ", signed " : "signed ", stream);
+        field_pcrs(by_key, stream);
+    }
+}
+
+static void state(struct json_object *entry, FILE *stream)
+{
+    const char *problem = varlink_text(entry, "problem");
+    const char *outcome = varlink_text(entry, "outcome");
+
+    fputs(problem ? problem : outcome ? outcome : "ok", stream);
+    if (varlink_flag(entry, "sealedOutside"))
+        fputs(", sealed outside this TPM", stream);
+}
+
 static void print(const Context *context, bool expiry, struct json_object *credentials)
 {
-    static const char *const headings[] = {"MACHINE", "CREDENTIAL", "KIND", "PCRS",
-                                           "WRITTEN", "STATE",      NULL};
-    static const char *const more[] = {"MACHINE", "CREDENTIAL", "KIND",  "PCRS",
-                                       "WRITTEN", "EXPIRES",    "STATE", NULL};
-    _cleanup_(table_done) Table table = table_new(expiry ? more : headings);
+    static const Field expires_field = {"EXPIRES", "/expires", NULL},
+                       state_field = {"STATE", "", state};
+    const Field fields[] = {{"MACHINE", "/machine", NULL},
+                            {"CREDENTIAL", "/credential", NULL},
+                            {"KIND", "/kind", NULL},
+                            {"PCRS", "", pcrs},
+                            {"WRITTEN", "/writtenUSec", field_time},
+                            expiry ? expires_field : state_field,
+                            expiry ? state_field : (Field){0},
+                            {0}};
 
-    for (size_t i = 0; i < json_object_array_length(credentials); i++) {
-        struct json_object *entry = json_object_array_get_idx(credentials, i), *written = NULL;
-        const char *problem = varlink_text(entry, "problem");
-        const char *outcome = varlink_text(entry, "outcome");
-        char time[TIMESTAMP_TEXT_BYTES] = "-", expires[OPEN_CHECK_EXPIRY_BYTES] = "-";
-        OpenCheck check = {.metadata.not_after = urgency(entry)};
+    for (size_t i = 0; expiry && i < json_object_array_length(credentials); i++) {
+        struct json_object *entry = json_object_array_get_idx(credentials, i);
+        char expires[OPEN_CHECK_EXPIRY_BYTES];
 
-        if (json_object_object_get_ex(entry, "writtenUSec", &written))
-            timestamp_format((uint64_t)json_object_get_int64(written), time);
-        table_add(&table, varlink_text(entry, "machine"));
-        table_add(&table, varlink_text(entry, "credential"));
-        table_add(&table, varlink_text(entry, "kind"));
-        add_pcrs(&table, entry);
-        table_add(&table, time);
-        if (is_stored(entry) && check.metadata.not_after != 0)
-            open_check_format_expiry(&check, context->now(context), expires);
-        if (expiry)
-            table_add(&table, expires);
-        table_addf(&table, "%s%s",
-                   problem   ? problem
-                   : outcome ? outcome
-                             : "ok",
-                   varlink_flag(entry, "sealedOutside") ? ", sealed outside this TPM" : "");
+        if (!is_stored(entry) || urgency(entry) == 0)
+            continue;
+        open_check_format_expiry(urgency(entry), context->now(context), expires);
+        json_add_text(entry, "expires", expires);
     }
-    table_print(&table);
+    fields_print_table(credentials, fields);
 }
 
 static int add_reply(void *userdata, struct json_object *reply)
@@ -214,8 +205,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json != JSON_OFF)
-        return output_json(TAKE_PTR(all), options->json);
-    if (json_object_array_length(all) == 0)
+        output_json(TAKE_PTR(all), options->json);
+    else if (json_object_array_length(all) == 0)
         output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
     else
         print(context, options->expiry, all);

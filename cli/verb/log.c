@@ -41,7 +41,7 @@ static void get_field(sd_journal *journal, const char *name, char text[AUDIT_FIE
     text[size] = '\0';
 }
 
-static int print_entry(sd_journal *journal, JsonMode mode)
+static void print_entry(sd_journal *journal, JsonMode mode)
 {
     struct json_object *object;
     char text[AUDIT_FIELD_BYTES];
@@ -58,7 +58,7 @@ static int print_entry(sd_journal *journal, JsonMode mode)
         get_field(journal, "MESSAGE", text);
         safe_text_clean(text);
         printf("%s %s\n", when, text);
-        return 0;
+        return;
     }
     object = json_object_new_object();
     json_add(object, "timeUSec", json_object_new_int64((int64_t)usec));
@@ -70,7 +70,7 @@ static int print_entry(sd_journal *journal, JsonMode mode)
     json_add(object, "sealedOutside", json_object_new_boolean(text[0] != '\0'));
     get_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
-    return output_json(object, mode);
+    output_json(object, mode);
 }
 
 /* Selects the entries of MACHINE (NULL: of all). */
@@ -126,10 +126,12 @@ static int run(const Context *context, const Options *options, char **arguments)
     while (r >= 0) {
         r = sd_journal_next(journal);
         if (r > 0)
-            r = print_entry(journal, options->json);
-        else if (r == 0 && !options->follow)
+            print_entry(journal, options->json);
+        else if (r == 0 && options->follow)
+            output_flush();
+        if (r == 0 && (!options->follow || ferror(stdout)))
             return 0;
-        else if (r == 0 && fflush(stdout) == 0)
+        if (r == 0)
             r = sd_journal_wait(journal, UINT64_MAX);
     }
     reason_set(&reason, r, "cannot read the journal");

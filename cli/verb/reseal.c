@@ -6,13 +6,15 @@
  * again in memory before anything is written. If one machine fails, the others still go ahead.
  */
 
+#include "seal/reseal.h"
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
+#include "base/json.h"
 #include "specs.h"
+#include "terminal/fields.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "verb/reseal_report.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -21,6 +23,13 @@
 
 /* How often a machine is tried again because another command changed it in the meantime. */
 #define ATTEMPTS 3
+
+/* The credentials of MACHINE, or with NULL single files: together or not at all. */
+typedef struct ResealSet {
+    const char *machine;
+    ResealItem *items;
+    size_t count;
+} ResealSet;
 
 /* Shared by all sets. */
 typedef struct Resealing {
@@ -56,6 +65,189 @@ static void resealing_done(Resealing *resealing)
     reseal_done(&resealing->reseal);
     store_client_done(&resealing->store);
     identity_done(&resealing->host);
+}
+
+/* --- the report --- */
+
+/* "host+tpm2-with-public-key, PCR 0+7, signed PCR 11" */
+typedef struct Description {
+    char text[64 + 2 * TPM_PCR_TEXT_BYTES];
+} Description;
+
+static Description describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs)
+{
+    char literal[TPM_PCR_TEXT_BYTES] = "", by_key[TPM_PCR_TEXT_BYTES] = "";
+    Description description;
+
+    if (kind_has(kind, KIND_TPM))
+        tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
+    if (kind_has(kind, KIND_PUBLIC_KEY))
+        tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
+    snprintf(description.text, sizeof(description.text), "%s%s%s%s%s", kind->name,
+             literal[0] ? ", PCR " : "", literal, by_key[0] ? ", signed PCR " : "", by_key);
+    return description;
+}
+
+static Description describe_new(const ResealItem *item)
+{
+    return describe(item->target->kind, item->target->pcrs.mask, item->target->public_key_mask);
+}
+
+static void yes_or_no(struct json_object *flag, FILE *stream)
+{
+    fputs(json_object_get_boolean(flag) ? "yes" : "no", stream);
+}
+
+static void print_table(const Sets *sets)
+{
+    static const Field fields[] = {{"CREDENTIAL", "/label", NULL},
+                                   {"OPENS", "/opens", yes_or_no},
+                                   {"SEALED AS", "/is", NULL},
+                                   {"WOULD BE", "/target", NULL},
+                                   {0}};
+    _cleanup_(json_object_putp) struct json_object *rows = json_object_new_array();
+
+    for (size_t i = 0; i < sets->count; i++)
+        for (size_t k = 0; k < sets->sets[i].count; k++) {
+            const ResealItem *item = &sets->sets[i].items[k];
+            const CredentialSections *is = &item->sections;
+            struct json_object *row = json_object_new_object();
+
+            json_add_text(row, "label", item->label);
+            json_add(row, "opens", json_object_new_boolean(item->opens));
+            if (is->kind)
+                json_add_text(row, "is",
+                              describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
+            if (item->target)
+                json_add_text(row, "target", describe_new(item).text);
+            json_object_array_add(rows, row);
+        }
+    fields_print_table(rows, fields);
+}
+
+static bool same_failure(const ResealItem *a, const ResealItem *b)
+{
+    return a->rc == b->rc && strcmp(a->reason.text, b->reason.text) == 0;
+}
+
+/* Each failure once, about "web@a" or "web@a and 23 more". */
+static void print_failures(const ResealSet *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const ResealItem *item = &set->items[i];
+        size_t more = 0;
+        bool reported = item->rc == 0;
+
+        for (size_t k = 0; k < i; k++)
+            reported = reported || same_failure(&set->items[k], item);
+        if (reported)
+            continue;
+        for (size_t k = i + 1; k < set->count; k++)
+            more += same_failure(&set->items[k], item);
+        output_error_more(item->rc, item->label, more, &item->reason);
+    }
+}
+
+/* How many are sealed like the item FIRST; 0 if an earlier item is, too. */
+static size_t count_alike(const ResealSet *set, size_t first)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].target == set->items[first].target) {
+            if (i < first)
+                return 0;
+            count++;
+        }
+    return count;
+}
+
+/* "Resealed web: 20 credentials as tpm2, PCR 7; 4 credentials as host." */
+static void print_machine(const ResealSet *set)
+{
+    const char *separator = "";
+
+    printf("Resealed %s: ", set->machine);
+    for (size_t i = 0; i < set->count; i++) {
+        size_t alike = count_alike(set, i);
+
+        if (alike == 0)
+            continue;
+        printf("%s%zu %s as %s", separator, alike, alike == 1 ? "credential" : "credentials",
+               describe_new(&set->items[i]).text);
+        separator = "; ";
+    }
+    printf(".\n");
+}
+
+/* A line for a machine, or for each file that was stored. */
+static void print_done(const ResealSet *set)
+{
+    bool noted = false;
+
+    if (set->machine && set->count > 0 && set->items[0].done)
+        print_machine(set);
+    for (size_t i = 0; !set->machine && i < set->count; i++)
+        if (set->items[i].done)
+            output_line(stdout, "Resealed %s as %s.", set->items[i].label,
+                        describe_new(&set->items[i]).text);
+    for (size_t i = 0; i < set->count && !noted; i++) {
+        const ResealItem *item = &set->items[i];
+
+        if (!item->done || item->closed.text[0] == '\0')
+            continue;
+        output_note("%s: the new files do not open on this host in its current state: %s.",
+                    set->machine ? set->machine : item->label, item->closed.text);
+        /* a machine's credentials usually have the same policy */
+        noted = set->machine;
+    }
+}
+
+static void add_policy(struct json_object *object, const char *const names[3], const Kind *kind,
+                       uint64_t pcrs, uint64_t signed_pcrs)
+{
+    json_add_text(object, names[0], kind->name);
+    json_add(object, names[1], tpm_pcr_mask_to_json(pcrs));
+    if (kind_has(kind, KIND_PUBLIC_KEY))
+        json_add(object, names[2], tpm_pcr_mask_to_json(signed_pcrs));
+}
+
+static struct json_object *item_to_json(const ResealSet *set, const ResealItem *item, bool dry_run)
+{
+    struct json_object *object = json_object_new_object();
+    const CredentialSections *parts = &item->sections;
+
+    json_add_text(object, "machine", set->machine);
+    json_add_text(object, set->machine ? "credential" : "file",
+                  set->machine ? item->name.id : item->label);
+    json_add(object, "opens", json_object_new_boolean(item->opens));
+    json_add_text(object, "outcome", outcome_name(item->rc));
+    if (item->rc != 0) {
+        json_add_text(object, "reason", item->reason.text);
+        json_add_text(object, "remedy", outcome_remedy(item->rc));
+    }
+    if (parts->kind)
+        add_policy(object, (const char *const[]){"kind", "pcrs", "signedPcrs"}, parts->kind,
+                   parts->tpm.pcr_mask, parts->tpm.public_key_mask);
+    if (item->target)
+        add_policy(object, (const char *const[]){"newKind", "newPcrs", "newSignedPcrs"},
+                   item->target->kind, item->target->pcrs.mask, item->target->public_key_mask);
+    if (!dry_run)
+        json_add(object, "resealed", json_object_new_boolean(item->done));
+    return object;
+}
+
+static void print_json(const Options *options, const Sets *sets)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+    for (size_t i = 0; i < sets->count; i++)
+        for (size_t k = 0; k < sets->sets[i].count; k++)
+            json_object_array_add(
+                list, item_to_json(&sets->sets[i], &sets->sets[i].items[k], options->dry_run));
+    json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
+    json_add(object, "credentials", list);
+    output_json(object, options->json);
 }
 
 /* --- arguments --- */
@@ -283,12 +475,12 @@ static int reseal_set(Resealing *resealing, ResealSet *set)
     for (int i = 0; i < (set->machine ? ATTEMPTS : 1) && r == OUTCOME_CHANGED; i++)
         r = do_set(resealing, set, &reason);
     if (!options->dry_run && options->json == JSON_OFF)
-        reseal_report_done(set);
+        print_done(set);
     if (r != 0 && first_failure(set) == 0)
         output_error(r, set->machine, &reason);
     if (r == 0 || options->dry_run)
         return r;
-    reseal_report_failures(set);
+    print_failures(set);
     for (size_t i = 0; i < set->count; i++)
         done += set->items[i].done;
     if (set->machine && set->count > 0)
@@ -316,15 +508,12 @@ static int reseal_all(Resealing *resealing, const Sets *sets)
         if (result == 0)
             result = r;
     }
-    if (options->json != JSON_OFF) {
-        r = reseal_report_json(options, sets->sets, sets->count);
-        return result == 0 ? r : result;
-    }
-    if (options->dry_run) {
-        reseal_report_table(sets->sets, sets->count);
-        fflush(stdout);
+    if (options->json != JSON_OFF)
+        print_json(options, sets);
+    else if (options->dry_run) {
+        print_table(sets);
         for (size_t i = 0; i < sets->count; i++)
-            reseal_report_failures(&sets->sets[i]);
+            print_failures(&sets->sets[i]);
     }
     return result;
 }

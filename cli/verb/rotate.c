@@ -195,7 +195,7 @@ static void on_note(void *userdata, const char *text)
 {
     (void)userdata;
     output_line(stdout, "%s", text);
-    fflush(stdout);
+    output_flush();
 }
 
 static void print_changes(const Rotate *rotate)
@@ -211,10 +211,10 @@ static void print_changes(const Rotate *rotate)
                    effect->delivery == POLICY_LIVE ? "the policy names no unit to restart"
                                                    : "the container receives it at its next start");
     }
-    fflush(stdout);
+    output_flush();
 }
 
-static int print_json(const Rotate *rotate, int rc, const Reason *reason)
+static void print_json(const Rotate *rotate, int rc, const Reason *reason)
 {
     struct json_object *object = json_object_new_object(), *changes = json_object_new_array(),
                        *units = json_object_new_array();
@@ -247,7 +247,7 @@ static int print_json(const Rotate *rotate, int rc, const Reason *reason)
     }
     json_add(object, "changes", changes);
     json_add(object, "units", units);
-    return output_json(object, rotate->options.json);
+    output_json(object, rotate->options.json);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -285,8 +285,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = undo(&rotate, r, &reason);
     else if (!json)
         printf("%s: rotated\n", rotate.name_text);
-    if (json && print_json(&rotate, r, &reason) != 0 && r == 0)
-        r = -EIO;
+    if (json)
+        print_json(&rotate, r, &reason);
     return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);
 }
 

@@ -74,7 +74,7 @@ static int report(const Setting *setting, BytesView public, Reason *reason)
         if (public.size > 0)
             json_add(object, "public",
                      json_object_new_string_len((const char *)public.data, (int)public.size));
-        r = output_json(object, setting->options->json);
+        output_json(object, setting->options->json);
     } else if (r == 0 && public.size > 0)
         r = output_sealed(NULL, public, reason);
     if (r != 0)

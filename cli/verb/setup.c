@@ -26,10 +26,10 @@ static int run(const Context *context, const Options *options, char **arguments)
 
         json_object_object_add(object, "path", json_object_new_string(host_key_path()));
         json_object_object_add(object, "made", json_object_new_boolean(made));
-        return output_json(object, options->json);
-    }
-    printf(made ? "Created this host's key, %s.\n" : "This host already has a key, %s.\n",
-           host_key_path());
+        output_json(object, options->json);
+    } else
+        printf(made ? "Created this host's key, %s.\n" : "This host already has a key, %s.\n",
+               host_key_path());
     return 0;
 }
 

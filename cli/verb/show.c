@@ -4,15 +4,13 @@
  */
 
 #include "base/json.h"
-#include "base/timestamp.h"
 #include "client/store_client.h"
 #include "policy/policy_status.h"
 #include "specs.h"
+#include "terminal/fields.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,7 +73,8 @@ static struct json_object *describe(const Show *show)
     json_add_text(object, "machine", show->entry.name.machine);
     json_add_text(object, "credential", show->entry.name.id);
     json_add_text(object, "file", show->path);
-    json_add_number(object, "writtenUSec", show->written);
+    if (show->written)
+        json_add_number(object, "writtenUSec", show->written);
     json_add_text(object, "kind", sections->kind->name);
     json_add_number(object, "size", show->entry.raw.size);
     if (kind_has(sections->kind, KIND_TPM)) {
@@ -86,8 +85,7 @@ static struct json_object *describe(const Show *show)
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
     json_add_text(object, "policy", policy_status_word(&show->status));
-    if (show->status.key_type)
-        json_add_text(object, "keyType", show->status.key_type);
+    json_add_text(object, "keyType", show->status.key_type);
     if (show->public.size > 0)
         json_add(
             object, "public",
@@ -105,76 +103,56 @@ static struct json_object *describe(const Show *show)
     return object;
 }
 
-static void print(const char *label, const char *text)
+static void opens(struct json_object *outcome, FILE *stream)
 {
-    printf("  %-12s %s\n", label, text);
+    fputs(strcmp(json_object_get_string(outcome), outcome_name(0)) == 0 ? "yes" : "no", stream);
 }
 
-static void print_time(const char *label, uint64_t usec)
+static void print(const Show *show, struct json_object *object)
 {
-    char text[TIMESTAMP_TEXT_BYTES];
-
-    timestamp_format(usec, text);
-    print(label, text);
-}
-
-static void print_pcrs(const char *label, uint64_t mask)
-{
-    char text[TPM_PCR_TEXT_BYTES];
-
-    tpm_pcr_mask_format(mask & TPM_PCR_MASK_ALL, text);
-    print(label, text[0] ? text : "none");
-}
-
-static void print_all(const Show *show)
-{
-    const CredentialSections *sections = &show->entry.sections;
-    const OpenCheck *check = &show->check;
+    static const Field fields[] = {{"File:", "/file", NULL},
+                                   {"Written:", "/writtenUSec", field_time},
+                                   {"Kind:", "/kind", NULL},
+                                   {"Origin:", "/sealedOutside", field_outside},
+                                   {"PCRs:", "/pcrs", field_pcrs},
+                                   {"Signed PCRs:", "/signedPcrs", field_pcrs},
+                                   {"Policy:", "/policy", NULL},
+                                   {"Public half:", "/public", NULL},
+                                   {"Opens:", "/outcome", opens},
+                                   {"Value:", "/valueSize", field_bytes},
+                                   {"Sealed:", "/sealedUSec", field_time},
+                                   {"Expires:", "/expires", NULL},
+                                   {0}};
+    uint64_t now = show->context->now(show->context);
     char expiry[OPEN_CHECK_EXPIRY_BYTES];
     Reason policy = {0};
 
-    printf("%s\n", show->name);
-    print("File:", show->path);
-    if (show->written)
-        print_time("Written:", show->written);
-    print("Kind:", sections->kind->name);
-    if (kind_has(sections->kind, KIND_TPM)) {
-        if (tpm_key_label(&sections->tpm).outside)
-            print("Origin:", "sealed outside this TPM");
-        print_pcrs("PCRs:", sections->tpm.pcr_mask);
-    }
-    if (kind_has(sections->kind, KIND_PUBLIC_KEY))
-        print_pcrs("Signed PCRs:", sections->tpm.public_key_mask);
     policy_status_describe(&show->status, &policy);
-    print("Policy:", policy.text);
-    if (show->public.size > 0)
-        output_line(stdout, "  %-12s %.*s", "Public half:", (int)(show->public.size - 1),
-                    (const char *)show->public.data); /* without its newline */
-    print("Opens:", check->rc == 0 ? "yes" : "no");
-    if (!open_check_knows_expiry(check))
-        return;
-    printf("  %-12s %zu bytes\n", "Value:", check->size);
-    if (check->metadata.timestamp != USEC_INFINITY)
-        print_time("Sealed:", check->metadata.timestamp);
-    open_check_format_expiry(check, show->context->now(show->context), expiry);
-    print("Expires:", expiry);
+    json_add_text(object, "policy", policy.text);
+    if (open_check_knows_expiry(&show->check)) {
+        open_check_format_expiry(show->check.metadata.not_after, now, expiry);
+        json_add_text(object, "expires", expiry);
+    }
+    printf("%s\n", show->name);
+    fields_print(object, fields);
 }
 
 /* If it does not open, this shows the rest, and fails. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
     _cleanup_(show_done) Show show = {.context = context, .name = arguments[0]};
     Reason reason = {0};
     int r = look(options, &show, &reason);
 
     if (r != 0)
         return output_error(r, show.name, &reason);
+    object = describe(&show);
     if (options->json != JSON_OFF) {
-        r = output_json(describe(&show), options->json);
-        return r == 0 ? show.check.rc : r;
+        output_json(TAKE_PTR(object), options->json);
+        return show.check.rc;
     }
-    print_all(&show);
-    fflush(stdout);
+    print(&show, object);
     return show.check.rc == 0 ? 0 : output_error(show.check.rc, show.name, &show.check.reason);
 }
 

@@ -136,7 +136,7 @@ static int run(const Context *context, const Options *options, char **arguments)
             print_family(json_object_array_get_idx(families, i));
         printf("# EOF\n");
     } else if (options->json != JSON_OFF)
-        return output_json(TAKE_PTR(status), options->json);
+        output_json(TAKE_PTR(status), options->json);
     else
         print(status);
     return 0;

@@ -348,10 +348,8 @@ void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenChe
     *ret = check;
 }
 
-void open_check_format_expiry(const OpenCheck *check, uint64_t now,
-                              char text[OPEN_CHECK_EXPIRY_BYTES])
+void open_check_format_expiry(uint64_t then, uint64_t now, char text[OPEN_CHECK_EXPIRY_BYTES])
 {
-    uint64_t then = check->metadata.not_after;
     char time[TIMESTAMP_TEXT_BYTES], length[TIMESTAMP_LENGTH_BYTES];
 
     if (then == USEC_INFINITY) {

@@ -78,11 +78,11 @@ static inline bool open_check_knows_expiry(const OpenCheck *check)
     return check->rc == 0 || check->rc == OUTCOME_EXPIRED;
 }
 
-/* "never", "2027-01-31 12:00, in 89 d 1 h", "2025-01-01 12:00, 3 d 0 h ago"; of one that knows it.
+/* The time of expiry THEN: "never", "2027-01-31 12:00, in 89 d 1 h", "2025-01-01 12:00, 3 d 0 h
+ * ago".
  */
 #define OPEN_CHECK_EXPIRY_BYTES 80
-void open_check_format_expiry(const OpenCheck *check, uint64_t now,
-                              char text[OPEN_CHECK_EXPIRY_BYTES]);
+void open_check_format_expiry(uint64_t then, uint64_t now, char text[OPEN_CHECK_EXPIRY_BYTES]);
 
 /* --- without the broker: a commit that leaves the audit entries which the broker would write, one
  * for each credential that changed --- */
