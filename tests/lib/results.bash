@@ -12,6 +12,7 @@ test_limit=900
 logs=''
 declare -A count=([passed]=0 [failed]=0 [skipped]=0)
 not_passed=()
+recorded='' # the names of all tests, one a line
 declare -A pool_name=() pool_start=()
 
 results_begin() {
@@ -43,6 +44,7 @@ log_of() { # NAME
 # Counts a test and prints its line.
 record() { # RESULT NAME SECONDS [LOG]
         count[$1]=$(( count[$1] + 1 ))
+        recorded+=$2$'\n'
         printf '%-7s  %-34s %6.1f s\n' "${1/failed/FAILED}" "$2" "$3"
         case $1 in
                 failed)  not_passed+=("failed: $2, see $4") ;;
