@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The live mount. See live_mount.h.
- */
 
 #include "manager/live_mount.h"
 

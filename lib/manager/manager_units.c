@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Questions to a service manager about its units. See manager.h.
- */
 
 #include "base/array.h"
 #include "manager/live_mount.h"
@@ -17,114 +14,125 @@
 #define MACHINED      "org.freedesktop.machine1"
 #define MACHINED_PATH "/org/freedesktop/machine1"
 
-/* Gets the property NAME of the D-Bus type TYPE. RET is the reply, positioned at the value. A value
- * of a basic type is read to RET_VALUE (else NULL), where a text borrows from RET. */
-static int get(Manager *manager, const ManagerMethod *object, const char *name, const char *type,
-               sd_bus_message **ret, void *ret_value)
+typedef struct Property {
+    const char *interface, *name;
+    /* reads the value that MESSAGE is at; a negative errno, also for one of another type */
+    int (*read)(sd_bus_message *message, void *ret);
+    size_t offset; /* of the member that gets it */
+    bool optional; /* only services have it, and not in every version: an error means "none" */
+} Property;
+
+/* Gets PROPERTY of the object PATH of DESTINATION; RET is the struct with the member. */
+static int get(Manager *manager, const char *destination, const char *path,
+               const Property *property, void *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    ManagerMethod method = {.destination = object->destination,
-                            .path = object->path,
+    ManagerMethod method = {.destination = destination,
+                            .path = path,
                             .interface = "org.freedesktop.DBus.Properties",
                             .name = "Get"};
-    int r = manager_call(manager, &method, &reply, "ss", object->interface, name);
+    int r = manager_call(manager, &method, &reply, "ss", property->interface, property->name);
 
-    if (r != 0)
-        return r;
-    r = sd_bus_message_enter_container(reply, 'v', type);
-    if (r >= 0 && ret_value)
-        r = sd_bus_message_read_basic(reply, type[0], ret_value);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(reply);
-    return 0;
+    if (r == 0)
+        r = sd_bus_message_enter_container(reply, 'v', NULL);
+    if (r >= 0)
+        r = property->read(reply, (char *)ret + property->offset);
+    return r < 0 ? r : 0;
 }
 
-unsigned manager_version(Manager *manager)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const char *text; /* "257.8-1~deb13u1" */
-
-    return get(manager, MANAGER_METHOD(NULL), "Version", "s", &reply, &text) == 0
-               ? (unsigned)strtoul(text, NULL, 10)
-               : 0;
-}
-
-/* The D-Bus path of UNIT, which the manager loads if necessary. */
-static int load_unit(Manager *manager, const char *unit, char **ret)
+/* Gets PROPERTIES, which end with a row without a name, of UNIT, which the manager loads if
+ * necessary. */
+static int get_all(Manager *manager, const char *unit, const Property *properties, void *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *path;
     int r = manager_call(manager, MANAGER_METHOD("LoadUnit"), &reply, "s", unit);
 
-    if (r != 0)
-        return r;
-    r = sd_bus_message_read(reply, "o", &path);
-    if (r < 0)
-        return r;
-    *ret = strdup(path);
-    return *ret ? 0 : -ENOMEM;
+    if (r == 0)
+        r = sd_bus_message_read(reply, "o", &path);
+    for (; r >= 0 && properties->name; properties++) {
+        r = get(manager, SYSTEMD, path, properties, ret);
+        if (properties->optional && r != -ETIMEDOUT && r != -EINTR)
+            r = 0;
+    }
+    return r < 0 ? r : 0;
 }
 
-static int get_word(Manager *manager, const ManagerMethod *object, const char *name,
-                    char text[MANAGER_WORD_BYTES])
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const char *value;
-    int r = get(manager, object, name, "s", &reply, &value);
+/* --- values --- */
 
-    if (r == 0)
-        manager_copy_word(value, text);
+static int read_number(sd_bus_message *message, void *ret)
+{
+    return sd_bus_message_read(message, "u", ret);
+}
+
+/* The number at the beginning of a text. */
+static int read_version(sd_bus_message *message, void *ret)
+{
+    const char *text; /* "257.8-1~deb13u1" */
+    int r = sd_bus_message_read(message, "s", &text);
+
+    if (r >= 0)
+        *(unsigned *)ret = (unsigned)strtoul(text, NULL, 10);
     return r;
 }
 
-int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
+static int read_flag(sd_bus_message *message, void *ret)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    _cleanup_(freep) char *path = NULL;
-    ManagerMethod object = {.destination = SYSTEMD, .interface = UNIT};
-    ManagerUnit found = {0};
-    int reload = 0, r = load_unit(manager, unit, &path);
+    int flag, r = sd_bus_message_read(message, "b", &flag);
 
-    object.path = path;
-    if (r == 0)
-        r = get_word(manager, &object, "LoadState", found.load);
-    if (r == 0)
-        r = get_word(manager, &object, "ActiveState", found.active);
-    if (r == 0)
-        r = get_word(manager, &object, "UnitFileState", found.file);
-    if (r == 0)
-        r = get(manager, &object, "NeedDaemonReload", "b", &reply, &reload);
-    if (r != 0)
-        return manager_failed(manager, r, "cannot read the state of ", unit, reason);
-    found.reload_needed = reload;
-    *ret = found;
-    return 0;
+    if (r >= 0)
+        *(bool *)ret = flag;
+    return r;
 }
 
-static int get_invocation(Manager *manager, const ManagerMethod *object, uint8_t id[16])
+static int read_word(sd_bus_message *message, void *ret)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *word;
+    int r = sd_bus_message_read(message, "s", &word);
+
+    if (r >= 0)
+        manager_copy_word(word, ret);
+    return r;
+}
+
+static int read_invocation(sd_bus_message *message, void *ret)
+{
     const void *bytes;
     size_t size;
-    int r = get(manager, object, "InvocationID", "ay", &reply, NULL);
+    int r = sd_bus_message_read_array(message, 'y', &bytes, &size);
 
-    if (r != 0)
-        return r;
-    r = sd_bus_message_read_array(reply, 'y', &bytes, &size);
     if (r >= 0 && size == 16)
-        memcpy(id, bytes, 16);
-    return r < 0 ? r : 0;
+        memcpy(ret, bytes, 16);
+    return r;
 }
 
-static int get_strings(Manager *manager, const ManagerMethod *object, const char *name, char ***ret)
+static int read_strings(sd_bus_message *message, void *ret)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    int r = get(manager, object, name, "as", &reply, NULL);
+    return sd_bus_message_read_strv(message, ret);
+}
 
-    if (r == 0)
-        r = sd_bus_message_read_strv(reply, ret);
-    return r < 0 ? r : 0;
+/* Flattens an array of pairs. */
+static int read_pairs(sd_bus_message *message, void *ret)
+{
+    char **list = calloc(1, sizeof(list[0])), **larger;
+    const char *first, *second;
+    size_t count = 0;
+    int r = list ? sd_bus_message_enter_container(message, 'a', "(ss)") : -ENOMEM;
+
+    *(char ***)ret = list;
+    while (r >= 0 && (r = sd_bus_message_read(message, "(ss)", &first, &second)) > 0) {
+        larger = reallocarray(list, count + 3, sizeof(list[0]));
+        if (!larger)
+            return -ENOMEM;
+        *(char ***)ret = list = larger;
+        list[count] = strdup(first);
+        list[count + 1] = list[count] ? strdup(second) : NULL;
+        list[count + 2] = NULL;
+        if (!list[count + 1])
+            return -ENOMEM;
+        count += 2;
+    }
+    return r;
 }
 
 /* Whether WORD is among WORDS, of which only every STEP-th counts. */
@@ -137,35 +145,71 @@ static bool has_word(char **words, size_t step, const char *word)
 }
 
 /* RefreshOnReload=, which is new in systemd 260. */
-static int get_refreshes(Manager *manager, const ManagerMethod *object, bool *ret)
+static int read_refreshes(sd_bus_message *message, void *ret)
 {
     _cleanup_(strings_freep) char **words = NULL;
-    int r = get_strings(manager, object, "RefreshOnReload", &words);
+    int r = sd_bus_message_read_strv(message, &words);
 
-    *ret = has_word(words, 1, "credentials");
+    *(bool *)ret = has_word(words, 1, "credentials");
     return r;
+}
+
+static int read_program(sd_bus_message *message, void *ret)
+{
+    const char *program = "";
+    int r = sd_bus_message_enter_container(message, 'a', NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(message, 'r', "sasbttttuii"); /* 0 at the end */
+    if (r > 0)
+        r = sd_bus_message_read(message, "s", &program);
+    if (r < 0)
+        return r;
+    *(char **)ret = strdup(program);
+    return *(char **)ret ? 0 : -ENOMEM;
+}
+
+/* --- questions --- */
+
+unsigned manager_version(Manager *manager)
+{
+    static const Property property = {MANAGER, "Version", read_version, 0, false};
+    unsigned version = 0;
+
+    (void)get(manager, SYSTEMD, SYSTEMD_PATH, &property, &version);
+    return version;
+}
+
+int manager_unit(Manager *manager, const char *unit, Reason *reason, ManagerUnit *ret)
+{
+    static const Property properties[] = {
+        {UNIT, "LoadState", read_word, offsetof(ManagerUnit, load), false},
+        {UNIT, "ActiveState", read_word, offsetof(ManagerUnit, active), false},
+        {UNIT, "UnitFileState", read_word, offsetof(ManagerUnit, file), false},
+        {UNIT, "NeedDaemonReload", read_flag, offsetof(ManagerUnit, reload_needed), false},
+        {0},
+    };
+    ManagerUnit found = {0};
+    int r = get_all(manager, unit, properties, &found);
+
+    if (r != 0)
+        return manager_failed(manager, r, "cannot read the state of ", unit, reason);
+    *ret = found;
+    return 0;
 }
 
 int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerState *ret)
 {
-    _cleanup_(freep) char *path = NULL;
+    static const Property properties[] = {
+        {UNIT, "ActiveState", read_word, offsetof(ManagerState, active), false},
+        {UNIT, "InvocationID", read_invocation, offsetof(ManagerState, invocation), false},
+        {SERVICE, "Result", read_word, offsetof(ManagerState, result), true},
+        {SERVICE, "RefreshOnReload", read_refreshes, offsetof(ManagerState, refreshes), true},
+        {0},
+    };
     ManagerState found = {0};
-    int r = load_unit(manager, unit, &path);
-    ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = UNIT};
-    ManagerMethod service = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
+    int r = get_all(manager, unit, properties, &found);
 
-    if (r == 0)
-        r = get_word(manager, &object, "ActiveState", found.active);
-    if (r == 0)
-        r = get_invocation(manager, &object, found.invocation);
-    /* only services have these two, and not in every version, so an error means "none" */
-    if (r == 0) {
-        r = get_word(manager, &service, "Result", found.result);
-        if (r != -ETIMEDOUT && r != -EINTR)
-            r = get_refreshes(manager, &service, &found.refreshes);
-        if (r != -ETIMEDOUT && r != -EINTR)
-            r = 0;
-    }
     if (r != 0)
         return manager_failed(manager, r, "cannot read the state of ", unit, reason);
     *ret = found;
@@ -192,73 +236,20 @@ void manager_service_done(ManagerService *service)
     *service = (ManagerService){0};
 }
 
-/* Flattens an array of pairs. */
-static int get_pairs(Manager *manager, const ManagerMethod *object, const char *name, char ***ret)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    char **list = calloc(1, sizeof(list[0])), **larger;
-    const char *first, *second;
-    size_t count = 0;
-    int r;
-
-    if (!list)
-        return -ENOMEM;
-    *ret = list;
-    r = get(manager, object, name, "a(ss)", &reply, NULL);
-    if (r != 0)
-        return r;
-    r = sd_bus_message_enter_container(reply, 'a', "(ss)");
-    while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &first, &second)) > 0) {
-        larger = reallocarray(list, count + 3, sizeof(list[0]));
-        if (!larger)
-            return -ENOMEM;
-        *ret = list = larger;
-        list[count] = strdup(first);
-        list[count + 1] = list[count] ? strdup(second) : NULL;
-        list[count + 2] = NULL;
-        if (!list[count + 1])
-            return -ENOMEM;
-        count += 2;
-    }
-    return r < 0 ? r : 0;
-}
-
-static int get_program(Manager *manager, const ManagerMethod *object, char **ret)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    const char *program = "";
-    int r = get(manager, object, "ExecStart", "a(sasbttttuii)", &reply, NULL);
-
-    if (r != 0)
-        return r;
-    r = sd_bus_message_enter_container(reply, 'a', "(sasbttttuii)");
-    if (r >= 0)
-        r = sd_bus_message_enter_container(reply, 'r', "sasbttttuii");
-    if (r > 0)
-        r = sd_bus_message_read(reply, "s", &program);
-    if (r < 0)
-        return r;
-    *ret = strdup(program);
-    return *ret ? 0 : -ENOMEM;
-}
-
 int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret)
 {
+    static const Property properties[] = {
+        {SERVICE, "LoadCredential", read_pairs, offsetof(ManagerService, credentials), false},
+        {SERVICE, "LoadCredentialEncrypted", read_pairs, offsetof(ManagerService, encrypted),
+         false},
+        {SERVICE, "ExecSearchPath", read_strings, offsetof(ManagerService, search_path), false},
+        {SERVICE, "Environment", read_strings, offsetof(ManagerService, environment), false},
+        {SERVICE, "ExecStart", read_program, offsetof(ManagerService, program), false},
+        {0},
+    };
     _cleanup_(manager_service_done) ManagerService service = {0};
-    _cleanup_(freep) char *path = NULL;
-    int r = load_unit(manager, unit, &path);
-    ManagerMethod object = {.destination = SYSTEMD, .path = path, .interface = SERVICE};
+    int r = get_all(manager, unit, properties, &service);
 
-    if (r == 0)
-        r = get_pairs(manager, &object, "LoadCredential", &service.credentials);
-    if (r == 0)
-        r = get_pairs(manager, &object, "LoadCredentialEncrypted", &service.encrypted);
-    if (r == 0)
-        r = get_strings(manager, &object, "ExecSearchPath", &service.search_path);
-    if (r == 0)
-        r = get_strings(manager, &object, "Environment", &service.environment);
-    if (r == 0)
-        r = get_program(manager, &object, &service.program);
     if (r != 0)
         return manager_failed(manager, r, "cannot read the settings of ", unit, reason);
     *ret = TAKE(service);
@@ -280,32 +271,21 @@ bool manager_service_asks(const ManagerService *service, const char *machine,
     return has_word(service->encrypted, 2, text);
 }
 
-/* The first process of MACHINE, according to systemd-machined. */
-static int find_leader(Manager *manager, const char *machine, pid_t *ret)
+int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *property = NULL;
-    ManagerMethod object = {.destination = MACHINED, .interface = MACHINED ".Machine"};
+    static const Property property = {MACHINED ".Machine", "Leader", read_number, 0, false};
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     ManagerMethod method = {.destination = MACHINED,
                             .path = MACHINED_PATH,
                             .interface = MACHINED ".Manager",
                             .name = "GetMachine"};
-    uint32_t leader = 0;
+    const char *path;
+    uint32_t leader;
     int r = manager_call(manager, &method, &reply, "s", machine);
 
-    if (r != 0)
-        return r;
-    r = sd_bus_message_read(reply, "o", &object.path);
-    if (r >= 0)
-        r = get(manager, &object, "Leader", "u", &property, &leader);
     if (r == 0)
-        *ret = (pid_t)leader;
-    return r;
-}
-
-int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
-{
-    pid_t leader;
-    int r = find_leader(manager, machine, &leader);
-
-    return r == 0 ? live_mount_is_bound(leader, machine, ret) : r;
+        r = sd_bus_message_read(reply, "o", &path);
+    if (r >= 0)
+        r = get(manager, MACHINED, path, &property, &leader);
+    return r == 0 ? live_mount_is_bound((pid_t)leader, machine, ret) : r;
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The restart list. See restart_list.h.
- */
 
 #include "manager/restart_list.h"
 
