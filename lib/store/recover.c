@@ -21,12 +21,12 @@
 
 /* For things that no commit can have left. They stay until the administrator moves them, and no
  * commit can begin before; readers ignore them. */
-static int foreign(const char *path, const char *what, Reason *reason)
+static int foreign(const char *path, Reason *reason)
 {
     return reason_set(reason, OUTCOME_STORE_UNSAFE,
-                      "the store's %.80s %s, which nspawn-creds did not leave there: move it out "
-                      "of the store, then try again",
-                      path, what);
+                      "nspawn-creds did not leave %.160s in the store: move it out of the store, "
+                      "then try again",
+                      path);
 }
 
 /* --- directories --- */
@@ -113,7 +113,7 @@ static int clear_directory(int parent, const char *name, unsigned levels, Reason
     if (errno != EISDIR)
         return reason_set(reason, -errno, "cannot remove the store's %s", name);
     if (levels == 0)
-        return foreign(name, "is a directory in an unfinished commit", reason);
+        return foreign(name, reason);
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return reason_set(reason, -errno, "cannot open the store's %s", name);
@@ -128,6 +128,83 @@ static int clear_directory(int parent, const char *name, unsigned levels, Reason
 int store_clear(const Store *store, const char *name, Reason *reason)
 {
     return clear_directory(store->directory, name, 2, reason);
+}
+
+/* --- what a commit cannot have left --- */
+
+/* A mark may be anything but a directory, because it is only removed. */
+static bool is_of_commit(int machine, const char *name, const char *file)
+{
+    CredentialName credential;
+    bool gone;
+    struct stat status;
+
+    if (!store_file_parse(name, file, STORE_SEALED, &credential, &gone) &&
+        !store_file_parse(name, file, STORE_PUBLIC, &credential, &gone))
+        return false;
+    if (fstatat(machine, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return true;
+    return gone ? !S_ISDIR(status.st_mode) : S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
+/* RET_PATH gets the path of the first file in MACHINE's part of COMMIT that is foreign. */
+static bool has_foreign_file(int commit, const char *machine, char ret_path[STORE_PATH_BYTES])
+{
+    _cleanup_(closep) int fd = -1;
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *file;
+    int r = store_machine_open(commit, machine, NULL, &fd);
+
+    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", machine);
+    if (r == 0)
+        r = directory_list(fd, machine, NULL, &list);
+    while (r == 0 && (r = directory_next(list, machine, NULL, &file)) == 0 && file)
+        if (!is_of_commit(fd, machine, file)) {
+            snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s/%s", machine, file);
+            return true;
+        }
+    return r == OUTCOME_STORE_UNSAFE;
+}
+
+static bool is_record(const char *name)
+{
+    size_t length = strlen(STORE_RECORD);
+
+    return strncmp(name, STORE_RECORD, length) == 0 && store_record_name_valid(name + length);
+}
+
+/* The same, for the entry NAME of COMMIT. */
+static bool is_foreign_entry(int commit, const char *name, char ret_path[STORE_PATH_BYTES])
+{
+    struct stat status;
+
+    if (machine_name_valid(name))
+        return has_foreign_file(commit, name, ret_path);
+    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", name);
+    if (fstatat(commit, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    if (strcmp(name, STORE_ORIGIN) == 0)
+        return S_ISDIR(status.st_mode);
+    return !is_record(name) || !S_ISREG(status.st_mode) || status.st_nlink != 1;
+}
+
+bool store_is_blocked(const Store *store, char ret_path[STORE_PATH_BYTES])
+{
+    _cleanup_(closep) int fd =
+        openat(store->directory, STORE_COMMIT, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    _cleanup_(closedirp) DIR *list = NULL;
+    const char *name;
+
+    if (fd < 0) {
+        strcpy(ret_path, STORE_COMMIT);
+        return errno == ENOTDIR || errno == ELOOP;
+    }
+    if (directory_list(fd, STORE_COMMIT, NULL, &list) != 0)
+        return false;
+    while (directory_next(list, STORE_COMMIT, NULL, &name) == 0 && name)
+        if (is_foreign_entry(fd, name, ret_path))
+            return true;
+    return false;
 }
 
 /* --- decided commits --- */
@@ -164,12 +241,6 @@ static int read_origin(Completion *completion, Reason *reason)
 
 static int put_in_place(int from, int to, const char *file, Reason *reason)
 {
-    struct stat status;
-
-    if (fstatat(from, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return reason_set(reason, -errno, "cannot read %s in the store's commit", file);
-    if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
-        return foreign(file, "in .commit is not a regular file with one link", reason);
     return renameat(from, file, to, file) < 0
                ? reason_set(reason, -errno, "cannot put the store's %s in place", file)
                : 0;
@@ -228,8 +299,6 @@ static int apply_machine(const Completion *completion, const char *machine, Reas
     bool made;
     int r = store_machine_open(completion->commit, machine, reason, &from);
 
-    if (r == OUTCOME_STORE_UNSAFE)
-        return foreign(machine, "in .commit is not a directory", reason);
     if (r == 0)
         r = store_machine_open(completion->store->directory, machine, reason, &to);
     if (r == OUTCOME_NOT_FOUND)
@@ -238,22 +307,19 @@ static int apply_machine(const Completion *completion, const char *machine, Reas
         r = apply_files(completion, machine, from, to, reason);
     if (r == 0 && fsync(to) < 0)
         r = reason_set(reason, -errno, "cannot sync the store's directory %s", machine);
-    if (r != 0 || unlinkat(completion->commit, machine, AT_REMOVEDIR) == 0)
-        return r;
-    if (errno == ENOTEMPTY || errno == EEXIST)
-        return foreign(machine, "in .commit holds a file", reason);
-    return reason_set(reason, -errno, "cannot remove %s in the store's commit", machine);
+    if (r == 0 && unlinkat(completion->commit, machine, AT_REMOVEDIR) < 0)
+        r = reason_set(reason, -errno, "cannot remove %s in the store's commit", machine);
+    return r;
 }
 
+/* A machine's files, a record, or the origin. */
 static int apply_entry(const Completion *completion, const char *name, Reason *reason)
 {
-    size_t length = strlen(STORE_RECORD);
-
     if (machine_name_valid(name))
         return apply_machine(completion, name, reason);
-    if (strncmp(name, STORE_RECORD, length) == 0 && store_record_name_valid(name + length))
-        return put_in_place(completion->commit, completion->store->directory, name, reason);
-    return strcmp(name, STORE_ORIGIN) == 0 ? 0 : foreign(name, "is in .commit", reason);
+    return is_record(name)
+               ? put_in_place(completion->commit, completion->store->directory, name, reason)
+               : 0;
 }
 
 /* ".commit" now contains nothing except its origin. */
@@ -280,93 +346,22 @@ int store_complete(const Store *store, StoreApplied applied, void *userdata, Rea
     Completion completion = {
         .store = store, .commit = commit, .applied = applied, .userdata = userdata};
     _cleanup_(closedirp) DIR *list = NULL;
+    char path[STORE_PATH_BYTES];
     const char *name;
-    int r;
+    int r = commit < 0 ? -errno : 0;
 
-    if (commit < 0 && errno == ENOENT)
+    if (r == -ENOENT)
         return 0;
-    if (commit < 0 && (errno == ENOTDIR || errno == ELOOP))
-        return foreign(STORE_COMMIT, "is not a directory", reason);
-    if (commit < 0)
-        return reason_set(reason, -errno, "cannot open the store's commit");
+    if (store_is_blocked(store, path))
+        return foreign(path, reason);
+    if (r < 0)
+        return reason_set(reason, r, "cannot open the store's commit");
     r = read_origin(&completion, reason);
     if (r == 0)
         r = directory_list(commit, STORE_COMMIT, reason, &list);
     while (r == 0 && (r = directory_next(list, STORE_COMMIT, reason, &name)) == 0 && name)
         r = apply_entry(&completion, name, reason);
     return r == 0 ? finish(&completion, reason) : r;
-}
-
-/* --- looking at them only --- */
-
-/* A mark may be anything but a directory, because it is only removed. */
-static bool is_of_commit(int machine, const char *name, const char *file)
-{
-    CredentialName credential;
-    bool gone;
-    struct stat status;
-
-    if (!store_file_parse(name, file, STORE_SEALED, &credential, &gone) &&
-        !store_file_parse(name, file, STORE_PUBLIC, &credential, &gone))
-        return false;
-    if (fstatat(machine, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return true;
-    return gone ? !S_ISDIR(status.st_mode) : S_ISREG(status.st_mode) && status.st_nlink == 1;
-}
-
-/* RET_PATH gets the path of the first file in MACHINE's part of COMMIT that is foreign. */
-static bool has_foreign_file(int commit, const char *machine, char ret_path[STORE_PATH_BYTES])
-{
-    _cleanup_(closep) int fd = -1;
-    _cleanup_(closedirp) DIR *list = NULL;
-    const char *file;
-    int r = store_machine_open(commit, machine, NULL, &fd);
-
-    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", machine);
-    if (r == 0)
-        r = directory_list(fd, machine, NULL, &list);
-    while (r == 0 && (r = directory_next(list, machine, NULL, &file)) == 0 && file)
-        if (!is_of_commit(fd, machine, file)) {
-            snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s/%s", machine, file);
-            return true;
-        }
-    return r == OUTCOME_STORE_UNSAFE;
-}
-
-/* The same, for the entry NAME of COMMIT. */
-static bool is_foreign_entry(int commit, const char *name, char ret_path[STORE_PATH_BYTES])
-{
-    size_t length = strlen(STORE_RECORD);
-    struct stat status;
-
-    if (machine_name_valid(name))
-        return has_foreign_file(commit, name, ret_path);
-    snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", name);
-    if (fstatat(commit, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return false;
-    if (strcmp(name, STORE_ORIGIN) == 0)
-        return S_ISDIR(status.st_mode);
-    return strncmp(name, STORE_RECORD, length) != 0 || !store_record_name_valid(name + length) ||
-           !S_ISREG(status.st_mode) || status.st_nlink != 1;
-}
-
-bool store_is_blocked(const Store *store, char ret_path[STORE_PATH_BYTES])
-{
-    _cleanup_(closep) int fd =
-        openat(store->directory, STORE_COMMIT, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    _cleanup_(closedirp) DIR *list = NULL;
-    const char *name;
-
-    if (fd < 0) {
-        strcpy(ret_path, STORE_COMMIT);
-        return errno == ENOTDIR || errno == ELOOP;
-    }
-    if (directory_list(fd, STORE_COMMIT, NULL, &list) != 0)
-        return false;
-    while (directory_next(list, STORE_COMMIT, NULL, &name) == 0 && name)
-        if (is_foreign_entry(fd, name, ret_path))
-            return true;
-    return false;
 }
 
 int store_recover(const Store *store, StoreApplied applied, void *userdata, Reason *reason)
