@@ -18,7 +18,7 @@
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "specs.h"
-#include "store/store_installed.h"
+#include "store/store.h"
 
 #include <json-c/json.h>
 #include <sys/types.h>

@@ -140,7 +140,7 @@ int input_get_value(const Context *context, const Options *options, const char *
 
     if (options->given & OPTION_GENERATE) {
         r = generate_secret(context, &options->generate, name, reason, &value.secret);
-        if (r == 0 && recipe_type_is_pair(options->generate.type))
+        if (r == 0 && recipe_types[options->generate.type].pair)
             r = generate_public(&options->generate, value.secret, name, reason, &value.public);
     } else
         r = input_read_secret(path, reason, &value.secret);

@@ -11,7 +11,7 @@
  */
 
 #include "policy/policy_load.h"
-#include "store/store_installed.h"
+#include "store/store.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 

@@ -23,7 +23,7 @@
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
-#include "store/store_installed.h"
+#include "store/store.h"
 #include "terminal/confirm.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"

@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
-#include "store/store_installed.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -44,9 +44,6 @@ struct Store {
 
 /* --- store.c --- */
 
-/* Takes the open DIRECTORY; -1 with errno for one that did not open. PATH is for REASON. */
-int store_new_from(int *directory, const char *path, Reason *reason, Store **ret);
-
 /* "db-password.cred" */
 typedef struct FileName {
     char text[LIMIT_ID_BYTES + sizeof(STORE_SEALED STORE_GONE)];

@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "store/store_installed.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <grp.h>
