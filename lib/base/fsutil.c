@@ -183,13 +183,6 @@ static int write_at(int directory, const char *name, BytesView content, uid_t ow
     return r;
 }
 
-int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
-                       Reason *reason)
-{
-    return write_at(directory, name, content, geteuid() == 0 ? like->st_uid : (uid_t)-1,
-                    (FileOwnership){like->st_mode & 07777, like->st_gid}, true, reason);
-}
-
 char *file_parent(const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
@@ -329,5 +322,8 @@ int rewrite_write(const char *path, BytesView before, BytesView after, Reason *r
     if (r == OUTCOME_TOO_LARGE || r == -ENOENT ||
         (r == 0 && !bytes_view_equal(bytes_view(&now), before)))
         return reason_set(reason, OUTCOME_CHANGED, "%s has changed", path);
-    return r == 0 ? file_write_like_at(directory, name, after, &status, reason) : r;
+    if (r != 0)
+        return r;
+    return write_at(directory, name, after, geteuid() == 0 ? status.st_uid : (uid_t)-1,
+                    (FileOwnership){status.st_mode & 07777, status.st_gid}, true, reason);
 }

@@ -35,11 +35,6 @@ int file_write_fd(int fd, BytesView content);
  */
 int file_write(const char *path, BytesView content, mode_t mode, bool replace, Reason *reason);
 
-/* Replaces NAME in DIRECTORY in the same way, with owner, group and mode of LIKE. NAME has no
- * slash. Users other than root cannot give files away, and remain the owner. */
-int file_write_like_at(int directory, const char *name, BytesView content, const struct stat *like,
-                       Reason *reason);
-
 /* The directory part of PATH, allocated (NULL: no memory), and the rest, borrowed. */
 char *file_parent(const char *path, const char **ret_name);
 
@@ -78,7 +73,7 @@ int directory_lock_at(int parent, const char *name, uint64_t usec, Reason *reaso
  * name; OUTCOME_TOO_LARGE. */
 int rewrite_read(const char *path, size_t limit, Reason *reason, Bytes *ret);
 
-/* Replaces BEFORE by AFTER, atomically and durably, and keeps owner, group and mode.
- * OUTCOME_CHANGED if the file is not BEFORE any more. Takes the directory's lock:
+/* Replaces BEFORE by AFTER, atomically and durably, and keeps group and mode, and as root the
+ * owner. OUTCOME_CHANGED if the file is not BEFORE any more. Takes the directory's lock:
  * OUTCOME_TIMEOUT. */
 int rewrite_write(const char *path, BytesView before, BytesView after, Reason *reason);
