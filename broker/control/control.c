@@ -178,7 +178,7 @@ static void end_call(Control *control)
 static void proceed(Control *control, int r)
 {
     if (r == 0)
-        r = frame_writer_send(&control->writer, control->fd);
+        r = frame_writer_send(&control->writer, control->fd, -1);
     if (r == FRAME_BLOCKED)
         r = 0;
     if (r != 0 || watch(control) < 0)
@@ -339,7 +339,7 @@ static int answer_next(Control *control)
     if (r == 0)
         r = count_call(control);
     if (r >= 0)
-        r = frame_writer_send(&control->writer, control->fd);
+        r = frame_writer_send(&control->writer, control->fd, -1);
     return r == FRAME_BLOCKED ? 0 : r;
 }
 
@@ -390,7 +390,7 @@ static int step(Control *control, uint32_t events)
     int r = 0;
 
     if (events & EPOLLOUT)
-        r = frame_writer_send(&control->writer, control->fd);
+        r = frame_writer_send(&control->writer, control->fd, -1);
     else if (events & EPOLLIN)
         r = frame_reader_read(&control->reader, control->fd);
     else if (events & (EPOLLHUP | EPOLLERR))

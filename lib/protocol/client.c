@@ -72,7 +72,7 @@ static int send_call(Client *client, const char *method, struct json_object *par
     if (r == 0)
         r = frame_writer_add(&writer, bytes_view(&text));
     if (r == 0)
-        r = frame_writer_send_with(&writer, client->fd, passed);
+        r = frame_writer_send(&writer, client->fd, passed);
     if (r == FRAME_BLOCKED)
         return unreachable(reason, "the broker did not accept the call");
     if (r == FRAME_END)
@@ -131,13 +131,15 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
     return reason_set(reason, -EPROTO, "the broker replied: %.80s", why ? why : reply->error);
 }
 
-/* The reply to a call that was sent. */
-static int take_reply(Client *client, unsigned seconds, const Observer *observer, Reason *reason,
-                      struct json_object **ret)
+static int call(Client *client, const char *method, struct json_object *parameters, int passed,
+                unsigned seconds, const Observer *observer, Reason *reason,
+                struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
-    int r;
+    int r = send_call(client, method, parameters, false, passed, reason);
 
+    if (r != 0)
+        return r;
     observer_wait_begin(observer, "the broker");
     r = receive(client, seconds, observer, reason, &reply);
     observer_wait_end(observer);
@@ -152,9 +154,7 @@ static int take_reply(Client *client, unsigned seconds, const Observer *observer
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret)
 {
-    int r = send_call(client, method, parameters, false, -1, reason);
-
-    return r == 0 ? take_reply(client, LIMIT_CALL_SECONDS, observer, reason, ret) : r;
+    return call(client, method, parameters, -1, LIMIT_CALL_SECONDS, observer, reason, ret);
 }
 
 _Static_assert(LIMIT_COMMIT_SECONDS > 2 * (LIMIT_CHILD_USEC / 1000000),
@@ -163,9 +163,7 @@ _Static_assert(LIMIT_COMMIT_SECONDS > 2 * (LIMIT_CHILD_USEC / 1000000),
 int client_commit(Client *client, struct json_object *parameters, int fd, const Observer *observer,
                   Reason *reason, struct json_object **ret)
 {
-    int r = send_call(client, "Commit", parameters, false, fd, reason);
-
-    return r == 0 ? take_reply(client, LIMIT_COMMIT_SECONDS, observer, reason, ret) : r;
+    return call(client, "Commit", parameters, fd, LIMIT_COMMIT_SECONDS, observer, reason, ret);
 }
 
 int client_observe(Client *client, const char *method, struct json_object *parameters,

@@ -139,12 +139,7 @@ int frame_writer_add(FrameWriter *writer, BytesView message)
     return writer->writer.failed ? -ENOMEM : 0;
 }
 
-int frame_writer_send(FrameWriter *writer, int fd)
-{
-    return frame_writer_send_with(writer, fd, -1);
-}
-
-int frame_writer_send_with(FrameWriter *writer, int fd, int passed)
+int frame_writer_send(FrameWriter *writer, int fd, int passed)
 {
     const Bytes *bytes = &writer->writer.bytes;
     FdMessage control = {.header = {.cmsg_level = SOL_SOCKET,

@@ -58,12 +58,9 @@ void frame_writer_done(FrameWriter *writer);
  * LIMIT_FRAME_BYTES would wait. */
 int frame_writer_add(FrameWriter *writer, BytesView message);
 
-/* Sends as much as the socket takes. Returns 0 if nothing is left, FRAME_BLOCKED, FRAME_END, or a
- * negative errno. */
-int frame_writer_send(FrameWriter *writer, int fd);
-
-/* The same, and passes the descriptor PASSED (-1: none) with the first byte. */
-int frame_writer_send_with(FrameWriter *writer, int fd, int passed);
+/* Sends as much as the socket takes, and the descriptor PASSED (-1: none) with the first byte.
+ * Returns 0 if nothing is left, FRAME_BLOCKED, FRAME_END, or a negative errno. */
+int frame_writer_send(FrameWriter *writer, int fd, int passed);
 
 static inline bool frame_writer_empty(const FrameWriter *writer)
 {

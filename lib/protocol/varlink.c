@@ -36,7 +36,7 @@ static const VarlinkField reply_members[] = {
 static int parse(BytesView message, const VarlinkField *members, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *root = NULL;
-    int r = json_parse(message, LIMIT_JSON_DEPTH, NULL, &root);
+    int r = json_parse(message, LIMIT_JSON_DEPTH, NULL, NULL, &root);
 
     if (r != 0)
         return r;

@@ -2,4 +2,4 @@
 # Limit: LIMIT_CALL_SECONDS
 # File: lib/protocol/client.c
 # Test: client test_no_reply
-s/take_reply\(client, LIMIT_CALL_SECONDS/take_reply(client, 100 * LIMIT_CALL_SECONDS/
+s/parameters, -1, LIMIT_CALL_SECONDS/parameters, -1, 100 * LIMIT_CALL_SECONDS/

@@ -2,4 +2,4 @@
 # Limit: LIMIT_COMMIT_SECONDS
 # File: lib/protocol/client.c
 # Test: client test_no_reply
-s/take_reply\(client, LIMIT_COMMIT_SECONDS/take_reply(client, LIMIT_CALL_SECONDS/
+s/parameters, fd, LIMIT_COMMIT_SECONDS/parameters, fd, LIMIT_CALL_SECONDS/

@@ -155,7 +155,7 @@ static void test_a_peer_that_does_not_read(void **state)
     memset(message, 'x', sizeof(message));
     while ((r = frame_writer_add(&writer, (BytesView){message, sizeof(message)})) == 0) {
         added++;
-        r = frame_writer_send(&writer, pair.ours);
+        r = frame_writer_send(&writer, pair.ours, -1);
         assert_true(r == 0 || r == FRAME_BLOCKED);
     }
     assert_int_equal(r, -EMSGSIZE);
@@ -170,7 +170,7 @@ static void test_a_peer_that_does_not_read(void **state)
             assert_int_equal(got.size, sizeof(message));
             seen++;
         }
-        r = frame_writer_send(&writer, pair.ours);
+        r = frame_writer_send(&writer, pair.ours, -1);
         assert_true(r == 0 || r == FRAME_BLOCKED);
     }
     assert_true(frame_writer_empty(&writer));
@@ -185,7 +185,7 @@ static void test_a_peer_that_is_gone(void **state)
     close(pair.theirs);
     pair.theirs = dup(pair.ours);
     assert_int_equal(frame_writer_add(&writer, test_view("x")), 0);
-    assert_int_equal(frame_writer_send(&writer, pair.ours), FRAME_END);
+    assert_int_equal(frame_writer_send(&writer, pair.ours, -1), FRAME_END);
 }
 
 int main(void)
