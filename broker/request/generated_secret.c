@@ -152,7 +152,7 @@ int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
 
     credential_name_format(&ingredient->name, name);
     r = generate_secret(host_resources_context(resources), recipe, name, reason, &secret);
-    if (r == 0 && recipe_type_is_pair(recipe->type))
+    if (r == 0 && recipe_types[recipe->type].pair)
         r = generate_public(recipe, secret, name, reason, &public);
     if (r != 0)
         return r;
@@ -174,7 +174,7 @@ struct json_object *generated_secret_publish(HostResources *resources, const Ing
     struct json_object *change;
     const Store *store;
 
-    if (!recipe_type_is_pair(recipe->type))
+    if (!recipe_types[recipe->type].pair)
         return NULL;
     credential_name_format(&ingredient->name, name);
     if (generate_public(recipe, value, name, NULL, &public) != 0 ||

@@ -253,29 +253,22 @@ JsonPosition json_position(BytesView text, const size_t *path, size_t levels)
     return position_of(text, parser.found);
 }
 
-int json_parse_located(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
-                       struct json_object **ret)
-{
-    Parser parser = {.text = text, .depth = (size_t)depth, .reason = reason};
-    int r = parse(&parser, ret);
-
-    if (r == OUTCOME_MALFORMED)
-        *ret_position = position_of(text, parser.at);
-    return r < 0 ? reason_set(reason, r, "cannot read JSON") : r;
-}
-
-int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret)
+int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
+               struct json_object **ret)
 {
     Reason what = {0};
+    Parser parser = {.text = text, .depth = (size_t)depth, .reason = &what};
     JsonPosition position;
-    int r = json_parse_located(text, depth, &position, &what, ret);
+    int r = parse(&parser, ret);
 
-    if (r == OUTCOME_MALFORMED)
+    if (r <= 0)
+        return r < 0 ? reason_set(reason, r, "cannot read JSON") : 0;
+    position = position_of(text, parser.at);
+    if (!ret_position)
         return reason_set(reason, r, "%.200s (line %zu, column %zu)", what.text, position.line,
                           position.column);
-    if (r != 0 && reason)
-        *reason = what;
-    return r;
+    *ret_position = position;
+    return reason_set(reason, r, "%s", what.text);
 }
 
 const char *json_text(struct json_object *value)

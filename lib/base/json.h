@@ -30,12 +30,9 @@ typedef struct JsonPosition {
 } JsonPosition;
 
 /* Parses TEXT, with values nested up to DEPTH deep. The caller checks its size first.
- * OUTCOME_MALFORMED, with the position in REASON; -ENOMEM. */
-int json_parse(BytesView text, int depth, Reason *reason, struct json_object **ret);
-
-/* The same, but for OUTCOME_MALFORMED the position goes to RET_PLACE. */
-int json_parse_located(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
-                       struct json_object **ret);
+ * OUTCOME_MALFORMED, with the position in RET_POSITION, or in REASON if that is NULL; -ENOMEM. */
+int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
+               struct json_object **ret);
 
 /* The position of a value in TEXT, which json_parse() must accept. PATH has LEVELS numbers, from
  * the outside in: the index of a member in its object or of an element in its array, from 0. For a

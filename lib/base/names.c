@@ -35,7 +35,10 @@ int machine_name_check(const char *name, Reason *reason)
 {
     return machine_name_valid(name)
                ? 0
-               : reason_set(reason, OUTCOME_INVALID_NAME, "\"%.80s\" is not a machine name", name);
+               : reason_set(reason, OUTCOME_INVALID_NAME,
+                            "\"%.80s\" is not a machine name: letters, digits, \"-\", \"_\" and "
+                            "\".\", at most %zu",
+                            name, LIMIT_MACHINE_BYTES);
 }
 
 static bool file_name_valid(const char *name, size_t limit)
@@ -98,11 +101,8 @@ bool path_canonical(const char *path)
 
 int credential_name_new(const char *machine, const char *id, Reason *reason, CredentialName *ret)
 {
-    if (!machine_name_valid(machine))
-        return reason_set(reason, OUTCOME_INVALID_NAME,
-                          "\"%.80s\" is not a machine name: letters, digits, \"-\", \"_\" and "
-                          "\".\", at most %zu",
-                          machine, LIMIT_MACHINE_BYTES);
+    if (machine_name_check(machine, reason) != 0)
+        return OUTCOME_INVALID_NAME;
     if (!credential_id_valid(id))
         return reason_set(reason, OUTCOME_INVALID_NAME,
                           "\"%.80s\" is not a credential id: printable characters without \"/\" "

@@ -13,11 +13,7 @@
 static const char letters_and_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-static const struct {
-    const char *name;
-    size_t length; /* the default; 0 if it is fixed */
-    bool pair;
-} types[_RECIPE_TYPE_MAX] = {
+const struct RecipeTypeInfo recipe_types[_RECIPE_TYPE_MAX] = {
     [RECIPE_PASSWORD] = {"password", 32, false},     [RECIPE_HEX] = {"hex", 32, false},
     [RECIPE_BASE64] = {"base64", 32, false},         [RECIPE_UUID] = {"uuid", 0, false},
     [RECIPE_SSH_ED25519] = {"ssh-ed25519", 0, true}, [RECIPE_X25519] = {"x25519", 0, true},
@@ -25,7 +21,7 @@ static const struct {
 
 Recipe recipe_default(RecipeType type)
 {
-    Recipe recipe = {.type = type, .length = types[type].length};
+    Recipe recipe = {.type = type, .length = recipe_types[type].length};
 
     if (type == RECIPE_PASSWORD)
         strcpy(recipe.alphabet, letters_and_digits);
@@ -35,26 +31,11 @@ Recipe recipe_default(RecipeType type)
 bool recipe_type_from_name(const char *name, RecipeType *ret)
 {
     for (int i = 0; i < _RECIPE_TYPE_MAX; i++)
-        if (strcmp(types[i].name, name) == 0) {
+        if (strcmp(recipe_types[i].name, name) == 0) {
             *ret = (RecipeType)i;
             return true;
         }
     return false;
-}
-
-const char *recipe_type_name(RecipeType type)
-{
-    return types[type].name;
-}
-
-bool recipe_type_has_length(RecipeType type)
-{
-    return types[type].length > 0;
-}
-
-bool recipe_type_is_pair(RecipeType type)
-{
-    return types[type].pair;
 }
 
 int recipe_set_alphabet(Recipe *recipe, const char *alphabet, Reason *reason)
@@ -90,7 +71,7 @@ int recipe_check(const Recipe *recipe, Reason *reason)
     bool password = recipe->type == RECIPE_PASSWORD;
     const char *unit = password ? "characters" : "bytes";
 
-    if (!recipe_type_has_length(recipe->type))
+    if (recipe_types[recipe->type].length == 0)
         return 0;
     if (recipe->length > LIMIT_RECIPE_LENGTH)
         return reason_set(reason, OUTCOME_USAGE, "%zu %s are too many: at most %zu are allowed",
@@ -122,7 +103,7 @@ int recipe_parse(const char *text, Reason *reason, Recipe *ret)
     recipe = recipe_default(type);
     if (*colon) {
         digits = strspn(colon + 1, "0123456789");
-        if (!recipe_type_has_length(type))
+        if (recipe_types[type].length == 0)
             return reason_set(reason, OUTCOME_USAGE, "the length of \"%s\" is fixed", name);
         if (digits == 0 || digits > RECIPE_LENGTH_DIGITS || colon[1 + digits] != '\0')
             return reason_set(reason, OUTCOME_USAGE,

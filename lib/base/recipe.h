@@ -35,11 +35,12 @@ Recipe recipe_default(RecipeType type);
 
 /* Parses "password" and so on, as in policy files. False if there is no such type. */
 bool recipe_type_from_name(const char *name, RecipeType *ret);
-const char *recipe_type_name(RecipeType type);
 
-bool recipe_type_has_length(RecipeType type);
-/* Whether it has a public half. */
-bool recipe_type_is_pair(RecipeType type);
+extern const struct RecipeTypeInfo {
+    const char *name;
+    size_t length; /* the default; 0 if it is fixed */
+    bool pair;     /* it has a public half */
+} recipe_types[_RECIPE_TYPE_MAX];
 
 /* Sets the alphabet. OUTCOME_USAGE unless it has at least two characters, all printable ASCII, and
  * none of them twice, which would make that one likelier. */

@@ -225,7 +225,7 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
 static int parse_json(BytesView file, Reason *reason, Identity *identity)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    int r = json_parse(file, DEPTH, reason, &object);
+    int r = json_parse(file, DEPTH, NULL, reason, &object);
 
     if (r != 0)
         return r;

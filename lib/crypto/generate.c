@@ -142,7 +142,7 @@ int generate_secret(const Context *context, const Recipe *recipe, const char *co
 int generate_public(const Recipe *recipe, const Secret *secret, const char *comment, Reason *reason,
                     Bytes *ret)
 {
-    assert(recipe_type_is_pair(recipe->type));
+    assert(recipe_types[recipe->type].pair);
     return recipe->type == RECIPE_SSH_ED25519 ? ssh_key_public(secret, comment, reason, ret)
                                               : public_x25519(secret, reason, ret);
 }

@@ -52,7 +52,7 @@ int policy_edit_new(BytesView text, Reason *reason, PolicyEdit *ret)
     int r = 0;
 
     if (text.size > 0)
-        r = json_parse(text, LIMIT_JSON_DEPTH, reason, &edit.root);
+        r = json_parse(text, LIMIT_JSON_DEPTH, NULL, reason, &edit.root);
     else if (!(edit.root = json_object_new_object()))
         r = -ENOMEM;
     if (r == 0 && !json_object_is_type(edit.root, json_type_object))

@@ -171,7 +171,7 @@ static int parse_alphabet(Parser *parser, const char *name, struct json_object *
 static int finish_recipe(Parser *parser, RecipeFields *fields)
 {
     bool password = fields->recipe.type == RECIPE_PASSWORD;
-    const char *name = recipe_type_name(fields->recipe.type);
+    const char *name = recipe_types[fields->recipe.type].name;
     const char *unit = password ? "length" : "bytes";
     Reason reason = {0};
     int r = 0;
@@ -179,7 +179,7 @@ static int finish_recipe(Parser *parser, RecipeFields *fields)
     if (!fields->has_type)
         return fail(parser, "\"generate\" has no \"type\"");
     if (fields->unit &&
-        (!recipe_type_has_length(fields->recipe.type) || strcmp(fields->unit, unit) != 0))
+        (recipe_types[fields->recipe.type].length == 0 || strcmp(fields->unit, unit) != 0))
         return fail(parser, "\"%s\" does not apply to \"%s\"", fields->unit, name);
     if (fields->alphabet && !password)
         return fail(parser, "\"alphabet\" does not apply to \"%s\"", name);
@@ -488,7 +488,7 @@ static int parse_file(Policy *policy, size_t index, PolicyFault *fault)
     if (text.size > LIMIT_POLICY_BYTES)
         return policy_fault_set(fault, OUTCOME_BAD_POLICY, name, position,
                                 "it is larger than %zu bytes", LIMIT_POLICY_BYTES);
-    r = json_parse_located(text, DEPTH + 1, &position, &reason, &root);
+    r = json_parse(text, DEPTH + 1, &position, &reason, &root);
     if (r == OUTCOME_MALFORMED)
         return policy_fault_set(fault, OUTCOME_BAD_POLICY, name, position, "%s", reason.text);
     if (r == 0)

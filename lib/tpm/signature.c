@@ -146,7 +146,7 @@ int tpm_signature_find(BytesView json, const TpmSignatureQuery *query, Reason *r
         return reason_set(reason, OUTCOME_TOO_LARGE,
                           "the PCR signatures have %zu bytes, but at most %zu are allowed",
                           json.size, LIMIT_SIGNATURE_BYTES);
-    r = json_parse(json, JSON_DEPTH, &detail, &root);
+    r = json_parse(json, JSON_DEPTH, NULL, &detail, &root);
     if (r != 0)
         return reason_set(reason, r, "the PCR signatures: %.200s", detail.text);
     if (!json_object_is_type(root, json_type_object))

@@ -107,7 +107,7 @@ static struct json_object *without(const Request *request, BytesView text)
     if (text.size == 0)
         root = json_object_new_object();
     else
-        assert(json_parse(text, LIMIT_JSON_DEPTH, NULL, &root) == 0);
+        assert(json_parse(text, LIMIT_JSON_DEPTH, NULL, NULL, &root) == 0);
     if (!json_object_object_get_ex(root, "credentials", &credentials))
         json_object_object_add(root, "credentials", credentials = json_object_new_object());
     json_object_object_del(credentials, request->id);

@@ -40,7 +40,7 @@ static void test_refusals(void **state)
         JsonPosition place = {0};
         Reason reason = {0};
 
-        assert_int_equal(json_parse_located(test_view(rows[i].text), 4, &place, &reason, &value),
+        assert_int_equal(json_parse(test_view(rows[i].text), 4, &place, &reason, &value),
                          OUTCOME_MALFORMED);
         if (!reason.text[0] || place.line != rows[i].line || place.column != rows[i].column)
             fail_msg("%s: at %zu:%zu: %s", rows[i].rule, place.line, place.column, reason.text);
@@ -53,7 +53,7 @@ static void test_other_letters(void **state)
     struct json_object *value, *member;
 
     (void)state;
-    assert_int_equal(json_parse(test_view("{\"ä\": \"…º𝄞\"}"), 4, NULL, &value), 0);
+    assert_int_equal(json_parse(test_view("{\"ä\": \"…º𝄞\"}"), 4, NULL, NULL, &value), 0);
     assert_true(json_object_object_get_ex(value, "ä", &member));
     assert_string_equal(json_text(member), "…º𝄞");
     json_object_put(value);
@@ -65,7 +65,7 @@ static void test_reason_has_the_place(void **state)
     Reason reason;
 
     (void)state;
-    assert_int_equal(json_parse(test_view("{\n \"a\": 1,\n \"a\": 2}"), 4, &reason, &value),
+    assert_int_equal(json_parse(test_view("{\n \"a\": 1,\n \"a\": 2}"), 4, NULL, &reason, &value),
                      OUTCOME_MALFORMED);
     assert_string_equal(reason.text, "a second member with the same name (line 3, column 2)");
 }
@@ -78,9 +78,8 @@ static void test_nul(void **state)
     JsonPosition place = {0};
 
     (void)state;
-    assert_int_equal(
-        json_parse_located((BytesView){text, sizeof(text) - 1}, 4, &place, NULL, &value),
-        OUTCOME_MALFORMED);
+    assert_int_equal(json_parse((BytesView){text, sizeof(text) - 1}, 4, &place, NULL, &value),
+                     OUTCOME_MALFORMED);
     assert_int_equal(place.line, 2);
     assert_int_equal(place.column, 2);
 }
@@ -102,7 +101,7 @@ static void test_places(void **state)
     _cleanup_(json_object_putp) struct json_object *value = NULL;
 
     (void)state;
-    assert_int_equal(json_parse(test_view(text), 8, NULL, &value), 0);
+    assert_int_equal(json_parse(test_view(text), 8, NULL, NULL, &value), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         JsonPosition place = json_position(test_view(text), rows[i].path, rows[i].levels);
 
@@ -119,7 +118,7 @@ static void test_length(void **state)
     _cleanup_(json_object_putp) struct json_object *value = NULL;
 
     (void)state;
-    assert_int_equal(json_parse(test_view(text), 8, NULL, &value), 0);
+    assert_int_equal(json_parse(test_view(text), 8, NULL, NULL, &value), 0);
     json_object_object_foreach(value, name, member)
     {
         assert_int_equal(json_length(member), strcmp(name, "two") == 0 ? 2 : 0);

@@ -146,7 +146,7 @@ static struct json_object *parse(const char *text)
     struct json_object *object = NULL;
 
     if (text)
-        assert_int_equal(json_parse(view_of(text), LIMIT_JSON_DEPTH, NULL, &object), 0);
+        assert_int_equal(json_parse(view_of(text), LIMIT_JSON_DEPTH, NULL, NULL, &object), 0);
     return object;
 }
 
@@ -158,7 +158,7 @@ static void check_after(const Row *row, const PolicyEdit *edit)
     _cleanup_(bytes_done) Bytes printed = {0};
 
     assert_int_equal(policy_edit_print(edit, &printed), 0);
-    assert_int_equal(json_parse(bytes_view(&printed), LIMIT_JSON_DEPTH, NULL, &actual), 0);
+    assert_int_equal(json_parse(bytes_view(&printed), LIMIT_JSON_DEPTH, NULL, NULL, &actual), 0);
     assert_true(json_object_equal(actual, expected));
     /* exact bytes if our own layout is expected */
     if (row->after)

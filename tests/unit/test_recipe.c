@@ -16,13 +16,13 @@ static void test_types(void **state)
         Recipe recipe = recipe_default((RecipeType)i);
         RecipeType type;
 
-        assert_true(recipe_type_from_name(recipe_type_name((RecipeType)i), &type));
+        assert_true(recipe_type_from_name(recipe_types[(RecipeType)i].name, &type));
         assert_int_equal(type, i);
         assert_int_equal(recipe_check(&recipe, NULL), 0);
-        assert_true((recipe.length > 0) == recipe_type_has_length(type));
+        assert_true(recipe.length == recipe_types[type].length);
     }
-    assert_true(recipe_type_is_pair(RECIPE_SSH_ED25519) && recipe_type_is_pair(RECIPE_X25519));
-    assert_false(recipe_type_is_pair(RECIPE_UUID));
+    assert_true(recipe_types[RECIPE_SSH_ED25519].pair && recipe_types[RECIPE_X25519].pair);
+    assert_false(recipe_types[RECIPE_UUID].pair);
     assert_false(recipe_type_from_name("Password", &(RecipeType){0}));
 }
 

@@ -111,7 +111,7 @@ static void test_parameters(void **state)
         _cleanup_(json_object_putp) struct json_object *object = NULL;
         const char *wrong;
 
-        assert_int_equal(json_parse(test_view(rows[i].text), 4, NULL, &object), 0);
+        assert_int_equal(json_parse(test_view(rows[i].text), 4, NULL, NULL, &object), 0);
         wrong = varlink_parameters_check(object, fields);
         if (!wrong != !rows[i].wrong || (wrong && strcmp(wrong, rows[i].wrong) != 0))
             fail_msg("%s: %s", rows[i].text, wrong ? wrong : "well");
