@@ -307,6 +307,6 @@ int method_list(MethodCall *call)
         return add_machine(&list, machine);
     r = store_machines(store, &call->reason, &stored, &count);
     if (r == 0)
-        r = policy_machines(host_resources_context(call->resources), NULL, &with_policy);
+        r = policy_machines(host_resources_context(call->resources), NULL, NULL, &with_policy);
     return r == 0 ? add_machines(&list, stored, count, with_policy) : r;
 }

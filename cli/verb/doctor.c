@@ -91,7 +91,7 @@ static int find_machines(Doctor *doctor)
     _cleanup_(strings_freep) char **with_policy = NULL;
     _cleanup_(freep) MachineName *stored = NULL;
     size_t count = 0;
-    int r = policy_machines(doctor->context, NULL, &with_policy);
+    int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
 
     for (char **machine = with_policy; r == 0 && *machine; machine++)
         r = add_machine(doctor, *machine);

@@ -131,26 +131,15 @@ void policy_remove(Policy *policy, const char *id)
     policy->count--;
 }
 
-int policy_add_file(Policy *policy, const char *name, Bytes *text)
+int policy_add_file(Policy *policy, const char *name, BytesView text)
 {
     PolicyFile *file;
 
     if (!ARRAY_GROW(policy->files, policy->file_count))
         return -ENOMEM;
     file = &policy->files[policy->file_count++];
-    *file = (PolicyFile){.name = strdup(name), .text = TAKE(*text)};
-    return file->name ? 0 : -ENOMEM;
-}
-
-bool policy_files_equal(const Policy *a, const Policy *b)
-{
-    size_t i = 0;
-
-    while (i < a->file_count && i < b->file_count &&
-           strcmp(a->files[i].name, b->files[i].name) == 0 &&
-           bytes_view_equal(bytes_view(&a->files[i].text), bytes_view(&b->files[i].text)))
-        i++;
-    return i == a->file_count && i == b->file_count;
+    *file = (PolicyFile){.name = strdup(name)};
+    return file->name ? bytes_dup(text, &file->text) : -ENOMEM;
 }
 
 JsonPosition policy_position(const Policy *policy, const PolicyCredential *credential)

@@ -115,11 +115,8 @@ int policy_put(Policy *policy, PolicyCredential *credential);
 void policy_remove(Policy *policy, const char *id);
 void policy_credential_done(PolicyCredential *credential); /* for _cleanup_ */
 
-/* Appends a file to .files, and takes TEXT. -ENOMEM. */
-int policy_add_file(Policy *policy, const char *name, Bytes *text);
-
-/* Whether both were read from the same files with the same content. */
-bool policy_files_equal(const Policy *a, const Policy *b);
+/* Appends a copy of a file to .files. -ENOMEM. */
+int policy_add_file(Policy *policy, const char *name, BytesView text);
 
 /* Writes a message to FAULT and returns RC. */
 int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition position,
@@ -133,10 +130,6 @@ int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition 
 /* Adds the credentials in TEXT to POLICY, replacing existing ones. FILE is the name for FAULT.
  * OUTCOME_BAD_POLICY, after which POLICY must not be used; -ENOMEM. */
 int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault);
-
-/* Parses the files of POLICY, which policy_read() returned, and checks it. OUTCOME_BAD_POLICY,
- * after which POLICY must not be used; -ENOMEM. */
-int policy_parse(Policy *policy, PolicyFault *fault);
 
 /* The names of members in files, such as "store". */
 const char *policy_source_name(PolicySource source);

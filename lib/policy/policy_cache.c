@@ -11,8 +11,10 @@
 #include <string.h>
 
 typedef struct Entry {
-    Policy *policy; /* NULL: the entry is free */
-    uint64_t used;  /* the cache's counter at its last use */
+    char machine[LIMIT_MACHINE_BYTES + 1]; /* "": the entry is free */
+    Policy *policy;                        /* NULL: the machine has none */
+    PolicyStamps stamps;
+    uint64_t used; /* the cache's counter at its last use */
 } Entry;
 
 struct PolicyCache {
@@ -32,11 +34,18 @@ int policy_cache_new(const Context *context, PolicyCache **ret)
     return 0;
 }
 
+static void clear(Entry *entry)
+{
+    policy_unref(entry->policy);
+    policy_stamps_done(&entry->stamps);
+    *entry = (Entry){0};
+}
+
 PolicyCache *policy_cache_free(PolicyCache *cache)
 {
     if (cache) {
         for (size_t i = 0; i < LIMIT_POLICIES; i++)
-            policy_unref(cache->entries[i].policy);
+            clear(&cache->entries[i]);
         free(cache);
     }
     return NULL;
@@ -50,7 +59,7 @@ static Entry *find(PolicyCache *cache, const char *machine)
     for (size_t i = 0; i < LIMIT_POLICIES; i++) {
         Entry *entry = &cache->entries[i];
 
-        if (entry->policy && strcmp(entry->policy->machine, machine) == 0)
+        if (strcmp(entry->machine, machine) == 0)
             return entry;
         if (entry->used < oldest->used)
             oldest = entry;
@@ -60,21 +69,27 @@ static Entry *find(PolicyCache *cache, const char *machine)
 
 int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault, Policy **ret)
 {
+    _cleanup_(policy_stamps_done) PolicyStamps stamps = {0};
     _cleanup_(policy_unrefp) Policy *policy = NULL;
-    int r = policy_read(cache->context, machine, fault, &policy);
-    Entry *entry;
+    Entry *entry = find(cache, machine);
+    int r;
 
-    if (r != 0)
-        return r;
-    entry = find(cache, machine);
-    if (!entry->policy || !policy_files_equal(entry->policy, policy)) {
-        r = policy_parse(policy, fault);
-        if (r != 0)
+    if (strcmp(entry->machine, machine) != 0 || !policy_stamps_match(&entry->stamps)) {
+        r = policy_load_stamped(cache->context, machine, &stamps, fault, &policy);
+        if (r != 0 && r != OUTCOME_NOT_FOUND)
             return r;
-        policy_unref(entry->policy);
-        entry->policy = TAKE_PTR(policy);
+        if (stamps.settling || !machine_name_valid(machine)) {
+            if (r == 0)
+                *ret = TAKE_PTR(policy);
+            return r;
+        }
+        clear(entry);
+        *entry = (Entry){.policy = TAKE_PTR(policy), .stamps = TAKE(stamps)};
+        strcpy(entry->machine, machine); /* its length was checked */
     }
     entry->used = ++cache->clock;
+    if (!entry->policy)
+        return OUTCOME_NOT_FOUND;
     *ret = policy_ref(entry->policy);
     return 0;
 }

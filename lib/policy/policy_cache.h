@@ -4,9 +4,9 @@
 /*
  * A cache of parsed policies.
  *
- * Every call reads the machine's files, and parses them only if their names or content differ from
- * those of the cached policy, so that an edit takes effect with the next request, whatever its
- * timestamp. Parsing is what takes time. Faults are not cached.
+ * Every call looks whether a path on which the policy depends has changed, and loads it again if
+ * one has, so that an edit takes effect with the next request. What changed a moment ago is not
+ * cached. It is also cached that a machine has no policy, but no faults.
  */
 
 #include "policy/policy.h"

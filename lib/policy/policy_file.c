@@ -22,7 +22,6 @@ typedef struct Parser {
     BytesView text;
     const char *name; /* of the file */
     Policy *policy;
-    size_t file; /* its index in the policy */
     PolicyFault *fault;
     size_t path[DEPTH]; /* to the current member, see json_position() */
     size_t levels;
@@ -441,7 +440,7 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
         {0},
     };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
-        .file = parser->file,
+        .file = parser->policy->file_count - 1,
         .number = parser->path[parser->levels - 1],
     };
     int r = check_id(parser, id);
@@ -474,45 +473,26 @@ static int parse_credentials(Parser *parser, const char *name, struct json_objec
     return parse_members(parser, value, any, "\"credentials\"", into);
 }
 
-static int parse_file(Policy *policy, size_t index, PolicyFault *fault)
+int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault)
 {
     static const Member members[] = {{"credentials", parse_credentials}, {0}};
     _cleanup_(json_object_putp) struct json_object *root = NULL;
-    BytesView text = bytes_view(&policy->files[index].text);
-    const char *name = policy->files[index].name;
-    Parser parser = {.text = text, .name = name, .policy = policy, .file = index, .fault = fault};
+    Parser parser = {.text = text, .name = file, .policy = policy, .fault = fault};
     JsonPosition position = {0};
     Reason reason = {0};
     int r;
 
     if (text.size > LIMIT_POLICY_BYTES)
-        return policy_fault_set(fault, OUTCOME_BAD_POLICY, name, position,
+        return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, position,
                                 "it is larger than %zu bytes", LIMIT_POLICY_BYTES);
     r = json_parse(text, DEPTH + 1, &position, &reason, &root);
     if (r == OUTCOME_MALFORMED)
-        return policy_fault_set(fault, OUTCOME_BAD_POLICY, name, position, "%s", reason.text);
+        return policy_fault_set(fault, OUTCOME_BAD_POLICY, file, position, "%s", reason.text);
+    if (r == 0)
+        r = policy_add_file(policy, file, text);
     if (r == 0)
         r = parse_members(&parser, root, members, "a policy", NULL);
     if (r == 0 && json_object_object_length(root) == 0)
         r = fail(&parser, "\"credentials\" is missing");
     return r;
-}
-
-int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault)
-{
-    _cleanup_(bytes_done) Bytes copy = {0};
-    int r = bytes_dup(text, &copy);
-
-    if (r == 0)
-        r = policy_add_file(policy, file, &copy);
-    return r == 0 ? parse_file(policy, policy->file_count - 1, fault) : r;
-}
-
-int policy_parse(Policy *policy, PolicyFault *fault)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < policy->file_count; i++)
-        r = parse_file(policy, i, fault);
-    return r == 0 ? policy_check(policy, NULL, NULL, fault) : r;
 }

@@ -10,7 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -26,17 +27,102 @@ static const char *const search_path[] = {
 
 #define SEARCH_PATH_COUNT (sizeof(search_path) / sizeof(search_path[0]))
 
+/* The bits of PolicyPlaces for directory I of the search path. */
+#define FILES_IN(i)       (1U << (2 * (i)))
+#define DROP_INS_IN(i)    (2U << (2 * (i)))
+
+/* A path that changed this short a time ago (µs) may change again without getting a new time: the
+ * coarsest file systems count in two seconds, and the kernel's clock for files is some ms late. */
+#define SETTLING_USEC     INT64_C(3000000)
+
 /* The state while the files of a policy are read. */
 typedef struct Loader {
     const Context *context;
     const char *machine;
-    Policy **policy; /* NULL until there is a file */
+    PolicyPlaces places;
+    PolicyStamps *stamps; /* NULL: the caller wants none */
+    int64_t now;          /* µs since 1970, before the first file was read; only for stamps */
+    Policy *policy;       /* NULL until there is a file */
     PolicyFault *fault;
 } Loader;
 
 static int bad_file(PolicyFault *fault, const char *path, const char *what)
 {
     return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0}, "%s", what);
+}
+
+/* --- stamps --- */
+
+/* A network's file system has to ask its server, as it does when a file is opened. */
+static PolicyStamp stamp_of(const char *path)
+{
+    struct statx status;
+
+    if (statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &status) < 0)
+        return (PolicyStamp){.error = errno};
+    return (PolicyStamp){
+        .device = makedev(status.stx_dev_major, status.stx_dev_minor),
+        .inode = status.stx_ino,
+        .size = status.stx_size,
+        .changed = {status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec},
+    };
+}
+
+/* Call this before PATH is read, so that a change in between is noticed. */
+static int add_stamp(Loader *loader, const char *path)
+{
+    PolicyStamps *stamps = loader->stamps;
+    PolicyStamp *stamp;
+
+    if (!stamps)
+        return 0;
+    if (!ARRAY_GROW(stamps->stamps, stamps->count))
+        return -ENOMEM;
+    stamp = &stamps->stamps[stamps->count++];
+    *stamp = stamp_of(path);
+    stamp->path = strdup(path);
+    if (stamp->changed[0] * 1000000 + SETTLING_USEC > loader->now)
+        stamps->settling = true;
+    return stamp->path ? 0 : -ENOMEM;
+}
+
+/* One stamp of a missing directory is enough for all that could be in it. */
+static int stamp_directories(Loader *loader)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s%s", loader->context->root, search_path[i]);
+        if (stamp_of(path).error == ENOENT) {
+            loader->places &= ~(FILES_IN(i) | DROP_INS_IN(i));
+            r = add_stamp(loader, path);
+        }
+    }
+    return r;
+}
+
+void policy_stamps_done(PolicyStamps *stamps)
+{
+    for (size_t i = 0; i < stamps->count; i++)
+        free(stamps->stamps[i].path);
+    free(stamps->stamps);
+    *stamps = (PolicyStamps){0};
+}
+
+bool policy_stamps_match(const PolicyStamps *stamps)
+{
+    for (size_t i = 0; i < stamps->count; i++) {
+        const PolicyStamp *then = &stamps->stamps[i];
+        PolicyStamp now = stamp_of(then->path);
+
+        if (now.error != then->error || now.device != then->device || now.inode != then->inode ||
+            now.size != then->size || now.changed[0] != then->changed[0] ||
+            now.changed[1] != then->changed[1])
+            return false;
+    }
+    return true;
 }
 
 /* --- one file --- */
@@ -72,30 +158,20 @@ int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
     return bad_file(fault, path, r < 0 ? strerror(-r) : "it is too large");
 }
 
-/* Adds the file PATH, unless it is empty. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
+/* Adds the credentials in the file PATH. OUTCOME_NOT_FOUND if it does not exist. Creates .policy
  * when it is first needed. */
 static int add_file(Loader *loader, const char *path)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = policy_file_read(path, loader->fault, &text);
+    int r = add_stamp(loader, path);
 
+    if (r == 0)
+        r = policy_file_read(path, loader->fault, &text);
     if (r != 0 || text.size == 0)
         return r;
-    if (!*loader->policy)
-        r = policy_new(loader->machine, path, loader->fault, loader->policy);
-    return r == 0 ? policy_add_file(*loader->policy, path, &text) : r;
-}
-
-__attribute__((format(printf, 1, 2))) static char *format_path(const char *format, ...)
-{
-    va_list arguments;
-    char *path;
-
-    va_start(arguments, format);
-    if (vasprintf(&path, format, arguments) < 0)
-        path = NULL;
-    va_end(arguments);
-    return path;
+    if (!loader->policy)
+        r = policy_new(loader->machine, path, loader->fault, &loader->policy);
+    return r == 0 ? policy_file_parse(bytes_view(&text), path, loader->policy, loader->fault) : r;
 }
 
 static int add_main_file(Loader *loader)
@@ -103,10 +179,13 @@ static int add_main_file(Loader *loader)
     int r = OUTCOME_NOT_FOUND;
 
     for (size_t i = 0; i < SEARCH_PATH_COUNT && r == OUTCOME_NOT_FOUND; i++) {
-        _cleanup_(freep) char *path =
-            format_path("%s%s/%s" SUFFIX, loader->context->root, search_path[i], loader->machine);
+        char path[PATH_MAX];
 
-        r = path ? add_file(loader, path) : -ENOMEM;
+        if (!(loader->places & FILES_IN(i)))
+            continue;
+        snprintf(path, sizeof(path), "%s%s/%s" SUFFIX, loader->context->root, search_path[i],
+                 loader->machine);
+        r = add_file(loader, path);
     }
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
@@ -172,10 +251,13 @@ static void sort_names(Names *names)
 
 static int list_drop_ins(Loader *loader, const char *path, size_t directory, Names *names)
 {
-    _cleanup_(closedirp) DIR *folder = opendir(path);
+    _cleanup_(closedirp) DIR *folder = NULL;
     const char *file;
-    int r;
+    int r = add_stamp(loader, path);
 
+    if (r != 0)
+        return r;
+    folder = opendir(path);
     if (!folder)
         return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
     while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
@@ -192,22 +274,21 @@ static int list_drop_ins(Loader *loader, const char *path, size_t directory, Nam
 static int add_drop_ins(Loader *loader)
 {
     _cleanup_(names_done) Names names = {0};
+    char path[PATH_MAX];
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
-        _cleanup_(freep) char *path = format_path("%s%s/%s" DROP_IN_SUFFIX, loader->context->root,
-                                                  search_path[i], loader->machine);
-
-        r = path ? list_drop_ins(loader, path, i, &names) : -ENOMEM;
+        if (!(loader->places & DROP_INS_IN(i)))
+            continue;
+        snprintf(path, sizeof(path), "%s%s/%s" DROP_IN_SUFFIX, loader->context->root,
+                 search_path[i], loader->machine);
+        r = list_drop_ins(loader, path, i, &names);
     }
     sort_names(&names);
     for (size_t i = 0; r == 0 && i < names.count; i++) {
-        const Name *name = &names.names[i];
-        _cleanup_(freep) char *path =
-            format_path("%s%s/%s" DROP_IN_SUFFIX "/%s", loader->context->root,
-                        search_path[name->directory], loader->machine, name->text);
-
-        r = path ? add_file(loader, path) : -ENOMEM;
+        snprintf(path, sizeof(path), "%s%s/%s" DROP_IN_SUFFIX "/%s", loader->context->root,
+                 search_path[names.names[i].directory], loader->machine, names.names[i].text);
+        r = add_file(loader, path);
         /* removed since, or a dangling link */
         if (r == OUTCOME_NOT_FOUND)
             r = bad_file(loader->fault, path, strerror(ENOENT));
@@ -217,16 +298,18 @@ static int add_drop_ins(Loader *loader)
 
 /* --- the whole --- */
 
-int policy_read(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
+static int load(Loader *loader, Policy **ret)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
-    Loader loader = {.context = context, .machine = machine, .policy = &policy, .fault = fault};
-    int r = add_main_file(&loader);
+    int r = add_main_file(loader);
 
     if (r == 0)
-        r = add_drop_ins(&loader);
+        r = add_drop_ins(loader);
+    policy = loader->policy;
     if (r == 0 && !policy)
-        r = OUTCOME_NOT_FOUND;
+        return OUTCOME_NOT_FOUND;
+    if (r == 0)
+        r = policy_check(policy, NULL, NULL, loader->fault);
     if (r == 0)
         *ret = TAKE_PTR(policy);
     return r;
@@ -234,20 +317,37 @@ int policy_read(const Context *context, const char *machine, PolicyFault *fault,
 
 int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
 {
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    int r = policy_read(context, machine, fault, &policy);
+    return policy_load_from(context, machine, POLICY_EVERYWHERE, fault, ret);
+}
 
-    if (r == 0)
-        r = policy_parse(policy, fault);
-    if (r == 0)
-        *ret = TAKE_PTR(policy);
-    return r;
+int policy_load_from(const Context *context, const char *machine, PolicyPlaces places,
+                     PolicyFault *fault, Policy **ret)
+{
+    Loader loader = {.context = context, .machine = machine, .places = places, .fault = fault};
+
+    return load(&loader, ret);
+}
+
+int policy_load_stamped(const Context *context, const char *machine, PolicyStamps *stamps,
+                        PolicyFault *fault, Policy **ret)
+{
+    Loader loader = {.context = context,
+                     .machine = machine,
+                     .places = POLICY_EVERYWHERE,
+                     .stamps = stamps,
+                     .now = (int64_t)context->now(context),
+                     .fault = fault};
+    int r = stamp_directories(&loader);
+
+    return r == 0 ? load(&loader, ret) : r;
 }
 
 /* --- all machines --- */
 
-/* RET_ERROR: a negative errno if the directory PATH may contain more. */
-static int list_machines(const char *path, Names *names, int *ret_error)
+/* Adds what directory I of the search path, PATH, contains. RET_ERROR: a negative errno if it may
+ * contain more. */
+static int list_machines(const char *path, size_t i, Names *names, PolicyPlaces *places,
+                         int *ret_error)
 {
     _cleanup_(closedirp) DIR *folder = opendir(path);
     const char *file;
@@ -256,23 +356,30 @@ static int list_machines(const char *path, Names *names, int *ret_error)
     while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file) {
         const char *suffix = has_suffix(file, SUFFIX) ? SUFFIX : DROP_IN_SUFFIX;
 
-        if (file[0] != '.' && has_suffix(file, suffix) &&
-            add_name(names, file, strlen(file) - strlen(suffix), 0) != 0)
+        if (file[0] == '.' || !has_suffix(file, suffix))
+            continue;
+        if (add_name(names, file, strlen(file) - strlen(suffix), 0) != 0)
             return -ENOMEM;
+        *places |= strcmp(suffix, SUFFIX) == 0 ? FILES_IN(i) : DROP_INS_IN(i);
     }
+    if (*ret_error != 0)
+        *places |= FILES_IN(i) | DROP_INS_IN(i);
     return 0;
 }
 
-int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
+int policy_machines(const Context *context, PolicyFault *fault, PolicyPlaces *ret_places,
+                    char ***ret)
 {
     _cleanup_(names_done) Names names = {0};
+    PolicyPlaces places = 0;
     char **machines;
 
     for (size_t i = 0; i < SEARCH_PATH_COUNT; i++) {
-        _cleanup_(freep) char *path = format_path("%s%s", context->root, search_path[i]);
+        char path[PATH_MAX];
         int error = 0;
 
-        if (!path || list_machines(path, &names, &error) != 0)
+        snprintf(path, sizeof(path), "%s%s", context->root, search_path[i]);
+        if (list_machines(path, i, &names, &places, &error) != 0)
             return -ENOMEM;
         if (error != 0)
             bad_file(fault, path, strerror(-error));
@@ -283,6 +390,8 @@ int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
         return -ENOMEM;
     for (size_t i = 0; i < names.count; i++)
         machines[i] = TAKE_PTR(names.names[i].text);
+    if (ret_places)
+        *ret_places = places;
     *ret = machines;
     return 0;
 }

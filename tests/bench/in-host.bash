@@ -85,7 +85,7 @@ mkdir -p /etc/nspawn-creds
         printf '"other-%s": {"services": ["a.service"]}, ' {1..23}
         printf '"x": {"store": true}}}\n'
 } >/etc/nspawn-creds/web.json
-sleep 2.5   # until the broker relies on the file's time
+sleep 3.5   # until the broker relies on the file's time
 bench_requests 'broker, host key, policy of 24'
 rm /etc/nspawn-creds/web.json
 systemctl stop bare-with-journal.service

@@ -14,14 +14,34 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
-#define ONE(id) "{\"credentials\": {\"" id "\": {}}}"
+#define MINUTE_USEC (UINT64_C(60) * 1000000)
+#define ONE(id)     "{\"credentials\": {\"" id "\": {}}}"
 
 typedef struct World {
     TestFolder folder;
     Context context;
 } World;
 
+/* The time that the cache sees. */
+static uint64_t present;
+
+static uint64_t present_now(const Context *context)
+{
+    (void)context;
+    return present;
+}
+
+static uint64_t real_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* In the world, it is ten minutes later: everything has settled. */
 static int set_up(void **state)
 {
     static const char *const folders[] = {"etc",
@@ -40,6 +60,8 @@ static int set_up(void **state)
     assert_non_null(world);
     world->folder = test_folder();
     world->context = test_context(world->folder.path);
+    world->context.now = present_now;
+    present = real_now() + 10 * MINUTE_USEC;
     for (size_t i = 0; i < COUNT(folders); i++)
         assert_int_equal(mkdir(test_path(&world->folder, folders[i]), 0755), 0);
     *state = world;
@@ -255,7 +277,7 @@ static void test_machines(void **state)
     put(world, "etc/nspawn-creds/-bad.json", ONE("x"));
     put(world, "etc/nspawn-creds/db.json~", ONE("x"));
     put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
-    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, NULL, &machines), 0);
     for (i = 0; expected[i]; i++)
         assert_string_equal(machines[i], expected[i]);
     assert_null(machines[i]);
@@ -269,13 +291,14 @@ static void test_machines(void **state)
 static const char *all_ids(const World *world)
 {
     static char text[1024];
+    PolicyPlaces places = 0;
     char **machines;
 
-    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, &places, &machines), 0);
     text[0] = '\0';
     for (char **machine = machines; *machine; machine++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
-        int r = policy_load(&world->context, *machine, NULL, &policy);
+        int r = policy_load_from(&world->context, *machine, places, NULL, &policy);
 
         strcat(strcat(strcat(text, text[0] ? ", " : ""), *machine), ":");
         if (r != 0)
@@ -394,6 +417,21 @@ static void test_cache_knows_what_is_not_there(void **state)
     for (unsigned i = 0; i < 10; i++)
         assert_string_equal(kept(cache), "not-found");
 
+    /* a directory of the search path comes and goes, with what is in it */
+    put(world, "run/nspawn-creds/policy/mail.json", ONE("runtime"));
+    assert_string_equal(kept(cache), "policy");
+    assert_int_equal(rename(test_path(&world->folder, "run/nspawn-creds/policy"),
+                            test_path(&world->folder, "run/elsewhere")),
+                     0);
+    assert_string_equal(kept(cache), "not-found");
+    assert_string_equal(kept(cache), "not-found");
+    assert_int_equal(rename(test_path(&world->folder, "run/elsewhere"),
+                            test_path(&world->folder, "run/nspawn-creds/policy")),
+                     0);
+    assert_string_equal(kept(cache), "policy");
+    assert_int_equal(unlink(test_path(&world->folder, "run/nspawn-creds/policy/mail.json")), 0);
+    assert_string_equal(kept(cache), "not-found");
+
     put(world, "usr/lib/nspawn-creds/mail.json", ONE("vendor"));
     assert_string_equal(kept(cache), "policy");
     assert_int_equal(unlink(test_path(&world->folder, "usr/lib/nspawn-creds/mail.json")), 0);
@@ -406,7 +444,8 @@ static void test_cache_knows_what_is_not_there(void **state)
     assert_string_equal(kept(cache), "bad-policy");
 }
 
-/* What was written a moment ago, with the same size and in the same file. */
+/* What was written a moment ago, with the same size and in the same file, at the same time if the
+ * file system's clock is coarse. */
 static void test_cache_sees_fast_changes(void **state)
 {
     World *world = *state;
@@ -414,9 +453,35 @@ static void test_cache_sees_fast_changes(void **state)
 
     assert_int_equal(policy_cache_new(&world->context, &cache), 0);
     for (unsigned i = 0; i < 50; i++) {
+        present = real_now();
         put(world, "etc/nspawn-creds/web.json", i % 2 ? ONE("odd") : ONE("evn"));
         assert_string_equal(cached(cache), i % 2 ? "odd" : "evn");
     }
+}
+
+/* Not even if it does not show in the file's times: it is cached only from some time on. */
+static void test_cache_waits_for_files_to_settle(void **state)
+{
+    World *world = *state;
+    _cleanup_(policy_cache_freep) PolicyCache *cache = NULL;
+    _cleanup_(policy_unrefp) Policy *early = NULL, *fresh = NULL, *settled = NULL;
+    struct stat status;
+    uint64_t changed;
+
+    put(world, "etc/nspawn-creds/web.json", ONE("x"));
+    assert_int_equal(stat(test_path(&world->folder, "etc/nspawn-creds/web.json"), &status), 0);
+    changed = (uint64_t)status.st_ctim.tv_sec * 1000000;
+    assert_int_equal(policy_cache_new(&world->context, &cache), 0);
+    present = changed - MINUTE_USEC; /* the clock was set back */
+    early = get(cache);
+    assert_false(is_cached(cache, early));
+    present = changed + 2900 * 1000;
+    fresh = get(cache);
+    assert_false(is_cached(cache, fresh));
+    present = changed + 3100 * 1000;
+    settled = get(cache);
+    assert_true(is_cached(cache, settled));
+    assert_true(is_cached(cache, settled));
 }
 
 /* More machines than the cache holds: all policies are right, and the last used stay cached. */
@@ -456,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cache_sees_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_knows_what_is_not_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_sees_fast_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cache_waits_for_files_to_settle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cache_is_bounded, set_up, tear_down),
     };
 
