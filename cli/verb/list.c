@@ -199,7 +199,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = collect(client, machine, &reason, all);
     }
     if (r != 0)
-        return output_error(r, machine, &reason);
+        output_error(r, machine, &reason);
+    if (r == -EMSGSIZE && !machine)
+        output_note("List fewer credentials: nspawn-creds list MACHINE");
+    if (r != 0)
+        return r;
     json_object_array_sort(all, compare_names);
     r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
     if (r != 0)

@@ -99,9 +99,10 @@ static int wait_readable(const Client *client, unsigned seconds, const Observer 
     return 0;
 }
 
-/* Takes the next reply. No part of it may take longer than SECONDS. */
+/* Takes the next reply, of not more than *ROOM bytes, which it takes from there. No part of it may
+ * take longer than SECONDS. */
 static int receive(Client *client, unsigned seconds, const Observer *observer, Reason *reason,
-                   VarlinkReply *ret)
+                   size_t *room, VarlinkReply *ret)
 {
     BytesView message;
     int r;
@@ -116,6 +117,10 @@ static int receive(Client *client, unsigned seconds, const Observer *observer, R
         if (r < 0)
             return reason_set(reason, r, "cannot read the broker's reply");
     }
+    if (message.size > *room)
+        return reason_set(reason, -EMSGSIZE, "the broker's replies exceed %zu MiB",
+                          LIMIT_REPLIES_BYTES / 1024 / 1024);
+    *room -= message.size;
     r = varlink_reply_parse(message, ret);
     return r == 0 ? 0 : reason_set(reason, -EPROTO, "the broker's reply is not valid");
 }
@@ -136,12 +141,13 @@ static int call(Client *client, const char *method, struct json_object *paramete
                 struct json_object **ret)
 {
     _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
+    size_t room = LIMIT_REPLIES_BYTES;
     int r = send_call(client, method, parameters, false, passed, reason);
 
     if (r != 0)
         return r;
     observer_wait_begin(observer, "the broker");
-    r = receive(client, seconds, observer, reason, &reply);
+    r = receive(client, seconds, observer, reason, &room, &reply);
     observer_wait_end(observer);
     if (r != 0)
         return r;
@@ -170,6 +176,7 @@ int client_observe(Client *client, const char *method, struct json_object *param
                    int (*each)(void *userdata, struct json_object *reply), void *userdata,
                    const Observer *observer, Reason *reason)
 {
+    size_t room = LIMIT_REPLIES_BYTES;
     bool continues = true;
     int r = send_call(client, method, parameters, true, -1, reason);
 
@@ -177,7 +184,7 @@ int client_observe(Client *client, const char *method, struct json_object *param
     while (r == 0 && continues) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
 
-        r = receive(client, LIMIT_CALL_SECONDS, observer, reason, &reply);
+        r = receive(client, LIMIT_CALL_SECONDS, observer, reason, &room, &reply);
         if (r == 0)
             r = reply.error ? take_error(&reply, reason) : each(userdata, reply.parameters);
         continues = reply.continues;

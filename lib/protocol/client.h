@@ -32,7 +32,8 @@ int client_commit(Client *client, struct json_object *parameters, int fd, const 
                   Reason *reason, struct json_object **ret);
 
 /* The same for a method that replies several times. Calls EACH with every reply (borrowed), during
- * the wait that OBSERVER sees. If EACH does not return 0, stops and returns its result. */
+ * the wait that OBSERVER sees. If EACH does not return 0, stops and returns its result; -EMSGSIZE
+ * if all replies together exceed LIMIT_REPLIES_BYTES. */
 int client_observe(Client *client, const char *method, struct json_object *parameters,
                    int (*each)(void *userdata, struct json_object *reply), void *userdata,
                    const Observer *observer, Reason *reason);

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "protocol/client.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -225,12 +226,59 @@ static void test_no_further_reply(void **state)
     close(watched.broker);
 }
 
+/* --- a broker that never ends its replies --- */
+
+typedef struct Endless {
+    int broker;
+    Bytes reply;
+    size_t count;
+} Endless;
+
+static int send_next(void *userdata, struct json_object *parameters)
+{
+    Endless *endless = userdata;
+    BytesView next = bytes_view(&endless->reply);
+
+    assert_non_null(parameters);
+    endless->count++;
+    assert_int_equal(send(endless->broker, next.data, next.size, MSG_DONTWAIT), next.size);
+    return 0;
+}
+
+static void test_endless_replies(void **state)
+{
+    static const char begin[] = "{\"continues\":true,\"parameters\":{\"text\":\"", end[] = "\"}}";
+    _cleanup_(listening_done) Listening broker = listening(8);
+    _cleanup_(client_freep) Client *client = NULL;
+    Endless endless = {0};
+    Reason reason = {0};
+
+    (void)state;
+    endless.reply = (Bytes){malloc(64 * 1024), 64 * 1024};
+    assert_non_null(endless.reply.data);
+    memset(endless.reply.data, 'x', endless.reply.size);
+    memcpy(endless.reply.data, begin, strlen(begin));
+    memcpy(endless.reply.data + endless.reply.size - sizeof(end), end, sizeof(end));
+    assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
+    endless.broker = accept(broker.fd, NULL, NULL);
+    assert_true(endless.broker >= 0);
+    assert_int_equal(send(endless.broker, endless.reply.data, endless.reply.size, MSG_DONTWAIT),
+                     endless.reply.size);
+    assert_int_equal(client_observe(client, "List", NULL, send_next, &endless, NULL, &reason),
+                     -EMSGSIZE);
+    assert_string_equal(reason.text, "the broker's replies exceed 64 MiB: Message too long");
+    /* without the NULs */
+    assert_int_equal(endless.count, LIMIT_REPLIES_BYTES / (endless.reply.size - 1));
+    close(endless.broker);
+    bytes_done(&endless.reply);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_reply),         cmocka_unit_test(test_call_is_not_read),
         cmocka_unit_test(test_nobody_accepts),   cmocka_unit_test(test_observer),
-        cmocka_unit_test(test_no_further_reply),
+        cmocka_unit_test(test_no_further_reply), cmocka_unit_test(test_endless_replies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
