@@ -142,9 +142,20 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
     return r;
 }
 
+/* An older version, or the broker's user, has put it into the store. */
+static void leave_out(const CredentialName *name, const char *why)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
+
+    credential_name_format(name, text);
+    output_note("%s is left out: %s. Give it another id: nspawn-creds rename %s NEW", text, why,
+                shell_word(text).text);
+}
+
 static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
+    Reason why;
     size_t count = 0;
     int r = store_list(store, enabling->machine, reason, &entries, &count);
 
@@ -156,7 +167,12 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
                           enabling->machine);
     /* the most recent one comes first */
     for (size_t i = count; r == 0 && i-- > 0;)
-        r = add_name(enabling, entries[i].name.id, reason);
+        if (policy_id_check(entries[i].name.id, &why) == 0)
+            r = add_name(enabling, entries[i].name.id, reason);
+        else
+            leave_out(&entries[i].name, why.text);
+    if (r == 0 && count > 0 && enabling->count == 0)
+        return reason_set(reason, OUTCOME_INVALID_NAME, "no credential is left to enable");
     return r;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/fileset.h"
 #include "base/names.h"
+#include "policy/policy.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
@@ -42,6 +43,7 @@ static int prepare(const Context *context, const Options *options, const char *o
                    Reason *reason, SealSpec *ret)
 {
     CredentialName name;
+    int r;
 
     if (!(options->given & OPTION_HOST))
         return reason_set(reason, OUTCOME_USAGE, "--host=FILE is missing");
@@ -57,7 +59,8 @@ static int prepare(const Context *context, const Options *options, const char *o
         return reason_set(reason, OUTCOME_USAGE, "for several hosts OUTPUT must be a directory");
     if (credential_name_parse(options->seal.name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;
-    return spec_to_seal(context, options, reason, ret);
+    r = policy_id_check(name.id, reason);
+    return r == 0 ? spec_to_seal(context, options, reason, ret) : r;
 }
 
 /* Seals for all hosts, or none. */
