@@ -46,12 +46,17 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
                      bool *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count;
     int r = store_read(store->store, name, reason, &file);
 
     if (r < 0)
         return r;
     *ret = r != OUTCOME_NOT_FOUND;
-    return 0;
+    /* an unsafe file can be replaced, but not what is in place of the machine's directory */
+    return r == OUTCOME_STORE_UNSAFE
+               ? store_list(store->store, name->machine, reason, &entries, &count)
+               : 0;
 }
 
 /* --- without the broker --- */

@@ -30,7 +30,8 @@ int store_client_open(const char *path, bool installed, const Observer *observer
                       StoreClient *ret);
 void store_client_done(StoreClient *store); /* for _cleanup_ */
 
-/* Whether there is a file of NAME, be it as it may. */
+/* Whether there is a file of NAME, be it as it may. OUTCOME_STORE_UNSAFE if its machine is not a
+ * directory. */
 int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
                      bool *ret);
 
