@@ -79,7 +79,15 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
 void policy_status_advise(const PolicyStatus *status, const CredentialName *name, Reason *ret)
 {
     const char *machine = name->machine, *id = name->id;
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
 
+    if ((status->kind == POLICY_STATUS_NO_POLICY || status->kind == POLICY_STATUS_MISSING) &&
+        !policy_id_valid(id)) {
+        credential_name_format(name, text);
+        reason_set(ret, 0, "No policy can list %s. Give it another id: nspawn-creds rename %s NEW",
+                   text, shell_word(text).text);
+        return;
+    }
     switch (status->kind) {
     case POLICY_STATUS_NO_POLICY:
         reason_set(ret, 0,
