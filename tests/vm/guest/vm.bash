@@ -119,8 +119,8 @@ check_each_refused() { # OUTCOME WORDS ID...
                 ask_for web "$id"
                 since=$(journal_now)
                 container_refused web "$id" "$outcome"
-                check "web/$id: in words: $words" journal_says "$since" "$broker.service" "web/$id.*($words)"
-                journalctl --since="$since" -u "$broker" -o cat | grep -F "web/$id" | sed 's/^/        /'
+                check "web@$id: in words: $words" journal_says "$since" "$broker.service" "web@$id.*($words)"
+                journalctl --since="$since" -u "$broker" -o cat | grep -F "web@$id" | sed 's/^/        /'
         done
         ask_for web "${ids[@]}"
 }
