@@ -33,7 +33,7 @@ struct Control {
     VarlinkCall call; /* the call that .child or .commit answers */
     const Method *method;
     Child *child;
-    CommitJob *commit;
+    Job *commit;
     unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
     bool more;       /* the reader may contain another call */
     bool subscribed; /* gets events, and may not call any more */
@@ -69,7 +69,7 @@ static void control_end(Control *control)
     sd_event_source_disable_unref(control->io);
     sd_event_source_disable_unref(control->deadline);
     child_free(control->child);
-    commit_job_free(control->commit);
+    job_free(control->commit);
     varlink_call_done(&control->call);
     close(control->fd);
     frame_reader_done(&control->reader);
@@ -170,7 +170,7 @@ static void end_call(Control *control)
 {
     control->more = !frame_reader_empty(&control->reader);
     control->child = child_free(control->child);
-    control->commit = commit_job_free(control->commit);
+    control->commit = job_free(control->commit);
     varlink_call_done(&control->call);
 }
 
@@ -197,12 +197,13 @@ static void on_child_message(void *userdata, BytesView message)
             frame_writer_add(&control->writer, (BytesView){message.data + 1, message.size - 1}));
 }
 
-static void on_child_ended(void *userdata)
+static void on_child_ended(void *userdata, int error)
 {
     Control *control = userdata;
     Reason reason = {0};
     int r = reason_set(&reason, -ECHILD, "the process that reads the store died");
 
+    (void)error;
     end_call(control);
     proceed(control, queue(control, outcome_error(r, &reason)));
 }
@@ -224,7 +225,7 @@ static int start_child(Control *control, const Method *method, VarlinkCall *call
     return child_new(control->set->environment.connections->children, &task, &control->child);
 }
 
-static void on_committed(void *userdata, int rc, const Reason *reason)
+static void on_committed(void *userdata, const JobResult *result)
 {
     Control *control = userdata;
     bool silent = control->call.oneway;
@@ -233,8 +234,9 @@ static void on_committed(void *userdata, int rc, const Reason *reason)
     if (silent)
         proceed(control, 0);
     else
-        proceed(control, queue(control, rc == 0 ? varlink_reply_new(json_object_new_object(), false)
-                                                : outcome_error(rc, reason)));
+        proceed(control,
+                queue(control, result->rc == 0 ? varlink_reply_new(json_object_new_object(), false)
+                                               : outcome_error(result->rc, result->reason)));
 }
 
 static int start_commit(Control *control, const VarlinkCall *call)
@@ -248,7 +250,7 @@ static int start_commit(Control *control, const VarlinkCall *call)
     };
 
     control->call.oneway = call->oneway;
-    return commit_job_new(control->set->environment.connections->commits, &order, on_committed,
+    return commit_job_new(&control->set->environment.connections->store, &order, on_committed,
                           control, &control->commit);
 }
 

@@ -33,7 +33,7 @@ typedef struct MethodCall {
 typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
     METHOD_READER,    /* runs in a child, because it reads the store */
-    METHOD_COMMIT,    /* runs in a child, because it changes the store (request/commit.h) */
+    METHOD_COMMIT,    /* runs in a child, because it changes the store (request/store_job.h) */
     METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
 } MethodKind;
 

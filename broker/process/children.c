@@ -11,7 +11,6 @@
 #include "base/child.h"
 #include "base/limits.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,16 +18,27 @@
 #include <unistd.h>
 
 static const size_t running_max[_CHILD_KIND_MAX] = {
+    [CHILD_TPM] = 1,
     [CHILD_COMMITTER] = 1,
-    [CHILD_READER] = LIMIT_READERS,
     [CHILD_SEARCHER] = 1,
+    [CHILD_READER] = LIMIT_READERS,
+};
+
+struct Job {
+    Child *child; /* NULL when ended */
+    Job *next;    /* the next job of .child */
+    JobDone done;
+    void *userdata;
 };
 
 struct Child {
     Children *children;
     Child *next;
     ChildTask task;
-    bool begun;
+    Job *first;
+    bool keep;   /* see child_keep() */
+    bool begun;  /* its turn has come */
+    bool ended;  /* out of the queue */
     int process; /* pidfd; -1 before its turn, or if it exited at once */
     int socket;  /* -1 before its turn and after its end */
     sd_event_source *io;
@@ -60,28 +70,40 @@ static void stop(Child *child)
     child->process = child->socket = -1;
 }
 
-static void end(Child *child)
+static void end(Child *child, int r)
 {
     stop(child);
     wake(child->children);
-    child->task.ended(child->task.userdata);
+    child->task.ended(child->task.userdata, r);
 }
 
-static int on_message(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static uint64_t time_limit(const Child *child)
+{
+    const ServerConfig *config = child->children->config;
+
+    return child->task.kind == CHILD_TPM ? config->tpm_usec : config->child_usec;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
     Child *child = userdata;
     Children *children = child->children;
-    ssize_t n = recv(fd, children->message, sizeof(children->message), MSG_DONTWAIT);
+    ssize_t n;
 
     (void)source;
     (void)events;
+    if (child->task.answer) {
+        child->task.answer(child->task.userdata, fd);
+        return 0;
+    }
+    n = recv(fd, children->message, sizeof(children->message), MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n <= 0) {
-        end(child);
+        end(child, -ECHILD);
         return 0;
     }
-    sd_event_source_set_time_relative(child->timeout, children->config->child_usec);
+    sd_event_source_set_time_relative(child->timeout, time_limit(child));
     child->task.message(child->task.userdata, (BytesView){children->message, (size_t)n});
     return 0;
 }
@@ -90,7 +112,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 {
     (void)source;
     (void)usec;
-    end(userdata);
+    end(userdata, -ETIME);
     return 0;
 }
 
@@ -99,7 +121,7 @@ void child_hold(Child *child, bool hold)
     if (!child->io)
         return;
     sd_event_source_set_enabled(child->io, hold ? SD_EVENT_OFF : SD_EVENT_ON);
-    sd_event_source_set_time_relative(child->timeout, child->children->config->child_usec);
+    sd_event_source_set_time_relative(child->timeout, time_limit(child));
     sd_event_source_set_enabled(child->timeout, hold ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
@@ -130,10 +152,11 @@ static int start(Child *child)
     }
     close(ends[1]);
     if (r == 0)
-        r = sd_event_add_io(children->event, &child->io, child->socket, EPOLLIN, on_message, child);
+        r = sd_event_add_io(children->event, &child->io, child->socket, EPOLLIN, on_readable,
+                            child);
     if (r >= 0)
         r = sd_event_add_time_relative(children->event, &child->timeout, CLOCK_MONOTONIC,
-                                       children->config->child_usec, 0, on_timeout, child);
+                                       time_limit(child), 0, on_timeout, child);
     return r;
 }
 
@@ -154,13 +177,15 @@ static int on_advance(sd_event_source *source, void *userdata)
 {
     Children *children = userdata;
     Child *child = find_next(children);
+    int r;
 
     (void)source;
     if (!child)
         return 0;
     wake(children);
-    if (start(child) < 0)
-        end(child);
+    r = start(child);
+    if (r < 0)
+        end(child, r);
     return 0;
 }
 
@@ -179,27 +204,107 @@ int child_new(Children *children, const ChildTask *task, Child **ret)
     return 0;
 }
 
-Child *child_free(Child *child)
+static void leave_queue(Child *child)
 {
     Child **link;
 
-    if (!child)
-        return NULL;
-    stop(child);
     for (link = &child->children->first; *link != child; link = &(*link)->next)
         ;
     *link = child->next;
+    child->ended = true;
+    stop(child);
     wake(child->children);
+}
+
+Child *child_free(Child *child)
+{
+    if (!child)
+        return NULL;
+    if (!child->ended)
+        leave_queue(child);
+    if (child->task.done)
+        child->task.done(child->task.userdata);
     free(child);
     return NULL;
 }
 
-bool child_has_begun(const Child *child)
+/* --- those who wait --- */
+
+int job_new(Child *child, JobDone done, void *userdata, Job **ret)
 {
-    return child->begun;
+    Job *job = malloc(sizeof(*job));
+    Job **last;
+
+    if (!job)
+        return -ENOMEM;
+    *job = (Job){.child = child, .done = done, .userdata = userdata};
+    for (last = &child->first; *last; last = &(*last)->next)
+        ;
+    *ret = *last = job;
+    return 0;
+}
+
+Job *job_free(Job *job)
+{
+    Child *child = job ? job->child : NULL;
+    Job **link;
+
+    if (child) {
+        for (link = &child->first; *link != job; link = &(*link)->next)
+            ;
+        *link = job->next;
+        if (!child->first && !child->keep && !child->ended &&
+            (!child->begun || child->task.kind == CHILD_SEARCHER))
+            child_free(child);
+    }
+    free(job);
+    return NULL;
+}
+
+ChildKind job_kind(const Job *job)
+{
+    return job->child->task.kind;
+}
+
+void child_keep(Child *child)
+{
+    child->keep = true;
+}
+
+void child_finish(Child *child, const JobResult *result)
+{
+    JobResult told = *result;
+    Job *job;
+
+    told.kind = child->task.kind;
+    leave_queue(child);
+    while ((job = child->first)) {
+        child->first = job->next;
+        job->child = NULL;
+        job->done(job->userdata, &told);
+    }
+    child_free(child);
 }
 
 /* --- all of them --- */
+
+size_t children_count(const Children *children, ChildKind kind)
+{
+    size_t count = 0;
+
+    for (const Child *child = children->first; child; child = child->next)
+        count += child->task.kind == kind;
+    return count;
+}
+
+Child *children_find(const Children *children, ChildKind kind,
+                     bool (*matches)(const void *userdata, const void *key), const void *key)
+{
+    for (Child *child = children->first; child; child = child->next)
+        if (child->task.kind == kind && matches(child->task.userdata, key))
+            return child;
+    return NULL;
+}
 
 int children_new(sd_event *event, const ServerConfig *config, Children **ret)
 {
@@ -222,7 +327,8 @@ int children_new(sd_event *event, const ServerConfig *config, Children **ret)
 Children *children_free(Children *children)
 {
     if (children) {
-        assert(!children->first);
+        while (children->first)
+            child_free(children->first);
         sd_event_source_disable_unref(children->advance);
         sd_event_unref(children->event);
         free(children);

@@ -44,7 +44,7 @@ typedef struct Worker {
     Phase phase;
     sd_event_source *phase_over; /* NULL in PHASE_SERVES */
     bool left;                   /* the next broker is to answer the rest */
-    CommitJob *recovery;
+    Job *recovery;
     ConnectionSet connections;
     Counters counters;
     ControlSet *control;
@@ -141,7 +141,7 @@ static void drain(Worker *worker, Drain how)
 static bool is_needed(const Worker *worker)
 {
     const ConnectionSet *connections = &worker->connections;
-    bool commits = commit_queue_count(connections->commits) > 0;
+    bool commits = children_count(connections->children, CHILD_COMMITTER) > 0;
 
     switch (worker->phase) {
     case PHASE_STOPS:
@@ -205,8 +205,10 @@ static bool is_busy(void *userdata)
 {
     const Worker *worker = userdata;
 
-    return worker->connections.count > 0 || tpm_queue_is_busy(worker->connections.tpm) ||
-           commit_queue_count(worker->connections.commits) > 0 ||
+    const Children *children = worker->connections.children;
+
+    return worker->connections.count > 0 || children_count(children, CHILD_TPM) > 0 ||
+           children_count(children, CHILD_COMMITTER) > 0 ||
            control_set_count(worker->control) > 0 || live_set_count(worker->live) > 0;
 }
 
@@ -350,7 +352,7 @@ static void on_audit_room(void *userdata)
 {
     Worker *worker = userdata;
 
-    commit_queue_go_on(worker->connections.commits);
+    store_queue_go_on(&worker->connections.store);
     update(worker);
 }
 
@@ -384,13 +386,15 @@ static int set_up(Worker *worker)
         r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
         r = children_new(worker->event, worker->config, &connections->children);
+    connections->store = (StoreQueue){
+        .config = worker->config,
+        .children = connections->children,
+        .audit = &worker->counters.sink,
+        .ended = on_committed,
+        .userdata = worker,
+    };
     if (r >= 0)
-        r = commit_queue_new(connections->children, worker->config, &worker->counters.sink,
-                             on_committed, worker, &connections->commits);
-    if (r >= 0)
-        r = key_searches_new(connections->children, worker->config, &connections->searches);
-    if (r >= 0)
-        r = tpm_queue_new(worker->event, worker->config, &connections->tpm);
+        r = tpm_queue_new(worker->event, worker->config, connections->children, &connections->tpm);
     if (r >= 0)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
                                             accept_one, on_failed, worker},
@@ -429,14 +433,13 @@ static int adopt(Worker *worker)
 
 /* Even if the recovery of the store has failed, nobody else could do it, so requests are answered
  * from now on. */
-static void on_recovered(void *userdata, int rc, const Reason *reason)
+static void on_recovered(void *userdata, const JobResult *result)
 {
     Worker *worker = userdata;
     int r;
 
-    (void)rc;
-    (void)reason;
-    worker->recovery = commit_job_free(worker->recovery);
+    (void)result;
+    worker->recovery = job_free(worker->recovery);
     r = adopt(worker);
     if (r < 0) {
         on_failed(worker, r);
@@ -456,7 +459,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
     signal(SIGCHLD, SIG_IGN);
     r = set_up(&worker);
     if (r >= 0)
-        r = commit_job_new(worker.connections.commits,
+        r = commit_job_new(&worker.connections.store,
                            &(CommitOrder){.data = -1, .uid = geteuid(), .pid = getpid()},
                            on_recovered, &worker, &worker.recovery);
     if (r < 0)
@@ -475,10 +478,8 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
     idle_free(worker.idle);
     control_set_free(worker.control);
     live_set_free(worker.live);
-    tpm_queue_free(worker.connections.tpm);
-    commit_queue_free(worker.connections.commits);
-    key_searches_free(worker.connections.searches);
     children_free(worker.connections.children);
+    tpm_queue_free(worker.connections.tpm);
     host_resources_free(worker.connections.resources);
     config->audit->room = NULL;
     if (config->audit->attach)

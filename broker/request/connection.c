@@ -30,10 +30,8 @@ struct Connection {
     bool decided;
     Decision decision;
     Request request;
-    TpmJob *job;          /* not NULL while it waits for the TPM */
-    CommitJob *commit;    /* not NULL while it waits for a commit */
-    KeySearchJob *search; /* not NULL while it waits for a search */
-    Secret *plaintext;    /* NULL for a refusal */
+    Job *job;          /* not NULL while it waits for the TPM, a commit or a search */
+    Secret *plaintext; /* NULL for a refusal */
     Reply reply;
     bool answering;
     bool stalled;
@@ -105,9 +103,7 @@ static void end(Connection *c, AuditVerdict verdict)
     if (c->retained)
         shutdown(c->fd, SHUT_RDWR); /* so that the service manager closes its copy */
     close(c->fd);
-    tpm_job_free(c->job);
-    commit_job_free(c->commit);
-    key_search_job_free(c->search);
+    job_free(c->job);
     secret_free(c->plaintext);
     request_done(&c->request);
     write_record(c, verdict);
@@ -268,9 +264,7 @@ static int begin_answer(Connection *c)
         return r;
     c->answering = true;
     c->deadline = sd_event_source_disable_unref(c->deadline);
-    c->job = tpm_job_free(c->job);
-    c->commit = commit_job_free(c->commit);
-    c->search = key_search_job_free(c->search);
+    c->job = job_free(c->job);
     request_done(&c->request);
     c->reply = (Reply){.secret = c->plaintext,
                        .refusal_bytes = reply_refusal_bytes(&c->peer, machine_of(c) != NULL)};
@@ -313,7 +307,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
-    uint64_t deadline = tpm_queue_answered(set->tpm) + set->config->request_usec;
+    uint64_t deadline = set->tpm->answered + set->config->request_usec;
+    ChildKind kind;
     int r;
 
     if (deadline > usec) {
@@ -323,31 +318,38 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
         check(set, r);
         return 0;
     }
+    kind = job_kind(c->job);
     reason_set(&c->reason, OUTCOME_TIMEOUT,
-               c->commit   ? "the generated secret was not stored within %.0f s"
-               : c->search ? "the store was not searched for a key within %.0f s"
-                           : "the TPM has not answered any request for %.0f s",
+               kind == CHILD_COMMITTER  ? "the generated secret was not stored within %.0f s"
+               : kind == CHILD_SEARCHER ? "the store was not searched for a key within %.0f s"
+                                        : "the TPM has not answered any request for %.0f s",
                (double)set->config->request_usec / 1e6);
     check(set, refuse(c, OUTCOME_TIMEOUT));
     return 0;
 }
 
 static int go_on(Connection *c);
-static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key);
 
-static void on_tpm(void *userdata, int rc, const Reason *reason, const TpmSealedView *sealed,
-                   const Secret *key)
+/* Gives what was waited for, or the cached key, to the request. */
+static void give(Connection *c, const JobResult *result)
+{
+    const Context *context = c->set->config->context;
+    bool outside = c->key.outside;
+
+    if (result->key) {
+        c->key = tpm_key_label(result->sealed);
+        c->key.outside = c->key.outside || outside;
+    }
+    c->outcome = request_give(&c->request, result, context->now(context), &c->reason);
+}
+
+static void on_done(void *userdata, const JobResult *result)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
-    c->job = tpm_job_free(c->job);
-    if (rc == 0) {
-        c->outcome = give_key(c, sealed, key);
-    } else {
-        c->reason = *reason;
-        c->outcome = request_give_failure(&c->request, rc, &c->reason);
-    }
+    c->job = job_free(c->job);
+    give(c, result);
     check(set, go_on(c));
 }
 
@@ -363,32 +365,6 @@ static int watch(Connection *c, uint32_t events)
     return r;
 }
 
-static void on_committed(void *userdata, int rc, const Reason *reason)
-{
-    Connection *c = userdata;
-    ConnectionSet *set = c->set;
-
-    c->commit = commit_job_free(c->commit);
-    c->reason = *reason;
-    c->outcome = request_give_commit(&c->request, rc, &c->reason);
-    if (c->outcome == 0)
-        c->reason = (Reason){0};
-    check(set, go_on(c));
-}
-
-static void on_searched(void *userdata, int rc, const CredentialName *found, const Reason *reason)
-{
-    Connection *c = userdata;
-    ConnectionSet *set = c->set;
-
-    c->search = key_search_job_free(c->search);
-    c->reason = *reason;
-    c->outcome = request_give_search(&c->request, rc, found, &c->reason);
-    if (c->outcome == 0)
-        c->reason = (Reason){0};
-    check(set, go_on(c));
-}
-
 static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
 {
     ConnectionSet *set = c->set;
@@ -399,12 +375,11 @@ static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
                          .shared = wanted->created};
 
     /* a request for the same secret may be further */
-    if (wanted->commit || (wanted->created && commit_is_queued(set->commits, wanted->created)))
-        return commit_job_new(set->commits, &order, on_committed, c, &c->commit);
+    if (wanted->commit || (wanted->created && commit_is_queued(&set->store, wanted->created)))
+        return commit_job_new(&set->store, &order, on_done, c, &c->job);
     if (wanted->search_in)
-        return key_search_job_new(set->searches, wanted->search_in, on_searched, c, &c->search);
-    return wanted->sealed ? tpm_job_new(set->tpm, wanted->sealed, on_tpm, c, &c->job)
-                          : tpm_job_new_fresh(set->tpm, wanted->fresh_for, on_tpm, c, &c->job);
+        return search_job_new(&set->store, wanted->search_in, on_done, c, &c->job);
+    return tpm_job_new(set->tpm, wanted->sealed, wanted->fresh_for, on_done, c, &c->job);
 }
 
 /* One deadline covers everything that a request waits for. */
@@ -425,41 +400,26 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
     return r < 0 ? r : watch(c, 0);
 }
 
-static uint64_t now(const Connection *c)
-{
-    const Context *context = c->set->config->context;
-
-    return context->now(context);
-}
-
-static int give_key(Connection *c, const TpmSealedView *sealed, const Secret *key)
-{
-    bool outside = c->key.outside;
-
-    c->key = tpm_key_label(sealed);
-    c->key.outside = c->key.outside || outside;
-    return request_give_key(&c->request, sealed, key, now(c), &c->reason);
-}
-
 /* Continues until the answer has begun, or until the request has to wait. */
 static int go_on(Connection *c)
 {
+    const Context *context = c->set->config->context;
     TpmKeyRequest wanted = {0};
 
     while (c->outcome == 0) {
         const Secret *key;
 
-        c->outcome = request_advance(&c->request, now(c), &c->reason, &wanted);
+        c->outcome = request_advance(&c->request, context->now(context), &c->reason, &wanted);
         if (c->outcome != 0 ||
             (!wanted.sealed && !wanted.fresh_for && !wanted.search_in && !wanted.commit))
             break;
         key = wanted.sealed ? tpm_queue_key(c->set->tpm, wanted.sealed) : NULL;
         if (!key)
             return wait_for(c, &wanted);
-        c->outcome = give_key(c, wanted.sealed, key);
+        give(c, &(JobResult){.kind = CHILD_TPM, .sealed = wanted.sealed, .key = key});
     }
     if (c->outcome == 0) {
-        request_publish(&c->request, c->set->commits);
+        request_publish(&c->request, &c->set->store);
         c->plaintext = request_take_value(&c->request);
     }
     return begin_answer(c);

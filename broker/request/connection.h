@@ -23,9 +23,8 @@
  * part of its secret.
  */
 
-#include "request/commit.h"
 #include "request/host_resources.h"
-#include "request/key_search.h"
+#include "request/store_job.h"
 #include "request/tpm_job.h"
 
 typedef struct Connection Connection;
@@ -38,8 +37,7 @@ typedef struct ConnectionSet {
     HostResources *resources;
     TpmQueue *tpm;
     Children *children;
-    CommitQueue *commits;
-    KeySearches *searches;
+    StoreQueue store;
     /* A connection has ended or stalled; from LIVE_MACHINE's socket, or the host's (NULL). */
     void (*ended)(void *userdata, const char *live_machine);
     /* A connection cannot be answered (a negative errno), so the worker must exit. */

@@ -24,8 +24,8 @@
 typedef struct TpmKeyRequest {
     const TpmSealedView *sealed;   /* the key that the TPM unseals from this */
     const char *fresh_for;         /* a fresh key for this machine */
-    const char *search_in;         /* a search for a key to share (request/key_search.h) */
-    struct json_object *commit;    /* a commit with these parameters (request/commit.h) */
+    const char *search_in;         /* a search for a key to share (request/store_job.h) */
+    struct json_object *commit;    /* a commit with these parameters (request/store_job.h) */
     const CredentialName *created; /* the credential that is to be generated */
 } TpmKeyRequest;
 

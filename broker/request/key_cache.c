@@ -183,10 +183,13 @@ unsigned key_cache_count(const KeyCache *cache)
     return count;
 }
 
-void key_cache_flush(KeyCache *cache)
+unsigned key_cache_flush(KeyCache *cache)
 {
+    unsigned count = key_cache_count(cache);
+
     drop_all(cache);
     update_timer(cache);
+    return count;
 }
 
 /* --- the whole --- */

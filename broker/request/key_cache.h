@@ -34,5 +34,5 @@ void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *k
 
 unsigned key_cache_count(const KeyCache *cache);
 
-/* Wipes all keys. */
-void key_cache_flush(KeyCache *cache);
+/* Wipes all keys, and returns how many there were. */
+unsigned key_cache_flush(KeyCache *cache);

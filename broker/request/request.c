@@ -273,47 +273,31 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
     return 0;
 }
 
-int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
-                     uint64_t now, Reason *reason)
-{
-    int r = request->ingredients[request->next].missing
-                ? make(request, sealed, tpm_key, reason)
-                : open_ingredient(request, tpm_key, now, reason);
-
-    if (r != 0)
-        request_blame(request, reason);
-    return r;
-}
-
-int request_give_failure(Request *request, int rc, Reason *reason)
+static int give_key(Request *request, const JobResult *result, uint64_t now, Reason *reason)
 {
     RequestIngredient *making = &request->ingredients[request->next];
 
-    if (making->missing && generated_secret_retry(&making->generated))
-        return 0;
-    request_blame(request, reason);
-    return rc;
+    if (result->rc != 0)
+        return making->missing && generated_secret_retry(&making->generated) ? 0 : result->rc;
+    return making->missing ? make(request, result->sealed, result->key, reason)
+                           : open_ingredient(request, result->key, now, reason);
 }
 
-int request_give_search(Request *request, int rc, const CredentialName *found, Reason *reason)
+static int give_found(Request *request, const JobResult *result, Reason *reason)
 {
     RequestIngredient *making = &request->ingredients[request->next];
-    int r;
 
     /* another request may have stored the secret meanwhile */
-    if (rc == OUTCOME_NOT_FOUND &&
+    if (result->rc == OUTCOME_NOT_FOUND &&
         load_sealed(request, &request->resolution.ingredients[request->next], NULL, making) == 0) {
         making->missing = false;
         return 0;
     }
-    r = generated_secret_give_search(request->resources, &making->generated, rc, found, reason);
-
-    if (r != 0)
-        request_blame(request, reason);
-    return r;
+    return generated_secret_give_search(request->resources, &making->generated, result->rc,
+                                        result->found, reason);
 }
 
-int request_give_commit(Request *request, int rc, Reason *reason)
+static int give_commit(Request *request, int rc, Reason *reason)
 {
     RequestIngredient *making = &request->ingredients[request->next];
     int r = rc;
@@ -322,16 +306,32 @@ int request_give_commit(Request *request, int rc, Reason *reason)
     if (r == 0 || r == OUTCOME_EXISTS)
         r = load_sealed(request, &request->resolution.ingredients[request->next], reason, making);
     making->missing = r != 0;
-    if (r != 0)
-        request_blame(request, reason);
     return r;
 }
 
-void request_publish(const Request *request, CommitQueue *commits)
+int request_give(Request *request, const JobResult *result, uint64_t now, Reason *reason)
+{
+    int r;
+
+    *reason = result->reason ? *result->reason : (Reason){0};
+    if (result->kind == CHILD_TPM)
+        r = give_key(request, result, now, reason);
+    else if (result->kind == CHILD_SEARCHER)
+        r = give_found(request, result, reason);
+    else
+        r = give_commit(request, result->rc, reason);
+    if (r != 0)
+        request_blame(request, reason);
+    else
+        *reason = (Reason){0};
+    return r;
+}
+
+void request_publish(const Request *request, StoreQueue *store)
 {
     for (size_t i = 0; i < request->resolution.count; i++)
         if (request->ingredients[i].publish)
-            (void)commit_job_new(commits,
+            (void)commit_job_new(store,
                                  &(CommitOrder){.parameters = request->ingredients[i].publish,
                                                 .data = -1,
                                                 .uid = geteuid(),

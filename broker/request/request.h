@@ -6,20 +6,20 @@
  *
  *     request_begin ──► request_advance ──► done
  *                          ▲       └─► needs the TPM's key ─┐
- *                          └──── request_give_key ◄─────────┘
+ *                          └──── request_give ◄─────────────┘
  *
  * A request is a list of ingredients (request/resolution.h). Whatever can be checked without the
  * TPM is checked for every ingredient first, so that the TPM is not used in vain. Then the
  * ingredients are opened one after the other. If one needs a key of the TPM, the caller gets it and
- * calls request_give_key().
+ * calls request_give().
  */
 
 #include "base/base64.h"
 #include "credential/open.h"
-#include "request/commit.h"
 #include "request/generated_secret.h"
 #include "request/host_resources.h"
 #include "request/resolution.h"
+#include "request/store_job.h"
 
 typedef struct RequestIngredient {
     Bytes sealed;                /* the sealed file, raw */
@@ -55,22 +55,12 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
  * failed delivery. NOW is in µs since 1970. */
 int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted);
 
-/* Gives the key that was wanted, and its sealed form. Returns like request_advance(). */
-int request_give_key(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
-                     uint64_t now, Reason *reason);
-
-/* The key cannot be had: the TPM's result was RC, with REASON. Returns 0 if the request can go on
- * without it, else RC. */
-int request_give_failure(Request *request, int rc, Reason *reason);
-
-/* The search that was wanted ended with RC, REASON and FOUND. Returns like request_advance(). */
-int request_give_search(Request *request, int rc, const CredentialName *found, Reason *reason);
-
-/* The commit that was wanted ended with RC and REASON. Returns like request_advance(). */
-int request_give_commit(Request *request, int rc, Reason *reason);
+/* Gives the result of what was wanted, or of a commit of the same secret. Returns like
+ * request_advance(), or the result's .rc if the request cannot go on without. */
+int request_give(Request *request, const JobResult *result, uint64_t now, Reason *reason);
 
 /* Queues commits for missing public halves. Nobody waits for them. */
-void request_publish(const Request *request, CommitQueue *commits);
+void request_publish(const Request *request, StoreQueue *store);
 
 /* The plaintext, when all ingredients have values. */
 Secret *request_take_value(Request *request);

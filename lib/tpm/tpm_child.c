@@ -136,7 +136,7 @@ static void pass_end(void *userdata)
     send_text(MESSAGE_END, "");
 }
 
-static void do_work(TpmWork work, const void *request)
+void tpm_child_work(TpmWork work, const void *request)
 {
     static const Observer observer = {
         .note = pass_note, .wait_begin = pass_begin, .wait_end = pass_end};
@@ -173,7 +173,7 @@ int tpm_child_start(TpmWork work, const void *request, Reason *reason, TpmChild 
     if (r < 0)
         return reason_set(reason, r, "cannot start a process for the TPM");
     if (r == CHILD_SELF) {
-        do_work(work, request);
+        tpm_child_work(work, request);
         _exit(EXIT_SUCCESS);
     }
     *ret = (TpmChild){.process = process, .answer = TAKE_FD(ours)};

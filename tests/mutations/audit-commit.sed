@@ -1,4 +1,4 @@
 # Breaks: that a commit waits while the journal is full
-# File: broker/request/commit.c
+# File: broker/request/store_job.c
 # Test: method test_audit_is_full
-s/operation->held = is_full\(operation->queue\);/operation->held = false;/
+s/    if \(is_full\(operation->queue\)\)/    if (false)/

@@ -1,4 +1,4 @@
-# Breaks: that a waiter may free the last other one
-# File: broker/request/tpm_job.c
+# Breaks: that a waiter may free the next one
+# File: broker/process/children.c
 # Test: tpm_job test_told_frees_another
-s/ && !operation->ended//
+s/while \(\(job = child->first\)\) \{/for (Job *next = child->first; (job = next);) { next = job->next;/

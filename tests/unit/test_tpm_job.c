@@ -385,7 +385,7 @@ static void test_boot(void **state)
 #define WAITERS 4
 
 typedef struct Waiter {
-    TpmJob *job;
+    Job *job;
     unsigned told;
     struct Waiter *victim; /* whose job it frees in its callback; NULL: none */
     sd_event *event;       /* the loop that it ends; NULL: none */
@@ -401,21 +401,25 @@ static int fail_unsealing(const char *device, const TpmSealedView *sealed, Reaso
     return reason_set(reason, OUTCOME_TPM_BUSY, "it is a test");
 }
 
-static void on_told(void *userdata, int rc, const Reason *reason, const TpmSealedView *sealed,
-                    const Secret *key)
+static void on_told(void *userdata, const JobResult *result)
 {
     Waiter *waiter = userdata;
 
-    (void)reason;
-    (void)sealed;
-    assert_null(key);
-    waiter->rc = rc;
+    assert_null(result->key);
+    waiter->rc = result->rc;
     waiter->told++;
-    waiter->job = tpm_job_free(waiter->job);
+    waiter->job = job_free(waiter->job);
     if (waiter->victim)
-        waiter->victim->job = tpm_job_free(waiter->victim->job);
+        waiter->victim->job = job_free(waiter->victim->job);
     if (waiter->event)
         sd_event_exit(waiter->event, 0);
+}
+
+static void queue_new(sd_event *event, const ServerConfig *config, Children **ret_children,
+                      TpmQueue **ret)
+{
+    assert_int_equal(children_new(event, config, ret_children), 0);
+    assert_int_equal(tpm_queue_new(event, config, *ret_children, ret), 0);
 }
 
 /* The first waiter frees the job of the last one, which waits for the same unsealing or for the
@@ -432,14 +436,16 @@ static void test_told_frees_another(void **state)
         Waiter waiters[WAITERS] = {0};
         ServerConfig config = {.unseal = fail_unsealing, .tpm_usec = LIMIT_TPM_USEC};
         sd_event *event;
+        Children *children;
         TpmQueue *queue;
 
         assert_true(sd_event_new(&event) >= 0);
-        assert_int_equal(tpm_queue_new(event, &config, &queue), 0);
+        queue_new(event, &config, &children, &queue);
         for (size_t i = 0; i <= victim; i++) {
             TpmSealedView sealed = {.blob = {&blobs[i == WAITERS - 1], 1}};
 
-            assert_int_equal(tpm_job_new(queue, &sealed, on_told, &waiters[i], &waiters[i].job), 0);
+            assert_int_equal(
+                tpm_job_new(queue, &sealed, NULL, on_told, &waiters[i], &waiters[i].job), 0);
         }
         waiters[0].victim = &waiters[victim];
         waiters[victim - 1].event = event;
@@ -448,6 +454,7 @@ static void test_told_frees_another(void **state)
             assert_int_equal(waiters[i].rc, waiters[i].told ? OUTCOME_TPM_BUSY : 0);
         for (size_t i = 0; i < WAITERS; i++)
             assert_int_equal(waiters[i].told, i < victim);
+        children_free(children);
         tpm_queue_free(queue);
         sd_event_unref(event);
     }
@@ -472,16 +479,18 @@ static void test_no_key(void **state)
     ServerConfig config = {.unseal = unseal_nothing, .tpm_usec = LIMIT_TPM_USEC};
     Waiter waiter = {0};
     Context context;
+    Children *children;
     TpmQueue *queue;
 
     (void)state;
     assert_int_equal(context_system(&context), 0);
     signal(SIGCHLD, SIG_IGN);
     assert_true(sd_event_new(&waiter.event) >= 0);
-    assert_int_equal(tpm_queue_new(waiter.event, &config, &queue), 0);
-    assert_int_equal(tpm_job_new(queue, &sealed, on_told, &waiter, &waiter.job), 0);
+    queue_new(waiter.event, &config, &children, &queue);
+    assert_int_equal(tpm_job_new(queue, &sealed, NULL, on_told, &waiter, &waiter.job), 0);
     assert_true(sd_event_loop(waiter.event) >= 0);
     assert_int_equal(waiter.rc, OUTCOME_TPM_FAILED);
+    children_free(children);
     tpm_queue_free(queue);
     sd_event_unref(waiter.event);
     signal(SIGCHLD, SIG_DFL);
@@ -530,6 +539,7 @@ static void test_abandoned_leave_nothing_in_the_tpm(void **state)
                            .key_usec = LIMIT_KEY_USEC,
                            .keys_max = LIMIT_KEYS};
     Fixture *fixture = *state;
+    Children *children;
     sd_event *event;
     TpmQueue *queue;
 
@@ -539,25 +549,26 @@ static void test_abandoned_leave_nothing_in_the_tpm(void **state)
     assert_true(halfway != MAP_FAILED);
     signal(SIGCHLD, SIG_IGN);
     assert_true(sd_event_new(&event) >= 0);
-    assert_int_equal(tpm_queue_new(event, &config, &queue), 0);
+    queue_new(event, &config, &children, &queue);
     for (unsigned i = 0; i < 5; i++) {
         _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
         _cleanup_(secret_freep) Secret *key = NULL;
         TpmSealedView view;
-        TpmJob *job;
+        Job *job;
 
         seal(fixture, 0, &sealed, &key);
         view = tpm_sealed_view(&sealed);
-        assert_int_equal(tpm_job_new(queue, &view, on_told, NULL, &job), 0);
+        assert_int_equal(tpm_job_new(queue, &view, NULL, on_told, NULL, &job), 0);
         while (halfway->loaded <= i)
             assert_true(sd_event_run(event, 1000) >= 0);
-        tpm_job_free(job);
+        job_free(job);
         halfway->go_on++;
-        while (tpm_queue_is_busy(queue))
+        while (children_count(children, CHILD_TPM) > 0)
             assert_true(sd_event_run(event, UINT64_MAX) >= 0);
         assert_nothing_left(fixture);
         assert_true(secret_equal(tpm_queue_key(queue, &view), key));
     }
+    children_free(children);
     tpm_queue_free(queue);
     sd_event_unref(event);
     signal(SIGCHLD, SIG_DFL);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commits and searches. See store_job.h.
+ */
+
+#include "request/store_job.h"
+
+#include "credential/format.h"
+#include "request/commit_parameters.h"
+#include "store/commit.h"
+#include "store/shared_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define VERB_BYTES 17
+
+/* A commit or a search. */
+typedef struct Operation {
+    StoreQueue *queue;
+    Child *child;
+    struct json_object *parameters;
+    int data;
+    uid_t uid;
+    pid_t pid;
+    CredentialName name; /* a commit: others with it may join, "" for none; a search: its machine */
+    uint64_t begun;      /* CLOCK_MONOTONIC, µs */
+} Operation;
+
+/* From the child: a credential was changed, or the operation has ended. */
+typedef struct Message {
+    bool last;
+    int rc; /* the last message: the result */
+    Reason reason;
+    CredentialName name; /* the others: the change; after a search: what was found */
+    bool removed;
+    char verb[VERB_BYTES];
+    uid_t uid;
+    pid_t pid;
+    TpmKeyLabel key;
+} Message;
+
+_Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
+
+/* --- the children --- */
+
+typedef struct Committer {
+    const Store *store;
+    int to_worker;
+} Committer;
+
+static void report_applied(void *userdata, const CredentialName *name, bool removed,
+                           const StoreOrigin *origin)
+{
+    const Committer *committer = userdata;
+    _cleanup_(bytes_done) Bytes file = {0};
+    Message message;
+
+    memset(&message, 0, sizeof(message));
+    message.name = *name;
+    message.removed = removed;
+    snprintf(message.verb, sizeof(message.verb), "%s", origin->verb);
+    message.uid = origin->uid;
+    message.pid = origin->pid;
+    if (!removed && store_read(committer->store, name, NULL, &file) == 0)
+        message.key = credential_key_label(bytes_view(&file));
+    /* no answer means that the worker has died, so this child must exit, too */
+    if (child_tell(committer->to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)}) !=
+            0 ||
+        child_wait(committer->to_worker) != 0)
+        _exit(EXIT_FAILURE);
+}
+
+static int commit(const Operation *operation, int to_worker, int data, Reason *reason)
+{
+    _cleanup_(commit_parameters_done) CommitParameters decoded = {0};
+    _cleanup_(store_freep) Store *store = NULL;
+    Committer committer = {.to_worker = to_worker};
+    int r = store_new(operation->queue->config->store_path, reason, &store);
+
+    committer.store = store;
+    if (r == 0 && !operation->parameters)
+        return store_recover(store, report_applied, &committer, reason);
+    if (r == 0)
+        r = commit_parameters_decode(operation->queue->config, operation->parameters, data, reason,
+                                     &decoded);
+    if (r != 0)
+        return r;
+    return store_commit(store,
+                        &(StoreCommit){
+                            .changes = decoded.changes,
+                            .count = decoded.count,
+                            .origin = {decoded.verb, operation->uid, operation->pid},
+                            .record = decoded.record.name ? &decoded.record : NULL,
+                            .applied = report_applied,
+                            .userdata = &committer,
+                        },
+                        reason);
+}
+
+static void run_committer(void *userdata, int to_worker, int data)
+{
+    Message message;
+
+    memset(&message, 0, sizeof(message));
+    message.last = true;
+    message.rc = commit(userdata, to_worker, data, &message.reason);
+    (void)child_tell(to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)});
+}
+
+/* A suitable key is sealed without PCRs, as a fresh one would be, pinned or not. */
+static int search(const Operation *operation, Reason *reason, CredentialName *ret)
+{
+    static const TpmSealRequest request;
+    static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
+    _cleanup_(store_freep) Store *store = NULL;
+    int r = store_new(operation->queue->config->store_path, reason, &store);
+
+    if (r != 0)
+        return r;
+    r = OUTCOME_NOT_FOUND;
+    for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
+        SharedKeyRequest wanted = {.key_types = forms[i], .request = &request};
+
+        r = shared_key_find(store, operation->name.machine, &wanted, reason, ret);
+    }
+    return r;
+}
+
+static void run_searcher(void *userdata, int to_worker, int passed)
+{
+    Message message;
+
+    (void)passed;
+    memset(&message, 0, sizeof(message));
+    message.last = true;
+    message.rc = search(userdata, &message.reason, &message.name);
+    (void)child_tell(to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)});
+}
+
+/* --- the worker --- */
+
+static void operation_free(void *userdata)
+{
+    Operation *operation = userdata;
+
+    json_object_put(operation->parameters);
+    close_keep_errno(operation->data);
+    free(operation);
+}
+
+static void finish(const Operation *operation, const Message *message)
+{
+    StoreQueue *queue = operation->queue;
+
+    if (queue->held == operation->child)
+        queue->held = NULL;
+    child_finish(
+        operation->child,
+        &(JobResult){.rc = message->rc, .reason = &message->reason, .found = &message->name});
+    queue->ended(queue->userdata);
+}
+
+static void write_entry(const Operation *operation, Message *message)
+{
+    AuditSink *sink = operation->queue->audit;
+    /* false for an earlier commit that was recovered */
+    bool ours = message->uid == operation->uid && message->pid == operation->pid;
+
+    message->verb[sizeof(message->verb) - 1] = '\0';
+    sink->write(sink, &(AuditRecord){
+                          .verdict = audit_verdict_of_change(message->verb, message->removed),
+                          .machine = message->name.machine,
+                          .id = message->name.id,
+                          .unit = "",
+                          .peer_pid = message->pid,
+                          .peer_uid = message->uid,
+                          .reason = "",
+                          .key = message->key.fingerprint,
+                          .sealed_outside = message->key.outside,
+                          .usec = ours ? monotonic_usec() - operation->begun : 0,
+                      });
+}
+
+static bool is_full(const StoreQueue *queue)
+{
+    const AuditSink *sink = queue->config->audit;
+
+    return sink->full && sink->full(sink);
+}
+
+void store_queue_go_on(StoreQueue *queue)
+{
+    if (queue->held && !is_full(queue)) {
+        child_hold(queue->held, false);
+        child_continue(queue->held);
+        queue->held = NULL;
+    }
+}
+
+static void on_message(void *userdata, BytesView text)
+{
+    const Operation *operation = userdata;
+    Message message;
+
+    if (text.size != sizeof(message))
+        return;
+    memcpy(&message, text.data, sizeof(message));
+    if (message.last) {
+        finish(operation, &message);
+        return;
+    }
+    write_entry(operation, &message);
+    if (is_full(operation->queue)) {
+        operation->queue->held = operation->child;
+        child_hold(operation->child, true);
+    } else {
+        child_continue(operation->child);
+    }
+}
+
+static void on_committer_ended(void *userdata, int r)
+{
+    Message message = {0};
+
+    (void)r;
+    message.rc = reason_set(&message.reason, -ECHILD, "the process that changes the store died");
+    finish(userdata, &message);
+}
+
+static void on_searcher_ended(void *userdata, int r)
+{
+    (void)r;
+    finish(userdata, &(Message){.rc = OUTCOME_NOT_FOUND});
+}
+
+static bool is_named(const void *userdata, const void *key)
+{
+    const Operation *operation = userdata;
+    const CredentialName *name = key;
+
+    return strcmp(operation->name.machine, name->machine) == 0 &&
+           strcmp(operation->name.id, name->id) == 0;
+}
+
+bool commit_is_queued(const StoreQueue *queue, const CredentialName *name)
+{
+    return children_find(queue->children, CHILD_COMMITTER, is_named, name) != NULL;
+}
+
+static int operation_new(StoreQueue *queue, const ChildTask *task, Operation **ret)
+{
+    Operation *operation = malloc(sizeof(*operation));
+    ChildTask own = *task;
+    int r;
+
+    if (!operation)
+        return -ENOMEM;
+    *operation = (Operation){.queue = queue, .data = task->passed, .begun = monotonic_usec()};
+    own.done = operation_free;
+    own.userdata = operation;
+    r = child_new(queue->children, &own, &operation->child);
+    if (r != 0)
+        free(operation);
+    else
+        *ret = operation;
+    return r;
+}
+
+static int commit_new(StoreQueue *queue, const CommitOrder *order, Child **ret)
+{
+    _cleanup_(closep) int data = -1;
+    Operation *operation;
+    int r;
+
+    if (order->data >= 0 && (data = fcntl(order->data, F_DUPFD_CLOEXEC, 0)) < 0)
+        return -errno;
+    r = operation_new(queue,
+                      &(ChildTask){
+                          .kind = CHILD_COMMITTER,
+                          .passed = data,
+                          .run = run_committer,
+                          .message = on_message,
+                          .ended = on_committer_ended,
+                      },
+                      &operation);
+    if (r != 0)
+        return r;
+    TAKE_FD(data);
+    operation->parameters = json_object_get(order->parameters);
+    operation->uid = order->uid;
+    operation->pid = order->pid;
+    if (order->shared)
+        operation->name = *order->shared;
+    *ret = operation->child;
+    return 0;
+}
+
+int commit_job_new(StoreQueue *queue, const CommitOrder *order, JobDone done, void *userdata,
+                   Job **ret)
+{
+    Child *child = order->shared
+                       ? children_find(queue->children, CHILD_COMMITTER, is_named, order->shared)
+                       : NULL;
+    int r = child ? 0 : commit_new(queue, order, &child);
+
+    if (r != 0 || ret)
+        return r == 0 ? job_new(child, done, userdata, ret) : r;
+    child_keep(child);
+    return 0;
+}
+
+int search_job_new(StoreQueue *queue, const char *machine, JobDone done, void *userdata, Job **ret)
+{
+    static const ChildTask task = {
+        .kind = CHILD_SEARCHER,
+        .passed = -1,
+        .run = run_searcher,
+        .message = on_message,
+        .ended = on_searcher_ended,
+    };
+    CredentialName name = {0};
+    Operation *operation;
+    Child *child;
+    int r;
+
+    snprintf(name.machine, sizeof(name.machine), "%s", machine);
+    child = children_find(queue->children, CHILD_SEARCHER, is_named, &name);
+    if (child)
+        return job_new(child, done, userdata, ret);
+    r = operation_new(queue, &task, &operation);
+    if (r != 0)
+        return r;
+    operation->name = name;
+    return job_new(operation->child, done, userdata, ret);
+}
