@@ -10,7 +10,8 @@
  * connects, shuts its sending side and reads to the end, or until it has more than a unit may have
  * of credentials, which is a refusal. FILE holds the value that ID is to have. When the time is
  * over, the value was received N times, or on SIGTERM, every request under way is waited for; then
- * the counts are printed, one a line, and how long those took that got the value, in ms.
+ * the counts are printed, one a line, and how long those took that got the value, in ms. Each
+ * client sends at least one request, however busy the machine is.
  *
  * FILE of --counters is mapped: 64-bit integers, native byte order, requests in flight, requests
  * that ended, and those of them that got the value, for a script to look at while all this runs.
@@ -199,7 +200,7 @@ static void *client(void *unused)
 
     if (!buffer)
         die("out of memory");
-    while (!atomic_load(&stopping)) {
+    do {
         double start = seconds_now();
         Result result = request(&triples[random64() % triple_count], buffer);
 
@@ -208,7 +209,7 @@ static void *client(void *unused)
             keep_time(seconds_now() - start);
         if (result == UNREACHABLE || pause_ms > 0)
             usleep((pause_ms > 0 ? pause_ms : 1) * 1000);
-    }
+    } while (!atomic_load(&stopping));
     free(buffer);
     return unused;
 }
