@@ -6,7 +6,7 @@
 #include "control/control.h"
 
 #include "protocol/frame.h"
-#include "protocol/interface.h"
+#include "protocol/varlink.h"
 #include "request/peer.h"
 
 #include <assert.h>

@@ -3,7 +3,7 @@
 
 /*
  * The control socket, on which the administrator calls the broker with varlink
- * (protocol/interface.h describes the methods, broker/control/method.h runs them).
+ * (protocol/varlink.h describes the methods, broker/control/method.h runs them).
  *
  * A connection may make many calls. The next one is read when the reply to the last one has been
  * sent. A connection is closed if its peer is not root, breaks the protocol, does not read, or does

@@ -5,7 +5,7 @@
 
 #include "control/method.h"
 
-#include "protocol/interface.h"
+#include "protocol/varlink.h"
 #include "request/commit_parameters.h"
 
 #include <errno.h>

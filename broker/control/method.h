@@ -3,7 +3,7 @@
 
 /*
  * The methods of the control socket, in a table with one row per method. A test compares it with
- * the text of the interface (protocol/interface.h).
+ * the text of the interface (protocol/io.nspawn-creds.Broker.varlink).
  */
 
 #include "control/counters.h"

@@ -6,7 +6,7 @@
  * wait for locks and disks and the event loop must not.
  *
  * The changes of a commit are described by the parameters of the method Commit
- * (protocol/interface.h); the child decodes and checks them. After each change of a credential the
+ * (protocol/varlink.h); the child decodes and checks them. After each change of a credential the
  * child waits until the worker has written its audit entry. So if either is killed, at most one
  * entry is missing, and none is written twice. Nothing stops a commit that has begun.
  *

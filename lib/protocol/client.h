@@ -6,7 +6,7 @@
  */
 
 #include "base/observer.h"
-#include "protocol/interface.h"
+#include "protocol/varlink.h"
 
 #define CLIENT_DEFAULT_PATH "/run/nspawn-creds/control"
 

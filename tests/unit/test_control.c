@@ -9,7 +9,7 @@
 #include "base/fsutil.h"
 #include "control/method.h"
 #include "protocol/frame.h"
-#include "protocol/interface.h"
+#include "protocol/varlink.h"
 
 #include <errno.h>
 #include <fcntl.h>

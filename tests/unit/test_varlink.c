@@ -6,7 +6,6 @@
 
 #include "support.h"
 
-#include "protocol/interface.h"
 #include "protocol/varlink.h"
 
 #include <errno.h>
