@@ -126,7 +126,7 @@ struct json_object *method_event(const AuditRecord *record)
     const char *delivery = record->live ? "live" : "boot";
 
     if (!json_add(object, "event", event) ||
-        !json_add_text(event, "verdict", audit_verdict_name(record->verdict)) ||
+        !json_add_text(event, "verdict", audit_verdicts[record->verdict].name) ||
         !json_add_text(event, "outcome", outcome_name(record->outcome)) ||
         !add_known(event, "machine", record->machine) ||
         !add_known(event, "credential", record->id) || !add_known(event, "unit", record->unit) ||

@@ -55,7 +55,7 @@ static void add_requests(Families *families, const Counters *counters)
     add_family(families, "nspawn_creds_requests", "counter", NULL,
                "Requests of the service manager, by verdict.");
     for (AuditVerdict verdict = AUDIT_DELIVERED; verdict <= AUDIT_ABANDONED; verdict++)
-        add_labelled(families, "_total", "verdict", audit_verdict_name(verdict),
+        add_labelled(families, "_total", "verdict", audit_verdicts[verdict].name,
                      (double)counters->counts[verdict]);
     /* only outcomes that have occurred */
     add_family(families, "nspawn_creds_outcomes", "counter", NULL,

@@ -80,7 +80,7 @@ static int add_matches(sd_journal *journal, const char *machine)
     int r = 0;
 
     for (int verdict = 0; r >= 0 && verdict < _AUDIT_VERDICT_MAX; verdict++) {
-        snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_message_id((AuditVerdict)verdict));
+        snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_verdicts[verdict].message_id);
         r = sd_journal_add_match(journal, match, 0);
     }
     /* Any process can write such entries. Those of the broker, and of root's commands without it,

@@ -230,18 +230,10 @@ static int on_room(sd_event_source *source, int fd, uint32_t events, void *userd
 
 /* --- the sink --- */
 
-static void print(const AuditEntry *entry)
-{
-    char priority[AUDIT_FIELD_BYTES], message[AUDIT_FIELD_BYTES];
-
-    audit_entry_get(entry, "PRIORITY", priority);
-    audit_entry_get(entry, "MESSAGE", message);
-    fprintf(stderr, "<%s>%s\n", priority, message);
-}
-
 static void journal_write(AuditSink *sink, const AuditRecord *record)
 {
     JournalSink *journal = (JournalSink *)sink;
+    char message[AUDIT_FIELD_BYTES];
     AuditEntry entry;
     int r;
 
@@ -254,7 +246,8 @@ static void journal_write(AuditSink *sink, const AuditRecord *record)
         journal->lost += r < 0;
         settle(journal, false);
     } else if (r < 0) {
-        print(&entry);
+        audit_entry_get(&entry, "MESSAGE", message);
+        fprintf(stderr, "<%d>%s\n", audit_verdicts[record->verdict].priority, message);
     }
 }
 

@@ -13,13 +13,7 @@
 /* A message before it is escaped: a subject, a reason and a remedy. */
 #define LINE_BYTES ((size_t)1024)
 
-typedef struct VerdictInfo {
-    const char *name;
-    const char *message_id;
-    int priority;
-} VerdictInfo;
-
-static const VerdictInfo verdicts[_AUDIT_VERDICT_MAX] = {
+const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_DELIVERED] = {"delivered", "def737ae9a3d488eabcf05b956e29b5b", LOG_INFO},
     [AUDIT_REFUSED] = {"refused", "480ad2cff2c44a6998a88871fd0a53c9", LOG_WARNING},
     [AUDIT_ABANDONED] = {"abandoned", "67f0dcfade304460a0cbd9642fc478b5", LOG_INFO},
@@ -29,16 +23,6 @@ static const VerdictInfo verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_RESEALED] = {"resealed", "65e331b9c25a4a8d83459304ff958956", LOG_NOTICE},
     [AUDIT_FLUSHED] = {"flushed", "adb590e5ac854007b6d86f1da7f6add0", LOG_NOTICE},
 };
-
-const char *audit_verdict_name(AuditVerdict verdict)
-{
-    return verdicts[verdict].name;
-}
-
-const char *audit_message_id(AuditVerdict verdict)
-{
-    return verdicts[verdict].message_id;
-}
 
 AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
 {
@@ -130,13 +114,13 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
         break;
     default:
         add_formatted(entry, "MESSAGE", "%s: %s by process %lld", subject,
-                      audit_verdict_name(record->verdict), (long long)record->peer_pid);
+                      audit_verdicts[record->verdict].name, (long long)record->peer_pid);
     }
 }
 
 void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
 {
-    const VerdictInfo *verdict = &verdicts[record->verdict];
+    const AuditVerdictInfo *verdict = &audit_verdicts[record->verdict];
 
     ret->size = 0;
     add_message(ret, record);

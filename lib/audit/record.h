@@ -61,10 +61,13 @@ typedef struct AuditEntry {
     char text[AUDIT_FIELDS_MAX * AUDIT_FIELD_BYTES];
 } AuditEntry;
 
-/* The verdict's name in the journal, such as "delivered", and its MESSAGE_ID, for journalctl and
- * the catalog in units/. */
-const char *audit_verdict_name(AuditVerdict verdict);
-const char *audit_message_id(AuditVerdict verdict);
+typedef struct AuditVerdictInfo {
+    const char *name;       /* in the journal, such as "delivered" */
+    const char *message_id; /* for journalctl and the catalog in units/ */
+    int priority;
+} AuditVerdictInfo;
+
+extern const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX];
 
 /* The verdict of a change that VERB made, which REMOVED the credential or wrote it. */
 AuditVerdict audit_verdict_of_change(const char *verb, bool removed);

@@ -56,10 +56,10 @@ static unsigned check_field(const AuditRecord *record, const char *name, const c
                                 record->key};
     const Fixed fixed[] = {
         {"MESSAGE", NULL},
-        {"MESSAGE_ID", audit_message_id(record->verdict)},
+        {"MESSAGE_ID", audit_verdicts[record->verdict].message_id},
         {"PRIORITY", NULL},
         {"SYSLOG_IDENTIFIER", "nspawn-creds-broker"},
-        {"NSPAWN_CREDS_VERDICT", audit_verdict_name(record->verdict)},
+        {"NSPAWN_CREDS_VERDICT", audit_verdicts[record->verdict].name},
         {"NSPAWN_CREDS_OUTCOME", outcome_name(record->outcome)},
         {"NSPAWN_CREDS_PEER_PID", "7"},
         {"NSPAWN_CREDS_PEER_UID", "8"},

@@ -24,7 +24,7 @@ static void note(AuditSink *sink, const AuditRecord *record)
     assert_string_equal(record->unit, "");
     assert_int_equal(record->outcome, 0);
     snprintf(fixture->written + used, sizeof(fixture->written) - used, "%s %s@%s %u %d\n",
-             audit_verdict_name(record->verdict), record->machine, record->id, record->peer_uid,
+             audit_verdicts[record->verdict].name, record->machine, record->id, record->peer_uid,
              record->peer_pid);
 }
 
