@@ -268,35 +268,28 @@ static int add_machine(List *list, const char *machine)
 }
 
 /* Merges the machines of the store and those with policies; both lists are sorted by name. */
-static int add_machines(List *list, const MachineName *stored, size_t count, char **with_policy)
+static int add_machines(List *list, char **stored, char **with_policy)
 {
-    size_t i = 0;
     int r = 0;
 
-    while (r == 0 && (i < count || *with_policy)) {
-        const char *name = *with_policy;
-        int order = i == count ? 1 : name ? strcmp(stored[i].text, name) : -1;
+    while (r == 0 && (*stored || *with_policy)) {
+        int order = !*stored ? 1 : !*with_policy ? -1 : strcmp(*stored, *with_policy);
+        const char *name = order <= 0 ? *stored : *with_policy;
 
-        if (order <= 0)
-            r = add_machine(list, stored[i].text);
-        else if (machine_name_valid(name))
+        if (machine_name_valid(name))
             r = add_machine(list, name);
-        if (order <= 0)
-            i++;
-        if (order >= 0)
-            with_policy++;
+        stored += order <= 0;
+        with_policy += order >= 0;
     }
     return r;
 }
 
 int method_list(MethodCall *call)
 {
-    _cleanup_(strings_freep) char **with_policy = NULL;
-    _cleanup_(freep) MachineName *stored = NULL;
+    _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
     const char *machine = varlink_text(call->parameters, "machine");
     List list = {.call = call};
     const Store *store;
-    size_t count = 0;
     int r = host_resources_store(call->resources, &call->reason, &store);
 
     if (r == 0)
@@ -305,8 +298,8 @@ int method_list(MethodCall *call)
         return r;
     if (machine)
         return add_machine(&list, machine);
-    r = store_machines(store, &call->reason, &stored, &count);
+    r = store_machines(store, &call->reason, &stored);
     if (r == 0)
         r = policy_machines(host_resources_context(call->resources), NULL, NULL, &with_policy);
-    return r == 0 ? add_machines(&list, stored, count, with_policy) : r;
+    return r == 0 ? add_machines(&list, stored, with_policy) : r;
 }

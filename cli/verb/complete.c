@@ -59,13 +59,11 @@ static void print_stored(const Store *store, Wanted wanted, const char *machine)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     static const char *const words[] = {[MACHINES] = "machines", [NAMES] = "names", [IDS] = "ids"};
-    _cleanup_(strings_freep) char **machines = NULL;
-    _cleanup_(freep) MachineName *stored = NULL;
+    _cleanup_(strings_freep) char **machines = NULL, **stored = NULL;
     _cleanup_(store_freep) Store *store = NULL;
     const char *machine = arguments[1];
     Reason reason = {0};
     Wanted wanted = 0;
-    size_t count = 0;
     int r;
 
     while (wanted <= IDS && strcmp(arguments[0], words[wanted]) != 0)
@@ -88,9 +86,9 @@ static int run(const Context *context, const Options *options, char **arguments)
         return r;
     for (char **found = machines; *found; found++)
         print_policy(context, wanted, *found);
-    if (store && store_machines(store, NULL, &stored, &count) == 0)
-        for (size_t i = 0; i < count; i++)
-            print_stored(store, wanted, stored[i].text);
+    if (store && store_machines(store, NULL, &stored) == 0)
+        for (char **found = stored; *found; found++)
+            print_stored(store, wanted, *found);
     return 0;
 }
 

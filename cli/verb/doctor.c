@@ -88,17 +88,15 @@ static int add_machine(Doctor *doctor, const char *name)
 
 static int find_machines(Doctor *doctor)
 {
-    _cleanup_(strings_freep) char **with_policy = NULL;
-    _cleanup_(freep) MachineName *stored = NULL;
-    size_t count = 0;
+    _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
     int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
 
     for (char **machine = with_policy; r == 0 && *machine; machine++)
         r = add_machine(doctor, *machine);
-    if (r == 0 && doctor->store && store_machines(doctor->store, NULL, &stored, &count) != 0)
-        count = 0;
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = add_machine(doctor, stored[i].text);
+    if (r == 0 && doctor->store)
+        (void)store_machines(doctor->store, NULL, &stored);
+    for (char **machine = stored; r == 0 && machine && *machine; machine++)
+        r = add_machine(doctor, *machine);
     if (r == 0 && doctor->machine)
         r = add_machine(doctor, doctor->machine);
     return r;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Makes room for one more element behind the COUNT that ARRAY has. An array that is NULL at first
  * and grows only with this has room for the next power of two, so nobody has to keep its size.
@@ -29,6 +30,20 @@ static inline void strings_free(char **strings)
     free(strings);
 }
 DEFINE_CLEANUP(char **, strings_free);
+
+/* Appends a copy of TEXT to STRINGS, which are COUNT, or NULL at first. False if there is no
+ * memory; they still end with NULL. */
+static inline bool strings_add(char ***strings, size_t *count, const char *text)
+{
+    char **larger = reallocarray(*strings, *count + 2, sizeof(larger[0]));
+
+    if (!larger)
+        return false;
+    *strings = larger;
+    larger[*count] = strdup(text);
+    larger[*count + 1] = NULL;
+    return larger[*count] && ++*count;
+}
 
 static inline void *array_grow(void *array, size_t count, size_t size)
 {

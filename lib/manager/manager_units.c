@@ -114,24 +114,17 @@ static int read_strings(sd_bus_message *message, void *ret)
 /* Flattens an array of pairs. */
 static int read_pairs(sd_bus_message *message, void *ret)
 {
-    char **list = calloc(1, sizeof(list[0])), **larger;
+    char ***list = ret;
     const char *first, *second;
     size_t count = 0;
-    int r = list ? sd_bus_message_enter_container(message, 'a', "(ss)") : -ENOMEM;
+    int r = sd_bus_message_enter_container(message, 'a', "(ss)");
 
-    *(char ***)ret = list;
-    while (r >= 0 && (r = sd_bus_message_read(message, "(ss)", &first, &second)) > 0) {
-        larger = reallocarray(list, count + 3, sizeof(list[0]));
-        if (!larger)
+    *list = calloc(1, sizeof(**list));
+    if (!*list)
+        return -ENOMEM;
+    while (r >= 0 && (r = sd_bus_message_read(message, "(ss)", &first, &second)) > 0)
+        if (!strings_add(list, &count, first) || !strings_add(list, &count, second))
             return -ENOMEM;
-        *(char ***)ret = list = larger;
-        list[count] = strdup(first);
-        list[count + 1] = list[count] ? strdup(second) : NULL;
-        list[count + 2] = NULL;
-        if (!list[count + 1])
-            return -ENOMEM;
-        count += 2;
-    }
     return r;
 }
 

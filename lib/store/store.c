@@ -496,13 +496,13 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
 
 static int compare_machines(const void *left, const void *right)
 {
-    return strcmp(((const MachineName *)left)->text, ((const MachineName *)right)->text);
+    return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
-int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count)
+int store_machines(const Store *store, Reason *reason, char ***ret)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
-    _cleanup_(freep) MachineName *machines = NULL;
+    _cleanup_(strings_freep) char **machines = calloc(1, sizeof(machines[0]));
     size_t count = 0;
     const char *name;
     int r = directory_list(store->directory, "of the store", reason, &folder);
@@ -516,15 +516,12 @@ int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t
             (fstatat(store->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
              !S_ISDIR(status.st_mode)))
             continue;
-        if (!ARRAY_GROW(machines, count))
+        if (!strings_add(&machines, &count, name))
             return reason_set(reason, -ENOMEM, "cannot list the store");
-        strcpy(machines[count++].text, name); /* its length is checked */
     }
-    if (r != 0)
-        return r;
-    if (count > 0)
-        qsort(machines, count, sizeof(machines[0]), compare_machines);
+    if (r != 0 || !machines)
+        return r != 0 ? r : reason_set(reason, -ENOMEM, "cannot list the store");
+    qsort(machines, count, sizeof(machines[0]), compare_machines);
     *ret = TAKE_PTR(machines);
-    *ret_count = count;
     return 0;
 }

@@ -63,13 +63,9 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
 
 /* --- listing --- */
 
-typedef struct MachineName {
-    char text[LIMIT_MACHINE_BYTES + 1];
-} MachineName;
-
 /* Lists the machines that have a directory in the store, sorted by name, at most LIMIT_MACHINES.
- * Anything else there is skipped. The caller frees the array. Returns 0 or a negative errno. */
-int store_machines(const Store *store, Reason *reason, MachineName **ret, size_t *ret_count);
+ * Anything else there is skipped. RET ends with NULL. Returns 0 or a negative errno. */
+int store_machines(const Store *store, Reason *reason, char ***ret);
 
 typedef struct StoreEntry {
     CredentialName name;

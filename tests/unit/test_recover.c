@@ -7,6 +7,7 @@
 
 #include "commit_fixture.h"
 
+#include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
@@ -171,15 +172,15 @@ static void test_lists_that_cannot_be_read(void **state)
     commit_errno = EIO;
     for (commit_fail_at = 1;; commit_fail_at++) {
         _cleanup_(freep) StoreEntry *entries = NULL;
-        _cleanup_(freep) MachineName *machines = NULL;
-        size_t count = 0, machine_count = 0;
+        _cleanup_(strings_freep) char **machines = NULL;
+        size_t count = 0;
         int r;
 
         commit_calls = 0;
         r = store_list(fixture->store, "web", NULL, &entries, &count);
         if (r == 0)
-            r = store_machines(fixture->store, NULL, &machines, &machine_count);
-        assert_true(r == -EIO || machine_count == 2);
+            r = store_machines(fixture->store, NULL, &machines);
+        assert_true(r == -EIO || (machines[0] && machines[1] && !machines[2]));
         failed += r != 0;
         if (commit_calls < commit_fail_at)
             break;
