@@ -113,11 +113,6 @@ static Manager *begin(const RestartList *list, const RestartUnit *unit)
     return manager;
 }
 
-static void end(Manager *manager, RestartUnit *unit)
-{
-    unit->left = manager_left(manager);
-}
-
 __attribute__((format(printf, 4, 5))) static void say(const RestartList *list,
                                                       const RestartOptions *options,
                                                       const RestartUnit *unit, const char *format,
@@ -197,7 +192,7 @@ static int apply_one(const RestartList *list, const RestartOptions *options, Res
         r = run_job(manager, options, unit, reload ? "ReloadOrTryRestartUnit" : "TryRestartUnit",
                     reason);
     }
-    end(manager, unit);
+    unit->left = manager_left(manager);
     return r == 0 ? 0 : failed(list, unit, OUTCOME_NOT_ROTATED, reason);
 }
 
@@ -215,7 +210,7 @@ static int undo_one(const RestartList *list, const RestartOptions *options, Rest
         manager_reset(manager, unit->name);
         r = run_job(manager, options, unit, reload ? "ReloadOrRestartUnit" : "RestartUnit", reason);
     }
-    end(manager, unit);
+    unit->left = manager_left(manager);
     if (r != 0)
         return failed(list, unit, OUTCOME_HALF_ROTATED, reason);
     unit->result = "put-back";
@@ -234,7 +229,7 @@ static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason 
     bool ended_well, known;
     int r = manager_state(manager, unit->name, reason, &now);
 
-    end(manager, unit);
+    unit->left = manager_left(manager);
     if (r != 0)
         return failed(list, unit, rc, reason);
     ended_well = strcmp(unit->before.active, "activating") == 0 &&

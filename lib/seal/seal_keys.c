@@ -33,14 +33,11 @@ void seal_keys_done(SealKeys *keys)
 /* Whether the host key's directory is lost at reboot. */
 static bool host_key_is_fleeting(void)
 {
-    _cleanup_(freep) char *directory = strdup(host_key_path());
-    char *slash = directory ? strrchr(directory, '/') : NULL;
+    const char *name;
+    _cleanup_(freep) char *directory = file_parent(host_key_path(), &name);
     struct statfs status;
 
-    if (!slash || slash == directory)
-        return false;
-    *slash = '\0';
-    return statfs(directory, &status) == 0 &&
+    return directory && statfs(directory, &status) == 0 &&
            (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
 }
 
