@@ -302,6 +302,8 @@ static int check_options(const Context *context, const Options *options, const S
         wrong = "--name= is for a single file";
     else if (options->seal.format == SEAL_RAW && machines)
         wrong = "the store only holds base64; omit --format=raw";
+    else if (options->given & OPTION_UID && machines)
+        wrong = "--uid= is for files: the broker does not deliver what is sealed for a user";
     else if (options->store && !machines)
         wrong = "--store= needs a machine, and none is given";
     else if (options->key_types == 0 && !options->seal.allow_null)
