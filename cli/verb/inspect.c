@@ -7,10 +7,10 @@
 
 #include "base/json.h"
 #include "credential/open.h"
-#include "crypto/public_key.h"
 #include "terminal/fields.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "tpm/signer.h"
 #include "tpm/storage_key.h"
 #include "verb/verb.h"
 
@@ -52,11 +52,11 @@ static void describe_tpm(const TpmSealedView *tpm, bool words, struct json_objec
 static void describe_public_key(const TpmSealedView *tpm, bool words, struct json_object *object)
 {
     Reason reason = {0};
-    RsaPublicKey key;
+    TpmSigner key;
 
     json_add(object, "pcrs", tpm_pcr_mask_to_json(tpm->public_key_mask));
     json_add_number(object, "size", tpm->public_key.size);
-    if (rsa_public_key_parse(tpm->public_key, &reason, &key) == 0)
+    if (tpm_signer_parse(tpm->public_key, &reason, &key) == 0)
         json_add_text(object, "fingerprint",
                       hex((BytesView){key.fingerprint, sizeof(key.fingerprint)}).text);
     else if (words)

@@ -15,13 +15,13 @@
 /* Banks, entries, members, PCRs. */
 #define JSON_DEPTH 8
 
-_Static_assert(RSA_FINGERPRINT_BYTES == TPM_POLICY_BYTES, "both are SHA-256 digests");
+_Static_assert(SIGNER_FINGERPRINT_BYTES == TPM_POLICY_BYTES, "both are SHA-256 digests");
 
 /* An element of a bank's list. */
 typedef struct Entry {
     bool complete; /* it has all members */
     uint64_t mask;
-    uint8_t fingerprint[RSA_FINGERPRINT_BYTES];
+    uint8_t fingerprint[SIGNER_FINGERPRINT_BYTES];
     uint8_t policy[TPM_POLICY_BYTES];
     TpmSignature signature;
 } Entry;

@@ -17,19 +17,19 @@
 
 #include "base/bytes.h"
 #include "base/outcome.h"
-#include "crypto/public_key.h"
+#include "tpm/signer.h"
 #include "tpm/tpm.h"
 
 /* What to search for. */
 typedef struct TpmSignatureQuery {
     uint16_t bank;
     uint64_t mask;              /* exactly the signed PCRs */
-    const uint8_t *fingerprint; /* the signer's, RSA_FINGERPRINT_BYTES */
+    const uint8_t *fingerprint; /* the signer's, SIGNER_FINGERPRINT_BYTES */
     const uint8_t *policy;      /* of the current PCRs, TPM_POLICY_BYTES */
 } TpmSignatureQuery;
 
 typedef struct TpmSignature {
-    uint8_t bytes[RSA_MODULUS_MAX_BYTES];
+    uint8_t bytes[SIGNER_MODULUS_BYTES_MAX];
     size_t size;
 } TpmSignature;
 

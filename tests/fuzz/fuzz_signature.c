@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int find(BytesView file, const char *policy, Reason *reason, TpmSignature *ret)
 {
-    uint8_t fingerprint[RSA_FINGERPRINT_BYTES], digest[TPM_POLICY_BYTES];
+    uint8_t fingerprint[SIGNER_FINGERPRINT_BYTES], digest[TPM_POLICY_BYTES];
     TpmSignatureQuery query = {TPM_ALGORITHM_SHA256, UINT64_C(1) << 11, fingerprint, digest};
 
     sodium_hex2bin(fingerprint, sizeof(fingerprint), SIGNER, 64, NULL, NULL, NULL);

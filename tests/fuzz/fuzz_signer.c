@@ -31,9 +31,9 @@ static void check_fingerprint(const TpmSigner *signer)
     const TPMT_PUBLIC *area = &signer->public_part.publicArea;
     BytesView modulus = {area->unique.rsa.buffer, area->unique.rsa.size};
     _cleanup_(writer_done) Writer writer = {0};
-    uint8_t digest[RSA_FINGERPRINT_BYTES];
+    uint8_t digest[SIGNER_FINGERPRINT_BYTES];
 
-    assert(modulus.size >= RSA_MODULUS_MIN_BYTES && (modulus.data[0] & 0x80));
+    assert(modulus.size >= 128 && (modulus.data[0] & 0x80));
     if (modulus.size != 256 || area->parameters.rsaDetail.exponent != 65537)
         return;
     writer_bytes(&writer, (BytesView){(const uint8_t *)"\x30\x82\x01\x0a\x02\x82\x01\x01", 9});

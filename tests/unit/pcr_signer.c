@@ -19,7 +19,7 @@ PcrSigner pcr_signer_new(void)
 {
     PcrSigner signer = {.key = EVP_RSA_gen(2048)};
     BIO *bio = BIO_new(BIO_s_mem());
-    RsaPublicKey parsed;
+    TpmSigner parsed;
     char *data;
     long size;
 
@@ -28,7 +28,7 @@ PcrSigner pcr_signer_new(void)
     size = BIO_get_mem_data(bio, &data);
     assert_int_equal(bytes_dup((BytesView){(uint8_t *)data, (size_t)size}, &signer.pem), 0);
     BIO_free_all(bio);
-    assert_int_equal(rsa_public_key_parse(bytes_view(&signer.pem), NULL, &parsed), 0);
+    assert_int_equal(tpm_signer_parse(bytes_view(&signer.pem), NULL, &parsed), 0);
     sodium_bin2hex(signer.fingerprint, sizeof(signer.fingerprint), parsed.fingerprint,
                    sizeof(parsed.fingerprint));
     return signer;

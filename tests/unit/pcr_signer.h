@@ -5,7 +5,7 @@
  * Signers of PCR policies, for tests: what systemd-measure(1) is to a real system.
  */
 
-#include "crypto/public_key.h"
+#include "tpm/signer.h"
 #include "tpm/tpm.h"
 
 #include <openssl/evp.h>
@@ -13,7 +13,7 @@
 typedef struct PcrSigner {
     EVP_PKEY *key;
     Bytes pem;
-    char fingerprint[2 * RSA_FINGERPRINT_BYTES + 1];
+    char fingerprint[2 * SIGNER_FINGERPRINT_BYTES + 1];
 } PcrSigner;
 
 PcrSigner pcr_signer_new(void);

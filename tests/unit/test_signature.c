@@ -213,23 +213,21 @@ static void test_keys_that_do_not_sign(void **state)
     _cleanup_(bytes_done) Bytes odd = pem_of(EVP_RSA_gen(1027));
     _cleanup_(bytes_done) Bytes good = pem_of(EVP_RSA_gen(1024));
     const Bytes *const keys[] = {&curve, &small, &odd};
-    RsaPublicKey key = {.modulus_size = 4711};
+    TpmSigner key = {.public_part.size = 4711};
     Reason reason = {0};
 
     (void)state;
     for (size_t i = 0; i < COUNT(texts); i++)
-        assert_int_equal(rsa_public_key_parse(test_view(texts[i]), &reason, &key),
-                         OUTCOME_MALFORMED);
+        assert_int_equal(tpm_signer_parse(test_view(texts[i]), &reason, &key), OUTCOME_MALFORMED);
     for (size_t i = 0; i < COUNT(keys); i++)
-        assert_int_equal(rsa_public_key_parse(bytes_view(keys[i]), &reason, &key),
-                         OUTCOME_MALFORMED);
-    assert_int_equal(key.modulus_size, 4711);
-    assert_int_equal(rsa_public_key_parse(bytes_view(&good), NULL, &key), 0);
-    assert_int_equal(key.modulus_size, 128);
-    assert_int_equal(key.exponent, 65537);
+        assert_int_equal(tpm_signer_parse(bytes_view(keys[i]), &reason, &key), OUTCOME_MALFORMED);
+    assert_int_equal(key.public_part.size, 4711);
+    assert_int_equal(tpm_signer_parse(bytes_view(&good), NULL, &key), 0);
+    assert_int_equal(key.public_part.publicArea.unique.rsa.size, 128);
+    assert_int_equal(key.public_part.publicArea.parameters.rsaDetail.exponent, 65537);
     /* every shorter text fails; only the last newline may be missing */
     for (good.size -= 2; good.size > 0; good.size--)
-        assert_int_equal(rsa_public_key_parse(bytes_view(&good), NULL, &key), OUTCOME_MALFORMED);
+        assert_int_equal(tpm_signer_parse(bytes_view(&good), NULL, &key), OUTCOME_MALFORMED);
 }
 
 int main(void)
