@@ -4,7 +4,7 @@
  */
 
 #include "doctor/doctor.h"
-#include "key/firmware.h"
+#include "key/machine.h"
 #include "terminal/progress.h"
 #include "tpm/tpm_child.h"
 

@@ -6,7 +6,7 @@
 #include "key/host_key.h"
 
 #include "base/fsutil.h"
-#include "key/machine_id.h"
+#include "key/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>

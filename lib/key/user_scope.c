@@ -5,7 +5,7 @@
 
 #include "key/user_scope.h"
 
-#include "key/machine_id.h"
+#include "key/machine.h"
 
 #include <errno.h>
 #include <pwd.h>

@@ -11,8 +11,8 @@
 
 #include "base/fsutil.h"
 #include "credential/seal.h"
-#include "key/firmware.h"
 #include "key/host_key.h"
+#include "key/machine.h"
 #include "key/pcr_files.h"
 #include "store/shared_key.h"
 #include "tpm/tpm_child.h"

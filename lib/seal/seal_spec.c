@@ -2,7 +2,7 @@
 
 #include "seal/seal_spec.h"
 
-#include "key/firmware.h"
+#include "key/machine.h"
 #include "key/pcr_files.h"
 
 #include <glob.h>

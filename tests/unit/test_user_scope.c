@@ -5,7 +5,7 @@
 #include "support.h"
 
 #include "base/limits.h"
-#include "key/firmware.h"
+#include "key/machine.h"
 #include "key/pcr_files.h"
 #include "key/user_scope.h"
 

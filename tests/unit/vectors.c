@@ -6,7 +6,7 @@
 #include "vectors.h"
 
 #include "key/host_key.h"
-#include "key/machine_id.h"
+#include "key/machine.h"
 
 #include <string.h>
 

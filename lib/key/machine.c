@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The machine id. See machine_id.h.
+ * This machine. See machine.h.
  */
 
-#include "key/machine_id.h"
+#include "key/machine.h"
 
 #include "base/fsutil.h"
 
@@ -28,4 +28,19 @@ int machine_id_read(const Context *context, Reason *reason, sd_id128_t *ret)
     if (sd_id128_from_string(digits, ret) < 0)
         return reason_set(reason, -ENOMEDIUM, "%s does not contain a machine id", path);
     return 0;
+}
+
+static bool is_there(const Context *context, const char *name)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s%s", context->root, name);
+    return access(path, F_OK) == 0;
+}
+
+bool firmware_has_tpm(const Context *context)
+{
+    return is_there(context, "/sys/firmware/efi") &&
+           (is_there(context, "/sys/firmware/acpi/tables/TPM2") ||
+            is_there(context, "/sys/kernel/security/tpm0/binary_bios_measurements"));
 }
