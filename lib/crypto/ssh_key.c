@@ -19,6 +19,8 @@
 /* Block size for the padding of an unencrypted file, bytes. */
 #define SSH_BLOCK     ((size_t)8)
 
+/* The public key in SSH's wire format, as put_public_key() writes it. */
+#define PUBLIC_BYTES  (4 + (uint32_t)strlen(SSH_TYPE) + 4 + crypto_sign_PUBLICKEYBYTES)
 /* More than the longest comment and everything else need, in binary form. */
 #define SSH_BYTES_MAX ((size_t)1024)
 
@@ -35,32 +37,15 @@ static void put_public_key(Writer *writer, const uint8_t *key)
 }
 
 /* PAIR is a secret key in libsodium's terms: the seed followed by the public key. */
-static int ssh_private_part(const Context *context, const Secret *pair, const char *comment,
-                            Reason *reason, Secret **ret)
+static int ssh_binary(const Context *context, const Secret *pair, const char *comment,
+                      Reason *reason, Secret **ret)
 {
+    const uint8_t *public = secret_view(pair).data + crypto_sign_SEEDBYTES;
+    size_t private_bytes =
+        2 * sizeof(uint32_t) + PUBLIC_BYTES + 4 + secret_size(pair) + 4 + strlen(comment);
+    uint8_t padding = (uint8_t)(-private_bytes % SSH_BLOCK);
     Writer writer;
     uint32_t check;
-    int r = secret_new(SSH_BYTES_MAX, reason, ret);
-
-    if (r != 0)
-        return r;
-    writer = writer_into(secret_borrow(*ret), SSH_BYTES_MAX);
-    context->random(context, &check, sizeof(check));
-    writer_u32be(&writer, check);
-    writer_u32be(&writer, check);
-    put_public_key(&writer, secret_view(pair).data + crypto_sign_SEEDBYTES);
-    put_string(&writer, secret_view(pair));
-    put_string(&writer, text_view(comment));
-    for (uint8_t i = 1; writer.bytes.size % SSH_BLOCK != 0; i++)
-        writer_bytes(&writer, (BytesView){&i, 1});
-    assert(!writer.failed);
-    secret_truncate(*ret, writer.bytes.size);
-    return 0;
-}
-
-static int ssh_binary(const Secret *pair, const Secret *private_part, Reason *reason, Secret **ret)
-{
-    Writer writer;
     int r = secret_new(SSH_BYTES_MAX, reason, ret);
 
     if (r != 0)
@@ -71,9 +56,17 @@ static int ssh_binary(const Secret *pair, const Secret *private_part, Reason *re
     put_string(&writer, text_view("none")); /* key derivation */
     put_string(&writer, text_view(""));     /* its options */
     writer_u32be(&writer, 1);               /* keys */
-    writer_u32be(&writer, 4 + sizeof(SSH_TYPE) - 1 + 4 + crypto_sign_PUBLICKEYBYTES);
-    put_public_key(&writer, secret_view(pair).data + crypto_sign_SEEDBYTES);
-    put_string(&writer, secret_view(private_part));
+    writer_u32be(&writer, PUBLIC_BYTES);
+    put_public_key(&writer, public);
+    writer_u32be(&writer, (uint32_t)private_bytes + padding);
+    context->random(context, &check, sizeof(check));
+    writer_u32be(&writer, check);
+    writer_u32be(&writer, check);
+    put_public_key(&writer, public);
+    put_string(&writer, secret_view(pair));
+    put_string(&writer, text_view(comment));
+    for (uint8_t i = 1; i <= padding; i++)
+        writer_bytes(&writer, (BytesView){&i, 1});
     assert(!writer.failed);
     secret_truncate(*ret, writer.bytes.size);
     return 0;
@@ -104,8 +97,7 @@ static int ssh_armor(const Secret *base64, Reason *reason, Secret **ret)
 
 int ssh_key_new(const Context *context, const char *comment, Reason *reason, Secret **ret)
 {
-    _cleanup_(secret_freep) Secret *pair = NULL, *private_part = NULL, *binary = NULL;
-    _cleanup_(secret_freep) Secret *base64 = NULL;
+    _cleanup_(secret_freep) Secret *pair = NULL, *binary = NULL, *base64 = NULL;
     _cleanup_(secret_temporary_done) SecretTemporary seed;
     uint8_t public[crypto_sign_PUBLICKEYBYTES];
     int r = secret_new(crypto_sign_SECRETKEYBYTES, reason, &pair);
@@ -115,9 +107,7 @@ int ssh_key_new(const Context *context, const char *comment, Reason *reason, Sec
         return r;
     context->random(context, seed.bytes, sizeof(seed.bytes));
     crypto_sign_seed_keypair(public, secret_borrow(pair), seed.bytes);
-    r = ssh_private_part(context, pair, comment, reason, &private_part);
-    if (r == 0)
-        r = ssh_binary(pair, private_part, reason, &binary);
+    r = ssh_binary(context, pair, comment, reason, &binary);
     if (r == 0)
         r = secret_to_base64(secret_view(binary), reason, &base64);
     return r == 0 ? ssh_armor(base64, reason, ret) : r;
