@@ -19,8 +19,8 @@ void generated_secret_done(GeneratedSecret *generated)
     *generated = (GeneratedSecret){0};
 }
 
-int generated_secret_begin(HostResources *resources, const PolicyCredential *credential,
-                           Reason *reason, GeneratedSecret *ret)
+int generated_secret_begin(HostResources *resources, const CredentialName *name,
+                           const PolicyCredential *credential, Reason *reason, GeneratedSecret *ret)
 {
     const Kind *required = credential->key_type ? kind_find_by_name(credential->key_type) : NULL;
     unsigned wanted = required ? required->key_types : KIND_HOST | KIND_TPM, key_types = 0;
@@ -35,7 +35,7 @@ int generated_secret_begin(HostResources *resources, const PolicyCredential *cre
         key_types |= KIND_HOST;
     if (r != 0 && (required || r != OUTCOME_HOST_KEY_MISSING || key_types == 0))
         return r;
-    *ret = (GeneratedSecret){.key_types = key_types};
+    *ret = (GeneratedSecret){.name = name, .recipe = &credential->recipe, .key_types = key_types};
     return 0;
 }
 
@@ -64,15 +64,17 @@ int generated_secret_give_search(HostResources *resources, GeneratedSecret *gene
     return 0;
 }
 
-TpmKeyRequest generated_secret_request(const GeneratedSecret *generated, const CredentialName *name)
+TpmKeyRequest generated_secret_request(const GeneratedSecret *generated)
 {
+    const char *machine = generated->name->machine;
+
     if (!(generated->key_types & KIND_TPM))
         return (TpmKeyRequest){0};
     if (!generated->searched)
-        return (TpmKeyRequest){.search_in = name->machine};
+        return (TpmKeyRequest){.search_in = machine};
     if (generated->shares)
         return (TpmKeyRequest){.sealed = &generated->view};
-    return (TpmKeyRequest){.fresh_for = name->machine};
+    return (TpmKeyRequest){.fresh_for = machine};
 }
 
 bool generated_secret_retry(GeneratedSecret *generated)
@@ -102,55 +104,44 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
+/* Text, which may have no NUL; or nothing where it is empty. */
 static bool add_bytes(struct json_object *object, const char *name, const Bytes *text)
 {
-    return json_add(object, name,
+    return text->size == 0 ||
+           json_add(object, name,
                     json_object_new_string_len((const char *)text->data, (int)text->size));
 }
 
-/* Parameters of Commit with one change, of NAME. RET_CHANGE is that change, borrowed. */
-static struct json_object *commit_new(const CredentialName *name, struct json_object **ret_change)
+/* Parameters of Commit: adds FILE, or, if it is empty, changes the one with DIGEST. */
+static struct json_object *commit_new(const CredentialName *name, const Bytes *file,
+                                      const Bytes *public, const char *digest)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
     struct json_object *changes = json_object_new_array();
     struct json_object *change = json_object_new_object();
 
-    if (!json_add(parameters, "verb", json_object_new_string("generated")) ||
+    if (!json_add_text(parameters, "verb", "generated") ||
         !json_add(parameters, "changes", changes) || json_object_array_add(changes, change) != 0 ||
-        !json_add(change, "machine", json_object_new_string(name->machine)) ||
-        !json_add(change, "credential", json_object_new_string(name->id)))
+        !json_add_text(change, "machine", name->machine) ||
+        !json_add_text(change, "credential", name->id) || !add_bytes(change, "sealed", file) ||
+        !add_bytes(change, "public", public) ||
+        !json_add_text(change, "precondition", digest ? "digest" : "absent") ||
+        !json_add_text(change, "digest", digest))
         return NULL;
-    *ret_change = change;
     return TAKE_PTR(parameters);
 }
 
-static int make_commit(const CredentialName *name, const Bytes *file, const Bytes *public,
-                       struct json_object **ret)
-{
-    _cleanup_(json_object_putp) struct json_object *parameters = NULL;
-    struct json_object *change;
-
-    parameters = commit_new(name, &change);
-    if (!parameters || !add_bytes(change, "sealed", file) ||
-        !json_add(change, "precondition", json_object_new_string("absent")) ||
-        (public->size > 0 && !add_bytes(change, "public", public)))
-        return -ENOMEM;
-    *ret = TAKE_PTR(parameters);
-    return 0;
-}
-
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
-                          const Ingredient *ingredient, const TpmSealedView *sealed,
-                          const Secret *tpm_key, Reason *reason)
+                          const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *secret = NULL;
     _cleanup_(bytes_done) Bytes file = {0}, public = {0};
-    const Recipe *recipe = &ingredient->credential->recipe;
+    const Recipe *recipe = generated->recipe;
     SealRequest request = {.tpm_key = tpm_key};
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     int r;
 
-    credential_name_format(&ingredient->name, name);
+    credential_name_format(generated->name, name);
     r = generate_secret(host_resources_context(resources), recipe, name, reason, &secret);
     if (r == 0 && recipe_types[recipe->type].pair)
         r = generate_public(recipe, secret, name, reason, &public);
@@ -161,31 +152,26 @@ int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
     if (sealed)
         request.tpm = *sealed;
     r = seal(resources, generated, &request, reason, &file);
-    return r == 0 ? make_commit(&ingredient->name, &file, &public, &generated->commit) : r;
+    if (r == 0)
+        generated->commit = commit_new(generated->name, &file, &public, NULL);
+    return r != 0 || generated->commit ? r : -ENOMEM;
 }
 
-struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *ingredient,
-                                             const Secret *value, const char *digest)
+struct json_object *generated_secret_publish(HostResources *resources, const CredentialName *name,
+                                             const Recipe *recipe, const Secret *value,
+                                             const char *digest)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = NULL;
     _cleanup_(bytes_done) Bytes public = {0}, present = {0};
-    const Recipe *recipe = &ingredient->credential->recipe;
-    char name[CREDENTIAL_NAME_TEXT_BYTES];
-    struct json_object *change;
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
     const Store *store;
 
     if (!recipe_types[recipe->type].pair)
         return NULL;
-    credential_name_format(&ingredient->name, name);
-    if (generate_public(recipe, value, name, NULL, &public) != 0 ||
+    credential_name_format(name, text);
+    if (generate_public(recipe, value, text, NULL, &public) != 0 ||
         host_resources_store(resources, NULL, &store) != 0 ||
-        (store_read_public(store, &ingredient->name, NULL, &present) == 0 &&
+        (store_read_public(store, name, NULL, &present) == 0 &&
          bytes_view_equal(bytes_view(&present), bytes_view(&public))))
         return NULL;
-    parameters = commit_new(&ingredient->name, &change);
-    if (!parameters || !add_bytes(change, "public", &public) ||
-        !json_add(change, "precondition", json_object_new_string("digest")) ||
-        !json_add(change, "digest", json_object_new_string(digest)))
-        return NULL;
-    return TAKE_PTR(parameters);
+    return commit_new(name, &(Bytes){0}, &public, digest);
 }

@@ -18,7 +18,6 @@
 
 #include "base/json.h"
 #include "request/host_resources.h"
-#include "request/resolution.h"
 
 /* The thing that a request waits for; all members are NULL if it need not wait. */
 typedef struct TpmKeyRequest {
@@ -30,6 +29,8 @@ typedef struct TpmKeyRequest {
 } TpmKeyRequest;
 
 typedef struct GeneratedSecret {
+    const CredentialName *name; /* borrowed; NULL until it has begun */
+    const Recipe *recipe;       /* borrowed from the policy */
     unsigned key_types;         /* KeyTypes of the credential to be */
     bool searched;              /* for a key to share */
     bool shares;                /* it uses the key of other credentials */
@@ -40,11 +41,12 @@ typedef struct GeneratedSecret {
 
 void generated_secret_done(GeneratedSecret *generated); /* for _cleanup_ */
 
-/* Chooses the key types: those that the policy requires for CREDENTIAL, or all that this host has.
- * Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM, or why the host key
- * cannot be loaded. */
-int generated_secret_begin(HostResources *resources, const PolicyCredential *credential,
-                           Reason *reason, GeneratedSecret *ret);
+/* Chooses NAME's key types: those that the policy requires for CREDENTIAL, or all that this host
+ * has. Returns 0, OUTCOME_HOST_KEY_MISSING if there is neither a host key nor a TPM, or why the
+ * host key cannot be loaded. */
+int generated_secret_begin(HostResources *resources, const CredentialName *name,
+                           const PolicyCredential *credential, Reason *reason,
+                           GeneratedSecret *ret);
 
 /* The search that was requested has ended with RC and FOUND. Returns 0, or RC if the store could
  * not be searched. */
@@ -52,20 +54,19 @@ int generated_secret_give_search(HostResources *resources, GeneratedSecret *gene
                                  const CredentialName *found, Reason *reason);
 
 /* The search or the key of the TPM that it needs next, borrowed. */
-TpmKeyRequest generated_secret_request(const GeneratedSecret *generated,
-                                       const CredentialName *name);
+TpmKeyRequest generated_secret_request(const GeneratedSecret *generated);
 
 /* The TPM has failed. Returns whether to try again, with a fresh key instead of a shared one. */
 bool generated_secret_retry(GeneratedSecret *generated);
 
-/* Makes INGREDIENT's secret, seals it, and prepares a commit that adds it to the store, with the
+/* Makes the secret, seals it, and prepares a commit that adds it to the store, with the
  * public half of a key pair. TPM_KEY and its SEALED form are NULL unless they were requested. */
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
-                          const Ingredient *ingredient, const TpmSealedView *sealed,
-                          const Secret *tpm_key, Reason *reason);
+                          const TpmSealedView *sealed, const Secret *tpm_key, Reason *reason);
 
-/* Prepares a commit that adds the public half of INGREDIENT, whose private half is VALUE. Returns
- * NULL if it is not a key pair, the public half exists, or there is no memory; the next request
- * tries again. DIGEST is the sealed file's. */
-struct json_object *generated_secret_publish(HostResources *resources, const Ingredient *ingredient,
-                                             const Secret *value, const char *digest);
+/* Prepares a commit that adds the public half of NAME, made by RECIPE, whose private half is VALUE.
+ * Returns NULL if it is not a key pair, the public half exists, or there is no memory; the next
+ * request tries again. DIGEST is the sealed file's. */
+struct json_object *generated_secret_publish(HostResources *resources, const CredentialName *name,
+                                             const Recipe *recipe, const Secret *value,
+                                             const char *digest);

@@ -12,21 +12,15 @@
 #include <errno.h>
 #include <string.h>
 
-static void request_ingredient_done(RequestIngredient *ingredient)
-{
-    bytes_done(&ingredient->sealed);
-    secret_free(ingredient->value);
-    generated_secret_done(&ingredient->generated);
-    json_object_put(ingredient->publish);
-}
-
 void request_done(Request *request)
 {
-    for (size_t i = 0; request->ingredients && i < request->resolution.count; i++)
-        request_ingredient_done(&request->ingredients[i]);
-    free(request->ingredients);
     resolution_done(&request->resolution);
     *request = (Request){0};
+}
+
+static Ingredient *current(const Request *request)
+{
+    return &request->resolution.ingredients[request->next];
 }
 
 void request_blame(const Request *request, Reason *reason)
@@ -36,7 +30,7 @@ void request_blame(const Request *request, Reason *reason)
 
     if (request->next >= request->resolution.count)
         return;
-    name = &request->resolution.ingredients[request->next].name;
+    name = &current(request)->name;
     if (strcmp(name->machine, request->name.machine) != 0 ||
         strcmp(name->id, request->name.id) != 0)
         reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
@@ -44,36 +38,32 @@ void request_blame(const Request *request, Reason *reason)
 
 /* --- loading --- */
 
-static int read_file(Request *request, const Ingredient *ingredient, Reason *reason, Bytes *ret)
+static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
 {
-    if (ingredient->source == POLICY_SEALED)
-        return external_file_read_sealed(ingredient->credential->text, reason, ret);
-    return host_resources_read(request->resources, &ingredient->name, reason, ret);
-}
-
-static int load_sealed(Request *request, const Ingredient *ingredient, Reason *reason,
-                       RequestIngredient *ret)
-{
+    const PolicyCredential *credential = ingredient->credential;
     _cleanup_(bytes_done) Bytes file = {0};
-    int r = read_file(request, ingredient, reason, &file);
+    int r;
 
+    if (ingredient->source == POLICY_SEALED)
+        r = external_file_read_sealed(credential->text, reason, &file);
+    else
+        r = host_resources_read(request->resources, &ingredient->name, reason, &file);
     if (r == 0 && ingredient->source == POLICY_GENERATE)
-        digest_format(bytes_view(&file), ret->digest);
+        digest_format(bytes_view(&file), ingredient->digest);
     if (r == 0)
-        r = credential_unpack(bytes_view(&file), reason, &ret->sealed, &ret->sections);
+        r = credential_unpack(bytes_view(&file), reason, &ingredient->sealed,
+                              &ingredient->sections);
     if (r == 0)
-        r = credential_openable(&ret->sections, reason);
-    if (r == 0 && ingredient->credential)
-        r = kind_check_type(ret->sections.kind, ingredient->credential->key_type, reason);
-    if (r == 0 && kind_has(ret->sections.kind, KIND_HOST))
-        r = host_resources_host_key(request->resources, reason, &ret->host_key);
+        r = credential_openable(&ingredient->sections, reason);
+    if (r == 0 && credential)
+        r = kind_check_type(ingredient->sections.kind, credential->key_type, reason);
+    if (r == 0 && kind_has(ingredient->sections.kind, KIND_HOST))
+        r = host_resources_host_key(request->resources, reason, &ingredient->host_key);
     return r;
 }
 
-static int load(Request *request, size_t number, Reason *reason)
+static int load(Request *request, Ingredient *ingredient, Reason *reason)
 {
-    const Ingredient *ingredient = &request->resolution.ingredients[number];
-    RequestIngredient *loaded = &request->ingredients[number];
     int r;
 
     switch (ingredient->source) {
@@ -82,13 +72,13 @@ static int load(Request *request, size_t number, Reason *reason)
     case POLICY_FILE:
         return external_file_read_plain(ingredient->credential->text,
                                         host_resources_trusted_uid(request->resources), reason,
-                                        &loaded->value);
+                                        &ingredient->value);
     case POLICY_GENERATE:
-        r = load_sealed(request, ingredient, reason, loaded);
-        loaded->missing = r == OUTCOME_NOT_FOUND;
-        return loaded->missing ? 0 : r;
+        r = load_sealed(request, ingredient, reason);
+        ingredient->missing = r == OUTCOME_NOT_FOUND;
+        return ingredient->missing ? 0 : r;
     default:
-        return load_sealed(request, ingredient, reason, loaded);
+        return load_sealed(request, ingredient, reason);
     }
 }
 
@@ -100,19 +90,15 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
 
     if (r != 0)
         return r;
-    request.ingredients = calloc(request.resolution.count, sizeof(request.ingredients[0]));
-    if (!request.ingredients)
-        return -ENOMEM;
     for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
-        r = load(&request, request.next, reason);
+        r = load(&request, current(&request), reason);
         if (r != 0) {
             request_blame(&request, reason);
             return r;
         }
     }
     request.next = 0;
-    *ret = request;
-    request = (Request){0};
+    *ret = TAKE(request);
     return 0;
 }
 
@@ -121,7 +107,7 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
 static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t now, Reason *reason,
                        Secret **ret)
 {
-    const RequestIngredient *ingredient = &request->ingredients[request->next];
+    const Ingredient *ingredient = current(request);
     _cleanup_(secret_freep) Secret *value = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
     OpenRequest open = {
@@ -133,7 +119,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     };
     int r;
 
-    credential_name_format(&request->resolution.ingredients[request->next].name, name);
+    credential_name_format(&ingredient->name, name);
     r = credential_open(&open, reason, NULL, &value);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
@@ -148,7 +134,8 @@ static BytesView piece_value(const Request *request, const Ingredient *ingredien
 {
     if (piece->text.size > 0)
         return piece->text;
-    return secret_view(request->ingredients[ingredient->placeholders[(*placeholders)++]].value);
+    return secret_view(
+        request->resolution.ingredients[ingredient->placeholders[(*placeholders)++]].value);
 }
 
 static size_t filled_size(const Request *request, const Ingredient *ingredient)
@@ -191,36 +178,25 @@ static int fill_template(const Request *request, const Ingredient *ingredient, R
 
 /* --- generating --- */
 
-static int make(Request *request, const TpmSealedView *sealed, const Secret *tpm_key,
-                Reason *reason)
-{
-    return generated_secret_make(request->resources, &request->ingredients[request->next].generated,
-                                 &request->resolution.ingredients[request->next], sealed, tpm_key,
-                                 reason);
-}
-
 /* Generates the current ingredient as far as possible without the TPM or a commit. */
 static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 {
-    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
-    RequestIngredient *making = &request->ingredients[request->next];
+    Ingredient *ingredient = current(request);
+    GeneratedSecret *generated = &ingredient->generated;
     int r = 0;
 
-    if (!making->generating) {
-        r = generated_secret_begin(request->resources, ingredient->credential, reason,
-                                   &making->generated);
-        making->generating = r == 0;
-    }
-    if (r == 0 && !making->generated.commit) {
-        *ret_wanted = generated_secret_request(&making->generated, &ingredient->name);
+    if (!generated->name)
+        r = generated_secret_begin(request->resources, &ingredient->name, ingredient->credential,
+                                   reason, generated);
+    if (r == 0 && !generated->commit) {
+        *ret_wanted = generated_secret_request(generated);
         ret_wanted->created = &ingredient->name;
         if (ret_wanted->sealed || ret_wanted->fresh_for || ret_wanted->search_in)
             return 0;
-        r = make(request, NULL, NULL, reason);
+        r = generated_secret_make(request->resources, generated, NULL, NULL, reason);
     }
     if (r == 0)
-        *ret_wanted =
-            (TpmKeyRequest){.commit = making->generated.commit, .created = &ingredient->name};
+        *ret_wanted = (TpmKeyRequest){.commit = generated->commit, .created = &ingredient->name};
     return r;
 }
 
@@ -228,13 +204,13 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 
 static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
 {
-    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
-    RequestIngredient *making = &request->ingredients[request->next];
-    int r = open_sealed(request, tpm_key, now, reason, &making->value);
+    Ingredient *ingredient = current(request);
+    int r = open_sealed(request, tpm_key, now, reason, &ingredient->value);
 
     if (r == 0 && ingredient->source == POLICY_GENERATE)
-        making->publish =
-            generated_secret_publish(request->resources, ingredient, making->value, making->digest);
+        ingredient->publish = generated_secret_publish(request->resources, &ingredient->name,
+                                                       &ingredient->credential->recipe,
+                                                       ingredient->value, ingredient->digest);
     return r;
 }
 
@@ -242,17 +218,16 @@ static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now
 static int advance_ingredient(Request *request, uint64_t now, Reason *reason,
                               TpmKeyRequest *ret_wanted)
 {
-    const Ingredient *ingredient = &request->resolution.ingredients[request->next];
-    RequestIngredient *making = &request->ingredients[request->next];
+    Ingredient *ingredient = current(request);
 
-    if (making->value)
+    if (ingredient->value)
         return 0;
     if (ingredient->source == POLICY_TEMPLATE)
-        return fill_template(request, ingredient, reason, &making->value);
-    if (making->missing)
+        return fill_template(request, ingredient, reason, &ingredient->value);
+    if (ingredient->missing)
         return generate(request, reason, ret_wanted);
-    if (kind_has(making->sections.kind, KIND_TPM)) {
-        ret_wanted->sealed = &making->sections.tpm;
+    if (kind_has(ingredient->sections.kind, KIND_TPM)) {
+        ret_wanted->sealed = &ingredient->sections.tpm;
         return 0;
     }
     return open_ingredient(request, NULL, now, reason);
@@ -267,7 +242,7 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
         r = advance_ingredient(request, now, reason, ret_wanted);
         if (r != 0)
             request_blame(request, reason);
-        if (r != 0 || !request->ingredients[request->next].value)
+        if (r != 0 || !current(request)->value)
             return r;
     }
     return 0;
@@ -275,37 +250,38 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
 
 static int give_key(Request *request, const JobResult *result, uint64_t now, Reason *reason)
 {
-    RequestIngredient *making = &request->ingredients[request->next];
+    Ingredient *ingredient = current(request);
 
     if (result->rc != 0)
-        return making->missing && generated_secret_retry(&making->generated) ? 0 : result->rc;
-    return making->missing ? make(request, result->sealed, result->key, reason)
-                           : open_ingredient(request, result->key, now, reason);
+        return ingredient->missing && generated_secret_retry(&ingredient->generated) ? 0
+                                                                                     : result->rc;
+    return ingredient->missing ? generated_secret_make(request->resources, &ingredient->generated,
+                                                       result->sealed, result->key, reason)
+                               : open_ingredient(request, result->key, now, reason);
 }
 
 static int give_found(Request *request, const JobResult *result, Reason *reason)
 {
-    RequestIngredient *making = &request->ingredients[request->next];
+    Ingredient *ingredient = current(request);
 
     /* another request may have stored the secret meanwhile */
-    if (result->rc == OUTCOME_NOT_FOUND &&
-        load_sealed(request, &request->resolution.ingredients[request->next], NULL, making) == 0) {
-        making->missing = false;
+    if (result->rc == OUTCOME_NOT_FOUND && load_sealed(request, ingredient, NULL) == 0) {
+        ingredient->missing = false;
         return 0;
     }
-    return generated_secret_give_search(request->resources, &making->generated, result->rc,
+    return generated_secret_give_search(request->resources, &ingredient->generated, result->rc,
                                         result->found, reason);
 }
 
 static int give_commit(Request *request, int rc, Reason *reason)
 {
-    RequestIngredient *making = &request->ingredients[request->next];
+    Ingredient *ingredient = current(request);
     int r = rc;
 
     /* if another request was first, its secret counts */
     if (r == 0 || r == OUTCOME_EXISTS)
-        r = load_sealed(request, &request->resolution.ingredients[request->next], reason, making);
-    making->missing = r != 0;
+        r = load_sealed(request, ingredient, reason);
+    ingredient->missing = r != 0;
     return r;
 }
 
@@ -330,16 +306,17 @@ int request_give(Request *request, const JobResult *result, uint64_t now, Reason
 void request_publish(const Request *request, StoreQueue *store)
 {
     for (size_t i = 0; i < request->resolution.count; i++)
-        if (request->ingredients[i].publish)
-            (void)commit_job_new(store,
-                                 &(CommitOrder){.parameters = request->ingredients[i].publish,
-                                                .data = -1,
-                                                .uid = geteuid(),
-                                                .pid = getpid()},
-                                 NULL, NULL, NULL);
+        if (request->resolution.ingredients[i].publish)
+            (void)commit_job_new(
+                store,
+                &(CommitOrder){.parameters = request->resolution.ingredients[i].publish,
+                               .data = -1,
+                               .uid = geteuid(),
+                               .pid = getpid()},
+                NULL, NULL, NULL);
 }
 
 Secret *request_take_value(Request *request)
 {
-    return TAKE_PTR(request->ingredients[request->resolution.count - 1].value);
+    return TAKE_PTR(request->resolution.ingredients[request->resolution.count - 1].value);
 }

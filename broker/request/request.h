@@ -14,31 +14,15 @@
  * calls request_give().
  */
 
-#include "base/base64.h"
-#include "credential/open.h"
-#include "request/generated_secret.h"
 #include "request/host_resources.h"
 #include "request/resolution.h"
 #include "request/store_job.h"
-
-typedef struct RequestIngredient {
-    Bytes sealed;                /* the sealed file, raw */
-    CredentialSections sections; /* of it */
-    const Secret *host_key;      /* borrowed from the host resources; NULL if not needed */
-    Secret *value;               /* NULL until opened */
-    bool missing;                /* POLICY_GENERATE, and not in the store */
-    bool generating;             /* .generated has begun */
-    GeneratedSecret generated;
-    char digest[DIGEST_TEXT_BYTES]; /* POLICY_GENERATE: of the file in the store */
-    struct json_object *publish;    /* a commit that adds the missing public half, or NULL */
-} RequestIngredient;
 
 typedef struct Request {
     HostResources *resources;
     CredentialName name;
     Resolution resolution;
-    RequestIngredient *ingredients; /* as many as the resolution has */
-    size_t next;                    /* the first without a value */
+    size_t next; /* the first ingredient without a value */
 } Request;
 
 void request_done(Request *request); /* for _cleanup_ */

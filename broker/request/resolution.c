@@ -5,6 +5,7 @@
 
 #include "request/resolution.h"
 
+#include "base/array.h"
 #include "policy/template.h"
 
 #include <errno.h>
@@ -14,6 +15,10 @@ static void ingredient_done(Ingredient *ingredient)
 {
     policy_unref(ingredient->policy);
     free(ingredient->placeholders);
+    bytes_done(&ingredient->sealed);
+    secret_free(ingredient->value);
+    generated_secret_done(&ingredient->generated);
+    json_object_put(ingredient->publish);
     *ingredient = (Ingredient){0};
 }
 
@@ -28,15 +33,10 @@ void resolution_done(Resolution *resolution)
 typedef struct Resolver {
     PolicyCache *policies;
     const Purpose *purpose;
-    Resolution resolution;
+    Resolution *resolution;
     unsigned depth;
     Reason *reason;
 } Resolver;
-
-static void resolver_done(Resolver *resolver)
-{
-    resolution_done(&resolver->resolution);
-}
 
 static int add(Resolver *resolver, const CredentialName *name, size_t *ret);
 
@@ -54,18 +54,14 @@ static bool find(const Resolution *resolution, const CredentialName *name, size_
 /* Takes INGREDIENT over. */
 static int append(Resolver *resolver, Ingredient *ingredient, size_t *ret)
 {
-    Resolution *resolution = &resolver->resolution;
-    Ingredient *larger;
+    Resolution *resolution = resolver->resolution;
 
     if (resolution->count == LIMIT_REQUEST_INGREDIENTS)
         return reason_set(resolver->reason, OUTCOME_BAD_POLICY, "it has more than %zu ingredients",
                           LIMIT_REQUEST_INGREDIENTS);
-    larger = reallocarray(resolution->ingredients, resolution->count + 1, sizeof(larger[0]));
-    if (!larger)
+    if (!ARRAY_GROW(resolution->ingredients, resolution->count))
         return -ENOMEM;
-    resolution->ingredients = larger;
-    resolution->ingredients[resolution->count] = *ingredient;
-    *ingredient = (Ingredient){0};
+    resolution->ingredients[resolution->count] = TAKE(*ingredient);
     *ret = resolution->count++;
     return 0;
 }
@@ -137,7 +133,7 @@ static int add(Resolver *resolver, const CredentialName *name, size_t *ret)
 {
     int r;
 
-    if (find(&resolver->resolution, name, ret))
+    if (find(resolver->resolution, name, ret))
         return 0;
     /* policy_check() has checked each machine alone; a cycle through other machines ends here */
     if (resolver->depth == LIMIT_REQUEST_DEPTH)
@@ -153,14 +149,13 @@ static int add(Resolver *resolver, const CredentialName *name, size_t *ret)
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
             Reason *reason, Resolution *ret)
 {
-    _cleanup_(resolver_done) Resolver resolver = {
-        .policies = policies, .purpose = purpose, .reason = reason};
+    _cleanup_(resolution_done) Resolution resolution = {0};
+    Resolver resolver = {
+        .policies = policies, .purpose = purpose, .resolution = &resolution, .reason = reason};
     size_t last;
     int r = add(&resolver, name, &last);
 
-    if (r != 0)
-        return r;
-    *ret = resolver.resolution;
-    resolver.resolution = (Resolution){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(resolution);
+    return r;
 }

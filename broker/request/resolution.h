@@ -11,8 +11,11 @@
  * A machine without a policy gets what the store contains for it.
  */
 
+#include "base/base64.h"
+#include "credential/open.h"
 #include "policy/decision.h"
 #include "policy/policy_cache.h"
+#include "request/generated_secret.h"
 
 typedef struct Ingredient {
     CredentialName name; /* also the name that it is sealed under */
@@ -20,6 +23,16 @@ typedef struct Ingredient {
     Policy *policy;      /* a reference; NULL without a policy */
     const PolicyCredential *credential; /* in .policy; NULL without a policy */
     size_t *placeholders; /* of a POLICY_TEMPLATE, in order: the ingredient's index; else NULL */
+
+    /* set by request/request.c */
+    Bytes sealed;                /* the sealed file, raw */
+    CredentialSections sections; /* of it */
+    const Secret *host_key;      /* borrowed from the host resources; NULL if not needed */
+    Secret *value;               /* NULL until opened */
+    bool missing;                /* POLICY_GENERATE, and not in the store */
+    GeneratedSecret generated;
+    char digest[DIGEST_TEXT_BYTES]; /* POLICY_GENERATE: of the file in the store */
+    struct json_object *publish;    /* a commit that adds the missing public half, or NULL */
 } Ingredient;
 
 typedef struct Resolution {
