@@ -7,10 +7,10 @@
 
 #include "control/control.h"
 #include "live/live.h"
-#include "process/idle.h"
 #include "process/supervisor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,7 +49,8 @@ typedef struct Worker {
     Counters counters;
     ControlSet *control;
     LiveSet *live;
-    Idle *idle; /* NULL without --exit-idle= */
+    sd_event_source *idle; /* NULL without --exit-idle= */
+    uint64_t busy;         /* when it was last busy, CLOCK_MONOTONIC, µs */
 } Worker;
 
 static bool may_accept_any(const Worker *worker)
@@ -196,15 +197,33 @@ static void on_ended(void *userdata, const char *live_machine)
 
     if (live_machine)
         live_set_ended(worker->live, live_machine);
-    idle_interrupt(worker->idle);
+    worker->busy = monotonic_usec();
     update(worker);
 }
 
-/* Whether there is work, or state, that the next broker could not continue with. */
-static bool is_busy(void *userdata)
-{
-    const Worker *worker = userdata;
+/* --- exit when idle --- */
 
+/*
+ * With --exit-idle= the worker ends when it has had nothing to do for a while. No request is lost:
+ * the service manager owns the listening sockets and starts the broker again when a client
+ * connects. After the decision to exit, the worker accepts nothing, so later clients wait in these
+ * sockets. It checks them first, so that they need not wait for a start. The timer checks when the
+ * worker was last busy, so that a request costs no system call.
+ */
+
+/* Whether a connection waits to be accepted, or poll() failed. */
+static bool has_waiting(const Listeners *listeners)
+{
+    struct pollfd waiting[LISTENERS_MAX];
+
+    for (size_t i = 0; i < listeners->count; i++)
+        waiting[i] = (struct pollfd){.fd = listeners->fds[i], .events = POLLIN};
+    return poll(waiting, listeners->count, 0) != 0;
+}
+
+/* Whether there is work, or state, that the next broker could not continue with. */
+static bool is_busy(const Worker *worker)
+{
     const Children *children = worker->connections.children;
 
     return worker->connections.count > 0 || children_count(children, CHILD_TPM) > 0 ||
@@ -212,23 +231,32 @@ static bool is_busy(void *userdata)
            control_set_count(worker->control) > 0 || live_set_count(worker->live) > 0;
 }
 
-static void on_idle(void *userdata)
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    drain(userdata, DRAIN_STOP);
+    Worker *worker = userdata;
+    uint64_t limit = worker->config->exit_idle_usec, now = monotonic_usec();
+
+    (void)source;
+    (void)usec;
+    if (is_busy(worker) || has_waiting(worker->listeners))
+        worker->busy = now;
+    if (now - worker->busy < limit)
+        return set_timer(worker->idle, worker->busy + limit - now);
+    drain(worker, DRAIN_STOP);
+    return 0;
 }
 
 static int watch_idle(Worker *worker)
 {
-    if (worker->config->exit_idle_usec == 0)
-        return 0;
-    return idle_new(&(IdleWatch){.event = worker->event,
-                                 .listeners = worker->listeners,
-                                 .usec = worker->config->exit_idle_usec,
-                                 .busy = is_busy,
-                                 .over = on_idle,
-                                 .userdata = worker},
-                    &worker->idle);
+    uint64_t usec = worker->config->exit_idle_usec;
+
+    worker->busy = monotonic_usec();
+    return usec == 0 ? 0
+                     : sd_event_add_time_relative(worker->event, &worker->idle, CLOCK_MONOTONIC,
+                                                  usec, 0, on_idle, worker);
 }
+
+/* --- signals --- */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
@@ -360,7 +388,7 @@ static void on_committed(void *userdata)
 {
     Worker *worker = userdata;
 
-    idle_interrupt(worker->idle);
+    worker->busy = monotonic_usec();
     update(worker);
 }
 
@@ -475,7 +503,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
         sd_event_source_disable_unref(worker.listening[i]);
     sd_event_source_disable_unref(worker.pause);
     sd_event_source_disable_unref(worker.phase_over);
-    idle_free(worker.idle);
+    sd_event_source_disable_unref(worker.idle);
     control_set_free(worker.control);
     live_set_free(worker.live);
     children_free(worker.connections.children);

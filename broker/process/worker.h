@@ -9,7 +9,7 @@
  * what takes longer than the configuration allows. Before a restart it answers what can be answered
  * at once; the service manager keeps the rest for the next broker (process/handover.h). It restarts
  * by itself for a new host key, when no connection is moving: only the next broker gets that from
- * the service manager. It also ends, with --exit-idle=, when it has been idle (process/idle.h).
+ * the service manager. It also ends, with --exit-idle=, when it has been idle.
  *
  * Connections that it does not accept wait in the service manager's listening socket.
  */
