@@ -42,7 +42,7 @@ static int inventory_load(Inventory *inventory, Reason *reason)
         r = store_list(store, inventory->machine, reason, &inventory->entries, &inventory->count);
     if (r != 0)
         return r;
-    r = policy_cache_get(host_resources_policies(inventory->resources), inventory->machine, &fault,
+    r = policy_cache_get(inventory->resources->policies, inventory->machine, &fault,
                          &inventory->policy);
     if (r == OUTCOME_BAD_POLICY)
         inventory->rc = policy_fault_reason(&fault, r, &inventory->bad_policy);
@@ -300,6 +300,6 @@ int method_list(MethodCall *call)
         return add_machine(&list, machine);
     r = store_machines(store, &call->reason, &stored);
     if (r == 0)
-        r = policy_machines(host_resources_context(call->resources), NULL, NULL, &with_policy);
+        r = policy_machines(call->resources->config->context, NULL, NULL, &with_policy);
     return r == 0 ? add_machines(&list, stored, with_policy) : r;
 }

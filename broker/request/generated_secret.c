@@ -91,7 +91,7 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
                 Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
-    const Context *context = host_resources_context(resources);
+    const Context *context = resources->config->context;
     int r = 0;
 
     request->kind = kind_find_by_key_types(generated->key_types);
@@ -142,7 +142,7 @@ int generated_secret_make(HostResources *resources, GeneratedSecret *generated,
     int r;
 
     credential_name_format(generated->name, name);
-    r = generate_secret(host_resources_context(resources), recipe, name, reason, &secret);
+    r = generate_secret(resources->config->context, recipe, name, reason, &secret);
     if (r == 0 && recipe_types[recipe->type].pair)
         r = generate_public(recipe, secret, name, reason, &public);
     if (r != 0)

@@ -9,15 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct HostResources {
-    const ServerConfig *config;
-    PolicyCache *policies;
-    Store *store;
-    Secret *host_key;
-    int host_key_rc; /* why it could not be loaded; 0 if not tried yet, or loaded */
-    Reason host_key_reason;
-};
-
 int host_resources_new(const ServerConfig *config, HostResources **ret)
 {
     _cleanup_(host_resources_freep) HostResources *resources = calloc(1, sizeof(*resources));
@@ -43,27 +34,6 @@ HostResources *host_resources_free(HostResources *resources)
     return NULL;
 }
 
-static int open_store(HostResources *resources, Reason *reason)
-{
-    return resources->store ? 0
-                            : store_new(resources->config->store_path, reason, &resources->store);
-}
-
-PolicyCache *host_resources_policies(HostResources *resources)
-{
-    return resources->policies;
-}
-
-uid_t host_resources_trusted_uid(const HostResources *resources)
-{
-    return resources->config->trusted_uid;
-}
-
-const Context *host_resources_context(const HostResources *resources)
-{
-    return resources->config->context;
-}
-
 bool host_resources_has_tpm(const HostResources *resources)
 {
     const char *device = resources->config->tpm_device;
@@ -76,7 +46,8 @@ bool host_resources_has_tpm(const HostResources *resources)
 
 int host_resources_store(HostResources *resources, Reason *reason, const Store **ret)
 {
-    int r = open_store(resources, reason);
+    int r =
+        resources->store ? 0 : store_new(resources->config->store_path, reason, &resources->store);
 
     if (r == 0)
         *ret = resources->store;
@@ -86,9 +57,10 @@ int host_resources_store(HostResources *resources, Reason *reason, const Store *
 int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
                         Bytes *ret)
 {
-    int r = open_store(resources, reason);
+    const Store *store;
+    int r = host_resources_store(resources, reason, &store);
 
-    return r != 0 ? r : store_read(resources->store, name, reason, ret);
+    return r != 0 ? r : store_read(store, name, reason, ret);
 }
 
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret)

@@ -15,21 +15,19 @@
 #include "process/config.h"
 #include "store/store.h"
 
-typedef struct HostResources HostResources;
+typedef struct HostResources {
+    const ServerConfig *config;
+    PolicyCache *policies;
+    Store *store; /* private from here on */
+    Secret *host_key;
+    int host_key_rc; /* why it could not be loaded; 0 if not tried yet, or loaded */
+    Reason host_key_reason;
+} HostResources;
 
 /* CONFIG is borrowed. Returns 0 or -ENOMEM. */
 int host_resources_new(const ServerConfig *config, HostResources **ret);
 HostResources *host_resources_free(HostResources *resources);
 DEFINE_CLEANUP(HostResources *, host_resources_free);
-
-/* Borrowed. */
-PolicyCache *host_resources_policies(HostResources *resources);
-
-/* The user whose files are trusted: root, except in tests. */
-uid_t host_resources_trusted_uid(const HostResources *resources);
-
-/* The context of the configuration. */
-const Context *host_resources_context(const HostResources *resources);
 
 /* Whether the TPM's device, the configured or the default one, exists. */
 bool host_resources_has_tpm(const HostResources *resources);

@@ -71,7 +71,7 @@ static int load(Request *request, Ingredient *ingredient, Reason *reason)
         return 0; /* it is filled from other ingredients */
     case POLICY_FILE:
         return external_file_read_plain(ingredient->credential->text,
-                                        host_resources_trusted_uid(request->resources), reason,
+                                        request->resources->config->trusted_uid, reason,
                                         &ingredient->value);
     case POLICY_GENERATE:
         r = load_sealed(request, ingredient, reason);
@@ -86,7 +86,7 @@ int request_begin(HostResources *resources, const CredentialName *name, const Pu
                   Reason *reason, Request *ret)
 {
     _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
-    int r = resolve(host_resources_policies(resources), name, purpose, reason, &request.resolution);
+    int r = resolve(resources->policies, name, purpose, reason, &request.resolution);
 
     if (r != 0)
         return r;
