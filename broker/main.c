@@ -8,6 +8,7 @@
  * printed here.
  */
 
+#include "base/array.h"
 #include "base/long_option.h"
 #include "live/live.h"
 #include "process/config.h"
@@ -144,25 +145,6 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
 }
 
 /* NAME is FileDescriptorName= of the socket's unit. */
-static ListenerKind kind_of(const char *name)
-{
-    return strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
-}
-
-/* Whether it comes from the descriptor store. The worker finds these by itself
- * (process/handover.h). */
-static bool is_stored(const char *name)
-{
-    return strncmp(name, HANDOVER_KEPT, strlen(HANDOVER_KEPT)) == 0;
-}
-
-static void free_names(char ***names)
-{
-    for (char **name = *names; name && *name; name++)
-        free(*name);
-    free(*names);
-}
-
 static int take_listener(int fd, const char *name, Listeners *listeners)
 {
     if (listeners->count == LISTENERS_MAX) {
@@ -177,18 +159,20 @@ static int take_listener(int fd, const char *name, Listeners *listeners)
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return -errno;
     listeners->fds[listeners->count] = fd;
-    listeners->kinds[listeners->count++] = kind_of(name);
+    listeners->kinds[listeners->count++] =
+        strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
     return 0;
 }
 
 static int take_listeners(Listeners *listeners)
 {
-    _cleanup_(free_names) char **names = NULL;
+    _cleanup_(strings_freep) char **names = NULL;
     int count = sd_listen_fds_with_names(true, &names);
     int r = count < 0 ? count : 0;
 
+    /* the worker finds those from the descriptor store by itself (process/handover.h) */
     for (int i = 0; r == 0 && i < count; i++)
-        if (!is_stored(names[i]))
+        if (strncmp(names[i], HANDOVER_KEPT, strlen(HANDOVER_KEPT)) != 0)
             r = take_listener(SD_LISTEN_FDS_START + i, names[i], listeners);
     if (r == 0 && listeners->count == 0) {
         fprintf(stderr, "No socket was passed. Let the service manager start the broker: "

@@ -5,6 +5,7 @@
 
 #include "process/supervisor.h"
 
+#include "base/context.h"
 #include "process/notify.h"
 #include "request/reply.h"
 
@@ -22,24 +23,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A worker that fails within this time, ms, has failed at once. */
-#define QUICK_MSEC         ((int64_t)1000)
+/* A worker that fails within this time, µs, has failed at once. */
+#define QUICK_USEC         ((uint64_t)1000 * 1000)
 
 /* After so many of these in a row the supervisor refuses all open connections itself. A few
  * requests that kill their workers do not reach this number. */
 #define QUICK_FAILURES_MAX (LIMIT_HANDOVERS * 8)
 
-/* The pause between two attempts to refuse, and the time for all of them, ms. */
+/* The pause between two attempts to refuse, ms, and the time for all of them, µs. */
 #define PAUSE_MSEC         100
-#define REFUSE_MSEC        ((int64_t)10 * 1000)
-
-/* How a worker ended. */
-typedef enum End {
-    END_CLEAN,  /* every connection has been answered */
-    END_LEFT,   /* the next broker answers the others */
-    END_KILLED, /* by SIGKILL, from outside or for want of memory */
-    END_FAILED, /* in any other way */
-} End;
+#define REFUSE_USEC        ((uint64_t)10 * 1000 * 1000)
 
 typedef struct Supervisor {
     const Listeners *listeners;
@@ -68,14 +61,6 @@ static pid_t supervisor_pid;
 /* How often a standby that is to end checks whether the supervisor is alive, and how often the
  * supervisor tries to tell the service manager that the worker is ready, ms. */
 #define CHECK_MSEC 20
-
-static int64_t monotonic_msec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* fork() with a shared descriptor table. The C library's atfork handlers do not run; none is
  * needed, because the process has one thread and has used nothing that registers any. */
@@ -215,17 +200,16 @@ static void next_worker(Supervisor *supervisor)
     kill(supervisor->active, SIGNAL_TAKE_OVER);
 }
 
-static End end_of(int status)
+/* Returns the exit status, WORKER_KILLED, or EXIT_FAILURE for any other end. */
+static int end_of(int status)
 {
-    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE)
-        return END_CLEAN;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_LEFT)
-        return END_LEFT;
-    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? END_KILLED : END_FAILED;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        return WORKER_KILLED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
-/* Waits until the worker exits, and forwards a signal to end. */
-static End wait_for_worker(Supervisor *supervisor)
+/* Waits until the worker exits, and forwards a signal to end. Returns how it ended. */
+static int wait_for_worker(Supervisor *supervisor)
 {
     const struct timespec check = {.tv_nsec = CHECK_MSEC * 1000000L};
 
@@ -292,13 +276,13 @@ static void refuse_all(const Listeners *listeners)
     /* static, because there may be no memory to allocate */
     static struct pollfd waiting[HANDOVER_FD_MAX];
     static size_t sent[HANDOVER_FD_MAX];
-    int64_t deadline = monotonic_msec() + REFUSE_MSEC;
+    uint64_t deadline = monotonic_usec() + REFUSE_USEC;
     nfds_t count;
 
     memset(sent, 0, sizeof(sent));
     do {
         count = refuse_some(listeners, sent, waiting);
-    } while (poll(waiting, count, PAUSE_MSEC) > 0 && monotonic_msec() < deadline);
+    } while (poll(waiting, count, PAUSE_MSEC) > 0 && monotonic_usec() < deadline);
 }
 
 void supervisor_refuse(const Listeners *listeners)
@@ -340,21 +324,21 @@ static int leave(Supervisor *supervisor)
  */
 static int run_once(Supervisor *supervisor)
 {
-    int64_t begin = monotonic_msec();
-    End end = END_FAILED;
+    uint64_t begin = monotonic_usec();
+    int end = EXIT_FAILURE;
     size_t connections;
 
     next_worker(supervisor);
     if (supervisor->active > 0)
         end = wait_for_worker(supervisor);
     connections = handover_sweep(supervisor->listeners);
-    if (end == END_LEFT)
+    if (end == WORKER_LEFT)
         return leave(supervisor);
-    if (connections == 0 && (end == END_CLEAN || supervisor->drain))
+    if (connections == 0 && (end == WORKER_DONE || supervisor->drain))
         return 0;
-    if (monotonic_msec() - begin > QUICK_MSEC)
+    if (monotonic_usec() - begin > QUICK_USEC)
         supervisor->quick_failures = 0;
-    else if (end == END_FAILED)
+    else if (end != WORKER_DONE && end != WORKER_KILLED)
         supervisor->quick_failures++;
     /* Without connections, let the unit fail visibly. With connections, stay: they live only as
      * long as this process. */

@@ -37,8 +37,9 @@ Drain drain_of_signal(int received);
 
 /* How a worker ended; its exit status, unless that is EXIT_FAILURE. */
 enum {
-    WORKER_DONE = 0, /* every connection has been answered */
-    WORKER_LEFT = 2, /* the next broker is to answer the others (handover_keep_all()) */
+    WORKER_DONE = 0,    /* every connection has been answered */
+    WORKER_LEFT = 2,    /* the next broker is to answer the others (handover_keep_all()) */
+    WORKER_KILLED = -1, /* by SIGKILL, from outside or for want of memory */
 };
 
 /* Runs in the worker's process. Unless DRAIN is DRAIN_NONE, it must accept nothing. Returns the
