@@ -7,7 +7,41 @@
 
 #include "base/limits.h"
 #include "key/host_key.h"
+#include "key/pcr_files.h"
 #include "store/store.h"
+
+/* Uses the system's signatures of PCR policies if SEALED needs one. */
+static int unseal(const char *device, const TpmSealedView *sealed, Reason *reason, Secret **ret_key)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    _cleanup_(bytes_done) Bytes signatures = {0};
+    TpmSealedView view = *sealed;
+    Context context;
+    int r = context_system(&context);
+
+    if (r == 0 && view.public_key.size > 0)
+        r = pcr_signatures_load(&context, NULL, reason, &signatures);
+    /* tpm_unseal() reports missing signatures */
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
+    view.signatures = bytes_view(&signatures);
+    if (r == 0)
+        r = tpm_new(device, reason, &tpm);
+    return r != 0 ? r : tpm_unseal(tpm, &view, reason, ret_key);
+}
+
+/* Without PCRs, in the form that systemd 252 and later open. */
+static int seal_fresh(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key)
+{
+    static const TpmSealRequest request;
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    Context context;
+    int r = context_system(&context);
+
+    if (r == 0)
+        r = tpm_new(device, reason, &tpm);
+    return r != 0 ? r : tpm_seal(tpm, &context, &request, reason, ret, ret_key);
+}
 
 void server_config_default(const Context *context, const HostConfig *host, ServerConfig *ret)
 {
@@ -16,8 +50,8 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .store_path = host->store,
         .host_key_path = HOST_KEY_PATH,
         .tpm_device = host->tpm_device,
-        .unseal = tpm_calls_unseal,
-        .seal = tpm_calls_seal_fresh,
+        .unseal = unseal,
+        .seal = seal_fresh,
         .templates = host->templates,
         .trusted_uid = 0,
         .audit = audit_journal(AUDIT_JOURNAL_PATH),

@@ -8,15 +8,20 @@
 #include "audit/journal.h"
 #include "base/context.h"
 #include "policy/host_config.h"
-#include "process/tpm_calls.h"
+#include "tpm/tpm.h"
+
+/* Unseals with DEVICE, and seals a fresh key. They run in a child process and may block. */
+typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason *reason,
+                         Secret **ret_key);
+typedef int (*TpmSealFresh)(const char *device, Reason *reason, TpmSealed *ret, Secret **ret_key);
 
 typedef struct ServerConfig {
     const Context *context;
     const char *store_path;
     const char *host_key_path; /* as the service manager passed it */
     const char *tpm_device;    /* see tpm_new() */
-    TpmUnseal unseal;          /* tpm_calls_unseal() on a real system */
-    TpmSealFresh seal;         /* tpm_calls_seal_fresh() */
+    TpmUnseal unseal;
+    TpmSealFresh seal;
     UnitTemplates templates;
     uid_t trusted_uid; /* the user that may send requests; 0 except in tests */
     AuditSink *audit;
