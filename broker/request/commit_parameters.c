@@ -5,6 +5,7 @@
 
 #include "request/commit_parameters.h"
 
+#include "base/fsutil.h"
 #include "credential/open.h"
 #include "policy/policy_cache.h"
 #include "policy/policy_load.h"
@@ -12,7 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define DATA_SEALS (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 
@@ -75,33 +76,14 @@ static int check_sealed(BytesView file, Reason *reason)
 static int read_data(int fd, Reason *reason, Bytes *ret)
 {
     int seals = fcntl(fd, F_GET_SEALS);
-    struct stat status;
-    size_t size;
 
     if (seals < 0 || (seals & DATA_SEALS) != DATA_SEALS)
         return reason_set(reason, OUTCOME_USAGE,
                           "the descriptor is not a memfd sealed against writing and resizing");
-    if (fstat(fd, &status) < 0)
+    /* its writer shares the offset; what matters is what was read in the end */
+    if (lseek(fd, 0, SEEK_SET) < 0)
         return reason_set(reason, -errno, "cannot read the memfd");
-    if (status.st_size > (off_t)STORE_COMMIT_BYTES_MAX)
-        return reason_set(reason, OUTCOME_TOO_LARGE, "a commit has at most %zu bytes",
-                          STORE_COMMIT_BYTES_MAX);
-    size = (size_t)status.st_size;
-    if (size == 0)
-        return 0;
-    ret->data = malloc(size);
-    if (!ret->data)
-        return reason_set(reason, -ENOMEM, "cannot read the memfd");
-    while (ret->size < size) {
-        ssize_t n = pread(fd, ret->data + ret->size, size - ret->size, (off_t)ret->size);
-
-        if (n < 0)
-            return reason_set(reason, -errno, "cannot read the memfd");
-        if (n == 0)
-            return reason_set(reason, -EIO, "cannot read the memfd");
-        ret->size += (size_t)n;
-    }
-    return 0;
+    return file_read_fd(fd, "the memfd", STORE_COMMIT_BYTES_MAX, reason, ret);
 }
 
 /* The string TEXT of OBJECT, or its "offset" and "size" in DATA; empty if OBJECT has neither. */
@@ -118,7 +100,7 @@ static int get_view(struct json_object *object, const char *text, const Bytes *d
         return reason_set(reason, OUTCOME_USAGE, "give either \"%s\" or both offset and size",
                           text);
     if (value)
-        *ret = (BytesView){(const uint8_t *)value, strlen(value)};
+        *ret = text_view(value);
     if (!offset)
         return 0;
     from = json_object_get_uint64(offset);
@@ -168,7 +150,7 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
     if (r != 0)
         return r;
     if (public)
-        change->public = (BytesView){(const uint8_t *)public, strlen(public)};
+        change->public = text_view(public);
     if (change->public.size > LIMIT_FILE_BYTES)
         return reason_set(reason, OUTCOME_TOO_LARGE, "the public half has %zu bytes",
                           change->public.size);
@@ -312,9 +294,7 @@ int commit_parameters_decode(const ServerConfig *config, struct json_object *par
         r = decode_record(record, &decoded.data, reason, &decoded.record);
     if (r == 0 && strcmp(decoded.verb, "rotate") == 0)
         r = check_sources(config, &decoded, reason);
-    if (r != 0)
-        return r;
-    *ret = decoded;
-    decoded = (CommitParameters){0};
-    return 0;
+    if (r == 0)
+        *ret = TAKE(decoded);
+    return r;
 }
