@@ -109,40 +109,36 @@ static int on_expiry(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- use --- */
 
+/* Where SEALED's entry is linked; NULL if there is none. */
+static Entry **find(KeyCache *cache, const TpmSealedView *sealed)
+{
+    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
+        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
+
+        if (tpm_sealed_view_equal(&view, sealed))
+            return link;
+    }
+    return NULL;
+}
+
 const Secret *key_cache_find(KeyCache *cache, const TpmSealedView *sealed)
 {
+    Entry **link, *entry;
     uint64_t now;
 
     if (!cache->first || sd_event_now(cache->event, CLOCK, &now) < 0)
         return NULL;
     drop_expired(cache, now);
-    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
-        Entry *entry = *link;
-        TpmSealedView view = tpm_sealed_view(&entry->sealed);
-
-        if (!tpm_sealed_view_equal(&view, sealed))
-            continue;
-        *link = entry->next;
-        entry->next = cache->first;
-        cache->first = entry;
-        entry->used = now;
-        update_timer(cache);
-        return cache->first ? cache->first->key : NULL;
-    }
-    return NULL;
-}
-
-/* Drops an older entry for SEALED, so that each key has one age. */
-static void forget(KeyCache *cache, const TpmSealedView *sealed)
-{
-    for (Entry **link = &cache->first; *link; link = &(*link)->next) {
-        TpmSealedView view = tpm_sealed_view(&(*link)->sealed);
-
-        if (tpm_sealed_view_equal(&view, sealed)) {
-            drop(link);
-            return;
-        }
-    }
+    link = find(cache, sealed);
+    if (!link)
+        return NULL;
+    entry = *link;
+    *link = entry->next;
+    entry->next = cache->first;
+    cache->first = entry;
+    entry->used = now;
+    update_timer(cache);
+    return cache->first ? cache->first->key : NULL;
 }
 
 /* Makes room for one more; the least recently used keys go. */
@@ -159,6 +155,7 @@ static void make_room(KeyCache *cache)
 void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *key)
 {
     _cleanup_(entry_freep) Entry *entry = calloc(1, sizeof(*entry));
+    Entry **older;
     uint64_t now;
 
     if (!entry || cache->config->keys_max == 0 || sd_event_now(cache->event, CLOCK, &now) < 0)
@@ -167,7 +164,9 @@ void key_cache_add(KeyCache *cache, const TpmSealedView *sealed, const Secret *k
         secret_new_from(secret_view(key), NULL, &entry->key) != 0)
         return;
     entry->added = entry->used = now;
-    forget(cache, sealed);
+    older = find(cache, sealed); /* each key has one age */
+    if (older)
+        drop(older);
     make_room(cache);
     entry->next = cache->first;
     cache->first = TAKE_PTR(entry);
