@@ -418,10 +418,8 @@ static int go_on(Connection *c)
             return wait_for(c, &wanted);
         give(c, &(JobResult){.kind = CHILD_TPM, .sealed = wanted.sealed, .key = key});
     }
-    if (c->outcome == 0) {
-        request_publish(&c->request, &c->set->store);
+    if (c->outcome == 0)
         c->plaintext = request_take_value(&c->request);
-    }
     return begin_answer(c);
 }
 
@@ -450,8 +448,8 @@ static int proceed(Connection *c)
                    (long long)c->peer.pid, c->set->config->peer_max);
         return refuse(c, OUTCOME_TOO_MANY);
     }
-    c->outcome =
-        request_begin(c->set->resources, &c->decision.name, &purpose, &c->reason, &c->request);
+    c->outcome = request_begin(c->set->resources, &c->set->store, &c->decision.name, &purpose,
+                               &c->reason, &c->request);
     return go_on(c);
 }
 

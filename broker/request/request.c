@@ -82,10 +82,11 @@ static int load(Request *request, Ingredient *ingredient, Reason *reason)
     }
 }
 
-int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose,
-                  Reason *reason, Request *ret)
+int request_begin(HostResources *resources, StoreQueue *store, const CredentialName *name,
+                  const Purpose *purpose, Reason *reason, Request *ret)
 {
-    _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
+    _cleanup_(request_done) Request request = {
+        .resources = resources, .store = store, .name = *name};
     int r = resolve(resources->policies, name, purpose, reason, &request.resolution);
 
     if (r != 0)
@@ -202,15 +203,25 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 
 /* --- opening --- */
 
+/* Queues a commit that adds the public half of INGREDIENT if it is missing. */
+static void publish(const Request *request, const Ingredient *ingredient)
+{
+    _cleanup_(json_object_putp) struct json_object *parameters = generated_secret_publish(
+        request->resources, &ingredient->name, &ingredient->credential->recipe, ingredient->value,
+        ingredient->digest);
+    CommitOrder order = {.parameters = parameters, .data = -1, .uid = geteuid(), .pid = getpid()};
+
+    if (parameters)
+        (void)commit_job_new(request->store, &order, NULL, NULL, NULL);
+}
+
 static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
 {
     Ingredient *ingredient = current(request);
     int r = open_sealed(request, tpm_key, now, reason, &ingredient->value);
 
     if (r == 0 && ingredient->source == POLICY_GENERATE)
-        ingredient->publish = generated_secret_publish(request->resources, &ingredient->name,
-                                                       &ingredient->credential->recipe,
-                                                       ingredient->value, ingredient->digest);
+        publish(request, ingredient);
     return r;
 }
 
@@ -301,19 +312,6 @@ int request_give(Request *request, const JobResult *result, uint64_t now, Reason
     else
         *reason = (Reason){0};
     return r;
-}
-
-void request_publish(const Request *request, StoreQueue *store)
-{
-    for (size_t i = 0; i < request->resolution.count; i++)
-        if (request->resolution.ingredients[i].publish)
-            (void)commit_job_new(
-                store,
-                &(CommitOrder){.parameters = request->resolution.ingredients[i].publish,
-                               .data = -1,
-                               .uid = geteuid(),
-                               .pid = getpid()},
-                NULL, NULL, NULL);
 }
 
 Secret *request_take_value(Request *request)

@@ -20,6 +20,7 @@
 
 typedef struct Request {
     HostResources *resources;
+    StoreQueue *store; /* for commits that nobody waits for */
     CredentialName name;
     Resolution resolution;
     size_t next; /* the first ingredient without a value */
@@ -27,11 +28,11 @@ typedef struct Request {
 
 void request_done(Request *request); /* for _cleanup_ */
 
-/* Resolves NAME for PURPOSE, and loads all files. Returns what resolve(), store_read(),
- * credential_unpack(), credential_openable(), host_key_load_passed() and external_file_read_…()
- * return. */
-int request_begin(HostResources *resources, const CredentialName *name, const Purpose *purpose,
-                  Reason *reason, Request *ret);
+/* Resolves NAME for PURPOSE, and loads all files. RESOURCES and STORE are borrowed. Returns what
+ * resolve(), store_read(), credential_unpack(), credential_openable(), host_key_load_passed() and
+ * external_file_read_…() return. */
+int request_begin(HostResources *resources, StoreQueue *store, const CredentialName *name,
+                  const Purpose *purpose, Reason *reason, Request *ret);
 
 /* Continues until all ingredients have values (RET_WANTED is then empty), or until one needs
  * RET_WANTED (borrowed). Returns what credential_open() and generated_secret_…() return,
@@ -42,9 +43,6 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
 /* Gives the result of what was wanted, or of a commit of the same secret. Returns like
  * request_advance(), or the result's .rc if the request cannot go on without. */
 int request_give(Request *request, const JobResult *result, uint64_t now, Reason *reason);
-
-/* Queues commits for missing public halves. Nobody waits for them. */
-void request_publish(const Request *request, StoreQueue *store);
 
 /* The plaintext, when all ingredients have values. */
 Secret *request_take_value(Request *request);

@@ -18,7 +18,6 @@ static void ingredient_done(Ingredient *ingredient)
     bytes_done(&ingredient->sealed);
     secret_free(ingredient->value);
     generated_secret_done(&ingredient->generated);
-    json_object_put(ingredient->publish);
     *ingredient = (Ingredient){0};
 }
 

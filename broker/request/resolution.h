@@ -32,7 +32,6 @@ typedef struct Ingredient {
     bool missing;                /* POLICY_GENERATE, and not in the store */
     GeneratedSecret generated;
     char digest[DIGEST_TEXT_BYTES]; /* POLICY_GENERATE: of the file in the store */
-    struct json_object *publish;    /* a commit that adds the missing public half, or NULL */
 } Ingredient;
 
 typedef struct Resolution {
