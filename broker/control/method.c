@@ -110,7 +110,7 @@ static int restart(MethodCall *call)
 
 static int reload(MethodCall *call)
 {
-    return call->environment->reload(call->environment->userdata, &call->reason);
+    return live_set_scan(call->environment->live, &call->reason);
 }
 
 /* "" is left out. */

@@ -7,6 +7,7 @@
  */
 
 #include "control/counters.h"
+#include "live/live.h"
 #include "protocol/varlink.h"
 #include "request/connection.h"
 #include "request/peer.h"
@@ -15,8 +16,8 @@
 typedef struct ControlEnvironment {
     ConnectionSet *connections;
     Counters *counters;
+    LiveSet *live;
     void (*restart)(void *userdata); /* makes the worker exit when it has no connections */
-    int (*reload)(void *userdata, Reason *reason); /* live_set_scan() */
     void *userdata;
 } ControlEnvironment;
 

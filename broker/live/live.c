@@ -87,12 +87,10 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
 {
     const LiveSocket *socket = userdata;
     const LiveEnvironment *environment = &socket->set->environment;
-    int r = environment->accept(environment->userdata, fd, socket->machine);
 
     (void)source;
     (void)events;
-    if (r < 0)
-        environment->failed(environment->userdata, r);
+    environment->accept(environment->userdata, fd, socket->machine);
     return 0;
 }
 
@@ -207,14 +205,6 @@ static void end_socket(int fd)
     close(fd);
 }
 
-static void drop(LiveSocket **link)
-{
-    int fd = (*link)->fd;
-
-    forget(link);
-    end_socket(fd);
-}
-
 /* Creates MACHINE's socket in its directory below FOLDER. */
 static int make(const char *folder, const char *machine, int *ret)
 {
@@ -310,10 +300,14 @@ int live_set_scan(LiveSet *set, Reason *reason)
     if (folder)
         r = scan_all(set, folder, reason);
     while (*link) {
-        if ((*link)->found)
+        int fd = (*link)->fd;
+
+        if ((*link)->found) {
             link = &(*link)->next;
-        else
-            drop(link);
+            continue;
+        }
+        forget(link);
+        end_socket(fd);
     }
     return r;
 }
@@ -343,13 +337,12 @@ static void close_second(const char *folder, const char *machine, int fd)
 static int adopt(LiveSet *set)
 {
     const Listeners *listeners = set->environment.listeners;
-    int from = STDERR_FILENO + 1;
-    int fd, r = 0;
+    int r = 0;
 
-    while (r == 0 && (fd = handover_next_live(listeners, from)) >= 0) {
+    for (int fd = handover_next_live(listeners, STDERR_FILENO + 1); r == 0 && fd >= 0;
+         fd = handover_next_live(listeners, fd + 1)) {
         LiveMachine machine;
 
-        from = fd + 1;
         if (!handover_live_machine(fd, listeners, machine))
             continue;
         if (find(set, machine))

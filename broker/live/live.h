@@ -41,9 +41,8 @@ typedef struct LiveEnvironment {
     const ServerConfig *config;
     const Listeners *listeners;
     /* A connection waits at MACHINE's socket LISTENER. Must call live_set_began() if it accepts it.
-     * A negative errno ends the worker. */
-    int (*accept)(void *userdata, int listener, const char *machine);
-    void (*failed)(void *userdata, int r);
+     */
+    void (*accept)(void *userdata, int listener, const char *machine);
     void *userdata;
 } LiveEnvironment;
 

@@ -270,13 +270,6 @@ static void on_restart(void *userdata)
     drain(userdata, DRAIN_RESTART);
 }
 
-static int on_reload(void *userdata, Reason *reason)
-{
-    Worker *worker = userdata;
-
-    return live_set_scan(worker->live, reason);
-}
-
 /* --- accepting --- */
 
 static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
@@ -296,13 +289,6 @@ static int pause_accepting(Worker *worker)
     return set_timer(worker->pause, ACCEPT_PAUSE_USEC);
 }
 
-static int start(Worker *worker, int fd, const char *live_machine)
-{
-    if (live_machine)
-        live_set_began(worker->live, live_machine);
-    return connection_start(&worker->connections, fd, live_machine);
-}
-
 static int take_over(Worker *worker, int fd)
 {
     LiveMachine machine;
@@ -318,13 +304,14 @@ enum {
 };
 
 /* Returns 0 or ACCEPT_NONE. A negative errno ends the worker. */
-static int accept_one(void *userdata, int listener, const char *live_machine)
+static int accept_one(Worker *worker, int listener, const char *live_machine)
 {
-    Worker *worker = userdata;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+    if (fd >= 0 && live_machine)
+        live_set_began(worker->live, live_machine);
     if (fd >= 0)
-        return start(worker, fd, live_machine);
+        return connection_start(&worker->connections, fd, live_machine);
     switch (errno) {
     case EAGAIN:
         return ACCEPT_NONE;
@@ -354,6 +341,14 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
     if (r < 0)
         on_failed(worker, r);
     return 0;
+}
+
+static void accept_live(void *userdata, int listener, const char *machine)
+{
+    int r = accept_one(userdata, listener, machine);
+
+    if (r < 0)
+        on_failed(userdata, r);
 }
 
 /* --- beginning --- */
@@ -425,13 +420,13 @@ static int set_up(Worker *worker)
         r = tpm_queue_new(worker->event, worker->config, connections->children, &connections->tpm);
     if (r >= 0)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
-                                            accept_one, on_failed, worker},
+                                            accept_live, worker},
                          &worker->live);
     if (r >= 0)
         r = control_set_new(&(ControlEnvironment){.connections = connections,
                                                   .counters = &worker->counters,
+                                                  .live = worker->live,
                                                   .restart = on_restart,
-                                                  .reload = on_reload,
                                                   .userdata = worker},
                             worker->listeners, &worker->control);
     if (r >= 0)
@@ -445,17 +440,12 @@ static int set_up(Worker *worker)
  * adopt as well. */
 static int adopt(Worker *worker)
 {
-    int from = STDERR_FILENO + 1;
+    const Listeners *listeners = worker->listeners;
     int r = 0;
 
-    while (r == 0) {
-        int fd = handover_next(worker->listeners, from);
-
-        if (fd < 0)
-            break;
+    for (int fd = handover_next(listeners, STDERR_FILENO + 1); r == 0 && fd >= 0;
+         fd = handover_next(listeners, fd + 1))
         r = take_over(worker, fd);
-        from = fd + 1;
-    }
     return r;
 }
 
