@@ -75,7 +75,8 @@
 
 /* A varlink message, bytes. One that stores a credential contains its file. */
 #define LIMIT_FRAME_BYTES           (LIMIT_FILE_BYTES + (size_t)64 * 1024)
-/* All replies to one call that a client reads, bytes. 100,000 listed credentials have 30 MiB. */
+/* All replies to one call that a client reads, bytes. 100,000 listed credentials have 20 to 40 MiB.
+ */
 #define LIMIT_REPLIES_BYTES         ((size_t)64 * 1024 * 1024)
 /* Nesting of values in such a message. */
 #define LIMIT_JSON_DEPTH            16
