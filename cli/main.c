@@ -6,7 +6,6 @@
  * and a file, see verb.h; it prints through output.h.
  */
 
-#include "base/shell_word.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -50,12 +49,6 @@ static int check_usage(const Verb *verb, const Options *options, int count, Reas
 {
     unsigned strange = options->given & ~verb->options;
 
-    if (verb == &verb_encrypt && strange & OPTION_STORE)
-        return reason_set(
-            reason, OUTCOME_USAGE,
-            "encrypt makes files; to put a secret into the store: nspawn-creds set %s",
-            options->seal.name && options->seal.name[0] ? shell_argument(options->seal.name).text
-                                                        : "MACHINE@ID");
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The table of options. See options.h.
- */
 
 #include "options.h"
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * From options to the structs of the library. See specs.h.
- */
 
 #include "specs.h"
 
 #include "base/fsutil.h"
 #include "policy/policy_status.h"
+#include "terminal/output.h"
 #include "terminal/progress.h"
 
 #include <fcntl.h>
@@ -88,6 +86,19 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
     return r == 0 ? reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store,
                                     from, to, reason, ret)
                   : r;
+}
+
+int spec_advise(const Context *context, const CredentialName *name)
+{
+    PolicyStatus status;
+    Reason advice;
+    int r = policy_status_find(context, name, &status);
+
+    if (r != 0)
+        return r;
+    policy_status_advise(&status, name, &advice);
+    output_note("%s", advice.text);
+    return 0;
 }
 
 int spec_read_identity(const char *path, Reason *reason, Identity *ret)

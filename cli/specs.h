@@ -30,5 +30,8 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 
+/* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
+int spec_advise(const Context *context, const CredentialName *name);
+
 /* Reads an identity from the file PATH. OUTCOME_BAD_IDENTITY. */
 int spec_read_identity(const char *path, Reason *reason, Identity *ret);

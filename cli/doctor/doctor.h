@@ -116,7 +116,7 @@ int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
 /* Adds a remedy to the last finding: reload the units, which runs the generator. */
 void doctor_remedy_reload(Doctor *doctor);
 
-/* --- the checks --- */
+/* --- the checks, of the host and of each machine --- */
 
 void doctor_systemd(Doctor *doctor);
 void doctor_memory(Doctor *doctor);
@@ -127,7 +127,8 @@ void doctor_tpm(Doctor *doctor);
 void doctor_sockets(Doctor *doctor);
 void doctor_broker(Doctor *doctor);
 void doctor_store(Doctor *doctor);
-void doctor_policies(Doctor *doctor);
-void doctor_units(Doctor *doctor);
-void doctor_live(Doctor *doctor);
-void doctor_credentials(Doctor *doctor);
+void doctor_unopened(Doctor *doctor);
+void doctor_policy(Doctor *doctor, const DoctorMachine *machine);
+void doctor_unit(Doctor *doctor, const DoctorMachine *machine);
+void doctor_live(Doctor *doctor, const DoctorMachine *machine);
+void doctor_credentials(Doctor *doctor, const DoctorMachine *machine);

@@ -18,8 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define BROKER_USER "nspawn-creds"
-
 /* A machine that is checked. */
 typedef struct LiveCheck {
     Doctor *doctor;
@@ -228,15 +226,16 @@ static bool check_inside(const LiveCheck *check)
 
 /* --- all --- */
 
-static void check_machine(Doctor *doctor, const DoctorMachine *machine)
+void doctor_live(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     LiveCheck check = {.doctor = doctor, .machine = machine, .service = &service};
     bool right;
 
-    if (doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &service) != 0 ||
+    if (!doctor->manager || count_live(machine->policy) == 0 ||
+        doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &service) != 0 ||
         strcmp(check.state.load, "loaded") != 0)
-        return; /* "units" has reported this */
+        return; /* nothing to check, or "units" has reported it */
     right = check_unit(&check);
     if (strcmp(check.state.active, "active") != 0) {
         if (right)
@@ -246,11 +245,4 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
     if (right && check_place(&check) && check_inside(&check))
         doctor_say(doctor, DOCTOR_OK, "%s: live credentials that are in use: %zu", machine->name,
                    count_live(machine->policy));
-}
-
-void doctor_live(Doctor *doctor)
-{
-    for (size_t i = 0; doctor->manager && i < doctor->machine_count; i++)
-        if (doctor->machines[i].wanted && count_live(doctor->machines[i].policy) > 0)
-            check_machine(doctor, &doctor->machines[i]);
 }

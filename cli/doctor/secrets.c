@@ -47,7 +47,7 @@ static void say_fault(Doctor *doctor, const PolicyFault *fault)
         doctor_advice(doctor, "Correct the file; nspawn-creds check reads it as the broker does");
 }
 
-static void check_policy(Doctor *doctor, const DoctorMachine *machine)
+void doctor_policy(Doctor *doctor, const DoctorMachine *machine)
 {
     PolicyFault fault = {0};
     bool right = true;
@@ -64,13 +64,6 @@ static void check_policy(Doctor *doctor, const DoctorMachine *machine)
         say_fault(doctor, &fault);
     else if (right)
         doctor_say(doctor, DOCTOR_OK, "the policy of %s is valid", machine->name);
-}
-
-void doctor_policies(Doctor *doctor)
-{
-    for (size_t i = 0; i < doctor->machine_count; i++)
-        if (doctor->machines[i].wanted)
-            check_policy(doctor, &doctor->machines[i]);
 }
 
 /* --- credentials --- */
@@ -188,7 +181,7 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     return true;
 }
 
-static void check_machine(Doctor *doctor, const DoctorMachine *machine)
+void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count = 0, opened = 0;
@@ -210,11 +203,8 @@ static void check_machine(Doctor *doctor, const DoctorMachine *machine)
                    opened == 1 ? "credential opens" : "credentials open");
 }
 
-void doctor_credentials(Doctor *doctor)
+void doctor_unopened(Doctor *doctor)
 {
     if (!doctor->store)
         doctor_say(doctor, DOCTOR_UNSEEN, "credentials in the store were not opened");
-    for (size_t i = 0; i < doctor->machine_count; i++)
-        if (doctor->machines[i].wanted)
-            check_machine(doctor, &doctor->machines[i]);
 }

@@ -299,15 +299,18 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
     doctor_remedy(doctor, "nspawn-creds enable %s", machine->name);
 }
 
-static void check_unit(Doctor *doctor, const DoctorMachine *machine)
+void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     char unit[DOCTOR_UNIT_BYTES];
     ManagerUnit state;
     Reason reason = {0};
     bool right;
-    int r = doctor_find_unit(doctor, machine->name, &reason, unit, &state, &service);
+    int r;
 
+    if (!doctor->manager || (machine->policy_rc != 0 && machine->policy_rc != OUTCOME_NOT_FOUND))
+        return;
+    r = doctor_find_unit(doctor, machine->name, &reason, unit, &state, &service);
     if (r != 0) {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
         return;
@@ -332,12 +335,4 @@ static void check_unit(Doctor *doctor, const DoctorMachine *machine)
         doctor_remedy(doctor, "systemctl daemon-reload");
     } else if (right)
         doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its policy", unit);
-}
-
-void doctor_units(Doctor *doctor)
-{
-    for (size_t i = 0; doctor->manager && i < doctor->machine_count; i++)
-        if (doctor->machines[i].wanted && (doctor->machines[i].policy_rc == 0 ||
-                                           doctor->machines[i].policy_rc == OUTCOME_NOT_FOUND))
-            check_unit(doctor, &doctor->machines[i]);
 }

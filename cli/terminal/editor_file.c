@@ -20,16 +20,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define PLACE       "/tmp"
-/* Room for a value and the copies that an editor makes of it. */
+/* EDITOR_FILE_BYTES: room for a value and the copies that an editor makes of it. */
 #define SIZE        "16m"
-/* The size of a chunk when a file is copied. */
-#define COPY_BYTES  ((size_t)1 << 20)
 /* The exit status of a child that has printed an error. */
 #define NOT_STARTED 125
 
@@ -85,23 +82,6 @@ static int mount_memory(Reason *reason, int *ret)
     return 0;
 }
 
-int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret)
-{
-    _cleanup_(editor_file_done) EditorFile editor = {.directory = -1, .name = name};
-    _cleanup_(closep) int file = -1;
-    int r = mount_memory(reason, &editor.directory);
-
-    if (r != 0)
-        return r;
-    file = openat(editor.directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    r = file < 0 ? -errno : file_write_fd(file, secret_view(content));
-    if (r < 0)
-        return reason_set(reason, r, "cannot write the editor's file");
-    *ret = editor;
-    editor.directory = -1;
-    return 0;
-}
-
 /* Not every kernel wipes freed memory. Files that the editor has replaced are out of reach. */
 static void overwrite(int directory, const char *name)
 {
@@ -117,45 +97,15 @@ static void overwrite(int directory, const char *name)
             return;
 }
 
-void editor_file_done(EditorFile *editor)
+/* Overwrites what is in the file system. */
+static void wipe(int fd)
 {
-    DIR *directory = editor->directory < 0 ? NULL : fdopendir(editor->directory);
+    int again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    _cleanup_(closedirp) DIR *directory = again < 0 ? NULL : fdopendir(again);
     const char *file;
 
     while (directory && directory_next(directory, "", NULL, &file) == 0 && file)
-        overwrite(editor->directory, file);
-    if (directory)
-        closedir(directory);
-    else
-        close_keep_errno(editor->directory);
-    editor->directory = -1;
-}
-
-/* A file system can be mounted once only, so that another editor needs a new one. The kernel copies
- * the file in memory. */
-static int renew(EditorFile *editor, Reason *reason)
-{
-    _cleanup_(editor_file_done) EditorFile next = {.directory = -1, .name = editor->name};
-    _cleanup_(closep) int from =
-        openat(editor->directory, editor->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    _cleanup_(closep) int to = -1;
-    ssize_t n = 1;
-    int r;
-
-    if (from < 0)
-        return reason_set(reason, -errno, "the editor removed the file");
-    r = mount_memory(reason, &next.directory);
-    if (r != 0)
-        return r;
-    to = openat(next.directory, next.name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    while (to >= 0 && n > 0)
-        n = sendfile(to, from, NULL, COPY_BYTES);
-    if (to < 0 || n < 0)
-        return reason_set(reason, -errno, "cannot write the editor's file");
-    editor_file_done(editor);
-    *editor = next;
-    next.directory = -1;
-    return 0;
+        overwrite(fd, file);
 }
 
 /* --- the editor --- */
@@ -176,32 +126,29 @@ static const char script[] = "wanted=${VISUAL:-$EDITOR}\n"
                              "exit 125\n";
 
 /* In the editor's process. */
-static void run_editor(const EditorFile *editor)
+static void run_editor(int directory, const char *name)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
     char path[sizeof(PLACE) + 1 + NAME_MAX];
     Reason reason = {0};
 
     umask(0077);
-    snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, editor->name);
+    snprintf(path, sizeof(path), PLACE "/%.*s", NAME_MAX, name);
     if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
         mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attributes, sizeof(attributes)) == 0 &&
-        move_mount(editor->directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
+        move_mount(directory, "", AT_FDCWD, PLACE, MOVE_MOUNT_F_EMPTY_PATH) == 0 &&
         chdir(PLACE) == 0 && setenv("TMPDIR", PLACE, 1) == 0)
         execl("/bin/sh", "sh", "-c", script, "sh", path, (char *)NULL);
     output_error(reason_set(&reason, -errno, "cannot start the editor"), NULL, &reason);
     _exit(NOT_STARTED);
 }
 
-int editor_file_edit(EditorFile *editor, Reason *reason)
+static int wait_for_editor(int directory, const char *name, Reason *reason)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
-    int status = 0, r = editor->edited ? renew(editor, reason) : 0;
+    int status = 0, r;
     pid_t pid;
 
-    if (r != 0)
-        return r;
-    editor->edited = true;
     /* Ctrl+C is for the editor */
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
@@ -209,7 +156,7 @@ int editor_file_edit(EditorFile *editor, Reason *reason)
     if (pid == 0) {
         sigaction(SIGINT, &interrupt, NULL);
         sigaction(SIGQUIT, &quit, NULL);
-        run_editor(editor);
+        run_editor(directory, name);
     }
     do
         r = pid < 0 ? -1 : waitpid(pid, &status, 0);
@@ -227,12 +174,24 @@ int editor_file_edit(EditorFile *editor, Reason *reason)
     return -ECANCELED;
 }
 
-int editor_file_read(const EditorFile *editor, Reason *reason, Secret **ret)
+int editor_file_edit(const char *name, const Secret *before, Reason *reason, Secret **ret)
 {
-    _cleanup_(closep) int file =
-        openat(editor->directory, editor->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    _cleanup_(closep) int directory = -1, file = -1, edited = -1;
+    int r = mount_memory(reason, &directory);
 
-    if (file < 0)
-        return reason_set(reason, -errno, "the editor removed the file");
-    return secret_read_fd(file, LIMIT_PLAINTEXT_BYTES, reason, ret);
+    if (r != 0)
+        return r;
+    file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = file < 0 ? -errno : file_write_fd(file, secret_view(before));
+    if (r < 0)
+        reason_set(reason, r, "cannot write the editor's file");
+    else
+        r = wait_for_editor(directory, name, reason);
+    if (r == 0) {
+        edited = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        r = edited < 0 ? reason_set(reason, -errno, "the editor removed the file")
+                       : secret_read_fd(edited, EDITOR_FILE_BYTES, reason, ret);
+    }
+    wipe(directory);
+    return r;
 }

@@ -16,21 +16,9 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
-typedef struct EditorFile {
-    int directory; /* of the file system */
-    const char *name;
-    bool edited; /* an editor had it mounted */
-} EditorFile;
-
-/* Puts CONTENT into the file NAME (borrowed). -EPERM for others than root; -EOPNOTSUPP if
+/* Has the user edit BEFORE in a file NAME: runs $VISUAL, $EDITOR, or the first that there is of
+ * editor, nano and vi, and waits for its end. RET is what the file is then, up to
+ * EDITOR_FILE_BYTES. -ECANCELED if the editor fails; -EPERM for others than root; -EOPNOTSUPP if
  * there is swap and the kernel (before 6.4) might write it there. */
-int editor_file_new(const char *name, const Secret *content, Reason *reason, EditorFile *ret);
-/* Overwrites what is there, too. */
-void editor_file_done(EditorFile *editor); /* for _cleanup_ */
-
-/* Runs $VISUAL, $EDITOR, or the first that there is of editor, nano and vi, and waits for its end.
- * -ECANCELED if it fails. May be called again, and goes on with what the file is by then. */
-int editor_file_edit(EditorFile *editor, Reason *reason);
-
-/* The file as it is now. OUTCOME_TOO_LARGE; a negative errno if the file is gone. */
-int editor_file_read(const EditorFile *editor, Reason *reason, Secret **ret);
+#define EDITOR_FILE_BYTES ((size_t)16 << 20)
+int editor_file_edit(const char *name, const Secret *before, Reason *reason, Secret **ret);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * JSON objects for people. See fields.h.
- */
 
 #include "terminal/fields.h"
 

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * What the command line reads: secrets into guarded memory, sealed files into ordinary memory.
+ * What the command line reads: secrets into guarded memory, sealed files into ordinary memory, and
+ * answers.
  */
 
 #include "base/context.h"
@@ -44,3 +45,17 @@ bool input_has_newline(const Secret *secret);
 
 /* Has VALUE end with a newline, or not. */
 int input_set_newline(Secret **value, bool newline, Reason *reason);
+
+/* --- questions, before what cannot be undone --- */
+
+/* Asks the question on the terminal. 0 for yes, or with --no-ask without a word; OUTCOME_USAGE for
+ * no, or if there is no terminal to ask on. */
+int confirm(const Options *options, Reason *reason, const char *question, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* OUTCOME_USAGE if there is no terminal to ask on, except with --no-ask. */
+int confirm_possible(const Options *options, Reason *reason);
+
+/* Asks the question until one of LETTERS is the answer. '\0' where that cannot be: with --no-ask,
+ * without a terminal, or at its end. */
+char confirm_choice(const Options *options, const char *letters, const char *question);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Results and messages. See output.h.
- */
 
 #include "terminal/output.h"
 

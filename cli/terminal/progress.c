@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The observer of the command line. See progress.h.
- */
 
 #include "terminal/progress.h"
 

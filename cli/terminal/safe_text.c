@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Text for terminals. See safe_text.h.
- */
 
 #include "terminal/safe_text.h"
 

@@ -32,21 +32,13 @@ static void print_id(Wanted wanted, const char *machine, const char *id)
         printf("%s@%s\n", machine, id);
 }
 
-static void print_policy(const Context *context, Wanted wanted, const char *machine)
+/* What the policy of MACHINE lists, or what STORE holds for it. */
+static void print_names(const Context *context, const Store *store, Wanted wanted,
+                        const char *machine)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
-    PolicyFault fault;
-
-    if (wanted == MACHINES)
-        puts(machine);
-    else if (policy_load(context, machine, &fault, &policy) == 0)
-        for (size_t i = 0; i < policy->count; i++)
-            print_id(wanted, machine, policy->credentials[i].id);
-}
-
-static void print_stored(const Store *store, Wanted wanted, const char *machine)
-{
     _cleanup_(freep) StoreEntry *entries = NULL;
+    PolicyFault fault;
     size_t count = 0;
 
     if (wanted == MACHINES)
@@ -54,6 +46,9 @@ static void print_stored(const Store *store, Wanted wanted, const char *machine)
     else if (store && store_list(store, machine, NULL, &entries, &count) == 0)
         for (size_t i = 0; i < count; i++)
             print_id(wanted, machine, entries[i].name.id);
+    else if (!store && policy_load(context, machine, &fault, &policy) == 0)
+        for (size_t i = 0; i < policy->count; i++)
+            print_id(wanted, machine, policy->credentials[i].id);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -74,21 +69,21 @@ static int run(const Context *context, const Options *options, char **arguments)
             NULL, &reason);
     (void)(options->store ? store_new(options->store, NULL, &store)
                           : store_open_installed(options->host->store, NULL, &store));
-    if (machine) {
-        if (machine_name_valid(machine)) {
-            print_policy(context, wanted, machine);
-            print_stored(store, wanted, machine);
-        }
-        return 0;
+    if (machine && machine_name_valid(machine)) {
+        print_names(context, NULL, wanted, machine);
+        if (store)
+            print_names(context, store, wanted, machine);
     }
+    if (machine)
+        return 0;
     r = policy_machines(context, NULL, NULL, &machines);
     if (r != 0)
         return r;
     for (char **found = machines; *found; found++)
-        print_policy(context, wanted, *found);
+        print_names(context, NULL, wanted, *found);
     if (store && store_machines(store, NULL, &stored) == 0)
         for (char **found = stored; *found; found++)
-            print_stored(store, wanted, *found);
+            print_names(context, store, wanted, *found);
     return 0;
 }
 

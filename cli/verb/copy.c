@@ -8,7 +8,7 @@
 
 #include "policy/policy_status.h"
 #include "specs.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -60,11 +60,9 @@ static int run(const Context *context, const Options *options, char **arguments,
     if (r == 0)
         r = reseal_as_finish(&reseal_as, NULL, bytes_view(&public), moves, &reason);
     if (r == 0)
-        r = policy_status_find(context, &to, &status);
+        r = spec_advise(context, &to);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
-    policy_status_advise(&status, &to, &reason);
-    output_note("%s", reason.text);
     if (moves && policy_status_find(context, &from, &status) == 0 &&
         status.kind == POLICY_STATUS_USED)
         output_note("%s's policy still lists %s, so %s does not start any more. Remove the entry.",

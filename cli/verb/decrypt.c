@@ -16,20 +16,17 @@
  * MACHINE@ID. */
 static bool name_fits_path(const char *name, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    char wanted[PATH_MAX], *at;
-    size_t length = strlen(path), end;
+    const char *base = strrchr(path, '/');
+    char below[PATH_MAX + 2], wanted[PATH_MAX], *at;
 
-    snprintf(wanted, sizeof(wanted), "%s.cred", name);
-    if (strcmp(name, base) == 0 || strcmp(wanted, base) == 0)
+    snprintf(below, sizeof(below), "./%s", path);
+    snprintf(wanted, sizeof(wanted), "/%s.cred", name);
+    if (strcmp(name, base ? base + 1 : path) == 0 || has_suffix(below, wanted))
         return true;
     at = strchr(wanted, '@');
-    if (!at)
-        return false;
-    *at = '/';
-    end = strlen(wanted);
-    return length >= end && strcmp(path + length - end, wanted) == 0 &&
-           (length == end || path[length - end - 1] == '/');
+    if (at)
+        *at = '/';
+    return at && has_suffix(below, wanted);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

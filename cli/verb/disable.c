@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "manager/manager.h"
 #include "policy/policy_load.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"

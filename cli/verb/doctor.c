@@ -8,7 +8,7 @@
 
 #include "doctor/doctor.h"
 #include "base/array.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -18,20 +18,21 @@
 static const struct {
     const char *name;
     void (*run)(Doctor *doctor);
+    void (*machine)(Doctor *doctor, const DoctorMachine *machine);
 } checks[] = {
-    {"systemd", doctor_systemd},
-    {"memory", doctor_memory},
-    {"user", doctor_user},
-    {"config", doctor_config},
-    {"sockets", doctor_sockets},
-    {"broker", doctor_broker}, /* this starts it and its sockets if it does not run */
-    {"host-key", doctor_host_key},
-    {"tpm", doctor_tpm},
-    {"store", doctor_store},
-    {"policies", doctor_policies},
-    {"units", doctor_units},
-    {"live", doctor_live},
-    {"credentials", doctor_credentials},
+    {"systemd", doctor_systemd, NULL},
+    {"memory", doctor_memory, NULL},
+    {"user", doctor_user, NULL},
+    {"config", doctor_config, NULL},
+    {"sockets", doctor_sockets, NULL},
+    {"broker", doctor_broker, NULL}, /* this starts it and its sockets if it does not run */
+    {"host-key", doctor_host_key, NULL},
+    {"tpm", doctor_tpm, NULL},
+    {"store", doctor_store, NULL},
+    {"policies", NULL, doctor_policy},
+    {"units", NULL, doctor_unit},
+    {"live", NULL, doctor_live},
+    {"credentials", doctor_unopened, doctor_credentials},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))
@@ -191,7 +192,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         return output_error(r, NULL, &reason);
     for (size_t i = 0; i < CHECK_COUNT; i++) {
         doctor.check = checks[i].name;
-        checks[i].run(&doctor);
+        if (checks[i].run)
+            checks[i].run(&doctor);
+        for (size_t k = 0; checks[i].machine && k < doctor.machine_count; k++)
+            if (doctor.machines[k].wanted)
+                checks[i].machine(&doctor, &doctor.machines[k]);
         /* everything else depends on it, and the broker does not start without it */
         if (checks[i].run == doctor_config && options->host_fault)
             break;

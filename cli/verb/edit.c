@@ -3,31 +3,28 @@
  * nspawn-creds edit: changes a credential's value in an editor.
  */
 
-#include "policy/policy_status.h"
 #include "specs.h"
-#include "terminal/confirm.h"
 #include "terminal/editor_file.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
 /* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
-static int store(const Options *options, ResealAs *reseal_as, const EditorFile *file,
-                 const Secret *old, Reason *reason, bool *ret_stored)
+static int store(const Options *options, ResealAs *reseal_as, Secret **value, const Secret *old,
+                 Reason *reason, bool *ret_stored)
 {
-    _cleanup_(secret_freep) Secret *value = NULL;
     _cleanup_(bytes_done) Bytes public = {0}, now = {0};
     bool same;
-    int r = editor_file_read(file, reason, &value);
+    int r = 0;
 
     /* Editors end a file with a newline. A password that had none must have none afterwards. */
-    if (r == 0 && (options->newline != TRISTATE_AUTO || !input_has_newline(old)))
-        r = input_set_newline(&value, options->newline == TRISTATE_YES, reason);
-    if (r == 0 && secret_size(value) == 0)
+    if (options->newline != TRISTATE_AUTO || !input_has_newline(old))
+        r = input_set_newline(value, options->newline == TRISTATE_YES, reason);
+    if (r == 0 && secret_size(*value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "nothing was changed");
     if (r != 0)
         return r;
-    same = secret_equal(old, value);
+    same = secret_equal(old, *value);
     if (same && !reseal_as->spec.has_not_after) {
         output_note("%s is unchanged; nothing was stored.", reseal_as->to_text);
         return 0;
@@ -43,7 +40,7 @@ static int store(const Options *options, ResealAs *reseal_as, const EditorFile *
     if (r == 0 && same)
         r = store_read_public(reseal_as->store->store, &reseal_as->to, reason, &public);
     if (r == 0)
-        r = reseal_as_finish(reseal_as, value, bytes_view(&public), false, reason);
+        r = reseal_as_finish(reseal_as, *value, bytes_view(&public), false, reason);
     *ret_stored = r == 0;
     return r;
 }
@@ -76,27 +73,30 @@ static char ask_what_next(const Options *options, const ResealAs *reseal_as, int
 /* Repeats until the value is stored or given up; errors have been printed. */
 static int edit(const Options *options, ResealAs *reseal_as, const Secret *old, bool *ret_stored)
 {
-    _cleanup_(editor_file_done) EditorFile file = {.directory = -1};
-    Reason reason = {0};
-    char choice = '\0';
-    int r = editor_file_new(reseal_as->to_text, old, &reason, &file);
+    _cleanup_(secret_freep) Secret *value = NULL;
+    char choice = 'e';
+    int r = 0;
 
-    if (r == 0)
-        r = editor_file_edit(&file, &reason);
-    if (r != 0)
-        return output_error(r, reseal_as->to_text, &reason);
-    for (;;) {
-        reason = (Reason){0};
+    while (choice != '\0') {
+        Reason reason = {0};
+        Secret *edited;
+
+        r = 0;
         if (choice == 'e')
-            r = editor_file_edit(&file, &reason);
-        if (r == 0 || choice == 't')
-            r = store(options, reseal_as, &file, old, &reason, ret_stored);
+            r = editor_file_edit(reseal_as->to_text, value ? value : old, &reason, &edited);
+        if (r != 0 && !value)
+            return output_error(r, reseal_as->to_text, &reason);
+        if (choice == 'e' && r == 0) {
+            secret_free(value);
+            value = edited;
+        }
+        if (r == 0)
+            r = store(options, reseal_as, &value, old, &reason, ret_stored);
         if (r == 0)
             return 0;
         choice = ask_what_next(options, reseal_as, r, &reason);
-        if (choice == '\0')
-            return r;
     }
+    return r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -106,7 +106,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(secret_freep) Secret *old = NULL;
     Reason reason = {0};
     CredentialName name;
-    PolicyStatus status;
     bool stored = false;
     int r = credential_name_parse(arguments[0], &reason, &name);
 
@@ -119,24 +118,23 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = edit(options, &reseal_as, old, &stored);
     if (r != 0 || !stored)
         return r;
-    r = policy_status_find(context, &name, &status);
-    if (r != 0)
-        return output_error(r, arguments[0], &reason);
-    policy_status_advise(&status, &name, &reason);
-    output_note("%s", reason.text);
-    return 0;
+    r = spec_advise(context, &name);
+    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 
 const Verb verb_edit = {
     .name = "edit",
     .arguments = "MACHINE@ID",
     .summary = "Change the value of a credential in an editor",
-    .details = "Uses $VISUAL, $EDITOR, or the first of editor, nano and vi. The editor "
-               "must stay in the\nforeground. Its file exists in memory only, and the "
-               "editor cannot write anywhere else. If the\nvalue is unchanged or the "
-               "editor fails, nothing is stored. Key type, PCRs and time of expiry "
-               "are\nkept; --not-after= sets another time. A final newline is removed if "
-               "the old value had none.",
+    .details =
+        "Uses $VISUAL, $EDITOR, or the first of editor, nano and vi. The editor must stay in the\n"
+        "foreground. Its file exists in memory only, and the editor cannot write anywhere else. If "
+        "the\n"
+        "value is unchanged or the editor fails, nothing is stored. PCRs and time of expiry are "
+        "kept, and\n"
+        "the key type, unless the policy requires another one; --not-after= sets another time. A "
+        "final\n"
+        "newline is removed if the old value had none.",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_STORE |
                OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,

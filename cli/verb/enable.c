@@ -24,7 +24,7 @@
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
 #include "store/store.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/broker_units.h"

@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "specs.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 

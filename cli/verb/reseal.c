@@ -98,31 +98,19 @@ static void yes_or_no(struct json_object *flag, FILE *stream)
     fputs(json_object_get_boolean(flag) ? "yes" : "no", stream);
 }
 
-static void print_table(const Sets *sets)
+static struct json_object *item_to_row(const ResealItem *item)
 {
-    static const Field fields[] = {{"CREDENTIAL", "/label", NULL},
-                                   {"OPENS", "/opens", yes_or_no},
-                                   {"SEALED AS", "/is", NULL},
-                                   {"WOULD BE", "/target", NULL},
-                                   {0}};
-    _cleanup_(json_object_putp) struct json_object *rows = json_object_new_array();
+    struct json_object *row = json_object_new_object();
+    const CredentialSections *is = &item->sections;
 
-    for (size_t i = 0; i < sets->count; i++)
-        for (size_t k = 0; k < sets->sets[i].count; k++) {
-            const ResealItem *item = &sets->sets[i].items[k];
-            const CredentialSections *is = &item->sections;
-            struct json_object *row = json_object_new_object();
-
-            json_add_text(row, "label", item->label);
-            json_add(row, "opens", json_object_new_boolean(item->opens));
-            if (is->kind)
-                json_add_text(row, "is",
-                              describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
-            if (item->target)
-                json_add_text(row, "target", describe_new(item).text);
-            json_object_array_add(rows, row);
-        }
-    fields_print_table(rows, fields);
+    json_add_text(row, "label", item->label);
+    json_add(row, "opens", json_object_new_boolean(item->opens));
+    if (is->kind)
+        json_add_text(row, "is",
+                      describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
+    if (item->target)
+        json_add_text(row, "target", describe_new(item).text);
+    return row;
 }
 
 static bool same_failure(const ResealItem *a, const ResealItem *b)
@@ -237,17 +225,32 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
     return object;
 }
 
-static void print_json(const Options *options, const Sets *sets)
+/* Of all sets: as JSON, or for --dry-run as a table. */
+static void print_all(const Options *options, const Sets *sets)
 {
-    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+    static const Field fields[] = {{"CREDENTIAL", "/label", NULL},
+                                   {"OPENS", "/opens", yes_or_no},
+                                   {"SEALED AS", "/is", NULL},
+                                   {"WOULD BE", "/target", NULL},
+                                   {0}};
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+    bool words = options->json == JSON_OFF;
 
     for (size_t i = 0; i < sets->count; i++)
         for (size_t k = 0; k < sets->sets[i].count; k++)
-            json_object_array_add(
-                list, item_to_json(&sets->sets[i], &sets->sets[i].items[k], options->dry_run));
-    json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
-    json_add(object, "credentials", list);
-    output_json(object, options->json);
+            json_object_array_add(list, words
+                                            ? item_to_row(&sets->sets[i].items[k])
+                                            : item_to_json(&sets->sets[i], &sets->sets[i].items[k],
+                                                           options->dry_run));
+    if (words)
+        fields_print_table(list, fields);
+    else {
+        struct json_object *object = json_object_new_object();
+
+        json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
+        json_add(object, "credentials", TAKE_PTR(list));
+        output_json(object, options->json);
+    }
 }
 
 /* --- arguments --- */
@@ -510,13 +513,10 @@ static int reseal_all(Resealing *resealing, const Sets *sets)
         if (result == 0)
             result = r;
     }
-    if (options->json != JSON_OFF)
-        print_json(options, sets);
-    else if (options->dry_run) {
-        print_table(sets);
-        for (size_t i = 0; i < sets->count; i++)
-            print_failures(&sets->sets[i]);
-    }
+    if (options->json != JSON_OFF || options->dry_run)
+        print_all(options, sets);
+    for (size_t i = 0; options->json == JSON_OFF && options->dry_run && i < sets->count; i++)
+        print_failures(&sets->sets[i]);
     return result;
 }
 
@@ -550,14 +550,17 @@ const Verb verb_reseal = {
     .name = "reseal",
     .arguments = "FILE|MACHINE...",
     .summary = "Seal credentials again, for other PCRs, keys or hosts",
-    .details = "Takes files, or machines whose credentials are in the store; an argument "
-               "with a \"/\", or that is an\nexisting file, is a file. Every credential "
-               "must open on this host. Everything that no option\nchanges is kept: key "
-               "type, PCRs (with their current values), signed policy, name, time of "
-               "expiry,\nowner and mode of a FILE. The new files are opened as a test; "
-               "then all of a machine's files are\nreplaced at once, or none. They share "
-               "one fresh TPM-sealed key. --dry-run shows what would open,\nand changes "
-               "nothing.",
+    .details = "Takes files, or machines whose credentials are in the store; an argument with a "
+               "\"/\", or that is an\n"
+               "existing file, is a file. Every credential must open on this host. Everything that "
+               "no option\n"
+               "changes is kept: key type (unless the machine's policy requires another one), PCRs "
+               "(with their\n"
+               "current values), signed policy, name, time of expiry, owner and mode of a FILE. "
+               "The new files are\n"
+               "opened as a test; then all of a machine's files are replaced at once, or none. "
+               "They share one fresh\n"
+               "TPM-sealed key. --dry-run shows what would open, and changes nothing.",
     .options = OPTIONS_SEAL | OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_UID |
                OPTION_SIGNATURE | OPTION_TIMESTAMP | OPTION_FORMAT | OPTION_ALLOW_NULL |
                OPTION_HOST | OPTION_FORM | OPTION_JSON,

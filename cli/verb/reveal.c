@@ -5,7 +5,7 @@
 
 #include "base/names.h"
 #include "specs.h"
-#include "terminal/confirm.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
 #include "verb/verb.h"

@@ -7,7 +7,6 @@
 #include "policy/policy_status.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
-#include "terminal/confirm.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"

@@ -62,7 +62,7 @@ static void print_name(struct json_object *object, const char *key)
         putchar(isalnum((unsigned char)*text) || *text == ':' ? *text : '_');
 }
 
-/* Prints a label's value or a help text, cleaned and escaped. */
+/* Prints a label's value or a text about a family, cleaned and escaped. */
 static void print_value(struct json_object *object, const char *key)
 {
     const char *text = varlink_text(object, key);
@@ -78,25 +78,25 @@ static void print_value(struct json_object *object, const char *key)
     }
 }
 
+/* "# TYPE name counter" */
+static void print_metadata(struct json_object *family, const char *word, const char *key)
+{
+    if (!varlink_text(family, key))
+        return;
+    printf("# %s ", word);
+    print_name(family, "name");
+    putchar(' ');
+    print_value(family, key);
+    putchar('\n');
+}
+
 static void print_family(struct json_object *family)
 {
     struct json_object *samples = NULL;
 
-    printf("# TYPE ");
-    print_name(family, "name");
-    putchar(' ');
-    print_name(family, "type");
-    if (varlink_text(family, "unit")) {
-        printf("\n# UNIT ");
-        print_name(family, "name");
-        putchar(' ');
-        print_name(family, "unit");
-    }
-    printf("\n# HELP ");
-    print_name(family, "name");
-    putchar(' ');
-    print_value(family, "help");
-    putchar('\n');
+    print_metadata(family, "TYPE", "type");
+    print_metadata(family, "UNIT", "unit");
+    print_metadata(family, "HELP", "help");
     json_object_object_get_ex(family, "samples", &samples);
     for (size_t i = 0; i < json_length(samples); i++) {
         struct json_object *sample = json_object_array_get_idx(samples, i), *value = NULL;

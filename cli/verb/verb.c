@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The list of verbs, in the order of the help. See verb.h.
- */
 
 #include "verb/verb.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of cli/doctor/fix.c: what doctor --fix changes in a directory that others may write to, and
- * what it leaves alone. */
+/* Tests of cli/doctor/doctor.c: what doctor --fix changes in a directory that others may write to,
+ * and what it leaves alone. */
 
 #include "support.h"
 
