@@ -44,6 +44,7 @@ typedef struct DoctorFinding {
 typedef struct DoctorMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
     bool wanted;    /* to be checked; others are listed because policies share with them */
+    bool stored;    /* the store has a directory of it */
     Policy *policy; /* NULL if it has none, or an invalid one */
     int policy_rc;  /* what policy_load() returned */
     PolicyFault fault;

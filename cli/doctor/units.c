@@ -293,6 +293,14 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
             doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its own drop-in", unit);
             return;
         }
+    if (!machine->stored) {
+        doctor_say(doctor, doctor->store ? DOCTOR_WARNING : DOCTOR_UNSEEN,
+                   doctor->store ? "%s has neither a policy nor credentials in the store"
+                                 : "%s has no policy, and the store was not looked at",
+                   machine->name);
+        doctor_advice(doctor, "Give it a credential: nspawn-creds set %s@ID", machine->name);
+        return;
+    }
     doctor_say(doctor, DOCTOR_WARNING,
                "the store holds credentials of %s, but it has no policy and its unit asks for none",
                machine->name);

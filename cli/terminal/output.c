@@ -53,14 +53,17 @@ void output_line(FILE *stream, const char *format, ...)
     fprintf(stream, "%s\n", text);
 }
 
-/* The last command in REMEDY, without names in it, may end with them: a full stop would be part. */
-static bool ends_with_command(const char *remedy)
+const char *output_full_stop(const char *remedy)
 {
+    static const char *const programs[] = {"nspawn-creds ", "systemctl ", "journalctl ", "tpm2_"};
     const char *command = NULL;
 
     for (const char *colon = remedy; (colon = strstr(colon, ": ")); colon += 2)
-        command = colon;
-    return command && !strstr(command, ". ");
+        command = colon + 2;
+    for (size_t i = 0; command && i < sizeof(programs) / sizeof(programs[0]); i++)
+        if (strncmp(command, programs[i], strlen(programs[i])) == 0 && !strstr(command, ". "))
+            return "";
+    return ".";
 }
 
 int output_error(int rc, const char *subject, const Reason *reason)
@@ -84,7 +87,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
                 subject ? ": " : "", words[0] && alone ? "" : sentence,
                 words[0] && !alone ? ": " : "", words);
     if (remedy)
-        output_line(stderr, "  %s%s", remedy, ends_with_command(outcome_remedy(rc)) ? "" : ".");
+        output_line(stderr, "  %s%s", remedy, output_full_stop(outcome_remedy(rc)));
     return rc;
 }
 

@@ -30,6 +30,10 @@ int output_error(int rc, const char *subject, const Reason *reason);
 /* The same about SUBJECT and MORE others like it. */
 int output_error_more(int rc, const char *subject, size_t more, const Reason *reason);
 
+/* What ends the sentence REMEDY: a full stop, or nothing after a command, of which it would be
+ * part. */
+const char *output_full_stop(const char *remedy);
+
 /* A remark that is no error. */
 void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

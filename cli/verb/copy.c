@@ -88,9 +88,10 @@ const Verb verb_copy = {
     .arguments = "MACHINE@ID NEW",
     .summary = "Copy a credential to another machine or name",
     .details = "NEW is MACHINE@ID, or a MACHINE alone to keep the id. The name is sealed "
-               "in the file, so the\ncredential is opened and sealed again; its key type, "
-               "PCRs and time of expiry are kept. Asks before\nit replaces another "
-               "credential, unless --no-ask is given.",
+               "in the file, so the\ncredential is opened and sealed again; its PCRs and time of "
+               "expiry are kept, and its key type, unless\nthe new machine's policy requires "
+               "another one. Asks before it replaces another credential, unless\n--no-ask is "
+               "given.",
     .options = COPY_OPTIONS,
     .run = run_copy,
 };

@@ -75,8 +75,8 @@ static void report(const Context *context, const char *machine, const glob_t *fi
         output_note("%s has a policy in another directory, which applies now. To hide it: ln -s "
                     "/dev/null /etc/nspawn-creds/%s.json",
                     machine, machine);
-    printf("The credentials of %s are still in the store; nspawn-creds remove deletes them.\n",
-           machine);
+    if (removed > 0)
+        printf("What the store holds for %s is kept; nspawn-creds remove deletes it.\n", machine);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

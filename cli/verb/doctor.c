@@ -70,18 +70,21 @@ static void doctor_done(Doctor *doctor)
 
 /* --- what there is --- */
 
-static int add_machine(Doctor *doctor, const char *name)
+static int add_machine(Doctor *doctor, const char *name, bool stored)
 {
     DoctorMachine *machine;
     bool fits = strlen(name) < sizeof(machine->name);
 
     for (size_t i = 0; i < doctor->machine_count; i++)
-        if (strcmp(doctor->machines[i].name, name) == 0)
+        if (strcmp(doctor->machines[i].name, name) == 0) {
+            doctor->machines[i].stored = doctor->machines[i].stored || stored;
             return 0;
+        }
     if (!ARRAY_GROW(doctor->machines, doctor->machine_count))
         return -ENOMEM;
     machine = &doctor->machines[doctor->machine_count++];
-    *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0};
+    *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0,
+                               .stored = stored};
     snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
     machine->policy_rc = policy_load(doctor->context, name, &machine->fault, &machine->policy);
     return machine->policy_rc < 0 ? machine->policy_rc : 0;
@@ -93,13 +96,13 @@ static int find_machines(Doctor *doctor)
     int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
 
     for (char **machine = with_policy; r == 0 && *machine; machine++)
-        r = add_machine(doctor, *machine);
+        r = add_machine(doctor, *machine, false);
     if (r == 0 && doctor->store)
         (void)store_machines(doctor->store, NULL, &stored);
     for (char **machine = stored; r == 0 && machine && *machine; machine++)
-        r = add_machine(doctor, *machine);
+        r = add_machine(doctor, *machine, true);
     if (r == 0 && doctor->machine)
-        r = add_machine(doctor, doctor->machine);
+        r = add_machine(doctor, doctor->machine, false);
     return r;
 }
 
@@ -133,7 +136,8 @@ static void print(const Doctor *doctor)
                levels[finding->level].name, colours ? "\033[0m" : "", CHECK_WIDTH, finding->check,
                finding->words);
         if (finding->advice)
-            printf("%*s%s.\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->advice);
+            printf("%*s%s%s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->advice,
+                   output_full_stop(finding->advice));
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
     }

@@ -67,6 +67,7 @@ typedef struct Enabling {
     bool in_effect;                       /* the unit asks for them */
     bool restart;                         /* the machine runs, and has to be started again */
     bool runs;                            /* it does */
+    bool valueless;                       /* a named credential is not in the store */
     bool sockets_enabled[BROKER_SOCKETS]; /* which were not before */
 } Enabling;
 
@@ -132,12 +133,15 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         r = add_name(enabling, *ids, reason);
     for (size_t i = 0; r == 0 && i < enabling->count; i++) {
         const CredentialName *name = &enabling->credentials[i].name;
+        const PolicyCredential *credential = find_credential(enabling, name->id);
         _cleanup_(bytes_done) Bytes file = {0};
 
-        if (!find_credential(enabling, name->id) &&
-            (!store || store_read(store, name, NULL, &file) == OUTCOME_NOT_FOUND))
-            output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
-                        name->machine, name->id, name->machine, shell_word(name->id).text);
+        if ((credential && credential->source != POLICY_STORE) ||
+            (store && store_read(store, name, NULL, &file) != OUTCOME_NOT_FOUND))
+            continue;
+        enabling->valueless = true;
+        output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
+                    name->machine, name->id, name->machine, shell_word(name->id).text);
     }
     return r;
 }
@@ -405,6 +409,8 @@ static void report_next(const Enabling *enabling)
     if (!enabling->in_effect)
         output_note("%s does not ask for them yet. To find out why: nspawn-creds doctor %s",
                     enabling->unit, machine);
+    else if (enabling->valueless)
+        printf("%s will receive them only when each has a value.\n", machine);
     else if (enabling->restart)
         printf("%s is running, and will receive them when it restarts: systemctl restart %s\n",
                machine, enabling->unit);

@@ -195,8 +195,13 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0 && !arguments[0])
         r = collect(client, NULL, &reason, all);
     for (; r == 0 && *arguments; arguments++) {
+        size_t before = json_object_array_length(all);
+
         machine = *arguments;
         r = collect(client, machine, &reason, all);
+        if (r == 0 && json_object_array_length(all) == before)
+            output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
+                        machine);
     }
     if (r != 0)
         output_error(r, machine, &reason);
@@ -210,10 +215,10 @@ static int run(const Context *context, const Options *options, char **arguments)
         return output_error(r, NULL, &reason);
     if (options->json != JSON_OFF)
         output_json(TAKE_PTR(all), options->json);
-    else if (json_object_array_length(all) == 0)
-        output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
-    else
+    else if (json_object_array_length(all) > 0)
         print(context, options->expiry, all);
+    else if (!machine)
+        output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
     return 0;
 }
 
