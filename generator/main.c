@@ -96,7 +96,8 @@ static bool put_drop_in(const Generator *generator, const char *machine, Writer 
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load_from(&generator->context, machine, generator->places, &fault, &policy);
+    int r =
+        policy_load_from(&generator->context, machine, generator->places, NULL, &fault, &policy);
 
     if (r == 0 && generator->host_valid) {
         drop_in_write(&generator->host, policy, writer);

@@ -75,7 +75,7 @@ int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault
     int r;
 
     if (strcmp(entry->machine, machine) != 0 || !policy_stamps_match(&entry->stamps)) {
-        r = policy_load_stamped(cache->context, machine, &stamps, fault, &policy);
+        r = policy_load_from(cache->context, machine, POLICY_EVERYWHERE, &stamps, fault, &policy);
         if (r != 0 && r != OUTCOME_NOT_FOUND)
             return r;
         if (stamps.settling || !machine_name_valid(machine)) {

@@ -298,48 +298,40 @@ static int add_drop_ins(Loader *loader)
 
 /* --- the whole --- */
 
-static int load(Loader *loader, Policy **ret)
+static void loader_done(Loader *loader)
 {
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    int r = add_main_file(loader);
+    policy_unref(loader->policy);
+}
+
+int policy_load_from(const Context *context, const char *machine, PolicyPlaces places,
+                     PolicyStamps *stamps, PolicyFault *fault, Policy **ret)
+{
+    _cleanup_(loader_done) Loader loader = {
+        .context = context,
+        .machine = machine,
+        .places = places,
+        .stamps = stamps,
+        .now = stamps ? (int64_t)context->now(context) : 0,
+        .fault = fault,
+    };
+    int r = stamps ? stamp_directories(&loader) : 0;
 
     if (r == 0)
-        r = add_drop_ins(loader);
-    policy = loader->policy;
-    if (r == 0 && !policy)
+        r = add_main_file(&loader);
+    if (r == 0)
+        r = add_drop_ins(&loader);
+    if (r == 0 && !loader.policy)
         return OUTCOME_NOT_FOUND;
     if (r == 0)
-        r = policy_check(policy, NULL, NULL, loader->fault);
+        r = policy_check(loader.policy, NULL, NULL, fault);
     if (r == 0)
-        *ret = TAKE_PTR(policy);
+        *ret = TAKE_PTR(loader.policy);
     return r;
 }
 
 int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
 {
-    return policy_load_from(context, machine, POLICY_EVERYWHERE, fault, ret);
-}
-
-int policy_load_from(const Context *context, const char *machine, PolicyPlaces places,
-                     PolicyFault *fault, Policy **ret)
-{
-    Loader loader = {.context = context, .machine = machine, .places = places, .fault = fault};
-
-    return load(&loader, ret);
-}
-
-int policy_load_stamped(const Context *context, const char *machine, PolicyStamps *stamps,
-                        PolicyFault *fault, Policy **ret)
-{
-    Loader loader = {.context = context,
-                     .machine = machine,
-                     .places = POLICY_EVERYWHERE,
-                     .stamps = stamps,
-                     .now = (int64_t)context->now(context),
-                     .fault = fault};
-    int r = stamp_directories(&loader);
-
-    return r == 0 ? load(&loader, ret) : r;
+    return policy_load_from(context, machine, POLICY_EVERYWHERE, NULL, fault, ret);
 }
 
 /* --- all machines --- */

@@ -298,7 +298,7 @@ static const char *all_ids(const World *world)
     text[0] = '\0';
     for (char **machine = machines; *machine; machine++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
-        int r = policy_load_from(&world->context, *machine, places, NULL, &policy);
+        int r = policy_load_from(&world->context, *machine, places, NULL, NULL, &policy);
 
         strcat(strcat(strcat(text, text[0] ? ", " : ""), *machine), ":");
         if (r != 0)
