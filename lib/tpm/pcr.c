@@ -10,22 +10,9 @@
 #include "base/base64.h"
 #include "base/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Reads the number at *CURSOR and moves past it; TPM_PCR_COUNT if it is not a PCR. */
-static unsigned parse_number(const char **cursor)
-{
-    unsigned number = 0;
-    size_t digits = strspn(*cursor, "0123456789");
-
-    if (digits == 0 || digits > 2)
-        return TPM_PCR_COUNT;
-    for (size_t i = 0; i < digits; i++)
-        number = number * 10 + (unsigned)((*cursor)[i] - '0');
-    *cursor += digits;
-    return number < TPM_PCR_COUNT ? number : TPM_PCR_COUNT;
-}
 
 /* The PCR banks. */
 static const struct {
@@ -38,10 +25,11 @@ static const struct {
     {TPM_ALGORITHM_SHA384, "sha384", 48},
     {TPM_ALGORITHM_SHA512, "sha512", 64},
 };
+#define BANKS (sizeof(banks) / sizeof(banks[0]))
 
 const char *tpm_bank_name(uint16_t bank)
 {
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
+    for (size_t i = 0; i < BANKS; i++)
         if (banks[i].bank == bank)
             return banks[i].name;
     return "unknown";
@@ -49,62 +37,38 @@ const char *tpm_bank_name(uint16_t bank)
 
 size_t tpm_bank_digest_bytes(uint16_t bank)
 {
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
+    for (size_t i = 0; i < BANKS; i++)
         if (banks[i].bank == bank)
             return banks[i].bytes;
     return 0;
 }
 
-/* Reads the name of a bank at *CURSOR and moves past it; 0 if there is none. */
-static uint16_t parse_bank(const char **cursor)
+/* Parses one PCR, NUMBER[:BANK[=VALUE]], which it takes apart. Returns NULL, or what is wrong. */
+static const char *parse_pcr(char *text, TpmPcrs *pcrs)
 {
-    size_t length = strcspn(*cursor, "=+,");
+    const char *digits = strsep(&text, ":"), *name = text ? strsep(&text, "=") : NULL;
+    size_t length = strlen(digits), i = 0;
+    unsigned number = length <= 2 ? (unsigned)atoi(digits) : TPM_PCR_COUNT;
 
-    for (size_t i = 0; i < sizeof(banks) / sizeof(banks[0]); i++)
-        if (strlen(banks[i].name) == length && strncmp(*cursor, banks[i].name, length) == 0) {
-            *cursor += length;
-            return banks[i].bank;
-        }
-    return 0;
-}
-
-/* Reads the digits of exactly SIZE bytes at *CURSOR, and moves past them. */
-static bool parse_value(const char **cursor, size_t size, uint8_t *ret)
-{
-    const char *digits = *cursor;
-    size_t length;
-
-    if (strncmp(digits, "0x", 2) == 0)
-        digits += 2;
-    length = strcspn(digits, "+,");
-    *cursor = digits + length;
-    return hex_decode((BytesView){(const uint8_t *)digits, length}, ret, size);
-}
-
-/* Reads one PCR with its bank and value. Returns NULL, or what is wrong. */
-static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
-{
-    unsigned number = parse_number(cursor);
-    uint16_t bank;
-
-    if (number == TPM_PCR_COUNT)
-        return "a PCR is a number from 0 to 23";
+    if (length == 0 || strspn(digits, "0123456789") != length || number >= TPM_PCR_COUNT)
+        return "a PCR is a number from 0 to 23, and PCRs are joined by +";
     if (pcrs->given & UINT64_C(1) << number)
         return "a PCR occurs twice";
     pcrs->mask |= UINT64_C(1) << number;
-    if (**cursor != ':')
+    if (!name)
         return NULL;
-    (*cursor)++;
-    bank = parse_bank(cursor);
-    if (bank == 0)
+    while (i < BANKS && strcmp(banks[i].name, name) != 0)
+        i++;
+    if (i == BANKS)
         return "a bank is sha1, sha256, sha384 or sha512";
-    if (pcrs->bank != 0 && pcrs->bank != bank)
+    if (pcrs->bank != 0 && pcrs->bank != banks[i].bank)
         return "all PCRs must be from the same bank";
-    pcrs->bank = bank;
-    if (**cursor != '=')
+    pcrs->bank = banks[i].bank;
+    if (!text)
         return NULL;
-    (*cursor)++;
-    if (!parse_value(cursor, tpm_bank_digest_bytes(bank), pcrs->values[number]))
+    if (strncmp(text, "0x", 2) == 0)
+        text += 2;
+    if (!hex_decode(text_view(text), pcrs->values[number], banks[i].bytes))
         return "a value has as many hexadecimal digits as its bank's digests";
     pcrs->given |= UINT64_C(1) << number;
     return NULL;
@@ -112,22 +76,20 @@ static const char *parse_pcr(const char **cursor, TpmPcrs *pcrs)
 
 int tpm_pcrs_parse(const char *text, Reason *reason, TpmPcrs *ret)
 {
-    const char *cursor = text, *wrong = NULL;
+    _cleanup_(freep) char *copy = strdup(text);
+    char *rest = *text ? copy : NULL, *item;
+    const char *wrong = NULL;
     TpmPcrs pcrs = {0};
 
-    while (*text != '\0') {
-        wrong = parse_pcr(&cursor, &pcrs);
-        if (!wrong && *cursor == '\0')
-            break;
-        if (!wrong && *cursor != '+' && *cursor != ',')
-            wrong = "PCRs are joined by +";
-        if (wrong)
-            return reason_set(reason, OUTCOME_USAGE,
-                              "\"%.100s\" is not a list of PCRs such as 7+11 or "
-                              "7:sha256=0123…+11: %s",
-                              text, wrong);
-        cursor++;
-    }
+    if (!copy)
+        return reason_set(reason, -ENOMEM, "cannot parse the list of PCRs");
+    while (!wrong && (item = strsep(&rest, "+,")))
+        wrong = parse_pcr(item, &pcrs);
+    if (wrong)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.100s\" is not a list of PCRs such as 7+11 or "
+                          "7:sha256=0123…+11: %s",
+                          text, wrong);
     *ret = pcrs;
     return 0;
 }
