@@ -63,7 +63,7 @@ void tpm_scrub(Tpm *tpm, BytesView bytes);
 /* Puts RETRY between tpm2-tss and TCTI, which is borrowed. */
 void tpm_retry_init(TpmRetry *retry, TSS2_TCTI_CONTEXT *tcti);
 
-/* --- handles (handle.c) --- */
+/* --- handles (session.c) --- */
 
 /* Empty if zeroed. */
 typedef struct TpmHandle {
