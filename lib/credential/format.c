@@ -64,22 +64,20 @@ int credential_encode(BytesView sealed, Bytes *ret)
 /* Checks the end of a header: nothing is missing, and the padding is zero. */
 static int finish_header(Reader *reader, const char *what, Reason *reason)
 {
-    bool truncated = reader->failed;
-
     if (reader_skip_padding(reader, ALIGNMENT))
         return 0;
-    return reason_set(
-        reason, OUTCOME_MALFORMED,
-        truncated ? "it is truncated in the %s" : "the %s is truncated or badly padded", what);
+    return reason_set(reason, OUTCOME_MALFORMED, "the %s is truncated or badly padded", what);
 }
 
-/* Checks the size of a field before the field is read. */
-static int check_field(uint32_t size, const char *what, Reason *reason)
+/* Reads a field of SIZE bytes. */
+static int take_field(Reader *reader, uint32_t size, const char *what, Reason *reason,
+                      BytesView *ret)
 {
     if (size > LIMIT_FIELD_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the %s has %u bytes, but at most %zu are allowed", what, size,
                           LIMIT_FIELD_BYTES);
+    *ret = reader_take(reader, size);
     return 0;
 }
 
@@ -135,14 +133,13 @@ static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
             "the TPM header names a storage key of algorithm 0x%04x, but only ECC and "
             "RSA are known",
             tpm->primary_alg);
-    r = check_field(blob_size, "TPM blob", reason);
-    if (r != 0)
-        return r;
     if (policy_size != TPM_POLICY_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "the TPM policy digest has %u bytes, but must have %zu", policy_size,
                           TPM_POLICY_BYTES);
-    tpm->blob = reader_take(reader, blob_size);
+    r = take_field(reader, blob_size, "TPM blob", reason, &tpm->blob);
+    if (r != 0)
+        return r;
     tpm->policy_hash = reader_take(reader, policy_size);
     return finish_header(reader, "TPM header", reason);
 }
@@ -150,13 +147,9 @@ static int parse_tpm(Reader *reader, Reason *reason, TpmSealedView *tpm)
 static int parse_public_key(Reader *reader, Reason *reason, TpmSealedView *tpm)
 {
     uint32_t size;
-    int r;
 
     tpm->public_key_mask = reader_u64le(reader);
     size = reader_u32le(reader);
-    r = check_field(size, "PCR policy's public key", reason);
-    if (r != 0)
-        return r;
     if (!reader->failed && (tpm->public_key_mask & ~TPM_PCR_MASK_ALL))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header names PCRs beyond %u",
                           TPM_PCR_COUNT - 1);
@@ -164,31 +157,24 @@ static int parse_public_key(Reader *reader, Reason *reason, TpmSealedView *tpm)
     if (!reader->failed && (tpm->public_key_mask == 0 || size == 0))
         return reason_set(reason, OUTCOME_MALFORMED, "the public key header has no %s",
                           size == 0 ? "public key" : "PCRs");
-    tpm->public_key = reader_take(reader, size);
-    return finish_header(reader, "public key header", reason);
-}
-
-static int parse_srk(Reader *reader, Reason *reason, TpmSealedView *tpm)
-{
-    uint32_t size = reader_u32le(reader);
-    int r = check_field(size, "storage root key", reason);
-
-    if (r != 0)
-        return r;
-    tpm->srk = reader_take(reader, size);
-    return finish_header(reader, "storage root key header", reason);
+    return take_field(reader, size, "PCR policy's public key", reason, &tpm->public_key);
 }
 
 static int parse_headers(Reader *reader, Reason *reason, CredentialSections *sections)
 {
+    TpmSealedView *tpm = &sections->tpm;
     int r = parse_main(reader, reason, sections);
 
     if (r == 0 && kind_has(sections->kind, KIND_TPM))
-        r = parse_tpm(reader, reason, &sections->tpm);
+        r = parse_tpm(reader, reason, tpm);
     if (r == 0 && kind_has(sections->kind, KIND_PUBLIC_KEY))
-        r = parse_public_key(reader, reason, &sections->tpm);
+        r = parse_public_key(reader, reason, tpm);
+    if (r == 0 && kind_has(sections->kind, KIND_PUBLIC_KEY))
+        r = finish_header(reader, "public key header", reason);
     if (r == 0 && kind_has(sections->kind, KIND_PINNED))
-        r = parse_srk(reader, reason, &sections->tpm);
+        r = take_field(reader, reader_u32le(reader), "storage root key", reason, &tpm->srk);
+    if (r == 0 && kind_has(sections->kind, KIND_PINNED))
+        r = finish_header(reader, "storage root key header", reason);
     if (r == 0 && kind_has(sections->kind, KIND_SCOPED)) {
         sections->scope_flags = reader_u64le(reader);
         r = finish_header(reader, "scope header", reason);
