@@ -82,8 +82,6 @@ int store_clear(const Store *store, const char *name, Reason *reason);
 /* Puts the files of ".commit" in place and removes it. Does nothing if there is none. */
 int store_complete(const Store *store, StoreApplied applied, void *userdata, Reason *reason);
 
-/* --- origin.c --- */
-
 /* The content of ".origin". .verb of the result borrows from RET_VERB. */
 #define STORE_VERB_BYTES   ((size_t)17)
 #define STORE_ORIGIN_BYTES ((size_t)64)

@@ -1,4 +1,4 @@
 # Breaks: that no two machines share a key
-# File: lib/seal/key_pool.c
+# File: lib/seal/reseal.c
 # Test: key_pool test_keys
 s/if \(strcmp\(entry->machine, machine\) != 0\)/if (false \&\& strcmp(entry->machine, machine) != 0)/

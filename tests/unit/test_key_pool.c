@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of lib/seal/key_pool.c: which credentials share a key, and how often the TPM is used. */
+/* Tests of the key pool of lib/seal/reseal.c: which credentials share a key, and how often the TPM
+ * is used. */
 
 #include "seal_fixture.h"
 #include "store_put.h"
 
-#include "seal/key_pool.h"
+#include "seal/reseal.h"
 
 #define LOOK "the TPM to look for its storage root key for web@x;"
 #define SEAL "the TPM to seal a key for web@x;"
