@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Keys of credentials. See derive.h.
- */
 
 #include "credential/derive.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A host's public identity. See identity.h.
- */
 
 #include "credential/identity.h"
 

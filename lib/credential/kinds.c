@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The table of credential kinds. See kinds.h.
- */
 
 #include "credential/kinds.h"
 

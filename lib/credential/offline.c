@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A sealed key for another host. See offline.h.
- */
 
 #include "credential/offline.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Opening a credential. See open.h.
- */
 
 #include "credential/open.h"
 

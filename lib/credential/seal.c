@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Sealing a credential. See seal.h.
- */
 
 #include "credential/seal.h"
 

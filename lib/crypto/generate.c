@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Secrets from recipes. See generate.h.
- */
 
 #include "crypto/generate.h"
 

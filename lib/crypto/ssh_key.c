@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Ed25519 keys in OpenSSH's formats. See ssh_key.h.
- */
 
 #include "crypto/ssh_key.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The TPM's cryptography, on libsodium and libcrypto. See tcg.h.
- */
 
 #include "crypto/tcg.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The host key. See host_key.h.
- */
 
 #include "key/host_key.h"
 

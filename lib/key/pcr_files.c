@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Files of signed PCR policies. See pcr_files.h.
- */
 
 #include "key/pcr_files.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Users that credentials are scoped to. See user_scope.h.
- */
 
 #include "key/user_scope.h"
 

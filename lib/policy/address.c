@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The service manager's peer address. See address.h.
- */
 
 #include "policy/address.h"
 

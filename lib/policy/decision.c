@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The decision. See decision.h.
- */
 
 #include "policy/decision.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The host's configuration. See host_config.h.
- */
 
 #include "policy/host_config.h"
 

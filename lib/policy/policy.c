@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A machine's policy. See policy.h.
- */
 
 #include "policy/policy.h"
 

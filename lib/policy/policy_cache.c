@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A cache of policies. See policy_cache.h.
- */
 
 #include "policy/policy_cache.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Edits a policy file. See policy_edit.h.
- */
 
 #include "policy/policy_edit.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Finding and loading policies. See policy_load.h.
- */
 
 #include "policy/policy_load.h"
 

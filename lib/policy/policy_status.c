@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What a policy says about a stored credential. See policy_status.h.
- */
 
 #include "policy/policy_status.h"
 

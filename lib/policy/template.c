@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Templates. See template.h.
- */
 
 #include "policy/template.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Units and machines. See unit.h.
- */
 
 #include "policy/unit.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Sealed keys as bytes. See blob.h.
- */
 
 #include "tpm/blob.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Exporting what others need to seal for this TPM. See export.h.
- */
 
 #include "tpm/export.h"
 

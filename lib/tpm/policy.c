@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Policy digests. See policy.h.
- */
 
 #include "tpm/policy.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Signed PCR policies. See signature.h.
- */
 
 #include "tpm/signature.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Signers of PCR policies. See signer.h.
- */
 
 #include "tpm/signer.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Storage keys as bytes. See storage_key.h.
- */
 
 #include "tpm/storage_key.h"
 
