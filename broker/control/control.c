@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Control connections. See control.h.
- */
 
 #include "control/control.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The counters. See counters.h.
- */
 
 #include "control/counters.h"
 

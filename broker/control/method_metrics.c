@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The method Metrics. See method.h.
- */
 
 #include "control/method.h"
 

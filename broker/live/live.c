@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Live sockets. See live.h.
- */
 
 #include "live/live.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The broker's configuration. See config.h.
- */
 
 #include "process/config.h"
 

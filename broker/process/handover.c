@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Handing connections over. See handover.h.
- */
 
 #include "process/handover.h"
 

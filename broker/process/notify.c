@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Messages to the service manager. See notify.h.
- */
 
 #include "process/notify.h"
 

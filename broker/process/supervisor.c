@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The supervisor. See supervisor.h.
- */
 
 #include "process/supervisor.h"
 

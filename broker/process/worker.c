@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The worker. See worker.h.
- */
 
 #include "process/worker.h"
 

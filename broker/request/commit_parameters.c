@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The parameters of Commit. See commit_parameters.h.
- */
 
 #include "request/commit_parameters.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * One accepted connection. See connection.h.
- */
 
 #include "request/connection.h"
 

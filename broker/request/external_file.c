@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * External files. See external_file.h.
- */
 
 #include "request/external_file.h"
 

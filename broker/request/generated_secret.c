@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Generated secrets. See generated_secret.h.
- */
 
 #include "request/generated_secret.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The host resources. See host_resources.h.
- */
 
 #include "request/host_resources.h"
 

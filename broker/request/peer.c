@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * The other end of a connection. See peer.h.
- */
 
 #include "request/peer.h"
 

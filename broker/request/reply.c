@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Sending replies. See reply.h.
- */
 
 #include "request/reply.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Requests. See request.h.
- */
 
 #include "request/request.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Resolution. See resolution.h.
- */
 
 #include "request/resolution.h"
 

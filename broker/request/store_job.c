@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Commits and searches. See store_job.h.
- */
 
 #include "request/store_job.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * TPM operations. See tpm_job.h.
- */
 
 #include "request/tpm_job.h"
 

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * This machine. See machine.h.
- */
 
 #include "key/machine.h"
 
