@@ -4,8 +4,7 @@
 
 #include "base/fsutil.h"
 #include "credential/open.h"
-#include "policy/policy_cache.h"
-#include "policy/policy_load.h"
+#include "request/resolution.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -196,22 +195,12 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
 static int check_source(PolicyCache *policies, const CredentialName *name, Reason *reason)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
-    const PolicyCredential *credential;
-    PolicyFault fault = {0};
-    int r = policy_cache_get(policies, name->machine, &fault, &policy);
+    const PolicyCredential *credential = NULL;
+    int r = resolution_look_up(policies, name, reason, &policy, &credential);
 
-    if (r == OUTCOME_NOT_FOUND)
-        return 0;
-    if (r == OUTCOME_BAD_POLICY)
-        return policy_fault_reason(&fault, r, reason);
-    if (r != 0)
+    if (r != 0 || !credential || credential->source == POLICY_STORE ||
+        credential->source == POLICY_GENERATE)
         return r;
-    credential = policy_find(policy, name->id);
-    if (!credential)
-        return reason_set(reason, OUTCOME_NOT_IN_POLICY, "the policy of %s does not list \"%s\"",
-                          name->machine, name->id);
-    if (credential->source == POLICY_STORE || credential->source == POLICY_GENERATE)
-        return 0;
     return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s takes \"%s\" from \"%s\"%s%s",
                       name->machine, name->id, policy_source_name(credential->source),
                       credential->source == POLICY_TEMPLATE ? "" : ": ",

@@ -24,7 +24,6 @@ struct Connection {
     bool retained;            /* it may be in the service manager's descriptor store */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
-    bool decided;
     Decision decision;
     Request request;
     Job *job;          /* not NULL while it waits for the TPM, a commit or a search */
@@ -52,26 +51,10 @@ static size_t *stalled_of(const Connection *c)
 
 /* --- the end --- */
 
-static void make_decision(Connection *c)
-{
-    decide(
-        &(DecisionFacts){
-            .live_machine = machine_of(c),
-            .peer_uid = c->peer.uid,
-            .trusted_uid = c->set->config->trusted_uid,
-            .peer_path = {c->peer.path, c->peer.path_size},
-            .templates = &c->set->config->templates,
-        },
-        &c->decision);
-    c->decided = true;
-}
-
 static void write_record(Connection *c, AuditVerdict verdict)
 {
     AuditSink *sink = c->set->audit;
 
-    if (!c->decided)
-        make_decision(c);
     sink->write(sink, &(AuditRecord){
                           .verdict = verdict,
                           .live = machine_of(c) != NULL,
@@ -310,9 +293,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (deadline > usec) {
         r = sd_event_source_set_time(source, deadline);
-        if (r >= 0)
-            r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-        check(set, r);
+        check(set, r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT));
         return 0;
     }
     kind = job_kind(c->job);
@@ -436,7 +417,6 @@ static int proceed(Connection *c)
 {
     Purpose purpose = {machine_of(c) ? POLICY_LIVE : POLICY_BOOT, c->decision.address.unit};
 
-    make_decision(c);
     c->reason = c->decision.reason;
     if (c->decision.outcome != 0)
         return refuse(c, c->decision.outcome);
@@ -468,6 +448,15 @@ static Connection *add(ConnectionSet *set, int fd, const char *live_machine)
     set->count++;
     set->begun++;
     peer_read(fd, &c->peer);
+    decide(
+        &(DecisionFacts){
+            .live_machine = machine_of(c),
+            .peer_uid = c->peer.uid,
+            .trusted_uid = set->config->trusted_uid,
+            .peer_path = {c->peer.path, c->peer.path_size},
+            .templates = &set->config->templates,
+        },
+        &c->decision);
     return c;
 }
 

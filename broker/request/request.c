@@ -28,8 +28,7 @@ void request_blame(const Request *request, Reason *reason)
     if (request->next >= request->resolution.count)
         return;
     name = &current(request)->name;
-    if (strcmp(name->machine, request->name.machine) != 0 ||
-        strcmp(name->id, request->name.id) != 0)
+    if (!credential_name_equal(name, &request->name))
         reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
 }
 

@@ -39,8 +39,7 @@ static int add(Resolver *resolver, const CredentialName *name, size_t *ret);
 static bool find(const Resolution *resolution, const CredentialName *name, size_t *ret)
 {
     for (size_t i = 0; i < resolution->count; i++)
-        if (strcmp(resolution->ingredients[i].name.machine, name->machine) == 0 &&
-            strcmp(resolution->ingredients[i].name.id, name->id) == 0) {
+        if (credential_name_equal(&resolution->ingredients[i].name, name)) {
             *ret = i;
             return true;
         }
@@ -83,35 +82,38 @@ static int add_ingredients(Resolver *resolver, Ingredient *ingredient)
     return r;
 }
 
-/* Fills INGREDIENT from what the machine's policy says about NAME. */
-static int look_up(Resolver *resolver, const CredentialName *name, Ingredient *ingredient)
+int resolution_look_up(PolicyCache *policies, const CredentialName *name, Reason *reason,
+                       Policy **ret_policy, const PolicyCredential **ret)
 {
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential;
     PolicyFault fault = {0};
-    int r = policy_cache_get(resolver->policies, name->machine, &fault, &ingredient->policy);
+    int r = policy_cache_get(policies, name->machine, &fault, &policy);
 
-    ingredient->name = *name;
-    ingredient->source = POLICY_STORE;
     if (r == OUTCOME_NOT_FOUND)
         return 0;
     if (r == OUTCOME_BAD_POLICY)
-        return policy_fault_reason(&fault, r, resolver->reason);
+        return policy_fault_reason(&fault, r, reason);
     if (r != 0)
         return r;
-    ingredient->credential = policy_find(ingredient->policy, name->id);
-    if (!ingredient->credential)
-        return reason_set(resolver->reason, OUTCOME_NOT_IN_POLICY,
+    credential = policy_find(policy, name->id);
+    if (!credential)
+        return reason_set(reason, OUTCOME_NOT_IN_POLICY,
                           "the policy of %s (%s) does not list \"%s\"", name->machine,
-                          ingredient->policy->files[0].name, name->id);
-    ingredient->source = ingredient->credential->source;
+                          policy->files[0].name, name->id);
+    *ret_policy = TAKE_PTR(policy);
+    *ret = credential;
     return 0;
 }
 
 static int add_new(Resolver *resolver, const CredentialName *name, size_t *ret)
 {
-    _cleanup_(ingredient_done) Ingredient ingredient = {0};
+    _cleanup_(ingredient_done) Ingredient ingredient = {.name = *name};
     CredentialName shared;
-    int r = look_up(resolver, name, &ingredient);
+    int r = resolution_look_up(resolver->policies, name, resolver->reason, &ingredient.policy,
+                               &ingredient.credential);
 
+    ingredient.source = ingredient.credential ? ingredient.credential->source : POLICY_STORE;
     /* ingredients may be for another purpose than the template */
     if (r == 0 && resolver->depth == 1)
         r = decide_purpose(ingredient.policy, ingredient.credential, name, resolver->purpose,

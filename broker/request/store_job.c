@@ -235,10 +235,8 @@ static void on_searcher_ended(void *userdata, int r)
 static bool is_named(const void *userdata, const void *key)
 {
     const Operation *operation = userdata;
-    const CredentialName *name = key;
 
-    return strcmp(operation->name.machine, name->machine) == 0 &&
-           strcmp(operation->name.id, name->id) == 0;
+    return credential_name_equal(&operation->name, key);
 }
 
 bool commit_is_queued(const StoreQueue *queue, const CredentialName *name)

@@ -136,6 +136,11 @@ int credential_name_parse(const char *text, Reason *reason, CredentialName *ret)
     return credential_name_new(machine, at + 1, reason, ret);
 }
 
+bool credential_name_equal(const CredentialName *a, const CredentialName *b)
+{
+    return strcmp(a->machine, b->machine) == 0 && strcmp(a->id, b->id) == 0;
+}
+
 void credential_name_format(const CredentialName *name, char text[CREDENTIAL_NAME_TEXT_BYTES])
 {
     snprintf(text, CREDENTIAL_NAME_TEXT_BYTES, "%s@%s", name->machine, name->id);

@@ -53,6 +53,8 @@ int credential_name_new(const char *machine, const char *id, Reason *reason, Cre
 /* Splits "MACHINE@ID" and checks as above. */
 int credential_name_parse(const char *text, Reason *reason, CredentialName *ret);
 
+bool credential_name_equal(const CredentialName *a, const CredentialName *b);
+
 /* Writes "MACHINE@ID". */
 #define CREDENTIAL_NAME_TEXT_BYTES (LIMIT_MACHINE_BYTES + 1 + LIMIT_ID_BYTES + 1)
 void credential_name_format(const CredentialName *name, char text[CREDENTIAL_NAME_TEXT_BYTES]);
