@@ -72,7 +72,7 @@ static int status(MethodCall *call)
                    json_add_number(reply, "refused", counters->counts[AUDIT_REFUSED]) &&
                    json_add_number(reply, "abandoned", counters->counts[AUDIT_ABANDONED]) &&
                    json_add_number(reply, "waiting", connections->count) &&
-                   json_add_number(reply, "keys", key_cache_count(connections->tpm->cache))
+                   json_add_number(reply, "keys", key_cache_count(connections->tpm.cache))
                ? 0
                : -ENOMEM;
 }
@@ -83,7 +83,7 @@ static int flush_keys(MethodCall *call)
     uint64_t begun = monotonic_usec();
 
     if (!json_add_number(call->reply, "flushed",
-                         key_cache_flush(call->environment->connections->tpm->cache)))
+                         key_cache_flush(call->environment->connections->tpm.cache)))
         return -ENOMEM;
     sink->write(sink, &(AuditRecord){
                           .verdict = AUDIT_FLUSHED,

@@ -88,7 +88,7 @@ static void add_durations(Families *families, const Counters *counters)
 static void add_numbers(Families *families, const ControlEnvironment *environment)
 {
     const ConnectionSet *connections = environment->connections;
-    TpmCounts tpm = connections->tpm->counts;
+    TpmCounts tpm = connections->tpm.counts;
     uint64_t up = monotonic_usec() - environment->counters->begun;
     const struct {
         const char *name, *type, *unit, *help;
@@ -107,7 +107,7 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
         {"nspawn_creds_key_hits", "counter", NULL, "Unsealings saved by the key cache.",
          (double)tpm.hits},
         {"nspawn_creds_keys", "gauge", NULL, "Unsealed keys in the cache.",
-         (double)key_cache_count(connections->tpm->cache)},
+         (double)key_cache_count(connections->tpm.cache)},
         {"nspawn_creds_uptime_seconds", "gauge", "seconds",
          "Time since the counters started at zero.", (double)up / 1e6},
     };

@@ -112,7 +112,7 @@ void live_set_accept(LiveSet *set, bool accepting)
 }
 
 /* Another socket of the same name may exist by now, or none. */
-static void count(LiveSet *set, const char *machine, bool began)
+void live_set_changed(LiveSet *set, const char *machine, bool began)
 {
     LiveSocket *socket = find(set, machine);
     bool had_room = has_room(set);
@@ -126,16 +126,6 @@ static void count(LiveSet *set, const char *machine, bool began)
         update_all(set);
     else if (socket)
         update(socket);
-}
-
-void live_set_began(LiveSet *set, const char *machine)
-{
-    count(set, machine, true);
-}
-
-void live_set_ended(LiveSet *set, const char *machine)
-{
-    count(set, machine, false);
 }
 
 size_t live_set_connections(const LiveSet *set)

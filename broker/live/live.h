@@ -40,7 +40,8 @@ typedef struct LiveEnvironment {
     sd_event *event;
     const ServerConfig *config;
     const Listeners *listeners;
-    /* A connection waits at MACHINE's socket LISTENER. Must call live_set_began() if it accepts it.
+    /* A connection waits at MACHINE's socket LISTENER. Must call live_set_changed() if it accepts
+     * it.
      */
     void (*accept)(void *userdata, int listener, const char *machine);
     void *userdata;
@@ -61,9 +62,8 @@ int live_set_scan(LiveSet *set, Reason *reason);
 /* Accepts connections within the limits, or stops accepting. */
 void live_set_accept(LiveSet *set, bool accepting);
 
-/* The caller accepted a connection of MACHINE, or closed one. */
-void live_set_began(LiveSet *set, const char *machine);
-void live_set_ended(LiveSet *set, const char *machine);
+/* The caller accepted a connection of MACHINE (BEGAN), or closed one. */
+void live_set_changed(LiveSet *set, const char *machine, bool began);
 
 /* The number of open connections. */
 size_t live_set_connections(const LiveSet *set);

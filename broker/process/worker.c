@@ -181,7 +181,7 @@ static void update(Worker *worker)
     if (!worker->running || worker->left)
         return;
     if (worker->phase == PHASE_SERVES && connections_moving(connections) == 0 &&
-        host_resources_stale(connections->resources))
+        connections->resources->host_key_rc != 0)
         enter(worker, PHASE_RESTARTS);
     update_listening(worker);
     if (!is_needed(worker))
@@ -193,7 +193,7 @@ static void on_ended(void *userdata, const char *live_machine)
     Worker *worker = userdata;
 
     if (live_machine)
-        live_set_ended(worker->live, live_machine);
+        live_set_changed(worker->live, live_machine, false);
     worker->busy = monotonic_usec();
     update(worker);
 }
@@ -292,7 +292,7 @@ static int take_over(Worker *worker, int fd)
     bool live = handover_live_machine(fd, worker->listeners, machine);
 
     if (live)
-        live_set_began(worker->live, machine);
+        live_set_changed(worker->live, machine, true);
     return connection_take_over(&worker->connections, fd, live ? machine : NULL);
 }
 
@@ -306,7 +306,7 @@ static int accept_one(Worker *worker, int listener, const char *live_machine)
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     if (fd >= 0 && live_machine)
-        live_set_began(worker->live, live_machine);
+        live_set_changed(worker->live, live_machine, true);
     if (fd >= 0)
         return connection_start(&worker->connections, fd, live_machine);
     switch (errno) {
@@ -406,6 +406,11 @@ static int set_up(Worker *worker)
         r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
         r = children_new(worker->event, worker->config, &connections->children);
+    connections->tpm = (TpmQueue){
+        .event = worker->event,
+        .config = worker->config,
+        .children = connections->children,
+    };
     connections->store = (StoreQueue){
         .config = worker->config,
         .children = connections->children,
@@ -414,7 +419,7 @@ static int set_up(Worker *worker)
         .userdata = worker,
     };
     if (r >= 0)
-        r = tpm_queue_new(worker->event, worker->config, connections->children, &connections->tpm);
+        r = key_cache_new(worker->event, worker->config, &connections->tpm.cache);
     if (r >= 0)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
                                             accept_live, worker},
@@ -494,7 +499,7 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
     control_set_free(worker.control);
     live_set_free(worker.live);
     children_free(worker.connections.children);
-    tpm_queue_free(worker.connections.tpm);
+    key_cache_free(worker.connections.tpm.cache);
     host_resources_free(worker.connections.resources);
     config->audit->room = NULL;
     if (config->audit->attach)

@@ -287,7 +287,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
-    uint64_t deadline = set->tpm->answered + set->config->request_usec;
+    uint64_t deadline = set->tpm.answered + set->config->request_usec;
     ChildKind kind;
     int r;
 
@@ -357,7 +357,7 @@ static int start_waiting(Connection *c, const TpmKeyRequest *wanted)
         return commit_job_new(&set->store, &order, on_done, c, &c->job);
     if (wanted->search_in)
         return search_job_new(&set->store, wanted->search_in, on_done, c, &c->job);
-    return tpm_job_new(set->tpm, wanted->sealed, wanted->fresh_for, on_done, c, &c->job);
+    return tpm_job_new(&set->tpm, wanted->sealed, wanted->fresh_for, on_done, c, &c->job);
 }
 
 /* One deadline covers everything that a request waits for. */
@@ -391,7 +391,7 @@ static int go_on(Connection *c)
         if (c->outcome != 0 ||
             (!wanted.sealed && !wanted.fresh_for && !wanted.search_in && !wanted.commit))
             break;
-        key = wanted.sealed ? tpm_queue_key(c->set->tpm, wanted.sealed) : NULL;
+        key = wanted.sealed ? tpm_queue_key(&c->set->tpm, wanted.sealed) : NULL;
         if (!key)
             return wait_for(c, &wanted);
         give(c, &(JobResult){.kind = CHILD_TPM, .sealed = wanted.sealed, .key = key});

@@ -35,7 +35,7 @@ typedef struct ConnectionSet {
     const ServerConfig *config;
     AuditSink *audit;
     HostResources *resources;
-    TpmQueue *tpm;
+    TpmQueue tpm;
     Children *children;
     StoreQueue store;
     /* A connection has ended or stalled; from LIVE_MACHINE's socket, or the host's (NULL). */

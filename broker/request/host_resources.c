@@ -78,8 +78,3 @@ int host_resources_host_key(HostResources *resources, Reason *reason, const Secr
     *ret = resources->host_key;
     return 0;
 }
-
-bool host_resources_stale(const HostResources *resources)
-{
-    return resources->host_key_rc != 0;
-}

@@ -7,7 +7,7 @@
  * Each is opened when it is first needed. If the store cannot be opened, the next request tries
  * again. The host key is read once, because the service manager fills $CREDENTIALS_DIRECTORY only
  * when it starts the broker. If the host key is created later, only the next broker sees it;
- * host_resources_stale() says that one is needed.
+ * .host_key_rc says that one is needed.
  */
 
 #include "key/host_key.h"
@@ -42,6 +42,3 @@ int host_resources_read(HostResources *resources, const CredentialName *name, Re
 /* Returns what host_key_check_source() returns now, and what host_key_load_passed() returned the
  * first time. The key is borrowed. */
 int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret);
-
-/* Whether loading the host key has failed. */
-bool host_resources_stale(const HostResources *resources);

@@ -84,29 +84,6 @@ static void run(void *userdata, int to_worker, int passed)
     tpm_child_work(work, userdata);
 }
 
-int tpm_queue_new(sd_event *event, const ServerConfig *config, Children *children, TpmQueue **ret)
-{
-    _cleanup_(tpm_queue_freep) TpmQueue *queue = calloc(1, sizeof(*queue));
-    int r;
-
-    if (!queue)
-        return -ENOMEM;
-    *queue = (TpmQueue){.event = event, .config = config, .children = children};
-    r = key_cache_new(event, config, &queue->cache);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(queue);
-    return 0;
-}
-
-TpmQueue *tpm_queue_free(TpmQueue *queue)
-{
-    if (queue)
-        key_cache_free(queue->cache);
-    free(queue);
-    return NULL;
-}
-
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed)
 {
     const Secret *key = key_cache_find(queue->cache, sealed);

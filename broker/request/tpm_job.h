@@ -19,15 +19,16 @@
 #include "process/children.h"
 #include "request/key_cache.h"
 
-/* Since the queue was made. */
+/* Since the worker began. */
 typedef struct TpmCounts {
     uint64_t operations; /* ended */
     uint64_t failures;   /* failed operations */
     uint64_t hits;       /* keys found in the cache */
 } TpmCounts;
 
+/* All but .counts and .answered is borrowed, and must outlive the operations. */
 typedef struct TpmQueue {
-    sd_event *event; /* all private, but for .counts and .answered */
+    sd_event *event;
     const ServerConfig *config;
     Children *children;
     KeyCache *cache;
@@ -35,12 +36,6 @@ typedef struct TpmQueue {
     uint64_t answered; /* when the TPM last completed an operation, successfully or not,
                           CLOCK_MONOTONIC in µs; 0 if never */
 } TpmQueue;
-
-/* All arguments are borrowed and must outlive the queue. */
-int tpm_queue_new(sd_event *event, const ServerConfig *config, Children *children, TpmQueue **ret);
-/* Its operations are the children's, which must be freed before. */
-TpmQueue *tpm_queue_free(TpmQueue *queue);
-DEFINE_CLEANUP(TpmQueue *, tpm_queue_free);
 
 /* The cached key of SEALED, or NULL if a job is needed. Borrowed until the next call or event. */
 const Secret *tpm_queue_key(TpmQueue *queue, const TpmSealedView *sealed);

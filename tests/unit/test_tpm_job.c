@@ -415,11 +415,17 @@ static void on_told(void *userdata, const JobResult *result)
         sd_event_exit(waiter->event, 0);
 }
 
-static void queue_new(sd_event *event, const ServerConfig *config, Children **ret_children,
-                      TpmQueue **ret)
+static void queue_new(sd_event *event, const ServerConfig *config, TpmQueue *ret)
 {
-    assert_int_equal(children_new(event, config, ret_children), 0);
-    assert_int_equal(tpm_queue_new(event, config, *ret_children, ret), 0);
+    *ret = (TpmQueue){.event = event, .config = config};
+    assert_int_equal(children_new(event, config, &ret->children), 0);
+    assert_int_equal(key_cache_new(event, config, &ret->cache), 0);
+}
+
+static void queue_free(TpmQueue *queue)
+{
+    children_free(queue->children);
+    key_cache_free(queue->cache);
 }
 
 /* The first waiter frees the job of the last one, which waits for the same unsealing or for the
@@ -436,16 +442,15 @@ static void test_told_frees_another(void **state)
         Waiter waiters[WAITERS] = {0};
         ServerConfig config = {.unseal = fail_unsealing, .tpm_usec = LIMIT_TPM_USEC};
         sd_event *event;
-        Children *children;
-        TpmQueue *queue;
+        TpmQueue queue;
 
         assert_true(sd_event_new(&event) >= 0);
-        queue_new(event, &config, &children, &queue);
+        queue_new(event, &config, &queue);
         for (size_t i = 0; i <= victim; i++) {
             TpmSealedView sealed = {.blob = {&blobs[i == WAITERS - 1], 1}};
 
             assert_int_equal(
-                tpm_job_new(queue, &sealed, NULL, on_told, &waiters[i], &waiters[i].job), 0);
+                tpm_job_new(&queue, &sealed, NULL, on_told, &waiters[i], &waiters[i].job), 0);
         }
         waiters[0].victim = &waiters[victim];
         waiters[victim - 1].event = event;
@@ -454,8 +459,7 @@ static void test_told_frees_another(void **state)
             assert_int_equal(waiters[i].rc, waiters[i].told ? OUTCOME_TPM_BUSY : 0);
         for (size_t i = 0; i < WAITERS; i++)
             assert_int_equal(waiters[i].told, i < victim);
-        children_free(children);
-        tpm_queue_free(queue);
+        queue_free(&queue);
         sd_event_unref(event);
     }
     signal(SIGCHLD, SIG_DFL);
@@ -479,19 +483,17 @@ static void test_no_key(void **state)
     ServerConfig config = {.unseal = unseal_nothing, .tpm_usec = LIMIT_TPM_USEC};
     Waiter waiter = {0};
     Context context;
-    Children *children;
-    TpmQueue *queue;
+    TpmQueue queue;
 
     (void)state;
     assert_int_equal(context_system(&context), 0);
     signal(SIGCHLD, SIG_IGN);
     assert_true(sd_event_new(&waiter.event) >= 0);
-    queue_new(waiter.event, &config, &children, &queue);
-    assert_int_equal(tpm_job_new(queue, &sealed, NULL, on_told, &waiter, &waiter.job), 0);
+    queue_new(waiter.event, &config, &queue);
+    assert_int_equal(tpm_job_new(&queue, &sealed, NULL, on_told, &waiter, &waiter.job), 0);
     assert_true(sd_event_loop(waiter.event) >= 0);
     assert_int_equal(waiter.rc, OUTCOME_TPM_FAILED);
-    children_free(children);
-    tpm_queue_free(queue);
+    queue_free(&queue);
     sd_event_unref(waiter.event);
     signal(SIGCHLD, SIG_DFL);
 }
@@ -539,9 +541,8 @@ static void test_abandoned_leave_nothing_in_the_tpm(void **state)
                            .key_usec = LIMIT_KEY_USEC,
                            .keys_max = LIMIT_KEYS};
     Fixture *fixture = *state;
-    Children *children;
     sd_event *event;
-    TpmQueue *queue;
+    TpmQueue queue;
 
     swtpm = fixture->swtpm;
     halfway =
@@ -549,7 +550,7 @@ static void test_abandoned_leave_nothing_in_the_tpm(void **state)
     assert_true(halfway != MAP_FAILED);
     signal(SIGCHLD, SIG_IGN);
     assert_true(sd_event_new(&event) >= 0);
-    queue_new(event, &config, &children, &queue);
+    queue_new(event, &config, &queue);
     for (unsigned i = 0; i < 5; i++) {
         _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
         _cleanup_(secret_freep) Secret *key = NULL;
@@ -558,18 +559,17 @@ static void test_abandoned_leave_nothing_in_the_tpm(void **state)
 
         seal(fixture, 0, &sealed, &key);
         view = tpm_sealed_view(&sealed);
-        assert_int_equal(tpm_job_new(queue, &view, NULL, on_told, NULL, &job), 0);
+        assert_int_equal(tpm_job_new(&queue, &view, NULL, on_told, NULL, &job), 0);
         while (halfway->loaded <= i)
             assert_true(sd_event_run(event, 1000) >= 0);
         job_free(job);
         halfway->go_on++;
-        while (children_count(children, CHILD_TPM) > 0)
+        while (children_count(queue.children, CHILD_TPM) > 0)
             assert_true(sd_event_run(event, UINT64_MAX) >= 0);
         assert_nothing_left(fixture);
-        assert_true(secret_equal(tpm_queue_key(queue, &view), key));
+        assert_true(secret_equal(tpm_queue_key(&queue, &view), key));
     }
-    children_free(children);
-    tpm_queue_free(queue);
+    queue_free(&queue);
     sd_event_unref(event);
     signal(SIGCHLD, SIG_DFL);
     munmap(halfway, sizeof(*halfway));
