@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Outcomes. See outcome.h; outcome.def is the table.
- */
 
 #include "base/outcome.h"
 

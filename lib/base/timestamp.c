@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Points in time. See timestamp.h; the grammar is a part of systemd.time(7).
- */
 
 #include "base/timestamp.h"
 
