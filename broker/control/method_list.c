@@ -114,9 +114,9 @@ static bool add_policy(const PolicyCredential *credential, struct json_object *o
     struct json_object *services = json_object_new_array();
 
     if (!json_add(object, "services", services) ||
-        !json_add_text(object, "source", policy_source_name(credential->source)) ||
-        !json_add_text(object, "delivery", policy_delivery_name(credential->delivery)) ||
-        !json_add_text(object, "onChange", policy_change_name(credential->on_change)) ||
+        !json_add_text(object, "source", policy_source_names[credential->source]) ||
+        !json_add_text(object, "delivery", policy_delivery_names[credential->delivery]) ||
+        !json_add_text(object, "onChange", policy_change_names[credential->on_change]) ||
         (credential->key_type && !json_add_text(object, "keyType", credential->key_type)))
         return false;
     for (size_t i = 0; i < credential->service_count; i++)

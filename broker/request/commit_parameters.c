@@ -202,7 +202,7 @@ static int check_source(PolicyCache *policies, const CredentialName *name, Reaso
         credential->source == POLICY_GENERATE)
         return r;
     return reason_set(reason, OUTCOME_NOT_STORED, "the policy of %s takes \"%s\" from \"%s\"%s%s",
-                      name->machine, name->id, policy_source_name(credential->source),
+                      name->machine, name->id, policy_source_names[credential->source],
                       credential->source == POLICY_TEMPLATE ? "" : ": ",
                       credential->source == POLICY_TEMPLATE ? "" : credential->text);
 }

@@ -436,8 +436,8 @@ static struct json_object *credential_to_json(const Enabling *enabling, const En
     for (size_t i = 0; credential && i < credential->service_count; i++)
         json_object_array_add(services, json_object_new_string(credential->services[i]));
     if (credential) {
-        json_add_text(object, "delivery", policy_delivery_name(credential->delivery));
-        json_add_text(object, "onChange", policy_change_name(credential->on_change));
+        json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
+        json_add_text(object, "onChange", policy_change_names[credential->on_change]);
     }
     json_add(object, "services", services);
     return object;

@@ -79,7 +79,7 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
     *ret_generated = credential->source == POLICY_GENERATE;
     if (credential->source != POLICY_STORE && !*ret_generated)
         return reason_set(reason, OUTCOME_NOT_STORED, "%s's policy takes it from \"%s\"",
-                          rotate->name.machine, policy_source_name(credential->source));
+                          rotate->name.machine, policy_source_names[credential->source]);
     if (*ret_generated && !input && !(rotate->options.given & OPTION_GENERATE)) {
         rotate->options.generate = credential->recipe;
         rotate->options.given |= OPTION_GENERATE;
@@ -230,9 +230,9 @@ static void print_json(const Rotate *rotate, int rc, const Reason *reason)
 
         json_add_text(change, "machine", effect->name.machine);
         json_add_text(change, "credential", effect->name.id);
-        json_add_text(change, "delivery", policy_delivery_name(effect->delivery));
+        json_add_text(change, "delivery", policy_delivery_names[effect->delivery]);
         json_add_text(change, "unit", effect->unit);
-        json_add_text(change, "action", policy_change_name(effect->action));
+        json_add_text(change, "action", policy_change_names[effect->action]);
         json_object_array_add(changes, change);
     }
     for (size_t i = 0; i < restarts->unit_count; i++) {
@@ -241,7 +241,7 @@ static void print_json(const Rotate *rotate, int rc, const Reason *reason)
 
         json_add_text(unit, "machine", restarts->machines[restarted->machine].name);
         json_add_text(unit, "unit", restarted->name);
-        json_add_text(unit, "action", policy_change_name(restarted->action));
+        json_add_text(unit, "action", policy_change_names[restarted->action]);
         json_add_text(unit, "result", restarted->result);
         json_object_array_add(units, unit);
     }

@@ -4,34 +4,24 @@
 
 #include <string.h>
 
-static int find_name(const DecisionFacts *facts, Decision *decision)
-{
-    char machine[LIMIT_MACHINE_BYTES + 1];
-    int r = 0;
-
-    if (facts->live_machine)
-        snprintf(machine, sizeof(machine), "%s", facts->live_machine);
-    else
-        r = unit_machine(facts->templates, decision->address.unit, &decision->reason, machine);
-    if (r != 0)
-        return r;
-    strcpy(decision->name.machine, machine);
-    return credential_name_new(machine, decision->address.id, &decision->reason, &decision->name);
-}
-
 void decide(const DecisionFacts *facts, Decision *ret)
 {
+    char machine[LIMIT_MACHINE_BYTES + 1] = "";
+
     *ret = (Decision){0};
     /* Parse the address first, so that the log can say what an unauthorised peer wanted. */
     ret->outcome = address_parse(facts->peer_path, &ret->reason, &ret->address);
     if (facts->live_machine)
-        strcpy(ret->name.machine, facts->live_machine);
+        snprintf(machine, sizeof(machine), "%s", facts->live_machine);
     else if (facts->peer_uid != facts->trusted_uid)
         ret->outcome = reason_set(&ret->reason, OUTCOME_PEER_NOT_ROOT,
                                   "the request comes from user %u, not from user %u",
                                   facts->peer_uid, facts->trusted_uid);
+    if (ret->outcome == 0 && !facts->live_machine)
+        ret->outcome = unit_machine(facts->templates, ret->address.unit, &ret->reason, machine);
+    strcpy(ret->name.machine, machine);
     if (ret->outcome == 0)
-        ret->outcome = find_name(facts, ret);
+        ret->outcome = credential_name_new(machine, ret->address.id, &ret->reason, &ret->name);
 }
 
 static bool names_unit(const PolicyCredential *credential, const char *unit)
@@ -60,8 +50,8 @@ int decide_purpose(const Policy *policy, const PolicyCredential *credential,
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
                           "the policy of %s (%s) lists \"%s\" for delivery \"%s\", not \"%s\"",
                           name->machine, policy->files[credential->file].name, name->id,
-                          policy_delivery_name(credential->delivery),
-                          policy_delivery_name(purpose->delivery));
+                          policy_delivery_names[credential->delivery],
+                          policy_delivery_names[purpose->delivery]);
     if (purpose->delivery == POLICY_LIVE && !names_unit(credential, purpose->unit))
         return reason_set(reason, OUTCOME_NOT_IN_POLICY,
                           "the policy of %s (%s) does not list %s in the services of \"%s\"",

@@ -132,6 +132,6 @@ int policy_fault_set(PolicyFault *fault, int rc, const char *file, JsonPosition 
 int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFault *fault);
 
 /* The names of members in files, such as "store". */
-const char *policy_source_name(PolicySource source);
-const char *policy_delivery_name(PolicyDelivery delivery);
-const char *policy_change_name(PolicyChange change);
+extern const char *const policy_source_names[];
+extern const char *const policy_delivery_names[];
+extern const char *const policy_change_names[];

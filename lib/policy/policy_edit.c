@@ -131,14 +131,15 @@ static bool put_services(struct json_object *credential, const PolicyEditDeliver
 
 static bool put_all(struct json_object *credential, const PolicyEditDelivery *wanted)
 {
-    if (wanted->delivery && !put_word(credential, DELIVERY, policy_delivery_name(*wanted->delivery),
-                                      policy_delivery_name(POLICY_BOOT)))
+    if (wanted->delivery &&
+        !put_word(credential, DELIVERY, policy_delivery_names[*wanted->delivery],
+                  policy_delivery_names[POLICY_BOOT]))
         return false;
     if (wanted->services && !put_services(credential, wanted))
         return false;
     return !wanted->on_change ||
-           put_word(credential, ON_CHANGE, policy_change_name(*wanted->on_change),
-                    policy_change_name(POLICY_NONE));
+           put_word(credential, ON_CHANGE, policy_change_names[*wanted->on_change],
+                    policy_change_names[POLICY_NONE]);
 }
 
 /* A setting without effect is probably a mistake. */
@@ -153,7 +154,7 @@ static int check_effect(struct json_object *credential, const char *id,
     json_object_object_get_ex(credential, SERVICES, &services);
     word = delivery ? json_text(delivery) : NULL;
     if ((acts || (wanted->services && wanted->service_count > 0)) &&
-        (!word || strcmp(word, policy_delivery_name(POLICY_LIVE)) != 0))
+        (!word || strcmp(word, policy_delivery_names[POLICY_LIVE]) != 0))
         return reason_set(reason, OUTCOME_USAGE,
                           "only live delivery has services to restart or reload, and %s is not "
                           "delivered live",

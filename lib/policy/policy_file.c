@@ -213,7 +213,7 @@ static int parse_generate(Parser *parser, struct json_object *value, Recipe *ret
 /* --- sources --- */
 
 /* The members that set the source. */
-static const char *const sources[] = {
+const char *const policy_source_names[] = {
     [POLICY_STORE] = "store",       [POLICY_SEALED] = "sealed", [POLICY_TEMPLATE] = "template",
     [POLICY_GENERATE] = "generate", [POLICY_SHARE] = "share",   [POLICY_FILE] = "file",
 };
@@ -258,7 +258,7 @@ static int parse_source(Parser *parser, const char *name, struct json_object *va
         return fail(parser, "\"%s\" and \"%s\": a credential can have only one source", name,
                     parser->source);
     parser->source = name;
-    while (strcmp(sources[credential->source], name) != 0)
+    while (strcmp(policy_source_names[credential->source], name) != 0)
         credential->source++;
     if (credential->source == POLICY_GENERATE)
         return parse_generate(parser, value, &credential->recipe);
@@ -271,34 +271,28 @@ static int parse_source(Parser *parser, const char *name, struct json_object *va
 
 /* --- who gets it --- */
 
-static const char *const deliveries[] = {
+const char *const policy_delivery_names[] = {
     [POLICY_BOOT] = "boot", [POLICY_LIVE] = "live", [POLICY_NATIVE] = "native"};
 
 static int parse_delivery(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
-    unsigned delivery = credential->delivery;
-    int r = parse_word(parser, value, deliveries, _POLICY_DELIVERY_MAX,
-                       "\"boot\", \"live\" or \"native\"", &delivery);
 
     (void)name;
-    credential->delivery = delivery;
-    return r;
+    return parse_word(parser, value, policy_delivery_names, _POLICY_DELIVERY_MAX,
+                      "\"boot\", \"live\" or \"native\"", &credential->delivery);
 }
 
-static const char *const changes[] = {
+const char *const policy_change_names[] = {
     [POLICY_NONE] = "none", [POLICY_RESTART] = "restart", [POLICY_RELOAD] = "reload"};
 
 static int parse_on_change(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
-    unsigned change = credential->on_change;
-    int r = parse_word(parser, value, changes, _POLICY_CHANGE_MAX,
-                       "\"restart\", \"reload\" or \"none\"", &change);
 
     (void)name;
-    credential->on_change = change;
-    return r;
+    return parse_word(parser, value, policy_change_names, _POLICY_CHANGE_MAX,
+                      "\"restart\", \"reload\" or \"none\"", &credential->on_change);
 }
 
 /* As in nspawn-creds --with-key=. No container may have a scoped credential or one with the null
@@ -354,21 +348,6 @@ static int parse_services(Parser *parser, const char *member, struct json_object
 
 /* --- credentials --- */
 
-const char *policy_source_name(PolicySource source)
-{
-    return sources[source];
-}
-
-const char *policy_delivery_name(PolicyDelivery delivery)
-{
-    return deliveries[delivery];
-}
-
-const char *policy_change_name(PolicyChange change)
-{
-    return changes[change];
-}
-
 static int check_id(Parser *parser, const char *id)
 {
     CredentialName name;
@@ -396,7 +375,7 @@ static int check_key_type(Parser *parser, const PolicyCredential *credential)
         return fail(parser, "with \"share\" the \"keyType\" is up to the other machine's policy");
     if (credential->source == POLICY_TEMPLATE || credential->source == POLICY_FILE)
         return fail(parser, "\"keyType\" does not apply to \"%s\", which is not sealed",
-                    policy_source_name(credential->source));
+                    policy_source_names[credential->source]);
     if (credential->source == POLICY_GENERATE && strstr(credential->key_type, "public-key"))
         return fail(parser,
                     "a generated secret has no PCR policy: its \"keyType\" can be \"host\", "
@@ -420,7 +399,7 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
             parser,
             "with \"delivery\": \"native\" the service manager itself opens the credential, "
             "which must be a sealed file and cannot come from \"%s\"",
-            policy_source_name(credential->source));
+            policy_source_names[credential->source]);
     return 0;
 }
 

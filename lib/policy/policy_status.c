@@ -56,12 +56,12 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
         reason_set(ret, 0, "none: delivered if the unit asks for it");
         break;
     case POLICY_STATUS_USED:
-        reason_set(ret, 0, "lists it, delivery \"%s\"%s%s", policy_delivery_name(status->delivery),
+        reason_set(ret, 0, "lists it, delivery \"%s\"%s%s", policy_delivery_names[status->delivery],
                    status->key_type ? ", key type " : "", status->key_type ? status->key_type : "");
         break;
     case POLICY_STATUS_ELSEWHERE:
         reason_set(ret, 0, "takes it from its \"%s\", not from the store",
-                   policy_source_name(status->source));
+                   policy_source_names[status->source]);
         break;
     case POLICY_STATUS_MISSING:
         reason_set(ret, 0, "does not list it: the broker refuses it");
@@ -101,7 +101,7 @@ void policy_status_advise(const PolicyStatus *status, const CredentialName *name
         break;
     case POLICY_STATUS_ELSEWHERE:
         reason_set(ret, 0, "It is not used: %s's policy takes %s from its \"%s\".", machine, id,
-                   policy_source_name(status->source));
+                   policy_source_names[status->source]);
         break;
     case POLICY_STATUS_MISSING:
         reason_set(ret, 0,

@@ -9,16 +9,11 @@
 
 #define UNIT_SUFFIX ".service"
 
-static const char *const default_templates[] = {
-    "systemd-nspawn@.service",
-    "container@.service",
-};
-
 void unit_templates_default(UnitTemplates *ret)
 {
     *ret = (UnitTemplates){0};
-    for (size_t i = 0; i < sizeof(default_templates) / sizeof(default_templates[0]); i++)
-        unit_templates_add(ret, default_templates[i], NULL);
+    unit_templates_add(ret, "systemd-nspawn@.service", NULL);
+    unit_templates_add(ret, "container@.service", NULL);
 }
 
 int unit_templates_add(UnitTemplates *templates, const char *text, Reason *reason)
