@@ -32,7 +32,7 @@ static void print_id(Wanted wanted, const char *machine, const char *id)
         printf("%s@%s\n", machine, id);
 }
 
-/* What the policy of MACHINE lists, or what STORE holds for it. */
+/* What STORE holds for MACHINE; without STORE what its policy lists. */
 static void print_names(const Context *context, const Store *store, Wanted wanted,
                         const char *machine)
 {

@@ -87,6 +87,8 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     if (kind_has(parts->kind, KIND_PUBLIC_KEY) &&
         json_add(object, "publicKey", part = json_object_new_object()))
         describe_public_key(&parts->tpm, words, part);
+    if (words)
+        json_add(object, "tpm", json_object_new_boolean(kind_has(parts->kind, KIND_TPM)));
     if (words && parts->kind->key_types == 0)
         json_add_text(object, "protection", "none: anyone can read and forge it");
     if (words && !openable)
@@ -109,14 +111,9 @@ static void sizes(struct json_object *object, FILE *stream)
             json_object_get_string(json_object_object_get(object, "encryptedSize")));
 }
 
-static void host_key(struct json_object *flag, FILE *stream)
+static void needed(struct json_object *flag, FILE *stream)
 {
     fputs(json_object_get_boolean(flag) ? "needed" : "not needed", stream);
-}
-
-static void tpm(struct json_object *object, FILE *stream)
-{
-    fputs(json_object_object_get(object, "tpm2") ? "needed" : "not needed", stream);
 }
 
 static void scope(struct json_object *flag, FILE *stream)
@@ -128,8 +125,8 @@ static void scope(struct json_object *flag, FILE *stream)
 static const Field fields[] = {
     {"Kind:", "", kind},
     {"Size:", "", sizes},
-    {"Host key:", "/hostKey", host_key},
-    {"TPM:", "", tpm},
+    {"Host key:", "/hostKey", needed},
+    {"TPM:", "/tpm", needed},
     {"Origin:", "/tpm2/sealedOutside", field_outside},
     {"PCRs:", "/tpm2/pcrs", field_pcrs},
     {"PCR bank:", "/tpm2/pcrBank", NULL},
