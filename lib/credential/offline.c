@@ -14,15 +14,12 @@ void offline_key_done(OfflineKey *key)
     *key = (OfflineKey){0};
 }
 
-/* The legacy key that the host itself would use: P-256 if it has that. */
-static const Bytes *legacy_of(const Identity *identity)
-{
-    return identity->legacy_ecc.size > 0 ? &identity->legacy_ecc : &identity->legacy_rsa;
-}
-
 static int choose_parent(const OfflineRequest *request, Reason *reason, TpmStorageKey *ret)
 {
-    const Bytes *legacy = legacy_of(request->identity), *area = &request->identity->srk;
+    const Identity *host = request->identity;
+    /* the one that the host itself would use: P-256 if it has that */
+    const Bytes *legacy = host->legacy_ecc.size > 0 ? &host->legacy_ecc : &host->legacy_rsa;
+    const Bytes *area = &host->srk;
 
     if (request->form == OFFLINE_LEGACY || (request->form == OFFLINE_AUTO && legacy->size > 0))
         area = legacy;
@@ -55,17 +52,6 @@ static int complete_pcrs(const OfflineRequest *request, Reason *reason, TpmPcrs 
     return 0;
 }
 
-/* Computes the policy, and adds the parts of the header that describe it. */
-static int add_policy(const OfflineRequest *request, Reason *reason, TpmSealed *sealed)
-{
-    TpmPcrs pcrs;
-    int r = complete_pcrs(request, reason, &pcrs);
-
-    return r == 0 ? tpm_policy_describe(&pcrs, request->public_key, request->public_key_mask,
-                                        reason, sealed)
-                  : r;
-}
-
 static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *parent)
 {
     unsigned key_types = KIND_TPM;
@@ -77,14 +63,26 @@ static const Kind *kind_of(const OfflineRequest *request, const TpmStorageKey *p
     return kind_find_by_key_types(key_types);
 }
 
+/* Everything but the key itself: which storage key it is for, and its policy. */
+static int prepare(const OfflineRequest *request, Reason *reason, TpmStorageKey *ret_parent,
+                   TpmSealed *sealed)
+{
+    TpmPcrs pcrs;
+    int r = choose_parent(request, reason, ret_parent);
+
+    if (r == 0)
+        r = complete_pcrs(request, reason, &pcrs);
+    return r == 0 ? tpm_policy_describe(&pcrs, request->public_key, request->public_key_mask,
+                                        reason, sealed)
+                  : r;
+}
+
 int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)
 {
     _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
     TpmStorageKey parent;
-    int r = choose_parent(request, reason, &parent);
+    int r = prepare(request, reason, &parent, &sealed);
 
-    if (r == 0)
-        r = add_policy(request, reason, &sealed);
     if (r == 0)
         *ret = kind_of(request, &parent);
     return r;
@@ -95,11 +93,8 @@ int offline_key_new(const Context *context, const OfflineRequest *request, Reaso
 {
     _cleanup_(offline_key_done) OfflineKey key = {0};
     TpmStorageKey parent;
-    int r;
+    int r = prepare(request, reason, &parent, &key.sealed);
 
-    r = choose_parent(request, reason, &parent);
-    if (r == 0)
-        r = add_policy(request, reason, &key.sealed);
     if (r == 0)
         r = secret_new(TPM_KEY_BYTES, reason, &key.key);
     if (r != 0)
