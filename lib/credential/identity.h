@@ -26,8 +26,8 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/outcome.h"
-#include "tpm/export.h"
 #include "tpm/storage_key.h"
+#include "tpm/tpm.h"
 
 /* Limit for an identity file, bytes. systemd and we write less than 8000. */
 #define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)

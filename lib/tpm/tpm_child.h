@@ -15,7 +15,6 @@
  */
 
 #include "base/observer.h"
-#include "tpm/export.h"
 #include "tpm/tpm.h"
 
 /* What came of the work; what it does not set is empty. */

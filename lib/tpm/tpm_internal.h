@@ -9,7 +9,6 @@
  * out of a function releases it.
  */
 
-#include "tpm/export.h"
 #include "tpm/signer.h"
 #include "tpm/storage_key.h"
 #include "tpm/tpm.h"

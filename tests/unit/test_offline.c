@@ -10,7 +10,7 @@
 #include "credential/offline.h"
 #include "credential/open.h"
 #include "credential/seal.h"
-#include "tpm/export.h"
+#include "tpm/tpm.h"
 
 /* TPM_RC_VALUE, parameter 2: as if there were no P-256 */
 #define RC_NO_ECC 0x2c4U

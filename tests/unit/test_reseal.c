@@ -8,7 +8,7 @@
 
 #include "key/host_key.h"
 #include "seal/reseal.h"
-#include "tpm/export.h"
+#include "tpm/tpm.h"
 
 #include <errno.h>
 

@@ -11,7 +11,7 @@
 #include "credential/offline.h"
 #include "credential/seal.h"
 #include "store/shared_key.h"
-#include "tpm/export.h"
+#include "tpm/tpm.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -9,7 +9,7 @@
 #include "swtpm_hardships.h"
 #include "test_tpm_fixture.h"
 
-#include "tpm/export.h"
+#include "tpm/tpm.h"
 
 #include <time.h>
 
