@@ -241,42 +241,21 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
     return faccessat(machine, mark.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? r : 0;
 }
 
-/* Opens NAME's file in its place. One call finds a file that is there; two find out why one is not,
- * and each request for a credential waits for them. */
-static int open_placed(const Store *store, const CredentialName *name, const char *suffix,
-                       Reason *reason, int *ret_fd)
-{
-    static const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-                                        .resolve = RESOLVE_NO_SYMLINKS};
-    Path path = path_of(name, suffix);
-    _cleanup_(closep) int machine = -1, fd = (int)syscall(SYS_openat2, store->directory, path.text,
-                                                          &how, sizeof(how));
-    int r;
-
-    if (fd < 0) {
-        r = store_machine_open(store->directory, name->machine, reason, &machine);
-        return r == 0 ? open_file(machine, store_file_name(name, suffix).text, path.text, reason,
-                                  ret_fd)
-                      : r;
-    }
-    r = check_entry(fd, path.text, reason);
-    if (r == 0)
-        *ret_fd = TAKE_FD(fd);
-    return r;
-}
-
 /* Files only move from a commit's directory to the machine's, so a reader that looks in the commit
  * first finds every new file. */
 static int open_entry(const Store *store, const CredentialName *name, const char *suffix,
                       Reason *reason, int *ret_fd)
 {
-    _cleanup_(closep) int commit = -1, fd = -1;
+    _cleanup_(closep) int commit = -1, machine = -1, fd = -1;
     int r = open_commit(store, STORE_COMMIT, reason, &commit);
 
     if (r == 0 && commit >= 0)
         r = open_coming(commit, name, suffix, reason, &fd);
     if (r == 0 && fd < 0)
-        return open_placed(store, name, suffix, reason, ret_fd);
+        r = store_machine_open(store->directory, name->machine, reason, &machine);
+    if (r == 0 && fd < 0)
+        r = open_file(machine, store_file_name(name, suffix).text, path_of(name, suffix).text,
+                      reason, &fd);
     if (r == 0)
         *ret_fd = TAKE_FD(fd);
     return r;
