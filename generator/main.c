@@ -60,7 +60,6 @@ typedef struct Generator {
     Context context;
     HostConfig host;
     bool host_valid; /* if false, no machine may start */
-    PolicyPlaces places;
     int folder;
 } Generator;
 
@@ -96,8 +95,7 @@ static bool put_drop_in(const Generator *generator, const char *machine, Writer 
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r =
-        policy_load_from(&generator->context, machine, generator->places, NULL, &fault, &policy);
+    int r = policy_load(&generator->context, machine, &fault, &policy);
 
     if (r == 0 && generator->host_valid) {
         drop_in_write(&generator->host, policy, writer);
@@ -156,7 +154,7 @@ static bool generate_machines(Generator *generator)
     _cleanup_(strings_freep) char **machines = NULL;
     pid_t processes[PROCESSES_MAX];
     PolicyFault fault = {0};
-    int r = policy_machines(&generator->context, &fault, &generator->places, &machines), status;
+    int r = policy_machines(&generator->context, &fault, &machines), status;
     size_t count;
     bool right;
 

@@ -300,6 +300,6 @@ int method_list(MethodCall *call)
         return add_machine(&list, machine);
     r = store_machines(store, &call->reason, &stored);
     if (r == 0)
-        r = policy_machines(call->resources->config->context, NULL, NULL, &with_policy);
+        r = policy_machines(call->resources->config->context, NULL, &with_policy);
     return r == 0 ? add_machines(&list, stored, with_policy) : r;
 }

@@ -11,7 +11,7 @@
  */
 
 #include "key/host_key.h"
-#include "policy/policy_cache.h"
+#include "policy/policy_load.h"
 #include "process/config.h"
 #include "store/store.h"
 

@@ -14,7 +14,7 @@
 #include "base/base64.h"
 #include "credential/open.h"
 #include "policy/decision.h"
-#include "policy/policy_cache.h"
+#include "policy/policy_load.h"
 #include "request/generated_secret.h"
 
 typedef struct Ingredient {

@@ -24,22 +24,36 @@ static const char *const search_path[] = {
 
 #define SEARCH_PATH_COUNT (sizeof(search_path) / sizeof(search_path[0]))
 
-/* The bits of PolicyPlaces for directory I of the search path. */
-#define FILES_IN(i)       (1U << (2 * (i)))
-#define DROP_INS_IN(i)    (2U << (2 * (i)))
-
 /* A path that changed this short a time ago (µs) may change again without getting a new time: the
  * coarsest file systems count in two seconds, and the kernel's clock for files is some ms late. */
 #define SETTLING_USEC     INT64_C(3000000)
+
+/* The state of a path. Each change of what it names shows, unless it comes so soon after the last
+ * one that both have the same time. (A program that writes to a file through a mapping may change
+ * it later than the file's time says; none does that to a policy.) */
+typedef struct Stamp {
+    char *path;
+    int error; /* errno if there is nothing to see, such as ENOENT; then the rest is 0 */
+    dev_t device;
+    uint64_t inode;
+    uint64_t size;
+    int64_t changed[2]; /* ctime: seconds and ns since 1970 */
+} Stamp;
+
+/* The stamps of all paths on which a policy, or that there is none, depends. */
+typedef struct Stamps {
+    Stamp *stamps;
+    size_t count;
+    bool settling; /* a path changed too short a time ago for its stamp to be relied on */
+} Stamps;
 
 /* The state while the files of a policy are read. */
 typedef struct Loader {
     const Context *context;
     const char *machine;
-    PolicyPlaces places;
-    PolicyStamps *stamps; /* NULL: the caller wants none */
-    int64_t now;          /* µs since 1970, before the first file was read; only for stamps */
-    Policy *policy;       /* NULL until there is a file */
+    Stamps *stamps; /* NULL: the caller wants none */
+    int64_t now;    /* µs since 1970, before the first file was read; only for stamps */
+    Policy *policy; /* NULL until there is a file */
     PolicyFault *fault;
 } Loader;
 
@@ -51,13 +65,13 @@ static int bad_file(PolicyFault *fault, const char *path, const char *what)
 /* --- stamps --- */
 
 /* A network's file system has to ask its server, as it does when a file is opened. */
-static PolicyStamp stamp_of(const char *path)
+static Stamp stamp_of(const char *path)
 {
     struct statx status;
 
     if (statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &status) < 0)
-        return (PolicyStamp){.error = errno};
-    return (PolicyStamp){
+        return (Stamp){.error = errno};
+    return (Stamp){
         .device = makedev(status.stx_dev_major, status.stx_dev_minor),
         .inode = status.stx_ino,
         .size = status.stx_size,
@@ -68,8 +82,8 @@ static PolicyStamp stamp_of(const char *path)
 /* Call this before PATH is read, so that a change in between is noticed. */
 static int add_stamp(Loader *loader, const char *path)
 {
-    PolicyStamps *stamps = loader->stamps;
-    PolicyStamp *stamp;
+    Stamps *stamps = loader->stamps;
+    Stamp *stamp;
 
     if (!stamps)
         return 0;
@@ -83,36 +97,19 @@ static int add_stamp(Loader *loader, const char *path)
     return stamp->path ? 0 : -ENOMEM;
 }
 
-/* One stamp of a missing directory is enough for all that could be in it. */
-static int stamp_directories(Loader *loader)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
-        char path[PATH_MAX];
-
-        snprintf(path, sizeof(path), "%s%s", loader->context->root, search_path[i]);
-        if (stamp_of(path).error == ENOENT) {
-            loader->places &= ~(FILES_IN(i) | DROP_INS_IN(i));
-            r = add_stamp(loader, path);
-        }
-    }
-    return r;
-}
-
-void policy_stamps_done(PolicyStamps *stamps)
+static void stamps_done(Stamps *stamps)
 {
     for (size_t i = 0; i < stamps->count; i++)
         free(stamps->stamps[i].path);
     free(stamps->stamps);
-    *stamps = (PolicyStamps){0};
+    *stamps = (Stamps){0};
 }
 
-bool policy_stamps_match(const PolicyStamps *stamps)
+static bool stamps_match(const Stamps *stamps)
 {
     for (size_t i = 0; i < stamps->count; i++) {
-        const PolicyStamp *then = &stamps->stamps[i];
-        PolicyStamp now = stamp_of(then->path);
+        const Stamp *then = &stamps->stamps[i];
+        Stamp now = stamp_of(then->path);
 
         if (now.error != then->error || now.device != then->device || now.inode != then->inode ||
             now.size != then->size || now.changed[0] != then->changed[0] ||
@@ -178,8 +175,6 @@ static int add_main_file(Loader *loader)
     for (size_t i = 0; i < SEARCH_PATH_COUNT && r == OUTCOME_NOT_FOUND; i++) {
         char path[PATH_MAX];
 
-        if (!(loader->places & FILES_IN(i)))
-            continue;
         snprintf(path, sizeof(path), "%s%s/%s" SUFFIX, loader->context->root, search_path[i],
                  loader->machine);
         r = add_file(loader, path);
@@ -187,110 +182,108 @@ static int add_main_file(Loader *loader)
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
-/* --- lists of names --- */
+/* --- what is in directories --- */
 
-typedef struct Name {
-    char *text;
-    size_t directory; /* where it was found */
-} Name;
-
-typedef struct Names {
-    Name *names;
-    size_t count;
-} Names;
-
-static void names_done(Names *names)
+/* Appends "PATH/NAME" for each NAME before SUFFIX in the directory PATH, which need not exist. */
+static int list(const char *path, const char *suffix, char ***names, size_t *count)
 {
-    for (size_t i = 0; i < names->count; i++)
-        free(names->names[i].text);
-    free(names->names);
-    *names = (Names){0};
+    _cleanup_(closedirp) DIR *folder = opendir(path);
+    const char *file;
+    int r;
+
+    if (!folder)
+        return errno == ENOENT ? 0 : -errno;
+    while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
+        char name[PATH_MAX];
+
+        if (file[0] == '.' || !has_suffix(file, suffix))
+            continue;
+        snprintf(name, sizeof(name), "%s/%.*s", path, (int)(strlen(file) - strlen(suffix)), file);
+        if (!strings_add(names, count, name))
+            return -ENOMEM;
+    }
+    return r;
 }
 
-static int add_name(Names *names, const char *text, size_t length, size_t directory)
-{
-    char *copy;
-
-    if (!ARRAY_GROW(names->names, names->count))
-        return -ENOMEM;
-    copy = strndup(text, length);
-    if (!copy)
-        return -ENOMEM;
-    names->names[names->count++] = (Name){copy, directory};
-    return 0;
-}
-
+/* By name, and the same one in the order of the search path, which is alphabetical. */
 static int compare_names(const void *left, const void *right)
 {
-    const Name *a = left, *b = right;
-    int order = strcmp(a->text, b->text);
+    const char *a = *(char *const *)left, *b = *(char *const *)right;
+    int order = strcmp(basename(a), basename(b));
 
-    return order != 0 ? order : (int)a->directory - (int)b->directory;
+    return order != 0 ? order : strcmp(a, b);
 }
 
-/* Sorts the names, and keeps the first directory of each. */
-static void sort_names(Names *names)
+/* Sorts the COUNT paths of names, and keeps the first one of each name. */
+static void sort_names(char **names, size_t count)
 {
     size_t kept = 0;
 
-    if (names->count > 0)
-        qsort(names->names, names->count, sizeof(names->names[0]), compare_names);
-    for (size_t i = 0; i < names->count; i++) {
-        if (kept > 0 && strcmp(names->names[kept - 1].text, names->names[i].text) == 0)
-            free(names->names[i].text);
+    if (count > 0)
+        qsort(names, count, sizeof(names[0]), compare_names);
+    for (size_t i = 0; i < count; i++)
+        if (kept > 0 && strcmp(basename(names[kept - 1]), basename(names[i])) == 0)
+            free(names[i]);
         else
-            names->names[kept++] = names->names[i];
-    }
-    names->count = kept;
-}
-
-/* --- drop-ins --- */
-
-static int list_drop_ins(Loader *loader, const char *path, size_t directory, Names *names)
-{
-    _cleanup_(closedirp) DIR *folder = NULL;
-    const char *file;
-    int r = add_stamp(loader, path);
-
-    if (r != 0)
-        return r;
-    folder = opendir(path);
-    if (!folder)
-        return errno == ENOENT ? 0 : bad_file(loader->fault, path, strerror(errno));
-    while ((r = directory_next(folder, path, NULL, &file)) == 0 && file) {
-        if (file[0] == '.' || !has_suffix(file, SUFFIX))
-            continue;
-        if (names->count == LIMIT_POLICY_DROP_INS)
-            return bad_file(loader->fault, path, "there are too many drop-ins");
-        if (add_name(names, file, strlen(file), directory) != 0)
-            return -ENOMEM;
-    }
-    return r == 0 ? 0 : bad_file(loader->fault, path, strerror(-r));
+            names[kept++] = names[i];
+    if (count > 0)
+        names[kept] = NULL;
 }
 
 static int add_drop_ins(Loader *loader)
 {
-    _cleanup_(names_done) Names names = {0};
+    _cleanup_(strings_freep) char **names = NULL;
     char path[PATH_MAX];
+    size_t count = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
-        if (!(loader->places & DROP_INS_IN(i)))
-            continue;
         snprintf(path, sizeof(path), "%s%s/%s" DROP_IN_SUFFIX, loader->context->root,
                  search_path[i], loader->machine);
-        r = list_drop_ins(loader, path, i, &names);
+        r = add_stamp(loader, path);
+        if (r == 0)
+            r = list(path, SUFFIX, &names, &count);
+        if (r < 0 && r != -ENOMEM)
+            r = bad_file(loader->fault, path, strerror(-r));
+        if (r == 0 && count > LIMIT_POLICY_DROP_INS)
+            r = bad_file(loader->fault, path, "there are too many drop-ins");
     }
-    sort_names(&names);
-    for (size_t i = 0; r == 0 && i < names.count; i++) {
-        snprintf(path, sizeof(path), "%s%s/%s" DROP_IN_SUFFIX "/%s", loader->context->root,
-                 search_path[names.names[i].directory], loader->machine, names.names[i].text);
+    sort_names(names, count);
+    for (char **name = names; r == 0 && name && *name; name++) {
+        snprintf(path, sizeof(path), "%s" SUFFIX, *name);
         r = add_file(loader, path);
         /* removed since, or a dangling link */
         if (r == OUTCOME_NOT_FOUND)
             r = bad_file(loader->fault, path, strerror(ENOENT));
     }
     return r;
+}
+
+int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
+{
+    _cleanup_(strings_freep) char **names = calloc(1, sizeof(names[0]));
+    size_t count = 0;
+
+    if (!names)
+        return -ENOMEM;
+    for (size_t i = 0; i < SEARCH_PATH_COUNT; i++) {
+        char path[PATH_MAX];
+        int r;
+
+        snprintf(path, sizeof(path), "%s%s", context->root, search_path[i]);
+        r = list(path, SUFFIX, &names, &count);
+        if (r == 0)
+            r = list(path, DROP_IN_SUFFIX, &names, &count);
+        if (r == -ENOMEM)
+            return r;
+        if (r != 0)
+            bad_file(fault, path, strerror(-r));
+    }
+    sort_names(names, count);
+    for (char **name = names; *name; name++)
+        memmove(*name, basename(*name), strlen(basename(*name)) + 1);
+    *ret = TAKE_PTR(names);
+    return 0;
 }
 
 /* --- the whole --- */
@@ -300,21 +293,19 @@ static void loader_done(Loader *loader)
     policy_unref(loader->policy);
 }
 
-int policy_load_from(const Context *context, const char *machine, PolicyPlaces places,
-                     PolicyStamps *stamps, PolicyFault *fault, Policy **ret)
+/* Fills in STAMPS, unless they are NULL, also if there is no policy. */
+static int load(const Context *context, const char *machine, Stamps *stamps, PolicyFault *fault,
+                Policy **ret)
 {
     _cleanup_(loader_done) Loader loader = {
         .context = context,
         .machine = machine,
-        .places = places,
         .stamps = stamps,
         .now = stamps ? (int64_t)context->now(context) : 0,
         .fault = fault,
     };
-    int r = stamps ? stamp_directories(&loader) : 0;
+    int r = add_main_file(&loader);
 
-    if (r == 0)
-        r = add_main_file(&loader);
     if (r == 0)
         r = add_drop_ins(&loader);
     if (r == 0 && !loader.policy)
@@ -328,59 +319,91 @@ int policy_load_from(const Context *context, const char *machine, PolicyPlaces p
 
 int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
 {
-    return policy_load_from(context, machine, POLICY_EVERYWHERE, NULL, fault, ret);
+    return load(context, machine, NULL, fault, ret);
 }
 
-/* --- all machines --- */
+/* --- the cache --- */
 
-/* Adds what directory I of the search path, PATH, contains. RET_ERROR: a negative errno if it may
- * contain more. */
-static int list_machines(const char *path, size_t i, Names *names, PolicyPlaces *places,
-                         int *ret_error)
+typedef struct Entry {
+    char machine[LIMIT_MACHINE_BYTES + 1]; /* "": the entry is free */
+    Policy *policy;                        /* NULL: the machine has none */
+    Stamps stamps;
+    uint64_t used; /* the cache's counter at its last use */
+} Entry;
+
+struct PolicyCache {
+    const Context *context;
+    uint64_t clock;
+    Entry entries[LIMIT_POLICIES];
+};
+
+int policy_cache_new(const Context *context, PolicyCache **ret)
 {
-    _cleanup_(closedirp) DIR *folder = opendir(path);
-    const char *file;
+    PolicyCache *cache = calloc(1, sizeof(*cache));
 
-    *ret_error = folder || errno == ENOENT ? 0 : -errno;
-    while (folder && (*ret_error = directory_next(folder, path, NULL, &file)) == 0 && file) {
-        const char *suffix = has_suffix(file, SUFFIX) ? SUFFIX : DROP_IN_SUFFIX;
-
-        if (file[0] == '.' || !has_suffix(file, suffix))
-            continue;
-        if (add_name(names, file, strlen(file) - strlen(suffix), 0) != 0)
-            return -ENOMEM;
-        *places |= strcmp(suffix, SUFFIX) == 0 ? FILES_IN(i) : DROP_INS_IN(i);
-    }
-    if (*ret_error != 0)
-        *places |= FILES_IN(i) | DROP_INS_IN(i);
+    if (!cache)
+        return -ENOMEM;
+    cache->context = context;
+    *ret = cache;
     return 0;
 }
 
-int policy_machines(const Context *context, PolicyFault *fault, PolicyPlaces *ret_places,
-                    char ***ret)
+static void clear(Entry *entry)
 {
-    _cleanup_(names_done) Names names = {0};
-    PolicyPlaces places = 0;
-    char **machines;
+    policy_unref(entry->policy);
+    stamps_done(&entry->stamps);
+    *entry = (Entry){0};
+}
 
-    for (size_t i = 0; i < SEARCH_PATH_COUNT; i++) {
-        char path[PATH_MAX];
-        int error = 0;
-
-        snprintf(path, sizeof(path), "%s%s", context->root, search_path[i]);
-        if (list_machines(path, i, &names, &places, &error) != 0)
-            return -ENOMEM;
-        if (error != 0)
-            bad_file(fault, path, strerror(-error));
+PolicyCache *policy_cache_free(PolicyCache *cache)
+{
+    if (cache) {
+        for (size_t i = 0; i < LIMIT_POLICIES; i++)
+            clear(&cache->entries[i]);
+        free(cache);
     }
-    sort_names(&names);
-    machines = calloc(names.count + 1, sizeof(machines[0]));
-    if (!machines)
-        return -ENOMEM;
-    for (size_t i = 0; i < names.count; i++)
-        machines[i] = TAKE_PTR(names.names[i].text);
-    if (ret_places)
-        *ret_places = places;
-    *ret = machines;
+    return NULL;
+}
+
+/* The entry of MACHINE, else the least recently used one. */
+static Entry *find(PolicyCache *cache, const char *machine)
+{
+    Entry *oldest = &cache->entries[0];
+
+    for (size_t i = 0; i < LIMIT_POLICIES; i++) {
+        Entry *entry = &cache->entries[i];
+
+        if (strcmp(entry->machine, machine) == 0)
+            return entry;
+        if (entry->used < oldest->used)
+            oldest = entry;
+    }
+    return oldest;
+}
+
+int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault, Policy **ret)
+{
+    _cleanup_(stamps_done) Stamps stamps = {0};
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    Entry *entry = find(cache, machine);
+    int r;
+
+    if (strcmp(entry->machine, machine) != 0 || !stamps_match(&entry->stamps)) {
+        r = load(cache->context, machine, &stamps, fault, &policy);
+        if (r != 0 && r != OUTCOME_NOT_FOUND)
+            return r;
+        if (stamps.settling || !machine_name_valid(machine)) {
+            if (r == 0)
+                *ret = TAKE_PTR(policy);
+            return r;
+        }
+        clear(entry);
+        *entry = (Entry){.policy = TAKE_PTR(policy), .stamps = TAKE(stamps)};
+        strcpy(entry->machine, machine); /* its length was checked */
+    }
+    entry->used = ++cache->clock;
+    if (!entry->policy)
+        return OUTCOME_NOT_FOUND;
+    *ret = policy_ref(entry->policy);
     return 0;
 }

@@ -2,4 +2,4 @@
 # Limit: LIMIT_POLICY_DROP_INS
 # File: lib/policy/policy_load.c
 # Test: policy_load
-s/names->count == LIMIT_POLICY_DROP_INS/false/
+s/count > LIMIT_POLICY_DROP_INS/false/
