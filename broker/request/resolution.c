@@ -63,9 +63,8 @@ static int append(Resolver *resolver, Ingredient *ingredient, size_t *ret)
 
 static int add_ingredients(Resolver *resolver, Ingredient *ingredient)
 {
-    const char *cursor = ingredient->credential->text;
-    CredentialName name = ingredient->name;
-    TemplatePiece piece;
+    const char *cursor = NULL;
+    CredentialName name;
     size_t count = 0;
     int r = 0;
 
@@ -73,12 +72,9 @@ static int add_ingredients(Resolver *resolver, Ingredient *ingredient)
         calloc(LIMIT_TEMPLATE_PLACEHOLDERS, sizeof(ingredient->placeholders[0]));
     if (!ingredient->placeholders)
         return -ENOMEM;
-    while (r == 0 && template_next(&cursor, &piece)) {
-        if (piece.text.size > 0)
-            continue;
-        strcpy(name.id, piece.id);
+    while (r == 0 &&
+           policy_next_ingredient(ingredient->policy, ingredient->credential, &cursor, &name))
         r = add(resolver, &name, &ingredient->placeholders[count++]);
-    }
     return r;
 }
 

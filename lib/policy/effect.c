@@ -8,44 +8,28 @@
 #include "policy/effect.h"
 
 #include "base/array.h"
-#include "policy/template.h"
 
 #include <errno.h>
 #include <string.h>
-
-static bool has_placeholder(const char *template, const char *id)
-{
-    TemplatePiece piece;
-
-    while (template_next(&template, &piece))
-        if (strcmp(piece.id, id) == 0)
-            return true;
-    return false;
-}
 
 /* Whether CREDENTIAL of POLICY directly contains or shares NAME. */
 static bool is_made_of(const Policy *policy, const PolicyCredential *credential,
                        const CredentialName *name)
 {
-    char text[CREDENTIAL_NAME_TEXT_BYTES];
+    const char *cursor = NULL;
+    CredentialName ingredient;
 
-    if (credential->source == POLICY_TEMPLATE)
-        return strcmp(policy->machine, name->machine) == 0 &&
-               has_placeholder(credential->text, name->id);
-    if (credential->source != POLICY_SHARE)
-        return false;
-    credential_name_format(name, text);
-    return strcmp(credential->text, text) == 0;
+    while (policy_next_ingredient(policy, credential, &cursor, &ingredient))
+        if (credential_name_equal(&ingredient, name))
+            return true;
+    return false;
 }
 
 static bool is_known(const PolicyEffects *effects, const CredentialName *name)
 {
-    for (size_t i = 0; i < effects->count; i++) {
-        const CredentialName *known = &effects->effects[i].name;
-
-        if (strcmp(known->machine, name->machine) == 0 && strcmp(known->id, name->id) == 0)
+    for (size_t i = 0; i < effects->count; i++)
+        if (credential_name_equal(&effects->effects[i].name, name))
             return true;
-    }
     return false;
 }
 

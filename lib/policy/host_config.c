@@ -7,7 +7,6 @@
 #include "base/trusted_file.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #define SPACE " \t\r"
@@ -28,26 +27,6 @@ void host_config_default(HostConfig *ret)
 
 #define KEYS "the keys are Path= in [Store], Device= in [TPM] and UnitTemplate= in [Machines]"
 
-typedef struct Parser {
-    const char *path;
-    unsigned line;
-    const char *section; /* of the table of keys; NULL before the first one */
-    Reason *reason;
-    HostConfig config;
-} Parser;
-
-__attribute__((format(printf, 2, 3))) static int bad(const Parser *parser, const char *format, ...)
-{
-    char words[sizeof(Reason)];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(words, sizeof(words), format, arguments);
-    va_end(arguments);
-    return reason_set(parser->reason, OUTCOME_BAD_CONFIG, "%s:%u: %s", parser->path, parser->line,
-                      words);
-}
-
 /* Values become lines of a unit (nspawn-creds-generator(8)), where other characters would need
  * quotes of several kinds. */
 static bool is_plain(const char *text)
@@ -63,62 +42,64 @@ static bool is_plain_path(const char *path)
     return path_canonical(path) && is_plain(path) && !strchr(path, ':');
 }
 
-static int set_text(const Parser *parser, const char *text, char ret[LIMIT_CONFIG_VALUE_BYTES])
+static int set_text(const char *text, Reason *reason, char ret[LIMIT_CONFIG_VALUE_BYTES])
 {
     if (strlen(text) >= LIMIT_CONFIG_VALUE_BYTES)
-        return bad(parser, "the value has more than %zu characters", LIMIT_CONFIG_VALUE_BYTES - 1);
+        return reason_set(reason, OUTCOME_BAD_CONFIG, "the value has more than %zu characters",
+                          LIMIT_CONFIG_VALUE_BYTES - 1);
     strcpy(ret, text);
     return 0;
 }
 
-static int set_store(Parser *parser, char *text)
+static int set_store(HostConfig *config, char *text, Reason *reason)
 {
     const char *path = *text ? text : STORE_DEFAULT_PATH;
 
     if (!is_plain_path(path))
-        return bad(
-            parser,
+        return reason_set(
+            reason, OUTCOME_BAD_CONFIG,
             "\"%.80s\" is not an absolute path without \".\", \"..\", \"//\", a final slash, "
             "spaces, colons or quotes",
             path);
-    return set_text(parser, path, parser->config.store);
+    return set_text(path, reason, config->store);
 }
 
-static int set_tpm_device(Parser *parser, char *text)
+static int set_tpm_device(HostConfig *config, char *text, Reason *reason)
 {
     const char *name = *text ? text : TPM_DEFAULT_DEVICE, *path;
     TpmDevice device;
-    Reason reason = {0};
+    int r = tpm_device_parse(name, reason, &device);
 
-    if (tpm_device_parse(name, &reason, &device) != 0)
-        return bad(parser, "%.160s", reason.text);
+    if (r != 0)
+        return r;
     path = tpm_device_path(&device);
     /* the service manager lets a unit use devices of this folder alone */
     if (path && (!is_plain_path(path) || strncmp(path, "/dev/", strlen("/dev/")) != 0))
-        return bad(parser, "\"%.80s\" is not a device below /dev", path);
+        return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%.80s\" is not a device below /dev", path);
     if (!is_plain(name))
-        return bad(parser, "\"%.80s\" has spaces, quotes or control characters", name);
-    return set_text(parser, path ? path : name, parser->config.tpm_device);
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "\"%.80s\" has spaces, quotes or control characters", name);
+    return set_text(path ? path : name, reason, config->tpm_device);
 }
 
 /* An empty assignment clears the list; host_config_parse() fills an empty list with the defaults.
  */
-static int set_templates(Parser *parser, char *text)
+static int set_templates(HostConfig *config, char *text, Reason *reason)
 {
-    Reason reason = {0};
+    int r = 0;
 
     if (!*text)
-        parser->config.templates = (UnitTemplates){0};
-    for (const char *word; (word = strsep(&text, SPACE));)
-        if (*word && unit_templates_add(&parser->config.templates, word, &reason) != 0)
-            return bad(parser, "%.160s", reason.text);
-    return 0;
+        config->templates = (UnitTemplates){0};
+    for (const char *word; r == 0 && (word = strsep(&text, SPACE));)
+        if (*word)
+            r = unit_templates_add(&config->templates, word, reason);
+    return r;
 }
 
 /* .set gets the value; empty is the default. */
 static const struct {
     const char *section, *key;
-    int (*set)(Parser *parser, char *text);
+    int (*set)(HostConfig *config, char *text, Reason *reason);
 } keys[] = {
     {"Store", "Path", set_store},
     {"TPM", "Device", set_tpm_device},
@@ -140,22 +121,23 @@ static char *trim(char *text)
     return text;
 }
 
-static int parse_section(Parser *parser, char *line)
+/* SECTION is of the table of keys; NULL before the first one. */
+static int parse_section(char *line, Reason *reason, const char **section)
 {
     size_t length = strlen(line);
 
     if (line[length - 1] != ']')
-        return bad(parser, "\"%.80s\" has no closing bracket", line);
+        return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%.80s\" has no closing bracket", line);
     line[length - 1] = '\0';
     for (size_t i = 0; i < KEY_COUNT; i++)
         if (strcmp(keys[i].section, line + 1) == 0) {
-            parser->section = keys[i].section;
+            *section = keys[i].section;
             return 0;
         }
-    return bad(parser, "unknown section \"%.80s\"; " KEYS, line + 1);
+    return reason_set(reason, OUTCOME_BAD_CONFIG, "unknown section \"%.80s\"; " KEYS, line + 1);
 }
 
-static int parse_line(Parser *parser, char *line)
+static int parse_line(char *line, Reason *reason, const char **section, HostConfig *config)
 {
     char *equals = strchr(line, '='), *key;
 
@@ -163,29 +145,34 @@ static int parse_line(Parser *parser, char *line)
         return 0;
     for (const char *c = line; *c; c++)
         if ((unsigned char)*c < ' ' && *c != '\t')
-            return bad(parser, "there is a control character");
+            return reason_set(reason, OUTCOME_BAD_CONFIG, "there is a control character");
     if (line[strlen(line) - 1] == '\\')
-        return bad(parser, "a line cannot be continued; repeat the key instead");
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "a line cannot be continued; repeat the key instead");
     if (line[0] == '[')
-        return parse_section(parser, line);
+        return parse_section(line, reason, section);
     if (!equals || equals == line)
-        return bad(parser, "\"%.80s\" is neither Key=value nor [Section]", line);
-    if (!parser->section)
-        return bad(parser, "\"%.80s\" comes before the first [Section]", line);
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "\"%.80s\" is neither Key=value nor [Section]", line);
+    if (!*section)
+        return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%.80s\" comes before the first [Section]",
+                          line);
     *equals = '\0';
     key = trim(line);
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (strcmp(keys[i].section, parser->section) == 0 && strcmp(keys[i].key, key) == 0)
-            return keys[i].set(parser, trim(equals + 1));
-    return bad(parser, "unknown key \"%.80s\" in [%s]; " KEYS, key, parser->section);
+        if (strcmp(keys[i].section, *section) == 0 && strcmp(keys[i].key, key) == 0)
+            return keys[i].set(config, trim(equals + 1), reason);
+    return reason_set(reason, OUTCOME_BAD_CONFIG, "unknown key \"%.80s\" in [%s]; " KEYS, key,
+                      *section);
 }
 
 int host_config_parse(const char *path, BytesView text, Reason *reason, HostConfig *ret)
 {
     _cleanup_(freep) char *copy = calloc(1, text.size + 1);
-    Parser parser = {.path = path, .reason = reason};
     char *rest = copy;
-    int r = 0;
+    const char *section = NULL;
+    HostConfig config;
+    unsigned number = 0;
 
     if (!copy)
         return -ENOMEM;
@@ -193,18 +180,19 @@ int host_config_parse(const char *path, BytesView text, Reason *reason, HostConf
         memcpy(copy, text.data, text.size);
     if (strlen(copy) != text.size)
         return reason_set(reason, OUTCOME_BAD_CONFIG, "%s has a NUL byte", path);
-    host_config_default(&parser.config);
-    parser.config.templates = (UnitTemplates){0};
-    parser.config.path = path;
-    for (char *line; r == 0 && (line = strsep(&rest, "\n"));) {
-        parser.line++;
-        r = parse_line(&parser, trim(line));
+    host_config_default(&config);
+    config.templates = (UnitTemplates){0};
+    config.path = path;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        Reason why = {0};
+
+        number++;
+        if (parse_line(trim(line), &why, &section, &config) != 0)
+            return reason_set(reason, OUTCOME_BAD_CONFIG, "%s:%u: %s", path, number, why.text);
     }
-    if (r != 0)
-        return r;
-    if (parser.config.templates.count == 0)
-        unit_templates_default(&parser.config.templates);
-    *ret = parser.config;
+    if (config.templates.count == 0)
+        unit_templates_default(&config.templates);
+    *ret = config;
     return 0;
 }
 

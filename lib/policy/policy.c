@@ -164,6 +164,26 @@ int policy_id_check(const char *id, Reason *reason)
 
 /* --- the whole --- */
 
+bool policy_next_ingredient(const Policy *policy, const PolicyCredential *credential,
+                            const char **cursor, CredentialName *ret)
+{
+    TemplatePiece piece;
+
+    if (!*cursor && credential->source == POLICY_SHARE) {
+        *cursor = "";
+        return credential_name_parse(credential->text, NULL, ret) == 0;
+    }
+    if (!*cursor)
+        *cursor = credential->text;
+    while (credential->source == POLICY_TEMPLATE && template_next(cursor, &piece))
+        if (piece.text.size == 0) {
+            strcpy(ret->machine, policy->machine);
+            strcpy(ret->id, piece.id);
+            return true;
+        }
+    return false;
+}
+
 /* A step from a credential to its ingredients. */
 typedef struct Step {
     const Policy *policy;
@@ -189,51 +209,37 @@ static int fault_at(const Walk *walk, Step step, const char *before, const char 
 
 static int visit(Walk *walk, Step step);
 
-static int visit_placeholders(Walk *walk, Step step)
+static int visit_ingredients(Walk *walk, Step step)
 {
-    const char *cursor = step.credential->text;
-    TemplatePiece piece;
+    bool shared = step.credential->source == POLICY_SHARE;
+    const char *cursor = NULL;
+    CredentialName name;
     int r = 0;
 
-    while (r == 0 && template_next(&cursor, &piece)) {
+    while (r == 0 && policy_next_ingredient(step.policy, step.credential, &cursor, &name)) {
         const PolicyCredential *ingredient;
+        const Policy *policy = step.policy;
 
-        if (piece.text.size > 0)
+        if (strcmp(name.machine, policy->machine) != 0)
+            policy = walk->lookup ? walk->lookup(walk->userdata, name.machine) : NULL;
+        if (!policy)
             continue;
-        ingredient = find(step.policy, piece.id);
+        ingredient = find(policy, name.id);
         if (!ingredient)
-            return fault_at(walk, step, "the template has the placeholder ", piece.id,
-                            ", but the policy does not list that credential");
-        r = visit(walk, (Step){step.policy, ingredient});
+            return fault_at(walk, step,
+                            shared ? "it is a share of " : "the template has the placeholder ",
+                            shared ? step.credential->text : name.id,
+                            shared ? ", which that machine's policy does not list"
+                                   : ", but the policy does not list that credential");
+        r = visit(walk, (Step){policy, ingredient});
     }
     return r;
-}
-
-static int visit_shared(Walk *walk, Step step)
-{
-    const PolicyCredential *shared;
-    const Policy *other = NULL;
-    CredentialName name;
-
-    if (credential_name_parse(step.credential->text, NULL, &name) != 0)
-        return 0; /* the parser has rejected such a file */
-    if (strcmp(name.machine, step.policy->machine) == 0)
-        other = step.policy;
-    else if (walk->lookup)
-        other = walk->lookup(walk->userdata, name.machine);
-    if (!other)
-        return 0;
-    shared = find(other, name.id);
-    if (!shared)
-        return fault_at(walk, step, "it is a share of ", step.credential->text,
-                        ", which that machine's policy does not list");
-    return visit(walk, (Step){other, shared});
 }
 
 static int visit(Walk *walk, Step step)
 {
     Step first = walk->depth ? walk->steps[0] : step;
-    int r = 0;
+    int r;
 
     for (size_t i = 0; i < walk->depth; i++)
         if (walk->steps[i].credential == step.credential)
@@ -244,10 +250,7 @@ static int visit(Walk *walk, Step step)
     if (++walk->parts > LIMIT_REQUEST_INGREDIENTS)
         return fault_at(walk, first, "", first.credential->id, " has too many ingredients");
     walk->steps[walk->depth++] = step;
-    if (step.credential->source == POLICY_TEMPLATE)
-        r = visit_placeholders(walk, step);
-    else if (step.credential->source == POLICY_SHARE)
-        r = visit_shared(walk, step);
+    r = visit_ingredients(walk, step);
     walk->depth--;
     return r;
 }

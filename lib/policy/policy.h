@@ -87,6 +87,11 @@ DEFINE_CLEANUP(Policy *, policy_unref);
 /* Finds a credential; NULL if the policy does not list it. */
 const PolicyCredential *policy_find(const Policy *policy, const char *id);
 
+/* Finds what CREDENTIAL of POLICY directly contains or shares, one after the other; false at the
+ * end. CURSOR starts with NULL. */
+bool policy_next_ingredient(const Policy *policy, const PolicyCredential *credential,
+                            const char **cursor, CredentialName *ret);
+
 /* Returns the policy of another MACHINE, borrowed, or NULL if it is unknown. */
 typedef const Policy *(*PolicyLookup)(void *userdata, const char *machine);
 

@@ -274,26 +274,8 @@ static int parse_source(Parser *parser, const char *name, struct json_object *va
 const char *const policy_delivery_names[] = {
     [POLICY_BOOT] = "boot", [POLICY_LIVE] = "live", [POLICY_NATIVE] = "native"};
 
-static int parse_delivery(Parser *parser, const char *name, struct json_object *value, void *into)
-{
-    PolicyCredential *credential = into;
-
-    (void)name;
-    return parse_word(parser, value, policy_delivery_names, _POLICY_DELIVERY_MAX,
-                      "\"boot\", \"live\" or \"native\"", &credential->delivery);
-}
-
 const char *const policy_change_names[] = {
     [POLICY_NONE] = "none", [POLICY_RESTART] = "restart", [POLICY_RELOAD] = "reload"};
-
-static int parse_on_change(Parser *parser, const char *name, struct json_object *value, void *into)
-{
-    PolicyCredential *credential = into;
-
-    (void)name;
-    return parse_word(parser, value, policy_change_names, _POLICY_CHANGE_MAX,
-                      "\"restart\", \"reload\" or \"none\"", &credential->on_change);
-}
 
 /* As in nspawn-creds --with-key=. No container may have a scoped credential or one with the null
  * key. */
@@ -301,16 +283,22 @@ static const char *const key_types[] = {
     "host", "tpm2", "host+tpm2", "tpm2-with-public-key", "host+tpm2-with-public-key",
 };
 
-static int parse_key_type(Parser *parser, const char *name, struct json_object *value, void *into)
+static int parse_choice(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     PolicyCredential *credential = into;
     unsigned type = 0;
-    int r = parse_word(parser, value, key_types, sizeof(key_types) / sizeof(key_types[0]),
-                       "\"host\", \"tpm2\", \"host+tpm2\", \"tpm2-with-public-key\" or "
-                       "\"host+tpm2-with-public-key\"",
-                       &type);
+    int r;
 
-    (void)name;
+    if (strcmp(name, "delivery") == 0)
+        return parse_word(parser, value, policy_delivery_names, _POLICY_DELIVERY_MAX,
+                          "\"boot\", \"live\" or \"native\"", &credential->delivery);
+    if (strcmp(name, "onChange") == 0)
+        return parse_word(parser, value, policy_change_names, _POLICY_CHANGE_MAX,
+                          "\"restart\", \"reload\" or \"none\"", &credential->on_change);
+    r = parse_word(parser, value, key_types, sizeof(key_types) / sizeof(key_types[0]),
+                   "\"host\", \"tpm2\", \"host+tpm2\", \"tpm2-with-public-key\" or "
+                   "\"host+tpm2-with-public-key\"",
+                   &type);
     credential->key_type = key_types[type];
     return r;
 }
@@ -412,10 +400,10 @@ static int parse_credential(Parser *parser, const char *id, struct json_object *
         {"generate", parse_source},
         {"share", parse_source},
         {"file", parse_source},
-        {"delivery", parse_delivery},
+        {"delivery", parse_choice},
         {"services", parse_services},
-        {"onChange", parse_on_change},
-        {"keyType", parse_key_type},
+        {"onChange", parse_choice},
+        {"keyType", parse_choice},
         {0},
     };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
