@@ -52,7 +52,7 @@ void expect_refused(const BrokerFixture *broker, const char *machine, const char
     before = broker_records(broker, record);
     got = got_ask(broker, machine, id);
     assert_true(got_refused(&got));
-    for (unsigned i = 0; i < 1000 && broker_records(broker, record) == before; i++)
+    for (unsigned i = 0; i < 20000 && broker_records(broker, record) == before; i++)
         wait_msec(1);
     if (broker_records(broker, record) != before + 1)
         fail_msg("%s@%s: not refused with \"%s\"", machine, id, words);

@@ -30,6 +30,7 @@ typedef struct BrokerShared {
     atomic_bool audit_full; /* the audit sink is full; once it is not, it says so */
     atomic_int poison_signal; /* SIGKILL by default */
     atomic_uint tpm_msec;     /* an unsealing takes this long, also one that runs */
+    atomic_uint tpm_answered; /* after so many, unsealings hang; 0: none does */
     atomic_int tpm_rc;        /* and returns that */
     atomic_uint tpm_begun;    /* unsealings */
     atomic_uint tpm_sealed;   /* fresh keys */

@@ -23,7 +23,7 @@ static bool is_silent(int fd, unsigned msec)
 /* The record is written after the connection has ended. */
 static void expect_records(const BrokerFixture *broker, const char *words, unsigned count)
 {
-    for (unsigned i = 0; i < 2000 && broker_records(broker, words) < count; i++)
+    for (unsigned i = 0; i < 20000 && broker_records(broker, words) < count; i++)
         wait_msec(1);
     if (broker_records(broker, words) != count)
         fail_msg("%u records \"%s\", not %u", broker_records(broker, words), words, count);
@@ -177,32 +177,45 @@ static void test_host_key_is_unsafe(void **state)
     assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
 }
 
-/* A TPM that does not answer delays only requests that need it, and those only until the
- * deadline. */
-static void test_tpm_hangs(void **state)
+static BrokerFixture *new_with_hung_tpm(void)
 {
-    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    int first;
-    int second;
+    BrokerFixture *broker = broker_new();
 
-    (void)state;
     broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
     broker_seal_with(broker, &(SealedFile){"web", "other", KIND_TPM, 31, NULL, 0}, 1);
     broker_seal_with(broker, &(SealedFile){"web", "last", KIND_TPM, 31, NULL, 0}, 2);
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     broker->shared->tpm_msec = 60000;
-    broker->config.tpm_usec = 300 * 1000;
-    broker->config.request_usec = 450 * 1000;
+    return broker;
+}
+
+/* A TPM that does not answer delays only requests that need it. */
+static void test_tpm_hangs(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_with_hung_tpm();
+    int first;
+
+    (void)state;
     broker_start(broker);
     first = client_connect(broker, WEB, "tpm");
-    second = client_connect(broker, WEB, "other");
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     assert_true(is_silent(first, 0));
+    broker->shared->tpm_msec = 0;
+    assert_int_equal(client_read(first, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(broker->shared->workers, 1);
+}
+
+static void expect_given_up(BrokerFixture *broker, const char *words)
+{
+    int first, second;
+
+    broker_start(broker);
+    first = client_connect(broker, WEB, "tpm");
+    second = client_connect(broker, WEB, "other");
     assert_int_equal(client_read(first, "web", "tpm", 31), ANSWER_REFUSED);
     assert_int_equal(client_read(second, "web", "other", 31), ANSWER_REFUSED);
-    expect_records(broker, "refused tpm-unreachable", 1);
-    expect_records(broker, "refused timeout", 1);
+    expect_records(broker, words, 2);
 
     broker->shared->tpm_msec = 0;
     assert_int_equal(client_ask(broker, "web", "tpm", 31), ANSWER_RIGHT);
@@ -210,6 +223,25 @@ static void test_tpm_hangs(void **state)
     assert_int_equal(client_ask(broker, "web", "last", 31), ANSWER_REFUSED);
     expect_records(broker, "refused tpm-failed", 1);
     assert_int_equal(broker->shared->workers, 1);
+}
+
+/* Each of the two deadlines ends the wait by itself. */
+static void test_tpm_is_given_up(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_with_hung_tpm();
+
+    (void)state;
+    broker->config.tpm_usec = 300 * 1000;
+    expect_given_up(broker, "refused tpm-unreachable");
+}
+
+static void test_request_is_given_up(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = new_with_hung_tpm();
+
+    (void)state;
+    broker->config.request_usec = 300 * 1000;
+    expect_given_up(broker, "refused timeout");
 }
 
 /* Clients of a queued, the running and the last unsealing go: the running one is finished, the
@@ -356,7 +388,7 @@ static double sample(const BrokerFixture *broker, const char *name)
 /* Waits until this many peers have stalled. */
 static void expect_stalled(const BrokerFixture *broker, unsigned count)
 {
-    for (unsigned i = 0; i < 5000 && sample(broker, "nspawn_creds_stalled") < count; i++)
+    for (unsigned i = 0; i < 20000 && sample(broker, "nspawn_creds_stalled") < count; i++)
         wait_msec(1);
     assert_int_equal(sample(broker, "nspawn_creds_stalled"), count);
 }
@@ -496,6 +528,8 @@ int main(void)
         cmocka_unit_test(test_host_key_appears_later),
         cmocka_unit_test(test_host_key_is_unsafe),
         cmocka_unit_test(test_tpm_hangs),
+        cmocka_unit_test(test_tpm_is_given_up),
+        cmocka_unit_test(test_request_is_given_up),
         cmocka_unit_test(test_client_vanishes),
         cmocka_unit_test(test_size_of_a_refusal),
         cmocka_unit_test(test_client_vanishes_while_it_reads),
