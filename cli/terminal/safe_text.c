@@ -5,43 +5,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many bytes follow FIRST, and the range of the first of them. This excludes overlong
- * encodings, surrogates, and values beyond Unicode. */
-typedef struct Sequence {
-    uint8_t from, to; /* FIRST */
-    uint8_t more;
-    uint8_t low, high;
-} Sequence;
-
-static const Sequence sequences[] = {
-    {0x20, 0x7e, 0, 0, 0},       {0xc2, 0xc2, 1, 0xa0, 0xbf}, /* without C1 */
-    {0xc3, 0xdf, 1, 0x80, 0xbf}, {0xe0, 0xe0, 2, 0xa0, 0xbf}, {0xe1, 0xec, 2, 0x80, 0xbf},
-    {0xed, 0xed, 2, 0x80, 0x9f}, {0xee, 0xef, 2, 0x80, 0xbf}, {0xf0, 0xf0, 3, 0x90, 0xbf},
-    {0xf1, 0xf3, 3, 0x80, 0xbf}, {0xf4, 0xf4, 3, 0x80, 0x8f},
-};
-
-static const Sequence *find(uint8_t first)
-{
-    for (size_t i = 0; i < sizeof(sequences) / sizeof(sequences[0]); i++)
-        if (first >= sequences[i].from && first <= sequences[i].to)
-            return &sequences[i];
-    return NULL;
-}
-
 /* The size of the first character in TEXT; 0 if it is not valid, or a control character. */
 static size_t character(BytesView text)
 {
-    const Sequence *sequence = find(text.data[0]);
+    /* by size; smaller values are control characters or overlong */
+    static const uint32_t least[] = {0x20, 0xa0, 0x800, 0x10000};
+    uint8_t first = text.data[0];
+    size_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+    uint32_t value = more > 0 ? first & (0x3fU >> more) : first;
 
-    if (!sequence || text.size < 1U + sequence->more)
+    if (text.size <= more || (more == 0 && first >= 0x7f) || first > 0xf4)
         return 0;
-    for (size_t i = 1; i <= sequence->more; i++) {
-        uint8_t low = i == 1 ? sequence->low : 0x80, high = i == 1 ? sequence->high : 0xbf;
-
-        if (text.data[i] < low || text.data[i] > high)
+    for (size_t i = 1; i <= more; i++) {
+        if ((text.data[i] & 0xc0) != 0x80)
             return 0;
+        value = value << 6 | (text.data[i] & 0x3fU);
     }
-    return 1U + sequence->more;
+    if (value < least[more] || (value >= 0xd800 && value <= 0xdfff) || value > 0x10ffff)
+        return 0;
+    return 1 + more;
 }
 
 bool safe_text_is(BytesView text)

@@ -98,21 +98,6 @@ static void yes_or_no(struct json_object *flag, FILE *stream)
     fputs(json_object_get_boolean(flag) ? "yes" : "no", stream);
 }
 
-static struct json_object *item_to_row(const ResealItem *item)
-{
-    struct json_object *row = json_object_new_object();
-    const CredentialSections *is = &item->sections;
-
-    json_add_text(row, "label", item->label);
-    json_add(row, "opens", json_object_new_boolean(item->opens));
-    if (is->kind)
-        json_add_text(row, "is",
-                      describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
-    if (item->target)
-        json_add_text(row, "target", describe_new(item).text);
-    return row;
-}
-
 static bool same_failure(const ResealItem *a, const ResealItem *b)
 {
     return a->rc == b->rc && strcmp(a->reason.text, b->reason.text) == 0;
@@ -200,11 +185,20 @@ static void add_policy(struct json_object *object, const char *const names[3], c
         json_add(object, names[2], tpm_pcr_mask_to_json(signed_pcrs));
 }
 
-static struct json_object *item_to_json(const ResealSet *set, const ResealItem *item, bool dry_run)
+static struct json_object *item_to_json(const Options *options, const ResealSet *set,
+                                        const ResealItem *item)
 {
     struct json_object *object = json_object_new_object();
-    const CredentialSections *parts = &item->sections;
+    const CredentialSections *is = &item->sections;
 
+    if (options->json == JSON_OFF) {
+        json_add_text(object, "label", item->label);
+        if (is->kind)
+            json_add_text(object, "is",
+                          describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
+        if (item->target)
+            json_add_text(object, "target", describe_new(item).text);
+    }
     json_add_text(object, "machine", set->machine);
     json_add_text(object, set->machine ? "credential" : "file",
                   set->machine ? item->name.id : item->label);
@@ -214,13 +208,13 @@ static struct json_object *item_to_json(const ResealSet *set, const ResealItem *
         json_add_text(object, "reason", item->reason.text);
         json_add_text(object, "remedy", outcome_remedy(item->rc));
     }
-    if (parts->kind)
-        add_policy(object, (const char *const[]){"kind", "pcrs", "signedPcrs"}, parts->kind,
-                   parts->tpm.pcr_mask, parts->tpm.public_key_mask);
+    if (is->kind)
+        add_policy(object, (const char *const[]){"kind", "pcrs", "signedPcrs"}, is->kind,
+                   is->tpm.pcr_mask, is->tpm.public_key_mask);
     if (item->target)
         add_policy(object, (const char *const[]){"newKind", "newPcrs", "newSignedPcrs"},
                    item->target->kind, item->target->pcrs.mask, item->target->public_key_mask);
-    if (!dry_run)
+    if (!options->dry_run)
         json_add(object, "resealed", json_object_new_boolean(item->done));
     return object;
 }
@@ -233,24 +227,20 @@ static void print_all(const Options *options, const Sets *sets)
                                    {"SEALED AS", "/is", NULL},
                                    {"WOULD BE", "/target", NULL},
                                    {0}};
-    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
-    bool words = options->json == JSON_OFF;
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
     for (size_t i = 0; i < sets->count; i++)
         for (size_t k = 0; k < sets->sets[i].count; k++)
-            json_object_array_add(list, words
-                                            ? item_to_row(&sets->sets[i].items[k])
-                                            : item_to_json(&sets->sets[i], &sets->sets[i].items[k],
-                                                           options->dry_run));
-    if (words)
-        fields_print_table(list, fields);
-    else {
-        struct json_object *object = json_object_new_object();
-
-        json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
-        json_add(object, "credentials", TAKE_PTR(list));
+            json_object_array_add(list,
+                                  item_to_json(options, &sets->sets[i], &sets->sets[i].items[k]));
+    json_add(object, "dryRun", json_object_new_boolean(options->dry_run));
+    json_add(object, "credentials", list);
+    if (options->json != JSON_OFF) {
         output_json(object, options->json);
+        return;
     }
+    fields_print_table(list, fields);
+    json_object_put(object);
 }
 
 /* --- arguments --- */

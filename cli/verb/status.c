@@ -18,10 +18,7 @@
 
 static int64_t number(struct json_object *status, const char *name)
 {
-    struct json_object *value = NULL;
-
-    json_object_object_get_ex(status, name, &value);
-    return json_object_get_int64(value);
+    return json_object_get_int64(json_object_object_get(status, name));
 }
 
 /* The broker talks to containers, so that its text is not trusted. */
@@ -92,14 +89,13 @@ static void print_metadata(struct json_object *family, const char *word, const c
 
 static void print_family(struct json_object *family)
 {
-    struct json_object *samples = NULL;
+    struct json_object *samples = json_object_object_get(family, "samples");
 
     print_metadata(family, "TYPE", "type");
     print_metadata(family, "UNIT", "unit");
     print_metadata(family, "HELP", "help");
-    json_object_object_get_ex(family, "samples", &samples);
     for (size_t i = 0; i < json_length(samples); i++) {
-        struct json_object *sample = json_object_array_get_idx(samples, i), *value = NULL;
+        struct json_object *sample = json_object_array_get_idx(samples, i);
 
         print_name(family, "name");
         print_name(sample, "suffix");
@@ -110,8 +106,7 @@ static void print_family(struct json_object *family)
             print_value(sample, "labelValue");
             printf("\"}");
         }
-        json_object_object_get_ex(sample, "value", &value);
-        printf(" %.15g\n", json_object_get_double(value));
+        printf(" %.15g\n", json_object_get_double(json_object_object_get(sample, "value")));
     }
 }
 
@@ -119,7 +114,6 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *status = NULL;
     _cleanup_(client_freep) Client *client = NULL;
-    struct json_object *families = NULL;
     Reason reason = {0};
     int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
 
@@ -131,7 +125,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->metrics) {
-        json_object_object_get_ex(status, "families", &families);
+        struct json_object *families = json_object_object_get(status, "families");
+
         for (size_t i = 0; i < json_length(families); i++)
             print_family(json_object_array_get_idx(families, i));
         printf("# EOF\n");
