@@ -103,6 +103,12 @@ seal() { # MACHINE ID FILE [OPTION...]
 # that it has to use the TPM.
 forget_keys() { systemctl restart "$broker.service"; }
 
+# A number of the broker's status, such as waiting.
+status() { # NAME
+        nspawn-creds status --json=short | sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p"
+}
+waits() { [[ $(status waiting) == "$1" ]]; } # REQUESTS
+
 # The fingerprints of the TPM-sealed keys of a machine's credentials, or of one, each once.
 keys_of() { # MACHINE [ID]
         nspawn-creds list --json=short "$1" | python3 -c 'import json, sys
@@ -223,7 +229,7 @@ container_refused() { # MACHINE ID OUTCOME
         check_equal "$machine: the unit has failed" failed "$(systemctl show -P ActiveState "$unit")"
         check_fails "$machine: its service saw nothing" test -e "/var/lib/machines/$machine/var/lib/seen"
         check "$machine/$id: the journal says why: $reason" \
-                wait_until 5 journal_refusal "$since" "$reason" \
+                wait_until 60 journal_refusal "$since" "$reason" \
                 "MACHINE=$machine" "CREDENTIAL=$id" "UNIT=$unit"
         systemctl reset-failed "$unit"
 }
