@@ -211,7 +211,7 @@ container_reads() { # MACHINE
         forget "$1"
         check "container $1 starts" systemctl start "systemd-nspawn@$1.service"
         check "the service in $1 has read its credentials" \
-                wait_until 30 test -d "/var/lib/machines/$1/var/lib/seen"
+                wait_until 60 test -d "/var/lib/machines/$1/var/lib/seen"
 }
 
 container_stop() { # MACHINE

@@ -104,7 +104,7 @@ tpm_counter_start() { # OPTION...
                 -p RuntimeDirectoryPreserve=yes \
                 /src/tests/host/tpm-counter --faults="$counter_faults" "$@" \
                 "${device#*=}" "${counted#*=}" "$counter_log"
-        wait_until 10 test -S "${counted#*=}" || fail 'tpm-counter does not start'
+        wait_until 60 test -S "${counted#*=}" || fail 'tpm-counter does not start'
         /src/tests/host/broker-device "$counted"
         mkdir -p /run/systemd/system.conf.d
         printf '[Manager]\nManagerEnvironment=SYSTEMD_TPM2_DEVICE=%s\n' "$counted" \
