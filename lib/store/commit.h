@@ -38,13 +38,6 @@ typedef enum StorePrecondition {
                    * not exist is OUTCOME_NOT_FOUND */
 } StorePrecondition;
 
-/* What happens to older versions of the credential. Only STORE_HISTORY_NONE is supported yet. */
-typedef enum StoreHistory {
-    STORE_HISTORY_NONE,
-    STORE_HISTORY_KEEP,
-    STORE_HISTORY_PURGE,
-} StoreHistory;
-
 /* The new files are borrowed. Each gets mode 0640, a public half 0644, and the group of the store.
  */
 typedef struct StoreChange {
@@ -56,7 +49,6 @@ typedef struct StoreChange {
     bool keep_public; /* keep the old public half, because the value stays the same */
     StorePrecondition precondition;
     const char *digest; /* STORE_DIGEST: digest_format() of the existing file */
-    StoreHistory history;
 } StoreChange;
 
 /* Who changes the store, for the audit entries. It is stored with the commit, so that the entries
