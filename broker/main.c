@@ -10,7 +10,7 @@
 
 #include "base/array.h"
 #include "base/long_option.h"
-#include "live/live.h"
+#include "manager/live_mount.h"
 #include "process/config.h"
 #include "process/supervisor.h"
 #include "process/worker.h"
@@ -230,7 +230,7 @@ static int configure(int argc, char *argv[], Broker *broker)
 int main(int argc, char *argv[])
 {
     Broker broker = {
-        .listeners.live_folder = LIVE_FOLDER,
+        .listeners.live_folder = LIVE_MOUNT_FOLDER,
         .listeners.manager_msec = LIMIT_MANAGER_MSEC,
     };
     Reason reason = {0};

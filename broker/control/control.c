@@ -38,8 +38,6 @@ struct Control {
 
 struct ControlSet {
     ControlEnvironment environment;
-    sd_event_source *listening[LISTENERS_MAX];
-    size_t listening_count;
     Control *first; /* most recently active first */
     size_t count;
 };
@@ -489,41 +487,20 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
                     ControlSet **ret)
 {
-    _cleanup_(control_set_freep) ControlSet *set = calloc(1, sizeof(*set));
+    ControlSet *set = calloc(1, sizeof(*set));
     int r = 0;
 
     if (!set)
         return -ENOMEM;
     set->environment = *environment;
-    for (size_t i = 0; r >= 0 && i < listeners->count; i++) {
-        if (listeners->kinds[i] != LISTENER_CONTROL)
-            continue;
-        r = sd_event_add_io(environment->connections->event, &set->listening[set->listening_count],
-                            listeners->fds[i], EPOLLIN, on_listening, set);
-        if (r >= 0)
-            set->listening_count++;
-    }
-    if (r < 0)
-        return r;
+    for (size_t i = 0; r >= 0 && i < listeners->count; i++)
+        if (listeners->kinds[i] == LISTENER_CONTROL)
+            r = sd_event_add_io(environment->connections->event, NULL, listeners->fds[i], EPOLLIN,
+                                on_listening, set);
     environment->counters->userdata = set;
     environment->counters->entered = on_entered;
-    *ret = TAKE_PTR(set);
-    return 0;
-}
-
-ControlSet *control_set_free(ControlSet *set)
-{
-    if (!set)
-        return NULL;
-    if (set->environment.counters->userdata == set)
-        set->environment.counters->entered = NULL;
-    for (size_t i = 0; i < set->listening_count; i++)
-        sd_event_source_disable_unref(set->listening[i]);
-    set->listening_count = 0;
-    while (set->first)
-        control_end(set->first);
-    free(set);
-    return NULL;
+    *ret = set;
+    return r < 0 ? r : 0;
 }
 
 size_t control_set_count(const ControlSet *set)

@@ -23,8 +23,6 @@ typedef struct ControlSet ControlSet;
  * result. Returns 0 or a negative errno. */
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
                     ControlSet **ret);
-ControlSet *control_set_free(ControlSet *set); /* NULL is allowed */
-DEFINE_CLEANUP(ControlSet *, control_set_free);
 
 /* The number of connections. */
 size_t control_set_count(const ControlSet *set);

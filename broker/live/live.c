@@ -4,6 +4,7 @@
 
 #include "base/fsutil.h"
 #include "base/names.h"
+#include "manager/live_mount.h"
 #include "process/supervisor.h"
 
 #include <dirent.h>
@@ -39,7 +40,6 @@ struct LiveSocket {
 
 struct LiveSet {
     LiveEnvironment environment;
-    sd_event_source *watch; /* NULL if the live directory does not exist */
     LiveSocket *first;
     size_t count;
     size_t connections; /* of all */
@@ -198,7 +198,7 @@ static int make(const char *folder, const char *machine, int *ret)
     _cleanup_(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct sockaddr_un new = {.sun_family = AF_UNIX};
     char path[sizeof(new.sun_path)];
-    int length = snprintf(path, sizeof(path), "%s/%s/" LIVE_SOCKET, folder, machine);
+    int length = snprintf(path, sizeof(path), "%s/%s" LIVE_MOUNT_SOCKET, folder, machine);
 
     if (fd < 0)
         return -errno;
@@ -221,11 +221,11 @@ static int make(const char *folder, const char *machine, int *ret)
 static int scan_one(LiveSet *set, int folder, const char *machine)
 {
     LiveSocket *socket = find(set, machine);
-    char path[NAME_MAX + sizeof("/" LIVE_SOCKET)];
+    char path[NAME_MAX + sizeof(LIVE_MOUNT_SOCKET)];
     struct stat status;
     int r, fd;
 
-    snprintf(path, sizeof(path), "%s/" LIVE_SOCKET, machine);
+    snprintf(path, sizeof(path), "%s" LIVE_MOUNT_SOCKET, machine);
     if (socket) {
         /* a socket whose file is gone cannot be reached, and is replaced */
         socket->found = fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
@@ -317,7 +317,7 @@ static void close_second(const char *folder, const char *machine, int fd)
     char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 
     end_socket(fd);
-    snprintf(path, sizeof(path), "%s/%s/" LIVE_SOCKET, folder, machine);
+    snprintf(path, sizeof(path), "%s/%s" LIVE_MOUNT_SOCKET, folder, machine);
     unlink(path);
 }
 
@@ -343,19 +343,19 @@ static int adopt(LiveSet *set)
 /* IN_ATTRIB, because the broker may use a directory only after its owner has been changed. */
 static int watch(LiveSet *set)
 {
-    const char *folder = set->environment.listeners->live_folder;
-    int r = sd_event_add_inotify(set->environment.event, &set->watch, folder,
-                                 IN_CREATE | IN_ATTRIB | IN_MOVE | IN_DELETE | IN_ONLYDIR,
-                                 on_changed, set);
+    sd_event_source *changes;
+    int r = sd_event_add_inotify(
+        set->environment.event, &changes, set->environment.listeners->live_folder,
+        IN_CREATE | IN_ATTRIB | IN_MOVE | IN_DELETE | IN_ONLYDIR, on_changed, set);
 
     if (r == -ENOENT)
         return 0;
-    return r < 0 ? r : sd_event_source_set_priority(set->watch, PRIORITY);
+    return r < 0 ? r : sd_event_source_set_priority(changes, PRIORITY);
 }
 
 int live_set_new(const LiveEnvironment *environment, LiveSet **ret)
 {
-    _cleanup_(live_set_freep) LiveSet *set = calloc(1, sizeof(*set));
+    LiveSet *set = calloc(1, sizeof(*set));
     int r = 0;
 
     if (!set)
@@ -368,19 +368,6 @@ int live_set_new(const LiveEnvironment *environment, LiveSet **ret)
         if (r >= 0)
             (void)live_set_scan(set, NULL);
     }
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(set);
-    return 0;
-}
-
-LiveSet *live_set_free(LiveSet *set)
-{
-    if (set) {
-        while (set->first)
-            forget(&set->first);
-        sd_event_source_disable_unref(set->watch);
-        free(set);
-    }
-    return NULL;
+    *ret = set;
+    return r < 0 ? r : 0;
 }

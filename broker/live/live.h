@@ -5,10 +5,10 @@
  * Live sockets, one per machine. The service manager in the container requests the credentials of
  * inner services there, with LoadCredential=ID:/run/host/nspawn-creds/socket.
  *
- *     LIVE_FOLDER/             belongs to root, so that nobody can plant a link that root follows
- *     LIVE_FOLDER/web/         created by root, belongs to the broker; mounted in the container,
+ *     machines/                belongs to root, so that nobody can plant a link that root follows
+ *     machines/web/            created by root, belongs to the broker; mounted in the container,
  *                              which sees its owner as its own root
- *     LIVE_FOLDER/web/socket   mode 0600
+ *     machines/web/socket      mode 0600
  *
  * Every machine's directory gets a socket, even if its policy has no live credentials. The policy
  * is read at each request, so that it needs no reload. A new or removed directory is noticed at
@@ -31,9 +31,6 @@
 
 #include <systemd/sd-event.h>
 
-#define LIVE_FOLDER "/run/nspawn-creds/machines"
-#define LIVE_SOCKET "socket"
-
 typedef struct LiveSet LiveSet;
 
 typedef struct LiveEnvironment {
@@ -50,10 +47,6 @@ typedef struct LiveEnvironment {
 /* Adopts the sockets of an earlier worker or broker, and creates missing ones as far as possible.
  * Accepts nothing before live_set_accept(). Returns 0, -ENOMEM, or an error of the event loop. */
 int live_set_new(const LiveEnvironment *environment, LiveSet **ret);
-
-/* Leaves the sockets open. NULL is allowed. */
-LiveSet *live_set_free(LiveSet *set);
-DEFINE_CLEANUP(LiveSet *, live_set_free);
 
 /* Creates missing sockets, and closes those whose directory is gone. Goes on after an error, and
  * returns the first one. */

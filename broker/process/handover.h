@@ -48,7 +48,7 @@ typedef struct Listeners {
     int fds[LISTENERS_MAX];
     ListenerKind kinds[LISTENERS_MAX];
     size_t count;
-    const char *live_folder; /* LIVE_FOLDER, or NULL for no live sockets */
+    const char *live_folder; /* LIVE_MOUNT_FOLDER, or NULL for no live sockets */
     int manager_msec;        /* LIMIT_MANAGER_MSEC; how long to wait for the service manager */
 } Listeners;
 

@@ -487,23 +487,12 @@ int worker_run(const ServerConfig *config, const Listeners *listeners, Drain dra
     drain(&worker, drain_at_once);
     update_listening(&worker);
     r = sd_event_loop(worker.event);
-    if (r < 0)
-        return r;
-    if (worker.left)
-        return WORKER_LEFT; /* the connections are open, so nothing can be cleaned up */
-    for (size_t i = 0; i < listeners->count; i++)
-        sd_event_source_disable_unref(worker.listening[i]);
-    sd_event_source_disable_unref(worker.pause);
-    sd_event_source_disable_unref(worker.phase_over);
-    sd_event_source_disable_unref(worker.idle);
-    control_set_free(worker.control);
-    live_set_free(worker.live);
-    children_free(worker.connections.children);
+    if (r < 0 || worker.left)
+        return r < 0 ? r : WORKER_LEFT;
+    /* the process exits: wipes what is secret, and leaves the rest to the kernel */
     key_cache_free(worker.connections.tpm.cache);
     host_resources_free(worker.connections.resources);
-    config->audit->room = NULL;
     if (config->audit->attach)
         config->audit->attach(config->audit, NULL);
-    sd_event_unref(worker.event);
-    return 0;
+    return WORKER_DONE;
 }

@@ -18,6 +18,6 @@
 #include "process/supervisor.h"
 
 /* Runs the worker; SIGTERM and SIGINT must be blocked. With DRAIN_AT_ONCE it accepts nothing.
- * Returns WORKER_DONE or WORKER_LEFT; a negative errno if it cannot go on. Unless the worker is
- * done the process must exit: connections are left open, and nothing is cleaned up. */
+ * Returns WORKER_DONE or WORKER_LEFT; a negative errno if it cannot go on. The process must
+ * exit then: connections may be open, and little has been cleaned up. */
 int worker_run(const ServerConfig *config, const Listeners *listeners, Drain drain_at_once);
