@@ -2,6 +2,7 @@
 
 #include "request/generated_secret.h"
 
+#include "client/store_client.h"
 #include "credential/seal.h"
 #include "crypto/generate.h"
 #include "store/shared_key.h"
@@ -101,31 +102,20 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;
 }
 
-/* Text, which may have no NUL; or nothing where it is empty. */
-static bool add_bytes(struct json_object *object, const char *name, const Bytes *text)
-{
-    return text->size == 0 ||
-           json_add(object, name,
-                    json_object_new_string_len((const char *)text->data, (int)text->size));
-}
-
 /* Parameters of Commit: adds FILE, or, if it is empty, changes the one with DIGEST. */
 static struct json_object *commit_new(const CredentialName *name, const Bytes *file,
                                       const Bytes *public, const char *digest)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
-    struct json_object *changes = json_object_new_array();
-    struct json_object *change = json_object_new_object();
+    StoreChange change = {
+        .name = *name,
+        .sealed = bytes_view(file),
+        .public = bytes_view(public),
+        .precondition = digest ? STORE_DIGEST : STORE_ABSENT,
+        .digest = digest,
+    };
 
-    if (!json_add_text(parameters, "verb", "generated") ||
-        !json_add(parameters, "changes", changes) || json_object_array_add(changes, change) != 0 ||
-        !json_add_text(change, "machine", name->machine) ||
-        !json_add_text(change, "credential", name->id) || !add_bytes(change, "sealed", file) ||
-        !add_bytes(change, "public", public) ||
-        !json_add_text(change, "precondition", digest ? "digest" : "absent") ||
-        !json_add_text(change, "digest", digest))
-        return NULL;
-    return TAKE_PTR(parameters);
+    return commit_to_json(
+        &(StoreCommit){.changes = &change, .count = 1, .origin.verb = "generated"}, false);
 }
 
 int generated_secret_make(HostResources *resources, GeneratedSecret *generated,

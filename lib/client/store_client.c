@@ -128,34 +128,37 @@ static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
     return 0;
 }
 
-/* A StoreChange of the interface, whose file is in the data at OFFSET. */
-static struct json_object *change_to_json(const StoreChange *change, size_t offset)
+/* Text, which may have no NUL; or nothing where it is empty. */
+static bool add_view(struct json_object *object, const char *name, BytesView text)
+{
+    return text.size == 0 ||
+           json_add(object, name,
+                    json_object_new_string_len((const char *)text.data, (int)text.size));
+}
+
+/* A StoreChange of the interface, whose file is in the data at OFFSET (NULL: in the message). */
+static struct json_object *change_to_json(const StoreChange *change, const size_t *offset)
 {
     static const char *const preconditions[] = {
         [STORE_ANY] = "any", [STORE_ABSENT] = "absent", [STORE_DIGEST] = "digest"};
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    bool digest = change->precondition == STORE_DIGEST;
+    bool digest = change->precondition == STORE_DIGEST, in_data = offset && change->sealed.size > 0;
 
     if (!json_add_text(object, "machine", change->name.machine) ||
         !json_add_text(object, "credential", change->name.id) ||
         !json_add(object, "remove", json_object_new_boolean(change->remove)) ||
         !json_add(object, "keepPublic", json_object_new_boolean(change->keep_public)) ||
         !json_add_text(object, "precondition", preconditions[change->precondition]) ||
-        !json_add_text(object, "digest", digest ? change->digest : NULL))
-        return NULL;
-    if (change->public.size > 0 &&
-        !json_add(object, "public",
-                  json_object_new_string_len((const char *)change->public.data,
-                                             (int)change->public.size)))
-        return NULL;
-    if (change->sealed.size > 0 &&
-        (!json_add(object, "offset", json_object_new_uint64(offset)) ||
-         !json_add(object, "size", json_object_new_uint64(change->sealed.size))))
+        !json_add_text(object, "digest", digest ? change->digest : NULL) ||
+        !add_view(object, "public", change->public) ||
+        (!offset && !add_view(object, "sealed", change->sealed)) ||
+        (in_data && (!json_add_number(object, "offset", *offset) ||
+                     !json_add_number(object, "size", change->sealed.size))))
         return NULL;
     return TAKE_PTR(object);
 }
 
-static struct json_object *commit_to_json(const StoreCommit *commit)
+struct json_object *commit_to_json(const StoreCommit *commit, bool in_data)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
     struct json_object *changes = json_object_new_array();
@@ -165,7 +168,7 @@ static struct json_object *commit_to_json(const StoreCommit *commit)
         !json_add_text(parameters, "verb", commit->origin.verb))
         return NULL;
     for (size_t i = 0; i < commit->count; i++) {
-        struct json_object *change = change_to_json(&commit->changes[i], offset);
+        struct json_object *change = change_to_json(&commit->changes[i], in_data ? &offset : NULL);
 
         if (!change || json_object_array_add(changes, change) != 0) {
             json_object_put(change);
@@ -264,7 +267,7 @@ static int call_broker(const StoreClient *store, const StoreCommit *commit, Reas
         r = make_data(commit, reason, &data);
     if (r != 0)
         return r;
-    parameters = commit_to_json(commit);
+    parameters = commit_to_json(commit, true);
     return parameters
                ? client_commit(client, TAKE_PTR(parameters), data, store->observer, reason, &reply)
                : reason_set(reason, -ENOMEM, "cannot call the broker");

@@ -42,6 +42,11 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason);
 
+/* The parameters of the method Commit that make COMMIT, whose record, user and process they leave
+ * out; NULL if there is no memory. The sealed files are one after the other in a memfd (IN_DATA),
+ * or in the parameters, if they are text. */
+struct json_object *commit_to_json(const StoreCommit *commit, bool in_data);
+
 /* A sealed file of the store. */
 typedef struct StoreClientEntry {
     CredentialName name;
