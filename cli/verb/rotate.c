@@ -239,7 +239,7 @@ static void print_json(const Rotate *rotate, int rc, const Reason *reason)
         const RestartUnit *restarted = &restarts->units[i];
         struct json_object *unit = json_object_new_object();
 
-        json_add_text(unit, "machine", restarts->machines[restarted->machine].name);
+        json_add_text(unit, "machine", restarted->machine->name);
         json_add_text(unit, "unit", restarted->name);
         json_add_text(unit, "action", policy_change_names[restarted->action]);
         json_add_text(unit, "result", restarted->result);

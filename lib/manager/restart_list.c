@@ -46,20 +46,22 @@ static int load_policies(const Context *context, RestartList *list)
     return r;
 }
 
-static size_t find_machine(RestartList *list, const char *name)
+static RestartMachine *find_machine(RestartList *list, const char *name)
 {
-    size_t i = 0;
+    RestartMachine *machine = list->machines;
 
-    while (i < list->machine_count && strcmp(list->machines[i].name, name) != 0)
-        i++;
-    if (i == list->machine_count)
-        strcpy(list->machines[list->machine_count++].name, name);
-    return i;
+    while (machine < list->machines + list->machine_count && strcmp(machine->name, name) != 0)
+        machine++;
+    if (machine == list->machines + list->machine_count) {
+        strcpy(machine->name, name);
+        list->machine_count++;
+    }
+    return machine;
 }
 
 static void add_unit(RestartList *list, const PolicyEffect *effect)
 {
-    size_t machine = find_machine(list, effect->name.machine);
+    RestartMachine *machine = find_machine(list, effect->name.machine);
 
     for (size_t i = 0; i < list->unit_count; i++) {
         RestartUnit *unit = &list->units[i];
@@ -97,43 +99,17 @@ int restart_list_new(const Context *context, const CredentialName *changed, size
 
 /* --- one unit --- */
 
-static const char *machine_of(const RestartList *list, const RestartUnit *unit)
-{
-    return list->machines[unit->machine].name;
-}
-
-/* Gives the manager of UNIT's machine the unit's remaining time. NULL if the machine is not
- * running. */
-static Manager *begin(const RestartList *list, const RestartUnit *unit)
-{
-    Manager *manager = list->machines[unit->machine].manager;
-
-    if (manager)
-        manager_allow(manager, unit->left);
-    return manager;
-}
-
-__attribute__((format(printf, 4, 5))) static void say(const RestartList *list,
-                                                      const RestartOptions *options,
-                                                      const RestartUnit *unit, const char *format,
-                                                      ...)
-{
-    char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    observer_note(options->observer, "%s: %s: %s", machine_of(list, unit), unit->name, text);
-}
+#define say(options, unit, format, ...)                                                            \
+    observer_note((options)->observer, "%s: %s: " format, (unit)->machine->name, (unit)->name,     \
+                  ##__VA_ARGS__)
 
 /* Returns RC, and puts UNIT's name before REASON. */
-static int failed(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
+static int failed(RestartUnit *unit, int rc, Reason *reason)
 {
     Reason why = reason ? *reason : (Reason){0};
 
     unit->result = "failed";
-    return reason_set(reason, rc, "%s of %s: %.200s", unit->name, machine_of(list, unit), why.text);
+    return reason_set(reason, rc, "%s of %s: %.200s", unit->name, unit->machine->name, why.text);
 }
 
 static int run_job(Manager *manager, const RestartOptions *options, RestartUnit *unit,
@@ -147,74 +123,75 @@ static int run_job(Manager *manager, const RestartOptions *options, RestartUnit 
 }
 
 /* Restarts instead of reloading if a reload would not bring the new value. */
-static void choose_action(const RestartList *list, const RestartOptions *options, Manager *manager,
-                          RestartUnit *unit)
+static void choose_action(const RestartOptions *options, RestartUnit *unit)
 {
     unsigned version;
 
     if (unit->action != POLICY_RELOAD || unit->before.refreshes)
         return;
     unit->action = POLICY_RESTART;
-    version = manager_version(manager);
+    version = manager_version(unit->machine->manager);
     if (version < VERSION_REFRESH)
-        say(list, options, unit,
+        say(options, unit,
             "restarting instead of reloading: systemd %u does not update credentials at a reload",
             version);
     else
-        say(list, options, unit,
+        say(options, unit,
             "restarting instead of reloading: without RefreshOnReload=credentials a reload does "
             "not bring the new value");
 }
 
-static int apply_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
-                     Reason *reason)
+static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *reason)
 {
-    Manager *manager = begin(list, unit);
+    Manager *manager = unit->machine->manager;
     bool reload;
     int r;
 
     if (!manager) {
         unit->result = "machine-not-running";
-        say(list, options, unit, "skipped: %s is not running", machine_of(list, unit));
+        say(options, unit, "skipped: %s is not running", unit->machine->name);
         return 0;
     }
+    manager_allow(manager, unit->left);
     r = manager_state(manager, unit->name, reason, &unit->before);
     if (r == 0 && !manager_state_runs(&unit->before)) {
         unit->result = "not-running";
-        say(list, options, unit, "skipped: it is not running (%s)", unit->before.active);
+        say(options, unit, "skipped: it is not running (%s)", unit->before.active);
         return 0;
     }
     if (r == 0) {
-        choose_action(list, options, manager, unit);
+        choose_action(options, unit);
         reload = unit->action == POLICY_RELOAD;
-        say(list, options, unit, "%s", reload ? "reloading" : "restarting");
+        say(options, unit, "%s", reload ? "reloading" : "restarting");
         unit->result = reload ? "reloaded" : "restarted";
         r = run_job(manager, options, unit, reload ? "ReloadOrTryRestartUnit" : "TryRestartUnit",
                     reason);
     }
     unit->left = manager_left(manager);
-    return r == 0 ? 0 : failed(list, unit, OUTCOME_NOT_ROTATED, reason);
+    return r == 0 ? 0 : failed(unit, OUTCOME_NOT_ROTATED, reason);
 }
 
 /* A unit that is up gets the old value in the same way as the new one. One that is down was up
  * before, so it is started. */
-static int undo_one(const RestartList *list, const RestartOptions *options, RestartUnit *unit,
-                    Reason *reason)
+static int undo_one(const RestartOptions *options, RestartUnit *unit, Reason *reason)
 {
-    Manager *manager = begin(list, unit);
+    Manager *manager = unit->machine->manager;
     ManagerState now = {0};
-    int r = manager_state(manager, unit->name, reason, &now);
-    bool reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;
+    bool reload;
+    int r;
 
+    manager_allow(manager, unit->left);
+    r = manager_state(manager, unit->name, reason, &now);
+    reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;
     if (r == 0) {
         manager_reset(manager, unit->name);
         r = run_job(manager, options, unit, reload ? "ReloadOrRestartUnit" : "RestartUnit", reason);
     }
     unit->left = manager_left(manager);
     if (r != 0)
-        return failed(list, unit, OUTCOME_HALF_ROTATED, reason);
+        return failed(unit, OUTCOME_HALF_ROTATED, reason);
     unit->result = "put-back";
-    say(list, options, unit, "%s with the old value", reload ? "reloaded" : "restarted");
+    say(options, unit, "%s with the old value", reload ? "reloaded" : "restarted");
     return 0;
 }
 
@@ -222,16 +199,18 @@ static int undo_one(const RestartList *list, const RestartOptions *options, Rest
 
 /* Fails if the unit is down or was started again since its job. A unit that was starting before, as
  * a oneshot service is while it runs, may have ended successfully. */
-static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason *reason)
+static int check_one(RestartUnit *unit, int rc, Reason *reason)
 {
-    Manager *manager = begin(list, unit);
+    Manager *manager = unit->machine->manager;
     ManagerState now = {0};
     bool ended_well, known;
-    int r = manager_state(manager, unit->name, reason, &now);
+    int r;
 
+    manager_allow(manager, unit->left);
+    r = manager_state(manager, unit->name, reason, &now);
     unit->left = manager_left(manager);
     if (r != 0)
-        return failed(list, unit, rc, reason);
+        return failed(unit, rc, reason);
     ended_well = strcmp(unit->before.active, "activating") == 0 &&
                  strcmp(now.active, "inactive") == 0 && strcmp(now.result, "success") == 0;
     if (ended_well || (manager_state_runs(&now) &&
@@ -240,7 +219,7 @@ static int check_one(const RestartList *list, RestartUnit *unit, int rc, Reason 
     known = now.result[0] && strcmp(now.result, "success") != 0;
     reason_set(reason, 0, "it does not stay up (%s%s%s)", now.active, known ? ", result " : "",
                known ? now.result : "");
-    return failed(list, unit, rc, reason);
+    return failed(unit, rc, reason);
 }
 
 /* Returns RC if a touched unit does not stay up. */
@@ -253,10 +232,8 @@ static int watch(RestartList *list, const RestartOptions *options, int rc, Reaso
         bool any = false;
 
         for (size_t i = 0; i < list->unit_count; i++) {
-            if (!list->units[i].touched)
-                continue;
-            any = true;
-            if (check_one(list, &list->units[i], rc, reason) != 0)
+            any = any || list->units[i].touched;
+            if (list->units[i].touched && check_one(&list->units[i], rc, reason) != 0)
                 return rc;
         }
         if (!any)
@@ -299,19 +276,14 @@ static int connect_all(RestartList *list, const RestartOptions *options, Reason 
     return 0;
 }
 
-static void refill(RestartList *list, const RestartOptions *options)
-{
-    for (size_t i = 0; i < list->unit_count; i++)
-        list->units[i].left = options->unit_usec;
-}
-
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason)
 {
     int r = connect_all(list, options, reason);
 
-    refill(list, options);
+    for (size_t i = 0; i < list->unit_count; i++)
+        list->units[i].left = options->unit_usec;
     for (size_t i = 0; r == 0 && i < list->unit_count; i++)
-        r = apply_one(list, options, &list->units[i], reason);
+        r = apply_one(options, &list->units[i], reason);
     return r == 0 ? settle(list, options, OUTCOME_NOT_ROTATED, reason) : r;
 }
 
@@ -319,9 +291,10 @@ int restart_list_undo(RestartList *list, const RestartOptions *options, Reason *
 {
     int r = 0;
 
-    refill(list, options);
     for (size_t i = 0; i < list->unit_count; i++)
-        if (list->units[i].touched && undo_one(list, options, &list->units[i], reason) != 0)
+        list->units[i].left = options->unit_usec;
+    for (size_t i = 0; i < list->unit_count; i++)
+        if (list->units[i].touched && undo_one(options, &list->units[i], reason) != 0)
             r = OUTCOME_HALF_ROTATED;
     return r == 0 ? settle(list, options, OUTCOME_HALF_ROTATED, reason) : r;
 }

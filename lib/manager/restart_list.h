@@ -27,7 +27,7 @@ typedef struct RestartMachine {
 } RestartMachine;
 
 typedef struct RestartUnit {
-    size_t machine;   /* index in .machines */
+    const RestartMachine *machine;
     const char *name; /* borrowed from the policy */
     PolicyChange action;
     const char *result;  /* "restarted", "not-running" and so on; NULL at first */

@@ -121,7 +121,7 @@ static const char *text_of(const RestartList *list)
         const RestartUnit *unit = &list->units[i];
 
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s %s", i > 0 ? "; " : "",
-                                 list->machines[unit->machine].name, unit->name,
+                                 unit->machine->name, unit->name,
                                  unit->result                     ? unit->result
                                  : unit->action == POLICY_RESTART ? "restart"
                                                                   : "reload");
