@@ -107,19 +107,18 @@ static int queue(Control *control, struct json_object *message)
 /* An error of varlink itself, with its one parameter. */
 static struct json_object *service_error(const char *error, const char *name, const char *value)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
+    struct json_object *parameters = json_object_new_object();
 
-    return json_add_text(parameters, name, value) ? varlink_error_new(error, TAKE_PTR(parameters))
-                                                  : NULL;
+    json_add_text(parameters, name, value);
+    return varlink_error_new(error, parameters);
 }
 
 static struct json_object *outcome_error(int rc, const Reason *reason)
 {
-    struct json_object *parameters = interface_error_parameters(rc, reason);
     char name[sizeof(INTERFACE_BROKER ".") + INTERFACE_ERROR_BYTES] = INTERFACE_BROKER ".";
 
     interface_error_name(rc, name + strlen(name));
-    return parameters ? varlink_error_new(name, parameters) : NULL;
+    return varlink_error_new(name, interface_error_parameters(rc, reason));
 }
 
 /* Runs METHOD. Returns its last reply or its error. */
@@ -128,7 +127,7 @@ static struct json_object *run(const Method *method, MethodCall *call)
     int r;
 
     call->reply = json_object_new_object();
-    r = call->reply ? method->run(call) : -ENOMEM;
+    r = method->run(call);
     if (r == 0)
         return varlink_reply_new(call->reply, false);
     json_object_put(call->reply);
@@ -431,13 +430,9 @@ static void on_entered(void *userdata, const AuditRecord *record)
     Control *next;
 
     for (Control *control = set->first; control; control = next) {
-        struct json_object *event;
-
         next = control->next;
-        if (!control->subscribed)
-            continue;
-        event = method_event(record);
-        proceed(control, event ? queue(control, varlink_reply_new(event, true)) : -ENOMEM);
+        if (control->subscribed)
+            proceed(control, queue(control, varlink_reply_new(method_event(record), true)));
     }
 }
 

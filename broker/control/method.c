@@ -28,16 +28,14 @@ static int get_info(MethodCall *call)
 {
     struct json_object *interfaces = json_object_new_array();
 
-    return json_add_text(call->reply, "vendor", "nspawn-creds") &&
-                   json_add_text(call->reply, "product", "nspawn-creds-broker") &&
-                   json_add_text(call->reply, "version", NC_VERSION) &&
-                   json_add_text(call->reply, "url", "man:nspawn-creds-broker(8)") &&
-                   json_add(call->reply, "interfaces", interfaces) &&
-                   json_object_array_add(interfaces, json_object_new_string(INTERFACE_BROKER)) ==
-                       0 &&
-                   json_object_array_add(interfaces, json_object_new_string(INTERFACE_SERVICE)) == 0
-               ? 0
-               : -ENOMEM;
+    json_append(interfaces, json_object_new_string(INTERFACE_BROKER));
+    json_append(interfaces, json_object_new_string(INTERFACE_SERVICE));
+    json_add_text(call->reply, "vendor", "nspawn-creds");
+    json_add_text(call->reply, "product", "nspawn-creds-broker");
+    json_add_text(call->reply, "version", NC_VERSION);
+    json_add_text(call->reply, "url", "man:nspawn-creds-broker(8)");
+    json_add(call->reply, "interfaces", interfaces);
+    return 0;
 }
 
 static const VarlinkField interface_fields[] = {{"interface", json_type_string, false}, {0}};
@@ -48,9 +46,7 @@ static int get_interface_description(MethodCall *call)
     _cleanup_(bytes_done) Bytes text = {0};
     int r = interface_describe(varlink_text(call->parameters, "interface"), &text);
 
-    if (r == 0 && !json_add(call->reply, "description",
-                            json_object_new_string_len((const char *)text.data, (int)text.size)))
-        r = -ENOMEM;
+    json_add_view(call->reply, "description", bytes_view(&text));
     return r;
 }
 
@@ -63,18 +59,16 @@ static int status(MethodCall *call)
     const Counters *counters = call->environment->counters;
     struct json_object *reply = call->reply;
 
-    return json_add_text(reply, "version", NC_VERSION) &&
-                   json_add_number(reply, "uptimeUSec", monotonic_usec() - counters->begun) &&
-                   json_add_text(reply, "store", config->store_path) &&
-                   json_add_text(reply, "tpmDevice",
-                                 config->tpm_device ? config->tpm_device : TPM_DEFAULT_DEVICE) &&
-                   json_add_number(reply, "delivered", counters->counts[AUDIT_DELIVERED]) &&
-                   json_add_number(reply, "refused", counters->counts[AUDIT_REFUSED]) &&
-                   json_add_number(reply, "abandoned", counters->counts[AUDIT_ABANDONED]) &&
-                   json_add_number(reply, "waiting", connections->count) &&
-                   json_add_number(reply, "keys", key_cache_count(connections->tpm.cache))
-               ? 0
-               : -ENOMEM;
+    json_add_text(reply, "version", NC_VERSION);
+    json_add_number(reply, "uptimeUSec", monotonic_usec() - counters->begun);
+    json_add_text(reply, "store", config->store_path);
+    json_add_text(reply, "tpmDevice", config->tpm_device ? config->tpm_device : TPM_DEFAULT_DEVICE);
+    json_add_number(reply, "delivered", counters->counts[AUDIT_DELIVERED]);
+    json_add_number(reply, "refused", counters->counts[AUDIT_REFUSED]);
+    json_add_number(reply, "abandoned", counters->counts[AUDIT_ABANDONED]);
+    json_add_number(reply, "waiting", connections->count);
+    json_add_number(reply, "keys", key_cache_count(connections->tpm.cache));
+    return 0;
 }
 
 static int flush_keys(MethodCall *call)
@@ -82,9 +76,8 @@ static int flush_keys(MethodCall *call)
     AuditSink *sink = &call->environment->counters->sink;
     uint64_t begun = monotonic_usec();
 
-    if (!json_add_number(call->reply, "flushed",
-                         key_cache_flush(call->environment->connections->tpm.cache)))
-        return -ENOMEM;
+    json_add_number(call->reply, "flushed",
+                    key_cache_flush(call->environment->connections->tpm.cache));
     sink->write(sink, &(AuditRecord){
                           .verdict = AUDIT_FLUSHED,
                           .machine = "",
@@ -111,30 +104,30 @@ static int reload(MethodCall *call)
 }
 
 /* "" is left out. */
-static bool add_known(struct json_object *object, const char *name, const char *text)
+static void add_known(struct json_object *object, const char *name, const char *text)
 {
-    return !text[0] || json_add_text(object, name, text);
+    json_add_text(object, name, text[0] ? text : NULL);
 }
 
 struct json_object *method_event(const AuditRecord *record)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    struct json_object *object = json_object_new_object();
     struct json_object *event = json_object_new_object();
-    const char *delivery = record->live ? "live" : "boot";
 
-    if (!json_add(object, "event", event) ||
-        !json_add_text(event, "verdict", audit_verdicts[record->verdict].name) ||
-        !json_add_text(event, "outcome", outcome_name(record->outcome)) ||
-        !add_known(event, "machine", record->machine) ||
-        !add_known(event, "credential", record->id) || !add_known(event, "unit", record->unit) ||
-        !add_known(event, "delivery", record->verdict < AUDIT_STORED ? delivery : "") ||
-        !add_known(event, "key", record->key) ||
-        (record->sealed_outside &&
-         !json_add(event, "sealedOutside", json_object_new_boolean(true))) ||
-        !add_known(event, "reason", record->reason) ||
-        !json_add_number(event, "durationUSec", record->usec))
-        return NULL;
-    return TAKE_PTR(object);
+    json_add_text(event, "verdict", audit_verdicts[record->verdict].name);
+    json_add_text(event, "outcome", outcome_name(record->outcome));
+    add_known(event, "machine", record->machine);
+    add_known(event, "credential", record->id);
+    add_known(event, "unit", record->unit);
+    if (record->verdict < AUDIT_STORED)
+        json_add_text(event, "delivery", record->live ? "live" : "boot");
+    add_known(event, "key", record->key);
+    if (record->sealed_outside)
+        json_add(event, "sealedOutside", json_object_new_boolean(true));
+    add_known(event, "reason", record->reason);
+    json_add_number(event, "durationUSec", record->usec);
+    json_add(object, "event", event);
+    return json_whole(object);
 }
 
 /* --- the table --- */

@@ -27,7 +27,7 @@ typedef struct MethodCall {
     const Peer *peer;
     HostResources *resources;
     int to_worker;             /* in a child; else -1 */
-    struct json_object *reply; /* the parameters of the last reply, an object to be filled */
+    struct json_object *reply; /* the parameters of the last reply, to be filled (base/json.h) */
     Reason reason;
 } MethodCall;
 

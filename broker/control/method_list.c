@@ -12,7 +12,6 @@
 #include "policy/policy_load.h"
 #include "request/external_file.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* A machine's policy and its entries in the store. */
@@ -72,18 +71,15 @@ static int add_sections(BytesView file, const PolicyCredential *credential, Reas
         r = credential_openable(&sections, reason);
     if (r != 0)
         return r;
-    if (!json_add_text(object, "kind", sections.kind->name) ||
-        !json_add_number(object, "size", sealed.size))
-        return -ENOMEM;
-    if (kind_has(sections.kind, KIND_PUBLIC_KEY) &&
-        !json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections.tpm.public_key_mask)))
-        return -ENOMEM;
+    json_add_text(object, "kind", sections.kind->name);
+    json_add_number(object, "size", sealed.size);
+    if (kind_has(sections.kind, KIND_PUBLIC_KEY))
+        json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections.tpm.public_key_mask));
     if (kind_has(sections.kind, KIND_TPM)) {
         key = tpm_key_label(&sections.tpm);
-        if (!json_add_text(object, "key", key.fingerprint) ||
-            !json_add(object, "sealedOutside", json_object_new_boolean(key.outside)) ||
-            !json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask)))
-            return -ENOMEM;
+        json_add_text(object, "key", key.fingerprint);
+        json_add(object, "sealedOutside", json_object_new_boolean(key.outside));
+        json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask));
     }
     return kind_check_type(sections.kind, credential ? credential->key_type : NULL, reason);
 }
@@ -109,24 +105,21 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
     return r == 0 ? add_sections(bytes_view(&file), credential, reason, object) : r;
 }
 
-static bool add_policy(const PolicyCredential *credential, struct json_object *object)
+static void add_policy(const PolicyCredential *credential, struct json_object *object)
 {
     struct json_object *services = json_object_new_array();
 
-    if (!json_add(object, "services", services) ||
-        !json_add_text(object, "source", policy_source_names[credential->source]) ||
-        !json_add_text(object, "delivery", policy_delivery_names[credential->delivery]) ||
-        !json_add_text(object, "onChange", policy_change_names[credential->on_change]) ||
-        (credential->key_type && !json_add_text(object, "keyType", credential->key_type)))
-        return false;
     for (size_t i = 0; i < credential->service_count; i++)
-        if (json_object_array_add(services, json_object_new_string(credential->services[i])) != 0)
-            return false;
-    return true;
+        json_append(services, json_object_new_string(credential->services[i]));
+    json_add(object, "services", services);
+    json_add_text(object, "source", policy_source_names[credential->source]);
+    json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
+    json_add_text(object, "onChange", policy_change_names[credential->on_change]);
+    json_add_text(object, "keyType", credential->key_type);
 }
 
-static int add_state(const Inventory *inventory, const StoreEntry *entry,
-                     const PolicyCredential *credential, struct json_object *object)
+static void add_state(const Inventory *inventory, const StoreEntry *entry,
+                      const PolicyCredential *credential, struct json_object *object)
 {
     Reason reason = {0};
     int r = add_file(inventory, entry, credential, &reason, object);
@@ -138,33 +131,27 @@ static int add_state(const Inventory *inventory, const StoreEntry *entry,
         r = reason_set(&reason, OUTCOME_NOT_IN_POLICY, "the policy of %s does not have it",
                        inventory->machine);
     }
-    if (r == 0 || r == -ENOMEM)
-        return r;
-    return json_add_text(object, "problem", outcome_name(r)) &&
-                   json_add_text(object, "reason",
-                                 reason.text[0] ? reason.text : outcome_sentence(r))
-               ? 0
-               : -ENOMEM;
+    if (r == 0)
+        return;
+    json_add_text(object, "problem", outcome_name(r));
+    json_add_text(object, "reason", reason.text[0] ? reason.text : outcome_sentence(r));
 }
 
 /* ENTRY is ID in the store, CREDENTIAL in the policy; one of them may be NULL. */
-static int describe(const Inventory *inventory, const char *id, const StoreEntry *entry,
-                    const PolicyCredential *credential, struct json_object **ret)
+static struct json_object *describe(const Inventory *inventory, const char *id,
+                                    const StoreEntry *entry, const PolicyCredential *credential)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    int r;
+    struct json_object *object = json_object_new_object();
 
-    if (!json_add_text(object, "machine", inventory->machine) ||
-        !json_add_text(object, "credential", id) ||
-        (entry && !json_add_number(object, "writtenUSec",
-                                   (uint64_t)entry->written[0] * 1000000 +
-                                       (uint64_t)entry->written[1] / 1000)) ||
-        (credential && !add_policy(credential, object)))
-        return -ENOMEM;
-    r = add_state(inventory, entry, credential, object);
-    if (r == 0)
-        *ret = TAKE_PTR(object);
-    return r;
+    json_add_text(object, "machine", inventory->machine);
+    json_add_text(object, "credential", id);
+    if (entry)
+        json_add_number(object, "writtenUSec",
+                        (uint64_t)entry->written[0] * 1000000 + (uint64_t)entry->written[1] / 1000);
+    if (credential)
+        add_policy(credential, object);
+    add_state(inventory, entry, credential, object);
+    return object;
 }
 
 int method_describe(MethodCall *call)
@@ -172,7 +159,6 @@ int method_describe(MethodCall *call)
     _cleanup_(inventory_done) Inventory inventory = {.resources = call->resources};
     const PolicyCredential *credential;
     const StoreEntry *entry;
-    struct json_object *described;
     CredentialName name;
     int r = credential_name_new(varlink_text(call->parameters, "machine"),
                                 varlink_text(call->parameters, "credential"), &call->reason, &name);
@@ -188,10 +174,8 @@ int method_describe(MethodCall *call)
     if (!entry && !credential)
         return reason_set(&call->reason, OUTCOME_NOT_FOUND,
                           "neither the store nor a policy has %s of %s", name.id, name.machine);
-    r = describe(&inventory, name.id, entry, credential, &described);
-    if (r == 0 && !json_add(call->reply, "credential", described))
-        r = -ENOMEM;
-    return r;
+    json_add(call->reply, "credential", describe(&inventory, name.id, entry, credential));
+    return 0;
 }
 
 /* --- all of them --- */
@@ -202,43 +186,32 @@ int method_describe(MethodCall *call)
 /* The reply that is being made. */
 typedef struct List {
     MethodCall *call;
-    struct json_object *credentials; /* in call->reply */
+    struct json_object *credentials;
     size_t size;
 } List;
-
-static int begin_reply(List *list)
-{
-    list->size = 0;
-    list->credentials = json_object_new_array();
-    return json_add(list->call->reply, "credentials", list->credentials) ? 0 : -ENOMEM;
-}
 
 /* Sends the reply, and begins the next one. */
 static int send_reply(List *list)
 {
-    struct json_object *message = varlink_reply_new(TAKE_PTR(list->call->reply), true);
-    int r = method_send(list->call, message, false);
+    struct json_object *reply = json_object_new_object();
 
-    list->call->reply = json_object_new_object();
-    return r == 0 ? begin_reply(list) : r;
+    json_add(reply, "credentials", list->credentials);
+    list->credentials = json_object_new_array();
+    list->size = 0;
+    return method_send(list->call, varlink_reply_new(reply, true), false);
 }
 
 static int append(List *list, const Inventory *inventory, const char *id, const StoreEntry *entry,
                   const PolicyCredential *credential)
 {
-    _cleanup_(json_object_putp) struct json_object *described = NULL;
+    struct json_object *described = describe(inventory, id, entry, credential);
     size_t size = 0;
-    int r = describe(inventory, id, entry, credential, &described);
+    int r = 0;
 
-    if (r != 0)
-        return r;
     json_object_to_json_string_length(described, JSON_C_TO_STRING_PLAIN, &size);
     if (list->size > 0 && list->size + size > REPLY_BYTES)
         r = send_reply(list);
-    if (r == 0 && json_object_array_add(list->credentials, json_object_get(described)) != 0) {
-        json_object_put(described);
-        r = -ENOMEM;
-    }
+    json_append(list->credentials, described);
     list->size += size;
     return r;
 }
@@ -288,18 +261,19 @@ int method_list(MethodCall *call)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
     const char *machine = varlink_text(call->parameters, "machine");
-    List list = {.call = call};
+    List list = {.call = call, .credentials = json_object_new_array()};
     const Store *store;
     int r = host_resources_store(call->resources, &call->reason, &store);
 
-    if (r == 0)
-        r = begin_reply(&list);
-    if (r != 0)
-        return r;
-    if (machine)
-        return add_machine(&list, machine);
-    r = store_machines(store, &call->reason, &stored);
-    if (r == 0)
-        r = policy_machines(call->resources->config->context, NULL, &with_policy);
-    return r == 0 ? add_machines(&list, stored, with_policy) : r;
+    if (r == 0 && machine) {
+        r = add_machine(&list, machine);
+    } else if (r == 0) {
+        r = store_machines(store, &call->reason, &stored);
+        if (r == 0)
+            r = policy_machines(call->resources->config->context, NULL, &with_policy);
+        if (r == 0)
+            r = add_machines(&list, stored, with_policy);
+    }
+    json_add(call->reply, "credentials", list.credentials);
+    return r;
 }

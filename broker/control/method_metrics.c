@@ -5,44 +5,41 @@
 #include <errno.h>
 #include <string.h>
 
-/* The list of families. Functions that add to it set .failed if there is no memory. */
 typedef struct Families {
     struct json_object *list;
-    struct json_object *samples; /* of the last family, borrowed */
-    bool failed;
+    struct json_object *family, *samples; /* the last one, not in the list yet; or NULL */
 } Families;
+
+static void end_family(Families *families)
+{
+    json_add(families->family, "samples", families->samples);
+    json_append(families->list, families->family);
+}
 
 static void add_family(Families *families, const char *name, const char *type, const char *unit,
                        const char *help)
 {
-    struct json_object *family = json_object_new_object();
-    struct json_object *samples = json_object_new_array();
-
-    if (!json_add_text(family, "name", name) || !json_add_text(family, "type", type) ||
-        !json_add_text(family, "unit", unit) || !json_add_text(family, "help", help) ||
-        !json_add(family, "samples", samples) ||
-        json_object_array_add(families->list, json_object_get(family)) != 0)
-        families->failed = true;
-    else
-        families->samples = samples;
-    json_object_put(family);
+    if (families->family)
+        end_family(families);
+    families->family = json_object_new_object();
+    families->samples = json_object_new_array();
+    json_add_text(families->family, "name", name);
+    json_add_text(families->family, "type", type);
+    json_add_text(families->family, "unit", unit);
+    json_add_text(families->family, "help", help);
 }
 
 /* LABEL may be NULL. */
 static void add_labelled(Families *families, const char *suffix, const char *label,
                          const char *label_value, double value)
 {
-    struct json_object *sample;
+    struct json_object *sample = json_object_new_object();
 
-    if (families->failed)
-        return;
-    sample = json_object_new_object();
-    if (!json_add_text(sample, "suffix", suffix) || !json_add_text(sample, "label", label) ||
-        !json_add_text(sample, "labelValue", label_value) ||
-        !json_add(sample, "value", json_object_new_double(value)) ||
-        json_object_array_add(families->samples, json_object_get(sample)) != 0)
-        families->failed = true;
-    json_object_put(sample);
+    json_add_text(sample, "suffix", suffix);
+    json_add_text(sample, "label", label);
+    json_add_text(sample, "labelValue", label_value);
+    json_add(sample, "value", json_object_new_double(value));
+    json_append(families->samples, sample);
 }
 
 /* --- requests --- */
@@ -123,10 +120,10 @@ int method_metrics(MethodCall *call)
 {
     Families families = {.list = json_object_new_array()};
 
-    if (!json_add(call->reply, "families", families.list))
-        return -ENOMEM;
     add_requests(&families, call->environment->counters);
     add_durations(&families, call->environment->counters);
     add_numbers(&families, call->environment);
-    return families.failed ? -ENOMEM : 0;
+    end_family(&families);
+    json_add(call->reply, "families", families.list);
+    return 0;
 }

@@ -70,9 +70,7 @@ static int report(const Setting *setting, BytesView public, Reason *reason)
         json_add_text(object, "credential", setting->name.id);
         json_add(object, "replaced", json_object_new_boolean(setting->replaces));
         json_add_text(object, "policy", policy_status_word(&status));
-        if (public.size > 0)
-            json_add(object, "public",
-                     json_object_new_string_len((const char *)public.data, (int)public.size));
+        json_add_view(object, "public", public);
         output_json(object, setting->options->json);
     } else if (r == 0 && public.size > 0)
         r = output_sealed(NULL, public, reason);

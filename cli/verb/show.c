@@ -86,10 +86,7 @@ static struct json_object *describe(const Show *show)
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
     json_add_text(object, "policy", policy_status_word(&show->status));
     json_add_text(object, "keyType", show->status.key_type);
-    if (show->public.size > 0)
-        json_add(
-            object, "public",
-            json_object_new_string_len((const char *)show->public.data, (int)show->public.size));
+    json_add_view(object, "public", bytes_view(&show->public));
     json_add_text(object, "outcome", outcome_name(check->rc));
     if (check->rc != 0)
         json_add_text(object, "reason",

@@ -286,17 +286,52 @@ size_t json_length(struct json_object *value)
     return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
 }
 
+/* The user data of what has lost something. */
+static char lost;
+
+static bool is_whole(struct json_object *value)
+{
+    return value && json_object_get_userdata(value) != &lost;
+}
+
+static bool lose(struct json_object *container, struct json_object *value)
+{
+    json_object_put(value);
+    if (container)
+        json_object_set_userdata(container, &lost, NULL);
+    return false;
+}
+
 bool json_add(struct json_object *object, const char *name, struct json_object *value)
 {
-    if (object && value && json_object_object_add(object, name, value) == 0)
-        return true;
+    return (object && is_whole(value) && json_object_object_add(object, name, value) == 0) ||
+           lose(object, value);
+}
+
+bool json_append(struct json_object *array, struct json_object *value)
+{
+    return (array && is_whole(value) && json_object_array_add(array, value) == 0) ||
+           lose(array, value);
+}
+
+struct json_object *json_whole(struct json_object *value)
+{
+    if (is_whole(value))
+        return value;
     json_object_put(value);
-    return false;
+    return NULL;
 }
 
 bool json_add_text(struct json_object *object, const char *name, const char *text)
 {
     return !text || json_add(object, name, json_object_new_string(text));
+}
+
+bool json_add_view(struct json_object *object, const char *name, BytesView text)
+{
+    return text.size == 0 ||
+           json_add(object, name,
+                    json_object_new_string_len((const char *)text.data, (int)text.size));
 }
 
 bool json_add_number(struct json_object *object, const char *name, uint64_t number)

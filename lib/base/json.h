@@ -45,15 +45,27 @@ const char *json_text(struct json_object *value);
 /* How many elements VALUE has; 0 if it is no array, for which json-c would end the program. */
 size_t json_length(struct json_object *value);
 
-/* Adds VALUE to OBJECT as NAME, and takes ownership in any case. False if either is NULL, or there
- * is no memory. */
+/* --- making: what has lost something for want of memory knows it, and so does what it is added to.
+ * So a caller adds everything, then asks json_whole() --- */
+
+/* Adds VALUE to OBJECT as NAME, and takes ownership in any case. False if either is NULL or has
+ * lost something, or there is no memory. */
 bool json_add(struct json_object *object, const char *name, struct json_object *value);
 
-/* Adds the string TEXT, or nothing where it is NULL. False if there is no memory. */
+/* The same, at the end of ARRAY. */
+bool json_append(struct json_object *array, struct json_object *value);
+
+/* Adds the string TEXT, or nothing where it is NULL. */
 bool json_add_text(struct json_object *object, const char *name, const char *text);
 
-/* Adds NUMBER, up to INT64_MAX. False if there is no memory. */
+/* Adds the string TEXT without a NUL, or nothing where it is empty. */
+bool json_add_view(struct json_object *object, const char *name, BytesView text);
+
+/* Adds NUMBER, up to INT64_MAX. */
 bool json_add_number(struct json_object *object, const char *name, uint64_t number);
+
+/* VALUE (taken) if it has lost nothing, else NULL. */
+struct json_object *json_whole(struct json_object *value);
 
 /* Formats OBJECT as text without line breaks. -ENOMEM. */
 int json_print(struct json_object *object, Bytes *ret);

@@ -128,55 +128,43 @@ static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
     return 0;
 }
 
-/* Text, which may have no NUL; or nothing where it is empty. */
-static bool add_view(struct json_object *object, const char *name, BytesView text)
-{
-    return text.size == 0 ||
-           json_add(object, name,
-                    json_object_new_string_len((const char *)text.data, (int)text.size));
-}
-
 /* A StoreChange of the interface, whose file is in the data at OFFSET (NULL: in the message). */
 static struct json_object *change_to_json(const StoreChange *change, const size_t *offset)
 {
     static const char *const preconditions[] = {
         [STORE_ANY] = "any", [STORE_ABSENT] = "absent", [STORE_DIGEST] = "digest"};
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    bool digest = change->precondition == STORE_DIGEST, in_data = offset && change->sealed.size > 0;
+    struct json_object *object = json_object_new_object();
 
-    if (!json_add_text(object, "machine", change->name.machine) ||
-        !json_add_text(object, "credential", change->name.id) ||
-        !json_add(object, "remove", json_object_new_boolean(change->remove)) ||
-        !json_add(object, "keepPublic", json_object_new_boolean(change->keep_public)) ||
-        !json_add_text(object, "precondition", preconditions[change->precondition]) ||
-        !json_add_text(object, "digest", digest ? change->digest : NULL) ||
-        !add_view(object, "public", change->public) ||
-        (!offset && !add_view(object, "sealed", change->sealed)) ||
-        (in_data && (!json_add_number(object, "offset", *offset) ||
-                     !json_add_number(object, "size", change->sealed.size))))
-        return NULL;
-    return TAKE_PTR(object);
+    json_add_text(object, "machine", change->name.machine);
+    json_add_text(object, "credential", change->name.id);
+    json_add(object, "remove", json_object_new_boolean(change->remove));
+    json_add(object, "keepPublic", json_object_new_boolean(change->keep_public));
+    json_add_text(object, "precondition", preconditions[change->precondition]);
+    if (change->precondition == STORE_DIGEST)
+        json_add_text(object, "digest", change->digest);
+    json_add_view(object, "public", change->public);
+    if (!offset) {
+        json_add_view(object, "sealed", change->sealed);
+    } else if (change->sealed.size > 0) {
+        json_add_number(object, "offset", *offset);
+        json_add_number(object, "size", change->sealed.size);
+    }
+    return object;
 }
 
 struct json_object *commit_to_json(const StoreCommit *commit, bool in_data)
 {
-    _cleanup_(json_object_putp) struct json_object *parameters = json_object_new_object();
+    struct json_object *parameters = json_object_new_object();
     struct json_object *changes = json_object_new_array();
     size_t offset = 0;
 
-    if (!json_add(parameters, "changes", changes) ||
-        !json_add_text(parameters, "verb", commit->origin.verb))
-        return NULL;
     for (size_t i = 0; i < commit->count; i++) {
-        struct json_object *change = change_to_json(&commit->changes[i], in_data ? &offset : NULL);
-
-        if (!change || json_object_array_add(changes, change) != 0) {
-            json_object_put(change);
-            return NULL;
-        }
+        json_append(changes, change_to_json(&commit->changes[i], in_data ? &offset : NULL));
         offset += commit->changes[i].sealed.size;
     }
-    return TAKE_PTR(parameters);
+    json_add_text(parameters, "verb", commit->origin.verb);
+    json_add(parameters, "changes", changes);
+    return json_whole(parameters);
 }
 
 /* --- a lost reply --- */

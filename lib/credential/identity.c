@@ -274,56 +274,51 @@ static struct json_object *hex(const uint8_t *bytes, size_t size)
     return json_object_new_string(sodium_bin2hex(text, sizeof(text), bytes, size));
 }
 
-static bool add_key(struct json_object *object, const char *member, const Bytes *area)
+/* NULL also for a key that does not parse. */
+static struct json_object *key_to_json(const Bytes *area)
 {
-    struct json_object *value = json_object_new_object();
+    struct json_object *object;
     _cleanup_(bytes_done) Bytes text = {0};
     TpmStorageKey key;
 
-    if (!json_add(object, member, value) ||
-        tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
+    if (tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
         base64_encode(bytes_view(area), 0, &text) != 0)
-        return false;
-    return json_add(value, "name", hex(key.name, sizeof(key.name))) &&
-           json_add(value, "public",
-                    json_object_new_string_len((const char *)text.data, (int)text.size));
+        return NULL;
+    object = json_object_new_object();
+    json_add(object, "name", hex(key.name, sizeof(key.name)));
+    json_add_view(object, "public", bytes_view(&text));
+    return object;
 }
 
-static bool add_pcrs(struct json_object *object, const TpmPcrs *pcrs)
+static struct json_object *pcrs_to_json(const TpmPcrs *pcrs)
 {
     struct json_object *banks = json_object_new_object(), *bank = json_object_new_object();
     char number[4];
 
-    if (!json_add(banks, "sha256", bank) || !json_add(object, "pcrs", banks))
-        return false;
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++) {
         if (!(pcrs->mask & UINT64_C(1) << i))
             continue;
         snprintf(number, sizeof(number), "%u", i);
-        if (!json_add(bank, number, hex(pcrs->values[i], PCR_BYTES)))
-            return false;
+        json_add(bank, number, hex(pcrs->values[i], PCR_BYTES));
     }
-    return true;
+    json_add(banks, "sha256", bank);
+    return banks;
 }
 
 struct json_object *identity_to_json(const Identity *identity)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    const Bytes *pem = &identity->pcr_public_key;
-    bool good = json_add(object, "version", json_object_new_int(VERSION));
+    struct json_object *object = json_object_new_object();
 
+    json_add(object, "version", json_object_new_int(VERSION));
     if (identity->host_name[0])
-        good = good && json_add_text(object, "hostName", identity->host_name);
+        json_add_text(object, "hostName", identity->host_name);
     if (identity->machine_id[0])
-        good = good && json_add_text(object, "machineId", identity->machine_id);
+        json_add_text(object, "machineId", identity->machine_id);
     for (size_t i = 0; i < IDENTITY_KEYS; i++)
         if (identity->keys[i].size > 0)
-            good = good && add_key(object, key_names[i], &identity->keys[i]);
-    if (pem->size > 0)
-        good =
-            good && json_add(object, "pcrPublicKey",
-                             json_object_new_string_len((const char *)pem->data, (int)pem->size));
+            json_add(object, key_names[i], key_to_json(&identity->keys[i]));
+    json_add_view(object, "pcrPublicKey", bytes_view(&identity->pcr_public_key));
     if (identity->pcrs.mask)
-        good = good && add_pcrs(object, &identity->pcrs);
-    return good ? TAKE_PTR(object) : NULL;
+        json_add(object, "pcrs", pcrs_to_json(&identity->pcrs));
+    return json_whole(object);
 }

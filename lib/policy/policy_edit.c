@@ -120,9 +120,8 @@ static bool put_services(struct json_object *credential, const PolicyEditDeliver
     _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
     struct json_object *now;
 
-    for (size_t i = 0; list && i < wanted->service_count; i++)
-        if (json_object_array_add(list, json_object_new_string(wanted->services[i])) < 0)
-            return false;
+    for (size_t i = 0; i < wanted->service_count; i++)
+        json_append(list, json_object_new_string(wanted->services[i]));
     if (json_object_object_get_ex(credential, SERVICES, &now) && json_object_equal(now, list))
         return true;
     json_object_object_del(credential, SERVICES);

@@ -92,20 +92,18 @@ const char *varlink_method_split(const char *method, size_t *ret_interface_size)
 
 /* --- writing --- */
 
-/* NAME, TEXT, PARAMETERS and FLAG are left out if NULL. */
+/* TEXT, PARAMETERS and FLAG are left out if NULL. */
 static struct json_object *message_new(const char *name, const char *text,
                                        struct json_object *parameters, const char *flag)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    bool good = object != NULL;
+    struct json_object *object = json_object_new_object();
 
-    if (name)
-        good = good && json_add(object, name, json_object_new_string(text));
+    json_add_text(object, name, text);
     if (parameters)
-        good = json_add(object, "parameters", parameters) && good;
+        json_add(object, "parameters", parameters);
     if (flag)
-        good = good && json_add(object, flag, json_object_new_boolean(true));
-    return good ? TAKE_PTR(object) : NULL;
+        json_add(object, flag, json_object_new_boolean(true));
+    return json_whole(object);
 }
 
 struct json_object *varlink_call_new(const char *method, struct json_object *parameters, bool more)
@@ -115,7 +113,7 @@ struct json_object *varlink_call_new(const char *method, struct json_object *par
 
 struct json_object *varlink_reply_new(struct json_object *parameters, bool continues)
 {
-    return message_new(NULL, NULL, parameters, continues ? "continues" : NULL);
+    return parameters ? message_new(NULL, NULL, parameters, continues ? "continues" : NULL) : NULL;
 }
 
 struct json_object *varlink_error_new(const char *error, struct json_object *parameters)
@@ -232,11 +230,10 @@ int interface_error_outcome(const char *error)
 
 struct json_object *interface_error_parameters(int rc, const Reason *reason)
 {
-    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    struct json_object *object = json_object_new_object();
 
-    if (json_add_text(object, "sentence", outcome_sentence(rc)) &&
-        json_add_text(object, "reason", reason->text[0] ? reason->text : NULL) &&
-        json_add_text(object, "remedy", outcome_remedy(rc)))
-        return TAKE_PTR(object);
-    return NULL;
+    json_add_text(object, "sentence", outcome_sentence(rc));
+    json_add_text(object, "reason", reason->text[0] ? reason->text : NULL);
+    json_add_text(object, "remedy", outcome_remedy(rc));
+    return json_whole(object);
 }

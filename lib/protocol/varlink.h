@@ -52,8 +52,8 @@ void varlink_reply_done(VarlinkReply *reply); /* for _cleanup_ */
 /* Returns 0, OUTCOME_MALFORMED or -ENOMEM. */
 int varlink_reply_parse(BytesView message, VarlinkReply *ret);
 
-/* Make messages. PARAMETERS (may be NULL) are taken, also on failure. Return NULL if there is no
- * memory. */
+/* Make messages. PARAMETERS (may be NULL but for a reply's) are taken, also on failure. Return NULL
+ * if there is no memory. */
 struct json_object *varlink_call_new(const char *method, struct json_object *parameters, bool more);
 struct json_object *varlink_reply_new(struct json_object *parameters, bool continues);
 struct json_object *varlink_error_new(const char *error, struct json_object *parameters);

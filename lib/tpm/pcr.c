@@ -157,11 +157,10 @@ void tpm_pcrs_take(const TpmPcrs *from, TpmPcrs *pcrs)
 
 struct json_object *tpm_pcr_mask_to_json(uint64_t mask)
 {
-    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
-    bool good = list != NULL;
+    struct json_object *list = json_object_new_array();
 
-    for (unsigned i = 0; good && i < TPM_PCR_COUNT; i++)
+    for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
         if (mask & UINT64_C(1) << i)
-            good = json_object_array_add(list, json_object_new_int((int)i)) == 0;
-    return good ? TAKE_PTR(list) : NULL;
+            json_append(list, json_object_new_int((int)i));
+    return json_whole(list);
 }

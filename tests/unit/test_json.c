@@ -126,6 +126,28 @@ static void test_length(void **state)
     assert_int_equal(json_length(value), 0);
 }
 
+/* What could not be added is not forgotten, however deep it was to be. */
+static void test_whole(void **state)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+    (void)state;
+    assert_true(json_append(list, json_object_new_int(1)));
+    assert_true(json_add(object, "list", list));
+    assert_true(json_add_text(object, "none", NULL));
+    assert_true(json_add_view(object, "view", (BytesView){(const uint8_t *)"text", 2}));
+    assert_ptr_equal(json_whole(object), object);
+    assert_string_equal(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
+                        "{\"list\":[1],\"view\":\"te\"}");
+    list = json_object_new_array();
+    assert_false(json_append(list, NULL));
+    assert_true(json_append(list, json_object_new_int(1)));
+    assert_false(json_add(object, "lost", list));
+    assert_true(json_add_number(object, "number", 1));
+    assert_null(json_whole(object));
+    assert_null(json_whole(NULL));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -135,6 +157,7 @@ int main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_length),
+        cmocka_unit_test(test_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
