@@ -11,27 +11,6 @@
 
 #include <string.h>
 
-static void print_help(void)
-{
-    printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
-           "Seal secrets for systemd-nspawn containers in systemd's own credential format.\n\n"
-           "Verbs:\n");
-    for (const Verb *const *verb = verbs; *verb; verb++)
-        if (!(*verb)->hidden)
-            printf("  %-10s %-19s %s\n", (*verb)->name, (*verb)->arguments, (*verb)->summary);
-    printf("\nOptions:\n");
-    options_print_help(stdout, 0);
-    printf(
-        "\nnspawn-creds VERB --help describes a verb and its options. See also nspawn-creds(1).\n");
-}
-
-static void print_verb_help(const Verb *verb)
-{
-    printf("nspawn-creds %s [OPTION...] %s\n\n%s.\n\n%s\n\nOptions:\n", verb->name, verb->arguments,
-           verb->summary, verb->details);
-    options_print_help(stdout, verb->options);
-}
-
 /* Each word of ARGUMENTS is one argument; "[" begins those that may be left out. */
 static bool takes(const char *arguments, int count)
 {
@@ -76,15 +55,10 @@ static int run(int argc, char **argv, const Context *context)
         printf("nspawn-creds %s\n", NC_VERSION);
         return 0;
     }
-    if (index < argc)
-        verb = verb_find(argv[index]);
-    if (index < argc && !verb) {
-        reason_set(&reason, OUTCOME_USAGE, "unknown verb \"%.40s\"; see nspawn-creds --help",
-                   argv[index]);
+    if (index < argc && verb_need(argv[index], &reason, &verb) != 0)
         return output_error(OUTCOME_USAGE, NULL, &reason);
-    }
     if (options.help || !verb) {
-        verb ? print_verb_help(verb) : print_help();
+        help_print(verb);
         return options.help ? 0 : OUTCOME_USAGE;
     }
     r = check_usage(verb, &options, argc - index - 1, &reason);

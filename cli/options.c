@@ -7,6 +7,7 @@
 #include "base/names.h"
 #include "base/timestamp.h"
 #include "store/store.h"
+#include "terminal/output.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -339,7 +340,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
     return 0;
 }
 
-void options_print_help(FILE *file, unsigned set)
+void options_print_help(unsigned set)
 {
     for (size_t i = 0; i < INFO_COUNT; i++) {
         const OptionInfo *info = &infos[i];
@@ -348,7 +349,8 @@ void options_print_help(FILE *file, unsigned set)
         if (info->id != 0 && !(set & info->id))
             continue;
         snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
-        fprintf(file, "  %-29s %s\n", text, info->help);
+        printf("  %-28s ", text);
+        output_wrapped(31, info->help);
     }
 }
 

@@ -98,7 +98,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
                   Options *ret, int *ret_index);
 
 /* Prints the rows of the options in SET. */
-void options_print_help(FILE *file, unsigned set);
+void options_print_help(unsigned set);
 
 /* "--name=" for OPTION_NAME and so on. */
 const char *option_name(OptionId id);

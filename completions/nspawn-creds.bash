@@ -86,7 +86,14 @@ _nspawn_creds() {
                         *) arguments+=("$word") ;;
                 esac
         done
-        verb=${arguments[0]-}
+        case ${arguments[0]-} in
+                ls)  verb=list ;;
+                rm)  verb=remove ;;
+                mv)  verb=rename ;;
+                cp)  verb=copy ;;
+                cat) verb=decrypt ;;
+                *)   verb=${arguments[0]-} ;;
+        esac
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
@@ -110,8 +117,8 @@ _nspawn_creds() {
                 -*)                 _nspawn_creds_options "$verb"; return ;;
         esac
         case $verb:${#arguments[@]} in
-                :0) _nspawn_creds_offer set list show reveal edit rotate copy rename remove reseal \
-                        enable disable check status log doctor setup encrypt decrypt inspect seal host ;;
+                :0|help:1) _nspawn_creds_offer set list show reveal edit rotate copy rename remove reseal \
+                        enable disable check status log doctor help setup encrypt decrypt inspect seal host ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*)
                         _nspawn_creds_names names ;;
                 list:*|enable:1|disable:1|log:1|doctor:1) _nspawn_creds_names machines ;;

@@ -12,7 +12,8 @@ end
 # Whether the cursor is at the argument POSITION ("any" for each) of one of the verbs.
 function __nspawn_creds_at # POSITION VERB...
         set -l words (__nspawn_creds_words)
-        contains -- "$words[2]" $argv[2..]; or return
+        set -l alias (string match -r "^$words[2] .*" -- 'ls list' 'rm remove' 'mv rename' 'cp copy' 'cat decrypt')
+        contains -- (string replace -r '.* ' '' -- "$alias[1]") $argv[2..]; or contains -- "$words[2]" $argv[2..]; or return
         test $argv[1] = any; or test (count $words) -eq (math $argv[1] + 1)
 end
 
@@ -40,6 +41,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a check -d 'Check policies'
 complete -c nspawn-creds -n __fish_use_subcommand -a status -d 'Show the broker\'s status'
 complete -c nspawn-creds -n __fish_use_subcommand -a log -d 'Show requests and changes from the journal'
 complete -c nspawn-creds -n __fish_use_subcommand -a doctor -d 'Look for problems on this host'
+complete -c nspawn-creds -n __fish_use_subcommand -a help -d 'Describe all verbs or one'
 complete -c nspawn-creds -n __fish_use_subcommand -a setup -d 'Make this host\'s key'
 complete -c nspawn-creds -n __fish_use_subcommand -a encrypt -d 'Seal a secret for this host'
 complete -c nspawn-creds -n __fish_use_subcommand -a decrypt -d 'Open a sealed credential'
@@ -56,6 +58,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_cred
 complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
+complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z]+) ")'
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l dry-run -d 'Only show what would open, and how it would be sealed'

@@ -12,6 +12,7 @@
 #define SEALED_FILE_MODE ((mode_t)0644)
 #define SECRET_FILE_MODE ((mode_t)0600)
 #define WRITE_FAULT      "cannot write the output"
+#define COLUMNS          ((size_t)80)
 
 static bool is_stdout(const char *path)
 {
@@ -53,6 +54,24 @@ void output_line(FILE *stream, const char *format, ...)
     fprintf(stream, "%s\n", text);
 }
 
+void output_wrapped(size_t indent, const char *text)
+{
+    size_t column = indent;
+
+    for (const char *word = text; *word; word += strspn(word, " \n")) {
+        size_t length = strcspn(word, " \n");
+
+        if (column > indent && column + 1 + length > COLUMNS) {
+            printf("\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent)
+            column += (size_t)printf(" ");
+        column += (size_t)printf("%.*s", (int)length, word);
+        word += length;
+    }
+    putchar('\n');
+}
+
 const char *output_full_stop(const char *remedy)
 {
     static const char *const programs[] = {"nspawn-creds ", "systemctl ", "journalctl ", "tpm2_"};
@@ -83,9 +102,9 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
     remedy = outcome_remedy_for(rc, name.machine, name.id, text);
     if (more > 0)
         snprintf(others, sizeof(others), " and %zu more", more);
-    output_line(stderr, "nspawn-creds: %s%s%s%s%s%s.", subject ? subject : "", others,
+    output_line(stderr, "nspawn-creds: %s%s%s%s%s%s%s", subject ? subject : "", others,
                 subject ? ": " : "", words[0] && alone ? "" : sentence,
-                words[0] && !alone ? ": " : "", words);
+                words[0] && !alone ? ": " : "", words, has_suffix(words, "?") ? "" : ".");
     if (remedy)
         output_line(stderr, "  %s%s", remedy, output_full_stop(outcome_remedy(rc)));
     return rc;

@@ -16,6 +16,10 @@
  * that contains names of files, or what the broker or a container says. */
 void output_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Prints TEXT and a newline, wrapped at 80 columns. Its first line begins where the cursor is,
+ * which is the column INDENT; the others are indented as far. */
+void output_wrapped(size_t indent, const char *text);
+
 /* Writes what was printed so far. Errors and notes do so first. */
 void output_flush(void);
 

@@ -2,21 +2,48 @@
 
 #include "verb/verb.h"
 
+#include "base/nearest.h"
+
 #include <string.h>
 
-const Verb *const verbs[] = {
-    /* a machine's credentials */
-    &verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit, &verb_rotate, &verb_copy,
-    &verb_rename, &verb_remove, &verb_reseal,
-    /* machines and this host */
-    &verb_enable, &verb_disable, &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_setup,
-    /* sealed files */
-    &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_seal, &verb_host, &verb_complete, NULL};
+/* In the order of the help, which begins a group with some of them. */
+const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit,
+                             &verb_rotate, &verb_copy, &verb_rename, &verb_remove,
+                             /* what a machine gets */
+                             &verb_enable, &verb_disable,
+                             /* what happens, and what is wrong */
+                             &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_help,
+                             /* sealed files and this host */
+                             &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
+                             &verb_host, &verb_setup, &verb_complete, NULL};
+
+const VerbAlias verb_aliases[] = {{"ls", &verb_list}, {"rm", &verb_remove},   {"mv", &verb_rename},
+                                  {"cp", &verb_copy}, {"cat", &verb_decrypt}, {0}};
 
 const Verb *verb_find(const char *name)
 {
     for (const Verb *const *verb = verbs; *verb; verb++)
         if (strcmp((*verb)->name, name) == 0)
             return *verb;
+    for (const VerbAlias *alias = verb_aliases; alias->name; alias++)
+        if (strcmp(alias->name, name) == 0)
+            return alias->verb;
     return NULL;
+}
+
+int verb_need(const char *name, Reason *reason, const Verb **ret)
+{
+    Nearest nearest = {.wanted = name};
+
+    *ret = verb_find(name);
+    if (*ret)
+        return 0;
+    for (const Verb *const *verb = verbs; *verb; verb++)
+        if (!(*verb)->hidden)
+            nearest_offer(&nearest, (*verb)->name);
+    return nearest.name[0]
+               ? reason_set(reason, OUTCOME_USAGE, "unknown verb \"%.40s\"; did you mean \"%s\"?",
+                            name, nearest.name)
+               : reason_set(reason, OUTCOME_USAGE,
+                            "unknown verb \"%.40s\"; see nspawn-creds --help", name);
 }

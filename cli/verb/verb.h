@@ -25,14 +25,29 @@ typedef struct Verb {
 /* All of them; NULL ends the list. */
 extern const Verb *const verbs[];
 
-/* NULL if there is none. */
+/* Other names of verbs; one without a name ends the list. */
+typedef struct VerbAlias {
+    const char *name;
+    const Verb *verb;
+} VerbAlias;
+extern const VerbAlias verb_aliases[];
+
+/* By name or alias; NULL if there is none. */
 const Verb *verb_find(const char *name);
+
+/* The same with an error: OUTCOME_USAGE, which names the verb that was meant. */
+int verb_need(const char *name, Reason *reason, const Verb **ret);
+
+/* Prints the help of VERB, or of all for NULL. */
+void help_print(const Verb *verb);
 
 /* a machine's credentials */
 extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_edit, verb_rotate, verb_copy,
-    verb_rename, verb_remove, verb_reseal;
-/* machines and this host */
-extern const Verb verb_enable, verb_disable, verb_check, verb_status, verb_log, verb_doctor,
-    verb_setup;
-/* sealed files */
-extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_seal, verb_host, verb_complete;
+    verb_rename, verb_remove;
+/* what a machine gets */
+extern const Verb verb_enable, verb_disable;
+/* what happens, and what is wrong */
+extern const Verb verb_check, verb_status, verb_log, verb_doctor, verb_help;
+/* sealed files and this host */
+extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
+    verb_setup, verb_complete;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds help: what --help prints.
+ */
+
+#include "terminal/output.h"
+#include "verb/verb.h"
+
+/* Each begins with the verb FIRST, in the order of verbs[]. */
+static const struct {
+    const Verb *first;
+    const char *title;
+} groups[] = {
+    {&verb_set, "Everyday"},
+    {&verb_enable, "Delivery"},
+    {&verb_check, "Diagnosis"},
+    {&verb_encrypt, "Files and hosts"},
+};
+
+/* Where the text begins in the list of verbs. */
+#define SUMMARY_COLUMN 31
+
+static void print_all(void)
+{
+    const char *separator = "\nAliases: ";
+
+    printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
+           "Seal secrets for systemd-nspawn containers in systemd's own credential format.\n");
+    for (const Verb *const *verb = verbs; *verb; verb++) {
+        for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+            if (groups[i].first == *verb)
+                printf("\n%s:\n", groups[i].title);
+        if ((*verb)->hidden)
+            continue;
+        printf("  %-8s %-19s ", (*verb)->name, (*verb)->arguments);
+        output_wrapped(SUMMARY_COLUMN, (*verb)->summary);
+    }
+    printf("\nOptions:\n");
+    options_print_help(0);
+    for (const VerbAlias *alias = verb_aliases; alias->name; alias++, separator = ", ")
+        printf("%s%s (%s)", separator, alias->name, alias->verb->name);
+    puts(".\n\"nspawn-creds help VERB\" describes a verb and its options. See also\n"
+         "nspawn-creds(1).");
+}
+
+void help_print(const Verb *verb)
+{
+    if (!verb) {
+        print_all();
+        return;
+    }
+    printf("nspawn-creds %s [OPTION...] %s\n\n%s.\n\n", verb->name, verb->arguments, verb->summary);
+    output_wrapped(0, verb->details);
+    printf("\nOptions:\n");
+    options_print_help(verb->options);
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    const Verb *verb = NULL;
+    Reason reason = {0};
+
+    (void)context;
+    (void)options;
+    if (arguments[0] && verb_need(arguments[0], &reason, &verb) != 0)
+        return output_error(OUTCOME_USAGE, NULL, &reason);
+    help_print(verb);
+    return 0;
+}
+
+const Verb verb_help = {
+    .name = "help",
+    .arguments = "[VERB]",
+    .summary = "Describe all verbs, or one and its options",
+    .details = "The same as --help.",
+    .run = run,
+};
