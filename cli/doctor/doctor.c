@@ -86,7 +86,7 @@ static bool ask(Doctor *doctor, const DoctorFinding *finding, const char *what)
     return answer == 'y' || answer == 'a';
 }
 
-bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const void *userdata)
+bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const DoctorOwnership *wanted)
 {
     DoctorFinding *finding = &doctor->findings[doctor->count - 1];
     Reason reason = {0};
@@ -96,7 +96,7 @@ bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const void *use
         doctor_remedy(doctor, REMEDY);
         return false;
     }
-    r = fix(doctor, userdata, &reason);
+    r = fix(doctor, wanted, &reason);
     if (r == 0) {
         finding->level = DOCTOR_FIXED;
         doctor_advice(doctor, "Done: %s", what);
@@ -108,9 +108,8 @@ bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const void *use
     return r == 0;
 }
 
-int doctor_fix_ownership(Doctor *doctor, const void *userdata, Reason *reason)
+int doctor_fix_ownership(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
 {
-    const DoctorOwnership *wanted = userdata;
     _cleanup_(closep) int fd =
         openat(wanted->parent, wanted->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     char self[32];
@@ -130,20 +129,19 @@ int doctor_fix_ownership(Doctor *doctor, const void *userdata, Reason *reason)
     return 0;
 }
 
-int doctor_fix_leftovers(Doctor *doctor, const void *userdata, Reason *reason)
+int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
 {
     const StoreCommit nothing = {
         .origin = {.verb = "doctor", .uid = getuid(), .pid = getpid()},
     };
 
-    (void)userdata;
+    (void)wanted;
     return doctor->store ? audited_commit(doctor->store, &nothing, audited_commit_journal(), reason)
                          : reason_set(reason, OUTCOME_STORE_UNSAFE, "the store");
 }
 
-int doctor_fix_live(Doctor *doctor, const void *userdata, Reason *reason)
+int doctor_fix_live(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
 {
-    const DoctorOwnership *wanted = userdata;
     _cleanup_(closep) int fd =
         openat(wanted->parent, wanted->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int r = fd < 0 ? -errno : doctor_fix_ownership(doctor, wanted, reason);

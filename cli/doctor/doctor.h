@@ -72,15 +72,7 @@ void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
 void doctor_remedy(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void doctor_advice(Doctor *doctor, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Fixes something. Returns 0, an outcome or a negative errno. */
-typedef int (*DoctorFix)(Doctor *doctor, const void *userdata, Reason *reason);
-
-/* Has FIX deal with the last finding if --fix is given and the administrator agrees to WHAT, a
- * sentence such as "Remove it" without its full stop; otherwise the remedy is doctor --fix. Returns
- * whether it is fixed now. */
-bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const void *userdata);
-
-/* For DoctorFix: the right owner, group and mode of NAME in the directory PARENT. */
+/* The right owner, group and mode of NAME in the directory PARENT. */
 typedef struct DoctorOwnership {
     int parent;
     const char *name;
@@ -90,14 +82,21 @@ typedef struct DoctorOwnership {
     mode_t mode; /* 0 to leave it */
 } DoctorOwnership;
 
-/* USERDATA is a DoctorOwnership. */
-int doctor_fix_ownership(Doctor *doctor, const void *userdata, Reason *reason);
+/* Fixes something. Returns 0, an outcome or a negative errno. */
+typedef int (*DoctorFix)(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason);
+
+/* Has FIX deal with the last finding if --fix is given and the administrator agrees to WHAT, a
+ * sentence such as "Remove it" without its full stop; otherwise the remedy is doctor --fix. Returns
+ * whether it is fixed now. */
+bool doctor_fix(Doctor *doctor, const char *what, DoctorFix fix, const DoctorOwnership *wanted);
+
+int doctor_fix_ownership(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason);
 
 /* The same for a machine's directory of live sockets; also restarts the broker with a new one. */
-int doctor_fix_live(Doctor *doctor, const void *userdata, Reason *reason);
+int doctor_fix_live(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason);
 
-/* Completes or removes the commit that a killed command has left. No USERDATA. */
-int doctor_fix_leftovers(Doctor *doctor, const void *userdata, Reason *reason);
+/* Completes or removes the commit that a killed command has left. WANTED is not used. */
+int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason);
 
 /* Returns PROBLEM, or UNSEEN if RC means that this user may not look. */
 DoctorLevel doctor_level(int rc);

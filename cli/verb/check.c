@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <regex.h>
 #include <string.h>
 
 /* The files of a machine. */
@@ -72,27 +73,18 @@ static void report(Check *check, const PolicyFault *fault, bool error)
 /* Finds the machine in PATH: MACHINE.json, or MACHINE.json.d/NAME.json. */
 static bool split_path(const char *path, char machine[NAME_MAX + 1], bool *ret_main)
 {
-    static const char suffix[] = ".json", folder[] = ".json.d";
-    const char *slash = strrchr(path, '/'), *begin = path;
-    const char *end = path + strlen(path) - strlen(suffix);
+    _cleanup_(regfree) regex_t pattern;
+    regmatch_t parts[4];
+    int length;
 
-    *ret_main = true;
-    if (end < path || strcmp(end, suffix) != 0)
+    if (regcomp(&pattern, "(^|/)([^/]+)\\.json(\\.d/[^/]+\\.json)?$", REG_EXTENDED) != 0)
+        abort();
+    if (regexec(&pattern, path, 4, parts, 0) != 0)
         return false;
-    if (slash)
-        begin = slash + 1;
-    if (slash && slash - path > (ptrdiff_t)strlen(folder) &&
-        strncmp(slash - strlen(folder), folder, strlen(folder)) == 0) {
-        *ret_main = false;
-        end = slash - strlen(folder);
-        for (begin = end; begin > path && begin[-1] != '/';)
-            begin--;
-    }
-    if (end <= begin || end - begin > NAME_MAX)
-        return false;
-    memcpy(machine, begin, (size_t)(end - begin));
-    machine[end - begin] = '\0';
-    return true;
+    length = parts[2].rm_eo - parts[2].rm_so;
+    snprintf(machine, NAME_MAX + 1, "%.*s", length, path + parts[2].rm_so);
+    *ret_main = parts[3].rm_so < 0;
+    return length <= NAME_MAX;
 }
 
 static Group *find_group(Check *check, const char *machine)

@@ -146,16 +146,6 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
     return r;
 }
 
-/* An older version, or the broker's user, has put it into the store. */
-static void leave_out(const CredentialName *name, const char *why)
-{
-    char text[CREDENTIAL_NAME_TEXT_BYTES];
-
-    credential_name_format(name, text);
-    output_note("%s is left out: %s. Give it another id: nspawn-creds rename %s NEW", text, why,
-                shell_word(text).text);
-}
-
 static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
@@ -170,11 +160,18 @@ static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
                           "the store holds no credentials of machine \"%s\", and no ID was given",
                           enabling->machine);
     /* the most recent one comes first */
-    for (size_t i = count; r == 0 && i-- > 0;)
-        if (policy_id_check(entries[i].name.id, &why) == 0)
+    for (size_t i = count; r == 0 && i-- > 0;) {
+        char text[CREDENTIAL_NAME_TEXT_BYTES];
+
+        if (policy_id_check(entries[i].name.id, &why) == 0) {
             r = add_name(enabling, entries[i].name.id, reason);
-        else
-            leave_out(&entries[i].name, why.text);
+            continue;
+        }
+        /* an older version, or the broker's user, has put it into the store */
+        credential_name_format(&entries[i].name, text);
+        output_note("%s is left out: %s. Give it another id: nspawn-creds rename %s NEW", text,
+                    why.text, shell_word(text).text);
+    }
     if (r == 0 && count > 0 && enabling->count == 0)
         return reason_set(reason, OUTCOME_INVALID_NAME, "no credential is left to enable");
     return r;
@@ -197,17 +194,13 @@ static int read_file(Enabling *enabling, Reason *reason, Bytes *ret)
     return rewrite_read(enabling->path, LIMIT_POLICY_BYTES, reason, ret);
 }
 
-static bool is_drop_in(const char *path)
-{
-    return strstr(path, ".json.d/");
-}
-
 /* Whether PATH takes precedence over our file: drop-ins come after the main file, in the order of
  * their names. */
 static bool comes_after_ours(const Enabling *enabling, const char *path)
 {
-    return is_drop_in(path) && (!is_drop_in(enabling->path) ||
-                                strcmp(strrchr(path, '/'), strrchr(enabling->path, '/')) > 0);
+    const char *drop_in = strstr(path, ".json.d/"), *ours = strstr(enabling->path, ".json.d/");
+
+    return drop_in && (!ours || strcmp(drop_in, ours) > 0);
 }
 
 /* As the options say. */
@@ -254,18 +247,17 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
     return r;
 }
 
-/* Creates the parent directories of PATH. */
+/* Creates the directory of PATH, and the one of policies. */
 static int make_folder(const char *path, Reason *reason)
 {
-    char folder[PATH_BYTES];
+    const char *name;
+    _cleanup_(freep) char *folder = file_parent(path, &name);
 
-    snprintf(folder, sizeof(folder), "%s", path);
-    for (char *slash = folder + strlen(POLICY_FOLDER); (slash = strchr(slash, '/'));
-         *slash++ = '/') {
-        *slash = '\0';
-        if (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST)
-            return reason_set(reason, -errno, "cannot create %s", folder);
-    }
+    if (!folder)
+        return -ENOMEM;
+    if ((mkdir(POLICY_FOLDER, FOLDER_MODE) < 0 && errno != EEXIST) ||
+        (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST))
+        return reason_set(reason, -errno, "cannot create %s", folder);
     return 0;
 }
 

@@ -99,10 +99,13 @@ static void test_swapped(void **state)
     }
 }
 
-static int note_call(Doctor *doctor, const void *userdata, Reason *reason)
+static bool called;
+
+static int note_call(Doctor *doctor, const DoctorOwnership *wanted, Reason *reason)
 {
     (void)doctor;
-    *(bool *)userdata = true;
+    (void)wanted;
+    called = true;
     return reason_set(reason, OUTCOME_CHANGED, "web.cred");
 }
 
@@ -117,10 +120,10 @@ static void test_asks(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         Doctor doctor = {.options = {.fix = rows[i].fix, .no_ask = rows[i].no_ask}};
-        bool called = false;
 
+        called = false;
         doctor_say(&doctor, DOCTOR_PROBLEM, "wrong");
-        assert_false(doctor_fix(&doctor, "Correct it", note_call, &called));
+        assert_false(doctor_fix(&doctor, "Correct it", note_call, NULL));
         assert_int_equal(called, rows[i].called);
         assert_int_equal(doctor.findings[0].level, DOCTOR_PROBLEM);
         if (called)
