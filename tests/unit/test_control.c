@@ -65,7 +65,6 @@ static void test_metrics(void **state)
         {"nspawn_creds_outcomes_total", "tpm-lockout", 1},
         {"nspawn_creds_request_duration_seconds_bucket", "+Inf", 4},
         {"nspawn_creds_request_duration_seconds_bucket", "60.0", 4},
-        {"nspawn_creds_request_duration_seconds_bucket", "0.1", 3}, /* one took longer */
         {"nspawn_creds_request_duration_seconds_count", NULL, 4},
         {"nspawn_creds_connections_total", NULL, 4},
         {"nspawn_creds_waiting", NULL, 0},
@@ -94,6 +93,8 @@ static void test_metrics(void **state)
         if (sample_of(metrics, rows[i].name, rows[i].label) != rows[i].value)
             fail_msg("%s: not %g in %s", rows[i].name, rows[i].value,
                      json_object_to_json_string(metrics));
+    /* one took longer, and on a busy machine others may */
+    assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_bucket", "0.1") <= 3);
     assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_sum", NULL) >= 0.2);
     assert_int_equal(broker_stop(broker), 0);
 }
@@ -200,21 +201,26 @@ static void test_store_and_remove(void **state)
 
 typedef struct Seen {
     const BrokerFixture *broker;
-    unsigned count;
+    bool asked;
 } Seen;
 
 enum { ENOUGH = 1000 };
 
-/* Causes the next event and checks the last one. */
+/* Causes the next event and checks the last one. More deliveries may come between them. */
 static int on_event(void *userdata, struct json_object *reply)
 {
     Seen *seen = userdata;
     struct json_object *event = member(reply, "event");
 
-    expect_text(event, "verdict", seen->count == 0 ? "delivered" : "refused");
     expect_text(event, "machine", "web");
-    if (++seen->count == 2)
+    if (strcmp(json_object_get_string(member(event, "verdict")), "refused") == 0) {
+        assert_true(seen->asked);
         return ENOUGH;
+    }
+    expect_text(event, "verdict", "delivered");
+    if (seen->asked)
+        return 0;
+    seen->asked = true;
     assert_int_equal(client_ask(seen->broker, "web", "missing", 1), ANSWER_REFUSED);
     return 0;
 }
@@ -231,15 +237,17 @@ static void test_subscribe(void **state)
     broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
     call(broker, "Subscribe", NULL, -EPROTO); /* without "more" */
     client = connect_to(broker);
-    /* it polls until the subscription has begun, because no reply says so */
+    /* over and over, because no reply says that the subscription has begun */
     asker = fork();
-    if (asker == 0) {
-        wait_msec(200);
-        _exit(client_ask(broker, "web", "x", 31) == ANSWER_RIGHT ? 0 : 1);
+    while (asker == 0) {
+        wait_msec(50);
+        if (client_ask(broker, "web", "x", 31) != ANSWER_RIGHT)
+            _exit(1);
     }
     assert_int_equal(client_observe(client, "Subscribe", NULL, on_event, &seen, NULL, NULL),
                      ENOUGH);
-    assert_int_equal(seen.count, 2);
+    kill(asker, SIGKILL);
+    assert_int_equal(waitpid(asker, NULL, 0), asker);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -407,7 +415,7 @@ static void test_slow_message(void **state)
     unsigned bytes = 0;
 
     (void)state;
-    broker->config.control_usec = 200 * 1000;
+    broker->config.control_usec = 2000 * 1000;
     broker_start(broker);
     client = connect_to(broker);
     slow = client_connect_control(broker);

@@ -227,7 +227,7 @@ static void wait_for_file(const char *path, const Bytes *expected)
             file = test_read_file(path);
         if (bytes_view_equal(bytes_view(&file), bytes_view(expected)))
             return;
-        assert_true(i < 5000);
+        assert_true(i < 20000);
         wait_msec(1);
     }
 }

@@ -332,7 +332,7 @@ static void test_commit_with_memfd(void **state)
     }
     assert_int_equal(client_ask(broker, "web", "x", 47), ANSWER_RIGHT);
     for (unsigned i = 0; broker_descriptors(broker) > descriptors; i++) {
-        assert_true(i < 5000);
+        assert_true(i < 20000);
         wait_msec(1);
     }
     assert_int_equal(broker_stop(broker), 0);
