@@ -2,12 +2,15 @@
 
 #include "specs.h"
 
+#include "base/array.h"
 #include "base/fsutil.h"
+#include "base/nearest.h"
 #include "policy/policy_status.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret)
 {
@@ -86,6 +89,57 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
     return r == 0 ? reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store,
                                     from, to, reason, ret)
                   : r;
+}
+
+static bool has_machine(char **machines, const char *machine)
+{
+    while (*machines && strcmp(*machines, machine) != 0)
+        machines++;
+    return *machines;
+}
+
+/* Finds the most similar id of MACHINE, or if the store has nothing for it, the most similar
+ * machine. */
+static void find_meant(const Store *store, const char *machine, Nearest *id, Nearest *other)
+{
+    _cleanup_(strings_freep) char **machines = NULL;
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count = 0;
+
+    if (store_machines(store, NULL, &machines) != 0)
+        return;
+    if (!has_machine(machines, machine))
+        for (char **found = machines; *found; found++)
+            nearest_offer(other, *found);
+    else if (id->wanted && store_list(store, machine, NULL, &entries, &count) == 0)
+        for (size_t i = 0; i < count; i++)
+            nearest_offer(id, entries[i].name.id);
+}
+
+void spec_suggest(const Options *options, const char *subject)
+{
+    const char *at = strchr(subject, '@');
+    char machine[LIMIT_MACHINE_BYTES + 1];
+    Nearest id = {.wanted = at ? at + 1 : NULL}, other = {.wanted = machine};
+    _cleanup_(store_freep) Store *store = NULL;
+
+    if ((options->store ? store_new(options->store, NULL, &store)
+                        : store_open_installed(options->host->store, NULL, &store)) != 0)
+        return;
+    snprintf(machine, sizeof(machine), "%.*s", (int)strcspn(subject, "@"), subject);
+    find_meant(store, machine, &id, &other);
+    if (id.name[0])
+        output_note("Did you mean %s@%s?", machine, id.name);
+    else if (other.name[0])
+        output_note("Did you mean %s%s?", other.name, at ? at : "");
+}
+
+int spec_error(const Options *options, int rc, const char *subject, const Reason *reason)
+{
+    output_error(rc, subject, reason);
+    if (rc == OUTCOME_NOT_FOUND)
+        spec_suggest(options, subject);
+    return rc;
 }
 
 int spec_advise(const Context *context, const CredentialName *name)

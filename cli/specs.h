@@ -30,6 +30,13 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 
+/* SUBJECT, "MACHINE@ID" or a machine, does not exist: names a similar one that the store has. */
+void spec_suggest(const Options *options, const char *subject);
+
+/* Explains the failure RC about SUBJECT as output_error() does, and if it is OUTCOME_NOT_FOUND,
+ * calls spec_suggest(). Returns RC. */
+int spec_error(const Options *options, int rc, const char *subject, const Reason *reason);
+
 /* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
 int spec_advise(const Context *context, const CredentialName *name);
 

@@ -199,9 +199,11 @@ static int run(const Context *context, const Options *options, char **arguments)
 
         machine = *arguments;
         r = collect(client, machine, &reason, all);
-        if (r == 0 && json_object_array_length(all) == before)
+        if (r == 0 && json_object_array_length(all) == before) {
             output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
                         machine);
+            spec_suggest(options, machine);
+        }
     }
     if (r != 0)
         output_error(r, machine, &reason);

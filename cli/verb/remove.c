@@ -37,7 +37,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     /* a commit says which one it does not find */
     if (r == 0)
         r = store_client_commit(&store, changes, count, "remove", &reason);
-    return r == 0 ? 0 : output_error(r, count == 1 ? arguments[0] : NULL, &reason);
+    if (r != 0)
+        return count == 1 ? spec_error(options, r, arguments[0], &reason)
+                          : output_error(r, NULL, &reason);
+    return 0;
 }
 
 const Verb verb_remove = {
