@@ -36,49 +36,10 @@ static int refuse(Reason *reason, BytesView path, const char *rule)
                       count < path.size ? "…" : "", rule);
 }
 
-/* Takes the text up to the next slash, and skips the slash; false if there is none. */
-static bool take_part(Reader *reader, BytesView *ret)
-{
-    BytesView rest = reader->rest;
-    const uint8_t *slash = rest.size ? memchr(rest.data, '/', rest.size) : NULL;
-
-    if (!slash)
-        return false;
-    *ret = reader_take(reader, (size_t)(slash - rest.data));
-    reader_take(reader, 1);
-    return true;
-}
-
-static bool is_hex(BytesView part)
-{
-    if (part.size == 0 || part.size > HEX_DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < part.size; i++) {
-        uint8_t byte = part.data[i];
-
-        if (!(byte >= '0' && byte <= '9') && !(byte >= 'a' && byte <= 'f'))
-            return false;
-    }
-    return true;
-}
-
-/* Copies to TEXT, which has ADDRESS_BYTES and one more; false if there is a NUL. */
-static bool to_text(BytesView part, char *text)
-{
-    if (part.size > ADDRESS_BYTES || (part.size && memchr(part.data, 0, part.size)))
-        return false;
-    if (part.size)
-        memcpy(text, part.data, part.size);
-    text[part.size] = '\0';
-    return true;
-}
-
 int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
 {
-    static const BytesView keyword = {(const uint8_t *)"unit", 4};
-    Reader reader = reader_new(path);
-    RequestAddress address = {0};
-    BytesView part;
+    char text[ADDRESS_BYTES] = "", *rest = text;
+    const char *number, *keyword, *unit;
 
     if (path.size == 0)
         return reason_set(reason, OUTCOME_INVALID_ADDRESS,
@@ -86,18 +47,23 @@ int address_parse(BytesView path, Reason *reason, RequestAddress *ret)
                           "credentials to units with LoadCredential=");
     if (path.size > ADDRESS_BYTES)
         return refuse(reason, path, "is too long");
-    part = reader_take(&reader, 1);
-    if (part.size != 1 || part.data[0] != 0)
+    if (path.data[0] != 0)
         return refuse(reason, path, "is not in the abstract namespace");
-    if (!take_part(&reader, &part) || !is_hex(part))
+    memcpy(text, path.data + 1, path.size - 1);
+    number = strsep(&rest, "/");
+    if (!rest || number[0] == '\0' || strlen(number) > HEX_DIGITS_MAX ||
+        number[strspn(number, "0123456789abcdef")] != '\0')
         return refuse(reason, path, "does not begin with a number and a slash");
-    if (!take_part(&reader, &part) || !bytes_view_equal(part, keyword))
+    keyword = strsep(&rest, "/");
+    if (!rest || strcmp(keyword, "unit") != 0)
         return refuse(reason, path, "does not name a unit");
-    if (!take_part(&reader, &part) || !to_text(part, address.unit) ||
-        !unit_name_valid(address.unit))
+    unit = strsep(&rest, "/");
+    if (!rest || !unit_name_valid(unit))
         return refuse(reason, path, "contains an invalid unit name");
-    if (!to_text(reader.rest, address.id) || !credential_id_valid(address.id))
+    /* nothing comes after a NUL */
+    if (rest + strlen(rest) != text + path.size - 1 || !credential_id_valid(rest))
         return refuse(reason, path, "contains an invalid credential id");
-    *ret = address;
+    strcpy(ret->unit, unit);
+    strcpy(ret->id, rest);
     return 0;
 }
