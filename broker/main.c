@@ -72,31 +72,17 @@ static int parse_exit_idle(ServerConfig *config, const char *text)
     return 0;
 }
 
-/* Options of earlier versions, now in the configuration file, are errors: if the broker ignored
- * them, it would use another store than the administrator chose. */
-static int refuse_moved(const char *name, const char *key)
-{
-    fprintf(stderr, "%s no longer exists: set %s in " HOST_CONFIG_PATH "\n", name, key);
-    return -EINVAL;
-}
-
 static int parse_options(int argc, char *argv[], ServerConfig *config)
 {
     enum {
         OPTION_VERSION = 0x100,
         OPTION_HOST_KEY,
         OPTION_EXIT_IDLE,
-        OPTION_STORE,
-        OPTION_TPM2_DEVICE,
-        OPTION_UNIT_TEMPLATE,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
-        {"store", required_argument, NULL, OPTION_STORE},
         {"host-key", required_argument, NULL, OPTION_HOST_KEY},
-        {"tpm2-device", required_argument, NULL, OPTION_TPM2_DEVICE},
-        {"unit-template", required_argument, NULL, OPTION_UNIT_TEMPLATE},
         {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
@@ -114,15 +100,6 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         case OPTION_HOST_KEY:
             config->host_key_path = optarg;
             break;
-        case OPTION_STORE:
-            r = refuse_moved("--store=", "[Store] Path=");
-            break;
-        case OPTION_TPM2_DEVICE:
-            r = refuse_moved("--tpm2-device=", "[TPM] Device=");
-            break;
-        case OPTION_UNIT_TEMPLATE:
-            r = refuse_moved("--unit-template=", "[Machines] UnitTemplate=");
-            break;
         case OPTION_EXIT_IDLE:
             r = parse_exit_idle(config, optarg);
             break;
@@ -135,6 +112,8 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
                 program_invocation_short_name);
         return -EINVAL;
     }
+    /* if the broker ignored what it says, it would use another store than the administrator chose
+     */
     if (r == 0 && getenv("NSPAWN_CREDS_BROKER_OPTIONS")) {
         fprintf(stderr,
                 "$NSPAWN_CREDS_BROKER_OPTIONS is no longer read: set store, TPM and unit templates "
