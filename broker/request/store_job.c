@@ -110,19 +110,12 @@ static void run_committer(void *userdata, int to_worker, int data)
 static int search(const Operation *operation, Reason *reason, CredentialName *ret)
 {
     static const TpmSealRequest request;
-    static const unsigned forms[] = {KIND_TPM, KIND_TPM | KIND_PINNED};
+    static const SharedKeyRequest wanted = {
+        .key_types = KIND_TPM, .any_form = true, .request = &request};
     _cleanup_(store_freep) Store *store = NULL;
     int r = store_new(operation->queue->config->store_path, reason, &store);
 
-    if (r != 0)
-        return r;
-    r = OUTCOME_NOT_FOUND;
-    for (size_t i = 0; r == OUTCOME_NOT_FOUND && i < sizeof(forms) / sizeof(forms[0]); i++) {
-        SharedKeyRequest wanted = {.key_types = forms[i], .request = &request};
-
-        r = shared_key_find(store, operation->name.machine, &wanted, reason, ret);
-    }
-    return r;
+    return r == 0 ? shared_key_find(store, operation->name.machine, &wanted, reason, ret) : r;
 }
 
 static void run_searcher(void *userdata, int to_worker, int passed)
