@@ -201,22 +201,10 @@ static void wait_for_socket(const char *path)
     fail("live credentials are not available in the container until the broker creates ", name);
 }
 
-static void check_settings(const char *machine)
-{
-    char file[PATH_MAX];
-
-    if (live_mount_settings(machine, file) == LIVE_MOUNT_DISPLACED)
-        fprintf(stderr,
-                "nspawn-creds-nspawn: the mounts in %s replace the mount for live delivery. Add to "
-                "its [Files]: BindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
-                ":rootidmap\n",
-                file, machine);
-}
-
 static int add_live(char **arguments, size_t *count)
 {
     const char *machine = getenv("NSPAWN_CREDS_LIVE");
-    char path[PATH_MAX];
+    char path[PATH_MAX], file[PATH_MAX];
 
     if (!machine)
         return 0;
@@ -226,7 +214,12 @@ static int add_live(char **arguments, size_t *count)
     if (make_directory(path) != 0)
         return EXIT_FAILURE;
     wait_for_socket(path);
-    check_settings(machine);
+    if (live_mount_settings(machine, file) == LIVE_MOUNT_DISPLACED)
+        fprintf(stderr,
+                "nspawn-creds-nspawn: the mounts in %s replace the mount for live delivery. Add to "
+                "its [Files]: BindReadOnly=" LIVE_MOUNT_FOLDER "/%s:" LIVE_MOUNT_INSIDE
+                ":rootidmap\n",
+                file, machine);
     if (asprintf(&arguments[*count], "--bind-ro=%s:" LIVE_MOUNT_INSIDE ":rootidmap", path) < 0)
         return fail("out of memory", "");
     (*count)++;

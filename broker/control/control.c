@@ -309,14 +309,6 @@ static int answer(Control *control, BytesView message)
     return start_call(control, method, &call);
 }
 
-/* A peer that makes many calls on one connection gets the lowest priority. */
-static int count_call(Control *control)
-{
-    if (control->calls < LIMIT_CONTROL_CALLS && ++control->calls == LIMIT_CONTROL_CALLS)
-        return sd_event_source_set_priority(control->io, SD_EVENT_PRIORITY_IDLE);
-    return 0;
-}
-
 /* Answers the next call that was read; one per turn. */
 static int answer_next(Control *control)
 {
@@ -332,8 +324,9 @@ static int answer_next(Control *control)
     control->deadline = sd_event_source_disable_unref(control->deadline);
     r = answer(control, message);
     close_keep_errno(frame_reader_take_fd(&control->reader)); /* no method has taken it */
-    if (r == 0)
-        r = count_call(control);
+    /* a peer that makes many calls on one connection gets the lowest priority */
+    if (r == 0 && control->calls < LIMIT_CONTROL_CALLS && ++control->calls == LIMIT_CONTROL_CALLS)
+        r = sd_event_source_set_priority(control->io, SD_EVENT_PRIORITY_IDLE);
     if (r >= 0)
         r = frame_writer_send(&control->writer, control->fd, -1);
     return r == FRAME_BLOCKED ? 0 : r;

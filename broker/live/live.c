@@ -173,17 +173,6 @@ static int add(LiveSet *set, const char *machine, int fd)
     return 0;
 }
 
-/* Removes the socket at LINK from the list; its descriptor stays open. */
-static void forget(LiveSocket **link)
-{
-    LiveSocket *socket = *link;
-
-    *link = socket->next;
-    socket->set->count--;
-    sd_event_source_disable_unref(socket->io);
-    free(socket);
-}
-
 /* shutdown() makes the service manager close its copy, too. Clients that wait are reset, and their
  * units fail. */
 static void end_socket(int fd)
@@ -287,14 +276,17 @@ int live_set_scan(LiveSet *set, Reason *reason)
     if (folder)
         r = scan_all(set, folder, reason);
     while (*link) {
-        int fd = (*link)->fd;
+        LiveSocket *socket = *link;
 
-        if ((*link)->found) {
-            link = &(*link)->next;
+        if (socket->found) {
+            link = &socket->next;
             continue;
         }
-        forget(link);
-        end_socket(fd);
+        *link = socket->next;
+        set->count--;
+        sd_event_source_disable_unref(socket->io);
+        end_socket(socket->fd);
+        free(socket);
     }
     return r;
 }
@@ -340,34 +332,27 @@ static int adopt(LiveSet *set)
     return r;
 }
 
-/* IN_ATTRIB, because the broker may use a directory only after its owner has been changed. */
-static int watch(LiveSet *set)
-{
-    sd_event_source *changes;
-    int r = sd_event_add_inotify(
-        set->environment.event, &changes, set->environment.listeners->live_folder,
-        IN_CREATE | IN_ATTRIB | IN_MOVE | IN_DELETE | IN_ONLYDIR, on_changed, set);
-
-    if (r == -ENOENT)
-        return 0;
-    return r < 0 ? r : sd_event_source_set_priority(changes, PRIORITY);
-}
-
 int live_set_new(const LiveEnvironment *environment, LiveSet **ret)
 {
     LiveSet *set = calloc(1, sizeof(*set));
-    int r = 0;
+    sd_event_source *changes;
+    int r;
 
+    *ret = set;
     if (!set)
         return -ENOMEM;
     set->environment = *environment;
-    if (environment->listeners->live_folder) {
-        r = watch(set);
-        if (r >= 0)
-            r = adopt(set);
-        if (r >= 0)
-            (void)live_set_scan(set, NULL);
-    }
-    *ret = set;
-    return r < 0 ? r : 0;
+    if (!environment->listeners->live_folder)
+        return 0;
+    /* IN_ATTRIB, because the broker may use a directory only after its owner has been changed */
+    r = sd_event_add_inotify(environment->event, &changes, environment->listeners->live_folder,
+                             IN_CREATE | IN_ATTRIB | IN_MOVE | IN_DELETE | IN_ONLYDIR, on_changed,
+                             set);
+    if (r >= 0)
+        r = sd_event_source_set_priority(changes, PRIORITY);
+    if (r >= 0 || r == -ENOENT)
+        r = adopt(set);
+    if (r == 0)
+        (void)live_set_scan(set, NULL);
+    return r;
 }

@@ -95,16 +95,6 @@ static bool follow_supervisor(Supervisor *supervisor)
     return true;
 }
 
-static int work(Supervisor *supervisor)
-{
-    sigset_t child;
-
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_UNBLOCK, &child, NULL);
-    return supervisor->worker(supervisor->userdata, supervisor->drain);
-}
-
 /* The supervisor is dead: waits until the worker exits, which first answers what it can. */
 static void outlive_worker(const Supervisor *supervisor)
 {
@@ -154,13 +144,17 @@ static void stand_by(Supervisor *supervisor)
 static pid_t start_standby(Supervisor *supervisor)
 {
     pid_t pid = clone_with_descriptors();
+    sigset_t child;
 
     if (pid != 0)
         return pid;
     if (!follow_supervisor(supervisor))
         _exit(EXIT_FAILURE);
     stand_by(supervisor);
-    _exit(work(supervisor));
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_UNBLOCK, &child, NULL);
+    _exit(supervisor->worker(supervisor->userdata, supervisor->drain));
 }
 
 /* --- in the supervisor --- */
@@ -234,15 +228,6 @@ static int wait_for_worker(Supervisor *supervisor)
     }
 }
 
-static size_t refusal_bytes(const Listeners *listeners, int fd)
-{
-    LiveMachine machine;
-    Peer peer;
-
-    peer_read(fd, &peer);
-    return reply_refusal_bytes(&peer, handover_live_machine(fd, listeners, machine));
-}
-
 /* Sends to every connection as much of a refusal as it accepts now, and closes those that have all
  * of it. WAITING gets the others; returns how many these are. */
 static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollfd *waiting)
@@ -251,8 +236,13 @@ static nfds_t refuse_some(const Listeners *listeners, size_t *sent, struct pollf
     int fd = STDERR_FILENO;
 
     while ((fd = handover_next(listeners, fd + 1)) >= 0) {
-        Reply reply = {.refusal_bytes = refusal_bytes(listeners, fd), .sent = sent[fd]};
+        Reply reply = {.sent = sent[fd]};
+        LiveMachine machine;
+        Peer peer;
 
+        peer_read(fd, &peer);
+        reply.refusal_bytes =
+            reply_refusal_bytes(&peer, handover_live_machine(fd, listeners, machine));
         /* A refusal may follow whatever a worker sent before; after it, only more of it may. */
         handover_mark_set(fd, HANDOVER_ANSWERING);
         if (reply_step(&reply, fd) == REPLY_BLOCKED) {

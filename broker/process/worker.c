@@ -243,16 +243,6 @@ static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static int watch_idle(Worker *worker)
-{
-    uint64_t usec = worker->config->exit_idle_usec;
-
-    worker->busy = monotonic_usec();
-    return usec == 0 ? 0
-                     : sd_event_add_time_relative(worker->event, &worker->idle, CLOCK_MONOTONIC,
-                                                  usec, 0, on_idle, worker);
-}
-
 /* --- signals --- */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
@@ -280,22 +270,6 @@ static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-static int pause_accepting(Worker *worker)
-{
-    worker->paused = true;
-    return set_timer(worker->pause, ACCEPT_PAUSE_USEC);
-}
-
-static int take_over(Worker *worker, int fd)
-{
-    LiveMachine machine;
-    bool live = handover_live_machine(fd, worker->listeners, machine);
-
-    if (live)
-        live_set_changed(worker->live, machine, true);
-    return connection_take_over(&worker->connections, fd, live ? machine : NULL);
-}
-
 enum {
     ACCEPT_NONE = 1, /* no connection waits */
 };
@@ -316,7 +290,8 @@ static int accept_one(Worker *worker, int listener, const char *live_machine)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        return pause_accepting(worker);
+        worker->paused = true;
+        return set_timer(worker->pause, ACCEPT_PAUSE_USEC);
     case EINTR:
     case ECONNABORTED:
         return 0;
@@ -431,8 +406,10 @@ static int set_up(Worker *worker)
                                                   .restart = on_restart,
                                                   .userdata = worker},
                             worker->listeners, &worker->control);
-    if (r >= 0)
-        r = watch_idle(worker);
+    worker->busy = monotonic_usec();
+    if (r >= 0 && worker->config->exit_idle_usec > 0)
+        r = sd_event_add_time_relative(worker->event, &worker->idle, CLOCK_MONOTONIC,
+                                       worker->config->exit_idle_usec, 0, on_idle, worker);
     worker->config->audit->room = on_audit_room;
     worker->config->audit->userdata = worker;
     return r;
@@ -446,8 +423,14 @@ static int adopt(Worker *worker)
     int r = 0;
 
     for (int fd = handover_next(listeners, STDERR_FILENO + 1); r == 0 && fd >= 0;
-         fd = handover_next(listeners, fd + 1))
-        r = take_over(worker, fd);
+         fd = handover_next(listeners, fd + 1)) {
+        LiveMachine machine;
+        bool live = handover_live_machine(fd, listeners, machine);
+
+        if (live)
+            live_set_changed(worker->live, machine, true);
+        r = connection_take_over(&worker->connections, fd, live ? machine : NULL);
+    }
     return r;
 }
 

@@ -157,20 +157,11 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
     return check_sealed(change->sealed, reason);
 }
 
-/* Puts the credential's name before REASON, because a commit has many changes. */
-static int blame(const StoreChange *change, Reason *reason, int r)
-{
-    Reason what = *reason;
-
-    return r < 0 ? r
-                 : reason_set(reason, r, "%s@%s: %s", change->name.machine, change->name.id,
-                              what.text[0] ? what.text : outcome_sentence(r));
-}
-
 static int decode_change(struct json_object *element, const Bytes *data, Reason *reason,
                          StoreChange *change)
 {
     const char *history = varlink_text(element, "history");
+    Reason what;
     int r = credential_name_new(varlink_text(element, "machine"),
                                 varlink_text(element, "credential"), reason, &change->name);
 
@@ -185,7 +176,11 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
         r = set_precondition(element, reason, change);
     if (r == 0)
         r = set_files(element, data, reason, change);
-    return r == 0 ? 0 : blame(change, reason, r);
+    /* a commit has many changes, so the reason names the credential */
+    what = *reason;
+    return r <= 0 ? r
+                  : reason_set(reason, r, "%s@%s: %s", change->name.machine, change->name.id,
+                               what.text[0] ? what.text : outcome_sentence(r));
 }
 
 /* Only a credential whose source is the store, or that is generated, can be rotated. */
@@ -216,15 +211,6 @@ static int check_sources(const ServerConfig *config, const CommitParameters *dec
 }
 
 /* --- all of it --- */
-
-static int decode_record(struct json_object *record, const Bytes *data, Reason *reason,
-                         StoreRecord *ret)
-{
-    int r = check_object(record, record_fields, "record", reason);
-
-    ret->name = varlink_text(record, "name");
-    return r == 0 ? get_view(record, "content", data, reason, &ret->content) : r;
-}
 
 static int decode_changes(struct json_object *changes, Reason *reason, CommitParameters *decoded)
 {
@@ -262,7 +248,11 @@ int commit_parameters_decode(const ServerConfig *config, struct json_object *par
     if (r == 0)
         r = decode_changes(changes, reason, &decoded);
     if (r == 0 && record)
-        r = decode_record(record, &decoded.data, reason, &decoded.record);
+        r = check_object(record, record_fields, "record", reason);
+    if (r == 0 && record) {
+        decoded.record.name = varlink_text(record, "name");
+        r = get_view(record, "content", &decoded.data, reason, &decoded.record.content);
+    }
     if (r == 0 && strcmp(decoded.verb, "rotate") == 0)
         r = check_sources(config, &decoded, reason);
     if (r == 0)

@@ -234,12 +234,6 @@ static bool is_done(const StoreClient *store, const StoreCommit *commit)
     return true;
 }
 
-/* Whether a retry found something else than what was there before the first attempt. */
-static bool is_overtaken(int r)
-{
-    return r == OUTCOME_CHANGED || r == OUTCOME_EXISTS || r == OUTCOME_NOT_FOUND;
-}
-
 /* Calls the broker. OUTCOME_BROKER_UNREACHABLE if there is none, or it does not reply;
  * RET_SENT says whether it may have received the call. */
 static int call_broker(const StoreClient *store, const StoreCommit *commit, Reason *reason,
@@ -290,7 +284,12 @@ int store_client_commit(StoreClient *store, const StoreChange *changes, size_t c
     }
     if (r == OUTCOME_BROKER_UNREACHABLE)
         r = audited_commit(store->store, attempt, store->audit, reason);
-    return attempt == &retry && is_overtaken(r) && is_done(store, &commit) ? 0 : r;
+    /* a retry may have found what the first attempt left */
+    if (attempt == &retry &&
+        (r == OUTCOME_CHANGED || r == OUTCOME_EXISTS || r == OUTCOME_NOT_FOUND) &&
+        is_done(store, &commit))
+        r = 0;
+    return r;
 }
 
 /* --- reading --- */

@@ -363,16 +363,6 @@ static int apply_machine(const Completion *completion, const char *machine, Reas
     return r;
 }
 
-/* A machine's files, a record, or the origin. */
-static int apply_entry(const Completion *completion, const char *name, Reason *reason)
-{
-    if (machine_name_valid(name))
-        return apply_machine(completion, name, reason);
-    return is_record(name)
-               ? put_in_place(completion->commit, completion->store->directory, name, reason)
-               : 0;
-}
-
 /* ".commit" now contains nothing except its origin. */
 static int finish(const Completion *completion, Reason *reason)
 {
@@ -411,7 +401,10 @@ int store_complete(const Store *store, StoreApplied applied, void *userdata, Rea
     if (r == 0)
         r = directory_list(commit, STORE_COMMIT, reason, &list);
     while (r == 0 && (r = directory_next(list, STORE_COMMIT, reason, &name)) == 0 && name)
-        r = apply_entry(&completion, name, reason);
+        if (machine_name_valid(name))
+            r = apply_machine(&completion, name, reason);
+        else if (is_record(name))
+            r = put_in_place(commit, store->directory, name, reason);
     return r == 0 ? finish(&completion, reason) : r;
 }
 
