@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 
+#include <endian.h>
 #include <errno.h>
 
 void bytes_done(Bytes *bytes)
@@ -47,26 +48,6 @@ BytesView reader_take(Reader *reader, size_t size)
     reader->rest.size -= size;
     reader->offset += size;
     return taken;
-}
-
-static uint64_t read_le(Reader *reader, size_t size)
-{
-    BytesView view = reader_take(reader, size);
-    uint64_t value = 0;
-
-    for (size_t i = view.size; i > 0; i--)
-        value = value << 8 | view.data[i - 1];
-    return value;
-}
-
-static uint64_t read_be(Reader *reader, size_t size)
-{
-    BytesView view = reader_take(reader, size);
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < view.size; i++)
-        value = value << 8 | view.data[i];
-    return value;
 }
 
 bool reader_skip_padding(Reader *reader, size_t alignment)
@@ -122,48 +103,36 @@ void writer_text(Writer *writer, const char *text)
     writer_bytes(writer, text_view(text));
 }
 
-static void write_le(Writer *writer, uint64_t value, size_t size)
-{
-    uint8_t bytes[sizeof(value)];
-
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> (8 * i));
-    writer_bytes(writer, (BytesView){bytes, size});
-}
-
-static void write_be(Writer *writer, uint64_t value, size_t size)
-{
-    uint8_t bytes[sizeof(value)];
-
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(value >> (8 * (size - 1 - i)));
-    writer_bytes(writer, (BytesView){bytes, size});
-}
-
-/* Readers and writers of one size and byte order. */
-#define DEFINE_INTEGER(type, name, order)                                                          \
+/* Readers and writers of one size and byte order, whose conversion is its own reverse. */
+#define DEFINE_INTEGER(type, name, convert)                                                        \
     type reader_##name(Reader *reader)                                                             \
     {                                                                                              \
-        return (type)read_##order(reader, sizeof(type));                                           \
+        BytesView view = reader_take(reader, sizeof(type));                                        \
+        type value = 0;                                                                            \
+                                                                                                   \
+        if (view.size > 0)                                                                         \
+            memcpy(&value, view.data, sizeof(value));                                              \
+        return convert(value);                                                                     \
     }                                                                                              \
     void writer_##name(Writer *writer, type value)                                                 \
     {                                                                                              \
-        write_##order(writer, value, sizeof(value));                                               \
+        value = convert(value);                                                                    \
+        writer_bytes(writer, (BytesView){(const uint8_t *)&value, sizeof(value)});                 \
     }                                                                                              \
     struct integer_needs_a_semicolon
 
-DEFINE_INTEGER(uint16_t, u16le, le);
-DEFINE_INTEGER(uint32_t, u32le, le);
-DEFINE_INTEGER(uint64_t, u64le, le);
-DEFINE_INTEGER(uint16_t, u16be, be);
-DEFINE_INTEGER(uint32_t, u32be, be);
+DEFINE_INTEGER(uint16_t, u16le, htole16);
+DEFINE_INTEGER(uint32_t, u32le, htole32);
+DEFINE_INTEGER(uint64_t, u64le, htole64);
+DEFINE_INTEGER(uint16_t, u16be, htobe16);
+DEFINE_INTEGER(uint32_t, u32be, htobe32);
 
 void writer_pad(Writer *writer, size_t alignment)
 {
     size_t beyond = writer->bytes.size % alignment;
 
     for (size_t i = beyond; beyond && i < alignment; i++)
-        write_le(writer, 0, 1);
+        writer_bytes(writer, (BytesView){(const uint8_t[]){0}, 1});
 }
 
 int writer_take(Writer *writer, Bytes *ret)
