@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The worker's children. See children.h.
- *
  * The socket preserves message boundaries (SOCK_SEQPACKET): a message arrives whole or not at all.
  * End of file means that the child has exited.
  */

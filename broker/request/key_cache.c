@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The cache of unsealed keys. See key_cache.h.
- *
  * A list, the most recently used key first: there are few, and comparing 200 bytes costs nothing
  * compared with decryption. One timer is set to the time at which the next key expires. An expired
  * key is never returned, even if the timer is late.

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The journal sink. See journal.h.
- *
  * Entries go to journald's own socket. sd_journal_sendv() sends them there, too, but if journald
  * hangs, it blocks without limit, and so would every request. Here, entries that journald does not
  * take at once wait in memory, in order, and the event loop sends them when there is room. When too

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files that are written together. See fileset.h.
- *
  * They are written to a new directory beside the old one. A rename, or an exchange of the two, puts
  * it in place; what then has the temporary name is removed.
  */

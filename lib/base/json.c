@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Strict JSON. See json.h.
- *
  * The structure is parsed here. json-c converts numbers, and strings that are not plain ASCII: in
  * strict mode json-c 0.18 takes every byte above 0x7f for a control character (its issue 892).
  */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A service manager over D-Bus. See manager.h.
- *
  * Nothing here uses libsystemd's blocking calls, because they cannot be interrupted. All waiting is
  * in wait_for().
  */

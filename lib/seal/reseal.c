@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Resealing one credential. See reseal.h.
- *
  * Only one plaintext is in memory at a time: examining opens a credential and forgets it. That
  * costs one more decryption; the keys are kept.
  */

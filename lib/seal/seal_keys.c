@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Keys for sealing. See seal_keys.h.
- *
  * All TPM work for a credential happens in one child with one connection: it looks for the storage
  * root key, unseals a key to share, or seals a fresh one. The parent reads all files before,
  * because the child has no descriptors.
