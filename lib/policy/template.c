@@ -9,59 +9,32 @@
 #define OPEN  "{{"
 #define CLOSE "}}"
 
-static bool begins_with(const char *text, const char *what)
-{
-    return strncmp(text, what, strlen(what)) == 0;
-}
-
-/* Whether a placeholder starts at TEXT: two braces, but not three or four. */
-static bool is_placeholder(const char *text)
-{
-    return begins_with(text, OPEN) && text[2] != '{';
-}
-
-/* The length of the text up to the next placeholder or escaped brace. */
-static size_t text_length(const char *text)
-{
-    size_t length = 0;
-
-    while (text[length] && !is_placeholder(text + length) && !begins_with(text + length, OPEN OPEN))
-        length++;
-    return length;
-}
-
-/* Finds the id of the placeholder at TEXT; false if it does not end or contains none. */
-static bool read_placeholder(const char *text, char id[LIMIT_ID_BYTES + 1], size_t *ret_length)
-{
-    const char *begin = text + strlen(OPEN);
-    const char *end = strstr(begin, CLOSE);
-    size_t length = end ? (size_t)(end - begin) : 0;
-
-    if (!end || length > LIMIT_ID_BYTES)
-        return false;
-    memcpy(id, begin, length);
-    id[length] = '\0';
-    *ret_length = length + strlen(OPEN CLOSE);
-    return policy_id_valid(id);
-}
-
 bool template_next(const char **cursor, TemplatePiece *ret)
 {
-    const char *text = *cursor;
+    const char *text = *cursor, *open = strstr(text, OPEN), *id, *close;
     TemplatePiece piece = {.id = ""};
     size_t length;
 
     if (*text == '\0')
         return false;
-    if (begins_with(text, OPEN OPEN)) {
+    /* of three braces the last two */
+    if (open && open[2] == '{' && open[3] != '{')
+        open++;
+    if (open != text) {
+        length = open ? (size_t)(open - text) : strlen(text);
+        piece.text = (BytesView){(const uint8_t *)text, length};
+    } else if (text[2] == '{') {
         length = strlen(OPEN OPEN);
         piece.text = (BytesView){(const uint8_t *)text, strlen(OPEN)};
-    } else if (is_placeholder(text)) {
-        if (!read_placeholder(text, piece.id, &length))
-            return false;
     } else {
-        length = text_length(text);
-        piece.text = (BytesView){(const uint8_t *)text, length};
+        id = text + strlen(OPEN);
+        close = strstr(id, CLOSE);
+        if (!close || close - id > (ptrdiff_t)LIMIT_ID_BYTES)
+            return false;
+        memcpy(piece.id, id, (size_t)(close - id));
+        length = strlen(OPEN CLOSE) + (size_t)(close - id);
+        if (!policy_id_valid(piece.id))
+            return false;
     }
     *cursor = text + length;
     *ret = piece;
