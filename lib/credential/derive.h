@@ -6,16 +6,10 @@
  * use it.
  */
 
-#include "credential/kinds.h"
 #include "key/user_scope.h"
 #include "secret/secret.h"
 
-typedef struct CredentialKeys {
-    const Secret *host_key; /* KIND_HOST, from host_key_state(); else NULL */
-    const Secret *tpm_key;  /* KIND_TPM; else NULL */
-    const UserScope *scope; /* KIND_SCOPED; else NULL */
-} CredentialKeys;
-
-/* SHA256(host key ‖ TPM key), AEAD_KEY_BYTES; for one user the HMAC-SHA256 of the scope with that
- * as its key. */
-int credential_derive_key(const CredentialKeys *keys, Reason *reason, Secret **ret);
+/* SHA256(host key ‖ TPM key), AEAD_KEY_BYTES; with SCOPE the HMAC-SHA256 of the scope with that as
+ * its key. HOST_KEY is from host_key_state(). Each may be NULL, if the kind is without it. */
+int credential_derive_key(const Secret *host_key, const Secret *tpm_key, const UserScope *scope,
+                          Reason *reason, Secret **ret);

@@ -70,8 +70,8 @@ static int decrypt(const OpenRequest *request, Reason *reason, Secret **ret)
 {
     const CredentialSections *sections = request->sections;
     _cleanup_(secret_freep) Secret *key = NULL;
-    CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
-    int r = credential_derive_key(&keys, reason, &key);
+    int r =
+        credential_derive_key(request->host_key, request->tpm_key, request->scope, reason, &key);
 
     if (r != 0)
         return r;

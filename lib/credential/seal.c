@@ -32,7 +32,6 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(bytes_done) Bytes ciphertext = {0};
     uint8_t iv[CREDENTIAL_IV_BYTES], tag[CREDENTIAL_TAG_BYTES];
-    CredentialKeys keys = {request->host_key, request->tpm_key, request->scope};
     CredentialSections sections = {.kind = request->kind,
                                    .iv = {iv, sizeof(iv)},
                                    .tpm = request->tpm,
@@ -50,7 +49,8 @@ int credential_seal(const Context *context, const SealRequest *request, Reason *
                           secret_size(request->plaintext), LIMIT_PLAINTEXT_BYTES);
     r = compose(request, reason, &text);
     if (r == 0)
-        r = credential_derive_key(&keys, reason, &key);
+        r = credential_derive_key(request->host_key, request->tpm_key, request->scope, reason,
+                                  &key);
     if (r != 0)
         return r;
 

@@ -116,15 +116,16 @@ static void test_derived_keys(void **state)
     _cleanup_(secret_freep) Secret *host = test_host_key("host"), *tpm = test_secret("tpm");
     UserScope user = {.uid = 1000, .name = "alice"};
     const struct {
-        CredentialKeys keys;
+        const Secret *host_key, *tpm_key;
+        const UserScope *scope;
         const char *expected;
     } rows[] = {
-        {{NULL, NULL, NULL}, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
-        {{host, NULL, NULL}, "4740ae6347b0172c01254ff55bae5aff5199f4446e7f6d643d40185b3f475145"},
-        {{NULL, tpm, NULL}, "533541fb465a0bddd5cce85fd0f36bcb0272f63e43de3cdd080be2e22ff46b85"},
-        {{host, tpm, NULL}, "282261ae7b15ec8e1c71e26eb2b4ee87a95aa138a08112ba1279d9ea21dadbeb"},
-        {{host, NULL, &user}, "ff3e257499e97e87ade41195182d31562cd615e1724819d4da58e0982eb51c50"},
-        {{host, tpm, &user}, "d08b583f4bcf3f01f68f8533410401a405085e3880b5c0544d9f3dcb3801f6cb"},
+        {NULL, NULL, NULL, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+        {host, NULL, NULL, "4740ae6347b0172c01254ff55bae5aff5199f4446e7f6d643d40185b3f475145"},
+        {NULL, tpm, NULL, "533541fb465a0bddd5cce85fd0f36bcb0272f63e43de3cdd080be2e22ff46b85"},
+        {host, tpm, NULL, "282261ae7b15ec8e1c71e26eb2b4ee87a95aa138a08112ba1279d9ea21dadbeb"},
+        {host, NULL, &user, "ff3e257499e97e87ade41195182d31562cd615e1724819d4da58e0982eb51c50"},
+        {host, tpm, &user, "d08b583f4bcf3f01f68f8533410401a405085e3880b5c0544d9f3dcb3801f6cb"},
     };
 
     (void)state;
@@ -133,7 +134,8 @@ static void test_derived_keys(void **state)
         _cleanup_(secret_freep) Secret *key = NULL;
         char hex[2 * AEAD_KEY_BYTES + 1];
 
-        assert_int_equal(credential_derive_key(&rows[i].keys, NULL, &key), 0);
+        assert_int_equal(
+            credential_derive_key(rows[i].host_key, rows[i].tpm_key, rows[i].scope, NULL, &key), 0);
         sodium_bin2hex(hex, sizeof(hex), secret_view(key).data, secret_size(key));
         assert_string_equal(hex, rows[i].expected);
     }
@@ -155,11 +157,10 @@ static void test_opening_limits(void **state)
     _cleanup_(sample_done) Sample sample = sample_new(KIND_HOST, 10);
     _cleanup_(secret_freep) Secret *key = NULL;
     _cleanup_(bytes_done) Bytes ciphertext = {0};
-    CredentialKeys keys = {.host_key = sample.host_key};
 
     (void)state;
     sample_seal(&sample);
-    assert_int_equal(credential_derive_key(&keys, NULL, &key), 0);
+    assert_int_equal(credential_derive_key(sample.host_key, NULL, NULL, NULL, &key), 0);
     ciphertext.data = malloc(LIMIT_SEALED_BYTES);
     assert_non_null(ciphertext.data);
     for (size_t size = LIMIT_PLAINTEXT_BYTES; size <= LIMIT_PLAINTEXT_BYTES + 1; size++) {
