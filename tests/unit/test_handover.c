@@ -294,13 +294,13 @@ static int run_worker(void *userdata, Drain drain)
 
 /* Runs a supervisor with such workers and one client, which has the MANAGER's address or none.
  * Returns what the client read. RET is what the supervisor returned, or 1 if it was still
- * running. */
-static size_t supervise(Life life, bool manager, uid_t user, int *ret)
+ * running after so many ms. */
+static size_t supervise(Life life, bool manager, uid_t user, unsigned msec, int *ret)
 {
     TestFolder folder = test_folder();
     Listeners listeners = listen_in(&folder);
     int client = manager ? connect_as_manager(&folder) : connect_to(&folder);
-    pid_t supervisor = fork();
+    pid_t supervisor = fork(), ended;
     size_t total;
     int status;
 
@@ -311,9 +311,10 @@ static size_t supervise(Life life, bool manager, uid_t user, int *ret)
         _exit(-supervisor_run(&listeners, run_worker, (void *[]){&listeners, &life}));
     }
     total = test_read_all(client);
-    poll(NULL, 0, 300);
     *ret = 1;
-    if (waitpid(supervisor, &status, WNOHANG) == 0) {
+    while ((ended = waitpid(supervisor, &status, WNOHANG)) == 0 && msec-- > 0)
+        poll(NULL, 0, 1);
+    if (ended == 0) {
         kill(supervisor, SIGKILL);
         waitpid(supervisor, &status, 0);
     } else if (WIFEXITED(status)) {
@@ -337,9 +338,9 @@ static void test_workers_that_fail(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_fail, true, 0, &r), LIMIT_REFUSAL_BYTES);
+    assert_int_equal(supervise(accept_and_fail, true, 0, 20000, &r), LIMIT_REFUSAL_BYTES);
     assert_int_equal(r, -ECHILD);
-    assert_int_equal(supervise(accept_and_fail, false, 0, &r), LIMIT_FOREIGN_REFUSAL_BYTES);
+    assert_int_equal(supervise(accept_and_fail, false, 0, 20000, &r), LIMIT_FOREIGN_REFUSAL_BYTES);
     assert_int_equal(r, -ECHILD);
 }
 
@@ -360,7 +361,7 @@ static void test_worker_that_leaves_something(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_leave, true, 0, &r), 1);
+    assert_int_equal(supervise(accept_and_leave, true, 0, 20000, &r), 1);
     assert_int_equal(r, 0);
 }
 
@@ -379,7 +380,7 @@ static void test_no_more_workers(void **state)
     int r;
 
     (void)state;
-    assert_int_equal(supervise(accept_and_forbid, true, geteuid() == 0 ? NOBODY : 0, &r),
+    assert_int_equal(supervise(accept_and_forbid, true, geteuid() == 0 ? NOBODY : 0, 300, &r),
                      LIMIT_REFUSAL_BYTES);
     assert_int_equal(r, 1);
 }
