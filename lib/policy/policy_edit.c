@@ -2,7 +2,6 @@
 
 #include "policy/policy_edit.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -103,12 +102,11 @@ static bool is_own(struct json_object *credential)
 static bool put_word(struct json_object *credential, const char *name, const char *word,
                      const char *standard)
 {
-    struct json_object *now = NULL;
-    const char *text;
+    struct json_object *now;
+    const char *text = standard;
 
-    json_object_object_get_ex(credential, name, &now);
-    assert(standard);
-    text = now ? json_text(now) : standard;
+    if (json_object_object_get_ex(credential, name, &now))
+        text = json_text(now);
     if (text && strcmp(text, word) == 0)
         return true;
     json_object_object_del(credential, name);
@@ -146,19 +144,15 @@ static int check_effect(struct json_object *credential, const char *id,
                         const PolicyEditDelivery *wanted, Reason *reason)
 {
     bool acts = wanted->on_change && *wanted->on_change != POLICY_NONE;
-    struct json_object *delivery = NULL, *services = NULL;
-    const char *word;
+    const char *word = json_text(json_object_object_get(credential, DELIVERY));
 
-    json_object_object_get_ex(credential, DELIVERY, &delivery);
-    json_object_object_get_ex(credential, SERVICES, &services);
-    word = delivery ? json_text(delivery) : NULL;
     if ((acts || (wanted->services && wanted->service_count > 0)) &&
         (!word || strcmp(word, policy_delivery_names[POLICY_LIVE]) != 0))
         return reason_set(reason, OUTCOME_USAGE,
                           "only live delivery has services to restart or reload, and %s is not "
                           "delivered live",
                           id);
-    if (acts && (!services || json_object_array_length(services) == 0))
+    if (acts && json_length(json_object_object_get(credential, SERVICES)) == 0)
         return reason_set(reason, OUTCOME_USAGE,
                           "there is no service to restart or reload: %s names none", id);
     return 0;
@@ -177,17 +171,17 @@ int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
 {
     _cleanup_(json_object_putp) struct json_object *before = policy_edit_copy(edit, id);
     _cleanup_(json_object_putp) struct json_object *other = basis, *credential = NULL;
-    const struct json_object *first = before ? before : other;
+    struct json_object *first = before ? before : other;
     bool same;
     int r;
 
-    credential = before ? copy_of(before) : other ? copy_of(other) : new_credential();
+    credential = first ? copy_of(first) : new_credential();
     if (!credential || !put_all(credential, delivery))
         return -ENOMEM;
     r = check_effect(credential, id, delivery, reason);
     if (r != 0)
         return r;
-    same = first && json_object_equal((struct json_object *)first, credential);
+    same = first && json_object_equal(first, credential);
     *ret = !first ? POLICY_EDIT_ADDED : same ? POLICY_EDIT_KEPT : POLICY_EDIT_CHANGED;
     if (same)
         return 0;
