@@ -26,7 +26,7 @@ static bool takes(const char *arguments, int count)
 
 static int check_usage(const Verb *verb, const Options *options, int count, Reason *reason)
 {
-    unsigned strange = options->given & ~verb->options;
+    uint64_t strange = options->given & ~verb->options;
 
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,

@@ -40,7 +40,7 @@ typedef struct OptionInfo {
     int (*set)(const Setting *setting, Options *options);
     const Words *words;
     size_t offset;
-    const char *help;
+    const char *help; /* NULL for one that is only taken */
 } OptionInfo;
 
 /* --- words --- */
@@ -211,7 +211,7 @@ static const OptionInfo infos[] = {
     {OPTION_STORE, "store", "[=PATH]", SETTER(set_store),
      "Use the broker's store, or the one at PATH"},
     {OPTION_WITH_KEY, "with-key", "=KEY", WORD(key_types, key_words),
-     "Seal with: auto, host, tpm2, host+tpm2, [host+]tpm2-with-public-key, null"},
+     "Seal with: auto, host (-H), tpm2 (-T), host+tpm2, [host+]tpm2-with-public-key, null"},
     {OPTION_FOR_SYSTEMD, "for-systemd", "=VERSION", SETTER(set_for_systemd),
      "Seal in a form that this version opens (default: the installed one)"},
     {OPTION_UID, "uid", "=USER", FIELD(seal.uid),
@@ -236,6 +236,8 @@ static const OptionInfo infos[] = {
      "Time of expiry: 2027-01-31, +90d"},
     {OPTION_FORMAT, "format", "=FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
+    {OPTION_PRETTY, "pretty", "", FIELD(pretty),
+     "Print SetCredentialEncrypted=, for a unit (-p)"},
     {OPTION_NEWLINE, "newline", "=WHEN", WORD(newline, newline_words),
      "Whether the output or the value ends with a newline: auto, yes, no"},
     {OPTION_ALLOW_NULL, "allow-null", "", FIELD(seal.allow_null),
@@ -268,8 +270,11 @@ static const OptionInfo infos[] = {
      "Unit in the container that may fetch them live; may be repeated"},
     {OPTION_ON_CHANGE, "on-change", "=CHANGE", WORD(on_change, change_words),
      "What rotate does with these units: restart, reload or none"},
+    {OPTION_NO_LEGEND, "no-legend", "", FIELD(no_legend),
+     "Print no column headings"},
+    {0, "no-pager", "", FIELD(no_pager), NULL},
     {0, "help", "", FIELD(help),
-     "Show this help"},
+     "Show this help (-h)"},
     {0, "version", "", FIELD(version),
      "Show the version"},
 };
@@ -278,6 +283,33 @@ static const OptionInfo infos[] = {
 #define INFO_COUNT         (sizeof(infos) / sizeof(infos[0]))
 /* getopt_long() returns this for the first of them; above every character. */
 #define FIRST_CODE         0x100
+
+/* One letter, and what it stands for. */
+static const struct {
+    char letter;
+    const char *name;
+    const char *value;
+} letters[] = {
+    {'h', "help", NULL},
+    {'p', "pretty", NULL},
+    {'H', "with-key", "host"},
+    {'T', "with-key", "tpm2"},
+};
+#define LETTERS "hpHT"
+
+/* What getopt_long() returned as C, with its value in VALUE; NULL if it was an error. */
+static const OptionInfo *find_option(int c, const char **value)
+{
+    if (c >= FIRST_CODE)
+        return &infos[c - FIRST_CODE];
+    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+        for (size_t j = 0; letters[i].letter == c && j < INFO_COUNT; j++)
+            if (strcmp(letters[i].name, infos[j].name) == 0) {
+                *value = letters[i].value;
+                return &infos[j];
+            }
+    return NULL;
+}
 
 static int set_option(const OptionInfo *info, const Setting *setting, Options *options)
 {
@@ -320,17 +352,13 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
 
         table[i] = (struct option){infos[i].name, has_argument, NULL, FIRST_CODE + (int)i};
     }
-    while ((c = long_option_next(argc, argv, "h", table)) != -1) {
-        const OptionInfo *info;
+    while ((c = long_option_next(argc, argv, LETTERS, table)) != -1) {
+        const char *value = optarg;
+        const OptionInfo *info = find_option(c, &value);
 
-        if (c == 'h') {
-            options.help = true;
-            continue;
-        }
-        if (c < FIRST_CODE) /* getopt_long() has printed the error */
+        if (!info) /* getopt_long() has printed the error */
             return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
-        info = &infos[c - FIRST_CODE];
-        r = set_option(info, &(Setting){optarg, now, reason}, &options);
+        r = set_option(info, &(Setting){value, now, reason}, &options);
         if (r != 0)
             return r;
         options.given |= info->id;
@@ -340,13 +368,13 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
     return 0;
 }
 
-void options_print_help(unsigned set)
+void options_print_help(uint64_t set)
 {
     for (size_t i = 0; i < INFO_COUNT; i++) {
         const OptionInfo *info = &infos[i];
         char text[48];
 
-        if (info->id != 0 && !(set & info->id))
+        if (!info->help || (info->id != 0 && !(set & info->id)))
             continue;
         snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
         printf("  %-28s ", text);

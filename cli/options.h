@@ -48,6 +48,8 @@ typedef enum OptionId {
     OPTION_SERVICE = 1 << 28,
     OPTION_ON_CHANGE = 1 << 29,
     OPTION_FIX = 1 << 30,
+    OPTION_PRETTY = 1L << 31,
+    OPTION_NO_LEGEND = 1L << 32,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -66,7 +68,7 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    unsigned given;                      /* OptionId bits */
+    uint64_t given;                      /* OptionId bits */
     SealSpec seal;                       /* see spec_to_seal() for what is not set here */
     int key_types;                       /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
     Tristate newline;                    /* --newline= */
@@ -74,6 +76,9 @@ typedef struct Options {
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;
+    bool pretty;                                 /* --pretty */
+    bool no_legend;                              /* --no-legend */
+    bool no_pager;                               /* --no-pager, which changes nothing */
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
     bool fix;                                    /* --fix */
@@ -98,7 +103,7 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
                   Options *ret, int *ret_index);
 
 /* Prints the rows of the options in SET. */
-void options_print_help(unsigned set);
+void options_print_help(uint64_t set);
 
 /* "--name=" for OPTION_NAME and so on. */
 const char *option_name(OptionId id);

@@ -37,7 +37,7 @@ _nspawn_creds_options() { # VERB
                 set) options='--store --store= --with-key= --for-systemd= --tpm2-device= --tpm2-pcrs=
                         --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key= --timestamp=
                         --not-after= --newline= --json= --no-ask --generate=' ;;
-                list) options='--tpm2-device= --tpm2-signature= --json= --expiry' ;;
+                list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 reveal) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
@@ -61,7 +61,7 @@ _nspawn_creds_options() { # VERB
                 doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
-                        --timestamp= --not-after= --format=' ;;
+                        --timestamp= --not-after= --format= --pretty' ;;
                 decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=

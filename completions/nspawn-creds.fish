@@ -92,5 +92,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l delivery -r -a 'bo
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l live -d 'Deliver to services while the container runs'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l service -r -d 'Unit in the container that may fetch them'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l on-change -r -a 'restart reload none' -d 'What rotate does with these units'
+complete -c nspawn-creds -n '__nspawn_creds_at any list' -l no-legend -d 'Print no column headings'
+complete -c nspawn-creds -n '__nspawn_creds_at any encrypt' -l pretty -d 'Print a setting for a unit'
 complete -c nspawn-creds -l help -d 'Show help'
 complete -c nspawn-creds -l version -d 'Show the version'

@@ -107,12 +107,13 @@ static void row(struct json_object *object, const Field *fields, size_t *widths,
     }
 }
 
-void fields_print_table(struct json_object *list, const Field *fields)
+void fields_print_table(struct json_object *list, const Field *fields, bool legend)
 {
     size_t widths[FIELD_COLUMNS_MAX] = {0};
 
     for (int print = 0; print < 2; print++) {
-        row(NULL, fields, widths, print);
+        if (legend)
+            row(NULL, fields, widths, print);
         for (size_t i = 0; i < json_object_array_length(list); i++)
             row(json_object_array_get_idx(list, i), fields, widths, print);
     }

@@ -8,6 +8,7 @@
  */
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 typedef struct Field {
@@ -27,6 +28,7 @@ void field_outside(struct json_object *value, FILE *stream);
 /* Prints a line for each field that OBJECT has. */
 void fields_print(struct json_object *object, const Field *fields);
 
-/* Prints a row for each object in LIST, with "-" for a field that it does not have. */
+/* Prints a row for each object in LIST, with "-" for a field that it does not have, and with LEGEND
+ * the labels above. */
 #define FIELD_COLUMNS_MAX 8U
-void fields_print_table(struct json_object *list, const Field *fields);
+void fields_print_table(struct json_object *list, const Field *fields, bool legend);

@@ -3,6 +3,7 @@
  * nspawn-creds encrypt: seals a secret as a file.
  */
 
+#include "base/base64.h"
 #include "base/names.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
@@ -12,6 +13,9 @@
 #include "verb/verb.h"
 
 #include <string.h>
+
+/* Characters of base64 in a line of --pretty; indented, a line has as many as systemd's. */
+#define PRETTY_LINE ((size_t)69)
 
 /* The name to seal: --name=, or like systemd-creds, the name of the output file. */
 static int choose_name(const char *output, Reason *reason, SealSpec *spec)
@@ -32,6 +36,35 @@ static int choose_name(const char *output, Reason *reason, SealSpec *spec)
     return 0;
 }
 
+/* Makes of the raw SEALED what a unit takes, see systemd.exec(5). */
+static int make_pretty(const char *name, Bytes *sealed)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = base64_encode(bytes_view(sealed), PRETTY_LINE, &text);
+
+    if (r != 0)
+        return r;
+    writer_text(&writer, PRETTY_PREFIX);
+    for (; *name; name++) {
+        /* a unit's specifiers and escapes */
+        if (*name == '%')
+            writer_text(&writer, "%");
+        else if (strchr("\\'\"", *name))
+            writer_text(&writer, "\\");
+        writer_bytes(&writer, (BytesView){(const uint8_t *)name, 1});
+    }
+    writer_text(&writer, ":");
+    for (size_t i = 0, size; i < text.size; i += size + 1) {
+        size = (size_t)((uint8_t *)memchr(text.data + i, '\n', text.size - i) - (text.data + i));
+        writer_text(&writer, " \\\n        ");
+        writer_bytes(&writer, (BytesView){text.data + i, size});
+    }
+    writer_text(&writer, "\n");
+    bytes_done(sealed);
+    return writer_take(&writer, sealed);
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
@@ -43,13 +76,21 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (r == 0)
         r = choose_name(output, &reason, &spec);
+    if (r == 0 && options->pretty && options->given & OPTION_FORMAT)
+        r = reason_set(&reason, OUTCOME_USAGE, "use --pretty or --format=, not both");
+    else if (r == 0 && options->pretty && !spec.name[0])
+        r = reason_set(&reason, OUTCOME_USAGE, "--pretty needs --name=");
     if (r != 0)
         return output_error(r, NULL, &reason);
     r = input_read_secret(input, &reason, &plaintext);
     if (r != 0)
         return output_error(r, input_name(input), &reason);
+    if (options->pretty)
+        spec.format = SEAL_RAW;
     r = seal_new(&(SealContext){context, &spec, &terminal_observer}, NULL, plaintext, &reason,
                  &sealed);
+    if (r == 0 && options->pretty)
+        r = make_pretty(spec.name, &sealed);
     if (r == 0)
         r = output_sealed(output, bytes_view(&sealed), &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
@@ -63,6 +104,6 @@ const Verb verb_encrypt = {
                "does not echo. Writes the\nsealed credential to OUTPUT or standard "
                "output. To put a secret into the store, use set.",
     .options = OPTIONS_SEAL | OPTION_NAME | OPTION_UID | OPTION_SHARE_KEY | OPTION_TIMESTAMP |
-               OPTION_FORMAT,
+               OPTION_FORMAT | OPTION_PRETTY,
     .run = run,
 };

@@ -124,8 +124,9 @@ static void state(struct json_object *entry, FILE *stream)
         fputs(", sealed outside this TPM", stream);
 }
 
-static void print(const Context *context, bool expiry, struct json_object *credentials)
+static void print(const Context *context, const Options *options, struct json_object *credentials)
 {
+    bool expiry = options->expiry;
     static const Field expires_field = {"EXPIRES", "/expires", NULL},
                        state_field = {"STATE", "", state};
     const Field fields[] = {{"MACHINE", "/machine", NULL},
@@ -146,7 +147,7 @@ static void print(const Context *context, bool expiry, struct json_object *crede
         open_check_format_expiry(urgency(entry), context->now(context), expires);
         json_add_text(entry, "expires", expires);
     }
-    fields_print_table(credentials, fields);
+    fields_print_table(credentials, fields, !options->no_legend);
 }
 
 static int add_reply(void *userdata, struct json_object *reply)
@@ -218,7 +219,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (options->json != JSON_OFF)
         output_json(TAKE_PTR(all), options->json);
     else if (json_object_array_length(all) > 0)
-        print(context, options->expiry, all);
+        print(context, options, all);
     else if (!machine)
         output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
     return 0;
@@ -232,6 +233,7 @@ const Verb verb_list = {
                "broker from delivering the\ncredential. Credentials are not opened, "
                "except with --expiry, which first lists those that do not\nopen, then "
                "those that expire first.",
-    .options = OPTION_JSON | OPTION_EXPIRY | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
+    .options =
+        OPTION_JSON | OPTION_EXPIRY | OPTION_NO_LEGEND | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,
 };

@@ -239,7 +239,7 @@ static void print_all(const Options *options, const Sets *sets)
         output_json(object, options->json);
         return;
     }
-    fields_print_table(list, fields);
+    fields_print_table(list, fields, true);
     json_object_put(object);
 }
 

@@ -15,7 +15,7 @@ const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &v
                              &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_help,
                              /* sealed files and this host */
                              &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
-                             &verb_host, &verb_setup, &verb_complete, NULL};
+                             &verb_host, &verb_setup, &verb_has_tpm2, &verb_complete, NULL};
 
 const VerbAlias verb_aliases[] = {{"ls", &verb_list}, {"rm", &verb_remove},   {"mv", &verb_rename},
                                   {"cp", &verb_copy}, {"cat", &verb_decrypt}, {0}};

@@ -15,7 +15,7 @@ typedef struct Verb {
     const char *arguments; /* as the help shows them, and how many: "[INPUT [OUTPUT]]", "ID..." */
     const char *summary;   /* one line for the list of verbs */
     const char *details;   /* for the verb's own help */
-    unsigned options;      /* set of OptionId bits that it takes */
+    uint64_t options;      /* set of OptionId bits that it takes */
     bool hidden;           /* not for people */
 
     /* Does it; 0, a negative errno or an Outcome, which was explained on stderr already. */
@@ -50,4 +50,4 @@ extern const Verb verb_enable, verb_disable;
 extern const Verb verb_check, verb_status, verb_log, verb_doctor, verb_help;
 /* sealed files and this host */
 extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
-    verb_setup, verb_complete;
+    verb_setup, verb_has_tpm2, verb_complete;
