@@ -2,7 +2,14 @@
 
 #include "control/counters.h"
 
-const uint64_t counters_bounds[COUNTERS_BOUNDS] = {
+#include "control/method.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* --- counting --- */
+
+static const uint64_t bounds[COUNTERS_BOUNDS] = {
     1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,
 };
 
@@ -13,7 +20,7 @@ static void counters_write(AuditSink *sink, const AuditRecord *record)
 
     counters->counts[record->verdict]++;
     if (record->verdict <= AUDIT_ABANDONED) { /* a request, not a change */
-        while (i < COUNTERS_BOUNDS && record->usec > counters_bounds[i])
+        while (i < COUNTERS_BOUNDS && record->usec > bounds[i])
             i++;
         counters->outcomes[record->outcome < 0 ? _OUTCOME_MAX : record->outcome]++;
         counters->durations[i]++;
@@ -31,4 +38,129 @@ void counters_begin(Counters *counters, const ServerConfig *config)
         .next = config->audit,
         .begun = monotonic_usec(),
     };
+}
+
+/* --- telling --- */
+
+typedef struct Families {
+    struct json_object *list;
+    struct json_object *family, *samples; /* the last one, not in the list yet; or NULL */
+} Families;
+
+static void end_family(Families *families)
+{
+    json_add(families->family, "samples", families->samples);
+    json_append(families->list, families->family);
+}
+
+static void add_family(Families *families, const char *name, const char *type, const char *unit,
+                       const char *help)
+{
+    if (families->family)
+        end_family(families);
+    families->family = json_object_new_object();
+    families->samples = json_object_new_array();
+    json_add_text(families->family, "name", name);
+    json_add_text(families->family, "type", type);
+    json_add_text(families->family, "unit", unit);
+    json_add_text(families->family, "help", help);
+}
+
+/* LABEL may be NULL. */
+static void add_labelled(Families *families, const char *suffix, const char *label,
+                         const char *label_value, double value)
+{
+    struct json_object *sample = json_object_new_object();
+
+    json_add_text(sample, "suffix", suffix);
+    json_add_text(sample, "label", label);
+    json_add_text(sample, "labelValue", label_value);
+    json_add(sample, "value", json_object_new_double(value));
+    json_append(families->samples, sample);
+}
+
+/* --- requests --- */
+
+static void add_requests(Families *families, const Counters *counters)
+{
+    add_family(families, "nspawn_creds_requests", "counter", NULL,
+               "Requests of the service manager, by verdict.");
+    for (AuditVerdict verdict = AUDIT_DELIVERED; verdict <= AUDIT_ABANDONED; verdict++)
+        add_labelled(families, "_total", "verdict", audit_verdicts[verdict].name,
+                     (double)counters->counts[verdict]);
+    /* only outcomes that have occurred */
+    add_family(families, "nspawn_creds_outcomes", "counter", NULL,
+               "Requests of the service manager, by outcome.");
+    for (int rc = OUTCOME_OK; rc <= _OUTCOME_MAX; rc++)
+        if (rc == OUTCOME_OK || counters->outcomes[rc] > 0)
+            add_labelled(families, "_total", "outcome", outcome_name(rc < _OUTCOME_MAX ? rc : -EIO),
+                         (double)counters->outcomes[rc]);
+}
+
+static void add_durations(Families *families, const Counters *counters)
+{
+    uint64_t count = 0;
+    char bound[32];
+
+    add_family(families, "nspawn_creds_request_duration_seconds", "histogram", "seconds",
+               "Time from a request to the end of its answer.");
+    for (size_t i = 0; i < COUNTERS_BOUNDS; i++) {
+        double seconds = (double)bounds[i] / 1e6;
+
+        count += counters->durations[i];
+        snprintf(bound, sizeof(bound), seconds < 1 ? "%g" : "%.1f", seconds);
+        add_labelled(families, "_bucket", "le", bound, (double)count);
+    }
+    count += counters->durations[COUNTERS_BOUNDS];
+    add_labelled(families, "_bucket", "le", "+Inf", (double)count);
+    add_labelled(families, "_sum", NULL, NULL, (double)counters->usec / 1e6);
+    add_labelled(families, "_count", NULL, NULL, (double)count);
+}
+
+/* --- single numbers --- */
+
+static void add_numbers(Families *families, const ControlEnvironment *environment)
+{
+    const ConnectionSet *connections = environment->connections;
+    TpmCounts tpm = connections->tpm.counts;
+    uint64_t up = monotonic_usec() - environment->counters->begun;
+    const struct {
+        const char *name, *type, *unit, *help;
+        double value;
+    } rows[] = {
+        {"nspawn_creds_connections", "counter", NULL,
+         "Connections that were accepted for requests.", (double)connections->begun},
+        {"nspawn_creds_waiting", "gauge", NULL, "Requests that have not been answered yet.",
+         (double)connections->count},
+        {"nspawn_creds_stalled", "gauge", NULL,
+         "Of these, requests whose peer does not read its answer.", (double)connections->stalled},
+        {"nspawn_creds_tpm_operations", "counter", NULL,
+         "Operations of the TPM, unsealing and sealing.", (double)tpm.operations},
+        {"nspawn_creds_tpm_failures", "counter", NULL, "Of these, operations that failed.",
+         (double)tpm.failures},
+        {"nspawn_creds_key_hits", "counter", NULL, "Unsealings saved by the key cache.",
+         (double)tpm.hits},
+        {"nspawn_creds_keys", "gauge", NULL, "Unsealed keys in the cache.",
+         (double)key_cache_count(connections->tpm.cache)},
+        {"nspawn_creds_uptime_seconds", "gauge", "seconds",
+         "Time since the counters started at zero.", (double)up / 1e6},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        add_family(families, rows[i].name, rows[i].type, rows[i].unit, rows[i].help);
+        add_labelled(families, strcmp(rows[i].type, "counter") == 0 ? "_total" : "", NULL, NULL,
+                     rows[i].value);
+    }
+}
+
+int method_metrics(MethodCall *call)
+{
+    Families families = {.list = json_object_new_array()};
+
+    add_requests(&families, call->environment->counters);
+    add_durations(&families, call->environment->counters);
+    add_numbers(&families, call->environment);
+    end_family(&families);
+    json_add(call->reply, "families", families.list);
+    return 0;
 }

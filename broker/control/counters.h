@@ -13,7 +13,6 @@
 
 /* The upper bounds of the histogram of durations, µs; one more bucket has no bound. */
 #define COUNTERS_BOUNDS 6
-extern const uint64_t counters_bounds[COUNTERS_BOUNDS];
 
 typedef struct Counters {
     AuditSink sink; /* first, so that an AuditSink pointer can be cast */

@@ -68,6 +68,6 @@ struct json_object *method_event(const AuditRecord *record);
 int method_list(MethodCall *call);
 int method_describe(MethodCall *call);
 
-/* method_metrics.c: the counters as OpenMetrics families of samples. Labels have a bounded number
+/* counters.c: the counters as OpenMetrics families of samples. Labels have a bounded number
  * of values: verdicts, outcomes, durations, and never text from a peer. */
 int method_metrics(MethodCall *call);

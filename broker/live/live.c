@@ -231,14 +231,6 @@ static int scan_one(LiveSet *set, int folder, const char *machine)
     return r;
 }
 
-static bool is_machine_folder(int folder, const char *name)
-{
-    struct stat status;
-
-    return machine_name_valid(name) && fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(status.st_mode);
-}
-
 static int scan_all(LiveSet *set, DIR *folder, Reason *reason)
 {
     const char *machine;
@@ -247,7 +239,13 @@ static int scan_all(LiveSet *set, DIR *folder, Reason *reason)
     while ((r = directory_next(folder, set->environment.listeners->live_folder, reason,
                                &machine)) == 0 &&
            machine) {
-        r = is_machine_folder(dirfd(folder), machine) ? scan_one(set, dirfd(folder), machine) : 0;
+        struct stat status;
+
+        if (!machine_name_valid(machine) ||
+            fstatat(dirfd(folder), machine, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISDIR(status.st_mode))
+            continue;
+        r = scan_one(set, dirfd(folder), machine);
         if (r == 0 || result != 0)
             continue;
         result = r;

@@ -20,7 +20,8 @@ static Ingredient *current(const Request *request)
     return &request->resolution.ingredients[request->next];
 }
 
-void request_blame(const Request *request, Reason *reason)
+/* Puts the name of the ingredient that failed before REASON, unless it is the requested one. */
+static void blame(const Request *request, Reason *reason)
 {
     const CredentialName *name;
     Reason what = *reason;
@@ -90,7 +91,7 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
     for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
         r = load(&request, current(&request), reason);
         if (r != 0) {
-            request_blame(&request, reason);
+            blame(&request, reason);
             return r;
         }
     }
@@ -248,7 +249,7 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
     for (; request->next < request->resolution.count; request->next++) {
         r = advance_ingredient(request, now, reason, ret_wanted);
         if (r != 0)
-            request_blame(request, reason);
+            blame(request, reason);
         if (r != 0 || !current(request)->value)
             return r;
     }
@@ -304,7 +305,7 @@ int request_give(Request *request, const JobResult *result, uint64_t now, Reason
     else
         r = give_commit(request, result->rc, reason);
     if (r != 0)
-        request_blame(request, reason);
+        blame(request, reason);
     else
         *reason = (Reason){0};
     return r;

@@ -46,6 +46,3 @@ int request_give(Request *request, const JobResult *result, uint64_t now, Reason
 
 /* The plaintext, when all ingredients have values. */
 Secret *request_take_value(Request *request);
-
-/* Puts the name of the ingredient that failed before REASON, unless it is the requested one. */
-void request_blame(const Request *request, Reason *reason);

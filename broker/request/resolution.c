@@ -36,16 +36,6 @@ typedef struct Resolver {
 
 static int add(Resolver *resolver, const CredentialName *name, size_t *ret);
 
-static bool find(const Resolution *resolution, const CredentialName *name, size_t *ret)
-{
-    for (size_t i = 0; i < resolution->count; i++)
-        if (credential_name_equal(&resolution->ingredients[i].name, name)) {
-            *ret = i;
-            return true;
-        }
-    return false;
-}
-
 /* Takes INGREDIENT over. */
 static int append(Resolver *resolver, Ingredient *ingredient, size_t *ret)
 {
@@ -125,10 +115,14 @@ static int add_new(Resolver *resolver, const CredentialName *name, size_t *ret)
 
 static int add(Resolver *resolver, const CredentialName *name, size_t *ret)
 {
+    const Resolution *resolution = resolver->resolution;
     int r;
 
-    if (find(resolver->resolution, name, ret))
-        return 0;
+    for (size_t i = 0; i < resolution->count; i++)
+        if (credential_name_equal(&resolution->ingredients[i].name, name)) {
+            *ret = i;
+            return 0;
+        }
     /* policy_check() has checked each machine alone; a cycle through other machines ends here */
     if (resolver->depth == LIMIT_REQUEST_DEPTH)
         return reason_set(resolver->reason, OUTCOME_BAD_POLICY,

@@ -70,24 +70,19 @@ static int unseal(const Unsealer *unsealer, const CredentialSections *sections, 
     return r;
 }
 
-static UnsealedKey *find_key(const Unsealer *unsealer, const TpmSealedView *sealed)
-{
-    for (size_t i = 0; i < unsealer->key_count; i++) {
-        TpmSealedView known = tpm_sealed_view(&unsealer->keys[i].sealed);
-
-        if (tpm_sealed_view_equal(&known, sealed))
-            return &unsealer->keys[i];
-    }
-    return NULL;
-}
-
 /* Borrowed. */
 static int get_tpm_key(Unsealer *unsealer, const CredentialSections *sections, const char *name,
                        Reason *reason, const Secret **ret)
 {
-    UnsealedKey *key = find_key(unsealer, &sections->tpm);
+    UnsealedKey *key = NULL;
     int r;
 
+    for (size_t i = 0; !key && i < unsealer->key_count; i++) {
+        TpmSealedView known = tpm_sealed_view(&unsealer->keys[i].sealed);
+
+        if (tpm_sealed_view_equal(&known, &sections->tpm))
+            key = &unsealer->keys[i];
+    }
     if (!key) {
         if (!ARRAY_GROW(unsealer->keys, unsealer->key_count))
             return -ENOMEM;
