@@ -48,7 +48,7 @@ static const char *parse_pcr(char *text, TpmPcrs *pcrs)
 {
     const char *digits = strsep(&text, ":"), *name = text ? strsep(&text, "=") : NULL;
     size_t length = strlen(digits), i = 0;
-    unsigned number = length <= 2 ? (unsigned)atoi(digits) : TPM_PCR_COUNT;
+    unsigned number = length <= 2 ? (unsigned)strtoul(digits, NULL, 10) : TPM_PCR_COUNT;
 
     if (length == 0 || strspn(digits, "0123456789") != length || number >= TPM_PCR_COUNT)
         return "a PCR is a number from 0 to 23, and PCRs are joined by +";
