@@ -59,7 +59,8 @@ __attribute__((format(printf, 1, 2))) static void report(const char *format, ...
 typedef struct Generator {
     Context context;
     HostConfig host;
-    bool host_valid; /* if false, no machine may start */
+    bool host_valid;   /* if false, no machine may start */
+    unsigned drop_ins; /* from policy_machines() */
     int folder;
 } Generator;
 
@@ -95,7 +96,7 @@ static bool put_drop_in(const Generator *generator, const char *machine, Writer 
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     Reason reason = {0};
-    int r = policy_load(&generator->context, machine, &fault, &policy);
+    int r = policy_load_from(&generator->context, machine, generator->drop_ins, &fault, &policy);
 
     if (r == 0 && generator->host_valid) {
         drop_in_write(&generator->host, policy, writer);
@@ -154,7 +155,7 @@ static bool generate_machines(Generator *generator)
     _cleanup_(strings_freep) char **machines = NULL;
     pid_t processes[PROCESSES_MAX];
     PolicyFault fault = {0};
-    int r = policy_machines(&generator->context, &fault, &machines), status;
+    int r = policy_machines(&generator->context, &fault, &generator->drop_ins, &machines), status;
     size_t count;
     bool right;
 

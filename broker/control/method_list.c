@@ -270,7 +270,7 @@ int method_list(MethodCall *call)
     } else if (r == 0) {
         r = store_machines(store, &call->reason, &stored);
         if (r == 0)
-            r = policy_machines(call->resources->config->context, NULL, &with_policy);
+            r = policy_machines(call->resources->config->context, NULL, NULL, &with_policy);
         if (r == 0)
             r = add_machines(&list, stored, with_policy);
     }

@@ -177,7 +177,7 @@ static int add_machines(Check *check, const Context *context)
 {
     _cleanup_(strings_freep) char **machines = NULL;
     PolicyFault missing = {0};
-    int r = policy_machines(context, &missing, &machines);
+    int r = policy_machines(context, &missing, NULL, &machines);
 
     if (r != 0)
         return r;

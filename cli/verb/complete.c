@@ -76,7 +76,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     }
     if (machine)
         return 0;
-    r = policy_machines(context, NULL, &machines);
+    r = policy_machines(context, NULL, NULL, &machines);
     if (r != 0)
         return r;
     for (char **found = machines; *found; found++)

@@ -93,7 +93,7 @@ static int add_machine(Doctor *doctor, const char *name, bool stored)
 static int find_machines(Doctor *doctor)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
-    int r = policy_machines(doctor->context, NULL, &with_policy);
+    int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
 
     for (char **machine = with_policy; r == 0 && *machine; machine++)
         r = add_machine(doctor, *machine, false);

@@ -33,7 +33,7 @@ void restart_list_done(RestartList *list)
 static int load_policies(const Context *context, RestartList *list)
 {
     _cleanup_(strings_freep) char **machines = NULL;
-    int r = policy_machines(context, NULL, &machines);
+    int r = policy_machines(context, NULL, NULL, &machines);
 
     for (char **machine = machines; r == 0 && *machine; machine++) {
         if (!ARRAY_GROW(list->policies, list->policy_count))

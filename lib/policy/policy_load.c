@@ -23,6 +23,7 @@ static const char *const search_path[] = {
 };
 
 #define SEARCH_PATH_COUNT (sizeof(search_path) / sizeof(search_path[0]))
+#define ALL_DIRECTORIES   ((1U << SEARCH_PATH_COUNT) - 1)
 
 /* A path that changed this short a time ago (µs) may change again without getting a new time: the
  * coarsest file systems count in two seconds, and the kernel's clock for files is some ms late. */
@@ -51,9 +52,10 @@ typedef struct Stamps {
 typedef struct Loader {
     const Context *context;
     const char *machine;
-    Stamps *stamps; /* NULL: the caller wants none */
-    int64_t now;    /* µs since 1970, before the first file was read; only for stamps */
-    Policy *policy; /* NULL until there is a file */
+    unsigned drop_ins; /* see policy_load_from() */
+    Stamps *stamps;    /* NULL: the caller wants none */
+    int64_t now;       /* µs since 1970, before the first file was read; only for stamps */
+    Policy *policy;    /* NULL until there is a file */
     PolicyFault *fault;
 } Loader;
 
@@ -238,6 +240,8 @@ static int add_drop_ins(Loader *loader)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < SEARCH_PATH_COUNT; i++) {
+        if (!(loader->drop_ins & 1U << i))
+            continue;
         snprintf(path, sizeof(path), "%s%s/%s" DROP_IN_SUFFIX, loader->context->root,
                  search_path[i], loader->machine);
         r = add_stamp(loader, path);
@@ -259,21 +263,26 @@ static int add_drop_ins(Loader *loader)
     return r;
 }
 
-int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
+int policy_machines(const Context *context, PolicyFault *fault, unsigned *ret_drop_ins, char ***ret)
 {
     _cleanup_(strings_freep) char **names = calloc(1, sizeof(names[0]));
+    unsigned drop_ins = 0;
     size_t count = 0;
 
     if (!names)
         return -ENOMEM;
     for (size_t i = 0; i < SEARCH_PATH_COUNT; i++) {
         char path[PATH_MAX];
+        size_t before;
         int r;
 
         snprintf(path, sizeof(path), "%s%s", context->root, search_path[i]);
         r = list(path, SUFFIX, &names, &count);
+        before = count;
         if (r == 0)
             r = list(path, DROP_IN_SUFFIX, &names, &count);
+        if (r != 0 || count > before)
+            drop_ins |= 1U << i; /* what cannot be listed may still be opened by name */
         if (r == -ENOMEM)
             return r;
         if (r != 0)
@@ -282,6 +291,8 @@ int policy_machines(const Context *context, PolicyFault *fault, char ***ret)
     sort_names(names, count);
     for (char **name = names; *name; name++)
         memmove(*name, basename(*name), strlen(basename(*name)) + 1);
+    if (ret_drop_ins)
+        *ret_drop_ins = drop_ins;
     *ret = TAKE_PTR(names);
     return 0;
 }
@@ -294,12 +305,13 @@ static void loader_done(Loader *loader)
 }
 
 /* Fills in STAMPS, unless they are NULL, also if there is no policy. */
-static int load(const Context *context, const char *machine, Stamps *stamps, PolicyFault *fault,
-                Policy **ret)
+static int load(const Context *context, const char *machine, unsigned drop_ins, Stamps *stamps,
+                PolicyFault *fault, Policy **ret)
 {
     _cleanup_(loader_done) Loader loader = {
         .context = context,
         .machine = machine,
+        .drop_ins = drop_ins,
         .stamps = stamps,
         .now = stamps ? (int64_t)context->now(context) : 0,
         .fault = fault,
@@ -319,7 +331,13 @@ static int load(const Context *context, const char *machine, Stamps *stamps, Pol
 
 int policy_load(const Context *context, const char *machine, PolicyFault *fault, Policy **ret)
 {
-    return load(context, machine, NULL, fault, ret);
+    return load(context, machine, ALL_DIRECTORIES, NULL, fault, ret);
+}
+
+int policy_load_from(const Context *context, const char *machine, unsigned drop_ins,
+                     PolicyFault *fault, Policy **ret)
+{
+    return load(context, machine, drop_ins, NULL, fault, ret);
 }
 
 /* --- the cache --- */
@@ -389,7 +407,7 @@ int policy_cache_get(PolicyCache *cache, const char *machine, PolicyFault *fault
     int r;
 
     if (strcmp(entry->machine, machine) != 0 || !stamps_match(&entry->stamps)) {
-        r = load(cache->context, machine, &stamps, fault, &policy);
+        r = load(cache->context, machine, ALL_DIRECTORIES, &stamps, fault, &policy);
         if (r != 0 && r != OUTCOME_NOT_FOUND)
             return r;
         if (stamps.settling || !machine_name_valid(machine)) {

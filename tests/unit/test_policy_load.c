@@ -276,7 +276,7 @@ static void test_machines(void **state)
     put(world, "etc/nspawn-creds/-bad.json", ONE("x"));
     put(world, "etc/nspawn-creds/db.json~", ONE("x"));
     put(world, "usr/lib/nspawn-creds/nspawn-creds-broker", "");
-    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, NULL, &machines), 0);
     for (i = 0; expected[i]; i++)
         assert_string_equal(machines[i], expected[i]);
     assert_null(machines[i]);
@@ -290,13 +290,14 @@ static void test_machines(void **state)
 static const char *all_ids(const World *world)
 {
     static char text[1024];
+    unsigned drop_ins;
     char **machines;
 
-    assert_int_equal(policy_machines(&world->context, NULL, &machines), 0);
+    assert_int_equal(policy_machines(&world->context, NULL, &drop_ins, &machines), 0);
     text[0] = '\0';
     for (char **machine = machines; *machine; machine++) {
         _cleanup_(policy_unrefp) Policy *policy = NULL;
-        int r = policy_load(&world->context, *machine, NULL, &policy);
+        int r = policy_load_from(&world->context, *machine, drop_ins, NULL, &policy);
 
         strcat(strcat(strcat(text, text[0] ? ", " : ""), *machine), ":");
         if (r != 0)
