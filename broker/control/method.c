@@ -127,7 +127,7 @@ struct json_object *method_event(const AuditRecord *record)
     add_known(event, "reason", record->reason);
     json_add_number(event, "durationUSec", record->usec);
     json_add(object, "event", event);
-    return json_whole(object);
+    return object;
 }
 
 /* --- the table --- */

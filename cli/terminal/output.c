@@ -33,7 +33,7 @@ int output_finish(int rc)
     Reason reason = {0};
 
     output_flush();
-    if (!ferror(stdout))
+    if (!ferror(stdout) && write_error == 0)
         return rc;
     reason_set(&reason, -write_error, WRITE_FAULT);
     output_error(-EIO, NULL, &reason);
@@ -126,7 +126,12 @@ void output_json(struct json_object *object, JsonMode mode)
     int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
                 (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
                                      : JSON_C_TO_STRING_PLAIN);
-    safe_text_put_json(json_object_to_json_string_ext(object, flags), stdout);
+    const char *text = json_object_to_json_string_ext(object, flags);
+
+    if (text)
+        safe_text_put_json(text, stdout);
+    else
+        write_error = ENOMEM;
     putchar('\n');
     json_object_put(object);
 }

@@ -284,40 +284,34 @@ size_t json_length(struct json_object *value)
     return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
 }
 
-/* The user data of what has lost something. */
-static char lost;
-
-static bool is_whole(struct json_object *value)
+/* The serializer of what has lost something: it has no text, nor has what contains it. (User data
+ * would be simpler, but json-c 0.19 then crashes when it frees the container.) */
+static int no_text(struct json_object *value, struct printbuf *text, int level, int flags)
 {
-    return value && json_object_get_userdata(value) != &lost;
+    (void)value;
+    (void)text;
+    (void)level;
+    (void)flags;
+    return -1;
 }
 
 static bool lose(struct json_object *container, struct json_object *value)
 {
     json_object_put(value);
     if (container)
-        json_object_set_userdata(container, &lost, NULL);
+        json_object_set_serializer(container, no_text, NULL, NULL);
     return false;
 }
 
 bool json_add(struct json_object *object, const char *name, struct json_object *value)
 {
-    return (object && is_whole(value) && json_object_object_add(object, name, value) == 0) ||
+    return (object && value && json_object_object_add(object, name, value) == 0) ||
            lose(object, value);
 }
 
 bool json_append(struct json_object *array, struct json_object *value)
 {
-    return (array && is_whole(value) && json_object_array_add(array, value) == 0) ||
-           lose(array, value);
-}
-
-struct json_object *json_whole(struct json_object *value)
-{
-    if (is_whole(value))
-        return value;
-    json_object_put(value);
-    return NULL;
+    return (array && value && json_object_array_add(array, value) == 0) || lose(array, value);
 }
 
 bool json_add_text(struct json_object *object, const char *name, const char *text)
@@ -340,8 +334,10 @@ bool json_add_number(struct json_object *object, const char *name, uint64_t numb
 int json_print(struct json_object *object, Bytes *ret)
 {
     size_t size;
-    const char *text = json_object_to_json_string_length(
-        object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    const char *text =
+        !object ? NULL
+                : json_object_to_json_string_length(
+                      object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
 
     return text ? bytes_dup((BytesView){(const uint8_t *)text, size}, ret) : -ENOMEM;
 }

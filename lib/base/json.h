@@ -45,11 +45,11 @@ const char *json_text(struct json_object *value);
 /* How many elements VALUE has; 0 if it is no array, for which json-c would end the program. */
 size_t json_length(struct json_object *value);
 
-/* --- making: what has lost something for want of memory knows it, and so does what it is added to.
- * So a caller adds everything, then asks json_whole() --- */
+/* --- making: what has lost something for want of memory has no text any more, nor has what
+ * contains it. So a caller adds everything, and sees by the text whether it is all there --- */
 
-/* Adds VALUE to OBJECT as NAME, and takes ownership in any case. False if either is NULL or has
- * lost something, or there is no memory. */
+/* Adds VALUE to OBJECT as NAME, and takes ownership in any case. False if either is NULL, or there
+ * is no memory. */
 bool json_add(struct json_object *object, const char *name, struct json_object *value);
 
 /* The same, at the end of ARRAY. */
@@ -64,8 +64,5 @@ bool json_add_view(struct json_object *object, const char *name, BytesView text)
 /* Adds NUMBER, up to INT64_MAX. */
 bool json_add_number(struct json_object *object, const char *name, uint64_t number);
 
-/* VALUE (taken) if it has lost nothing, else NULL. */
-struct json_object *json_whole(struct json_object *value);
-
-/* Formats OBJECT as text without line breaks. -ENOMEM. */
+/* Formats OBJECT as text without line breaks. -ENOMEM, also if it is NULL or has lost something. */
 int json_print(struct json_object *object, Bytes *ret);

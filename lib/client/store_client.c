@@ -164,7 +164,7 @@ struct json_object *commit_to_json(const StoreCommit *commit, bool in_data)
     }
     json_add_text(parameters, "verb", commit->origin.verb);
     json_add(parameters, "changes", changes);
-    return json_whole(parameters);
+    return parameters;
 }
 
 /* --- a lost reply --- */

@@ -320,5 +320,5 @@ struct json_object *identity_to_json(const Identity *identity)
     json_add_view(object, "pcrPublicKey", bytes_view(&identity->pcr_public_key));
     if (identity->pcrs.mask)
         json_add(object, "pcrs", pcrs_to_json(&identity->pcrs));
-    return json_whole(object);
+    return object;
 }

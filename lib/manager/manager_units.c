@@ -48,8 +48,8 @@ static int get_all(Manager *manager, const char *unit, const Property *propertie
     const char *path;
     int r = manager_call(manager, MANAGER_METHOD("LoadUnit"), &reply, "s", unit);
 
-    if (r == 0)
-        r = sd_bus_message_read(reply, "o", &path);
+    if (r == 0 && sd_bus_message_read(reply, "o", &path) <= 0)
+        r = -EBADMSG;
     for (; r >= 0 && properties->name; properties++) {
         r = get(manager, SYSTEMD, path, properties, ret);
         if (properties->optional && r != -ETIMEDOUT && r != -EINTR)
@@ -276,9 +276,9 @@ int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
     uint32_t leader;
     int r = manager_call(manager, &method, &reply, "s", machine);
 
+    if (r == 0 && sd_bus_message_read(reply, "o", &path) <= 0)
+        r = -EBADMSG;
     if (r == 0)
-        r = sd_bus_message_read(reply, "o", &path);
-    if (r >= 0)
         r = get(manager, MACHINED, path, &property, &leader);
     return r == 0 ? live_mount_is_bound((pid_t)leader, machine, ret) : r;
 }

@@ -103,7 +103,7 @@ static struct json_object *message_new(const char *name, const char *text,
         json_add(object, "parameters", parameters);
     if (flag)
         json_add(object, flag, json_object_new_boolean(true));
-    return json_whole(object);
+    return object;
 }
 
 struct json_object *varlink_call_new(const char *method, struct json_object *parameters, bool more)
@@ -235,5 +235,5 @@ struct json_object *interface_error_parameters(int rc, const Reason *reason)
     json_add_text(object, "sentence", outcome_sentence(rc));
     json_add_text(object, "reason", reason->text[0] ? reason->text : NULL);
     json_add_text(object, "remedy", outcome_remedy(rc));
-    return json_whole(object);
+    return object;
 }

@@ -162,5 +162,5 @@ struct json_object *tpm_pcr_mask_to_json(uint64_t mask)
     for (unsigned i = 0; i < TPM_PCR_COUNT; i++)
         if (mask & UINT64_C(1) << i)
             json_append(list, json_object_new_int((int)i));
-    return json_whole(list);
+    return list;
 }
