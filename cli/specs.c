@@ -70,35 +70,6 @@ Unsealer spec_unsealer(const Context *context, const Options *options)
                                .now = options->seal.timestamp}};
 }
 
-int spec_keep_expiry(const Context *context, const Options *options, const StoreClientEntry *old,
-                     Reason *reason, SealSpec *spec)
-{
-    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
-    char name[CREDENTIAL_NAME_TEXT_BYTES], expiry[OPEN_CHECK_EXPIRY_BYTES];
-    OpenCheck check;
-
-    if (spec->has_not_after)
-        return 0;
-    unsealer.spec.now = USEC_INFINITY;
-    open_check_entry(&unsealer, old, &check);
-    if (check.rc == OUTCOME_EXPIRED)
-        return reason_set(reason, OUTCOME_USAGE,
-                          "the old value has expired. Say when the new one does, or that it never "
-                          "does: --not-after=+90d, --not-after=infinity");
-    credential_name_format(&old->name, name);
-    if (check.rc != 0)
-        output_note("The old value of %s does not open, so its time of expiry is unknown. The new "
-                    "one never expires, unless --not-after= is given.",
-                    name);
-    else if (check.metadata.not_after != USEC_INFINITY) {
-        spec->has_not_after = true;
-        spec->not_after = check.metadata.not_after;
-        open_check_format_expiry(spec->not_after, context->now(context), expiry);
-        output_note("%s keeps its time of expiry: %s.", name, expiry);
-    }
-    return 0;
-}
-
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
 {
     return store_client_open(options->store ? options->store : options->host->store,

@@ -22,11 +22,6 @@ int spec_keep_key_type(const Context *context, const CredentialName *name, Reaso
 /* An unsealer that opens as OPTIONS say; borrows from them. */
 Unsealer spec_unsealer(const Context *context, const Options *options);
 
-/* Has a new value expire when OLD does, unless an option says otherwise, and prints a note about
- * it. OUTCOME_USAGE if OLD has expired already. */
-int spec_keep_expiry(const Context *context, const Options *options, const StoreClientEntry *old,
-                     Reason *reason, SealSpec *spec);
-
 /* The store of --store=, which is changed directly, or else the host's. */
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 

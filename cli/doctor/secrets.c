@@ -93,9 +93,7 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
         doctor_advice(doctor, "It is generated again when the container asks for it");
     } else if (rc > 0 && is_files_fault(rc))
         doctor_remedy(doctor,
-                      path                    ? "nspawn-creds encrypt --name=%s - %s"
-                      : rc == OUTCOME_EXPIRED ? "nspawn-creds set --not-after=+90d %s%s"
-                                              : "nspawn-creds set %s%s",
+                      path ? "nspawn-creds encrypt --name=%s - %s" : "nspawn-creds set %s%s",
                       shell_word(text).text, path ? shell_word(path).text : "");
     else if (outcome_remedy_for(rc, name->machine, name->id, remedy))
         doctor_advice(doctor, "%s", remedy);
@@ -111,7 +109,7 @@ static void say_expiry(Doctor *doctor, const CredentialName *name, const Credent
     credential_name_format(name, text);
     timestamp_format(found->not_after, time);
     doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, time);
-    doctor_remedy(doctor, "nspawn-creds set --not-after=+90d %s", shell_word(text).text);
+    doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
 }
 
 /* Opens the file PATH, or with NULL that of the store. Reports problems, and returns whether it

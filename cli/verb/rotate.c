@@ -122,14 +122,9 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
     bool known = old->file.size > 0 &&
                  credential_unpack(bytes_view(&old->file), NULL, &old->raw, &old->sections) == 0 &&
                  credential_openable(&old->sections, NULL) == 0;
-    int r = 0;
-
-    old->name = rotate->name;
-    if (known)
-        r = spec_keep_expiry(rotate->context, &rotate->options, old, reason, &rotate->spec);
-    if (r == 0)
-        r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
+    int r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
                             &rotate->value);
+
     return r == 0 ? seal_new(&seal, known ? &old->sections : NULL, rotate->value.secret, reason,
                              &rotate->sealed)
                   : r;

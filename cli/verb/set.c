@@ -26,17 +26,6 @@ typedef struct Setting {
     bool replaces;
 } Setting;
 
-/* The new value expires when the old one does. */
-static int keep_expiry(Setting *setting, Reason *reason)
-{
-    _cleanup_(store_client_entry_done) StoreClientEntry old = {0};
-
-    /* a file that cannot be read can be replaced */
-    if (store_client_read(setting->store, &setting->name, NULL, &old) != 0)
-        return 0;
-    return spec_keep_expiry(setting->context, setting->options, &old, reason, &setting->spec);
-}
-
 /* Finds all mistakes before the value is read. */
 static int prepare(Setting *setting, Reason *reason)
 {
@@ -59,8 +48,6 @@ static int prepare(Setting *setting, Reason *reason)
     /* one that is there already can be replaced */
     if (r == 0 && !setting->replaces)
         r = policy_id_check(setting->name.id, reason);
-    if (r == 0 && setting->replaces)
-        r = keep_expiry(setting, reason);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
                     setting->argument);
