@@ -27,7 +27,10 @@
  * requests that kill their workers do not reach this number. */
 #define QUICK_FAILURES_MAX (LIMIT_HANDOVERS * 8)
 
-/* The pause between two attempts to refuse, ms, and the time for all of them, µs. */
+/* When no peer has read of its refusal for this long, ms, they get no more; and the time for all of
+ * them, µs. */
+#define UNREAD_MSEC        2000
+/* The pause before the next attempt to go on, ms, where nobody waits. */
 #define PAUSE_MSEC         100
 #define REFUSE_USEC        ((uint64_t)10 * 1000 * 1000)
 
@@ -269,7 +272,8 @@ static void refuse_all(const Listeners *listeners)
     memset(sent, 0, sizeof(sent));
     do {
         count = refuse_some(listeners, sent, waiting);
-    } while (poll(waiting, count, PAUSE_MSEC) > 0 && monotonic_usec() < deadline);
+    } while (poll(waiting, count, count > 0 ? UNREAD_MSEC : PAUSE_MSEC) > 0 &&
+             monotonic_usec() < deadline);
 }
 
 void supervisor_refuse(const Listeners *listeners)
