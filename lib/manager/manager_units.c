@@ -50,6 +50,8 @@ static int get_all(Manager *manager, const char *unit, const Property *propertie
 
     if (r == 0 && sd_bus_message_read(reply, "o", &path) <= 0)
         r = -EBADMSG;
+    if (r != 0)
+        return r;
     for (; r >= 0 && properties->name; properties++) {
         r = get(manager, SYSTEMD, path, properties, ret);
         if (properties->optional && r != -ETIMEDOUT && r != -EINTR)
