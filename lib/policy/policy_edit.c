@@ -102,6 +102,7 @@ static bool is_own(struct json_object *credential)
 static bool put_word(struct json_object *credential, const char *name, const char *word,
                      const char *standard)
 {
+    bool is_standard = strcmp(word, standard) == 0;
     struct json_object *now;
     const char *text = standard;
 
@@ -110,7 +111,7 @@ static bool put_word(struct json_object *credential, const char *name, const cha
     if (text && strcmp(text, word) == 0)
         return true;
     json_object_object_del(credential, name);
-    return strcmp(word, standard) == 0 || json_add(credential, name, json_object_new_string(word));
+    return is_standard || json_add(credential, name, json_object_new_string(word));
 }
 
 static bool put_services(struct json_object *credential, const PolicyEditDelivery *wanted)
