@@ -76,7 +76,8 @@ static void report(const Context *context, const char *machine, const glob_t *fi
                     "/dev/null /etc/nspawn-creds/%s.json",
                     machine, machine);
     if (removed > 0)
-        printf("What the store holds for %s is kept; nspawn-creds remove deletes it.\n", machine);
+        printf("The credentials of %s stay in the store; nspawn-creds remove deletes them.\n",
+               machine);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
