@@ -14,8 +14,8 @@
  *
  * The worker kills a child that sends nothing for too long although the worker would read it.
  *
- * Those who wait for what a child does hold a job, several for one child if they need the same.
- * When the last job of a child is freed that is still queued, the child is given up.
+ * Whoever waits for a child holds a job. Several jobs share a child if they need the same result.
+ * When the last job of a child that is still queued is freed, the child is given up.
  */
 
 #include "base/bytes.h"
@@ -83,7 +83,7 @@ void child_continue(Child *child);
 
 /* --- those who wait --- */
 
-/* What a child was for has ended. All is borrowed. */
+/* How the work of a child ended. All pointers are borrowed. */
 typedef struct JobResult {
     ChildKind kind;
     int rc;

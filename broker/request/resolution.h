@@ -47,7 +47,8 @@ void resolution_done(Resolution *resolution); /* for _cleanup_ */
 int resolve(PolicyCache *policies, const CredentialName *name, const Purpose *purpose,
             Reason *reason, Resolution *ret);
 
-/* What the machine's policy says about NAME: NULL twice, which they must be before, without a
- * policy. RET is in RET_POLICY, a reference. OUTCOME_NOT_IN_POLICY, OUTCOME_BAD_POLICY, -ENOMEM. */
+/* Looks NAME up in its machine's policy. RET_POLICY is a new reference, and RET points into it.
+ * Both must be NULL before, and stay NULL if the machine has no policy. OUTCOME_NOT_IN_POLICY,
+ * OUTCOME_BAD_POLICY, -ENOMEM. */
 int resolution_look_up(PolicyCache *policies, const CredentialName *name, Reason *reason,
                        Policy **ret_policy, const PolicyCredential **ret);

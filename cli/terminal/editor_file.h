@@ -16,8 +16,8 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
-/* Has the user edit BEFORE in a file NAME: runs $VISUAL, $EDITOR, or the first that there is of
- * editor, nano and vi, and waits for its end. RET is what the file is then, up to
+/* Lets the user edit BEFORE in a file called NAME, and waits for the editor: $VISUAL, $EDITOR, or
+ * the first installed one of editor, nano and vi. RET is the file's content afterwards, up to
  * EDITOR_FILE_BYTES. -ECANCELED if the editor fails; -EPERM for others than root; -EOPNOTSUPP if
  * there is swap and the kernel (before 6.4) might write it there. */
 #define EDITOR_FILE_BYTES ((size_t)16 << 20)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the command line reads: secrets into guarded memory, sealed files into ordinary memory, and
- * answers.
+ * The input of the command line: secrets, which go into guarded memory, sealed files, and answers
+ * to questions.
  */
 
 #include "base/context.h"

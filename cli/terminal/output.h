@@ -34,8 +34,8 @@ int output_error(int rc, const char *subject, const Reason *reason);
 /* The same about SUBJECT and MORE others like it. */
 int output_error_more(int rc, const char *subject, size_t more, const Reason *reason);
 
-/* What ends the sentence REMEDY: a full stop, or nothing after a command, of which it would be
- * part. */
+/* Returns "." to print after REMEDY, or "" if REMEDY ends with a command, which the full stop would
+ * become a part of. */
 const char *output_full_stop(const char *remedy);
 
 /* A remark that is no error. */

@@ -66,7 +66,7 @@ int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, R
 
 /* --- whether it opens --- */
 
-/* What opening a credential shows: whether it opens, and when it expires. */
+/* The result of opening a credential: whether it opens, and when it expires. */
 typedef struct OpenCheck {
     int rc; /* why it does not open; OUTCOME_EXPIRED is known as if it did */
     Reason reason;

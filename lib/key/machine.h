@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What this machine says of itself, below the context's root: its id, and whether its firmware uses
- * a TPM.
+ * Facts about this machine, read below the context's root: its id, and whether its firmware uses a
+ * TPM.
  */
 
 #include "base/context.h"

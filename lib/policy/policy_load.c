@@ -41,7 +41,7 @@ typedef struct Stamp {
     int64_t changed[2]; /* ctime: seconds and ns since 1970 */
 } Stamp;
 
-/* The stamps of all paths on which a policy, or that there is none, depends. */
+/* The stamps of all paths that decide what a policy is, or that there is none. */
 typedef struct Stamps {
     Stamp *stamps;
     size_t count;
