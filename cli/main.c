@@ -11,14 +11,14 @@
 
 #include <string.h>
 
-/* Each word of ARGUMENTS is one argument; "[" begins those that may be left out. */
+/* Each word of ARGUMENTS but "--" is one argument; "[" begins those that may be left out. */
 static bool takes(const char *arguments, int count)
 {
     int least = 0, most = 0;
 
     for (const char *word = arguments; *word; word += strspn(word, " ")) {
-        most++;
-        least += *word != '[';
+        most += *word != '-';
+        least += *word != '[' && *word != '-';
         word += strcspn(word, " ");
     }
     return count >= least && (count <= most || strstr(arguments, "..."));

@@ -344,6 +344,9 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
     struct option table[INFO_COUNT + 1] = {0};
     int c, r;
 
+    /* getopt_long() will move other arguments, but not these */
+    for (int i = 1; !options.command && i < argc; i++)
+        options.command = strcmp(argv[i], "--") == 0 ? argv + i + 1 : NULL;
     for (size_t i = 0; i < INFO_COUNT; i++) {
         char first = infos[i].argument[0];
         int has_argument = first == '='   ? required_argument

@@ -91,6 +91,7 @@ typedef struct Options {
     PolicyChange on_change;                      /* --on-change= */
     const char *services[LIMIT_POLICY_SERVICES]; /* --service=, each once */
     unsigned service_count;
+    char **command;         /* the arguments after "--", a part of all; NULL without "--" */
     const HostConfig *host; /* the host's configuration */
     const char *host_fault; /* why there is none, and .host has the defaults; else NULL */
     bool help, version;

@@ -39,6 +39,7 @@ _nspawn_creds_options() { # VERB
                         --not-after= --newline= --json= --no-ask --generate=' ;;
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json=' ;;
+                exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
                 reveal) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
                 edit) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature= --not-after=
@@ -117,10 +118,15 @@ _nspawn_creds() {
                 -*)                 _nspawn_creds_options "$verb"; return ;;
         esac
         case $verb:${#arguments[@]} in
-                :0|help:1) _nspawn_creds_offer set list show reveal edit rotate copy rename remove reseal \
+                :0|help:1) _nspawn_creds_offer set list show reveal edit rotate copy rename remove exec reseal \
                         enable disable check status log doctor help setup encrypt decrypt inspect seal host ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*)
                         _nspawn_creds_names names ;;
+                exec:*) # after "--" its command, whose files readline completes
+                        case " ${words[*]:0:${#words[@]}-1} " in
+                                *' -- '*) _nspawn_creds_files ;;
+                                *) _nspawn_creds_names names ;;
+                        esac ;;
                 list:*|enable:1|disable:1|log:1|doctor:1) _nspawn_creds_names machines ;;
                 enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
                 reseal:*) _nspawn_creds_names machines; _nspawn_creds_files ;;

@@ -2,15 +2,14 @@
 /*
  * A file for an editor. See editor_file.h.
  *
- * The file system has no path (fsmount(2)). This process accesses it through a descriptor, and
- * stays in its own namespace, where it can write to the store. Only the editor's process has it
- * mounted.
+ * This process accesses the file system through a descriptor, and stays in its own namespace, where
+ * it can write to the store. Only the editor's process has it mounted.
  */
 
 #include "terminal/editor_file.h"
 
 #include "base/fsutil.h"
-#include "base/limits.h"
+#include "terminal/memory_mount.h"
 #include "terminal/output.h"
 
 #include <errno.h>
@@ -31,56 +30,6 @@
 #define NOT_STARTED 125
 
 /* --- the file system --- */
-
-/* Also true if it cannot be determined. */
-static bool has_swap(void)
-{
-    _cleanup_(bytes_done) Bytes swaps = {0};
-    int r = file_read("/proc/swaps", LIMIT_PLAINTEXT_BYTES, NULL, &swaps);
-    const uint8_t *heading = r == 0 ? memchr(swaps.data, '\n', swaps.size) : NULL;
-
-    /* a kernel without swap has no such file */
-    return r != -ENOENT && (!heading || heading + 1 < swaps.data + swaps.size);
-}
-
-/* Before 6.4 the kernel has no option to keep it in memory. */
-static int keep_from_swap(int context, Reason *reason)
-{
-    bool kept = fsconfig(context, FSCONFIG_SET_FLAG, "noswap", NULL, 0) == 0;
-
-    if (!has_swap())
-        return 0;
-    if (!kept)
-        return reason_set(reason, -EOPNOTSUPP,
-                          "cannot keep the file out of swap (switch swap off in the meantime, "
-                          "swapoff -a, or use Linux 6.4)");
-    output_note("The editor's own memory can be written to swap. To prevent that: swapoff -a");
-    return 0;
-}
-
-static int mount_memory(Reason *reason, int *ret)
-{
-    _cleanup_(closep) int context = fsopen("tmpfs", FSOPEN_CLOEXEC);
-    int fd, r;
-
-    if (context < 0 && errno == EPERM)
-        return reason_set(reason, -EPERM, "only root can keep the editor's file in memory");
-    if (context < 0)
-        return reason_set(reason, -errno, "cannot create a file system in memory");
-    r = keep_from_swap(context, reason);
-    if (r != 0)
-        return r;
-    if (fsconfig(context, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
-        fsconfig(context, FSCONFIG_SET_STRING, "size", SIZE, 0) < 0 ||
-        fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return reason_set(reason, -errno, "cannot create a file system in memory");
-    fd =
-        fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    if (fd < 0)
-        return reason_set(reason, -errno, "cannot mount a file system in memory");
-    *ret = fd;
-    return 0;
-}
 
 /* Not every kernel wipes freed memory. Files that the editor has replaced are out of reach. */
 static void overwrite(int directory, const char *name)
@@ -177,10 +126,12 @@ static int wait_for_editor(int directory, const char *name, Reason *reason)
 int editor_file_edit(const char *name, const Secret *before, Reason *reason, Secret **ret)
 {
     _cleanup_(closep) int directory = -1, file = -1, edited = -1;
-    int r = mount_memory(reason, &directory);
+    int r = memory_mount_new(SIZE, reason, &directory);
 
     if (r != 0)
         return r;
+    if (memory_has_swap())
+        output_note("The editor's own memory can be written to swap. To prevent that: swapoff -a");
     file = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     r = file < 0 ? -errno : file_write_fd(file, secret_view(before));
     if (r < 0)

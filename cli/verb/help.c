@@ -32,7 +32,10 @@ static void print_all(void)
                 printf("\n%s:\n", groups[i].title);
         if ((*verb)->hidden)
             continue;
-        printf("  %-8s %-19s ", (*verb)->name, (*verb)->arguments);
+        if (printf("  %-8s %-19s", (*verb)->name, (*verb)->arguments) < SUMMARY_COLUMN)
+            putchar(' ');
+        else
+            printf("\n%*s", SUMMARY_COLUMN, "");
         output_wrapped(SUMMARY_COLUMN, (*verb)->summary);
     }
     printf("\nOptions:\n");

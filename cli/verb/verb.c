@@ -8,7 +8,7 @@
 
 /* In the order of the help, which begins a group with some of them. */
 const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit,
-                             &verb_rotate, &verb_copy, &verb_rename, &verb_remove,
+                             &verb_rotate, &verb_copy, &verb_rename, &verb_remove, &verb_exec,
                              /* what a machine gets */
                              &verb_enable, &verb_disable,
                              /* what happens, and what is wrong */
