@@ -5,6 +5,9 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/nearest.h"
+#include "base/timestamp.h"
+#include "credential/open.h"
+#include "key/machine.h"
 #include "policy/policy_status.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -70,6 +73,113 @@ Unsealer spec_unsealer(const Context *context, const Options *options)
                                .now = options->seal.timestamp}};
 }
 
+SpecDescription spec_describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs)
+{
+    char literal[TPM_PCR_TEXT_BYTES] = "", by_key[TPM_PCR_TEXT_BYTES] = "";
+    SpecDescription description;
+
+    if (kind_has(kind, KIND_TPM))
+        tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
+    if (kind_has(kind, KIND_PUBLIC_KEY))
+        tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
+    snprintf(description.text, sizeof(description.text), "%s%s%s%s%s", kind->name,
+             literal[0] ? ", PCR " : "", literal, by_key[0] ? ", signed PCR " : "", by_key);
+    return description;
+}
+
+/* --- what is kept of the old value --- */
+
+/* Whether the same would be chosen for a value that replaces none. */
+static bool is_default(const SealContext *seal, const SealTarget *target)
+{
+    _cleanup_(seal_target_done) SealTarget usual = {0};
+
+    if (seal_target_make(seal, NULL, NULL, &usual) != 0)
+        return false;
+    if (usual.automatic && !seal->spec->tpm_required && !firmware_has_tpm(seal->context))
+        usual.key_types &= ~(unsigned)KIND_TPM;
+    usual.automatic = target->automatic;
+    return seal_target_equal(&usual, target);
+}
+
+/* Notes how NAME, which was sealed like OLD until NOT_AFTER, will be sealed, if that is worth it.
+ */
+static int note_sealing(const SealContext *seal, const CredentialSections *old, const char *name,
+                        uint64_t not_after, Reason *reason)
+{
+    _cleanup_(seal_target_done) SealTarget target = {0};
+    char expiry[TIMESTAMP_TEXT_BYTES] = "";
+    SpecDescription before, after;
+    bool changes;
+    int r = seal_target_make(seal, old, reason, &target);
+
+    if (r != 0)
+        return r;
+    before = spec_describe(kind_find_by_key_types(old->kind->key_types & ~(unsigned)KIND_PINNED),
+                           old->tpm.pcr_mask, old->tpm.public_key_mask);
+    after = spec_describe(kind_find_by_key_types(target.key_types), target.pcrs.mask,
+                          target.public_key_mask);
+    changes = strcmp(before.text, after.text) != 0;
+    if (not_after != USEC_INFINITY)
+        timestamp_format(not_after, expiry);
+    if (changes || expiry[0] || !is_default(seal, &target))
+        output_note("%s is sealed with %s, %s%s%s%s.", name, after.text,
+                    changes ? "and no longer with " : "as before", changes ? before.text : "",
+                    expiry[0] ? ", and still expires on " : "", expiry);
+    return 0;
+}
+
+/* Opens OLD for its time of expiry; USEC_INFINITY if there is none, or none that can be kept. */
+static uint64_t find_expiry(const Context *context, const Options *options,
+                            const StoreClientEntry *old, const char *name)
+{
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
+    OpenCheck check;
+
+    unsealer.spec.now = USEC_INFINITY;
+    open_check_entry(&unsealer, old, &check);
+    if (check.rc == 0)
+        return check.metadata.not_after;
+    output_note(check.rc == OUTCOME_EXPIRED
+                    ? "%s has expired. Its new value never expires, unless --not-after= is given."
+                    : "%s does not open now, so its time of expiry is unknown. Its new value never "
+                      "expires, unless --not-after= is given.",
+                name);
+    return USEC_INFINITY;
+}
+
+int spec_keep(const Context *context, const Options *options, StoreClientEntry *old, Reason *reason,
+              SealSpec *spec, CredentialSections *ret_like)
+{
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    uint64_t not_after = USEC_INFINITY; /* as kept */
+    CredentialSections like;
+
+    *ret_like = (CredentialSections){0};
+    credential_name_format(&old->name, name);
+    if (credential_unpack(bytes_view(&old->file), NULL, &old->raw, &old->sections) != 0 ||
+        credential_openable(&old->sections, NULL) != 0) {
+        output_note("The old file of %s does not say how it was sealed; nothing of that is kept.",
+                    name);
+        return 0;
+    }
+    like = old->sections;
+    if (like.kind->key_types == 0) /* the null key is no choice to keep */
+        return 0;
+    /* the broker serves no credentials for users */
+    like.kind = kind_find_by_key_types(like.kind->key_types & ~(unsigned)KIND_SCOPED);
+    if (spec->keys == SEAL_KEEP_KEYS && spec->tpm_required && !kind_has(like.kind, KIND_TPM))
+        spec->keys = SEAL_AUTO_KEYS;
+    if (!spec->has_not_after) {
+        not_after = find_expiry(context, options, old, name);
+        spec->has_not_after = not_after != USEC_INFINITY;
+        spec->not_after = not_after;
+    }
+    *ret_like = like;
+    return note_sealing(&(SealContext){context, spec, &terminal_observer}, &like, name, not_after,
+                        reason);
+}
+
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
 {
     return store_client_open(options->store ? options->store : options->host->store,
@@ -79,15 +189,19 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret)
 {
-    SealSpec spec;
+    SealSpec spec = {0};
     int r = spec_to_seal(context, options, reason, &spec);
 
     if (r == 0)
         r = spec_keep_key_type(context, to, reason, &spec);
     if (r == 0)
         r = spec_open_store(options, reason, ret_store);
-    return r == 0 ? reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store,
-                                    from, to, reason, ret)
+    if (r == 0)
+        r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store, from, to,
+                            reason, ret);
+    return r == 0 ? note_sealing(&ret->reseal.pool.seal, &ret->item.sections, ret->to_text,
+                                 spec.has_not_after ? USEC_INFINITY : ret->item.metadata.not_after,
+                                 reason)
                   : r;
 }
 

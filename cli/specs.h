@@ -22,11 +22,27 @@ int spec_keep_key_type(const Context *context, const CredentialName *name, Reaso
 /* An unsealer that opens as OPTIONS say; borrows from them. */
 Unsealer spec_unsealer(const Context *context, const Options *options);
 
+/* "host+tpm2-with-public-key, PCR 0+7, signed PCR 11" */
+typedef struct SpecDescription {
+    char text[64 + 2 * TPM_PCR_TEXT_BYTES];
+} SpecDescription;
+
+SpecDescription spec_describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs);
+
+/* What SPEC leaves open for a new value is as for the old one, whose .name and .file OLD has: key
+ * type, PCRs, public key and time of expiry. Sets the other members of OLD. RET_LIKE is for
+ * seal_new(); it borrows from OLD, and its kind is NULL if nothing is known of the old value. Notes
+ * say what changes, what is kept that is not the default, and if the time of expiry is not kept,
+ * which only opening the old value can tell. */
+int spec_keep(const Context *context, const Options *options, StoreClientEntry *old, Reason *reason,
+              SealSpec *spec, CredentialSections *ret_like);
+
 /* The store of --store=, which is changed directly, or else the host's. */
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 
 /* Opens the store, and begins to seal its credential FROM again, as TO, with the key type that
- * the policy requires of TO; see reseal_as_begin(). */
+ * the policy requires of TO; see reseal_as_begin(). Notes what changes and what is kept, as
+ * spec_keep() does. */
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 

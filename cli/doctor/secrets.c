@@ -75,9 +75,32 @@ static bool is_files_fault(int rc)
            rc == OUTCOME_TPM_PCR_MISMATCH || rc == OUTCOME_NOT_FOUND;
 }
 
-/* Reports that NAME does not open. PATH is its file, if that is not in the store. */
+/* "--with-key=tpm2 --tpm2-pcrs=7 ": has encrypt seal for the same as SECTIONS, whose kind may be
+ * unknown, or with the key type that the policy requires (may be NULL). */
+static Reason seal_options(const CredentialSections *sections, const char *required, int rc)
+{
+    char pcrs[TPM_PCR_TEXT_BYTES] = "";
+    Reason options = {0};
+    const Kind *kind = NULL;
+
+    if (required)
+        kind = kind_find_by_name(required);
+    else if (sections->kind && sections->kind->key_types != 0)
+        kind = kind_find_by_key_types(sections->kind->key_types &
+                                      ~(unsigned)(KIND_PINNED | KIND_SCOPED));
+    if (kind && kind_has(kind, KIND_TPM) && sections->kind && kind_has(sections->kind, KIND_TPM))
+        tpm_pcr_mask_format(sections->tpm.pcr_mask & TPM_PCR_MASK_ALL, pcrs);
+    reason_set(&options, 0, "%s%s%s%s%s%s%s", kind ? "--with-key=" : "", kind ? kind->name : "",
+               kind ? " " : "", pcrs[0] ? "--tpm2-pcrs=" : "", pcrs, pcrs[0] ? " " : "",
+               rc == OUTCOME_EXPIRED ? "--not-after=+90d " : "");
+    return options;
+}
+
+/* Reports that NAME does not open, whose parts are SECTIONS. PATH is its file, if that is not in
+ * the store. */
 static void say_closed(Doctor *doctor, const DoctorMachine *machine, const CredentialName *name,
-                       const char *path, int rc, const Reason *reason)
+                       const char *path, const CredentialSections *sections, int rc,
+                       const Reason *reason)
 {
     const PolicyCredential *credential =
         machine->policy ? policy_find(machine->policy, name->id) : NULL;
@@ -91,10 +114,13 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
         credential->source == POLICY_GENERATE) {
         doctor_remedy(doctor, "nspawn-creds remove %s", shell_word(text).text);
         doctor_advice(doctor, "It is generated again when the container asks for it");
-    } else if (rc > 0 && is_files_fault(rc))
-        doctor_remedy(doctor,
-                      path ? "nspawn-creds encrypt --name=%s - %s" : "nspawn-creds set %s%s",
-                      shell_word(text).text, path ? shell_word(path).text : "");
+    } else if (rc > 0 && is_files_fault(rc) && path)
+        doctor_remedy(doctor, "nspawn-creds encrypt %s--name=%s - %s",
+                      seal_options(sections, credential ? credential->key_type : NULL, rc).text,
+                      shell_word(text).text, shell_word(path).text);
+    else if (rc > 0 && is_files_fault(rc))
+        doctor_remedy(doctor, "nspawn-creds set %s%s",
+                      rc == OUTCOME_EXPIRED ? "--not-after=+90d " : "", shell_word(text).text);
     else if (outcome_remedy_for(rc, name->machine, name->id, remedy))
         doctor_advice(doctor, "%s", remedy);
 }
@@ -109,7 +135,7 @@ static void say_expiry(Doctor *doctor, const CredentialName *name, const Credent
     credential_name_format(name, text);
     timestamp_format(found->not_after, time);
     doctor_say(doctor, DOCTOR_WARNING, "%s expires on %s", text, time);
-    doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
+    doctor_remedy(doctor, "nspawn-creds set --not-after=+90d %s", shell_word(text).text);
 }
 
 /* Opens the file PATH, or with NULL that of the store. Reports problems, and returns whether it
@@ -141,7 +167,7 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     if (r == 0 && secret_size(plaintext) == 0)
         r = reason_set(&reason, OUTCOME_EMPTY, "it has no bytes");
     if (r != 0)
-        say_closed(doctor, machine, name, path, r, &reason);
+        say_closed(doctor, machine, name, path, &entry.sections, r, &reason);
     else
         say_expiry(doctor, name, &metadata);
     return r == 0;

@@ -69,28 +69,10 @@ static void resealing_done(Resealing *resealing)
 
 /* --- the report --- */
 
-/* "host+tpm2-with-public-key, PCR 0+7, signed PCR 11" */
-typedef struct Description {
-    char text[64 + 2 * TPM_PCR_TEXT_BYTES];
-} Description;
-
-static Description describe(const Kind *kind, uint64_t pcrs, uint64_t signed_pcrs)
+static SpecDescription describe_new(const ResealItem *item)
 {
-    char literal[TPM_PCR_TEXT_BYTES] = "", by_key[TPM_PCR_TEXT_BYTES] = "";
-    Description description;
-
-    if (kind_has(kind, KIND_TPM))
-        tpm_pcr_mask_format(pcrs & TPM_PCR_MASK_ALL, literal);
-    if (kind_has(kind, KIND_PUBLIC_KEY))
-        tpm_pcr_mask_format(signed_pcrs & TPM_PCR_MASK_ALL, by_key);
-    snprintf(description.text, sizeof(description.text), "%s%s%s%s%s", kind->name,
-             literal[0] ? ", PCR " : "", literal, by_key[0] ? ", signed PCR " : "", by_key);
-    return description;
-}
-
-static Description describe_new(const ResealItem *item)
-{
-    return describe(item->target->kind, item->target->pcrs.mask, item->target->public_key_mask);
+    return spec_describe(item->target->kind, item->target->pcrs.mask,
+                         item->target->public_key_mask);
 }
 
 static void yes_or_no(struct json_object *flag, FILE *stream)
@@ -195,7 +177,7 @@ static struct json_object *item_to_json(const Options *options, const ResealSet 
         json_add_text(object, "label", item->label);
         if (is->kind)
             json_add_text(object, "is",
-                          describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
+                          spec_describe(is->kind, is->tpm.pcr_mask, is->tpm.public_key_mask).text);
         if (item->target)
             json_add_text(object, "target", describe_new(item).text);
     }

@@ -13,7 +13,6 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "credential/open.h"
 #include "manager/restart_list.h"
 #include "policy/policy_load.h"
 #include "seal/seal_keys.h"
@@ -118,14 +117,17 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
 static int seal(Rotate *rotate, const char *input, Reason *reason)
 {
     SealContext seal = {rotate->context, &rotate->spec, &terminal_observer};
-    StoreClientEntry *old = &rotate->old;
-    bool known = old->file.size > 0 &&
-                 credential_unpack(bytes_view(&old->file), NULL, &old->raw, &old->sections) == 0 &&
-                 credential_openable(&old->sections, NULL) == 0;
-    int r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
-                            &rotate->value);
+    CredentialSections like = {0};
+    int r = 0;
 
-    return r == 0 ? seal_new(&seal, known ? &old->sections : NULL, rotate->value.secret, reason,
+    rotate->old.name = rotate->name;
+    if (rotate->old.file.size > 0)
+        r = spec_keep(rotate->context, &rotate->options, &rotate->old, reason, &rotate->spec,
+                      &like);
+    if (r == 0)
+        r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
+                            &rotate->value);
+    return r == 0 ? seal_new(&seal, like.kind ? &like : NULL, rotate->value.secret, reason,
                              &rotate->sealed)
                   : r;
 }

@@ -24,7 +24,14 @@ typedef struct Setting {
     SealSpec spec;
     StoreClient *store;
     bool replaces;
+    StoreClientEntry old; /* the file to replace; empty if there is none that can be read */
+    CredentialSections like;
 } Setting;
+
+static void setting_done(Setting *setting)
+{
+    store_client_entry_done(&setting->old);
+}
 
 /* Finds all mistakes before the value is read. */
 static int prepare(Setting *setting, Reason *reason)
@@ -51,6 +58,11 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
                     setting->argument);
+    setting->old.name = setting->name;
+    if (r == 0 && setting->replaces &&
+        store_read(setting->store->store, &setting->name, NULL, &setting->old.file) == 0)
+        r = spec_keep(setting->context, options, &setting->old, reason, &setting->spec,
+                      &setting->like);
     setting->spec.name = setting->argument;
     setting->spec.share_store = setting->store->store;
     return r;
@@ -84,11 +96,11 @@ static int report(const Setting *setting, BytesView public, Reason *reason)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(store_client_done) StoreClient store = {0};
-    Setting setting = {.context = context,
-                       .options = options,
-                       .argument = arguments[0],
-                       .input = arguments[1],
-                       .store = &store};
+    _cleanup_(setting_done) Setting setting = {.context = context,
+                                               .options = options,
+                                               .argument = arguments[0],
+                                               .input = arguments[1],
+                                               .store = &store};
     _cleanup_(input_value_done) InputValue value = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
@@ -107,8 +119,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         memchr(view.data, '\n', view.size) == view.data + view.size - 1)
         output_note("The value is a line that ends with a newline, which is part of the value. "
                     "To omit it: --newline=no");
-    r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer}, NULL, value.secret,
-                 &reason, &sealed);
+    r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer},
+                 setting.like.kind ? &setting.like : NULL, value.secret, &reason, &sealed);
     if (r == 0)
         r = store_client_commit(&store,
                                 &(StoreChange){.name = setting.name,
