@@ -59,6 +59,7 @@ _nspawn_creds_options() { # VERB
                 check|inspect|setup) options='--json=' ;;
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= --follow' ;;
+                why) options='--tpm2-device= --json=' ;;
                 doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
@@ -119,7 +120,7 @@ _nspawn_creds() {
         esac
         case $verb:${#arguments[@]} in
                 :0|help:1) _nspawn_creds_offer set list show reveal edit rotate copy rename remove exec reseal \
-                        enable disable check status log doctor help setup encrypt decrypt inspect seal host ;;
+                        enable disable check status log why doctor help setup encrypt decrypt inspect seal host ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*)
                         _nspawn_creds_names names ;;
                 exec:*) # after "--" its command, whose files readline completes
@@ -127,7 +128,7 @@ _nspawn_creds() {
                                 *' -- '*) _nspawn_creds_files ;;
                                 *) _nspawn_creds_names names ;;
                         esac ;;
-                list:*|enable:1|disable:1|log:1|doctor:1) _nspawn_creds_names machines ;;
+                list:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
                 enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
                 reseal:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
                 set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|check:*|inspect:*)

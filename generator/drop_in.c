@@ -37,12 +37,14 @@ static void put_path(Writer *writer, const char *path)
 }
 
 /* The unit has to wait for the broker's socket, but must not be stopped with it. Live sockets need
- * the service as well, because the broker itself creates them. */
-static void put_unit(Writer *writer, bool live)
+ * the service as well, because the broker itself creates them. "systemctl status" shows the page.
+ */
+static void put_unit(Writer *writer, bool socket, bool live)
 {
-    put(writer, "[Unit]\n"
-                "Wants=nspawn-creds-broker.socket\n"
-                "After=nspawn-creds-broker.socket\n");
+    put(writer, "[Unit]\nDocumentation=man:nspawn-creds-why(1)\n");
+    if (socket)
+        put(writer, "Wants=nspawn-creds-broker.socket\n"
+                    "After=nspawn-creds-broker.socket\n");
     if (live)
         put(writer, "Wants=nspawn-creds-broker.service\n"
                     "After=nspawn-creds-broker.service\n");
@@ -80,8 +82,7 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
     if (native + boot + live == 0)
         return;
     put(writer, HEAD);
-    if (boot + live > 0)
-        put_unit(writer, live > 0);
+    put_unit(writer, boot + live > 0, live > 0);
     put(writer, "[Service]\n");
     if (native > 0)
         put(writer, "Environment=NSPAWN_CREDS_MACHINE=%s\n", policy->machine);
@@ -153,6 +154,6 @@ void drop_in_write_bad(Writer *writer)
     put(writer, HEAD
         "# The policy or the configuration is not valid, so the broker refuses this credential.\n"
         "# To see why: nspawn-creds check\n");
-    put_unit(writer, false);
+    put_unit(writer, true, false);
     put(writer, "[Service]\n" REQUEST, DROP_IN_BAD_POLICY_ID);
 }

@@ -22,7 +22,10 @@ void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)
         abort();
     va_start(arguments, format);
     doctor->findings[doctor->count++] =
-        (DoctorFinding){level, doctor->check, safe_text_format(format, arguments), NULL, NULL};
+        (DoctorFinding){.level = level,
+                        .check = doctor->check,
+                        .of_machine = doctor->of_machine,
+                        .words = safe_text_format(format, arguments)};
     va_end(arguments);
 }
 

@@ -35,6 +35,7 @@ typedef enum DoctorLevel {
 typedef struct DoctorFinding {
     DoctorLevel level;
     const char *check; /* the check's name, borrowed */
+    bool of_machine;   /* not of the whole host */
     char *words;
     char *remedy; /* a command, or NULL */
     char *advice; /* a sentence, or NULL */
@@ -54,16 +55,27 @@ typedef struct Doctor {
     const Context *context;
     Options options;
     const char *machine; /* the only one to check; NULL: all */
+    bool why;            /* show only what is wrong with it */
     Unsealer unsealer;
     Manager *manager;           /* NULL: it cannot be reached */
     Store *store;               /* NULL: it cannot be opened */
     struct json_object *status; /* the broker's status; NULL: it does not answer */
     DoctorMachine *machines;
     size_t machine_count;
-    const char *check; /* the running version */
+    const char *check; /* the name of the running check */
+    bool of_machine;   /* the running check is of one machine */
     DoctorFinding *findings;
     size_t count;
 } Doctor;
+
+/* Runs all checks. .context, .options, .machine and .why are set. -ENOMEM. */
+int doctor_examine(Doctor *doctor);
+void doctor_done(Doctor *doctor); /* for _cleanup_ */
+
+/* What to show of the findings: in lines with a count at the end, or as a list. */
+void doctor_print(const Doctor *doctor);
+struct json_object *doctor_to_json(const Doctor *doctor);
+size_t doctor_count(const Doctor *doctor, DoctorLevel level);
 
 /* Adds a finding. Ends the program if there is no memory. */
 void doctor_say(Doctor *doctor, DoctorLevel level, const char *format, ...)

@@ -3,6 +3,7 @@
  * nspawn-creds log: prints the audit entries in the journal.
  */
 
+#include "verb/log.h"
 #include "audit/record.h"
 #include "base/json.h"
 #include "base/names.h"
@@ -25,8 +26,7 @@ static const struct {
     {"NSPAWN_CREDS_KEY", "key"},
 };
 
-/* "" if the entry has none. */
-static void get_field(sd_journal *journal, const char *name, char text[AUDIT_FIELD_BYTES])
+void log_field(sd_journal *journal, const char *name, char text[AUDIT_FIELD_BYTES])
 {
     size_t length = strlen(name) + 1, size;
     const void *data;
@@ -41,45 +41,48 @@ static void get_field(sd_journal *journal, const char *name, char text[AUDIT_FIE
     text[size] = '\0';
 }
 
-static void print_entry(sd_journal *journal, JsonMode mode)
+void log_print(sd_journal *journal)
 {
-    struct json_object *object;
+    char text[AUDIT_FIELD_BYTES], when[32] = "";
+    struct tm local;
+    uint64_t usec = 0;
+    time_t seconds;
+
+    (void)sd_journal_get_realtime_usec(journal, &usec);
+    seconds = (time_t)(usec / 1000000);
+    if (localtime_r(&seconds, &local))
+        strftime(when, sizeof(when), "%b %d %H:%M:%S", &local);
+    log_field(journal, "MESSAGE", text);
+    safe_text_clean(text);
+    printf("%s %s\n", when, text);
+}
+
+struct json_object *log_to_json(sd_journal *journal)
+{
+    struct json_object *object = json_object_new_object();
     char text[AUDIT_FIELD_BYTES];
     uint64_t usec = 0;
 
     (void)sd_journal_get_realtime_usec(journal, &usec);
-    if (mode == JSON_OFF) {
-        time_t seconds = (time_t)(usec / 1000000);
-        char when[32] = "";
-        struct tm local;
-
-        if (localtime_r(&seconds, &local))
-            strftime(when, sizeof(when), "%b %d %H:%M:%S", &local);
-        get_field(journal, "MESSAGE", text);
-        safe_text_clean(text);
-        printf("%s %s\n", when, text);
-        return;
-    }
-    object = json_object_new_object();
     json_add(object, "timeUSec", json_object_new_int64((int64_t)usec));
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-        get_field(journal, fields[i].field, text);
+        log_field(journal, fields[i].field, text);
         json_add_text(object, fields[i].member, text[0] ? text : NULL);
     }
-    get_field(journal, "NSPAWN_CREDS_SEALED_OUTSIDE", text);
+    log_field(journal, "NSPAWN_CREDS_SEALED_OUTSIDE", text);
     json_add(object, "sealedOutside", json_object_new_boolean(text[0] != '\0'));
-    get_field(journal, "NSPAWN_CREDS_USEC", text);
+    log_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
-    output_json(object, mode);
+    return object;
 }
 
-/* Selects the entries of MACHINE (NULL: of all). */
-static int add_matches(sd_journal *journal, const char *machine)
+/* Selects the entries of MACHINE (NULL: of all) with a verdict up to LAST. */
+static int add_matches(sd_journal *journal, const char *machine, AuditVerdict last)
 {
     char match[AUDIT_FIELD_BYTES];
     int r = 0;
 
-    for (int verdict = 0; r >= 0 && verdict < _AUDIT_VERDICT_MAX; verdict++) {
+    for (AuditVerdict verdict = 0; r >= 0 && verdict <= last; verdict++) {
         snprintf(match, sizeof(match), "MESSAGE_ID=%s", audit_verdicts[verdict].message_id);
         r = sd_journal_add_match(journal, match, 0);
     }
@@ -101,6 +104,19 @@ static int add_matches(sd_journal *journal, const char *machine)
     return sd_journal_add_match(journal, match, 0);
 }
 
+int log_open(const char *machine, AuditVerdict last, sd_journal **ret)
+{
+    _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
+    int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+
+    if (r >= 0)
+        r = add_matches(journal, machine, last);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(journal);
+    return 0;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
@@ -111,9 +127,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)context;
     if (r != 0)
         return output_error(r, NULL, &reason);
-    r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
-    if (r >= 0)
-        r = add_matches(journal, machine);
+    r = log_open(machine, _AUDIT_VERDICT_MAX - 1, &journal);
     /* before the first of the last --lines= entries, or of all */
     if (r >= 0 && options->lines > 0) {
         r = sd_journal_seek_tail(journal);
@@ -125,8 +139,10 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = sd_journal_seek_head(journal);
     while (r >= 0) {
         r = sd_journal_next(journal);
-        if (r > 0)
-            print_entry(journal, options->json);
+        if (r > 0 && options->json != JSON_OFF)
+            output_json(log_to_json(journal), options->json);
+        else if (r > 0)
+            log_print(journal);
         else if (r == 0 && options->follow)
             output_flush();
         if (r == 0 && (!options->follow || ferror(stdout)))

@@ -12,7 +12,8 @@ const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &v
                              /* what a machine gets */
                              &verb_enable, &verb_disable,
                              /* what happens, and what is wrong */
-                             &verb_check, &verb_status, &verb_log, &verb_doctor, &verb_help,
+                             &verb_check, &verb_status, &verb_log, &verb_why, &verb_doctor,
+                             &verb_help,
                              /* sealed files and this host */
                              &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
                              &verb_host, &verb_setup, &verb_has_tpm2, &verb_complete, NULL};

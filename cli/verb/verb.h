@@ -47,7 +47,7 @@ extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_edit, verb_r
 /* what a machine gets */
 extern const Verb verb_enable, verb_disable;
 /* what happens, and what is wrong */
-extern const Verb verb_check, verb_status, verb_log, verb_doctor, verb_help;
+extern const Verb verb_check, verb_status, verb_log, verb_why, verb_doctor, verb_help;
 /* sealed files and this host */
 extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
     verb_setup, verb_has_tpm2, verb_complete;

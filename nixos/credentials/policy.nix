@@ -68,6 +68,7 @@ in
         ++ lib.optional (isLive credentials) "nspawn-creds-broker.service";
     in
     {
+      documentation = [ "man:nspawn-creds-why(1)" ];
       wants = needs;
       after = needs;
       serviceConfig =

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * doctor: collects what the checks need, runs them in the order of one table, and prints their
+ * findings.
+ */
+
+#include "base/array.h"
+#include "doctor/doctor.h"
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    void (*run)(Doctor *doctor);
+    void (*machine)(Doctor *doctor, const DoctorMachine *machine);
+} checks[] = {
+    {"systemd", doctor_systemd, NULL},
+    {"memory", doctor_memory, NULL},
+    {"user", doctor_user, NULL},
+    {"config", doctor_config, NULL},
+    {"sockets", doctor_sockets, NULL},
+    {"broker", doctor_broker, NULL}, /* this starts it and its sockets if it does not run */
+    {"host-key", doctor_host_key, NULL},
+    {"tpm", doctor_tpm, NULL},
+    {"store", doctor_store, NULL},
+    {"policies", NULL, doctor_policy},
+    {"units", NULL, doctor_unit},
+    {"live", NULL, doctor_live},
+    {"credentials", doctor_unopened, doctor_credentials},
+};
+
+#define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))
+
+static const struct {
+    const char *name, *colour;
+} levels[_DOCTOR_LEVEL_MAX] = {
+    [DOCTOR_OK] = {"ok", "\033[32m"},
+    [DOCTOR_FIXED] = {"fixed", "\033[32m"},
+    [DOCTOR_UNSEEN] = {"unseen", "\033[2m"},
+    [DOCTOR_WARNING] = {"warning", "\033[33m"},
+    [DOCTOR_PROBLEM] = {"problem", "\033[1;31m"},
+};
+
+/* Widths of the columns, in characters. */
+#define LEVEL_WIDTH 8
+#define CHECK_WIDTH 13
+
+void doctor_done(Doctor *doctor)
+{
+    unsealer_done(&doctor->unsealer);
+    manager_free(doctor->manager);
+    store_free(doctor->store);
+    json_object_put(doctor->status);
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        policy_unref(doctor->machines[i].policy);
+    free(doctor->machines);
+    for (size_t i = 0; i < doctor->count; i++) {
+        free(doctor->findings[i].words);
+        free(doctor->findings[i].remedy);
+        free(doctor->findings[i].advice);
+    }
+    free(doctor->findings);
+}
+
+/* --- what there is --- */
+
+static int add_machine(Doctor *doctor, const char *name, bool stored)
+{
+    DoctorMachine *machine;
+    bool fits = strlen(name) < sizeof(machine->name);
+
+    for (size_t i = 0; i < doctor->machine_count; i++)
+        if (strcmp(doctor->machines[i].name, name) == 0) {
+            doctor->machines[i].stored = doctor->machines[i].stored || stored;
+            return 0;
+        }
+    if (!ARRAY_GROW(doctor->machines, doctor->machine_count))
+        return -ENOMEM;
+    machine = &doctor->machines[doctor->machine_count++];
+    *machine = (DoctorMachine){.wanted = !doctor->machine || strcmp(doctor->machine, name) == 0,
+                               .stored = stored};
+    snprintf(machine->name, sizeof(machine->name), "%s", fits ? name : "");
+    machine->policy_rc = policy_load(doctor->context, name, &machine->fault, &machine->policy);
+    return machine->policy_rc < 0 ? machine->policy_rc : 0;
+}
+
+static int find_machines(Doctor *doctor)
+{
+    _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
+    int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
+
+    for (char **machine = with_policy; r == 0 && *machine; machine++)
+        r = add_machine(doctor, *machine, false);
+    if (r == 0 && doctor->store)
+        (void)store_machines(doctor->store, NULL, &stored);
+    for (char **machine = stored; r == 0 && machine && *machine; machine++)
+        r = add_machine(doctor, *machine, true);
+    if (r == 0 && doctor->machine)
+        r = add_machine(doctor, doctor->machine, false);
+    return r;
+}
+
+int doctor_examine(Doctor *doctor)
+{
+    const HostConfig *host = doctor->options.host;
+    int r;
+
+    /* data that cannot be read stays empty, and the checks report it */
+    if (manager_new(NULL, NULL, &doctor->manager) != 0)
+        doctor->manager = NULL;
+    if (store_open_installed(host->store, NULL, &doctor->store) != 0)
+        doctor->store = NULL;
+    doctor->unsealer = spec_unsealer(doctor->context, &doctor->options);
+    r = find_machines(doctor);
+    if (r != 0)
+        return r;
+    for (size_t i = 0; i < CHECK_COUNT; i++) {
+        doctor->check = checks[i].name;
+        if (checks[i].run)
+            checks[i].run(doctor);
+        doctor->of_machine = true;
+        for (size_t k = 0; checks[i].machine && k < doctor->machine_count; k++)
+            if (doctor->machines[k].wanted)
+                checks[i].machine(doctor, &doctor->machines[k]);
+        doctor->of_machine = false;
+        /* everything else depends on it, and the broker does not start without it */
+        if (checks[i].run == doctor_config && doctor->options.host_fault)
+            break;
+    }
+    return 0;
+}
+
+/* --- what was found --- */
+
+/* For "why", only what is wrong with the machine, or keeps every machine from starting. */
+static bool is_shown(const Doctor *doctor, const DoctorFinding *finding)
+{
+    return !doctor->why || finding->level == DOCTOR_PROBLEM ||
+           (finding->level > DOCTOR_FIXED && finding->of_machine);
+}
+
+size_t doctor_count(const Doctor *doctor, DoctorLevel level)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < doctor->count; i++)
+        count += doctor->findings[i].level == level && is_shown(doctor, &doctor->findings[i]);
+    return count;
+}
+
+/* https://no-color.org */
+static bool wants_colours(void)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && !(none && *none) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+void doctor_print(const Doctor *doctor)
+{
+    bool colours = wants_colours();
+
+    for (size_t i = 0; i < doctor->count; i++) {
+        const DoctorFinding *finding = &doctor->findings[i];
+
+        if (!is_shown(doctor, finding))
+            continue;
+        printf("%s%-*s%s%-*s%s\n", colours ? levels[finding->level].colour : "", LEVEL_WIDTH,
+               levels[finding->level].name, colours ? "\033[0m" : "", CHECK_WIDTH, finding->check,
+               finding->words);
+        if (finding->advice)
+            printf("%*s%s%s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->advice,
+                   output_full_stop(finding->advice));
+        if (finding->remedy)
+            printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
+    }
+    printf("Problems: %zu. Warnings: %zu. Not checked: %zu.", doctor_count(doctor, DOCTOR_PROBLEM),
+           doctor_count(doctor, DOCTOR_WARNING), doctor_count(doctor, DOCTOR_UNSEEN));
+    if (doctor->options.fix)
+        printf(" Fixed: %zu.", doctor_count(doctor, DOCTOR_FIXED));
+    printf("\n");
+}
+
+/* Absent texts are null. */
+static void add_text(struct json_object *object, const char *name, const char *text)
+{
+    json_object_object_add(object, name, text ? json_object_new_string(text) : NULL);
+}
+
+struct json_object *doctor_to_json(const Doctor *doctor)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < doctor->count; i++) {
+        const DoctorFinding *finding = &doctor->findings[i];
+        struct json_object *object;
+
+        if (!is_shown(doctor, finding))
+            continue;
+        object = json_object_new_object();
+        add_text(object, "level", levels[finding->level].name);
+        add_text(object, "check", finding->check);
+        add_text(object, "message", finding->words);
+        add_text(object, "remedy", finding->remedy);
+        add_text(object, "advice", finding->advice);
+        json_object_array_add(list, object);
+    }
+    return list;
+}
