@@ -8,6 +8,7 @@
 #include "base/timestamp.h"
 #include "credential/open.h"
 #include "key/machine.h"
+#include "policy/policy_load.h"
 #include "policy/policy_status.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -212,48 +213,79 @@ static bool has_machine(char **machines, const char *machine)
     return *machines;
 }
 
-/* Finds the most similar id of MACHINE, or if the store has nothing for it, the most similar
- * machine. */
-static void find_meant(const Store *store, const char *machine, Nearest *id, Nearest *other)
+void spec_names(const Context *context, const Options *options, const char *machine,
+                void (*offer)(void *userdata, const char *name), void *userdata)
 {
-    _cleanup_(strings_freep) char **machines = NULL;
+    _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
     _cleanup_(freep) StoreEntry *entries = NULL;
+    _cleanup_(store_freep) Store *store = NULL;
+    PolicyFault fault;
     size_t count = 0;
 
-    if (store_machines(store, NULL, &machines) != 0)
+    (void)(options->store ? store_new(options->store, NULL, &store)
+                          : store_open_installed(options->host->store, NULL, &store));
+    if (machine && !machine_name_valid(machine))
         return;
-    if (!has_machine(machines, machine))
-        for (char **found = machines; *found; found++)
-            nearest_offer(other, *found);
-    else if (id->wanted && store_list(store, machine, NULL, &entries, &count) == 0)
-        for (size_t i = 0; i < count; i++)
-            nearest_offer(id, entries[i].name.id);
+    if (machine) {
+        if (policy_load(context, machine, &fault, &policy) == 0)
+            for (size_t i = 0; i < policy->count; i++)
+                offer(userdata, policy->credentials[i].id);
+        if (store && store_list(store, machine, NULL, &entries, &count) == 0)
+            for (size_t i = 0; i < count; i++)
+                offer(userdata, entries[i].name.id);
+        return;
+    }
+    if (policy_machines(context, NULL, NULL, &with_policy) != 0)
+        return;
+    for (char **found = with_policy; *found; found++)
+        if (machine_name_valid(*found))
+            offer(userdata, *found);
+    if (store && store_machines(store, NULL, &stored) == 0)
+        for (char **found = stored; *found; found++)
+            if (!has_machine(with_policy, *found))
+                offer(userdata, *found);
 }
 
-void spec_suggest(const Options *options, const char *subject)
+static void offer_nearest(void *userdata, const char *name)
 {
-    const char *at = strchr(subject, '@');
-    char machine[LIMIT_MACHINE_BYTES + 1];
-    Nearest id = {.wanted = at ? at + 1 : NULL}, other = {.wanted = machine};
-    _cleanup_(store_freep) Store *store = NULL;
-
-    if ((options->store ? store_new(options->store, NULL, &store)
-                        : store_open_installed(options->host->store, NULL, &store)) != 0)
-        return;
-    snprintf(machine, sizeof(machine), "%.*s", (int)strcspn(subject, "@"), subject);
-    find_meant(store, machine, &id, &other);
-    if (id.name[0])
-        output_note("Did you mean %s@%s?", machine, id.name);
-    else if (other.name[0])
-        output_note("Did you mean %s%s?", other.name, at ? at : "");
+    nearest_offer(userdata, name);
 }
 
-int spec_error(const Options *options, int rc, const char *subject, const Reason *reason)
+bool spec_meant(const Context *context, const Options *options, const char *subject,
+                char ret[CREDENTIAL_NAME_TEXT_BYTES])
 {
-    output_error(rc, subject, reason);
-    if (rc == OUTCOME_NOT_FOUND)
-        spec_suggest(options, subject);
-    return rc;
+    const char *id = strchr(subject, '@');
+    char name[LIMIT_MACHINE_BYTES + 1];
+    Nearest machine = {.wanted = name}, nearest = {.wanted = id ? id + 1 : ""};
+
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(subject, "@"), subject);
+    spec_names(context, options, NULL, offer_nearest, &machine);
+    if (!machine.name[0])
+        return false;
+    /* the id is only mistyped if the machine is not */
+    if (machine.distance == 0) {
+        if (id)
+            spec_names(context, options, name, offer_nearest, &nearest);
+        if (!nearest.name[0] || nearest.distance == 0)
+            return false;
+        snprintf(ret, CREDENTIAL_NAME_TEXT_BYTES, "%s@%s", name, nearest.name);
+        return true;
+    }
+    snprintf(ret, CREDENTIAL_NAME_TEXT_BYTES, "%s%s", machine.name, id ? id : "");
+    return true;
+}
+
+int spec_error(const Context *context, const Options *options, int rc, const char *subject,
+               const Reason *reason)
+{
+    char meant[CREDENTIAL_NAME_TEXT_BYTES];
+    Reason question;
+
+    if (rc != OUTCOME_NOT_FOUND || !spec_meant(context, options, subject, meant))
+        return output_error(rc, subject, reason);
+    reason_set(&question, 0, "did you mean %s?", meant);
+    return output_error(rc, subject, &question);
 }
 
 int spec_advise(const Context *context, const CredentialName *name)

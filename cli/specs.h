@@ -46,12 +46,21 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 
-/* SUBJECT, "MACHINE@ID" or a machine, does not exist: names a similar one that the store has. */
-void spec_suggest(const Options *options, const char *subject);
+/* Calls OFFER for each machine that has credentials in the store or a policy, or for each id of
+ * MACHINE if it is not NULL. What cannot be read is left out; an id that both have is offered
+ * twice. */
+void spec_names(const Context *context, const Options *options, const char *machine,
+                void (*offer)(void *userdata, const char *name), void *userdata);
 
-/* Explains the failure RC about SUBJECT as output_error() does, and if it is OUTCOME_NOT_FOUND,
- * calls spec_suggest(). Returns RC. */
-int spec_error(const Options *options, int rc, const char *subject, const Reason *reason);
+/* Finds the existing name that was probably meant by SUBJECT, "MACHINE@ID" or a machine. False if
+ * there is none, or if SUBJECT itself exists. */
+bool spec_meant(const Context *context, const Options *options, const char *subject,
+                char ret[CREDENTIAL_NAME_TEXT_BYTES]);
+
+/* Explains the failure RC about SUBJECT as output_error() does; if SUBJECT does not exist, but a
+ * similar name does, by asking whether that was meant. Returns RC. */
+int spec_error(const Context *context, const Options *options, int rc, const char *subject,
+               const Reason *reason);
 
 /* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
 int spec_advise(const Context *context, const CredentialName *name);

@@ -99,7 +99,8 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
 
     if (subject)
         (void)credential_name_parse(subject, NULL, &name);
-    remedy = outcome_remedy_for(rc, name.machine, name.id, text);
+    /* "did you mean …?" is all that there is to do */
+    remedy = has_suffix(words, "?") ? NULL : outcome_remedy_for(rc, name.machine, name.id, text);
     if (more > 0)
         snprintf(others, sizeof(others), " and %zu more", more);
     output_line(stderr, "nspawn-creds: %s%s%s%s%s%s%s", subject ? subject : "", others,

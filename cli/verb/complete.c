@@ -10,8 +10,7 @@
  * printed.
  */
 
-#include "policy/policy_load.h"
-#include "store/store.h"
+#include "specs.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
@@ -20,70 +19,52 @@
 /* The other characters that an id may contain. Not "~" and "=", which shells expand. */
 #define HARMLESS_MARKS "-_.+@,"
 
-typedef enum Wanted { MACHINES, NAMES, IDS } Wanted;
+/* For whom print_id() prints ids. */
+typedef struct Printing {
+    const Context *context;
+    const Options *options;
+    const char *machine; /* NULL for ids alone */
+} Printing;
 
-static void print_id(Wanted wanted, const char *machine, const char *id)
+static void print_machine(void *userdata, const char *machine)
 {
-    if (!name_made_of(id, HARMLESS_MARKS))
-        return;
-    if (wanted == IDS)
-        puts(id);
-    else
-        printf("%s@%s\n", machine, id);
+    (void)userdata;
+    puts(machine);
 }
 
-/* What STORE holds for MACHINE; without STORE what its policy lists. */
-static void print_names(const Context *context, const Store *store, Wanted wanted,
-                        const char *machine)
+static void print_id(void *userdata, const char *id)
 {
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    _cleanup_(freep) StoreEntry *entries = NULL;
-    PolicyFault fault;
-    size_t count = 0;
+    const Printing *printing = userdata;
 
-    if (wanted == MACHINES)
-        puts(machine);
-    else if (store && store_list(store, machine, NULL, &entries, &count) == 0)
-        for (size_t i = 0; i < count; i++)
-            print_id(wanted, machine, entries[i].name.id);
-    else if (!store && policy_load(context, machine, &fault, &policy) == 0)
-        for (size_t i = 0; i < policy->count; i++)
-            print_id(wanted, machine, policy->credentials[i].id);
+    if (name_made_of(id, HARMLESS_MARKS))
+        printf("%s%s%s\n", printing->machine ? printing->machine : "", printing->machine ? "@" : "",
+               id);
+}
+
+static void print_names(void *userdata, const char *machine)
+{
+    Printing printing = *(const Printing *)userdata;
+
+    printing.machine = machine;
+    spec_names(printing.context, printing.options, machine, print_id, &printing);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    static const char *const words[] = {[MACHINES] = "machines", [NAMES] = "names", [IDS] = "ids"};
-    _cleanup_(strings_freep) char **machines = NULL, **stored = NULL;
-    _cleanup_(store_freep) Store *store = NULL;
-    const char *machine = arguments[1];
+    Printing printing = {context, options, NULL};
+    const char *wanted = arguments[0], *machine = arguments[1];
     Reason reason = {0};
-    Wanted wanted = 0;
-    int r;
 
-    while (wanted <= IDS && strcmp(arguments[0], words[wanted]) != 0)
-        wanted++;
-    if (wanted > IDS || (wanted == IDS) != (machine != NULL))
+    if (strcmp(wanted, "machines") == 0 && !machine)
+        spec_names(context, options, NULL, print_machine, NULL);
+    else if (strcmp(wanted, "names") == 0 && !machine)
+        spec_names(context, options, NULL, print_names, &printing);
+    else if (strcmp(wanted, "ids") != 0 || !machine)
         return output_error(
             reason_set(&reason, OUTCOME_USAGE, "complete takes machines, names or ids MACHINE"),
             NULL, &reason);
-    (void)(options->store ? store_new(options->store, NULL, &store)
-                          : store_open_installed(options->host->store, NULL, &store));
-    if (machine && machine_name_valid(machine)) {
-        print_names(context, NULL, wanted, machine);
-        if (store)
-            print_names(context, store, wanted, machine);
-    }
-    if (machine)
-        return 0;
-    r = policy_machines(context, NULL, NULL, &machines);
-    if (r != 0)
-        return r;
-    for (char **found = machines; *found; found++)
-        print_names(context, NULL, wanted, *found);
-    if (store && store_machines(store, NULL, &stored) == 0)
-        for (char **found = stored; *found; found++)
-            print_names(context, store, wanted, *found);
+    else
+        spec_names(context, options, machine, print_id, &printing);
     return 0;
 }
 

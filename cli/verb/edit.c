@@ -114,7 +114,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = reseal_as_open(&reseal_as, &reason, &old);
     if (r != 0)
-        return spec_error(options, r, arguments[0], &reason);
+        return spec_error(context, options, r, arguments[0], &reason);
     r = edit(options, &reseal_as, old, &stored);
     if (r != 0 || !stored)
         return r;

@@ -497,7 +497,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     /* say what was done even if a later step failed */
     if (json && (r == 0 || enabling.written))
         print_json(&enabling);
-    return r == 0 ? 0 : spec_error(options, r, enabling.machine, &reason);
+    return r == 0 ? 0 : spec_error(context, options, r, enabling.machine, &reason);
 }
 
 const Verb verb_enable = {

@@ -66,7 +66,7 @@ static int put_all(const Context *context, const Options *options, char **names,
     for (; r == 0 && names < end; names++) {
         r = put(&store, &unsealer, directory, *names, &reason);
         if (r != 0)
-            spec_error(options, r, *names, &reason);
+            spec_error(context, options, r, *names, &reason);
     }
     return r;
 }

@@ -188,6 +188,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
     _cleanup_(client_freep) Client *client = NULL;
+    char meant[CREDENTIAL_NAME_TEXT_BYTES];
     const char *machine = NULL;
     Reason reason = {0};
     int r;
@@ -201,9 +202,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         machine = *arguments;
         r = collect(client, machine, &reason, all);
         if (r == 0 && json_object_array_length(all) == before) {
-            output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
-                        machine);
-            spec_suggest(options, machine);
+            if (spec_meant(context, options, machine, meant))
+                output_note("%s has no credentials; did you mean %s?", machine, meant);
+            else
+                output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
+                            machine);
         }
     }
     if (r != 0)

@@ -38,7 +38,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = store_client_commit(&store, changes, count, "remove", &reason);
     if (r != 0)
-        return count == 1 ? spec_error(options, r, arguments[0], &reason)
+        return count == 1 ? spec_error(context, options, r, arguments[0], &reason)
                           : output_error(r, NULL, &reason);
     return 0;
 }

@@ -454,8 +454,9 @@ static int reseal_set(Resealing *resealing, ResealSet *set)
     if (!options->dry_run && options->json == JSON_OFF)
         print_done(set);
     if (r != 0 && first_failure(set) == 0)
-        set->machine ? spec_error(options, r, set->machine, &reason)
-                     : output_error(r, NULL, &reason);
+        set->machine
+            ? spec_error(resealing->reseal.pool.seal.context, options, r, set->machine, &reason)
+            : output_error(r, NULL, &reason);
     if (r == 0 || options->dry_run)
         return r;
     print_failures(set);

@@ -38,7 +38,7 @@ static int run(const Context *context, const Options *options, char **arguments)
                              "it is not plain text and could send commands to your terminal: name "
                              "a file, or use \"-\" to print it anyway");
     if (r != 0)
-        return spec_error(options, r, name_text, &reason);
+        return spec_error(context, options, r, name_text, &reason);
     r = output_secret(output ? output : "-", secret, options->newline, &reason);
     return r == 0 ? 0 : output_error(r, output, &reason);
 }

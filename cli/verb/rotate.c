@@ -279,7 +279,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = replace(&rotate, bytes_view(&rotate.old.file), bytes_view(&rotate.sealed),
                     bytes_view(&rotate.value.public), &reason);
     if (r != 0)
-        return spec_error(options, r, rotate.name_text, &reason);
+        return spec_error(context, options, r, rotate.name_text, &reason);
     if (!json)
         print_changes(&rotate);
     r = restart_list_apply(&rotate.restarts, &rotate.how, &reason);

@@ -143,7 +143,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = look(options, &show, &reason);
 
     if (r != 0)
-        return spec_error(options, r, show.name, &reason);
+        return spec_error(context, options, r, show.name, &reason);
     object = describe(&show);
     if (options->json != JSON_OFF) {
         output_json(TAKE_PTR(object), options->json);
