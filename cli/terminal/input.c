@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "credential/format.h"
 #include "crypto/generate.h"
+#include "terminal/pretty.h"
 #include "terminal/safe_text.h"
 
 #include <bsd/readpassphrase.h>
@@ -72,24 +73,6 @@ int input_read_secret(const char *path, Reason *reason, Secret **ret)
     return secret_read_fd(fd, LIMIT_PLAINTEXT_BYTES, reason, ret);
 }
 
-/* Leaves only the base64 of what encrypt --pretty prints: "SetCredentialEncrypted=NAME: \", and
- * lines of base64 that but for the last end with " \", too. */
-static void strip_pretty(Bytes *file)
-{
-    BytesView prefix = {(const uint8_t *)PRETTY_PREFIX, strlen(PRETTY_PREFIX)};
-    uint8_t *colon;
-
-    if (file->size < prefix.size || memcmp(file->data, prefix.data, prefix.size) != 0)
-        return;
-    colon = memchr(file->data, ':', file->size);
-    if (!colon)
-        return;
-    memset(file->data, ' ', (size_t)(colon - file->data) + 1);
-    for (size_t i = 0; i + 1 < file->size; i++)
-        if (file->data[i] == '\\' && file->data[i + 1] == '\n')
-            file->data[i] = ' ';
-}
-
 int input_read_sealed(const char *path, Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -98,7 +81,7 @@ int input_read_sealed(const char *path, Reason *reason, Bytes *ret)
     r = is_stdin(path)
             ? file_read_fd(STDIN_FILENO, input_name(path), LIMIT_FILE_BYTES, reason, &file)
             : file_read(path, LIMIT_FILE_BYTES, reason, &file);
-    strip_pretty(&file);
+    pretty_strip(&file);
     return r == 0 ? credential_decode(bytes_view(&file), reason, ret) : r;
 }
 

@@ -17,9 +17,6 @@ const char *input_name(const char *path);
  * not echoed if it is a terminal. OUTCOME_TOO_LARGE; OUTCOME_USAGE if the two answers differ. */
 int input_read_secret(const char *path, Reason *reason, Secret **ret);
 
-/* How encrypt --pretty begins, ours and systemd's. */
-#define PRETTY_PREFIX "SetCredentialEncrypted="
-
 /* A sealed file, raw, base64 or what encrypt --pretty prints, decoded; standard input for NULL or
  * "-". */
 int input_read_sealed(const char *path, Reason *reason, Bytes *ret);

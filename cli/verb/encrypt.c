@@ -3,19 +3,16 @@
  * nspawn-creds encrypt: seals a secret as a file.
  */
 
-#include "base/base64.h"
 #include "base/names.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "terminal/pretty.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <string.h>
-
-/* Characters of base64 in a line of --pretty; indented, a line has as many as systemd's. */
-#define PRETTY_LINE ((size_t)69)
 
 /* The name to seal: --name=, or like systemd-creds, the name of the output file. */
 static int choose_name(const char *output, Reason *reason, SealSpec *spec)
@@ -36,40 +33,11 @@ static int choose_name(const char *output, Reason *reason, SealSpec *spec)
     return 0;
 }
 
-/* Makes of the raw SEALED what a unit takes, see systemd.exec(5). */
-static int make_pretty(const char *name, Bytes *sealed)
-{
-    _cleanup_(writer_done) Writer writer = {0};
-    _cleanup_(bytes_done) Bytes text = {0};
-    int r = base64_encode(bytes_view(sealed), PRETTY_LINE, &text);
-
-    if (r != 0)
-        return r;
-    writer_text(&writer, PRETTY_PREFIX);
-    for (; *name; name++) {
-        /* a unit's specifiers and escapes */
-        if (*name == '%')
-            writer_text(&writer, "%");
-        else if (strchr("\\'\"", *name))
-            writer_text(&writer, "\\");
-        writer_bytes(&writer, (BytesView){(const uint8_t *)name, 1});
-    }
-    writer_text(&writer, ":");
-    for (size_t i = 0, size; i < text.size; i += size + 1) {
-        size = (size_t)((uint8_t *)memchr(text.data + i, '\n', text.size - i) - (text.data + i));
-        writer_text(&writer, " \\\n        ");
-        writer_bytes(&writer, (BytesView){text.data + i, size});
-    }
-    writer_text(&writer, "\n");
-    bytes_done(sealed);
-    return writer_take(&writer, sealed);
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
     _cleanup_(secret_freep) Secret *plaintext = NULL;
-    _cleanup_(bytes_done) Bytes sealed = {0};
+    _cleanup_(bytes_done) Bytes sealed = {0}, setting = {0};
     Reason reason = {0};
     SealSpec spec;
     int r = spec_to_seal(context, options, &reason, &spec);
@@ -90,9 +58,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = seal_new(&(SealContext){context, &spec, &terminal_observer}, NULL, plaintext, &reason,
                  &sealed);
     if (r == 0 && options->pretty)
-        r = make_pretty(spec.name, &sealed);
+        r = pretty_make(spec.name, bytes_view(&sealed), &setting);
     if (r == 0)
-        r = output_sealed(output, bytes_view(&sealed), &reason);
+        r = output_sealed(output, bytes_view(options->pretty ? &setting : &sealed), &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 

@@ -14,6 +14,7 @@
 #include "specs.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
+#include "terminal/pretty.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
 
@@ -370,6 +371,37 @@ static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
     return r;
 }
 
+/* A file with a setting of a unit: leaves only the base64 in .file, as everywhere else. */
+static int read_file(ResealItem *item)
+{
+    int r = rewrite_read(item->label, LIMIT_FILE_BYTES, &item->reason, &item->file);
+
+    if (r != 0 || !pretty_is(bytes_view(&item->file)))
+        return r;
+    r = bytes_dup(bytes_view(&item->file), &item->setting);
+    pretty_strip(&item->file);
+    return r;
+}
+
+static BytesView old_file(const ResealItem *item)
+{
+    return bytes_view(item->setting.size > 0 ? &item->setting : &item->file);
+}
+
+/* Makes a setting of what was sealed instead of one. */
+static int restore_setting(ResealItem *item)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    int r = credential_decode(bytes_view(&item->sealed), &item->reason, &raw);
+
+    if (r != 0)
+        return r;
+    if (!item->metadata.name[0])
+        return reason_set(&item->reason, OUTCOME_USAGE, "a setting needs --name=");
+    bytes_done(&item->sealed);
+    return pretty_make(item->metadata.name, bytes_view(&raw), &item->sealed);
+}
+
 /* All, or none: the old files are restored, unless another command has changed the new ones. */
 static int replace_files(ResealSet *set)
 {
@@ -378,8 +410,7 @@ static int replace_files(ResealSet *set)
     for (size_t i = 0; r == 0 && i < set->count; i++) {
         ResealItem *item = &set->items[i];
 
-        r = rewrite_write(item->label, bytes_view(&item->file), bytes_view(&item->sealed),
-                          &item->reason);
+        r = rewrite_write(item->label, old_file(item), bytes_view(&item->sealed), &item->reason);
         item->rc = r;
         item->done = r == 0;
     }
@@ -387,8 +418,8 @@ static int replace_files(ResealSet *set)
         ResealItem *item = &set->items[i];
 
         if (item->done)
-            item->done = rewrite_write(item->label, bytes_view(&item->sealed),
-                                       bytes_view(&item->file), NULL) != 0;
+            item->done =
+                rewrite_write(item->label, bytes_view(&item->sealed), old_file(item), NULL) != 0;
     }
     return r;
 }
@@ -419,11 +450,8 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
         if (r != 0)
             return r;
     } else {
-        for (size_t i = 0; i < set->count; i++) {
-            ResealItem *item = &set->items[i];
-
-            item->rc = rewrite_read(item->label, LIMIT_FILE_BYTES, &item->reason, &item->file);
-        }
+        for (size_t i = 0; i < set->count; i++)
+            set->items[i].rc = read_file(&set->items[i]);
     }
     for (size_t i = 0; i < set->count; i++)
         if (set->items[i].rc == 0) {
@@ -434,6 +462,9 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
     for (size_t i = 0; r == 0 && !resealing->options->dry_run && i < set->count; i++) {
         progress_count(i + 1, set->count);
         r = reseal_seal(reseal, &set->items[i]);
+        if (r == 0 && set->items[i].setting.size > 0 &&
+            !(resealing->options->given & OPTION_FORMAT))
+            r = set->items[i].rc = restore_setting(&set->items[i]);
     }
     progress_count(0, 0);
     if (r != 0 || resealing->options->dry_run)

@@ -109,6 +109,7 @@ void reseal_item_done(ResealItem *item)
 {
     free(item->label);
     bytes_done(&item->file);
+    bytes_done(&item->setting);
     bytes_done(&item->raw);
     bytes_done(&item->sealed);
     *item = (ResealItem){0};

@@ -50,6 +50,7 @@ typedef struct ResealItem {
     char *label;         /* "web@db-password", or the path of the file: for messages */
     CredentialName name; /* in the store; empty for a file, which may have any name */
     Bytes file;          /* as read */
+    Bytes setting;       /* the caller's: what it has taken .file from; or empty */
     Bytes raw;           /* the same, decoded; .sections borrows from it */
     CredentialSections sections;
     SealTarget *target; /* borrowed; NULL if unknown */
