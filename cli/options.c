@@ -237,7 +237,7 @@ static const OptionInfo infos[] = {
     {OPTION_FORMAT, "format", "=FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
     {OPTION_PRETTY, "pretty", "", FIELD(pretty),
-     "Print SetCredentialEncrypted=, for a unit (-p)"},
+     "Print SetCredentialEncrypted=, for a unit"},
     {OPTION_NEWLINE, "newline", "=WHEN", WORD(newline, newline_words),
      "Whether the output or the value ends with a newline: auto, yes, no"},
     {OPTION_ALLOW_NULL, "allow-null", "", FIELD(seal.allow_null),
@@ -274,7 +274,7 @@ static const OptionInfo infos[] = {
      "Print no column headings"},
     {0, "no-pager", "", FIELD(no_pager), NULL},
     {0, "help", "", FIELD(help),
-     "Show this help (-h)"},
+     "Show this help"},
     {0, "version", "", FIELD(version),
      "Show the version"},
 };
@@ -295,14 +295,16 @@ static const struct {
     {'H', "with-key", "host"},
     {'T', "with-key", "tpm2"},
 };
-#define LETTERS "hpHT"
+
+#define LETTERS      "hpHT"
+#define LETTER_COUNT (sizeof(letters) / sizeof(letters[0]))
 
 /* What getopt_long() returned as C, with its value in VALUE; NULL if it was an error. */
 static const OptionInfo *find_option(int c, const char **value)
 {
     if (c >= FIRST_CODE)
         return &infos[c - FIRST_CODE];
-    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+    for (size_t i = 0; i < LETTER_COUNT; i++)
         for (size_t j = 0; letters[i].letter == c && j < INFO_COUNT; j++)
             if (strcmp(letters[i].name, infos[j].name) == 0) {
                 *value = letters[i].value;
@@ -380,6 +382,9 @@ void options_print_help(uint64_t set)
         if (!info->help || (info->id != 0 && !(set & info->id)))
             continue;
         snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
+        for (size_t j = 0; j < LETTER_COUNT; j++)
+            if (strcmp(letters[j].name, info->name) == 0 && !letters[j].value)
+                snprintf(text, sizeof(text), "--%s, -%c", info->name, letters[j].letter);
         printf("  %-28s ", text);
         output_wrapped(31, info->help);
     }

@@ -40,7 +40,7 @@ _nspawn_creds_options() { # VERB
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
-                reveal) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
+                reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
                 edit) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature= --not-after=
                         --newline= --no-ask' ;;
@@ -63,15 +63,16 @@ _nspawn_creds_options() { # VERB
                 doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
-                        --timestamp= --not-after= --format= --pretty' ;;
+                        --timestamp= --not-after= --format= --pretty -p' ;;
                 decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --timestamp= --not-after= --format= --host= --form=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
+        [[ $options != *--with-key=* ]] || options+=' -H -T'
         # shellcheck disable=SC2086 # words
-        _nspawn_creds_offer $options --help --version
+        _nspawn_creds_offer $options --help -h --version
 }
 
 _nspawn_creds() {
@@ -89,12 +90,11 @@ _nspawn_creds() {
                 esac
         done
         case ${arguments[0]-} in
-                ls)  verb=list ;;
-                rm)  verb=remove ;;
-                mv)  verb=rename ;;
-                cp)  verb=copy ;;
-                cat) verb=decrypt ;;
-                *)   verb=${arguments[0]-} ;;
+                ls) verb=list ;;
+                rm) verb=remove ;;
+                mv) verb=rename ;;
+                cp) verb=copy ;;
+                *)  verb=${arguments[0]-} ;;
         esac
 
         case $current in
@@ -119,9 +119,10 @@ _nspawn_creds() {
                 -*)                 _nspawn_creds_options "$verb"; return ;;
         esac
         case $verb:${#arguments[@]} in
-                :0|help:1) _nspawn_creds_offer set list show reveal edit rotate copy rename remove exec reseal \
-                        enable disable check status log why doctor help setup encrypt decrypt inspect seal host ;;
-                set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*)
+                :0|help:1) _nspawn_creds_offer set list show reveal cat edit rotate copy rename remove \
+                        exec reseal enable disable check status log why doctor has-tpm2 help setup encrypt decrypt \
+                        inspect seal host ;;
+                set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*|cat:*)
                         _nspawn_creds_names names ;;
                 exec:*) # after "--" its command, whose files readline completes
                         case " ${words[*]:0:${#words[@]}-1} " in

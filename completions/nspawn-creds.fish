@@ -12,7 +12,7 @@ end
 # Whether the cursor is at the argument POSITION ("any" for each) of one of the verbs.
 function __nspawn_creds_at # POSITION VERB...
         set -l words (__nspawn_creds_words)
-        set -l alias (string match -r "^$words[2] .*" -- 'ls list' 'rm remove' 'mv rename' 'cp copy' 'cat decrypt')
+        set -l alias (string match -r "^$words[2] .*" -- 'ls list' 'rm remove' 'mv rename' 'cp copy')
         contains -- (string replace -r '.* ' '' -- "$alias[1]") $argv[2..]; or contains -- "$words[2]" $argv[2..]; or return
         test $argv[1] = any; or test (count $words) -eq (math $argv[1] + 1)
 end
@@ -29,6 +29,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a set -d 'Give a machine\'s c
 complete -c nspawn-creds -n __fish_use_subcommand -a list -d 'List the credentials in the store and in policies'
 complete -c nspawn-creds -n __fish_use_subcommand -a show -d 'Show everything about a credential but its value'
 complete -c nspawn-creds -n __fish_use_subcommand -a reveal -d 'Print the value of a credential'
+complete -c nspawn-creds -n __fish_use_subcommand -a cat -d 'Print the values of several credentials'
 complete -c nspawn-creds -n __fish_use_subcommand -a edit -d 'Change the value of a credential in an editor'
 complete -c nspawn-creds -n __fish_use_subcommand -a rotate -d 'Replace a credential\'s value and restart the units that use it'
 complete -c nspawn-creds -n __fish_use_subcommand -a copy -d 'Copy a credential to another machine or name'
@@ -43,6 +44,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a status -d 'Show the broker\
 complete -c nspawn-creds -n __fish_use_subcommand -a log -d 'Show requests and changes from the journal'
 complete -c nspawn-creds -n __fish_use_subcommand -a why -d 'Show why a machine does not get its credentials'
 complete -c nspawn-creds -n __fish_use_subcommand -a doctor -d 'Look for problems on this host'
+complete -c nspawn-creds -n __fish_use_subcommand -a has-tpm2 -d 'Tell whether this host has a TPM'
 complete -c nspawn-creds -n __fish_use_subcommand -a help -d 'Describe all verbs or one'
 complete -c nspawn-creds -n __fish_use_subcommand -a setup -d 'Make this host\'s key'
 complete -c nspawn-creds -n __fish_use_subcommand -a encrypt -d 'Seal a secret for this host'
@@ -53,7 +55,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Print this host\'s
 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 set show reveal edit rotate copy rename' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 copy rename' -a '(__nspawn_creds_names names)'
-complete -c nspawn-creds -n '__nspawn_creds_at any remove' -a '(__nspawn_creds_names names)'
+complete -c nspawn-creds -n '__nspawn_creds_at any remove cat' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and not contains -- -- (commandline -opc)' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and contains -- -- (commandline -opc)' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 enable disable log why doctor' -a '(__nspawn_creds_names machines)'
@@ -62,25 +64,27 @@ complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_cred
 complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z]+) ")'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l dry-run -d 'Only show what would open, and how it would be sealed'
-complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal edit exec copy rename reseal' -l store -F -d 'Use the broker\'s store, or the one at PATH'
+complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat exec edit copy rename reseal' -l store -F -d 'Use the broker\'s store, or the one at PATH'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s H -d 'Seal with the host key'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s T -d 'Seal with the TPM'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal edit exec rotate copy rename reseal why doctor encrypt decrypt host' -l tpm2-device -r -F -d 'TPM device or TCTI'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat exec edit rotate copy rename reseal why doctor encrypt decrypt host' -l tpm2-device -r -F -d 'TPM device or TCTI'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal' -l tpm2-pcrs -r -d 'PCRs to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal host' -l tpm2-public-key -r -F -d 'Key that signs PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l tpm2-public-key-pcrs -r -d 'PCRs that this key signs for'
-complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal edit exec rotate copy rename reseal decrypt' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
+complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal cat exec edit rotate copy rename reseal decrypt' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt' -l fresh-key -d 'Do not share the key of the machine\'s other credentials'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-key -r -F -d 'Share the TPM-sealed key of this credential'
-complete -c nspawn-creds -n '__nspawn_creds_at any set reveal reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
-complete -c nspawn-creds -n '__nspawn_creds_at any set reveal edit rotate decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
 complete -c nspawn-creds -n '__nspawn_creds_at any set list show rotate reseal enable disable check status log why doctor setup inspect host' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
@@ -88,7 +92,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'a
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -l lines -r -a all -d 'Number of entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -l follow -d 'Go on showing new entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics -d 'Print counters as OpenMetrics'
-complete -c nspawn-creds -n '__nspawn_creds_at any set reveal edit copy rename remove enable disable doctor' -l no-ask -d 'Do not ask for confirmation'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit copy rename remove enable disable doctor' -l no-ask -d 'Do not ask for confirmation'
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l fix -d 'Fix what can be fixed without a value'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate' -l generate -r -a 'password hex base64 uuid ssh-ed25519 x25519' -d 'Generate the value'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l expiry -d 'Open all and show when they expire'
@@ -97,6 +101,6 @@ complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l live -d 'Deliver t
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l service -r -d 'Unit in the container that may fetch them'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l on-change -r -a 'restart reload none' -d 'What rotate does with these units'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l no-legend -d 'Print no column headings'
-complete -c nspawn-creds -n '__nspawn_creds_at any encrypt' -l pretty -d 'Print a setting for a unit'
-complete -c nspawn-creds -l help -d 'Show help'
+complete -c nspawn-creds -n '__nspawn_creds_at any encrypt' -s p -l pretty -d 'Print a setting for a unit'
+complete -c nspawn-creds -s h -l help -d 'Show help'
 complete -c nspawn-creds -l version -d 'Show the version'

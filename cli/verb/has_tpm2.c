@@ -31,8 +31,9 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_has_tpm2 = {
     .name = "has-tpm2",
     .arguments = "",
-    .summary = "Tell whether this host has a TPM, as systemd-creds does",
-    .details = "Prints \"yes\" or \"partial\", and what is there. The exit status is 0 for yes.",
-    .hidden = true,
+    .summary = "Tell whether this host has a TPM",
+    .details =
+        "Prints \"yes\" or \"partial\", and what is there, as systemd-creds does. The exit status "
+        "is 0 for yes. doctor says more.",
     .run = run,
 };

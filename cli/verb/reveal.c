@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds reveal: prints the value of a credential in the store.
+ * nspawn-creds reveal, cat: print the value of a credential in the store, or those of several.
  */
 
 #include "base/names.h"
@@ -12,13 +12,13 @@
 
 #include <unistd.h>
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int reveal(const Context *context, const Options *options, const char *name_text,
+                  const char *output)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(secret_freep) Secret *secret = NULL;
-    const char *name_text = arguments[0], *output = arguments[1];
     CredentialMetadata metadata;
     CredentialName name;
     Reason reason = {0};
@@ -43,6 +43,24 @@ static int run(const Context *context, const Options *options, char **arguments)
     return r == 0 ? 0 : output_error(r, output, &reason);
 }
 
+static int run_reveal(const Context *context, const Options *options, char **arguments)
+{
+    return reveal(context, options, arguments[0], arguments[1]);
+}
+
+static int run_cat(const Context *context, const Options *options, char **arguments)
+{
+    int r = 0;
+
+    for (; r == 0 && *arguments; arguments++)
+        r = reveal(context, options, *arguments, NULL);
+    return r;
+}
+
+#define REVEAL_OPTIONS                                                                             \
+    OPTION_NO_ASK | OPTION_NEWLINE | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE |         \
+        OPTION_TIMESTAMP
+
 const Verb verb_reveal = {
     .name = "reveal",
     .arguments = "MACHINE@ID [OUTPUT]",
@@ -51,7 +69,16 @@ const Verb verb_reveal = {
                "terminal it asks first,\nunless --no-ask is given or OUTPUT is \"-\". A "
                "value that is not plain text is shown on a terminal\nonly if OUTPUT is "
                "\"-\".",
-    .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_STORE | OPTION_TPM_DEVICE |
-               OPTION_SIGNATURE | OPTION_TIMESTAMP,
-    .run = run,
+    .options = REVEAL_OPTIONS,
+    .run = run_reveal,
+};
+
+const Verb verb_cat = {
+    .name = "cat",
+    .arguments = "MACHINE@ID...",
+    .summary = "Print the values of several credentials, one after the other",
+    .details = "The same as reveal for each of them, to standard output. It ends at the first "
+               "that cannot be opened. To open a file, use decrypt.",
+    .options = REVEAL_OPTIONS,
+    .run = run_cat,
 };

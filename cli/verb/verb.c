@@ -7,19 +7,19 @@
 #include <string.h>
 
 /* In the order of the help, which begins a group with some of them. */
-const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_edit,
+const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_cat, &verb_edit,
                              &verb_rotate, &verb_copy, &verb_rename, &verb_remove, &verb_exec,
                              /* what a machine gets */
                              &verb_enable, &verb_disable,
                              /* what happens, and what is wrong */
                              &verb_check, &verb_status, &verb_log, &verb_why, &verb_doctor,
-                             &verb_help,
+                             &verb_has_tpm2, &verb_help,
                              /* sealed files and this host */
                              &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
-                             &verb_host, &verb_setup, &verb_has_tpm2, &verb_complete, NULL};
+                             &verb_host, &verb_setup, &verb_complete, NULL};
 
-const VerbAlias verb_aliases[] = {{"ls", &verb_list}, {"rm", &verb_remove},   {"mv", &verb_rename},
-                                  {"cp", &verb_copy}, {"cat", &verb_decrypt}, {0}};
+const VerbAlias verb_aliases[] = {
+    {"ls", &verb_list}, {"rm", &verb_remove}, {"mv", &verb_rename}, {"cp", &verb_copy}, {0}};
 
 const Verb *verb_find(const char *name)
 {

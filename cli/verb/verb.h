@@ -42,12 +42,13 @@ int verb_need(const char *name, Reason *reason, const Verb **ret);
 void help_print(const Verb *verb);
 
 /* a machine's credentials */
-extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_edit, verb_rotate, verb_copy,
-    verb_rename, verb_remove, verb_exec;
+extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_cat, verb_edit, verb_rotate,
+    verb_copy, verb_rename, verb_remove, verb_exec;
 /* what a machine gets */
 extern const Verb verb_enable, verb_disable;
 /* what happens, and what is wrong */
-extern const Verb verb_check, verb_status, verb_log, verb_why, verb_doctor, verb_help;
+extern const Verb verb_check, verb_status, verb_log, verb_why, verb_doctor, verb_has_tpm2,
+    verb_help;
 /* sealed files and this host */
 extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
-    verb_setup, verb_has_tpm2, verb_complete;
+    verb_setup, verb_complete;
