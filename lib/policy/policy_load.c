@@ -81,22 +81,40 @@ static Stamp stamp_of(const char *path)
     };
 }
 
-/* Call this before PATH is read, so that a change in between is noticed. */
+static bool has(const Stamps *stamps, const char *path)
+{
+    for (size_t i = 0; i < stamps->count; i++)
+        if (strcmp(stamps->stamps[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+/* Call this before PATH is read, so that a change in between is noticed. If its directory is
+ * missing, too, one stamp of that one does for all that it could contain. */
 static int add_stamp(Loader *loader, const char *path)
 {
     Stamps *stamps = loader->stamps;
-    Stamp *stamp;
+    const char *name;
+    _cleanup_(freep) char *directory = stamps ? file_parent(path, &name) : NULL;
+    Stamp stamp;
 
     if (!stamps)
         return 0;
-    if (!ARRAY_GROW(stamps->stamps, stamps->count))
+    if (!directory || !ARRAY_GROW(stamps->stamps, stamps->count))
         return -ENOMEM;
-    stamp = &stamps->stamps[stamps->count++];
-    *stamp = stamp_of(path);
-    stamp->path = strdup(path);
-    if (stamp->changed[0] * 1000000 + SETTLING_USEC > loader->now)
+    stamp = stamp_of(directory);
+    if (stamp.error == ENOENT && has(stamps, directory))
+        return 0;
+    if (stamp.error == ENOENT) {
+        stamp.path = TAKE_PTR(directory);
+    } else {
+        stamp = stamp_of(path);
+        stamp.path = strdup(path);
+    }
+    if (stamp.changed[0] * 1000000 + SETTLING_USEC > loader->now)
         stamps->settling = true;
-    return stamp->path ? 0 : -ENOMEM;
+    stamps->stamps[stamps->count++] = stamp;
+    return stamp.path ? 0 : -ENOMEM;
 }
 
 static void stamps_done(Stamps *stamps)
