@@ -199,8 +199,8 @@ static int examine(const Commit *commit, Reason *reason)
 {
     for (size_t i = 0, end; i < commit->count; i = end) {
         _cleanup_(closep) int machine = -1;
-        int r = store_machine_open(commit->store->directory, machine_of(&commit->steps[i]), reason,
-                                   &machine);
+        int r = store_machine_open(commit->store->directory, machine_of(&commit->steps[i]),
+                                   O_RDONLY, reason, &machine);
 
         end = machine_end(commit, i);
         if (r == OUTCOME_NOT_FOUND)
@@ -247,7 +247,7 @@ static int commit_file(const Commit *commit, Step *step, Reason *reason)
     _cleanup_(closep) int machine = -1;
 
     r = new ? store_machine_make(commit->store, name->machine, reason, &machine, &step->made)
-            : store_machine_open(directory, name->machine, reason, &machine);
+            : store_machine_open(directory, name->machine, O_RDONLY, reason, &machine);
     if (r == 0 && new)
         r = file_create_at(
             directory, STORE_PREPARE, sealed ? step->change->sealed : step->change->public,

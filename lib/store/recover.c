@@ -132,7 +132,7 @@ int store_machine_make(const Store *store, const char *machine, Reason *reason, 
 {
     _cleanup_(closep) int fd = -1;
     struct stat status;
-    int r = store_machine_open(store->directory, machine, reason, &fd);
+    int r = store_machine_open(store->directory, machine, O_RDONLY, reason, &fd);
 
     if (r == OUTCOME_NOT_FOUND) {
         *ret_made = true;
@@ -204,7 +204,7 @@ static bool has_foreign_file(int commit, const char *machine, char ret_path[STOR
     _cleanup_(closep) int fd = -1;
     _cleanup_(closedirp) DIR *list = NULL;
     const char *file;
-    int r = store_machine_open(commit, machine, NULL, &fd);
+    int r = store_machine_open(commit, machine, O_RDONLY, NULL, &fd);
 
     snprintf(ret_path, STORE_PATH_BYTES, STORE_COMMIT "/%s", machine);
     if (r == 0)
@@ -348,10 +348,10 @@ static int apply_machine(const Completion *completion, const char *machine, Reas
 {
     _cleanup_(closep) int from = -1, to = -1;
     bool made;
-    int r = store_machine_open(completion->commit, machine, reason, &from);
+    int r = store_machine_open(completion->commit, machine, O_RDONLY, reason, &from);
 
     if (r == 0)
-        r = store_machine_open(completion->store->directory, machine, reason, &to);
+        r = store_machine_open(completion->store->directory, machine, O_RDONLY, reason, &to);
     if (r == OUTCOME_NOT_FOUND)
         r = store_machine_make(completion->store, machine, reason, &to, &made);
     if (r == 0)

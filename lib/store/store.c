@@ -192,9 +192,9 @@ int store_file_read(int machine, const CredentialName *name, const char *suffix,
     return r == 0 ? file_read_fd(fd, path.text, LIMIT_FILE_BYTES, reason, ret) : r;
 }
 
-int store_machine_open(int parent, const char *machine, Reason *reason, int *ret_fd)
+int store_machine_open(int parent, const char *machine, int access, Reason *reason, int *ret_fd)
 {
-    int fd = openat(parent, machine, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(parent, machine, access | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0 && errno == ENOENT)
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has nothing for machine \"%s\"",
@@ -214,7 +214,12 @@ int store_machine_open(int parent, const char *machine, Reason *reason, int *ret
  * directory, only writers complain. */
 static int open_commit(const Store *store, const char *name, Reason *reason, int *ret_fd)
 {
-    *ret_fd = openat(store->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat status;
+
+    *ret_fd = -1;
+    /* most often there is none, which this finds out at half the price */
+    if (fstatat(store->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+        *ret_fd = openat(store->directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (*ret_fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
         return 0;
     return reason_set(reason, -errno, "cannot open the store's %s", name);
@@ -227,7 +232,7 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
 {
     _cleanup_(closep) int machine = -1;
     FileName mark;
-    int r = store_machine_open(commit, name->machine, reason, &machine);
+    int r = store_machine_open(commit, name->machine, O_PATH, reason, &machine);
 
     *ret_fd = -1;
     if (r != 0)
@@ -252,7 +257,7 @@ static int open_entry(const Store *store, const CredentialName *name, const char
     if (r == 0 && commit >= 0)
         r = open_coming(commit, name, suffix, reason, &fd);
     if (r == 0 && fd < 0)
-        r = store_machine_open(store->directory, name->machine, reason, &machine);
+        r = store_machine_open(store->directory, name->machine, O_PATH, reason, &machine);
     if (r == 0 && fd < 0)
         r = open_file(machine, store_file_name(name, suffix).text, path_of(name, suffix).text,
                       reason, &fd);
@@ -444,11 +449,11 @@ static int list_machine(const Store *store, int commit, Listing *listing, Reason
     int r = OUTCOME_NOT_FOUND;
 
     if (commit >= 0)
-        r = store_machine_open(commit, listing->machine, reason, &coming);
+        r = store_machine_open(commit, listing->machine, O_PATH, reason, &coming);
     if (r == 0)
         r = list_directory(listing, coming, true, reason);
     if (r == 0 || r == OUTCOME_NOT_FOUND)
-        r = store_machine_open(store->directory, listing->machine, reason, &machine);
+        r = store_machine_open(store->directory, listing->machine, O_PATH, reason, &machine);
     if (r == 0)
         r = list_directory(listing, machine, false, reason);
     if (r == 0 && coming >= 0)

@@ -61,9 +61,10 @@ bool store_file_parse(const char *machine, const char *file, const char *suffix,
 int store_file_read(int machine, const CredentialName *name, const char *suffix, Reason *reason,
                     Bytes *ret);
 
-/* Opens the directory MACHINE in PARENT. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE if it
+/* Opens the directory MACHINE in PARENT. ACCESS is O_RDONLY, or O_PATH to do no more than open and
+ * list what is in it. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE if it
  * is not a directory, or a negative errno. */
-int store_machine_open(int parent, const char *machine, Reason *reason, int *ret_fd);
+int store_machine_open(int parent, const char *machine, int access, Reason *reason, int *ret_fd);
 
 /* --- recover.c; the caller holds the store's lock --- */
 
