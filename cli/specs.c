@@ -7,14 +7,89 @@
 #include "base/nearest.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
+#include "key/host_key.h"
 #include "key/machine.h"
 #include "policy/policy_load.h"
 #include "policy/policy_status.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+
+/* To look into it only. */
+static int open_store(const Options *options, Store **ret)
+{
+    return options->store ? store_new(options->store, NULL, ret)
+                          : store_open_installed(options->host->store, NULL, ret);
+}
+
+/* --- the host key --- */
+
+static bool needs_host_key(BytesView file)
+{
+    _cleanup_(bytes_done) Bytes raw = {0};
+    CredentialSections sections;
+
+    return credential_unpack(file, NULL, &raw, &sections) == 0 &&
+           kind_has(sections.kind, KIND_HOST);
+}
+
+static int count_in_store(const Store *store, size_t *count)
+{
+    _cleanup_(strings_freep) char **machines = NULL;
+    int r = store_machines(store, NULL, &machines);
+
+    for (char **machine = machines; r == 0 && *machine; machine++) {
+        _cleanup_(freep) StoreEntry *entries = NULL;
+        size_t entry_count = 0;
+
+        (void)store_list(store, *machine, NULL, &entries, &entry_count);
+        for (size_t i = 0; i < entry_count; i++) {
+            _cleanup_(bytes_done) Bytes file = {0};
+
+            *count += store_read(store, &entries[i].name, NULL, &file) == 0 &&
+                      needs_host_key(bytes_view(&file));
+        }
+    }
+    return r;
+}
+
+static int count_in_policies(const Context *context, size_t *count)
+{
+    _cleanup_(strings_freep) char **machines = NULL;
+    int r = policy_machines(context, NULL, NULL, &machines);
+
+    for (char **machine = machines; r == 0 && *machine; machine++) {
+        _cleanup_(policy_unrefp) Policy *policy = NULL;
+        PolicyFault fault;
+
+        (void)policy_load(context, *machine, &fault, &policy);
+        for (size_t i = 0; policy && i < policy->count; i++) {
+            _cleanup_(bytes_done) Bytes file = {0};
+
+            *count += policy->credentials[i].source == POLICY_SEALED &&
+                      file_read(policy->credentials[i].text, LIMIT_FILE_BYTES, NULL, &file) == 0 &&
+                      needs_host_key(bytes_view(&file));
+        }
+    }
+    return r;
+}
+
+int spec_count_host_sealed(const Context *context, const Options *options, size_t *ret)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+    size_t count = 0;
+    int r = open_store(options, &store);
+
+    if (r == 0)
+        r = count_in_store(store, &count);
+    if ((r == 0 || r == -ENOENT) && !options->store)
+        r = count_in_policies(context, &count);
+    *ret = count;
+    return r == -ENOENT ? 0 : r;
+}
 
 int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret)
 {
@@ -35,6 +110,8 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
         return reason_set(reason, OUTCOME_USAGE,
                           "--share-key= shares a TPM's key: use --with-key=tpm2 or host+tpm2");
     *ret = options->seal;
+    if (access(host_key_path(), F_OK) < 0 && errno == ENOENT)
+        (void)spec_count_host_sealed(context, options, &ret->lost_key_users);
     ret->tpm_required = options->given & tpm_options;
     if (options->key_types != KEY_TYPES_AUTO) {
         ret->keys = SEAL_GIVEN_KEYS;
@@ -223,8 +300,7 @@ void spec_names(const Context *context, const Options *options, const char *mach
     PolicyFault fault;
     size_t count = 0;
 
-    (void)(options->store ? store_new(options->store, NULL, &store)
-                          : store_open_installed(options->host->store, NULL, &store));
+    (void)open_store(options, &store);
     if (machine && !machine_name_valid(machine))
         return;
     if (machine) {

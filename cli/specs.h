@@ -9,9 +9,13 @@
 #include "options.h"
 
 /* How to seal, as OPTIONS say; .host and .share_store are left to the caller. RET borrows from
- * OPTIONS. OUTCOME_USAGE for options that contradict each other, and for a time of expiry that is
- * over. */
+ * OPTIONS. If the host key is missing, counts the credentials that need it. OUTCOME_USAGE for
+ * options that contradict each other, and for a time of expiry that is over. */
 int spec_to_seal(const Context *context, const Options *options, Reason *reason, SealSpec *ret);
+
+/* Counts the credentials in the store, and the files that policies name, for which the host key is
+ * needed. 0, or why they cannot be counted. */
+int spec_count_host_sealed(const Context *context, const Options *options, size_t *ret);
 
 /* Makes SPEC seal with the key type that the policy requires of NAME, if it requires one.
  * OUTCOME_USAGE if SPEC is given another one. For another host, whose policy is not here, it does

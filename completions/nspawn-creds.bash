@@ -56,7 +56,8 @@ _nspawn_creds_options() { # VERB
                         --json= --host= --form=' ;;
                 enable) options='--json= --no-ask --delivery= --live --service= --on-change=' ;;
                 disable) options='--json= --no-ask' ;;
-                check|inspect|setup) options='--json=' ;;
+                check|inspect) options='--json=' ;;
+                setup) options='--json= --no-ask' ;;
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= --follow' ;;
                 why) options='--tpm2-device= --json=' ;;

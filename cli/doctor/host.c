@@ -194,6 +194,25 @@ static void check_pcr_file(Doctor *doctor,
     doctor_advice(doctor, "PCR policies are used only if nobody but root may write to this file");
 }
 
+static void say_missing(Doctor *doctor, const char *path)
+{
+    Reason reason = {0};
+    size_t users = 0;
+    int r = spec_count_host_sealed(doctor->context, &doctor->options, &users);
+
+    if (users > 0) {
+        host_key_lost(path, users, &reason);
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+        doctor_advice(doctor, "Restore it from a backup. A new key opens none of them");
+        return;
+    }
+    doctor_say(doctor, DOCTOR_WARNING, "%s does not exist: nothing can be sealed with it", path);
+    if (r == 0)
+        doctor_remedy(doctor, "nspawn-creds setup");
+    else
+        doctor_advice(doctor, "%s", outcome_remedy(OUTCOME_HOST_KEY_MISSING));
+}
+
 void doctor_host_key(Doctor *doctor)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
@@ -204,8 +223,7 @@ void doctor_host_key(Doctor *doctor)
     if (r == 0)
         doctor_say(doctor, DOCTOR_OK, "%s belongs to this host, and only root can read it", path);
     else if (r == OUTCOME_HOST_KEY_MISSING) {
-        doctor_say(doctor, DOCTOR_WARNING, "%s: nothing can be sealed with it", reason.text);
-        doctor_remedy(doctor, "nspawn-creds setup");
+        say_missing(doctor, path);
     } else if (r == OUTCOME_HOST_KEY_UNSAFE && strstr(reason.text, "has mode")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
         doctor_remedy(doctor, "chmod 0400 %s", shell_word(path).text);

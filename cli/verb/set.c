@@ -4,6 +4,7 @@
  */
 
 #include "base/json.h"
+#include "key/host_key.h"
 #include "policy/policy_status.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
@@ -31,6 +32,28 @@ typedef struct Setting {
 static void setting_done(Setting *setting)
 {
     store_client_entry_done(&setting->old);
+}
+
+static bool needs_host_key(const Setting *setting)
+{
+    if (setting->spec.keys == SEAL_GIVEN_KEYS)
+        return setting->spec.key_types & KIND_HOST;
+    return setting->spec.keys == SEAL_AUTO_KEYS || !setting->like.kind ||
+           kind_has(setting->like.kind, KIND_HOST);
+}
+
+/* Asks whether to create a host key although credentials need the lost one. --no-ask is about the
+ * value alone. */
+static int confirm_new_key(Setting *setting, Reason *reason)
+{
+    int r = host_key_lost(host_key_path(), setting->spec.lost_key_users, reason);
+
+    output_note("%s. Restore it if there is a backup.", reason->text);
+    if (confirm_choice(setting->options, "yn",
+                       "Create another key, with which they never open (y/n)?") != 'y')
+        return r;
+    setting->spec.lost_key_users = 0;
+    return 0;
 }
 
 /* Finds all mistakes before the value is read. */
@@ -63,6 +86,8 @@ static int prepare(Setting *setting, Reason *reason)
         store_read(setting->store->store, &setting->name, NULL, &setting->old.file) == 0)
         r = spec_keep(setting->context, options, &setting->old, reason, &setting->spec,
                       &setting->like);
+    if (r == 0 && setting->spec.lost_key_users > 0 && needs_host_key(setting))
+        r = confirm_new_key(setting, reason);
     setting->spec.name = setting->argument;
     setting->spec.share_store = setting->store->store;
     return r;

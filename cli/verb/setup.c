@@ -4,9 +4,32 @@
  */
 
 #include "key/host_key.h"
+#include "specs.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/* A key that credentials need may be in a backup. */
+static int confirm_new(const Context *context, const Options *options, Reason *reason)
+{
+    size_t users = 0;
+    Reason lost;
+    int r = 0;
+
+    if (access(host_key_path(), F_OK) == 0 || errno != ENOENT)
+        return 0;
+    r = spec_count_host_sealed(context, options, &users);
+    if (r != 0 || users == 0)
+        return r;
+    host_key_lost(host_key_path(), users, &lost);
+    return confirm(options, reason,
+                   "%s. Restore it if there is a backup. Create another key, with which %s?",
+                   lost.text, users == 1 ? "it never opens" : "they never open");
+}
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
@@ -16,7 +39,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     (void)arguments;
-    r = host_key_ensure(context, host_key_path(), &reason, &key, &made);
+    r = confirm_new(context, options, &reason);
+    if (r == 0)
+        r = host_key_ensure(context, host_key_path(), &reason, &key, &made);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (made)
@@ -38,7 +63,8 @@ const Verb verb_setup = {
     .arguments = "",
     .summary = "Create this host's key, if it has none",
     .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
-               "without it nothing that\nwas sealed with it opens again.",
-    .options = OPTION_JSON,
+               "without it nothing that\nwas sealed with it opens again. Asks before it creates a "
+               "key while credentials need a lost one,\nunless --no-ask is given.",
+    .options = OPTION_JSON | OPTION_NO_ASK,
     .run = run,
 };

@@ -337,7 +337,9 @@ int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys 
     if (r == 0)
         r = get_tpm_key(seal, subject, other, reason, target, &keys);
     keys.kind = target->kind;
-    if (r == 0 && kind_has(keys.kind, KIND_HOST))
+    if (r == 0 && kind_has(keys.kind, KIND_HOST) && seal->spec->lost_key_users > 0)
+        r = host_key_lost(host_key_path(), seal->spec->lost_key_users, reason);
+    else if (r == 0 && kind_has(keys.kind, KIND_HOST))
         r = host_key_ensure(seal->context, host_key_path(), reason, &keys.host, &made);
     if (r != 0)
         return r;

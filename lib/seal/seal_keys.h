@@ -31,9 +31,9 @@ void seal_keys_done(SealKeys *keys); /* for _cleanup_ */
 int seal_resolve(const SealContext *seal, const char *subject, Reason *reason, SealTarget *target);
 
 /* Gets the keys for TARGET, which is resolved over the same connection to the TPM if necessary.
- * Creates the host key if it is needed and missing. The TPM's key is a copy of OTHER's (may be
- * NULL), else a shared one according to the spec, else a fresh one. A note says why no key could be
- * shared. */
+ * Creates the host key if it is needed and missing, unless credentials need the old one. The TPM's
+ * key is a copy of OTHER's (may be NULL), else a shared one according to the spec, else a fresh
+ * one. A note says why no key could be shared. */
 int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys *other,
                    Reason *reason, SealTarget *target, SealKeys *ret);
 

@@ -34,9 +34,11 @@ typedef enum SealFormat {
 /* Everything is borrowed. */
 typedef struct SealSpec {
     SealKeyChoice keys;
-    unsigned key_types; /* KeyTypes without KIND_PINNED; 0 is the null key */
-    bool tpm_required;  /* SEAL_AUTO_KEYS must use the TPM */
-    bool allow_null;    /* an older null key, which protects nothing, may be kept */
+    unsigned key_types;    /* KeyTypes without KIND_PINNED; 0 is the null key */
+    bool tpm_required;     /* SEAL_AUTO_KEYS must use the TPM */
+    bool allow_null;       /* an older null key, which protects nothing, may be kept */
+    size_t lost_key_users; /* credentials that need the host key, which is missing: unless this is
+                              0, none is made, which is OUTCOME_HOST_KEY_MISSING */
 
     bool has_pcrs;
     TpmPcrs pcrs;
