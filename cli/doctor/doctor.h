@@ -125,6 +125,16 @@ int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
                      char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
                      ManagerService *ret_service);
 
+/* The file of SERVICE, a unit of this host, that decides whether the list KEY, such as
+ * "LoadCredential", has an element that begins with WORD: the last one that SETS it, or that
+ * empties the list after another file has set it. Borrowed; NULL if the files have it the other
+ * way. */
+const char *doctor_find_drop_in(const ManagerService *service, const char *key, const char *word,
+                                bool sets);
+
+/* Adds advice to the last finding, which names a drop-in that empties the list KEY. */
+void doctor_advise_emptied(Doctor *doctor, const char *key);
+
 /* Adds a remedy to the last finding: reload the units, which runs the generator. */
 void doctor_remedy_reload(Doctor *doctor);
 

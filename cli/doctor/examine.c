@@ -9,6 +9,8 @@
 #include "terminal/output.h"
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <string.h>
 
 static const struct {
@@ -86,6 +88,24 @@ static int add_machine(Doctor *doctor, const char *name, bool stored)
     return machine->policy_rc < 0 ? machine->policy_rc : 0;
 }
 
+/* Machines whose unit still has the generator's drop-in although their policy was removed. */
+static int add_generated(Doctor *doctor)
+{
+    char machine[LIMIT_MACHINE_BYTES + 1], unit[NAME_MAX + 1];
+    glob_t found = {0};
+    int r = 0;
+
+    (void)glob("/run/systemd/generator/*.service.d/50-nspawn-creds.conf", 0, NULL, &found);
+    for (size_t i = 0; r == 0 && i < found.gl_pathc; i++)
+        if (sscanf(found.gl_pathv[i], "/run/systemd/generator/%255[^/]", unit) == 1) {
+            unit[strlen(unit) - strlen(".d")] = '\0';
+            if (unit_machine(&doctor->options.host->templates, unit, NULL, machine) == 0)
+                r = add_machine(doctor, machine, false);
+        }
+    globfree(&found);
+    return r;
+}
+
 static int find_machines(Doctor *doctor)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
@@ -97,6 +117,8 @@ static int find_machines(Doctor *doctor)
         (void)store_machines(doctor->store, NULL, &stored);
     for (char **machine = stored; r == 0 && machine && *machine; machine++)
         r = add_machine(doctor, *machine, true);
+    if (r == 0)
+        r = add_generated(doctor);
     if (r == 0 && doctor->machine)
         r = add_machine(doctor, doctor->machine, false);
     return r;

@@ -45,6 +45,7 @@ static bool check_unit(const LiveCheck *check)
     char file[PATH_MAX];
     LiveMountSettings settings = live_mount_settings(machine, file);
     const PolicyCredential *live = check->machine->policy->credentials;
+    const char *emptied;
 
     if (settings == LIVE_MOUNT_BOUND ||
         strncmp(check->unit, "systemd-nspawn@", strlen("systemd-nspawn@")) != 0)
@@ -52,10 +53,15 @@ static bool check_unit(const LiveCheck *check)
     while (live->delivery != POLICY_LIVE)
         live++;
     if (!manager_service_asks(check->service, machine, live)) {
+        emptied = doctor_find_drop_in(check->service, "Environment", "NSPAWN_CREDS_LIVE=", false);
         doctor_say(check->doctor, DOCTOR_PROBLEM,
-                   "%s does not mount the directory for live delivery, which the policy uses",
-                   check->unit);
-        doctor_remedy_reload(check->doctor);
+                   "%s does not mount the directory for live delivery, which the policy uses%s%s%s",
+                   check->unit, emptied ? ": " : "", emptied ? emptied : "",
+                   emptied ? " empties Environment=" : "");
+        if (emptied)
+            doctor_advise_emptied(check->doctor, "Environment");
+        else
+            doctor_remedy_reload(check->doctor);
         return false;
     }
     if (settings == LIVE_MOUNT_NOT_SAID)
@@ -162,6 +168,11 @@ static bool check_request(const LiveCheck *check, const char *unit, const char *
         doctor_say(check->doctor, DOCTOR_WARNING,
                    "%s in %s does not ask for %s, which the policy lists for it", unit, machine,
                    id);
+    if (service->drop_ins && service->drop_ins[0])
+        doctor_advice(check->doctor,
+                      "If one of its drop-ins empties LoadCredential=, remove that line first: "
+                      "systemctl --machine=%s cat %s",
+                      machine, shell_word(unit).text);
     snprintf(folder, sizeof(folder), "/etc/systemd/system/%s.d", unit);
     doctor_remedy(check->doctor,
                   "systemd-run --quiet --wait --machine=%s sh -c 'mkdir -p \"$1\" && printf "

@@ -16,6 +16,11 @@
 #define BROKER         BROKER_UNIT
 #define BROKER_SOCKET  "/run/nspawn-creds/broker"
 #define GENERATOR      "nspawn-creds-generator"
+/* The credential with which the broker's unit gets the host key. */
+#define HOST_KEY_ID    "credential.secret"
+
+/* Where the service manager has generators write. */
+#define GENERATED      "/run/systemd/generator/"
 
 /* The end of the directory in ExecSearchPath= that holds the wrapper. */
 #define WRAPPER_FOLDER "/nspawn-creds/bin"
@@ -132,6 +137,26 @@ static void check_answer(Doctor *doctor)
     doctor_say(doctor, DOCTOR_OK, "the broker answers");
 }
 
+/* Without it the broker opens nothing that is sealed with the host key. */
+static void check_host_key(Doctor *doctor)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    const char *file;
+
+    if (manager_service(doctor->manager, BROKER, NULL, &service) != 0)
+        return;
+    for (char **pair = service.credentials; *pair; pair += 2)
+        if (is(pair[0], HOST_KEY_ID))
+            return;
+    file = doctor_find_drop_in(&service, "LoadCredential", HOST_KEY_ID ":", false);
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s does not get the host key%s%s%s", BROKER,
+               file ? ": " : "", file ? file : "", file ? " empties LoadCredential=" : "");
+    if (file)
+        doctor_advise_emptied(doctor, "LoadCredential");
+    else
+        doctor_advice(doctor, "A drop-in replaces LoadCredential=: systemctl cat " BROKER);
+}
+
 void doctor_broker(Doctor *doctor)
 {
     ManagerUnit state;
@@ -145,6 +170,7 @@ void doctor_broker(Doctor *doctor)
                        "service manager read it");
             doctor_remedy(doctor, "systemctl daemon-reload && systemctl try-restart " BROKER);
         }
+        check_host_key(doctor);
     }
     /* a request starts the broker, which fails for good if a socket that it needs is not available
      */
@@ -191,28 +217,75 @@ void doctor_remedy_reload(Doctor *doctor)
     doctor_remedy(doctor, "systemctl daemon-reload");
 }
 
+/* Reports that UNIT does not ask for CREDENTIAL and MORE others. */
+static void say_missing(Doctor *doctor, const char *machine, const char *unit,
+                        const ManagerService *service, const PolicyCredential *credential,
+                        size_t more)
+{
+    bool native = credential->delivery == POLICY_NATIVE;
+    const char *key = native ? "LoadCredentialEncrypted" : "LoadCredential";
+    const char *others = more > 0 ? " and others" : "", *file;
+    char word[CREDENTIAL_NAME_TEXT_BYTES + 1];
+
+    snprintf(word, sizeof(word), "%s%s%s:", native ? machine : "", native ? "@" : "",
+             credential->id);
+    file = doctor_find_drop_in(service, key, word, false);
+    if (file) {
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "%s does not ask for %s%s, which the policy lists: %s empties %s=", unit,
+                   credential->id, others, file, key);
+        doctor_advise_emptied(doctor, key);
+    } else {
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy lists", unit,
+                   credential->id, others);
+        doctor_remedy_reload(doctor);
+    }
+}
+
+/* Whether UNIT takes everything from the broker that the policy delivers at boot. */
+static bool check_places(Doctor *doctor, const DoctorMachine *machine, const char *unit,
+                         const ManagerService *service)
+{
+    bool right = true;
+
+    for (char **pair = service->credentials; *pair; pair += 2) {
+        const PolicyCredential *credential = policy_find(machine->policy, pair[0]);
+        char word[LIMIT_ID_BYTES + sizeof(":")];
+        const char *file;
+
+        if (is(pair[1], BROKER_SOCKET) || !credential || credential->delivery != POLICY_BOOT)
+            continue;
+        right = false;
+        snprintf(word, sizeof(word), "%s:", pair[0]);
+        file = doctor_find_drop_in(service, "LoadCredential", word, true);
+        doctor_say(doctor, DOCTOR_WARNING, "%s takes %s from %s instead of the broker%s%s", unit,
+                   pair[0], pair[1], file ? ": " : "", file ? file : "");
+        doctor_advice(doctor, "If that is not intended, remove the line there, then run: systemctl "
+                              "daemon-reload");
+    }
+    return right;
+}
+
 /* Finds differences between the policy and what the unit asks for. */
 static bool check_requests(Doctor *doctor, const DoctorMachine *machine, const char *unit,
                            const ManagerService *service)
 {
+    const PolicyCredential *first = NULL;
     size_t missing = 0, other = 0;
-    const char *first = NULL, *strange = NULL;
+    const char *strange = NULL;
 
     for (size_t i = 0; i < machine->policy->count; i++) {
         const PolicyCredential *credential = &machine->policy->credentials[i];
 
         if (credential->delivery != POLICY_LIVE &&
             !manager_service_asks(service, machine->name, credential) && missing++ == 0)
-            first = credential->id;
+            first = credential;
     }
     for (char **pair = service->credentials; *pair; pair += 2)
         if (is(pair[1], BROKER_SOCKET) && !policy_find(machine->policy, pair[0]) && other++ == 0)
             strange = pair[0];
-    if (missing > 0) {
-        doctor_say(doctor, DOCTOR_PROBLEM, "%s does not ask for %s%s, which the policy lists", unit,
-                   first, missing > 1 ? " and others" : "");
-        doctor_remedy_reload(doctor);
-    }
+    if (missing > 0)
+        say_missing(doctor, machine->name, unit, service, first, missing - 1);
     if (other > 0) {
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "%s asks for %s%s, which the policy does not list: it will not start", unit,
@@ -288,6 +361,14 @@ static bool check_wrapper(Doctor *doctor, const char *unit, const ManagerService
 static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const char *unit,
                          const ManagerService *service)
 {
+    for (char **file = service->drop_ins; file && *file; file++)
+        if (strncmp(*file, GENERATED, strlen(GENERATED)) == 0 && strstr(*file, "nspawn-creds")) {
+            doctor_say(doctor, DOCTOR_WARNING,
+                       "%s has no policy any more, but %s still asks for what it listed",
+                       machine->name, unit);
+            doctor_remedy_reload(doctor);
+            return;
+        }
     for (char **pair = service->credentials; *pair; pair += 2)
         if (is(pair[1], BROKER_SOCKET)) {
             doctor_say(doctor, DOCTOR_OK, "%s asks for the credentials in its own drop-in", unit);
@@ -337,6 +418,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
         return;
     }
     right = check_requests(doctor, machine, unit, &service) && right;
+    right = check_places(doctor, machine, unit, &service) && right;
     if (right && state.reload_needed) {
         doctor_say(doctor, DOCTOR_WARNING,
                    "files of %s have changed since the service manager read them", unit);

@@ -83,6 +83,8 @@ typedef struct ManagerService {
     char **search_path; /* ExecSearchPath= */
     char **environment; /* Environment=, each NAME=VALUE */
     char *program;      /* the path in the first ExecStart=; "" if it has none */
+    char *file;         /* its unit file */
+    char **drop_ins;    /* in the order in which they are read */
 } ManagerService;
 
 void manager_service_done(ManagerService *service); /* for _cleanup_ */

@@ -108,6 +108,17 @@ static int read_invocation(sd_bus_message *message, void *ret)
     return r;
 }
 
+static int read_text(sd_bus_message *message, void *ret)
+{
+    const char *text;
+    int r = sd_bus_message_read(message, "s", &text);
+
+    if (r < 0)
+        return r;
+    *(char **)ret = strdup(text);
+    return *(char **)ret ? 0 : -ENOMEM;
+}
+
 static int read_strings(sd_bus_message *message, void *ret)
 {
     return sd_bus_message_read_strv(message, ret);
@@ -228,6 +239,8 @@ void manager_service_done(ManagerService *service)
     strings_free(service->search_path);
     strings_free(service->environment);
     free(service->program);
+    free(service->file);
+    strings_free(service->drop_ins);
     *service = (ManagerService){0};
 }
 
@@ -240,6 +253,8 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
         {SERVICE, "ExecSearchPath", read_strings, offsetof(ManagerService, search_path), false},
         {SERVICE, "Environment", read_strings, offsetof(ManagerService, environment), false},
         {SERVICE, "ExecStart", read_program, offsetof(ManagerService, program), false},
+        {UNIT, "FragmentPath", read_text, offsetof(ManagerService, file), true},
+        {UNIT, "DropInPaths", read_strings, offsetof(ManagerService, drop_ins), true},
         {0},
     };
     _cleanup_(manager_service_done) ManagerService service = {0};
