@@ -2,6 +2,7 @@
 
 #include "control/control.h"
 
+#include "control/check.h"
 #include "protocol/frame.h"
 #include "protocol/varlink.h"
 #include "request/peer.h"
@@ -31,6 +32,7 @@ struct Control {
     const Method *method;
     Child *child;
     Job *commit;
+    Check *check;
     unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
     bool more;       /* the reader may contain another call */
     bool subscribed; /* gets events, and may not call any more */
@@ -65,6 +67,7 @@ static void control_end(Control *control)
     sd_event_source_disable_unref(control->deadline);
     child_free(control->child);
     job_free(control->commit);
+    check_free(control->check);
     varlink_call_done(&control->call);
     close(control->fd);
     frame_reader_done(&control->reader);
@@ -72,10 +75,10 @@ static void control_end(Control *control)
     free(control);
 }
 
-/* Whether a child is answering a call. */
+/* Whether a call is being answered. */
 static bool is_busy(const Control *control)
 {
-    return control->child || control->commit;
+    return control->child || control->commit || control->check;
 }
 
 /* Closes the connection that was idle longest. Subscribers are idle by nature, so they are closed
@@ -165,6 +168,7 @@ static void end_call(Control *control)
     control->more = !frame_reader_empty(&control->reader);
     control->child = child_free(control->child);
     control->commit = job_free(control->commit);
+    control->check = check_free(control->check);
     varlink_call_done(&control->call);
 }
 
@@ -248,6 +252,32 @@ static int start_commit(Control *control, const VarlinkCall *call)
                           control, &control->commit);
 }
 
+/* --- checks --- */
+
+static void on_checked(void *userdata, struct json_object *reply, bool last)
+{
+    Control *control = userdata;
+
+    if (last)
+        end_call(control);
+    proceed(control, queue(control, varlink_reply_new(reply, !last)));
+}
+
+static int start_check(Control *control, const VarlinkCall *call)
+{
+    CheckOrder order = {
+        .connections = control->set->environment.connections,
+        .parameters = call->parameters,
+        .peer = &control->peer,
+        .done = on_checked,
+        .userdata = control,
+    };
+    Reason reason = {0};
+    int r = check_new(&order, &reason, &control->check);
+
+    return r == 0 ? 0 : queue(control, outcome_error(r, &reason));
+}
+
 /* --- calls --- */
 
 static int answer_in_loop(Control *control, const Method *method, const VarlinkCall *call)
@@ -277,6 +307,8 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
         return call->oneway ? 0 : start_child(control, method, call);
     case METHOD_COMMIT:
         return start_commit(control, call);
+    case METHOD_CHECK:
+        return start_check(control, call);
     default:
         return answer_in_loop(control, method, call);
     }
@@ -371,6 +403,8 @@ static int watch(Control *control)
 
     if (control->child)
         child_hold(control->child, writes);
+    if (control->check)
+        check_hold(control->check, writes);
     return r < 0 ? r : sd_event_source_set_io_events(control->io, events);
 }
 

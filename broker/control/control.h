@@ -8,8 +8,9 @@
  * A connection may make many calls. The next one is read when the reply to the last one has been
  * sent. A connection is closed if its peer is not root, breaks the protocol, does not read, or does
  * not complete a message in time. When there are too many, the one that was idle longest is closed.
- * None of this delays the service manager's requests: no method uses the TPM, connections and their
- * queued replies are limited, and a peer that makes many calls gets the lowest priority.
+ * None of this delays the service manager's requests: the only method that uses the TPM lets them
+ * go first (control/check.h), connections and their queued replies are limited, and a peer that
+ * makes many calls gets the lowest priority.
  *
  * Control connections end with the worker; nothing depends on them.
  */

@@ -140,6 +140,14 @@ static const VarlinkField name_fields[] = {
     {0},
 };
 
+static const VarlinkField check_fields[] = {
+    {"machine", json_type_string, false},
+    {"credential", json_type_string, true},
+    {"unit", json_type_string, true},
+    {"sealed", json_type_string, true},
+    {0},
+};
+
 static const Method methods[] = {
     {"GetInfo", INTERFACE_SERVICE, no_fields, METHOD_LOOP, false, get_info},
     {"GetInterfaceDescription", INTERFACE_SERVICE, interface_fields, METHOD_LOOP, false,
@@ -147,6 +155,7 @@ static const Method methods[] = {
     {"Status", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, status},
     {"List", INTERFACE_BROKER, machine_fields, METHOD_READER, true, method_list},
     {"Describe", INTERFACE_BROKER, name_fields, METHOD_READER, false, method_describe},
+    {"Check", INTERFACE_BROKER, check_fields, METHOD_CHECK, true, NULL},
     {"Commit", INTERFACE_BROKER, commit_fields, METHOD_COMMIT, false, NULL},
     {"Metrics", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, method_metrics},
     {"FlushKeys", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, flush_keys},

@@ -35,6 +35,7 @@ typedef enum MethodKind {
     METHOD_LOOP,      /* runs in the event loop, and never waits */
     METHOD_READER,    /* runs in a child, because it reads the store */
     METHOD_COMMIT,    /* runs in a child, because it changes the store (request/store_job.h) */
+    METHOD_CHECK,     /* runs in the event loop, and waits for the TPM (control/check.h) */
     METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
 } MethodKind;
 

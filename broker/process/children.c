@@ -27,6 +27,7 @@ struct Job {
     Job *next;    /* the next job of .child */
     JobDone done;
     void *userdata;
+    bool yields; /* see job_yield() */
 };
 
 struct Child {
@@ -158,17 +159,32 @@ static int start(Child *child)
     return r;
 }
 
+/* Whether all who wait for CHILD let others go first. */
+static bool yields(const Child *child)
+{
+    const Job *job = child->first;
+
+    while (job && job->yields)
+        job = job->next;
+    return child->first && !job;
+}
+
 /* The first queued child whose turn has come. */
 static Child *find_next(const Children *children)
 {
     size_t running[_CHILD_KIND_MAX] = {0};
+    Child *last = NULL;
 
     for (const Child *child = children->first; child; child = child->next)
         running[child->task.kind] += child->socket >= 0;
-    for (Child *child = children->first; child; child = child->next)
-        if (!child->begun && running[child->task.kind] < running_max[child->task.kind])
+    for (Child *child = children->first; child; child = child->next) {
+        if (child->begun || running[child->task.kind] >= running_max[child->task.kind])
+            continue;
+        if (!yields(child))
             return child;
-    return NULL;
+        last = last ? last : child;
+    }
+    return last;
 }
 
 static int on_advance(sd_event_source *source, void *userdata)
@@ -257,6 +273,11 @@ Job *job_free(Job *job)
     }
     free(job);
     return NULL;
+}
+
+void job_yield(Job *job)
+{
+    job->yields = true;
 }
 
 ChildKind job_kind(const Job *job)

@@ -103,6 +103,10 @@ int job_new(Child *child, JobDone done, void *userdata, Job **ret);
  * searcher. NULL is allowed. */
 Job *job_free(Job *job);
 
+/* Lets the child of JOB start only when no other of its kind is queued, as long as nobody else
+ * waits for it. */
+void job_yield(Job *job);
+
 /* What JOB, which has not ended, waits for. */
 ChildKind job_kind(const Job *job);
 

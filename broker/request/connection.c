@@ -308,26 +308,13 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 static int go_on(Connection *c);
 
-/* Gives what was waited for, or the cached key, to the request. */
-static void give(Connection *c, const JobResult *result)
-{
-    const Context *context = c->set->config->context;
-    bool outside = c->key.outside;
-
-    if (result->key) {
-        c->key = tpm_key_label(result->sealed);
-        c->key.outside = c->key.outside || outside;
-    }
-    c->outcome = request_give(&c->request, result, context->now(context), &c->reason);
-}
-
 static void on_done(void *userdata, const JobResult *result)
 {
     Connection *c = userdata;
     ConnectionSet *set = c->set;
 
     c->job = job_free(c->job);
-    give(c, result);
+    c->outcome = request_give(&c->request, result, &c->reason);
     check(set, go_on(c));
 }
 
@@ -381,21 +368,13 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
 /* Continues until the answer has begun, or until the request has to wait. */
 static int go_on(Connection *c)
 {
-    const Context *context = c->set->config->context;
     TpmKeyRequest wanted = {0};
 
-    while (c->outcome == 0) {
-        const Secret *key;
-
-        c->outcome = request_advance(&c->request, context->now(context), &c->reason, &wanted);
-        if (c->outcome != 0 ||
-            (!wanted.sealed && !wanted.fresh_for && !wanted.search_in && !wanted.commit))
-            break;
-        key = wanted.sealed ? tpm_queue_key(&c->set->tpm, wanted.sealed) : NULL;
-        if (!key)
-            return wait_for(c, &wanted);
-        give(c, &(JobResult){.kind = CHILD_TPM, .sealed = wanted.sealed, .key = key});
-    }
+    if (c->outcome == 0)
+        c->outcome = request_advance(&c->request, &c->set->tpm, &c->reason, &wanted);
+    c->key = c->request.key;
+    if (c->outcome == 0 && (wanted.sealed || wanted.fresh_for || wanted.search_in || wanted.commit))
+        return wait_for(c, &wanted);
     if (c->outcome == 0)
         c->plaintext = request_take_value(&c->request);
     return begin_answer(c);

@@ -3,6 +3,7 @@
 #include "request/request.h"
 
 #include "base/base64.h"
+#include "crypto/generate.h"
 #include "policy/template.h"
 #include "request/external_file.h"
 
@@ -35,21 +36,11 @@ static void blame(const Request *request, Reason *reason)
 
 /* --- loading --- */
 
-static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
+static int load_file(Request *request, Ingredient *ingredient, BytesView file, Reason *reason)
 {
     const PolicyCredential *credential = ingredient->credential;
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r;
+    int r = credential_unpack(file, reason, &ingredient->sealed, &ingredient->sections);
 
-    if (ingredient->source == POLICY_SEALED)
-        r = external_file_read_sealed(credential->text, reason, &file);
-    else
-        r = host_resources_read(request->resources, &ingredient->name, reason, &file);
-    if (r == 0 && ingredient->source == POLICY_GENERATE)
-        digest_format(bytes_view(&file), ingredient->digest);
-    if (r == 0)
-        r = credential_unpack(bytes_view(&file), reason, &ingredient->sealed,
-                              &ingredient->sections);
     if (r == 0)
         r = credential_openable(&ingredient->sections, reason);
     if (r == 0 && credential)
@@ -57,6 +48,20 @@ static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
     if (r == 0 && kind_has(ingredient->sections.kind, KIND_HOST))
         r = host_resources_host_key(request->resources, reason, &ingredient->host_key);
     return r;
+}
+
+static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r;
+
+    if (ingredient->source == POLICY_SEALED)
+        r = external_file_read_sealed(ingredient->credential->text, reason, &file);
+    else
+        r = host_resources_read(request->resources, &ingredient->name, reason, &file);
+    if (r == 0 && ingredient->source == POLICY_GENERATE)
+        digest_format(bytes_view(&file), ingredient->digest);
+    return r == 0 ? load_file(request, ingredient, bytes_view(&file), reason) : r;
 }
 
 static int load(Request *request, Ingredient *ingredient, Reason *reason)
@@ -98,6 +103,26 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
     request.next = 0;
     *ret = TAKE(request);
     return 0;
+}
+
+int request_begin_file(HostResources *resources, const CredentialName *name, BytesView file,
+                       Reason *reason, Request *ret)
+{
+    _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
+    Ingredient *ingredient = calloc(1, sizeof(*ingredient));
+    int r;
+
+    if (!ingredient)
+        return -ENOMEM;
+    request.resolution = (Resolution){ingredient, 1};
+    *ingredient = (Ingredient){.name = *name, .source = POLICY_STORE};
+    r = resolution_look_up(resources->policies, name, reason, &ingredient->policy,
+                           &ingredient->credential);
+    if (r == 0 || r == OUTCOME_NOT_IN_POLICY)
+        r = load_file(&request, ingredient, file, reason);
+    if (r == 0)
+        *ret = TAKE(request);
+    return r;
 }
 
 /* --- values --- */
@@ -176,16 +201,23 @@ static int fill_template(const Request *request, const Ingredient *ingredient, R
 
 /* --- generating --- */
 
-/* Generates the current ingredient as far as possible without the TPM or a commit. */
+/* Generates the current ingredient as far as possible without the TPM or a commit; in a trial, a
+ * value of the same size. */
 static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 {
     Ingredient *ingredient = current(request);
     GeneratedSecret *generated = &ingredient->generated;
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
     int r = 0;
 
     if (!generated->name)
         r = generated_secret_begin(request->resources, &ingredient->name, ingredient->credential,
                                    reason, generated);
+    if (r == 0 && !request->store) {
+        credential_name_format(&ingredient->name, name);
+        return generate_secret(request->resources->config->context, generated->recipe, name, reason,
+                               &ingredient->value);
+    }
     if (r == 0 && !generated->commit) {
         *ret_wanted = generated_secret_request(generated);
         ret_wanted->created = &ingredient->name;
@@ -217,7 +249,7 @@ static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now
     Ingredient *ingredient = current(request);
     int r = open_sealed(request, tpm_key, now, reason, &ingredient->value);
 
-    if (r == 0 && ingredient->source == POLICY_GENERATE)
+    if (r == 0 && ingredient->source == POLICY_GENERATE && request->store)
         publish(request, ingredient);
     return r;
 }
@@ -241,8 +273,17 @@ static int advance_ingredient(Request *request, uint64_t now, Reason *reason,
     return open_ingredient(request, NULL, now, reason);
 }
 
-int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyRequest *ret_wanted)
+static uint64_t now_of(const Request *request)
 {
+    const Context *context = request->resources->config->context;
+
+    return context->now(context);
+}
+
+/* The same for all ingredients from the current one on. */
+static int advance(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
+{
+    uint64_t now = now_of(request);
     int r;
 
     *ret_wanted = (TpmKeyRequest){0};
@@ -254,6 +295,24 @@ int request_advance(Request *request, uint64_t now, Reason *reason, TpmKeyReques
             return r;
     }
     return 0;
+}
+
+int request_advance(Request *request, TpmQueue *queue, Reason *reason, TpmKeyRequest *ret_wanted)
+{
+    int r;
+
+    while ((r = advance(request, reason, ret_wanted)) == 0 && ret_wanted->sealed) {
+        JobResult cached = {.kind = CHILD_TPM,
+                            .sealed = ret_wanted->sealed,
+                            .key = tpm_queue_key(queue, ret_wanted->sealed)};
+
+        if (!cached.key)
+            return 0;
+        r = request_give(request, &cached, reason);
+        if (r != 0)
+            return r;
+    }
+    return r;
 }
 
 static int give_key(Request *request, const JobResult *result, uint64_t now, Reason *reason)
@@ -293,13 +352,18 @@ static int give_commit(Request *request, int rc, Reason *reason)
     return r;
 }
 
-int request_give(Request *request, const JobResult *result, uint64_t now, Reason *reason)
+int request_give(Request *request, const JobResult *result, Reason *reason)
 {
+    bool outside = request->key.outside;
     int r;
 
+    if (result->key) {
+        request->key = tpm_key_label(result->sealed);
+        request->key.outside = request->key.outside || outside;
+    }
     *reason = result->reason ? *result->reason : (Reason){0};
     if (result->kind == CHILD_TPM)
-        r = give_key(request, result, now, reason);
+        r = give_key(request, result, now_of(request), reason);
     else if (result->kind == CHILD_SEARCHER)
         r = give_found(request, result, reason);
     else
@@ -309,6 +373,14 @@ int request_give(Request *request, const JobResult *result, uint64_t now, Reason
     else
         *reason = (Reason){0};
     return r;
+}
+
+bool request_generates(const Request *request)
+{
+    for (size_t i = 0; i < request->resolution.count; i++)
+        if (request->resolution.ingredients[i].missing)
+            return true;
+    return false;
 }
 
 Secret *request_take_value(Request *request)

@@ -22,6 +22,7 @@ const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_ROTATED] = {"rotated", "c2468f7731934b93a81f4250c5caa488", LOG_NOTICE},
     [AUDIT_RESEALED] = {"resealed", "65e331b9c25a4a8d83459304ff958956", LOG_NOTICE},
     [AUDIT_FLUSHED] = {"flushed", "adb590e5ac854007b6d86f1da7f6add0", LOG_NOTICE},
+    [AUDIT_CHECKED] = {"checked", "356c1158cbf64cb0842efa56bedcefe5", LOG_INFO},
 };
 
 AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
@@ -111,6 +112,12 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
     case AUDIT_FLUSHED:
         add_formatted(entry, "MESSAGE", "unsealed keys: flushed by process %lld",
                       (long long)record->peer_pid);
+        break;
+    case AUDIT_CHECKED:
+        add_formatted(entry, "MESSAGE", "%s: checked by process %lld: %s%s%s", subject,
+                      (long long)record->peer_pid,
+                      record->outcome == 0 ? "would be delivered" : reason, remedy ? ". " : "",
+                      remedy ? remedy : "");
         break;
     default:
         add_formatted(entry, "MESSAGE", "%s: %s by process %lld", subject,

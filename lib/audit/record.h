@@ -29,6 +29,8 @@ typedef enum AuditVerdict {
     AUDIT_ROTATED,  /* replaced by a new value */
     AUDIT_RESEALED, /* same value, sealed again */
     AUDIT_FLUSHED,  /* the key cache was emptied; concerns no machine */
+
+    AUDIT_CHECKED, /* opened, but delivered to nobody (broker/control/check.h) */
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 

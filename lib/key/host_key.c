@@ -5,6 +5,7 @@
 #include "base/fsutil.h"
 #include "key/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -65,6 +66,22 @@ int host_key_state(BytesView host_key, Reason *reason, Secret **ret)
     r = secret_new_from((BytesView){(const uint8_t *)&state, sizeof(state)}, reason, ret);
     secret_erase(&state, sizeof(state));
     return r;
+}
+
+/* SHA-256 of the key alone is what systemd seals with, so more is hashed. */
+void host_key_fingerprint(const Secret *state, char ret[HOST_KEY_FINGERPRINT_BYTES])
+{
+    static const char purpose[] = "nspawn-creds host key fingerprint";
+    uint8_t digest[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256_state hash;
+    BytesView view = secret_view(state);
+
+    assert(view.size == sizeof(hash));
+    memcpy(&hash, view.data, sizeof(hash));
+    crypto_hash_sha256_update(&hash, (const uint8_t *)purpose, sizeof(purpose));
+    crypto_hash_sha256_final(&hash, digest);
+    secret_erase(&hash, sizeof(hash));
+    sodium_bin2hex(ret, HOST_KEY_FINGERPRINT_BYTES, digest, HOST_KEY_FINGERPRINT_BYTES / 2);
 }
 
 int host_key_check(const struct stat *status, uid_t owner, const char *path, Reason *reason)

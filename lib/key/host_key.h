@@ -37,6 +37,11 @@ int host_key_check_source(const Context *context, Reason *reason);
  * memory and is not hashed again for every credential. */
 int host_key_state(BytesView host_key, Reason *reason, Secret **ret);
 
+/* Writes the fingerprint of a key with this host_key_state(), by which others can tell whether they
+ * have the same one. Nothing can be opened with it. */
+#define HOST_KEY_FINGERPRINT_BYTES ((size_t)17)
+void host_key_fingerprint(const Secret *state, char ret[HOST_KEY_FINGERPRINT_BYTES]);
+
 /* Reads the key at PATH and compares its binding with /etc/machine-id below the context's root.
  * Returns its host_key_state(). OUTCOME_HOST_KEY_MISSING, _FOREIGN, _UNSAFE. */
 int host_key_load(const Context *context, const char *path, Reason *reason, Secret **ret);

@@ -172,9 +172,9 @@ int client_commit(Client *client, struct json_object *parameters, int fd, const 
     return call(client, "Commit", parameters, fd, LIMIT_COMMIT_SECONDS, observer, reason, ret);
 }
 
-int client_observe(Client *client, const char *method, struct json_object *parameters,
-                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
-                   const Observer *observer, Reason *reason)
+static int observe(Client *client, const char *method, struct json_object *parameters,
+                   unsigned seconds, int (*each)(void *userdata, struct json_object *reply),
+                   void *userdata, const Observer *observer, Reason *reason)
 {
     size_t room = LIMIT_REPLIES_BYTES;
     bool continues = true;
@@ -184,11 +184,27 @@ int client_observe(Client *client, const char *method, struct json_object *param
     while (r == 0 && continues) {
         _cleanup_(varlink_reply_done) VarlinkReply reply = {0};
 
-        r = receive(client, LIMIT_CALL_SECONDS, observer, reason, &room, &reply);
+        r = receive(client, seconds, observer, reason, &room, &reply);
         if (r == 0)
             r = reply.error ? take_error(&reply, reason) : each(userdata, reply.parameters);
         continues = reply.continues;
     }
     observer_wait_end(observer);
     return r;
+}
+
+int client_observe(Client *client, const char *method, struct json_object *parameters,
+                   int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                   const Observer *observer, Reason *reason)
+{
+    return observe(client, method, parameters, LIMIT_CALL_SECONDS, each, userdata, observer,
+                   reason);
+}
+
+int client_check(Client *client, struct json_object *parameters,
+                 int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                 const Observer *observer, Reason *reason)
+{
+    return observe(client, "Check", parameters, LIMIT_COMMIT_SECONDS, each, userdata, observer,
+                   reason);
 }

@@ -31,9 +31,14 @@ int client_call(Client *client, const char *method, struct json_object *paramete
 int client_commit(Client *client, struct json_object *parameters, int fd, const Observer *observer,
                   Reason *reason, struct json_object **ret);
 
-/* The same for a method that replies several times. Calls EACH with every reply (borrowed), during
- * the wait that OBSERVER sees. If EACH does not return 0, stops and returns its result; -EMSGSIZE
- * if all replies together exceed LIMIT_REPLIES_BYTES. */
+/* Like client_call(), for a method that replies several times. Calls EACH with every reply
+ * (borrowed), during the wait that OBSERVER sees. If EACH does not return 0, stops and returns its
+ * result; -EMSGSIZE if all replies together exceed LIMIT_REPLIES_BYTES. */
 int client_observe(Client *client, const char *method, struct json_object *parameters,
                    int (*each)(void *userdata, struct json_object *reply), void *userdata,
                    const Observer *observer, Reason *reason);
+
+/* The same for Check. Waits LIMIT_COMMIT_SECONDS for each reply, because requests go first. */
+int client_check(Client *client, struct json_object *parameters,
+                 int (*each)(void *userdata, struct json_object *reply), void *userdata,
+                 const Observer *observer, Reason *reason);

@@ -8,6 +8,7 @@
 #include "base/base64.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 Client *connect_to(const BrokerFixture *broker)
 {
@@ -15,6 +16,16 @@ Client *connect_to(const BrokerFixture *broker)
 
     assert_int_equal(client_new(test_path(&broker->folder, "control"), NULL, &client), 0);
     return client;
+}
+
+void write_policy(const BrokerFixture *broker, const char *machine, const char *text)
+{
+    char path[128];
+
+    mkdir(test_path(&broker->folder, "etc"), 0755);
+    mkdir(test_path(&broker->folder, "etc/nspawn-creds"), 0755);
+    snprintf(path, sizeof(path), "etc/nspawn-creds/%s.json", machine);
+    test_write_file(test_path(&broker->folder, path), test_view(text), 0644);
 }
 
 struct json_object *named(const char *machine, const char *id)

@@ -12,6 +12,9 @@
 
 Client *connect_to(const BrokerFixture *broker);
 
+/* Writes TEXT as the policy of MACHINE. */
+void write_policy(const BrokerFixture *broker, const char *machine, const char *text);
+
 /* {"machine": MACHINE, "credential": ID}, as far as they are not NULL. */
 struct json_object *named(const char *machine, const char *id);
 

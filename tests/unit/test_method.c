@@ -20,16 +20,6 @@
 
 /* --- policies --- */
 
-static void write_policy(const BrokerFixture *broker, const char *machine, const char *text)
-{
-    char path[128];
-
-    mkdir(test_path(&broker->folder, "etc"), 0755);
-    mkdir(test_path(&broker->folder, "etc/nspawn-creds"), 0755);
-    snprintf(path, sizeof(path), "etc/nspawn-creds/%s.json", machine);
-    test_write_file(test_path(&broker->folder, path), test_view(text), 0644);
-}
-
 /* Returns LIST's entry for MACHINE and ID. */
 static struct json_object *entry_of(struct json_object *list, const char *machine, const char *id)
 {

@@ -161,7 +161,7 @@ static void test_changes(void **state)
     AuditEntry entry;
 
     (void)state;
-    assert_int_equal(COUNT(rows), _AUDIT_VERDICT_MAX - AUDIT_STORED);
+    assert_int_equal(COUNT(rows), AUDIT_CHECKED - AUDIT_STORED);
     record.unit = record.key = "";
     for (size_t i = 0; i < COUNT(rows); i++) {
         record.verdict = rows[i].verdict;
@@ -174,6 +174,26 @@ static void test_changes(void **state)
         expect(&entry, "NSPAWN_CREDS_KEY", NULL);
         expect(&entry, "NSPAWN_CREDS_DELIVERY", NULL);
     }
+}
+
+static void test_checked(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.verdict = AUDIT_CHECKED;
+    record.unit = "";
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE", "web@db-password: checked by process 42: would be delivered");
+    expect(&entry, "MESSAGE_ID", "356c1158cbf64cb0842efa56bedcefe5");
+    expect(&entry, "NSPAWN_CREDS_DELIVERY", NULL);
+
+    record.outcome = OUTCOME_NOT_FOUND;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "web@db-password: checked by process 42: There is no such credential. Give it a value: "
+           "nspawn-creds set web@db-password");
 }
 
 /* No text of a peer or a file can forge a field or a line. */
@@ -230,15 +250,11 @@ static void test_verdicts_of_changes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered),
-        cmocka_unit_test(test_sealed_outside),
-        cmocka_unit_test(test_live),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long),
-        cmocka_unit_test(test_verdicts_of_changes),
+        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_sealed_outside),
+        cmocka_unit_test(test_live),           cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_checked),        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long), cmocka_unit_test(test_verdicts_of_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "client/broker_check.h"
+
+#include "base/names.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Collection {
+    const BrokerCheck *check;
+    struct json_object *all;
+} Collection;
+
+static int add_reply(void *userdata, struct json_object *reply)
+{
+    static const VarlinkField members[] = {
+        {"machine", json_type_string, false},  {"credential", json_type_string, false},
+        {"delivery", json_type_string, false}, {"outcome", json_type_string, false},
+        {"reason", json_type_string, true},    {"size", json_type_int, true},
+        {"total", json_type_int, true},        {"willBeGenerated", json_type_boolean, true},
+        {"hostKey", json_type_string, true},   {0},
+    };
+    const Collection *collection = userdata;
+    const BrokerCheck *check = collection->check;
+    struct json_object *checked = json_object_object_get(reply, "credential");
+    const char *id;
+
+    if (!json_object_is_type(checked, json_type_object) ||
+        varlink_parameters_check(checked, members))
+        return -EPROTO;
+    id = varlink_text(checked, "credential");
+    if (strcmp(varlink_text(checked, "machine"), check->machine) != 0 ||
+        (check->id && strcmp(id, check->id) != 0))
+        return -EPROTO;
+    return json_append(collection->all, json_object_get(checked)) ? 0 : -ENOMEM;
+}
+
+int broker_check(Client *client, const BrokerCheck *check, const Observer *observer, Reason *reason,
+                 struct json_object *ret)
+{
+    struct json_object *parameters = json_object_new_object();
+    Collection collection = {check, ret};
+    int r;
+
+    json_add_text(parameters, "machine", check->machine);
+    json_add_text(parameters, "credential", check->id);
+    json_add_view(parameters, "sealed", check->sealed);
+    r = client_check(client, parameters, add_reply, &collection, observer, reason);
+    if (r == -EPROTO && !reason->text[0])
+        return reason_set(reason, r, "the broker's reply is not valid");
+    return r;
+}
+
+int broker_check_outcome(struct json_object *checked, Reason *reason)
+{
+    const char *name = varlink_text(checked, "outcome"), *why = varlink_text(checked, "reason");
+
+    snprintf(reason->text, sizeof(reason->text), "%s", why ? why : "");
+    for (int rc = OUTCOME_OK; rc < _OUTCOME_MAX; rc++)
+        if (strcmp(outcome_name(rc), name) == 0)
+            return rc;
+    return -EIO;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What the broker says about credentials: whether a request would get them now (method Check).
+ *
+ * The broker's words are shown or compared, and decide nothing else: it talks to containers.
+ */
+
+#include "protocol/client.h"
+
+/* The credential to check; all is borrowed. */
+typedef struct BrokerCheck {
+    const char *machine;
+    const char *id;   /* NULL for all that the machine's policy lists */
+    BytesView sealed; /* a file in base64, in place of the one in the store; or empty */
+} BrokerCheck;
+
+/* Appends an object of the interface's type Checked to the array RET for each credential. Returns
+ * what client_new() and client_check() return; OUTCOME_NOT_FOUND if all of a machine without a
+ * policy are to be checked; -EPROTO if the broker replies something else. */
+int broker_check(Client *client, const BrokerCheck *check, const Observer *observer, Reason *reason,
+                 struct json_object *ret);
+
+/* The outcome in CHECKED, an object from broker_check(); 0 if the broker would deliver it. */
+int broker_check_outcome(struct json_object *checked, Reason *reason);
