@@ -132,8 +132,8 @@ _nspawn_creds() {
                         esac ;;
                 list:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
                 enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
-                reseal:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
-                set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|check:*|inspect:*)
+                reseal:*|check:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
+                set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
         esac

@@ -39,7 +39,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a exec -d 'Run a command with
 complete -c nspawn-creds -n __fish_use_subcommand -a reseal -d 'Seal credentials again, for other PCRs, keys or hosts'
 complete -c nspawn-creds -n __fish_use_subcommand -a enable -d 'Give a machine its credentials'
 complete -c nspawn-creds -n __fish_use_subcommand -a disable -d 'Let a machine start without credentials again'
-complete -c nspawn-creds -n __fish_use_subcommand -a check -d 'Check policies'
+complete -c nspawn-creds -n __fish_use_subcommand -a check -d 'Check what machines would get, or policies'
 complete -c nspawn-creds -n __fish_use_subcommand -a status -d 'Show the broker\'s status'
 complete -c nspawn-creds -n __fish_use_subcommand -a log -d 'Show requests and changes from the journal'
 complete -c nspawn-creds -n __fish_use_subcommand -a why -d 'Show why a machine does not get its credentials'
@@ -59,7 +59,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any remove cat' -a '(__nspawn_cre
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and not contains -- -- (commandline -opc)' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and contains -- -- (commandline -opc)' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 enable disable log why doctor' -a '(__nspawn_creds_names machines)'
-complete -c nspawn-creds -n '__nspawn_creds_at any list reseal' -a '(__nspawn_creds_names machines)'
+complete -c nspawn-creds -n '__nspawn_creds_at any list reseal check' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_creds_at 1 enable' -a '(__nspawn_creds_names ids)'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F

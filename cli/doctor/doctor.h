@@ -117,11 +117,14 @@ DoctorLevel doctor_level(int rc);
  * not. */
 bool doctor_check_readable(Doctor *doctor, const char *path);
 
+/* Where units ask the broker for credentials. */
+#define BROKER_SOCKET     "/run/nspawn-creds/broker"
+
 /* Room for the name of a machine's unit. */
 #define DOCTOR_UNIT_BYTES ((size_t)128)
 
 /* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
-int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
+int doctor_find_unit(Manager *manager, const char *machine, Reason *reason,
                      char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
                      ManagerService *ret_service);
 

@@ -244,7 +244,8 @@ void doctor_live(Doctor *doctor, const DoctorMachine *machine)
     bool right;
 
     if (!doctor->manager || count_live(machine->policy) == 0 ||
-        doctor_find_unit(doctor, machine->name, NULL, check.unit, &check.state, &service) != 0 ||
+        doctor_find_unit(doctor->manager, machine->name, NULL, check.unit, &check.state,
+                         &service) != 0 ||
         strcmp(check.state.load, "loaded") != 0)
         return; /* nothing to check, or "units" has reported it */
     right = check_unit(&check);

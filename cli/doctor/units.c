@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 
 #define BROKER         BROKER_UNIT
-#define BROKER_SOCKET  "/run/nspawn-creds/broker"
 #define GENERATOR      "nspawn-creds-generator"
 /* The credential with which the broker's unit gets the host key. */
 #define HOST_KEY_ID    "credential.secret"
@@ -187,19 +186,19 @@ void doctor_broker(Doctor *doctor)
 
 /* --- units of machines --- */
 
-int doctor_find_unit(Doctor *doctor, const char *machine, Reason *reason,
+int doctor_find_unit(Manager *manager, const char *machine, Reason *reason,
                      char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
                      ManagerService *ret_service)
 {
     int r;
 
     snprintf(ret_name, DOCTOR_UNIT_BYTES, "container@%s.service", machine);
-    r = manager_unit(doctor->manager, ret_name, reason, ret_state);
+    r = manager_unit(manager, ret_name, reason, ret_state);
     if (r == 0 && !is(ret_state->load, "loaded")) {
         snprintf(ret_name, DOCTOR_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
-        r = manager_unit(doctor->manager, ret_name, reason, ret_state);
+        r = manager_unit(manager, ret_name, reason, ret_state);
     }
-    return r == 0 ? manager_service(doctor->manager, ret_name, reason, ret_service) : r;
+    return r == 0 ? manager_service(manager, ret_name, reason, ret_service) : r;
 }
 
 void doctor_remedy_reload(Doctor *doctor)
@@ -399,7 +398,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
 
     if (!doctor->manager || (machine->policy_rc != 0 && machine->policy_rc != OUTCOME_NOT_FOUND))
         return;
-    r = doctor_find_unit(doctor, machine->name, &reason, unit, &state, &service);
+    r = doctor_find_unit(doctor->manager, machine->name, &reason, unit, &state, &service);
     if (r != 0) {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds check: checks policy files, which it reads as the broker does.
+ * nspawn-creds check: checks policy files, which it reads as the broker does, or machines
+ * (verb/check_machine.h).
  *
  * Files are combined by machine, according to their names: MACHINE.json and the drop-ins in
  * MACHINE.json.d. Without arguments the policies of this host are checked. References of a drop-in
@@ -10,6 +11,7 @@
 #include "base/array.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
+#include "verb/check_machine.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -243,12 +245,29 @@ static void check_groups(Check *check)
     }
 }
 
+/* Whether ARGUMENT is not a file: a policy's name ends with ".json". */
+static bool is_machine(const char *argument)
+{
+    const char *end = strrchr(argument, '.');
+
+    return !strchr(argument, '/') && (!end || strcmp(end, ".json") != 0);
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(check_done) Check check = {.json = options->json, .partial = arguments[0] != NULL};
     Reason reason = {0};
+    size_t machines = 0, count = 0;
     int r;
 
+    for (; arguments[count]; count++)
+        machines += is_machine(arguments[count]);
+    if (machines > 0 && machines < count)
+        return output_error(reason_set(&reason, OUTCOME_USAGE,
+                                       "name either machines or files, whose names end with .json"),
+                            NULL, &reason);
+    if (machines > 0)
+        return check_machines(context, options, arguments);
     check.faults = json_object_new_array();
     r = arguments[0] ? add_files(&check, arguments) : add_machines(&check, context);
     if (r != 0)
@@ -263,9 +282,12 @@ static int run(const Context *context, const Options *options, char **arguments)
 
 const Verb verb_check = {
     .name = "check",
-    .arguments = "[FILE...]",
-    .summary = "Check policies as the broker reads them",
-    .details = "Files are named MACHINE.json, and drop-ins MACHINE.json.d/NAME.json; "
+    .arguments = "[MACHINE|FILE...]",
+    .summary = "Check what machines would get, or policy files",
+    .details = "For a MACHINE, asks the broker whether it would deliver now what the policy "
+               "lists, and the service\nmanager whether the machine's unit asks for it. The exit "
+               "status is 9 if something is wrong.\n\n"
+               "Files are named MACHINE.json, and drop-ins MACHINE.json.d/NAME.json; "
                "those of one machine are\ncombined. Without FILE this host's policies are "
                "checked. Mistakes are printed as FILE:LINE:COLUMN\nwith an explanation, "
                "and the exit status is then 3. A share with a machine that is not among "

@@ -59,7 +59,7 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
     printf("\n");
     doctor_print(doctor);
     if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && doctor->manager &&
-        doctor_find_unit(doctor, machine, NULL, unit, &state, &service) == 0)
+        doctor_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0)
         printf("If %s does not start for another reason: journalctl -u %s\n", machine, unit);
 }
 
