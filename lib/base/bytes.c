@@ -65,9 +65,26 @@ bool reader_skip_padding(Reader *reader, size_t alignment)
 
 void writer_done(Writer *writer)
 {
+    if (writer->wipes && writer->bytes.data)
+        explicit_bzero(writer->bytes.data, writer->bytes.size);
     if (!writer->fixed)
         bytes_done(&writer->bytes);
     *writer = (Writer){0};
+}
+
+static uint8_t *grow(const Writer *writer, size_t capacity)
+{
+    uint8_t *data;
+
+    if (!writer->wipes || writer->bytes.size == 0)
+        return realloc(writer->bytes.data, capacity);
+    data = malloc(capacity);
+    if (data) {
+        memcpy(data, writer->bytes.data, writer->bytes.size);
+        explicit_bzero(writer->bytes.data, writer->bytes.size);
+        free(writer->bytes.data);
+    }
+    return data;
 }
 
 static bool make_room(Writer *writer, size_t size)
@@ -80,7 +97,7 @@ static bool make_room(Writer *writer, size_t size)
     if (size <= capacity - writer->bytes.size && writer->bytes.data)
         return true;
     capacity = (writer->bytes.size + size) * 2 + 64;
-    data = writer->fixed ? NULL : realloc(writer->bytes.data, capacity);
+    data = writer->fixed ? NULL : grow(writer, capacity);
     if (!data) {
         writer->failed = true;
         return false;

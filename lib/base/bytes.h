@@ -8,7 +8,7 @@
  * Bytes. Both remember failures (too short; out of memory), after which further calls do nothing.
  * So a parser can read a whole header and check once.
  *
- * Not for secrets, except for writer_into(): nothing is wiped. See secret/secret.h.
+ * Not for secrets, except for writer_into(): see secret/secret.h.
  */
 
 #include "base/cleanup.h"
@@ -76,6 +76,7 @@ typedef struct Writer {
     Bytes bytes;
     size_t capacity;
     bool fixed;  /* the bytes are borrowed, see writer_into() */
+    bool wipes;  /* memory that is given up is wiped */
     bool failed; /* out of memory, or of room */
 } Writer;
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <json-c/json_visit.h>
 #include <limits.h>
 #include <string.h>
 
@@ -267,6 +268,31 @@ int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *re
                           position.column);
     *ret_position = position;
     return reason_set(reason, r, "%s", what.text);
+}
+
+static void wipe(struct json_object *string, void *userdata)
+{
+    (void)userdata;
+    explicit_bzero((char *)json_object_get_string(string),
+                   (size_t)json_object_get_string_len(string));
+}
+
+static int set_wipe(struct json_object *value, int flags, struct json_object *parent,
+                    const char *name, size_t *index, void *userdata)
+{
+    (void)flags;
+    (void)parent;
+    (void)name;
+    (void)index;
+    (void)userdata;
+    if (json_object_is_type(value, json_type_string))
+        json_object_set_userdata(value, NULL, wipe);
+    return JSON_C_VISIT_RETURN_CONTINUE;
+}
+
+void json_wipe_later(struct json_object *value)
+{
+    json_c_visit(value, 0, set_wipe, NULL);
 }
 
 const char *json_text(struct json_object *value)

@@ -7,7 +7,7 @@
  * json-c accepts much that is not JSON, and silently keeps the second of two members with one name,
  * so that two readers of one file may see different values. This module refuses both, and also NUL
  * bytes, text after the value, and invalid UTF-8. Values are json-c's. Not for secrets: json-c
- * frees without wiping.
+ * copies strings that have escapes, and frees without wiping.
  *
  * A value does not know its position in the text. json_position() finds it again, so that messages
  * can name the line.
@@ -33,6 +33,10 @@ typedef struct JsonPosition {
  * OUTCOME_MALFORMED, with the position in RET_POSITION, or in REASON if that is NULL; -ENOMEM. */
 int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
                struct json_object **ret);
+
+/* Has the strings in VALUE wiped when they are freed: a peer may send a secret by mistake. VALUE
+ * cannot be copied any more. */
+void json_wipe_later(struct json_object *value);
 
 /* The position of a value in TEXT, which json_parse() must accept. PATH has LEVELS numbers, from
  * the outside in: the index of a member in its object or of an element in its array, from 0. For a

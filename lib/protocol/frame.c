@@ -14,7 +14,7 @@
 
 void frame_reader_done(FrameReader *reader)
 {
-    bytes_done(&reader->writer.bytes);
+    writer_done(&reader->writer);
     close_keep_errno(reader->passed - 1);
     *reader = (FrameReader){0};
 }
@@ -23,8 +23,10 @@ void frame_reader_done(FrameReader *reader)
 static void drop(Writer *writer, size_t *size)
 {
     writer->bytes.size -= *size;
-    if (*size > 0)
+    if (*size > 0) {
         memmove(writer->bytes.data, writer->bytes.data + *size, writer->bytes.size);
+        explicit_bzero(writer->bytes.data + writer->bytes.size, *size);
+    }
     *size = 0;
 }
 
@@ -88,6 +90,7 @@ int frame_reader_read(FrameReader *reader, int fd)
     ssize_t n;
     int r;
 
+    reader->writer.wipes = true;
     drop(&reader->writer, &reader->taken);
     if (reader->scanned > LIMIT_FRAME_BYTES)
         return -EMSGSIZE;
@@ -100,6 +103,7 @@ int frame_reader_read(FrameReader *reader, int fd)
     if (r != 0)
         return r;
     writer_bytes(&reader->writer, (BytesView){bytes, (size_t)n});
+    explicit_bzero(bytes, (size_t)n);
     r = take_fds(reader, &message);
     return reader->writer.failed ? -ENOMEM : r;
 }

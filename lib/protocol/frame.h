@@ -6,7 +6,8 @@
  *
  * A FrameReader collects bytes until a message is complete; a FrameWriter holds those that the
  * socket does not take yet. Both are bounded, so that no peer can use up the memory. Neither knows
- * what messages contain (see protocol/varlink.h). Sockets may be blocking or not.
+ * what messages contain (see protocol/varlink.h); a reader leaves no copies of them, because a peer
+ * may send a secret in clear by mistake. Sockets may be blocking or not.
  * https://varlink.org/Method-Call, "Wire format".
  */
 

@@ -56,6 +56,7 @@ int varlink_call_parse(BytesView message, VarlinkCall *ret)
 
     if (r != 0)
         return r;
+    json_wipe_later(call.root);
     call.method = varlink_text(call.root, "method");
     call.parameters = json_object_object_get(call.root, "parameters");
     call.more = varlink_flag(call.root, "more");
