@@ -86,10 +86,11 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
         {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
+    Reason reason = {0};
     int c;
     int r = 0;
 
-    while (r == 0 && (c = long_option_next(argc, argv, "h", options)) >= 0) {
+    while (r == 0 && (c = long_option_next(argc, argv, "h", options, &reason)) >= 0) {
         switch (c) {
         case 'h':
             print_help();
@@ -104,6 +105,7 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
             r = parse_exit_idle(config, optarg);
             break;
         default:
+            fprintf(stderr, "%s: %s\n", program_invocation_short_name, reason.text);
             return -EINVAL;
         }
     }

@@ -9,6 +9,9 @@
 #include "terminal/output.h"
 #include "verb/verb.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 
 /* Each word of ARGUMENTS but "--" is one argument; "[" begins those that may be left out. */
@@ -49,6 +52,8 @@ static int run(int argc, char **argv, const Context *context)
     if (host_rc != 0)
         host_config_default(&host);
     r = options_parse(argc, argv, context->now(context), &host, &reason, &options, &index);
+    if (options.json != JSON_OFF)
+        output_messages_in_json();
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options.version) {
@@ -71,13 +76,35 @@ static int run(int argc, char **argv, const Context *context)
     return verb->run(context, &options, argv + index + 1);
 }
 
+/* If a standard descriptor is closed, the first file that is opened would become it: a secret would
+ * be read from that, or the output written to it. In its place is one that fails as a closed one.
+ */
+static int occupy_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return -EBADF;
+    return 0;
+}
+
+/* A pipe whose reader ends early must not end a command in the middle of its work. A handler is not
+ * inherited by the programs that are started. */
+static void on_broken_pipe(int signal)
+{
+    (void)signal;
+}
+
 int main(int argc, char **argv)
 {
     Reason reason = {0};
     Context context;
     int r;
 
-    r = context_system(&context);
+    signal(SIGPIPE, on_broken_pipe);
+    r = occupy_standard_descriptors();
+    if (r == 0)
+        r = context_system(&context);
     if (r == 0)
         r = secret_harden_process(&reason);
     if (r == 0)

@@ -344,7 +344,8 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
                        .key_types = KEY_TYPES_AUTO,
                        .lines = DEFAULT_LINES};
     struct option table[INFO_COUNT + 1] = {0};
-    int c, r;
+    Reason why = {0};
+    int c, r = 0;
 
     /* getopt_long() will move other arguments, but not these */
     for (int i = 1; !options.command && i < argc; i++)
@@ -357,20 +358,22 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
 
         table[i] = (struct option){infos[i].name, has_argument, NULL, FIRST_CODE + (int)i};
     }
-    while ((c = long_option_next(argc, argv, LETTERS, table)) != -1) {
+    /* after a mistake it goes on, for --json= */
+    while ((c = long_option_next(argc, argv, LETTERS, table, &why)) != -1) {
         const char *value = optarg;
         const OptionInfo *info = find_option(c, &value);
+        int rc = info ? set_option(info, &(Setting){value, now, &why}, &options) : OUTCOME_USAGE;
 
-        if (!info) /* getopt_long() has printed the error */
-            return reason_set(reason, OUTCOME_USAGE, "see nspawn-creds --help");
-        r = set_option(info, &(Setting){value, now, reason}, &options);
-        if (r != 0)
-            return r;
-        options.given |= info->id;
+        if (info)
+            options.given |= info->id;
+        if (rc != 0 && r == 0) {
+            r = rc;
+            *reason = why;
+        }
     }
     *ret = options;
     *ret_index = optind;
-    return 0;
+    return r;
 }
 
 void options_print_help(uint64_t set)

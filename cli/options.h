@@ -98,8 +98,8 @@ typedef struct Options {
 } Options;
 
 /* Parses ARGC/ARGV; options may stand anywhere. NOW is for relative times, HOST, which is borrowed,
- * for what is not given. RET_INDEX is the first argument that is no option. OUTCOME_USAGE,
- * explained in REASON. */
+ * for what is not given. RET_INDEX is the first argument that is no option. OUTCOME_USAGE, for the
+ * first mistake, which REASON explains; RET then has the other options. */
 int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,
                   Options *ret, int *ret_index);
 

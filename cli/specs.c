@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "base/json.h"
 #include "base/nearest.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
@@ -364,16 +365,57 @@ int spec_error(const Context *context, const Options *options, int rc, const cha
     return output_error(rc, subject, &question);
 }
 
-int spec_advise(const Context *context, const CredentialName *name)
+int spec_report(const Context *context, const Options *options, const CredentialName *name,
+                bool replaced, BytesView public, Reason *reason)
 {
     PolicyStatus status;
     Reason advice;
     int r = policy_status_find(context, name, &status);
 
+    if (r == 0 && options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "machine", name->machine);
+        json_add_text(object, "credential", name->id);
+        json_add(object, "replaced", json_object_new_boolean(replaced));
+        json_add_text(object, "policy", policy_status_word(&status));
+        json_add_view(object, "public", public);
+        output_json(object, options->json);
+    } else if (r == 0 && public.size > 0)
+        r = output_sealed(NULL, public, reason);
     if (r != 0)
         return r;
     policy_status_advise(&status, name, &advice);
     output_note("%s", advice.text);
+    return 0;
+}
+
+int spec_output_sealed(const Options *options, const char *name, const char *path,
+                       const FileSetEntry *files, size_t count, Reason *reason)
+{
+    BytesView sealed = bytes_view(&files[0].content);
+    bool to_file = path && strcmp(path, "-") != 0;
+    _cleanup_(bytes_done) Bytes text = {0};
+    struct json_object *object;
+    int r = 0;
+
+    if (count > 1)
+        r = file_set_write(path, files, count, SEALED_FILE_MODE, reason);
+    else if (to_file || options->json == JSON_OFF)
+        r = output_sealed(path, sealed, reason);
+    else if (options->seal.format == SEAL_RAW) {
+        r = credential_encode(sealed, &text);
+        sealed = bytes_view(&text);
+    }
+    if (r != 0 || options->json == JSON_OFF)
+        return r;
+    object = json_object_new_object();
+    json_add_text(object, "name", name);
+    if (to_file)
+        json_add_text(object, "file", path);
+    else
+        json_add_view(object, "sealed", sealed);
+    output_json(object, options->json);
     return 0;
 }
 

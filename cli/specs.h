@@ -5,6 +5,7 @@
  * From options to what the library takes.
  */
 
+#include "base/fileset.h"
 #include "client/reseal_as.h"
 #include "options.h"
 
@@ -66,8 +67,15 @@ bool spec_meant(const Context *context, const Options *options, const char *subj
 int spec_error(const Context *context, const Options *options, int rc, const char *subject,
                const Reason *reason);
 
-/* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
-int spec_advise(const Context *context, const CredentialName *name);
+/* NAME was stored, and has REPLACED a value: prints that as JSON, or else its PUBLIC half (empty if
+ * it has none), and notes when it will be used, and what is left to do. -ENOMEM. */
+int spec_report(const Context *context, const Options *options, const CredentialName *name,
+                bool replaced, BytesView public, Reason *reason);
+
+/* Writes what is sealed as NAME: one of FILES to PATH as output_sealed() does, more to the
+ * directory PATH, all or none. With --json= the output says where it is, or has it as text. */
+int spec_output_sealed(const Options *options, const char *name, const char *path,
+                       const FileSetEntry *files, size_t count, Reason *reason);
 
 /* Reads an identity from the file PATH. OUTCOME_BAD_IDENTITY. */
 int spec_read_identity(const char *path, Reason *reason, Identity *ret);

@@ -43,20 +43,20 @@ _nspawn_creds_options() { # VERB
                 reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
                 edit) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature= --not-after=
-                        --newline= --no-ask' ;;
+                        --newline= --json= --no-ask' ;;
                 rotate) options='--with-key= --for-systemd= --tpm2-device= --tpm2-pcrs= --tpm2-public-key=
                         --tpm2-public-key-pcrs= --tpm2-signature= --fresh-key --share-key= --not-after=
                         --newline= --json= --generate=' ;;
                 copy|rename) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature=
-                        --no-ask' ;;
-                remove) options='--no-ask' ;;
+                        --json= --no-ask' ;;
+                remove) options='--json= --no-ask' ;;
                 reseal) options='--name= --dry-run --store --store= --with-key= --for-systemd= --uid=
                         --tpm2-device= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --tpm2-signature= --fresh-key --timestamp= --not-after= --format= --allow-null
                         --json= --host= --form=' ;;
                 enable) options='--json= --no-ask --delivery= --live --service= --on-change=' ;;
                 disable) options='--json= --no-ask' ;;
-                check|inspect) options='--json=' ;;
+                check|inspect|has-tpm2) options='--json=' ;;
                 setup) options='--json= --no-ask' ;;
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= --follow' ;;
@@ -64,11 +64,11 @@ _nspawn_creds_options() { # VERB
                 doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
-                        --timestamp= --not-after= --format= --pretty -p' ;;
+                        --timestamp= --not-after= --format= --pretty -p --json=' ;;
                 decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
-                        --timestamp= --not-after= --format= --host= --form=' ;;
+                        --timestamp= --not-after= --format= --json= --host= --form=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'

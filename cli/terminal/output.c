@@ -3,13 +3,13 @@
 #include "terminal/output.h"
 
 #include "base/fsutil.h"
+#include "base/json.h"
 #include "base/names.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define SEALED_FILE_MODE ((mode_t)0644)
 #define SECRET_FILE_MODE ((mode_t)0600)
 #define WRITE_FAULT      "cannot write the output"
 #define COLUMNS          ((size_t)80)
@@ -17,6 +17,14 @@
 static bool is_stdout(const char *path)
 {
     return !path || strcmp(path, "-") == 0;
+}
+
+/* Whether errors and notes are JSON. */
+static bool json_messages;
+
+void output_messages_in_json(void)
+{
+    json_messages = true;
 }
 
 /* The errno of the first flush of standard output that failed; 0 if it is not known. */
@@ -33,7 +41,8 @@ int output_finish(int rc)
     Reason reason = {0};
 
     output_flush();
-    if (!ferror(stdout) && write_error == 0)
+    /* a pipe whose reader has seen enough is no failure */
+    if ((!ferror(stdout) && write_error == 0) || write_error == EPIPE)
         return rc;
     reason_set(&reason, -write_error, WRITE_FAULT);
     output_error(-EIO, NULL, &reason);
@@ -90,22 +99,57 @@ int output_error(int rc, const char *subject, const Reason *reason)
     return output_error_more(rc, subject, 0, reason);
 }
 
+/* Prints OBJECT as a line, or lines, and takes it. */
+static void put_json(struct json_object *object, JsonMode mode, FILE *stream)
+{
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
+                (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
+                                     : JSON_C_TO_STRING_PLAIN);
+    const char *text = json_object_to_json_string_ext(object, flags);
+
+    if (text)
+        safe_text_put_json(text, stream);
+    else
+        write_error = ENOMEM;
+    putc('\n', stream);
+    json_object_put(object);
+}
+
+static void put_json_message(struct json_object *object)
+{
+    output_flush();
+    put_json(object, JSON_SHORT, stderr);
+}
+
 int output_error_more(int rc, const char *subject, size_t more, const Reason *reason)
 {
     bool alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME;
     const char *sentence = outcome_sentence(rc), *words = reason->text, *remedy;
-    char text[OUTCOME_REMEDY_BYTES], others[32] = "";
+    char text[OUTCOME_REMEDY_BYTES], what[sizeof(reason->text) + 160], others[32] = "";
     CredentialName name = {0};
 
     if (subject)
         (void)credential_name_parse(subject, NULL, &name);
     /* "did you mean …?" is all that there is to do */
     remedy = has_suffix(words, "?") ? NULL : outcome_remedy_for(rc, name.machine, name.id, text);
+    snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,
+             words[0] && !alone ? ": " : "", words);
+    if (json_messages) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "error", outcome_name(rc));
+        json_add_text(object, "subject", subject);
+        if (more > 0)
+            json_add_number(object, "more", more);
+        json_add_text(object, "message", what);
+        json_add_text(object, "remedy", remedy);
+        put_json_message(object);
+        return rc;
+    }
     if (more > 0)
         snprintf(others, sizeof(others), " and %zu more", more);
-    output_line(stderr, "nspawn-creds: %s%s%s%s%s%s%s", subject ? subject : "", others,
-                subject ? ": " : "", words[0] && alone ? "" : sentence,
-                words[0] && !alone ? ": " : "", words, has_suffix(words, "?") ? "" : ".");
+    output_line(stderr, "nspawn-creds: %s%s%s%s%s", subject ? subject : "", others,
+                subject ? ": " : "", what, has_suffix(words, "?") ? "" : ".");
     if (remedy)
         output_line(stderr, "  %s%s", remedy, output_full_stop(outcome_remedy(rc)));
     return rc;
@@ -119,22 +163,18 @@ void output_note(const char *format, ...)
     va_start(arguments, format);
     text = safe_text_format(format, arguments);
     va_end(arguments);
-    output_line(stderr, "nspawn-creds: %s", text);
+    if (json_messages) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "note", text);
+        put_json_message(object);
+    } else
+        output_line(stderr, "nspawn-creds: %s", text);
 }
 
 void output_json(struct json_object *object, JsonMode mode)
 {
-    int flags = JSON_C_TO_STRING_NOSLASHESCAPE |
-                (mode == JSON_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED
-                                     : JSON_C_TO_STRING_PLAIN);
-    const char *text = json_object_to_json_string_ext(object, flags);
-
-    if (text)
-        safe_text_put_json(text, stdout);
-    else
-        write_error = ENOMEM;
-    putchar('\n');
-    json_object_put(object);
+    put_json(object, mode, stdout);
 }
 
 static int write_stdout(BytesView view, Reason *reason)

@@ -20,11 +20,16 @@ void output_line(FILE *stream, const char *format, ...) __attribute__((format(pr
  * which is the column INDENT; the others are indented as far. */
 void output_wrapped(size_t indent, const char *text);
 
+/* From now on errors and notes are JSON objects, a line each; nspawn-creds(1) says what they have.
+ */
+void output_messages_in_json(void);
+
 /* Writes what was printed so far. Errors and notes do so first. */
 void output_flush(void);
 
 /* Does so at the end of a verb that returned RC, and explains if any output could not be written,
- * which makes a success a failure: returns RC or -EIO. */
+ * which makes a success a failure: returns RC or -EIO. It is none if the reader of a pipe has
+ * ended. */
 int output_finish(int rc);
 
 /* Explains a failure in up to two lines: what, about SUBJECT (NULL for nothing special), and what
@@ -43,6 +48,9 @@ void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Prints OBJECT as MODE says (not JSON_OFF) and takes it. */
 void output_json(struct json_object *object, JsonMode mode);
+
+/* Sealed files are no secret. */
+#define SEALED_FILE_MODE ((mode_t)0644)
 
 /* Writes sealed bytes to the file PATH, atomically, or to standard output for NULL or "-". */
 int output_sealed(const char *path, BytesView sealed, Reason *reason);

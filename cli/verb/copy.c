@@ -60,7 +60,7 @@ static int run(const Context *context, const Options *options, char **arguments,
     if (r == 0)
         r = reseal_as_finish(&reseal_as, NULL, bytes_view(&public), moves, &reason);
     if (r == 0)
-        r = spec_advise(context, &to);
+        r = spec_report(context, options, &to, exists, (BytesView){0}, &reason);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
     if (moves && policy_status_find(context, &from, &status) == 0 &&
@@ -81,7 +81,8 @@ static int run_rename(const Context *context, const Options *options, char **arg
 }
 
 #define COPY_OPTIONS                                                                               \
-    OPTION_NO_ASK | OPTION_STORE | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE
+    OPTION_NO_ASK | OPTION_STORE | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE |     \
+        OPTION_JSON
 
 const Verb verb_copy = {
     .name = "copy",

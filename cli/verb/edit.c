@@ -116,9 +116,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return spec_error(context, options, r, arguments[0], &reason);
     r = edit(options, &reseal_as, old, &stored);
-    if (r != 0 || !stored)
+    if (r != 0 || (!stored && options->json == JSON_OFF))
         return r;
-    r = spec_advise(context, &name);
+    r = spec_report(context, options, &name, stored, (BytesView){0}, &reason);
     return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 
@@ -136,6 +136,6 @@ const Verb verb_edit = {
         "final\n"
         "newline is removed if the old value had none.",
     .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_STORE |
-               OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
+               OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE | OPTION_JSON,
     .run = run,
 };

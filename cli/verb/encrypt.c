@@ -60,7 +60,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0 && options->pretty)
         r = pretty_make(spec.name, bytes_view(&sealed), &setting);
     if (r == 0)
-        r = output_sealed(output, bytes_view(options->pretty ? &setting : &sealed), &reason);
+        r = spec_output_sealed(options, spec.name, output,
+                               &(FileSetEntry){.content = options->pretty ? setting : sealed}, 1,
+                               &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 
@@ -72,6 +74,6 @@ const Verb verb_encrypt = {
                "does not echo. Writes the\nsealed credential to OUTPUT or standard "
                "output. To put a secret into the store, use set.",
     .options = OPTIONS_SEAL | OPTION_NAME | OPTION_UID | OPTION_SHARE_KEY | OPTION_TIMESTAMP |
-               OPTION_FORMAT | OPTION_PRETTY,
+               OPTION_FORMAT | OPTION_PRETTY | OPTION_JSON,
     .run = run,
 };

@@ -4,6 +4,7 @@
  * systemd-creds, for scripts. doctor says more.
  */
 
+#include "base/json.h"
 #include "key/machine.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
@@ -19,9 +20,18 @@ static int run(const Context *context, const Options *options, char **arguments)
     bool driver = glob("/sys/class/tpmrm/*", GLOB_NOSORT, NULL, &devices) == 0;
     bool all = firmware && driver && subsystem;
 
-    (void)options;
     (void)arguments;
     globfree(&devices);
+    if (options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_add(object, "tpm2", json_object_new_boolean(all));
+        json_add(object, "firmware", json_object_new_boolean(firmware));
+        json_add(object, "driver", json_object_new_boolean(driver));
+        json_add(object, "subsystem", json_object_new_boolean(subsystem));
+        output_json(object, options->json);
+        return all ? 0 : -ENODEV;
+    }
     /* this program is built with support for a TPM, as "system" and "libraries" say */
     printf("%s\n%cfirmware\n%cdriver\n+system\n%csubsystem\n+libraries\n", all ? "yes" : "partial",
            firmware ? '+' : '-', driver ? '+' : '-', subsystem ? '+' : '-');
@@ -35,5 +45,6 @@ const Verb verb_has_tpm2 = {
     .details =
         "Prints \"yes\" or \"partial\", and what is there, as systemd-creds does. The exit status "
         "is 0 for yes. doctor says more.",
+    .options = OPTION_JSON,
     .run = run,
 };

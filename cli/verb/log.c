@@ -15,6 +15,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The fields for --json, and their names. */
 static const struct {
@@ -104,15 +105,19 @@ static int add_matches(sd_journal *journal, const char *machine, AuditVerdict la
     return sd_journal_add_match(journal, match, 0);
 }
 
-int log_open(const char *machine, AuditVerdict last, sd_journal **ret)
+int log_open(const char *machine, AuditVerdict last, Reason *reason, sd_journal **ret)
 {
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
     int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
 
+    /* what this user may not read is left out without an error */
+    if (r >= 0 && geteuid() != 0 && sd_journal_next(journal) == 0)
+        return reason_set(reason, -EACCES,
+                          "only root and the group systemd-journal may read the journal");
     if (r >= 0)
         r = add_matches(journal, machine, last);
     if (r < 0)
-        return r;
+        return reason_set(reason, r, "cannot read the journal");
     *ret = TAKE_PTR(journal);
     return 0;
 }
@@ -122,12 +127,14 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
     const char *machine = arguments[0];
     Reason reason = {0};
+    bool any = false;
     int r = machine ? machine_name_check(machine, &reason) : 0;
 
     (void)context;
+    if (r == 0)
+        r = log_open(machine, _AUDIT_VERDICT_MAX - 1, &reason, &journal);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    r = log_open(machine, _AUDIT_VERDICT_MAX - 1, &journal);
     /* before the first of the last --lines= entries, or of all */
     if (r >= 0 && options->lines > 0) {
         r = sd_journal_seek_tail(journal);
@@ -143,8 +150,12 @@ static int run(const Context *context, const Options *options, char **arguments)
             output_json(log_to_json(journal), options->json);
         else if (r > 0)
             log_print(journal);
+        else if (r == 0 && !any)
+            output_note("The journal has no entries%s%s yet.", machine ? " about " : "",
+                        machine ? machine : "");
         else if (r == 0 && options->follow)
             output_flush();
+        any = true;
         if (r == 0 && (!options->follow || ferror(stdout)))
             return 0;
         if (r == 0)

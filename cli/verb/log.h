@@ -6,14 +6,15 @@
  */
 
 #include "audit/record.h"
+#include "base/outcome.h"
 
 #include <json-c/json.h>
 #include <systemd/sd-journal.h>
 
 /* Opens the journal at its head, with only the entries of MACHINE (NULL: of all) that have one of
  * the verdicts up to LAST. Entries that anybody else could have written are left out. A negative
- * errno. */
-int log_open(const char *machine, AuditVerdict last, sd_journal **ret);
+ * errno; -EACCES for a user who may not read it. */
+int log_open(const char *machine, AuditVerdict last, Reason *reason, sd_journal **ret);
 
 /* The entry that JOURNAL is at: prints it in a line, or returns its fields. */
 void log_print(sd_journal *journal);

@@ -4,12 +4,23 @@
  */
 
 #include "base/array.h"
+#include "base/json.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <errno.h>
+
+static void print_json(const Options *options, char **names)
+{
+    struct json_object *object = json_object_new_object(), *list = json_object_new_array();
+
+    for (; *names; names++)
+        json_append(list, json_object_new_string(*names));
+    json_add(object, "removed", list);
+    output_json(object, options->json);
+}
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
@@ -40,6 +51,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return count == 1 ? spec_error(context, options, r, arguments[0], &reason)
                           : output_error(r, NULL, &reason);
+    if (options->json != JSON_OFF)
+        print_json(options, arguments);
     return 0;
 }
 
@@ -49,6 +62,6 @@ const Verb verb_remove = {
     .summary = "Remove credentials from the broker's store",
     .details = "Asks first, unless --no-ask is given. A container whose policy lists a "
                "removed credential does not\nstart any more.",
-    .options = OPTION_NO_ASK,
+    .options = OPTION_NO_ASK | OPTION_JSON,
     .run = run,
 };

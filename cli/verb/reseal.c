@@ -520,7 +520,7 @@ static int reseal_all(Resealing *resealing, const Sets *sets)
     }
     if (options->json != JSON_OFF || options->dry_run)
         print_all(options, sets);
-    for (size_t i = 0; options->json == JSON_OFF && options->dry_run && i < sets->count; i++)
+    for (size_t i = 0; options->dry_run && i < sets->count; i++)
         print_failures(&sets->sets[i]);
     return result;
 }

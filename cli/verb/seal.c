@@ -3,7 +3,6 @@
  * nspawn-creds seal: seals a secret for other hosts, without a TPM or a host key.
  */
 
-#include "base/fileset.h"
 #include "base/names.h"
 #include "policy/policy.h"
 #include "seal/seal_keys.h"
@@ -15,8 +14,6 @@
 
 #include <errno.h>
 #include <string.h>
-
-#define SEALED_FILE_MODE ((mode_t)0644)
 
 /* "hosts/web1.json" becomes "web1.cred". */
 static int name_file(const char *host, FileSetEntry *files, size_t number, Reason *reason)
@@ -97,8 +94,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     }
     if (r == 0) {
         host = NULL;
-        r = count == 1 ? output_sealed(output, bytes_view(&files[0].content), &reason)
-                       : file_set_write(output, files, count, SEALED_FILE_MODE, &reason);
+        r = spec_output_sealed(options, spec.name, output, files, count, &reason);
     }
     for (unsigned i = 0; i < count; i++)
         bytes_done(&files[i].content);
@@ -118,6 +114,6 @@ const Verb verb_seal = {
                "identity.",
     .options = OPTION_HOST | OPTION_FORM | OPTION_WITH_KEY | OPTION_NAME | OPTION_TPM_PCRS |
                OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
-               OPTION_FORMAT,
+               OPTION_FORMAT | OPTION_JSON,
     .run = run,
 };

@@ -3,9 +3,7 @@
  * nspawn-creds set: gives a machine's credential a value.
  */
 
-#include "base/json.h"
 #include "key/host_key.h"
-#include "policy/policy_status.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
@@ -93,31 +91,6 @@ static int prepare(Setting *setting, Reason *reason)
     return r;
 }
 
-/* Prints the public half of a generated key pair, and what is left to do. */
-static int report(const Setting *setting, BytesView public, Reason *reason)
-{
-    PolicyStatus status;
-    Reason advice;
-    int r = policy_status_find(setting->context, &setting->name, &status);
-
-    if (r == 0 && setting->options->json != JSON_OFF) {
-        struct json_object *object = json_object_new_object();
-
-        json_add_text(object, "machine", setting->name.machine);
-        json_add_text(object, "credential", setting->name.id);
-        json_add(object, "replaced", json_object_new_boolean(setting->replaces));
-        json_add_text(object, "policy", policy_status_word(&status));
-        json_add_view(object, "public", public);
-        output_json(object, setting->options->json);
-    } else if (r == 0 && public.size > 0)
-        r = output_sealed(NULL, public, reason);
-    if (r != 0)
-        return r;
-    policy_status_advise(&status, &setting->name, &advice);
-    output_note("%s", advice.text);
-    return 0;
-}
-
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(store_client_done) StoreClient store = {0};
@@ -153,7 +126,8 @@ static int run(const Context *context, const Options *options, char **arguments)
                                                .public = bytes_view(&value.public)},
                                 1, "set", &reason);
     if (r == 0)
-        r = report(&setting, bytes_view(&value.public), &reason);
+        r = spec_report(context, options, &setting.name, setting.replaces,
+                        bytes_view(&value.public), &reason);
     return r == 0 ? 0 : output_error(r, setting.argument, &reason);
 }
 

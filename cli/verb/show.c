@@ -145,11 +145,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return spec_error(context, options, r, show.name, &reason);
     object = describe(&show);
-    if (options->json != JSON_OFF) {
+    if (options->json != JSON_OFF)
         output_json(TAKE_PTR(object), options->json);
-        return show.check.rc;
-    }
-    print(&show, object);
+    else
+        print(&show, object);
     return show.check.rc == 0 ? 0 : output_error(show.check.rc, show.name, &show.check.reason);
 }
 

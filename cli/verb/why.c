@@ -86,11 +86,8 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (r == 0)
         r = doctor_examine(&doctor);
-    if (r == 0) {
-        r = log_open(doctor.machine, AUDIT_REFUSED, &journal);
-        if (r < 0)
-            reason_set(&reason, r, "cannot read the journal");
-    }
+    if (r == 0)
+        r = log_open(doctor.machine, AUDIT_REFUSED, &reason, &journal);
     if (r != 0)
         return output_error(r, NULL, &reason);
     refused = find_refusal(journal);

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Prints which one of TABLE was probably meant by WORD, which may go on with "=". */
-static void suggest(const char *word, const struct option *table)
+/* WORD, which may go on with "=", is no option of TABLE; names the one that was probably meant. */
+static int unknown(const char *word, const struct option *table, Reason *reason)
 {
     char name[NEAREST_BYTES];
     Nearest nearest = {.wanted = name};
@@ -18,25 +18,45 @@ static void suggest(const char *word, const struct option *table)
     for (const struct option *option = table; option->name; option++)
         nearest_offer(&nearest, option->name);
     if (nearest.name[0])
-        fprintf(stderr, "%s: did you mean '--%s'?\n", program_invocation_short_name, nearest.name);
+        return reason_set(reason, '?', "unknown option '--%.80s'; did you mean '--%s'?", name,
+                          nearest.name);
+    return reason_set(reason, '?', "unknown option '--%.80s'; see %s --help", name,
+                      program_invocation_short_name);
+}
+
+/* Explains why getopt_long() returned '?' after WORD. */
+static int explain(const char *word, const struct option *table, Reason *reason)
+{
+    const struct option *option = table;
+
+    if (optopt == 0)
+        return unknown(word + strlen("--"), table, reason);
+    while (option->name && option->val != optopt)
+        option++;
+    if (strncmp(word, "--", strlen("--")) != 0 || !option->name)
+        return reason_set(reason, '?', "unknown option '-%c'; see %s --help", optopt,
+                          program_invocation_short_name);
+    return reason_set(reason, '?', "option '--%s' %s", option->name,
+                      option->has_arg == no_argument ? "takes no value" : "needs a value");
 }
 
 int long_option_next(int argc, char *const argv[], const char *short_options,
-                     const struct option *table)
+                     const struct option *table, Reason *reason)
 {
-    int index = -1, c = getopt_long(argc, argv, short_options, table, &index);
+    int index = -1, c;
     const char *word, *name;
 
-    if (c == '?' && optopt == 0 && strncmp(argv[optind - 1], "--", 2) == 0)
-        suggest(argv[optind - 1] + 2, table);
-    if (c < 0 || c == '?' || index < 0)
+    opterr = 0;
+    c = getopt_long(argc, argv, short_options, table, &index);
+    if (c == '?')
+        return explain(argv[optind - 1], table, reason);
+    if (c < 0 || index < 0)
         return c;
     /* the argument of "--name ARGUMENT" is a word of its own */
     word = argv[optind - 1] == optarg ? argv[optind - 2] : argv[optind - 1];
     name = table[index].name;
     if (strcspn(word, "=") == strlen("--") + strlen(name))
         return c;
-    fprintf(stderr, "%s: unrecognized option '%.*s'; did you mean '--%s'?\n",
-            program_invocation_short_name, (int)strcspn(word, "="), word, name);
-    return '?';
+    return reason_set(reason, '?', "unknown option '%.*s'; did you mean '--%s'?",
+                      (int)strcspn(word, "="), word, name);
 }

@@ -7,9 +7,11 @@
  * is an option that begins the same way.
  */
 
+#include "base/outcome.h"
+
 #include <getopt.h>
 
-/* As getopt_long(), of which it also prints the errors: '?' for an option that is not in TABLE by
- * its whole name. */
+/* As getopt_long(), but without its messages: REASON explains '?', which is also returned for an
+ * option that is not in TABLE by its whole name. */
 int long_option_next(int argc, char *const argv[], const char *short_options,
-                     const struct option *table);
+                     const struct option *table, Reason *reason);
