@@ -14,6 +14,7 @@
 #include "policy/policy_status.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "unit_size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -365,9 +366,24 @@ int spec_error(const Context *context, const Options *options, int rc, const cha
     return output_error(rc, subject, &question);
 }
 
+bool spec_note_size(const Options *options, const Policy *policy)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+    Reason reason = {0};
+
+    (void)open_store(options, &store);
+    if (unit_size_check(store, policy, &reason) == 0)
+        return false;
+    output_note("%s does not start: %s. Deliver large ones live: nspawn-creds enable %s ID --live",
+                policy->machine, reason.text, policy->machine);
+    return true;
+}
+
 int spec_report(const Context *context, const Options *options, const CredentialName *name,
                 bool replaced, BytesView public, Reason *reason)
 {
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    PolicyFault fault;
     PolicyStatus status;
     Reason advice;
     int r = policy_status_find(context, name, &status);
@@ -385,6 +401,10 @@ int spec_report(const Context *context, const Options *options, const Credential
         r = output_sealed(NULL, public, reason);
     if (r != 0)
         return r;
+    if (status.kind == POLICY_STATUS_USED && status.delivery != POLICY_LIVE &&
+        policy_load(context, name->machine, &fault, &policy) == 0 &&
+        spec_note_size(options, policy))
+        return 0;
     policy_status_advise(&status, name, &advice);
     output_note("%s", advice.text);
     return 0;

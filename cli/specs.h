@@ -67,6 +67,9 @@ bool spec_meant(const Context *context, const Options *options, const char *subj
 int spec_error(const Context *context, const Options *options, int rc, const char *subject,
                const Reason *reason);
 
+/* Whether what POLICY delivers at the machine's start is too much for its unit, which is noted. */
+bool spec_note_size(const Options *options, const Policy *policy);
+
 /* NAME was stored, and has REPLACED a value: prints that as JSON, or else its PUBLIC half (empty if
  * it has none), and notes when it will be used, and what is left to do. -ENOMEM. */
 int spec_report(const Context *context, const Options *options, const CredentialName *name,

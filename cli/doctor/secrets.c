@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "doctor/doctor.h"
 #include "terminal/progress.h"
+#include "unit_size.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,8 +165,8 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     /* what is in the store does not matter if the policy takes another file */
     if (r == 0 && credential && (credential->source == POLICY_SEALED) == (path != NULL))
         r = kind_check_type(entry.sections.kind, credential->key_type, &reason);
-    if (r == 0 && secret_size(plaintext) == 0)
-        r = reason_set(&reason, OUTCOME_EMPTY, "it has no bytes");
+    if (r == 0)
+        r = unit_size_check_value(name->id, plaintext, &reason);
     if (r != 0)
         say_closed(doctor, machine, name, path, &entry.sections, r, &reason);
     else
@@ -224,6 +225,12 @@ void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
     right = opened == count;
     for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
         right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;
+    if (machine->policy && unit_size_check(doctor->store, machine->policy, &reason) != 0) {
+        right = false;
+        doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
+        doctor_advice(doctor, "Deliver large ones live: nspawn-creds enable %s ID --live",
+                      machine->name);
+    }
     if (right && opened > 0)
         doctor_say(doctor, DOCTOR_OK, "%s: %zu %s", machine->name, opened,
                    opened == 1 ? "credential opens" : "credentials open");

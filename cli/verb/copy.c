@@ -10,21 +10,22 @@
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "unit_size.h"
 #include "verb/verb.h"
 
 #include <string.h>
 
-/* Whether the credential at the new name has the same value, so that nothing is lost. */
-static bool holds_the_same(ResealAs *reseal_as)
+/* Whether the credential at the new name has this VALUE, so that nothing is lost. */
+static bool holds(ResealAs *reseal_as, const Secret *value)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
-    _cleanup_(secret_freep) Secret *old = NULL, *new = NULL;
+    _cleanup_(secret_freep) Secret *old = NULL;
     CredentialMetadata metadata;
 
     return store_client_read(reseal_as->store, &reseal_as->to, NULL, &entry) == 0 &&
-           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &new) ==
+           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &old) ==
                0 &&
-           reseal_as_open(reseal_as, NULL, &old) == 0 && secret_equal(old, new);
+           secret_equal(old, value);
 }
 
 static int run(const Context *context, const Options *options, char **arguments, bool moves)
@@ -32,6 +33,7 @@ static int run(const Context *context, const Options *options, char **arguments,
     _cleanup_(reseal_as_done) ResealAs reseal_as = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(bytes_done) Bytes public = {0};
+    _cleanup_(secret_freep) Secret *value = NULL;
     CredentialName from, to;
     Reason reason = {0};
     PolicyStatus status;
@@ -52,7 +54,11 @@ static int run(const Context *context, const Options *options, char **arguments,
     r = store_client_has(&store, &to, &reason, &exists);
     if (r == 0 && !exists)
         r = policy_id_check(to.id, &reason);
-    if (r == 0 && exists && !holds_the_same(&reseal_as))
+    if (r == 0)
+        r = reseal_as_open(&reseal_as, &reason, &value);
+    if (r == 0)
+        r = unit_size_check_value(to.id, value, &reason);
+    if (r == 0 && exists && !holds(&reseal_as, value))
         r = confirm(options, &reason, "%s already exists. Replace it? Its value will be lost.",
                     reseal_as.to_text);
     if (r == 0)

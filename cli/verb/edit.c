@@ -7,6 +7,7 @@
 #include "terminal/editor_file.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "unit_size.h"
 #include "verb/verb.h"
 
 /* Seals and stores the edited value. RET_STORED is false if it is unchanged. */
@@ -20,8 +21,8 @@ static int store(const Options *options, ResealAs *reseal_as, Secret **value, co
     /* Editors end a file with a newline. A password that had none must have none afterwards. */
     if (options->newline != TRISTATE_AUTO || !input_has_newline(old))
         r = input_set_newline(value, options->newline == TRISTATE_YES, reason);
-    if (r == 0 && secret_size(*value) == 0)
-        r = reason_set(reason, OUTCOME_EMPTY, "nothing was changed");
+    if (r == 0)
+        r = unit_size_check_value(reseal_as->to.id, *value, reason);
     if (r != 0)
         return r;
     same = secret_equal(old, *value);

@@ -399,6 +399,8 @@ static void report_next(const Enabling *enabling)
     for (size_t i = 0; i < BROKER_SOCKETS; i++)
         if (enabling->sockets_enabled[i])
             printf("Enabled %s.\n", broker_sockets[i]);
+    if (enabling->policy && spec_note_size(enabling->options, enabling->policy))
+        return;
     if (!enabling->in_effect)
         output_note("%s does not ask for them yet. To find out why: nspawn-creds doctor %s",
                     enabling->unit, machine);

@@ -20,6 +20,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "unit_size.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -127,6 +128,8 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
     if (r == 0)
         r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
                             &rotate->value);
+    if (r == 0)
+        r = unit_size_check_value(rotate->name.id, rotate->value.secret, reason);
     return r == 0 ? seal_new(&seal, like.kind ? &like : NULL, rotate->value.secret, reason,
                              &rotate->sealed)
                   : r;

@@ -9,6 +9,7 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "unit_size.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -111,6 +112,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = input_get_value(context, options, setting.input, setting.argument, &reason, &value);
     if (r != 0)
         return output_error(r, source, &reason);
+    r = unit_size_check_value(setting.name.id, value.secret, &reason);
+    if (r != 0)
+        return output_error(r, setting.argument, &reason);
     /* a newline at the end of a piped password is usually unintended */
     view = secret_view(value.secret);
     if (options->newline == TRISTATE_AUTO && value.public.size == 0 &&

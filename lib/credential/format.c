@@ -303,6 +303,13 @@ int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMet
     return 0;
 }
 
+size_t credential_value_size(const CredentialSections *sections, const char *name)
+{
+    size_t metadata = (2 * sizeof(uint64_t) + sizeof(uint32_t) + strlen(name) + 7) / 8 * 8;
+
+    return sections->ciphertext.size > metadata ? sections->ciphertext.size - metadata : 0;
+}
+
 void credential_metadata_write(const CredentialMetadata *metadata, Writer *writer)
 {
     writer_u64le(writer, metadata->timestamp);

@@ -66,4 +66,7 @@ bool credential_times_valid(const CredentialMetadata *metadata);
 /* Parses the metadata at the start of the decrypted text, and returns their size. */
 int credential_metadata_parse(BytesView decrypted, Reason *reason, CredentialMetadata *ret,
                               size_t *ret_size);
+/* The size of the value in a credential that is sealed as NAME; 0 if it is too short for that. */
+size_t credential_value_size(const CredentialSections *sections, const char *name);
+
 void credential_metadata_write(const CredentialMetadata *metadata, Writer *writer);
