@@ -45,6 +45,7 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
     *ret = (ServerConfig){
         .context = context,
         .store_path = host->store,
+        .history = host->history,
         .host_key_path = HOST_KEY_PATH,
         .tpm_device = host->tpm_device,
         .unseal = unseal,

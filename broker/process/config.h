@@ -18,6 +18,7 @@ typedef int (*TpmSealFresh)(const char *device, Reason *reason, TpmSealed *ret, 
 typedef struct ServerConfig {
     const Context *context;
     const char *store_path;
+    unsigned history;          /* how many earlier values of a credential are kept */
     const char *host_key_path; /* as the service manager passed it */
     const char *tpm_device;    /* see tpm_new() */
     TpmUnseal unseal;

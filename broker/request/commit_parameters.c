@@ -5,6 +5,7 @@
 #include "base/fsutil.h"
 #include "credential/open.h"
 #include "request/resolution.h"
+#include "store/history.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +33,8 @@ static const VarlinkField change_fields[] = {
     {"precondition", json_type_string, true},
     {"digest", json_type_string, true},
     {"history", json_type_string, true},
+    {"historyOffset", json_type_int, true},
+    {"historySize", json_type_int, true},
     {0},
 };
 
@@ -82,21 +85,14 @@ static int read_data(int fd, Reason *reason, Bytes *ret)
     return file_read_fd(fd, "the memfd", STORE_COMMIT_BYTES_MAX, reason, ret);
 }
 
-/* The string TEXT of OBJECT, or its "offset" and "size" in DATA; empty if OBJECT has neither. */
-static int get_view(struct json_object *object, const char *text, const Bytes *data, Reason *reason,
-                    BytesView *ret)
+/* The part of DATA at OFFSET with SIZE, which are both given or both NULL. */
+static int get_part(struct json_object *offset, struct json_object *size, const Bytes *data,
+                    Reason *reason, BytesView *ret)
 {
-    const char *value = varlink_text(object, text);
-    struct json_object *offset = NULL, *size = NULL;
     uint64_t from, count;
 
-    json_object_object_get_ex(object, "offset", &offset);
-    json_object_object_get_ex(object, "size", &size);
-    if (!offset != !size || (value && offset))
-        return reason_set(reason, OUTCOME_USAGE, "give either \"%s\" or both offset and size",
-                          text);
-    if (value)
-        *ret = text_view(value);
+    if (!offset != !size)
+        return reason_set(reason, OUTCOME_USAGE, "an offset needs a size, and a size an offset");
     if (!offset)
         return 0;
     from = json_object_get_uint64(offset);
@@ -105,6 +101,23 @@ static int get_view(struct json_object *object, const char *text, const Bytes *d
         return reason_set(reason, OUTCOME_USAGE, "offset and size exceed the memfd");
     *ret = (BytesView){data->data + from, count};
     return 0;
+}
+
+/* The string TEXT of OBJECT, or its "offset" and "size" in DATA; empty if OBJECT has neither. */
+static int get_view(struct json_object *object, const char *text, const Bytes *data, Reason *reason,
+                    BytesView *ret)
+{
+    const char *value = varlink_text(object, text);
+    struct json_object *offset = NULL, *size = NULL;
+
+    json_object_object_get_ex(object, "offset", &offset);
+    json_object_object_get_ex(object, "size", &size);
+    if (value && (offset || size))
+        return reason_set(reason, OUTCOME_USAGE, "give either \"%s\" or both offset and size",
+                          text);
+    if (value)
+        *ret = text_view(value);
+    return get_part(offset, size, data, reason, ret);
 }
 
 /* --- changes --- */
@@ -157,10 +170,30 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
     return check_sealed(change->sealed, reason);
 }
 
+static int set_history(struct json_object *element, const Bytes *data, Reason *reason,
+                       StoreChange *change)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    const char *word = varlink_text(element, "history");
+    struct json_object *offset = NULL, *size = NULL;
+    int r;
+
+    json_object_object_get_ex(element, "historyOffset", &offset);
+    json_object_object_get_ex(element, "historySize", &size);
+    if (!word || strcmp(word, "none") == 0)
+        return 0;
+    change->keep_old = strcmp(word, "keep") == 0;
+    if (change->keep_old)
+        return 0;
+    if (strcmp(word, "replace") != 0)
+        return reason_set(reason, OUTCOME_USAGE, "invalid history \"%.40s\"", word);
+    r = get_part(offset, size, data, reason, &change->history);
+    return r == 0 ? store_history_parse(change->history, reason, &history) : r;
+}
+
 static int decode_change(struct json_object *element, const Bytes *data, Reason *reason,
                          StoreChange *change)
 {
-    const char *history = varlink_text(element, "history");
     Reason what;
     int r = credential_name_new(varlink_text(element, "machine"),
                                 varlink_text(element, "credential"), reason, &change->name);
@@ -169,11 +202,9 @@ static int decode_change(struct json_object *element, const Bytes *data, Reason 
         return r;
     change->remove = varlink_flag(element, "remove");
     change->keep_public = varlink_flag(element, "keepPublic");
-    if (history && strcmp(history, "none") != 0)
-        r = reason_set(reason, OUTCOME_UNSUPPORTED, "history \"%.40s\" is not supported yet",
-                       history);
+    r = set_precondition(element, reason, change);
     if (r == 0)
-        r = set_precondition(element, reason, change);
+        r = set_history(element, data, reason, change);
     if (r == 0)
         r = set_files(element, data, reason, change);
     /* a commit has many changes, so the reason names the credential */

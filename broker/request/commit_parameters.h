@@ -27,9 +27,8 @@ typedef struct CommitParameters {
 void commit_parameters_done(CommitParameters *decoded); /* for _cleanup_ */
 
 /* PARAMETERS must conform to commit_fields and outlive RET. DATA is a sealed memfd or -1. Returns
- * 0, OUTCOME_USAGE, OUTCOME_INVALID_NAME, OUTCOME_TOO_LARGE, OUTCOME_UNSUPPORTED (a history),
- * OUTCOME_UNPROTECTED, OUTCOME_SCOPE_MISMATCH, or what credential_unpack() and
- * credential_openable() return for a file; for the verb "rotate" also OUTCOME_NOT_IN_POLICY,
- * OUTCOME_BAD_POLICY and OUTCOME_NOT_STORED. */
+ * 0, OUTCOME_USAGE, OUTCOME_INVALID_NAME, OUTCOME_TOO_LARGE, OUTCOME_UNPROTECTED,
+ * OUTCOME_SCOPE_MISMATCH, or what credential_unpack() and credential_openable() return for a file;
+ * for the verb "rotate" also OUTCOME_NOT_IN_POLICY, OUTCOME_BAD_POLICY and OUTCOME_NOT_STORED. */
 int commit_parameters_decode(const ServerConfig *config, struct json_object *parameters, int data,
                              Reason *reason, CommitParameters *ret);

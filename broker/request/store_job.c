@@ -89,6 +89,7 @@ static int commit(const Operation *operation, int to_worker, int data, Reason *r
                             .changes = decoded.changes,
                             .count = decoded.count,
                             .origin = {decoded.verb, operation->uid, operation->pid},
+                            .history = operation->queue->config->history,
                             .record = decoded.record.name ? &decoded.record : NULL,
                             .applied = report_applied,
                             .userdata = &committer,

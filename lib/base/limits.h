@@ -38,6 +38,8 @@
 #define LIMIT_MACHINES              ((size_t)65536)
 /* Credentials of one machine in the store. */
 #define LIMIT_MACHINE_ENTRIES       ((size_t)4096)
+/* Earlier values that are kept of a credential, at most. */
+#define LIMIT_HISTORY               9U
 /* How many of their sealed keys the TPM tries to unseal, at up to 10 s each, before we make a fresh
  * key. */
 #define LIMIT_SHARED_KEYS           4U

@@ -111,15 +111,18 @@ int audited_commit(const Store *store, const StoreCommit *commit, AuditSink *sin
 
 /* --- through the broker --- */
 
-/* The new files, one after the other, in memory that nobody can change any more. */
+/* The new files and histories, one after the other, in memory that nobody can change any more. */
 static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
 {
     _cleanup_(closep) int fd = memfd_create("commit", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     int r = fd < 0 ? -errno : 0;
 
-    for (size_t i = 0; r == 0 && i < commit->count; i++)
+    for (size_t i = 0; r == 0 && i < commit->count; i++) {
         r = file_write_fd(fd, commit->changes[i].sealed);
+        if (r == 0)
+            r = file_write_fd(fd, commit->changes[i].history);
+    }
     if (r == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) < 0)
         r = -errno;
     if (r != 0)
@@ -128,7 +131,8 @@ static int make_data(const StoreCommit *commit, Reason *reason, int *ret_fd)
     return 0;
 }
 
-/* A StoreChange of the interface, whose file is in the data at OFFSET (NULL: in the message). */
+/* A StoreChange of the interface, whose file and history are in the data at OFFSET (NULL: the file
+ * is in the message, and there is no history). */
 static struct json_object *change_to_json(const StoreChange *change, const size_t *offset)
 {
     static const char *const preconditions[] = {
@@ -149,6 +153,13 @@ static struct json_object *change_to_json(const StoreChange *change, const size_
         json_add_number(object, "offset", *offset);
         json_add_number(object, "size", change->sealed.size);
     }
+    if (change->keep_old)
+        json_add_text(object, "history", "keep");
+    if (offset && change->history.size > 0) {
+        json_add_text(object, "history", "replace");
+        json_add_number(object, "historyOffset", *offset + change->sealed.size);
+        json_add_number(object, "historySize", change->history.size);
+    }
     return object;
 }
 
@@ -160,7 +171,7 @@ struct json_object *commit_to_json(const StoreCommit *commit, bool in_data)
 
     for (size_t i = 0; i < commit->count; i++) {
         json_append(changes, change_to_json(&commit->changes[i], in_data ? &offset : NULL));
-        offset += commit->changes[i].sealed.size;
+        offset += commit->changes[i].sealed.size + commit->changes[i].history.size;
     }
     json_add_text(parameters, "verb", commit->origin.verb);
     json_add(parameters, "changes", changes);
@@ -190,8 +201,10 @@ static int retry_new(const Store *store, const StoreCommit *commit, Reason *reas
         .digests = calloc(commit->count + 1, sizeof(retry.digests[0])),
     };
 
-    if (!retry.changes || !retry.digests)
-        return reason_set(reason, -ENOMEM, "cannot change the store");
+    if (!retry.changes || !retry.digests) {
+        reason_set(reason, -ENOMEM, "cannot change the store");
+        return -ENOMEM;
+    }
     for (size_t i = 0; i < commit->count; i++) {
         _cleanup_(bytes_done) Bytes file = {0};
         StoreChange *change = &retry.changes[i];
@@ -258,7 +271,10 @@ static int call_broker(const StoreClient *store, const StoreCommit *commit, Reas
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason)
 {
-    StoreCommit commit = {.changes = changes, .count = count, .origin = {verb, getuid(), getpid()}};
+    StoreCommit commit = {.changes = changes,
+                          .count = count,
+                          .origin = {verb, getuid(), getpid()},
+                          .history = store->history};
     _cleanup_(retry_done) Retry again = {0};
     StoreCommit retry = commit;
     const StoreCommit *attempt = &commit;

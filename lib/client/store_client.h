@@ -21,6 +21,7 @@ typedef struct StoreClient {
     const Observer *observer;
     Store *store;
     const char *control; /* the broker's control socket; NULL if it does not serve this store */
+    unsigned history;    /* how many earlier values are kept where the broker is not there */
     AuditSink *audit;    /* for changes that the broker does not make; or NULL */
 } StoreClient;
 

@@ -19,13 +19,15 @@ static const char *const search_path[] = {
 
 void host_config_default(HostConfig *ret)
 {
-    *ret = (HostConfig){.store = STORE_DEFAULT_PATH, .tpm_device = TPM_DEFAULT_DEVICE};
+    *ret = (HostConfig){
+        .store = STORE_DEFAULT_PATH, .history = HISTORY_DEFAULT, .tpm_device = TPM_DEFAULT_DEVICE};
     unit_templates_default(&ret->templates);
 }
 
 /* --- keys --- */
 
-#define KEYS "the keys are Path= in [Store], Device= in [TPM] and UnitTemplate= in [Machines]"
+#define KEYS                                                                                       \
+    "the keys are Path= and History= in [Store], Device= in [TPM] and UnitTemplate= in [Machines]"
 
 /* Values become lines of a unit (nspawn-creds-generator(8)), where other characters would need
  * quotes of several kinds. */
@@ -62,6 +64,18 @@ static int set_store(HostConfig *config, char *text, Reason *reason)
             "spaces, colons or quotes",
             path);
     return set_text(path, reason, config->store);
+}
+
+static int set_history(HostConfig *config, char *text, Reason *reason)
+{
+    if (!*text)
+        config->history = HISTORY_DEFAULT;
+    else if (text[1] == '\0' && text[0] >= '0' && text[0] <= '0' + (char)LIMIT_HISTORY)
+        config->history = (unsigned)(text[0] - '0');
+    else
+        return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%.80s\" is not a number from 0 to %u",
+                          text, LIMIT_HISTORY);
+    return 0;
 }
 
 static int set_tpm_device(HostConfig *config, char *text, Reason *reason)
@@ -102,6 +116,7 @@ static const struct {
     int (*set)(HostConfig *config, char *text, Reason *reason);
 } keys[] = {
     {"Store", "Path", set_store},
+    {"Store", "History", set_history},
     {"TPM", "Device", set_tpm_device},
     {"Machines", "UnitTemplate", set_templates},
 };

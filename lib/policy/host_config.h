@@ -28,10 +28,12 @@
 
 #define HOST_CONFIG_PATH   "/etc/nspawn-creds/nspawn-creds.conf"
 #define STORE_DEFAULT_PATH "/var/lib/nspawn-creds/store"
+#define HISTORY_DEFAULT    3U
 
 typedef struct HostConfig {
     const char *path;                          /* the file, static; NULL if there is none */
     char store[LIMIT_CONFIG_VALUE_BYTES];      /* [Store] Path=, absolute */
+    unsigned history;                          /* [Store] History=, up to LIMIT_HISTORY */
     char tpm_device[LIMIT_CONFIG_VALUE_BYTES]; /* [TPM] Device=, as tpm_device_parse() takes it */
     UnitTemplates templates;                   /* [Machines] UnitTemplate= */
 } HostConfig;

@@ -24,14 +24,17 @@ enum {
     SEALED_GONE = 1 << 1,
     PUBLIC_NEW = 1 << 2,
     PUBLIC_GONE = 1 << 3,
+    OLD_NEW = 1 << 4,
+    OLD_GONE = 1 << 5,
 };
 
 /* A change, and what it means for the files that exist. */
 typedef struct Step {
     const StoreChange *change;
     unsigned files;
-    bool sealed_there, public_there;
-    bool made; /* this commit created the machine's directory; set in its first step only */
+    bool sealed_there, public_there, old_there;
+    Bytes history; /* OLD_NEW */
+    bool made;     /* this commit created the machine's directory; set in its first step only */
 } Step;
 
 typedef struct Commit {
@@ -43,6 +46,8 @@ typedef struct Commit {
 
 static void commit_done(Commit *commit)
 {
+    for (size_t i = 0; i < commit->count; i++)
+        bytes_done(&commit->steps[i].history);
     free(commit->steps);
 }
 
@@ -83,10 +88,11 @@ static int check_sizes(const StoreCommit *commit, Reason *reason)
     for (size_t i = 0; i < commit->count && bytes <= STORE_COMMIT_BYTES_MAX; i++) {
         const StoreChange *change = &commit->changes[i];
 
-        if (change->sealed.size > LIMIT_FILE_BYTES || change->public.size > LIMIT_FILE_BYTES)
+        if (change->sealed.size > LIMIT_FILE_BYTES || change->public.size > LIMIT_FILE_BYTES ||
+            change->history.size > LIMIT_FILE_BYTES)
             return reason_set(reason, OUTCOME_TOO_LARGE, "%s@%s has more than %zu bytes",
                               change->name.machine, change->name.id, LIMIT_FILE_BYTES);
-        bytes += change->sealed.size + change->public.size;
+        bytes += change->sealed.size + change->public.size + change->history.size;
     }
     return bytes <= STORE_COMMIT_BYTES_MAX
                ? 0
@@ -171,13 +177,35 @@ static int check_precondition(int machine, const Step *step, Reason *reason)
     return check_digest(machine, change, reason);
 }
 
-static int examine_step(int machine, Step *step, Reason *reason)
+/* Only a new sealed file, or none, has another history. */
+static int examine_history(const StoreCommit *commit, int machine, Step *step, Reason *reason)
+{
+    const StoreChange *change = step->change;
+    int r = 0;
+
+    if (!(step->files & (SEALED_NEW | SEALED_GONE)))
+        return 0;
+    if (!change->remove && change->history.size > 0)
+        r = bytes_dup(change->history, &step->history);
+    else if (!change->remove && change->keep_old && step->sealed_there)
+        r = store_history_after(machine, change, &commit->origin, commit->history, reason,
+                                &step->history);
+    if (step->history.size > 0)
+        step->files |= OLD_NEW;
+    else if (step->old_there)
+        step->files |= OLD_GONE;
+    return r;
+}
+
+static int examine_step(const StoreCommit *commit, int machine, Step *step, Reason *reason)
 {
     const StoreChange *change = step->change;
     int r = look(machine, &change->name, STORE_SEALED, reason, &step->sealed_there);
 
     if (r == 0)
         r = look(machine, &change->name, STORE_PUBLIC, reason, &step->public_there);
+    if (r == 0)
+        r = look(machine, &change->name, STORE_OLD, reason, &step->old_there);
     if (r == 0)
         r = check_precondition(machine, step, reason);
     if (r != 0)
@@ -186,8 +214,9 @@ static int examine_step(int machine, Step *step, Reason *reason)
         step->files |= SEALED_GONE;
     else if (change->sealed.size > 0)
         step->files |= SEALED_NEW;
-    if (change->keep_public && !change->remove)
-        return 0;
+    r = examine_history(commit, machine, step, reason);
+    if (r != 0 || (change->keep_public && !change->remove))
+        return r;
     if (!change->remove && change->public.size > 0)
         step->files |= PUBLIC_NEW;
     else if (step->public_there)
@@ -206,7 +235,7 @@ static int examine(const Commit *commit, Reason *reason)
         if (r == OUTCOME_NOT_FOUND)
             r = 0;
         for (size_t j = i; r == 0 && j < end; j++)
-            r = examine_step(machine, &commit->steps[j], reason);
+            r = examine_step(commit->commit, machine, &commit->steps[j], reason);
         if (r != 0)
             return r;
     }
@@ -292,6 +321,9 @@ static int prepare_step(const Commit *commit, int directory, const Step *step, R
     if (step->files & SEALED_NEW)
         r = file_create_at(directory, store_file_name(name, STORE_SEALED).text,
                            step->change->sealed, ownership, reason);
+    if (r == 0 && step->files & OLD_NEW)
+        r = file_create_at(directory, store_file_name(name, STORE_OLD).text,
+                           bytes_view(&step->history), ownership, reason);
     ownership.mode = PUBLIC_MODE;
     if (r == 0 && step->files & PUBLIC_NEW)
         r = file_create_at(directory, store_file_name(name, STORE_PUBLIC).text,
@@ -300,6 +332,8 @@ static int prepare_step(const Commit *commit, int directory, const Step *step, R
         r = make_mark(directory, name, STORE_SEALED STORE_GONE, reason);
     if (r == 0 && step->files & PUBLIC_GONE)
         r = make_mark(directory, name, STORE_PUBLIC STORE_GONE, reason);
+    if (r == 0 && step->files & OLD_GONE)
+        r = make_mark(directory, name, STORE_OLD STORE_GONE, reason);
     return r;
 }
 

@@ -24,6 +24,7 @@
 #include "store/store.h"
 
 #include <limits.h>
+#include <sys/types.h>
 
 #define STORE_COMMIT_CHANGES_MAX ((size_t)4096)
 #define STORE_COMMIT_BYTES_MAX   ((size_t)64 * 1024 * 1024)
@@ -39,7 +40,7 @@ typedef enum StorePrecondition {
 } StorePrecondition;
 
 /* The new files are borrowed. Each gets mode 0640, a public half 0644, and the group of the store.
- */
+ * A credential that is removed has no history any more. */
 typedef struct StoreChange {
     CredentialName name;
     bool remove; /* remove both files; OUTCOME_NOT_FOUND if there is no sealed one */
@@ -47,9 +48,14 @@ typedef struct StoreChange {
         sealed; /* the new file, in base64 or raw; empty to keep the old one, which must exist */
     BytesView public; /* the public half; empty to remove an old one */
     bool keep_public; /* keep the old public half, because the value stays the same */
+    /* The history (store/history.h) of a new sealed file. With neither it ends here. */
+    bool keep_old;     /* the old value becomes the most recent of the earlier ones */
+    BytesView history; /* or this file replaces the history */
     StorePrecondition precondition;
     const char *digest; /* STORE_DIGEST: digest_format() of the existing file */
 } StoreChange;
+
+#define STORE_VERB_BYTES ((size_t)17)
 
 /* Who changes the store, for the audit entries. It is stored with the commit, so that the entries
  * are right even after a crash. If it cannot be read, it is {"unknown", (uid_t)-1, 0}. */
@@ -74,6 +80,7 @@ typedef struct StoreCommit {
     const StoreChange *changes;
     size_t count; /* at most STORE_COMMIT_CHANGES_MAX; each credential once */
     StoreOrigin origin;
+    unsigned history;          /* how many earlier values .keep_old keeps, up to LIMIT_HISTORY */
     const StoreRecord *record; /* or NULL */
     StoreApplied applied;      /* or NULL; also called for an earlier commit that is completed */
     void *userdata;

@@ -191,7 +191,8 @@ static bool is_of_commit(int machine, const char *name, const char *file)
     struct stat status;
 
     if (!store_file_parse(name, file, STORE_SEALED, &credential, &gone) &&
-        !store_file_parse(name, file, STORE_PUBLIC, &credential, &gone))
+        !store_file_parse(name, file, STORE_PUBLIC, &credential, &gone) &&
+        !store_file_parse(name, file, STORE_OLD, &credential, &gone))
         return false;
     if (fstatat(machine, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return true;
@@ -326,11 +327,11 @@ static int apply_file(const Completion *completion, const char *machine, int fro
     return r;
 }
 
-/* The public halves first, because a change counts as applied when its sealed file is in place. */
+/* The sealed files last, because a change counts as applied when its sealed file is in place. */
 static int apply_files(const Completion *completion, const char *machine, int from, int to,
                        Reason *reason)
 {
-    static const char *const suffixes[] = {STORE_PUBLIC, STORE_SEALED};
+    static const char *const suffixes[] = {STORE_PUBLIC, STORE_OLD, STORE_SEALED};
     _cleanup_(closedirp) DIR *list = NULL;
     int r = directory_list(from, machine, reason, &list);
 

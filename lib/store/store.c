@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "base/limits.h"
+#include "store/history.h"
 #include "store/store_internal.h"
 
 #include <errno.h>
@@ -231,7 +232,7 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
                        int *ret_fd)
 {
     _cleanup_(closep) int machine = -1;
-    FileName mark;
+    char gone[sizeof(STORE_SEALED STORE_GONE)];
     int r = store_machine_open(commit, name->machine, O_PATH, reason, &machine);
 
     *ret_fd = -1;
@@ -241,9 +242,9 @@ static int open_coming(int commit, const CredentialName *name, const char *suffi
                   ret_fd);
     if (r != OUTCOME_NOT_FOUND)
         return r;
-    mark = store_file_name(name, strcmp(suffix, STORE_SEALED) == 0 ? STORE_SEALED STORE_GONE
-                                                                   : STORE_PUBLIC STORE_GONE);
-    return faccessat(machine, mark.text, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? r : 0;
+    snprintf(gone, sizeof(gone), "%s" STORE_GONE, suffix);
+    return faccessat(machine, store_file_name(name, gone).text, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? r
+                                                                                                : 0;
 }
 
 /* Files only move from a commit's directory to the machine's, so a reader that looks in the commit
@@ -284,6 +285,19 @@ int store_read_public(const Store *store, const CredentialName *name, Reason *re
 {
     int r = read_entry(store, name, STORE_PUBLIC, reason, ret);
 
+    return r == OUTCOME_NOT_FOUND ? 0 : r;
+}
+
+int store_read_history(const Store *store, const CredentialName *name, Reason *reason,
+                       StoreHistory *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = read_entry(store, name, STORE_OLD, reason, &file);
+
+    if (r == 0)
+        return store_history_parse(bytes_view(&file), reason, ret);
+    if (r == OUTCOME_NOT_FOUND)
+        *ret = (StoreHistory){0};
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 

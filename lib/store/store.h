@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The store: sealed files by machine and id, STORE/MACHINE/ID.cred, and the public halves of key
- * pairs, ID.pub.
+ * The store: sealed files by machine and id, STORE/MACHINE/ID.cred, the public halves of key pairs,
+ * ID.pub, and earlier values, ID.old (store/history.h).
  *
  * Nothing in it is secret, but its content decides what a container gets. Files are opened relative
  * to open directories, never through a link, and must be regular files with one name. Reading needs

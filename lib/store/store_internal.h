@@ -11,8 +11,10 @@
  *     .record.NAME           the commit's record
  *     MACHINE/ID.cred        files that go to MACHINE/
  *     MACHINE/ID.pub
+ *     MACHINE/ID.old
  *     MACHINE/ID.cred.gone   marks: the file of that name in MACHINE/ is removed
  *     MACHINE/ID.pub.gone
+ *     MACHINE/ID.old.gone
  *   .done/                 the directory of the last commit, empty
  *   .record.NAME           the record that the last commit with this NAME wrote
  *
@@ -35,6 +37,7 @@
 
 #define STORE_SEALED  ".cred"
 #define STORE_PUBLIC  ".pub"
+#define STORE_OLD     ".old" /* the history */
 #define STORE_GONE    ".gone"
 
 struct Store {
@@ -49,7 +52,8 @@ typedef struct FileName {
     char text[LIMIT_ID_BYTES + sizeof(STORE_SEALED STORE_GONE)];
 } FileName;
 
-/* SUFFIX is STORE_SEALED or STORE_PUBLIC; with STORE_GONE it is a mark that the file is removed. */
+/* SUFFIX is STORE_SEALED, STORE_PUBLIC or STORE_OLD; with STORE_GONE it is a mark that the file is
+ * removed. */
 FileName store_file_name(const CredentialName *name, const char *suffix);
 
 /* Parses FILE in MACHINE's directory. RET_GONE says whether it is a mark. Returns false for any
@@ -65,6 +69,13 @@ int store_file_read(int machine, const CredentialName *name, const char *suffix,
  * list what is in it. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_STORE_UNSAFE if it
  * is not a directory, or a negative errno. */
 int store_machine_open(int parent, const char *machine, int access, Reason *reason, int *ret_fd);
+
+/* --- history.c --- */
+
+/* The history that CHANGE, by ORIGIN, leaves in the directory MACHINE, with at most LIMIT earlier
+ * values; empty for none. The value that is replaced is lost if its file cannot be used. */
+int store_history_after(int machine, const StoreChange *change, const StoreOrigin *origin,
+                        unsigned limit, Reason *reason, Bytes *ret);
 
 /* --- recover.c; the caller holds the store's lock --- */
 
@@ -84,7 +95,6 @@ int store_clear(const Store *store, const char *name, Reason *reason);
 int store_complete(const Store *store, StoreApplied applied, void *userdata, Reason *reason);
 
 /* The content of ".origin". .verb of the result borrows from RET_VERB. */
-#define STORE_VERB_BYTES   ((size_t)17)
 #define STORE_ORIGIN_BYTES ((size_t)64)
 void store_origin_format(const StoreOrigin *origin, char text[STORE_ORIGIN_BYTES]);
 int store_origin_parse(BytesView text, char ret_verb[STORE_VERB_BYTES], StoreOrigin *ret);

@@ -6,6 +6,7 @@
 #include "commit_fixture.h"
 
 #include "base/fsutil.h"
+#include "store/history.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,15 @@ const Scenario scenarios[] = {
     {"several machines",
      {.sealed = {"old", "old", NULL, "old"}, .public = {"old.pub", NULL, NULL, "old.pub"}},
      {.sealed = {"new", NULL, "new", NULL, "new"}, .public = {"new.pub", NULL, NULL, NULL, "new"}}},
+    {"a value replaced, the old one kept",
+     {.sealed = {"b2xk\n", "b"}},
+     {.sealed = {"bmV3\n", "b"}, .old = {"b2xk\n"}}},
+    {"a history goes with its credential",
+     {.sealed = {"bmV3\n", "b"}, .old = {"b2xk\n"}},
+     {.sealed = {NULL, "b"}}},
+    {"a history ends",
+     {.sealed = {"bmV3\n"}, .public = {"a.pub"}, .old = {"b2xk\n"}},
+     {.sealed = {"bmV4\n"}}},
     {"one with a record",
      {.sealed = {"old"}, .record = "old state"},
      {.sealed = {"new"}, .record = "new state"}},
@@ -100,7 +110,8 @@ static size_t make_changes(const State *before, const State *after,
         changes[count++] = (StoreChange){.name = commit_name(i),
                                          .remove = !after->sealed[i],
                                          .sealed = view_of(sealed ? after->sealed[i] : NULL),
-                                         .public = view_of(after->public[i])};
+                                         .public = view_of(after->public[i]),
+                                         .keep_old = after->old[i]};
     }
     return count;
 }
@@ -130,6 +141,7 @@ static int commit_between(const CommitFixture *fixture, const State *before, con
                             .changes = changes,
                             .count = make_changes(before, after, changes),
                             .origin = {"test", 17, getpid()},
+                            .history = 3,
                             .record = differs(before->record, after->record) ? &record : NULL,
                             .applied = noted ? note_applied : NULL,
                             .userdata = (void *)fixture,
@@ -139,6 +151,7 @@ static int commit_between(const CommitFixture *fixture, const State *before, con
 
 void commit_begin(CommitFixture *fixture, const Scenario *scenario)
 {
+    State first = scenario->before;
     TestFolder store;
 
     fixture->store = store_free(fixture->store);
@@ -149,7 +162,13 @@ void commit_begin(CommitFixture *fixture, const Scenario *scenario)
     assert_int_equal(mkdir(store.path, 0700), 0);
     assert_int_equal(store_new(store.path, NULL, &fixture->store), 0);
     fixture->scenario = scenario;
-    assert_int_equal(commit_between(fixture, &(State){}, &scenario->before, false, NULL), 0);
+    for (size_t i = 0; i < CREDENTIALS; i++)
+        if (first.old[i]) {
+            first.sealed[i] = first.old[i];
+            first.old[i] = NULL;
+        }
+    assert_int_equal(commit_between(fixture, &(State){}, &first, false, NULL), 0);
+    assert_int_equal(commit_between(fixture, &first, &scenario->before, false, NULL), 0);
     assert_true(commit_is(fixture, &scenario->before));
 }
 
@@ -183,12 +202,25 @@ int commit_recover(const CommitFixture *fixture, Reason *reason)
     return store_recover(fixture->store, note_applied, (void *)fixture, reason);
 }
 
+static bool history_is(const CommitFixture *fixture, const CredentialName *name, const char *old)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+
+    if (store_read_history(fixture->store, name, NULL, &history) != 0)
+        return false;
+    return old ? history.count == 2 && strcmp(history.values[0].verb, "test") == 0 &&
+                     bytes_view_equal(bytes_view(&history.values[1].sealed), view_of(old))
+               : history.count == 0;
+}
+
 static bool credential_is(const CommitFixture *fixture, size_t i, const State *state)
 {
     _cleanup_(bytes_done) Bytes sealed = {0}, public = {0};
     CredentialName name = commit_name(i);
     int r = store_read_pair(fixture->store, &name, NULL, &sealed, &public);
 
+    if (!history_is(fixture, &name, state->old[i]))
+        return false;
     if (!state->sealed[i])
         return r == OUTCOME_NOT_FOUND;
     return r == 0 && bytes_view_equal(bytes_view(&sealed), view_of(state->sealed[i])) &&

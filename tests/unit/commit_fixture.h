@@ -16,7 +16,8 @@
 typedef struct State {
     const char *sealed[CREDENTIALS]; /* web@a, web@b, web@c, db@a, mail@a */
     const char *public[CREDENTIALS];
-    const char *record; /* called "fleet" */
+    const char *old[CREDENTIALS]; /* the only earlier value */
+    const char *record;           /* called "fleet" */
 } State;
 
 typedef struct Scenario {

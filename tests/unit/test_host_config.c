@@ -64,18 +64,40 @@ static void test_valid(void **state)
     }
 }
 
+static void test_history(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned history;
+    } rows[] = {{"", 3}, {"History=0", 0}, {"History=9", 9}, {"History=9\nHistory=", 3}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char text[64];
+        HostConfig config;
+
+        snprintf(text, sizeof(text), "[Store]\n%s\n", rows[i].text);
+        assert_int_equal(host_config_parse("x.conf", test_view(text), NULL, &config), 0);
+        assert_int_equal(config.history, rows[i].history);
+    }
+}
+
 static void test_not_valid(void **state)
 {
     static const struct {
         const char *text, *words, *rule;
     } rows[] = {
+        {"[Store]\nHistory=10\n", "\"10\" is not a number from 0 to 9", "a large history"},
+        {"[Store]\nHistory=-1\n", "\"-1\" is not a number from 0 to 9", "a negative one"},
+        {"[Store]\nHistory=no\n", "\"no\" is not a number from 0 to 9", "not a number"},
+        {"[Store]\nHistory=:\n", "\":\" is not a number from 0 to 9", "the character after 9"},
         {"Path=/a\n", "x.conf:1: \"Path=/a\" comes before", "a key without a section"},
         {"[Store\n", "no closing bracket", "half a section"},
-        {"[store]\n", "unknown section \"store\"; the keys are Path= in [Store], Device= in [TPM]",
+        {"[store]\n", "unknown section \"store\"; the keys are Path= and History= in [Store]",
          "an unknown section"},
         {"[]\n", "unknown section \"\"", "a section without a name"},
-        {"\n[Store]\nPaht=/a\n", "x.conf:3: unknown key \"Paht\" in [Store]; the keys are Path= in",
-         "an unknown key"},
+        {"\n[Store]\nPaht=/a\n",
+         "x.conf:3: unknown key \"Paht\" in [Store]; the keys are Path= and", "an unknown key"},
         {"[Store]\nDevice=/dev/tpm0\n", "unknown key \"Device\" in [Store]; ",
          "a key of another section"},
         {"[Store]\nPath\n", "neither", "no \"=\""},
@@ -314,9 +336,13 @@ static void test_links(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_valid),  cmocka_unit_test(test_not_valid),
-        cmocka_unit_test(test_places), cmocka_unit_test(test_files_that_are_not_trusted),
-        cmocka_unit_test(test_links),  cmocka_unit_test(test_long_values),
+        cmocka_unit_test(test_valid),
+        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_not_valid),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_files_that_are_not_trusted),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_long_values),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

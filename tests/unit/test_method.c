@@ -196,8 +196,11 @@ static void test_commit(void **state)
          OUTCOME_USAGE);
     call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "digest", "0")),
          OUTCOME_USAGE);
-    call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "history", "keep")),
-         OUTCOME_UNSUPPORTED);
+    call(broker, "Commit", committing("set", with_member(change_of("x", new_x), "history", "odd")),
+         OUTCOME_USAGE);
+    call(broker, "Commit",
+         committing("set", with_member(change_of("x", new_x), "history", "replace")),
+         OUTCOME_MALFORMED);
     call(broker, "Commit",
          committing("set", with_member(change_of("x", NULL), "sealed", "hunter2")),
          OUTCOME_MALFORMED);

@@ -8,6 +8,7 @@
 #include "store_put.h"
 
 #include "client/store_client.h"
+#include "store/history.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -97,6 +98,71 @@ static void test_by_the_broker_and_without(void **state)
     assert_int_equal(store_client_commit(&store, changes, 1, "remove", NULL), 0);
     assert_int_equal(own_entries, 1);
     assert_int_equal(client_ask(broker, "web", "k0", 40), ANSWER_REFUSED);
+    files_done(files);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+static void expect_history(const StoreClient *store, const CredentialName *name, const char *verb,
+                           size_t count, BytesView newest)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    _cleanup_(bytes_done) Bytes left = {0}, right = {0};
+
+    assert_int_equal(store_read_history(store->store, name, NULL, &history), 0);
+    assert_int_equal(history.count, count);
+    if (count > 0) {
+        assert_string_equal(history.values[0].verb, verb);
+        assert_int_equal(credential_decode(bytes_view(&history.values[1].sealed), NULL, &left), 0);
+        assert_int_equal(credential_decode(newest, NULL, &right), 0);
+        assert_true(bytes_view_equal(bytes_view(&left), bytes_view(&right)));
+    }
+}
+
+/* By the broker, and then without it, which counts by itself. */
+static void test_history(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(store_client_done) StoreClient store = client_of(broker);
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    StoreChange changes[CHANGES];
+    Bytes files[CHANGES];
+
+    (void)state;
+    broker->config.history = 2;
+    seal_changes(broker, files, changes);
+    broker_start(broker);
+    for (size_t i = 0; i < CHANGES; i++)
+        changes[i].keep_old = true;
+    assert_int_equal(store_client_commit(&store, changes, CHANGES, "set", NULL), 0);
+    /* each gets another one's file, under its own name: nothing here opens them */
+    for (size_t i = 0; i < CHANGES; i++)
+        changes[i].sealed = bytes_view(&files[(i + 1) % CHANGES]);
+    assert_int_equal(store_client_commit(&store, changes, CHANGES, "rotate", NULL), 0);
+    for (size_t i = 0; i < CHANGES; i++)
+        expect_history(&store, &changes[i].name, "rotate", 2, bytes_view(&files[i]));
+
+    assert_int_equal(store_read_history(store.store, &changes[0].name, NULL, &history), 0);
+    assert_int_equal(store_history_format(&history, &text), 0);
+    for (size_t i = 0; i < CHANGES; i++) {
+        changes[i].sealed = bytes_view(&files[(i + 2) % CHANGES]);
+        changes[i].keep_old = false;
+        changes[i].history = i > 0 ? bytes_view(&text) : (BytesView){0};
+    }
+    assert_int_equal(store_client_commit(&store, changes, CHANGES, "reseal", NULL), 0);
+    expect_history(&store, &changes[0].name, NULL, 0, (BytesView){0});
+    for (size_t i = 1; i < CHANGES; i++)
+        expect_history(&store, &changes[i].name, "rotate", 2, bytes_view(&files[0]));
+    changes[1].history = test_view("[{}]");
+    assert_int_equal(store_client_commit(&store, changes, CHANGES, "reseal", NULL),
+                     OUTCOME_MALFORMED);
+
+    store.control = "/nowhere/control";
+    store.history = 1;
+    changes[0].keep_old = true;
+    changes[0].sealed = bytes_view(&files[0]);
+    assert_int_equal(store_client_commit(&store, changes, 1, "edit", NULL), 0);
+    expect_history(&store, &changes[0].name, "edit", 2, bytes_view(&files[2]));
     files_done(files);
     assert_int_equal(broker_stop(broker), 0);
 }
@@ -264,6 +330,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_the_broker_and_without),
+        cmocka_unit_test(test_history),
         cmocka_unit_test(test_worker_dies_at_each_entry),
         cmocka_unit_test(test_worker_dies_before_the_commit),
         cmocka_unit_test(test_reply_is_lost),
