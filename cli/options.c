@@ -164,6 +164,17 @@ static int set_lines(const Setting *setting, Options *options)
                             "\"%.40s\" is neither \"all\" nor a number of lines", setting->value);
 }
 
+static int set_back(const Setting *setting, Options *options)
+{
+    options->back = setting->value ? parse_number(setting->value, 1) : 1;
+    return options->back > 0
+               ? 0
+               : reason_set(setting->reason, OUTCOME_USAGE,
+                            "\"%.40s\" is not the number of an earlier value, as show --history "
+                            "numbers them",
+                            setting->value);
+}
+
 static int set_generate(const Setting *setting, Options *options)
 {
     return recipe_parse(setting->value, setting->reason, &options->generate);
@@ -260,6 +271,12 @@ static const OptionInfo infos[] = {
      "Fix what can be fixed without a value, after asking"},
     {OPTION_GENERATE, "generate", "=RECIPE", SETTER(set_generate),
      "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
+    {OPTION_HISTORY, "history", "", FIELD(history),
+     "Show the earlier values as well: who wrote them, and whether they open"},
+    {OPTION_BACK, "back", "[=N]", SETTER(set_back),
+     "Put back the last earlier value, or the Nth of show --history"},
+    {OPTION_FORGET, "forget", "", FIELD(forget),
+     "Keep no earlier value: neither the replaced one nor those before it"},
     {OPTION_EXPIRY, "expiry", "", FIELD(expiry),
      "Open all credentials, and sort by time of expiry"},
     {OPTION_DELIVERY, "delivery", "=DELIVERY", WORD(delivery, delivery_words),

@@ -50,6 +50,9 @@ typedef enum OptionId {
     OPTION_FIX = 1 << 30,
     OPTION_PRETTY = 1L << 31,
     OPTION_NO_LEGEND = 1L << 32,
+    OPTION_HISTORY = 1L << 33,
+    OPTION_BACK = 1L << 34,
+    OPTION_FORGET = 1L << 35,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -87,6 +90,9 @@ typedef struct Options {
     bool dry_run;                                /* --dry-run */
     Recipe generate;                             /* --generate=, if it is given */
     bool expiry;                                 /* --expiry */
+    bool history;                                /* --history */
+    bool forget;                                 /* --forget */
+    unsigned back;                               /* --back=; 0 if it is not given */
     PolicyDelivery delivery;                     /* --delivery=, --live */
     PolicyChange on_change;                      /* --on-change= */
     const char *services[LIMIT_POLICY_SERVICES]; /* --service=, each once */

@@ -262,8 +262,12 @@ int spec_keep(const Context *context, const Options *options, StoreClientEntry *
 
 int spec_open_store(const Options *options, Reason *reason, StoreClient *ret)
 {
-    return store_client_open(options->store ? options->store : options->host->store,
-                             !options->store, &terminal_observer, reason, ret);
+    int r = store_client_open(options->store ? options->store : options->host->store,
+                              !options->store, &terminal_observer, reason, ret);
+
+    if (r == 0)
+        ret->history = options->host->history;
+    return r;
 }
 
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
@@ -279,10 +283,17 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
     if (r == 0)
         r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store, from, to,
                             reason, ret);
+    if (r == 0)
+        ret->keep_old = spec_keeps_old(options);
     return r == 0 ? note_sealing(&ret->reseal.pool.seal, &ret->item.sections, ret->to_text,
                                  spec.has_not_after ? USEC_INFINITY : ret->item.metadata.not_after,
                                  reason)
                   : r;
+}
+
+bool spec_keeps_old(const Options *options)
+{
+    return options->host->history > 0 && !(options->given & (OPTION_FORGET | OPTION_FRESH_KEY));
 }
 
 static bool has_machine(char **machines, const char *machine)

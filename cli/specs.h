@@ -51,6 +51,9 @@ int spec_open_store(const Options *options, Reason *reason, StoreClient *ret);
 int spec_reseal_as(const Context *context, const Options *options, const CredentialName *from,
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret);
 
+/* Whether a value that is replaced is kept, so that rotate --back can put it back. */
+bool spec_keeps_old(const Options *options);
+
 /* Calls OFFER for each machine that has credentials in the store or a policy, or for each id of
  * MACHINE if it is not NULL. What cannot be read is left out; an id that both have is offered
  * twice. */

@@ -36,24 +36,24 @@ _nspawn_creds_options() { # VERB
         case $1 in
                 set) options='--store --store= --with-key= --for-systemd= --tpm2-device= --tpm2-pcrs=
                         --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key= --timestamp=
-                        --not-after= --newline= --json= --no-ask --generate=' ;;
+                        --not-after= --newline= --json= --no-ask --generate= --forget' ;;
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
-                show) options='--store --store= --tpm2-device= --tpm2-signature= --json=' ;;
+                show) options='--store --store= --tpm2-device= --tpm2-signature= --json= --history' ;;
                 exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
                 reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
                 edit) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature= --not-after=
-                        --newline= --json= --no-ask' ;;
+                        --newline= --json= --no-ask --forget' ;;
                 rotate) options='--with-key= --for-systemd= --tpm2-device= --tpm2-pcrs= --tpm2-public-key=
                         --tpm2-public-key-pcrs= --tpm2-signature= --fresh-key --share-key= --not-after=
-                        --newline= --json= --generate=' ;;
+                        --newline= --json= --generate= --back --back= --forget' ;;
                 copy|rename) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature=
                         --json= --no-ask' ;;
                 remove) options='--json= --no-ask' ;;
                 reseal) options='--name= --dry-run --store --store= --with-key= --for-systemd= --uid=
                         --tpm2-device= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --tpm2-signature= --fresh-key --timestamp= --not-after= --format= --allow-null
-                        --json= --host= --form=' ;;
+                        --json= --host= --form= --forget' ;;
                 enable) options='--json= --no-ask --delivery= --live --service= --on-change=' ;;
                 disable) options='--json= --no-ask' ;;
                 check|inspect|has-tpm2) options='--json=' ;;
@@ -112,6 +112,7 @@ _nspawn_creds() {
                 --newline=*)        _nspawn_creds_values auto yes no; return ;;
                 --json=*)           _nspawn_creds_values short pretty off; return ;;
                 --form=*)           _nspawn_creds_values auto legacy pinned; return ;;
+                --back=*)           _nspawn_creds_values 1 2 3; return ;;
                 --lines=*)          _nspawn_creds_values all; return ;;
                 --generate=*)       _nspawn_creds_values password hex base64 uuid ssh-ed25519 x25519; return ;;
                 --delivery=*)       _nspawn_creds_values boot live native; return ;;

@@ -87,7 +87,7 @@ static void check_file(Doctor *doctor, const Owners *owners, const CredentialNam
 static void check_entry(Doctor *doctor, const Owners *owners, const char *machine,
                         const Folder *folder, const char *file)
 {
-    bool sealed = has_suffix(file, ".cred");
+    bool public = has_suffix(file, ".pub");
     char id[NAME_MAX + 1];
     CredentialName name;
     struct stat status;
@@ -95,7 +95,7 @@ static void check_entry(Doctor *doctor, const Owners *owners, const char *machin
 
     if (fstatat(folder->fd, file, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return; /* gone meanwhile */
-    if (!sealed && !has_suffix(file, ".pub")) {
+    if (!public && !has_suffix(file, ".cred") && !has_suffix(file, ".old")) {
         doctor_say(doctor, DOCTOR_WARNING, "%s/%s does not belong in the store", folder->path,
                    file);
         doctor_advice(doctor, "Nothing reads it. Move it elsewhere");
@@ -104,7 +104,7 @@ static void check_entry(Doctor *doctor, const Owners *owners, const char *machin
     snprintf(id, sizeof(id), "%.*s", (int)(strrchr(file, '.') - file), file);
     if (credential_name_new(machine, id, &reason, &name) == 0)
         check_file(doctor, owners, &name, folder, file, &status,
-                   sealed ? SEALED_MODE : PUBLIC_MODE);
+                   public ? PUBLIC_MODE : SEALED_MODE);
     else {
         doctor_say(doctor, DOCTOR_WARNING, "%s/%s is never read: %s", folder->path, file,
                    reason.text);

@@ -59,8 +59,10 @@ static int run(const Context *context, const Options *options, char **arguments,
     if (r == 0)
         r = unit_size_check_value(to.id, value, &reason);
     if (r == 0 && exists && !holds(&reseal_as, value))
-        r = confirm(options, &reason, "%s already exists. Replace it? Its value will be lost.",
-                    reseal_as.to_text);
+        r = confirm(options, &reason, "%s already exists. Replace it? %s", reseal_as.to_text,
+                    moves                     ? "Its values will be lost."
+                    : spec_keeps_old(options) ? "rotate --back puts its old value back."
+                                              : "Its old values will be lost.");
     if (r == 0)
         r = store_read_public(store.store, &from, &reason, &public);
     if (r == 0)

@@ -136,7 +136,7 @@ const Verb verb_edit = {
         "the key type, unless the policy requires another one; --not-after= sets another time. A "
         "final\n"
         "newline is removed if the old value had none.",
-    .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_STORE |
+    .options = OPTION_NO_ASK | OPTION_NEWLINE | OPTION_NOT_AFTER | OPTION_FORGET | OPTION_STORE |
                OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_SIGNATURE | OPTION_JSON,
     .run = run,
 };

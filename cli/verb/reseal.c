@@ -362,6 +362,7 @@ static int replace_machine(StoreClient *store, ResealSet *set, Reason *reason)
         changes[i] = (StoreChange){.name = item->name,
                                    .sealed = bytes_view(&item->sealed),
                                    .keep_public = true,
+                                   .history = bytes_view(&item->history),
                                    .precondition = STORE_DIGEST,
                                    .digest = digests[i]};
     }
@@ -438,6 +439,32 @@ static void examine(Resealing *resealing, ResealItem *item)
     seal->spec = &resealing->spec;
 }
 
+/* The same for its earlier values, for the history of the new file. */
+static int seal_earlier(Resealing *resealing, ResealItem *item, Reason *reason)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    SealSpec spec = resealing->spec;
+    SealContext *seal = &resealing->reseal.pool.seal;
+    size_t closed;
+    int r = store_read_history(resealing->store.store, &item->name, reason, &history);
+
+    if (r != 0 || history.count == 0)
+        return r < 0 ? r : 0;
+    r = spec_keep_key_type(seal->context, &item->name, reason, &spec);
+    if (r != 0)
+        return r;
+    seal->spec = &spec;
+    closed = reseal_history(&resealing->reseal, item, false, &history);
+    seal->spec = &resealing->spec;
+    if (closed > 0)
+        output_note("%s: %zu earlier %s not open, and %s as %s.", item->label, closed,
+                    closed == 1 ? "value does" : "values do", closed == 1 ? "stays" : "stay",
+                    closed == 1 ? "it is" : "they are");
+    snprintf(history.values[0].verb, STORE_VERB_BYTES, "reseal");
+    history.values[0].uid = getuid();
+    return store_history_format(&history, &item->history);
+}
+
 /* Goes as far as possible. Failures of an item are in the item, others in REASON. */
 static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 {
@@ -465,6 +492,8 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
         if (r == 0 && set->items[i].setting.size > 0 &&
             !(resealing->options->given & OPTION_FORMAT))
             r = set->items[i].rc = restore_setting(&set->items[i]);
+        if (r == 0 && set->machine && spec_keeps_old(resealing->options))
+            r = seal_earlier(resealing, &set->items[i], reason);
     }
     progress_count(0, 0);
     if (r != 0 || resealing->options->dry_run)
@@ -568,6 +597,6 @@ const Verb verb_reseal = {
                "TPM-sealed key. --dry-run shows what would open, and changes nothing.",
     .options = OPTIONS_SEAL | OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_UID |
                OPTION_SIGNATURE | OPTION_TIMESTAMP | OPTION_FORMAT | OPTION_ALLOW_NULL |
-               OPTION_HOST | OPTION_FORM | OPTION_JSON,
+               OPTION_HOST | OPTION_FORM | OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

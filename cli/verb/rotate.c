@@ -6,6 +6,7 @@
  *                                     ▲                      │ one fails
  *                                     └─── old sealed file ◄─┘
  *
+ * --back takes the value from the credential's history (store/history.h), where the old one goes.
  * Nothing has changed before the commit. After it either all units come back with the new value, or
  * the old one is restored and they receive it again.
  */
@@ -15,6 +16,7 @@
 #include "base/limits.h"
 #include "manager/restart_list.h"
 #include "policy/policy_load.h"
+#include "policy/policy_status.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
@@ -37,6 +39,7 @@ typedef struct Rotate {
     StoreClient store;
     StoreClientEntry old; /* the file to replace; empty if there is none */
     Bytes old_public;
+    StoreHistory history; /* before it */
     InputValue value;
     Bytes sealed;
     RestartList restarts;
@@ -48,6 +51,7 @@ static void rotate_done(Rotate *rotate)
     store_client_done(&rotate->store);
     store_client_entry_done(&rotate->old);
     bytes_done(&rotate->old_public);
+    store_history_done(&rotate->history);
     input_value_done(&rotate->value);
     bytes_done(&rotate->sealed);
     restart_list_done(&rotate->restarts);
@@ -87,11 +91,25 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
     return 0;
 }
 
+/* An earlier value comes with all that it was sealed for. */
+static int check_options(const Rotate *rotate, const char *input, Reason *reason)
+{
+    static const uint64_t wrong = (OPTIONS_SEAL & ~(uint64_t)OPTION_TPM_DEVICE) | OPTION_GENERATE |
+                                  OPTION_NEWLINE | OPTION_SHARE_KEY | OPTION_FORGET;
+
+    return rotate->options.back && (input || rotate->options.given & wrong)
+               ? reason_set(reason, OUTCOME_USAGE,
+                            "--back takes neither a FILE nor an option about a new value")
+               : 0;
+}
+
 static int prepare(Rotate *rotate, const char *input, Reason *reason)
 {
     bool generated = false;
     int r = credential_name_parse(rotate->name_text, reason, &rotate->name);
 
+    if (r == 0)
+        r = check_options(rotate, input, reason);
     if (r == 0)
         r = input_check_value(&rotate->options, input, reason);
     if (r == 0)
@@ -108,10 +126,46 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
                         &rotate->old_public);
     if (r != 0 && r != OUTCOME_NOT_FOUND)
         return r;
+    r = store_read_history(rotate->store.store, &rotate->name, reason, &rotate->history);
+    if (r < 0 || rotate->options.back)
+        return r;
     r = check_policy(rotate, input, reason, &generated);
     if (r == 0 && rotate->old.file.size == 0 && !generated)
         r = OUTCOME_NOT_FOUND;
     return r == OUTCOME_NOT_FOUND ? reason_set(reason, r, "there is no value to replace") : r;
+}
+
+/* Takes an earlier value, if the broker will deliver it. */
+static int take_back(Rotate *rotate, Reason *reason)
+{
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(rotate->context, &rotate->options);
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = rotate->name};
+    size_t number = rotate->options.back;
+    const StoreValue *value = &rotate->history.values[number];
+    PolicyStatus status;
+    OpenCheck check;
+    int r;
+
+    if (number >= rotate->history.count)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            rotate->history.count == 0 ? "no earlier value of it is kept" : "it has %zu earlier %s",
+            rotate->history.count - 1, rotate->history.count == 2 ? "value" : "values");
+    r = credential_unpack(bytes_view(&value->sealed), reason, &entry.raw, &entry.sections);
+    if (r == 0)
+        r = policy_status_find(rotate->context, &rotate->name, &status);
+    if (r == 0)
+        r = kind_check_type(entry.sections.kind, status.key_type, reason);
+    if (r != 0)
+        return r;
+    unsealer.spec.now = USEC_INFINITY;
+    open_check_entry(&unsealer, &entry, &check);
+    if (check.rc != 0)
+        *reason = check.reason;
+    r = bytes_dup(bytes_view(&value->sealed), &rotate->sealed);
+    if (r == 0)
+        r = bytes_dup(bytes_view(&value->public), &rotate->value.public);
+    return r == 0 ? check.rc : r;
 }
 
 /* Seals the new value like the old one, unless an option says otherwise. */
@@ -137,19 +191,18 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
 
 /* --- in place, and back --- */
 
-/* Replaces the file BEFORE; empty: whatever is there. */
-static int replace(Rotate *rotate, BytesView before, BytesView sealed, BytesView public,
-                   Reason *reason)
+/* Makes CHANGE to the file BEFORE; empty: to whatever is there. */
+static int replace(Rotate *rotate, BytesView before, StoreChange change, Reason *reason)
 {
     char digest[DIGEST_TEXT_BYTES];
-    StoreChange change = {.name = rotate->name,
-                          .sealed = sealed,
-                          .public = public,
-                          .precondition = before.size > 0 ? STORE_DIGEST : STORE_ANY,
-                          .digest = digest};
 
     digest_format(before, digest);
-    return store_client_commit(&rotate->store, &change, 1, "rotate", reason);
+    change.name = rotate->name;
+    change.precondition = before.size > 0 ? STORE_DIGEST : STORE_ANY;
+    change.digest = digest;
+    /* the broker takes "rotate" for what the policy lists alone */
+    return store_client_commit(&rotate->store, &change, 1, rotate->options.back ? "back" : "rotate",
+                               reason);
 }
 
 /* From now on a signal that would end the program makes rotate->how.stop readable instead. */
@@ -171,13 +224,17 @@ static int undo(Rotate *rotate, int rc, Reason *reason)
 {
     Reason why = *reason, undoing = {0};
     struct signalfd_siginfo signal;
-    int r;
+    _cleanup_(bytes_done) Bytes history = {0};
+    int r = store_history_format(&rotate->history, &history);
 
     if (rotate->old.file.size == 0)
         r = reason_set(&undoing, OUTCOME_NOT_FOUND, "there was no old value");
-    else
-        r = replace(rotate, bytes_view(&rotate->sealed), bytes_view(&rotate->old.file),
-                    bytes_view(&rotate->old_public), &undoing);
+    if (r == 0)
+        r = replace(rotate, bytes_view(&rotate->sealed),
+                    (StoreChange){.sealed = bytes_view(&rotate->old.file),
+                                  .public = bytes_view(&rotate->old_public),
+                                  .history = bytes_view(&history)},
+                    &undoing);
     if (r != 0)
         return reason_set(reason, OUTCOME_HALF_ROTATED,
                           "%.150s. The new value is still in place: %.100s", why.text,
@@ -207,7 +264,8 @@ static void print_changes(const Rotate *rotate)
 {
     const PolicyEffects *effects = &rotate->restarts.effects;
 
-    printf("%s: the new value is in place\n", rotate->name_text);
+    printf("%s: the %s value is in place\n", rotate->name_text,
+           rotate->options.back ? "earlier" : "new");
     for (size_t i = 0; i < effects->count; i++) {
         const PolicyEffect *effect = &effects->effects[i];
 
@@ -273,14 +331,17 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     observer.note = json ? NULL : on_note;
     if (r == 0)
-        r = seal(&rotate, arguments[1], &reason);
+        r = options->back ? take_back(&rotate, &reason) : seal(&rotate, arguments[1], &reason);
     if (r == 0)
         r = restart_list_new(context, &rotate.name, 1, &rotate.restarts);
     if (r == 0)
         r = hold_signals(&rotate);
     if (r == 0)
-        r = replace(&rotate, bytes_view(&rotate.old.file), bytes_view(&rotate.sealed),
-                    bytes_view(&rotate.value.public), &reason);
+        r = replace(&rotate, bytes_view(&rotate.old.file),
+                    (StoreChange){.sealed = bytes_view(&rotate.sealed),
+                                  .public = bytes_view(&rotate.value.public),
+                                  .keep_old = spec_keeps_old(options)},
+                    &reason);
     if (r != 0)
         return spec_error(context, options, r, rotate.name_text, &reason);
     if (!json)
@@ -289,7 +350,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         r = undo(&rotate, r, &reason);
     else if (!json)
-        printf("%s: rotated\n", rotate.name_text);
+        printf("%s: %s\n", rotate.name_text, options->back ? "put back" : "rotated");
     if (json)
         print_json(&rotate, r, &reason);
     return r == 0 ? 0 : output_error(r, rotate.name_text, &reason);
@@ -304,8 +365,10 @@ const Verb verb_rotate = {
                "is sealed like the old one. Then the units in\nrunning containers that "
                "the policy names (\"services\", \"onChange\") are restarted or reloaded; "
                "the\ncontainers keep running. If a unit does not come back, the old value "
-               "is restored, and the units\nare restarted or reloaded again.",
+               "is restored, and the units\nare restarted or reloaded again. With --back "
+               "an earlier value takes the place of the current one,\nwhich becomes an "
+               "earlier one.",
     .options = OPTIONS_SEAL | OPTION_GENERATE | OPTION_NEWLINE | OPTION_SIGNATURE |
-               OPTION_SHARE_KEY | OPTION_JSON,
+               OPTION_SHARE_KEY | OPTION_BACK | OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

@@ -78,8 +78,9 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0 && !setting->replaces)
         r = policy_id_check(setting->name.id, reason);
     if (r == 0 && setting->replaces)
-        r = confirm(options, reason, "%s already exists. Replace it? Its old value will be lost.",
-                    setting->argument);
+        r = confirm(options, reason, "%s already exists. Replace it? %s", setting->argument,
+                    spec_keeps_old(options) ? "rotate --back puts the old value back."
+                                            : "Its old values will be lost.");
     setting->old.name = setting->name;
     if (r == 0 && setting->replaces &&
         store_read(setting->store->store, &setting->name, NULL, &setting->old.file) == 0)
@@ -127,7 +128,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = store_client_commit(&store,
                                 &(StoreChange){.name = setting.name,
                                                .sealed = bytes_view(&sealed),
-                                               .public = bytes_view(&value.public)},
+                                               .public = bytes_view(&value.public),
+                                               .keep_old = spec_keeps_old(options)},
                                 1, "set", &reason);
     if (r == 0)
         r = spec_report(context, options, &setting.name, setting.replaces,
@@ -142,10 +144,10 @@ const Verb verb_set = {
     .details = "The value is read from FILE, from standard input, or from a prompt that "
                "does not echo and asks\ntwice; --generate= generates one that nobody "
                "sees. It is sealed and put into the store, by the\nbroker if it can be "
-               "reached. Asks before it replaces a value, unless --no-ask is given. For a "
-               "key\npair it prints the public half, which is also kept beside the "
-               "private one in the store.",
+               "reached. Asks before it replaces a value, unless --no-ask is given; rotate "
+               "--back\nputs the old one back. For a key pair it prints the public half, "
+               "which is also kept beside the\nprivate one in the store.",
     .options = OPTIONS_SEAL | OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_STORE |
-               OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_JSON,
+               OPTION_SHARE_KEY | OPTION_TIMESTAMP | OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

@@ -7,11 +7,13 @@
 #include "client/store_client.h"
 #include "policy/policy_status.h"
 #include "specs.h"
+#include "store/history.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
 #include "verb/verb.h"
 
 #include <limits.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -25,13 +27,121 @@ typedef struct Show {
     Bytes public;
     PolicyStatus status;
     OpenCheck check;
+    struct json_object *values; /* --history: the current value and the earlier ones */
 } Show;
 
 static void show_done(Show *show)
 {
     store_client_entry_done(&show->entry);
     bytes_done(&show->public);
+    json_object_put(show->values);
 }
+
+/* --- the history --- */
+
+static void add_check(struct json_object *object, const OpenCheck *check)
+{
+    json_add_text(object, "outcome", outcome_name(check->rc));
+    if (check->rc != 0)
+        json_add_text(object, "reason",
+                      check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
+    if (open_check_knows_expiry(check)) {
+        json_add_number(object, "sealedUSec", check->metadata.timestamp);
+        json_add_number(object, "valueSize", check->size);
+        if (check->metadata.not_after != USEC_INFINITY)
+            json_add_number(object, "expiresUSec", check->metadata.not_after);
+    }
+}
+
+static struct json_object *describe_value(const StoreValue *value, size_t number, uint64_t written,
+                                          const OpenCheck *check)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_add_number(object, "value", number);
+    if (written)
+        json_add_number(object, "writtenUSec", written);
+    if (value->verb[0])
+        json_add_text(object, "verb", value->verb);
+    if (value->uid != (uid_t)-1)
+        json_add_number(object, "uid", value->uid);
+    add_check(object, check);
+    return object;
+}
+
+static int look_back(const Store *store, Unsealer *unsealer, Show *show, Reason *reason)
+{
+    static const StoreValue unknown = {.uid = (uid_t)-1};
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    int r = store_read_history(store, &show->entry.name, reason, &history);
+
+    if (r != 0)
+        return r;
+    show->values = json_object_new_array();
+    json_append(show->values, describe_value(history.count > 0 ? &history.values[0] : &unknown, 0,
+                                             show->written, &show->check));
+    for (size_t i = 1; i < history.count; i++) {
+        _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = show->entry.name};
+        const StoreValue *value = &history.values[i];
+        OpenCheck check = {0};
+
+        check.rc = credential_unpack(bytes_view(&value->sealed), &check.reason, &entry.raw,
+                                     &entry.sections);
+        if (check.rc == 0)
+            open_check_entry(unsealer, &entry, &check);
+        json_append(show->values, describe_value(value, i, value->written, &check));
+    }
+    return 0;
+}
+
+static void field_number(struct json_object *number, FILE *stream)
+{
+    if (json_object_get_int(number) == 0)
+        fputs("current", stream);
+    else
+        fputs(json_object_get_string(number), stream);
+}
+
+/* "rotate, root" */
+static void field_writer(struct json_object *value, FILE *stream)
+{
+    struct json_object *verb = NULL, *uid = NULL;
+    const struct passwd *user;
+
+    if (!json_object_object_get_ex(value, "verb", &verb) ||
+        !json_object_object_get_ex(value, "uid", &uid))
+        return;
+    user = getpwuid((uid_t)json_object_get_int64(uid));
+    fprintf(stream, "%s, %s", json_object_get_string(verb),
+            user ? user->pw_name : json_object_get_string(uid));
+}
+
+/* "yes", or why not. */
+static void field_opens(struct json_object *value, FILE *stream)
+{
+    struct json_object *reason = NULL;
+
+    if (json_object_object_get_ex(value, "reason", &reason))
+        fprintf(stream, "no: %s", json_object_get_string(reason));
+    else
+        fputs("yes", stream);
+}
+
+static void print_history(const Show *show)
+{
+    static const Field fields[] = {{"VALUE", "/value", field_number},
+                                   {"WRITTEN", "/writtenUSec", field_time},
+                                   {"BY", "", field_writer},
+                                   {"OPENS", "", field_opens},
+                                   {0}};
+
+    printf("\n");
+    fields_print_table(show->values, fields, true);
+    if (json_length(show->values) == 1)
+        output_note("No earlier value of %s is kept.", show->name);
+}
+
+/* --- everything else --- */
 
 static int look(const Options *options, Show *show, Reason *reason)
 {
@@ -60,7 +170,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (show->check.rc == 0)
         show->check.rc =
             kind_check_type(show->entry.sections.kind, show->status.key_type, &show->check.reason);
-    return 0;
+    return options->history ? look_back(store.store, &unsealer, show, reason) : 0;
 }
 
 /* Members have the same names as in the broker's Describe. */
@@ -68,7 +178,6 @@ static struct json_object *describe(const Show *show)
 {
     struct json_object *object = json_object_new_object();
     const CredentialSections *sections = &show->entry.sections;
-    const OpenCheck *check = &show->check;
 
     json_add_text(object, "machine", show->entry.name.machine);
     json_add_text(object, "credential", show->entry.name.id);
@@ -87,16 +196,9 @@ static struct json_object *describe(const Show *show)
     json_add_text(object, "policy", policy_status_word(&show->status));
     json_add_text(object, "keyType", show->status.key_type);
     json_add_view(object, "public", bytes_view(&show->public));
-    json_add_text(object, "outcome", outcome_name(check->rc));
-    if (check->rc != 0)
-        json_add_text(object, "reason",
-                      check->reason.text[0] ? check->reason.text : outcome_sentence(check->rc));
-    if (open_check_knows_expiry(check)) {
-        json_add_number(object, "sealedUSec", check->metadata.timestamp);
-        json_add_number(object, "valueSize", check->size);
-        if (check->metadata.not_after != USEC_INFINITY)
-            json_add_number(object, "expiresUSec", check->metadata.not_after);
-    }
+    add_check(object, &show->check);
+    if (show->values)
+        json_add(object, "history", json_object_get(show->values));
     return object;
 }
 
@@ -132,6 +234,8 @@ static void print(const Show *show, struct json_object *object)
     }
     printf("%s\n", show->name);
     fields_print(object, fields);
+    if (show->values)
+        print_history(show);
 }
 
 /* If it does not open, this shows the rest, and fails. */
@@ -158,7 +262,9 @@ const Verb verb_show = {
     .summary = "Show everything about a credential in the store except its value",
     .details = "Shows where it is, how it is sealed and what the machine's policy says "
                "about it. It also opens the\ncredential to show its size and time of "
-               "expiry. If that fails, it shows the rest, and the exit\nstatus says why.",
-    .options = OPTION_JSON | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
+               "expiry. If that fails, it shows the rest, and the exit\nstatus says why. With "
+               "--history it "
+               "lists the earlier values that rotate --back can put back.",
+    .options = OPTION_JSON | OPTION_HISTORY | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,
 };

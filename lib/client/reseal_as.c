@@ -53,9 +53,29 @@ int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret)
                          &metadata, ret);
 }
 
+/* The history of what moves, under its new name; empty for none. */
+static int move_history(ResealAs *reseal_as, Reason *reason, Bytes *ret)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    const ResealItem *item = &reseal_as->item;
+    int r = store_read_history(reseal_as->store->store, &item->name, reason, &history);
+    size_t lost;
+
+    if (r < 0)
+        return r;
+    lost = reseal_history(&reseal_as->reseal, item, true, &history);
+    if (lost > 0)
+        observer_note(reseal_as->reseal.pool.seal.observer,
+                      "%zu earlier %s of %s@%s did not open and did not become %s.", lost,
+                      lost == 1 ? "value" : "values", item->name.machine, item->name.id,
+                      reseal_as->to_text);
+    return store_history_format(&history, ret);
+}
+
 int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, bool moves,
                      Reason *reason)
 {
+    _cleanup_(bytes_done) Bytes history = {0};
     ResealItem *item = &reseal_as->item;
     int r;
 
@@ -63,11 +83,18 @@ int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public,
     r = reseal_seal(&reseal_as->reseal, item);
     if (r == 0) {
         StoreChange changes[] = {
-            {.name = reseal_as->to, .sealed = bytes_view(&item->sealed), .public = public},
+            {.name = reseal_as->to,
+             .sealed = bytes_view(&item->sealed),
+             .public = public,
+             .keep_old = reseal_as->keep_old && !moves},
             {.name = item->name, .remove = true},
         };
 
-        r = store_client_commit(reseal_as->store, changes, moves ? 2 : 1, "set", reason);
+        if (moves)
+            r = move_history(reseal_as, reason, &history);
+        changes[0].history = bytes_view(&history);
+        if (r == 0)
+            r = store_client_commit(reseal_as->store, changes, moves ? 2 : 1, "set", reason);
     } else if (reason)
         *reason = item->reason;
     if (r != 0) {

@@ -13,6 +13,7 @@
 /* Refers to itself: it stays where it was begun. */
 typedef struct ResealAs {
     StoreClient *store; /* borrowed */
+    bool keep_old;      /* what is replaced becomes an earlier value */
     SealSpec spec;
     CredentialName to;
     char to_text[CREDENTIAL_NAME_TEXT_BYTES];
@@ -30,7 +31,7 @@ void reseal_as_done(ResealAs *reseal_as); /* for _cleanup_ */
 int reseal_as_open(ResealAs *reseal_as, Reason *reason, Secret **ret);
 
 /* Seals VALUE (NULL: what it holds) under the name that it is to have, and puts it there, with the
- * public half PUBLIC; if it MOVES, the old one goes in the same commit. Where it fails it may be
- * called again. */
+ * public half PUBLIC; if it MOVES, the old one goes in the same commit, and the earlier values that
+ * open come along, instead of those of what is replaced. Where it fails it may be called again. */
 int reseal_as_finish(ResealAs *reseal_as, const Secret *value, BytesView public, bool moves,
                      Reason *reason);

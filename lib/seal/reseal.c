@@ -112,6 +112,7 @@ void reseal_item_done(ResealItem *item)
     bytes_done(&item->setting);
     bytes_done(&item->raw);
     bytes_done(&item->sealed);
+    bytes_done(&item->history);
     *item = (ResealItem){0};
 }
 
@@ -241,4 +242,27 @@ int reseal_seal(Reseal *reseal, ResealItem *item)
 {
     item->rc = seal(reseal, item, &item->reason);
     return item->rc;
+}
+
+size_t reseal_history(Reseal *reseal, const ResealItem *item, bool drop, StoreHistory *history)
+{
+    size_t count = history->count, closed = 0;
+
+    history->count = count > 0;
+    for (size_t i = 1; i < count; i++) {
+        StoreValue value = TAKE(history->values[i]);
+        _cleanup_(reseal_item_done) ResealItem earlier = {
+            .name = item->name, .label = strdup(item->label), .file = TAKE(value.sealed)};
+        bool done = earlier.label && reseal_examine(reseal, &earlier) == 0 &&
+                    reseal_seal(reseal, &earlier) == 0;
+
+        closed += !done;
+        if (!done && drop) {
+            bytes_done(&value.public);
+            continue;
+        }
+        value.sealed = done ? TAKE(earlier.sealed) : TAKE(earlier.file);
+        history->values[history->count++] = value;
+    }
+    return closed;
 }

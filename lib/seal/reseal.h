@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "seal/seal_keys.h"
 #include "seal/unsealer.h"
+#include "store/history.h"
 
 /* --- keys: one fresh key for all of a machine's credentials with the same target, so that they
  * need one unsealing; or with .fresh_key, one per credential --- */
@@ -60,6 +61,7 @@ typedef struct ResealItem {
     CredentialMetadata metadata; /* to be sealed */
     const Secret *value;         /* a new value instead of the old one; or NULL */
     Bytes sealed;                /* the new file */
+    Bytes history;               /* its history in the store, of the caller */
     Reason closed; /* why the new file does not open on this host now, as expected; or "" */
     bool done;     /* it is in place */
 } ResealItem;
@@ -73,3 +75,7 @@ int reseal_examine(Reseal *reseal, ResealItem *item);
 /* Seals an examined item: sets .sealed, and returns .rc. Fails if the new file does not open with
  * the new keys, or if it will not open later, as far as this host can tell. */
 int reseal_seal(Reseal *reseal, ResealItem *item);
+
+/* Seals the earlier values of ITEM's credential again, as ITEM was sealed. Returns how many do not
+ * open: they stay as they are, or with DROP leave HISTORY. */
+size_t reseal_history(Reseal *reseal, const ResealItem *item, bool drop, StoreHistory *history);
