@@ -281,6 +281,8 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
     if (r == 0)
         r = spec_open_store(options, reason, ret_store);
     if (r == 0)
+        r = store_client_writable(ret_store, reason);
+    if (r == 0)
         r = reseal_as_begin(&(SealContext){context, &spec, &terminal_observer}, ret_store, from, to,
                             reason, ret);
     if (r == 0)

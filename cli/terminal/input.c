@@ -44,11 +44,15 @@ static int ask(const char *prompt, Reason *reason, Secret **ret)
     return 0;
 }
 
-static int ask_twice(Reason *reason, Secret **ret)
+static int ask_twice(const char *name, Reason *reason, Secret **ret)
 {
     _cleanup_(secret_freep) Secret *first = NULL, *second = NULL;
-    int r = ask("Secret (not shown): ", reason, &first);
+    char prompt[LIMIT_SEALED_NAME_BYTES + 40];
+    int r;
 
+    snprintf(prompt, sizeof(prompt), "Secret%s%s (not shown): ", name && name[0] ? " for " : "",
+             name ? name : "");
+    r = ask(prompt, reason, &first);
     if (r == 0)
         r = ask("Repeat: ", reason, &second);
     if (r != 0)
@@ -59,13 +63,13 @@ static int ask_twice(Reason *reason, Secret **ret)
     return 0;
 }
 
-int input_read_secret(const char *path, Reason *reason, Secret **ret)
+int input_read_secret(const char *path, const char *name, Reason *reason, Secret **ret)
 {
     _cleanup_(closep) int fd = -1;
 
     if (is_stdin(path))
         return isatty(STDIN_FILENO)
-                   ? ask_twice(reason, ret)
+                   ? ask_twice(name, reason, ret)
                    : secret_read_fd(STDIN_FILENO, LIMIT_PLAINTEXT_BYTES, reason, ret);
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
@@ -98,6 +102,8 @@ int input_check_value(const Options *options, const char *path, Reason *reason)
 {
     if (path && options->given & OPTION_GENERATE)
         return reason_set(reason, OUTCOME_USAGE, "use a file or --generate=, not both");
+    if (!is_stdin(path) && access(path, R_OK) < 0)
+        return reason_set(reason, -errno, "cannot open %s", path);
     return 0;
 }
 
@@ -143,7 +149,7 @@ int input_get_value(const Context *context, const Options *options, const char *
         if (r == 0 && recipe_types[options->generate.type].pair)
             r = generate_public(&options->generate, value.secret, name, reason, &value.public);
     } else
-        r = input_read_secret(path, reason, &value.secret);
+        r = input_read_secret(path, name, reason, &value.secret);
     if (r == 0 && options->newline != TRISTATE_AUTO)
         r = input_set_newline(&value.secret, options->newline == TRISTATE_YES, reason);
     if (r == 0 && secret_size(value.secret) == 0)

@@ -13,9 +13,10 @@
 /* "-" and NULL as "standard input". */
 const char *input_name(const char *path);
 
-/* A secret from the file PATH; for NULL or "-" from standard input, which is asked for twice and
- * not echoed if it is a terminal. OUTCOME_TOO_LARGE; OUTCOME_USAGE if the two answers differ. */
-int input_read_secret(const char *path, Reason *reason, Secret **ret);
+/* The secret NAME (NULL or empty: it has none) from the file PATH; for NULL or "-" from standard
+ * input, which is asked for twice and not echoed if it is a terminal. OUTCOME_TOO_LARGE;
+ * OUTCOME_USAGE if the two answers differ. */
+int input_read_secret(const char *path, const char *name, Reason *reason, Secret **ret);
 
 /* A sealed file, raw, base64 or what encrypt --pretty prints, decoded; standard input for NULL or
  * "-". */
@@ -30,14 +31,14 @@ typedef struct InputValue {
 
 void input_value_done(InputValue *value); /* for _cleanup_ */
 
-/* OUTCOME_USAGE for a PATH (NULL: none) and --generate= at once. To be asked before anything that
- * takes time. */
+/* OUTCOME_USAGE for a PATH (NULL: none) and --generate= at once; an errno if there is no such file.
+ * To be asked before anything that takes time. */
 int input_check_value(const Options *options, const char *path, Reason *reason);
 
-/* Generates the value as --generate= says, or reads it as input_read_secret() does. NAME,
- * "MACHINE@ID", is the comment of an SSH key. With --newline=yes or no it ends with a newline, or
- * does not; else it is as it was given. OUTCOME_EMPTY, for nobody can tell an empty credential from
- * one that could not be delivered. */
+/* Generates the value as --generate= says, or reads it as input_read_secret() does. NAME
+ * is "MACHINE@ID", also the comment of an SSH key. With --newline=yes or no it ends with a newline,
+ * or does not; else it is as it was given. OUTCOME_EMPTY, for nobody can tell an empty credential
+ * from one that could not be delivered. */
 int input_get_value(const Context *context, const Options *options, const char *path,
                     const char *name, Reason *reason, InputValue *ret);
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SECRET_FILE_MODE ((mode_t)0600)
 #define WRITE_FAULT      "cannot write the output"
@@ -182,6 +183,23 @@ static int write_stdout(BytesView view, Reason *reason)
     int r = file_write_fd(STDOUT_FILENO, view);
 
     return r == 0 ? 0 : reason_set(reason, r, WRITE_FAULT);
+}
+
+int output_check(const char *path, Reason *reason)
+{
+    const char *name;
+    _cleanup_(freep) char *folder = is_stdout(path) ? NULL : file_parent(path, &name);
+    struct stat status;
+
+    if (is_stdout(path))
+        return 0;
+    if (!folder)
+        return -ENOMEM;
+    if (access(folder, W_OK) < 0)
+        return reason_set(reason, -errno, "cannot write %s", path);
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return reason_set(reason, -EISDIR, "cannot write %s", path);
+    return 0;
 }
 
 int output_sealed(const char *path, BytesView sealed, Reason *reason)

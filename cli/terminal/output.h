@@ -52,6 +52,10 @@ void output_json(struct json_object *object, JsonMode mode);
 /* Sealed files are no secret. */
 #define SEALED_FILE_MODE ((mode_t)0644)
 
+/* An errno if the file PATH cannot be written, as far as can be seen before; never for standard
+ * output (NULL or "-"). */
+int output_check(const char *path, Reason *reason);
+
 /* Writes sealed bytes to the file PATH, atomically, or to standard output for NULL or "-". */
 int output_sealed(const char *path, BytesView sealed, Reason *reason);
 

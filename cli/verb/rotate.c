@@ -118,6 +118,8 @@ static int prepare(Rotate *rotate, const char *input, Reason *reason)
         r = spec_keep_key_type(rotate->context, &rotate->name, reason, &rotate->spec);
     if (r == 0)
         r = spec_open_store(&rotate->options, reason, &rotate->store);
+    if (r == 0)
+        r = store_client_writable(&rotate->store, reason);
     if (r != 0)
         return r;
     rotate->spec.name = rotate->name_text;
@@ -172,6 +174,7 @@ static int take_back(Rotate *rotate, Reason *reason)
 static int seal(Rotate *rotate, const char *input, Reason *reason)
 {
     SealContext seal = {rotate->context, &rotate->spec, &terminal_observer};
+    _cleanup_(seal_keys_done) SealKeys keys = {0};
     CredentialSections like = {0};
     int r = 0;
 
@@ -180,13 +183,13 @@ static int seal(Rotate *rotate, const char *input, Reason *reason)
         r = spec_keep(rotate->context, &rotate->options, &rotate->old, reason, &rotate->spec,
                       &like);
     if (r == 0)
+        r = seal_prepare(&seal, like.kind ? &like : NULL, reason, &keys);
+    if (r == 0)
         r = input_get_value(rotate->context, &rotate->options, input, rotate->name_text, reason,
                             &rotate->value);
     if (r == 0)
         r = unit_size_check_value(rotate->name.id, rotate->value.secret, reason);
-    return r == 0 ? seal_new(&seal, like.kind ? &like : NULL, rotate->value.secret, reason,
-                             &rotate->sealed)
-                  : r;
+    return r == 0 ? seal_value(&seal, &keys, rotate->value.secret, reason, &rotate->sealed) : r;
 }
 
 /* --- in place, and back --- */

@@ -36,8 +36,8 @@ static int name_file(const char *host, FileSetEntry *files, size_t number, Reaso
 }
 
 /* Finds all mistakes before the secret is read. */
-static int prepare(const Context *context, const Options *options, const char *output,
-                   Reason *reason, SealSpec *ret)
+static int prepare(const Context *context, const Options *options, const char *input,
+                   const char *output, Reason *reason, SealSpec *ret)
 {
     CredentialName name;
     int r;
@@ -57,48 +57,58 @@ static int prepare(const Context *context, const Options *options, const char *o
     if (credential_name_parse(options->seal.name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;
     r = policy_id_check(name.id, reason);
+    if (r == 0)
+        r = input_check_value(options, input, reason);
+    if (r == 0 && options->host_count == 1)
+        r = output_check(output, reason);
     return r == 0 ? spec_to_seal(context, options, reason, ret) : r;
 }
 
 /* Seals for all hosts, or none. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    const char *input = arguments[0], *output = input ? arguments[1] : NULL, *host = NULL;
+    const char *input = arguments[0], *output = input ? arguments[1] : NULL;
+    const char *subject = NULL; /* of an error: a host, or the input */
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(freep) FileSetEntry *files = NULL;
+    _cleanup_(freep) SealKeys *keys = NULL;
     Reason reason = {0};
     unsigned count = 0;
     SealSpec spec;
-    int r = prepare(context, options, output, &reason, &spec);
+    SealContext seal = {context, &spec, &terminal_observer};
+    int r = prepare(context, options, input, output, &reason, &spec);
 
-    if (r != 0)
-        return output_error(r, NULL, &reason);
-    r = input_read_secret(input, &reason, &plaintext);
-    if (r != 0)
-        return output_error(r, input_name(input), &reason);
     files = calloc(options->host_count, sizeof(files[0]));
-    if (!files)
-        return output_error(-ENOMEM, NULL, &reason);
+    keys = calloc(options->host_count, sizeof(keys[0]));
+    if (!files || !keys)
+        r = -ENOMEM;
     for (; r == 0 && count < options->host_count; count++) {
         _cleanup_(identity_done) Identity identity = {0};
 
-        host = options->hosts[count];
+        subject = options->hosts[count];
         if (options->host_count > 1)
-            r = name_file(host, files, count, &reason);
+            r = name_file(subject, files, count, &reason);
         if (r == 0)
-            r = spec_read_identity(host, &reason, &identity);
+            r = spec_read_identity(subject, &reason, &identity);
         spec.host = &identity;
         if (r == 0)
-            r = seal_new(&(SealContext){context, &spec, &terminal_observer}, NULL, plaintext,
-                         &reason, &files[count].content);
+            r = seal_prepare(&seal, NULL, &reason, &keys[count]);
     }
     if (r == 0) {
-        host = NULL;
+        subject = input_name(input);
+        r = input_read_secret(input, spec.name, &reason, &plaintext);
+    }
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = seal_value(&seal, &keys[i], plaintext, &reason, &files[i].content);
+    if (r == 0) {
+        subject = NULL;
         r = spec_output_sealed(options, spec.name, output, files, count, &reason);
     }
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         bytes_done(&files[i].content);
-    return r == 0 ? 0 : output_error(r, host, &reason);
+        seal_keys_done(&keys[i]);
+    }
+    return r == 0 ? 0 : output_error(r, subject, &reason);
 }
 
 const Verb verb_seal = {

@@ -73,6 +73,8 @@ static int prepare(Setting *setting, Reason *reason)
     if (r == 0)
         r = spec_open_store(options, reason, setting->store);
     if (r == 0)
+        r = store_client_writable(setting->store, reason);
+    if (r == 0)
         r = store_client_has(setting->store, &setting->name, reason, &setting->replaces);
     /* one that is there already can be replaced */
     if (r == 0 && !setting->replaces)
@@ -102,12 +104,16 @@ static int run(const Context *context, const Options *options, char **arguments)
                                                .input = arguments[1],
                                                .store = &store};
     _cleanup_(input_value_done) InputValue value = {0};
+    _cleanup_(seal_keys_done) SealKeys keys = {0};
     _cleanup_(bytes_done) Bytes sealed = {0};
+    SealContext seal = {context, &setting.spec, &terminal_observer};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
     Reason reason = {0};
     BytesView view;
     int r = prepare(&setting, &reason);
 
+    if (r == 0)
+        r = seal_prepare(&seal, setting.like.kind ? &setting.like : NULL, &reason, &keys);
     if (r != 0)
         return output_error(r, setting.argument, &reason);
     r = input_get_value(context, options, setting.input, setting.argument, &reason, &value);
@@ -122,8 +128,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         memchr(view.data, '\n', view.size) == view.data + view.size - 1)
         output_note("The value is a line that ends with a newline, which is part of the value. "
                     "To omit it: --newline=no");
-    r = seal_new(&(SealContext){context, &setting.spec, &terminal_observer},
-                 setting.like.kind ? &setting.like : NULL, value.secret, &reason, &sealed);
+    r = seal_value(&seal, &keys, value.secret, &reason, &sealed);
     if (r == 0)
         r = store_client_commit(&store,
                                 &(StoreChange){.name = setting.name,

@@ -59,6 +59,16 @@ int store_client_has(const StoreClient *store, const CredentialName *name, Reaso
                : 0;
 }
 
+int store_client_writable(const StoreClient *store, Reason *reason)
+{
+    _cleanup_(client_freep) Client *client = NULL;
+
+    if ((store->control && client_new(store->control, NULL, &client) == 0) ||
+        access(store->path, W_OK) == 0)
+        return 0;
+    return reason_set(reason, -errno, "cannot write to the store %s", store->path);
+}
+
 /* --- without the broker --- */
 
 typedef struct Audit {

@@ -36,6 +36,9 @@ void store_client_done(StoreClient *store); /* for _cleanup_ */
 int store_client_has(const StoreClient *store, const CredentialName *name, Reason *reason,
                      bool *ret);
 
+/* Whether changes can be made, as far as can be seen before: an errno if not. */
+int store_client_writable(const StoreClient *store, Reason *reason);
+
 /* Makes COUNT CHANGES for VERB, see StoreOrigin, all or none: by the broker where it can be
  * reached. Returns as store_commit(), and what the method Commit refuses, such as
  * OUTCOME_UNPROTECTED. If the broker's reply is lost, the commit is tried again, under the

@@ -41,8 +41,13 @@ int seal_keys_make(const SealContext *seal, const char *subject, const SealKeys 
 int seal_keys_seal(const Context *context, const SealKeys *keys, const Secret *plaintext,
                    const CredentialMetadata *metadata, bool raw, Reason *reason, Bytes *ret);
 
-/* All of the above for a new value: seals PLAINTEXT according to the spec of SEAL; what the spec
- * leaves open is taken from LIKE (may be NULL). OUTCOME_USAGE if it would expire before it is
- * sealed, and every return of seal_target_make() and seal_keys_make(). */
-int seal_new(const SealContext *seal, const CredentialSections *like, const Secret *plaintext,
-             Reason *reason, Bytes *ret);
+/* All of the above for a new value, in two steps. The first one can do without the value: whatever
+ * can fail has failed before anybody is asked for it. It gets the keys according to the spec of
+ * SEAL; what the spec leaves open is taken from LIKE (may be NULL). OUTCOME_USAGE if the value
+ * would expire before it is sealed, and every return of seal_target_make() and seal_keys_make(). */
+int seal_prepare(const SealContext *seal, const CredentialSections *like, Reason *reason,
+                 SealKeys *ret);
+
+/* The second one: seals PLAINTEXT with these KEYS. */
+int seal_value(const SealContext *seal, const SealKeys *keys, const Secret *plaintext,
+               Reason *reason, Bytes *ret);

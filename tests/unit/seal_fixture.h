@@ -107,10 +107,13 @@ static inline int fixture_seal(SealFixture *fixture, const SealSpec *spec,
                                const CredentialSections *like, Bytes *ret)
 {
     _cleanup_(secret_freep) Secret *value = test_secret("hello");
+    _cleanup_(seal_keys_done) SealKeys keys = {0};
     SealContext seal = {&fixture->context, spec, &fixture->observer};
+    int r;
 
     fixture->notes[0] = fixture->waits[0] = '\0';
-    return seal_new(&seal, like, value, &fixture->reason, ret);
+    r = seal_prepare(&seal, like, &fixture->reason, &keys);
+    return r == 0 ? seal_value(&seal, &keys, value, &fixture->reason, ret) : r;
 }
 
 /* A credential, taken apart. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tests of seal_new() in lib/seal/seal_keys.c and lib/seal/seal_keys.c, with a software TPM. */
+/* Tests of lib/seal/seal_keys.c, with a software TPM. */
 
 #include "seal_fixture.h"
 #include "store_put.h"
