@@ -6,7 +6,7 @@
  * the new one in one commit.
  */
 
-#include "policy/policy_status.h"
+#include "dependents.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -36,7 +36,6 @@ static int run(const Context *context, const Options *options, char **arguments,
     _cleanup_(secret_freep) Secret *value = NULL;
     CredentialName from, to;
     Reason reason = {0};
-    PolicyStatus status;
     bool exists;
     int r = credential_name_parse(arguments[0], &reason, &from);
 
@@ -71,11 +70,8 @@ static int run(const Context *context, const Options *options, char **arguments,
         r = spec_report(context, options, &to, exists, (BytesView){0}, &reason);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
-    if (moves && policy_status_find(context, &from, &status) == 0 &&
-        status.kind == POLICY_STATUS_USED)
-        output_note("%s's policy still lists %s, so %s does not start any more. Remove the entry.",
-                    from.machine, from.id, from.machine);
-    return 0;
+    r = moves ? dependents_note(context, &from, true) : 0;
+    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 
 static int run_copy(const Context *context, const Options *options, char **arguments)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds disable: removes a machine's policy from /etc. Sealed files stay in the store.
+ * nspawn-creds disable: removes a machine's policy, or single credentials in it, from /etc. Sealed
+ * files stay in the store.
  */
 
+#include "base/fsutil.h"
 #include "base/json.h"
+#include "dependents.h"
 #include "manager/manager.h"
+#include "policy/policy_edit.h"
 #include "policy/policy_load.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -80,40 +84,200 @@ static void report(const Context *context, const char *machine, const glob_t *fi
                machine);
 }
 
-static int run(const Context *context, const Options *options, char **arguments)
+static int reload(Reason *reason)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
-    _cleanup_(globfree) glob_t files = {0};
-    const char *machine = arguments[0];
-    Reason reason = {0};
-    size_t removed = 0;
-    int r = machine_name_check(machine, &reason);
+    int r = manager_new(&terminal_observer, reason, &manager);
 
-    if (r == 0)
-        r = find_files(machine, &reason, &files);
+    return r == 0 ? manager_reload(manager, reason) : r;
+}
+
+static int disable_machine(const Context *context, const Options *options, const char *machine,
+                           Reason *reason)
+{
+    _cleanup_(globfree) glob_t files = {0};
+    size_t removed = 0;
+    int r = find_files(machine, reason, &files);
+
     if (r == 0 && files.gl_pathc > 0)
-        r = confirm(options, &reason, "Remove %s%s?", files.gl_pathv[0],
+        r = confirm(options, reason, "Remove %s%s?", files.gl_pathv[0],
                     files.gl_pathc > 1 ? " and its drop-ins" : "");
     while (r == 0 && removed < files.gl_pathc) {
-        r = remove_file(files.gl_pathv[removed], &reason);
+        r = remove_file(files.gl_pathv[removed], reason);
         removed += r == 0;
     }
     if (r == 0 && removed > 0)
-        r = manager_new(&terminal_observer, &reason, &manager);
-    if (manager && r == 0)
-        r = manager_reload(manager, &reason);
-    if (r != 0 && removed == 0)
-        return output_error(r, machine, &reason);
-    report(context, machine, &files, removed, options->json);
-    return r == 0 ? 0 : output_error(r, machine, &reason);
+        r = reload(reason);
+    if (r == 0 || removed > 0)
+        report(context, machine, &files, removed, options->json);
+    return r;
+}
+
+/* --- single credentials --- */
+
+/* Credentials to take out of a policy. */
+typedef struct Removal {
+    const Options *options;
+    const char *machine;
+    char **ids;
+    Policy *policy;                         /* as it is */
+    Bytes texts[LIMIT_POLICY_DROP_INS + 1]; /* of its files, as they will be; empty: as they are */
+    const char *foreign;                    /* a file that was edited by hand, and is rewritten */
+} Removal;
+
+static void removal_done(Removal *removal)
+{
+    for (size_t i = 0; removal->policy && i < removal->policy->file_count; i++)
+        bytes_done(&removal->texts[i]);
+    policy_unref(removal->policy);
+}
+
+/* Edits all files in /etc, in memory. */
+static int edit_files(Removal *removal, Reason *reason)
+{
+    static const char folder[] = "/etc/nspawn-creds/";
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < removal->policy->file_count; i++) {
+        const PolicyFile *file = &removal->policy->files[i];
+        _cleanup_(policy_edit_done) PolicyEdit edit = {0};
+        bool removed = false;
+
+        if (strncmp(file->name, folder, strlen(folder)) != 0 || file->text.size == 0)
+            continue;
+        r = policy_edit_new(bytes_view(&file->text), reason, &edit);
+        for (char **id = removal->ids; r == 0 && *id; id++)
+            removed = policy_edit_remove(&edit, *id) || removed;
+        if (r == 0 && removed)
+            r = policy_edit_print(&edit, &removal->texts[i]);
+        if (edit.foreign)
+            removal->foreign = file->name;
+    }
+    return r;
+}
+
+/* Whether the new policy is valid, and lists none of them. */
+static int check_files(const Removal *removal, Reason *reason)
+{
+    _cleanup_(policy_unrefp) Policy *after = NULL;
+    PolicyFault fault = {0};
+    int r = policy_new(removal->machine, "", &fault, &after);
+
+    for (size_t i = 0; r == 0 && i < removal->policy->file_count; i++) {
+        const PolicyFile *file = &removal->policy->files[i];
+        const Bytes *text = removal->texts[i].size > 0 ? &removal->texts[i] : &file->text;
+
+        r = policy_file_parse(bytes_view(text), file->name, after, &fault);
+    }
+    if (r == 0)
+        r = policy_check(after, NULL, NULL, &fault);
+    if (r != 0)
+        return policy_fault_reason(&fault, r, reason);
+    for (char **id = removal->ids; *id; id++)
+        if (policy_find(after, *id))
+            return reason_set(reason, OUTCOME_USAGE,
+                              "%s is listed outside /etc/nspawn-creds. To leave it out, write a "
+                              "drop-in with \"%s\": null",
+                              *id, *id);
+    return 0;
+}
+
+/* Finds all mistakes, says who loses what, and asks. */
+static int prepare(const Context *context, Removal *removal, Reason *reason)
+{
+    char **ids = removal->ids;
+    PolicyFault fault = {0};
+    CredentialName name;
+    int r = policy_load(context, removal->machine, &fault, &removal->policy);
+
+    if (r == OUTCOME_NOT_FOUND)
+        return reason_set(reason, OUTCOME_USAGE, "it has no policy");
+    if (r != 0)
+        return policy_fault_reason(&fault, r, reason);
+    for (char **id = ids; r == 0 && *id; id++) {
+        r = credential_name_new(removal->machine, *id, reason, &name);
+        if (r == 0 && !policy_find(removal->policy, *id))
+            r = reason_set(reason, OUTCOME_USAGE, "its policy does not list \"%s\"", *id);
+    }
+    if (r == 0)
+        r = edit_files(removal, reason);
+    if (r == 0)
+        r = check_files(removal, reason);
+    for (char **id = ids; r == 0 && *id; id++) {
+        r = credential_name_new(removal->machine, *id, reason, &name);
+        if (r == 0)
+            r = dependents_note(context, &name, false);
+    }
+    if (r != 0)
+        return r;
+    return confirm(removal->options, reason, "Take %s%s out of the policy of %s?%s%s%s", ids[0],
+                   ids[1] ? " and the others" : "", removal->machine, removal->foreign ? " " : "",
+                   removal->foreign ? removal->foreign : "",
+                   removal->foreign ? " was edited by hand, and is rewritten." : "");
+}
+
+static void report_ids(const Removal *removal)
+{
+    struct json_object *object, *list, *files;
+
+    if (removal->options->json == JSON_OFF) {
+        for (char **id = removal->ids; *id; id++)
+            printf("Removed %s from the policy of %s. Its value stays in the store; nspawn-creds "
+                   "remove deletes it.\n",
+                   *id, removal->machine);
+        return;
+    }
+    object = json_object_new_object();
+    list = json_object_new_array();
+    files = json_object_new_array();
+    for (size_t i = 0; i < removal->policy->file_count; i++)
+        if (removal->texts[i].size > 0)
+            json_append(files, json_object_new_string(removal->policy->files[i].name));
+    for (char **id = removal->ids; *id; id++)
+        json_append(list, json_object_new_string(*id));
+    json_add_text(object, "machine", removal->machine);
+    json_add(object, "credentials", list);
+    json_add(object, "changed", files);
+    output_json(object, removal->options->json);
+}
+
+static int disable_ids(const Context *context, const Options *options, char **arguments,
+                       Reason *reason)
+{
+    _cleanup_(removal_done) Removal removal = {
+        .options = options, .machine = arguments[0], .ids = arguments + 1};
+    int r = prepare(context, &removal, reason);
+
+    for (size_t i = 0; r == 0 && i < removal.policy->file_count; i++)
+        if (removal.texts[i].size > 0)
+            r = rewrite_write(removal.policy->files[i].name,
+                              bytes_view(&removal.policy->files[i].text),
+                              bytes_view(&removal.texts[i]), reason);
+    if (r == 0)
+        r = reload(reason);
+    if (r == 0)
+        report_ids(&removal);
+    return r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    Reason reason = {0};
+    int r = machine_name_check(arguments[0], &reason);
+
+    if (r == 0)
+        r = arguments[1] ? disable_ids(context, options, arguments, &reason)
+                         : disable_machine(context, options, arguments[0], &reason);
+    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 
 const Verb verb_disable = {
     .name = "disable",
-    .arguments = "MACHINE",
+    .arguments = "MACHINE [ID...]",
     .summary = "Let a machine start without credentials again",
-    .details = "Removes the machine's policy and drop-ins from /etc/nspawn-creds and "
-               "reloads the service manager.\nAsks first, unless --no-ask is given. "
+    .details = "Removes the machine's policy and drop-ins from /etc/nspawn-creds, or the given "
+               "credentials in them,\nand reloads the service manager. Asks first, unless --no-ask "
+               "is given. "
                "Sealed files stay in the store. A running container keeps\nits "
                "credentials until it is stopped.",
     .options = OPTION_JSON | OPTION_NO_ASK,

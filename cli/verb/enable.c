@@ -127,6 +127,8 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
 
 static int add_named(Enabling *enabling, char **ids, const Store *store, Reason *reason)
 {
+    const Options *options = enabling->options;
+    bool live;
     int r = 0;
 
     enabling->named = true;
@@ -141,8 +143,13 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
             (store && store_read(store, name, NULL, &file) != OUTCOME_NOT_FOUND))
             continue;
         enabling->valueless = true;
-        output_note("%s@%s has no value in the store yet. Give it one: nspawn-creds set %s@%s",
-                    name->machine, name->id, name->machine, shell_word(name->id).text);
+        live = options->given & OPTION_DELIVERY ? options->delivery == POLICY_LIVE
+                                                : credential && credential->delivery == POLICY_LIVE;
+        output_note(
+            "%s@%s has no value in the store yet, and %s%s %s not start without it. Give it "
+            "one: nspawn-creds set %s@%s",
+            name->machine, name->id, live ? "services in " : "", name->machine,
+            live ? "do" : "does", name->machine, shell_word(name->id).text);
     }
     return r;
 }
@@ -221,6 +228,27 @@ static int edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
                               : r;
 }
 
+static bool has_service(const Options *options, const char *service)
+{
+    for (size_t i = 0; i < options->service_count; i++)
+        if (strcmp(options->services[i], service) == 0)
+            return true;
+    return false;
+}
+
+/* --service= is the complete list: notes which services of OLD lose it. */
+static void note_losers(const Options *options, const char *machine, const PolicyCredential *old)
+{
+    if (!(options->given & OPTION_SERVICE) || options->service_count == 0)
+        return;
+    if (old->delivery == POLICY_LIVE && old->service_count == 0)
+        output_note("Until now any service in %s could take %s.", machine, old->id);
+    for (size_t i = 0; i < old->service_count; i++)
+        if (!has_service(options, old->services[i]))
+            output_note("%s in %s no longer receives %s. If it is to, add: --service=%s",
+                        old->services[i], machine, old->id, shell_word(old->services[i]).text);
+}
+
 static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, Reason *reason)
 {
     _cleanup_(policy_edit_done) PolicyEdit other = {0};
@@ -231,6 +259,8 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
 
     if (old && !enabling->named)
         return 0;
+    if (old)
+        note_losers(enabling->options, enabling->machine, old);
     if (!old || strcmp(file->name, enabling->path) == 0)
         return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
     /* another file of the policy has it */

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/json.h"
+#include "dependents.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -30,7 +31,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     size_t count = 0;
     int r;
 
-    (void)context;
     for (; arguments[count]; count++) {
         StoreChange change = {.remove = true};
 
@@ -40,6 +40,9 @@ static int run(const Context *context, const Options *options, char **arguments)
         if (r != 0)
             return output_error(r, arguments[count], &reason);
         changes[count] = change;
+        r = dependents_note(context, &change.name, true);
+        if (r != 0)
+            return output_error(r, arguments[count], &reason);
     }
     r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
                 arguments[0], count > 1 ? " and the others" : "");
@@ -60,8 +63,8 @@ const Verb verb_remove = {
     .name = "remove",
     .arguments = "MACHINE@ID...",
     .summary = "Remove credentials from the broker's store",
-    .details = "Asks first, unless --no-ask is given. A container whose policy lists a "
-               "removed credential does not\nstart any more.",
+    .details = "Asks first, unless --no-ask is given. First says which containers and "
+               "services do not start without\nthem.",
     .options = OPTION_NO_ASK | OPTION_JSON,
     .run = run,
 };

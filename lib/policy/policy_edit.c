@@ -191,6 +191,18 @@ int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
     return json_add(edit->credentials, id, TAKE_PTR(credential)) ? 0 : -ENOMEM;
 }
 
+bool policy_edit_remove(PolicyEdit *edit, const char *id)
+{
+    struct json_object *credential = json_object_object_get(edit->credentials, id);
+
+    if (!credential)
+        return false;
+    if (!edit->own_form || !is_own(credential))
+        edit->foreign = true;
+    json_object_object_del(edit->credentials, id);
+    return true;
+}
+
 /* --- the text --- */
 
 int policy_edit_print(const PolicyEdit *edit, Bytes *ret)

@@ -28,7 +28,7 @@ typedef struct PolicyEditDelivery {
 typedef struct PolicyEdit {
     struct json_object *root, *credentials;
     bool own_form; /* the text has the layout of policy_edit_print() */
-    bool foreign;  /* an entry that was written by hand was changed */
+    bool foreign;  /* an entry that was written by hand was changed or removed */
 } PolicyEdit;
 
 /* Parses the file's TEXT, or starts a new file if it is empty. OUTCOME_MALFORMED; -ENOMEM. */
@@ -43,6 +43,9 @@ struct json_object *policy_edit_copy(const PolicyEdit *edit, const char *id);
  */
 int policy_edit_put(PolicyEdit *edit, const char *id, struct json_object *basis,
                     const PolicyEditDelivery *delivery, Reason *reason, PolicyEditResult *ret);
+
+/* Removes the entry for ID. Returns whether there was one that is not null. */
+bool policy_edit_remove(PolicyEdit *edit, const char *id);
 
 /* -ENOMEM. */
 int policy_edit_print(const PolicyEdit *edit, Bytes *ret);

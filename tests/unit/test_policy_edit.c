@@ -243,12 +243,32 @@ static void test_others_stay(void **state)
     assert_int_equal(result, POLICY_EDIT_ADDED);
 }
 
+static void test_remove(void **state)
+{
+    static const char before[] = "{\"credentials\": {\"a\": {}, \"b\": null}}";
+    _cleanup_(policy_edit_done) PolicyEdit edit = {0}, own = {0};
+
+    (void)state;
+    assert_int_equal(policy_edit_new(view_of(before), NULL, &edit), 0);
+    assert_true(policy_edit_remove(&edit, "a"));
+    assert_true(edit.foreign);
+    assert_false(policy_edit_remove(&edit, "a"));
+    /* null hides another file's entry, and stays */
+    assert_false(policy_edit_remove(&edit, "b"));
+    assert_string_equal(json_object_to_json_string(edit.root),
+                        "{ \"credentials\": { \"b\": null } }");
+    assert_int_equal(policy_edit_new(view_of(STORED), NULL, &own), 0);
+    assert_true(policy_edit_remove(&own, "a"));
+    assert_false(own.foreign);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_no_policies),
         cmocka_unit_test(test_others_stay),
+        cmocka_unit_test(test_remove),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

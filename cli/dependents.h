@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Who loses something if a credential goes.
+ */
+
+#include "base/context.h"
+#include "base/names.h"
+
+#include <stdbool.h>
+
+/* Notes which machines and services do not start without the credential NAME, or without what is
+ * made of it, according to the policies, and the command that takes each out of its policy. STORED:
+ * it goes from the store; otherwise from its own machine's policy. 0 or a negative errno. */
+int dependents_note(const Context *context, const CredentialName *name, bool stored);
