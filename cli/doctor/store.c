@@ -81,7 +81,10 @@ static void check_file(Doctor *doctor, const Owners *owners, const CredentialNam
     credential_name_format(name, text);
     doctor_say(doctor, DOCTOR_PROBLEM, "%s/%s is %s: the broker does not read it", folder->path,
                file, fault);
-    doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
+    if (S_ISDIR(status->st_mode)) /* a file cannot replace it */
+        doctor_advice(doctor, "Find out who created it, and move it out of the store");
+    else
+        doctor_remedy(doctor, "nspawn-creds set %s", shell_word(text).text);
 }
 
 static void check_entry(Doctor *doctor, const Owners *owners, const char *machine,
@@ -216,8 +219,11 @@ void doctor_store(Doctor *doctor)
         r = directory_list(fd, path, &reason, &folder);
     if (r != 0) {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
-        if (r == -ENOENT)
+        if (r == -ENOENT && strcmp(path, STORE_DEFAULT_PATH) == 0)
             doctor_remedy(doctor, "systemd-tmpfiles --create nspawn-creds.conf");
+        else if (r == -ENOENT)
+            doctor_remedy(doctor, "install -d -m 0770 -o root -g nspawn-creds %s",
+                          shell_word(path).text);
         return;
     }
     if (fstat(fd, &status) == 0)

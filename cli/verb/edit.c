@@ -33,7 +33,8 @@ static int store(const Options *options, ResealAs *reseal_as, Secret **value, co
     /* an editor may be open for a long time */
     r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
     if (r == OUTCOME_NOT_FOUND)
-        r = 0;
+        r = confirm(options, reason, "Another command removed %s in the meantime. Store it again?",
+                    reseal_as->to_text);
     else if (r == 0 && !bytes_view_equal(bytes_view(&now), bytes_view(&reseal_as->item.file)))
         r = confirm(options, reason,
                     "Another command changed %s in the meantime. Replace that value?",

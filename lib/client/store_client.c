@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
+#include "protocol/varlink.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -257,8 +258,30 @@ static bool is_done(const StoreClient *store, const StoreCommit *commit)
     return true;
 }
 
-/* Calls the broker. OUTCOME_BROKER_UNREACHABLE if there is none, or it does not reply;
- * RET_SENT says whether it may have received the call. */
+/* A broker that was started before the configuration was changed would put files into another
+ * store: OUTCOME_NOT_STORED. */
+static int check_store(const StoreClient *store, Client *client, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *status = NULL;
+    const char *used;
+    int r = client_call(client, "Status", NULL, store->observer, reason, &status);
+
+    if (r != 0)
+        return r;
+    used = varlink_text(status, "store");
+    if (used && strcmp(used, store->path) == 0)
+        return 0;
+    observer_note(
+        store->observer,
+        "The broker still uses another store than %s, in which this is stored. To have it "
+        "read the configuration: systemctl daemon-reload && systemctl restart "
+        "nspawn-creds-broker.service",
+        store->path);
+    return OUTCOME_NOT_STORED;
+}
+
+/* Calls the broker. OUTCOME_BROKER_UNREACHABLE if there is none for this store, or it does not
+ * reply; RET_SENT says whether it may have received the call. */
 static int call_broker(const StoreClient *store, const StoreCommit *commit, Reason *reason,
                        bool *ret_sent)
 {
@@ -268,6 +291,12 @@ static int call_broker(const StoreClient *store, const StoreCommit *commit, Reas
     int r = client_new(store->control, reason, &client);
 
     *ret_sent = r == 0;
+    if (r == 0)
+        r = check_store(store, client, reason);
+    if (r == OUTCOME_NOT_STORED) {
+        *ret_sent = false;
+        return OUTCOME_BROKER_UNREACHABLE;
+    }
     if (r == 0)
         r = make_data(commit, reason, &data);
     if (r != 0)

@@ -133,7 +133,11 @@ static int take_error(const VarlinkReply *reply, Reason *reason)
 
     if (rc > 0)
         return reason_set(reason, rc, "%s", why ? why : "");
-    return reason_set(reason, -EPROTO, "the broker replied: %.80s", why ? why : reply->error);
+    if (!why)
+        why = varlink_text(reply->parameters, "sentence");
+    /* an error of the system on the broker's side, which the text names */
+    (void)reason_set(reason, 0, "the broker failed: %s", why ? why : reply->error);
+    return rc;
 }
 
 static int call(Client *client, const char *method, struct json_object *parameters, int passed,

@@ -273,12 +273,34 @@ static void test_endless_replies(void **state)
     bytes_done(&endless.reply);
 }
 
+/* The broker's error of the system is shown as it is, and not as one of the protocol. */
+static void test_system_error(void **state)
+{
+    static const char error[] = "{\"error\":\"io.nspawn-creds.Broker.SystemError\",\"parameters\":"
+                                "{\"reason\":\"cannot write: No space left on device\"}}";
+    _cleanup_(listening_done) Listening broker = listening(8);
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *reply = NULL;
+    Reason reason = {0};
+    int peer;
+
+    (void)state;
+    assert_int_equal(client_new(test_path(&broker.folder, "control"), NULL, &client), 0);
+    peer = accept(broker.fd, NULL, NULL);
+    assert_true(peer >= 0);
+    assert_int_equal(send(peer, error, sizeof(error), 0), sizeof(error));
+    assert_int_equal(client_call(client, "Status", NULL, NULL, &reason, &reply), -EPROTO);
+    assert_string_equal(reason.text, "the broker failed: cannot write: No space left on device");
+    close(peer);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_reply),         cmocka_unit_test(test_call_is_not_read),
         cmocka_unit_test(test_nobody_accepts),   cmocka_unit_test(test_observer),
         cmocka_unit_test(test_no_further_reply), cmocka_unit_test(test_endless_replies),
+        cmocka_unit_test(test_system_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

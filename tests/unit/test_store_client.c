@@ -35,7 +35,7 @@ static AuditSink own_sink = {.write = count_entry};
 static StoreClient client_of(const BrokerFixture *broker)
 {
     static char control[128];
-    StoreClient store = {.control = control, .audit = &own_sink};
+    StoreClient store = {.path = broker->config.store_path, .control = control, .audit = &own_sink};
 
     own_entries = 0;
     snprintf(control, sizeof(control), "%s", test_path(&broker->folder, "control"));
@@ -93,6 +93,14 @@ static void test_by_the_broker_and_without(void **state)
     assert_int_equal(store_client_commit(&store, changes, 1, "set", NULL), OUTCOME_EXISTS);
     assert_int_equal(own_entries, 0);
 
+    /* one that uses another store is not asked */
+    store.path = "/another/store";
+    assert_int_equal(store_client_commit(&store, changes, 1, "set", NULL), OUTCOME_EXISTS);
+    assert_int_equal(store_client_commit(&store, changes + 1, 1, "set", NULL), 0);
+    assert_int_equal(own_entries, 1);
+    own_entries = 0;
+
+    store.path = broker->config.store_path;
     store.control = "/nowhere/control";
     changes[0] = (StoreChange){.name = changes[0].name, .remove = true};
     assert_int_equal(store_client_commit(&store, changes, 1, "remove", NULL), 0);
