@@ -63,7 +63,7 @@ static int run(int argc, char **argv, const Context *context)
     if (index < argc && verb_need(argv[index], &reason, &verb) != 0)
         return output_error(OUTCOME_USAGE, NULL, &reason);
     if (options.help || !verb) {
-        help_print(verb);
+        help_print(&options, verb);
         return options.help ? 0 : OUTCOME_USAGE;
     }
     r = check_usage(verb, &options, argc - index - 1, &reason);

@@ -40,7 +40,7 @@ typedef struct OptionInfo {
     int (*set)(const Setting *setting, Options *options);
     const Words *words;
     size_t offset;
-    const char *help; /* NULL for one that is only taken */
+    const char *help;
 } OptionInfo;
 
 /* --- words --- */
@@ -289,7 +289,7 @@ static const OptionInfo infos[] = {
      "What rotate does with these units: restart, reload or none"},
     {OPTION_NO_LEGEND, "no-legend", "", FIELD(no_legend),
      "Print no column headings"},
-    {0, "no-pager", "", FIELD(no_pager), NULL},
+    {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},
     {0, "help", "", FIELD(help),
      "Show this help"},
     {0, "version", "", FIELD(version),
@@ -399,7 +399,7 @@ void options_print_help(uint64_t set)
         const OptionInfo *info = &infos[i];
         char text[48];
 
-        if (!info->help || (info->id != 0 && !(set & info->id)))
+        if (info->id != 0 && !(set & info->id))
             continue;
         snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
         for (size_t j = 0; j < LETTER_COUNT; j++)

@@ -81,7 +81,7 @@ typedef struct Options {
     unsigned host_count;
     bool pretty;                                 /* --pretty */
     bool no_legend;                              /* --no-legend */
-    bool no_pager;                               /* --no-pager, which changes nothing */
+    bool no_pager;                               /* --no-pager */
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
     bool fix;                                    /* --fix */

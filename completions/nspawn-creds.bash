@@ -73,7 +73,7 @@ _nspawn_creds_options() { # VERB
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
         # shellcheck disable=SC2086 # words
-        _nspawn_creds_offer $options --help -h --version
+        _nspawn_creds_offer $options --no-pager --help -h --version
 }
 
 _nspawn_creds() {

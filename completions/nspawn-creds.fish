@@ -105,5 +105,6 @@ complete -c nspawn-creds -n '__nspawn_creds_at any rotate' -l back -a '1 2 3' -d
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal' -l forget -d 'Keep no earlier value'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l no-legend -d 'Print no column headings'
 complete -c nspawn-creds -n '__nspawn_creds_at any encrypt' -s p -l pretty -d 'Print a setting for a unit'
+complete -c nspawn-creds -l no-pager -d 'Do not use a pager'
 complete -c nspawn-creds -s h -l help -d 'Show help'
 complete -c nspawn-creds -l version -d 'Show the version'

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "doctor/doctor.h"
 #include "terminal/output.h"
+#include "terminal/screen.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -35,14 +36,13 @@ static const struct {
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))
 
-static const struct {
-    const char *name, *colour;
+static const struct DoctorLevelInfo {
+    const char *name;
+    Colour colour;
 } levels[_DOCTOR_LEVEL_MAX] = {
-    [DOCTOR_OK] = {"ok", "\033[32m"},
-    [DOCTOR_FIXED] = {"fixed", "\033[32m"},
-    [DOCTOR_UNSEEN] = {"unseen", "\033[2m"},
-    [DOCTOR_WARNING] = {"warning", "\033[33m"},
-    [DOCTOR_PROBLEM] = {"problem", "\033[1;31m"},
+    [DOCTOR_OK] = {"ok", COLOUR_GOOD},          [DOCTOR_FIXED] = {"fixed", COLOUR_GOOD},
+    [DOCTOR_UNSEEN] = {"unseen", COLOUR_FAINT}, [DOCTOR_WARNING] = {"warning", COLOUR_WARNING},
+    [DOCTOR_PROBLEM] = {"problem", COLOUR_BAD},
 };
 
 /* Widths of the columns, in characters. */
@@ -172,29 +172,34 @@ size_t doctor_count(const Doctor *doctor, DoctorLevel level)
     return count;
 }
 
-/* https://no-color.org */
-static bool wants_colours(void)
+/* Wrapped on a terminal; in one line for scripts. */
+static void print_text(const char *text)
 {
-    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-    return isatty(STDOUT_FILENO) && !(none && *none) && terminal && strcmp(terminal, "dumb") != 0;
+    if (screen_is_terminal())
+        output_wrapped(LEVEL_WIDTH + CHECK_WIDTH, text);
+    else
+        puts(text);
 }
 
 void doctor_print(const Doctor *doctor)
 {
-    bool colours = wants_colours();
-
     for (size_t i = 0; i < doctor->count; i++) {
         const DoctorFinding *finding = &doctor->findings[i];
+        const struct DoctorLevelInfo *level = &levels[finding->level];
 
         if (!is_shown(doctor, finding))
             continue;
-        printf("%s%-*s%s%-*s%s\n", colours ? levels[finding->level].colour : "", LEVEL_WIDTH,
-               levels[finding->level].name, colours ? "\033[0m" : "", CHECK_WIDTH, finding->check,
-               finding->words);
-        if (finding->advice)
-            printf("%*s%s%s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->advice,
-                   output_full_stop(finding->advice));
+        screen_put(level->colour, level->name);
+        printf("%*s%-*s", LEVEL_WIDTH - (int)strlen(level->name), "", CHECK_WIDTH, finding->check);
+        print_text(finding->words);
+        if (finding->advice) {
+            _cleanup_(freep) char *sentence = NULL;
+
+            if (asprintf(&sentence, "%s%s", finding->advice, output_full_stop(finding->advice)) < 0)
+                abort();
+            printf("%*s", LEVEL_WIDTH + CHECK_WIDTH, "");
+            print_text(sentence);
+        }
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);
     }

@@ -90,31 +90,78 @@ static size_t width_of(const char *text)
     return width;
 }
 
-/* The headings for NULL. Either prints them, or finds out the widths. */
-static void row(struct json_object *object, const Field *fields, size_t *widths, bool print)
+/* The headings for OBJECT NULL. BRANCH is in front. Updates the widths, and with PRINT prints a
+ * line. */
+static void row(const FieldTable *table, struct json_object *object, const char *branch,
+                size_t *widths, bool print)
 {
-    for (size_t i = 0; fields[i].label; i++) {
+    Colour colour = !object ? COLOUR_HEADING : table->colour ? table->colour(object) : COLOUR_NONE;
+    const Field *fields = table->fields;
+
+    for (size_t i = 0; fields[i].label; i++, branch = "") {
         _cleanup_(freep) char *text = object ? text_of(object, &fields[i]) : NULL;
         const char *cell = !object ? fields[i].label : text[0] ? text : "-";
-        size_t width = width_of(cell);
+        size_t width = width_of(branch) + width_of(cell);
 
-        if (!print)
-            widths[i] = width > widths[i] ? width : widths[i];
-        else if (fields[i + 1].label)
-            printf("%s%*s", cell, (int)(widths[i] - width + GAP), "");
-        else
-            printf("%s\n", cell);
+        widths[i] = width > widths[i] ? width : widths[i];
+        if (print) {
+            fputs(branch, stdout);
+            screen_put(colour, cell);
+            if (fields[i + 1].label)
+                printf("%*s", (int)(widths[i] - width + GAP), "");
+        }
+    }
+    if (print)
+        putchar('\n');
+}
+
+static char *group_of(const FieldTable *table, struct json_object *object)
+{
+    return text_of(object, &(Field){"", table->group, NULL});
+}
+
+/* Whether row I of LIST is the last of its group. */
+static bool is_last(const FieldTable *table, struct json_object *list, size_t i)
+{
+    _cleanup_(freep) char *group = group_of(table, json_object_array_get_idx(list, i)),
+                          *next = NULL;
+
+    if (i + 1 == json_object_array_length(list))
+        return true;
+    next = group_of(table, json_object_array_get_idx(list, i + 1));
+    return strcmp(group, next) != 0;
+}
+
+static void branches(const FieldTable *table, struct json_object *list, size_t *widths, bool print)
+{
+    static const char *const marks[2][2] = {{"|-", "`-"}, {"├─", "└─"}};
+    bool first = true;
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *object = json_object_array_get_idx(list, i);
+        _cleanup_(freep) char *group = group_of(table, object);
+        bool last = is_last(table, list, i);
+
+        if (first && print) {
+            screen_put(COLOUR_TITLE, group);
+            putchar('\n');
+        }
+        row(table, object, marks[screen_is_utf8()][last], widths, print);
+        first = last;
     }
 }
 
-void fields_print_table(struct json_object *list, const Field *fields, bool legend)
+void fields_print_table(const FieldTable *table, struct json_object *list)
 {
     size_t widths[FIELD_COLUMNS_MAX] = {0};
 
     for (int print = 0; print < 2; print++) {
-        if (legend)
-            row(NULL, fields, widths, print);
-        for (size_t i = 0; i < json_object_array_length(list); i++)
-            row(json_object_array_get_idx(list, i), fields, widths, print);
+        if (table->legend)
+            row(table, NULL, "", widths, print);
+        if (table->group)
+            branches(table, list, widths, print);
+        else
+            for (size_t i = 0; i < json_object_array_length(list); i++)
+                row(table, json_object_array_get_idx(list, i), "", widths, print);
     }
 }

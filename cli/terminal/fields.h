@@ -7,6 +7,8 @@
  * without control characters.
  */
 
+#include "terminal/screen.h"
+
 #include <json-c/json.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,7 +30,19 @@ void field_outside(struct json_object *value, FILE *stream);
 /* Prints a line for each field that OBJECT has. */
 void fields_print(struct json_object *object, const Field *fields);
 
-/* Prints a row for each object in LIST, with "-" for a field that it does not have, and with LEGEND
- * the labels above. */
 #define FIELD_COLUMNS_MAX 8U
-void fields_print_table(struct json_object *list, const Field *fields, bool legend);
+
+typedef struct FieldTable {
+    const Field *fields; /* at most FIELD_COLUMNS_MAX */
+    bool legend;         /* whether to print the labels above */
+
+    /* Makes a tree: rows with the same value of this member, which follow each other, are branches
+     * below a line with the value. NULL: there is no such line. */
+    const char *group;
+
+    /* The colour of the row for OBJECT; NULL: they have none. */
+    Colour (*colour)(struct json_object *object);
+} FieldTable;
+
+/* Prints a row for each object in LIST, with "-" for a field that it does not have. */
+void fields_print_table(const FieldTable *table, struct json_object *list);

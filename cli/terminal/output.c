@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "terminal/safe_text.h"
+#include "terminal/screen.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,6 +34,8 @@ static int write_error;
 
 void output_flush(void)
 {
+    if (screen_finish())
+        return;
     if (fflush(stdout) != 0 && write_error == 0)
         write_error = errno;
 }
@@ -41,6 +44,8 @@ int output_finish(int rc)
 {
     Reason reason = {0};
 
+    if (screen_finish())
+        return rc;
     output_flush();
     /* a pipe whose reader has seen enough is no failure */
     if ((!ferror(stdout) && write_error == 0) || write_error == EPIPE)

@@ -24,7 +24,7 @@ void output_wrapped(size_t indent, const char *text);
  */
 void output_messages_in_json(void);
 
-/* Writes what was printed so far. Errors and notes do so first. */
+/* Writes what was printed so far, and waits until a pager is quit. Errors and notes do so first. */
 void output_flush(void);
 
 /* Does so at the end of a verb that returned RC, and explains if any output could not be written,

@@ -140,7 +140,7 @@ static void print(const MachineCheck *check)
                                    {0}};
     int64_t total = 0;
 
-    fields_print_table(check->checked, fields, true);
+    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, check->checked);
     for (size_t i = 0; i < json_length(check->checked); i++) {
         struct json_object *checked = json_object_array_get_idx(check->checked, i);
         struct json_object *so_far = json_object_object_get(checked, "total");

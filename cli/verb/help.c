@@ -4,6 +4,7 @@
  */
 
 #include "terminal/output.h"
+#include "terminal/screen.h"
 #include "verb/verb.h"
 
 /* Each begins with the verb FIRST, in the order of verbs[]. */
@@ -20,16 +21,25 @@ static const struct {
 /* Where the text begins in the list of verbs. */
 #define SUMMARY_COLUMN 31
 
+static void print_heading(const char *text)
+{
+    putchar('\n');
+    screen_put(COLOUR_HEADING, text);
+    printf(":\n");
+}
+
 static void print_all(void)
 {
     const char *separator = "\nAliases: ";
 
-    printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n"
-           "Seal secrets for systemd-nspawn containers in systemd's own credential format.\n");
+    printf("nspawn-creds [OPTION...] VERB [ARGUMENT...]\n\n");
+    screen_put(COLOUR_TITLE,
+               "Seal secrets for systemd-nspawn containers in systemd's own credential format.");
+    putchar('\n');
     for (const Verb *const *verb = verbs; *verb; verb++) {
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
             if (groups[i].first == *verb)
-                printf("\n%s:\n", groups[i].title);
+                print_heading(groups[i].title);
         if ((*verb)->hidden)
             continue;
         if (printf("  %-8s %-19s", (*verb)->name, (*verb)->arguments) < SUMMARY_COLUMN)
@@ -38,7 +48,7 @@ static void print_all(void)
             printf("\n%*s", SUMMARY_COLUMN, "");
         output_wrapped(SUMMARY_COLUMN, (*verb)->summary);
     }
-    printf("\nOptions:\n");
+    print_heading("Options");
     options_print_help(0);
     for (const VerbAlias *alias = verb_aliases; alias->name; alias++, separator = ", ")
         printf("%s%s (%s)", separator, alias->name, alias->verb->name);
@@ -46,15 +56,18 @@ static void print_all(void)
          "nspawn-creds(1).");
 }
 
-void help_print(const Verb *verb)
+void help_print(const Options *options, const Verb *verb)
 {
+    screen_page(options);
     if (!verb) {
         print_all();
         return;
     }
-    printf("nspawn-creds %s [OPTION...] %s\n\n%s.\n\n", verb->name, verb->arguments, verb->summary);
+    printf("nspawn-creds %s [OPTION...] %s\n\n", verb->name, verb->arguments);
+    screen_put(COLOUR_TITLE, verb->summary);
+    printf(".\n\n");
     output_wrapped(0, verb->details);
-    printf("\nOptions:\n");
+    print_heading("Options");
     options_print_help(verb->options);
 }
 
@@ -64,10 +77,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     Reason reason = {0};
 
     (void)context;
-    (void)options;
     if (arguments[0] && verb_need(arguments[0], &reason, &verb) != 0)
         return output_error(OUTCOME_USAGE, NULL, &reason);
-    help_print(verb);
+    help_print(options, verb);
     return 0;
 }
 

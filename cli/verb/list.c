@@ -124,9 +124,18 @@ static void state(struct json_object *entry, FILE *stream)
         fputs(", sealed outside this TPM", stream);
 }
 
+static Colour colour(struct json_object *entry)
+{
+    const char *outcome = varlink_text(entry, "outcome");
+
+    return varlink_text(entry, "problem") || (outcome && strcmp(outcome, outcome_name(0)) != 0)
+               ? COLOUR_BAD
+               : COLOUR_NONE;
+}
+
 static void print(const Context *context, const Options *options, struct json_object *credentials)
 {
-    bool expiry = options->expiry;
+    bool expiry = options->expiry, tree = !expiry && screen_is_terminal();
     static const Field expires_field = {"EXPIRES", "/expires", NULL},
                        state_field = {"STATE", "", state};
     const Field fields[] = {{"MACHINE", "/machine", NULL},
@@ -147,7 +156,12 @@ static void print(const Context *context, const Options *options, struct json_ob
         open_check_format_expiry(urgency(entry), context->now(context), expires);
         json_add_text(entry, "expires", expires);
     }
-    fields_print_table(credentials, fields, !options->no_legend);
+    /* below its machine, a credential does not need its name */
+    fields_print_table(&(FieldTable){.fields = fields + tree,
+                                     .legend = !options->no_legend,
+                                     .group = tree ? fields[0].member : NULL,
+                                     .colour = colour},
+                       credentials);
 }
 
 static int add_reply(void *userdata, struct json_object *reply)
@@ -219,6 +233,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
     if (r != 0)
         return output_error(r, NULL, &reason);
+    screen_page(options);
     if (options->json != JSON_OFF)
         output_json(TAKE_PTR(all), options->json);
     else if (json_object_array_length(all) > 0)

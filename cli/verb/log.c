@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
+#include "terminal/screen.h"
 #include "verb/verb.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ void log_field(sd_journal *journal, const char *name, char text[AUDIT_FIELD_BYTE
 
 void log_print(sd_journal *journal)
 {
-    char text[AUDIT_FIELD_BYTES], when[32] = "";
+    char text[AUDIT_FIELD_BYTES], verdict[AUDIT_FIELD_BYTES], when[32] = "";
     struct tm local;
     uint64_t usec = 0;
     time_t seconds;
@@ -53,9 +54,14 @@ void log_print(sd_journal *journal)
     seconds = (time_t)(usec / 1000000);
     if (localtime_r(&seconds, &local))
         strftime(when, sizeof(when), "%b %d %H:%M:%S", &local);
+    log_field(journal, "NSPAWN_CREDS_VERDICT", verdict);
     log_field(journal, "MESSAGE", text);
     safe_text_clean(text);
-    printf("%s %s\n", when, text);
+    printf("%s ", when);
+    screen_put(strcmp(verdict, audit_verdicts[AUDIT_REFUSED].name) == 0 ? COLOUR_WARNING
+                                                                        : COLOUR_NONE,
+               text);
+    putchar('\n');
 }
 
 struct json_object *log_to_json(sd_journal *journal)
@@ -144,6 +150,8 @@ static int run(const Context *context, const Options *options, char **arguments)
             r = sd_journal_seek_head(journal);
     } else if (r >= 0)
         r = sd_journal_seek_head(journal);
+    if (!options->follow)
+        screen_page(options);
     while (r >= 0) {
         r = sd_journal_next(journal);
         if (r > 0 && options->json != JSON_OFF)
@@ -156,7 +164,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         else if (r == 0 && options->follow)
             output_flush();
         any = true;
-        if (r == 0 && (!options->follow || ferror(stdout)))
+        if (ferror(stdout) || (r == 0 && !options->follow))
             return 0;
         if (r == 0)
             r = sd_journal_wait(journal, UINT64_MAX);

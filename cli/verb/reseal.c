@@ -222,7 +222,7 @@ static void print_all(const Options *options, const Sets *sets)
         output_json(object, options->json);
         return;
     }
-    fields_print_table(list, fields, true);
+    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, list);
     json_object_put(object);
 }
 

@@ -136,7 +136,7 @@ static void print_history(const Show *show)
                                    {0}};
 
     printf("\n");
-    fields_print_table(show->values, fields, true);
+    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, show->values);
     if (json_length(show->values) == 1)
         output_note("No earlier value of %s is kept.", show->name);
 }
@@ -232,7 +232,8 @@ static void print(const Show *show, struct json_object *object)
         open_check_format_expiry(show->check.metadata.not_after, now, expiry);
         json_add_text(object, "expires", expiry);
     }
-    printf("%s\n", show->name);
+    screen_put(COLOUR_TITLE, show->name);
+    putchar('\n');
     fields_print(object, fields);
     if (show->values)
         print_history(show);
@@ -249,6 +250,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return spec_error(context, options, r, show.name, &reason);
     object = describe(&show);
+    screen_page(options);
     if (options->json != JSON_OFF)
         output_json(TAKE_PTR(object), options->json);
     else

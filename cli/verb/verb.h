@@ -38,8 +38,8 @@ const Verb *verb_find(const char *name);
 /* The same with an error: OUTCOME_USAGE, which names the verb that was meant. */
 int verb_need(const char *name, Reason *reason, const Verb **ret);
 
-/* Prints the help of VERB, or of all for NULL. */
-void help_print(const Verb *verb);
+/* Prints the help of VERB, or of all for NULL, through the pager. */
+void help_print(const Options *options, const Verb *verb);
 
 /* a machine's credentials */
 extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_cat, verb_edit, verb_rotate,
