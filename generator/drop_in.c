@@ -74,6 +74,19 @@ static size_t count(const Policy *policy, PolicyDelivery delivery)
     return n;
 }
 
+/* What the wrapper must find when it starts the container. An id has no colon. */
+static void put_expected(Writer *writer, const Policy *policy)
+{
+    const char *separator = "Environment=NSPAWN_CREDS_EXPECTED=";
+
+    for (size_t i = 0; i < policy->count; i++)
+        if (policy->credentials[i].delivery != POLICY_LIVE) {
+            put(writer, "%s%s", separator, policy->credentials[i].id);
+            separator = ":";
+        }
+    put(writer, "\n");
+}
+
 void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 {
     size_t native = count(policy, POLICY_NATIVE), boot = count(policy, POLICY_BOOT),
@@ -88,6 +101,8 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
         put(writer, "Environment=NSPAWN_CREDS_MACHINE=%s\n", policy->machine);
     if (live > 0)
         put(writer, "Environment=NSPAWN_CREDS_LIVE=%s\n", policy->machine);
+    if (native + boot > 0)
+        put_expected(writer, policy);
     for (size_t i = 0; i < policy->count; i++) {
         const PolicyCredential *credential = &policy->credentials[i];
 

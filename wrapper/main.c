@@ -20,6 +20,9 @@
  * It refuses --load-credential= with one of the broker's sockets, because systemd-nspawn cannot ask
  * the broker: it would take a refusal for the secret.
  *
+ * It refuses to start a container without one of the credentials in
+ * $NSPAWN_CREDS_EXPECTED=ID:ID..., which another drop-in has taken from the unit.
+ *
  * It refuses to start a container with an empty credential, which means that the broker was killed
  * before it answered: the broker itself never delivers one. A credential of zeros only is a refusal
  * that was cut short, and is refused, too.
@@ -166,6 +169,31 @@ static int add_credentials(char **arguments, size_t *count)
     return r == 0 ? 0 : fail("cannot read the credentials directory ", path);
 }
 
+/* Whether all expected credentials are there, whose names in the container they are. */
+static int check_expected(void)
+{
+    const char *path = getenv("CREDENTIALS_DIRECTORY"), *id = getenv("NSPAWN_CREDS_EXPECTED"),
+               *machine = getenv("NSPAWN_CREDS_MACHINE");
+    char file[PATH_MAX];
+
+    for (size_t length; id && *id; id += length, id += strspn(id, ":")) {
+        length = strcspn(id, ":");
+        snprintf(file, sizeof(file), "%s/%.*s", path ? path : "", (int)length, id);
+        if (path && access(file, F_OK) == 0)
+            continue;
+        snprintf(file, sizeof(file), "%s/%s@%.*s", path ? path : "", machine ? machine : "",
+                 (int)length, id);
+        if (path && machine && access(file, F_OK) == 0)
+            continue;
+        snprintf(file, sizeof(file), "%.*s", (int)length, id);
+        return fail("refusing to start the container without a credential that its policy lists, "
+                    "because the unit does not load it (nspawn-creds why says which drop-in keeps "
+                    "it from that): ",
+                    file);
+    }
+    return 0;
+}
+
 /* --- live delivery --- */
 
 /* Creates the directory PATH for the broker. It may exist, and may be anything. */
@@ -258,8 +286,8 @@ int main(int argc, char **argv)
     size_t count = 0;
 
     if (starts_container(argv) &&
-        (refuse_sockets(argv) != 0 || add_credentials(arguments, &count) != 0 ||
-         add_live(arguments, &count) != 0))
+        (refuse_sockets(argv) != 0 || check_expected() != 0 ||
+         add_credentials(arguments, &count) != 0 || add_live(arguments, &count) != 0))
         return EXIT_FAILURE;
     all = calloc(count + (size_t)argc + 1, sizeof(*all));
     if (!all)

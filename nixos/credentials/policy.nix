@@ -37,6 +37,7 @@ let
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
+  atStart = credentials: builtins.attrNames (lib.filterAttrs (_: c: c.delivery != "live") credentials);
   # The directory and not the socket in it, so that a new socket is found.
   liveFolder = "/run/nspawn-creds/machines/${name}";
   liveBind = "${liveFolder}:/run/host/nspawn-creds:rootidmap";
@@ -45,6 +46,7 @@ in
   inherit
     usesBroker
     isLive
+    atStart
     liveFolder
     liveBind
     ;

@@ -27,6 +27,10 @@ let
       environment =
         # Tells our wrapper that NAME@ID, which systemd requires here, is ID in the container.
         lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
+        # Tells our wrapper what the container must not start without.
+        // lib.optionalAttrs (c.atStart container.credentials != [ ]) {
+          NSPAWN_CREDS_EXPECTED = lib.concatStringsSep ":" (c.atStart container.credentials);
+        }
         # Tells our wrapper to create the directory of the live socket before it is bound.
         // lib.optionalAttrs (c.isLive container.credentials) { NSPAWN_CREDS_LIVE = name; };
       serviceConfig = settings.serviceConfig // {

@@ -104,14 +104,21 @@ static void check_machine(const HostConfig *host, const Policy *policy)
     at = text_of(&writer);
     while (next_assignment(&at, &assignment))
         if (strcmp(assignment.section, "[Unit]") == 0) {
-            bool socket = strcmp(assignment.value, "nspawn-creds-broker.socket") == 0;
+            bool socket;
+
+            if (is(&assignment, "Documentation", "man:nspawn-creds-why(1)"))
+                continue;
+            socket = strcmp(assignment.value, "nspawn-creds-broker.socket") == 0;
 
             assert(strcmp(assignment.key, "Wants") == 0 || strcmp(assignment.key, "After") == 0);
             assert(socket || (count[POLICY_LIVE] > 0 &&
                               strcmp(assignment.value, "nspawn-creds-broker.service") == 0));
             units++;
         } else if (strcmp(assignment.key, "Environment") == 0) {
+            bool expected = strncmp(assignment.value, "NSPAWN_CREDS_EXPECTED=", 22) == 0;
+
             assert(
+                (expected && !strpbrk(assignment.value, " \"'\\%")) ||
                 (count[POLICY_NATIVE] > 0 &&
                  strcmp(assignment.value, "NSPAWN_CREDS_MACHINE=web") == 0) ||
                 (count[POLICY_LIVE] > 0 && strcmp(assignment.value, "NSPAWN_CREDS_LIVE=web") == 0));
@@ -126,7 +133,8 @@ static void check_machine(const HostConfig *host, const Policy *policy)
         next++;
     assert(next == policy->count);
     assert(units == (count[POLICY_LIVE] > 0 ? 4 : count[POLICY_BOOT] > 0 ? 2 : 0));
-    assert(environments == (size_t)(count[POLICY_NATIVE] > 0) + (count[POLICY_LIVE] > 0));
+    assert(environments == (size_t)(count[POLICY_NATIVE] > 0) + (count[POLICY_LIVE] > 0) +
+                               (count[POLICY_NATIVE] + count[POLICY_BOOT] > 0));
 }
 
 /* Every value is one word, which names the store, the TPM or the live sockets. */
