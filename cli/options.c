@@ -219,6 +219,8 @@ static const OptionInfo infos[] = {
      "Name sealed in the credential; the broker needs MACHINE@ID"},
     {OPTION_DRY_RUN, "dry-run", "", FIELD(dry_run),
      "Only show what would open, and how it would be sealed"},
+    {OPTION_ALL, "all", "", FIELD(all),
+     "All machines, and say what will open after an update of the firmware"},
     {OPTION_STORE, "store", "[=PATH]", SETTER(set_store),
      "Use the broker's store, or the one at PATH"},
     {OPTION_WITH_KEY, "with-key", "=KEY", WORD(key_types, key_words),

@@ -53,6 +53,7 @@ typedef enum OptionId {
     OPTION_HISTORY = 1L << 33,
     OPTION_BACK = 1L << 34,
     OPTION_FORGET = 1L << 35,
+    OPTION_ALL = 1L << 36,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -91,6 +92,7 @@ typedef struct Options {
     Recipe generate;                             /* --generate=, if it is given */
     bool expiry;                                 /* --expiry */
     bool history;                                /* --history */
+    bool all;                                    /* --all */
     bool forget;                                 /* --forget */
     unsigned back;                               /* --back=; 0 if it is not given */
     PolicyDelivery delivery;                     /* --delivery=, --live */

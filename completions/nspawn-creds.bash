@@ -50,7 +50,7 @@ _nspawn_creds_options() { # VERB
                 copy|rename) options='--store --store= --for-systemd= --tpm2-device= --tpm2-signature=
                         --json= --no-ask' ;;
                 remove) options='--json= --no-ask' ;;
-                reseal) options='--name= --dry-run --store --store= --with-key= --for-systemd= --uid=
+                reseal) options='--name= --dry-run --all --store --store= --with-key= --for-systemd= --uid=
                         --tpm2-device= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --tpm2-signature= --fresh-key --timestamp= --not-after= --format= --allow-null
                         --json= --host= --form= --forget' ;;

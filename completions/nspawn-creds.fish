@@ -100,6 +100,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l delivery -r -a 'bo
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l live -d 'Deliver to services while the container runs'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l service -r -d 'Unit in the container that may fetch them'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l on-change -r -a 'restart reload none' -d 'What rotate does with these units'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l all -d 'All machines in the store'
 complete -c nspawn-creds -n '__nspawn_creds_at any show' -l history -d 'Show the earlier values as well'
 complete -c nspawn-creds -n '__nspawn_creds_at any rotate' -l back -a '1 2 3' -d 'Put back an earlier value'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal' -l forget -d 'Keep no earlier value'

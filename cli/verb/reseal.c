@@ -63,6 +63,17 @@ static bool is_file(const char *argument)
     return strchr(argument, '/') || (stat(argument, &status) == 0 && S_ISREG(status.st_mode));
 }
 
+static int add_machine(ResealSets *sets, const char *machine)
+{
+    for (size_t i = 1; i < sets->count; i++)
+        if (strcmp(sets->sets[i].machine, machine) == 0)
+            return 0;
+    if (!ARRAY_GROW(sets->sets, sets->count))
+        return -ENOMEM;
+    sets->sets[sets->count++] = (ResealSet){.machine = machine};
+    return 0;
+}
+
 /* The files are the first set. Each machine is one set, even if it is given twice. */
 static int sort_arguments(char **arguments, Reason *reason, ResealSets *sets)
 {
@@ -71,7 +82,6 @@ static int sort_arguments(char **arguments, Reason *reason, ResealSets *sets)
     sets->sets[sets->count++] = (ResealSet){0};
     for (; *arguments; arguments++) {
         ResealSet *files = &sets->sets[0];
-        size_t i = 1;
 
         if (is_file(*arguments)) {
             if (!ARRAY_GROW(files->items, files->count))
@@ -85,24 +95,42 @@ static int sort_arguments(char **arguments, Reason *reason, ResealSets *sets)
             return reason_set(reason, OUTCOME_USAGE,
                               "\"%.80s\" is neither an existing file nor a machine name",
                               *arguments);
-        while (i < sets->count && strcmp(sets->sets[i].machine, *arguments) != 0)
-            i++;
-        if (i < sets->count)
-            continue;
-        if (!ARRAY_GROW(sets->sets, sets->count))
+        if (add_machine(sets, *arguments) != 0)
             return -ENOMEM;
-        sets->sets[sets->count++] = (ResealSet){.machine = *arguments};
     }
     return 0;
+}
+
+/* Adds the machines that have a credential in the store. Their names borrow from MACHINES. */
+static int add_all_machines(const Store *store, char **machines, Reason *reason, ResealSets *sets)
+{
+    int r = 0;
+
+    for (; r == 0 && *machines; machines++) {
+        _cleanup_(freep) StoreEntry *entries = NULL;
+        size_t count;
+
+        r = store_list(store, *machines, reason, &entries, &count);
+        if (r == 0 && count > 0)
+            r = add_machine(sets, *machines);
+    }
+    return r;
 }
 
 static int check_options(const Context *context, const Options *options, const ResealSets *sets,
                          Reason *reason)
 {
-    bool machines = sets->count > 1;
+    bool files = sets->sets[0].count > 0;
+    bool machines = sets->count > 1 || options->all;
     const char *wrong = NULL;
 
-    if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
+    if (!files && !machines)
+        wrong = "name files or machines, or use --all";
+    else if (options->all && (files || sets->count > 1))
+        wrong = "--all is for all machines; name none, and no files";
+    else if (options->all && options->host_count > 0)
+        wrong = "--all is for this host: the store's credentials stay on it";
+    else if (options->given & OPTION_NAME && (machines || sets->sets[0].count != 1))
         wrong = "--name= is for a single file";
     else if (options->seal.format == SEAL_RAW && machines)
         wrong = "the store only holds base64; omit --format=raw";
@@ -377,6 +405,8 @@ static int reseal_all(Resealing *resealing, const ResealSets *sets)
     }
     if (options->json != JSON_OFF || options->dry_run)
         reseal_report_all(options, sets);
+    if (options->all && options->json == JSON_OFF)
+        reseal_report_after(options, sets);
     for (size_t i = 0; options->dry_run && i < sets->count; i++)
         reseal_report_failures(&sets->sets[i]);
     return result;
@@ -385,6 +415,7 @@ static int reseal_all(Resealing *resealing, const ResealSets *sets)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(resealing_done) Resealing resealing = {.options = options};
+    _cleanup_(strings_freep) char **machines = NULL;
     _cleanup_(sets_done) ResealSets sets = {0};
     Reason reason = {0};
     int r = sort_arguments(arguments, &reason, &sets);
@@ -393,8 +424,12 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = check_options(context, options, &sets, &reason);
     if (r == 0)
         r = spec_to_seal(context, options, &reason, &resealing.spec);
-    if (r == 0 && sets.count > 1)
+    if (r == 0 && (sets.count > 1 || options->all))
         r = spec_open_store(options, &reason, &resealing.store);
+    if (r == 0 && options->all)
+        r = store_machines(resealing.store.store, &reason, &machines);
+    if (r == 0 && options->all)
+        r = add_all_machines(resealing.store.store, machines, &reason, &sets);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->host_count > 0) {
@@ -410,7 +445,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
 const Verb verb_reseal = {
     .name = "reseal",
-    .arguments = "FILE|MACHINE...",
+    .arguments = "[FILE|MACHINE...]",
     .summary = "Seal credentials again, for other PCRs, keys or hosts",
     .details = "Takes files, or machines whose credentials are in the store; an argument with a "
                "\"/\", or that is an\n"
@@ -422,9 +457,11 @@ const Verb verb_reseal = {
                "The new files are\n"
                "opened as a test; then all of a machine's files are replaced at once, or none. "
                "They share one fresh\n"
-               "TPM-sealed key. --dry-run shows what would open, and changes nothing.",
-    .options = OPTIONS_SEAL | OPTION_DRY_RUN | OPTION_STORE | OPTION_NAME | OPTION_UID |
-               OPTION_SIGNATURE | OPTION_TIMESTAMP | OPTION_FORMAT | OPTION_ALLOW_NULL |
-               OPTION_HOST | OPTION_FORM | OPTION_FORGET | OPTION_JSON,
+               "TPM-sealed key. --dry-run shows what would open, and changes nothing. --all is for "
+               "all machines in\n"
+               "the store, and also says what will open after an update of the firmware.",
+    .options = OPTIONS_SEAL | OPTION_DRY_RUN | OPTION_ALL | OPTION_STORE | OPTION_NAME |
+               OPTION_UID | OPTION_SIGNATURE | OPTION_TIMESTAMP | OPTION_FORMAT |
+               OPTION_ALLOW_NULL | OPTION_HOST | OPTION_FORM | OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

@@ -96,6 +96,27 @@ void reseal_report_done(const ResealSet *set)
     }
 }
 
+/* The firmware measures into these PCRs, so that an update of it, or of Secure Boot's keys, can
+ * change them. */
+#define FIRMWARE_PCRS ((uint64_t)0xff)
+
+/* The PCRs that an item is sealed for. */
+typedef struct Pcrs {
+    uint64_t current, given, by_key;
+} Pcrs;
+
+/* With WILL_BE as it would be after a dry run. */
+static Pcrs pcrs_of(const ResealItem *item, bool will_be)
+{
+    const TpmSealedView *is = &item->sections.tpm;
+    const SealTarget *target = item->target;
+
+    if (target && (item->done || will_be))
+        return (Pcrs){target->pcrs.mask & ~target->pcrs.given, target->pcrs.given,
+                      target->public_key_mask};
+    return (Pcrs){.current = is->pcr_mask, .by_key = is->public_key_mask};
+}
+
 static void add_policy(struct json_object *object, const char *const names[3], const Kind *kind,
                        uint64_t pcrs, uint64_t signed_pcrs)
 {
@@ -134,6 +155,8 @@ static struct json_object *item_to_json(const Options *options, const ResealSet 
     if (item->target)
         add_policy(object, (const char *const[]){"newKind", "newPcrs", "newSignedPcrs"},
                    item->target->kind, item->target->pcrs.mask, item->target->public_key_mask);
+    json_add(object, "firmwarePcrs",
+             tpm_pcr_mask_to_json(pcrs_of(item, options->dry_run).current & FIRMWARE_PCRS));
     if (!options->dry_run)
         json_add(object, "resealed", json_object_new_boolean(item->done));
     return object;
@@ -160,4 +183,96 @@ void reseal_report_all(const Options *options, const ResealSets *sets)
     }
     fields_print_table(&(FieldTable){.fields = fields, .legend = true}, list);
     json_object_put(object);
+}
+
+/* --- after an update --- */
+
+#define AFTER_BYTES (TPM_PCR_TEXT_BYTES + 48)
+
+static void describe_after(const ResealItem *item, Pcrs pcrs, char text[AFTER_BYTES])
+{
+    uint64_t current = pcrs.current & FIRMWARE_PCRS, given = pcrs.given & FIRMWARE_PCRS;
+    uint64_t by_key = pcrs.by_key & FIRMWARE_PCRS;
+    char numbers[TPM_PCR_TEXT_BYTES];
+
+    tpm_pcr_mask_format(current ? current : given ? given : by_key, numbers);
+    if (!item->opens)
+        snprintf(text, AFTER_BYTES, "does not open now");
+    else if (current)
+        snprintf(text, AFTER_BYTES, "does not open if PCR %s changes", numbers);
+    else if (given)
+        snprintf(text, AFTER_BYTES, "opens if PCR %s is as given", numbers);
+    else if (by_key)
+        snprintf(text, AFTER_BYTES, "opens once PCR %s is signed again", numbers);
+    else
+        snprintf(text, AFTER_BYTES, "opens");
+}
+
+/* Adds to LIST how many of SET's credentials have which prospects. */
+static void add_after(const ResealSet *set, bool will_be, struct json_object *list)
+{
+    size_t begin = json_length(list);
+
+    for (size_t i = 0; i < set->count; i++) {
+        const ResealItem *item = &set->items[i];
+        struct json_object *row = NULL, *after = NULL;
+        char text[AFTER_BYTES];
+        size_t k = begin;
+
+        describe_after(item, pcrs_of(item, will_be), text);
+        for (; k < json_length(list); k++) {
+            row = json_object_array_get_idx(list, k);
+            json_object_object_get_ex(row, "after", &after);
+            if (strcmp(json_object_get_string(after), text) == 0)
+                break;
+        }
+        if (k == json_length(list)) {
+            row = json_object_new_object();
+            json_add_text(row, "machine", set->machine);
+            json_add_number(row, "count", 0);
+            json_add_text(row, "after", text);
+            json_append(list, row);
+        }
+        json_object_int_inc(json_object_object_get(row, "count"), 1);
+    }
+}
+
+/* The commands that keep credentials open, if one of SET may not be. */
+static bool advise(const ResealSet *set, bool will_be)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        uint64_t current = pcrs_of(&set->items[i], will_be).current;
+        char numbers[TPM_PCR_TEXT_BYTES];
+
+        if (!set->items[i].opens || !(current & FIRMWARE_PCRS))
+            continue;
+        tpm_pcr_mask_format(current, numbers);
+        output_note("Before such an update: nspawn-creds reseal --all --tpm2-pcrs=");
+        output_note("After it, for the same PCRs again, such as: nspawn-creds reseal "
+                    "--tpm2-pcrs=%s %s",
+                    numbers, set->machine);
+        return true;
+    }
+    return false;
+}
+
+void reseal_report_after(const Options *options, const ResealSets *sets)
+{
+    static const Field fields[] = {{"MACHINE", "/machine", NULL},
+                                   {"CREDENTIALS", "/count", NULL},
+                                   {"AFTER AN UPDATE OF THE FIRMWARE", "/after", NULL},
+                                   {0}};
+    _cleanup_(json_object_putp) struct json_object *list = json_object_new_array();
+    bool advised = false;
+
+    if (sets->count == 1) { /* the files, of which there are none */
+        output_note("The store holds no credentials.");
+        return;
+    }
+    for (size_t i = 0; i < sets->count; i++)
+        add_after(&sets->sets[i], options->dry_run, list);
+    printf("\n");
+    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, list);
+    for (size_t i = 0; i < sets->count && !advised; i++)
+        advised = advise(&sets->sets[i], options->dry_run);
 }

@@ -28,3 +28,6 @@ void reseal_report_done(const ResealSet *set);
 
 /* Of all sets: as JSON, or for --dry-run as a table. */
 void reseal_report_all(const Options *options, const ResealSets *sets);
+
+/* A table of how many of each machine's credentials open after an update of the firmware. */
+void reseal_report_after(const Options *options, const ResealSets *sets);
