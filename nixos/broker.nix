@@ -15,6 +15,7 @@ let
   configuration = pkgs.writeText "nspawn-creds.conf" ''
     [Store]
     Path=${cfg.store}
+    History=${toString cfg.history}
 
     [TPM]
     Device=${cfg.tpm2.device}
@@ -70,6 +71,11 @@ in
       type = types.str;
       default = "/var/lib/nspawn-creds/store";
       description = "The directory of the sealed credentials that are kept on this host.";
+    };
+    history = mkOption {
+      type = types.ints.between 0 9;
+      default = 3;
+      description = "How many earlier values of each credential in the store are kept, for `nspawn-creds rotate --back`.";
     };
     tpm2.device = mkOption {
       type = types.str;
