@@ -298,6 +298,15 @@ bool spec_keeps_old(const Options *options)
     return options->host->history > 0 && !(options->given & (OPTION_FORGET | OPTION_FRESH_KEY));
 }
 
+/* rotate, for which containers may have to be restarted, is for the host's store. */
+const char *spec_fate_of_old(const Options *options)
+{
+    if (!spec_keeps_old(options))
+        return "Its old values will be lost.";
+    return options->store ? "show --history will list its old value."
+                          : "rotate --back puts its old value back.";
+}
+
 static bool has_machine(char **machines, const char *machine)
 {
     while (*machines && strcmp(*machines, machine) != 0)

@@ -54,6 +54,9 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
 /* Whether a value that is replaced is kept, so that rotate --back can put it back. */
 bool spec_keeps_old(const Options *options);
 
+/* What becomes of it, as a sentence. */
+const char *spec_fate_of_old(const Options *options);
+
 /* Calls OFFER for each machine that has credentials in the store or a policy, or for each id of
  * MACHINE if it is not NULL. What cannot be read is left out; an id that both have is offered
  * twice. */

@@ -59,9 +59,7 @@ static int run(const Context *context, const Options *options, char **arguments,
         r = unit_size_check_value(to.id, value, &reason);
     if (r == 0 && exists && !holds(&reseal_as, value))
         r = confirm(options, &reason, "%s already exists. Replace it? %s", reseal_as.to_text,
-                    moves                     ? "Its values will be lost."
-                    : spec_keeps_old(options) ? "rotate --back puts its old value back."
-                                              : "Its old values will be lost.");
+                    moves ? "Its values will be lost." : spec_fate_of_old(options));
     if (r == 0)
         r = store_read_public(store.store, &from, &reason, &public);
     if (r == 0)

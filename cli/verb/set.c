@@ -81,8 +81,7 @@ static int prepare(Setting *setting, Reason *reason)
         r = policy_id_check(setting->name.id, reason);
     if (r == 0 && setting->replaces)
         r = confirm(options, reason, "%s already exists. Replace it? %s", setting->argument,
-                    spec_keeps_old(options) ? "rotate --back puts the old value back."
-                                            : "Its old values will be lost.");
+                    spec_fate_of_old(options));
     setting->old.name = setting->name;
     if (r == 0 && setting->replaces &&
         store_read(setting->store->store, &setting->name, NULL, &setting->old.file) == 0)

@@ -29,7 +29,7 @@ AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
 {
     if (removed)
         return AUDIT_REMOVED;
-    if (strcmp(verb, "rotate") == 0)
+    if (strcmp(verb, "rotate") == 0 || strcmp(verb, "back") == 0)
         return AUDIT_ROTATED;
     return strcmp(verb, "reseal") == 0 ? AUDIT_RESEALED : AUDIT_STORED;
 }

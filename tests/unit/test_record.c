@@ -243,6 +243,7 @@ static void test_verdicts_of_changes(void **state)
     assert_int_equal(audit_verdict_of_change("set", false), AUDIT_STORED);
     assert_int_equal(audit_verdict_of_change("unknown", false), AUDIT_STORED);
     assert_int_equal(audit_verdict_of_change("rotate", false), AUDIT_ROTATED);
+    assert_int_equal(audit_verdict_of_change("back", false), AUDIT_ROTATED);
     assert_int_equal(audit_verdict_of_change("reseal", false), AUDIT_RESEALED);
     assert_int_equal(audit_verdict_of_change("rotate", true), AUDIT_REMOVED);
 }
