@@ -101,8 +101,10 @@ static void test_refused(void **state)
     record.outcome = OUTCOME_HOST_KEY_MISSING;
     record.reason = "there is no key at /x";
     audit_entry_format(&record, &entry);
-    expect(&entry, "MESSAGE",
-           "web@db-password: refused: there is no key at /x. Create it: nspawn-creds setup");
+    expect(
+        &entry, "MESSAGE",
+        "web@db-password: refused: there is no key at /x. Restore it from a backup if credentials "
+        "were sealed with it. Otherwise create it: nspawn-creds setup");
     expect(&entry, "MESSAGE_ID", "480ad2cff2c44a6998a88871fd0a53c9");
     expect(&entry, "PRIORITY", "4");
     expect(&entry, "NSPAWN_CREDS_OUTCOME", "host-key-missing");
