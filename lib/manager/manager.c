@@ -361,6 +361,8 @@ int manager_enable_socket(Manager *manager, const char *socket, const char *serv
                          false);
         if (r != 0)
             r = manager_failed(manager, r, "cannot enable ", socket, reason);
+        else /* or it goes on believing that the socket is disabled, and that units have changed */
+            r = manager_reload(manager, reason);
     }
     if (r == 0 && strcmp(state.active, "active") != 0) {
         changed = true;
