@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds setup: creates this host's key.
+ * nspawn-creds setup: creates this host's key, and what a package would create at its installation.
  */
 
 #include "key/host_key.h"
 #include "specs.h"
+#include "store/store.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* What our installation brings for sysusers.d(5) and tmpfiles.d(5). */
+#define CONFIGURATION "nspawn-creds.conf"
 
 /* A key that credentials need may be in a backup. */
 static int confirm_new(const Context *context, const Options *options, Reason *reason)
@@ -31,17 +40,53 @@ static int confirm_new(const Context *context, const Options *options, Reason *r
                    lost.text, users == 1 ? "it never opens" : "they never open");
 }
 
+static int run_program(const char *const *command, Reason *reason)
+{
+    int status = 0;
+    pid_t pid;
+    int error = posix_spawnp(&pid, command[0], NULL, NULL, (char *const *)command, environ);
+
+    if (error != 0)
+        return reason_set(reason, -error, "cannot run %s", command[0]);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return reason_set(reason, -errno, "cannot wait for %s", command[0]);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return reason_set(reason, -ECANCELED, "%s failed", command[0]);
+}
+
+/* Creates the broker's user and the directories, unless they are there. */
+static int prepare_host(Reason *reason, bool *ret_changed)
+{
+    static const char *const users[] = {"systemd-sysusers", CONFIGURATION, NULL};
+    static const char *const directories[] = {"systemd-tmpfiles", "--create", CONFIGURATION, NULL};
+    bool lacks_user = !getpwnam(BROKER_USER) || !getgrnam("tss");
+    bool lacks_store = access(STORE_DEFAULT_PATH, F_OK) != 0 && errno == ENOENT;
+    int r = 0;
+
+    if (lacks_user)
+        r = run_program(users, reason);
+    if (r == 0 && lacks_store)
+        r = run_program(directories, reason);
+    *ret_changed = lacks_user || lacks_store;
+    return r;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
+    bool made, prepared = false;
     Reason reason = {0};
-    bool made;
     int r;
 
     (void)arguments;
     r = confirm_new(context, options, &reason);
     if (r == 0)
         r = host_key_ensure(context, host_key_path(), &reason, &key, &made);
+    /* another path is a test, or a key of another system */
+    if (r == 0 && strcmp(host_key_path(), HOST_KEY_PATH) == 0)
+        r = prepare_host(&reason, &prepared);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (made)
@@ -51,19 +96,25 @@ static int run(const Context *context, const Options *options, char **arguments)
 
         json_object_object_add(object, "path", json_object_new_string(host_key_path()));
         json_object_object_add(object, "made", json_object_new_boolean(made));
+        json_object_object_add(object, "prepared", json_object_new_boolean(prepared));
         output_json(object, options->json);
-    } else
-        printf(made ? "Created this host's key, %s.\n" : "This host already has a key, %s.\n",
-               host_key_path());
+        return 0;
+    }
+    printf(made ? "Created this host's key, %s.\n" : "This host already has a key, %s.\n",
+           host_key_path());
+    if (prepared)
+        printf("Created the broker's user and the store.\n");
     return 0;
 }
 
 const Verb verb_setup = {
     .name = "setup",
     .arguments = "",
-    .summary = "Create this host's key, if it has none",
+    .summary = "Create what this host lacks: its key, the user, the store",
     .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
-               "without it nothing that\nwas sealed with it opens again. Asks before it creates a "
+               "without it nothing that\nwas sealed with it opens again. A package creates the "
+               "broker's user and the store when it is\ninstalled; after an installation from "
+               "source this does it. Asks before it creates a "
                "key while credentials need a lost one,\nunless --no-ask is given.",
     .options = OPTION_JSON | OPTION_NO_ASK,
     .run = run,
