@@ -46,23 +46,30 @@ static void note(const CredentialName *name, const PolicyEffect *effect)
                 live ? "do" : "does", machine, shell_argument(effect->name.id).text);
 }
 
-int dependents_note(const Context *context, const CredentialName *name, bool stored)
+static int note_all(const RestartList *list, const CredentialName *name, bool stored)
 {
     _cleanup_(policy_effects_done) PolicyEffects effects = {0};
-    _cleanup_(restart_list_done) RestartList list = {0};
-    int r = restart_list_new(context, NULL, 0, &list);
+    int r = policy_effects(list->policies, list->policy_count, name, 1, &effects);
 
-    if (r != 0 || (stored && !goes(&list, name)))
-        return r;
-    r = policy_effects(list.policies, list.policy_count, name, 1, &effects);
     for (size_t i = 0; i < effects.count; i++) {
         const PolicyEffect *effect = &effects.effects[i];
 
         /* there is one for each unit */
         if (i > 0 && credential_name_equal(&effect->name, &effects.effects[i - 1].name))
             continue;
-        if (i > 0 || (stored && find(&list, name)))
+        if (i > 0 || (stored && find(list, name)))
             note(name, effect);
     }
+    return r;
+}
+
+int dependents_note(const Context *context, const CredentialName *names, size_t count, bool stored)
+{
+    _cleanup_(restart_list_done) RestartList list = {0};
+    int r = restart_list_new(context, NULL, 0, &list);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (!stored || goes(&list, &names[i]))
+            r = note_all(&list, &names[i], stored);
     return r;
 }

@@ -10,7 +10,8 @@
 
 #include <stdbool.h>
 
-/* Notes which machines and services do not start without the credential NAME, or without what is
- * made of it, according to the policies, and the command that takes each out of its policy. STORED:
- * it goes from the store; otherwise from its own machine's policy. 0 or a negative errno. */
-int dependents_note(const Context *context, const CredentialName *name, bool stored);
+/* Notes which machines and services do not start without the COUNT credentials NAMES, or without
+ * what is made of them, according to the policies, and the command that takes each out of its
+ * policy. STORED: they go from the store; otherwise from their own machines' policies. 0 or a
+ * negative errno. */
+int dependents_note(const Context *context, const CredentialName *names, size_t count, bool stored);

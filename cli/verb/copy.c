@@ -68,7 +68,7 @@ static int run(const Context *context, const Options *options, char **arguments,
         r = spec_report(context, options, &to, exists, (BytesView){0}, &reason);
     if (r != 0)
         return output_error(r, reseal_as.to_text, &reason);
-    r = moves ? dependents_note(context, &from, true) : 0;
+    r = moves ? dependents_note(context, &from, 1, true) : 0;
     return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 

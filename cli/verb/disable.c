@@ -4,6 +4,7 @@
  * files stay in the store.
  */
 
+#include "base/array.h"
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "dependents.h"
@@ -186,28 +187,28 @@ static int check_files(const Removal *removal, Reason *reason)
 static int prepare(const Context *context, Removal *removal, Reason *reason)
 {
     char **ids = removal->ids;
+    _cleanup_(freep) CredentialName *names = NULL;
     PolicyFault fault = {0};
-    CredentialName name;
+    size_t count = 0;
     int r = policy_load(context, removal->machine, &fault, &removal->policy);
 
     if (r == OUTCOME_NOT_FOUND)
         return reason_set(reason, OUTCOME_USAGE, "it has no policy");
     if (r != 0)
         return policy_fault_reason(&fault, r, reason);
-    for (char **id = ids; r == 0 && *id; id++) {
-        r = credential_name_new(removal->machine, *id, reason, &name);
-        if (r == 0 && !policy_find(removal->policy, *id))
-            r = reason_set(reason, OUTCOME_USAGE, "its policy does not list \"%s\"", *id);
+    for (; r == 0 && ids[count]; count++) {
+        if (!ARRAY_GROW(names, count))
+            return -ENOMEM;
+        r = credential_name_new(removal->machine, ids[count], reason, &names[count]);
+        if (r == 0 && !policy_find(removal->policy, ids[count]))
+            r = reason_set(reason, OUTCOME_USAGE, "its policy does not list \"%s\"", ids[count]);
     }
     if (r == 0)
         r = edit_files(removal, reason);
     if (r == 0)
         r = check_files(removal, reason);
-    for (char **id = ids; r == 0 && *id; id++) {
-        r = credential_name_new(removal->machine, *id, reason, &name);
-        if (r == 0)
-            r = dependents_note(context, &name, false);
-    }
+    if (r == 0)
+        r = dependents_note(context, names, count, false);
     if (r != 0)
         return r;
     return confirm(removal->options, reason, "Take %s%s out of the policy of %s?%s%s%s", ids[0],

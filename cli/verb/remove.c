@@ -27,6 +27,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(freep) StoreChange *changes = NULL;
+    _cleanup_(freep) CredentialName *names = NULL;
     Reason reason = {0};
     size_t count = 0;
     int r;
@@ -35,17 +36,17 @@ static int run(const Context *context, const Options *options, char **arguments)
         StoreChange change = {.remove = true};
 
         r = credential_name_parse(arguments[count], &reason, &change.name);
-        if (r == 0 && !ARRAY_GROW(changes, count))
+        if (r == 0 && (!ARRAY_GROW(changes, count) || !ARRAY_GROW(names, count)))
             r = -ENOMEM;
         if (r != 0)
             return output_error(r, arguments[count], &reason);
         changes[count] = change;
-        r = dependents_note(context, &change.name, true);
-        if (r != 0)
-            return output_error(r, arguments[count], &reason);
+        names[count] = change.name;
     }
-    r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
-                arguments[0], count > 1 ? " and the others" : "");
+    r = dependents_note(context, names, count, true);
+    if (r == 0)
+        r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
+                    arguments[0], count > 1 ? " and the others" : "");
     if (r == 0)
         r = spec_open_store(options, &reason, &store);
     /* a commit says which one it does not find */
