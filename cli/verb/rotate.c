@@ -148,6 +148,8 @@ static int take_back(Rotate *rotate, Reason *reason)
     OpenCheck check;
     int r;
 
+    if (rotate->history.count == 0 && rotate->old.file.size == 0)
+        return OUTCOME_NOT_FOUND;
     if (number >= rotate->history.count)
         return reason_set(
             reason, OUTCOME_USAGE,
