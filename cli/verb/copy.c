@@ -15,17 +15,22 @@
 
 #include <string.h>
 
-/* Whether the credential at the new name has this VALUE, so that nothing is lost. */
-static bool holds(ResealAs *reseal_as, const Secret *value)
+/* Whether the credential at the new name has this VALUE, and no earlier one that something which
+ * MOVES there would replace: nothing is lost. */
+static bool holds(ResealAs *reseal_as, const Secret *value, bool moves)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
+    _cleanup_(store_history_done) StoreHistory history = {0};
     _cleanup_(secret_freep) Secret *old = NULL;
     CredentialMetadata metadata;
 
     return store_client_read(reseal_as->store, &reseal_as->to, NULL, &entry) == 0 &&
            store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &old) ==
                0 &&
-           secret_equal(old, value);
+           secret_equal(old, value) &&
+           (!moves ||
+            (store_read_history(reseal_as->store->store, &reseal_as->to, NULL, &history) == 0 &&
+             history.count == 0));
 }
 
 static int run(const Context *context, const Options *options, char **arguments, bool moves)
@@ -57,7 +62,7 @@ static int run(const Context *context, const Options *options, char **arguments,
         r = reseal_as_open(&reseal_as, &reason, &value);
     if (r == 0)
         r = unit_size_check_value(to.id, value, &reason);
-    if (r == 0 && exists && !holds(&reseal_as, value))
+    if (r == 0 && exists && !holds(&reseal_as, value, moves))
         r = confirm(options, &reason, "%s already exists. Replace it? %s", reseal_as.to_text,
                     moves ? "Its values will be lost." : spec_fate_of_old(options));
     if (r == 0)
