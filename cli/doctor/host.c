@@ -211,9 +211,9 @@ static void say_missing(Doctor *doctor, const char *path)
     int r = spec_count_host_sealed(doctor->context, &doctor->options, &users);
 
     if (users > 0) {
-        host_key_lost(path, users, &reason);
+        r = host_key_lost(path, users, &reason);
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
-        doctor_advice(doctor, "Restore it from a backup. A new key opens none of them");
+        doctor_advice(doctor, "%s", outcome_remedy(r));
         return;
     }
     doctor_say(doctor, DOCTOR_WARNING, "%s does not exist: nothing can be sealed with it", path);

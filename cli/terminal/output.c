@@ -152,6 +152,8 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
         put_json_message(object);
         return rc;
     }
+    if (subject && more == 0 && alone && strstr(words, subject))
+        subject = NULL; /* the words name it */
     if (more > 0)
         snprintf(others, sizeof(others), " and %zu more", more);
     output_line(stderr, "nspawn-creds: %s%s%s%s%s", subject ? subject : "", others,

@@ -188,7 +188,7 @@ int host_key_load_passed(const Context *context, const char *path, Reason *reaso
 
 int host_key_lost(const char *path, size_t users, Reason *reason)
 {
-    return reason_set(reason, OUTCOME_HOST_KEY_MISSING, "%s does not exist, and %zu %s it", path,
+    return reason_set(reason, OUTCOME_HOST_KEY_LOST, "%s does not exist, and %zu %s it", path,
                       users, users == 1 ? "credential needs" : "credentials need");
 }
 

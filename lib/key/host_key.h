@@ -52,7 +52,7 @@ int host_key_load(const Context *context, const char *path, Reason *reason, Secr
 int host_key_load_passed(const Context *context, const char *path, Reason *reason, Secret **ret);
 
 /* Explains that the key at PATH does not exist, and USERS credentials need it. Returns
- * OUTCOME_HOST_KEY_MISSING. */
+ * OUTCOME_HOST_KEY_LOST. */
 int host_key_lost(const char *path, size_t users, Reason *reason);
 
 /* Like host_key_load(), but creates the key if there is none, and then sets RET_MADE (may be NULL).

@@ -38,7 +38,7 @@ typedef struct SealSpec {
     bool tpm_required;     /* SEAL_AUTO_KEYS must use the TPM */
     bool allow_null;       /* an older null key, which protects nothing, may be kept */
     size_t lost_key_users; /* credentials that need the host key, which is missing: unless this is
-                              0, none is made, which is OUTCOME_HOST_KEY_MISSING */
+                              0, none is made, which is OUTCOME_HOST_KEY_LOST */
 
     bool has_pcrs;
     TpmPcrs pcrs;
