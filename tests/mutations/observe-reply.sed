@@ -2,4 +2,4 @@
 # Limit: LIMIT_CALL_SECONDS
 # File: lib/protocol/client.c
 # Test: client test_no_further_reply
-s/receive\(client, LIMIT_CALL_SECONDS/receive(client, 100 * LIMIT_CALL_SECONDS/
+s/parameters, LIMIT_CALL_SECONDS, each/parameters, 100 * LIMIT_CALL_SECONDS, each/
