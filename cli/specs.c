@@ -8,6 +8,7 @@
 #include "base/nearest.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
+#include "doctor/doctor.h"
 #include "key/host_key.h"
 #include "key/machine.h"
 #include "policy/policy_load.h"
@@ -401,11 +402,51 @@ bool spec_note_size(const Options *options, const Policy *policy)
     return true;
 }
 
+/* Whether the unit of MACHINE, whose name is in UNIT then, asks for CREDENTIAL; true if that cannot
+ * be found out. */
+static bool unit_asks(const char *machine, const PolicyCredential *credential,
+                      char unit[DOCTOR_UNIT_BYTES])
+{
+    _cleanup_(manager_freep) Manager *manager = NULL;
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    ManagerUnit state;
+
+    return manager_new(NULL, NULL, &manager) != 0 ||
+           doctor_find_unit(manager, machine, NULL, unit, &state, &service) != 0 ||
+           manager_service_asks(&service, machine, credential);
+}
+
+/* Notes what keeps NAME, which its policy lists, from being delivered. Returns whether something
+ * does. */
+static bool note_obstacle(const Context *context, const Options *options,
+                          const CredentialName *name)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential = NULL;
+    char unit[DOCTOR_UNIT_BYTES];
+    PolicyFault fault;
+
+    if (options->store && strcmp(options->store, options->host->store) != 0) {
+        output_note("%s does not receive it: the broker's store is %s.", name->machine,
+                    options->host->store);
+        return true;
+    }
+    if (policy_load(context, name->machine, &fault, &policy) == 0)
+        credential = policy_find(policy, name->id);
+    if (!credential)
+        return false; /* changed meanwhile */
+    if (!unit_asks(name->machine, credential, unit)) {
+        output_note("%s's policy lists it, but %s does not ask for it. To find out why: "
+                    "nspawn-creds doctor %s",
+                    name->machine, unit, name->machine);
+        return true;
+    }
+    return credential->delivery != POLICY_LIVE && spec_note_size(options, policy);
+}
+
 int spec_report(const Context *context, const Options *options, const CredentialName *name,
                 bool replaced, BytesView public, Reason *reason)
 {
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    PolicyFault fault;
     PolicyStatus status;
     Reason advice;
     int r = policy_status_find(context, name, &status);
@@ -423,9 +464,7 @@ int spec_report(const Context *context, const Options *options, const Credential
         r = output_sealed(NULL, public, reason);
     if (r != 0)
         return r;
-    if (status.kind == POLICY_STATUS_USED && status.delivery != POLICY_LIVE &&
-        policy_load(context, name->machine, &fault, &policy) == 0 &&
-        spec_note_size(options, policy))
+    if (status.kind == POLICY_STATUS_USED && note_obstacle(context, options, name))
         return 0;
     policy_status_advise(&status, name, &advice);
     output_note("%s", advice.text);

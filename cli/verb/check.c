@@ -275,6 +275,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     check_groups(&check);
     if (check.json != JSON_OFF)
         output_json(json_object_get(check.faults), check.json);
+    else if (!check.failed && check.count == 0)
+        printf("There are no policies.\n");
     else if (!check.failed)
         printf("%zu %s valid.\n", check.count, check.count == 1 ? "policy is" : "policies are");
     return check.failed ? OUTCOME_BAD_POLICY : 0;
