@@ -58,6 +58,8 @@ typedef struct Doctor {
     bool why;            /* show only what is wrong with it */
     Unsealer unsealer;
     Manager *manager;           /* NULL: it cannot be reached */
+    char **images;              /* of containers; NULL: not asked for yet, or */
+    bool images_unknown;        /* systemd-machined does not answer */
     Store *store;               /* NULL: it cannot be opened */
     struct json_object *status; /* the broker's status; NULL: it does not answer */
     DoctorMachine *machines;
@@ -147,6 +149,7 @@ void doctor_systemd(Doctor *doctor);
 void doctor_memory(Doctor *doctor);
 void doctor_user(Doctor *doctor);
 void doctor_config(Doctor *doctor);
+void doctor_journal(Doctor *doctor);
 void doctor_host_key(Doctor *doctor);
 void doctor_tpm(Doctor *doctor);
 void doctor_sockets(Doctor *doctor);
@@ -155,5 +158,6 @@ void doctor_store(Doctor *doctor);
 void doctor_unopened(Doctor *doctor);
 void doctor_policy(Doctor *doctor, const DoctorMachine *machine);
 void doctor_unit(Doctor *doctor, const DoctorMachine *machine);
+void doctor_container(Doctor *doctor, const DoctorMachine *machine);
 void doctor_live(Doctor *doctor, const DoctorMachine *machine);
 void doctor_credentials(Doctor *doctor, const DoctorMachine *machine);

@@ -19,19 +19,14 @@ static const struct {
     void (*run)(Doctor *doctor);
     void (*machine)(Doctor *doctor, const DoctorMachine *machine);
 } checks[] = {
-    {"systemd", doctor_systemd, NULL},
-    {"memory", doctor_memory, NULL},
-    {"user", doctor_user, NULL},
-    {"config", doctor_config, NULL},
-    {"sockets", doctor_sockets, NULL},
+    {"systemd", doctor_systemd, NULL},   {"memory", doctor_memory, NULL},
+    {"journal", doctor_journal, NULL},   {"user", doctor_user, NULL},
+    {"config", doctor_config, NULL},     {"sockets", doctor_sockets, NULL},
     {"broker", doctor_broker, NULL}, /* this starts it and its sockets if it does not run */
-    {"host-key", doctor_host_key, NULL},
-    {"tpm", doctor_tpm, NULL},
-    {"store", doctor_store, NULL},
-    {"policies", NULL, doctor_policy},
-    {"units", NULL, doctor_unit},
-    {"live", NULL, doctor_live},
-    {"credentials", doctor_unopened, doctor_credentials},
+    {"host-key", doctor_host_key, NULL}, {"tpm", doctor_tpm, NULL},
+    {"store", doctor_store, NULL},       {"policies", NULL, doctor_policy},
+    {"units", NULL, doctor_unit},        {"containers", NULL, doctor_container},
+    {"live", NULL, doctor_live},         {"credentials", doctor_unopened, doctor_credentials},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))
@@ -53,6 +48,7 @@ void doctor_done(Doctor *doctor)
 {
     unsealer_done(&doctor->unsealer);
     manager_free(doctor->manager);
+    strings_free(doctor->images);
     store_free(doctor->store);
     json_object_put(doctor->status);
     for (size_t i = 0; i < doctor->machine_count; i++)
@@ -156,11 +152,13 @@ int doctor_examine(Doctor *doctor)
 
 /* --- what was found --- */
 
-/* For "why", only what is wrong with the machine, or keeps every machine from starting. */
+/* For "why", only what is wrong with the machine, keeps every machine from starting, or keeps
+ * refusals out of the journal. */
 static bool is_shown(const Doctor *doctor, const DoctorFinding *finding)
 {
     return !doctor->why || finding->level == DOCTOR_PROBLEM ||
-           (finding->level > DOCTOR_FIXED && finding->of_machine);
+           (finding->level > DOCTOR_FIXED &&
+            (finding->of_machine || strcmp(finding->check, "journal") == 0));
 }
 
 size_t doctor_count(const Doctor *doctor, DoctorLevel level)

@@ -167,6 +167,41 @@ void doctor_memory(Doctor *doctor)
     check_core_dumps(doctor);
 }
 
+/* --- the journal --- */
+
+/* Without a journal nobody can find out later who asked for what, and who changed what. journald
+ * keeps the file that it writes to open. */
+void doctor_journal(Doctor *doctor)
+{
+    _cleanup_(manager_service_done) ManagerService journald = {0};
+    _cleanup_(closedirp) DIR *folder = NULL;
+    char path[PATH_MAX], target[PATH_MAX];
+    const char *entry;
+    ssize_t length;
+
+    if (!doctor->manager ||
+        manager_service(doctor->manager, "systemd-journald.service", NULL, &journald) != 0)
+        return;
+    snprintf(path, sizeof(path), "/proc/%u/fd", journald.main_pid);
+    folder = opendir(path);
+    if (!folder) {
+        doctor_say(doctor, DOCTOR_UNSEEN, "whether the journal is kept: %s", strerror(errno));
+        return;
+    }
+    while (directory_next(folder, path, NULL, &entry) == 0 && entry) {
+        length = readlinkat(dirfd(folder), entry, target, sizeof(target) - 1);
+        target[length > 0 ? length : 0] = '\0';
+        if (has_suffix(target, ".journal")) {
+            doctor_say(doctor, DOCTOR_OK, "the journal keeps the broker's entries");
+            return;
+        }
+    }
+    doctor_say(doctor, DOCTOR_WARNING,
+               "the journal keeps nothing, so that there is no record of requests and changes");
+    doctor_advice(doctor, "Remove Storage=none from journald.conf(5), then run: systemctl restart "
+                          "systemd-journald");
+}
+
 /* --- the broker's user --- */
 
 void doctor_user(Doctor *doctor)

@@ -69,6 +69,7 @@ typedef struct Enabling {
     bool restart;                         /* the machine runs, and has to be started again */
     bool runs;                            /* it does */
     bool valueless;                       /* a named credential is not in the store */
+    bool imageless;                       /* the unit has nothing that it could start */
     bool sockets_enabled[BROKER_SOCKETS]; /* which were not before */
 } Enabling;
 
@@ -343,6 +344,7 @@ static int write_policy(Enabling *enabling, Reason *reason)
 static void look_at_unit(Enabling *enabling, Manager *manager)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
+    _cleanup_(strings_freep) char **images = NULL;
     bool known = manager_service(manager, enabling->unit, NULL, &service) == 0, bound = false;
     ManagerUnit state;
 
@@ -350,6 +352,9 @@ static void look_at_unit(Enabling *enabling, Manager *manager)
                      strcmp(state.active, "active") == 0;
     enabling->restart = enabling->runs &&
                         (manager_live_is_bound(manager, enabling->machine, &bound) != 0 || !bound);
+    enabling->imageless = known && !enabling->runs && !manager_service_names_image(&service) &&
+                          manager_images(manager, &images) == 0 &&
+                          !strings_have(images, enabling->machine);
     enabling->in_effect = known;
     for (size_t i = 0; i < enabling->count; i++) {
         const PolicyCredential *credential =
@@ -436,6 +441,10 @@ static void report_next(const Enabling *enabling)
                     enabling->unit, machine);
     else if (enabling->valueless)
         printf("%s will receive them only when each has a value.\n", machine);
+    else if (enabling->imageless)
+        printf("%s will receive them when it starts, but no image of that name exists: machinectl "
+               "list-images\n",
+               machine);
     else if (enabling->restart)
         printf("%s is running, and will receive them when it restarts: systemctl restart %s\n",
                machine, enabling->unit);

@@ -31,6 +31,15 @@ static inline void strings_free(char **strings)
 }
 DEFINE_CLEANUP(char **, strings_free);
 
+/* Whether TEXT is among STRINGS. */
+static inline bool strings_have(char **strings, const char *text)
+{
+    for (; strings && *strings; strings++)
+        if (strcmp(*strings, text) == 0)
+            return true;
+    return false;
+}
+
 /* Appends a copy of TEXT to STRINGS, which are COUNT, or NULL at first. False if there is no
  * memory; they still end with NULL. */
 static inline bool strings_add(char ***strings, size_t *count, const char *text)

@@ -30,16 +30,21 @@ static LiveMountSettings read_settings(const char *file)
     return found;
 }
 
-LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX])
+bool live_mount_file(const char *machine, char ret[PATH_MAX])
 {
     static const char *const directories[] = {"/etc/systemd/nspawn", "/run/systemd/nspawn"};
 
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-        snprintf(ret_file, PATH_MAX, "%s/%s.nspawn", directories[i], machine);
-        if (access(ret_file, F_OK) == 0)
-            return read_settings(ret_file);
+        snprintf(ret, PATH_MAX, "%s/%s.nspawn", directories[i], machine);
+        if (access(ret, F_OK) == 0)
+            return true;
     }
-    return LIVE_MOUNT_NOT_SAID;
+    return false;
+}
+
+LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX])
+{
+    return live_mount_file(machine, ret_file) ? read_settings(ret_file) : LIVE_MOUNT_NOT_SAID;
 }
 
 int live_mount_is_bound(pid_t leader, const char *machine, bool *ret)

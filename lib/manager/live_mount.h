@@ -27,6 +27,9 @@ typedef enum LiveMountSettings {
     LIVE_MOUNT_DISPLACED, /* other mounts only */
 } LiveMountSettings;
 
+/* The path of the machine's .nspawn file. Returns whether there is one. */
+bool live_mount_file(const char *machine, char ret[PATH_MAX]);
+
 /* RET_FILE is the file's path, if it has mounts. */
 LiveMountSettings live_mount_settings(const char *machine, char ret_file[PATH_MAX]);
 

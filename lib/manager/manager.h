@@ -83,8 +83,10 @@ typedef struct ManagerService {
     char **search_path; /* ExecSearchPath= */
     char **environment; /* Environment=, each NAME=VALUE */
     char *program;      /* the path in the first ExecStart=; "" if it has none */
+    char **arguments;   /* and its words, with the program */
     char *file;         /* its unit file */
     char **drop_ins;    /* in the order in which they are read */
+    uint32_t main_pid;  /* 0 if it does not run */
 } ManagerService;
 
 void manager_service_done(ManagerService *service); /* for _cleanup_ */
@@ -95,6 +97,21 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
  * arranges it. For live delivery: whether it makes the live mount. */
 bool manager_service_asks(const ManagerService *service, const char *machine,
                           const PolicyCredential *credential);
+
+/* Whether SERVICE names the directory or image that it starts, instead of leaving it to
+ * systemd-nspawn to find the image of the machine. */
+bool manager_service_names_image(const ManagerService *service);
+
+/* The names of the images of containers, as systemd-machined finds them; the caller frees them with
+ * strings_free(). MANAGER is the host's. A negative errno if machined is not available. */
+int manager_images(Manager *manager, char ***ret);
+
+/* The machine id in the IMAGE, which systemd-machined reads; all zeros if it has none. */
+int manager_image_id(Manager *manager, const char *image, uint8_t ret[16]);
+
+/* The unit that the running container MACHINE belongs to, allocated. A negative errno if it is not
+ * running, or machined is not available. */
+int manager_unit_of_machine(Manager *manager, const char *machine, char **ret);
 
 /* Whether the running container MACHINE has the live mount. MANAGER is the host's; systemd-machined
  * knows the container's processes. Returns a negative errno if the container is not running,

@@ -97,7 +97,7 @@ static int read_word(sd_bus_message *message, void *ret)
     return r;
 }
 
-static int read_invocation(sd_bus_message *message, void *ret)
+static int read_id(sd_bus_message *message, void *ret)
 {
     const void *bytes;
     size_t size;
@@ -175,6 +175,17 @@ static int read_program(sd_bus_message *message, void *ret)
     return *(char **)ret ? 0 : -ENOMEM;
 }
 
+static int read_arguments(sd_bus_message *message, void *ret)
+{
+    int r = sd_bus_message_enter_container(message, 'a', NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(message, 'r', "sasbttttuii");
+    if (r > 0)
+        r = sd_bus_message_skip(message, "s");
+    return r > 0 ? sd_bus_message_read_strv(message, ret) : r;
+}
+
 /* --- questions --- */
 
 unsigned manager_version(Manager *manager)
@@ -208,7 +219,7 @@ int manager_state(Manager *manager, const char *unit, Reason *reason, ManagerSta
 {
     static const Property properties[] = {
         {UNIT, "ActiveState", read_word, offsetof(ManagerState, active), false},
-        {UNIT, "InvocationID", read_invocation, offsetof(ManagerState, invocation), false},
+        {UNIT, "InvocationID", read_id, offsetof(ManagerState, invocation), false},
         {SERVICE, "Result", read_word, offsetof(ManagerState, result), true},
         {SERVICE, "RefreshOnReload", read_refreshes, offsetof(ManagerState, refreshes), true},
         {0},
@@ -239,6 +250,7 @@ void manager_service_done(ManagerService *service)
     strings_free(service->search_path);
     strings_free(service->environment);
     free(service->program);
+    strings_free(service->arguments);
     free(service->file);
     strings_free(service->drop_ins);
     *service = (ManagerService){0};
@@ -253,8 +265,10 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
         {SERVICE, "ExecSearchPath", read_strings, offsetof(ManagerService, search_path), false},
         {SERVICE, "Environment", read_strings, offsetof(ManagerService, environment), false},
         {SERVICE, "ExecStart", read_program, offsetof(ManagerService, program), false},
+        {SERVICE, "ExecStart", read_arguments, offsetof(ManagerService, arguments), true},
         {UNIT, "FragmentPath", read_text, offsetof(ManagerService, file), true},
         {UNIT, "DropInPaths", read_strings, offsetof(ManagerService, drop_ins), true},
+        {SERVICE, "MainPID", read_number, offsetof(ManagerService, main_pid), true},
         {0},
     };
     _cleanup_(manager_service_done) ManagerService service = {0};
@@ -281,20 +295,80 @@ bool manager_service_asks(const ManagerService *service, const char *machine,
     return has_word(service->encrypted, 2, text);
 }
 
+bool manager_service_names_image(const ManagerService *service)
+{
+    static const char *const options[] = {"-D", "-i", "--directory", "--image", "--template"};
+
+    for (char **argument = service->arguments; argument && *argument; argument++)
+        for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+            if (strncmp(*argument, options[i], strlen(options[i])) == 0)
+                return true;
+    return false;
+}
+
+/* --- systemd-machined --- */
+
+#define MACHINED_METHOD(name)                                                                      \
+    (&(ManagerMethod){MACHINED, MACHINED_PATH, MACHINED ".Manager", name, 0})
+
+int manager_images(Manager *manager, char ***ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_(strings_freep) char **images = calloc(1, sizeof(*images));
+    size_t count = 0;
+    const char *name;
+    int r = images ? manager_call(manager, MACHINED_METHOD("ListImages"), &reply, "") : -ENOMEM;
+
+    if (r == 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ssbttto)");
+    while (r >= 0 && (r = sd_bus_message_read(reply, "(ssbttto)", &name, NULL, NULL, NULL, NULL,
+                                              NULL, NULL)) > 0)
+        if (name[0] != '.' && !strings_add(&images, &count, name)) /* ".host" is this host */
+            return -ENOMEM;
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(images);
+    return 0;
+}
+
+int manager_image_id(Manager *manager, const char *image, uint8_t ret[16])
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = manager_call(manager, MACHINED_METHOD("GetImageMachineID"), &reply, "s", image);
+
+    memset(ret, 0, 16);
+    if (r == 0)
+        r = read_id(reply, ret);
+    return r < 0 ? r : 0;
+}
+
+/* The D-Bus path of the running container MACHINE, borrowed from RET_REPLY. */
+static int find_machine(Manager *manager, const char *machine, sd_bus_message **ret_reply,
+                        const char **ret_path)
+{
+    int r = manager_call(manager, MACHINED_METHOD("GetMachine"), ret_reply, "s", machine);
+
+    return r == 0 && sd_bus_message_read(*ret_reply, "o", ret_path) <= 0 ? -EBADMSG : r;
+}
+
+int manager_unit_of_machine(Manager *manager, const char *machine, char **ret)
+{
+    static const Property property = {MACHINED ".Machine", "Unit", read_text, 0, false};
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path;
+    int r = find_machine(manager, machine, &reply, &path);
+
+    return r == 0 ? get(manager, MACHINED, path, &property, ret) : r;
+}
+
 int manager_live_is_bound(Manager *manager, const char *machine, bool *ret)
 {
     static const Property property = {MACHINED ".Machine", "Leader", read_number, 0, false};
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    ManagerMethod method = {.destination = MACHINED,
-                            .path = MACHINED_PATH,
-                            .interface = MACHINED ".Manager",
-                            .name = "GetMachine"};
     const char *path;
     uint32_t leader;
-    int r = manager_call(manager, &method, &reply, "s", machine);
+    int r = find_machine(manager, machine, &reply, &path);
 
-    if (r == 0 && sd_bus_message_read(reply, "o", &path) <= 0)
-        r = -EBADMSG;
     if (r == 0)
         r = get(manager, MACHINED, path, &property, &leader);
     return r == 0 ? live_mount_is_bound((pid_t)leader, machine, ret) : r;
