@@ -45,11 +45,14 @@ static bool needs_host_key(const Setting *setting)
  * value alone. */
 static int confirm_new_key(Setting *setting, Reason *reason)
 {
+    char question[sizeof(reason->text) + 128];
     int r = host_key_lost(host_key_path(), setting->spec.lost_key_users, reason);
 
-    output_note("%s. Restore it if there is a backup.", reason->text);
-    if (confirm_choice(setting->options, "yn",
-                       "Create another key, with which they never open (y/n)?") != 'y')
+    snprintf(question, sizeof(question),
+             "%s. Restore it if there is a backup. Create another key, with which they never open "
+             "(y/n)?",
+             reason->text);
+    if (confirm_choice(setting->options, "yn", question) != 'y')
         return r;
     setting->spec.lost_key_users = 0;
     return 0;
