@@ -8,9 +8,9 @@
 #include "base/nearest.h"
 #include "base/timestamp.h"
 #include "credential/open.h"
-#include "doctor/doctor.h"
 #include "key/host_key.h"
 #include "key/machine.h"
+#include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "policy/policy_status.h"
 #include "terminal/output.h"
@@ -405,14 +405,14 @@ bool spec_note_size(const Options *options, const Policy *policy)
 /* Whether the unit of MACHINE, whose name is in UNIT then, asks for CREDENTIAL; true if that cannot
  * be found out. */
 static bool unit_asks(const char *machine, const PolicyCredential *credential,
-                      char unit[DOCTOR_UNIT_BYTES])
+                      char unit[MANAGER_UNIT_BYTES])
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     _cleanup_(manager_service_done) ManagerService service = {0};
     ManagerUnit state;
 
     return manager_new(NULL, NULL, &manager) != 0 ||
-           doctor_find_unit(manager, machine, NULL, unit, &state, &service) != 0 ||
+           manager_find_unit(manager, machine, NULL, unit, &state, &service) != 0 ||
            manager_service_asks(&service, machine, credential);
 }
 
@@ -423,7 +423,7 @@ static bool note_obstacle(const Context *context, const Options *options,
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     const PolicyCredential *credential = NULL;
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     PolicyFault fault;
 
     if (options->store && strcmp(options->store, options->host->store) != 0) {

@@ -172,11 +172,11 @@ void doctor_container(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     bool right = true, known;
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     ManagerUnit state;
 
     if (!doctor->manager || !machine->name[0] ||
-        doctor_find_unit(doctor->manager, machine->name, NULL, unit, &state, &service) != 0 ||
+        manager_find_unit(doctor->manager, machine->name, NULL, unit, &state, &service) != 0 ||
         strcmp(state.load, "loaded") != 0)
         return; /* "units" has reported it */
     known = find_images(doctor);

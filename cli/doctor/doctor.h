@@ -120,15 +120,7 @@ DoctorLevel doctor_level(int rc);
 bool doctor_check_readable(Doctor *doctor, const char *path);
 
 /* Where units ask the broker for credentials. */
-#define BROKER_SOCKET     "/run/nspawn-creds/broker"
-
-/* Room for the name of a machine's unit. */
-#define DOCTOR_UNIT_BYTES ((size_t)128)
-
-/* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
-int doctor_find_unit(Manager *manager, const char *machine, Reason *reason,
-                     char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
-                     ManagerService *ret_service);
+#define BROKER_SOCKET "/run/nspawn-creds/broker"
 
 /* The file of SERVICE, a unit of this host, that decides whether the list KEY, such as
  * "LoadCredential", has an element that begins with WORD: the last one that SETS it, or that

@@ -22,7 +22,7 @@
 typedef struct LiveCheck {
     Doctor *doctor;
     const DoctorMachine *machine;
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     ManagerUnit state;
     const ManagerService *service;
 } LiveCheck;
@@ -244,8 +244,8 @@ void doctor_live(Doctor *doctor, const DoctorMachine *machine)
     bool right;
 
     if (!doctor->manager || count_live(machine->policy) == 0 ||
-        doctor_find_unit(doctor->manager, machine->name, NULL, check.unit, &check.state,
-                         &service) != 0 ||
+        manager_find_unit(doctor->manager, machine->name, NULL, check.unit, &check.state,
+                          &service) != 0 ||
         strcmp(check.state.load, "loaded") != 0)
         return; /* nothing to check, or "units" has reported it */
     right = check_unit(&check);

@@ -186,21 +186,6 @@ void doctor_broker(Doctor *doctor)
 
 /* --- units of machines --- */
 
-int doctor_find_unit(Manager *manager, const char *machine, Reason *reason,
-                     char ret_name[DOCTOR_UNIT_BYTES], ManagerUnit *ret_state,
-                     ManagerService *ret_service)
-{
-    int r;
-
-    snprintf(ret_name, DOCTOR_UNIT_BYTES, "container@%s.service", machine);
-    r = manager_unit(manager, ret_name, reason, ret_state);
-    if (r == 0 && !is(ret_state->load, "loaded")) {
-        snprintf(ret_name, DOCTOR_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
-        r = manager_unit(manager, ret_name, reason, ret_state);
-    }
-    return r == 0 ? manager_service(manager, ret_name, reason, ret_service) : r;
-}
-
 void doctor_remedy_reload(Doctor *doctor)
 {
     /* a link or an empty file in an earlier directory masks the generator (systemd.generator(7)) */
@@ -390,7 +375,7 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
 void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     ManagerUnit state;
     Reason reason = {0};
     bool right;
@@ -398,7 +383,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
 
     if (!doctor->manager || (machine->policy_rc != 0 && machine->policy_rc != OUTCOME_NOT_FOUND))
         return;
-    r = doctor_find_unit(doctor->manager, machine->name, &reason, unit, &state, &service);
+    r = manager_find_unit(doctor->manager, machine->name, &reason, unit, &state, &service);
     if (r != 0) {
         doctor_say(doctor, doctor_level(r), "%s", reason.text);
         return;

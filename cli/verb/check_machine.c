@@ -15,7 +15,7 @@ typedef struct MachineCheck {
     const Context *context;
     const char *machine;
     Policy *policy; /* NULL if it has none, or an invalid one, which the broker reports */
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     ManagerService service;      /* .credentials is NULL if the unit was not looked at */
     struct json_object *checked; /* what the broker says; "requested": what the unit does */
 } MachineCheck;
@@ -38,8 +38,8 @@ static void look_at_unit(MachineCheck *check)
     int r = manager_new(NULL, &reason, &manager);
 
     if (r == 0)
-        r = doctor_find_unit(manager, check->machine, &reason, check->unit, &state,
-                             &check->service);
+        r = manager_find_unit(manager, check->machine, &reason, check->unit, &state,
+                              &check->service);
     if (r != 0)
         output_note("The unit of %s was not looked at: %s", check->machine, reason.text);
 }

@@ -46,7 +46,7 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     const char *machine = doctor->machine;
-    char unit[DOCTOR_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES];
     ManagerUnit state;
 
     if (refused) {
@@ -59,7 +59,7 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
     printf("\n");
     doctor_print(doctor);
     if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && doctor->manager &&
-        doctor_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0)
+        manager_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0)
         printf("If %s does not start for another reason: journalctl -u %s\n", machine, unit);
 }
 

@@ -93,6 +93,14 @@ void manager_service_done(ManagerService *service); /* for _cleanup_ */
 
 int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerService *ret);
 
+/* Room for the name of a machine's unit. */
+#define MANAGER_UNIT_BYTES ((size_t)128)
+
+/* The unit that starts MACHINE: systemd's own, or nixpkgs' where there is one. */
+int manager_find_unit(Manager *manager, const char *machine, Reason *reason,
+                      char ret_name[MANAGER_UNIT_BYTES], ManagerUnit *ret_state,
+                      ManagerService *ret_service);
+
 /* Whether SERVICE, the unit that starts MACHINE, asks for CREDENTIAL as nspawn-creds-generator(8)
  * arranges it. For live delivery: whether it makes the live mount. */
 bool manager_service_asks(const ManagerService *service, const char *machine,

@@ -280,6 +280,21 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
     return 0;
 }
 
+int manager_find_unit(Manager *manager, const char *machine, Reason *reason,
+                      char ret_name[MANAGER_UNIT_BYTES], ManagerUnit *ret_state,
+                      ManagerService *ret_service)
+{
+    int r;
+
+    snprintf(ret_name, MANAGER_UNIT_BYTES, "container@%s.service", machine);
+    r = manager_unit(manager, ret_name, reason, ret_state);
+    if (r == 0 && strcmp(ret_state->load, "loaded") != 0) {
+        snprintf(ret_name, MANAGER_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
+        r = manager_unit(manager, ret_name, reason, ret_state);
+    }
+    return r == 0 ? manager_service(manager, ret_name, reason, ret_service) : r;
+}
+
 bool manager_service_asks(const ManagerService *service, const char *machine,
                           const PolicyCredential *credential)
 {
