@@ -200,6 +200,8 @@ static int configure(int argc, char *argv[], Broker *broker)
     if (host_rc != 0)
         host_config_default(&broker->host);
     server_config_default(&broker->context, &broker->host, &broker->config);
+    /* one that may not be used is no key until it is changed */
+    (void)host_key_check_source(&context, NULL, &broker->config.host_key);
     r = parse_options(argc, argv, &broker->config);
     if (r == 0 && host_rc != 0) {
         fprintf(stderr, "%s\n", reason.text);

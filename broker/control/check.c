@@ -84,6 +84,7 @@ static void add_host_key(const Resolution *resolution, struct json_object *objec
 static void finish(Check *check, int rc)
 {
     struct json_object *object = json_object_new_object(), *reply = json_object_new_object();
+    const ConnectionSet *set = check->order.connections;
     size_t total;
 
     json_add_text(object, "machine", check->name.machine);
@@ -108,6 +109,8 @@ static void finish(Check *check, int rc)
     request_done(&check->request);
     check->order.done(check->order.userdata, reply,
                       !check->policy || check->next == check->policy->count);
+    /* the broker may have found that it needs another host key */
+    set->ended(set->userdata, NULL);
 }
 
 /* --- the trial of one credential --- */

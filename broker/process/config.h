@@ -7,6 +7,7 @@
 
 #include "audit/journal.h"
 #include "base/context.h"
+#include "key/host_key.h"
 #include "policy/host_config.h"
 #include "tpm/tpm.h"
 
@@ -20,6 +21,7 @@ typedef struct ServerConfig {
     const char *store_path;
     unsigned history;          /* how many earlier values of a credential are kept */
     const char *host_key_path; /* as the service manager passed it */
+    HostKeyStamp host_key;     /* the file that it passed a copy of, when the broker started */
     const char *tpm_device;    /* see tpm_new() */
     TpmUnseal unseal;
     TpmSealFresh seal;

@@ -28,7 +28,7 @@ int generated_secret_begin(HostResources *resources, const CredentialName *name,
     if (wanted & KIND_TPM && (required || host_resources_has_tpm(resources)))
         key_types |= KIND_TPM;
     if (wanted & KIND_HOST)
-        r = host_resources_host_key(resources, reason, &host_key);
+        r = host_resources_host_key(resources, true, reason, &host_key);
     if (wanted & KIND_HOST && r == 0)
         key_types |= KIND_HOST;
     if (r != 0 && (required || r != OUTCOME_HOST_KEY_MISSING || key_types == 0))
@@ -96,7 +96,7 @@ static int seal(HostResources *resources, const GeneratedSecret *generated, Seal
     request->metadata.timestamp = context->now(context);
     request->metadata.not_after = USEC_INFINITY;
     if (generated->key_types & KIND_HOST)
-        r = host_resources_host_key(resources, reason, &request->host_key);
+        r = host_resources_host_key(resources, true, reason, &request->host_key);
     if (r == 0)
         r = credential_seal(context, request, reason, &sealed);
     return r == 0 ? credential_encode(bytes_view(&sealed), ret) : r;

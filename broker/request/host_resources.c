@@ -60,15 +60,26 @@ int host_resources_read(HostResources *resources, const CredentialName *name, Re
     return r != 0 ? r : store_read(store, name, reason, ret);
 }
 
-int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret)
+int host_resources_host_key(HostResources *resources, bool to_seal, Reason *reason,
+                            const Secret **ret)
 {
-    int r = host_key_check_source(resources->config->context, reason);
+    const ServerConfig *config = resources->config;
+    HostKeyStamp stamp;
+    int r = host_key_check_source(config->context, reason, &stamp);
 
     if (r != 0)
         return r;
+    if (to_seal && !stamp.exists && config->host_key.exists)
+        return reason_set(reason, OUTCOME_HOST_KEY_MISSING,
+                          HOST_KEY_PATH " was removed after the broker had started");
+    /* requests that wait have the old key, so it is not wiped before the end */
+    if (stamp.exists && !host_key_stamp_equal(&stamp, &config->host_key))
+        resources->host_key_rc =
+            reason_set(&resources->host_key_reason, OUTCOME_INTERRUPTED,
+                       HOST_KEY_PATH " has changed since the broker started, which now restarts");
     if (!resources->host_key && resources->host_key_rc == 0)
         resources->host_key_rc =
-            host_key_load_passed(resources->config->context, resources->config->host_key_path,
+            host_key_load_passed(config->context, config->host_key_path,
                                  &resources->host_key_reason, &resources->host_key);
     if (resources->host_key_rc != 0) {
         if (reason)

@@ -6,8 +6,8 @@
  *
  * Each is opened when it is first needed. If the store cannot be opened, the next request tries
  * again. The host key is read once, because the service manager fills $CREDENTIALS_DIRECTORY only
- * when it starts the broker. If the host key is created later, only the next broker sees it;
- * .host_key_rc says that one is needed.
+ * when it starts the broker. If its file is created or replaced later, only the next broker has the
+ * new key; .host_key_rc says that one is needed.
  */
 
 #include "key/host_key.h"
@@ -20,7 +20,7 @@ typedef struct HostResources {
     PolicyCache *policies;
     Store *store; /* private from here on */
     Secret *host_key;
-    int host_key_rc; /* why it could not be loaded; 0 if not tried yet, or loaded */
+    int host_key_rc; /* why it cannot be used; 0 if not tried yet, or loaded */
     Reason host_key_reason;
 } HostResources;
 
@@ -39,6 +39,9 @@ int host_resources_store(HostResources *resources, Reason *reason, const Store *
 int host_resources_read(HostResources *resources, const CredentialName *name, Reason *reason,
                         Bytes *ret);
 
-/* Returns what host_key_check_source() returns now, and what host_key_load_passed() returned the
- * first time. The key is borrowed. */
-int host_resources_host_key(HostResources *resources, Reason *reason, const Secret **ret);
+/* The host key, borrowed, to open or TO_SEAL something. Returns what host_key_check_source()
+ * returns now, and what host_key_load_passed() returned the first time; OUTCOME_INTERRUPTED once
+ * the file has changed; OUTCOME_HOST_KEY_MISSING if it was removed and nothing must be sealed with
+ * it. */
+int host_resources_host_key(HostResources *resources, bool to_seal, Reason *reason,
+                            const Secret **ret);

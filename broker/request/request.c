@@ -46,7 +46,7 @@ static int load_file(Request *request, Ingredient *ingredient, BytesView file, R
     if (r == 0 && credential)
         r = kind_check_type(ingredient->sections.kind, credential->key_type, reason);
     if (r == 0 && kind_has(ingredient->sections.kind, KIND_HOST))
-        r = host_resources_host_key(request->resources, reason, &ingredient->host_key);
+        r = host_resources_host_key(request->resources, false, reason, &ingredient->host_key);
     return r;
 }
 

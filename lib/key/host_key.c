@@ -105,15 +105,29 @@ int host_key_check(const struct stat *status, uid_t owner, const char *path, Rea
     return 0;
 }
 
-int host_key_check_source(const Context *context, Reason *reason)
+bool host_key_stamp_equal(const HostKeyStamp *a, const HostKeyStamp *b)
+{
+    return a->exists == b->exists && a->device == b->device && a->inode == b->inode &&
+           a->written.tv_sec == b->written.tv_sec && a->written.tv_nsec == b->written.tv_nsec;
+}
+
+int host_key_check_source(const Context *context, Reason *reason, HostKeyStamp *ret)
 {
     char path[PATH_MAX];
     struct stat status;
+    int r;
 
     snprintf(path, sizeof(path), "%s%s", context->root, HOST_KEY_PATH);
-    if (lstat(path, &status) == 0)
-        return host_key_check(&status, context->trusted_uid, path, reason);
-    return errno == ENOENT ? 0 : reason_set(reason, -errno, "cannot look at %s", path);
+    if (lstat(path, &status) < 0) {
+        if (errno != ENOENT)
+            return reason_set(reason, -errno, "cannot look at %s", path);
+        *ret = (HostKeyStamp){0};
+        return 0;
+    }
+    r = host_key_check(&status, context->trusted_uid, path, reason);
+    if (r == 0)
+        *ret = (HostKeyStamp){true, status.st_dev, status.st_ino, status.st_mtim};
+    return r;
 }
 
 static int open_key(const char *path, Reason *reason, int *ret_fd)

@@ -28,10 +28,20 @@ const char *host_key_path(void);
  * size. PATH is for REASON. OUTCOME_HOST_KEY_UNSAFE. */
 int host_key_check(const struct stat *status, uid_t owner, const char *path, Reason *reason);
 
+/* Tells a key file from one that takes its place, or from itself with another content. */
+typedef struct HostKeyStamp {
+    bool exists;
+    dev_t device;
+    ino_t inode;
+    struct timespec written; /* st_mtim: another owner or mode is the same key */
+} HostKeyStamp;
+
+bool host_key_stamp_equal(const HostKeyStamp *a, const HostKeyStamp *b);
+
 /* The same for the file at HOST_KEY_PATH below the context's root, of which the service manager
  * passed a copy to this service: it follows links and looks at neither owner nor mode. 0 if there
  * is no such file. */
-int host_key_check_source(const Context *context, Reason *reason);
+int host_key_check_source(const Context *context, Reason *reason, HostKeyStamp *ret);
 
 /* Turns HOST_KEY into the state of SHA-256 after its 4 KiB, so that the key itself does not stay in
  * memory and is not hashed again for every credential. */

@@ -214,6 +214,8 @@ void broker_start(BrokerFixture *broker)
 {
     unsigned workers = shared->workers;
 
+    broker->config.host_key = (HostKeyStamp){0};
+    (void)host_key_check_source(&broker->context, NULL, &broker->config.host_key);
     broker->supervisor = fork();
     assert_true(broker->supervisor >= 0);
     if (broker->supervisor == 0) {

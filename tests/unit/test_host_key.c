@@ -198,18 +198,19 @@ static void test_both_look(void **state)
         make_linked, make_link, make_directory, make_fifo, make_socket, make_readable,
     };
     const Fixture *fixture = *state;
+    HostKeyStamp stamp;
     Secret *key;
 
-    assert_int_equal(host_key_check_source(&fixture->context, NULL), 0);
+    assert_int_equal(host_key_check_source(&fixture->context, NULL, &stamp), 0);
     write_key(fixture, HOST_KEY_FILE_BYTES, 0400);
-    assert_int_equal(host_key_check_source(&fixture->context, NULL), 0);
+    assert_int_equal(host_key_check_source(&fixture->context, NULL, &stamp), 0);
     for (size_t i = 0; i < COUNT(makers); i++) {
         (void)remove(fixture->path);
         (void)remove(test_path(&fixture->folder, "other"));
         makers[i](fixture);
         if (host_key_load(&fixture->context, fixture->path, NULL, &key) !=
                 OUTCOME_HOST_KEY_UNSAFE ||
-            host_key_check_source(&fixture->context, NULL) != OUTCOME_HOST_KEY_UNSAFE)
+            host_key_check_source(&fixture->context, NULL, &stamp) != OUTCOME_HOST_KEY_UNSAFE)
             fail_msg("row %zu", i);
     }
 }

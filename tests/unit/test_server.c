@@ -160,6 +160,63 @@ static void test_host_key_appears_later(void **state)
     assert_int_equal(client_ask(broker, "web", "old", 31), ANSWER_RIGHT);
 }
 
+/* Replaces the host key, as "systemd-creds setup" does after somebody has removed it. */
+static void make_host_key_anew(BrokerFixture *broker)
+{
+    Secret *key;
+
+    assert_int_equal(unlink(broker->config.host_key_path), 0);
+    assert_int_equal(
+        host_key_ensure(&broker->context, broker->config.host_key_path, NULL, &key, NULL), 0);
+    secret_free(key);
+}
+
+static const char generates[] =
+    "{\"credentials\": {\"x\": {}, \"made\": {\"generate\": {\"type\": \"uuid\"}}}}";
+
+/* Nothing is opened or sealed with a key that was replaced; the next broker has the new one. */
+static void test_host_key_is_replaced(void **state)
+{
+    static const char *const asked[] = {"x", "made"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(asked); i++) {
+        _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+        write_policy(broker, "web", generates);
+        broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+        broker_start(broker);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+        make_host_key_anew(broker);
+        broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+        assert_int_equal(client_ask(broker, "web", asked[i], 31), ANSWER_REFUSED);
+        expect_records(broker, "refused interrupted", 1);
+        assert_int_equal(access(broker_file(broker, "web", "made"), F_OK), -1);
+        assert_int_equal(broker_wait(broker), 0);
+
+        broker_start(broker);
+        assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    }
+}
+
+/* What the old key has sealed opens until the end; nothing more is sealed with it. */
+static void test_host_key_is_removed(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    write_policy(broker, "web", generates);
+    broker->config.tpm_device = "/nowhere/tpm";
+    broker_seal(broker, &(SealedFile){"web", "x", KIND_HOST, 31, NULL, 0});
+    broker_start(broker);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+    assert_int_equal(unlink(broker->config.host_key_path), 0);
+    assert_int_equal(client_ask(broker, "web", "made", 36), ANSWER_REFUSED);
+    expect_records(broker, "refused host-key-missing", 1);
+    assert_int_equal(access(broker_file(broker, "web", "made"), F_OK), -1);
+    assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
+}
+
 /* The broker refuses the key as the commands do, until its owner and mode are right. */
 static void test_host_key_is_unsafe(void **state)
 {
@@ -526,6 +583,8 @@ int main(void)
         cmocka_unit_test(test_peer_is_not_trusted),
         cmocka_unit_test(test_store_appears_later),
         cmocka_unit_test(test_host_key_appears_later),
+        cmocka_unit_test(test_host_key_is_replaced),
+        cmocka_unit_test(test_host_key_is_removed),
         cmocka_unit_test(test_host_key_is_unsafe),
         cmocka_unit_test(test_tpm_hangs),
         cmocka_unit_test(test_tpm_is_given_up),
