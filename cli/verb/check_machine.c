@@ -88,6 +88,37 @@ static int collect(MachineCheck *check, Client *client, Reason *reason)
     return r;
 }
 
+static bool is_interrupted(struct json_object *checked)
+{
+    Reason reason;
+
+    for (size_t i = 0; i < json_length(checked); i++)
+        if (broker_check_outcome(json_object_array_get_idx(checked, i), &reason) ==
+            OUTCOME_INTERRUPTED)
+            return true;
+    return false;
+}
+
+/* A broker that finds another host key than its own restarts. Then the next one is asked. */
+static int ask_broker(MachineCheck *check, Reason *reason)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        _cleanup_(client_freep) Client *client = NULL;
+
+        json_object_put(check->checked);
+        check->checked = json_object_new_array();
+        r = client_new(CLIENT_DEFAULT_PATH, reason, &client);
+        if (r != 0)
+            return r;
+        r = collect(check, client, reason);
+        if (r != OUTCOME_BROKER_UNREACHABLE && !is_interrupted(check->checked))
+            break;
+    }
+    return r;
+}
+
 /* Whether the machine gets CHECKED. */
 static bool is_right(struct json_object *checked)
 {
@@ -155,18 +186,17 @@ static void print(const MachineCheck *check)
 
 /* Checks MACHINE, and prints the result or appends it to ALL (NULL without JSON). Sets RET_RIGHT to
  * false if something is wrong. */
-static int check_one(const Context *context, Client *client, const char *machine,
-                     struct json_object *all, bool *ret_right)
+static int check_one(const Context *context, const char *machine, struct json_object *all,
+                     bool *ret_right)
 {
-    _cleanup_(machine_check_done) MachineCheck check = {
-        .context = context, .machine = machine, .checked = json_object_new_array()};
+    _cleanup_(machine_check_done) MachineCheck check = {.context = context, .machine = machine};
     PolicyFault fault = {0};
     Reason reason = {0};
     int r = machine_name_check(machine, &reason);
 
     if (r == 0) {
         look_at_unit(&check);
-        r = collect(&check, client, &reason);
+        r = ask_broker(&check, &reason);
     }
     if (r == 0 && policy_load(context, machine, &fault, &check.policy) < 0)
         r = -ENOMEM;
@@ -190,15 +220,11 @@ int check_machines(const Context *context, const Options *options, char **machin
 {
     _cleanup_(json_object_putp) struct json_object *all =
         options->json == JSON_OFF ? NULL : json_object_new_array();
-    _cleanup_(client_freep) Client *client = NULL;
     bool right = true;
-    Reason reason = {0};
-    int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
+    int r = 0;
 
-    if (r != 0)
-        return output_error(r, NULL, &reason);
     for (; r == 0 && *machines; machines++)
-        r = check_one(context, client, *machines, all, &right);
+        r = check_one(context, *machines, all, &right);
     if (r != 0)
         return r;
     if (all)
