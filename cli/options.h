@@ -54,6 +54,7 @@ typedef enum OptionId {
     OPTION_BACK = 1L << 34,
     OPTION_FORGET = 1L << 35,
     OPTION_ALL = 1L << 36,
+    OPTION_REPLACE = 1L << 37,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -89,6 +90,7 @@ typedef struct Options {
     unsigned lines;                              /* --lines=; 0 for all */
     bool follow;                                 /* --follow */
     bool dry_run;                                /* --dry-run */
+    bool replace;                                /* --replace */
     Recipe generate;                             /* --generate=, if it is given */
     bool expiry;                                 /* --expiry */
     bool history;                                /* --history */

@@ -21,6 +21,9 @@
 #include <fcntl.h>
 #include <string.h>
 
+#define POLICY_FILE_MODE ((mode_t)0644)
+#define FOLDER_MODE      ((mode_t)0755)
+
 /* To look into it only. */
 static int open_store(const Options *options, Store **ret)
 {
@@ -498,6 +501,24 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
         json_add_view(object, "sealed", sealed);
     output_json(object, options->json);
     return 0;
+}
+
+int spec_add_policy(const char *path, BytesView content, Reason *reason)
+{
+    const char *name;
+    _cleanup_(freep) char *folder = file_parent(path, &name);
+
+    if (!folder)
+        return -ENOMEM;
+    if ((mkdir(POLICY_FOLDER, FOLDER_MODE) < 0 && errno != EEXIST) ||
+        (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST))
+        return reason_set(reason, -errno, "cannot create %s", folder);
+    return file_write(path, content, POLICY_FILE_MODE, false, reason);
+}
+
+bool spec_selects(char **machines, const char *machine)
+{
+    return !*machines || has_machine(machines, machine);
 }
 
 int spec_read_identity(const char *path, Reason *reason, Identity *ret)

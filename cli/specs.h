@@ -86,5 +86,14 @@ int spec_report(const Context *context, const Options *options, const Credential
 int spec_output_sealed(const Options *options, const char *name, const char *path,
                        const FileSetEntry *files, size_t count, Reason *reason);
 
+/* Where the administrator's policies and nspawn-creds.conf are. */
+#define POLICY_FOLDER "/etc/nspawn-creds"
+
+/* Writes a new file PATH there, and its directory if it is missing. -EEXIST. */
+int spec_add_policy(const char *path, BytesView content, Reason *reason);
+
+/* Whether MACHINE is among the arguments MACHINES, or there are none, which means all. */
+bool spec_selects(char **machines, const char *machine);
+
 /* Reads an identity from the file PATH. OUTCOME_BAD_IDENTITY. */
 int spec_read_identity(const char *path, Reason *reason, Identity *ret);

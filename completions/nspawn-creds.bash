@@ -69,6 +69,8 @@ _nspawn_creds_options() { # VERB
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
+                backup) options='--store --store=' ;;
+                restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -123,7 +125,7 @@ _nspawn_creds() {
         case $verb:${#arguments[@]} in
                 :0|help:1) _nspawn_creds_offer set list show reveal cat edit rotate copy rename remove \
                         exec reseal enable disable check status log why doctor has-tpm2 help setup encrypt decrypt \
-                        inspect seal host ;;
+                        inspect seal host backup restore ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*|cat:*)
                         _nspawn_creds_names names ;;
                 exec:*) # after "--" its command, whose files readline completes
@@ -131,7 +133,8 @@ _nspawn_creds() {
                                 *' -- '*) _nspawn_creds_files ;;
                                 *) _nspawn_creds_names names ;;
                         esac ;;
-                list:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
+                backup:1|restore:1) _nspawn_creds_files ;;
+                list:*|backup:*|restore:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
                 enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
                 reseal:*|check:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
                 set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)

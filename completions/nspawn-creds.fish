@@ -52,6 +52,8 @@ complete -c nspawn-creds -n __fish_use_subcommand -a decrypt -d 'Open a sealed c
 complete -c nspawn-creds -n __fish_use_subcommand -a inspect -d 'Show what sealed credentials say without their keys'
 complete -c nspawn-creds -n __fish_use_subcommand -a seal -d 'Seal a secret for other hosts'
 complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Print this host\'s public identity'
+complete -c nspawn-creds -n __fish_use_subcommand -a backup -d 'Save sealed credentials and policies as one file'
+complete -c nspawn-creds -n __fish_use_subcommand -a restore -d 'Put back what backup has saved'
 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 set show reveal edit rotate copy rename' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 copy rename' -a '(__nspawn_creds_names names)'
@@ -63,22 +65,25 @@ complete -c nspawn-creds -n '__nspawn_creds_at any list reseal check' -a '(__nsp
 complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_creds_at 1 enable' -a '(__nspawn_creds_names ids)'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
+complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
+complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
-complete -c nspawn-creds -n '__nspawn_creds_at any reseal' -l dry-run -d 'Only show what would open, and how it would be sealed'
-complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat exec edit copy rename reseal' -l store -F -d 'Use the broker\'s store, or the one at PATH'
+complete -c nspawn-creds -n '__nspawn_creds_at any reseal restore' -l dry-run -d 'Only show what would open, and what would be done'
+complete -c nspawn-creds -n '__nspawn_creds_at any restore' -l replace -d 'Replace values that differ from those in the backup'
+complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat exec edit copy rename reseal backup restore' -l store -F -d 'Use the broker\'s store, or the one at PATH'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s H -d 'Seal with the host key'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s T -d 'Seal with the TPM'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat exec edit rotate copy rename reseal why doctor encrypt decrypt host' -l tpm2-device -r -F -d 'TPM device or TCTI'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat exec edit rotate copy rename reseal why doctor encrypt decrypt host restore' -l tpm2-device -r -F -d 'TPM device or TCTI'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal' -l tpm2-pcrs -r -d 'PCRs to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal host' -l tpm2-public-key -r -F -d 'Key that signs PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l tpm2-public-key-pcrs -r -d 'PCRs that this key signs for'
-complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal cat exec edit rotate copy rename reseal decrypt' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
+complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal cat exec edit rotate copy rename reseal decrypt restore' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt' -l fresh-key -d 'Do not share the key of the machine\'s other credentials'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-key -r -F -d 'Share the TPM-sealed key of this credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
@@ -86,7 +91,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encryp
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host' -l json -r -a 'short pretty off' -d 'Print JSON'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host restore' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -l lines -r -a all -d 'Number of entries'

@@ -38,10 +38,6 @@
 /* The options that say how to deliver. */
 #define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)
 
-#define POLICY_FOLDER    "/etc/nspawn-creds"
-#define POLICY_FILE_MODE ((mode_t)0644)
-#define FOLDER_MODE      ((mode_t)0755)
-
 /* Room for the path of a machine's policy file. */
 #define PATH_BYTES       ((size_t)256)
 
@@ -279,20 +275,6 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
     return r;
 }
 
-/* Creates the directory of PATH, and the one of policies. */
-static int make_folder(const char *path, Reason *reason)
-{
-    const char *name;
-    _cleanup_(freep) char *folder = file_parent(path, &name);
-
-    if (!folder)
-        return -ENOMEM;
-    if ((mkdir(POLICY_FOLDER, FOLDER_MODE) < 0 && errno != EEXIST) ||
-        (mkdir(folder, FOLDER_MODE) < 0 && errno != EEXIST))
-        return reason_set(reason, -errno, "cannot create %s", folder);
-    return 0;
-}
-
 static int write_policy(Enabling *enabling, Reason *reason)
 {
     _cleanup_(policy_edit_done) PolicyEdit edit = {0};
@@ -326,11 +308,8 @@ static int write_policy(Enabling *enabling, Reason *reason)
         r = policy_file_parse(bytes_view(&after), path, policy, &fault);
     if (r != 0)
         return policy_fault_reason(&fault, r, reason);
-    if (is_new)
-        r = make_folder(path, reason);
-    if (r == 0)
-        r = is_new ? file_write(path, bytes_view(&after), POLICY_FILE_MODE, false, reason)
-                   : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
+    r = is_new ? spec_add_policy(path, bytes_view(&after), reason)
+               : rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
     if (r != 0)
         return r;
     enabling->written = true;

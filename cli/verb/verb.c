@@ -7,6 +7,7 @@
 #include <string.h>
 
 /* In the order of the help, which begins a group with some of them. */
+/* clang-format off */
 const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_cat, &verb_edit,
                              &verb_rotate, &verb_copy, &verb_rename, &verb_remove, &verb_exec,
                              /* what a machine gets */
@@ -16,7 +17,9 @@ const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &v
                              &verb_has_tpm2, &verb_help,
                              /* sealed files and this host */
                              &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
-                             &verb_host, &verb_setup, &verb_complete, NULL};
+                             &verb_host, &verb_setup, &verb_backup, &verb_restore,
+                             &verb_complete, NULL};
+/* clang-format on */
 
 const VerbAlias verb_aliases[] = {
     {"ls", &verb_list}, {"rm", &verb_remove}, {"mv", &verb_rename}, {"cp", &verb_copy}, {0}};

@@ -51,4 +51,4 @@ extern const Verb verb_check, verb_status, verb_log, verb_why, verb_doctor, verb
     verb_help;
 /* sealed files and this host */
 extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
-    verb_setup, verb_complete;
+    verb_setup, verb_backup, verb_restore, verb_complete;
