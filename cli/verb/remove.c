@@ -64,8 +64,8 @@ const Verb verb_remove = {
     .name = "remove",
     .arguments = "MACHINE@ID...",
     .summary = "Remove credentials from the broker's store",
-    .details = "Asks first, unless --no-ask is given. First says which containers and "
-               "services do not start without\nthem.",
+    .details = "Says which containers and services do not start without them, and asks, unless "
+               "--no-ask is given.",
     .options = OPTION_NO_ASK | OPTION_JSON,
     .run = run,
 };
