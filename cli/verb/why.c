@@ -54,9 +54,10 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
         log_print(journal);
         if (is_delivered_since(journal))
             printf("The credential was delivered since.\n");
-    } else
+    } else if (journal)
         printf("The journal has no refusal of a credential of %s.\n", machine);
-    printf("\n");
+    if (journal)
+        printf("\n");
     doctor_print(doctor);
     if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && doctor->manager &&
         manager_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0)
@@ -81,16 +82,17 @@ static int run(const Context *context, const Options *options, char **arguments)
         .context = context, .options = *options, .machine = arguments[0], .why = true};
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
     Reason reason = {0};
-    bool refused;
+    bool refused = false;
     int r = machine_name_check(doctor.machine, &reason);
 
     if (r == 0)
         r = doctor_examine(&doctor);
-    if (r == 0)
-        r = log_open(doctor.machine, AUDIT_REFUSED, &reason, &journal);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    refused = find_refusal(journal);
+    if (log_open(doctor.machine, AUDIT_REFUSED, &reason, &journal) == 0)
+        refused = find_refusal(journal);
+    else
+        output_note("The last refusal is not shown: %s", reason.text);
     (options->json != JSON_OFF ? print_json : print)(&doctor, journal, refused);
     return doctor_count(&doctor, DOCTOR_PROBLEM) > 0 ? OUTCOME_PROBLEMS : 0;
 }

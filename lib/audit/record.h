@@ -6,8 +6,8 @@
  *
  * Each request makes exactly one entry: who asked for which credential, the verdict, the reason,
  * the duration. Each change of a credential also makes one. An entry never contains a secret.
- * `systemctl status` shows the message under a unit that failed with 243/CREDENTIALS, so it names
- * the credential, the reason and the next step.
+ * Somebody whose unit has failed with 243/CREDENTIALS reads the message in the journal or in what
+ * `nspawn-creds why` prints, so it names the credential, the reason and the next step.
  *
  * These functions are pure and allocate nothing: they format the record into a buffer, and
  * audit/journal.h sends it. Control characters are escaped, wherever they come from.
