@@ -70,52 +70,22 @@ static void add_requested(const MachineCheck *check)
 /* --- what both say --- */
 
 /* What the policy lists, and what the unit asks the broker for besides. */
-static int collect(MachineCheck *check, Client *client, Reason *reason)
+static int collect(MachineCheck *check, Reason *reason)
 {
     BrokerCheck wanted = {.machine = check->machine};
-    int r = broker_check(client, &wanted, &terminal_observer, reason, check->checked);
+    int r = broker_check(CLIENT_DEFAULT_PATH, &wanted, &terminal_observer, reason, check->checked);
 
     if (r == OUTCOME_NOT_FOUND) /* it has no policy */
         r = 0;
     for (char **pair = check->service.credentials; r == 0 && pair && *pair; pair += 2) {
         wanted.id = pair[0];
         if (strcmp(pair[1], BROKER_SOCKET) == 0 && !has_id(check->checked, wanted.id))
-            r = broker_check(client, &wanted, &terminal_observer, reason, check->checked);
+            r = broker_check(CLIENT_DEFAULT_PATH, &wanted, &terminal_observer, reason,
+                             check->checked);
     }
     if (r == 0 && json_length(check->checked) == 0)
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "it has no policy, and its unit asks for no credential");
-    return r;
-}
-
-static bool is_interrupted(struct json_object *checked)
-{
-    Reason reason;
-
-    for (size_t i = 0; i < json_length(checked); i++)
-        if (broker_check_outcome(json_object_array_get_idx(checked, i), &reason) ==
-            OUTCOME_INTERRUPTED)
-            return true;
-    return false;
-}
-
-/* A broker that finds another host key than its own restarts. Then the next one is asked. */
-static int ask_broker(MachineCheck *check, Reason *reason)
-{
-    int r = 0;
-
-    for (unsigned i = 0; i < 3; i++) {
-        _cleanup_(client_freep) Client *client = NULL;
-
-        json_object_put(check->checked);
-        check->checked = json_object_new_array();
-        r = client_new(CLIENT_DEFAULT_PATH, reason, &client);
-        if (r != 0)
-            return r;
-        r = collect(check, client, reason);
-        if (r != OUTCOME_BROKER_UNREACHABLE && !is_interrupted(check->checked))
-            break;
-    }
     return r;
 }
 
@@ -189,14 +159,15 @@ static void print(const MachineCheck *check)
 static int check_one(const Context *context, const char *machine, struct json_object *all,
                      bool *ret_right)
 {
-    _cleanup_(machine_check_done) MachineCheck check = {.context = context, .machine = machine};
+    _cleanup_(machine_check_done) MachineCheck check = {
+        .context = context, .machine = machine, .checked = json_object_new_array()};
     PolicyFault fault = {0};
     Reason reason = {0};
     int r = machine_name_check(machine, &reason);
 
     if (r == 0) {
         look_at_unit(&check);
-        r = ask_broker(&check, &reason);
+        r = collect(&check, &reason);
     }
     if (r == 0 && policy_load(context, machine, &fault, &check.policy) < 0)
         r = -ENOMEM;

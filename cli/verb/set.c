@@ -3,6 +3,7 @@
  * nspawn-creds set: gives a machine's credential a value.
  */
 
+#include "client/broker_check.h"
 #include "key/host_key.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
@@ -97,6 +98,25 @@ static int prepare(Setting *setting, Reason *reason)
     return r;
 }
 
+/* Says if the broker would refuse SEALED, which is stored nevertheless: the cause may go away. */
+static void warn_of_refusal(const Setting *setting, BytesView sealed)
+{
+    _cleanup_(json_object_putp) struct json_object *checked = json_object_new_array();
+    BrokerCheck check = {setting->name.machine, setting->name.id, sealed};
+    Reason reason = {0};
+    int rc;
+
+    /* without the broker's answer there is nothing to say */
+    if (!setting->store->control ||
+        broker_check(setting->store->control, &check, &terminal_observer, &reason, checked) != 0 ||
+        json_length(checked) != 1)
+        return;
+    rc = broker_check_outcome(json_object_array_get_idx(checked, 0), &reason);
+    if (rc != 0)
+        output_note("The broker would refuse %s now: %s", setting->argument,
+                    reason.text[0] ? reason.text : outcome_sentence(rc));
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(store_client_done) StoreClient store = {0};
@@ -131,6 +151,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         output_note("The value is a line that ends with a newline, which is part of the value. "
                     "To omit it: --newline=no");
     r = seal_value(&seal, &keys, value.secret, &reason, &sealed);
+    if (r == 0)
+        warn_of_refusal(&setting, bytes_view(&sealed));
     if (r == 0)
         r = store_client_commit(&store,
                                 &(StoreChange){.name = setting.name,

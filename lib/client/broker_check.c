@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+/* How often a check is begun again because the broker restarts. */
+#define ATTEMPTS 3U
+
 typedef struct Collection {
     const BrokerCheck *check;
     struct json_object *all;
@@ -36,19 +39,51 @@ static int add_reply(void *userdata, struct json_object *reply)
     return json_append(collection->all, json_object_get(checked)) ? 0 : -ENOMEM;
 }
 
-int broker_check(Client *client, const BrokerCheck *check, const Observer *observer, Reason *reason,
-                 struct json_object *ret)
+static int check_once(const char *control, const BrokerCheck *check, const Observer *observer,
+                      Reason *reason, struct json_object *all, bool *ret_connected)
 {
-    struct json_object *parameters = json_object_new_object();
-    Collection collection = {check, ret};
-    int r;
+    _cleanup_(client_freep) Client *client = NULL;
+    Collection collection = {check, all};
+    struct json_object *parameters;
+    int r = client_new(control, reason, &client);
 
+    *ret_connected = r == 0;
+    if (r != 0)
+        return r;
+    parameters = json_object_new_object();
     json_add_text(parameters, "machine", check->machine);
     json_add_text(parameters, "credential", check->id);
     json_add_view(parameters, "sealed", check->sealed);
     r = client_check(client, parameters, add_reply, &collection, observer, reason);
     if (r == -EPROTO && !reason->text[0])
         return reason_set(reason, r, "the broker's reply is not valid");
+    return r;
+}
+
+static bool is_interrupted(struct json_object *all, size_t from)
+{
+    Reason reason;
+
+    for (size_t i = from; i < json_length(all); i++)
+        if (broker_check_outcome(json_object_array_get_idx(all, i), &reason) == OUTCOME_INTERRUPTED)
+            return true;
+    return false;
+}
+
+int broker_check(const char *control, const BrokerCheck *check, const Observer *observer,
+                 Reason *reason, struct json_object *ret)
+{
+    size_t before = json_length(ret);
+    int r = 0;
+
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
+        bool connected;
+
+        json_object_array_del_idx(ret, before, json_length(ret) - before);
+        r = check_once(control, check, observer, reason, ret, &connected);
+        if (!(r == OUTCOME_BROKER_UNREACHABLE && connected) && !is_interrupted(ret, before))
+            break;
+    }
     return r;
 }
 

@@ -16,11 +16,12 @@ typedef struct BrokerCheck {
     BytesView sealed; /* a file in base64, in place of the one in the store; or empty */
 } BrokerCheck;
 
-/* Appends an object of the interface's type Checked to the array RET for each credential. Returns
- * what client_new() and client_check() return; OUTCOME_NOT_FOUND if all of a machine without a
- * policy are to be checked; -EPROTO if the broker replies something else. */
-int broker_check(Client *client, const BrokerCheck *check, const Observer *observer, Reason *reason,
-                 struct json_object *ret);
+/* Asks the broker at the socket CONTROL, and appends an object of the interface's type Checked to
+ * the array RET for each credential. If the broker restarts, as it does for another host key, asks
+ * the next one. Returns what client_new() and client_check() return; OUTCOME_NOT_FOUND if all of a
+ * machine without a policy are to be checked; -EPROTO if the broker replies something else. */
+int broker_check(const char *control, const BrokerCheck *check, const Observer *observer,
+                 Reason *reason, struct json_object *ret);
 
 /* The outcome in CHECKED, an object from broker_check(); 0 if the broker would deliver it. */
 int broker_check_outcome(struct json_object *checked, Reason *reason);
