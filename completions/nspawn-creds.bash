@@ -39,6 +39,7 @@ _nspawn_creds_options() { # VERB
                         --not-after= --newline= --json= --no-ask --generate= --forget' ;;
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json= --history' ;;
+                import) options='--store --store= --with-key= --tpm2-device= --json=' ;;
                 exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
                 reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
@@ -124,8 +125,8 @@ _nspawn_creds() {
         esac
         case $verb:${#arguments[@]} in
                 :0|help:1) _nspawn_creds_offer set list show reveal cat edit rotate copy rename remove \
-                        exec reseal enable disable check status log why doctor has-tpm2 help setup encrypt decrypt \
-                        inspect seal host backup restore ;;
+                        import exec reseal enable disable check status log why doctor has-tpm2 help setup encrypt \
+                        decrypt inspect seal host backup restore ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*|cat:*)
                         _nspawn_creds_names names ;;
                 exec:*) # after "--" its command, whose files readline completes
@@ -134,10 +135,10 @@ _nspawn_creds() {
                                 *) _nspawn_creds_names names ;;
                         esac ;;
                 backup:1|restore:1) _nspawn_creds_files ;;
-                list:*|backup:*|restore:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
+                list:*|import:1|backup:*|restore:*|enable:1|disable:1|log:1|why:1|doctor:1) _nspawn_creds_names machines ;;
                 enable:*) _nspawn_creds_names ids "${arguments[1]}" ;;
                 reseal:*|check:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
-                set:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
+                set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
         esac

@@ -35,6 +35,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a rotate -d 'Replace a creden
 complete -c nspawn-creds -n __fish_use_subcommand -a copy -d 'Copy a credential to another machine or name'
 complete -c nspawn-creds -n __fish_use_subcommand -a rename -d 'Give a credential another name'
 complete -c nspawn-creds -n __fish_use_subcommand -a remove -d 'Remove credentials from the broker\'s store'
+complete -c nspawn-creds -n __fish_use_subcommand -a import -d 'Store each value of a dotenv file as a machine\'s credential'
 complete -c nspawn-creds -n __fish_use_subcommand -a exec -d 'Run a command with credentials'
 complete -c nspawn-creds -n __fish_use_subcommand -a reseal -d 'Seal credentials again, for other PCRs, keys or hosts'
 complete -c nspawn-creds -n __fish_use_subcommand -a enable -d 'Give a machine its credentials'
@@ -60,10 +61,10 @@ complete -c nspawn-creds -n '__nspawn_creds_at 2 copy rename' -a '(__nspawn_cred
 complete -c nspawn-creds -n '__nspawn_creds_at any remove cat' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and not contains -- -- (commandline -opc)' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at any exec; and contains -- -- (commandline -opc)' -F
-complete -c nspawn-creds -n '__nspawn_creds_at 1 enable disable log why doctor' -a '(__nspawn_creds_names machines)'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 import enable disable log why doctor' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at any list reseal check' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable; and not __nspawn_creds_at 1 enable' -a '(__nspawn_creds_names ids)'
-complete -c nspawn-creds -n '__nspawn_creds_at 2 set reveal rotate' -F
+complete -c nspawn-creds -n '__nspawn_creds_at 2 set import reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
@@ -73,13 +74,13 @@ complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal restore' -l dry-run -d 'Only show what would open, and what would be done'
 complete -c nspawn-creds -n '__nspawn_creds_at any restore' -l replace -d 'Replace values that differ from those in the backup'
-complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat exec edit copy rename reseal backup restore' -l store -F -d 'Use the broker\'s store, or the one at PATH'
-complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
-complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s H -d 'Seal with the host key'
-complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -s T -d 'Seal with the TPM'
+complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat import exec edit copy rename reseal backup restore' -l store -F -d 'Use the broker\'s store, or the one at PATH'
+complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
+complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encrypt seal' -s H -d 'Seal with the host key'
+complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encrypt seal' -s T -d 'Seal with the TPM'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat exec edit rotate copy rename reseal why doctor encrypt decrypt host restore' -l tpm2-device -r -F -d 'TPM device or TCTI'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat import exec edit rotate copy rename reseal why doctor encrypt decrypt host restore' -l tpm2-device -r -F -d 'TPM device or TCTI'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal' -l tpm2-pcrs -r -d 'PCRs to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal host' -l tpm2-public-key -r -F -d 'Key that signs PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l tpm2-public-key-pcrs -r -d 'PCRs that this key signs for'
@@ -91,7 +92,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encryp
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host restore' -l json -r -a 'short pretty off' -d 'Print JSON'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host restore' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -l lines -r -a all -d 'Number of entries'

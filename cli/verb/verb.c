@@ -9,7 +9,8 @@
 /* In the order of the help, which begins a group with some of them. */
 /* clang-format off */
 const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &verb_cat, &verb_edit,
-                             &verb_rotate, &verb_copy, &verb_rename, &verb_remove, &verb_exec,
+                             &verb_rotate, &verb_copy, &verb_rename, &verb_remove, &verb_import,
+                             &verb_exec,
                              /* what a machine gets */
                              &verb_enable, &verb_disable,
                              /* what happens, and what is wrong */

@@ -43,7 +43,7 @@ void help_print(const Options *options, const Verb *verb);
 
 /* a machine's credentials */
 extern const Verb verb_set, verb_list, verb_show, verb_reveal, verb_cat, verb_edit, verb_rotate,
-    verb_copy, verb_rename, verb_remove, verb_exec;
+    verb_copy, verb_rename, verb_remove, verb_import, verb_exec;
 /* what a machine gets */
 extern const Verb verb_enable, verb_disable;
 /* what happens, and what is wrong */
