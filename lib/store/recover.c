@@ -19,6 +19,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* How long recovery waits for the lock, µs. A child of a worker that was killed holds it until it
+ * notices that; meanwhile requests wait. */
+#define ORPHAN_USEC       ((uint64_t)2 * 1000 * 1000)
+
 #define DIRECTORY_MODE    ((mode_t)0770)
 #define RECORD_NAME_BYTES ((size_t)64)
 
@@ -412,10 +416,10 @@ int store_complete(const Store *store, StoreApplied applied, void *userdata, Rea
 int store_recover(const Store *store, StoreApplied applied, void *userdata, Reason *reason)
 {
     _cleanup_(closep) int lock = -1;
-    int r = directory_lock_at(store->directory, ".", 0, reason, &lock);
+    int r = directory_lock_at(store->directory, ".", ORPHAN_USEC, reason, &lock);
 
     if (r == OUTCOME_TIMEOUT)
-        return 0; /* the holder of the lock has done this */
+        return 0; /* the holder of the lock lives, and has done this */
     if (r == 0)
         r = store_clear(store, STORE_PREPARE, reason);
     return r == 0 ? store_complete(store, applied, userdata, reason) : r;
