@@ -102,7 +102,7 @@ int input_check_value(const Options *options, const char *path, Reason *reason)
 {
     if (path && options->given & OPTION_GENERATE)
         return reason_set(reason, OUTCOME_USAGE, "use a file or --generate=, not both");
-    if (!is_stdin(path) && access(path, R_OK) < 0)
+    if (path && !is_stdin(path) && access(path, R_OK) < 0)
         return reason_set(reason, -errno, "cannot open %s", path);
     return 0;
 }
