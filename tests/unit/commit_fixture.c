@@ -370,6 +370,7 @@ WRAP(mkdirat, true, (int fd, const char *name, mode_t mode), fd, name, mode)
 WRAP(fchmod, false, (int fd, mode_t mode), fd, mode)
 WRAP(fchown, false, (int fd, uid_t owner, gid_t group), fd, owner, group)
 WRAP(unlinkat, false, (int fd, const char *name, int flags), fd, name, flags)
+WRAP(faccessat, false, (int fd, const char *name, int mode, int flags), fd, name, mode, flags)
 WRAP(fstatat, false, (int fd, const char *name, struct stat *status, int flags), fd, name, status,
      flags)
 WRAP(renameat, true, (int from, const char *name, int to, const char *other), from, name, to, other)
