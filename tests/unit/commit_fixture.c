@@ -391,6 +391,13 @@ int __wrap_openat(int fd, const char *name, int flags, ...)
     return fails(flags & O_CREAT) ? -1 : __real_openat(fd, name, flags, mode);
 }
 
+/* What openat() is where _FORTIFY_SOURCE does not know the flags. */
+int __wrap___openat_2(int fd, const char *name, int flags);
+int __wrap___openat_2(int fd, const char *name, int flags)
+{
+    return __wrap_openat(fd, name, flags);
+}
+
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size)
