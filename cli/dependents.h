@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Who loses something if a credential goes.
+ * Warns about the machines and services that would no longer start if a credential were removed.
  */
 
 #include "base/context.h"

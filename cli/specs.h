@@ -54,12 +54,12 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
 /* Whether a value that is replaced is kept, so that rotate --back can put it back. */
 bool spec_keeps_old(const Options *options);
 
-/* What becomes of it, as a sentence. */
+/* A sentence for questions: whether rotate --back can put the replaced value back. */
 const char *spec_fate_of_old(const Options *options);
 
 /* Calls OFFER for each machine that has credentials in the store or a policy, or for each id of
- * MACHINE if it is not NULL. What cannot be read is left out; an id that both have is offered
- * twice. */
+ * MACHINE if it is not NULL. Skips what it cannot read. A name that is in the store and in a
+ * policy is offered twice. */
 void spec_names(const Context *context, const Options *options, const char *machine,
                 void (*offer)(void *userdata, const char *name), void *userdata);
 

@@ -74,7 +74,7 @@ typedef struct Doctor {
 int doctor_examine(Doctor *doctor);
 void doctor_done(Doctor *doctor); /* for _cleanup_ */
 
-/* What to show of the findings: in lines with a count at the end, or as a list. */
+/* Print the findings, with their counts at the end, or return them as a JSON array. */
 void doctor_print(const Doctor *doctor);
 struct json_object *doctor_to_json(const Doctor *doctor);
 size_t doctor_count(const Doctor *doctor, DoctorLevel level);

@@ -197,7 +197,7 @@ void doctor_journal(Doctor *doctor)
         }
     }
     doctor_say(doctor, DOCTOR_WARNING,
-               "the journal keeps nothing, so that there is no record of requests and changes");
+               "journald stores nothing (Storage=none): requests and changes leave no record");
     doctor_advice(doctor, "Remove Storage=none from journald.conf(5), then run: systemctl restart "
                           "systemd-journald");
 }

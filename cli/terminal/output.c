@@ -136,7 +136,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
 
     if (subject)
         (void)credential_name_parse(subject, NULL, &name);
-    /* "did you mean …?" is all that there is to do */
+    /* after "did you mean …?" other advice would be noise */
     remedy = has_suffix(words, "?") ? NULL : outcome_remedy_for(rc, name.machine, name.id, text);
     snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,
              words[0] && !alone ? ": " : "", words);

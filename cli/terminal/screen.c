@@ -16,8 +16,8 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-/* What less does: end if all fits on the screen, show colours, cut long lines, leave the text on
- * the screen, show the position, end with Ctrl-C. */
+/* Quit if everything fits on one screen, show colours, cut long lines, do not clear the screen,
+ * show the position, quit on Ctrl-C. */
 #define LESS_OPTIONS "FRSXMK"
 
 static pid_t pager;       /* 0 if none was started */

@@ -2,8 +2,8 @@
 /*
  * nspawn-creds backup: sealed files, policies and the configuration in one file.
  *
- * What cannot be part of the backup is left out with an error, and the verb fails at the end: one
- * damaged file must not keep the others from being saved.
+ * A damaged file must not keep the others from being saved: it is reported and skipped, and the
+ * verb fails at the end.
  */
 
 #include "client/backup.h"
@@ -155,7 +155,7 @@ static int add_files(BackingUp *backing_up, Reason *reason)
 
 /* --- all --- */
 
-/* What the backup is worth on another day. */
+/* Says what is needed to open the backup later. */
 static void report(const BackingUp *backing_up)
 {
     output_note("%zu credential%s and %zu file%s of " POLICY_FOLDER ".", backing_up->credentials,
@@ -211,9 +211,9 @@ const Verb verb_backup = {
     .arguments = "[FILE [MACHINE...]]",
     .summary = "Save sealed credentials, policies and the configuration as one file",
     .details = "Writes to FILE or to standard output. The file contains no secret in clear and no "
-               "key. What is saved\ncan only be opened where the original could: with this host's "
-               "key, or its TPM. The command says how\nmany credentials need which. With MACHINE "
-               "only what belongs to these machines is saved. With --store=\nonly the store is.",
+               "key, and opens\nonly with this host's key or TPM; the command says how many "
+               "credentials need which. With MACHINE\nit saves these machines only, with --store= "
+               "the store only.",
     .options = OPTION_STORE,
     .run = run,
 };

@@ -29,7 +29,7 @@ static void machine_check_done(MachineCheck *check)
 
 /* --- the unit --- */
 
-/* Without a service manager, as in a container, the broker's answer is all that there is. */
+/* Where no service manager can be reached, as in a container, only the broker is asked. */
 static void look_at_unit(MachineCheck *check)
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
@@ -69,7 +69,7 @@ static void add_requested(const MachineCheck *check)
 
 /* --- what both say --- */
 
-/* What the policy lists, and what the unit asks the broker for besides. */
+/* Checks the policy's credentials, and any others that the unit asks the broker for. */
 static int collect(MachineCheck *check, Reason *reason)
 {
     BrokerCheck wanted = {.machine = check->machine};
