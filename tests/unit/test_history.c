@@ -1,39 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of lib/store/history.c: what a commit keeps of earlier values, and what a file may say. */
 
-#include "support.h"
+#include "store_fixture.h"
 
 #include "base/limits.h"
 #include "store/history.h"
 
 #include <string.h>
 #include <sys/stat.h>
-
-typedef struct Fixture {
-    TestFolder folder;
-    Store *store;
-    CredentialName name; /* web@x */
-} Fixture;
-
-static int set_up(void **state)
-{
-    static Fixture fixture;
-
-    fixture.folder = test_folder();
-    assert_int_equal(store_new(fixture.folder.path, NULL, &fixture.store), 0);
-    assert_int_equal(credential_name_new("web", "x", NULL, &fixture.name), 0);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    Fixture *fixture = *state;
-
-    fixture->store = store_free(fixture->store);
-    test_folder_remove(&fixture->folder);
-    return 0;
-}
 
 /* Seals, so to speak, TEXT. */
 static int put(const Fixture *fixture, const char *verb, const char *text, unsigned limit)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of lib/store/store.c. */
 
+#include "store_fixture.h"
 #include "store_put.h"
 
 #include "base/array.h"
@@ -11,32 +12,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-typedef struct Fixture {
-    TestFolder folder;
-    Store *store;
-    CredentialName name; /* web@x */
-} Fixture;
-
-static int set_up(void **state)
-{
-    static Fixture fixture;
-
-    fixture.folder = test_folder();
-    assert_int_equal(store_new(fixture.folder.path, NULL, &fixture.store), 0);
-    assert_int_equal(credential_name_new("web", "x", NULL, &fixture.name), 0);
-    *state = &fixture;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    Fixture *fixture = *state;
-
-    fixture->store = store_free(fixture->store);
-    test_folder_remove(&fixture->folder);
-    return 0;
-}
 
 static void test_write_and_read(void **state)
 {
