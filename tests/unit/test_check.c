@@ -9,6 +9,7 @@
 #include "base/limits.h"
 
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -268,17 +269,17 @@ static void wait_for_tpm(const BrokerFixture *broker, unsigned count)
     "{\"method\":\"io.nspawn-creds.Broker.Check\",\"parameters\":{\"machine\":\"web\"},"           \
     "\"more\":true}"
 
-/* Begins to check web, and returns when its first credential was reported, and the broker has had
- * time to begin with the next one. */
-static int start_check(const BrokerFixture *broker)
+/* Begins to check web, and returns when the broker has read its credential ID, which needs the TPM.
+ * Before it looks at anything else, the broker queues the unsealing. */
+static int start_check(const BrokerFixture *broker, const char *id)
 {
-    int fd = client_connect_control(broker);
-    char byte;
+    int fd = client_connect_control(broker), watch = inotify_init1(IN_CLOEXEC);
+    struct inotify_event event;
 
+    assert_true(inotify_add_watch(watch, broker_file(broker, "web", id), IN_CLOSE_NOWRITE) > 0);
     assert_int_equal(send(fd, CHECK_WEB, sizeof(CHECK_WEB), 0), sizeof(CHECK_WEB));
-    assert_int_equal(recv(fd, &byte, 1, 0), 1);
-    for (unsigned i = 0; i < 3; i++)
-        json_object_put(call(broker, "Status", NULL, 0));
+    assert_int_equal(read(watch, &event, sizeof(event)), sizeof(event));
+    close(watch);
     return fd;
 }
 
@@ -309,7 +310,7 @@ static void test_requests_go_first(void **state)
     broker_start(broker);
     running = client_connect(broker, "systemd-nspawn@db.service", "running");
     wait_for_tpm(broker, 1);
-    checker = start_check(broker);
+    checker = start_check(broker, "checked");
     later = client_connect(broker, "systemd-nspawn@db.service", "later");
     for (int64_t waiting = 0; waiting < 2;) {
         _cleanup_(json_object_putp) struct json_object *status = call(broker, "Status", NULL, 0);
@@ -341,7 +342,7 @@ static void test_request_joins(void **state)
     broker_start(broker);
     running = client_connect(broker, "systemd-nspawn@db.service", "running");
     wait_for_tpm(broker, 1);
-    checker = start_check(broker);
+    checker = start_check(broker, "checked");
     same = client_connect(broker, WEB, "checked");
     close(checker);
     broker->shared->tpm_msec = 0;
@@ -363,7 +364,7 @@ static void test_client_vanishes(void **state)
     write_policy(broker, "web", "{\"credentials\": {\"first\": {}, \"tpm\": {}}}");
     broker->shared->tpm_msec = 60000;
     broker_start(broker);
-    checker = start_check(broker);
+    checker = start_check(broker, "tpm");
     wait_for_tpm(broker, 1);
     close(checker);
     broker->shared->tpm_msec = 0;
