@@ -73,8 +73,6 @@ void doctor_systemd(Doctor *doctor)
 
 void doctor_config(Doctor *doctor)
 {
-    /* ProtectHome= and PrivateTmp= of its unit */
-    static const char *const hidden[] = {"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"};
     const HostConfig *host = doctor->options.host;
 
     if (doctor->options.host_fault) {
@@ -85,14 +83,6 @@ void doctor_config(Doctor *doctor)
     }
     if (host->path && !doctor_check_readable(doctor, host->path))
         return;
-    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
-        if (strncmp(host->store, hidden[i], strlen(hidden[i])) == 0) {
-            doctor_say(doctor, DOCTOR_PROBLEM,
-                       "%s: the store is %s, which the broker's sandbox hides", host->path,
-                       host->store);
-            doctor_advice(doctor, "Move it elsewhere, see nspawn-creds.conf(5)");
-            return;
-        }
     doctor_say(doctor, DOCTOR_OK, "%s: the store is %s and the TPM %s",
                host->path ? host->path : "the defaults", host->store, host->tpm_device);
 }

@@ -10,6 +10,7 @@
 #include "terminal/progress.h"
 #include "verb/broker_units.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -156,6 +157,24 @@ static void check_host_key(Doctor *doctor)
         doctor_advice(doctor, "A drop-in replaces LoadCredential=: systemctl cat " BROKER);
 }
 
+/* The broker's mount namespace shows what its unit and all drop-ins hide. */
+static void check_sees_store(Doctor *doctor)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    const char *store = doctor->options.host->store;
+    struct stat ours, its;
+    char path[PATH_MAX];
+
+    if (!doctor->status || !doctor->manager || stat(store, &ours) < 0 ||
+        manager_service(doctor->manager, BROKER, NULL, &service) != 0 || service.main_pid == 0)
+        return;
+    snprintf(path, sizeof(path), "/proc/%u/root%s", service.main_pid, store);
+    if (stat(path, &its) == 0 && its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
+        return;
+    doctor_say(doctor, DOCTOR_PROBLEM, "the broker's sandbox hides the store, %s", store);
+    doctor_advice(doctor, "Move it elsewhere, see nspawn-creds.conf(5)");
+}
+
 void doctor_broker(Doctor *doctor)
 {
     ManagerUnit state;
@@ -182,6 +201,7 @@ void doctor_broker(Doctor *doctor)
             return;
         }
     check_answer(doctor);
+    check_sees_store(doctor);
 }
 
 /* --- units of machines --- */
