@@ -10,6 +10,10 @@ rec {
   unitAndIdMax = 83;
 
   serviceName = service: if lib.hasSuffix ".service" service then service else "${service}.service";
+  unitName = lib.removeSuffix ".service";
+
+  # "worker@", whose instances are "worker@1" and so on.
+  isTemplate = service: lib.hasSuffix "@" (unitName service);
 
   unitOf = name: "systemd-nspawn@${name}.service";
 

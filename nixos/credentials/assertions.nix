@@ -10,8 +10,6 @@
   others,
 }:
 let
-  inherit (lib) optional;
-
   sources = {
     sealed = c: c.sealed != null;
     fromStore = c: c.fromStore;
@@ -129,15 +127,24 @@ lib.concatLists (
       assertion = builtins.match "[A-Za-z0-9:_.@-]+" service != null && builtins.match ".*[.](socket|timer|target|mount|path|slice)" service == null;
       message = ''${here}.services: "${service}" is not a service. Use a service's name, such as "postgresql".'';
     }) c.services
-    ++ lib.concatMap (
-      service:
-      optional (c.delivery == "live") {
-        assertion = builtins.stringLength (common.serviceName service) + builtins.stringLength id <= common.unitAndIdMax;
-        message = ''
-          ${here}.services: "${service}" and "${id}" together are too long for the request of the container's
-          service manager: at most ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.
-        '';
-      }
-    ) c.services
+    ++ lib.optionals (c.delivery == "live") (
+      lib.concatMap (service: [
+        {
+          assertion = !common.isTemplate service;
+          message = ''
+            ${here}.services: "${service}" is a template, and with delivery = "live" each service that may fetch
+            the credential is named. Name the instances: services = [ "${common.unitName service}1" ], or
+            set delivery = "boot".
+          '';
+        }
+        {
+          assertion = builtins.stringLength (common.serviceName service) + builtins.stringLength id <= common.unitAndIdMax;
+          message = ''
+            ${here}.services: "${service}" and "${id}" together are too long for the request of the container's
+            service manager: at most ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.
+          '';
+        }
+      ]) c.services
+    )
   ) credentials
 )

@@ -11,9 +11,8 @@
 let
   inherit (lib) mkOption types;
   cfg = config.nspawn-creds.credentials;
-  inherit (import ../lib.nix { inherit lib; }) serviceName;
+  inherit (import ../lib.nix { inherit lib; }) serviceName unitName isTemplate;
 
-  unitName = service: lib.removeSuffix ".service" service;
   pathIn = id: service: "/run/credentials/${serviceName service}/${id}";
 
   credential =
@@ -56,19 +55,49 @@ let
           description = ''
             Path of the credential for the only service that gets it, for options such as
             `passwordFile` that the service itself reads. For several services, use {option}`paths`.
+            Without services it is {option}`systemPath`.
+          '';
+        };
+        systemPath = mkOption {
+          type = types.str;
+          readOnly = true;
+          example = "/run/credentials/@system/db-password";
+          description = ''
+            Path of the credential for what systemd reads itself, before the service has its
+            credentials: `EnvironmentFile=`, and `LoadCredential=` of a module. Only root can read it.
+            Credentials with `live` delivery have none.
           '';
         };
       };
       config = {
-        paths = lib.listToAttrs (map (s: lib.nameValuePair (unitName s) (pathIn name s)) config.services);
+        paths = lib.listToAttrs (map (s: lib.nameValuePair (unitName s) (pathIn name s)) (builtins.filter (s: !isTemplate s) config.services));
         path =
-          if builtins.length config.services == 1 then
-            pathIn name (builtins.head config.services)
-          else
+          let
+            services = lib.unique (map unitName config.services);
+            service = builtins.head services;
+          in
+          if services == [ ] then
+            config.systemPath
+          else if builtins.length services > 1 then
             throw ''
-              nspawn-creds.credentials.${name}.path: the credential is for ${toString (builtins.length config.services)} services, and each has it at
+              nspawn-creds.credentials.${name}.path: the credential is for ${toString (builtins.length services)} services, and each has it at
               a different path. Use nspawn-creds.credentials.${name}.paths.SERVICE.
-            '';
+            ''
+          else if isTemplate service then
+            throw ''
+              nspawn-creds.credentials.${name}.path: each instance of "${service}" has the credential at a
+              different path. In the template's settings, write %d/${name} for it.
+            ''
+          else
+            pathIn name service;
+        systemPath =
+          if config.delivery == "live" then
+            throw ''
+              nspawn-creds.credentials.${name}.systemPath: with delivery = "live" only a running service gets
+              the credential. Set delivery = "boot" for what systemd reads itself.
+            ''
+          else
+            "/run/credentials/@system/${name}";
       };
     };
 
@@ -93,7 +122,7 @@ let
       };
 
   pairs = lib.concatLists (
-    lib.mapAttrsToList (id: c: map (service: { inherit id service c; }) c.services) cfg
+    lib.mapAttrsToList (id: c: map (service: { inherit id service c; }) (lib.unique (map unitName c.services))) cfg
   );
 
   # Whether another module than this one defines the service, or the template that it instantiates.
@@ -106,9 +135,76 @@ let
       holds = value: value._type or null != "if" || value.condition;
     in
     lib.genAttrs names (_: true);
-  exists =
-    service:
-    known ? ${unitName service} || known ? ${"${builtins.head (lib.splitString "@" (unitName service))}@"};
+  # Instances of a template are drop-ins, because a whole unit would replace the template. They keep
+  # the template's PATH.
+  isInstance = service: lib.hasInfix "@" service && !isTemplate service;
+  templateOf = instance: "${builtins.head (lib.splitString "@" instance)}@";
+  dropIn = service: lib.optionalAttrs (isInstance service && !known ? ${service}) { overrideStrategy = "asDropin"; path = lib.mkForce [ ]; };
+
+  existence =
+    p:
+    let
+      unit = if isInstance p.service then templateOf p.service else p.service;
+    in
+    {
+      assertion = known ? ${p.service} || known ? ${unit};
+      message =
+        if config.systemd.user.services ? ${unit} then
+          ''
+            credentials.${p.id}.services: "${p.service}" is a service of users, and the container's credentials are
+            for system services. Give it to the user's service manager, services = [ "user@UID" ], which passes
+            it on with systemd.user.services."${unit}".serviceConfig.LoadCredential = "${p.id}".
+          ''
+        else
+          ''
+            credentials.${p.id}.services: this container has no service "${p.service}". Check the name:
+            systemctl -M CONTAINER list-units lists them. For a service that the configuration does not define, add
+            systemd.services."${unit}" = { } to the container's config.
+          '';
+    };
+
+  # --- files that are read before the service has its credentials ----------------
+
+  files = lib.concatLists (
+    lib.mapAttrsToList (
+      unit: u:
+      lib.concatMap (
+        setting: map (file: { inherit unit setting; file = toString file; }) (lib.toList (u.serviceConfig.${setting} or [ ]))
+      ) [ "EnvironmentFile" "LoadCredential" "LoadCredentialEncrypted" "StandardInput" ]
+    ) config.systemd.services
+  );
+  isRead = p: f: lib.hasSuffix (pathIn p.id p.service) f.file || (f.unit == p.service && lib.hasSuffix "%d/${p.id}" f.file);
+
+  # What to use instead of the credential's path.
+  instead = id: path: "${lib.optionalString (cfg.${id}.delivery == "live") ''Set delivery = "boot" for ${id}. ''}Use ${path}";
+
+  readBySystemd =
+    p:
+    map (f: {
+      assertion = false;
+      message = ''
+        systemd.services."${f.unit}".serviceConfig.${f.setting}: systemd itself reads ${pathIn p.id p.service},
+        before the service has its credentials. ${instead p.id "config.nspawn-creds.credentials.${p.id}.systemPath"}
+        in the option that this setting comes from.
+      '';
+    }) (builtins.filter (isRead p) files);
+
+  # Passwords are set before systemd starts.
+  passwordFiles = lib.filterAttrs (_: file: lib.hasPrefix "/run/credentials/" file) (
+    lib.mapAttrs (_: user: toString user.hashedPasswordFile) config.users.users
+  );
+  readAtActivation = lib.concatLists (
+    lib.mapAttrsToList (
+      user: file:
+      map (id: {
+        assertion = false;
+        message = ''
+          users.users.${user}.hashedPasswordFile: passwords are set before systemd starts, when ${file}
+          does not exist. ${instead id ''"/run/host/credentials/${id}"''}.
+        '';
+      }) (builtins.filter (id: lib.hasSuffix "/${id}" file) (builtins.attrNames cfg))
+    ) passwordFiles
+  );
 in
 {
   options.nspawn-creds.credentials = mkOption {
@@ -117,16 +213,9 @@ in
     description = "The container's credentials, by id.";
   };
 
-  config = {
-    systemd.services = lib.mkMerge (map (p: { ${unitName p.service} = unit p.id p.c; }) pairs);
+  config = lib.mkIf (cfg != { }) {
+    systemd.services = lib.mkMerge (map (p: { ${p.service} = dropIn p.service // unit p.id p.c; }) pairs);
 
-    assertions = map (p: {
-      assertion = exists p.service;
-      message = ''
-        credentials.${p.id}.services: this container has no service "${unitName p.service}". Check the name:
-        systemctl -M CONTAINER list-units lists them. For a service that the configuration does not define, add
-        systemd.services."${unitName p.service}" = { } to the container's config.
-      '';
-    }) pairs;
+    assertions = map existence pairs ++ lib.concatMap readBySystemd pairs ++ readAtActivation;
   };
 }

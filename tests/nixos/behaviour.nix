@@ -66,6 +66,27 @@ let
     };
     builder = { config = { }; nixDaemon.enable = true; };
   };
+  # Services of every kind, and what reads their credentials.
+  kinds = web {
+    config =
+      { config, ... }:
+      {
+        systemd.services = {
+          app = { script = "true"; serviceConfig.EnvironmentFile = config.nspawn-creds.credentials.environment.systemPath; };
+          "worker@" = { script = "true"; path = [ "/tools" ]; };
+          "own@1" = { script = "true"; };
+        };
+        users.users.root.hashedPasswordFile = "/run/host/credentials/password";
+        environment.etc."path".text = config.nspawn-creds.credentials.password.path;
+      };
+    credentials = {
+      environment = { fromStore = true; services = [ "app" "app.service" ]; };
+      password.fromStore = true;
+      instance = { fromStore = true; services = [ "worker@1" "own@1" "user@1000" ]; };
+      template = { fromStore = true; services = [ "worker@" ]; };
+    };
+  };
+  kindsInside = kinds.virtualisation.nixos-nspawn-ephemeral.containers.web.config;
   later = various.systemd.nspawn.later;
   builder = various.virtualisation.nixos-nspawn-ephemeral.containers.builder.config;
   sealed = web {
@@ -164,6 +185,22 @@ let
     "a credential of several services has a path for each" = {
       actual = textIn various "paths";
       expected = builtins.toJSON { app = "/run/credentials/app.service/shared"; "worker@1" = "/run/credentials/worker@1.service/shared"; };
+    };
+    "what systemd itself reads has a path, too, and so has a credential without services" = {
+      actual = { failed = tests.failed kinds; read = kindsInside.systemd.services.app.serviceConfig.EnvironmentFile; path = textIn kinds "path"; };
+      expected = { failed = [ ]; read = "/run/credentials/@system/environment"; path = "/run/credentials/@system/password"; };
+    };
+    "a service that is named twice gets a credential once" = {
+      actual = kindsInside.systemd.services.app.serviceConfig.LoadCredential;
+      expected = [ "environment" ];
+    };
+    "an instance is a drop-in, and keeps its template and the PATH of that" = {
+      actual = map (name: let u = kindsInside.systemd.units."${name}.service"; in [ u.overrideStrategy (lib.hasInfix "PATH=" u.text) ]) [ "worker@1" "user@1000" "own@1" "worker@" ];
+      expected = [ [ "asDropin" false ] [ "asDropin" false ] [ "asDropinIfExists" true ] [ "asDropinIfExists" true ] ];
+    };
+    "a template's credential is for all its instances" = {
+      actual = kindsInside.systemd.services."worker@".serviceConfig.LoadCredential;
+      expected = [ "template" ];
     };
     "both of the broker's sockets are there from the start" = {
       actual = map (name: various.systemd.sockets.${name}.wantedBy) [ "nspawn-creds-broker" "nspawn-creds-control" ];

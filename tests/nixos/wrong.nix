@@ -17,6 +17,10 @@ let
   network = network: web { config = { }; inherit network; };
   credential = id: settings: web { config = { }; credentials.${id} = settings; };
   addresses = host: container: { config = { }; network.veth.addresses = { inherit host container; }; };
+  readsOwn = credential: web {
+    config.systemd.services.app = { script = "true"; serviceConfig.EnvironmentFile = "-%d/id"; };
+    credentials.id = { fromStore = true; services = [ "app" ]; } // credential;
+  };
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
@@ -246,6 +250,53 @@ let
       config = credential "id" { fromStore = true; services = [ "postgresql" ]; };
       option = "${option}.web.config";
       says = ''credentials.id.services: this container has no service "postgresql"'';
+    };
+    "an instance of a template that the container does not have" = {
+      config = credential "id" { fromStore = true; services = [ "worker@1" ]; };
+      option = "${option}.web.config";
+      says = ''systemd.services."worker@" = { }'';
+    };
+    "a service of users" = {
+      config = web {
+        config.systemd.user.services.mail.script = "true";
+        credentials.id = { fromStore = true; services = [ "mail" ]; };
+      };
+      option = "${option}.web.config";
+      says = ''services = [ "user@UID" ]'';
+    };
+    "a template whose instances fetch a credential" = {
+      config = web {
+        config.systemd.services."worker@".script = "true";
+        credentials.id = { fromStore = true; delivery = "live"; services = [ "worker@" ]; };
+      };
+      option = "${option}.web.credentials.id.services";
+      says = ''services = [ "worker@1" ]'';
+    };
+    "an environment file in the service's own credentials" = {
+      config = readsOwn { };
+      option = "${option}.web.config: systemd.services.\"app\".serviceConfig.EnvironmentFile";
+      says = "Use config.nspawn-creds.credentials.id.systemPath";
+    };
+    "an environment file that is live" = {
+      config = readsOwn { delivery = "live"; };
+      option = "${option}.web.config: systemd.services.\"app\".serviceConfig.EnvironmentFile";
+      says = ''Set delivery = "boot" for id.'';
+    };
+    "a credential of a service's own that is loaded again" = {
+      config = web {
+        config.systemd.services.app = { script = "true"; serviceConfig.LoadCredential = [ "x:/run/credentials/app.service/id" ]; };
+        credentials.id = { fromStore = true; services = [ "app" ]; };
+      };
+      option = "${option}.web.config: systemd.services.\"app\".serviceConfig.LoadCredential";
+      says = "systemd itself reads";
+    };
+    "a password file that does not exist yet" = {
+      config = web {
+        config = { config, ... }: { users.users.root.hashedPasswordFile = config.nspawn-creds.credentials.id.systemPath; };
+        credentials.id.fromStore = true;
+      };
+      option = "${option}.web.config: users.users.root.hashedPasswordFile";
+      says = ''Use "/run/host/credentials/id"'';
     };
     "a service of something that is not enabled" = {
       config = web {
