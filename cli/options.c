@@ -175,6 +175,14 @@ static int set_back(const Setting *setting, Options *options)
                             setting->value);
 }
 
+/* All of them, unless --lines= is given. */
+static int set_since(const Setting *setting, Options *options)
+{
+    if (!(options->given & OPTION_LINES))
+        options->lines = 0;
+    return timestamp_parse(setting->value, setting->now, setting->reason, &options->since);
+}
+
 static int set_generate(const Setting *setting, Options *options)
 {
     return recipe_parse(setting->value, setting->reason, &options->generate);
@@ -265,6 +273,8 @@ static const OptionInfo infos[] = {
      "legacy (systemd 255 and later), pinned (262 and later), auto"},
     {OPTION_LINES, "lines", "=N", SETTER(set_lines),
      "Show the last N entries, or all (default: 20)"},
+    {OPTION_SINCE, "since", "=TIME", SETTER(set_since),
+     "Show all entries since TIME: today, -1h, 2027-01-31"},
     {OPTION_FOLLOW, "follow", "", FIELD(follow),
      "Keep showing new entries"},
     {OPTION_METRICS, "metrics", "", FIELD(metrics),
@@ -305,19 +315,18 @@ static const OptionInfo infos[] = {
 /* getopt_long() returns this for the first of them; above every character. */
 #define FIRST_CODE         0x100
 
-/* One letter, and what it stands for. */
+/* One letter, and what it stands for, with a value that is not given with it. */
 static const struct {
     char letter;
     const char *name;
     const char *value;
 } letters[] = {
-    {'h', "help", NULL},
-    {'p', "pretty", NULL},
-    {'H', "with-key", "host"},
-    {'T', "with-key", "tpm2"},
+    {'h', "help", NULL},       {'p', "pretty", NULL}, {'H', "with-key", "host"},
+    {'T', "with-key", "tpm2"}, {'n', "lines", NULL},  {'S', "since", NULL},
+    {'f', "follow", NULL},
 };
 
-#define LETTERS      "hpHT"
+#define LETTERS      "hpHTn:S:f"
 #define LETTER_COUNT (sizeof(letters) / sizeof(letters[0]))
 
 /* What getopt_long() returned as C, with its value in VALUE; NULL if it was an error. */
@@ -328,7 +337,8 @@ static const OptionInfo *find_option(int c, const char **value)
     for (size_t i = 0; i < LETTER_COUNT; i++)
         for (size_t j = 0; letters[i].letter == c && j < INFO_COUNT; j++)
             if (strcmp(letters[i].name, infos[j].name) == 0) {
-                *value = letters[i].value;
+                if (letters[i].value)
+                    *value = letters[i].value;
                 return &infos[j];
             }
     return NULL;
@@ -408,7 +418,8 @@ void options_print_help(uint64_t set)
         snprintf(text, sizeof(text), "--%s%s", info->name, info->argument);
         for (size_t j = 0; j < LETTER_COUNT; j++)
             if (strcmp(letters[j].name, info->name) == 0 && !letters[j].value)
-                snprintf(text, sizeof(text), "--%s, -%c", info->name, letters[j].letter);
+                snprintf(text, sizeof(text), "--%s%s, -%c", info->name, info->argument,
+                         letters[j].letter);
         printf("  %-28s ", text);
         output_wrapped(31, info->help);
     }

@@ -55,6 +55,7 @@ typedef enum OptionId {
     OPTION_FORGET = 1L << 35,
     OPTION_ALL = 1L << 36,
     OPTION_REPLACE = 1L << 37,
+    OPTION_SINCE = 1L << 38,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -89,6 +90,7 @@ typedef struct Options {
     bool fix;                                    /* --fix */
     unsigned lines;                              /* --lines=; 0 for all */
     bool follow;                                 /* --follow */
+    uint64_t since;                              /* --since=, in µs; 0 if not given */
     bool dry_run;                                /* --dry-run */
     bool replace;                                /* --replace */
     Recipe generate;                             /* --generate=, if it is given */

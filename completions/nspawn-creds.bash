@@ -60,7 +60,7 @@ _nspawn_creds_options() { # VERB
                 check|inspect|has-tpm2) options='--json=' ;;
                 setup) options='--json= --no-ask' ;;
                 status) options='--json= --metrics' ;;
-                log) options='--json= --lines= --follow' ;;
+                log) options='--json= --lines= -n --since= -S --follow -f' ;;
                 why) options='--tpm2-device= --json=' ;;
                 doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
@@ -111,6 +111,7 @@ _nspawn_creds() {
                 --uid=*)            _nspawn_creds_values self; return ;;
                 --timestamp=*|--not-after=*)
                                     _nspawn_creds_values today tomorrow infinity; return ;;
+                --since=*)          _nspawn_creds_values today yesterday; return ;;
                 --format=*)         _nspawn_creds_values base64 raw; return ;;
                 --newline=*)        _nspawn_creds_values auto yes no; return ;;
                 --json=*)           _nspawn_creds_values short pretty off; return ;;

@@ -7,6 +7,7 @@
 #include "audit/record.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "specs.h"
 #include "terminal/output.h"
 #include "terminal/safe_text.h"
 #include "terminal/screen.h"
@@ -128,6 +129,43 @@ int log_open(const char *machine, AuditVerdict last, Reason *reason, sd_journal 
     return 0;
 }
 
+/* Moves before the first of the last --lines= entries, or else of those --since=. */
+static int seek(sd_journal *journal, const Options *options)
+{
+    int r;
+
+    if (options->lines == 0)
+        return sd_journal_seek_realtime_usec(journal, options->since);
+    r = sd_journal_seek_tail(journal);
+    if (r >= 0)
+        r = sd_journal_previous_skip(journal, options->lines);
+    if (r > 0 && sd_journal_previous(journal) <= 0)
+        r = sd_journal_seek_head(journal);
+    return r;
+}
+
+/* Goes on to the next entry that is not older than SINCE. Returns 0 if there is none now. */
+static int next(sd_journal *journal, uint64_t since)
+{
+    uint64_t usec = 0;
+    int r = sd_journal_next(journal);
+
+    while (r > 0 && sd_journal_get_realtime_usec(journal, &usec) >= 0 && usec < since)
+        r = sd_journal_next(journal);
+    return r;
+}
+
+static void note_empty(const Context *context, const Options *options, const char *machine)
+{
+    char meant[CREDENTIAL_NAME_TEXT_BYTES];
+
+    if (machine && spec_meant(context, options, machine, meant))
+        output_note("The journal has no entries about %s; did you mean %s?", machine, meant);
+    else
+        output_note("The journal has no entries%s%s%s.", machine ? " about " : "",
+                    machine ? machine : "", options->since ? " since then" : " yet");
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(sd_journal_closep) sd_journal *journal = NULL;
@@ -136,31 +174,21 @@ static int run(const Context *context, const Options *options, char **arguments)
     bool any = false;
     int r = machine ? machine_name_check(machine, &reason) : 0;
 
-    (void)context;
     if (r == 0)
         r = log_open(machine, _AUDIT_VERDICT_MAX - 1, &reason, &journal);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    /* before the first of the last --lines= entries, or of all */
-    if (r >= 0 && options->lines > 0) {
-        r = sd_journal_seek_tail(journal);
-        if (r >= 0)
-            r = sd_journal_previous_skip(journal, options->lines);
-        if (r > 0 && sd_journal_previous(journal) <= 0)
-            r = sd_journal_seek_head(journal);
-    } else if (r >= 0)
-        r = sd_journal_seek_head(journal);
+    r = seek(journal, options);
     if (!options->follow)
         screen_page(options);
     while (r >= 0) {
-        r = sd_journal_next(journal);
+        r = next(journal, options->since);
         if (r > 0 && options->json != JSON_OFF)
             output_json(log_to_json(journal), options->json);
         else if (r > 0)
             log_print(journal);
         else if (r == 0 && !any)
-            output_note("The journal has no entries%s%s yet.", machine ? " about " : "",
-                        machine ? machine : "");
+            note_empty(context, options, machine);
         else if (r == 0 && options->follow)
             output_flush();
         any = true;
@@ -180,6 +208,6 @@ const Verb verb_log = {
     .details = "Shows, for all machines or for MACHINE, what was delivered or refused and "
                "why, and who stored,\nrotated, resealed or removed what. You must be "
                "allowed to read the system's journal (root, or\ngroup systemd-journal).",
-    .options = OPTION_LINES | OPTION_FOLLOW | OPTION_JSON,
+    .options = OPTION_LINES | OPTION_SINCE | OPTION_FOLLOW | OPTION_JSON,
     .run = run,
 };

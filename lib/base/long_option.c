@@ -25,7 +25,8 @@ static int unknown(const char *word, const struct option *table, Reason *reason)
 }
 
 /* Explains why getopt_long() returned '?' after WORD. */
-static int explain(const char *word, const struct option *table, Reason *reason)
+static int explain(const char *word, const char *letters, const struct option *table,
+                   Reason *reason)
 {
     const struct option *option = table;
 
@@ -33,6 +34,8 @@ static int explain(const char *word, const struct option *table, Reason *reason)
         return unknown(word + strlen("--"), table, reason);
     while (option->name && option->val != optopt)
         option++;
+    if (strncmp(word, "--", strlen("--")) != 0 && strchr(letters, optopt))
+        return reason_set(reason, '?', "option '-%c' needs a value", optopt);
     if (strncmp(word, "--", strlen("--")) != 0 || !option->name)
         return reason_set(reason, '?', "unknown option '-%c'; see %s --help", optopt,
                           program_invocation_short_name);
@@ -49,7 +52,7 @@ int long_option_next(int argc, char *const argv[], const char *short_options,
     opterr = 0;
     c = getopt_long(argc, argv, short_options, table, &index);
     if (c == '?')
-        return explain(argv[optind - 1], table, reason);
+        return explain(argv[optind - 1], short_options, table, reason);
     if (c < 0 || index < 0)
         return c;
     /* the argument of "--name ARGUMENT" is a word of its own */

@@ -3,6 +3,7 @@
 #include "base/timestamp.h"
 
 #include "base/context.h"
+#include "base/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,25 +15,29 @@
 #include <time.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
+#define AGO          " ago"
 
 static bool to_usec(time_t seconds, uint64_t *ret)
 {
     return seconds >= 0 && !__builtin_mul_overflow((uint64_t)seconds, USEC_PER_SEC, ret);
 }
 
-/* Parses "+90d" or "-1h 30min", and moves NOW by it. */
+/* Parses "+90d", "-1h 30min" or "5 minutes ago", and moves NOW by it. */
 static bool parse_relative(const char *text, uint64_t now, uint64_t *ret)
 {
     static const struct {
         const char *unit;
         uint64_t seconds;
-    } units[] = {{"s", 1},        {"sec", 1},     {"min", 60},      {"m", 60},
-                 {"h", 3600},     {"hour", 3600}, {"d", 86400},     {"day", 86400},
-                 {"days", 86400}, {"w", 604800},  {"week", 604800}, {"weeks", 604800}};
-    bool back = *text == '-';
+    } units[] = {{"s", 1},         {"sec", 1},      {"second", 1},   {"seconds", 1},
+                 {"m", 60},        {"min", 60},     {"minute", 60},  {"minutes", 60},
+                 {"h", 3600},      {"hour", 3600},  {"hours", 3600}, {"d", 86400},
+                 {"day", 86400},   {"days", 86400}, {"w", 604800},   {"week", 604800},
+                 {"weeks", 604800}};
+    bool ago = has_suffix(text, AGO), back = ago || *text == '-';
+    const char *stop = text + strlen(text) - (ago ? strlen(AGO) : 0);
     uint64_t span = 0;
 
-    for (text++; *text;) {
+    for (text += !ago; text < stop;) {
         unsigned long long number;
         uint64_t seconds = 0, part;
         size_t length;
@@ -42,6 +47,7 @@ static bool parse_relative(const char *text, uint64_t now, uint64_t *ret)
             return false;
         errno = 0;
         number = strtoull(text, &end, 10);
+        end += strspn(end, " ");
         length = strcspn(end, " 0123456789");
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
             if (strlen(units[i].unit) == length && strncmp(units[i].unit, end, length) == 0)
@@ -80,18 +86,25 @@ static bool parse_day(uint64_t now, int days, uint64_t *ret)
     return to_usec(mktime(&day), ret);
 }
 
-static bool parse_calendar(const char *text, uint64_t *ret)
+/* A point in time; without a date, it is today's. */
+static bool parse_calendar(const char *text, uint64_t now, uint64_t *ret)
 {
-    static const char *const formats[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
-                                          "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    static const char *const formats[] = {
+        "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M",
+        "%Y-%m-%d",          "%H:%M:%S",          "%H:%M"};
+    bool utc = has_suffix(text, " UTC") || has_suffix(text, "Z");
+    time_t seconds = (time_t)(now / USEC_PER_SEC);
 
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
-        struct tm point = {.tm_isdst = -1}, checked;
-        const char *rest = strptime(text, formats[i], &point);
-        bool utc = rest && (strcmp(rest, " UTC") == 0 || strcmp(rest, "Z") == 0);
-        time_t seconds;
+        struct tm point, checked;
+        const char *rest;
 
-        if (!rest || (*rest != '\0' && !utc))
+        if (!(utc ? gmtime_r : localtime_r)(&seconds, &point))
+            return false;
+        point.tm_hour = point.tm_min = point.tm_sec = 0;
+        point.tm_isdst = -1;
+        rest = strptime(text, formats[i], &point);
+        if (!rest || (*rest != '\0' && strcmp(rest, " UTC") != 0 && strcmp(rest, "Z") != 0))
             continue;
         checked = point;
         seconds = utc ? timegm(&checked) : mktime(&checked);
@@ -116,11 +129,13 @@ static bool parse(const char *text, uint64_t now, uint64_t *ret)
         return parse_day(now, 0, ret);
     if (strcmp(text, "tomorrow") == 0)
         return parse_day(now, 1, ret);
+    if (strcmp(text, "yesterday") == 0)
+        return parse_day(now, -1, ret);
     if (*text == '@')
         return parse_seconds(text + 1, ret);
-    if ((*text == '+' || *text == '-') && text[1] != '\0')
+    if (((*text == '+' || *text == '-') && text[1] != '\0') || has_suffix(text, AGO))
         return parse_relative(text, now, ret);
-    return parse_calendar(text, ret);
+    return parse_calendar(text, now, ret);
 }
 
 int timestamp_parse(const char *text, uint64_t now, Reason *reason, uint64_t *ret)
@@ -130,7 +145,7 @@ int timestamp_parse(const char *text, uint64_t now, Reason *reason, uint64_t *re
     if (!parse(text, now, &time))
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.40s\" is not a time: 2027-01-31, \"2027-01-31 12:00 UTC\", +90d, "
-                          "@1800000000 or infinity",
+                          "\"1h ago\", @1800000000 or infinity",
                           text);
     *ret = time;
     return 0;

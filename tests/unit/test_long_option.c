@@ -46,6 +46,9 @@ static const Row rows[] = {
     {"an argument of one that takes none", {"--allow-null=x"}, '?', "option '--allow-null' takes"},
     {"no such short option", {"-x"}, '?', "unknown option '-x'; see "},
     {"a short option", {"-h"}, 'h', NULL},
+    {"its argument", {"-v5"}, 'v', "5"},
+    {"an argument of its own of a short option", {"-v", "5"}, 'v', "5"},
+    {"no argument of a short option", {"-v"}, '?', "option '-v' needs a value"},
     {"no option", {"web"}, -1, NULL},
 };
 
@@ -62,7 +65,7 @@ static void test_rows(void **state)
             count++;
         }
         optind = 0; /* start again, and reset glibc's own state */
-        c = long_option_next(count, arguments, "h", table, &reason);
+        c = long_option_next(count, arguments, "hv:", table, &reason);
         if (c != rows[i].expected)
             fail_msg("%s: %d", rows[i].rule, c);
         if (c == '?' && strncmp(reason.text, rows[i].argument, strlen(rows[i].argument)) != 0)
