@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -52,17 +51,18 @@ DoctorLevel doctor_level(int rc)
     return rc == -EACCES || rc == -EPERM ? DOCTOR_UNSEEN : DOCTOR_PROBLEM;
 }
 
-bool doctor_check_readable(Doctor *doctor, const char *path)
+void doctor_say_access(Doctor *doctor, const BrokerAccess *access)
 {
-    const struct group *group = getgrnam("nspawn-creds");
-    struct stat status;
-
-    if (stat(path, &status) < 0 || status.st_mode & S_IROTH ||
-        (group && status.st_gid == group->gr_gid && status.st_mode & S_IRGRP))
-        return true;
-    doctor_say(doctor, DOCTOR_PROBLEM, "%s cannot be read by the broker", path);
-    doctor_remedy(doctor, "chmod a+r %s", shell_word(path).text);
-    return false;
+    /* the same directory may be in the way of several files */
+    if (doctor->count > 0 && strcmp(doctor->findings[doctor->count - 1].words, access->why) == 0)
+        return;
+    doctor_say(doctor, DOCTOR_PROBLEM, "%s", access->why);
+    if (access->command[0])
+        doctor_remedy(doctor, "%s", access->command);
+    else
+        doctor_advice(doctor,
+                      "Move it to a directory that only root may write to and the user " BROKER_USER
+                      " may search, such as /etc/nspawn-creds");
 }
 
 /* --- doctor --fix ---

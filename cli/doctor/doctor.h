@@ -15,6 +15,7 @@
  */
 
 #include "base/shell_word.h"
+#include "broker_access.h"
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "specs.h"
@@ -115,9 +116,8 @@ int doctor_fix_leftovers(Doctor *doctor, const DoctorOwnership *wanted, Reason *
 /* Returns PROBLEM, or UNSEEN if RC means that this user may not look. */
 DoctorLevel doctor_level(int rc);
 
-/* Whether the broker, which is neither root nor the owner, may read the file. Reports a problem if
- * not. */
-bool doctor_check_readable(Doctor *doctor, const char *path);
+/* Reports a file that the broker cannot read. */
+void doctor_say_access(Doctor *doctor, const BrokerAccess *access);
 
 /* Where units ask the broker for credentials. */
 #define BROKER_SOCKET "/run/nspawn-creds/broker"
@@ -153,3 +153,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine);
 void doctor_container(Doctor *doctor, const DoctorMachine *machine);
 void doctor_live(Doctor *doctor, const DoctorMachine *machine);
 void doctor_credentials(Doctor *doctor, const DoctorMachine *machine);
+
+/* The part of it that asks the broker: reports what the broker would refuse, except the credentials
+ * whose index in the policy is in REPORTED. Returns whether it would deliver everything else. */
+bool doctor_ask_broker(Doctor *doctor, const DoctorMachine *machine, const bool *reported);

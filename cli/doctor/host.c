@@ -74,6 +74,7 @@ void doctor_systemd(Doctor *doctor)
 void doctor_config(Doctor *doctor)
 {
     const HostConfig *host = doctor->options.host;
+    BrokerAccess access;
 
     if (doctor->options.host_fault) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", doctor->options.host_fault);
@@ -81,8 +82,10 @@ void doctor_config(Doctor *doctor)
                               "nspawn-creds.conf(5)");
         return;
     }
-    if (host->path && !doctor_check_readable(doctor, host->path))
+    if (host->path && !broker_access_path(host->path, false, &access)) {
+        doctor_say_access(doctor, &access);
         return;
+    }
     doctor_say(doctor, DOCTOR_OK, "%s: the store is %s and the TPM %s",
                host->path ? host->path : "the defaults", host->store, host->tpm_device);
 }

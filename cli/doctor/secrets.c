@@ -51,6 +51,7 @@ static void say_fault(Doctor *doctor, const PolicyFault *fault)
 void doctor_policy(Doctor *doctor, const DoctorMachine *machine)
 {
     PolicyFault fault = {0};
+    BrokerAccess access;
     bool right = true;
 
     if (machine->policy_rc == OUTCOME_NOT_FOUND)
@@ -60,7 +61,10 @@ void doctor_policy(Doctor *doctor, const DoctorMachine *machine)
         return;
     }
     for (size_t i = 0; i < machine->policy->file_count; i++)
-        right = doctor_check_readable(doctor, machine->policy->files[i].name) && right;
+        if (!broker_access_policy_file(machine->policy->files[i].name, &access)) {
+            doctor_say_access(doctor, &access);
+            right = false;
+        }
     if (policy_check(machine->policy, look_up, doctor, &fault) != 0)
         say_fault(doctor, &fault);
     else if (right)
@@ -208,29 +212,45 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     return true;
 }
 
+/* Looks at everything as root, then asks the broker about what looks right. */
 void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
 {
+    const Policy *policy = machine->policy;
     _cleanup_(freep) StoreEntry *entries = NULL;
+    _cleanup_(freep) bool *reported = calloc(policy ? policy->count + 1 : 1, sizeof(*reported));
     size_t count = 0, opened = 0;
     Reason reason = {0};
     bool right = true;
 
+    if (!reported)
+        abort();
     if (doctor->store)
         (void)store_list(doctor->store, machine->name, &reason, &entries, &count);
     for (size_t i = 0; i < count; i++) {
+        const PolicyCredential *credential =
+            policy ? policy_find(policy, entries[i].name.id) : NULL;
+        bool opens;
+
         progress_count(i + 1, count);
-        opened += check_file(doctor, machine, &entries[i].name, NULL);
+        opens = check_file(doctor, machine, &entries[i].name, NULL);
+        opened += opens;
+        right = right && opens;
+        if (credential)
+            reported[credential - policy->credentials] = !opens;
     }
     progress_count(0, 0);
-    right = opened == count;
-    for (size_t i = 0; machine->policy && i < machine->policy->count; i++)
-        right = check_named(doctor, machine, &machine->policy->credentials[i], &opened) && right;
-    if (machine->policy && unit_size_check(doctor->store, machine->policy, &reason) != 0) {
+    for (size_t i = 0; policy && i < policy->count; i++)
+        if (!check_named(doctor, machine, &policy->credentials[i], &opened)) {
+            reported[i] = true;
+            right = false;
+        }
+    if (policy && !doctor->status && unit_size_check(doctor->store, policy, &reason) != 0) {
         right = false;
         doctor_say(doctor, DOCTOR_PROBLEM, "%s", reason.text);
         doctor_advice(doctor, "Deliver large ones live: nspawn-creds enable %s ID --live",
                       machine->name);
     }
+    right = doctor_ask_broker(doctor, machine, reported) && right;
     if (right && opened > 0)
         doctor_say(doctor, DOCTOR_OK, "%s: %zu %s", machine->name, opened,
                    opened == 1 ? "credential opens" : "credentials open");
@@ -240,4 +260,6 @@ void doctor_unopened(Doctor *doctor)
 {
     if (!doctor->store)
         doctor_say(doctor, DOCTOR_UNSEEN, "credentials in the store were not opened");
+    if (!doctor->status)
+        doctor_say(doctor, DOCTOR_UNSEEN, "the broker was not asked whether it would deliver them");
 }

@@ -47,12 +47,14 @@ static void check_owner(Doctor *doctor, const Owners *owners, const Folder *fold
                              .uid = brokers ? owners->broker : 0,
                              .gid = owners->group,
                              .mode = mode};
+    bool readable = brokers || status->st_mode & S_IROTH ||
+                    (status->st_gid == owners->group && status->st_mode & S_IRGRP);
     char what[64];
 
     if (status->st_uid == right.uid && status->st_gid == right.gid &&
         (status->st_mode & 07777) == mode)
         return;
-    doctor_say(doctor, directory ? DOCTOR_PROBLEM : DOCTOR_WARNING,
+    doctor_say(doctor, directory || !readable ? DOCTOR_PROBLEM : DOCTOR_WARNING,
                "%s%s%s has mode %04o and owner %u:%u, not %04o and root:nspawn-creds", folder->path,
                directory ? "" : "/", directory ? "" : file, status->st_mode & 07777U,
                status->st_uid, status->st_gid, mode);
