@@ -71,6 +71,10 @@ static const Words newline_words = {"auto, yes or no",
 static const Words format_words = {"a format: base64 or raw",
                                    {{"base64", SEAL_BASE64}, {"raw", SEAL_RAW}}};
 
+static const Words from_words = {
+    "a format: dotenv, json or yaml",
+    {{"dotenv", IMPORT_DOTENV}, {"json", IMPORT_JSON}, {"yaml", IMPORT_YAML}}};
+
 static const Words json_words = {
     "a JSON mode: short, pretty or off",
     {{"off", JSON_OFF}, {"short", JSON_SHORT}, {"pretty", JSON_PRETTY}}};
@@ -230,7 +234,7 @@ static const OptionInfo infos[] = {
     {OPTION_ALL, "all", "", FIELD(all),
      "All machines, and say what will open after an update of the firmware"},
     {OPTION_REPLACE, "replace", "", FIELD(replace),
-     "Replace values that differ from those in the backup"},
+     "Replace values that differ from those in the file"},
     {OPTION_STORE, "store", "[=PATH]", SETTER(set_store),
      "Use the broker's store, or the one at PATH"},
     {OPTION_WITH_KEY, "with-key", "=KEY", WORD(key_types, key_words),
@@ -259,6 +263,8 @@ static const OptionInfo infos[] = {
      "Time of expiry: 2027-01-31, +90d"},
     {OPTION_FORMAT, "format", "=FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
+    {OPTION_FROM, "from", "=FORMAT", WORD(from, from_words),
+     "What FILE is: dotenv, json or yaml (default: as it looks)"},
     {OPTION_PRETTY, "pretty", "", FIELD(pretty),
      "Print SetCredentialEncrypted=, for a unit"},
     {OPTION_NEWLINE, "newline", "=WHEN", WORD(newline, newline_words),

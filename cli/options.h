@@ -56,6 +56,7 @@ typedef enum OptionId {
     OPTION_ALL = 1L << 36,
     OPTION_REPLACE = 1L << 37,
     OPTION_SINCE = 1L << 38,
+    OPTION_FROM = 1L << 39,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -69,6 +70,9 @@ typedef enum OptionId {
 /* Of .key_types: host key and TPM, as far as they are there. */
 #define KEY_TYPES_AUTO   (-1)
 
+/* What import reads. */
+typedef enum ImportFormat { IMPORT_AUTO, IMPORT_DOTENV, IMPORT_JSON, IMPORT_YAML } ImportFormat;
+
 typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
@@ -79,6 +83,7 @@ typedef struct Options {
     int key_types;                       /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
     Tristate newline;                    /* --newline= */
     const char *store;                   /* --store[=PATH]; NULL if not given */
+    ImportFormat from;                   /* --from= */
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;

@@ -39,7 +39,8 @@ _nspawn_creds_options() { # VERB
                         --not-after= --newline= --json= --no-ask --generate= --forget' ;;
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json= --history' ;;
-                import) options='--store --store= --with-key= --tpm2-device= --json=' ;;
+                import) options='--from= --replace --store --store= --with-key= --tpm2-device= --tpm2-signature= --forget
+                        --json=' ;;
                 exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
                 reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
@@ -113,6 +114,7 @@ _nspawn_creds() {
                                     _nspawn_creds_values today tomorrow infinity; return ;;
                 --since=*)          _nspawn_creds_values today yesterday; return ;;
                 --format=*)         _nspawn_creds_values base64 raw; return ;;
+                --from=*)           _nspawn_creds_values dotenv json yaml; return ;;
                 --newline=*)        _nspawn_creds_values auto yes no; return ;;
                 --json=*)           _nspawn_creds_values short pretty off; return ;;
                 --form=*)           _nspawn_creds_values auto legacy pinned; return ;;

@@ -1,194 +1,343 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds import: stores each value of a dotenv file as a credential, all or none.
+ * nspawn-creds import: stores what a file of another program contains as credentials, all or none.
  *
- * The file stays in one Secret, in which it is parsed. One value at a time is copied, to another
+ *     import_file_read() ──► parse() ──► check() ──► seal() ──► store_client_commit()
+ *
+ * The text stays in one Secret, in which it is parsed. One value at a time is copied, to another
  * Secret, to be sealed.
  */
 
 #include "base/array.h"
-#include "base/dotenv.h"
+#include "base/base64.h"
 #include "base/json.h"
-#include "policy/policy.h"
+#include "policy/policy_status.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
+#include "verb/import_file.h"
 #include "verb/verb.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* What becomes of a value. */
+typedef enum ItemResult { ITEM_STORED, ITEM_REPLACED, ITEM_UNCHANGED } ItemResult;
+
+static const char *const result_words[] = {"stored", "replaced", "unchanged"};
+
+typedef struct Item {
+    ValueEntry entry; /* borrows from Import.file */
+    CredentialName name;
+    ItemResult result;
+    Bytes old; /* the file to replace */
+    char digest[DIGEST_TEXT_BYTES];
+} Item;
 
 typedef struct Import {
     const Context *context;
     const Options *options;
     SealSpec spec;
     StoreClient store;
-    DotenvEntry *entries;
-    StoreChange *changes; /* one for each entry; owns .sealed */
+    ImportFile file;
+    Item *items;
     size_t count;
-    SealKeys keys; /* of the credential before, if .keys.kind is set */
+    StoreChange *changes; /* owns .sealed */
+    size_t change_count;
+    SealKeys keys; /* of the new credential before, if .keys.kind is set */
     SealSpec keys_spec;
 } Import;
 
 static void import_done(Import *import)
 {
     for (size_t i = 0; i < import->count; i++)
+        bytes_done(&import->items[i].old);
+    for (size_t i = 0; i < import->change_count; i++)
         free((void *)import->changes[i].sealed.data);
+    free(import->items);
     free(import->changes);
-    free(import->entries);
     seal_keys_done(&import->keys);
     store_client_done(&import->store);
+    import_file_done(&import->file);
 }
 
-/* Checks the name of ENTRY, and adds it. */
-static int add(Import *import, const char *machine, const DotenvEntry *entry, Reason *reason)
-{
-    StoreChange change = {.precondition = STORE_ABSENT};
-    bool exists = false;
-    int r = credential_name_new(machine, entry->name, reason, &change.name);
+/* --- what the file contains --- */
 
-    for (size_t i = 0; r == 0 && i < import->count; i++)
-        if (strcmp(import->entries[i].name, entry->name) == 0)
-            r = reason_set(reason, OUTCOME_USAGE, "lines %zu and %zu both set %s",
-                           import->entries[i].line, entry->line, entry->name);
-    if (r == 0)
-        r = policy_id_check(entry->name, reason);
-    if (r == 0)
-        r = store_client_has(&import->store, &change.name, reason, &exists);
-    if (r == 0 && exists)
-        r = reason_set(reason, OUTCOME_USAGE,
-                       "line %zu: %s@%s already exists; nothing was stored. Give it a new value: "
-                       "nspawn-creds rotate %s@%s",
-                       entry->line, machine, entry->name, machine, entry->name);
-    if (r == 0 && import->count == STORE_COMMIT_CHANGES_MAX)
-        r = reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu values",
-                       STORE_COMMIT_CHANGES_MAX);
-    if (r == 0 && (!ARRAY_GROW(import->entries, import->count) ||
-                   !ARRAY_GROW(import->changes, import->count)))
-        r = -ENOMEM;
-    if (r != 0)
-        return r;
-    import->entries[import->count] = *entry;
-    import->changes[import->count++] = change;
+static int add(Import *import, const ValueEntry *entry, Reason *reason)
+{
+    for (size_t i = 0; i < import->count; i++)
+        if (strcmp(import->items[i].entry.name, entry->name) == 0)
+            return reason_set(reason, OUTCOME_USAGE, "lines %zu and %zu both set %.80s",
+                              import->items[i].entry.line, entry->line, entry->name);
+    if (import->count == STORE_COMMIT_CHANGES_MAX)
+        return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu values",
+                          STORE_COMMIT_CHANGES_MAX);
+    if (!ARRAY_GROW(import->items, import->count))
+        return -ENOMEM;
+    import->items[import->count++] = (Item){.entry = *entry};
     return 0;
 }
 
-static int parse(Import *import, const char *machine, Secret *file, Reason *reason)
+static int parse(Import *import, Reason *reason)
 {
-    uint8_t *text = secret_borrow(file);
-    Dotenv dotenv = {text, text + secret_size(file), 1};
-    DotenvEntry entry;
+    ValueEntry entry;
     int r;
 
     do {
-        r = dotenv_next(&dotenv, reason, &entry);
+        r = import_file_next(&import->file, reason, &entry);
         if (r == 0 && entry.name)
-            r = add(import, machine, &entry, reason);
+            r = add(import, &entry, reason);
     } while (r == 0 && entry.name);
     if (r == 0 && import->count == 0)
         r = reason_set(reason, OUTCOME_USAGE, "it contains no values");
     return r;
 }
 
-/* The keys are those of the credential before, unless a policy requires other ones. */
-static int seal(Import *import, size_t i, const char *name, Reason *reason)
+/* --- what the store has --- */
+
+/* Whether OLD opens, and to the value of ITEM. */
+static bool holds(Unsealer *unsealer, const StoreClientEntry *old, const Item *item)
 {
-    StoreChange *change = &import->changes[i];
     _cleanup_(secret_freep) Secret *value = NULL;
-    _cleanup_(bytes_done) Bytes sealed = {0};
+    CredentialMetadata metadata;
+
+    return store_client_entry_open(unsealer, old, NULL, &metadata, &value) == 0 &&
+           bytes_view_equal(secret_view(value), item->entry.value);
+}
+
+static int check_old(Import *import, Unsealer *unsealer, Item *item, Reason *reason)
+{
+    _cleanup_(store_client_entry_done) StoreClientEntry old = {0};
+    int r = store_read(import->store.store, &item->name, reason, &item->old);
+
+    if (r == OUTCOME_NOT_FOUND)
+        return 0;
+    if (r != 0)
+        return r;
+    digest_format(bytes_view(&item->old), item->digest);
+    if (store_client_read(&import->store, &item->name, NULL, &old) == 0 &&
+        holds(unsealer, &old, item))
+        item->result = ITEM_UNCHANGED;
+    else if (import->options->replace)
+        item->result = ITEM_REPLACED;
+    else
+        return reason_set(reason, OUTCOME_USAGE, "it already has another value");
+    return 0;
+}
+
+/* Checks all names, and what the store has of them. All faults are printed; returns the last. */
+static int check(Import *import, const char *machine)
+{
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(import->context, import->options);
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    bool others = false;
+    int rc = 0;
+
+    for (size_t i = 0; i < import->count; i++) {
+        Item *item = &import->items[i];
+        Reason reason = {0};
+        int r = credential_name_new(machine, item->entry.name, &reason, &item->name);
+
+        if (r == 0)
+            r = policy_id_check(item->entry.name, &reason);
+        snprintf(name, sizeof(name), "%s@%s", machine, item->entry.name);
+        progress_count(i + 1, import->count);
+        if (r == 0) {
+            r = check_old(import, &unsealer, item, &reason);
+            others = others || r == OUTCOME_USAGE;
+        }
+        if (r != 0)
+            rc = output_error(r, name, &reason);
+    }
+    progress_count(0, 0);
+    if (others)
+        output_note("Nothing was stored. --replace replaces these values.");
+    else if (rc != 0)
+        output_note("Nothing was stored.");
+    return rc;
+}
+
+/* --- sealing --- */
+
+/* The keys of a new credential are those of the one before, unless a policy requires other ones. A
+ * value that replaces another one gets keys of its own, which nobody knows who knew the old ones.
+ */
+static int seal_item(Import *import, const Item *item, const char *name, Reason *reason, Bytes *ret)
+{
+    _cleanup_(store_client_entry_done) StoreClientEntry old = {.name = item->name};
+    _cleanup_(seal_keys_done) SealKeys own = {0};
+    _cleanup_(secret_freep) Secret *value = NULL;
     SealSpec spec = import->spec;
     SealContext context = {import->context, &spec, &terminal_observer};
+    CredentialSections like = {0};
+    SealKeys *keys = item->result == ITEM_REPLACED ? &own : &import->keys;
     int r;
 
     spec.name = name;
     spec.share_store = import->store.store;
-    r = spec_keep_key_type(import->context, &change->name, reason, &spec);
+    r = spec_keep_key_type(import->context, &item->name, reason, &spec);
+    if (r == 0 && item->result == ITEM_REPLACED)
+        r = bytes_dup(bytes_view(&item->old), &old.file);
+    if (r == 0 && item->result == ITEM_REPLACED)
+        r = spec_keep(import->context, import->options, &old, reason, &spec, &like);
     if (r == 0)
-        r = secret_new_from(import->entries[i].value, reason, &value);
+        r = secret_new_from(item->entry.value, reason, &value);
     if (r == 0)
-        r = unit_size_check_value(change->name.id, value, reason);
-    if (r == 0 && (!import->keys.kind || import->keys_spec.keys != spec.keys ||
+        r = unit_size_check_value(item->name.id, value, reason);
+    if (r == 0 && (!keys->kind || import->keys_spec.keys != spec.keys ||
                    import->keys_spec.key_types != spec.key_types)) {
-        seal_keys_done(&import->keys);
-        import->keys = (SealKeys){0};
-        r = seal_prepare(&context, NULL, reason, &import->keys);
-        import->keys_spec = spec;
+        seal_keys_done(keys);
+        *keys = (SealKeys){0};
+        r = seal_prepare(&context, like.kind ? &like : NULL, reason, keys);
+        if (keys == &import->keys)
+            import->keys_spec = spec;
     }
-    if (r == 0)
-        r = seal_value(&context, &import->keys, value, reason, &sealed);
-    if (r != 0)
-        return r;
-    change->sealed = bytes_view(&sealed);
-    sealed = (Bytes){0}; /* import_done() frees it */
+    return r == 0 ? seal_value(&context, keys, value, reason, ret) : r;
+}
+
+/* Makes the change of each item that is not there already. Errors have been printed. */
+static int seal(Import *import)
+{
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+    Reason reason = {0};
+
+    import->changes = calloc(import->count, sizeof(import->changes[0]));
+    if (!import->changes)
+        return output_error(-ENOMEM, NULL, &reason);
+    for (size_t i = 0; i < import->count; i++) {
+        const Item *item = &import->items[i];
+        bool replaces = item->result == ITEM_REPLACED;
+        Bytes sealed;
+        int r;
+
+        if (item->result == ITEM_UNCHANGED)
+            continue;
+        credential_name_format(&item->name, name);
+        progress_count(i + 1, import->count);
+        r = seal_item(import, item, name, &reason, &sealed);
+        if (r != 0)
+            return output_error(r, name, &reason);
+        import->changes[import->change_count++] =
+            (StoreChange){.name = item->name,
+                          .sealed = bytes_view(&sealed),
+                          .keep_old = spec_keeps_old(import->options),
+                          .precondition = replaces ? STORE_DIGEST : STORE_ABSENT,
+                          .digest = item->digest};
+    }
+    progress_count(0, 0);
     return 0;
 }
 
-static void report(const Import *import, const char *machine)
-{
-    struct json_object *object, *list;
+/* --- the summary --- */
 
-    if (import->options->json == JSON_OFF) {
-        output_note("%zu credential%s of %s stored. To see what %s receives: nspawn-creds check %s",
-                    import->count, import->count == 1 ? "" : "s", machine, machine, machine);
-        return;
-    }
-    object = json_object_new_object();
-    list = json_object_new_array();
-    for (size_t i = 0; i < import->count; i++)
-        json_append(list, json_object_new_string(import->entries[i].name));
+static void print_json(const Import *import, const char *machine)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *lists[] = {json_object_new_array(), json_object_new_array(),
+                                   json_object_new_array()};
+
     json_add_text(object, "machine", machine);
-    json_add(object, "imported", list);
+    for (size_t i = 0; i < import->count; i++)
+        json_append(lists[import->items[i].result],
+                    json_object_new_string(import->items[i].name.id));
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        json_add(object, result_words[i], lists[i]);
     output_json(object, import->options->json);
+}
+
+/* Notes what is stored, and what is left to do. */
+static int report(const Import *import, const char *machine)
+{
+    size_t counts[sizeof(result_words) / sizeof(result_words[0])] = {0}, missing = 0;
+    PolicyStatus status;
+    int r = 0;
+
+    if (import->options->json != JSON_OFF) {
+        print_json(import, machine);
+        return 0;
+    }
+    for (size_t i = 0; r == 0 && i < import->count; i++) {
+        counts[import->items[i].result]++;
+        r = policy_status_find(import->context, &import->items[i].name, &status);
+        missing += r == 0 &&
+                   (status.kind == POLICY_STATUS_NO_POLICY || status.kind == POLICY_STATUS_MISSING);
+    }
+    if (r != 0)
+        return r;
+    output_note("Credentials of %s: %zu stored, %zu replaced, %zu unchanged.", machine, counts[0],
+                counts[1], counts[2]);
+    if (import->options->store)
+        return 0;
+    if (missing > 0)
+        output_note("The policy of %s does not list %zu of them yet. To deliver all that the store "
+                    "has for %s: nspawn-creds enable %s",
+                    machine, missing, machine, machine);
+    else
+        output_note("To see what %s receives: nspawn-creds check %s", machine, machine);
+    return 0;
+}
+
+static int prepare(Import *import, Reason *reason)
+{
+    int r = 0;
+
+    if (import->options->key_types == 0)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "the null key protects nothing, and the broker does not serve it");
+    if (r == 0)
+        r = spec_to_seal(import->context, import->options, reason, &import->spec);
+    if (r == 0)
+        r = spec_open_store(import->options, reason, &import->store);
+    return r == 0 ? store_client_writable(&import->store, reason) : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(import_done) Import import = {.context = context, .options = options};
-    _cleanup_(secret_freep) Secret *file = NULL;
     const char *machine = arguments[0], *source = input_name(arguments[1]);
-    char name[CREDENTIAL_NAME_TEXT_BYTES];
     Reason reason = {0};
-    int r = 0;
+    int r = machine_name_check(machine, &reason);
 
-    if (options->key_types == 0)
-        r = reason_set(&reason, OUTCOME_USAGE,
-                       "the null key protects nothing, and the broker does not serve it");
     if (r == 0)
-        r = spec_to_seal(context, options, &reason, &import.spec);
-    if (r == 0)
-        r = spec_open_store(options, &reason, &import.store);
-    if (r == 0)
-        r = store_client_writable(&import.store, &reason);
+        r = prepare(&import, &reason);
     if (r != 0)
         return output_error(r, machine, &reason);
-    r = input_read_secret(arguments[1], NULL, &reason, &file);
+    r = import_file_read(options, arguments[1], &reason, &import.file);
     if (r == 0)
-        r = parse(&import, machine, file, &reason);
-    if (r != 0)
-        return output_error(r, source, &reason);
-    for (size_t i = 0; i < import.count; i++) {
-        credential_name_format(&import.changes[i].name, name);
-        r = seal(&import, i, name, &reason);
-        if (r != 0)
-            return output_error(r, name, &reason);
+        r = parse(&import, &reason);
+    if (r != 0) {
+        output_error(r, source, &reason);
+        if (options->from == IMPORT_AUTO && import.file.text)
+            output_note("%s was read as %s. To read it as something else: --from=", source,
+                        import_format_words[import.file.format]);
+        return r;
     }
-    r = store_client_commit(&import.store, import.changes, import.count, "import", &reason);
+    r = check(&import, machine);
+    if (r == 0)
+        r = seal(&import);
     if (r != 0)
-        return output_error(r, machine, &reason);
-    report(&import, machine);
-    return 0;
+        return r;
+    if (import.change_count > 0)
+        r = store_client_commit(&import.store, import.changes, import.change_count, "import",
+                                &reason);
+    if (r == 0)
+        r = report(&import, machine);
+    return r == 0 ? 0 : output_error(r, machine, &reason);
 }
 
 const Verb verb_import = {
     .name = "import",
     .arguments = "MACHINE FILE",
-    .summary = "Store each value of a dotenv file as a machine's credential",
-    .details = "NAME=VALUE in FILE becomes MACHINE@NAME. All are stored, or none: a name that "
-               "exists already, or a\nvalue that programs read differently, is refused with its "
-               "line. FILE is \"-\" for standard input.",
-    .options = OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE | OPTION_JSON,
+    .summary = "Store the values in a dotenv, JSON or YAML file as credentials of a machine",
+    .details = "NAME=VALUE in FILE becomes MACHINE@NAME; in JSON or YAML each member of the "
+               "outermost object does,\nwhich must be a string. All are stored, or none: a "
+               "value that programs read differently is refused\nwith its line, and so are "
+               "names that have another value already, except with --replace. FILE is \"-\"\nfor "
+               "standard input.",
+    .options = OPTION_FROM | OPTION_REPLACE | OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE |
+               OPTION_SIGNATURE | OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

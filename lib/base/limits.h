@@ -107,6 +107,11 @@
 #define LIMIT_JOB_SECONDS           300U
 #define LIMIT_JOB_WORDS_SECONDS     10U
 
+/* --- importing --- */
+
+/* A file of other programs' secrets, bytes. All credentials that a unit receives have less. */
+#define LIMIT_IMPORT_BYTES          ((size_t)4 * 1024 * 1024)
+
 /* --- TPM --- */
 
 /* How long an operation retries, in total, while the TPM asks for retries, µs. Self-tests, and
