@@ -2,6 +2,7 @@
 
 #include "dependents.h"
 
+#include "base/json.h"
 #include "base/shell_word.h"
 #include "manager/restart_list.h"
 #include "terminal/output.h"
@@ -72,4 +73,40 @@ int dependents_note(const Context *context, const CredentialName *names, size_t 
         if (!stored || goes(&list, &names[i]))
             r = note_all(&list, &names[i], stored);
     return r;
+}
+
+static struct json_object *describe(const PolicyEffect *effect, const PolicyCredential *credential)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *services = json_object_new_array();
+
+    for (size_t i = 0; i < credential->service_count; i++)
+        json_append(services, json_object_new_string(credential->services[i]));
+    json_add_text(object, "machine", effect->name.machine);
+    json_add_text(object, "credential", effect->name.id);
+    json_add_text(object, "delivery", policy_delivery_names[credential->delivery]);
+    json_add(object, "services", services);
+    return object;
+}
+
+int dependents_list(const Context *context, const CredentialName *name, struct json_object **ret)
+{
+    _cleanup_(policy_effects_done) PolicyEffects effects = {0};
+    _cleanup_(restart_list_done) RestartList list = {0};
+    int r = restart_list_new(context, NULL, 0, &list);
+
+    if (r == 0)
+        r = policy_effects(list.policies, list.policy_count, name, 1, &effects);
+    if (r != 0)
+        return r;
+    *ret = json_object_new_array();
+    for (size_t i = 0; i < effects.count; i++) {
+        const PolicyCredential *credential = find(&list, &effects.effects[i].name);
+
+        /* there is one for each unit */
+        if (credential && (i == 0 || !credential_name_equal(&effects.effects[i].name,
+                                                            &effects.effects[i - 1].name)))
+            json_append(*ret, describe(&effects.effects[i], credential));
+    }
+    return 0;
 }

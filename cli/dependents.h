@@ -2,12 +2,14 @@
 #pragma once
 
 /*
- * Warns about the machines and services that would no longer start if a credential were removed.
+ * The machines and services that get a credential, or what is made of it; and a warning that they
+ * would no longer start if it were removed.
  */
 
 #include "base/context.h"
 #include "base/names.h"
 
+#include <json-c/json.h>
 #include <stdbool.h>
 
 /* Notes which machines and services do not start without the COUNT credentials NAMES, or without
@@ -15,3 +17,8 @@
  * policy. STORED: they go from the store; otherwise from their own machines' policies. 0 or a
  * negative errno. */
 int dependents_note(const Context *context, const CredentialName *names, size_t count, bool stored);
+
+/* Who gets the credential NAME, itself or in a share or a template, according to the policies: a
+ * list of objects with "machine", "credential", "delivery" and the list "services". 0 or a negative
+ * errno. */
+int dependents_list(const Context *context, const CredentialName *name, struct json_object **ret);

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "client/store_client.h"
+#include "dependents.h"
 #include "policy/policy_status.h"
 #include "specs.h"
 #include "store/history.h"
@@ -27,6 +28,7 @@ typedef struct Show {
     Bytes public;
     PolicyStatus status;
     OpenCheck check;
+    struct json_object *receivers;
     struct json_object *values; /* --history: the current value and the earlier ones */
 } Show;
 
@@ -34,6 +36,7 @@ static void show_done(Show *show)
 {
     store_client_entry_done(&show->entry);
     bytes_done(&show->public);
+    json_object_put(show->receivers);
     json_object_put(show->values);
 }
 
@@ -160,6 +163,8 @@ static int look(const Options *options, Show *show, Reason *reason)
         r = store_read_public(store.store, &name, reason, &show->public);
     if (r == 0)
         r = policy_status_find(show->context, &name, &show->status);
+    if (r == 0)
+        r = dependents_list(show->context, &name, &show->receivers);
     if (r != 0)
         return r;
     snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", store.path, name.machine, name.id);
@@ -195,6 +200,7 @@ static struct json_object *describe(const Show *show)
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
     json_add_text(object, "policy", policy_status_word(&show->status));
     json_add_text(object, "keyType", show->status.key_type);
+    json_add(object, "receivers", json_object_get(show->receivers));
     json_add_view(object, "public", bytes_view(&show->public));
     add_check(object, &show->check);
     if (show->values)
@@ -207,6 +213,36 @@ static void opens(struct json_object *outcome, FILE *stream)
     fputs(strcmp(json_object_get_string(outcome), outcome_name(0)) == 0 ? "yes" : "no", stream);
 }
 
+static const char *text(struct json_object *object, const char *name)
+{
+    return json_object_get_string(json_object_object_get(object, name));
+}
+
+/* "app.service in web; db at its start, as db@token" */
+static void field_receivers(struct json_object *object, FILE *stream)
+{
+    struct json_object *list = json_object_object_get(object, "receivers");
+
+    for (size_t i = 0; i < json_length(list); i++) {
+        struct json_object *one = json_object_array_get_idx(list, i);
+        struct json_object *services = json_object_object_get(one, "services");
+        const char *machine = text(one, "machine"), *id = text(one, "credential");
+        bool live = strcmp(text(one, "delivery"), "live") == 0;
+
+        fputs(i > 0 ? "; " : "", stream);
+        for (size_t k = 0; live && k < json_length(services); k++)
+            fprintf(stream, "%s%s", k > 0 ? ", " : "",
+                    json_object_get_string(json_object_array_get_idx(services, k)));
+        if (!live)
+            fprintf(stream, "%s at its start", machine);
+        else
+            fprintf(stream, "%s in %s", json_length(services) > 0 ? "" : "any service", machine);
+        if (strcmp(machine, text(object, "machine")) != 0 ||
+            strcmp(id, text(object, "credential")) != 0)
+            fprintf(stream, ", as %s@%s", machine, id);
+    }
+}
+
 static void print(const Show *show, struct json_object *object)
 {
     static const Field fields[] = {{"File:", "/file", NULL},
@@ -216,6 +252,7 @@ static void print(const Show *show, struct json_object *object)
                                    {"PCRs:", "/pcrs", field_pcrs},
                                    {"Signed PCRs:", "/signedPcrs", field_pcrs},
                                    {"Policy:", "/policy", NULL},
+                                   {"Received by:", "", field_receivers},
                                    {"Public half:", "/public", NULL},
                                    {"Opens:", "/outcome", opens},
                                    {"Value:", "/valueSize", field_bytes},
