@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The host's side of the containers' network: networkd on each host end or zone bridge, firewall, and
-# the [Network] section of the .nspawn files.
-{ config, lib, ... }:
+# the [Network] section of the .nspawn files. No other interface of the host is touched: where the host
+# itself does not use networkd, networkd runs for these links alone.
+{
+  config,
+  options,
+  lib,
+  ...
+}:
 let
   inherit (lib) mkDefault mkIf mkMerge;
   common = import ../lib.nix { inherit lib; };
@@ -12,6 +18,13 @@ let
   # Containers by the host's interface: one container each, or all of a zone.
   byInterface = builtins.groupBy interfaceOf names;
   isZone = lib.hasPrefix "vz-";
+
+  # Host ends that are ports of a bridge: of a zone's or of an existing one.
+  isPort = { network, ... }: network.veth.enable && !network.hostNetwork && (network.veth.zone != null || network.bridge != null);
+  ports = map (name: "vb-${name}") (builtins.attrNames (lib.filterAttrs (_: isPort) containers));
+
+  # Whether networkd runs only because this module wants it.
+  onlyHere = options.systemd.network.enable.highestPrio >= (mkDefault null).priority;
 
   base = interface: {
     matchConfig = {
@@ -26,7 +39,9 @@ let
       ];
       LinkLocalAddressing = mkDefault "yes";
       DHCPServer = mkDefault "yes";
-      IPMasquerade = mkDefault "both";
+      # For IPv6, networkd makes the whole host a router, which then ignores routers itself. networkd
+      # makes up for that only on interfaces that it manages.
+      IPMasquerade = mkDefault (if onlyHere then "ipv4" else "both");
       IPv6AcceptRA = mkDefault "no";
       IPv6SendRA = mkDefault "yes";
       # Names in both directions: a single label with LLMNR, NAME.local with mDNS.
@@ -87,47 +102,109 @@ let
   masqueraded = builtins.filter (
     interface: config.systemd.network.networks."10-${interface}".networkConfig.IPMasquerade or "no" != "no"
   ) (builtins.attrNames byInterface);
+  forwarding = "net.ipv4.conf.all.forwarding";
+
+  option = "virtualisation.nixos-nspawn-ephemeral";
 in
 {
-  config = mkIf (containers != { }) {
-    systemd.nspawn = lib.mapAttrs (_: container: { networkConfig = nspawn container; }) containers;
+  config = mkMerge [
+    (mkIf (containers != { }) {
+      systemd.nspawn = lib.mapAttrs (_: container: { networkConfig = nspawn container; }) containers;
+    })
 
-    networking = {
-      useNetworkd = mkDefault true;
-      firewall.interfaces = lib.mapAttrs (_: _: firewall) byInterface;
-      firewall.extraForwardRules = mkIf (config.networking.firewall.filterForward && masqueraded != [ ]) ''
-        iifname { ${lib.concatMapStringsSep ", " (i: "\"${i}\"") masqueraded} } accept
-      '';
-    };
-
-    # Packets of a masqueraded network leave through other interfaces. IPv6 is left to networkd, because
-    # forwarding on all interfaces would disable the host's own router discovery.
-    # (The option takes one definition; nixpkgs' own modules that need forwarding use 97 to 99.)
-    boot.kernel.sysctl = mkIf (masqueraded != [ ]) { "net.ipv4.conf.all.forwarding" = lib.mkOverride 96 true; };
-
-    systemd.network = {
-      enable = true;
-      networks =
-        lib.mapAttrs' (interface: containers: {
+    (mkIf (byInterface != { }) {
+      systemd.network = {
+        enable = mkDefault true;
+        networks = lib.mapAttrs' (interface: containers: {
           name = "10-${interface}";
           value = hostNetwork interface containers;
-        }) byInterface
-        // {
-          # Veth ends in a bridge are configured through the bridge.
-          "10-nspawn-bridged" = {
-            matchConfig = {
-              Name = "vb-*";
-              Kind = "veth";
-            };
-            networkConfig = {
-              KeepMaster = "yes";
-              LinkLocalAddressing = "no";
-              LLDP = "yes";
-              EmitLLDP = "customer-bridge";
-            };
-            linkConfig.RequiredForOnline = "no";
-          };
+        }) byInterface;
+      };
+
+      networking.firewall = {
+        interfaces = lib.mapAttrs (_: _: firewall) byInterface;
+        extraForwardRules = mkIf (config.networking.firewall.filterForward && masqueraded != [ ]) ''
+          iifname { ${lib.concatMapStringsSep ", " (i: "\"${i}\"") masqueraded} } accept
+        '';
+      };
+
+      # Packets of a masqueraded network leave through other interfaces.
+      # (Overrides the default of nixpkgs, a mkDefault, and gives way to what anybody else says.)
+      boot.kernel.sysctl = mkIf (masqueraded != [ ]) { ${forwarding} = lib.mkOverride 900 true; };
+
+      assertions = [
+        {
+          assertion = config.systemd.network.enable;
+          message = ''
+            systemd.network.enable = false: systemd-networkd configures the host's end of the containers' links,
+            ${lib.concatStringsSep ", " (builtins.attrNames byInterface)}. Remove this setting: networkd leaves all other interfaces alone.
+            Or give each container another network: network.veth.enable = false, network.bridge or
+            network.hostNetwork in ${option}.containers.<name>.
+          '';
+        }
+      ];
+      warnings =
+        lib.optional (masqueraded != [ ] && !config.boot.kernel.sysctl.${forwarding}) ''
+          boot.kernel.sysctl."${forwarding}" is false, so the containers behind ${lib.concatStringsSep ", " masqueraded}
+          reach this host, but nothing beyond it. Remove the setting. If this is intended, set
+          network.veth.config.host.networkConfig.IPMasquerade = "no" in ${option}.containers.<name>.
+        ''
+        ++ lib.optional (!config.services.resolved.enable) ''
+          services.resolved.enable = false: the containers behind ${lib.concatStringsSep ", " (builtins.attrNames byInterface)} do not learn this
+          host's DNS servers and do not find it by name. Remove the setting, or name the servers in
+          network.veth.config.host.dhcpServerConfig.DNS of ${option}.containers.<name>.
+        ''
+        ++ lib.optional (onlyHere && config.networking.useDHCP) ''
+          systemd-networkd runs for the containers of ${option} and leaves
+          all other interfaces to dhcpcd, so NixOS's warning about the two does not apply. To have neither
+          warning, let networkd configure the whole host: networking.useNetworkd = true.
+        '';
+    })
+
+    (mkIf (ports != [ ]) {
+      # Otherwise a host that uses networkd waits for them before it is online.
+      systemd.network.networks."10-nspawn-bridged" = {
+        matchConfig = {
+          Name = ports;
+          Kind = "veth";
         };
-    };
-  };
+        networkConfig = {
+          KeepMaster = "yes";
+          LinkLocalAddressing = "no";
+          LLDP = "yes";
+          EmitLLDP = "customer-bridge";
+        };
+        linkConfig.RequiredForOnline = "no";
+      };
+    })
+
+    (mkIf (byInterface != { } && onlyHere) {
+      systemd.network = {
+        # Without this the files that systemd installs would match the links of nixpkgs' containers.
+        networks."11-nspawn-others" = {
+          matchConfig.Name = "*";
+          linkConfig.Unmanaged = "yes";
+        };
+        config.networkConfig = {
+          ManageForeignRoutes = mkDefault false;
+          ManageForeignRoutingPolicyRules = mkDefault false;
+        };
+        # It would wait for one of networkd's interfaces, none of which make this host online.
+        wait-online.enable = mkDefault false;
+      };
+    })
+
+    # The other way round: no other network manager touches these links.
+    (mkIf (byInterface != { } || ports != [ ]) (
+      let
+        links = builtins.attrNames byInterface ++ lib.optional (ports != [ ]) "vb-*";
+      in
+      {
+        networking.dhcpcd.denyInterfaces = links;
+        services.udev.extraRules = mkIf config.networking.networkmanager.enable ''
+          ENV{INTERFACE}=="${lib.concatStringsSep "|" links}", ENV{NM_UNMANAGED}="1"
+        '';
+      }
+    ))
+  ];
 }

@@ -111,6 +111,40 @@ let
     credentials.kept = { fromStore = true; delivery = "live"; services = [ "app" ]; };
     credentials.quiet = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" ]; onChange = "none"; };
   };
+  # Hosts with one container on a link of its own and one in a zone, whose systems are not evaluated.
+  linked = module: host {
+    imports = [ module ];
+    virtualisation.nixos-nspawn-ephemeral.containers = {
+      web.path = "/profile";
+      db = { path = "/profile"; network.veth.zone = "z"; };
+    };
+  };
+  beside = lib.mapAttrs (_: linked) {
+    dhcpcd = { };
+    gateway = {
+      networking = { useDHCP = false; defaultGateway = "10.0.0.1"; };
+      networking.interfaces.eth0.ipv4.addresses = [ { address = "10.0.0.2"; prefixLength = 24; } ];
+    };
+    networkManager.networking.networkmanager.enable = true;
+    networkd.networking = { useNetworkd = true; useDHCP = false; };
+    containers = {
+      networking.useDHCP = false;
+      containers.other = {
+        privateNetwork = true;
+        hostAddress = "10.1.0.1";
+        localAddress = "10.1.0.2";
+        config.system.stateVersion = "24.05";
+      };
+    };
+    neither = {
+      networking.useDHCP = false;
+      boot.kernel.sysctl."net.ipv4.conf.all.forwarding" = false;
+      services.resolved.enable = false;
+    };
+  };
+  hostNetwork = host {
+    virtualisation.nixos-nspawn-ephemeral.containers.web = { path = "/profile"; network.hostNetwork = true; };
+  };
   policy = sealed.services.nspawn-creds.policies.web.credentials;
 
   cases = {
@@ -134,6 +168,48 @@ let
     "a firewall that filters what is forwarded lets containers out" = {
       actual = inherited.networking.firewall.extraForwardRules;
       expected = "iifname { \"ve-web\" } accept\n";
+    };
+    "networkd leaves all other links alone, unless the host uses it itself" = {
+      actual = lib.mapAttrs (_: c: tests.network c.systemd.network.networks."11-nspawn-others" or { linkConfig = { }; matchConfig = { }; networkConfig = { }; }) beside;
+      expected = lib.mapAttrs (_: _: { matchConfig.Name = "*"; linkConfig.Unmanaged = "yes"; }) beside // { networkd = { }; };
+    };
+    "only a host that uses networkd itself waits for it before it is online" = {
+      actual = lib.mapAttrs (_: c: c.systemd.network.wait-online.enable) beside;
+      expected = lib.mapAttrs (name: _: name == "networkd") beside;
+    };
+    "the host becomes a router for IPv6 only where networkd discovers its routers" = {
+      actual = lib.mapAttrs (_: c: c.systemd.network.networks."10-ve-web".networkConfig.IPMasquerade) beside;
+      expected = lib.mapAttrs (_: _: "ipv4") beside // { networkd = "both"; };
+    };
+    "networkd deletes no routing rules of others, unless the host uses it itself" = {
+      actual = lib.mapAttrs (_: c: c.systemd.network.config.networkConfig) (lib.getAttrs [ "networkManager" "networkd" ] beside);
+      expected = { networkManager = { ManageForeignRoutes = false; ManageForeignRoutingPolicyRules = false; }; networkd = { }; };
+    };
+    "the host's network goes on as it is configured" = {
+      actual = lib.mapAttrs (_: c: [ c.networking.useNetworkd c.networking.dhcpcd.enable (tests.failed c) ]) beside;
+      expected = lib.mapAttrs (_: _: [ false true [ ] ]) beside // { networkd = [ true false [ ] ]; };
+    };
+    "no other network manager touches the containers' links" = {
+      actual = {
+        dhcpcd = lib.take 3 beside.dhcpcd.networking.dhcpcd.denyInterfaces;
+        networkManager = builtins.head (lib.splitString "\n" beside.networkManager.services.udev.extraRules);
+      };
+      expected = {
+        dhcpcd = [ "ve-web" "vz-z" "vb-*" ];
+        networkManager = ''ENV{INTERFACE}=="ve-web|vz-z|vb-*", ENV{NM_UNMANAGED}="1"'';
+      };
+    };
+    "warnings say what a host's settings mean for its containers, and what to write" = {
+      actual = lib.mapAttrs (_: c: map (w: builtins.head (builtins.match "([^ ]+).*" w)) c.warnings) beside;
+      expected = lib.mapAttrs (_: _: [ ]) beside // {
+        # The last one is nixpkgs' own, which the first one explains.
+        dhcpcd = [ "systemd-networkd" "The" ];
+        neither = [ "boot.kernel.sysctl.\"net.ipv4.conf.all.forwarding\"" "services.resolved.enable" ];
+      };
+    };
+    "a host whose containers have no link to it needs no networkd" = {
+      actual = [ hostNetwork.systemd.network.enable hostNetwork.systemd.network.networks hostNetwork.networking.dhcpcd.denyInterfaces ];
+      expected = [ false { } [ "ve-*" "vb-*" ] ];
     };
     "the host's overlays and package settings reach the containers, and theirs come on top" = {
       actual = textIn inherited "packages";

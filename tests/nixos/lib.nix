@@ -75,7 +75,7 @@ rec {
 
   # --- what the modules have rendered -----------------------------------------
 
-  ours = lib.filterAttrs (name: _: lib.hasPrefix "10-" name);
+  ours = lib.filterAttrs (name: _: builtins.match "1[01]-.*" name != null);
   notEmpty = filterAttrs (_: v: v != { } && v != [ ] && v != null && v != "");
 
   network =

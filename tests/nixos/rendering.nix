@@ -75,7 +75,7 @@ let
     [Network]
     ${attrsToSection n.networkConfig}
   '';
-  networks = c: files "etc/systemd/network/" "" (u: u.text) (having [ "10-" ] c.systemd.network.units);
+  networks = c: files "etc/systemd/network/" "" (u: u.text) (having [ "10-" "11-" ] c.systemd.network.units);
   dropIns = names: c: files "etc/systemd/system/" ".d/overrides.conf" (u: u.text) (having names c.systemd.units);
   units = names: c: files "etc/systemd/system/" "" (u: u.text) (having names c.systemd.units);
   scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-store-" ] host.systemd.services);
@@ -96,6 +96,7 @@ in
 below "host" (
   files "etc/systemd/nspawn/" ".nspawn" nspawn host.systemd.nspawn
   // networks host
+  // { "etc/systemd/networkd.conf" = host.environment.etc."systemd/networkd.conf".text; }
   // dropIns [ "systemd-nspawn@" "machines.target" ] host
   // units [ "nixos-nspawn-store-" "nspawn-creds-changed-" ] host
   // scripts

@@ -85,6 +85,14 @@ let
       option = "${option}.web.network.veth.addresses.host";
       says = ''Set addresses.host = [ "…" ]'';
     };
+    "a host without networkd" = {
+      config = host {
+        systemd.network.enable = false;
+        virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
+      };
+      option = "systemd.network.enable";
+      says = "networkd leaves all other interfaces alone";
+    };
     "a port that is forwarded to two containers" = {
       config = host {
         virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a" "b" ] (_: {
