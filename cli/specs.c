@@ -23,6 +23,7 @@
 
 #define POLICY_FILE_MODE ((mode_t)0644)
 #define FOLDER_MODE      ((mode_t)0755)
+#define HINT             "; did you mean "
 
 /* To look into it only. */
 static int open_store(const Options *options, Store **ret)
@@ -318,6 +319,15 @@ static bool has_machine(char **machines, const char *machine)
     return *machines;
 }
 
+/* The directory of a machine is left when its last credential is removed. */
+static bool has_credentials(const Store *store, const char *machine)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count = 0;
+
+    return store_list(store, machine, NULL, &entries, &count) == 0 && count > 0;
+}
+
 void spec_names(const Context *context, const Options *options, const char *machine,
                 void (*offer)(void *userdata, const char *name), void *userdata)
 {
@@ -347,7 +357,7 @@ void spec_names(const Context *context, const Options *options, const char *mach
             offer(userdata, *found);
     if (store && store_machines(store, NULL, &stored) == 0)
         for (char **found = stored; *found; found++)
-            if (!has_machine(with_policy, *found))
+            if (!has_machine(with_policy, *found) && has_credentials(store, *found))
                 offer(userdata, *found);
 }
 
@@ -356,39 +366,39 @@ static void offer_nearest(void *userdata, const char *name)
     nearest_offer(userdata, name);
 }
 
-bool spec_meant(const Context *context, const Options *options, const char *subject,
-                char ret[CREDENTIAL_NAME_TEXT_BYTES])
+SpecHint spec_hint(const Context *context, const Options *options, const char *subject)
 {
     const char *id = strchr(subject, '@');
     char name[LIMIT_MACHINE_BYTES + 1];
     Nearest machine = {.wanted = name}, nearest = {.wanted = id ? id + 1 : ""};
+    SpecHint hint = {""};
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(subject, "@"), subject);
     spec_names(context, options, NULL, offer_nearest, &machine);
-    if (!machine.name[0])
-        return false;
     /* the id is only mistyped if the machine is not */
-    if (machine.distance == 0) {
-        if (id)
-            spec_names(context, options, name, offer_nearest, &nearest);
-        if (!nearest.name[0] || nearest.distance == 0)
-            return false;
-        snprintf(ret, CREDENTIAL_NAME_TEXT_BYTES, "%s@%s", name, nearest.name);
-        return true;
-    }
-    snprintf(ret, CREDENTIAL_NAME_TEXT_BYTES, "%s%s", machine.name, id ? id : "");
-    return true;
+    if (id && machine.name[0] && machine.distance == 0)
+        spec_names(context, options, name, offer_nearest, &nearest);
+    if (nearest.name[0] && nearest.distance > 0)
+        snprintf(hint.text, sizeof(hint.text), HINT "%s@%s?", name, nearest.name);
+    else if (machine.name[0] && machine.distance > 0)
+        snprintf(hint.text, sizeof(hint.text), HINT "%s%s?", machine.name, id ? id : "");
+    return hint;
 }
 
 int spec_error(const Context *context, const Options *options, int rc, const char *subject,
                const Reason *reason)
 {
-    char meant[CREDENTIAL_NAME_TEXT_BYTES];
+    SpecHint hint = {""};
     Reason question;
 
-    if (rc != OUTCOME_NOT_FOUND || !spec_meant(context, options, subject, meant))
+    if (rc == OUTCOME_NOT_FOUND)
+        hint = spec_hint(context, options, subject);
+    if (!hint.text[0])
         return output_error(rc, subject, reason);
-    reason_set(&question, 0, "did you mean %s?", meant);
+    if (strchr(subject, '@'))
+        reason_set(&question, 0, "%s", hint.text + strlen("; "));
+    else
+        reason_set(&question, 0, "%.200s%s", reason->text, hint.text);
     return output_error(rc, subject, &question);
 }
 

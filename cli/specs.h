@@ -63,10 +63,13 @@ const char *spec_fate_of_old(const Options *options);
 void spec_names(const Context *context, const Options *options, const char *machine,
                 void (*offer)(void *userdata, const char *name), void *userdata);
 
-/* Finds the existing name that was probably meant by SUBJECT, "MACHINE@ID" or a machine. False if
- * there is none, or if SUBJECT itself exists. */
-bool spec_meant(const Context *context, const Options *options, const char *subject,
-                char ret[CREDENTIAL_NAME_TEXT_BYTES]);
+/* "; did you mean NAME?", for the end of a sentence; "" if nothing was probably meant. */
+typedef struct SpecHint {
+    char text[CREDENTIAL_NAME_TEXT_BYTES + 20];
+} SpecHint;
+
+/* What was probably meant by SUBJECT, "MACHINE@ID" or a machine, if that does not exist. */
+SpecHint spec_hint(const Context *context, const Options *options, const char *subject);
 
 /* Explains the failure RC about SUBJECT as output_error() does; if SUBJECT does not exist, but a
  * similar name does, by asking whether that was meant. Returns RC. */

@@ -7,6 +7,7 @@
 #include "doctor/doctor.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
+#include "specs.h"
 #include "terminal/progress.h"
 #include "verb/broker_units.h"
 
@@ -379,10 +380,12 @@ static void check_orphan(Doctor *doctor, const DoctorMachine *machine, const cha
             return;
         }
     if (!machine->stored) {
+        SpecHint hint = spec_hint(doctor->context, &doctor->options, machine->name);
+
         doctor_say(doctor, doctor->store ? DOCTOR_WARNING : DOCTOR_UNSEEN,
-                   doctor->store ? "%s has neither a policy nor credentials in the store"
-                                 : "%s has no policy, and the store was not looked at",
-                   machine->name);
+                   doctor->store ? "%s has neither a policy nor credentials in the store%s"
+                                 : "%s has no policy, and the store was not looked at%s",
+                   machine->name, hint.text);
         doctor_advice(doctor, "Give it a credential: nspawn-creds set %s@ID", machine->name);
         return;
     }

@@ -129,15 +129,21 @@ static void put_json_message(struct json_object *object)
 
 int output_error_more(int rc, const char *subject, size_t more, const Reason *reason)
 {
-    bool alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME;
+    bool is_machine = subject && machine_name_valid(subject),
+         alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME ||
+                 (rc == OUTCOME_NOT_FOUND && is_machine);
     const char *sentence = outcome_sentence(rc), *words = reason->text, *remedy;
     char text[OUTCOME_REMEDY_BYTES], what[sizeof(reason->text) + 160], others[32] = "";
     CredentialName name = {0};
 
-    if (subject)
+    if (is_machine)
+        strcpy(name.machine, subject);
+    else if (subject)
         (void)credential_name_parse(subject, NULL, &name);
-    /* after "did you mean …?" other advice would be noise */
-    remedy = has_suffix(words, "?") ? NULL : outcome_remedy_for(rc, name.machine, name.id, text);
+    /* after "did you mean …?" or a command, other advice would be noise */
+    remedy = has_suffix(words, "?") || *output_full_stop(words) == '\0'
+                 ? NULL
+                 : outcome_remedy_for(rc, name.machine, name.id, text);
     snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,
              words[0] && !alone ? ": " : "", words);
     if (json_messages) {
@@ -157,7 +163,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
     if (more > 0)
         snprintf(others, sizeof(others), " and %zu more", more);
     output_line(stderr, "nspawn-creds: %s%s%s%s%s", subject ? subject : "", others,
-                subject ? ": " : "", what, has_suffix(words, "?") ? "" : ".");
+                subject ? ": " : "", what, has_suffix(words, "?") ? "" : output_full_stop(words));
     if (remedy)
         output_line(stderr, "  %s%s", remedy, output_full_stop(outcome_remedy(rc)));
     return rc;

@@ -180,11 +180,20 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(bytes_done) Bytes text = {0};
     char host[HOST_NAME_MAX + 1] = "";
     Reason reason = {0};
-    int r;
+    int r = 0;
 
     (void)gethostname(host, sizeof(host) - 1);
     backing_up.backup = backup_new(host, context->now(context));
-    r = spec_open_store(options, &reason, &backing_up.store);
+    for (char **machine = backing_up.machines; r == 0 && *machine; machine++) {
+        SpecHint hint = spec_hint(context, options, *machine);
+
+        if (hint.text[0])
+            r = reason_set(&reason, OUTCOME_USAGE,
+                           "there is neither a credential nor a policy of \"%.64s\"%s", *machine,
+                           hint.text);
+    }
+    if (r == 0)
+        r = spec_open_store(options, &reason, &backing_up.store);
     if (r == 0)
         r = add_store(&backing_up, &reason);
     if (r == 0 && !options->store)

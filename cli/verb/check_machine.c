@@ -4,6 +4,7 @@
 
 #include "client/broker_check.h"
 #include "doctor/doctor.h"
+#include "specs.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -85,7 +86,7 @@ static int collect(MachineCheck *check, Reason *reason)
     }
     if (r == 0 && json_length(check->checked) == 0)
         return reason_set(reason, OUTCOME_NOT_FOUND,
-                          "it has no policy, and its unit asks for no credential");
+                          "%s has no policy, and its unit asks for no credential", check->machine);
     return r;
 }
 
@@ -154,15 +155,22 @@ static void print(const MachineCheck *check)
                     check->machine, (long long)total, LIMIT_PLAINTEXT_BYTES);
 }
 
+static void on_name(void *any, const char *name)
+{
+    (void)name;
+    *(bool *)any = true;
+}
+
 /* Checks MACHINE, and prints the result or appends it to ALL (NULL without JSON). Sets RET_RIGHT to
  * false if something is wrong. */
-static int check_one(const Context *context, const char *machine, struct json_object *all,
-                     bool *ret_right)
+static int check_one(const Context *context, const Options *options, const char *machine,
+                     struct json_object *all, bool *ret_right)
 {
     _cleanup_(machine_check_done) MachineCheck check = {
         .context = context, .machine = machine, .checked = json_object_new_array()};
     PolicyFault fault = {0};
     Reason reason = {0};
+    bool stored = false;
     int r = machine_name_check(machine, &reason);
 
     if (r == 0) {
@@ -171,8 +179,15 @@ static int check_one(const Context *context, const char *machine, struct json_ob
     }
     if (r == 0 && policy_load(context, machine, &fault, &check.policy) < 0)
         r = -ENOMEM;
+    if (r == OUTCOME_NOT_FOUND)
+        spec_names(context, options, machine, on_name, &stored);
+    if (stored)
+        reason_set(&reason, 0,
+                   "%s has no policy, and its unit asks for no credential. To deliver what the "
+                   "store holds: nspawn-creds enable %s",
+                   machine, machine);
     if (r != 0)
-        return output_error(r, machine, &reason);
+        return spec_error(context, options, r, machine, &reason);
     add_requested(&check);
     if (!all)
         print(&check);
@@ -195,7 +210,7 @@ int check_machines(const Context *context, const Options *options, char **machin
     int r = 0;
 
     for (; r == 0 && *machines; machines++)
-        r = check_one(context, *machines, all, &right);
+        r = check_one(context, options, *machines, all, &right);
     if (r != 0)
         return r;
     if (all)

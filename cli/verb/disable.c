@@ -11,6 +11,7 @@
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
 #include "policy/policy_load.h"
+#include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -54,14 +55,15 @@ static int remove_file(const char *path, Reason *reason)
 }
 
 /* Reports what was removed, and whether another policy applies now. */
-static void report(const Context *context, const char *machine, const glob_t *files, size_t removed,
-                   JsonMode mode)
+static void report(const Context *context, const Options *options, const char *machine,
+                   const glob_t *files, size_t removed)
 {
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     bool other = policy_load(context, machine, &fault, &policy) != OUTCOME_NOT_FOUND;
+    SpecHint hint = spec_hint(context, options, machine);
 
-    if (mode != JSON_OFF) {
+    if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
         for (size_t i = 0; i < removed; i++)
@@ -69,11 +71,12 @@ static void report(const Context *context, const char *machine, const glob_t *fi
         json_add_text(object, "machine", machine);
         json_add(object, "removed", list);
         json_add(object, "otherPolicy", json_object_new_boolean(other));
-        output_json(object, mode);
+        output_json(object, options->json);
         return;
     }
     if (files->gl_pathc == 0)
-        printf("%s has no policy in /etc/nspawn-creds.\n", machine);
+        printf("%s has no policy in /etc/nspawn-creds%s\n", machine,
+               hint.text[0] ? hint.text : ".");
     for (size_t i = 0; i < removed; i++)
         printf("Removed %s.\n", files->gl_pathv[i]);
     if (other)
@@ -110,7 +113,7 @@ static int disable_machine(const Context *context, const Options *options, const
     if (r == 0 && removed > 0)
         r = reload(reason);
     if (r == 0 || removed > 0)
-        report(context, machine, &files, removed, options->json);
+        report(context, options, machine, &files, removed);
     return r;
 }
 
@@ -188,20 +191,26 @@ static int prepare(const Context *context, Removal *removal, Reason *reason)
 {
     char **ids = removal->ids;
     _cleanup_(freep) CredentialName *names = NULL;
+    char text[CREDENTIAL_NAME_TEXT_BYTES];
     PolicyFault fault = {0};
     size_t count = 0;
     int r = policy_load(context, removal->machine, &fault, &removal->policy);
 
     if (r == OUTCOME_NOT_FOUND)
-        return reason_set(reason, OUTCOME_USAGE, "it has no policy");
+        return reason_set(reason, OUTCOME_USAGE, "%s has no policy%s", removal->machine,
+                          spec_hint(context, removal->options, removal->machine).text);
     if (r != 0)
         return policy_fault_reason(&fault, r, reason);
     for (; r == 0 && ids[count]; count++) {
         if (!ARRAY_GROW(names, count))
             return -ENOMEM;
         r = credential_name_new(removal->machine, ids[count], reason, &names[count]);
-        if (r == 0 && !policy_find(removal->policy, ids[count]))
-            r = reason_set(reason, OUTCOME_USAGE, "its policy does not list \"%s\"", ids[count]);
+        if (r == 0 && !policy_find(removal->policy, ids[count])) {
+            credential_name_format(&names[count], text);
+            r = reason_set(reason, OUTCOME_USAGE, "%s's policy does not list %s%s",
+                           removal->machine, ids[count],
+                           spec_hint(context, removal->options, text).text);
+        }
     }
     if (r == 0)
         r = edit_files(removal, reason);

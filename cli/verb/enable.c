@@ -135,18 +135,24 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         const CredentialName *name = &enabling->credentials[i].name;
         const PolicyCredential *credential = find_credential(enabling, name->id);
         _cleanup_(bytes_done) Bytes file = {0};
+        char text[CREDENTIAL_NAME_TEXT_BYTES];
+        SpecHint hint;
 
         if ((credential && credential->source != POLICY_STORE) ||
             (store && store_read(store, name, NULL, &file) != OUTCOME_NOT_FOUND))
             continue;
         enabling->valueless = true;
+        credential_name_format(name, text);
+        hint = spec_hint(enabling->context, options, text);
         live = options->given & OPTION_DELIVERY ? options->delivery == POLICY_LIVE
                                                 : credential && credential->delivery == POLICY_LIVE;
         output_note(
-            "%s@%s has no value in the store yet, and %s%s %s not start without it. Give it "
-            "one: nspawn-creds set %s@%s",
-            name->machine, name->id, live ? "services in " : "", name->machine,
-            live ? "do" : "does", name->machine, shell_word(name->id).text);
+            "%s has no value in the store yet, and %s%s %s not start without it%s %s %s%s%s", text,
+            live ? "services in " : "", name->machine, live ? "do" : "does",
+            hint.text[0] ? hint.text : ".",
+            hint.text[0] ? "To take it out again: nspawn-creds disable"
+                         : "Give it one: nspawn-creds set",
+            name->machine, hint.text[0] ? " " : "@", shell_word(name->id).text);
     }
     return r;
 }

@@ -202,7 +202,6 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
     _cleanup_(client_freep) Client *client = NULL;
-    char meant[CREDENTIAL_NAME_TEXT_BYTES];
     const char *machine = NULL;
     Reason reason = {0};
     int r;
@@ -214,10 +213,14 @@ static int run(const Context *context, const Options *options, char **arguments)
         size_t before = json_object_array_length(all);
 
         machine = *arguments;
-        r = collect(client, machine, &reason, all);
+        r = machine_name_check(machine, &reason);
+        if (r == 0)
+            r = collect(client, machine, &reason, all);
         if (r == 0 && json_object_array_length(all) == before) {
-            if (spec_meant(context, options, machine, meant))
-                output_note("%s has no credentials; did you mean %s?", machine, meant);
+            SpecHint hint = spec_hint(context, options, machine);
+
+            if (hint.text[0])
+                output_note("%s has no credentials%s", machine, hint.text);
             else
                 output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
                             machine);

@@ -157,10 +157,12 @@ static int next(sd_journal *journal, uint64_t since)
 
 static void note_empty(const Context *context, const Options *options, const char *machine)
 {
-    char meant[CREDENTIAL_NAME_TEXT_BYTES];
+    SpecHint hint = {""};
 
-    if (machine && spec_meant(context, options, machine, meant))
-        output_note("The journal has no entries about %s; did you mean %s?", machine, meant);
+    if (machine)
+        hint = spec_hint(context, options, machine);
+    if (hint.text[0])
+        output_note("The journal has no entries about %s%s", machine, hint.text);
     else
         output_note("The journal has no entries%s%s%s.", machine ? " about " : "",
                     machine ? machine : "", options->since ? " since then" : " yet");

@@ -43,18 +43,23 @@ static int run(const Context *context, const Options *options, char **arguments)
         changes[count] = change;
         names[count] = change.name;
     }
-    r = dependents_note(context, names, count, true);
+    r = spec_open_store(options, &reason, &store);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        bool found = false;
+
+        r = store_client_has(&store, &names[i], &reason, &found);
+        if (r == 0 && !found)
+            return spec_error(context, options, OUTCOME_NOT_FOUND, arguments[i], &reason);
+    }
+    if (r == 0)
+        r = dependents_note(context, names, count, true);
     if (r == 0)
         r = confirm(options, &reason, "Remove %s%s? Values without a copy elsewhere will be lost.",
                     arguments[0], count > 1 ? " and the others" : "");
     if (r == 0)
-        r = spec_open_store(options, &reason, &store);
-    /* a commit says which one it does not find */
-    if (r == 0)
         r = store_client_commit(&store, changes, count, "remove", &reason);
     if (r != 0)
-        return count == 1 ? spec_error(context, options, r, arguments[0], &reason)
-                          : output_error(r, NULL, &reason);
+        return output_error(r, count == 1 ? arguments[0] : NULL, &reason);
     if (options->json != JSON_OFF)
         print_json(options, arguments);
     return 0;

@@ -33,6 +33,13 @@ bool machine_name_valid(const char *name)
 
 int machine_name_check(const char *name, Reason *reason)
 {
+    CredentialName credential;
+
+    if (strchr(name, '@') && credential_name_parse(name, NULL, &credential) == 0)
+        return reason_set(reason, OUTCOME_INVALID_NAME,
+                          "\"%.80s\" is not a machine name: the machine is %s, and %.80s the "
+                          "credential's id",
+                          name, credential.machine, credential.id);
     return machine_name_valid(name)
                ? 0
                : reason_set(reason, OUTCOME_INVALID_NAME,

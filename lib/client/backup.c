@@ -3,6 +3,7 @@
 #include "client/backup.h"
 
 #include "base/array.h"
+#include "base/nearest.h"
 #include "policy/host_config.h"
 #include "policy/policy.h"
 
@@ -207,23 +208,21 @@ int backup_parse(BytesView text, Reason *reason, Backup *ret)
     return r;
 }
 
-static bool has_machine(const Backup *backup, const char *machine)
-{
-    for (size_t i = 0; i < backup->credential_count; i++)
-        if (strcmp(backup->credentials[i].entry.name.machine, machine) == 0)
-            return true;
-    for (size_t i = 0; i < backup->file_count; i++)
-        if (strcmp(backup->files[i].machine, machine) == 0)
-            return true;
-    return false;
-}
-
 int backup_check_machines(const Backup *backup, char **machines, Reason *reason)
 {
-    for (; *machines; machines++)
-        if (!has_machine(backup, *machines))
+    for (; *machines; machines++) {
+        Nearest nearest = {.wanted = *machines};
+
+        for (size_t i = 0; i < backup->credential_count; i++)
+            nearest_offer(&nearest, backup->credentials[i].entry.name.machine);
+        for (size_t i = 0; i < backup->file_count; i++)
+            nearest_offer(&nearest, backup->files[i].machine);
+        if (strcmp(nearest.name, *machines) != 0)
             return reason_set(reason, OUTCOME_USAGE,
-                              "there is neither a credential nor a policy of \"%.80s\"", *machines);
+                              "there is neither a credential nor a policy of \"%.80s\"%s%s%s",
+                              *machines, nearest.name[0] ? "; did you mean " : "", nearest.name,
+                              nearest.name[0] ? "?" : "");
+    }
     return 0;
 }
 
