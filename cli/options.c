@@ -71,9 +71,13 @@ static const Words newline_words = {"auto, yes or no",
 static const Words format_words = {"a format: base64 or raw",
                                    {{"base64", SEAL_BASE64}, {"raw", SEAL_RAW}}};
 
-static const Words from_words = {
-    "a format: dotenv, json or yaml",
-    {{"dotenv", IMPORT_DOTENV}, {"json", IMPORT_JSON}, {"yaml", IMPORT_YAML}}};
+static const Words from_words = {"a format: dotenv, json, yaml, sops, age or systemd-creds",
+                                 {{"dotenv", IMPORT_DOTENV},
+                                  {"json", IMPORT_JSON},
+                                  {"yaml", IMPORT_YAML},
+                                  {"sops", IMPORT_SOPS},
+                                  {"age", IMPORT_AGE},
+                                  {"systemd-creds", IMPORT_SYSTEMD_CREDS}}};
 
 static const Words json_words = {
     "a JSON mode: short, pretty or off",
@@ -264,7 +268,9 @@ static const OptionInfo infos[] = {
     {OPTION_FORMAT, "format", "=FORMAT", WORD(seal.format, format_words),
      "Write base64 (default) or raw"},
     {OPTION_FROM, "from", "=FORMAT", WORD(from, from_words),
-     "What FILE is: dotenv, json or yaml (default: as it looks)"},
+     "What FILE is: dotenv, json, yaml, sops, age, systemd-creds (default: as it looks)"},
+    {OPTION_IDENTITY, "identity", "=FILE", FIELD(identity),
+     "Key for age: an identity or an SSH key (default: the SSH keys of this host)"},
     {OPTION_PRETTY, "pretty", "", FIELD(pretty),
      "Print SetCredentialEncrypted=, for a unit"},
     {OPTION_NEWLINE, "newline", "=WHEN", WORD(newline, newline_words),

@@ -57,6 +57,7 @@ typedef enum OptionId {
     OPTION_REPLACE = 1L << 37,
     OPTION_SINCE = 1L << 38,
     OPTION_FROM = 1L << 39,
+    OPTION_IDENTITY = 1L << 40,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -70,8 +71,16 @@ typedef enum OptionId {
 /* Of .key_types: host key and TPM, as far as they are there. */
 #define KEY_TYPES_AUTO   (-1)
 
-/* What import reads. */
-typedef enum ImportFormat { IMPORT_AUTO, IMPORT_DOTENV, IMPORT_JSON, IMPORT_YAML } ImportFormat;
+/* What import reads. Those from IMPORT_SOPS on are encrypted. */
+typedef enum ImportFormat {
+    IMPORT_AUTO,
+    IMPORT_DOTENV,
+    IMPORT_JSON,
+    IMPORT_YAML,
+    IMPORT_SOPS,
+    IMPORT_AGE,
+    IMPORT_SYSTEMD_CREDS,
+} ImportFormat;
 
 typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 
@@ -84,6 +93,7 @@ typedef struct Options {
     Tristate newline;                    /* --newline= */
     const char *store;                   /* --store[=PATH]; NULL if not given */
     ImportFormat from;                   /* --from= */
+    const char *identity;                /* --identity=; NULL if not given */
     JsonMode json;                       /* --json= */
     const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
     unsigned host_count;

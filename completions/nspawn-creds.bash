@@ -39,8 +39,8 @@ _nspawn_creds_options() { # VERB
                         --not-after= --newline= --json= --no-ask --generate= --forget' ;;
                 list) options='--tpm2-device= --tpm2-signature= --json= --expiry --no-legend' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json= --history' ;;
-                import) options='--from= --replace --store --store= --with-key= --tpm2-device= --tpm2-signature= --forget
-                        --json=' ;;
+                import) options='--from= --identity= --newline= --replace --no-ask --store --store= --with-key=
+                        --tpm2-device= --tpm2-signature= --forget --json=' ;;
                 exec) options='--store --store= --tpm2-device= --tpm2-signature=' ;;
                 reveal|cat) options='--store --store= --tpm2-device= --tpm2-signature= --timestamp= --newline=
                         --no-ask' ;;
@@ -104,7 +104,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -114,7 +114,7 @@ _nspawn_creds() {
                                     _nspawn_creds_values today tomorrow infinity; return ;;
                 --since=*)          _nspawn_creds_values today yesterday; return ;;
                 --format=*)         _nspawn_creds_values base64 raw; return ;;
-                --from=*)           _nspawn_creds_values dotenv json yaml; return ;;
+                --from=*)           _nspawn_creds_values dotenv json yaml sops age systemd-creds; return ;;
                 --newline=*)        _nspawn_creds_values auto yes no; return ;;
                 --json=*)           _nspawn_creds_values short pretty off; return ;;
                 --form=*)           _nspawn_creds_values auto legacy pinned; return ;;

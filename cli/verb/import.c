@@ -3,6 +3,7 @@
  * nspawn-creds import: stores what a file of another program contains as credentials, all or none.
  *
  *     import_file_read() ──► parse() ──► check() ──► seal() ──► store_client_commit()
+ *     opens what is encrypted
  *
  * The text stays in one Secret, in which it is parsed. One value at a time is copied, to another
  * Secret, to be sealed.
@@ -93,6 +94,43 @@ static int parse(Import *import, Reason *reason)
     } while (r == 0 && entry.name);
     if (r == 0 && import->count == 0)
         r = reason_set(reason, OUTCOME_USAGE, "it contains no values");
+    return r;
+}
+
+/* A file of systemd-creds is for the id that it is sealed as, ID or MACHINE@ID, or for the id that
+ * was given. If these differ, another file may have been put in its place, so this asks. */
+static int take_sealed_name(Import *import, const char *machine, const char **id, Reason *reason)
+{
+    const CredentialMetadata *metadata = &import->file.metadata;
+    const char *sealed = metadata->name, *at = strchr(sealed, '@');
+    bool is_ours = at && strlen(machine) == (size_t)(at - sealed) &&
+                   strncmp(sealed, machine, strlen(machine)) == 0;
+    const char *sealed_id = is_ours ? at + 1 : sealed;
+
+    import->spec.has_not_after = metadata->not_after != USEC_INFINITY;
+    import->spec.not_after = metadata->not_after;
+    if (!*id)
+        *id = is_ours || (sealed[0] && !at) ? sealed_id : import->file.name;
+    if (strcmp(*id, sealed_id) == 0)
+        return 0;
+    return confirm(import->options, reason,
+                   "The file is sealed as \"%s\". Store its value as %s@%s?", sealed, machine, *id);
+}
+
+/* ID is NULL if none was given. */
+static int name_value(Import *import, const char *machine, const char *id, Reason *reason)
+{
+    ImportFile *file = &import->file;
+    int r = 0;
+
+    if (id && !file->is_one)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "it is %s, in which the values have names: nspawn-creds import %s FILE",
+                          import_format_words[file->format], machine);
+    if (file->format == IMPORT_SYSTEMD_CREDS)
+        r = take_sealed_name(import, machine, &id, reason);
+    if (id && id != file->name)
+        snprintf(file->name, sizeof(file->name), "%.*s", NAME_MAX, id);
     return r;
 }
 
@@ -294,28 +332,44 @@ static int prepare(Import *import, Reason *reason)
     return r == 0 ? store_client_writable(&import->store, reason) : r;
 }
 
+/* Splits MACHINE[@ID]; RET_ID is "" if there is none. */
+static int split_argument(const char *argument, Reason *reason, CredentialName *ret)
+{
+    if (strchr(argument, '@'))
+        return credential_name_parse(argument, reason, ret);
+    *ret = (CredentialName){0};
+    snprintf(ret->machine, sizeof(ret->machine), "%s", argument);
+    return machine_name_check(argument, reason);
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(import_done) Import import = {.context = context, .options = options};
-    const char *machine = arguments[0], *source = input_name(arguments[1]);
+    const char *source = input_name(arguments[1]);
+    CredentialName name;
     Reason reason = {0};
-    int r = machine_name_check(machine, &reason);
+    int r = split_argument(arguments[0], &reason, &name);
 
     if (r == 0)
         r = prepare(&import, &reason);
     if (r != 0)
-        return output_error(r, machine, &reason);
-    r = import_file_read(options, arguments[1], &reason, &import.file);
+        return output_error(r, arguments[0], &reason);
+    r = import_file_read(context, options, arguments[1], &reason, &import.file);
+    if (r == 0)
+        r = name_value(&import, name.machine, name.id[0] ? name.id : NULL, &reason);
     if (r == 0)
         r = parse(&import, &reason);
     if (r != 0) {
+        if (import.file.format == IMPORT_SOPS && import.file.text)
+            source = "the output of sops";
         output_error(r, source, &reason);
-        if (options->from == IMPORT_AUTO && import.file.text)
+        if (options->from == IMPORT_AUTO && import.file.format != IMPORT_AUTO &&
+            import.file.format < IMPORT_SOPS)
             output_note("%s was read as %s. To read it as something else: --from=", source,
                         import_format_words[import.file.format]);
         return r;
     }
-    r = check(&import, machine);
+    r = check(&import, name.machine);
     if (r == 0)
         r = seal(&import);
     if (r != 0)
@@ -324,20 +378,23 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = store_client_commit(&import.store, import.changes, import.change_count, "import",
                                 &reason);
     if (r == 0)
-        r = report(&import, machine);
-    return r == 0 ? 0 : output_error(r, machine, &reason);
+        r = report(&import, name.machine);
+    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 
 const Verb verb_import = {
     .name = "import",
-    .arguments = "MACHINE FILE",
-    .summary = "Store the values in a dotenv, JSON or YAML file as credentials of a machine",
-    .details = "NAME=VALUE in FILE becomes MACHINE@NAME; in JSON or YAML each member of the "
-               "outermost object does,\nwhich must be a string. All are stored, or none: a "
-               "value that programs read differently is refused\nwith its line, and so are "
-               "names that have another value already, except with --replace. FILE is \"-\"\nfor "
-               "standard input.",
-    .options = OPTION_FROM | OPTION_REPLACE | OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE |
-               OPTION_SIGNATURE | OPTION_FORGET | OPTION_JSON,
+    .arguments = "MACHINE[@ID] FILE",
+    .summary = "Store what a file of another program contains as credentials of a machine",
+    .details =
+        "In a dotenv, JSON, YAML or sops file each value has a name, which becomes its id. An "
+        "age file, as agenix\nhas them, and a file of systemd-creds are one value, with "
+        "the given ID or that of the file. All are\nstored, or none: a value that programs "
+        "read differently is refused with its line, and so are names\nthat have another "
+        "value already, except with --replace. The programs sops and age open their own\n"
+        "files. FILE is \"-\" for standard input.",
+    .options = OPTION_FROM | OPTION_IDENTITY | OPTION_NEWLINE | OPTION_REPLACE | OPTION_NO_ASK |
+               OPTION_STORE | OPTION_WITH_KEY | OPTION_TPM_DEVICE | OPTION_SIGNATURE |
+               OPTION_FORGET | OPTION_JSON,
     .run = run,
 };

@@ -5,17 +5,30 @@
 #include "base/fsutil.h"
 #include "base/limits.h"
 #include "base/names.h"
+#include "specs.h"
+#include "terminal/input.h"
+#include "terminal/pretty.h"
+#include "terminal/progress.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* What agenix uses unless it is told otherwise. */
+static const char *const host_identities[] = {"/etc/ssh/ssh_host_ed25519_key",
+                                              "/etc/ssh/ssh_host_rsa_key"};
 
 const char *const import_format_words[] = {[IMPORT_AUTO] = "auto",
                                            [IMPORT_DOTENV] = "dotenv",
                                            [IMPORT_JSON] = "json",
-                                           [IMPORT_YAML] = "yaml"};
+                                           [IMPORT_YAML] = "yaml",
+                                           [IMPORT_SOPS] = "sops",
+                                           [IMPORT_AGE] = "age",
+                                           [IMPORT_SYSTEMD_CREDS] = "systemd-creds"};
 
 void import_file_done(ImportFile *file)
 {
@@ -53,11 +66,47 @@ static bool begins_like_yaml(BytesView text)
     return at < end && *at == ':';
 }
 
+static bool begins_with(BytesView text, const char *prefix)
+{
+    return text.size >= strlen(prefix) && memcmp(text.data, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether TEXT begins with the id of a kind of credentials, raw or in base64. */
+static bool looks_sealed(BytesView text)
+{
+    _cleanup_(secret_freep) Secret *begin = NULL;
+    BytesView encoded = {text.data, 24}; /* of 18 bytes */
+
+    if (text.size < encoded.size)
+        return false;
+    return pretty_is(text) || kind_find_by_id(text.data) ||
+           (secret_from_base64(encoded, NULL, &begin) == 0 && secret_size(begin) >= KIND_ID_BYTES &&
+            kind_find_by_id(secret_borrow(begin)));
+}
+
+/* sops adds its metadata, which include these words in each of its formats. */
+static bool looks_like_sops(BytesView text)
+{
+    static const char *const words[] = {"sops", "lastmodified", "ENC[AES256_GCM,"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (!memmem(text.data, text.size, words[i], strlen(words[i])))
+            return false;
+    return true;
+}
+
 /* What does not look like anything else is taken for dotenv, whose reader refuses most. */
 static ImportFormat guess(const char *path, BytesView text)
 {
     size_t i = 0;
 
+    if (looks_sealed(text))
+        return IMPORT_SYSTEMD_CREDS;
+    if (begins_with(text, "age-encryption.org/") ||
+        begins_with(text, "-----BEGIN AGE ENCRYPTED FILE-----"))
+        return IMPORT_AGE;
+    if (looks_like_sops(text))
+        return IMPORT_SOPS;
     while (i < text.size && text.data[i] && strchr(" \t\r\n", text.data[i]))
         i++;
     if (i < text.size && text.data[i] == '{')
@@ -67,29 +116,172 @@ static ImportFormat guess(const char *path, BytesView text)
                : IMPORT_DOTENV;
 }
 
-int import_file_read(const Options *options, const char *path, Reason *reason, ImportFile *ret)
+/* --- opening --- */
+
+/* Runs COMMAND. What it prints goes through a pipe into RET. */
+static int run_program(const char *const *command, Reason *reason, Secret **ret)
 {
-    ImportFile file = {0};
-    int r = read_text(path, reason, &file.text);
+    _cleanup_(closep) int input = open("/dev/null", O_RDONLY | O_CLOEXEC), output = -1;
+    _cleanup_(secret_freep) Secret *text = NULL;
+    posix_spawn_file_actions_t actions;
+    int pipe_fds[2], status = 0, r;
+    pid_t pid;
+
+    if (input < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return -errno;
+    output = pipe_fds[0];
+    r = posix_spawn_file_actions_init(&actions);
+    if (r == 0) {
+        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+        r = posix_spawnp(&pid, command[0], &actions, NULL, (char *const *)command, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    close(pipe_fds[1]);
+    if (r != 0)
+        return reason_set(reason, -r, "cannot run %s", command[0]);
+    r = secret_read_fd(output, LIMIT_IMPORT_BYTES, reason, &text);
+    close(output); /* ends a program that has more */
+    output = -1;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return reason_set(reason, -errno, "cannot wait for %s", command[0]);
+    if (r != 0)
+        return r;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        reason_set(reason, 0, "%s failed", command[0]);
+        return -ECANCELED;
+    }
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+/* One secret a file, as agenix has them. */
+static int open_age(const Options *options, const char *path, Reason *reason, ImportFile *file)
+{
+    const char *command[8] = {"age", "--decrypt"};
+    size_t count = 2;
+
+    for (size_t i = 0; i < 2 && !options->identity; i++)
+        if (access(host_identities[i], R_OK) == 0) {
+            command[count++] = "--identity";
+            command[count++] = host_identities[i];
+        }
+    if (options->identity) {
+        command[count++] = "--identity";
+        command[count++] = options->identity;
+    } else if (count == 2)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "this host has no SSH key that could open it; use --identity=FILE");
+    command[count] = path;
+    return run_program(command, reason, &file->text);
+}
+
+/* sops tells the format by the name of the file, too. */
+static int open_sops(const char *path, Reason *reason, ImportFile *file)
+{
+    static const char *const suffixes[] = {".yaml", ".yml", ".json", ".env", ".ini"};
+    const char *command[] = {"sops", "--decrypt", path, NULL, NULL, NULL};
+
+    file->is_one = true;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (has_suffix(path, suffixes[i])) {
+            memcpy(command + 2, (const char *[]){"--output-type", "json", path}, 3 * sizeof(path));
+            file->is_one = false;
+        }
+    return run_program(command, reason, &file->text);
+}
+
+static int open_sealed(const Context *context, const Options *options, Reason *reason,
+                       ImportFile *file)
+{
+    _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
+    _cleanup_(bytes_done) Bytes text = {0}, sealed = {0};
+    CredentialSections sections;
+    int r = bytes_dup(secret_view(file->text), &text);
 
     if (r != 0)
         return r;
-    file.format =
-        options->from != IMPORT_AUTO ? options->from : guess(path, secret_view(file.text));
-    file.reader = (ValueFile){.at = secret_borrow(file.text),
-                              .end = secret_borrow(file.text) + secret_size(file.text),
-                              .line = 1};
-    *ret = file;
-    return 0;
+    pretty_strip(&text);
+    unsealer.spec.allow_unnamed = true;
+    unsealer.subject = file->name;
+    r = credential_unpack(bytes_view(&text), reason, &sealed, &sections);
+    if (r != 0)
+        return r;
+    file->text = secret_free(file->text);
+    return unsealer_open(&unsealer, &sections, NULL, reason, &file->metadata, &file->text);
+}
+
+static int open_encrypted(const Context *context, const Options *options, const char *path,
+                          Reason *reason, ImportFile *file)
+{
+    _cleanup_(freep) char *argument = NULL;
+
+    if (file->format == IMPORT_SYSTEMD_CREDS)
+        return open_sealed(context, options, reason, file);
+    if (strcmp(path, "-") == 0)
+        return reason_set(reason, OUTCOME_USAGE, "%s reads such a file itself; name it",
+                          import_format_words[file->format]);
+    /* no option, whatever it is called */
+    if (asprintf(&argument, "%s%s", path[0] == '-' ? "./" : "", path) < 0)
+        return -ENOMEM;
+    file->text = secret_free(file->text);
+    return file->format == IMPORT_AGE ? open_age(options, argument, reason, file)
+                                      : open_sops(argument, reason, file);
+}
+
+/* The name of the file PATH, without what says that it is encrypted. */
+static void set_name(const char *path, ImportFile *file)
+{
+    static const char *const suffixes[] = {".age", ".cred", ".sops"};
+    const char *slash = strrchr(path, '/');
+
+    if (strcmp(path, "-") == 0)
+        return; /* standard input has none */
+    snprintf(file->name, sizeof(file->name), "%.*s", NAME_MAX, slash ? slash + 1 : path);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (has_suffix(file->name, suffixes[i]))
+            file->name[strlen(file->name) - strlen(suffixes[i])] = '\0';
+}
+
+int import_file_read(const Context *context, const Options *options, const char *path,
+                     Reason *reason, ImportFile *ret)
+{
+    int r = read_text(path, reason, &ret->text);
+
+    if (r != 0)
+        return r;
+    ret->format =
+        options->from != IMPORT_AUTO ? options->from : guess(path, secret_view(ret->text));
+    ret->is_one = ret->format == IMPORT_AGE || ret->format == IMPORT_SYSTEMD_CREDS;
+    set_name(path, ret);
+    if (options->identity && ret->format != IMPORT_AGE)
+        return reason_set(reason, OUTCOME_USAGE, "--identity= is for age; this is %s",
+                          import_format_words[ret->format]);
+    if (ret->format >= IMPORT_SOPS)
+        r = open_encrypted(context, options, path, reason, ret);
+    if (r == 0 && options->newline != TRISTATE_AUTO)
+        r = ret->is_one ? input_set_newline(&ret->text, options->newline == TRISTATE_YES, reason)
+                        : reason_set(reason, OUTCOME_USAGE, "--newline= is for files of one value");
+    if (r == 0)
+        ret->reader = (ValueFile){.at = secret_borrow(ret->text),
+                                  .end = secret_borrow(ret->text) + secret_size(ret->text),
+                                  .line = 1};
+    return r;
 }
 
 int import_file_next(ImportFile *file, Reason *reason, ValueEntry *ret)
 {
+    if (file->is_one) {
+        *ret = (ValueEntry){file->reader.begun ? NULL : file->name, secret_view(file->text), 1};
+        file->reader.begun = true;
+        return 0;
+    }
     if (file->format == IMPORT_DOTENV)
         return value_file_next_dotenv(&file->reader, reason, ret);
     if (!file->reader.begun && !safe_text_is(secret_view(file->text)))
         return reason_set(reason, OUTCOME_USAGE,
                           "it contains what is no UTF-8, or control characters");
-    return file->format == IMPORT_JSON ? value_file_next_json(&file->reader, reason, ret)
-                                       : value_file_next_yaml(&file->reader, reason, ret);
+    return file->format == IMPORT_YAML ? value_file_next_yaml(&file->reader, reason, ret)
+                                       : value_file_next_json(&file->reader, reason, ret);
 }
