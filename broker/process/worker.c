@@ -173,15 +173,21 @@ static void leave(Worker *worker)
     sd_event_exit(worker->event, 0);
 }
 
+/* A host key that was replaced is needed at once, a missing one when there is time: it may never
+ * come. */
+static bool needs_next_broker(const Worker *worker)
+{
+    int rc = worker->connections.resources->host_key_rc;
+
+    return rc == OUTCOME_INTERRUPTED || (rc != 0 && connections_moving(&worker->connections) == 0);
+}
+
 /* Called whenever the number of connections, or whether to end, has changed. */
 static void update(Worker *worker)
 {
-    const ConnectionSet *connections = &worker->connections;
-
     if (!worker->running || worker->left)
         return;
-    if (worker->phase == PHASE_SERVES && connections_moving(connections) == 0 &&
-        connections->resources->host_key_rc != 0)
+    if (worker->phase == PHASE_SERVES && needs_next_broker(worker))
         enter(worker, PHASE_RESTARTS);
     update_listening(worker);
     if (!is_needed(worker))

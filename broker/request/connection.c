@@ -22,6 +22,8 @@ struct Connection {
     int fd;
     LiveMachine live_machine; /* "" for a connection of the host's service manager */
     bool retained;            /* it may be in the service manager's descriptor store */
+    bool adopted;             /* from an earlier worker or broker */
+    bool deferred;            /* it waits for the next broker */
     uint64_t begin;           /* CLOCK_MONOTONIC, µs */
     Peer peer;
     Decision decision;
@@ -97,6 +99,7 @@ static void end(Connection *c, AuditVerdict verdict)
     set->count--;
     strcpy(machine, c->live_machine);
     *stalled_of(c) -= c->stalled;
+    set->deferred -= c->deferred;
     free(c);
     set->ended(set->userdata, machine[0] ? machine : NULL);
 }
@@ -120,7 +123,7 @@ size_t connections_active(const ConnectionSet *set)
 
 size_t connections_moving(const ConnectionSet *set)
 {
-    return set->count - set->stalled - set->live_stalled;
+    return set->count - set->stalled - set->live_stalled - set->deferred;
 }
 
 static bool same_peer(const Connection *a, const Connection *b)
@@ -365,6 +368,25 @@ static int wait_for(Connection *c, const TpmKeyRequest *wanted)
     return r < 0 ? r : watch(c, 0);
 }
 
+/* Whether the next broker may be able to answer C, because it has the host key that replaced ours.
+ * None is deferred twice, so that it cannot go from broker to broker for ever. */
+static bool may_defer(const Connection *c)
+{
+    return c->outcome == OUTCOME_INTERRUPTED && !c->adopted && supervisor_lives();
+}
+
+static int defer(Connection *c)
+{
+    ConnectionSet *set = c->set;
+    int r = watch(c, 0);
+
+    c->deadline = sd_event_source_disable_unref(c->deadline);
+    c->deferred = true;
+    set->deferred++;
+    set->ended(set->userdata, NULL);
+    return r;
+}
+
 /* Continues until the answer has begun, or until the request has to wait. */
 static int go_on(Connection *c)
 {
@@ -375,6 +397,8 @@ static int go_on(Connection *c)
     c->key = c->request.key;
     if (c->outcome == 0 && (wanted.sealed || wanted.fresh_for || wanted.search_in || wanted.commit))
         return wait_for(c, &wanted);
+    if (may_defer(c))
+        return defer(c);
     if (c->outcome == 0)
         c->plaintext = request_take_value(&c->request);
     return begin_answer(c);
@@ -457,7 +481,7 @@ int connection_take_over(ConnectionSet *set, int fd, const char *live_machine)
     c = add(set, fd, live_machine);
     if (!c)
         return -ENOMEM;
-    c->retained = true;
+    c->retained = c->adopted = true;
     if (mark == HANDOVER_ANSWERING)
         return refuse(c, OUTCOME_INTERRUPTED);
     if (deaths >= LIMIT_HANDOVERS) {

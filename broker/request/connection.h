@@ -14,6 +14,9 @@
  * no TPM, or only a cached key, and its answer fits into the socket, connection_start() does it
  * all.
  *
+ * If the host key was replaced, only the next broker can answer requests that need it. They are
+ * deferred: they wait for the end of this one.
+ *
  * If the worker itself fails, or leaves, connections stay open, so that the next worker finds them
  * (process/handover.h). Nothing here closes a connection that has not been answered.
  *
@@ -47,13 +50,14 @@ typedef struct ConnectionSet {
     Connection *first; /* private from here on */
     size_t count;
     size_t stalled, live_stalled; /* the host's, and live ones */
+    size_t deferred;              /* to the next broker */
     uint64_t begun;               /* connections in total */
 } ConnectionSet;
 
 /* The number of connections, without up to .stalled_max of the host's that have stalled. */
 size_t connections_active(const ConnectionSet *set);
 
-/* The number of connections that have not stalled. */
+/* The number of connections that have not stalled, and that this broker can answer. */
 size_t connections_moving(const ConnectionSet *set);
 
 /* Whether there is a request of which no answer has begun. */

@@ -4,6 +4,7 @@
 #include "control_calls.h"
 
 #include "key/host_key.h"
+#include "process/supervisor.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -197,6 +198,48 @@ static void test_host_key_is_replaced(void **state)
         broker_start(broker);
         assert_int_equal(client_ask(broker, "web", "x", 31), ANSWER_RIGHT);
     }
+}
+
+/* The request that finds a replaced key is not refused because of it: the next broker answers it,
+ * also while this one waits for the TPM. */
+static void test_next_broker_has_the_key(void **state)
+{
+    static const struct {
+        const char *id;
+        Answer answer;
+    } rows[] = {
+        {"new", ANSWER_RIGHT},
+        {"old", ANSWER_REFUSED},
+        {"made", ANSWER_WRONG}, /* a value that no test can know */
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    int fds[COUNT(rows)], tpm;
+
+    (void)state;
+    write_policy(broker, "web",
+                 "{\"credentials\": {\"new\": {}, \"old\": {}, \"tpm\": {},"
+                 "\"made\": {\"generate\": {\"type\": \"uuid\"}}}}");
+    broker->config.tpm_device = "/nowhere/tpm";
+    broker->config.restart_usec = 50 * 1000;
+    broker->shared->tpm_msec = 60000;
+    broker_seal(broker, &(SealedFile){"web", "old", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"web", "tpm", KIND_TPM, 31, NULL, 0});
+    broker_manage(broker);
+    broker_start(broker);
+    tpm = client_connect(broker, WEB, "tpm");
+    make_host_key_anew(broker);
+    broker_seal(broker, &(SealedFile){"web", "new", KIND_HOST, 31, NULL, 0});
+    for (size_t i = 0; i < COUNT(rows); i++)
+        fds[i] = client_connect(broker, WEB, rows[i].id);
+    assert_int_equal(broker_wait(broker), SUPERVISOR_AGAIN);
+
+    broker->shared->tpm_msec = 0;
+    broker_start(broker);
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_int_equal(client_read(fds[i], "web", rows[i].id, 31), rows[i].answer);
+    assert_int_equal(client_read(tpm, "web", "tpm", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(broker, "refused interrupted"), 0);
+    expect_records(broker, "refused not-authentic", 1);
 }
 
 /* What the old key has sealed opens until the end; nothing more is sealed with it. */
@@ -584,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_store_appears_later),
         cmocka_unit_test(test_host_key_appears_later),
         cmocka_unit_test(test_host_key_is_replaced),
+        cmocka_unit_test(test_next_broker_has_the_key),
         cmocka_unit_test(test_host_key_is_removed),
         cmocka_unit_test(test_host_key_is_unsafe),
         cmocka_unit_test(test_tpm_hangs),
