@@ -65,6 +65,7 @@ typedef struct Doctor {
     struct json_object *status; /* the broker's status; NULL: it does not answer */
     DoctorMachine *machines;
     size_t machine_count;
+    size_t foreign;    /* credentials that another TPM has sealed */
     const char *check; /* the name of the running check */
     bool of_machine;   /* the running check is of one machine */
     DoctorFinding *findings;
@@ -153,6 +154,7 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine);
 void doctor_container(Doctor *doctor, const DoctorMachine *machine);
 void doctor_live(Doctor *doctor, const DoctorMachine *machine);
 void doctor_credentials(Doctor *doctor, const DoctorMachine *machine);
+void doctor_copy(Doctor *doctor); /* after doctor_credentials() */
 
 /* The part of it that asks the broker: reports what the broker would refuse, except the credentials
  * whose index in the policy is in REPORTED. Returns whether it would deliver everything else. */

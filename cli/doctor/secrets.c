@@ -9,6 +9,7 @@
 #include "base/fsutil.h"
 #include "base/timestamp.h"
 #include "doctor/doctor.h"
+#include "key/host_key.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
 
@@ -171,6 +172,7 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
         r = kind_check_type(entry.sections.kind, credential->key_type, &reason);
     if (r == 0)
         r = unit_size_check_value(name->id, plaintext, &reason);
+    doctor->foreign += r == OUTCOME_TPM_FOREIGN;
     if (r != 0)
         say_closed(doctor, machine, name, path, &entry.sections, r, &reason);
     else
@@ -262,4 +264,20 @@ void doctor_unopened(Doctor *doctor)
         doctor_say(doctor, DOCTOR_UNSEEN, "credentials in the store were not opened");
     if (!doctor->status)
         doctor_say(doctor, DOCTOR_UNSEEN, "the broker was not asked whether it would deliver them");
+}
+
+/* A copy of a host has the machine id, the host key and the store of the original. Nothing but the
+ * TPM differs. */
+void doctor_copy(Doctor *doctor)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+
+    if (doctor->foreign == 0 || host_key_load(doctor->context, host_key_path(), NULL, &key) != 0)
+        return;
+    doctor_say(
+        doctor, DOCTOR_WARNING,
+        "the host key belongs to this machine id, but another TPM sealed %zu %s: the TPM was "
+        "cleared or replaced, or this host is a copy of another one and has its secrets",
+        doctor->foreign, doctor->foreign == 1 ? "credential" : "credentials");
+    doctor_advice(doctor, "For a copy, see \"A copy of a host\" in backup.md of the documentation");
 }
