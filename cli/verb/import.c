@@ -310,9 +310,13 @@ static int report(const Import *import, const char *machine)
     if (import->options->store)
         return 0;
     if (missing > 0)
-        output_note("The policy of %s does not list %zu of them yet. To deliver all that the store "
-                    "has for %s: nspawn-creds enable %s",
-                    machine, missing, machine, machine);
+        output_note("%s's policy does not list %s yet. To deliver all that the store has for %s: "
+                    "nspawn-creds enable %s",
+                    machine,
+                    missing < import->count ? "all of them"
+                    : missing == 1          ? "it"
+                                            : "them",
+                    machine, machine);
     else
         output_note("To see what %s receives: nspawn-creds check %s", machine, machine);
     return 0;
