@@ -51,11 +51,20 @@ static void print_help(void)
            "     --version             Show the version\n"
            "     --host-key=PATH       This host's key\n"
            "                           (default: %s)\n"
+           "     --boot-id=ID          The boot id, which the broker cannot read by itself\n"
            "     --exit-idle=SECONDS   Exit after this time without a request; the service\n"
            "                           manager starts it again (default: never)\n\n"
            "The store, the TPM and the units of containers are set in\n" HOST_CONFIG_PATH
            ", see nspawn-creds.conf(5).\n",
            program_invocation_short_name, HOST_KEY_PATH);
+}
+
+static int parse_boot_id(ServerConfig *config, const char *text)
+{
+    if (sd_id128_from_string(text, &config->boot) >= 0)
+        return 0;
+    fprintf(stderr, "--boot-id=: \"%s\" is not a boot id\n", text);
+    return -EINVAL;
 }
 
 static int parse_exit_idle(ServerConfig *config, const char *text)
@@ -77,12 +86,14 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
     enum {
         OPTION_VERSION = 0x100,
         OPTION_HOST_KEY,
+        OPTION_BOOT_ID,
         OPTION_EXIT_IDLE,
     };
     static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"host-key", required_argument, NULL, OPTION_HOST_KEY},
+        {"boot-id", required_argument, NULL, OPTION_BOOT_ID},
         {"exit-idle", required_argument, NULL, OPTION_EXIT_IDLE},
         {0},
     };
@@ -100,6 +111,9 @@ static int parse_options(int argc, char *argv[], ServerConfig *config)
             return PARSE_DONE;
         case OPTION_HOST_KEY:
             config->host_key_path = optarg;
+            break;
+        case OPTION_BOOT_ID:
+            r = parse_boot_id(config, optarg);
             break;
         case OPTION_EXIT_IDLE:
             r = parse_exit_idle(config, optarg);

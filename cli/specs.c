@@ -215,14 +215,14 @@ static int note_sealing(const SealContext *seal, const CredentialSections *old, 
 }
 
 /* Opens OLD for its time of expiry; USEC_INFINITY if there is none, or none that can be kept. */
-static uint64_t find_expiry(const Context *context, const Options *options,
-                            const StoreClientEntry *old, const char *name)
+static uint64_t find_expiry(const Context *context, const Options *options, const Store *store,
+                            StoreClientEntry *old, const char *name)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     OpenCheck check;
 
     unsealer.spec.now = USEC_INFINITY;
-    open_check_entry(&unsealer, old, &check);
+    open_check_entry(store, &unsealer, old, &check);
     if (check.rc == 0)
         return check.metadata.not_after;
     output_note(check.rc == OUTCOME_EXPIRED
@@ -248,18 +248,18 @@ int spec_keep(const Context *context, const Options *options, StoreClientEntry *
                     name);
         return 0;
     }
-    like = old->sections;
-    if (like.kind->key_types == 0) /* the null key is no choice to keep */
+    if (old->sections.kind->key_types == 0) /* the null key is no choice to keep */
         return 0;
+    if (!spec->has_not_after) {
+        not_after = find_expiry(context, options, spec->share_store, old, name);
+        spec->has_not_after = not_after != USEC_INFINITY;
+        spec->not_after = not_after;
+    }
+    like = old->sections;
     /* the broker serves no credentials for users */
     like.kind = kind_find_by_key_types(like.kind->key_types & ~(unsigned)KIND_SCOPED);
     if (spec->keys == SEAL_KEEP_KEYS && spec->tpm_required && !kind_has(like.kind, KIND_TPM))
         spec->keys = SEAL_AUTO_KEYS;
-    if (!spec->has_not_after) {
-        not_after = find_expiry(context, options, old, name);
-        spec->has_not_after = not_after != USEC_INFINITY;
-        spec->not_after = not_after;
-    }
     *ret_like = like;
     return note_sealing(&(SealContext){context, spec, &terminal_observer}, &like, name, not_after,
                         reason);

@@ -46,6 +46,7 @@ static void write_record(const Check *check, int rc)
                           .reason = check->reason.text,
                           .key = check->request.key.fingerprint,
                           .sealed_outside = check->request.key.outside,
+                          .predecessor = check->request.predecessor,
                           .usec = monotonic_usec() - check->begun,
                       });
 }

@@ -124,6 +124,8 @@ struct json_object *method_event(const AuditRecord *record)
     add_known(event, "key", record->key);
     if (record->sealed_outside)
         json_add(event, "sealedOutside", json_object_new_boolean(true));
+    if (record->predecessor)
+        json_add(event, "predecessor", json_object_new_boolean(true));
     add_known(event, "reason", record->reason);
     json_add_number(event, "durationUSec", record->usec);
     json_add(object, "event", event);

@@ -11,6 +11,7 @@
 #include "credential/open.h"
 #include "policy/policy_load.h"
 #include "request/external_file.h"
+#include "store/history.h"
 
 #include <string.h>
 
@@ -84,6 +85,20 @@ static int add_sections(BytesView file, const PolicyCredential *credential, Reas
     return kind_check_type(sections.kind, credential ? credential->key_type : NULL, reason);
 }
 
+/* Adds whether NAME, whose OBJECT has the rest, has a predecessor, as only what is bound to PCRs
+ * may have. */
+static void add_predecessor(const Inventory *inventory, const CredentialName *name,
+                            struct json_object *object)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    const Store *store;
+
+    if (json_length(json_object_object_get(object, "pcrs")) > 0 &&
+        host_resources_store(inventory->resources, NULL, &store) == 0 &&
+        store_read_predecessor(store, name, NULL, NULL, &file) == 0)
+        json_add(object, "predecessor", json_object_new_boolean(true));
+}
+
 /* Adds the sealed file that would be delivered, if there is one. */
 static int add_file(const Inventory *inventory, const StoreEntry *entry,
                     const PolicyCredential *credential, Reason *reason, struct json_object *object)
@@ -102,7 +117,11 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
         r = host_resources_read(inventory->resources, &entry->name, reason, &file);
     else
         return 0;
-    return r == 0 ? add_sections(bytes_view(&file), credential, reason, object) : r;
+    if (r == 0)
+        r = add_sections(bytes_view(&file), credential, reason, object);
+    if (r == 0 && source != POLICY_SEALED)
+        add_predecessor(inventory, &entry->name, object);
+    return r;
 }
 
 static void add_policy(const PolicyCredential *credential, struct json_object *object)

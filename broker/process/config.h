@@ -11,6 +11,8 @@
 #include "policy/host_config.h"
 #include "tpm/tpm.h"
 
+#include <systemd/sd-id128.h>
+
 /* Unseals with DEVICE, and seals a fresh key. They run in a child process and may block. */
 typedef int (*TpmUnseal)(const char *device, const TpmSealedView *sealed, Reason *reason,
                          Secret **ret_key);
@@ -23,6 +25,7 @@ typedef struct ServerConfig {
     const char *host_key_path; /* as the service manager passed it */
     HostKeyStamp host_key;     /* the file that it passed a copy of, when the broker started */
     const char *tpm_device;    /* see tpm_new() */
+    sd_id128_t boot;           /* the boot id; null if unknown */
     TpmUnseal unseal;
     TpmSealFresh seal;
     UnitTemplates templates;

@@ -183,7 +183,8 @@ static int set_history(struct json_object *element, const Bytes *data, Reason *r
     if (!word || strcmp(word, "none") == 0)
         return 0;
     change->keep_old = strcmp(word, "keep") == 0;
-    if (change->keep_old)
+    change->settle = strcmp(word, "settle") == 0;
+    if (change->keep_old || change->settle)
         return 0;
     if (strcmp(word, "replace") != 0)
         return reason_set(reason, OUTCOME_USAGE, "invalid history \"%.40s\"", word);

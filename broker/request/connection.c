@@ -35,6 +35,7 @@ struct Connection {
     bool stalled;
     int outcome;
     Reason reason;
+    bool predecessor;          /* see Request */
     TpmKeyLabel key;           /* of the last sealed key that was used; .outside of any */
     sd_event_source *io;       /* NULL until it has to wait */
     sd_event_source *deadline; /* NULL unless it waits for the TPM */
@@ -69,6 +70,7 @@ static void write_record(Connection *c, AuditVerdict verdict)
                           .reason = c->reason.text,
                           .key = c->key.fingerprint,
                           .sealed_outside = c->key.outside,
+                          .predecessor = c->predecessor,
                           .usec = monotonic_usec() - c->begin,
                       });
 }
@@ -395,6 +397,7 @@ static int go_on(Connection *c)
     if (c->outcome == 0)
         c->outcome = request_advance(&c->request, &c->set->tpm, &c->reason, &wanted);
     c->key = c->request.key;
+    c->predecessor = c->request.predecessor;
     if (c->outcome == 0 && (wanted.sealed || wanted.fresh_for || wanted.search_in || wanted.commit))
         return wait_for(c, &wanted);
     if (may_defer(c))

@@ -3,9 +3,11 @@
 #include "request/request.h"
 
 #include "base/base64.h"
+#include "client/store_client.h"
 #include "crypto/generate.h"
 #include "policy/template.h"
 #include "request/external_file.h"
+#include "store/history.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,8 +41,10 @@ static void blame(const Request *request, Reason *reason)
 static int load_file(Request *request, Ingredient *ingredient, BytesView file, Reason *reason)
 {
     const PolicyCredential *credential = ingredient->credential;
-    int r = credential_unpack(file, reason, &ingredient->sealed, &ingredient->sections);
+    int r;
 
+    bytes_done(&ingredient->sealed);
+    r = credential_unpack(file, reason, &ingredient->sealed, &ingredient->sections);
     if (r == 0)
         r = credential_openable(&ingredient->sections, reason);
     if (r == 0 && credential)
@@ -59,7 +63,7 @@ static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
         r = external_file_read_sealed(ingredient->credential->text, reason, &file);
     else
         r = host_resources_read(request->resources, &ingredient->name, reason, &file);
-    if (r == 0 && ingredient->source == POLICY_GENERATE)
+    if (r == 0 && ingredient->source != POLICY_SEALED)
         digest_format(bytes_view(&file), ingredient->digest);
     return r == 0 ? load_file(request, ingredient, bytes_view(&file), reason) : r;
 }
@@ -123,6 +127,44 @@ int request_begin_file(HostResources *resources, const CredentialName *name, Byt
     if (r == 0)
         *ret = TAKE(request);
     return r;
+}
+
+/* --- predecessors --- */
+
+/* Only what is in the store, and bound to PCRs. The service manager alone, which a trial of a
+ * native credential is about, does not know predecessors. */
+static bool may_have_predecessor(const Ingredient *ingredient)
+{
+    const PolicyCredential *credential = ingredient->credential;
+
+    return ingredient->digest[0] && !(credential && credential->delivery == POLICY_NATIVE) &&
+           kind_has(ingredient->sections.kind, KIND_TPM) && ingredient->sections.tpm.pcr_mask != 0;
+}
+
+/* The TPM has refused the current ingredient because of its PCRs, for REASON: takes its
+ * predecessor, unless the file has changed since it was read. OUTCOME_TPM_PCR_MISMATCH if there is
+ * none. */
+static int take_predecessor(Request *request, Reason *reason)
+{
+    Ingredient *ingredient = current(request);
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digest[DIGEST_TEXT_BYTES];
+    const Store *store;
+    int r;
+
+    if (!may_have_predecessor(ingredient) || ingredient->predecessor)
+        return OUTCOME_TPM_PCR_MISMATCH;
+    strcpy(digest, ingredient->digest);
+    r = load_sealed(request, ingredient, reason);
+    if (r != 0 || strcmp(digest, ingredient->digest) != 0)
+        return r;
+    r = host_resources_store(request->resources, reason, &store);
+    if (r == 0)
+        r = store_read_predecessor(store, &ingredient->name, NULL, NULL, &file);
+    if (r != 0)
+        return r > 0 ? OUTCOME_TPM_PCR_MISMATCH : r;
+    ingredient->predecessor = true;
+    return load_file(request, ingredient, bytes_view(&file), reason);
 }
 
 /* --- values --- */
@@ -232,16 +274,50 @@ static int generate(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
 
 /* --- opening --- */
 
+/* Nobody waits for it. PARAMETERS may be NULL. */
+static void queue_commit(const Request *request, struct json_object *parameters)
+{
+    CommitOrder order = {.parameters = parameters, .data = -1, .uid = geteuid(), .pid = getpid()};
+
+    if (parameters)
+        (void)commit_job_new(request->store, &order, NULL, NULL, NULL);
+}
+
 /* Queues a commit that adds the public half of INGREDIENT if it is missing. */
 static void publish(const Request *request, const Ingredient *ingredient)
 {
     _cleanup_(json_object_putp) struct json_object *parameters = generated_secret_publish(
         request->resources, &ingredient->name, &ingredient->credential->recipe, ingredient->value,
         ingredient->digest);
-    CommitOrder order = {.parameters = parameters, .data = -1, .uid = geteuid(), .pid = getpid()};
 
-    if (parameters)
-        (void)commit_job_new(request->store, &order, NULL, NULL, NULL);
+    queue_commit(request, parameters);
+}
+
+/* Queues a commit after which only what has opened is used, if INGREDIENT was resealed for other
+ * PCR values in an earlier boot: only a boot changes them to what they stay. */
+static void settle(const Request *request, const Ingredient *ingredient)
+{
+    _cleanup_(bytes_done) Bytes predecessor = {0}, file = {0};
+    _cleanup_(json_object_putp) struct json_object *parameters = NULL;
+    const ServerConfig *config = request->resources->config;
+    StoreChange change = {.name = ingredient->name,
+                          .keep_public = true,
+                          .settle = true,
+                          .precondition = STORE_DIGEST,
+                          .digest = ingredient->digest};
+    const Store *store;
+    sd_id128_t boot;
+
+    if (!may_have_predecessor(ingredient) || sd_id128_is_null(config->boot) ||
+        host_resources_store(request->resources, NULL, &store) != 0 ||
+        store_read_predecessor(store, &ingredient->name, NULL, &boot, &predecessor) != 0 ||
+        sd_id128_equal(boot, config->boot) ||
+        credential_encode(bytes_view(&ingredient->sealed), &file) != 0)
+        return;
+    change.sealed = bytes_view(&file);
+    parameters = commit_to_json(
+        &(StoreCommit){.changes = &change, .count = 1, .origin.verb = "reseal"}, false);
+    queue_commit(request, parameters);
 }
 
 static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now, Reason *reason)
@@ -249,6 +325,9 @@ static int open_ingredient(Request *request, const Secret *tpm_key, uint64_t now
     Ingredient *ingredient = current(request);
     int r = open_sealed(request, tpm_key, now, reason, &ingredient->value);
 
+    request->predecessor = request->predecessor || ingredient->predecessor;
+    if (r == 0 && request->store)
+        settle(request, ingredient);
     if (r == 0 && ingredient->source == POLICY_GENERATE && request->store)
         publish(request, ingredient);
     return r;
@@ -319,6 +398,8 @@ static int give_key(Request *request, const JobResult *result, uint64_t now, Rea
 {
     Ingredient *ingredient = current(request);
 
+    if (result->rc == OUTCOME_TPM_PCR_MISMATCH && !ingredient->missing)
+        return take_predecessor(request, reason);
     if (result->rc != 0)
         return ingredient->missing && generated_secret_retry(&ingredient->generated) ? 0
                                                                                      : result->rc;

@@ -13,6 +13,10 @@
  * ingredients are opened one after the other. If one needs a key of the TPM, the caller gets it and
  * calls request_give().
  *
+ * A file that the TPM refuses because of its PCRs may have a predecessor (store/history.h), which
+ * is then opened instead. When one of the two has opened in another boot than that of the reseal,
+ * it is stored, and the other one goes; no request waits for that.
+ *
  * A trial is a request whose value nobody gets (control/check.h). It changes nothing: instead of a
  * secret that is not generated yet, it uses a value that is made in the same way, and forgets it.
  */
@@ -27,8 +31,9 @@ typedef struct Request {
     StoreQueue *store; /* for commits that nobody waits for; NULL for a trial */
     CredentialName name;
     Resolution resolution;
-    size_t next;     /* the first ingredient without a value */
-    TpmKeyLabel key; /* of the last sealed key that was used; .outside of any */
+    size_t next;      /* the first ingredient without a value */
+    bool predecessor; /* one of an ingredient was used (store/history.h) */
+    TpmKeyLabel key;  /* of the last sealed key that was used; .outside of any */
 } Request;
 
 void request_done(Request *request); /* for _cleanup_ */

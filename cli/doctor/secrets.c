@@ -10,6 +10,7 @@
 #include "base/timestamp.h"
 #include "doctor/doctor.h"
 #include "key/host_key.h"
+#include "store/history.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
 
@@ -153,6 +154,8 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     const PolicyCredential *credential =
         machine->policy ? policy_find(machine->policy, name->id) : NULL;
+    /* the service manager alone does not know predecessors */
+    bool native = credential && credential->delivery == POLICY_NATIVE;
     CredentialMetadata metadata;
     Reason reason = {0};
     int r = path ? file_read(path, LIMIT_FILE_BYTES, &reason, &entry.file)
@@ -166,7 +169,8 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     if (r == 0)
         r = credential_unpack(bytes_view(&entry.file), &reason, &entry.raw, &entry.sections);
     if (r == 0)
-        r = store_client_entry_open(&doctor->unsealer, &entry, &reason, &metadata, &plaintext);
+        r = store_client_entry_open(path || native ? NULL : doctor->store, &doctor->unsealer,
+                                    &entry, &reason, &metadata, &plaintext);
     /* what is in the store does not matter if the policy takes another file */
     if (r == 0 && credential && (credential->source == POLICY_SEALED) == (path != NULL))
         r = kind_check_type(entry.sections.kind, credential->key_type, &reason);
@@ -178,6 +182,13 @@ static bool check_file(Doctor *doctor, const DoctorMachine *machine, const Crede
     else
         say_expiry(doctor, name, &metadata);
     return r == 0;
+}
+
+static bool has_predecessor(const Doctor *doctor, const CredentialName *name)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+
+    return store_read_predecessor(doctor->store, name, NULL, NULL, &file) == 0;
 }
 
 /* Checks a credential of the policy that is not in the store, or should be there. Returns whether
@@ -220,7 +231,7 @@ void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
     const Policy *policy = machine->policy;
     _cleanup_(freep) StoreEntry *entries = NULL;
     _cleanup_(freep) bool *reported = calloc(policy ? policy->count + 1 : 1, sizeof(*reported));
-    size_t count = 0, opened = 0;
+    size_t count = 0, opened = 0, predicted = 0;
     Reason reason = {0};
     bool right = true;
 
@@ -239,6 +250,7 @@ void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
         right = right && opens;
         if (credential)
             reported[credential - policy->credentials] = !opens;
+        predicted += has_predecessor(doctor, &entries[i].name);
     }
     progress_count(0, 0);
     for (size_t i = 0; policy && i < policy->count; i++)
@@ -256,6 +268,12 @@ void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
     if (right && opened > 0)
         doctor_say(doctor, DOCTOR_OK, "%s: %zu %s", machine->name, opened,
                    opened == 1 ? "credential opens" : "credentials open");
+    if (predicted > 0)
+        doctor_say(doctor, DOCTOR_OK,
+                   "%s: %zu %s sealed for a predicted state; the previous %s kept until one of the "
+                   "two opens after the next boot",
+                   machine->name, predicted, predicted == 1 ? "credential is" : "credentials are",
+                   predicted == 1 ? "file is" : "files are");
 }
 
 void doctor_unopened(Doctor *doctor)

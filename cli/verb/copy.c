@@ -25,8 +25,8 @@ static bool holds(ResealAs *reseal_as, const Secret *value, bool moves)
     CredentialMetadata metadata;
 
     return store_client_read(reseal_as->store, &reseal_as->to, NULL, &entry) == 0 &&
-           store_client_entry_open(&reseal_as->reseal.unsealer, &entry, NULL, &metadata, &old) ==
-               0 &&
+           store_client_entry_open(reseal_as->store->store, &reseal_as->reseal.unsealer, &entry,
+                                   NULL, &metadata, &old) == 0 &&
            secret_equal(old, value) &&
            (!moves ||
             (store_read_history(reseal_as->store->store, &reseal_as->to, NULL, &history) == 0 &&

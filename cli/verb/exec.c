@@ -42,7 +42,7 @@ static int put(const StoreClient *store, Unsealer *unsealer, int directory, cons
     if (r == 0)
         r = store_client_read(store, &name, reason, &entry);
     if (r == 0)
-        r = store_client_entry_open(unsealer, &entry, reason, &metadata, &secret);
+        r = store_client_entry_open(store->store, unsealer, &entry, reason, &metadata, &secret);
     if (r != 0)
         return r;
     file = openat(directory, name.id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);

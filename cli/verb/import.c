@@ -137,12 +137,12 @@ static int name_value(Import *import, const char *machine, const char *id, Reaso
 /* --- what the store has --- */
 
 /* Whether OLD opens, and to the value of ITEM. */
-static bool holds(Unsealer *unsealer, const StoreClientEntry *old, const Item *item)
+static bool holds(const Store *store, Unsealer *unsealer, StoreClientEntry *old, const Item *item)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
     CredentialMetadata metadata;
 
-    return store_client_entry_open(unsealer, old, NULL, &metadata, &value) == 0 &&
+    return store_client_entry_open(store, unsealer, old, NULL, &metadata, &value) == 0 &&
            bytes_view_equal(secret_view(value), item->entry.value);
 }
 
@@ -157,7 +157,7 @@ static int check_old(Import *import, Unsealer *unsealer, Item *item, Reason *rea
         return r;
     digest_format(bytes_view(&item->old), item->digest);
     if (store_client_read(&import->store, &item->name, NULL, &old) == 0 &&
-        holds(unsealer, &old, item))
+        holds(import->store.store, unsealer, &old, item))
         item->result = ITEM_UNCHANGED;
     else if (import->options->replace)
         item->result = ITEM_REPLACED;

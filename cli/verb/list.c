@@ -35,7 +35,7 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
     if (check.rc == 0)
         check.rc = store_client_read(store, &name, &check.reason, &file);
     if (check.rc == 0)
-        open_check_entry(unsealer, &file, &check);
+        open_check_entry(store->store, unsealer, &file, &check);
     if (!json_add_text(entry, "outcome", outcome_name(check.rc)) ||
         (check.rc != 0 && check.reason.text[0] &&
          !json_add_text(entry, "reason", check.reason.text)))
@@ -122,6 +122,8 @@ static void state(struct json_object *entry, FILE *stream)
     fputs(problem ? problem : outcome ? outcome : "ok", stream);
     if (varlink_flag(entry, "sealedOutside"))
         fputs(", sealed outside this TPM", stream);
+    if (varlink_flag(entry, "predecessor"))
+        fputs(", sealed for a predicted state", stream);
 }
 
 static Colour colour(struct json_object *entry)

@@ -79,6 +79,8 @@ struct json_object *log_to_json(sd_journal *journal)
     }
     log_field(journal, "NSPAWN_CREDS_SEALED_OUTSIDE", text);
     json_add(object, "sealedOutside", json_object_new_boolean(text[0] != '\0'));
+    log_field(journal, "NSPAWN_CREDS_PREDECESSOR", text);
+    json_add(object, "predecessor", json_object_new_boolean(text[0] != '\0'));
     log_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
     return object;

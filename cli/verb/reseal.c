@@ -183,6 +183,7 @@ static int load_machine(const Store *store, ResealSet *set, Reason *reason)
         ResealItem *item = &set->items[set->count];
 
         item->name = entries[set->count].name;
+        item->store = store;
         item->label = malloc(CREDENTIAL_NAME_TEXT_BYTES);
         if (!item->label)
             return -ENOMEM;
@@ -295,30 +296,75 @@ static void examine(Resealing *resealing, ResealItem *item)
     seal->spec = &resealing->spec;
 }
 
-/* The same for its earlier values, for the history of the new file. */
-static int seal_earlier(Resealing *resealing, ResealItem *item, Reason *reason)
+/* The same for its earlier values in HISTORY. */
+static int seal_earlier(Resealing *resealing, const ResealItem *item, Reason *reason,
+                        StoreHistory *history)
 {
-    _cleanup_(store_history_done) StoreHistory history = {0};
     SealSpec spec = resealing->spec;
     SealContext *seal = &resealing->reseal.pool.seal;
     size_t closed;
-    int r = store_read_history(resealing->store.store, &item->name, reason, &history);
+    int r = spec_keep_key_type(seal->context, &item->name, reason, &spec);
 
-    if (r != 0 || history.count == 0)
-        return r < 0 ? r : 0;
-    r = spec_keep_key_type(seal->context, &item->name, reason, &spec);
     if (r != 0)
         return r;
     seal->spec = &spec;
-    closed = reseal_history(&resealing->reseal, item, false, &history);
+    closed = reseal_history(&resealing->reseal, item, false, history);
     seal->spec = &resealing->spec;
     if (closed > 0)
         output_note("%s: %zu earlier %s not open, and %s as %s.", item->label, closed,
                     closed == 1 ? "value does" : "values do", closed == 1 ? "stays" : "stay",
                     closed == 1 ? "it is" : "they are");
+    return 0;
+}
+
+/* Whether ITEM is sealed for a state that this host is not in yet, and was sealed for another state
+ * of the same PCRs before: without that, it would still open in any state. */
+static bool needs_predecessor(const ResealItem *item)
+{
+    const TpmPcrs *pcrs = &item->target->pcrs;
+    uint64_t before = kind_has(item->sections.kind, KIND_TPM) ? item->sections.tpm.pcr_mask : 0;
+
+    return item->closed.text[0] && pcrs->given && (pcrs->mask & ~before) == 0;
+}
+
+/* What opens now stays as the predecessor. */
+static int keep_predecessor(ResealItem *item, Reason *reason, StoreHistory *history)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    sd_id128_t boot;
+    int r = sd_id128_get_boot(&boot);
+
+    if (r < 0)
+        return reason_set(reason, r,
+                          "cannot read the boot id, until whose end the old file is kept");
+    r = credential_encode(bytes_view(&item->raw), &file);
+    if (r == 0)
+        store_history_add_predecessor(history, boot, &file);
+    return r;
+}
+
+/* Makes the history of the new file. */
+static int make_history(Resealing *resealing, ResealItem *item, Reason *reason)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    int r = store_read_history(resealing->store.store, &item->name, reason, &history);
+
+    item->keeps_old = needs_predecessor(item);
+    if (r >= 0)
+        r = history.count > 0 ? seal_earlier(resealing, item, reason, &history) : 0;
+    if (r == 0 && item->keeps_old)
+        r = keep_predecessor(item, reason, &history);
+    if (r != 0 || history.count == 0)
+        return r;
     snprintf(history.values[0].verb, STORE_VERB_BYTES, "reseal");
     history.values[0].uid = getuid();
-    return store_history_format(&history, &item->history);
+    r = store_history_format(&history, &item->history);
+    return r == 0 && item->keeps_old && item->history.size == 0
+               ? reason_set(reason, OUTCOME_TOO_LARGE,
+                            "%s is too large to be kept in its old form as well; --forget does not "
+                            "keep it",
+                            item->label)
+               : r;
 }
 
 /* Goes as far as possible. Failures of an item are in the item, others in REASON. */
@@ -349,7 +395,7 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
             !(resealing->options->given & OPTION_FORMAT))
             r = set->items[i].rc = restore_setting(&set->items[i]);
         if (r == 0 && set->machine && spec_keeps_old(resealing->options))
-            r = seal_earlier(resealing, &set->items[i], reason);
+            r = make_history(resealing, &set->items[i], reason);
     }
     progress_count(0, 0);
     if (r != 0 || resealing->options->dry_run)

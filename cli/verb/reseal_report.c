@@ -91,6 +91,10 @@ void reseal_report_done(const ResealSet *set)
             continue;
         output_note("%s: the new files do not open on this host in its current state: %s.",
                     set->machine ? set->machine : item->label, item->closed.text);
+        if (item->keeps_old)
+            output_note("%s: the broker opens the previous files instead, until one of the two has "
+                        "opened after the next boot. LoadCredentialEncrypted= does not.",
+                        set->machine);
         /* a machine's credentials usually have the same policy */
         noted = set->machine;
     }

@@ -101,10 +101,10 @@ static void add_change(Restoring *restoring, const BackupCredential *credential,
     restoring->changes[restoring->change_count++] = change;
 }
 
-static int plan_credential(Restoring *restoring, Unsealer *unsealer,
-                           const BackupCredential *credential, Reason *reason)
+static int plan_credential(Restoring *restoring, Unsealer *unsealer, BackupCredential *credential,
+                           Reason *reason)
 {
-    const StoreClientEntry *entry = &credential->entry;
+    StoreClientEntry *entry = &credential->entry;
     struct json_object *object = json_object_new_object();
     _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
     const char *result = RESTORED;
@@ -113,7 +113,7 @@ static int plan_credential(Restoring *restoring, Unsealer *unsealer,
 
     if (r < 0)
         return r;
-    open_check_entry(unsealer, entry, &check);
+    open_check_entry(NULL, unsealer, entry, &check);
     if (check.rc != 0)
         add_failure(restoring, entry, &check);
     if (r == 0 && credential_decode(bytes_view(&file), NULL, &raw) == 0 &&
@@ -148,7 +148,7 @@ static int plan_credentials(const Context *context, Restoring *restoring, Reason
     if (!restoring->changes || !restoring->digests)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < backup->credential_count; i++) {
-        const BackupCredential *credential = &backup->credentials[i];
+        BackupCredential *credential = &backup->credentials[i];
 
         progress_count(i + 1, backup->credential_count);
         if (spec_selects(restoring->machines, credential->entry.name.machine))

@@ -29,7 +29,7 @@ static int reveal(const Context *context, const Options *options, const char *na
     if (r == 0)
         r = store_client_read(&store, &name, &reason, &entry);
     if (r == 0)
-        r = store_client_entry_open(&unsealer, &entry, &reason, &metadata, &secret);
+        r = store_client_entry_open(store.store, &unsealer, &entry, &reason, &metadata, &secret);
     /* only a terminal is asked about; "-" is consent to anything */
     if (r == 0 && !output && isatty(STDOUT_FILENO))
         r = safe_text_is(secret_view(secret))

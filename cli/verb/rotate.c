@@ -163,7 +163,7 @@ static int take_back(Rotate *rotate, Reason *reason)
     if (r != 0)
         return r;
     unsealer.spec.now = USEC_INFINITY;
-    open_check_entry(&unsealer, &entry, &check);
+    open_check_entry(NULL, &unsealer, &entry, &check);
     if (check.rc != 0)
         *reason = check.reason;
     r = bytes_dup(bytes_view(&value->sealed), &rotate->sealed);

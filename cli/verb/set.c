@@ -87,14 +87,14 @@ static int prepare(Setting *setting, Reason *reason)
         r = confirm(options, reason, "%s already exists. Replace it? %s", setting->argument,
                     spec_fate_of_old(options));
     setting->old.name = setting->name;
+    setting->spec.name = setting->argument;
+    setting->spec.share_store = setting->store->store;
     if (r == 0 && setting->replaces &&
         store_read(setting->store->store, &setting->name, NULL, &setting->old.file) == 0)
         r = spec_keep(setting->context, options, &setting->old, reason, &setting->spec,
                       &setting->like);
     if (r == 0 && setting->spec.lost_key_users > 0 && needs_host_key(setting))
         r = confirm_new_key(setting, reason);
-    setting->spec.name = setting->argument;
-    setting->spec.share_store = setting->store->store;
     return r;
 }
 

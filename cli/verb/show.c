@@ -28,6 +28,7 @@ typedef struct Show {
     Bytes public;
     PolicyStatus status;
     OpenCheck check;
+    bool predecessor; /* it has one (store/history.h) */
     struct json_object *receivers;
     struct json_object *values; /* --history: the current value and the earlier ones */
 } Show;
@@ -91,7 +92,7 @@ static int look_back(const Store *store, Unsealer *unsealer, Show *show, Reason 
         check.rc = credential_unpack(bytes_view(&value->sealed), &check.reason, &entry.raw,
                                      &entry.sections);
         if (check.rc == 0)
-            open_check_entry(unsealer, &entry, &check);
+            open_check_entry(NULL, unsealer, &entry, &check);
         json_append(show->values, describe_value(value, i, value->written, &check));
     }
     return 0;
@@ -150,6 +151,7 @@ static int look(const Options *options, Show *show, Reason *reason)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(show->context, options);
     _cleanup_(store_client_done) StoreClient store = {0};
+    _cleanup_(bytes_done) Bytes predecessor = {0};
     CredentialName name;
     struct stat status;
     int r = credential_name_parse(show->name, reason, &name);
@@ -171,7 +173,8 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (stat(show->path, &status) == 0)
         show->written =
             (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
-    open_check_entry(&unsealer, &show->entry, &show->check);
+    show->predecessor = store_read_predecessor(store.store, &name, NULL, NULL, &predecessor) == 0;
+    open_check_entry(store.store, &unsealer, &show->entry, &show->check);
     if (show->check.rc == 0)
         show->check.rc =
             kind_check_type(show->entry.sections.kind, show->status.key_type, &show->check.reason);
@@ -198,6 +201,8 @@ static struct json_object *describe(const Show *show)
     }
     if (kind_has(sections->kind, KIND_PUBLIC_KEY))
         json_add(object, "signedPcrs", tpm_pcr_mask_to_json(sections->tpm.public_key_mask));
+    if (show->predecessor)
+        json_add(object, "predecessor", json_object_new_boolean(true));
     json_add_text(object, "policy", policy_status_word(&show->status));
     json_add_text(object, "keyType", show->status.key_type);
     json_add(object, "receivers", json_object_get(show->receivers));
@@ -243,6 +248,14 @@ static void field_receivers(struct json_object *object, FILE *stream)
     }
 }
 
+static void field_predecessor(struct json_object *flag, FILE *stream)
+{
+    (void)flag;
+    fputs("a predicted state; the previous file is kept until one of the two opens after the next "
+          "boot",
+          stream);
+}
+
 static void print(const Show *show, struct json_object *object)
 {
     static const Field fields[] = {{"File:", "/file", NULL},
@@ -251,6 +264,7 @@ static void print(const Show *show, struct json_object *object)
                                    {"Origin:", "/sealedOutside", field_outside},
                                    {"PCRs:", "/pcrs", field_pcrs},
                                    {"Signed PCRs:", "/signedPcrs", field_pcrs},
+                                   {"Sealed for:", "/predecessor", field_predecessor},
                                    {"Policy:", "/policy", NULL},
                                    {"Received by:", "", field_receivers},
                                    {"Public half:", "/public", NULL},

@@ -72,11 +72,13 @@ static void add_if_known(AuditEntry *entry, const char *name, const char *value)
         add(entry, name, value);
 }
 
-/* "web@db-password", or as much as is known, and whether somebody else may have sealed it. */
+/* "web@db-password", or as much as is known, whether its predecessor was used, and whether somebody
+ * else may have sealed it. */
 static void format_subject(const AuditRecord *record, char *text, size_t size)
 {
     if (record->machine[0] && record->id[0])
-        snprintf(text, size, "%s@%s%s", record->machine, record->id,
+        snprintf(text, size, "%s@%s%s%s", record->machine, record->id,
+                 record->predecessor ? " (its predecessor)" : "",
                  record->sealed_outside ? " (sealed outside this TPM)" : "");
     else if (record->unit[0] && record->id[0])
         snprintf(text, size, "%s of %s", record->id, record->unit);
@@ -143,6 +145,8 @@ void audit_entry_format(const AuditRecord *record, AuditEntry *ret)
     add_if_known(ret, "NSPAWN_CREDS_KEY", record->key);
     if (record->sealed_outside)
         add(ret, "NSPAWN_CREDS_SEALED_OUTSIDE", "yes");
+    if (record->predecessor)
+        add(ret, "NSPAWN_CREDS_PREDECESSOR", "yes");
     if (record->verdict < AUDIT_STORED)
         add(ret, "NSPAWN_CREDS_DELIVERY", record->live ? "live" : "boot");
     add_formatted(ret, "NSPAWN_CREDS_PEER_PID", "%lld", (long long)record->peer_pid);

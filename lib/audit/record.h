@@ -48,6 +48,7 @@ typedef struct AuditRecord {
     const char *key;    /* fingerprint of the sealed key */
     bool
         sealed_outside; /* outside this TPM: anybody who knows its storage key may have sealed it */
+    bool predecessor;   /* the file before a reseal for other PCR values was used */
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;
 

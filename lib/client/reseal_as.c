@@ -39,6 +39,7 @@ int reseal_as_begin(const SealContext *seal, StoreClient *store, const Credentia
     r = store_read(store->store, from, reason, &ret->item.file);
     if (r != 0)
         return r;
+    ret->item.store = store->store;
     r = reseal_examine(&ret->reseal, &ret->item);
     if (r != 0 && reason)
         *reason = ret->item.reason;

@@ -9,7 +9,7 @@
 #include "base/timestamp.h"
 #include "credential/open.h"
 #include "protocol/varlink.h"
-#include "store/store.h"
+#include "store/history.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +166,8 @@ static struct json_object *change_to_json(const StoreChange *change, const size_
     }
     if (change->keep_old)
         json_add_text(object, "history", "keep");
+    if (change->settle)
+        json_add_text(object, "history", "settle");
     if (offset && change->history.size > 0) {
         json_add_text(object, "history", "replace");
         json_add_number(object, "historyOffset", *offset + change->sealed.size);
@@ -369,25 +371,44 @@ int store_client_read(const StoreClient *store, const CredentialName *name, Reas
     return r;
 }
 
-int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
-                            CredentialMetadata *ret_metadata, Secret **ret)
+static bool take_predecessor(const Store *store, StoreClientEntry *entry)
+{
+    _cleanup_(store_client_entry_done) StoreClientEntry old = {0};
+
+    if (!store || store_read_predecessor(store, &entry->name, NULL, NULL, &old.file) != 0 ||
+        credential_unpack(bytes_view(&old.file), NULL, &old.raw, &old.sections) != 0)
+        return false;
+    bytes_done(&entry->raw);
+    entry->raw = TAKE(old.raw);
+    entry->sections = old.sections;
+    return true;
+}
+
+int store_client_entry_open(const Store *store, Unsealer *unsealer, StoreClientEntry *entry,
+                            Reason *reason, CredentialMetadata *ret_metadata, Secret **ret)
 {
     char name[CREDENTIAL_NAME_TEXT_BYTES];
+    int r;
 
     credential_name_format(&entry->name, name);
-    return unsealer_open(unsealer, &entry->sections, name, reason, ret_metadata, ret);
+    r = unsealer_open(unsealer, &entry->sections, name, reason, ret_metadata, ret);
+    if (r == OUTCOME_TPM_PCR_MISMATCH && take_predecessor(store, entry))
+        r = unsealer_open(unsealer, &entry->sections, name, reason, ret_metadata, ret);
+    return r;
 }
 
 /* --- whether it opens --- */
 
-void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret)
+void open_check_entry(const Store *store, Unsealer *unsealer, StoreClientEntry *entry,
+                      OpenCheck *ret)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     uint64_t now = unsealer->context->now(unsealer->context);
     char length[TIMESTAMP_LENGTH_BYTES];
     OpenCheck check = {0};
 
-    check.rc = store_client_entry_open(unsealer, entry, &check.reason, &check.metadata, &plaintext);
+    check.rc =
+        store_client_entry_open(store, unsealer, entry, &check.reason, &check.metadata, &plaintext);
     if (check.rc == 0) {
         check.size = secret_size(plaintext);
         if (check.metadata.not_after < now) {

@@ -64,9 +64,11 @@ void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */
 int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
                       StoreClientEntry *ret);
 
-/* Opens it if it is sealed under its own name, as it has to be for the broker. */
-int store_client_entry_open(Unsealer *unsealer, const StoreClientEntry *entry, Reason *reason,
-                            CredentialMetadata *ret_metadata, Secret **ret);
+/* Opens it if it is sealed under its own name, as it has to be for the broker. What is in STORE
+ * (NULL: it is elsewhere) and does not open because of its PCRs becomes its predecessor, if it has
+ * one, as in the broker. */
+int store_client_entry_open(const Store *store, Unsealer *unsealer, StoreClientEntry *entry,
+                            Reason *reason, CredentialMetadata *ret_metadata, Secret **ret);
 
 /* --- whether it opens --- */
 
@@ -78,9 +80,10 @@ typedef struct OpenCheck {
     size_t size;                 /* of the value, as .metadata */
 } OpenCheck;
 
-/* Opens ENTRY and forgets its value. UNSEALER's spec has to be for USEC_INFINITY, so that what has
- * expired opens as well. */
-void open_check_entry(Unsealer *unsealer, const StoreClientEntry *entry, OpenCheck *ret);
+/* Opens ENTRY as store_client_entry_open() and forgets its value. UNSEALER's spec has to be for
+ * USEC_INFINITY, so that what has expired opens as well. */
+void open_check_entry(const Store *store, Unsealer *unsealer, StoreClientEntry *entry,
+                      OpenCheck *ret);
 
 /* Whether METADATA says when it expires. */
 static inline bool open_check_knows_expiry(const OpenCheck *check)

@@ -129,6 +129,21 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                          ret_metadata, ret);
 }
 
+/* What does not open now because of its PCRs may have a predecessor that does. */
+static bool take_predecessor(ResealItem *item)
+{
+    _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
+    CredentialSections sections;
+
+    if (!item->store || store_read_predecessor(item->store, &item->name, NULL, NULL, &file) != 0 ||
+        credential_unpack(bytes_view(&file), NULL, &raw, &sections) != 0)
+        return false;
+    bytes_done(&item->raw);
+    item->raw = TAKE(raw);
+    item->sections = sections;
+    return true;
+}
+
 static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *plaintext = NULL;
@@ -137,6 +152,8 @@ static int examine(Reseal *reseal, ResealItem *item, Reason *reason)
     int r = credential_unpack(bytes_view(&item->file), reason, &item->raw, &item->sections);
 
     if (r == 0)
+        r = open_old(reseal, item, reason, metadata, &plaintext);
+    if (r == OUTCOME_TPM_PCR_MISMATCH && take_predecessor(item))
         r = open_old(reseal, item, reason, metadata, &plaintext);
     if (r != 0)
         return r;
@@ -246,8 +263,10 @@ int reseal_seal(Reseal *reseal, ResealItem *item)
 
 size_t reseal_history(Reseal *reseal, const ResealItem *item, bool drop, StoreHistory *history)
 {
-    size_t count = history->count, closed = 0;
+    size_t count, closed = 0;
 
+    store_history_drop_predecessor(history);
+    count = history->count;
     history->count = count > 0;
     for (size_t i = 1; i < count; i++) {
         StoreValue value = TAKE(history->values[i]);

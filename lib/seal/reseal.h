@@ -50,9 +50,11 @@ void reseal_done(Reseal *reseal); /* for _cleanup_ */
 typedef struct ResealItem {
     char *label;         /* "web@db-password", or the path of the file: for messages */
     CredentialName name; /* in the store; empty for a file, which may have any name */
-    Bytes file;          /* as read */
-    Bytes setting;       /* the caller's: what it has taken .file from; or empty */
-    Bytes raw;           /* the same, decoded; .sections borrows from it */
+    const Store *store; /* .file is in it, and may have a predecessor, which opens instead of it; or
+                           NULL */
+    Bytes file;         /* as read */
+    Bytes setting;      /* the caller's: what it has taken .file from; or empty */
+    Bytes raw;          /* what opens, decoded: .file or its predecessor; .sections borrows it */
     CredentialSections sections;
     SealTarget *target; /* borrowed; NULL if unknown */
     bool opens;
@@ -62,8 +64,9 @@ typedef struct ResealItem {
     const Secret *value;         /* a new value instead of the old one; or NULL */
     Bytes sealed;                /* the new file */
     Bytes history;               /* its history in the store, of the caller */
-    Reason closed; /* why the new file does not open on this host now, as expected; or "" */
-    bool done;     /* it is in place */
+    Reason closed;  /* why the new file does not open on this host now, as expected; or "" */
+    bool keeps_old; /* .history has the old file as the predecessor of the new one */
+    bool done;      /* it is in place */
 } ResealItem;
 
 void reseal_item_done(ResealItem *item); /* for _cleanup_ */
@@ -76,6 +79,6 @@ int reseal_examine(Reseal *reseal, ResealItem *item);
  * the new keys, or if it will not open later, as far as this host can tell. */
 int reseal_seal(Reseal *reseal, ResealItem *item);
 
-/* Seals the earlier values of ITEM's credential again, as ITEM was sealed. Returns how many do not
- * open: they stay as they are, or with DROP leave HISTORY. */
+/* Seals the earlier values of ITEM's credential again, as ITEM was sealed, and removes its
+ * predecessor. Returns how many do not open: they stay as they are, or with DROP leave HISTORY. */
 size_t reseal_history(Reseal *reseal, const ResealItem *item, bool drop, StoreHistory *history);

@@ -187,7 +187,7 @@ static int examine_history(const StoreCommit *commit, int machine, Step *step, R
         return 0;
     if (!change->remove && change->history.size > 0)
         r = bytes_dup(change->history, &step->history);
-    else if (!change->remove && change->keep_old && step->sealed_there)
+    else if (!change->remove && (change->keep_old || change->settle) && step->sealed_there)
         r = store_history_after(machine, change, &commit->origin, commit->history, reason,
                                 &step->history);
     if (step->history.size > 0)

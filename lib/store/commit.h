@@ -48,9 +48,10 @@ typedef struct StoreChange {
         sealed; /* the new file, in base64 or raw; empty to keep the old one, which must exist */
     BytesView public; /* the public half; empty to remove an old one */
     bool keep_public; /* keep the old public half, because the value stays the same */
-    /* The history (store/history.h) of a new sealed file. With neither it ends here. */
+    /* The history (store/history.h) of a new sealed file. With none of these it ends here. */
     bool keep_old;     /* the old value becomes the most recent of the earlier ones */
     BytesView history; /* or this file replaces the history */
+    bool settle;       /* or the history stays, but for the predecessor */
     StorePrecondition precondition;
     const char *digest; /* STORE_DIGEST: digest_format() of the existing file */
 } StoreChange;

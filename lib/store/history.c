@@ -42,8 +42,20 @@ static bool get_number(struct json_object *object, const char *name, int64_t max
     return json_object_is_type(member, json_type_int) && *ret >= 0 && *ret <= max;
 }
 
-/* The current value alone, which is CURRENT, is not in the file. */
-static bool parse_value(struct json_object *object, bool current, StoreValue *ret)
+/* Which boot; null if there is no such member. */
+static bool get_boot(struct json_object *object, sd_id128_t *ret)
+{
+    struct json_object *member = NULL;
+    const char *text;
+
+    if (!json_object_object_get_ex(object, "boot", &member))
+        return true;
+    text = json_text(member);
+    return text && sd_id128_from_string(text, ret) >= 0 && !sd_id128_is_null(*ret);
+}
+
+/* INDEX 0 is the current value, which alone is not in the file; 1 may be a predecessor. */
+static bool parse_value(struct json_object *object, size_t index, StoreValue *ret)
 {
     _cleanup_(bytes_done) Bytes verb = {0};
     int64_t uid = (uid_t)-1, written = 0;
@@ -51,9 +63,10 @@ static bool parse_value(struct json_object *object, bool current, StoreValue *re
                  verb.size < sizeof(ret->verb) && get_number(object, "uid", UINT32_MAX, &uid) &&
                  get_number(object, "writtenUSec", INT64_MAX, &written) &&
                  get_text(object, "sealed", &ret->sealed) &&
-                 get_text(object, "public", &ret->public);
+                 get_text(object, "public", &ret->public) && get_boot(object, &ret->boot);
 
-    if (!valid || current != (ret->sealed.size == 0))
+    if (!valid || (index == 0) != (ret->sealed.size == 0) ||
+        (index != 1 && !sd_id128_is_null(ret->boot)))
         return false;
     ret->uid = (uid_t)uid;
     ret->written = (uint64_t)written;
@@ -73,7 +86,7 @@ int store_history_parse(BytesView text, Reason *reason, StoreHistory *ret)
     if (r != 0)
         return r;
     for (; valid && history.count < count; history.count++)
-        valid = parse_value(json_object_array_get_idx(array, history.count), history.count == 0,
+        valid = parse_value(json_object_array_get_idx(array, history.count), history.count,
                             &history.values[history.count]);
     if (!valid)
         return reason_set(reason, OUTCOME_MALFORMED, "it is not a list of earlier values");
@@ -84,6 +97,7 @@ int store_history_parse(BytesView text, Reason *reason, StoreHistory *ret)
 static struct json_object *value_to_json(const StoreValue *value)
 {
     struct json_object *object = json_object_new_object();
+    char boot[SD_ID128_STRING_MAX];
 
     if (value->verb[0])
         json_add_text(object, "verb", value->verb);
@@ -93,6 +107,8 @@ static struct json_object *value_to_json(const StoreValue *value)
         json_add_number(object, "writtenUSec", value->written);
     json_add_view(object, "sealed", bytes_view(&value->sealed));
     json_add_view(object, "public", bytes_view(&value->public));
+    if (!sd_id128_is_null(value->boot))
+        json_add_text(object, "boot", sd_id128_to_string(value->boot, boot));
     return object;
 }
 
@@ -115,6 +131,38 @@ int store_history_format(const StoreHistory *history, Bytes *ret)
     }
     *ret = (Bytes){0};
     return 0;
+}
+
+/* --- the predecessor --- */
+
+static void remove_value(StoreHistory *history, size_t index)
+{
+    bytes_done(&history->values[index].sealed);
+    bytes_done(&history->values[index].public);
+    history->count--;
+    memmove(&history->values[index], &history->values[index + 1],
+            (history->count - index) * sizeof(history->values[0]));
+}
+
+void store_history_drop_predecessor(StoreHistory *history)
+{
+    if (store_history_predecessor(history))
+        remove_value(history, 1);
+    if (history->count == 1)
+        history->count = 0;
+}
+
+void store_history_add_predecessor(StoreHistory *history, sd_id128_t boot, Bytes *sealed)
+{
+    store_history_drop_predecessor(history);
+    if (history->count == STORE_HISTORY_VALUES)
+        remove_value(history, STORE_HISTORY_VALUES - 1);
+    if (history->count == 0)
+        history->values[history->count++] = (StoreValue){.uid = (uid_t)-1};
+    memmove(&history->values[2], &history->values[1],
+            (history->count - 1) * sizeof(history->values[0]));
+    history->values[1] = (StoreValue){.uid = (uid_t)-1, .sealed = TAKE(*sealed), .boot = boot};
+    history->count++;
 }
 
 /* --- what a change leaves --- */
@@ -156,6 +204,10 @@ int store_history_after(int machine, const StoreChange *change, const StoreOrigi
         before.values[0].uid = (uid_t)-1;
     } else if (r < 0)
         return r;
+    if (change->settle) {
+        store_history_drop_predecessor(&before);
+        return store_history_format(&before, ret);
+    }
     r = read_files(machine, &change->name, reason, &before.values[0]);
     if (r < 0)
         return r;
@@ -167,6 +219,8 @@ int store_history_after(int machine, const StoreChange *change, const StoreOrigi
         /* a value that is put back is no earlier one any more */
         if (value->sealed.size > 0 && !bytes_view_equal(bytes_view(&value->sealed), change->sealed))
             after.values[after.count++] = TAKE(*value);
+        /* the predecessor of another value than the current one is an earlier value like others */
+        after.values[after.count - 1].boot = SD_ID128_NULL;
     }
     return store_history_format(&after, ret);
 }

@@ -299,6 +299,24 @@ int store_read_history(const Store *store, const CredentialName *name, Reason *r
     return r == OUTCOME_NOT_FOUND ? 0 : r;
 }
 
+int store_read_predecessor(const Store *store, const CredentialName *name, Reason *reason,
+                           sd_id128_t *ret_boot, Bytes *ret)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    int r = store_read_history(store, name, reason, &history);
+    StoreValue *predecessor = r == 0 ? store_history_predecessor(&history) : NULL;
+
+    if (r != 0)
+        return r;
+    if (!predecessor)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "%s@%s has no predecessor", name->machine,
+                          name->id);
+    if (ret_boot)
+        *ret_boot = predecessor->boot;
+    *ret = TAKE(predecessor->sealed);
+    return 0;
+}
+
 /* Whether both are the same file. Both are open, so neither inode number can have been reused. */
 static bool is_same_file(int left, int right)
 {

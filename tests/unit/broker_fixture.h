@@ -32,6 +32,7 @@ typedef struct BrokerShared {
     atomic_uint tpm_msec;     /* an unsealing takes this long, also one that runs */
     atomic_uint tpm_answered; /* after so many, unsealings hang; 0: none does */
     atomic_int tpm_rc;        /* and returns that */
+    atomic_uint tpm_rc_key;   /* but only for the sealed key of this number; 0: for all */
     atomic_uint tpm_begun;    /* unsealings */
     atomic_uint tpm_sealed;   /* fresh keys */
     atomic_int seal_rc;       /* what their sealing returns */
@@ -93,7 +94,8 @@ typedef struct SealedFile {
 } SealedFile;
 
 void broker_seal(BrokerFixture *broker, const SealedFile *file);
-/* With the sealed key of this number; broker_seal() takes 0. */
+/* With the sealed key of this number, which is bound to a PCR; broker_seal() takes 0, which is not.
+ */
 void broker_seal_with(BrokerFixture *broker, const SealedFile *file, unsigned key);
 /* The path of a file in the store. */
 const char *broker_file(const BrokerFixture *broker, const char *machine, const char *id);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define BOOT_ID SD_ID128_MAKE(01, 23, 45, 67, 89, ab, cd, ef, 01, 23, 45, 67, 89, ab, cd, ef)
+
 /* Seals, so to speak, TEXT. */
 static int put(const Fixture *fixture, const char *verb, const char *text, unsigned limit)
 {
@@ -135,6 +137,71 @@ static void test_given(void **state)
     expect(fixture, "");
 }
 
+/* Gives the current value a predecessor. */
+static void add_predecessor(const Fixture *fixture, const char *sealed)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    _cleanup_(bytes_done) Bytes file = {0}, text = {0};
+
+    assert_int_equal(bytes_dup(test_view(sealed), &file), 0);
+    assert_int_equal(store_read_history(fixture->store, &fixture->name, NULL, &history), 0);
+    store_history_add_predecessor(&history, BOOT_ID, &file);
+    assert_int_equal(store_history_format(&history, &text), 0);
+    test_write_file(test_path(&fixture->folder, "web/x.old"), bytes_view(&text), 0640);
+}
+
+static void expect_predecessor(const Fixture *fixture, const char *expected)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    sd_id128_t boot = SD_ID128_NULL;
+    int r = store_read_predecessor(fixture->store, &fixture->name, NULL, &boot, &file);
+
+    assert_int_equal(r, expected ? 0 : OUTCOME_NOT_FOUND);
+    assert_true(sd_id128_equal(boot, expected ? BOOT_ID : SD_ID128_NULL));
+    assert_true(!expected || bytes_view_equal(bytes_view(&file), test_view(expected)));
+}
+
+/* There is one, until another value comes, or it is settled which of the two stays. */
+static void test_predecessor(void **state)
+{
+    const Fixture *fixture = *state;
+    StoreChange change = {
+        .name = fixture->name, .sealed = test_view("cccc"), .settle = true, .keep_public = true};
+    StoreCommit commit = {.changes = &change, .count = 1, .origin = {"reseal", 0, 1}};
+
+    assert_int_equal(put(fixture, "set", "aaaa", 3), 0);
+    expect_predecessor(fixture, NULL);
+    add_predecessor(fixture, "bbbb");
+    expect_predecessor(fixture, "bbbb");
+    add_predecessor(fixture, "cccc");
+    expect_predecessor(fixture, "cccc");
+    assert_int_equal(store_commit(fixture->store, &commit, NULL), 0);
+    expect_predecessor(fixture, NULL);
+    assert_int_equal(access(test_path(&fixture->folder, "web/x.old"), F_OK), -1);
+
+    assert_int_equal(put(fixture, "set", "dddd", 9), 0);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(put(fixture, "set", i % 2 ? "eeee" : "ffff", 9), 0);
+    add_predecessor(fixture, "gggg");
+    expect_predecessor(fixture, "gggg");
+    assert_int_equal(store_commit(fixture->store, &commit, NULL), 0);
+    expect_predecessor(fixture, NULL);
+    assert_int_equal(access(test_path(&fixture->folder, "web/x.old"), F_OK), 0);
+
+    /* of what is an earlier value then */
+    add_predecessor(fixture, "gggg");
+    assert_int_equal(put(fixture, "rotate", "hhhh", 2), 0);
+    expect_predecessor(fixture, NULL);
+    {
+        _cleanup_(store_history_done) StoreHistory history = {0};
+
+        assert_int_equal(store_read_history(fixture->store, &fixture->name, NULL, &history), 0);
+        assert_int_equal(history.count, 3);
+        assert_memory_equal(history.values[1].sealed.data, "cccc", 4);
+        assert_memory_equal(history.values[2].sealed.data, "gggg", 4);
+    }
+}
+
 /* The oldest values give way if they make the file too large. */
 static void test_large_values(void **state)
 {
@@ -154,8 +221,11 @@ static void test_large_values(void **state)
 
 static void test_files(void **state)
 {
-#define OLD  "{\"sealed\":\"YQ==\"}"
-#define NINE OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD
+#define OLD     "{\"sealed\":\"YQ==\"}"
+#define BOOT    "0123456789abcdef0123456789abcdef"
+#define NO_BOOT "00000000000000000000000000000000"
+#define SAME    "{\"sealed\":\"YQ==\",\"boot\":\"" BOOT "\"}"
+#define NINE    OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD "," OLD
     static const struct {
         const char *text;
         bool valid;
@@ -184,6 +254,13 @@ static void test_files(void **state)
         {"[{\"uid\":1,\"uid\":1}," OLD "]", false, "strict JSON"},
         {"[{\"writtenUSec\":-1}," OLD "]", false, "before 1970"},
         {"", false, "an empty file"},
+        {"[{}," SAME "]", true, "a predecessor"},
+        {"[{}," SAME "," OLD "]", true, "before earlier values"},
+        {"[{}," OLD "," SAME "]", false, "not of an earlier value"},
+        {"[{\"boot\":\"" BOOT "\"}," OLD "]", false, "not of the current one"},
+        {"[{},{\"sealed\":\"YQ==\",\"boot\":\"\"}]", false, "no boot id"},
+        {"[{},{\"sealed\":\"YQ==\",\"boot\":\"" NO_BOOT "\"}]", false, "nor that"},
+        {"[{},{\"sealed\":\"YQ==\",\"boot\":1}]", false, "nor a number"},
     };
 
     (void)state;
@@ -204,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_puts_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unusable_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_given, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_predecessor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_values, set_up, tear_down),
         cmocka_unit_test(test_files),
     };

@@ -60,7 +60,7 @@ static OpenCheck check_of(SealFixture *fixture, Unsealer *unsealer)
     assert_int_equal(credential_name_new("web", "x", NULL, &name), 0);
     check.rc = store_client_read(&store, &name, &check.reason, &entry);
     if (check.rc == 0)
-        open_check_entry(unsealer, &entry, &check);
+        open_check_entry(store.store, unsealer, &entry, &check);
     return check;
 }
 

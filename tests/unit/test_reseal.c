@@ -467,6 +467,70 @@ static void test_opened_again(void **state)
     }
 }
 
+/* --- predecessors --- */
+
+/* Puts FILE, which does not open now, into the store as web@x, with the predecessor OLD. */
+static void put_pair(const SealFixture *fixture, const Bytes *file, const Bytes *old)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    _cleanup_(bytes_done) Bytes copy = {0}, text = {0};
+    StoreChange change = {.sealed = bytes_view(file)};
+
+    assert_int_equal(bytes_dup(bytes_view(old), &copy), 0);
+    store_history_add_predecessor(&history, (sd_id128_t){.bytes = {1}}, &copy);
+    assert_int_equal(store_history_format(&history, &text), 0);
+    change.history = bytes_view(&text);
+    assert_int_equal(credential_name_parse("web@x", NULL, &change.name), 0);
+    assert_int_equal(
+        store_commit(fixture->store,
+                     &(StoreCommit){.changes = &change, .count = 1, .origin.verb = "reseal"}, NULL),
+        0);
+}
+
+/* What is in the store and does not open because of its PCRs is resealed from its predecessor, and
+ * the earlier values do not get it. */
+static void test_predecessor(void **state)
+{
+    SealFixture *fixture = *state;
+    static const SealForm now = {KIND_TPM, MASK(7), false, EVER, "web@x"};
+    static const struct {
+        const char *rule, *name;
+        bool stored;
+        int rc;
+    } rows[] = {
+        {"in the store", "web@x", true, 0},
+        {"elsewhere", "web@x", false, OUTCOME_TPM_PCR_MISMATCH},
+        {"a predecessor of another name", "web@y", true, OUTCOME_NAME_MISMATCH},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        SealForm form = {KIND_TPM, MASK(7), false, EVER, rows[i].name};
+        SealSpec spec = spec_with(fixture, NOTHING);
+        _cleanup_(reseal_done) Reseal reseal = reseal_of(fixture, &spec);
+        _cleanup_(bytes_done) Bytes old = {0}, new = {0};
+        _cleanup_(reseal_item_done) ResealItem item = {0};
+        _cleanup_(store_history_done) StoreHistory history = {0};
+
+        assert_int_equal(swtpm_extend(fixture->swtpm, 7, "update"), 0);
+        fixture_seal_form(fixture, &now, &new);
+        assert_int_equal(swtpm_restart(fixture->swtpm), 0);
+        fixture_seal_form(fixture, &form, &old);
+        put_pair(fixture, &new, &old);
+        item = item_of("web@x", &new);
+        item.store = rows[i].stored ? fixture->store : NULL;
+        if (reseal_examine(&reseal, &item) != rows[i].rc)
+            fail_msg("%s: %d (%s)", rows[i].rule, item.rc, item.reason.text);
+        if (rows[i].rc != 0)
+            continue;
+        assert_int_equal(reseal_seal(&reseal, &item), 0);
+        fixture_expect_form(fixture, rows[i].rule, &item.sealed, &now, "hello");
+        assert_int_equal(store_read_history(fixture->store, &item.name, NULL, &history), 0);
+        assert_int_equal(history.count, 2);
+        assert_int_equal(reseal_history(&reseal, &item, false, &history), 0);
+        assert_int_equal(history.count, 0);
+    }
+}
+
 /* --- what does not open now --- */
 
 static void expect_closed(SealFixture *fixture, const SealSpec *spec, const char *words,
@@ -590,7 +654,7 @@ int main(void)
         with_fixture(test_kept),          with_fixture(test_values_are_new),
         with_fixture(test_another_value), with_fixture(test_refused),
         with_fixture(test_opened_again),  with_fixture(test_closed_now),
-        with_fixture(test_many),
+        with_fixture(test_predecessor),   with_fixture(test_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
