@@ -6,6 +6,7 @@
 #include "protocol/client.h"
 #include "terminal/output.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -56,15 +57,48 @@ static void put(const char *text, size_t length)
         return;
 }
 
-static void hide_line(void)
+/* What takes the line away. */
+static const char *eraser(void)
 {
     const char *terminal = getenv("TERM");
-    bool dumb = !terminal || strcmp(terminal, "dumb") == 0;
-    const char *text = dumb ? "\n" : "\r\033[K";
 
-    if (is_shown && is_in_foreground())
-        put(text, strlen(text));
+    return !terminal || strcmp(terminal, "dumb") == 0 ? "\n" : "\r\033[K";
+}
+
+/* Replaces the handlers that are FROM; a signal that is ignored stays so. */
+static void handle_signals(sighandler_t from, sighandler_t to)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (sigaction(numbers[i], NULL, &action) == 0 && action.sa_handler == from)
+            signal(numbers[i], to);
+}
+
+/* Ctrl-C and the like end the program at once, but not before the line is gone. */
+static void on_signal(int number)
+{
+    put(eraser(), strlen(eraser()));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void hide_line(void)
+{
+    if (!is_shown)
+        return;
+    handle_signals(on_signal, SIG_DFL);
+    if (is_in_foreground())
+        put(eraser(), strlen(eraser()));
     is_shown = false;
+}
+
+static void show_line(void)
+{
+    handle_signals(SIG_DFL, on_signal);
+    put(line, visible_length());
+    is_shown = true;
 }
 
 /* --- the observer --- */
@@ -95,8 +129,7 @@ static void on_wait_tick(void *userdata)
     (void)userdata;
     if (is_shown || line[0] == '\0' || !isatty(STDERR_FILENO) || !is_in_foreground())
         return;
-    put(line, visible_length());
-    is_shown = true;
+    show_line();
 }
 
 static void on_wait_end(void *userdata)

@@ -114,9 +114,15 @@ static bool is_privileged(void)
     return getauxval(AT_SECURE) != 0 || sd_pid_get_owner_uid(0, &owner) < 0 || owner != geteuid();
 }
 
+/* What a pager that is missing or fails did not read goes to the terminal; not so after Ctrl-C,
+ * with which less fails, too. */
+#define PAGE_OR_PRINT "trap exit INT; sh -c \"$1\" || cat"
+
 /* In the pager's process. Only less is known to heed LESSSECURE. */
 static void run_pager(void)
 {
+    char text[4096];
+    ssize_t size;
     const char *wanted = wanted_pager(), *options = getenv("SYSTEMD_LESS");
     bool privileged = is_privileged();
 
@@ -124,12 +130,14 @@ static void run_pager(void)
     if (privileged)
         setenv("LESSSECURE", "1", 1);
     else if (wanted)
-        execl("/bin/sh", "sh", "-c", wanted, (char *)NULL);
+        execl("/bin/sh", "sh", "-c", PAGE_OR_PRINT, "sh", wanted, (char *)NULL);
     execlp("less", "less", (char *)NULL);
     if (!privileged)
         execlp("more", "more", (char *)NULL);
-    execlp("cat", "cat", (char *)NULL);
-    _exit(EXIT_FAILURE);
+    while ((size = read(STDIN_FILENO, text, sizeof(text))) > 0)
+        if (write(STDOUT_FILENO, text, (size_t)size) != size)
+            break;
+    _exit(EXIT_SUCCESS);
 }
 
 void screen_page(const Options *options)
@@ -139,7 +147,8 @@ void screen_page(const Options *options)
     int ends[2];
 
     if (options->no_pager || pager > 0 || !isatty(STDOUT_FILENO) || is_dumb() ||
-        (wanted && (wanted[0] == '\0' || strcmp(wanted, "cat") == 0)) || pipe2(ends, O_CLOEXEC) < 0)
+        (wanted && (wanted[strspn(wanted, " ")] == '\0' || strcmp(wanted, "cat") == 0)) ||
+        pipe2(ends, O_CLOEXEC) < 0)
         return;
     fflush(stdout);
     pager = fork();
@@ -147,6 +156,7 @@ void screen_page(const Options *options)
         if (dup2(ends[0], STDIN_FILENO) < 0 || prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0 ||
             getppid() != parent)
             _exit(EXIT_FAILURE);
+        close(ends[1]); /* run_pager() waits for its end */
         run_pager();
     }
     if (pager > 0) {
