@@ -20,6 +20,9 @@
 #include "base/outcome.h"
 #include "secret/secret.h"
 
+/* Ends a test that cannot run here. tests/lib/skipped finds what it says. */
+#define test_skip(why)  (print_message("skipped: %s\n", (why)), skip())
+
 #define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
 
 /* 2026-11-24 00:00:00 UTC, µs */

@@ -204,8 +204,10 @@ int swtpm_start(const char *state, Swtpm **ret)
 
     if (sodium_init() < 0)
         return -EIO;
-    if (!is_installed())
+    if (!is_installed()) {
+        printf("skipped: swtpm is not installed\n");
         return SWTPM_MISSING;
+    }
     setenv("TSS2_LOG", "all+none", 0);
     swtpm = calloc(1, sizeof(*swtpm));
     if (!swtpm)

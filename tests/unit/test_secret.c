@@ -70,7 +70,7 @@ static void test_pages_are_locked_and_not_dumped(void **state)
 
     (void)state;
     if (!LOCKING_SHOWS)
-        skip();
+        test_skip("the sanitizer hides what is locked");
     secret = test_secret("hunter2");
     read_flags(secret_borrow(secret), flags, sizeof(flags));
     assert_non_null(strstr(flags, " lo")); /* locked */
@@ -101,7 +101,7 @@ static void test_no_lock_is_an_error(void **state)
 
     (void)state;
     if (!LOCKING_SHOWS)
-        skip();
+        test_skip("the sanitizer hides what is locked");
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {

@@ -70,7 +70,7 @@ int main(void)
     };
 
     if (system("command -v ssh-keygen >/dev/null") != 0) {
-        print_message("there is no ssh-keygen\n");
+        print_message("skipped: there is no ssh-keygen\n");
         return 77;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

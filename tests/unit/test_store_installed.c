@@ -59,7 +59,7 @@ static void test_owners(void **state)
 
     (void)state;
     if (geteuid() != 0)
-        skip();
+        test_skip("only root can give files away");
     assert_int_equal(mkdir(test_path(&folder, "store"), 0770), 0);
     for (size_t i = 0; i < COUNT(rows); i++) {
         gid_t right = group ? group->gr_gid : 0;

@@ -296,7 +296,7 @@ static void test_no_copy_stays_in_memory(void **state)
     TpmSealedView view;
 
 #ifdef __SANITIZE_ADDRESS__
-    skip(); /* its shadow memory is too large to search */
+    test_skip("the sanitizer's shadow memory is too large to search");
 #endif
     assert_int_equal(tpm_seal(fixture->tpm, &fixture->context,
                               &(TpmSealRequest){.pcrs.mask = MASK(7)}, NULL, &sealed, &key),
