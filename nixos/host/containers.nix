@@ -4,6 +4,7 @@
 {
   config,
   lib,
+  pkgs,
   ...
 }:
 let
@@ -32,9 +33,49 @@ let
     readOnly: binds: lib.mapAttrsToList bindLine (lib.filterAttrs (_: b: b.readOnly == readOnly) binds);
 
   journal = name: "/var/log/journal/${machineId name}";
+  withJournal = lib.filterAttrs (_: c: c.linkJournal) containers;
 
   # systemd does not link the journal of an ephemeral container to the host, so bind its directory.
-  journalBind = name: container: lib.optional container.linkJournal "${journal name}:${journal name}:idmap";
+  journalBind =
+    name: container: lib.optional container.linkJournal "${journals}/${machineId name}:${journal name}:idmap";
+
+  # A link to the directory that can be bound, which this service makes. /run is a tmpfs, which supports
+  # id-mapped mounts, and `journalctl --merge` reads both.
+  journals = "/run/nixos-nspawn-journal/link";
+  journalService = {
+    description = "Directory for the Journals of Containers";
+    path = [ pkgs.util-linux ];
+    unitConfig.RequiresMountsFor = [ "/var/log/journal" ];
+    script = ''
+      cd "$RUNTIME_DIRECTORY"
+      journal=/var/log/journal
+      mkdir try
+      if ! mount --bind -o X-mount.idmap=b:0:65536:65536 "$journal" try; then
+        echo "<4>The file system of $journal does not support id-mapped mounts: until the next boot, journals of containers are in /run/log/journal, then they are lost."
+        journal=/run/log/journal
+        for id in ${lib.concatMapStringsSep " " machineId (builtins.attrNames withJournal)}; do
+          install -d -m 2755 -g systemd-journal "$journal/$id"
+        done
+      fi
+      ln -s "$journal" ${baseNameOf journals}
+    '';
+    serviceConfig = {
+      Type = "oneshot";
+      RemainAfterExit = true;
+      RuntimeDirectory = "nixos-nspawn-journal";
+      # The mount is only a try.
+      PrivateMounts = true;
+    };
+  };
+
+  # In nspawn's syntax, sources that are not absolute are not the host's.
+  hostPaths =
+    container:
+    builtins.filter (lib.hasPrefix "/") (
+      lib.mapAttrsToList (target: bind: if bind.hostPath == null then target else bind.hostPath) container.binds
+    );
+  # Quoted for the service manager.
+  quoted = path: lib.replaceStrings [ "%" ] [ "%%" ] (builtins.toJSON path);
 
   nspawn = name: container: {
     execConfig = {
@@ -79,6 +120,9 @@ let
       (builtins.toJSON config.systemd.nspawn.${name}.networkConfig)
     ];
     serviceConfig = limits container;
+    unitConfig = lib.optionalAttrs (container.binds != { }) { RequiresMountsFor = map quoted (lib.unique (hostPaths container)); };
+    wants = lib.optional container.linkJournal "nixos-nspawn-journal.service";
+    after = lib.optional container.linkJournal "nixos-nspawn-journal.service";
   };
 in
 {
@@ -98,7 +142,8 @@ in
           ];
           ConditionDirectoryNotEmpty = "|/var/lib/machines/%i";
         };
-      };
+      }
+      // lib.optionalAttrs (withJournal != { }) { nixos-nspawn-journal = journalService; };
 
     systemd.targets.machines.wants = map common.unitOf (
       builtins.attrNames (lib.filterAttrs (_: c: c.autoStart) containers)

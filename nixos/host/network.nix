@@ -89,15 +89,26 @@ let
       Port = map port network.forwardPorts;
     };
 
+  # Containers with static addresses learn no DNS server from DHCP, so the host's resolved serves them.
+  servesDNS = name: let inherit (containers.${name}.network.veth) addresses; in addresses.host != [ ] && addresses.container != [ ];
+  dnsAddresses = map common.withoutPrefix (
+    lib.unique (lib.concatMap (name: containers.${name}.network.veth.addresses.host) (builtins.filter servesDNS names))
+  );
+
   # Names without wildcards, because the spelling of wildcards depends on the firewall.
-  firewall = {
-    allowedTCPPorts = [ 5355 ]; # LLMNR
-    allowedUDPPorts = [
-      67 # DHCP
-      5353 # mDNS
-      5355 # LLMNR
-    ];
-  };
+  firewall =
+    names:
+    let
+      dns = lib.optional (lib.any servesDNS names) 53;
+    in
+    {
+      allowedTCPPorts = dns ++ [ 5355 ]; # LLMNR
+      allowedUDPPorts = dns ++ [
+        67 # DHCP
+        5353 # mDNS
+        5355 # LLMNR
+      ];
+    };
 
   masqueraded = builtins.filter (
     interface: config.systemd.network.networks."10-${interface}".networkConfig.IPMasquerade or "no" != "no"
@@ -122,7 +133,7 @@ in
       };
 
       networking.firewall = {
-        interfaces = lib.mapAttrs (_: _: firewall) byInterface;
+        interfaces = lib.mapAttrs (_: firewall) byInterface;
         extraForwardRules = mkIf (config.networking.firewall.filterForward && masqueraded != [ ]) ''
           iifname { ${lib.concatMapStringsSep ", " (i: "\"${i}\"") masqueraded} } accept
         '';
@@ -159,6 +170,14 @@ in
           all other interfaces to dhcpcd, so NixOS's warning about the two does not apply. To have neither
           warning, let networkd configure the whole host: networking.useNetworkd = true.
         '';
+    })
+
+    (mkIf (dnsAddresses != [ ] && config.services.resolved.enable) {
+      environment.etc."systemd/resolved.conf.d/nspawn-creds.conf".text = ''
+        [Resolve]
+        ${lib.concatMapStringsSep "\n" (address: "DNSStubListenerExtra=${address}") dnsAddresses}
+      '';
+      systemd.services.systemd-resolved.restartTriggers = dnsAddresses;
     })
 
     (mkIf (ports != [ ]) {

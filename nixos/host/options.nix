@@ -50,6 +50,10 @@ let
                 Address = container.network.veth.addresses.container;
                 DHCP = lib.mkOverride 900 "no";
                 Gateway = map common.withoutPrefix container.network.veth.addresses.host;
+                # The host's resolved answers there (network.nix).
+                DNS = lib.mkIf config.services.resolved.enable (
+                  lib.mkOverride 900 (map common.withoutPrefix container.network.veth.addresses.host)
+                );
               };
             })
             (lib.mkIf (container.network.veth.config.container != null) (
@@ -162,7 +166,7 @@ let
           type = types.listOf types.str;
           default = [ ];
           example = [ "10.23.42.2/24" ];
-          description = "Static addresses of the container, instead of DHCP.";
+          description = "Static addresses of the container, instead of DHCP. Its DNS server is the host.";
         };
       };
       config.host = networkdConfig "host's" "10.23.42.1/24";
@@ -283,8 +287,8 @@ let
           default = true;
           description = ''
             Whether the container's journal is kept on the host, in `/var/log/journal`, where
-            {command}`journalctl --merge` shows it. This needs a file system that supports id-mapped
-            mounts, as all common ones do. Otherwise the journal is lost when the container stops.
+            {command}`journalctl --merge` shows it. If the file system there does not support id-mapped
+            mounts, the journal is in `/run/log/journal` until the host's next boot.
           '';
         };
         inherit network;

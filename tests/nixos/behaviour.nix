@@ -52,7 +52,8 @@ let
           environment.etc."path".text = config.nspawn-creds.credentials.password.path;
           environment.etc."paths".text = builtins.toJSON config.nspawn-creds.credentials.shared.paths;
         };
-      binds."/a:b" = { hostPath = "/c\\d"; readOnly = true; };
+      binds."/a:b" = { hostPath = "/c\\d%e f"; readOnly = true; };
+      binds."/c" = { hostPath = "/c\\d%e f"; };
       credentials = {
         password = { fromStore = true; services = [ "app" ]; };
         shared = { fromStore = true; services = [ "app.service" "worker@1" ]; };
@@ -157,9 +158,17 @@ let
         dhcpServerConfig.PoolSize = 9;
       };
     };
-    "a fixed address takes the place of DHCP, with the host as gateway" = {
-      actual = lib.getAttrs [ "Address" "DHCP" "Gateway" ] zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
-      expected = { Address = [ "fd00::2/64" ]; DHCP = "no"; Gateway = [ "fd00::1" ]; };
+    "a fixed address takes the place of DHCP, with the host as gateway and DNS server" = {
+      actual = lib.getAttrs [ "Address" "DHCP" "DNS" "Gateway" ] zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
+      expected = { Address = [ "fd00::2/64" ]; DHCP = "no"; DNS = [ "fd00::1" ]; Gateway = [ "fd00::1" ]; };
+    };
+    "the host answers DNS queries there, and only there" = {
+      actual = {
+        resolved = zone.environment.etc."systemd/resolved.conf.d/nspawn-creds.conf".text;
+        zone = lib.elem 53 zone.networking.firewall.interfaces.vz-z.allowedUDPPorts;
+        dynamic = lib.elem 53 inherited.networking.firewall.interfaces.ve-web.allowedUDPPorts;
+      };
+      expected = { resolved = "[Resolve]\nDNSStubListenerExtra=fd00::1\n"; zone = true; dynamic = false; };
     };
     "a firewall's rules name interfaces, without the wildcards of one kind" = {
       actual = map (c: builtins.filter (lib.hasPrefix "v") (builtins.attrNames c.networking.firewall.interfaces)) [ zone inherited ];
@@ -252,7 +261,11 @@ let
     };
     "colons and backslashes in paths are not syntax" = {
       actual = lib.last various.systemd.nspawn.web.filesConfig.BindReadOnly;
-      expected = "/c\\\\d:/a\\:b";
+      expected = "/c\\\\d%e f:/a\\:b";
+    };
+    "a container waits for the file systems of its binds" = {
+      actual = various.systemd.services."systemd-nspawn@web".unitConfig.RequiresMountsFor;
+      expected = [ ''"/c\\d%%e f"'' ];
     };
     "a service's one credential has one path, for options that want it" = {
       actual = textIn various "path";

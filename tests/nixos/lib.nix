@@ -99,7 +99,7 @@ rec {
       wants = lib.toList u.wants;
       inherit (u) requires after;
       restartIfChanged = if u.restartIfChanged then null else false;
-      unitConfig = filterAttrs (n: _: lib.hasPrefix "Assert" n || lib.hasPrefix "Condition" n || n == "StopWhenUnneeded") u.unitConfig;
+      unitConfig = filterAttrs (n: _: lib.hasPrefix "Assert" n || lib.hasPrefix "Condition" n || n == "StopWhenUnneeded" || n == "RequiresMountsFor") u.unitConfig;
       serviceConfig = filterAttrs (n: _: settings == null || builtins.elem n settings) u.serviceConfig;
     };
 
@@ -108,7 +108,7 @@ rec {
     let
       named = prefix: filterAttrs (name: _: lib.hasPrefix prefix name) c.systemd.services;
     in
-    mapAttrs (_: unit null) (named "systemd-nspawn@" // named "nixos-nspawn-store-")
+    mapAttrs (_: unit null) (named "systemd-nspawn@" // named "nixos-nspawn-")
     // mapAttrs (_: unit credentialSettings) (filterAttrs (_: u: u.serviceConfig ? LoadCredential || u.serviceConfig ? LoadCredentialEncrypted) (named "container@"));
 
   guest =

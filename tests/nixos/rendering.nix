@@ -78,7 +78,7 @@ let
   networks = c: files "etc/systemd/network/" "" (u: u.text) (having [ "10-" "11-" ] c.systemd.network.units);
   dropIns = names: c: files "etc/systemd/system/" ".d/overrides.conf" (u: u.text) (having names c.systemd.units);
   units = names: c: files "etc/systemd/system/" "" (u: u.text) (having names c.systemd.units);
-  scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-store-" ] host.systemd.services);
+  scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-" ] host.systemd.services);
   tmpfiles."etc/tmpfiles.d/10-nixos-nspawn-ephemeral.conf" = lib.concatStrings (
     lib.mapAttrsToList (path: rules: lib.concatStrings (
       lib.mapAttrsToList (type: r: "${type} ${path} ${r.mode} ${r.user} ${r.group} ${r.age}\n") rules
@@ -96,9 +96,11 @@ in
 below "host" (
   files "etc/systemd/nspawn/" ".nspawn" nspawn host.systemd.nspawn
   // networks host
-  // { "etc/systemd/networkd.conf" = host.environment.etc."systemd/networkd.conf".text; }
+  // lib.mapAttrs' (name: f: lib.nameValuePair "etc/${name}" f.text) (
+    lib.getAttrs [ "systemd/networkd.conf" "systemd/resolved.conf.d/nspawn-creds.conf" ] host.environment.etc
+  )
   // dropIns [ "systemd-nspawn@" "machines.target" ] host
-  // units [ "nixos-nspawn-store-" "nspawn-creds-changed-" ] host
+  // units [ "nixos-nspawn-" "nspawn-creds-changed-" ] host
   // scripts
   // tmpfiles
   // files "etc/nspawn-creds/" ".json" builtins.toJSON host.services.nspawn-creds.policies
