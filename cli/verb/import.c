@@ -12,7 +12,7 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/json.h"
-#include "policy/policy_status.h"
+#include "policy/policy_load.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
 #include "terminal/input.h"
@@ -287,39 +287,32 @@ static void print_json(const Import *import, const char *machine)
 }
 
 /* Notes what is stored, and what is left to do. */
-static int report(const Import *import, const char *machine)
+static void report(const Import *import, const char *machine)
 {
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
     size_t counts[sizeof(result_words) / sizeof(result_words[0])] = {0}, missing = 0;
-    PolicyStatus status;
-    int r = 0;
+    PolicyFault fault;
 
     if (import->options->json != JSON_OFF) {
         print_json(import, machine);
-        return 0;
+        return;
     }
-    for (size_t i = 0; r == 0 && i < import->count; i++) {
+    /* enable says if the policy is not valid */
+    (void)policy_load(import->context, machine, &fault, &policy);
+    for (size_t i = 0; i < import->count; i++) {
         counts[import->items[i].result]++;
-        r = policy_status_find(import->context, &import->items[i].name, &status);
-        missing += r == 0 &&
-                   (status.kind == POLICY_STATUS_NO_POLICY || status.kind == POLICY_STATUS_MISSING);
+        missing += !policy || !policy_find(policy, import->items[i].name.id);
     }
-    if (r != 0)
-        return r;
     output_note("Credentials of %s: %zu stored, %zu replaced, %zu unchanged.", machine, counts[0],
                 counts[1], counts[2]);
     if (import->options->store)
-        return 0;
+        return;
     if (missing > 0)
         output_note("%s's policy does not list %s yet. To deliver all that the store has for %s: "
                     "nspawn-creds enable %s",
-                    machine,
-                    missing < import->count ? "all of them"
-                    : missing == 1          ? "it"
-                                            : "them",
-                    machine, machine);
-    else
+                    machine, missing < import->count ? "all of them" : "them", machine, machine);
+    else if (!spec_note_size(import->options, policy))
         output_note("To see what %s receives: nspawn-creds check %s", machine, machine);
-    return 0;
 }
 
 static int prepare(Import *import, Reason *reason)
@@ -381,9 +374,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (import.change_count > 0)
         r = store_client_commit(&import.store, import.changes, import.change_count, "import",
                                 &reason);
-    if (r == 0)
-        r = report(&import, name.machine);
-    return r == 0 ? 0 : output_error(r, arguments[0], &reason);
+    if (r != 0)
+        return output_error(r, arguments[0], &reason);
+    report(&import, name.machine);
+    return 0;
 }
 
 const Verb verb_import = {

@@ -198,8 +198,12 @@ static int open_sealed(const Context *context, const Options *options, Reason *r
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
     _cleanup_(bytes_done) Bytes text = {0}, sealed = {0};
     CredentialSections sections;
-    int r = bytes_dup(secret_view(file->text), &text);
+    int r;
 
+    /* only what is sealed may leave guarded memory */
+    if (!looks_sealed(secret_view(file->text)))
+        return reason_set(reason, OUTCOME_MALFORMED, "it does not begin like one");
+    r = bytes_dup(secret_view(file->text), &text);
     if (r != 0)
         return r;
     pretty_strip(&text);
