@@ -13,6 +13,7 @@
 #include "request/external_file.h"
 #include "store/history.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A machine's policy and its entries in the store. */
@@ -205,58 +206,86 @@ int method_describe(MethodCall *call)
 /* The reply that is being made. */
 typedef struct List {
     MethodCall *call;
-    struct json_object *credentials;
+    struct json_object *credentials, *failures;
     size_t size;
 } List;
 
-/* Sends the reply, and begins the next one. */
-static int send_reply(List *list)
+/* Moves what was collected into REPLY. */
+static void fill_reply(List *list, struct json_object *reply)
 {
-    struct json_object *reply = json_object_new_object();
-
     json_add(reply, "credentials", list->credentials);
-    list->credentials = json_object_new_array();
-    list->size = 0;
-    return method_send(list->call, varlink_reply_new(reply, true), false);
+    if (json_length(list->failures) > 0)
+        json_add(reply, "failures", list->failures);
+    else
+        json_object_put(list->failures);
 }
 
-static int append(List *list, const Inventory *inventory, const char *id, const StoreEntry *entry,
-                  const PolicyCredential *credential)
+/* Adds DESCRIBED (taken) to one of the reply's lists, after sending a reply that is full. */
+static int append(List *list, bool failure, struct json_object *described)
 {
-    struct json_object *described = describe(inventory, id, entry, credential);
     size_t size = 0;
     int r = 0;
 
     json_object_to_json_string_length(described, JSON_C_TO_STRING_PLAIN, &size);
-    if (list->size > 0 && list->size + size > REPLY_BYTES)
-        r = send_reply(list);
-    json_append(list->credentials, described);
+    if (list->size > 0 && list->size + size > REPLY_BYTES) {
+        struct json_object *reply = json_object_new_object();
+
+        fill_reply(list, reply);
+        *list = (List){list->call, json_object_new_array(), json_object_new_array(), 0};
+        r = method_send(list->call, varlink_reply_new(reply, true), false);
+    }
+    json_append(failure ? list->failures : list->credentials, described);
     list->size += size;
     return r;
 }
 
-/* First the credentials in the store, most recent first; then those that only the policy lists. */
-static int add_machine(List *list, const char *machine)
+/* MACHINE is NULL for a directory of policies, which REASON names. */
+static int append_failure(List *list, const char *machine, int rc, const Reason *reason)
 {
-    _cleanup_(inventory_done) Inventory inventory = {.resources = list->call->resources,
-                                                     .machine = machine};
-    const Policy *policy;
-    int r = inventory_load(&inventory, &list->call->reason);
+    struct json_object *failure = json_object_new_object();
 
-    policy = inventory.policy;
-    for (size_t i = 0; r == 0 && i < inventory.count; i++) {
-        const char *id = inventory.entries[i].name.id;
+    json_add_text(failure, "machine", machine);
+    json_add_text(failure, "outcome", outcome_name(rc));
+    json_add_text(failure, "reason", reason->text[0] ? reason->text : outcome_sentence(rc));
+    return append(list, true, failure);
+}
 
-        r = append(list, &inventory, id, &inventory.entries[i],
-                   policy ? policy_find(policy, id) : NULL);
+/* First the credentials in the store, most recent first; then those that only the policy lists. If
+ * the policy is invalid, nobody knows what it lists. */
+static int add_machine(List *list, const Inventory *inventory)
+{
+    const Policy *policy = inventory->policy;
+    int r = 0;
+
+    if (inventory->rc != 0 && inventory->count == 0)
+        return append_failure(list, inventory->machine, inventory->rc, &inventory->bad_policy);
+    for (size_t i = 0; r == 0 && i < inventory->count; i++) {
+        const StoreEntry *entry = &inventory->entries[i];
+        const char *id = entry->name.id;
+
+        r = append(list, false,
+                   describe(inventory, id, entry, policy ? policy_find(policy, id) : NULL));
     }
     for (size_t i = 0; r == 0 && policy && i < policy->count; i++) {
         const char *id = policy->credentials[i].id;
 
-        if (!find_entry(&inventory, id))
-            r = append(list, &inventory, id, NULL, &policy->credentials[i]);
+        if (!find_entry(inventory, id))
+            r = append(list, false, describe(inventory, id, NULL, &policy->credentials[i]));
     }
     return r;
+}
+
+/* One of which something cannot be read does not keep the others from being listed. */
+static int add_any_machine(List *list, const char *machine)
+{
+    _cleanup_(inventory_done) Inventory inventory = {.resources = list->call->resources,
+                                                     .machine = machine};
+    Reason reason = {0};
+    int r = inventory_load(&inventory, &reason);
+
+    if (r == -ENOMEM)
+        return r;
+    return r == 0 ? add_machine(list, &inventory) : append_failure(list, machine, r, &reason);
 }
 
 /* Merges the machines of the store and those with policies; both lists are sorted by name. */
@@ -269,30 +298,43 @@ static int add_machines(List *list, char **stored, char **with_policy)
         const char *name = order <= 0 ? *stored : *with_policy;
 
         if (machine_name_valid(name))
-            r = add_machine(list, name);
+            r = add_any_machine(list, name);
         stored += order <= 0;
         with_policy += order >= 0;
     }
     return r;
 }
 
-int method_list(MethodCall *call)
+/* What the store and all policies list. */
+static int add_all(List *list)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
-    const char *machine = varlink_text(call->parameters, "machine");
-    List list = {.call = call, .credentials = json_object_new_array()};
+    MethodCall *call = list->call;
+    PolicyFault fault = {0};
+    Reason missing = {0};
     const Store *store;
     int r = host_resources_store(call->resources, &call->reason, &store);
 
-    if (r == 0 && machine) {
-        r = add_machine(&list, machine);
-    } else if (r == 0) {
+    if (r == 0)
         r = store_machines(store, &call->reason, &stored);
-        if (r == 0)
-            r = policy_machines(call->resources->config->context, NULL, NULL, &with_policy);
-        if (r == 0)
-            r = add_machines(&list, stored, with_policy);
-    }
-    json_add(call->reply, "credentials", list.credentials);
+    if (r == 0)
+        r = policy_machines(call->resources->config->context, &fault, NULL, &with_policy);
+    if (r == 0 && fault.file[0])
+        r = append_failure(list, NULL, policy_fault_reason(&fault, OUTCOME_BAD_POLICY, &missing),
+                           &missing);
+    return r == 0 ? add_machines(list, stored, with_policy) : r;
+}
+
+int method_list(MethodCall *call)
+{
+    const char *machine = varlink_text(call->parameters, "machine");
+    _cleanup_(inventory_done) Inventory inventory = {.resources = call->resources,
+                                                     .machine = machine};
+    List list = {call, json_object_new_array(), json_object_new_array(), 0};
+    int r = machine ? inventory_load(&inventory, &call->reason) : add_all(&list);
+
+    if (r == 0 && machine)
+        r = add_machine(&list, &inventory);
+    fill_reply(&list, call->reply);
     return r;
 }

@@ -3,9 +3,8 @@
  * nspawn-creds list: lists the credentials in the store and in the policies.
  */
 
+#include "client/broker_check.h"
 #include "client/store_client.h"
-#include "protocol/client.h"
-#include "protocol/varlink.h"
 #include "specs.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
@@ -166,26 +165,50 @@ static void print(const Context *context, const Options *options, struct json_ob
                        credentials);
 }
 
-static int add_reply(void *userdata, struct json_object *reply)
+/* --- the broker's answer --- */
+
+typedef struct Collection {
+    struct json_object *credentials;
+    struct json_object *failures; /* the interface's type Failure */
+} Collection;
+
+static void collection_done(Collection *collection)
 {
-    struct json_object *all = userdata, *credentials;
+    json_object_put(collection->credentials);
+    json_object_put(collection->failures);
+}
 
-    if (!json_object_object_get_ex(reply, "credentials", &credentials) ||
-        !json_object_is_type(credentials, json_type_array))
-        return -EPROTO;
-    for (size_t i = 0; i < json_object_array_length(credentials); i++) {
-        struct json_object *entry = json_object_array_get_idx(credentials, i);
+/* Appends the elements of ADDED to ALL. Each must have the text members FIRST and SECOND. */
+static int append_all(struct json_object *all, struct json_object *added, const char *first,
+                      const char *second)
+{
+    for (size_t i = 0; i < json_length(added); i++) {
+        struct json_object *entry = json_object_array_get_idx(added, i);
 
-        if (!varlink_text(entry, "machine") || !varlink_text(entry, "credential"))
+        if (!varlink_text(entry, first) || !varlink_text(entry, second))
             return -EPROTO;
-        if (json_object_array_add(all, json_object_get(entry)) != 0)
+        if (!json_append(all, json_object_get(entry)))
             return -ENOMEM;
     }
     return 0;
 }
 
+static int add_reply(void *userdata, struct json_object *reply)
+{
+    const Collection *all = userdata;
+    struct json_object *credentials = json_object_object_get(reply, "credentials");
+    struct json_object *failures = json_object_object_get(reply, "failures");
+    int r;
+
+    if (!json_object_is_type(credentials, json_type_array) ||
+        (failures && !json_object_is_type(failures, json_type_array)))
+        return -EPROTO;
+    r = append_all(all->credentials, credentials, "machine", "credential");
+    return r == 0 ? append_all(all->failures, failures, "outcome", "reason") : r;
+}
+
 /* Adds what the broker has of MACHINE, or of all machines, to ALL. */
-static int collect(Client *client, const char *machine, Reason *reason, struct json_object *all)
+static int collect(Client *client, const char *machine, Reason *reason, Collection *all)
 {
     struct json_object *parameters = json_object_new_object();
     int r;
@@ -200,52 +223,87 @@ static int collect(Client *client, const char *machine, Reason *reason, struct j
     return r;
 }
 
+static void note_none(const Context *context, const Options *options, const char *machine)
+{
+    SpecHint hint = spec_hint(context, options, machine);
+
+    if (hint.text[0])
+        output_note("%s has no credentials%s", machine, hint.text);
+    else
+        output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine, machine);
+}
+
+/* Adds what the broker has of MACHINE. If it refuses that, others can still be listed. */
+static int collect_machine(const Context *context, const Options *options, Client *client,
+                           const char *machine, Reason *reason, Collection *all)
+{
+    size_t before = json_length(all->credentials) + json_length(all->failures);
+    struct json_object *failure;
+    int r = collect(client, machine, reason, all);
+
+    if (r == 0 && json_length(all->credentials) + json_length(all->failures) == before)
+        note_none(context, options, machine);
+    if (r == 0 || r == OUTCOME_BROKER_UNREACHABLE || (r < 0 && r != -EIO))
+        return r;
+    failure = json_object_new_object();
+    json_add_text(failure, "machine", machine);
+    json_add_text(failure, "outcome", outcome_name(r));
+    json_add_text(failure, "reason", reason->text);
+    return json_append(all->failures, failure) ? 0 : -ENOMEM;
+}
+
+/* Says what could not be listed. Returns the first failure. */
+static int report_failures(struct json_object *failures)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < json_length(failures); i++) {
+        struct json_object *failure = json_object_array_get_idx(failures, i);
+        Reason reason;
+        int rc = broker_check_outcome(failure, &reason);
+
+        output_error(rc, varlink_text(failure, "machine"), &reason);
+        if (result == 0)
+            result = rc;
+    }
+    return result;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
+    _cleanup_(collection_done) Collection all = {json_object_new_array(), json_object_new_array()};
     _cleanup_(client_freep) Client *client = NULL;
     const char *machine = NULL;
     Reason reason = {0};
-    int r;
+    int r = 0, failed;
 
-    r = all ? client_new(CLIENT_DEFAULT_PATH, &reason, &client) : -ENOMEM;
+    for (char **name = arguments; r == 0 && *name; name++)
+        r = machine_name_check(machine = *name, &reason);
+    if (r == 0)
+        r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
     if (r == 0 && !arguments[0])
-        r = collect(client, NULL, &reason, all);
-    for (; r == 0 && *arguments; arguments++) {
-        size_t before = json_object_array_length(all);
-
-        machine = *arguments;
-        r = machine_name_check(machine, &reason);
-        if (r == 0)
-            r = collect(client, machine, &reason, all);
-        if (r == 0 && json_object_array_length(all) == before) {
-            SpecHint hint = spec_hint(context, options, machine);
-
-            if (hint.text[0])
-                output_note("%s has no credentials%s", machine, hint.text);
-            else
-                output_note("%s has no credentials. Create one: nspawn-creds set %s@ID", machine,
-                            machine);
-        }
-    }
+        r = collect(client, NULL, &reason, &all);
+    for (char **name = arguments; r == 0 && *name; name++)
+        r = collect_machine(context, options, client, machine = *name, &reason, &all);
     if (r != 0)
         output_error(r, machine, &reason);
     if (r == -EMSGSIZE && !machine)
         output_note("List fewer credentials: nspawn-creds list MACHINE");
     if (r != 0)
         return r;
-    json_object_array_sort(all, compare_names);
-    r = options->expiry ? add_expiries(context, options, &reason, all) : 0;
+    json_object_array_sort(all.credentials, compare_names);
+    r = options->expiry ? add_expiries(context, options, &reason, all.credentials) : 0;
     if (r != 0)
         return output_error(r, NULL, &reason);
+    failed = report_failures(all.failures);
     screen_page(options);
     if (options->json != JSON_OFF)
-        output_json(TAKE_PTR(all), options->json);
-    else if (json_object_array_length(all) > 0)
-        print(context, options, all);
-    else if (!machine)
+        output_json(json_object_get(all.credentials), options->json);
+    else if (json_length(all.credentials) > 0)
+        print(context, options, all.credentials);
+    else if (!arguments[0] && failed == 0)
         output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
-    return 0;
+    return failed;
 }
 
 const Verb verb_list = {
@@ -255,7 +313,7 @@ const Verb verb_list = {
     .details = "Lists all machines or the given ones. STATE is \"ok\", or what keeps the "
                "broker from delivering the\ncredential. Credentials are not opened, "
                "except with --expiry, which first lists those that do not\nopen, then "
-               "those that expire first.",
+               "those that expire first. If something cannot be read, the rest is listed.",
     .options =
         OPTION_JSON | OPTION_EXPIRY | OPTION_NO_LEGEND | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,

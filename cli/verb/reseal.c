@@ -101,8 +101,9 @@ static int sort_arguments(char **arguments, Reason *reason, ResealSets *sets)
     return 0;
 }
 
-/* Adds the machines that have a credential in the store. Their names borrow from MACHINES. */
-static int add_all_machines(const Store *store, char **machines, Reason *reason, ResealSets *sets)
+/* Adds the machines that have a credential in the store, or cannot be read, which is reported when
+ * it is their turn. Their names borrow from MACHINES. */
+static int add_all_machines(const Store *store, char **machines, ResealSets *sets)
 {
     int r = 0;
 
@@ -110,8 +111,7 @@ static int add_all_machines(const Store *store, char **machines, Reason *reason,
         _cleanup_(freep) StoreEntry *entries = NULL;
         size_t count;
 
-        r = store_list(store, *machines, reason, &entries, &count);
-        if (r == 0 && count > 0)
+        if (store_list(store, *machines, NULL, &entries, &count) != 0 || count > 0)
             r = add_machine(sets, *machines);
     }
     return r;
@@ -475,7 +475,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0 && options->all)
         r = store_machines(resealing.store.store, &reason, &machines);
     if (r == 0 && options->all)
-        r = add_all_machines(resealing.store.store, machines, &reason, &sets);
+        r = add_all_machines(resealing.store.store, machines, &sets);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->host_count > 0) {

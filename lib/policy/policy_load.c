@@ -146,6 +146,18 @@ static bool is_null_device(const struct stat *status)
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(1, 3);
 }
 
+/* A link whose target is created later counts as a file that cannot be read yet. */
+static int missing_file(const char *path, PolicyFault *fault)
+{
+    char target[PATH_MAX];
+    ssize_t size = readlink(path, target, sizeof(target) - 1);
+
+    if (size < 0)
+        return OUTCOME_NOT_FOUND;
+    return policy_fault_set(fault, OUTCOME_BAD_POLICY, path, (JsonPosition){0},
+                            "it is a link to %.*s, which does not exist", (int)size, target);
+}
+
 int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
 {
     /* O_NONBLOCK, in case it is a FIFO. */
@@ -155,7 +167,7 @@ int policy_file_read(const char *path, PolicyFault *fault, Bytes *ret)
     int r;
 
     if (fd < 0 && errno == ENOENT)
-        return OUTCOME_NOT_FOUND;
+        return missing_file(path, fault);
     if (fd < 0 || fstat(fd, &status) < 0)
         return bad_file(fault, path, strerror(errno));
     if (is_null_device(&status)) {
@@ -274,7 +286,7 @@ static int add_drop_ins(Loader *loader)
     for (char **name = names; r == 0 && name && *name; name++) {
         snprintf(path, sizeof(path), "%s" SUFFIX, *name);
         r = add_file(loader, path);
-        /* removed since, or a dangling link */
+        /* removed since */
         if (r == OUTCOME_NOT_FOUND)
             r = bad_file(loader->fault, path, strerror(ENOENT));
     }
