@@ -27,6 +27,16 @@ rec {
   # reached before another error hides it.
   named = lib.filterAttrs (name: _: machineNameValid name);
 
+  # The ids that a template names. Four braces mean two literal ones.
+  placeholders =
+    template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)));
+
+  # The credentials of all containers of the host, of both kinds.
+  credentialsOf =
+    config:
+    lib.mapAttrs (_: _: { }) (config.containers // config.virtualisation.nixos-nspawn-ephemeral.containers or { })
+    // lib.mapAttrs (_: policy: policy.credentials) config.services.nspawn-creds.policies;
+
   # Host names have no dots. Invalid machine names are refused elsewhere.
   hostNameOf = name: if machineNameValid name then lib.replaceStrings [ "." ] [ "-" ] name else "container";
 

@@ -3,17 +3,27 @@
 # virtualisation.nixos-nspawn-ephemeral.
 {
   config,
+  options,
   lib,
+  pkgs,
   ...
 }:
 let
   inherit (lib) mkOption types;
   common = import ./lib.nix { inherit lib; };
   assertions = import ./credentials/assertions.nix { inherit lib common; };
-  creds = name: import ./credentials/policy.nix { inherit lib name; inherit (config.services.nspawn-creds) store; };
+  creds = name: import ./credentials/policy.nix { inherit lib name; inherit (config.services.nspawn-creds) store policies; };
 
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
   unitOf = name: "container@${name}.service";
+
+  # Whether a container's system is built elsewhere. The definitions tell, because nixpkgs derives `path`
+  # from `config`, and neither may depend on the other.
+  elsewhere =
+    name:
+    lib.any (
+      definition: let container = definition.value.${name} or { }; in container ? path || (container.content or { }) ? path
+    ) options.containers.definitionsWithLocations;
 
   container =
     { config, name, ... }:
@@ -39,7 +49,7 @@ let
         # These containers have their own start script with its own options. (`bindMounts` does not map
         # owners, which a container with `privateUsers` needs.)
         extraFlags = c.nspawnFlags config.credentials;
-        config = {
+        config = lib.mkIf (!elsewhere name) {
           imports = [ ./credentials/guest.nix ];
           nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery onChange; }) config.credentials;
         };
@@ -60,9 +70,11 @@ in
           option = "containers.${lib.strings.escapeNixIdentifier name}.credentials";
           unit = unitOf name;
           inherit (c) credentials;
-          others = lib.mapAttrs (_: c: c.credentials) config.containers;
+          others = common.credentialsOf config;
         }
-        ++ map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
+        ++ lib.optionals (!elsewhere name) (
+          map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
+        )
       ) containers
     );
 
@@ -79,7 +91,8 @@ in
       lib.nameValuePair "container@${name}" (
         c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
       )
-    ) containers;
+    ) containers
+    // lib.concatMapAttrs (name: c: (creds name).changedServices { inherit pkgs; systemd = config.systemd.package; } c.credentials) containers;
 
     # The broker creates the live socket in this directory.
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (

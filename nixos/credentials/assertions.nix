@@ -19,10 +19,6 @@ let
     source = c: c.source != null;
   };
 
-  # Four braces mean two literal ones.
-  placeholders =
-    template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)));
-
   # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
 in
@@ -122,7 +118,7 @@ lib.concatLists (
         ${here}.template: {{${placeholder}}} is not another credential of this container. Add it as
         ${option}.${placeholder}, with its own source.
       '';
-    }) (if c.template == null then [ ] else placeholders c.template)
+    }) (if c.template == null then [ ] else common.placeholders c.template)
     ++ map (service: {
       assertion = builtins.match "[A-Za-z0-9:_.@-]+" service != null && builtins.match ".*[.](socket|timer|target|mount|path|slice)" service == null;
       message = ''${here}.services: "${service}" is not a service. Use a service's name, such as "postgresql".'';

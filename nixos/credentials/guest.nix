@@ -152,8 +152,8 @@ let
         if config.systemd.user.services ? ${unit} then
           ''
             credentials.${p.id}.services: "${p.service}" is a service of users, and the container's credentials are
-            for system services. Give it to the user's service manager, services = [ "user@UID" ], which passes
-            it on with systemd.user.services."${unit}".serviceConfig.LoadCredential = "${p.id}".
+            for system services. Give it to the user's service manager, services = [ "user@UID" ]. All services
+            of the user can then read config.nspawn-creds.credentials.${p.id}.path.
           ''
         else
           ''

@@ -136,8 +136,8 @@ in
       default = "restart";
       description = ''
         What happens to {option}`services` when the value changes. With `live` delivery only they are
-        restarted or reloaded, by {command}`nspawn-creds rotate` and by a switch that changes the
-        sealed file or template. A reload brings the new value with systemd 260 and later. With `boot`
+        restarted or reloaded, by {command}`nspawn-creds rotate` and by a switch that changes a
+        sealed file or a text that the value is made of. A reload brings the new value with systemd 260 and later. With `boot`
         and `native` delivery the container must restart; with `restart` a switch does that.
       '';
     };

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Turns a container's credentials into settings for the broker, the service manager and nspawn. All
-# functions are pure; host/credentials.nix and nixos-containers.nix use them.
+# functions are pure; host/credentials.nix and nixos-containers.nix use them. `policies` are those of all
+# containers, because credentials are shared between them.
 {
   lib,
   name,
   store,
+  policies,
 }:
 let
   set = lib.filterAttrs (_: value: value != null);
 
-  inherit (import ../lib.nix { inherit lib; }) serviceName;
+  inherit (import ../lib.nix { inherit lib; }) placeholders serviceName;
 
   # Copies a path of the source tree to the Nix store, which is safe for sealed files.
   pathOf = path: if builtins.isPath path then "${path}" else path;
@@ -33,6 +35,25 @@ let
     }
     // set { inherit (c) keyType; };
 
+  # A credential and, through shares and templates, all that it is made of: a change of any of these is
+  # a change of its value. What no policy here lists has no entry.
+  madeOf =
+    id:
+    let
+      part = machine: id: {
+        key = "${machine}@${id}";
+        inherit machine;
+        entry = policies.${machine}.credentials.${id} or { };
+      };
+      shared = lib.splitString "@";
+      ingredients =
+        { machine, entry, ... }:
+        map (part machine) (placeholders (entry.template or ""))
+        ++ lib.optional (entry ? share) (part (builtins.head (shared entry.share)) (lib.last (shared entry.share)));
+      parts = builtins.genericClosure { startSet = [ (part name id) ]; operator = ingredients; };
+    in
+    map (p: [ p.key (removeAttrs p.entry [ "delivery" "services" "onChange" ]) ]) parts;
+
   byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
@@ -50,10 +71,6 @@ in
     liveFolder
     liveBind
     ;
-
-  # The source of a credential, and for a template those of all possible ingredients.
-  source =
-    credentials: c: [ (source c) ] ++ lib.optionals (c.template != null) (map source (builtins.attrValues credentials));
 
   policy = credentials: { credentials = lib.mapAttrs (_: entry) credentials; };
 
@@ -94,7 +111,32 @@ in
     credentials:
     lib.optional (credentials != { }) (
       builtins.toJSON (
-        lib.mapAttrs (_: entry) (lib.filterAttrs (_: c: c.delivery != "live" && c.onChange == "restart") credentials)
+        lib.mapAttrs (id: c: { inherit (c) delivery services; madeOf = madeOf id; }) (
+          lib.filterAttrs (_: c: c.delivery != "live" && c.onChange == "restart") credentials
+        )
       )
     );
+
+  # If a switch changes what a live credential is made of, its services are restarted or reloaded as
+  # after a rotation, and the container keeps running. A container that does not run gets the new value
+  # when it starts. "@" occurs neither in the container's name nor in the id.
+  changedServices =
+    { pkgs, systemd }:
+    credentials:
+    lib.mapAttrs' (
+      id: c:
+      lib.nameValuePair "nspawn-creds-changed-${name}@${id}" {
+        description = "Services That Use ${name}@${id}";
+        wantedBy = [ "multi-user.target" ];
+        reloadTriggers = [ (builtins.toJSON (madeOf id)) ];
+        serviceConfig = {
+          Type = "oneshot";
+          RemainAfterExit = true;
+          ExecStart = "${pkgs.coreutils}/bin/true";
+          ExecReload = "-${systemd}/bin/systemctl --machine=${name} ${
+            if c.onChange == "reload" then "try-reload-or-restart" else "try-restart"
+          } ${lib.concatStringsSep " " (map serviceName c.services)}";
+        };
+      }
+    ) (lib.filterAttrs (_: c: c.onChange != "none") (byDelivery "live" credentials));
 }

@@ -28,6 +28,13 @@ let
         '';
       }
       {
+        assertion = !config.containers ? ${name};
+        message = ''
+          ${optionOf name}: nixpkgs' option containers.${lib.strings.escapeNixIdentifier name} has the same name. Both would be
+          one machine, with one policy. Rename one of them.
+        '';
+      }
+      {
         assertion = veth.zone != null || !tooLong interface;
         message = ''
           ${optionOf name}: the name is too long for the host's interface "ve-${name}": interface names have
@@ -100,6 +107,18 @@ let
         '';
       }
     ];
+
+  # Host names, by default made from the containers' names.
+  hostNames = builtins.groupBy (name: lib.toLower (common.hostNameOf name)) (
+    builtins.filter common.machineNameValid (builtins.attrNames cfg.containers)
+  );
+  hostNameAssertions = lib.mapAttrsToList (hostName: names: {
+    assertion = builtins.length names == 1;
+    message = ''
+      ${optionOf (builtins.head names)}: the containers ${lib.concatStringsSep " and " names} would have the same host
+      name, ${hostName}. Rename one of them.
+    '';
+  }) hostNames;
 
   # --- the system ----------------------------------------------------------------
 
@@ -210,10 +229,11 @@ in
           option = "${optionOf name}.credentials";
           unit = common.unitOf name;
           inherit (container) credentials;
-          others = lib.mapAttrs (_: c: c.credentials) cfg.containers;
+          others = common.credentialsOf config;
         }
       ) cfg.containers
     )
+    ++ hostNameAssertions
     ++ addressAssertions
     ++ portAssertions
   );

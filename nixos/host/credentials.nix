@@ -12,7 +12,7 @@ let
   containers = lib.filterAttrs (_: c: c.credentials != { }) (
     common.named config.virtualisation.nixos-nspawn-ephemeral.containers
   );
-  creds = name: import ../credentials/policy.nix { inherit lib name; inherit (broker) store; };
+  creds = name: import ../credentials/policy.nix { inherit lib name; inherit (broker) store policies; };
   broker = config.services.nspawn-creds;
 
   unit =
@@ -39,28 +39,6 @@ let
         ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
       };
     };
-
-  # Sealed files and templates are part of the configuration. If a switch changes one that is delivered
-  # live, its services are restarted or reloaded as after a rotation, and the container keeps running.
-  # A container that does not run gets it when it starts.
-  changed =
-    name: container:
-    lib.mapAttrs' (
-      id: c:
-      lib.nameValuePair "nspawn-creds-changed-${name}-${id}" {
-        description = "Services That Use ${name}@${id}";
-        wantedBy = [ "multi-user.target" ];
-        reloadTriggers = [ (builtins.toJSON ((creds name).source container.credentials c)) ];
-        serviceConfig = {
-          Type = "oneshot";
-          RemainAfterExit = true;
-          ExecStart = "${pkgs.coreutils}/bin/true";
-          ExecReload = "-${config.systemd.package}/bin/systemctl --machine=${name} ${
-            if c.onChange == "reload" then "try-reload-or-restart" else "try-restart"
-          } ${lib.concatStringsSep " " (map common.serviceName c.services)}";
-        };
-      }
-    ) (lib.filterAttrs (_: c: c.delivery == "live" && c.onChange != "none" && (c.sealed != null || c.template != null)) container.credentials);
 in
 {
   config = lib.mkIf (containers != { }) {
@@ -71,7 +49,7 @@ in
 
     systemd.services =
       lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
-      // lib.concatMapAttrs changed containers;
+      // lib.concatMapAttrs (name: c: (creds name).changedServices { inherit pkgs; systemd = config.systemd.package; } c.credentials) containers;
 
     # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
     # those.

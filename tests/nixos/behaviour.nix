@@ -146,6 +146,40 @@ let
   hostNetwork = host {
     virtualisation.nixos-nspawn-ephemeral.containers.web = { path = "/profile"; network.hostNetwork = true; };
   };
+  # Credentials of one container that reach others, of both kinds.
+  shared = host {
+    virtualisation.nixos-nspawn-ephemeral.containers = {
+      db = { config = { }; credentials.key.sealed = ./wrong/sealed.cred; };
+      a-b = {
+        config.systemd.services.app.script = "true";
+        credentials = {
+          boot.share = "db@key";
+          c = { share = "db@key"; delivery = "live"; services = [ "app" ]; };
+          text.template = "{{part}}";
+          part = { share = "db@key"; onChange = "none"; };
+          other.fromStore = true;
+        };
+      };
+      a = {
+        config.systemd.services.app.script = "true";
+        credentials.b-c = { fromStore = true; delivery = "live"; services = [ "app" ]; };
+      };
+    };
+    containers = {
+      nested = {
+        config = { config, ... }: { system.stateVersion = "24.05"; systemd.services.app.script = config.nspawn-creds.credentials.live.path; };
+        credentials = {
+          boot.share = "db@key";
+          live = { share = "db@key"; delivery = "live"; services = [ "app" ]; };
+        };
+      };
+      elsewhere = {
+        path = "/nix/var/nix/profiles/elsewhere";
+        credentials.boot = { share = "nested@boot"; services = [ "app" ]; };
+      };
+    };
+  };
+  follows = triggers: lib.hasInfix "sealed.cred" (toString triggers);
   policy = sealed.services.nspawn-creds.policies.web.credentials;
 
   cases = {
@@ -355,10 +389,10 @@ let
     };
     "a new sealed file that is live restarts its services, and not the container" = {
       actual = {
-        reload = lib.concatStringsSep " " (lib.drop 1 (lib.splitString " " live.systemd.services.nspawn-creds-changed-web-file.serviceConfig.ExecReload));
+        reload = lib.concatStringsSep " " (lib.drop 1 (lib.splitString " " live.systemd.services."nspawn-creds-changed-web@file".serviceConfig.ExecReload));
         container = lib.any (lib.hasInfix "sealed.cred") (map toString live.systemd.services."systemd-nspawn@web".restartTriggers);
-        services = lib.any (lib.hasInfix "sealed.cred") live.systemd.services.nspawn-creds-changed-web-file.reloadTriggers;
-        template = lib.any (lib.hasInfix "sealed.cred") live.systemd.services.nspawn-creds-changed-web-config.reloadTriggers;
+        services = lib.any (lib.hasInfix "sealed.cred") live.systemd.services."nspawn-creds-changed-web@file".reloadTriggers;
+        template = lib.any (lib.hasInfix "sealed.cred") live.systemd.services."nspawn-creds-changed-web@config".reloadTriggers;
         others = builtins.attrNames (lib.filterAttrs (name: _: lib.hasPrefix "nspawn-creds-changed-" name) live.systemd.services);
       };
       expected = {
@@ -366,7 +400,42 @@ let
         container = false;
         services = true;
         template = true;
-        others = [ "nspawn-creds-changed-web-config" "nspawn-creds-changed-web-file" ];
+        others = [ "nspawn-creds-changed-web@config" "nspawn-creds-changed-web@file" "nspawn-creds-changed-web@kept" ];
+      };
+    };
+    "a switch follows what a credential is made of, in every kind of container" = {
+      actual = {
+        restarted = builtins.filter (name: follows shared.systemd.services.${name}.restartTriggers) [ "systemd-nspawn@a-b" "systemd-nspawn@a" "container@nested" "container@elsewhere" ];
+        reloaded = builtins.filter (name: follows shared.systemd.services.${name}.reloadTriggers) (
+          builtins.filter (lib.hasPrefix "nspawn-creds-changed-") (builtins.attrNames shared.systemd.services)
+        );
+      };
+      expected = {
+        restarted = [ "systemd-nspawn@a-b" "container@nested" "container@elsewhere" ];
+        reloaded = [ "nspawn-creds-changed-a-b@c" "nspawn-creds-changed-nested@live" ];
+      };
+    };
+    "a template follows its own ingredients alone" = {
+      actual = map builtins.head
+        (builtins.fromJSON (builtins.unsafeDiscardStringContext (lib.last shared.systemd.services."systemd-nspawn@a-b".restartTriggers))).text.madeOf;
+      expected = [ "a-b@text" "a-b@part" "db@key" ];
+    };
+    "units of a container and an id do not collide with those of another pair" = {
+      actual = builtins.filter (lib.hasPrefix "nspawn-creds-changed-a") (builtins.attrNames shared.systemd.services);
+      expected = [ "nspawn-creds-changed-a-b@c" "nspawn-creds-changed-a@b-c" ];
+    };
+    "nixpkgs' containers have a path for a credential, and may be built elsewhere" = {
+      actual = {
+        failed = tests.failed shared;
+        path = shared.containers.nested.config.systemd.services.app.script;
+        init = shared.containers.elsewhere.path;
+        flags = shared.containers.elsewhere.extraFlags;
+      };
+      expected = {
+        failed = [ ];
+        path = "/run/credentials/app.service/live";
+        init = "/nix/var/nix/profiles/elsewhere";
+        flags = [ "--load-credential=boot:boot" ];
       };
     };
     "a service that reloads has the new value with it" = {

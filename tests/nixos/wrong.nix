@@ -34,6 +34,19 @@ let
       option = "${option}.thirteen-long";
       says = ''interface "ve-thirteen-long": interface names have'';
     };
+    "a name that nixpkgs' containers have, too" = {
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers.web = { config = { }; credentials.id.fromStore = true; };
+        containers.web = { config.system.stateVersion = "24.05"; credentials.other.fromStore = true; };
+      };
+      option = "${option}.web";
+      says = "nixpkgs' option containers.web has the same name";
+    };
+    "two names that make one host name" = {
+      config = host { virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a-b" "A.b" ] (_: { config = { }; }); };
+      option = "${option}.\"A.b\"";
+      says = "A.b and a-b would have the same host\nname, a-b";
+    };
     "a zone too long for its bridge" = {
       config = network { veth.zone = "thirteen-long"; };
       option = "${option}.web.network.veth.zone";
