@@ -17,6 +17,26 @@ let
     };
   };
 
+  # Modules whose secret systemd itself reads. Their programs are not there: a stand-in prints what its
+  # unit was given, which the module's own settings decide.
+  modules = lib.getAttrs [ "acme" "forgejo" "keycloak" "miniflux" "mosquitto" "oauth2-proxy" ] (import ./modules.nix { inherit lib; });
+  standIn = c: row:
+    let
+      unit = c.systemd.services.${row.service};
+    in
+    lib.nameValuePair "etc/systemd/system/${row.service}.service" ''
+      [Unit]
+      ${attrsToSection { inherit (unit.unitConfig) AssertCredential; }}
+      [Service]
+      ${attrsToSection (lib.getAttrs (builtins.filter (s: unit.serviceConfig ? ${s}) [ "EnvironmentFile" "LoadCredential" ]) unit.serviceConfig // {
+        Type = "oneshot";
+        RemainAfterExit = true;
+        DynamicUser = true;
+        StandardOutput = "truncate:/run/given-%N";
+        ExecStart = "/bin/sh -c 'env; cat \"$CREDENTIALS_DIRECTORY\"/*'";
+      })}
+    '';
+
   host = tests.host {
     networking.hostName = "host";
     virtualisation.nixos-nspawn-ephemeral.containers = {
@@ -51,7 +71,24 @@ let
         credentials.key = { sealed = "/var/lib/sealed/key.cred"; delivery = "live"; services = [ "fetcher" ]; };
       };
       peer = {
-        config = { };
+        config =
+          { config, ... }:
+          {
+            imports = lib.mapAttrsToList (name: row: row.config config.nspawn-creds.credentials.${name}.systemPath) modules;
+            systemd.services."worker@" = reader // { wantedBy = [ ]; };
+            systemd.user.services.mail = reader // {
+              wantedBy = [ "default.target" ];
+              serviceConfig = reader.serviceConfig // {
+                ExecStart = "/bin/sh -c 'cp ${config.nspawn-creds.credentials.mail.path} \"$XDG_RUNTIME_DIR/seen\"'";
+              };
+            };
+          };
+        credentials = lib.mapAttrs (_: row: { fromStore = true; services = [ row.service ]; }) modules // {
+          mail = { fromStore = true; services = [ "user@1000" ]; };
+          one = { fromStore = true; services = [ "worker@1" ]; };
+          all = { fromStore = true; services = [ "worker@" ]; };
+          account.fromStore = true;
+        };
         nixDaemon.enable = true;
         autoStart = false;
         network.veth.zone = "pair";
@@ -89,7 +126,9 @@ let
   guest = name: below name (
     let c = containers.${name}.config; in
     networks c
-    // units [ "reader." "other." "fetcher." ] c
+    // units [ "reader." "other." "fetcher." "worker@." ] c
+    // dropIns [ "worker@1" "user@1000" ] c
+    // files "etc/systemd/user/" "" (u: u.text) (lib.filterAttrs (name: _: name == "mail.service") c.systemd.user.units)
     // lib.optionalAttrs c.nix.enable { "etc/nix-store-layer" = c.systemd.services.nix-store-layer.script; }
   );
 in
@@ -106,3 +145,4 @@ below "host" (
   // files "etc/nspawn-creds/" ".json" builtins.toJSON host.services.nspawn-creds.policies
 )
 // guest "web" // guest "db" // guest "peer"
+// below "peer" (lib.mapAttrs' (_: standIn containers.peer.config) modules)
