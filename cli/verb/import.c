@@ -12,6 +12,7 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/shell_word.h"
 #include "policy/policy_load.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
@@ -125,7 +126,8 @@ static int name_value(Import *import, const char *machine, const char *id, Reaso
 
     if (id && !file->is_one)
         return reason_set(reason, OUTCOME_USAGE,
-                          "it is %s, in which the values have names: nspawn-creds import %s FILE",
+                          "the values of %s have names; import all of them: nspawn-creds import %s "
+                          "FILE",
                           import_format_words[file->format], machine);
     if (file->format == IMPORT_SYSTEMD_CREDS)
         r = take_sealed_name(import, machine, &id, reason);
@@ -339,10 +341,27 @@ static int split_argument(const char *argument, Reason *reason, CredentialName *
     return machine_name_check(argument, reason);
 }
 
+/* Explains why the file cannot be read, and if its format was guessed, what else it may be. */
+static int explain(const Import *import, char **arguments, int rc, const Reason *reason)
+{
+    ImportFormat format = import->file.format;
+    bool is_output = format == IMPORT_SOPS && import->file.text;
+
+    output_error(rc, is_output ? "the output of sops" : input_name(arguments[1]), reason);
+    if (import->options->from != IMPORT_AUTO || format == IMPORT_AUTO || format >= IMPORT_SOPS)
+        return rc;
+    output_note("%s was read as %s. Use --from= if it is something else.", input_name(arguments[1]),
+                import_format_words[format]);
+    if (format == IMPORT_DOTENV)
+        output_note("If all of it is one value: nspawn-creds set %s%s %s",
+                    shell_word(arguments[0]).text, strchr(arguments[0], '@') ? "" : "@ID",
+                    shell_argument(arguments[1]).text);
+    return rc;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(import_done) Import import = {.context = context, .options = options};
-    const char *source = input_name(arguments[1]);
     CredentialName name;
     Reason reason = {0};
     int r = split_argument(arguments[0], &reason, &name);
@@ -356,16 +375,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = name_value(&import, name.machine, name.id[0] ? name.id : NULL, &reason);
     if (r == 0)
         r = parse(&import, &reason);
-    if (r != 0) {
-        if (import.file.format == IMPORT_SOPS && import.file.text)
-            source = "the output of sops";
-        output_error(r, source, &reason);
-        if (options->from == IMPORT_AUTO && import.file.format != IMPORT_AUTO &&
-            import.file.format < IMPORT_SOPS)
-            output_note("%s was read as %s. To read it as something else: --from=", source,
-                        import_format_words[import.file.format]);
-        return r;
-    }
+    if (r != 0)
+        return explain(&import, arguments, r, &reason);
     r = check(&import, name.machine);
     if (r == 0)
         r = seal(&import);

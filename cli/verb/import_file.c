@@ -139,7 +139,7 @@ static int run_program(const char *const *command, Reason *reason, Secret **ret)
     }
     close(pipe_fds[1]);
     if (r != 0)
-        return reason_set(reason, -r, "cannot run %s", command[0]);
+        return reason_set(reason, -r, "cannot run %s, which opens such a file", command[0]);
     r = secret_read_fd(output, LIMIT_IMPORT_BYTES, reason, &text);
     close(output); /* ends a program that has more */
     output = -1;

@@ -459,31 +459,30 @@ static int refuse_missing(ValueFile *file, size_t line, Reason *reason, const ch
                       is_list ? "a list" : "no value");
 }
 
-static int read_plain(ValueFile *file, Reason *reason, BytesView *ret)
+/* The value of NAME, without quotes, as far as it can be nothing but text. */
+static int read_plain(ValueFile *file, const char *name, Reason *reason, BytesView *ret)
 {
     static const char special[] = "-?:,[]{}#&*!|>'\"%@`+.~<=0123456789";
     uint8_t *start = file->at, *end = start;
+    bool is_text = !strchr(special, *start);
 
-    if (strchr(special, *start))
-        return malformed(file->line, reason,
-                         "programs may take this value for something else than text; put it into "
-                         "single quotes");
-    for (; !at_line_end(file) && *file->at != '\r'; file->at++) {
+    for (; is_text && !at_line_end(file) && *file->at != '\r'; file->at++) {
         uint8_t next = file->at + 1 < file->end ? file->at[1] : '\n';
 
         if (*file->at == '#' && file->at[-1] == ' ')
             break;
-        if (*file->at < ' ' || (*file->at == ':' && next <= ' '))
-            return malformed(file->line, reason, "put this value into single quotes");
+        is_text = *file->at >= ' ' && (*file->at != ':' || next > ' ');
         if (*file->at != ' ')
             end = file->at + 1;
     }
     *ret = (BytesView){start, (size_t)(end - start)};
+    if (!is_text || is_word(start, ret->size))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "line %zu: without quotes the value of %.60s may be read as something "
+                          "else than text; if it is text, put it into single quotes",
+                          file->line, name);
     skip_comment(file);
-    return is_word(start, ret->size)
-               ? malformed(file->line, reason,
-                           "this value is a boolean or null; if it is a secret, put it into quotes")
-               : 0;
+    return 0;
 }
 
 /* The indented lines after | (KEEP_END) or |-, which has not the last line break. */
@@ -535,7 +534,7 @@ static int read_yaml_value(ValueFile *file, Reason *reason, const char *name, By
     if (*file->at != '|') {
         int r = *file->at == '"'    ? read_string(file, reason, ret)
                 : *file->at == '\'' ? read_single_quoted(file, reason, ret)
-                                    : read_plain(file, reason, ret);
+                                    : read_plain(file, name, reason, ret);
 
         return r != 0 || skip_line_rest(file)
                    ? r

@@ -1,4 +1,4 @@
 # Breaks: that no boolean is taken for a text
 # File: lib/base/value_file.c
 # Test: value_file
-s/return is_word\(start, ret->size\)/return false/
+s/!is_text \|\| is_word\(start, ret->size\)/!is_text/
