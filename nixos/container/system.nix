@@ -2,6 +2,7 @@
 # A NixOS that runs in systemd-nspawn, with its own user ids and a root directory that is empty
 # at each start.
 {
+  config,
   lib,
   options,
   ...
@@ -21,6 +22,30 @@ let
   canSkip = options.boot.specialFileSystems.type.getSubOptions [ ] ? enable;
   # Newer trees also support containers other than nspawn's.
   nspawn = lib.optionalAttrs (options.boot ? isNspawnContainer) { isNspawnContainer = true; };
+
+  # The PAM rules of all these take a third of a container's evaluation. Without its rules a program
+  # refuses everybody, root as well.
+  screenLockers = [
+    "i3lock"
+    "i3lock-color"
+    "vlock"
+    "xlock"
+    "xscreensaver"
+  ];
+  userCommands = [
+    "chfn"
+    "chpasswd"
+    "chsh"
+    "groupadd"
+    "groupdel"
+    "groupmems"
+    "groupmod"
+    "passwd"
+    "useradd"
+    "userdel"
+    "usermod"
+  ];
+  pamRules = enable: names: lib.genAttrs (map (name: "pam.d/${name}") names) (_: { enable = mkDefault enable; });
 in
 {
   config = {
@@ -33,6 +58,10 @@ in
     # administrator can always get in.
     console.enable = true;
     users.allowNoPasswordLogin = mkDefault true;
+
+    # Changes to users would be lost when the container stops.
+    users.mutableUsers = mkDefault false;
+    environment.etc = pamRules false screenLockers // pamRules config.users.mutableUsers userCommands;
 
     # Files of the store belong to nobody in here, but logrotate requires that its own belong to root.
     services.logrotate.enable = mkDefault false;

@@ -16,7 +16,7 @@ let
       network.veth = { zone = "z"; config.host.networkConfig.Address = [ "10.0.0.1/24" ]; };
     };
     b = {
-      config = { };
+      config.users.mutableUsers = true;
       network.veth = { zone = "z"; config.host.dhcpServerConfig.PoolSize = 9; };
     };
     c = {
@@ -253,6 +253,11 @@ let
     "a host whose containers have no link to it needs no networkd" = {
       actual = [ hostNetwork.systemd.network.enable hostNetwork.systemd.network.networks hostNetwork.networking.dhcpcd.denyInterfaces ];
       expected = [ false { } [ "ve-*" "vb-*" ] ];
+    };
+    "a container's users are those of its configuration, unless it says otherwise" = {
+      actual = lib.mapAttrs (_: c: map (name: c.config.environment.etc."pam.d/${name}".enable) [ "login" "passwd" "vlock" ])
+        (lib.getAttrs [ "a" "b" ] zone.virtualisation.nixos-nspawn-ephemeral.containers);
+      expected = { a = [ true false false ]; b = [ true true false ]; };
     };
     "the host's overlays and package settings reach the containers, and theirs come on top" = {
       actual = textIn inherited "packages";
