@@ -415,18 +415,19 @@ bool spec_note_size(const Options *options, const Policy *policy)
     return true;
 }
 
-/* Whether the unit of MACHINE, whose name is in UNIT then, asks for CREDENTIAL; true if that cannot
- * be found out. */
-static bool unit_asks(const char *machine, const PolicyCredential *credential,
+/* Whether the unit of MACHINE, whose name is in UNIT then, asks for CREDENTIAL; UNKNOWN if that
+ * cannot be found out. */
+static bool unit_asks(const char *machine, const PolicyCredential *credential, bool unknown,
                       char unit[MANAGER_UNIT_BYTES])
 {
     _cleanup_(manager_freep) Manager *manager = NULL;
     _cleanup_(manager_service_done) ManagerService service = {0};
     ManagerUnit state;
 
-    return manager_new(NULL, NULL, &manager) != 0 ||
-           manager_find_unit(manager, machine, NULL, unit, &state, &service) != 0 ||
-           manager_service_asks(&service, machine, credential);
+    if (manager_new(NULL, NULL, &manager) != 0 ||
+        manager_find_unit(manager, machine, NULL, unit, &state, &service) != 0)
+        return unknown;
+    return manager_service_asks(&service, machine, credential);
 }
 
 /* Notes what keeps NAME, which its policy lists, from being delivered. Returns whether something
@@ -448,7 +449,7 @@ static bool note_obstacle(const Context *context, const Options *options,
         credential = policy_find(policy, name->id);
     if (!credential)
         return false; /* changed meanwhile */
-    if (!unit_asks(name->machine, credential, unit)) {
+    if (!unit_asks(name->machine, credential, true, unit)) {
         output_note("%s's policy lists it, but %s does not ask for it. To find out why: "
                     "nspawn-creds doctor %s",
                     name->machine, unit, name->machine);
@@ -457,11 +458,30 @@ static bool note_obstacle(const Context *context, const Options *options,
     return credential->delivery != POLICY_LIVE && spec_note_size(options, policy);
 }
 
+int spec_note_use(const Context *context, const Options *options, const CredentialName *name)
+{
+    PolicyCredential by_hand = {.delivery = POLICY_BOOT};
+    char unit[MANAGER_UNIT_BYTES];
+    PolicyStatus status;
+    Reason advice;
+    int r = policy_status_find(context, name, &status);
+
+    if (r != 0)
+        return r;
+    snprintf(by_hand.id, sizeof(by_hand.id), "%.*s", (int)sizeof(by_hand.id) - 1, name->id);
+    if (status.kind == POLICY_STATUS_NO_POLICY && unit_asks(name->machine, &by_hand, false, unit))
+        status = (PolicyStatus){.kind = POLICY_STATUS_USED, .delivery = POLICY_BOOT};
+    if (status.kind == POLICY_STATUS_USED && note_obstacle(context, options, name))
+        return 0;
+    policy_status_advise(&status, name, &advice);
+    output_note("%s", advice.text);
+    return 0;
+}
+
 int spec_report(const Context *context, const Options *options, const CredentialName *name,
                 bool replaced, BytesView public, Reason *reason)
 {
     PolicyStatus status;
-    Reason advice;
     int r = policy_status_find(context, name, &status);
 
     if (r == 0 && options->json != JSON_OFF) {
@@ -475,13 +495,7 @@ int spec_report(const Context *context, const Options *options, const Credential
         output_json(object, options->json);
     } else if (r == 0 && public.size > 0)
         r = output_sealed(NULL, public, reason);
-    if (r != 0)
-        return r;
-    if (status.kind == POLICY_STATUS_USED && note_obstacle(context, options, name))
-        return 0;
-    policy_status_advise(&status, name, &advice);
-    output_note("%s", advice.text);
-    return 0;
+    return r == 0 ? spec_note_use(context, options, name) : r;
 }
 
 int spec_output_sealed(const Options *options, const char *name, const char *path,

@@ -79,8 +79,11 @@ int spec_error(const Context *context, const Options *options, int rc, const cha
 /* Whether what POLICY delivers at the machine's start is too much for its unit, which is noted. */
 bool spec_note_size(const Options *options, const Policy *policy);
 
+/* Notes when NAME, which was just stored, will be used, and what is left to do. -ENOMEM. */
+int spec_note_use(const Context *context, const Options *options, const CredentialName *name);
+
 /* NAME was stored, and has REPLACED a value: prints that as JSON, or else its PUBLIC half (empty if
- * it has none), and notes when it will be used, and what is left to do. -ENOMEM. */
+ * it has none), and does spec_note_use(). -ENOMEM. */
 int spec_report(const Context *context, const Options *options, const CredentialName *name,
                 bool replaced, BytesView public, Reason *reason);
 

@@ -274,7 +274,10 @@ static void print_changes(const Rotate *rotate)
     for (size_t i = 0; i < effects->count; i++) {
         const PolicyEffect *effect = &effects->effects[i];
 
-        if (!effect->unit)
+        if (!effect->unit && effect->delivery != POLICY_LIVE &&
+            credential_name_equal(&effect->name, &rotate->name))
+            (void)spec_note_use(rotate->context, &rotate->options, &rotate->name);
+        else if (!effect->unit)
             printf("%s@%s: %s\n", effect->name.machine, effect->name.id,
                    effect->delivery == POLICY_LIVE ? "the policy names no unit to restart"
                                                    : "the container receives it at its next start");
