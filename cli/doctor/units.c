@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #define BROKER         BROKER_UNIT
 #define GENERATOR      "nspawn-creds-generator"
@@ -158,22 +159,28 @@ static void check_host_key(Doctor *doctor)
         doctor_advice(doctor, "A drop-in replaces LoadCredential=: systemctl cat " BROKER);
 }
 
-/* The broker's mount namespace shows what its unit and all drop-ins hide. */
-static void check_sees_store(Doctor *doctor)
+/* The broker's mount namespace shows what its unit and all drop-ins hide or protect. */
+static void check_store_mount(Doctor *doctor)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     const char *store = doctor->options.host->store;
     struct stat ours, its;
+    struct statvfs mounted;
     char path[PATH_MAX];
 
     if (!doctor->status || !doctor->manager || stat(store, &ours) < 0 ||
         manager_service(doctor->manager, BROKER, NULL, &service) != 0 || service.main_pid == 0)
         return;
     snprintf(path, sizeof(path), "/proc/%u/root%s", service.main_pid, store);
-    if (stat(path, &its) == 0 && its.st_dev == ours.st_dev && its.st_ino == ours.st_ino)
-        return;
-    doctor_say(doctor, DOCTOR_PROBLEM, "the broker's sandbox hides the store, %s", store);
-    doctor_advice(doctor, "Move it elsewhere, see nspawn-creds.conf(5)");
+    if (stat(path, &its) < 0 || its.st_dev != ours.st_dev || its.st_ino != ours.st_ino) {
+        doctor_say(doctor, DOCTOR_PROBLEM, "the broker's sandbox hides the store, %s", store);
+        doctor_advice(doctor, "Move it elsewhere, see nspawn-creds.conf(5)");
+    } else if (statvfs(path, &mounted) == 0 && mounted.f_flag & ST_RDONLY) {
+        doctor_say(doctor, DOCTOR_PROBLEM,
+                   "the store, %s, is read-only for the broker: nothing can be stored", store);
+        doctor_advice(doctor, "Mount its file system read-write; if it is, remove the drop-in that "
+                              "protects it: systemctl cat " BROKER);
+    }
 }
 
 void doctor_broker(Doctor *doctor)
@@ -202,7 +209,7 @@ void doctor_broker(Doctor *doctor)
             return;
         }
     check_answer(doctor);
-    check_sees_store(doctor);
+    check_store_mount(doctor);
 }
 
 /* --- units of machines --- */
