@@ -25,7 +25,9 @@ void field_time(struct json_object *value, FILE *stream)
 
 void field_bytes(struct json_object *value, FILE *stream)
 {
-    fprintf(stream, "%" PRId64 " bytes", json_object_get_int64(value));
+    int64_t size = json_object_get_int64(value);
+
+    fprintf(stream, "%" PRId64 " %s", size, size == 1 ? "byte" : "bytes");
 }
 
 void field_pcrs(struct json_object *value, FILE *stream)

@@ -92,6 +92,8 @@ const char *output_full_stop(const char *remedy)
     static const char *const programs[] = {"nspawn-creds ", "systemctl ", "journalctl ", "tpm2_"};
     const char *command = NULL;
 
+    if (has_suffix(remedy, "."))
+        return "";
     for (const char *colon = remedy; (colon = strstr(colon, ": ")); colon += 2)
         command = colon + 2;
     for (size_t i = 0; command && i < sizeof(programs) / sizeof(programs[0]); i++)

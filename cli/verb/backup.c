@@ -162,13 +162,14 @@ static void report(const BackingUp *backing_up)
                 backing_up->credentials == 1 ? "" : "s", backing_up->files,
                 backing_up->files == 1 ? "" : "s");
     if (backing_up->with_host_key > 0)
-        output_note("%zu need this host's key. Save it elsewhere, too: " HOST_KEY_PATH
+        output_note("%zu %s this host's key. Save it elsewhere, too: " HOST_KEY_PATH
                     " and /etc/machine-id",
-                    backing_up->with_host_key);
+                    backing_up->with_host_key, backing_up->with_host_key == 1 ? "needs" : "need");
     if (backing_up->with_tpm > 0)
-        output_note("%zu need this host's TPM, which cannot be saved. Without it their values are "
-                    "lost: keep these elsewhere, too.",
-                    backing_up->with_tpm);
+        output_note(
+            "%zu %s this host's TPM, which cannot be saved. Values that only the TPM opens are "
+            "lost without it: keep them elsewhere, too.",
+            backing_up->with_tpm, backing_up->with_tpm == 1 ? "needs" : "need");
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

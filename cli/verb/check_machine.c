@@ -131,7 +131,7 @@ static void print_problem(const MachineCheck *check, struct json_object *checked
                     name, check->unit, check->machine);
 }
 
-/* Prints the table, and how much of what a unit may have it gets. */
+/* Prints the table, and how much of what a unit may have the machine gets, if it starts. */
 static void print(const MachineCheck *check)
 {
     static const Field fields[] = {{"MACHINE", "/machine", NULL},
@@ -141,16 +141,20 @@ static void print(const MachineCheck *check)
                                    {"STATE", "", state},
                                    {0}};
     int64_t total = 0;
+    bool starts = true;
 
     fields_print_table(&(FieldTable){.fields = fields, .legend = true}, check->checked);
     for (size_t i = 0; i < json_length(check->checked); i++) {
         struct json_object *checked = json_object_array_get_idx(check->checked, i);
         struct json_object *so_far = json_object_object_get(checked, "total");
 
-        if (so_far && strcmp(varlink_text(checked, "delivery"), "live") != 0)
+        if (strcmp(varlink_text(checked, "delivery"), "live") == 0)
+            continue;
+        starts = starts && is_right(checked);
+        if (so_far)
             total = json_object_get_int64(so_far);
     }
-    if (check->policy && total > 0)
+    if (check->policy && starts && total > 0)
         output_line(stdout, "At its start %s gets %lld bytes, ids included, of at most %zu.",
                     check->machine, (long long)total, LIMIT_PLAINTEXT_BYTES);
 }
