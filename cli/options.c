@@ -305,6 +305,8 @@ static const OptionInfo infos[] = {
      "Keep no earlier value: neither the replaced one nor those before it"},
     {OPTION_EXPIRY, "expiry", "", FIELD(expiry),
      "Open all credentials, and sort by time of expiry"},
+    {OPTION_CHECK, "check", "", FIELD(check),
+     "Ask the broker whether it would deliver each now"},
     {OPTION_DELIVERY, "delivery", "=DELIVERY", WORD(delivery, delivery_words),
      "How credentials are delivered: boot, live or native"},
     {OPTION_DELIVERY, "live", "", SETTER(set_live),

@@ -58,6 +58,7 @@ typedef enum OptionId {
     OPTION_SINCE = 1L << 38,
     OPTION_FROM = 1L << 39,
     OPTION_IDENTITY = 1L << 40,
+    OPTION_CHECK = 1L << 41,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -110,6 +111,7 @@ typedef struct Options {
     bool replace;                                /* --replace */
     Recipe generate;                             /* --generate=, if it is given */
     bool expiry;                                 /* --expiry */
+    bool check;                                  /* --check */
     bool history;                                /* --history */
     bool all;                                    /* --all */
     bool forget;                                 /* --forget */

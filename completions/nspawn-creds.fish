@@ -105,6 +105,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit copy rena
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l fix -d 'Fix what can be fixed without a value'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate' -l generate -r -a 'password hex base64 uuid ssh-ed25519 x25519' -d 'Generate the value'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l expiry -d 'Open all and show when they expire'
+complete -c nspawn-creds -n '__nspawn_creds_at any list' -l check -d 'Ask the broker whether it would deliver each now'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l delivery -r -a 'boot live native' -d 'How the credentials are delivered'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l live -d 'Deliver to services while the container runs'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l service -r -d 'Unit in the container that may fetch them'

@@ -52,7 +52,7 @@ static int inventory_load(Inventory *inventory, Reason *reason)
 
 static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 {
-    for (size_t i = 0; i < inventory->count; i++)
+    for (size_t i = 0; inventory->entries && i < inventory->count; i++)
         if (strcmp(inventory->entries[i].name.id, id) == 0)
             return &inventory->entries[i];
     return NULL;

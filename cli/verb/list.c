@@ -35,9 +35,11 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
         check.rc = store_client_read(store, &name, &check.reason, &file);
     if (check.rc == 0)
         open_check_entry(store->store, unsealer, &file, &check);
-    if (!json_add_text(entry, "outcome", outcome_name(check.rc)) ||
-        (check.rc != 0 && check.reason.text[0] &&
-         !json_add_text(entry, "reason", check.reason.text)))
+    /* the broker's answer is worth more */
+    if (!varlink_text(entry, "outcome") &&
+        (!json_add_text(entry, "outcome", outcome_name(check.rc)) ||
+         (check.rc != 0 && check.reason.text[0] &&
+          !json_add_text(entry, "reason", check.reason.text))))
         return -ENOMEM;
     if (open_check_knows_expiry(&check) && check.metadata.not_after != USEC_INFINITY &&
         !json_add(entry, "expiresUSec", json_object_new_int64((int64_t)check.metadata.not_after)))
@@ -92,6 +94,73 @@ static int add_expiries(const Context *context, const Options *options, Reason *
     }
     if (r == 0)
         json_object_array_sort(credentials, compare_urgency);
+    return r;
+}
+
+/* --- what the broker would deliver --- */
+
+/* Adds to ENTRY what the broker says of it, if it is among CHECKED. Returns whether it is refused.
+ */
+static bool add_answer(struct json_object *entry, struct json_object *checked)
+{
+    for (size_t i = 0; i < json_length(checked); i++) {
+        struct json_object *answer = json_object_array_get_idx(checked, i);
+        Reason reason;
+
+        if (strcmp(varlink_text(answer, "credential"), varlink_text(entry, "credential")) != 0)
+            continue;
+        json_object_object_del(entry, "problem");
+        json_add_text(entry, "outcome", varlink_text(answer, "outcome"));
+        json_object_object_del(entry, "reason");
+        json_add_text(entry, "reason", varlink_text(answer, "reason"));
+        return broker_check_outcome(answer, &reason) != 0;
+    }
+    return false;
+}
+
+/* Asks about the credentials FIRST to END, which are of one machine. Without a policy there is no
+ * list of them to ask for; with an invalid one all are refused, as List has said. */
+static int ask_machine(struct json_object *credentials, size_t first, size_t end, Reason *reason,
+                       bool *ret_refused)
+{
+    _cleanup_(json_object_putp) struct json_object *checked = json_object_new_array();
+    BrokerCheck check = {
+        .machine = varlink_text(json_object_array_get_idx(credentials, first), "machine")};
+    int r = broker_check(CLIENT_DEFAULT_PATH, &check, &terminal_observer, reason, checked);
+
+    if (r == OUTCOME_NOT_FOUND) {
+        r = 0;
+        for (size_t i = first; r == 0 && i < end; i++) {
+            check.id = varlink_text(json_object_array_get_idx(credentials, i), "credential");
+            r = broker_check(CLIENT_DEFAULT_PATH, &check, &terminal_observer, reason, checked);
+        }
+    }
+    for (size_t i = first; i < end; i++)
+        if (add_answer(json_object_array_get_idx(credentials, i), checked))
+            *ret_refused = true;
+    if (r == OUTCOME_BAD_POLICY)
+        *ret_refused = true;
+    return r == OUTCOME_BAD_POLICY ? 0 : r;
+}
+
+/* CREDENTIALS are sorted by machine. */
+static int ask_broker(struct json_object *credentials, Reason *reason, bool *ret_refused)
+{
+    size_t count = json_length(credentials), end;
+    int r = 0;
+
+    for (size_t first = 0; r == 0 && first < count; first = end) {
+        const char *machine =
+            varlink_text(json_object_array_get_idx(credentials, first), "machine");
+
+        for (end = first + 1; end < count; end++)
+            if (strcmp(varlink_text(json_object_array_get_idx(credentials, end), "machine"),
+                       machine) != 0)
+                break;
+        progress_count(end, count);
+        r = ask_machine(credentials, first, end, reason, ret_refused);
+    }
+    progress_count(0, 0);
     return r;
 }
 
@@ -275,6 +344,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(client_freep) Client *client = NULL;
     const char *machine = NULL;
     Reason reason = {0};
+    bool refused = false;
     int r = 0, failed;
 
     for (char **name = arguments; r == 0 && *name; name++)
@@ -292,7 +362,10 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return r;
     json_object_array_sort(all.credentials, compare_names);
-    r = options->expiry ? add_expiries(context, options, &reason, all.credentials) : 0;
+    if (options->check)
+        r = ask_broker(all.credentials, &reason, &refused);
+    if (r == 0 && options->expiry)
+        r = add_expiries(context, options, &reason, all.credentials);
     if (r != 0)
         return output_error(r, NULL, &reason);
     failed = report_failures(all.failures);
@@ -303,18 +376,20 @@ static int run(const Context *context, const Options *options, char **arguments)
         print(context, options, all.credentials);
     else if (!arguments[0] && failed == 0)
         output_note("There are no credentials. Create one: nspawn-creds set MACHINE@ID");
-    return failed;
+    return failed != 0 ? failed : refused ? OUTCOME_PROBLEMS : 0;
 }
 
 const Verb verb_list = {
     .name = "list",
     .arguments = "[MACHINE...]",
     .summary = "List the credentials in the store and in policies",
-    .details = "Lists all machines or the given ones. STATE is \"ok\", or what keeps the "
-               "broker from delivering the\ncredential. Credentials are not opened, "
-               "except with --expiry, which first lists those that do not\nopen, then "
-               "those that expire first. If something cannot be read, the rest is listed.",
-    .options =
-        OPTION_JSON | OPTION_EXPIRY | OPTION_NO_LEGEND | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
+    .details =
+        "Lists all machines or the given ones. STATE is \"ok\", or what keeps the "
+        "broker from delivering the\ncredential. Credentials are not opened, "
+        "except with --expiry, which first lists those that do not\nopen, then "
+        "those that expire first. With --check, STATE is what the broker would do now, and\nthe "
+        "exit status is 9 if it would refuse one. If something cannot be read, the rest is listed.",
+    .options = OPTION_JSON | OPTION_EXPIRY | OPTION_CHECK | OPTION_NO_LEGEND | OPTION_TPM_DEVICE |
+               OPTION_SIGNATURE,
     .run = run,
 };

@@ -101,18 +101,14 @@ static int prepare(Setting *setting, Reason *reason)
 /* Says if the broker would refuse SEALED, which is stored nevertheless: the cause may go away. */
 static void warn_of_refusal(const Setting *setting, BytesView sealed)
 {
-    _cleanup_(json_object_putp) struct json_object *checked = json_object_new_array();
     BrokerCheck check = {setting->name.machine, setting->name.id, sealed};
     Reason reason = {0};
     int rc;
 
     /* without the broker's answer there is nothing to say */
-    if (!setting->store->control ||
-        broker_check(setting->store->control, &check, &terminal_observer, &reason, checked) != 0 ||
-        json_length(checked) != 1)
-        return;
-    rc = broker_check_outcome(json_object_array_get_idx(checked, 0), &reason);
-    if (rc != 0)
+    if (setting->store->control &&
+        broker_check_one(setting->store->control, &check, &terminal_observer, &reason, &rc) == 0 &&
+        rc != 0)
         output_note("The broker would refuse %s now: %s", setting->argument,
                     reason.text[0] ? reason.text : outcome_sentence(rc));
 }

@@ -4,6 +4,7 @@
  */
 
 #include "base/json.h"
+#include "client/broker_check.h"
 #include "client/store_client.h"
 #include "dependents.h"
 #include "policy/policy_status.h"
@@ -11,6 +12,7 @@
 #include "store/history.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
+#include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <limits.h>
@@ -28,6 +30,9 @@ typedef struct Show {
     Bytes public;
     PolicyStatus status;
     OpenCheck check;
+    bool asked;       /* the broker, which */
+    int answer;       /* would deliver it, or not, */
+    Reason cause;     /* for this reason */
     bool predecessor; /* it has one (store/history.h) */
     struct json_object *receivers;
     struct json_object *values; /* --history: the current value and the earlier ones */
@@ -147,6 +152,27 @@ static void print_history(const Show *show)
 
 /* --- everything else --- */
 
+/* Asks the broker, if it is the one who delivers the store's file. */
+static void ask_broker(const StoreClient *store, Show *show)
+{
+    const PolicyStatus *status = &show->status;
+    bool delivers = status->kind == POLICY_STATUS_NO_POLICY ||
+                    (status->kind == POLICY_STATUS_USED && status->delivery != POLICY_NATIVE);
+    const BrokerCheck check = {.machine = show->entry.name.machine, .id = show->entry.name.id};
+    Reason reason = {0};
+
+    if (!store->control || !delivers)
+        return;
+    show->asked =
+        broker_check_one(store->control, &check, &terminal_observer, &reason, &show->answer) == 0;
+    if (!show->asked)
+        output_note("The broker was not asked whether it would deliver %s: %s", show->name,
+                    reason.text);
+    else if (show->answer != 0)
+        reason_set(&show->cause, 0, "%s",
+                   reason.text[0] ? reason.text : outcome_sentence(show->answer));
+}
+
 static int look(const Options *options, Show *show, Reason *reason)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(show->context, options);
@@ -178,6 +204,7 @@ static int look(const Options *options, Show *show, Reason *reason)
     if (show->check.rc == 0)
         show->check.rc =
             kind_check_type(show->entry.sections.kind, show->status.key_type, &show->check.reason);
+    ask_broker(&store, show);
     return options->history ? look_back(store.store, &unsealer, show, reason) : 0;
 }
 
@@ -208,6 +235,10 @@ static struct json_object *describe(const Show *show)
     json_add(object, "receivers", json_object_get(show->receivers));
     json_add_view(object, "public", bytes_view(&show->public));
     add_check(object, &show->check);
+    if (show->asked) {
+        json_add_text(object, "broker", outcome_name(show->answer));
+        json_add_text(object, "brokerReason", show->answer != 0 ? show->cause.text : NULL);
+    }
     if (show->values)
         json_add(object, "history", json_object_get(show->values));
     return object;
@@ -216,6 +247,13 @@ static struct json_object *describe(const Show *show)
 static void opens(struct json_object *outcome, FILE *stream)
 {
     fputs(strcmp(json_object_get_string(outcome), outcome_name(0)) == 0 ? "yes" : "no", stream);
+}
+
+static void field_broker(struct json_object *outcome, FILE *stream)
+{
+    fputs(strcmp(json_object_get_string(outcome), outcome_name(0)) == 0 ? "would deliver it"
+                                                                        : "would refuse it",
+          stream);
 }
 
 static const char *text(struct json_object *object, const char *name)
@@ -269,6 +307,7 @@ static void print(const Show *show, struct json_object *object)
                                    {"Received by:", "", field_receivers},
                                    {"Public half:", "/public", NULL},
                                    {"Opens:", "/outcome", opens},
+                                   {"Broker:", "/broker", field_broker},
                                    {"Value:", "/valueSize", field_bytes},
                                    {"Sealed:", "/sealedUSec", field_time},
                                    {"Expires:", "/expires", NULL},
@@ -290,7 +329,7 @@ static void print(const Show *show, struct json_object *object)
         print_history(show);
 }
 
-/* If it does not open, this shows the rest, and fails. */
+/* If it does not open, or the broker would refuse it, this shows the rest, and fails. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
@@ -306,18 +345,23 @@ static int run(const Context *context, const Options *options, char **arguments)
         output_json(TAKE_PTR(object), options->json);
     else
         print(&show, object);
-    return show.check.rc == 0 ? 0 : output_error(show.check.rc, show.name, &show.check.reason);
+    if (show.check.rc != 0)
+        return output_error(show.check.rc, show.name, &show.check.reason);
+    if (show.answer != 0)
+        return output_error(show.answer, show.name, &show.cause);
+    return 0;
 }
 
 const Verb verb_show = {
     .name = "show",
     .arguments = "MACHINE@ID",
     .summary = "Show everything about a credential in the store except its value",
-    .details = "Shows where it is, how it is sealed and what the machine's policy says "
-               "about it. It also opens the\ncredential to show its size and time of "
-               "expiry. If that fails, it shows the rest, and the exit\nstatus says why. With "
-               "--history it "
-               "lists the earlier values that rotate --back can put back.",
+    .details =
+        "Shows where it is, how it is sealed and what the machine's policy says "
+        "about it. It also opens the\ncredential to show its size and time of "
+        "expiry, and asks the broker whether it would deliver\nit. If one fails, it shows the "
+        "rest, and the exit status says why. With --history it lists the\nearlier values that "
+        "rotate --back can put back.",
     .options = OPTION_JSON | OPTION_HISTORY | OPTION_STORE | OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,
 };

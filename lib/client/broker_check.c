@@ -97,3 +97,16 @@ int broker_check_outcome(struct json_object *checked, Reason *reason)
             return rc;
     return -EIO;
 }
+
+int broker_check_one(const char *control, const BrokerCheck *check, const Observer *observer,
+                     Reason *reason, int *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
+    int r = broker_check(control, check, observer, reason, all);
+
+    if (r == 0 && json_length(all) != 1)
+        return reason_set(reason, -EPROTO, "the broker's reply is not valid");
+    if (r == 0)
+        *ret = broker_check_outcome(json_object_array_get_idx(all, 0), reason);
+    return r;
+}

@@ -23,6 +23,10 @@ typedef struct BrokerCheck {
 int broker_check(const char *control, const BrokerCheck *check, const Observer *observer,
                  Reason *reason, struct json_object *ret);
 
+/* The same for one credential, whose outcome is RET; if it is not 0, REASON explains it. */
+int broker_check_one(const char *control, const BrokerCheck *check, const Observer *observer,
+                     Reason *reason, int *ret);
+
 /* The outcome in CHECKED, an object from broker_check() or of the interface's type Failure; 0 if
  * the broker would deliver it. */
 int broker_check_outcome(struct json_object *checked, Reason *reason);
