@@ -70,10 +70,6 @@ static void import_done(Import *import)
 
 static int add(Import *import, const ValueEntry *entry, Reason *reason)
 {
-    for (size_t i = 0; i < import->count; i++)
-        if (strcmp(import->items[i].entry.name, entry->name) == 0)
-            return reason_set(reason, OUTCOME_USAGE, "lines %zu and %zu both set %.80s",
-                              import->items[i].entry.line, entry->line, entry->name);
     if (import->count == STORE_COMMIT_CHANGES_MAX)
         return reason_set(reason, OUTCOME_TOO_LARGE, "there are more than %zu values",
                           STORE_COMMIT_CHANGES_MAX);
@@ -148,6 +144,20 @@ static bool holds(const Store *store, Unsealer *unsealer, StoreClientEntry *old,
            bytes_view_equal(secret_view(value), item->entry.value);
 }
 
+/* Whether ITEM has a valid name that no earlier one has. */
+static int check_name(const Import *import, const char *machine, Item *item, Reason *reason)
+{
+    int r = credential_name_new(machine, item->entry.name, reason, &item->name);
+
+    if (r == 0)
+        r = policy_id_check(item->entry.name, reason);
+    for (const Item *other = import->items; r == 0 && other < item; other++)
+        if (strcmp(other->entry.name, item->entry.name) == 0)
+            r = reason_set(reason, OUTCOME_USAGE, "lines %zu and %zu both set it",
+                           other->entry.line, item->entry.line);
+    return r;
+}
+
 static int check_old(Import *import, Unsealer *unsealer, Item *item, Reason *reason)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry old = {0};
@@ -179,10 +189,8 @@ static int check(Import *import, const char *machine)
     for (size_t i = 0; i < import->count; i++) {
         Item *item = &import->items[i];
         Reason reason = {0};
-        int r = credential_name_new(machine, item->entry.name, &reason, &item->name);
+        int r = check_name(import, machine, item, &reason);
 
-        if (r == 0)
-            r = policy_id_check(item->entry.name, &reason);
         snprintf(name, sizeof(name), "%s@%s", machine, item->entry.name);
         progress_count(i + 1, import->count);
         if (r == 0) {

@@ -20,7 +20,7 @@
 
 /* What agenix uses unless it is told otherwise. */
 static const char *const host_identities[] = {"/etc/ssh/ssh_host_ed25519_key",
-                                              "/etc/ssh/ssh_host_rsa_key"};
+                                              "/etc/ssh/ssh_host_rsa_key", NULL};
 
 const char *const import_format_words[] = {[IMPORT_AUTO] = "auto",
                                            [IMPORT_DOTENV] = "dotenv",
@@ -159,36 +159,34 @@ static int run_program(const char *const *command, Reason *reason, Secret **ret)
 /* One secret a file, as agenix has them. */
 static int open_age(const Options *options, const char *path, Reason *reason, ImportFile *file)
 {
+    const char *const given[] = {options->identity, NULL};
+    const char *const *identity = options->identity ? given : host_identities;
     const char *command[8] = {"age", "--decrypt"};
     size_t count = 2;
 
-    for (size_t i = 0; i < 2 && !options->identity; i++)
-        if (access(host_identities[i], R_OK) == 0) {
+    for (; *identity; identity++)
+        if (options->identity || access(*identity, R_OK) == 0) {
             command[count++] = "--identity";
-            command[count++] = host_identities[i];
+            command[count++] = *identity;
         }
-    if (options->identity) {
-        command[count++] = "--identity";
-        command[count++] = options->identity;
-    } else if (count == 2)
+    if (count == 2)
         return reason_set(reason, OUTCOME_USAGE,
                           "this host has no SSH key that could open it; use --identity=FILE");
     command[count] = path;
     return run_program(command, reason, &file->text);
 }
 
-/* sops tells the format by the name of the file, too. */
+/* sops knows a file's format by its name, and takes all others for one value. */
 static int open_sops(const char *path, Reason *reason, ImportFile *file)
 {
     static const char *const suffixes[] = {".yaml", ".yml", ".json", ".env", ".ini"};
-    const char *command[] = {"sops", "--decrypt", path, NULL, NULL, NULL};
+    const char *command[] = {"sops", "--decrypt", "--output-type", "json", path, NULL};
 
     file->is_one = true;
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-        if (has_suffix(path, suffixes[i])) {
-            memcpy(command + 2, (const char *[]){"--output-type", "json", path}, 3 * sizeof(path));
-            file->is_one = false;
-        }
+        file->is_one = file->is_one && !has_suffix(path, suffixes[i]);
+    if (file->is_one)
+        command[3] = "binary";
     return run_program(command, reason, &file->text);
 }
 
