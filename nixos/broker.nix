@@ -129,11 +129,10 @@ in
         };
       };
 
-      # For `journalctl -x`. The unit that compiles the catalog runs only for a new /usr, which NixOS
-      # never has.
-      environment.etc."systemd/catalog/nspawn-creds.catalog".source = "${cfg.package}/lib/systemd/catalog/nspawn-creds.catalog";
+      # For `journalctl -x`. On NixOS systemd looks for catalogs in its own package and in /usr/local/lib,
+      # and the unit that compiles them runs only for a new /usr, which NixOS never has.
       systemd.services.systemd-journal-catalog-update = {
-        restartTriggers = [ cfg.package ];
+        serviceConfig.BindReadOnlyPaths = [ "${cfg.package}/lib/systemd/catalog:/usr/local/lib/systemd/catalog" ];
         unitConfig.ConditionNeedsUpdate = [ "" ];
       };
 

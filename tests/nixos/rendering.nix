@@ -138,7 +138,7 @@ below "host" (
   // lib.mapAttrs' (name: f: lib.nameValuePair "etc/${name}" f.text) (
     lib.getAttrs [ "systemd/networkd.conf" "systemd/resolved.conf.d/nspawn-creds.conf" ] host.environment.etc
   )
-  // dropIns [ "systemd-nspawn@" "machines.target" ] host
+  // dropIns [ "systemd-nspawn@" "machines.target" "systemd-journal-catalog-update.service" ] host
   // units [ "nixos-nspawn-" "nspawn-creds-changed-" ] host
   // scripts
   // tmpfiles
