@@ -12,12 +12,14 @@
         "x86_64-linux"
         "aarch64-linux"
       ];
-      eachSystem = f: lib.genAttrs systems (system: f (nixpkgs.legacyPackages.${system}.extend self.overlays.default));
+      eachSystem =
+        f: lib.genAttrs systems (system: f (nixpkgs.legacyPackages.${system}.extend self.overlays.default));
     in
     {
       packages = eachSystem (pkgs: {
         default = pkgs.nspawn-creds;
         inherit (pkgs) nspawn-creds;
+        docs = pkgs.callPackage ./nixos/docs.nix { };
       });
 
       overlays.default = import ./nixos/overlay.nix;
@@ -29,21 +31,25 @@
         nixos-containers = ./nixos/nixos-containers.nix;
       };
 
+      templates.default = {
+        path = ./nixos/template;
+        description = "A host with one container and one sealed secret";
+        welcomeText = "README.md says what to fill in, and how to seal the secret.";
+      };
+
       checks = eachSystem (
-        pkgs: { package = pkgs.nspawn-creds; } // import ./nixos/checks { inherit pkgs; }
+        pkgs:
+        {
+          package = pkgs.nspawn-creds;
+          formatting = pkgs.callPackage ./nixos/formatting.nix { };
+        }
+        // import ./nixos/checks { inherit pkgs; }
       );
 
       devShells = eachSystem (pkgs: {
-        default = pkgs.mkShell {
-          inputsFrom = [ pkgs.nspawn-creds ];
-          packages = [
-            pkgs.shellcheck
-            pkgs.swtpm
-            pkgs.tpm2-tools
-          ];
-        };
+        default = pkgs.callPackage ./nixos/shell.nix { };
       });
 
-      formatter = eachSystem (pkgs: pkgs.callPackage ({ nixfmt }: nixfmt) { });
+      formatter = eachSystem (pkgs: pkgs.callPackage ({ nixfmt-tree }: nixfmt-tree) { });
     };
 }

@@ -96,9 +96,11 @@ stdenv.mkDerivation {
       "$out/lib/systemd/system-preset"
   '';
 
+  # There is no homepage to name yet.
   meta = {
     description = "Credential and secrets broker for systemd-nspawn containers";
     license = lib.licenses.lgpl21Plus;
+    maintainers = [ ];
     platforms = lib.platforms.linux;
     mainProgram = "nspawn-creds";
   };

@@ -1,0 +1,23 @@
+{
+  networking.hostName = "server";
+  system.stateVersion = "25.11";
+
+  virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    # Sealed for this host; see README.md.
+    credentials.greeting = {
+      sealed = ./web/greeting.cred;
+      services = [ "hello" ];
+    };
+
+    config = {
+      # Stands in for your application.
+      systemd.services.hello = {
+        wantedBy = [ "multi-user.target" ];
+        serviceConfig.Type = "oneshot";
+        script = ''
+          echo "The greeting has $(wc -c <"$CREDENTIALS_DIRECTORY/greeting") bytes."
+        '';
+      };
+    };
+  };
+}
