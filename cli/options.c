@@ -295,6 +295,8 @@ static const OptionInfo infos[] = {
      "Do not ask for confirmation"},
     {OPTION_FIX, "fix", "", FIELD(fix),
      "Fix what can be fixed without a value, after asking"},
+    {OPTION_AFTER_UPDATE, "after-update", "", FIELD(after_update),
+     "Say what will open in the states that systemd-pcrlock predicts"},
     {OPTION_GENERATE, "generate", "=RECIPE", SETTER(set_generate),
      "Generate: password[:N], hex[:N], base64[:N], uuid, ssh-ed25519, x25519"},
     {OPTION_HISTORY, "history", "", FIELD(history),

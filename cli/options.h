@@ -59,6 +59,7 @@ typedef enum OptionId {
     OPTION_FROM = 1L << 39,
     OPTION_IDENTITY = 1L << 40,
     OPTION_CHECK = 1L << 41,
+    OPTION_AFTER_UPDATE = 1L << 42,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -104,6 +105,7 @@ typedef struct Options {
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
     bool fix;                                    /* --fix */
+    bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */
     bool follow;                                 /* --follow */
     uint64_t since;                              /* --since=, in µs; 0 if not given */

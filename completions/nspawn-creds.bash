@@ -63,7 +63,7 @@ _nspawn_creds_options() { # VERB
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= -n --since= -S --follow -f' ;;
                 why) options='--tpm2-device= --json=' ;;
-                doctor) options='--tpm2-device= --json= --fix --no-ask' ;;
+                doctor) options='--tpm2-device= --json= --fix --after-update --no-ask' ;;
                 encrypt) options='--name= --with-key= --for-systemd= --uid= --tpm2-device=
                         --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key=
                         --timestamp= --not-after= --format= --pretty -p --json=' ;;

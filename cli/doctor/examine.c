@@ -27,7 +27,7 @@ static const struct {
     {"store", doctor_store, NULL},       {"policies", NULL, doctor_policy},
     {"units", NULL, doctor_unit},        {"containers", NULL, doctor_container},
     {"live", NULL, doctor_live},         {"credentials", doctor_unopened, doctor_credentials},
-    {"copy", doctor_copy, NULL},
+    {"copy", doctor_copy, NULL},         {"after-update", doctor_update, NULL},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))

@@ -39,9 +39,11 @@ const Verb verb_doctor = {
                "opens every credential, of\nall machines or of MACHINE. After \"#\" is the "
                "command that fixes the problem of that line. With --fix it\ncorrects owners and "
                "modes in the store, leftovers of killed commands and live sockets itself; it "
-               "asks\nfirst, unless --no-ask is given. Otherwise it changes nothing. The exit "
+               "asks\nfirst, unless --no-ask is given. Otherwise it changes nothing. With "
+               "--after-update it also says which\ncredentials open in the states that "
+               "systemd-pcrlock predicts. The exit "
                "status is 9 if there are\nproblems; warnings do not count. Only root sees "
                "everything.",
-    .options = OPTION_JSON | OPTION_TPM_DEVICE | OPTION_FIX | OPTION_NO_ASK,
+    .options = OPTION_JSON | OPTION_TPM_DEVICE | OPTION_FIX | OPTION_NO_ASK | OPTION_AFTER_UPDATE,
     .run = run,
 };

@@ -8,14 +8,13 @@
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/pretty.h"
+#include "terminal/program.h"
 #include "terminal/progress.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What agenix uses unless it is told otherwise. */
@@ -118,42 +117,14 @@ static ImportFormat guess(const char *path, BytesView text)
 
 /* --- opening --- */
 
-/* Runs COMMAND. What it prints goes through a pipe into RET. */
-static int run_program(const char *const *command, Reason *reason, Secret **ret)
+/* What COMMAND, which opens such files, prints. */
+static int open_with(const char *const *command, Reason *reason, ImportFile *file)
 {
-    _cleanup_(closep) int input = open("/dev/null", O_RDONLY | O_CLOEXEC), output = -1;
-    _cleanup_(secret_freep) Secret *text = NULL;
-    posix_spawn_file_actions_t actions;
-    int pipe_fds[2], status = 0, r;
-    pid_t pid;
+    int r = program_read(command, LIMIT_IMPORT_BYTES, reason, &file->text);
 
-    if (input < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
-        return -errno;
-    output = pipe_fds[0];
-    r = posix_spawn_file_actions_init(&actions);
-    if (r == 0) {
-        posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-        posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
-        r = posix_spawnp(&pid, command[0], &actions, NULL, (char *const *)command, environ);
-        posix_spawn_file_actions_destroy(&actions);
-    }
-    close(pipe_fds[1]);
-    if (r != 0)
-        return reason_set(reason, -r, "cannot run %s, which opens such a file", command[0]);
-    r = secret_read_fd(output, LIMIT_IMPORT_BYTES, reason, &text);
-    close(output); /* ends a program that has more */
-    output = -1;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return reason_set(reason, -errno, "cannot wait for %s", command[0]);
-    if (r != 0)
-        return r;
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        reason_set(reason, 0, "%s failed", command[0]);
-        return -ECANCELED;
-    }
-    *ret = TAKE_PTR(text);
-    return 0;
+    return r == -ENOENT
+               ? reason_set(reason, r, "cannot run %s, which opens such a file", command[0])
+               : r;
 }
 
 /* One secret a file, as agenix has them. */
@@ -173,7 +144,7 @@ static int open_age(const Options *options, const char *path, Reason *reason, Im
         return reason_set(reason, OUTCOME_USAGE,
                           "this host has no SSH key that could open it; use --identity=FILE");
     command[count] = path;
-    return run_program(command, reason, &file->text);
+    return open_with(command, reason, file);
 }
 
 /* sops knows a file's format by its name, and takes all others for one value. */
@@ -187,7 +158,7 @@ static int open_sops(const char *path, Reason *reason, ImportFile *file)
         file->is_one = file->is_one && !has_suffix(path, suffixes[i]);
     if (file->is_one)
         command[3] = "binary";
-    return run_program(command, reason, &file->text);
+    return open_with(command, reason, file);
 }
 
 static int open_sealed(const Context *context, const Options *options, Reason *reason,
