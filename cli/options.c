@@ -319,6 +319,8 @@ static const OptionInfo infos[] = {
      "What rotate does with these units: restart, reload or none"},
     {OPTION_NO_LEGEND, "no-legend", "", FIELD(no_legend),
      "Print no column headings"},
+    {OPTION_FULL, "full", "", FIELD(full),
+     "Do not shorten columns to fit the terminal"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},
     {0, "help", "", FIELD(help),
      "Show this help"},
@@ -339,10 +341,10 @@ static const struct {
 } letters[] = {
     {'h', "help", NULL},       {'p', "pretty", NULL}, {'H', "with-key", "host"},
     {'T', "with-key", "tpm2"}, {'n', "lines", NULL},  {'S', "since", NULL},
-    {'f', "follow", NULL},
+    {'f', "follow", NULL},     {'l', "full", NULL},
 };
 
-#define LETTERS      "hpHTn:S:f"
+#define LETTERS      "hpHTn:S:fl"
 #define LETTER_COUNT (sizeof(letters) / sizeof(letters[0]))
 
 /* What getopt_long() returned as C, with its value in VALUE; NULL if it was an error. */

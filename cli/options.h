@@ -60,6 +60,7 @@ typedef enum OptionId {
     OPTION_IDENTITY = 1L << 40,
     OPTION_CHECK = 1L << 41,
     OPTION_AFTER_UPDATE = 1L << 42,
+    OPTION_FULL = 1L << 43,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -101,6 +102,7 @@ typedef struct Options {
     unsigned host_count;
     bool pretty;                                 /* --pretty */
     bool no_legend;                              /* --no-legend */
+    bool full;                                   /* --full */
     bool no_pager;                               /* --no-pager */
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */

@@ -37,7 +37,7 @@ _nspawn_creds_options() { # VERB
                 set) options='--store --store= --with-key= --for-systemd= --tpm2-device= --tpm2-pcrs=
                         --tpm2-public-key= --tpm2-public-key-pcrs= --fresh-key --share-key= --timestamp=
                         --not-after= --newline= --json= --no-ask --generate= --forget' ;;
-                list) options='--tpm2-device= --tpm2-signature= --json= --expiry --check --no-legend' ;;
+                list) options='--tpm2-device= --tpm2-signature= --json= --expiry --check --no-legend --full -l' ;;
                 show) options='--store --store= --tpm2-device= --tpm2-signature= --json= --history' ;;
                 import) options='--from= --identity= --newline= --replace --no-ask --store --store= --with-key=
                         --tpm2-device= --tpm2-signature= --forget --json=' ;;
@@ -58,7 +58,8 @@ _nspawn_creds_options() { # VERB
                         --json= --host= --form= --forget' ;;
                 enable) options='--json= --no-ask --delivery= --live --service= --on-change=' ;;
                 disable) options='--json= --no-ask' ;;
-                check|inspect|has-tpm2) options='--json=' ;;
+                check) options='--json= --full -l' ;;
+                inspect|has-tpm2) options='--json=' ;;
                 setup) options='--json= --no-ask' ;;
                 status) options='--json= --metrics' ;;
                 log) options='--json= --lines= -n --since= -S --follow -f' ;;

@@ -116,6 +116,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any show' -l history -d 'Show the
 complete -c nspawn-creds -n '__nspawn_creds_at any rotate' -l back -a '1 2 3' -d 'Put back an earlier value'
 complete -c nspawn-creds -n '__nspawn_creds_at any set import edit rotate reseal' -l forget -d 'Keep no earlier value'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l no-legend -d 'Print no column headings'
+complete -c nspawn-creds -n '__nspawn_creds_at any list check' -s l -l full -d 'Do not shorten columns'
 complete -c nspawn-creds -n '__nspawn_creds_at any encrypt' -s p -l pretty -d 'Print a setting for a unit'
 complete -c nspawn-creds -l no-pager -d 'Do not use a pager'
 complete -c nspawn-creds -s h -l help -d 'Show help'

@@ -171,15 +171,6 @@ size_t doctor_count(const Doctor *doctor, DoctorLevel level)
     return count;
 }
 
-/* Wrapped on a terminal; in one line for scripts. */
-static void print_text(const char *text)
-{
-    if (screen_is_terminal())
-        output_wrapped(LEVEL_WIDTH + CHECK_WIDTH, text);
-    else
-        puts(text);
-}
-
 void doctor_print(const Doctor *doctor)
 {
     for (size_t i = 0; i < doctor->count; i++) {
@@ -190,14 +181,14 @@ void doctor_print(const Doctor *doctor)
             continue;
         screen_put(level->colour, level->name);
         printf("%*s%-*s", LEVEL_WIDTH - (int)strlen(level->name), "", CHECK_WIDTH, finding->check);
-        print_text(finding->words);
+        output_text(COLOUR_NONE, LEVEL_WIDTH + CHECK_WIDTH, finding->words);
         if (finding->advice) {
             _cleanup_(freep) char *sentence = NULL;
 
             if (asprintf(&sentence, "%s%s", finding->advice, output_full_stop(finding->advice)) < 0)
                 abort();
             printf("%*s", LEVEL_WIDTH + CHECK_WIDTH, "");
-            print_text(sentence);
+            output_text(COLOUR_NONE, LEVEL_WIDTH + CHECK_WIDTH, sentence);
         }
         if (finding->remedy)
             printf("%*s# %s\n", LEVEL_WIDTH + CHECK_WIDTH, "", finding->remedy);

@@ -12,8 +12,11 @@
 #include <string.h>
 
 /* Between columns. */
-#define GAP         2U
-#define LABEL_WIDTH 12
+#define GAP          2U
+#define LABEL_WIDTH  12
+
+/* No column is made narrower. */
+#define LEAST_COLUMN 3U
 
 void field_time(struct json_object *value, FILE *stream)
 {
@@ -92,6 +95,53 @@ static size_t width_of(const char *text)
     return width;
 }
 
+/* Prints TEXT in up to WIDTH columns, the last of which says whether there is more. */
+static void put_cell(Colour colour, const char *text, size_t width)
+{
+    _cleanup_(freep) char *cut = strdup(text);
+    char *end = cut;
+
+    if (!cut)
+        abort();
+    if (width_of(text) <= width) {
+        screen_put(colour, text);
+        return;
+    }
+    while (width_of(end) > width_of(text) - (width - 1))
+        end++;
+    *end = '\0';
+    screen_put(colour, cut);
+    screen_put(colour, screen_is_utf8() ? "…" : ">");
+}
+
+/* The widest column, which can be made narrower; times only if no other can. COUNT if none can. */
+static size_t widest_of(const FieldTable *table, const size_t *widths, size_t count)
+{
+    size_t widest = count;
+
+    for (int times = 0; times < 2 && widest == count; times++)
+        for (size_t i = 0; i < count; i++)
+            if (widths[i] > LEAST_COLUMN && (times || table->fields[i].print != field_time) &&
+                (widest == count || widths[i] > widths[widest]))
+                widest = i;
+    return widest;
+}
+
+/* Makes columns narrower until a line fits the terminal. */
+static void fit(const FieldTable *table, size_t *widths)
+{
+    size_t available = table->fit ? screen_columns() : 0, total = 0, count = 0, widest;
+
+    for (; table->fields[count].label; count++)
+        total += widths[count] + (count > 0 ? GAP : 0);
+    for (; available > 0 && total > available; total--) {
+        widest = widest_of(table, widths, count);
+        if (widest == count)
+            return;
+        widths[widest]--;
+    }
+}
+
 /* The headings for OBJECT NULL. BRANCH is in front. Updates the widths, and with PRINT prints a
  * line. */
 static void row(const FieldTable *table, struct json_object *object, const char *branch,
@@ -105,13 +155,14 @@ static void row(const FieldTable *table, struct json_object *object, const char 
         const char *cell = !object ? fields[i].label : text[0] ? text : "-";
         size_t width = width_of(branch) + width_of(cell);
 
-        widths[i] = width > widths[i] ? width : widths[i];
-        if (print) {
-            fputs(branch, stdout);
-            screen_put(colour, cell);
-            if (fields[i + 1].label)
-                printf("%*s", (int)(widths[i] - width + GAP), "");
+        if (!print) {
+            widths[i] = width > widths[i] ? width : widths[i];
+            continue;
         }
+        fputs(branch, stdout);
+        put_cell(colour, cell, widths[i] - width_of(branch));
+        if (fields[i + 1].label)
+            printf("%*s", (int)((width < widths[i] ? widths[i] - width : 0) + GAP), "");
     }
     if (print)
         putchar('\n');
@@ -158,6 +209,8 @@ void fields_print_table(const FieldTable *table, struct json_object *list)
     size_t widths[FIELD_COLUMNS_MAX] = {0};
 
     for (int print = 0; print < 2; print++) {
+        if (print)
+            fit(table, widths);
         if (table->legend)
             row(table, NULL, "", widths, print);
         if (table->group)

@@ -35,6 +35,7 @@ void fields_print(struct json_object *object, const Field *fields);
 typedef struct FieldTable {
     const Field *fields; /* at most FIELD_COLUMNS_MAX */
     bool legend;         /* whether to print the labels above */
+    bool fit;            /* whether to shorten what is too wide for the terminal */
 
     /* Makes a tree: rows with the same value of this member, which follow each other, are branches
      * below a line with the value. NULL: there is no such line. */

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "terminal/safe_text.h"
-#include "terminal/screen.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #define SECRET_FILE_MODE ((mode_t)0600)
 #define WRITE_FAULT      "cannot write the output"
 #define COLUMNS          ((size_t)80)
+#define LEAST_COLUMNS    20U /* text in fewer columns than that is hard to read */
 
 static bool is_stdout(const char *path)
 {
@@ -69,37 +69,66 @@ void output_line(FILE *stream, const char *format, ...)
     fprintf(stream, "%s\n", text);
 }
 
-void output_wrapped(size_t indent, const char *text)
-{
-    size_t column = indent;
-
-    for (const char *word = text; *word; word += strspn(word, " \n")) {
-        size_t length = strcspn(word, " \n");
-
-        if (column > indent && column + 1 + length > COLUMNS) {
-            printf("\n%*s", (int)indent, "");
-            column = indent;
-        } else if (column > indent)
-            column += (size_t)printf(" ");
-        column += (size_t)printf("%.*s", (int)length, word);
-        word += length;
-    }
-    putchar('\n');
-}
-
-const char *output_full_stop(const char *remedy)
+/* The command with which TEXT ends; NULL if it ends with none. */
+static const char *command_at_end(const char *text)
 {
     static const char *const programs[] = {"nspawn-creds ", "systemctl ", "journalctl ", "tpm2_"};
     const char *command = NULL;
 
-    if (has_suffix(remedy, "."))
-        return "";
-    for (const char *colon = remedy; (colon = strstr(colon, ": ")); colon += 2)
+    for (const char *colon = text; (colon = strstr(colon, ": ")); colon += 2)
         command = colon + 2;
     for (size_t i = 0; command && i < sizeof(programs) / sizeof(programs[0]); i++)
         if (strncmp(command, programs[i], strlen(programs[i])) == 0 && !strstr(command, ". "))
-            return "";
-    return ".";
+            return command;
+    return NULL;
+}
+
+const char *output_full_stop(const char *remedy)
+{
+    return has_suffix(remedy, ".") || command_at_end(remedy) ? "" : ".";
+}
+
+/* A command is not broken, so that it can be pasted. */
+static void wrap(FILE *stream, size_t columns, size_t indent, const char *text)
+{
+    const char *command = command_at_end(text);
+    size_t column = indent;
+
+    for (const char *word = text; *word; word += strspn(word, " \n")) {
+        size_t length = word == command ? strlen(word) : strcspn(word, " \n");
+
+        if (column > indent && column + 1 + length > columns) {
+            fprintf(stream, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > indent)
+            column += (size_t)fprintf(stream, " ");
+        column += (size_t)fprintf(stream, "%.*s", (int)length, word);
+        word += length;
+    }
+}
+
+void output_wrapped(size_t indent, const char *text)
+{
+    wrap(stdout, COLUMNS, indent, text);
+    putchar('\n');
+}
+
+void output_text(Colour colour, size_t indent, const char *text)
+{
+    _cleanup_(freep) char *wrapped = NULL;
+    size_t columns = screen_columns(), size;
+    FILE *stream = open_memstream(&wrapped, &size);
+
+    if (!stream)
+        abort();
+    if (columns >= indent + LEAST_COLUMNS)
+        wrap(stream, columns, indent, text);
+    else
+        fputs(text, stream);
+    if (fclose(stream) != 0)
+        abort();
+    screen_put(colour, wrapped);
+    putchar('\n');
 }
 
 int output_error(int rc, const char *subject, const Reason *reason)
@@ -143,7 +172,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
     else if (subject)
         (void)credential_name_parse(subject, NULL, &name);
     /* after "did you mean …?" or a command, other advice would be noise */
-    remedy = has_suffix(words, "?") || *output_full_stop(words) == '\0'
+    remedy = has_suffix(words, "?") || command_at_end(words)
                  ? NULL
                  : outcome_remedy_for(rc, name.machine, name.id, text);
     snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,

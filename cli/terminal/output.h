@@ -9,6 +9,7 @@
 #include "base/outcome.h"
 #include "options.h"
 #include "secret/secret.h"
+#include "terminal/screen.h"
 
 #include <json-c/json.h>
 
@@ -19,6 +20,10 @@ void output_line(FILE *stream, const char *format, ...) __attribute__((format(pr
 /* Prints TEXT and a newline, wrapped at 80 columns. Its first line begins where the cursor is,
  * which is the column INDENT; the others are indented as far. */
 void output_wrapped(size_t indent, const char *text);
+
+/* The same in COLOUR, wrapped at the width of the terminal, or in one line where there is none or
+ * it is too narrow. */
+void output_text(Colour colour, size_t indent, const char *text);
 
 /* From now on errors and notes are JSON objects, a line each; nspawn-creds(1) says what they have.
  */

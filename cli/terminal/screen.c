@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <systemd/sd-login.h>
@@ -52,6 +53,21 @@ static bool is_dumb(void)
 bool screen_is_terminal(void)
 {
     return pager > 0 || isatty(STDOUT_FILENO);
+}
+
+size_t screen_columns(void)
+{
+    const char *columns = getenv("COLUMNS");
+    long wanted = columns ? strtol(columns, NULL, 10) : 0;
+    struct winsize size;
+
+    if (!screen_is_terminal())
+        return 0;
+    if (wanted > 0)
+        return (size_t)wanted;
+    return ioctl(pager > 0 ? terminal : STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0
+               ? size.ws_col
+               : 80;
 }
 
 bool screen_is_utf8(void)

@@ -10,6 +10,8 @@
 
 #include "options.h"
 
+#include <stddef.h>
+
 typedef enum Colour {
     COLOUR_NONE,
     COLOUR_GOOD,
@@ -26,6 +28,9 @@ void screen_put(Colour colour, const char *text);
 
 /* Whether somebody reads standard output on a terminal. */
 bool screen_is_terminal(void);
+
+/* The width of the terminal, in columns; 0 if standard output is none. */
+size_t screen_columns(void);
 
 /* Whether the terminal shows UTF-8. */
 bool screen_is_utf8(void);

@@ -294,6 +294,6 @@ const Verb verb_check = {
                "checked. Mistakes are printed as FILE:LINE:COLUMN\nwith an explanation, "
                "and the exit status is then 3. A share with a machine that is not among "
                "the\nfiles only causes a warning. See nspawn-creds-policy(5).",
-    .options = OPTION_JSON,
+    .options = OPTION_JSON | OPTION_FULL,
     .run = run,
 };

@@ -14,6 +14,7 @@
 
 typedef struct MachineCheck {
     const Context *context;
+    const Options *options;
     const char *machine;
     Policy *policy; /* NULL if it has none, or an invalid one, which the broker reports */
     char unit[MANAGER_UNIT_BYTES];
@@ -143,7 +144,9 @@ static void print(const MachineCheck *check)
     int64_t total = 0;
     bool starts = true;
 
-    fields_print_table(&(FieldTable){.fields = fields, .legend = true}, check->checked);
+    fields_print_table(
+        &(FieldTable){.fields = fields, .legend = true, .fit = !check->options->full},
+        check->checked);
     for (size_t i = 0; i < json_length(check->checked); i++) {
         struct json_object *checked = json_object_array_get_idx(check->checked, i);
         struct json_object *so_far = json_object_object_get(checked, "total");
@@ -170,8 +173,10 @@ static void on_name(void *any, const char *name)
 static int check_one(const Context *context, const Options *options, const char *machine,
                      struct json_object *all, bool *ret_right)
 {
-    _cleanup_(machine_check_done) MachineCheck check = {
-        .context = context, .machine = machine, .checked = json_object_new_array()};
+    _cleanup_(machine_check_done) MachineCheck check = {.context = context,
+                                                        .options = options,
+                                                        .machine = machine,
+                                                        .checked = json_object_new_array()};
     PolicyFault fault = {0};
     Reason reason = {0};
     bool stored = false;

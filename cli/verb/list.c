@@ -229,6 +229,7 @@ static void print(const Context *context, const Options *options, struct json_ob
     /* below its machine, a credential does not need its name */
     fields_print_table(&(FieldTable){.fields = fields + tree,
                                      .legend = !options->no_legend,
+                                     .fit = !options->full,
                                      .group = tree ? fields[0].member : NULL,
                                      .colour = colour},
                        credentials);
@@ -389,7 +390,7 @@ const Verb verb_list = {
         "except with --expiry, which first lists those that do not\nopen, then "
         "those that expire first. With --check, STATE is what the broker would do now, and\nthe "
         "exit status is 9 if it would refuse one. If something cannot be read, the rest is listed.",
-    .options = OPTION_JSON | OPTION_EXPIRY | OPTION_CHECK | OPTION_NO_LEGEND | OPTION_TPM_DEVICE |
-               OPTION_SIGNATURE,
+    .options = OPTION_JSON | OPTION_EXPIRY | OPTION_CHECK | OPTION_NO_LEGEND | OPTION_FULL |
+               OPTION_TPM_DEVICE | OPTION_SIGNATURE,
     .run = run,
 };

@@ -58,11 +58,9 @@ void log_print(sd_journal *journal)
     log_field(journal, "NSPAWN_CREDS_VERDICT", verdict);
     log_field(journal, "MESSAGE", text);
     safe_text_clean(text);
-    printf("%s ", when);
-    screen_put(strcmp(verdict, audit_verdicts[AUDIT_REFUSED].name) == 0 ? COLOUR_WARNING
-                                                                        : COLOUR_NONE,
-               text);
-    putchar('\n');
+    output_text(strcmp(verdict, audit_verdicts[AUDIT_REFUSED].name) == 0 ? COLOUR_WARNING
+                                                                         : COLOUR_NONE,
+                (size_t)printf("%s ", when), text);
 }
 
 struct json_object *log_to_json(sd_journal *journal)

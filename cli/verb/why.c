@@ -46,7 +46,7 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     const char *machine = doctor->machine;
-    char unit[MANAGER_UNIT_BYTES];
+    char unit[MANAGER_UNIT_BYTES], text[MANAGER_UNIT_BYTES + 160];
     ManagerUnit state;
 
     if (refused) {
@@ -60,8 +60,11 @@ static void print(Doctor *doctor, sd_journal *journal, bool refused)
         printf("\n");
     doctor_print(doctor);
     if (doctor_count(doctor, DOCTOR_PROBLEM) == 0 && doctor->manager &&
-        manager_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0)
-        printf("If %s does not start for another reason: journalctl -u %s\n", machine, unit);
+        manager_find_unit(doctor->manager, machine, NULL, unit, &state, &service) == 0) {
+        snprintf(text, sizeof(text), "If %s does not start for another reason: journalctl -u %s",
+                 machine, unit);
+        output_text(COLOUR_NONE, 0, text);
+    }
 }
 
 static void print_json(Doctor *doctor, sd_journal *journal, bool refused)
