@@ -89,10 +89,17 @@ in
       description = "Whether the broker may use the TPM. Without a TPM this has no effect.";
     };
     policies = mkOption {
-      type = types.attrsOf types.attrs;
+      type = types.attrsOf (pkgs.formats.json { }).type;
       default = { };
-      internal = true;
-      description = "Policies by machine, see {manpage}`nspawn-creds-policy(5)`.";
+      example.debian.credentials.token = {
+        store = true;
+        delivery = "live";
+        services = [ "app.service" ];
+      };
+      description = ''
+        Policies by machine, see {manpage}`nspawn-creds-policy(5)`. Those of NixOS containers are set from
+        their `credentials`; this is for other machines.
+      '';
     };
   };
 

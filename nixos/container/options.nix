@@ -9,6 +9,11 @@
       default = false;
       description = "Whether the container uses the host's network, as in the host's {option}`network.hostNetwork`.";
     };
+    passwordlessConsole = lib.mkOption {
+      type = lib.types.bool;
+      default = false;
+      description = "Whether root is logged in on the console without a password, as in the host's {option}`passwordlessConsole`.";
+    };
     nixDaemon = lib.mkOption {
       type = lib.types.bool;
       default = false;

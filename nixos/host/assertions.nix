@@ -149,14 +149,17 @@ let
           and addresses.container into that system, as systemd.network.networks."10-host0".
         '';
       }
-      {
-        assertion = !given.path || given.config || !container.nixDaemon.enable;
-        message = ''
-          ${optionOf name}.nixDaemon.enable: a system given by path decides itself about its Nix daemon. Set
-          virtualisation.nixos-nspawn-ephemeral.guest.nixDaemon = true in that system, and remove this option.
-        '';
-      }
     ]
+    ++ lib.mapAttrsToList (option: guest: {
+      assertion = !given.path || given.config || !lib.getAttrFromPath (lib.splitString "." option) container;
+      message = ''
+        ${optionOf name}.${option}: a system given by path decides that itself. Set
+        virtualisation.nixos-nspawn-ephemeral.guest.${guest} = true in that system, and remove this option.
+      '';
+    }) {
+      "nixDaemon.enable" = "nixDaemon";
+      passwordlessConsole = "passwordlessConsole";
+    }
     ++ map (target: {
       assertion = lib.hasPrefix "/" target;
       message = ''

@@ -78,7 +78,7 @@ let
   quoted = path: lib.replaceStrings [ "%" ] [ "%%" ] (builtins.toJSON path);
 
   nspawn = name: container: {
-    execConfig = {
+    execConfig = lib.mapAttrs (_: lib.mkDefault) {
       # NixOS has its own init, below the store. It runs as PID 1, and shuts down on the signal that
       # "Boot=yes" would use.
       Boot = false;
@@ -99,6 +99,8 @@ let
       BindReadOnly = bindLines true container.binds;
     };
   };
+
+  further = name: kind: common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.settings.${kind}";
 
   limits =
     container:
@@ -127,10 +129,17 @@ let
 in
 {
   config = mkIf (containers != { }) {
-    systemd.nspawn = mapAttrs nspawn containers;
+    systemd.nspawn = mapAttrs (
+      name: container: lib.mkMerge [ (nspawn name container) (further name "nspawn" container.settings.nspawn) ]
+    ) containers;
 
     systemd.services =
-      mapAttrs' (name: container: nameValuePair "systemd-nspawn@${name}" (unit name container)) containers
+      mapAttrs' (
+        name: container:
+        nameValuePair "systemd-nspawn@${name}" (
+          lib.mkMerge [ (unit name container) (further name "service" container.settings.service) ]
+        )
+      ) containers
       // {
         # A switch stops a container that is no longer in the configuration. It must not start again:
         # it has neither settings nor, being ephemeral, files. Machines that an administrator manages

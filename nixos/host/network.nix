@@ -44,12 +44,16 @@ let
       IPMasquerade = mkDefault (if onlyHere then "ipv4" else "both");
       IPv6AcceptRA = mkDefault "no";
       IPv6SendRA = mkDefault "yes";
+      # MAC addresses that nspawn chooses differ, so there is nothing to wait for.
+      IPv6DuplicateAddressDetection = mkDefault 0;
       # Names in both directions: a single label with LLMNR, NAME.local with mDNS.
       LLMNR = mkDefault "yes";
       MulticastDNS = mkDefault "yes";
       LLDP = mkDefault "yes";
       EmitLLDP = mkDefault "customer-bridge";
     };
+    # The containers are ephemeral, and so are their addresses.
+    dhcpServerConfig.PersistLeases = mkDefault "no";
     # The host is online with or without its containers.
     linkConfig.RequiredForOnline = mkDefault "no";
   };
@@ -90,7 +94,12 @@ let
     };
 
   # Containers with static addresses learn no DNS server from DHCP, so the host's resolved serves them.
-  servesDNS = name: let inherit (containers.${name}.network.veth) addresses; in addresses.host != [ ] && addresses.container != [ ];
+  servesDNS =
+    name:
+    let
+      inherit (containers.${name}.network.veth) addresses;
+    in
+    addresses.host != [ ] && addresses.container != [ ];
   dnsAddresses = map common.withoutPrefix (
     lib.unique (lib.concatMap (name: containers.${name}.network.veth.addresses.host) (builtins.filter servesDNS names))
   );

@@ -31,6 +31,7 @@ let
       inherit lib;
       system = null;
       prefix = loc;
+      inherit (container) specialArgs;
       modules = [
         ../container.nix
         {
@@ -42,9 +43,12 @@ let
           virtualisation.nixos-nspawn-ephemeral.guest = {
             inherit (container.network) hostNetwork;
             nixDaemon = container.nixDaemon.enable;
+            inherit (container) passwordlessConsole;
           };
           nspawn-creds.credentials = lib.mapAttrs (_: c: { inherit (c) services delivery onChange; }) container.credentials;
           systemd.network.networks."10-host0" = lib.mkMerge [
+            # Only on a bridge are there others who may have the same address.
+            (lib.mkIf (container.network.bridge == null) { networkConfig.IPv6DuplicateAddressDetection = lib.mkDefault 0; })
             (lib.mkIf (container.network.veth.addresses.container != [ ]) {
               networkConfig = {
                 Address = container.network.veth.addresses.container;
@@ -128,6 +132,18 @@ let
       description = ''
         Settings for the ${side} end of the link, as in `systemd.network.networks.<name>`. They are
         merged with this module's settings and override its defaults. The match is already set.
+      '';
+    };
+
+  settings =
+    what: path: example:
+    mkOption {
+      type = types.deferredModule;
+      default = { };
+      inherit example;
+      description = ''
+        Further settings for ${what} as in `${path}`. They are merged with this module's settings and
+        override its defaults.
       '';
     };
 
@@ -255,6 +271,12 @@ let
             store path, or a link to it such as a profile. Set either this or {option}`config`.
           '';
         };
+        specialArgs = mkOption {
+          type = types.attrsOf types.unspecified;
+          default = { };
+          example = lib.literalExpression "{ inherit inputs; }";
+          description = "Further arguments for the modules of {option}`config`, also for use in their `imports`.";
+        };
         autoStart = mkOption {
           type = types.bool;
           default = true;
@@ -312,6 +334,18 @@ let
             there is no Nix in the container. The host's daemon is never reachable.
           '';
         };
+        passwordlessConsole = mkOption {
+          type = types.bool;
+          default = false;
+          description = ''
+            Whether {command}`machinectl login` logs in as root without asking. Otherwise it asks for a
+            user and a password of the container. {command}`machinectl shell` needs neither.
+          '';
+        };
+        settings = {
+          nspawn = settings "the .nspawn file" "systemd.nspawn.<name>" { execConfig.Capability = "CAP_NET_ADMIN"; };
+          service = settings "the unit, `systemd-nspawn@NAME.service`," "systemd.services.<name>" { serviceConfig.IOWeight = 50; };
+        };
         limits = {
           cpuQuota = limit types.str "150%" "CPU time limit, in percent of one CPU (`CPUQuota=`).";
           cpuWeight = limit (types.ints.between 1 10000) 50 "Share of the CPU under load; 100 is the default of other units (`CPUWeight=`).";
@@ -348,6 +382,7 @@ let
       options.given = mkOption {
         type = types.attrsOf types.bool;
         internal = true;
+        visible = false;
         readOnly = true;
         default = {
           config = options.config.isDefined;

@@ -112,6 +112,18 @@ let
     credentials.kept = { fromStore = true; delivery = "live"; services = [ "app" ]; };
     credentials.quiet = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" ]; onChange = "none"; };
   };
+  further = host {
+    networking.useDHCP = false;
+    virtualisation.nspawn.containers.web = {
+      autoStart = false;
+      specialArgs.domain = "example.org";
+      config = { domain, ... }: { networking = { inherit domain; }; };
+      passwordlessConsole = true;
+      limits.tasksMax = 100;
+      settings.nspawn.execConfig = { Capability = "CAP_NET_ADMIN"; PrivateUsers = "no"; };
+      settings.service.serviceConfig.IOWeight = 50;
+    };
+  };
   # Hosts with one container on a link of its own and one in a zone, whose systems are not evaluated.
   linked = module: host {
     imports = [ module ];
@@ -189,8 +201,26 @@ let
         networkConfig = zone.systemd.network.networks."10-vz-z".networkConfig // {
           Address = [ "10.0.0.1/24" "fd00::1/64" ];
         };
-        dhcpServerConfig.PoolSize = 9;
+        dhcpServerConfig = { PersistLeases = "no"; PoolSize = 9; };
       };
+    };
+    "the short path of the options leads to the same" = {
+      actual = [ further.virtualisation.nixos-nspawn-ephemeral.containers.web.autoStart further.warnings ];
+      expected = [ false [ ] ];
+    };
+    "further settings are merged with those of the module and override its defaults" = {
+      actual = {
+        nspawn = lib.getAttrs [ "Capability" "Ephemeral" "PrivateUsers" ] further.systemd.nspawn.web.execConfig;
+        service = lib.getAttrs [ "IOWeight" "TasksMax" ] further.systemd.services."systemd-nspawn@web".serviceConfig;
+      };
+      expected = {
+        nspawn = { Capability = "CAP_NET_ADMIN"; Ephemeral = true; PrivateUsers = "no"; };
+        service = { IOWeight = 50; TasksMax = 100; };
+      };
+    };
+    "a container's modules get further arguments, and root its console" = {
+      actual = let c = further.virtualisation.nspawn.containers.web.config; in [ c.networking.domain c.services.getty.autologinUser ];
+      expected = [ "example.org" "root" ];
     };
     "a fixed address takes the place of DHCP, with the host as gateway and DNS server" = {
       actual = lib.getAttrs [ "Address" "DHCP" "DNS" "Gateway" ] zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
@@ -213,7 +243,7 @@ let
       expected = "iifname { \"ve-web\" } accept\n";
     };
     "networkd leaves all other links alone, unless the host uses it itself" = {
-      actual = lib.mapAttrs (_: c: tests.network c.systemd.network.networks."11-nspawn-others" or { linkConfig = { }; matchConfig = { }; networkConfig = { }; }) beside;
+      actual = lib.mapAttrs (_: c: tests.network c.systemd.network.networks."11-nspawn-others" or { linkConfig = { }; matchConfig = { }; networkConfig = { }; dhcpServerConfig = { }; }) beside;
       expected = lib.mapAttrs (_: _: { matchConfig.Name = "*"; linkConfig.Unmanaged = "yes"; }) beside // { networkd = { }; };
     };
     "only a host that uses networkd itself waits for it before it is online" = {

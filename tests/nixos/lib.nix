@@ -81,7 +81,7 @@ rec {
   network =
     n:
     notEmpty {
-      inherit (n) matchConfig linkConfig networkConfig;
+      inherit (n) matchConfig linkConfig networkConfig dhcpServerConfig;
     };
 
   firewall = c: mapAttrs (_: i: { inherit (i) allowedTCPPorts allowedUDPPorts; }) (

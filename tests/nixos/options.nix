@@ -19,6 +19,8 @@ let
   clean = text: builtins.replaceStrings (map (r: "{${r}}`") roles) (map (_: "`") roles) text;
   roles = [ "option" "command" "manpage" "file" "var" ];
 
+  # A package set that is good for evaluation only may have another name for it.
+  typeOf = o: builtins.replaceStrings [ "configuration value" ] [ "JSON value" ] o.type;
   code = v: if v ? text then v.text else lib.generators.toPretty { } v;
   value = label: v: let text = lib.removeSuffix "\n" (code v); in
     if lib.hasInfix "\n" text then "${label}:\n\n```nix\n${text}\n```\n" else "${label}: `${text}`\n";
@@ -28,7 +30,7 @@ let
 
     ${lib.removeSuffix "\n" (clean (o.description.text or o.description))}
 
-    Type: ${o.type}
+    Type: ${typeOf o}
 
     ${lib.optionalString (o ? default) (value "Default" o.default + "\n")}${lib.optionalString (o ? example) (value "Example" o.example)}'';
 

@@ -137,6 +137,11 @@ let
       option = "${option}.web.nixDaemon.enable";
       says = "guest.nixDaemon = true in that system";
     };
+    "path and a console without a password" = {
+      config = web { path = "/profile"; passwordlessConsole = true; };
+      option = "${option}.web.passwordlessConsole";
+      says = "guest.passwordlessConsole = true in that system";
+    };
     "a bind that is not an absolute path" = {
       config = web { config = { }; binds."data" = { }; };
       option = "${option}.web.binds";
