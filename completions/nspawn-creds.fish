@@ -35,7 +35,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a rotate -d 'Replace a creden
 complete -c nspawn-creds -n __fish_use_subcommand -a copy -d 'Copy a credential to another machine or name'
 complete -c nspawn-creds -n __fish_use_subcommand -a rename -d 'Give a credential another name'
 complete -c nspawn-creds -n __fish_use_subcommand -a remove -d 'Remove credentials from the broker\'s store'
-complete -c nspawn-creds -n __fish_use_subcommand -a import -d 'Store what a file of another program contains as credentials of a machine'
+complete -c nspawn-creds -n __fish_use_subcommand -a import -d 'Store another program\'s secrets as credentials of a machine'
 complete -c nspawn-creds -n __fish_use_subcommand -a exec -d 'Run a command with credentials'
 complete -c nspawn-creds -n __fish_use_subcommand -a reseal -d 'Seal credentials again, for other PCRs, keys or hosts'
 complete -c nspawn-creds -n __fish_use_subcommand -a enable -d 'Give a machine its credentials'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds import: stores what a file of another program contains as credentials, all or none.
+ * nspawn-creds import: stores the secrets in another program's file as credentials, all or none.
  *
  *     import_file_read() ──► parse() ──► check() ──► seal() ──► store_client_commit()
  *     opens what is encrypted
@@ -313,14 +313,22 @@ static void report(const Import *import, const char *machine)
         counts[import->items[i].result]++;
         missing += !policy || !policy_find(policy, import->items[i].name.id);
     }
-    output_note("Credentials of %s: %zu stored, %zu replaced, %zu unchanged.", machine, counts[0],
-                counts[1], counts[2]);
+    if (import->count == 1)
+        output_note("%s@%s: %s.", machine, import->items[0].name.id,
+                    result_words[import->items[0].result]);
+    else
+        output_note("Credentials of %s: %zu stored, %zu replaced, %zu unchanged.", machine,
+                    counts[ITEM_STORED], counts[ITEM_REPLACED], counts[ITEM_UNCHANGED]);
     if (import->options->store)
         return;
     if (missing > 0)
         output_note("%s's policy does not list %s yet. To deliver all that the store has for %s: "
                     "nspawn-creds enable %s",
-                    machine, missing < import->count ? "all of them" : "them", machine, machine);
+                    machine,
+                    missing < import->count ? "all of them"
+                    : missing > 1           ? "them"
+                                            : "it",
+                    machine, machine);
     else if (!spec_note_size(import->options, policy))
         output_note("To see what %s receives: nspawn-creds check %s", machine, machine);
 }
@@ -402,7 +410,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 const Verb verb_import = {
     .name = "import",
     .arguments = "MACHINE[@ID] FILE",
-    .summary = "Store what a file of another program contains as credentials of a machine",
+    .summary = "Store another program's secrets as credentials of a machine",
     .details =
         "In a dotenv, JSON, YAML or sops file each value has a name, which becomes its id. An "
         "age file, as agenix\nhas them, and a file of systemd-creds are one value, with "

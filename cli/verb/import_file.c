@@ -253,8 +253,7 @@ int import_file_next(ImportFile *file, Reason *reason, ValueEntry *ret)
     if (file->format == IMPORT_DOTENV)
         return value_file_next_dotenv(&file->reader, reason, ret);
     if (!file->reader.begun && !safe_text_is(secret_view(file->text)))
-        return reason_set(reason, OUTCOME_USAGE,
-                          "it contains what is no UTF-8, or control characters");
+        return reason_set(reason, OUTCOME_USAGE, "it is not UTF-8, or contains control characters");
     return file->format == IMPORT_YAML ? value_file_next_yaml(&file->reader, reason, ret)
                                        : value_file_next_json(&file->reader, reason, ret);
 }

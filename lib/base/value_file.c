@@ -485,7 +485,7 @@ static int read_plain(ValueFile *file, const char *name, Reason *reason, BytesVi
     return 0;
 }
 
-/* The indented lines after | (KEEP_END) or |-, which has not the last line break. */
+/* The indented lines after | (KEEP_END) or |-, which drops the last line break. */
 static int read_block(ValueFile *file, bool keep_end, Reason *reason, BytesView *ret)
 {
     uint8_t *start = file->at, *out = start, *last = start;
