@@ -95,8 +95,19 @@ let
         network.macvlan = [ "lan0" ];
       };
     };
+    containers.nested = {
+      privateNetwork = true;
+      config = {
+        system.stateVersion = "24.05";
+        systemd.services = { inherit reader; fetcher = reader; };
+      };
+      credentials = {
+        password = { fromStore = true; services = [ "reader" ]; };
+        key = { share = "db@key"; delivery = "live"; services = [ "fetcher" ]; };
+      };
+    };
   };
-  containers = host.virtualisation.nixos-nspawn-ephemeral.containers;
+  containers = host.virtualisation.nixos-nspawn-ephemeral.containers // host.containers;
 
   inSection = import (nixpkgs + "/nixos/lib/utils.nix") { inherit lib; config = host; pkgs = null; };
   inherit (inSection.systemdUtils.lib) attrsToSection;
@@ -116,11 +127,29 @@ let
   dropIns = names: c: files "etc/systemd/system/" ".d/overrides.conf" (u: u.text) (having names c.systemd.units);
   units = names: c: files "etc/systemd/system/" "" (u: u.text) (having names c.systemd.units);
   scripts = files "nix/store/unit-scripts/" "-start" (s: "#!/bin/bash\nset -e\n${s.script}") (having [ "nixos-nspawn-" ] host.systemd.services);
-  tmpfiles."etc/tmpfiles.d/10-nixos-nspawn-ephemeral.conf" = lib.concatStrings (
+  # nixpkgs' own container, with as much of its start script as matters here.
+  nested."etc/systemd/system/container@nested.service" =
+    let
+      unit = host.systemd.services."container@nested";
+      flags = lib.concatStringsSep " " host.containers.nested.extraFlags;
+    in
+    ''
+      [Unit]
+      ${attrsToSection { Wants = unit.wants; After = unit.after; }}
+      [Service]
+      ${attrsToSection {
+        inherit (unit.serviceConfig) LoadCredential;
+        Type = "notify";
+        Delegate = true;
+        KillMode = "mixed";
+        ExecStart = "/usr/bin/systemd-nspawn --keep-unit -M nested -D /var/lib/nixos-containers/nested --private-network ${flags} --notify-ready=yes --kill-signal=SIGRTMIN+3 --bind-ro=/nix/store /nix/store/debian-nested/init";
+      }}
+    '';
+  tmpfiles = files "etc/tmpfiles.d/" ".conf" (settings: lib.concatStrings (
     lib.mapAttrsToList (path: rules: lib.concatStrings (
       lib.mapAttrsToList (type: r: "${type} ${path} ${r.mode} ${r.user} ${r.group} ${r.age}\n") rules
-    )) host.systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral"
-  );
+    )) settings
+  )) (lib.getAttrs [ "10-nixos-nspawn-ephemeral" "10-nspawn-creds" ] host.systemd.tmpfiles.settings);
 
   below = folder: lib.mapAttrs' (name: lib.nameValuePair "${folder}/${name}");
   guest = name: below name (
@@ -129,7 +158,7 @@ let
     // units [ "reader." "other." "fetcher." "worker@." ] c
     // dropIns [ "worker@1" "user@1000" ] c
     // files "etc/systemd/user/" "" (u: u.text) (lib.filterAttrs (name: _: name == "mail.service") c.systemd.user.units)
-    // lib.optionalAttrs c.nix.enable { "etc/nix-store-layer" = c.systemd.services.nix-store-layer.script; }
+    // lib.optionalAttrs (c.systemd.services ? nix-store-layer) { "etc/nix-store-layer" = c.systemd.services.nix-store-layer.script; }
   );
 in
 below "host" (
@@ -140,9 +169,10 @@ below "host" (
   )
   // dropIns [ "systemd-nspawn@" "machines.target" "systemd-journal-catalog-update.service" ] host
   // units [ "nixos-nspawn-" "nspawn-creds-changed-" ] host
+  // nested
   // scripts
   // tmpfiles
   // files "etc/nspawn-creds/" ".json" builtins.toJSON host.services.nspawn-creds.policies
 )
-// guest "web" // guest "db" // guest "peer"
+// guest "web" // guest "db" // guest "peer" // guest "nested"
 // below "peer" (lib.mapAttrs' (_: standIn containers.peer.config) modules)
