@@ -72,7 +72,7 @@ _nspawn_creds_options() { # VERB
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
-                backup) options='--store --store=' ;;
+                backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac

@@ -94,7 +94,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encryp
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host restore' -l json -r -a 'short pretty off' -d 'Print JSON'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s n -l lines -r -a all -d 'Number of entries'

@@ -7,6 +7,7 @@
  */
 
 #include "client/backup.h"
+#include "base/json.h"
 #include "key/host_key.h"
 #include "policy/policy_load.h"
 #include "specs.h"
@@ -172,6 +173,18 @@ static void report(const BackingUp *backing_up)
             backing_up->with_tpm, backing_up->with_tpm == 1 ? "needs" : "need");
 }
 
+static void report_json(const BackingUp *backing_up, const char *output, JsonMode mode)
+{
+    struct json_object *object = json_object_new_object();
+
+    json_add_text(object, "file", output);
+    json_add_number(object, "credentials", backing_up->credentials);
+    json_add_number(object, "files", backing_up->files);
+    json_add_number(object, "needHostKey", backing_up->with_host_key);
+    json_add_number(object, "needTpm", backing_up->with_tpm);
+    output_json(object, mode);
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *output = arguments[0];
@@ -210,7 +223,11 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = output_sealed(output, bytes_view(&text), &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    report(&backing_up);
+    /* to standard output, the backup is the JSON */
+    if (options->json != JSON_OFF && output && strcmp(output, "-") != 0)
+        report_json(&backing_up, output, options->json);
+    else
+        report(&backing_up);
     if (backing_up.rc != 0)
         output_note("The backup is not complete.");
     return backing_up.rc;
@@ -224,6 +241,6 @@ const Verb verb_backup = {
                "key, and opens\nonly with this host's key or TPM; the command says how many "
                "credentials need which. With MACHINE\nit saves these machines only, with --store= "
                "the store only.",
-    .options = OPTION_STORE,
+    .options = OPTION_STORE | OPTION_JSON,
     .run = run,
 };
