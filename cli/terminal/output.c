@@ -8,6 +8,7 @@
 #include "terminal/safe_text.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,7 +19,7 @@
 
 static bool is_stdout(const char *path)
 {
-    return !path || strcmp(path, "-") == 0;
+    return !path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
 }
 
 /* Whether errors and notes are JSON. */
@@ -229,13 +230,37 @@ static int write_stdout(BytesView view, Reason *reason)
     return r == 0 ? 0 : reason_set(reason, r, WRITE_FAULT);
 }
 
+/* Whether PATH is a device or a pipe, such as /dev/null, to write into and not to replace. */
+static bool is_special(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static int write_path(const char *path, BytesView content, mode_t mode, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+    struct stat status;
+    int r;
+
+    if (!is_special(path))
+        return file_write(path, content, mode, true, reason);
+    fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        r = -errno;
+    else /* it may have been swapped for a link to a file */
+        r = S_ISREG(status.st_mode) ? -EBUSY : file_write_fd(fd, content);
+    return r == 0 ? 0 : reason_set(reason, r, "cannot write %s", path);
+}
+
 int output_check(const char *path, Reason *reason)
 {
     const char *name;
     _cleanup_(freep) char *folder = is_stdout(path) ? NULL : file_parent(path, &name);
     struct stat status;
 
-    if (is_stdout(path))
+    if (is_stdout(path) || is_special(path))
         return 0;
     if (!folder)
         return -ENOMEM;
@@ -250,7 +275,7 @@ int output_sealed(const char *path, BytesView sealed, Reason *reason)
 {
     if (is_stdout(path))
         return write_stdout(sealed, reason);
-    return file_write(path, sealed, SEALED_FILE_MODE, true, reason);
+    return write_path(path, sealed, SEALED_FILE_MODE, reason);
 }
 
 int output_secret(const char *path, const Secret *secret, Tristate newline, Reason *reason)
@@ -264,7 +289,7 @@ int output_secret(const char *path, const Secret *secret, Tristate newline, Reas
                           "the secret would be shown on the terminal; if you want that, use \"-\" "
                           "as OUTPUT");
     if (!is_stdout(path))
-        return file_write(path, view, SECRET_FILE_MODE, true, reason);
+        return write_path(path, view, SECRET_FILE_MODE, reason);
     r = write_stdout(view, reason);
     if (r == 0 && (newline == TRISTATE_YES || (newline == TRISTATE_AUTO && terminal && !has)))
         r = write_stdout((BytesView){(const uint8_t *)"\n", 1}, reason);
