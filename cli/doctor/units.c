@@ -420,9 +420,13 @@ void doctor_unit(Doctor *doctor, const DoctorMachine *machine)
     }
     if (!is(state.load, "loaded")) {
         doctor_say(doctor, DOCTOR_PROBLEM, "%s is %s", unit, state.load);
-        doctor_advice(doctor,
-                      "systemd-nspawn@.service comes with systemd-nspawn; in Debian it is in "
-                      "the package systemd-container");
+        if (is(state.load, "masked"))
+            doctor_remedy(doctor, "systemctl unmask %s%s",
+                          is(state.file, "masked-runtime") ? "--runtime " : "", unit);
+        else
+            doctor_advice(doctor,
+                          "systemd-nspawn@.service comes with systemd-nspawn; in Debian it is in "
+                          "the package systemd-container");
         return;
     }
     right = check_wrapper(doctor, unit, &service);

@@ -9,6 +9,7 @@
  */
 
 #include "base/array.h"
+#include "broker_access.h"
 #include "policy/policy_load.h"
 #include "terminal/output.h"
 #include "verb/check_machine.h"
@@ -175,6 +176,26 @@ static int add_files(Check *check, char **paths)
 
 /* --- this host --- */
 
+/* Root can read what the broker cannot. */
+static void check_access(Check *check, const Policy *policy)
+{
+    for (size_t i = 0; i < policy->file_count; i++) {
+        const char *file = policy->files[i].name;
+        const char *why;
+        PolicyFault fault = {0};
+        BrokerAccess access;
+
+        if (broker_access_policy_file(file, &access))
+            continue;
+        /* report() names the file, too */
+        why = strncmp(access.why, file, strlen(file)) == 0 ? access.why + strlen(file) + 1
+                                                           : access.why;
+        policy_fault_set(&fault, OUTCOME_BAD_POLICY, file, (JsonPosition){0}, "%s%s%s", why,
+                         access.command[0] ? ". Fix it: " : "", access.command);
+        report(check, &fault, true);
+    }
+}
+
 static int add_machines(Check *check, const Context *context)
 {
     _cleanup_(strings_freep) char **machines = NULL;
@@ -198,6 +219,8 @@ static int add_machines(Check *check, const Context *context)
             return r;
         if (r == OUTCOME_BAD_POLICY)
             report(check, &fault, true);
+        if (r == 0)
+            check_access(check, group->policy);
         check->count += r == 0;
     }
     return 0;
