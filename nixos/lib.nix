@@ -35,7 +35,7 @@ rec {
   credentialsOf =
     config:
     lib.mapAttrs (_: _: { }) (config.containers // config.virtualisation.nixos-nspawn-ephemeral.containers or { })
-    // lib.mapAttrs (_: policy: policy.credentials) config.services.nspawn-creds.policies;
+    // lib.mapAttrs (_: policy: policy.credentials or { }) config.services.nspawn-creds.policies;
 
   # Host names have no dots. Invalid machine names are refused elsewhere.
   hostNameOf = name: if machineNameValid name then lib.replaceStrings [ "." ] [ "-" ] name else "container";

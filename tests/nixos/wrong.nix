@@ -255,6 +255,14 @@ let
       option = "${option}.web.credentials.id.share";
       says = "It has:\nmine";
     };
+    "a share of a machine whose policy has no credentials" = {
+      config = host {
+        services.nspawn-creds.policies.debian = { };
+        virtualisation.nixos-nspawn-ephemeral.containers.web = { config = { }; credentials.id.share = "debian@other"; };
+      };
+      option = "${option}.web.credentials.id.share";
+      says = ''has no credential "other"'';
+    };
     "a template with an unknown placeholder" = {
       config = credential "id" { template = "a {{nothing}} b"; };
       option = "${option}.web.credentials.id.template";
