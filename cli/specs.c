@@ -375,10 +375,13 @@ SpecHint spec_hint(const Context *context, const Options *options, const char *s
 
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(subject, "@"), subject);
     spec_names(context, options, NULL, offer_nearest, &machine);
+    /* "enable web web@token" */
+    if (id && strncmp(subject, id + 1, (size_t)(id + 1 - subject)) == 0)
+        nearest.wanted = id + 1 + (id + 1 - subject);
     /* the id is only mistyped if the machine is not */
     if (id && machine.name[0] && machine.distance == 0)
         spec_names(context, options, name, offer_nearest, &nearest);
-    if (nearest.name[0] && nearest.distance > 0)
+    if (nearest.name[0] && strcmp(nearest.name, id + 1) != 0)
         snprintf(hint.text, sizeof(hint.text), HINT "%s@%s?", name, nearest.name);
     else if (machine.name[0] && machine.distance > 0)
         snprintf(hint.text, sizeof(hint.text), HINT "%s%s?", machine.name, id ? id : "");
