@@ -62,7 +62,11 @@ in
     };
     checkPackage = mkOption {
       type = types.package;
-      default = if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then cfg.package else pkgs.buildPackages.callPackage ./package.nix { };
+      default =
+        if pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform then
+          cfg.package
+        else
+          pkgs.buildPackages.callPackage ./package.nix { };
       defaultText = lib.literalExpression "config.services.nspawn-creds.package";
       internal = true;
       description = "Package that checks policies during the build.";
@@ -106,7 +110,8 @@ in
   config = lib.mkMerge [
     (lib.mkIf (cfg.policies != { }) {
       environment.etc = lib.mapAttrs' (
-        machine: _: lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
+        machine: _:
+        lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
       ) cfg.policies;
       environment.systemPackages = [ cfg.package ];
     })
@@ -139,7 +144,9 @@ in
       # For `journalctl -x`. On NixOS systemd looks for catalogs in its own package and in /usr/local/lib,
       # and the unit that compiles them runs only for a new /usr, which NixOS never has.
       systemd.services.systemd-journal-catalog-update = {
-        serviceConfig.BindReadOnlyPaths = [ "${cfg.package}/lib/systemd/catalog:/usr/local/lib/systemd/catalog" ];
+        serviceConfig.BindReadOnlyPaths = [
+          "${cfg.package}/lib/systemd/catalog:/usr/local/lib/systemd/catalog"
+        ];
         unitConfig.ConditionNeedsUpdate = [ "" ];
       };
 

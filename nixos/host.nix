@@ -4,7 +4,11 @@
 { lib, ... }:
 let
   # A shorter path to the same options.
-  alias = name: lib.mkAliasOptionModule [ "virtualisation" "nspawn" name ] [ "virtualisation" "nixos-nspawn-ephemeral" name ];
+  alias =
+    name:
+    lib.mkAliasOptionModule
+      [ "virtualisation" "nspawn" name ]
+      [ "virtualisation" "nixos-nspawn-ephemeral" name ];
 in
 {
   imports = [

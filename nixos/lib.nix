@@ -21,7 +21,9 @@ rec {
   machineNameValid =
     name:
     builtins.stringLength name <= 64
-    && builtins.match "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?([.][A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*" name != null;
+    &&
+      builtins.match "[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?([.][A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*" name
+      != null;
 
   # Containers whose names are valid in units and files. The others fail an assertion, which must be
   # reached before another error hides it.
@@ -29,16 +31,24 @@ rec {
 
   # The ids that a template names. Four braces mean two literal ones.
   placeholders =
-    template: map builtins.head (builtins.filter builtins.isList (builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)));
+    template:
+    map builtins.head (
+      builtins.filter builtins.isList (
+        builtins.split "[{][{]([^{}]*)[}][}]" (lib.replaceStrings [ "{{{{" ] [ "" ] template)
+      )
+    );
 
   # The credentials of all containers of the host, of both kinds.
   credentialsOf =
     config:
-    lib.mapAttrs (_: _: { }) (config.containers // config.virtualisation.nixos-nspawn-ephemeral.containers or { })
+    lib.mapAttrs (_: _: { }) (
+      config.containers // config.virtualisation.nixos-nspawn-ephemeral.containers or { }
+    )
     // lib.mapAttrs (_: policy: policy.credentials or { }) config.services.nspawn-creds.policies;
 
   # Host names have no dots. Invalid machine names are refused elsewhere.
-  hostNameOf = name: if machineNameValid name then lib.replaceStrings [ "." ] [ "-" ] name else "container";
+  hostNameOf =
+    name: if machineNameValid name then lib.replaceStrings [ "." ] [ "-" ] name else "container";
 
   # The bridge of a zone, or the host's end of the veth pair. Null if the host has no interface to
   # configure: without veth, or if the end is part of an existing bridge.
@@ -74,5 +84,7 @@ rec {
 
   # Stable, and different for each host and container. It names the container's journal on the host,
   # and DHCP servers identify the container by it.
-  machineId = hostName: name: builtins.substring 0 32 (builtins.hashString "sha256" "nspawn-creds ${hostName} ${name}");
+  machineId =
+    hostName: name:
+    builtins.substring 0 32 (builtins.hashString "sha256" "nspawn-creds ${hostName} ${name}");
 }

@@ -12,7 +12,12 @@ let
   inherit (lib) mkOption types;
   common = import ./lib.nix { inherit lib; };
   assertions = import ./credentials/assertions.nix { inherit lib common; };
-  creds = name: import ./credentials/policy.nix { inherit lib name; inherit (config.services.nspawn-creds) store policies; };
+  creds =
+    name:
+    import ./credentials/policy.nix {
+      inherit lib name;
+      inherit (config.services.nspawn-creds) store policies;
+    };
 
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
   unitOf = name: "container@${name}.service";
@@ -22,7 +27,11 @@ let
   elsewhere =
     name:
     lib.any (
-      definition: let container = definition.value.${name} or { }; in container ? path || (container.content or { }) ? path
+      definition:
+      let
+        container = definition.value.${name} or { };
+      in
+      container ? path || (container.content or { }) ? path
     ) options.containers.definitionsWithLocations;
 
   container =
@@ -51,7 +60,9 @@ let
         extraFlags = c.nspawnFlags config.credentials;
         config = lib.mkIf (!elsewhere name) {
           imports = [ ./credentials/guest.nix ];
-          nspawn-creds.credentials = lib.mapAttrs (_: x: { inherit (x) services delivery onChange; }) config.credentials;
+          nspawn-creds.credentials = lib.mapAttrs (_: x: {
+            inherit (x) services delivery onChange;
+          }) config.credentials;
         };
       };
     };
@@ -79,20 +90,29 @@ in
     );
 
     services.nspawn-creds = {
-      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (builtins.attrNames containers)) true;
+      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
+        builtins.attrNames containers
+      )) true;
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
 
-    systemd.services = lib.mapAttrs' (
-      name: x:
-      let
-        c = creds name;
-      in
-      lib.nameValuePair "container@${name}" (
-        c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
-      )
-    ) containers
-    // lib.concatMapAttrs (name: c: (creds name).changedServices { inherit pkgs; systemd = config.systemd.package; } c.credentials) containers;
+    systemd.services =
+      lib.mapAttrs' (
+        name: x:
+        let
+          c = creds name;
+        in
+        lib.nameValuePair "container@${name}" (
+          c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
+        )
+      ) containers
+      // lib.concatMapAttrs (
+        name: c:
+        (creds name).changedServices {
+          inherit pkgs;
+          systemd = config.systemd.package;
+        } c.credentials
+      ) containers;
 
     # The broker creates the live socket in this directory.
     systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (

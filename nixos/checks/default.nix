@@ -6,7 +6,9 @@
 }:
 let
   inherit (pkgs) lib;
-  scenarios = lib.filterAttrs (name: _: name != "default.nix" && lib.hasSuffix ".nix" name) (builtins.readDir ./.);
+  scenarios = lib.filterAttrs (name: _: name != "default.nix" && lib.hasSuffix ".nix" name) (
+    builtins.readDir ./.
+  );
 in
 lib.mapAttrs' (
   file: _:

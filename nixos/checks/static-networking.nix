@@ -5,7 +5,10 @@
     virtualisation.nixos-nspawn-ephemeral.containers = {
       line = {
         config = { };
-        network.veth.addresses = { host = [ "10.23.42.1/24" ]; container = [ "10.23.42.2/24" ]; };
+        network.veth.addresses = {
+          host = [ "10.23.42.1/24" ];
+          container = [ "10.23.42.2/24" ];
+        };
       };
       settings = {
         config = { };

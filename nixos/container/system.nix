@@ -19,7 +19,7 @@ let
     "/proc"
     "/run"
   ];
-  canSkip = options.boot.specialFileSystems.type.getSubOptions [ ] ? enable;
+  canSkip = (options.boot.specialFileSystems.type.getSubOptions [ ]) ? enable;
   # Newer trees also support containers other than nspawn's.
   nspawn = lib.optionalAttrs (options.boot ? isNspawnContainer) { isNspawnContainer = true; };
 
@@ -45,19 +45,29 @@ let
     "userdel"
     "usermod"
   ];
-  pamRules = enable: names: lib.genAttrs (map (name: "pam.d/${name}") names) (_: { enable = mkDefault enable; });
+  pamRules =
+    enable: names:
+    lib.genAttrs (map (name: "pam.d/${name}") names) (_: {
+      enable = mkDefault enable;
+    });
 in
 {
   config = {
     boot = nspawn // {
       isContainer = true;
-      specialFileSystems = lib.mkIf canSkip (lib.genAttrs mounted (_: { enable = false; }));
+      specialFileSystems = lib.mkIf canSkip (
+        lib.genAttrs mounted (_: {
+          enable = false;
+        })
+      );
     };
 
     # For `machinectl login`. `machinectl shell` needs neither a console nor a password, so that an
     # administrator can always get in.
     console.enable = true;
-    services.getty.autologinUser = lib.mkIf config.virtualisation.nixos-nspawn-ephemeral.guest.passwordlessConsole (mkDefault "root");
+    services.getty.autologinUser = lib.mkIf config.virtualisation.nixos-nspawn-ephemeral.guest.passwordlessConsole (
+      mkDefault "root"
+    );
     users.allowNoPasswordLogin = mkDefault true;
 
     # Changes to users would be lost when the container stops.

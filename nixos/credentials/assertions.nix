@@ -79,7 +79,10 @@ lib.concatLists (
         '';
       }
       {
-        assertion = !builtins.isPath c.sealed || !builtins.pathExists c.sealed || import ./sealed.nix { inherit lib; } c.sealed;
+        assertion =
+          !builtins.isPath c.sealed
+          || !builtins.pathExists c.sealed
+          || import ./sealed.nix { inherit lib; } c.sealed;
         message = ''
           ${here}.sealed: ${toString c.sealed} is not a sealed credential, but would be copied to the Nix store.
           If it is the secret itself, seal it: nspawn-creds seal --host=HOST.json --name=${machine}@${id}
@@ -101,7 +104,9 @@ lib.concatLists (
         '';
       }
       {
-        assertion = c.share == null || (builtins.length parts == 2 && builtins.head parts != "" && lib.last parts != "");
+        assertion =
+          c.share == null
+          || (builtins.length parts == 2 && builtins.head parts != "" && lib.last parts != "");
         message = ''${here}.share: "${toString c.share}" is not a credential's name. Set share = "CONTAINER@ID".'';
       }
       {
@@ -120,7 +125,9 @@ lib.concatLists (
       '';
     }) (if c.template == null then [ ] else common.placeholders c.template)
     ++ map (service: {
-      assertion = builtins.match "[A-Za-z0-9:_.@-]+" service != null && builtins.match ".*[.](socket|timer|target|mount|path|slice)" service == null;
+      assertion =
+        builtins.match "[A-Za-z0-9:_.@-]+" service != null
+        && builtins.match ".*[.](socket|timer|target|mount|path|slice)" service == null;
       message = ''${here}.services: "${service}" is not a service. Use a service's name, such as "postgresql".'';
     }) c.services
     ++ lib.optionals (c.delivery == "live") (
@@ -134,7 +141,9 @@ lib.concatLists (
           '';
         }
         {
-          assertion = builtins.stringLength (common.serviceName service) + builtins.stringLength id <= common.unitAndIdMax;
+          assertion =
+            builtins.stringLength (common.serviceName service) + builtins.stringLength id
+            <= common.unitAndIdMax;
           message = ''
             ${here}.services: "${service}" and "${id}" together are too long for the request of the container's
             service manager: at most ${toString (common.unitAndIdMax - 8)} characters. Use a shorter id.

@@ -70,7 +70,11 @@ let
         };
       };
       config = {
-        paths = lib.listToAttrs (map (s: lib.nameValuePair (unitName s) (pathIn name s)) (builtins.filter (s: !isTemplate s) config.services));
+        paths = lib.listToAttrs (
+          map (s: lib.nameValuePair (unitName s) (pathIn name s)) (
+            builtins.filter (s: !isTemplate s) config.services
+          )
+        );
         path =
           let
             services = lib.unique (map unitName config.services);
@@ -122,14 +126,19 @@ let
       };
 
   pairs = lib.concatLists (
-    lib.mapAttrsToList (id: c: map (service: { inherit id service c; }) (lib.unique (map unitName c.services))) cfg
+    lib.mapAttrsToList (
+      id: c: map (service: { inherit id service c; }) (lib.unique (map unitName c.services))
+    ) cfg
   );
 
   # Whether another module than this one defines the service, or the template that it instantiates.
   known =
     let
       names = lib.concatMap (
-        definition: lib.optionals (definition.file != toString ./guest.nix) (builtins.attrNames (lib.filterAttrs (_: holds) definition.value))
+        definition:
+        lib.optionals (definition.file != toString ./guest.nix) (
+          builtins.attrNames (lib.filterAttrs (_: holds) definition.value)
+        )
       ) options.systemd.services.definitionsWithLocations;
       # Here a service's own mkIf is not resolved yet.
       holds = value: value._type or null != "if" || value.condition;
@@ -139,7 +148,12 @@ let
   # the template's PATH.
   isInstance = service: lib.hasInfix "@" service && !isTemplate service;
   templateOf = instance: "${builtins.head (lib.splitString "@" instance)}@";
-  dropIn = service: lib.optionalAttrs (isInstance service && !known ? ${service}) { overrideStrategy = "asDropin"; path = lib.mkForce [ ]; };
+  dropIn =
+    service:
+    lib.optionalAttrs (isInstance service && !known ? ${service}) {
+      overrideStrategy = "asDropin";
+      path = lib.mkForce [ ];
+    };
 
   existence =
     p:
@@ -168,15 +182,33 @@ let
   files = lib.concatLists (
     lib.mapAttrsToList (
       unit: u:
-      lib.concatMap (
-        setting: map (file: { inherit unit setting; file = toString file; }) (lib.toList (u.serviceConfig.${setting} or [ ]))
-      ) [ "EnvironmentFile" "LoadCredential" "LoadCredentialEncrypted" "StandardInput" ]
+      lib.concatMap
+        (
+          setting:
+          map (file: {
+            inherit unit setting;
+            file = toString file;
+          }) (lib.toList (u.serviceConfig.${setting} or [ ]))
+        )
+        [
+          "EnvironmentFile"
+          "LoadCredential"
+          "LoadCredentialEncrypted"
+          "StandardInput"
+        ]
     ) config.systemd.services
   );
-  isRead = p: f: lib.hasSuffix (pathIn p.id p.service) f.file || (f.unit == p.service && lib.hasSuffix "%d/${p.id}" f.file);
+  isRead =
+    p: f:
+    lib.hasSuffix (pathIn p.id p.service) f.file
+    || (f.unit == p.service && lib.hasSuffix "%d/${p.id}" f.file);
 
   # What to use instead of the credential's path.
-  instead = id: path: "${lib.optionalString (cfg.${id}.delivery == "live") ''Set delivery = "boot" for ${id}. ''}Use ${path}";
+  instead =
+    id: path:
+    "${
+      lib.optionalString (cfg.${id}.delivery == "live") ''Set delivery = "boot" for ${id}. ''
+    }Use ${path}";
 
   readBySystemd =
     p:
@@ -214,7 +246,9 @@ in
   };
 
   config = lib.mkIf (cfg != { }) {
-    systemd.services = lib.mkMerge (map (p: { ${p.service} = dropIn p.service // unit p.id p.c; }) pairs);
+    systemd.services = lib.mkMerge (
+      map (p: { ${p.service} = dropIn p.service // unit p.id p.c; }) pairs
+    );
 
     assertions = map existence pairs ++ lib.concatMap readBySystemd pairs ++ readAtActivation;
   };

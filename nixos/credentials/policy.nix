@@ -49,16 +49,29 @@ let
       ingredients =
         { machine, entry, ... }:
         map (part machine) (placeholders (entry.template or ""))
-        ++ lib.optional (entry ? share) (part (builtins.head (shared entry.share)) (lib.last (shared entry.share)));
-      parts = builtins.genericClosure { startSet = [ (part name id) ]; operator = ingredients; };
+        ++ lib.optional (entry ? share) (
+          part (builtins.head (shared entry.share)) (lib.last (shared entry.share))
+        );
+      parts = builtins.genericClosure {
+        startSet = [ (part name id) ];
+        operator = ingredients;
+      };
     in
-    map (p: [ p.key (removeAttrs p.entry [ "delivery" "services" "onChange" ]) ]) parts;
+    map (p: [
+      p.key
+      (removeAttrs p.entry [
+        "delivery"
+        "services"
+        "onChange"
+      ])
+    ]) parts;
 
   byDelivery = delivery: lib.filterAttrs (_: c: c.delivery == delivery);
 
   usesBroker = credentials: lib.any (c: c.delivery != "native") (builtins.attrValues credentials);
   isLive = credentials: byDelivery "live" credentials != { };
-  atStart = credentials: builtins.attrNames (lib.filterAttrs (_: c: c.delivery != "live") credentials);
+  atStart =
+    credentials: builtins.attrNames (lib.filterAttrs (_: c: c.delivery != "live") credentials);
   # The directory and not the socket in it, so that a new socket is found.
   liveFolder = "/run/nspawn-creds/machines/${name}";
   liveBind = "${liveFolder}:/run/host/nspawn-creds:rootidmap";
@@ -91,7 +104,9 @@ in
       wants = needs;
       after = needs;
       serviceConfig =
-        lib.optionalAttrs (boot != [ ]) { LoadCredential = map (id: "${id}:/run/nspawn-creds/broker") boot; }
+        lib.optionalAttrs (boot != [ ]) {
+          LoadCredential = map (id: "${id}:/run/nspawn-creds/broker") boot;
+        }
         // lib.optionalAttrs (native != { }) {
           LoadCredentialEncrypted = lib.mapAttrsToList (
             id: c: "${name}@${id}:${if c.fromStore then "${store}/${name}/${id}.cred" else pathOf c.sealed}"
@@ -103,7 +118,9 @@ in
   nspawnFlags =
     credentials:
     map (id: "--load-credential=${id}:${id}") (builtins.attrNames (byDelivery "boot" credentials))
-    ++ map (id: "--load-credential=${id}:${name}@${id}") (builtins.attrNames (byDelivery "native" credentials))
+    ++ map (id: "--load-credential=${id}:${name}@${id}") (
+      builtins.attrNames (byDelivery "native" credentials)
+    )
     ++ lib.optional (isLive credentials) "--bind-ro=${liveBind}";
 
   # A change of these restarts the container.
@@ -111,9 +128,10 @@ in
     credentials:
     lib.optional (credentials != { }) (
       builtins.toJSON (
-        lib.mapAttrs (id: c: { inherit (c) delivery services; madeOf = madeOf id; }) (
-          lib.filterAttrs (_: c: c.delivery != "live" && c.onChange == "restart") credentials
-        )
+        lib.mapAttrs (id: c: {
+          inherit (c) delivery services;
+          madeOf = madeOf id;
+        }) (lib.filterAttrs (_: c: c.delivery != "live" && c.onChange == "restart") credentials)
       )
     );
 

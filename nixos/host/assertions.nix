@@ -6,7 +6,8 @@ let
   credentials = import ../credentials/assertions.nix { inherit lib common; };
   cfg = config.virtualisation.nixos-nspawn-ephemeral;
 
-  optionOf = name: "virtualisation.nixos-nspawn-ephemeral.containers.${lib.strings.escapeNixIdentifier name}";
+  optionOf =
+    name: "virtualisation.nixos-nspawn-ephemeral.containers.${lib.strings.escapeNixIdentifier name}";
 
   # --- names ---------------------------------------------------------------------
 
@@ -65,21 +66,33 @@ let
         '';
       }
       {
-        assertion = !hostNetwork || (veth.zone == null && bridge == null && container.network.macvlan == [ ] && container.network.ipvlan == [ ]);
+        assertion =
+          !hostNetwork
+          || (
+            veth.zone == null
+            && bridge == null
+            && container.network.macvlan == [ ]
+            && container.network.ipvlan == [ ]
+          );
         message = ''
           ${optionOf name}.network.hostNetwork: a container in the host's network cannot have its own interfaces.
           Remove network.veth.zone, network.bridge, network.macvlan and network.ipvlan, or hostNetwork.
         '';
       }
       {
-        assertion = (veth.enable && !hostNetwork) || (settings veth.addresses ++ settings veth.config == [ ] && (veth.zone == null || hostNetwork));
+        assertion =
+          (veth.enable && !hostNetwork)
+          || (settings veth.addresses ++ settings veth.config == [ ] && (veth.zone == null || hostNetwork));
         message = ''
           ${optionOf name}.network.veth: there are settings for a link that this container does not have. Remove
           zone, addresses and config of the link, or network.veth.enable = false and network.hostNetwork.
         '';
       }
       {
-        assertion = interface == null || veth.addresses.container == [ ] || common.addressesOf (config.systemd.network.networks."10-${interface}" or { }) != [ ];
+        assertion =
+          interface == null
+          || veth.addresses.container == [ ]
+          || common.addressesOf (config.systemd.network.networks."10-${interface}" or { }) != [ ];
         message = ''
           ${optionOf name}.network.veth.addresses.host: the container has a static address, but the host's end of
           the link, its gateway, has none. Set addresses.host = [ "…" ] to one in the same network.
@@ -143,23 +156,28 @@ let
         '';
       }
       {
-        assertion = !given.path || given.config || (veth.config.container == null && veth.addresses.container == [ ]);
+        assertion =
+          !given.path || given.config || (veth.config.container == null && veth.addresses.container == [ ]);
         message = ''
           ${optionOf name}.network.veth: a system given by path configures its own network. Move config.container
           and addresses.container into that system, as systemd.network.networks."10-host0".
         '';
       }
     ]
-    ++ lib.mapAttrsToList (option: guest: {
-      assertion = !given.path || given.config || !lib.getAttrFromPath (lib.splitString "." option) container;
-      message = ''
-        ${optionOf name}.${option}: a system given by path decides that itself. Set
-        virtualisation.nixos-nspawn-ephemeral.guest.${guest} = true in that system, and remove this option.
-      '';
-    }) {
-      "nixDaemon.enable" = "nixDaemon";
-      passwordlessConsole = "passwordlessConsole";
-    }
+    ++
+      lib.mapAttrsToList
+        (option: guest: {
+          assertion =
+            !given.path || given.config || !lib.getAttrFromPath (lib.splitString "." option) container;
+          message = ''
+            ${optionOf name}.${option}: a system given by path decides that itself. Set
+            virtualisation.nixos-nspawn-ephemeral.guest.${guest} = true in that system, and remove this option.
+          '';
+        })
+        {
+          "nixDaemon.enable" = "nixDaemon";
+          passwordlessConsole = "passwordlessConsole";
+        }
     ++ map (target: {
       assertion = lib.hasPrefix "/" target;
       message = ''
@@ -178,7 +196,11 @@ let
   # Every static address with its owner. A zone's bridge is one owner, whichever container configures it.
   hostAddresses = lib.concatLists (
     lib.mapAttrsToList (
-      name: network: map (address: { inherit address; owner = "the host's network ${name}"; }) (common.addressesOf network)
+      name: network:
+      map (address: {
+        inherit address;
+        owner = "the host's network ${name}";
+      }) (common.addressesOf network)
     ) config.systemd.network.networks
   );
   containerAddresses = lib.concatLists (
@@ -205,9 +227,9 @@ let
   portAssertions = lib.mapAttrsToList (port: owners: {
     assertion = builtins.length owners == 1;
     message = ''
-      ${(builtins.head owners).owner}.network.forwardPorts: the host's ${port} is forwarded ${
-        toString (builtins.length owners)
-      } times: by ${lib.concatMapStringsSep " and " (o: o.owner) owners}. Give each a different hostPort.
+      ${(builtins.head owners).owner}.network.forwardPorts: the host's ${port} is forwarded ${toString (builtins.length owners)} times: by ${
+        lib.concatMapStringsSep " and " (o: o.owner) owners
+      }. Give each a different hostPort.
     '';
   }) (builtins.groupBy (p: p.port) ports);
 

@@ -37,7 +37,8 @@ let
 
   # systemd does not link the journal of an ephemeral container to the host, so bind its directory.
   journalBind =
-    name: container: lib.optional container.linkJournal "${journals}/${machineId name}:${journal name}:idmap";
+    name: container:
+    lib.optional container.linkJournal "${journals}/${machineId name}:${journal name}:idmap";
 
   # A link to the directory that can be bound, which this service makes. /run is a tmpfs, which supports
   # id-mapped mounts, and `journalctl --merge` reads both.
@@ -72,7 +73,9 @@ let
   hostPaths =
     container:
     builtins.filter (lib.hasPrefix "/") (
-      lib.mapAttrsToList (target: bind: if bind.hostPath == null then target else bind.hostPath) container.binds
+      lib.mapAttrsToList (
+        target: bind: if bind.hostPath == null then target else bind.hostPath
+      ) container.binds
     );
   # Quoted for the service manager.
   quoted = path: lib.replaceStrings [ "%" ] [ "%%" ] (builtins.toJSON path);
@@ -100,7 +103,9 @@ let
     };
   };
 
-  further = name: kind: common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.settings.${kind}";
+  further =
+    name: kind:
+    common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.settings.${kind}";
 
   limits =
     container:
@@ -122,7 +127,9 @@ let
       (builtins.toJSON config.systemd.nspawn.${name}.networkConfig)
     ];
     serviceConfig = limits container;
-    unitConfig = lib.optionalAttrs (container.binds != { }) { RequiresMountsFor = map quoted (lib.unique (hostPaths container)); };
+    unitConfig = lib.optionalAttrs (container.binds != { }) {
+      RequiresMountsFor = map quoted (lib.unique (hostPaths container));
+    };
     wants = lib.optional container.linkJournal "nixos-nspawn-journal.service";
     after = lib.optional container.linkJournal "nixos-nspawn-journal.service";
   };
@@ -130,14 +137,21 @@ in
 {
   config = mkIf (containers != { }) {
     systemd.nspawn = mapAttrs (
-      name: container: lib.mkMerge [ (nspawn name container) (further name "nspawn" container.settings.nspawn) ]
+      name: container:
+      lib.mkMerge [
+        (nspawn name container)
+        (further name "nspawn" container.settings.nspawn)
+      ]
     ) containers;
 
     systemd.services =
       mapAttrs' (
         name: container:
         nameValuePair "systemd-nspawn@${name}" (
-          lib.mkMerge [ (unit name container) (further name "service" container.settings.service) ]
+          lib.mkMerge [
+            (unit name container)
+            (further name "service" container.settings.service)
+          ]
         )
       ) containers
       // {

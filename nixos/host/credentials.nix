@@ -12,7 +12,12 @@ let
   containers = lib.filterAttrs (_: c: c.credentials != { }) (
     common.named config.virtualisation.nixos-nspawn-ephemeral.containers
   );
-  creds = name: import ../credentials/policy.nix { inherit lib name; inherit (broker) store policies; };
+  creds =
+    name:
+    import ../credentials/policy.nix {
+      inherit lib name;
+      inherit (broker) store policies;
+    };
   broker = config.services.nspawn-creds;
 
   unit =
@@ -26,7 +31,9 @@ let
       restartTriggers = c.restartTriggers container.credentials;
       environment =
         # Tells our wrapper that NAME@ID, which systemd requires here, is ID in the container.
-        lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) { NSPAWN_CREDS_MACHINE = name; }
+        lib.optionalAttrs (settings.serviceConfig ? LoadCredentialEncrypted) {
+          NSPAWN_CREDS_MACHINE = name;
+        }
         # Tells our wrapper what the container must not start without.
         // lib.optionalAttrs (c.atStart container.credentials != [ ]) {
           NSPAWN_CREDS_EXPECTED = lib.concatStringsSep ":" (c.atStart container.credentials);
@@ -43,13 +50,21 @@ in
 {
   config = lib.mkIf (containers != { }) {
     services.nspawn-creds = {
-      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (builtins.attrNames containers)) true;
+      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
+        builtins.attrNames containers
+      )) true;
       policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
     };
 
     systemd.services =
       lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
-      // lib.concatMapAttrs (name: c: (creds name).changedServices { inherit pkgs; systemd = config.systemd.package; } c.credentials) containers;
+      // lib.concatMapAttrs (
+        name: c:
+        (creds name).changedServices {
+          inherit pkgs;
+          systemd = config.systemd.package;
+        } c.credentials
+      ) containers;
 
     # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
     # those.

@@ -20,7 +20,11 @@ let
   isZone = lib.hasPrefix "vz-";
 
   # Host ends that are ports of a bridge: of a zone's or of an existing one.
-  isPort = { network, ... }: network.veth.enable && !network.hostNetwork && (network.veth.zone != null || network.bridge != null);
+  isPort =
+    { network, ... }:
+    network.veth.enable
+    && !network.hostNetwork
+    && (network.veth.zone != null || network.bridge != null);
   ports = map (name: "vb-${name}") (builtins.attrNames (lib.filterAttrs (_: isPort) containers));
 
   # Whether networkd runs only because this module wants it.
@@ -72,11 +76,14 @@ let
       ))
     ];
 
-  hostNetwork = interface: containers: mkMerge ([ (base interface) ] ++ lib.concatMap ofContainer containers);
+  hostNetwork =
+    interface: containers: mkMerge ([ (base interface) ] ++ lib.concatMap ofContainer containers);
 
   port =
     p:
-    "${p.protocol}:${toString p.hostPort}:${toString (if p.containerPort == null then p.hostPort else p.containerPort)}";
+    "${p.protocol}:${toString p.hostPort}:${
+      toString (if p.containerPort == null then p.hostPort else p.containerPort)
+    }";
 
   nspawn =
     container:
@@ -101,7 +108,11 @@ let
     in
     addresses.host != [ ] && addresses.container != [ ];
   dnsAddresses = map common.withoutPrefix (
-    lib.unique (lib.concatMap (name: containers.${name}.network.veth.addresses.host) (builtins.filter servesDNS names))
+    lib.unique (
+      lib.concatMap (name: containers.${name}.network.veth.addresses.host) (
+        builtins.filter servesDNS names
+      )
+    )
   );
 
   # Names without wildcards, because the spelling of wildcards depends on the firewall.
@@ -120,7 +131,8 @@ let
     };
 
   masqueraded = builtins.filter (
-    interface: config.systemd.network.networks."10-${interface}".networkConfig.IPMasquerade or "no" != "no"
+    interface:
+    config.systemd.network.networks."10-${interface}".networkConfig.IPMasquerade or "no" != "no"
   ) (builtins.attrNames byInterface);
   forwarding = "net.ipv4.conf.all.forwarding";
 

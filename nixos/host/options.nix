@@ -45,10 +45,14 @@ let
             nixDaemon = container.nixDaemon.enable;
             inherit (container) passwordlessConsole;
           };
-          nspawn-creds.credentials = lib.mapAttrs (_: c: { inherit (c) services delivery onChange; }) container.credentials;
+          nspawn-creds.credentials = lib.mapAttrs (_: c: {
+            inherit (c) services delivery onChange;
+          }) container.credentials;
           systemd.network.networks."10-host0" = lib.mkMerge [
             # Only on a bridge are there others who may have the same address.
-            (lib.mkIf (container.network.bridge == null) { networkConfig.IPv6DuplicateAddressDetection = lib.mkDefault 0; })
+            (lib.mkIf (container.network.bridge == null) {
+              networkConfig.IPv6DuplicateAddressDetection = lib.mkDefault 0;
+            })
             (lib.mkIf (container.network.veth.addresses.container != [ ]) {
               networkConfig = {
                 Address = container.network.veth.addresses.container;
@@ -343,15 +347,25 @@ let
           '';
         };
         settings = {
-          nspawn = settings "the .nspawn file" "systemd.nspawn.<name>" { execConfig.Capability = "CAP_NET_ADMIN"; };
-          service = settings "the unit, `systemd-nspawn@NAME.service`," "systemd.services.<name>" { serviceConfig.IOWeight = 50; };
+          nspawn = settings "the .nspawn file" "systemd.nspawn.<name>" {
+            execConfig.Capability = "CAP_NET_ADMIN";
+          };
+          service = settings "the unit, `systemd-nspawn@NAME.service`," "systemd.services.<name>" {
+            serviceConfig.IOWeight = 50;
+          };
         };
         limits = {
           cpuQuota = limit types.str "150%" "CPU time limit, in percent of one CPU (`CPUQuota=`).";
-          cpuWeight = limit (types.ints.between 1 10000) 50 "Share of the CPU under load; 100 is the default of other units (`CPUWeight=`).";
-          memoryHigh = limit types.str "1500M" "Memory use above which the container is throttled (`MemoryHigh=`).";
+          cpuWeight =
+            limit (types.ints.between 1 10000) 50
+              "Share of the CPU under load; 100 is the default of other units (`CPUWeight=`).";
+          memoryHigh =
+            limit types.str "1500M"
+              "Memory use above which the container is throttled (`MemoryHigh=`).";
           memoryMax = limit types.str "2G" "Memory limit (`MemoryMax=`).";
-          tasksMax = limit (types.either types.ints.positive types.str) 4096 "Limit on processes and threads (`TasksMax=`).";
+          tasksMax =
+            limit (types.either types.ints.positive types.str) 4096
+              "Limit on processes and threads (`TasksMax=`).";
         };
         credentials = mkOption {
           type = types.attrsOf (types.submodule (import ../credentials/options.nix { inherit lib; }));

@@ -49,21 +49,29 @@ let
     };
   };
 
-  source = name: container: if container.store == "closure" then "${folder name}/view/closure" else "/nix/store";
+  source =
+    name: container:
+    if container.store == "closure" then "${folder name}/view/closure" else "/nix/store";
 
   # Tells the container's Nix which paths already exist.
-  registration = container: lib.optional container.nixDaemon.enable "${closure container}/registration:/nix/.host-registration";
+  registration =
+    container:
+    lib.optional container.nixDaemon.enable "${closure container}/registration:/nix/.host-registration";
 in
 {
   config = lib.mkIf (containers != { }) {
     systemd.nspawn = lib.mapAttrs (name: container: {
-      filesConfig.BindReadOnly = lib.mkBefore ([ "${source name container}:/nix/store" ] ++ registration container);
+      filesConfig.BindReadOnly = lib.mkBefore (
+        [ "${source name container}:/nix/store" ] ++ registration container
+      );
     }) containers;
 
     boot.kernelModules = lib.mkIf (withClosure != { }) [ "overlay" ];
 
     systemd.services =
-      lib.mapAttrs' (name: container: lib.nameValuePair (serviceOf name) (view name container)) withClosure
+      lib.mapAttrs' (
+        name: container: lib.nameValuePair (serviceOf name) (view name container)
+      ) withClosure
       // lib.mapAttrs' (
         name: _:
         lib.nameValuePair "systemd-nspawn@${name}" {

@@ -6,22 +6,35 @@ let
   tests = import ./lib.nix { inherit nixpkgs; };
   inherit (tests) lib host web;
   containers = set: host { virtualisation.nixos-nspawn-ephemeral.containers = set; };
-  textIn = c: name: c.virtualisation.nixos-nspawn-ephemeral.containers.web.config.environment.etc.${name}.text;
+  textIn =
+    c: name: c.virtualisation.nixos-nspawn-ephemeral.containers.web.config.environment.etc.${name}.text;
 
   # --- several at once, since each evaluation takes its time --------------------
 
   zone = containers {
     a = {
       config = { };
-      network.veth = { zone = "z"; config.host.networkConfig.Address = [ "10.0.0.1/24" ]; };
+      network.veth = {
+        zone = "z";
+        config.host.networkConfig.Address = [ "10.0.0.1/24" ];
+      };
     };
     b = {
       config.users.mutableUsers = true;
-      network.veth = { zone = "z"; config.host.dhcpServerConfig.PoolSize = 9; };
+      network.veth = {
+        zone = "z";
+        config.host.dhcpServerConfig.PoolSize = 9;
+      };
     };
     c = {
       config = { };
-      network.veth = { zone = "z"; addresses = { host = [ "fd00::1/64" ]; container = [ "fd00::2/64" ]; }; };
+      network.veth = {
+        zone = "z";
+        addresses = {
+          host = [ "fd00::1/64" ];
+          container = [ "fd00::2/64" ];
+        };
+      };
     };
   };
 
@@ -52,11 +65,25 @@ let
           environment.etc."path".text = config.nspawn-creds.credentials.password.path;
           environment.etc."paths".text = builtins.toJSON config.nspawn-creds.credentials.shared.paths;
         };
-      binds."/a:b" = { hostPath = "/c\\d%e f"; readOnly = true; };
-      binds."/c" = { hostPath = "/c\\d%e f"; };
+      binds."/a:b" = {
+        hostPath = "/c\\d%e f";
+        readOnly = true;
+      };
+      binds."/c" = {
+        hostPath = "/c\\d%e f";
+      };
       credentials = {
-        password = { fromStore = true; services = [ "app" ]; };
-        shared = { fromStore = true; services = [ "app.service" "worker@1" ]; };
+        password = {
+          fromStore = true;
+          services = [ "app" ];
+        };
+        shared = {
+          fromStore = true;
+          services = [
+            "app.service"
+            "worker@1"
+          ];
+        };
       };
     };
     later = {
@@ -65,7 +92,10 @@ let
       linkJournal = false;
       store = "full";
     };
-    builder = { config = { }; nixDaemon.enable = true; };
+    builder = {
+      config = { };
+      nixDaemon.enable = true;
+    };
   };
   # Services of every kind, and what reads their credentials.
   kinds = web {
@@ -73,18 +103,42 @@ let
       { config, ... }:
       {
         systemd.services = {
-          app = { script = "true"; serviceConfig.EnvironmentFile = config.nspawn-creds.credentials.environment.systemPath; };
-          "worker@" = { script = "true"; path = [ "/tools" ]; };
-          "own@1" = { script = "true"; };
+          app = {
+            script = "true";
+            serviceConfig.EnvironmentFile = config.nspawn-creds.credentials.environment.systemPath;
+          };
+          "worker@" = {
+            script = "true";
+            path = [ "/tools" ];
+          };
+          "own@1" = {
+            script = "true";
+          };
         };
         users.users.root.hashedPasswordFile = "/run/host/credentials/password";
         environment.etc."path".text = config.nspawn-creds.credentials.password.path;
       };
     credentials = {
-      environment = { fromStore = true; services = [ "app" "app.service" ]; };
+      environment = {
+        fromStore = true;
+        services = [
+          "app"
+          "app.service"
+        ];
+      };
       password.fromStore = true;
-      instance = { fromStore = true; services = [ "worker@1" "own@1" "user@1000" ]; };
-      template = { fromStore = true; services = [ "worker@" ]; };
+      instance = {
+        fromStore = true;
+        services = [
+          "worker@1"
+          "own@1"
+          "user@1000"
+        ];
+      };
+      template = {
+        fromStore = true;
+        services = [ "worker@" ];
+      };
     };
   };
   kindsInside = kinds.virtualisation.nixos-nspawn-ephemeral.containers.web.config;
@@ -92,54 +146,127 @@ let
   builder = various.virtualisation.nixos-nspawn-ephemeral.containers.builder.config;
   sealed = web {
     config.systemd.services.app.script = "true";
-    credentials.file = { sealed = ./wrong/sealed.cred; services = [ "app" ]; };
-    credentials.stock = { fromStore = true; delivery = "native"; };
-    credentials.config = { template = "{{{{ is no {{file}}"; services = [ "app" ]; };
-    credentials.quiet = { sealed = "/var/lib/quiet.cred"; onChange = "none"; };
-    credentials.typed = { fromStore = true; keyType = "host+tpm2"; };
+    credentials.file = {
+      sealed = ./wrong/sealed.cred;
+      services = [ "app" ];
+    };
+    credentials.stock = {
+      fromStore = true;
+      delivery = "native";
+    };
+    credentials.config = {
+      template = "{{{{ is no {{file}}";
+      services = [ "app" ];
+    };
+    credentials.quiet = {
+      sealed = "/var/lib/quiet.cred";
+      onChange = "none";
+    };
+    credentials.typed = {
+      fromStore = true;
+      keyType = "host+tpm2";
+    };
   };
   elsewhere = host {
-    services.nspawn-creds = { enable = true; store = "/srv/store"; tpm2.device = "/dev/tpm0"; };
+    services.nspawn-creds = {
+      enable = true;
+      store = "/srv/store";
+      tpm2.device = "/dev/tpm0";
+    };
     virtualisation.nixos-nspawn-ephemeral.containers.web = {
       config = { };
-      credentials.stock = { fromStore = true; delivery = "native"; };
+      credentials.stock = {
+        fromStore = true;
+        delivery = "native";
+      };
     };
   };
   live = web {
-    config.systemd.services = { app = { script = "true"; serviceConfig.ExecStartPre = "/bin/true"; }; tls = { }; "worker@" = { }; };
-    credentials.file = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" "worker@1" ]; };
-    credentials.config = { template = "{{file}}"; delivery = "live"; services = [ "tls" ]; onChange = "reload"; };
-    credentials.kept = { fromStore = true; delivery = "live"; services = [ "app" ]; };
-    credentials.quiet = { sealed = ./wrong/sealed.cred; delivery = "live"; services = [ "app" ]; onChange = "none"; };
+    config.systemd.services = {
+      app = {
+        script = "true";
+        serviceConfig.ExecStartPre = "/bin/true";
+      };
+      tls = { };
+      "worker@" = { };
+    };
+    credentials.file = {
+      sealed = ./wrong/sealed.cred;
+      delivery = "live";
+      services = [
+        "app"
+        "worker@1"
+      ];
+    };
+    credentials.config = {
+      template = "{{file}}";
+      delivery = "live";
+      services = [ "tls" ];
+      onChange = "reload";
+    };
+    credentials.kept = {
+      fromStore = true;
+      delivery = "live";
+      services = [ "app" ];
+    };
+    credentials.quiet = {
+      sealed = ./wrong/sealed.cred;
+      delivery = "live";
+      services = [ "app" ];
+      onChange = "none";
+    };
   };
   further = host {
     networking.useDHCP = false;
     virtualisation.nspawn.containers.web = {
       autoStart = false;
       specialArgs.domain = "example.org";
-      config = { domain, ... }: { networking = { inherit domain; }; };
+      config =
+        { domain, ... }:
+        {
+          networking = { inherit domain; };
+        };
       passwordlessConsole = true;
       limits.tasksMax = 100;
-      settings.nspawn.execConfig = { Capability = "CAP_NET_ADMIN"; PrivateUsers = "no"; };
+      settings.nspawn.execConfig = {
+        Capability = "CAP_NET_ADMIN";
+        PrivateUsers = "no";
+      };
       settings.service.serviceConfig.IOWeight = 50;
     };
   };
   # Hosts with one container on a link of its own and one in a zone, whose systems are not evaluated.
-  linked = module: host {
-    imports = [ module ];
-    virtualisation.nixos-nspawn-ephemeral.containers = {
-      web.path = "/profile";
-      db = { path = "/profile"; network.veth.zone = "z"; };
+  linked =
+    module:
+    host {
+      imports = [ module ];
+      virtualisation.nixos-nspawn-ephemeral.containers = {
+        web.path = "/profile";
+        db = {
+          path = "/profile";
+          network.veth.zone = "z";
+        };
+      };
     };
-  };
   beside = lib.mapAttrs (_: linked) {
     dhcpcd = { };
     gateway = {
-      networking = { useDHCP = false; defaultGateway = "10.0.0.1"; };
-      networking.interfaces.eth0.ipv4.addresses = [ { address = "10.0.0.2"; prefixLength = 24; } ];
+      networking = {
+        useDHCP = false;
+        defaultGateway = "10.0.0.1";
+      };
+      networking.interfaces.eth0.ipv4.addresses = [
+        {
+          address = "10.0.0.2";
+          prefixLength = 24;
+        }
+      ];
     };
     networkManager.networking.networkmanager.enable = true;
-    networkd.networking = { useNetworkd = true; useDHCP = false; };
+    networkd.networking = {
+      useNetworkd = true;
+      useDHCP = false;
+    };
     containers = {
       networking.useDHCP = false;
       containers.other = {
@@ -156,38 +283,67 @@ let
     };
   };
   hostNetwork = host {
-    virtualisation.nixos-nspawn-ephemeral.containers.web = { path = "/profile"; network.hostNetwork = true; };
+    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+      path = "/profile";
+      network.hostNetwork = true;
+    };
   };
   # Credentials of one container that reach others, of both kinds.
   shared = host {
     virtualisation.nixos-nspawn-ephemeral.containers = {
-      db = { config = { }; credentials.key.sealed = ./wrong/sealed.cred; };
+      db = {
+        config = { };
+        credentials.key.sealed = ./wrong/sealed.cred;
+      };
       a-b = {
         config.systemd.services.app.script = "true";
         credentials = {
           boot.share = "db@key";
-          c = { share = "db@key"; delivery = "live"; services = [ "app" ]; };
+          c = {
+            share = "db@key";
+            delivery = "live";
+            services = [ "app" ];
+          };
           text.template = "{{part}}";
-          part = { share = "db@key"; onChange = "none"; };
+          part = {
+            share = "db@key";
+            onChange = "none";
+          };
           other.fromStore = true;
         };
       };
       a = {
         config.systemd.services.app.script = "true";
-        credentials.b-c = { fromStore = true; delivery = "live"; services = [ "app" ]; };
+        credentials.b-c = {
+          fromStore = true;
+          delivery = "live";
+          services = [ "app" ];
+        };
       };
     };
     containers = {
       nested = {
-        config = { config, ... }: { system.stateVersion = "24.05"; systemd.services.app.script = config.nspawn-creds.credentials.live.path; };
+        config =
+          { config, ... }:
+          {
+            system.stateVersion = "24.05";
+            systemd.services.app.script = config.nspawn-creds.credentials.live.path;
+          };
         credentials = {
           boot.share = "db@key";
-          live = { share = "db@key"; delivery = "live"; services = [ "app" ]; };
+          live = {
+            share = "db@key";
+            delivery = "live";
+            services = [ "app" ];
+          };
         };
       };
       elsewhere = {
         path = "/nix/var/nix/profiles/elsewhere";
-        credentials.boot = { share = "nested@boot"; services = [ "app" ]; };
+        credentials.boot = {
+          share = "nested@boot";
+          services = [ "app" ];
+        };
       };
     };
   };
@@ -199,32 +355,75 @@ let
       actual = { inherit (zone.systemd.network.networks."10-vz-z") networkConfig dhcpServerConfig; };
       expected = {
         networkConfig = zone.systemd.network.networks."10-vz-z".networkConfig // {
-          Address = [ "10.0.0.1/24" "fd00::1/64" ];
+          Address = [
+            "10.0.0.1/24"
+            "fd00::1/64"
+          ];
         };
-        dhcpServerConfig = { PersistLeases = "no"; PoolSize = 9; };
+        dhcpServerConfig = {
+          PersistLeases = "no";
+          PoolSize = 9;
+        };
       };
     };
     "the short path of the options leads to the same" = {
-      actual = [ further.virtualisation.nixos-nspawn-ephemeral.containers.web.autoStart further.warnings ];
-      expected = [ false [ ] ];
+      actual = [
+        further.virtualisation.nixos-nspawn-ephemeral.containers.web.autoStart
+        further.warnings
+      ];
+      expected = [
+        false
+        [ ]
+      ];
     };
     "further settings are merged with those of the module and override its defaults" = {
       actual = {
-        nspawn = lib.getAttrs [ "Capability" "Ephemeral" "PrivateUsers" ] further.systemd.nspawn.web.execConfig;
-        service = lib.getAttrs [ "IOWeight" "TasksMax" ] further.systemd.services."systemd-nspawn@web".serviceConfig;
+        nspawn = lib.getAttrs [
+          "Capability"
+          "Ephemeral"
+          "PrivateUsers"
+        ] further.systemd.nspawn.web.execConfig;
+        service = lib.getAttrs [
+          "IOWeight"
+          "TasksMax"
+        ] further.systemd.services."systemd-nspawn@web".serviceConfig;
       };
       expected = {
-        nspawn = { Capability = "CAP_NET_ADMIN"; Ephemeral = true; PrivateUsers = "no"; };
-        service = { IOWeight = 50; TasksMax = 100; };
+        nspawn = {
+          Capability = "CAP_NET_ADMIN";
+          Ephemeral = true;
+          PrivateUsers = "no";
+        };
+        service = {
+          IOWeight = 50;
+          TasksMax = 100;
+        };
       };
     };
     "a container's modules get further arguments, and root its console" = {
-      actual = let c = further.virtualisation.nspawn.containers.web.config; in [ c.networking.domain c.services.getty.autologinUser ];
-      expected = [ "example.org" "root" ];
+      actual =
+        let
+          c = further.virtualisation.nspawn.containers.web.config;
+        in
+        [
+          c.networking.domain
+          c.services.getty.autologinUser
+        ];
+      expected = [
+        "example.org"
+        "root"
+      ];
     };
     "a fixed address takes the place of DHCP, with the host as gateway and DNS server" = {
-      actual = lib.getAttrs [ "Address" "DHCP" "DNS" "Gateway" ] zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
-      expected = { Address = [ "fd00::2/64" ]; DHCP = "no"; DNS = [ "fd00::1" ]; Gateway = [ "fd00::1" ]; };
+      actual =
+        lib.getAttrs [ "Address" "DHCP" "DNS" "Gateway" ]
+          zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
+      expected = {
+        Address = [ "fd00::2/64" ];
+        DHCP = "no";
+        DNS = [ "fd00::1" ];
+        Gateway = [ "fd00::1" ];
+      };
     };
     "the host answers DNS queries there, and only there" = {
       actual = {
@@ -232,62 +431,160 @@ let
         zone = lib.elem 53 zone.networking.firewall.interfaces.vz-z.allowedUDPPorts;
         dynamic = lib.elem 53 inherited.networking.firewall.interfaces.ve-web.allowedUDPPorts;
       };
-      expected = { resolved = "[Resolve]\nDNSStubListenerExtra=fd00::1\n"; zone = true; dynamic = false; };
+      expected = {
+        resolved = "[Resolve]\nDNSStubListenerExtra=fd00::1\n";
+        zone = true;
+        dynamic = false;
+      };
     };
     "a firewall's rules name interfaces, without the wildcards of one kind" = {
-      actual = map (c: builtins.filter (lib.hasPrefix "v") (builtins.attrNames c.networking.firewall.interfaces)) [ zone inherited ];
-      expected = [ [ "vz-z" ] [ "ve-web" ] ];
+      actual =
+        map (c: builtins.filter (lib.hasPrefix "v") (builtins.attrNames c.networking.firewall.interfaces))
+          [
+            zone
+            inherited
+          ];
+      expected = [
+        [ "vz-z" ]
+        [ "ve-web" ]
+      ];
     };
     "a firewall that filters what is forwarded lets containers out" = {
       actual = inherited.networking.firewall.extraForwardRules;
       expected = "iifname { \"ve-web\" } accept\n";
     };
     "networkd leaves all other links alone, unless the host uses it itself" = {
-      actual = lib.mapAttrs (_: c: tests.network c.systemd.network.networks."11-nspawn-others" or { linkConfig = { }; matchConfig = { }; networkConfig = { }; dhcpServerConfig = { }; }) beside;
-      expected = lib.mapAttrs (_: _: { matchConfig.Name = "*"; linkConfig.Unmanaged = "yes"; }) beside // { networkd = { }; };
+      actual = lib.mapAttrs (
+        _: c:
+        tests.network
+          c.systemd.network.networks."11-nspawn-others" or {
+            linkConfig = { };
+            matchConfig = { };
+            networkConfig = { };
+            dhcpServerConfig = { };
+          }
+      ) beside;
+      expected =
+        lib.mapAttrs (_: _: {
+          matchConfig.Name = "*";
+          linkConfig.Unmanaged = "yes";
+        }) beside
+        // {
+          networkd = { };
+        };
     };
     "only a host that uses networkd itself waits for it before it is online" = {
       actual = lib.mapAttrs (_: c: c.systemd.network.wait-online.enable) beside;
       expected = lib.mapAttrs (name: _: name == "networkd") beside;
     };
     "the host becomes a router for IPv6 only where networkd discovers its routers" = {
-      actual = lib.mapAttrs (_: c: c.systemd.network.networks."10-ve-web".networkConfig.IPMasquerade) beside;
-      expected = lib.mapAttrs (_: _: "ipv4") beside // { networkd = "both"; };
+      actual = lib.mapAttrs (
+        _: c: c.systemd.network.networks."10-ve-web".networkConfig.IPMasquerade
+      ) beside;
+      expected = lib.mapAttrs (_: _: "ipv4") beside // {
+        networkd = "both";
+      };
     };
     "networkd deletes no routing rules of others, unless the host uses it itself" = {
-      actual = lib.mapAttrs (_: c: c.systemd.network.config.networkConfig) (lib.getAttrs [ "networkManager" "networkd" ] beside);
-      expected = { networkManager = { ManageForeignRoutes = false; ManageForeignRoutingPolicyRules = false; }; networkd = { }; };
+      actual = lib.mapAttrs (_: c: c.systemd.network.config.networkConfig) (
+        lib.getAttrs [ "networkManager" "networkd" ] beside
+      );
+      expected = {
+        networkManager = {
+          ManageForeignRoutes = false;
+          ManageForeignRoutingPolicyRules = false;
+        };
+        networkd = { };
+      };
     };
     "the host's network goes on as it is configured" = {
-      actual = lib.mapAttrs (_: c: [ c.networking.useNetworkd c.networking.dhcpcd.enable (tests.failed c) ]) beside;
-      expected = lib.mapAttrs (_: _: [ false true [ ] ]) beside // { networkd = [ true false [ ] ]; };
+      actual = lib.mapAttrs (_: c: [
+        c.networking.useNetworkd
+        c.networking.dhcpcd.enable
+        (tests.failed c)
+      ]) beside;
+      expected =
+        lib.mapAttrs (_: _: [
+          false
+          true
+          [ ]
+        ]) beside
+        // {
+          networkd = [
+            true
+            false
+            [ ]
+          ];
+        };
     };
     "no other network manager touches the containers' links" = {
       actual = {
         dhcpcd = lib.take 3 beside.dhcpcd.networking.dhcpcd.denyInterfaces;
-        networkManager = builtins.head (lib.splitString "\n" beside.networkManager.services.udev.extraRules);
+        networkManager = builtins.head (
+          lib.splitString "\n" beside.networkManager.services.udev.extraRules
+        );
       };
       expected = {
-        dhcpcd = [ "ve-web" "vz-z" "vb-*" ];
+        dhcpcd = [
+          "ve-web"
+          "vz-z"
+          "vb-*"
+        ];
         networkManager = ''ENV{INTERFACE}=="ve-web|vz-z|vb-*", ENV{NM_UNMANAGED}="1"'';
       };
     };
     "warnings say what a host's settings mean for its containers, and what to write" = {
-      actual = lib.mapAttrs (_: c: map (w: builtins.head (builtins.match "([^ ]+).*" w)) c.warnings) beside;
+      actual = lib.mapAttrs (
+        _: c: map (w: builtins.head (builtins.match "([^ ]+).*" w)) c.warnings
+      ) beside;
       expected = lib.mapAttrs (_: _: [ ]) beside // {
         # The last one is nixpkgs' own, which the first one explains.
-        dhcpcd = [ "systemd-networkd" "The" ];
-        neither = [ "boot.kernel.sysctl.\"net.ipv4.conf.all.forwarding\"" "services.resolved.enable" ];
+        dhcpcd = [
+          "systemd-networkd"
+          "The"
+        ];
+        neither = [
+          "boot.kernel.sysctl.\"net.ipv4.conf.all.forwarding\""
+          "services.resolved.enable"
+        ];
       };
     };
     "a host whose containers have no link to it needs no networkd" = {
-      actual = [ hostNetwork.systemd.network.enable hostNetwork.systemd.network.networks hostNetwork.networking.dhcpcd.denyInterfaces ];
-      expected = [ false { } [ "ve-*" "vb-*" ] ];
+      actual = [
+        hostNetwork.systemd.network.enable
+        hostNetwork.systemd.network.networks
+        hostNetwork.networking.dhcpcd.denyInterfaces
+      ];
+      expected = [
+        false
+        { }
+        [
+          "ve-*"
+          "vb-*"
+        ]
+      ];
     };
     "a container's users are those of its configuration, unless it says otherwise" = {
-      actual = lib.mapAttrs (_: c: map (name: c.config.environment.etc."pam.d/${name}".enable) [ "login" "passwd" "vlock" ])
-        (lib.getAttrs [ "a" "b" ] zone.virtualisation.nixos-nspawn-ephemeral.containers);
-      expected = { a = [ true false false ]; b = [ true true false ]; };
+      actual = lib.mapAttrs (
+        _: c:
+        map (name: c.config.environment.etc."pam.d/${name}".enable) [
+          "login"
+          "passwd"
+          "vlock"
+        ]
+      ) (lib.getAttrs [ "a" "b" ] zone.virtualisation.nixos-nspawn-ephemeral.containers);
+      expected = {
+        a = [
+          true
+          false
+          false
+        ];
+        b = [
+          true
+          true
+          false
+        ];
+      };
     };
     "the host's overlays and package settings reach the containers, and theirs come on top" = {
       actual = textIn inherited "packages";
@@ -298,35 +595,66 @@ let
       expected = "for all";
     };
     "no owner is forced on a machine's directory that is there" = {
-      actual = { inherit (inherited.systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral"."/var/lib/machines/web".d) user group mode; };
-      expected = { user = ":root"; group = ":root"; mode = ":0755"; };
+      actual = {
+        inherit (inherited.systemd.tmpfiles.settings."10-nixos-nspawn-ephemeral"."/var/lib/machines/web".d)
+          user
+          group
+          mode
+          ;
+      };
+      expected = {
+        user = ":root";
+        group = ":root";
+        mode = ":0755";
+      };
     };
     "a container without Nix has neither the host's daemon nor the whole store" = {
       actual = {
         binds = builtins.filter (lib.hasInfix "/nix") inherited.systemd.nspawn.web.filesConfig.BindReadOnly;
         nix = inherited.virtualisation.nixos-nspawn-ephemeral.containers.web.config.nix.enable;
       };
-      expected = { binds = [ "/run/nixos-nspawn-ephemeral/web/store/view/closure:/nix/store" ]; nix = false; };
+      expected = {
+        binds = [ "/run/nixos-nspawn-ephemeral/web/store/view/closure:/nix/store" ];
+        nix = false;
+      };
     };
     "a container with Nix knows what it has already" = {
       actual = {
-        binds = map (b: lib.last (lib.splitString ":" b)) various.systemd.nspawn.builder.filesConfig.BindReadOnly;
+        binds = map (
+          b: lib.last (lib.splitString ":" b)
+        ) various.systemd.nspawn.builder.filesConfig.BindReadOnly;
         nix = builder.nix.enable;
         before = builder.systemd.services.nix-store-layer.before;
       };
       expected = {
-        binds = [ "/nix/store" "/nix/.host-registration" ];
+        binds = [
+          "/nix/store"
+          "/nix/.host-registration"
+        ];
         nix = true;
-        before = [ "nix-daemon.service" "nix-daemon.socket" ];
+        before = [
+          "nix-daemon.service"
+          "nix-daemon.socket"
+        ];
       };
     };
     "no container starts that is not to start by itself" = {
       actual = builtins.filter (lib.hasPrefix "systemd-nspawn@") various.systemd.targets.machines.wants;
-      expected = [ "systemd-nspawn@builder.service" "systemd-nspawn@web.service" ];
+      expected = [
+        "systemd-nspawn@builder.service"
+        "systemd-nspawn@web.service"
+      ];
     };
     "a system by path runs from there, with the store that is asked for and no journal" = {
-      actual = { init = later.execConfig.Parameters; inherit (later.filesConfig) Bind BindReadOnly; };
-      expected = { init = "/nix/var/nix/profiles/later/init"; Bind = [ ]; BindReadOnly = [ "/nix/store:/nix/store" ]; };
+      actual = {
+        init = later.execConfig.Parameters;
+        inherit (later.filesConfig) Bind BindReadOnly;
+      };
+      expected = {
+        init = "/nix/var/nix/profiles/later/init";
+        Bind = [ ];
+        BindReadOnly = [ "/nix/store:/nix/store" ];
+      };
     };
     "colons and backslashes in paths are not syntax" = {
       actual = lib.last various.systemd.nspawn.web.filesConfig.BindReadOnly;
@@ -342,27 +670,78 @@ let
     };
     "a credential of several services has a path for each" = {
       actual = textIn various "paths";
-      expected = builtins.toJSON { app = "/run/credentials/app.service/shared"; "worker@1" = "/run/credentials/worker@1.service/shared"; };
+      expected = builtins.toJSON {
+        app = "/run/credentials/app.service/shared";
+        "worker@1" = "/run/credentials/worker@1.service/shared";
+      };
     };
     "what systemd itself reads has a path, too, and so has a credential without services" = {
-      actual = { failed = tests.failed kinds; read = kindsInside.systemd.services.app.serviceConfig.EnvironmentFile; path = textIn kinds "path"; };
-      expected = { failed = [ ]; read = "/run/credentials/@system/environment"; path = "/run/credentials/@system/password"; };
+      actual = {
+        failed = tests.failed kinds;
+        read = kindsInside.systemd.services.app.serviceConfig.EnvironmentFile;
+        path = textIn kinds "path";
+      };
+      expected = {
+        failed = [ ];
+        read = "/run/credentials/@system/environment";
+        path = "/run/credentials/@system/password";
+      };
     };
     "a service that is named twice gets a credential once" = {
       actual = kindsInside.systemd.services.app.serviceConfig.LoadCredential;
       expected = [ "environment" ];
     };
     "an instance is a drop-in, and keeps its template and the PATH of that" = {
-      actual = map (name: let u = kindsInside.systemd.units."${name}.service"; in [ u.overrideStrategy (lib.hasInfix "PATH=" u.text) ]) [ "worker@1" "user@1000" "own@1" "worker@" ];
-      expected = [ [ "asDropin" false ] [ "asDropin" false ] [ "asDropinIfExists" true ] [ "asDropinIfExists" true ] ];
+      actual =
+        map
+          (
+            name:
+            let
+              u = kindsInside.systemd.units."${name}.service";
+            in
+            [
+              u.overrideStrategy
+              (lib.hasInfix "PATH=" u.text)
+            ]
+          )
+          [
+            "worker@1"
+            "user@1000"
+            "own@1"
+            "worker@"
+          ];
+      expected = [
+        [
+          "asDropin"
+          false
+        ]
+        [
+          "asDropin"
+          false
+        ]
+        [
+          "asDropinIfExists"
+          true
+        ]
+        [
+          "asDropinIfExists"
+          true
+        ]
+      ];
     };
     "a template's credential is for all its instances" = {
       actual = kindsInside.systemd.services."worker@".serviceConfig.LoadCredential;
       expected = [ "template" ];
     };
     "both of the broker's sockets are there from the start" = {
-      actual = map (name: various.systemd.sockets.${name}.wantedBy) [ "nspawn-creds-broker" "nspawn-creds-control" ];
-      expected = [ [ "sockets.target" ] [ "sockets.target" ] ];
+      actual = map (name: various.systemd.sockets.${name}.wantedBy) [
+        "nspawn-creds-broker"
+        "nspawn-creds-control"
+      ];
+      expected = [
+        [ "sockets.target" ]
+        [ "sockets.target" ]
+      ];
     };
     "the journal's explanations are where they are looked for" = {
       actual = map (lib.removePrefix "${various.services.nspawn-creds.package}") various.systemd.services.systemd-journal-catalog-update.serviceConfig.BindReadOnlyPaths;
@@ -370,25 +749,49 @@ let
     };
     "the broker's unit may execute what is in the Nix store, and nothing else" = {
       actual = various.systemd.services.nspawn-creds-broker.serviceConfig.ExecPaths;
-      expected = [ "" "/nix/store" ];
+      expected = [
+        ""
+        "/nix/store"
+      ];
     };
     "the configuration is where every program reads it" = {
-      actual = lib.hasSuffix "-nspawn-creds.conf" "${various.environment.etc."nspawn-creds/nspawn-creds.conf".source}";
+      actual = lib.hasSuffix "-nspawn-creds.conf" "${various.environment.etc."nspawn-creds/nspawn-creds.conf".source
+      }";
       expected = true;
     };
     "the defaults leave the sandbox of the broker's unit as it is" = {
-      actual = map (name: various.systemd.services.nspawn-creds-broker.serviceConfig ? ${name}) [ "ReadWritePaths" "DeviceAllow" "BindPaths" ];
-      expected = [ false false false ];
+      actual = map (name: various.systemd.services.nspawn-creds-broker.serviceConfig ? ${name}) [
+        "ReadWritePaths"
+        "DeviceAllow"
+        "BindPaths"
+      ];
+      expected = [
+        false
+        false
+        false
+      ];
     };
     "another store and TPM take the place of the defaults in the sandbox" = {
       actual = {
-        inherit (elsewhere.systemd.services.nspawn-creds-broker.serviceConfig) ReadWritePaths NoExecPaths DeviceAllow BindPaths;
+        inherit (elsewhere.systemd.services.nspawn-creds-broker.serviceConfig)
+          ReadWritePaths
+          NoExecPaths
+          DeviceAllow
+          BindPaths
+          ;
         inherit (elsewhere.systemd.tmpfiles.settings."10-nspawn-creds-store"."/srv/store".d) mode group;
         native = elsewhere.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
       };
       expected = {
-        ReadWritePaths = [ "" "-/srv/store" "-/run/nspawn-creds/machines" ];
-        DeviceAllow = [ "" "/dev/tpm0 rw" ];
+        ReadWritePaths = [
+          ""
+          "-/srv/store"
+          "-/run/nspawn-creds/machines"
+        ];
+        DeviceAllow = [
+          ""
+          "/dev/tpm0 rw"
+        ];
         BindPaths = [ "-/dev/tpm0" ];
         NoExecPaths = [ "-/srv/store" ];
         mode = "0770";
@@ -397,16 +800,29 @@ let
       };
     };
     "the policy has a sealed file's path in the store" = {
-      actual = builtins.match "/nix/store/[0-9a-z]{32}-sealed.cred" policy.file.sealed != null && policy.file.services == [ "app.service" ];
+      actual =
+        builtins.match "/nix/store/[0-9a-z]{32}-sealed.cred" policy.file.sealed != null
+        && policy.file.services == [ "app.service" ];
       expected = true;
     };
     "the policy has another file's path as it is" = {
       actual = policy.quiet;
-      expected = { sealed = "/var/lib/quiet.cred"; services = [ ]; delivery = "boot"; onChange = "none"; };
+      expected = {
+        sealed = "/var/lib/quiet.cred";
+        services = [ ];
+        delivery = "boot";
+        onChange = "none";
+      };
     };
     "the policy has a required key type" = {
       actual = policy.typed;
-      expected = { store = true; services = [ ]; delivery = "boot"; onChange = "restart"; keyType = "host+tpm2"; };
+      expected = {
+        store = true;
+        services = [ ];
+        delivery = "boot";
+        onChange = "restart";
+        keyType = "host+tpm2";
+      };
     };
     "systemd by itself opens what is in the broker's store" = {
       actual = sealed.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
@@ -418,46 +834,98 @@ let
     };
     "a new sealed file restarts the container, unless it is not to" = {
       actual =
-        let triggers = builtins.concatStringsSep " " (map toString sealed.systemd.services."systemd-nspawn@web".restartTriggers);
-        in [ (lib.hasInfix "sealed.cred" triggers) (lib.hasInfix "quiet.cred" triggers) ];
-      expected = [ true false ];
+        let
+          triggers = builtins.concatStringsSep " " (
+            map toString sealed.systemd.services."systemd-nspawn@web".restartTriggers
+          );
+        in
+        [
+          (lib.hasInfix "sealed.cred" triggers)
+          (lib.hasInfix "quiet.cred" triggers)
+        ];
+      expected = [
+        true
+        false
+      ];
     };
     "a new sealed file that is live restarts its services, and not the container" = {
       actual = {
-        reload = lib.concatStringsSep " " (lib.drop 1 (lib.splitString " " live.systemd.services."nspawn-creds-changed-web@file".serviceConfig.ExecReload));
-        container = lib.any (lib.hasInfix "sealed.cred") (map toString live.systemd.services."systemd-nspawn@web".restartTriggers);
-        services = lib.any (lib.hasInfix "sealed.cred") live.systemd.services."nspawn-creds-changed-web@file".reloadTriggers;
-        template = lib.any (lib.hasInfix "sealed.cred") live.systemd.services."nspawn-creds-changed-web@config".reloadTriggers;
-        others = builtins.attrNames (lib.filterAttrs (name: _: lib.hasPrefix "nspawn-creds-changed-" name) live.systemd.services);
+        reload = lib.concatStringsSep " " (
+          lib.drop 1 (
+            lib.splitString " " live.systemd.services."nspawn-creds-changed-web@file".serviceConfig.ExecReload
+          )
+        );
+        container = lib.any (lib.hasInfix "sealed.cred") (
+          map toString live.systemd.services."systemd-nspawn@web".restartTriggers
+        );
+        services =
+          lib.any (lib.hasInfix "sealed.cred")
+            live.systemd.services."nspawn-creds-changed-web@file".reloadTriggers;
+        template =
+          lib.any (lib.hasInfix "sealed.cred")
+            live.systemd.services."nspawn-creds-changed-web@config".reloadTriggers;
+        others = builtins.attrNames (
+          lib.filterAttrs (name: _: lib.hasPrefix "nspawn-creds-changed-" name) live.systemd.services
+        );
       };
       expected = {
         reload = "--machine=web try-restart app.service worker@1.service";
         container = false;
         services = true;
         template = true;
-        others = [ "nspawn-creds-changed-web@config" "nspawn-creds-changed-web@file" "nspawn-creds-changed-web@kept" ];
+        others = [
+          "nspawn-creds-changed-web@config"
+          "nspawn-creds-changed-web@file"
+          "nspawn-creds-changed-web@kept"
+        ];
       };
     };
     "a switch follows what a credential is made of, in every kind of container" = {
       actual = {
-        restarted = builtins.filter (name: follows shared.systemd.services.${name}.restartTriggers) [ "systemd-nspawn@a-b" "systemd-nspawn@a" "container@nested" "container@elsewhere" ];
+        restarted = builtins.filter (name: follows shared.systemd.services.${name}.restartTriggers) [
+          "systemd-nspawn@a-b"
+          "systemd-nspawn@a"
+          "container@nested"
+          "container@elsewhere"
+        ];
         reloaded = builtins.filter (name: follows shared.systemd.services.${name}.reloadTriggers) (
           builtins.filter (lib.hasPrefix "nspawn-creds-changed-") (builtins.attrNames shared.systemd.services)
         );
       };
       expected = {
-        restarted = [ "systemd-nspawn@a-b" "container@nested" "container@elsewhere" ];
-        reloaded = [ "nspawn-creds-changed-a-b@c" "nspawn-creds-changed-nested@live" ];
+        restarted = [
+          "systemd-nspawn@a-b"
+          "container@nested"
+          "container@elsewhere"
+        ];
+        reloaded = [
+          "nspawn-creds-changed-a-b@c"
+          "nspawn-creds-changed-nested@live"
+        ];
       };
     };
     "a template follows its own ingredients alone" = {
-      actual = map builtins.head
-        (builtins.fromJSON (builtins.unsafeDiscardStringContext (lib.last shared.systemd.services."systemd-nspawn@a-b".restartTriggers))).text.madeOf;
-      expected = [ "a-b@text" "a-b@part" "db@key" ];
+      actual =
+        map builtins.head
+          (builtins.fromJSON (
+            builtins.unsafeDiscardStringContext (
+              lib.last shared.systemd.services."systemd-nspawn@a-b".restartTriggers
+            )
+          )).text.madeOf;
+      expected = [
+        "a-b@text"
+        "a-b@part"
+        "db@key"
+      ];
     };
     "units of a container and an id do not collide with those of another pair" = {
-      actual = builtins.filter (lib.hasPrefix "nspawn-creds-changed-a") (builtins.attrNames shared.systemd.services);
-      expected = [ "nspawn-creds-changed-a-b@c" "nspawn-creds-changed-a@b-c" ];
+      actual = builtins.filter (lib.hasPrefix "nspawn-creds-changed-a") (
+        builtins.attrNames shared.systemd.services
+      );
+      expected = [
+        "nspawn-creds-changed-a-b@c"
+        "nspawn-creds-changed-a@b-c"
+      ];
     };
     "nixpkgs' containers have a path for a credential, and may be built elsewhere" = {
       actual = {
@@ -474,25 +942,48 @@ let
       };
     };
     "a service that reloads has the new value with it" = {
-      actual = lib.getAttrs [ "LoadCredential" "RefreshOnReload" ]
-        live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
-      expected = { LoadCredential = [ "config:/run/host/nspawn-creds/socket" ]; RefreshOnReload = "credentials"; };
+      actual =
+        lib.getAttrs [ "LoadCredential" "RefreshOnReload" ]
+          live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
+      expected = {
+        LoadCredential = [ "config:/run/host/nspawn-creds/socket" ];
+        RefreshOnReload = "credentials";
+      };
     };
     "a live service does not start with an empty credential, whatever else it does before" = {
-      actual = map (line: lib.last (lib.splitString "/bin/" line))
-        live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.app.serviceConfig.ExecStartPre;
-      expected = [ "test -s %d/quiet" "test -s %d/kept" "test -s %d/file" "true" ];
+      actual =
+        map (line: lib.last (lib.splitString "/bin/" line))
+          live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.app.serviceConfig.ExecStartPre;
+      expected = [
+        "test -s %d/quiet"
+        "test -s %d/kept"
+        "test -s %d/file"
+        "true"
+      ];
     };
     "a host without containers is left alone" = {
-      actual = let c = host { }; in [ c.systemd.nspawn c.services.nspawn-creds.enable c.networking.useNetworkd ];
-      expected = [ { } false false ];
+      actual =
+        let
+          c = host { };
+        in
+        [
+          c.systemd.nspawn
+          c.services.nspawn-creds.enable
+          c.networking.useNetworkd
+        ];
+      expected = [
+        { }
+        false
+        false
+      ];
     };
   };
 
   verdict =
     name: case:
-    lib.optional (case.actual != case.expected)
-      "${name}: expected ${builtins.toJSON case.expected}, got ${builtins.toJSON case.actual}";
+    lib.optional (
+      case.actual != case.expected
+    ) "${name}: expected ${builtins.toJSON case.expected}, got ${builtins.toJSON case.actual}";
 in
 {
   checked = builtins.length (builtins.attrNames cases);

@@ -3,10 +3,13 @@
 { nixpkgs, container }:
 let
   tests = import ./lib.nix { inherit nixpkgs; };
-  host = tests.host {
-    none = { };
-    ours.virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
-    nixpkgs.containers.web.config = { };
-  }.${container};
+  host =
+    tests.host
+      {
+        none = { };
+        ours.virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
+        nixpkgs.containers.web.config = { };
+      }
+      .${container};
 in
 host.system.build.toplevel.drvPath

@@ -52,8 +52,14 @@ rec {
         # good for evaluation.
         overlays = [
           (_: previous: {
-            qemu_test = { ga = previous.hello; } // previous.qemu_test;
-            xorg = { xwininfo = previous.hello; } // previous.xorg or { };
+            qemu_test = {
+              ga = previous.hello;
+            }
+            // previous.qemu_test;
+            xorg = {
+              xwininfo = previous.hello;
+            }
+            // previous.xorg or { };
           })
         ];
       };
@@ -81,12 +87,21 @@ rec {
   network =
     n:
     notEmpty {
-      inherit (n) matchConfig linkConfig networkConfig dhcpServerConfig;
+      inherit (n)
+        matchConfig
+        linkConfig
+        networkConfig
+        dhcpServerConfig
+        ;
     };
 
-  firewall = c: mapAttrs (_: i: { inherit (i) allowedTCPPorts allowedUDPPorts; }) (
-    filterAttrs (_: i: i.allowedTCPPorts != [ ] || i.allowedUDPPorts != [ ]) c.networking.firewall.interfaces
-  );
+  firewall =
+    c:
+    mapAttrs (_: i: { inherit (i) allowedTCPPorts allowedUDPPorts; }) (
+      filterAttrs (
+        _: i: i.allowedTCPPorts != [ ] || i.allowedUDPPorts != [ ]
+      ) c.networking.firewall.interfaces
+    );
 
   credentialSettings = [
     "LoadCredential"
@@ -99,7 +114,13 @@ rec {
       wants = lib.toList u.wants;
       inherit (u) requires after;
       restartIfChanged = if u.restartIfChanged then null else false;
-      unitConfig = filterAttrs (n: _: lib.hasPrefix "Assert" n || lib.hasPrefix "Condition" n || n == "StopWhenUnneeded" || n == "RequiresMountsFor") u.unitConfig;
+      unitConfig = filterAttrs (
+        n: _:
+        lib.hasPrefix "Assert" n
+        || lib.hasPrefix "Condition" n
+        || n == "StopWhenUnneeded"
+        || n == "RequiresMountsFor"
+      ) u.unitConfig;
       serviceConfig = filterAttrs (n: _: settings == null || builtins.elem n settings) u.serviceConfig;
     };
 
@@ -109,13 +130,19 @@ rec {
       named = prefix: filterAttrs (name: _: lib.hasPrefix prefix name) c.systemd.services;
     in
     mapAttrs (_: unit null) (named "systemd-nspawn@" // named "nixos-nspawn-")
-    // mapAttrs (_: unit credentialSettings) (filterAttrs (_: u: u.serviceConfig ? LoadCredential || u.serviceConfig ? LoadCredentialEncrypted) (named "container@"));
+    // mapAttrs (_: unit credentialSettings) (
+      filterAttrs (_: u: u.serviceConfig ? LoadCredential || u.serviceConfig ? LoadCredentialEncrypted) (
+        named "container@"
+      )
+    );
 
   guest =
     c:
     notEmpty {
       hostName = c.networking.hostName;
-      networks = mapAttrs (_: network) (if c.systemd.network.enable then ours c.systemd.network.networks else { });
+      networks = mapAttrs (_: network) (
+        if c.systemd.network.enable then ours c.systemd.network.networks else { }
+      );
       firewall = firewall c;
       services = mapAttrs (_: unit credentialSettings) (
         filterAttrs (_: u: u.serviceConfig ? LoadCredential) c.systemd.services
@@ -126,27 +153,42 @@ rec {
   tmpfiles =
     c:
     mapAttrs
-      (_: rules: mapAttrs (_: rule: filterAttrs (_: v: v != "-" && v != "") { inherit (rule) mode user group; }) rules)
-      (lib.concatMapAttrs (_: v: v) (
-        filterAttrs (name: _: name == "10-nixos-nspawn-ephemeral" || name == "10-nspawn-creds") c.systemd.tmpfiles.settings
-      ));
+      (
+        _: rules:
+        mapAttrs (
+          _: rule: filterAttrs (_: v: v != "-" && v != "") { inherit (rule) mode user group; }
+        ) rules
+      )
+      (
+        lib.concatMapAttrs (_: v: v) (
+          filterAttrs (
+            name: _: name == "10-nixos-nspawn-ephemeral" || name == "10-nspawn-creds"
+          ) c.systemd.tmpfiles.settings
+        )
+      );
 
   rendering =
     c:
     notEmpty {
-      nspawn = mapAttrs (_: n: notEmpty {
-        Exec = n.execConfig;
-        Files = n.filesConfig;
-        Network = n.networkConfig;
-      }) c.systemd.nspawn;
+      nspawn = mapAttrs (
+        _: n:
+        notEmpty {
+          Exec = n.execConfig;
+          Files = n.filesConfig;
+          Network = n.networkConfig;
+        }
+      ) c.systemd.nspawn;
       networks = mapAttrs (_: network) (ours c.systemd.network.networks);
       firewall = firewall c;
       units = units c;
-      autoStart = builtins.filter (lib.hasPrefix "systemd-nspawn@") (c.systemd.targets.machines.wants or [ ]);
+      autoStart = builtins.filter (lib.hasPrefix "systemd-nspawn@") (
+        c.systemd.targets.machines.wants or [ ]
+      );
       tmpfiles = tmpfiles c;
       inherit (c.services.nspawn-creds) policies;
       containers = mapAttrs (_: x: guest x.config) (
-        filterAttrs (_: x: x.given.config) c.virtualisation.nixos-nspawn-ephemeral.containers // c.containers
+        filterAttrs (_: x: x.given.config) c.virtualisation.nixos-nspawn-ephemeral.containers
+        // c.containers
       );
       extraFlags = mapAttrs (_: x: x.extraFlags) c.containers;
     };

@@ -17,7 +17,9 @@ let
         ../../nixos/container.nix
         { nspawn-creds.credentials = lib.mapAttrs (_: row: { services = [ row.service ]; }) rows; }
       ]
-      ++ lib.mapAttrsToList (name: row: { config, ... }: row.config config.nspawn-creds.credentials.${name}.${choose row}) rows;
+      ++ lib.mapAttrsToList (
+        name: row: { config, ... }: row.config config.nspawn-creds.credentials.${name}.${choose row}
+      ) rows;
     }).config;
   inside = guest (row: row.path);
 
@@ -31,14 +33,20 @@ let
       texts = row.arrives inside inside.systemd.services.${row.service};
       remedy = "config.nspawn-creds.credentials.${name}.systemPath";
     in
-    lib.optional (!lib.any (text: lib.hasInfix path (toString text)) texts) "${name}: ${row.service}.service does not get the path"
-    ++ lib.optional (lib.any (lib.hasInfix remedy) wrong != (row.path == "systemPath")) "${name}: the assertion is wrong about the service's own path";
+    lib.optional (
+      !lib.any (text: lib.hasInfix path (toString text)) texts
+    ) "${name}: ${row.service}.service does not get the path"
+    ++ lib.optional (
+      lib.any (lib.hasInfix remedy) wrong != (row.path == "systemPath")
+    ) "${name}: the assertion is wrong about the service's own path";
 in
 {
   checked = builtins.length (builtins.attrNames rows);
   bad = tests.failed inside ++ lib.concatLists (lib.mapAttrsToList verdict rows);
   table = lib.mapAttrsToList (
     name: row:
-    "| `${row.option}`${lib.optionalString (row ? as) ", `${row.as}`"} | `${row.service}` | `${row.path}` |"
+    "| `${row.option}`${
+      lib.optionalString (row ? as) ", `${row.as}`"
+    } | `${row.service}` | `${row.path}` |"
   ) rows;
 }

@@ -3,9 +3,13 @@
 # handed to every evaluation, nested ones too, by NIXOS_EXTRA_MODULE_PATH.
 { lib, modulesPath, ... }:
 let
-  has = file: word:
-    builtins.pathExists (modulesPath + file) && lib.hasInfix word (builtins.readFile (modulesPath + file));
-  missing = file: word: option: lib.optionalAttrs (!(has file word)) option;
+  has =
+    file: word:
+    builtins.pathExists (modulesPath + file)
+    && lib.hasInfix word (builtins.readFile (modulesPath + file));
+  missing =
+    file: word: option:
+    lib.optionalAttrs (!(has file word)) option;
   ignored = lib.mkOption {
     type = lib.types.bool;
     default = true;
@@ -19,9 +23,13 @@ in
   # not mention them.
   options.boot = missing "/tasks/filesystems.nix" "the filesystem mount" {
     specialFileSystems = lib.mkOption {
-      type = with lib.types; attrsOf (submodule {
-        options.enable = lib.mkEnableOption "the filesystem mount" // { default = true; };
-      });
+      type =
+        with lib.types;
+        attrsOf (submodule {
+          options.enable = lib.mkEnableOption "the filesystem mount" // {
+            default = true;
+          };
+        });
       apply = lib.filterAttrs (_: fs: fs.enable);
     };
   };
@@ -32,5 +40,7 @@ in
 
   # The manual's sources are not in the tree. (1400: below mkDefault, above an
   # option's own default.)
-  config.documentation.nixos.enable = lib.mkIf (!builtins.pathExists (modulesPath + "/../doc/manual")) (lib.mkOverride 1400 false);
+  config.documentation.nixos.enable = lib.mkIf (
+    !builtins.pathExists (modulesPath + "/../doc/manual")
+  ) (lib.mkOverride 1400 false);
 }

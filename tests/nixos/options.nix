@@ -17,12 +17,22 @@ let
 
   # Plain Markdown has no equivalent of these roles.
   clean = text: builtins.replaceStrings (map (r: "{${r}}`") roles) (map (_: "`") roles) text;
-  roles = [ "option" "command" "manpage" "file" "var" ];
+  roles = [
+    "option"
+    "command"
+    "manpage"
+    "file"
+    "var"
+  ];
 
   # A package set that is good for evaluation only may have another name for it.
   typeOf = o: builtins.replaceStrings [ "configuration value" ] [ "JSON value" ] o.type;
   code = v: if v ? text then v.text else lib.generators.toPretty { } v;
-  value = label: v: let text = lib.removeSuffix "\n" (code v); in
+  value =
+    label: v:
+    let
+      text = lib.removeSuffix "\n" (code v);
+    in
     if lib.hasInfix "\n" text then "${label}:\n\n```nix\n${text}\n```\n" else "${label}: `${text}`\n";
 
   entry = o: ''
@@ -32,7 +42,9 @@ let
 
     Type: ${typeOf o}
 
-    ${lib.optionalString (o ? default) (value "Default" o.default + "\n")}${lib.optionalString (o ? example) (value "Example" o.example)}'';
+    ${lib.optionalString (o ? default) (value "Default" o.default + "\n")}${
+      lib.optionalString (o ? example) (value "Example" o.example)
+    }'';
 
   section = title: words: options: prefix: keep: ''
     ## ${title}
@@ -52,12 +64,29 @@ in
 
   To get started, read [guide-nixos.md](guide-nixos.md).
 
-  ${section "Containers" "For the host: `nixosModules.default`, `nixos/host.nix`." host
-    [ "virtualisation" "nixos-nspawn-ephemeral" ] all}
-  ${section "The broker" "Also for the host. The defaults are right for most hosts." host [ "services" "nspawn-creds" ] all}
-  ${section "Inside a container" "For a container's `config`, and for a system that is built elsewhere: `nixosModules.container`, `nixos/container.nix`. For a `config` the host sets these, and you can read `path` and `paths`." guest
-    [ "nspawn-creds" ] all}
-  ${section "Inside a container that is built elsewhere" "Settings that the host cannot make for a system given by `path`." guest
-    [ "virtualisation" "nixos-nspawn-ephemeral" "guest" ] all}
-  ${section "Credentials for nixpkgs' own containers" "For the host: `nixosModules.nixos-containers`, `nixos/nixos-containers.nix`. The options of each credential are as above." host
-    [ "containers" ] (o: o.name == "containers.<name>.credentials")}''
+  ${section "Containers" "For the host: `nixosModules.default`, `nixos/host.nix`." host [
+    "virtualisation"
+    "nixos-nspawn-ephemeral"
+  ] all}
+  ${section "The broker" "Also for the host. The defaults are right for most hosts." host [
+    "services"
+    "nspawn-creds"
+  ] all}
+  ${section "Inside a container"
+    "For a container's `config`, and for a system that is built elsewhere: `nixosModules.container`, `nixos/container.nix`. For a `config` the host sets these, and you can read `path` and `paths`."
+    guest
+    [ "nspawn-creds" ]
+    all
+  }
+  ${section "Inside a container that is built elsewhere"
+    "Settings that the host cannot make for a system given by `path`."
+    guest
+    [ "virtualisation" "nixos-nspawn-ephemeral" "guest" ]
+    all
+  }
+  ${section "Credentials for nixpkgs' own containers"
+    "For the host: `nixosModules.nixos-containers`, `nixos/nixos-containers.nix`. The options of each credential are as above."
+    host
+    [ "containers" ]
+    (o: o.name == "containers.<name>.credentials")
+  }''

@@ -2,7 +2,9 @@
 # What Nix would hand to cmake: the sources, copied to its store, and the flags.
 { nixpkgs }:
 let
-  package = ((import nixpkgs { system = "x86_64-linux"; }).extend (import ../../nixos/overlay.nix)).nspawn-creds;
+  package =
+    ((import nixpkgs { system = "x86_64-linux"; }).extend (import ../../nixos/overlay.nix))
+    .nspawn-creds;
 in
 {
   inherit (package) cmakeFlags doCheck;

@@ -13,21 +13,50 @@ let
   inherit (tests) lib host web;
 
   option = "virtualisation.nixos-nspawn-ephemeral.containers";
-  named = name: container: host { virtualisation.nixos-nspawn-ephemeral.containers.${name} = { config = { }; } // container; };
-  network = network: web { config = { }; inherit network; };
-  credential = id: settings: web { config = { }; credentials.${id} = settings; };
-  addresses = host: container: { config = { }; network.veth.addresses = { inherit host container; }; };
-  readsOwn = credential: web {
-    config.systemd.services.app = { script = "true"; serviceConfig.EnvironmentFile = "-%d/id"; };
-    credentials.id = { fromStore = true; services = [ "app" ]; } // credential;
+  named =
+    name: container:
+    host {
+      virtualisation.nixos-nspawn-ephemeral.containers.${name} = {
+        config = { };
+      }
+      // container;
+    };
+  network =
+    network:
+    web {
+      config = { };
+      inherit network;
+    };
+  credential =
+    id: settings:
+    web {
+      config = { };
+      credentials.${id} = settings;
+    };
+  addresses = host: container: {
+    config = { };
+    network.veth.addresses = { inherit host container; };
   };
+  readsOwn =
+    credential:
+    web {
+      config.systemd.services.app = {
+        script = "true";
+        serviceConfig.EnvironmentFile = "-%d/id";
+      };
+      credentials.id = {
+        fromStore = true;
+        services = [ "app" ];
+      }
+      // credential;
+    };
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
     "an invalid machine name" = {
       config = named "two words" { network.veth.enable = false; };
       option = "${option}.\"two words\"";
-      says = ''Use letters, digits'';
+      says = "Use letters, digits";
     };
     "a name too long for its interface" = {
       config = named "thirteen-long" { };
@@ -36,14 +65,24 @@ let
     };
     "a name that nixpkgs' containers have, too" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers.web = { config = { }; credentials.id.fromStore = true; };
-        containers.web = { config.system.stateVersion = "24.05"; credentials.other.fromStore = true; };
+        virtualisation.nixos-nspawn-ephemeral.containers.web = {
+          config = { };
+          credentials.id.fromStore = true;
+        };
+        containers.web = {
+          config.system.stateVersion = "24.05";
+          credentials.other.fromStore = true;
+        };
       };
       option = "${option}.web";
       says = "nixpkgs' option containers.web has the same name";
     };
     "two names that make one host name" = {
-      config = host { virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a-b" "A.b" ] (_: { config = { }; }); };
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a-b" "A.b" ] (_: {
+          config = { };
+        });
+      };
       option = "${option}.\"A.b\"";
       says = "A.b and a-b would have the same host\nname, a-b";
     };
@@ -63,33 +102,54 @@ let
       says = "15 characters";
     };
     "a bridge and a zone" = {
-      config = network { bridge = "br0"; veth.zone = "z"; };
+      config = network {
+        bridge = "br0";
+        veth.zone = "z";
+      };
       option = "${option}.web.network.bridge";
       says = "Remove network.veth.zone";
     };
     "a bridge and settings for the host's end" = {
-      config = network { bridge = "br0"; veth.config.host.networkConfig.LLDP = "no"; };
+      config = network {
+        bridge = "br0";
+        veth.config.host.networkConfig.LLDP = "no";
+      };
       option = "${option}.web.network.veth";
       says = "Configure\nthe bridge itself";
     };
     "interfaces in the host's network" = {
-      config = network { hostNetwork = true; macvlan = [ "eth0" ]; };
+      config = network {
+        hostNetwork = true;
+        macvlan = [ "eth0" ];
+      };
       option = "${option}.web.network.hostNetwork";
       says = "Remove network.veth.zone";
     };
     "ports without a link" = {
-      config = network { veth.enable = false; forwardPorts = [ { hostPort = 80; } ]; };
+      config = network {
+        veth.enable = false;
+        forwardPorts = [ { hostPort = 80; } ];
+      };
       option = "${option}.web.network.forwardPorts";
       says = "or remove forwardPorts";
     };
 
     "an address for a link that is not there" = {
-      config = network { veth.enable = false; veth.addresses = { host = [ "10.0.0.1/24" ]; container = [ "10.0.0.2/24" ]; }; };
+      config = network {
+        veth.enable = false;
+        veth.addresses = {
+          host = [ "10.0.0.1/24" ];
+          container = [ "10.0.0.2/24" ];
+        };
+      };
       option = "${option}.web.network.veth";
       says = "Remove\nzone, addresses and config of the link";
     };
     "settings for a link beside the host's network" = {
-      config = network { hostNetwork = true; veth.config.container.networkConfig.DHCP = "no"; };
+      config = network {
+        hostNetwork = true;
+        veth.config.container.networkConfig.DHCP = "no";
+      };
       option = "${option}.web.network.veth";
       says = "network.veth.enable = false and network.hostNetwork";
     };
@@ -123,32 +183,54 @@ let
       says = "Set config = {";
     };
     "both config and path" = {
-      config = web { config = { }; path = "/nix/store/00000000000000000000000000000000-system"; };
+      config = web {
+        config = { };
+        path = "/nix/store/00000000000000000000000000000000-system";
+      };
       option = "${option}.web";
       says = "Remove one of them";
     };
     "path and a network for the container's config" = {
-      config = web { path = "/profile"; network.veth.config.container.networkConfig.DHCP = "no"; };
+      config = web {
+        path = "/profile";
+        network.veth.config.container.networkConfig.DHCP = "no";
+      };
       option = "${option}.web.network.veth";
-      says = ''Move config.container'';
+      says = "Move config.container";
     };
     "path and a Nix daemon" = {
-      config = web { path = "/profile"; nixDaemon.enable = true; };
+      config = web {
+        path = "/profile";
+        nixDaemon.enable = true;
+      };
       option = "${option}.web.nixDaemon.enable";
       says = "guest.nixDaemon = true in that system";
     };
     "path and a console without a password" = {
-      config = web { path = "/profile"; passwordlessConsole = true; };
+      config = web {
+        path = "/profile";
+        passwordlessConsole = true;
+      };
       option = "${option}.web.passwordlessConsole";
       says = "guest.passwordlessConsole = true in that system";
     };
     "a bind that is not an absolute path" = {
-      config = web { config = { }; binds."data" = { }; };
+      config = web {
+        config = { };
+        binds."data" = { };
+      };
       option = "${option}.web.binds";
-      says = ''not an absolute path in the container'';
+      says = "not an absolute path in the container";
     };
     "an assertion of the container's own" = {
-      config = web { config.assertions = [ { assertion = false; message = "THIS is wrong."; } ]; };
+      config = web {
+        config.assertions = [
+          {
+            assertion = false;
+            message = "THIS is wrong.";
+          }
+        ];
+      };
       option = "${option}.web.config";
       says = "THIS is wrong.";
     };
@@ -164,7 +246,9 @@ let
       says = "${option}.a.network.veth and ${option}.b.network.veth";
     };
     "the same address at both ends" = {
-      config = host { virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.1/24" ]; };
+      config = host {
+        virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.1/24" ];
+      };
       option = "The address 10.0.0.1";
       says = "the host's network 10-ve-a";
     };
@@ -193,7 +277,10 @@ let
       says = "Set exactly one of sealed, fromStore";
     };
     "a credential with two sources" = {
-      config = credential "id" { fromStore = true; share = "db@id"; };
+      config = credential "id" {
+        fromStore = true;
+        share = "db@id";
+      };
       option = "${option}.web.credentials.id";
       says = "more than one source: fromStore, share";
     };
@@ -223,19 +310,29 @@ let
       says = "without quotation marks";
     };
     "native delivery of a share" = {
-      config = credential "id" { share = "db@id"; delivery = "native"; };
+      config = credential "id" {
+        share = "db@id";
+        delivery = "native";
+      };
       option = "${option}.web.credentials.id.delivery";
       says = ''or delivery = "boot"'';
     };
     "live delivery to nobody" = {
-      config = credential "id" { fromStore = true; delivery = "live"; };
+      config = credential "id" {
+        fromStore = true;
+        delivery = "live";
+      };
       option = "${option}.web.credentials.id.services";
       says = "and none is named";
     };
     "live delivery to a service with too long a name" = {
       config = web {
         config.systemd.services.${letters 60} = { };
-        credentials."sixteen-letters-" = { fromStore = true; delivery = "live"; services = [ (letters 60) ]; };
+        credentials."sixteen-letters-" = {
+          fromStore = true;
+          delivery = "live";
+          services = [ (letters 60) ];
+        };
       };
       option = "${option}.web.credentials.sixteen-letters-.services";
       says = "at most 75 characters";
@@ -248,8 +345,14 @@ let
     "a share that the other container does not have" = {
       config = host {
         virtualisation.nixos-nspawn-ephemeral.containers = {
-          web = { config = { }; credentials.id.share = "db@other"; };
-          db = { config = { }; credentials.mine.fromStore = true; };
+          web = {
+            config = { };
+            credentials.id.share = "db@other";
+          };
+          db = {
+            config = { };
+            credentials.mine.fromStore = true;
+          };
         };
       };
       option = "${option}.web.credentials.id.share";
@@ -258,7 +361,10 @@ let
     "a share of a machine whose policy has no credentials" = {
       config = host {
         services.nspawn-creds.policies.debian = { };
-        virtualisation.nixos-nspawn-ephemeral.containers.web = { config = { }; credentials.id.share = "debian@other"; };
+        virtualisation.nixos-nspawn-ephemeral.containers.web = {
+          config = { };
+          credentials.id.share = "debian@other";
+        };
       };
       option = "${option}.web.credentials.id.share";
       says = ''has no credential "other"'';
@@ -274,26 +380,38 @@ let
       says = "{{id}} is not another credential";
     };
     "a unit that is not a service" = {
-      config = credential "id" { fromStore = true; services = [ "a.socket" ]; };
+      config = credential "id" {
+        fromStore = true;
+        services = [ "a.socket" ];
+      };
       option = "${option}.web.credentials.id.services";
       says = ''"a.socket" is not a service'';
       # it is not a service of the container either
       others = 1;
     };
     "a service that the container does not have" = {
-      config = credential "id" { fromStore = true; services = [ "postgresql" ]; };
+      config = credential "id" {
+        fromStore = true;
+        services = [ "postgresql" ];
+      };
       option = "${option}.web.config";
       says = ''credentials.id.services: this container has no service "postgresql"'';
     };
     "an instance of a template that the container does not have" = {
-      config = credential "id" { fromStore = true; services = [ "worker@1" ]; };
+      config = credential "id" {
+        fromStore = true;
+        services = [ "worker@1" ];
+      };
       option = "${option}.web.config";
       says = ''systemd.services."worker@" = { }'';
     };
     "a service of users" = {
       config = web {
         config.systemd.user.services.mail.script = "true";
-        credentials.id = { fromStore = true; services = [ "mail" ]; };
+        credentials.id = {
+          fromStore = true;
+          services = [ "mail" ];
+        };
       };
       option = "${option}.web.config";
       says = ''services = [ "user@UID" ]'';
@@ -301,7 +419,11 @@ let
     "a template whose instances fetch a credential" = {
       config = web {
         config.systemd.services."worker@".script = "true";
-        credentials.id = { fromStore = true; delivery = "live"; services = [ "worker@" ]; };
+        credentials.id = {
+          fromStore = true;
+          delivery = "live";
+          services = [ "worker@" ];
+        };
       };
       option = "${option}.web.credentials.id.services";
       says = ''services = [ "worker@1" ]'';
@@ -318,15 +440,25 @@ let
     };
     "a credential of a service's own that is loaded again" = {
       config = web {
-        config.systemd.services.app = { script = "true"; serviceConfig.LoadCredential = [ "x:/run/credentials/app.service/id" ]; };
-        credentials.id = { fromStore = true; services = [ "app" ]; };
+        config.systemd.services.app = {
+          script = "true";
+          serviceConfig.LoadCredential = [ "x:/run/credentials/app.service/id" ];
+        };
+        credentials.id = {
+          fromStore = true;
+          services = [ "app" ];
+        };
       };
       option = "${option}.web.config: systemd.services.\"app\".serviceConfig.LoadCredential";
       says = "systemd itself reads";
     };
     "a password file that does not exist yet" = {
       config = web {
-        config = { config, ... }: { users.users.root.hashedPasswordFile = config.nspawn-creds.credentials.id.systemPath; };
+        config =
+          { config, ... }:
+          {
+            users.users.root.hashedPasswordFile = config.nspawn-creds.credentials.id.systemPath;
+          };
         credentials.id.fromStore = true;
       };
       option = "${option}.web.config: users.users.root.hashedPasswordFile";
@@ -334,8 +466,15 @@ let
     };
     "a service of something that is not enabled" = {
       config = web {
-        config = { lib, ... }: { systemd.services.app = lib.mkIf false { script = "true"; }; };
-        credentials.id = { fromStore = true; services = [ "app" ]; };
+        config =
+          { lib, ... }:
+          {
+            systemd.services.app = lib.mkIf false { script = "true"; };
+          };
+        credentials.id = {
+          fromStore = true;
+          services = [ "app" ];
+        };
       };
       option = "${option}.web.config";
       says = ''credentials.id.services: this container has no service "app"'';
@@ -344,7 +483,10 @@ let
       config = host {
         containers.web = {
           config.system.stateVersion = "24.05";
-          credentials.id = { fromStore = true; services = [ "postgresql" ]; };
+          credentials.id = {
+            fromStore = true;
+            services = [ "postgresql" ];
+          };
         };
       };
       option = "containers.web.config";
@@ -369,10 +511,14 @@ let
       failed = if attempt.success then attempt.value else [ "(an error before any assertion)" ];
       fits = message: lib.hasPrefix case.option message && lib.hasInfix case.says message;
     in
-    if builtins.length (builtins.filter fits failed) == 1 && builtins.length failed == 1 + case.others or 0 then
+    if
+      builtins.length (builtins.filter fits failed) == 1 && builtins.length failed == 1 + case.others or 0
+    then
       [ ]
     else
-      [ "${name}: expected one message about ${case.option}: …${case.says}…, got: ${builtins.toJSON failed}" ];
+      [
+        "${name}: expected one message about ${case.option}: …${case.says}…, got: ${builtins.toJSON failed}"
+      ];
   all = builtins.attrNames cases;
   chosen = map (builtins.elemAt all) (
     builtins.filter (i: lib.mod i parts == part) (lib.range 0 (builtins.length all - 1))
