@@ -164,6 +164,8 @@ static void check_store_mount(Doctor *doctor)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     const char *store = doctor->options.host->store;
+    /* the sandbox lets a broker write to the store that it was started with, and to no other */
+    const char *used = varlink_text(doctor->status, "store");
     struct stat ours, its;
     struct statvfs mounted;
     char path[PATH_MAX];
@@ -175,7 +177,8 @@ static void check_store_mount(Doctor *doctor)
     if (stat(path, &its) < 0 || its.st_dev != ours.st_dev || its.st_ino != ours.st_ino) {
         doctor_say(doctor, DOCTOR_PROBLEM, "the broker's sandbox hides the store, %s", store);
         doctor_advice(doctor, "Move it elsewhere, see nspawn-creds.conf(5)");
-    } else if (statvfs(path, &mounted) == 0 && mounted.f_flag & ST_RDONLY) {
+    } else if (used && is(used, store) && statvfs(path, &mounted) == 0 &&
+               mounted.f_flag & ST_RDONLY) {
         doctor_say(doctor, DOCTOR_PROBLEM,
                    "the store, %s, is read-only for the broker: nothing can be stored", store);
         doctor_advice(doctor, "Mount its file system read-write; if it is, remove the drop-in that "
