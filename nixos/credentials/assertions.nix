@@ -79,6 +79,13 @@ lib.concatLists (
         '';
       }
       {
+        assertion = !builtins.isPath c.sealed || builtins.pathExists c.sealed;
+        message = ''
+          ${here}.sealed: ${toString c.sealed} does not exist. A flake sees it after git add.
+          To seal the credential: nspawn-creds seal --host=HOST.json --name=${machine}@${id} - ${id}.cred
+        '';
+      }
+      {
         assertion =
           !builtins.isPath c.sealed
           || !builtins.pathExists c.sealed

@@ -299,6 +299,11 @@ let
       option = "${option}.web.credentials.id.source";
       says = "not an absolute path";
     };
+    "a sealed file that does not exist" = {
+      config = credential "id" { sealed = ./wrong/none.cred; };
+      option = "${option}.web.credentials.id.sealed";
+      says = "none.cred does not exist";
+    };
     "a sealed file that is plain" = {
       config = credential "id" { sealed = ./wrong/plain; };
       option = "${option}.web.credentials.id.sealed";
