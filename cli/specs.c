@@ -13,6 +13,7 @@
 #include "manager/manager.h"
 #include "policy/policy_load.h"
 #include "policy/policy_status.h"
+#include "store/history.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "unit_size.h"
@@ -237,6 +238,7 @@ int spec_keep(const Context *context, const Options *options, StoreClientEntry *
               SealSpec *spec, CredentialSections *ret_like)
 {
     char name[CREDENTIAL_NAME_TEXT_BYTES];
+    _cleanup_(bytes_done) Bytes predecessor = {0};
     uint64_t not_after = USEC_INFINITY; /* as kept */
     CredentialSections like;
 
@@ -248,6 +250,11 @@ int spec_keep(const Context *context, const Options *options, StoreClientEntry *
                     name);
         return 0;
     }
+    if (spec->share_store &&
+        store_read_predecessor(spec->share_store, &old->name, NULL, NULL, &predecessor) == 0)
+        output_note("%s is sealed for a predicted state. Its new value is not: reseal it before "
+                    "the update.",
+                    name);
     if (old->sections.kind->key_types == 0) /* the null key is no choice to keep */
         return 0;
     if (!spec->has_not_after) {

@@ -205,7 +205,8 @@ static void describe_after(const ResealItem *item, Pcrs pcrs, char text[AFTER_BY
     else if (current)
         snprintf(text, AFTER_BYTES, "does not open if PCR %s changes", numbers);
     else if (given)
-        snprintf(text, AFTER_BYTES, "opens if PCR %s is as given", numbers);
+        snprintf(text, AFTER_BYTES, "opens if PCR %s is as given%s", numbers,
+                 item->done && item->keeps_old ? " or as now" : "");
     else if (by_key)
         snprintf(text, AFTER_BYTES, "opens once PCR %s is signed again", numbers);
     else
