@@ -40,7 +40,8 @@ struct Control {
 
 struct ControlSet {
     ControlEnvironment environment;
-    Control *first; /* most recently active first */
+    sd_event_source *listening[LISTENERS_MAX]; /* NULL where requests come in */
+    Control *first;                            /* most recently active first */
     size_t count;
 };
 
@@ -517,12 +518,19 @@ int control_set_new(const ControlEnvironment *environment, const Listeners *list
     set->environment = *environment;
     for (size_t i = 0; r >= 0 && i < listeners->count; i++)
         if (listeners->kinds[i] == LISTENER_CONTROL)
-            r = sd_event_add_io(environment->connections->event, NULL, listeners->fds[i], EPOLLIN,
-                                on_listening, set);
+            r = sd_event_add_io(environment->connections->event, &set->listening[i],
+                                listeners->fds[i], EPOLLIN, on_listening, set);
     environment->counters->userdata = set;
     environment->counters->entered = on_entered;
     *ret = set;
     return r < 0 ? r : 0;
+}
+
+void control_set_leave(ControlSet *set)
+{
+    for (size_t i = 0; i < LISTENERS_MAX; i++)
+        if (set->listening[i])
+            sd_event_source_set_enabled(set->listening[i], SD_EVENT_OFF);
 }
 
 size_t control_set_count(const ControlSet *set)

@@ -25,5 +25,8 @@ typedef struct ControlSet ControlSet;
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
                     ControlSet **ret);
 
+/* Accepts no more connections: they wait for the next broker. */
+void control_set_leave(ControlSet *set);
+
 /* The number of connections. */
 size_t control_set_count(const ControlSet *set);

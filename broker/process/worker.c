@@ -103,6 +103,8 @@ static void enter(Worker *worker, Phase phase)
     int r = 0;
 
     worker->phase = phase;
+    if (phase == PHASE_RESTARTS)
+        control_set_leave(worker->control);
     if (!worker->phase_over)
         r = sd_event_add_time_relative(worker->event, &worker->phase_over, CLOCK_MONOTONIC, usec, 0,
                                        on_phase_over, worker);

@@ -6,7 +6,9 @@
 
 #include "client/broker_check.h"
 #include "doctor/doctor.h"
+#include "key/host_key.h"
 #include "terminal/progress.h"
+#include "verb/broker_units.h"
 
 #include <string.h>
 
@@ -45,7 +47,7 @@ bool doctor_ask_broker(Doctor *doctor, const DoctorMachine *machine, const bool 
 {
     _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
     const Policy *policy = machine->policy;
-    const BrokerCheck check = {.machine = machine->name};
+    const BrokerCheck check = {.context = doctor->context, .machine = machine->name};
     bool right = true;
     Reason reason = {0};
     int r;
@@ -61,6 +63,11 @@ bool doctor_ask_broker(Doctor *doctor, const DoctorMachine *machine, const bool 
         if (outcome_remedy(r))
             doctor_advice(doctor, "%s", outcome_remedy(r));
         return false;
+    }
+    if (broker_check_other_key(doctor->context, all)) {
+        right = false;
+        doctor_say(doctor, DOCTOR_PROBLEM, "the broker has another host key than " HOST_KEY_PATH);
+        doctor_advice(doctor, "Its unit takes the key from elsewhere: systemctl cat " BROKER_UNIT);
     }
     for (size_t i = 0; i < json_length(all); i++) {
         struct json_object *checked = json_object_array_get_idx(all, i);

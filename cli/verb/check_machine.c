@@ -74,7 +74,7 @@ static void add_requested(const MachineCheck *check)
 /* Checks the policy's credentials, and any others that the unit asks the broker for. */
 static int collect(MachineCheck *check, Reason *reason)
 {
-    BrokerCheck wanted = {.machine = check->machine};
+    BrokerCheck wanted = {.context = check->context, .machine = check->machine};
     int r = broker_check(CLIENT_DEFAULT_PATH, &wanted, &terminal_observer, reason, check->checked);
 
     if (r == OUTCOME_NOT_FOUND) /* it has no policy */

@@ -120,11 +120,12 @@ static bool add_answer(struct json_object *entry, struct json_object *checked)
 
 /* Asks about the credentials FIRST to END, which are of one machine. Without a policy there is no
  * list of them to ask for; with an invalid one all are refused, as List has said. */
-static int ask_machine(struct json_object *credentials, size_t first, size_t end, Reason *reason,
-                       bool *ret_refused)
+static int ask_machine(const Context *context, struct json_object *credentials, size_t first,
+                       size_t end, Reason *reason, bool *ret_refused)
 {
     _cleanup_(json_object_putp) struct json_object *checked = json_object_new_array();
     BrokerCheck check = {
+        .context = context,
         .machine = varlink_text(json_object_array_get_idx(credentials, first), "machine")};
     int r = broker_check(CLIENT_DEFAULT_PATH, &check, &terminal_observer, reason, checked);
 
@@ -144,7 +145,8 @@ static int ask_machine(struct json_object *credentials, size_t first, size_t end
 }
 
 /* CREDENTIALS are sorted by machine. */
-static int ask_broker(struct json_object *credentials, Reason *reason, bool *ret_refused)
+static int ask_broker(const Context *context, struct json_object *credentials, Reason *reason,
+                      bool *ret_refused)
 {
     size_t count = json_length(credentials), end;
     int r = 0;
@@ -158,7 +160,7 @@ static int ask_broker(struct json_object *credentials, Reason *reason, bool *ret
                        machine) != 0)
                 break;
         progress_count(end, count);
-        r = ask_machine(credentials, first, end, reason, ret_refused);
+        r = ask_machine(context, credentials, first, end, reason, ret_refused);
     }
     progress_count(0, 0);
     return r;
@@ -364,7 +366,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         return r;
     json_object_array_sort(all.credentials, compare_names);
     if (options->check)
-        r = ask_broker(all.credentials, &reason, &refused);
+        r = ask_broker(context, all.credentials, &reason, &refused);
     if (r == 0 && options->expiry)
         r = add_expiries(context, options, &reason, all.credentials);
     if (r != 0)

@@ -101,7 +101,7 @@ static int prepare(Setting *setting, Reason *reason)
 /* Says if the broker would refuse SEALED, which is stored nevertheless: the cause may go away. */
 static void warn_of_refusal(const Setting *setting, BytesView sealed)
 {
-    BrokerCheck check = {setting->name.machine, setting->name.id, sealed};
+    BrokerCheck check = {setting->context, setting->name.machine, setting->name.id, sealed};
     Reason reason = {0};
     int rc;
 

@@ -158,7 +158,8 @@ static void ask_broker(const StoreClient *store, Show *show)
     const PolicyStatus *status = &show->status;
     bool delivers = status->kind == POLICY_STATUS_NO_POLICY ||
                     (status->kind == POLICY_STATUS_USED && status->delivery != POLICY_NATIVE);
-    const BrokerCheck check = {.machine = show->entry.name.machine, .id = show->entry.name.id};
+    const BrokerCheck check = {
+        .context = show->context, .machine = show->entry.name.machine, .id = show->entry.name.id};
     Reason reason = {0};
 
     if (!store->control || !delivers)

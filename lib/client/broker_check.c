@@ -3,6 +3,7 @@
 #include "client/broker_check.h"
 
 #include "base/names.h"
+#include "key/host_key.h"
 
 #include <errno.h>
 #include <string.h>
@@ -70,6 +71,38 @@ static bool is_interrupted(struct json_object *all, size_t from)
     return false;
 }
 
+bool broker_check_other_key(const Context *context, struct json_object *all)
+{
+    _cleanup_(secret_freep) Secret *key = NULL;
+    char fingerprint[HOST_KEY_FINGERPRINT_BYTES];
+
+    if (strcmp(host_key_path(), HOST_KEY_PATH) != 0 ||
+        host_key_load(context, HOST_KEY_PATH, NULL, &key) != 0)
+        return false;
+    host_key_fingerprint(key, fingerprint);
+    for (size_t i = 0; i < json_length(all); i++) {
+        const char *other = varlink_text(json_object_array_get_idx(all, i), "hostKey");
+
+        if (other && strcmp(other, fingerprint) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Best effort. Returns whether it was tried. */
+static bool restart_broker(const char *control, const Observer *observer)
+{
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    _cleanup_(client_freep) Client *client = NULL;
+    static bool restarted;
+
+    if (restarted || client_new(control, NULL, &client) != 0)
+        return false;
+    restarted = true;
+    (void)client_call(client, "Restart", NULL, observer, NULL, &reply);
+    return true;
+}
+
 int broker_check(const char *control, const BrokerCheck *check, const Observer *observer,
                  Reason *reason, struct json_object *ret)
 {
@@ -81,7 +114,10 @@ int broker_check(const char *control, const BrokerCheck *check, const Observer *
 
         json_object_array_del_idx(ret, before, json_length(ret) - before);
         r = check_once(control, check, observer, reason, ret, &connected);
-        if (!(r == OUTCOME_BROKER_UNREACHABLE && connected) && !is_interrupted(ret, before))
+        if (r == OUTCOME_BROKER_UNREACHABLE && connected)
+            continue;
+        if (!is_interrupted(ret, before) &&
+            !(broker_check_other_key(check->context, ret) && restart_broker(control, observer)))
             break;
     }
     return r;
