@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/shell_word.h"
+#include "client/broker_check.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"
 #include "policy/policy_edit.h"
@@ -412,6 +413,32 @@ static void report_policy(const Enabling *enabling)
                     enabling->machine);
 }
 
+/* Says what the broker would refuse of the policy, and returns whether there is any of it. Without
+ * its answer there is nothing to say. The service manager opens by itself what is native. */
+static bool note_refused(const Enabling *enabling)
+{
+    _cleanup_(json_object_putp) struct json_object *all = json_object_new_array();
+    const BrokerCheck check = {.context = enabling->context, .machine = enabling->machine};
+    Reason reason = {0};
+    bool refused = false;
+
+    if (broker_check(CLIENT_DEFAULT_PATH, &check, &terminal_observer, &reason, all) != 0)
+        return false;
+    for (size_t i = 0; i < json_length(all); i++) {
+        struct json_object *checked = json_object_array_get_idx(all, i);
+        const char *id = varlink_text(checked, "credential");
+        const PolicyCredential *credential = id ? find_credential(enabling, id) : NULL;
+        int rc = broker_check_outcome(checked, &reason);
+
+        if (rc == 0 || !credential || credential->delivery == POLICY_NATIVE)
+            continue;
+        output_note("The broker would refuse %s@%s now: %s", enabling->machine, id,
+                    reason.text[0] ? reason.text : outcome_sentence(rc));
+        refused = true;
+    }
+    return refused;
+}
+
 static void report_next(const Enabling *enabling)
 {
     const char *machine = enabling->machine;
@@ -420,6 +447,8 @@ static void report_next(const Enabling *enabling)
         if (enabling->sockets_enabled[i])
             printf("Enabled %s.\n", broker_sockets[i]);
     if (enabling->policy && spec_note_size(enabling->options, enabling->policy))
+        return;
+    if (enabling->in_effect && !enabling->valueless && note_refused(enabling))
         return;
     if (!enabling->in_effect)
         output_note("%s does not ask for them yet. To find out why: nspawn-creds doctor %s",
