@@ -18,7 +18,7 @@
  * negative errno. */
 int dependents_note(const Context *context, const CredentialName *names, size_t count, bool stored);
 
-/* Who gets the credential NAME, itself or in a share or a template, according to the policies: a
- * list of objects with "machine", "credential", "delivery" and the list "services". 0 or a negative
- * errno. */
+/* Lists who gets the credential NAME, directly or in a share or a template, according to the
+ * policies: objects with "machine", "credential", "delivery" and the list "services". 0 or a
+ * negative errno. */
 int dependents_list(const Context *context, const CredentialName *name, struct json_object **ret);

@@ -74,7 +74,7 @@ typedef enum OptionId {
 /* Of .key_types: host key and TPM, as far as they are there. */
 #define KEY_TYPES_AUTO   (-1)
 
-/* What import reads. Those from IMPORT_SOPS on are encrypted. */
+/* The formats that import reads. Those from IMPORT_SOPS on are encrypted. */
 typedef enum ImportFormat {
     IMPORT_AUTO,
     IMPORT_DOTENV,

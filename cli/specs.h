@@ -68,7 +68,8 @@ typedef struct SpecHint {
     char text[CREDENTIAL_NAME_TEXT_BYTES + 20];
 } SpecHint;
 
-/* What was probably meant by SUBJECT, "MACHINE@ID" or a machine, if that does not exist. */
+/* Finds the existing name closest to SUBJECT, "MACHINE@ID" or a machine, if SUBJECT does not exist.
+ */
 SpecHint spec_hint(const Context *context, const Options *options, const char *subject);
 
 /* Explains the failure RC about SUBJECT as output_error() does; if SUBJECT does not exist, but a

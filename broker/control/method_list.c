@@ -305,7 +305,7 @@ static int add_machines(List *list, char **stored, char **with_policy)
     return r;
 }
 
-/* What the store and all policies list. */
+/* Adds the credentials of the store and of all policies. */
 static int add_all(List *list)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;

@@ -57,7 +57,7 @@ static void put(const char *text, size_t length)
         return;
 }
 
-/* What takes the line away. */
+/* The sequence that erases the line. */
 static const char *eraser(void)
 {
     const char *terminal = getenv("TERM");

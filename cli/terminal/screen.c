@@ -130,8 +130,8 @@ static bool is_privileged(void)
     return getauxval(AT_SECURE) != 0 || sd_pid_get_owner_uid(0, &owner) < 0 || owner != geteuid();
 }
 
-/* What a pager that is missing or fails did not read goes to the terminal; not so after Ctrl-C,
- * with which less fails, too. */
+/* If the pager is missing or fails, cat prints the rest, except after Ctrl-C, which makes less fail
+ * as well. */
 #define PAGE_OR_PRINT "trap exit INT; sh -c \"$1\" || cat"
 
 /* In the pager's process. Only less is known to heed LESSSECURE. */

@@ -26,7 +26,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* What becomes of a value. */
+/* The result of importing one value. */
 typedef enum ItemResult { ITEM_STORED, ITEM_REPLACED, ITEM_UNCHANGED } ItemResult;
 
 static const char *const result_words[] = {"stored", "replaced", "unchanged"};

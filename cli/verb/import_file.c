@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What agenix uses unless it is told otherwise. */
+/* The identities that agenix uses by default. */
 static const char *const host_identities[] = {"/etc/ssh/ssh_host_ed25519_key",
                                               "/etc/ssh/ssh_host_rsa_key", NULL};
 
@@ -94,7 +94,7 @@ static bool looks_like_sops(BytesView text)
     return true;
 }
 
-/* What does not look like anything else is taken for dotenv, whose reader refuses most. */
+/* Falls back to dotenv, whose reader refuses most other text. */
 static ImportFormat guess(const char *path, BytesView text)
 {
     size_t i = 0;
@@ -117,7 +117,7 @@ static ImportFormat guess(const char *path, BytesView text)
 
 /* --- opening --- */
 
-/* What COMMAND, which opens such files, prints. */
+/* Reads the plaintext from COMMAND, a program that opens such files. */
 static int open_with(const char *const *command, Reason *reason, ImportFile *file)
 {
     int r = program_read(command, LIMIT_IMPORT_BYTES, reason, &file->text);

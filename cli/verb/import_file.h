@@ -26,9 +26,10 @@ typedef struct ImportFile {
 
 void import_file_done(ImportFile *file); /* for _cleanup_ */
 
-/* Reads PATH, "-" for standard input, as --from= says. What is encrypted is opened, with this
- * host's keys or by its own program. .format and .text of RET are set even if that fails.
- * OUTCOME_TOO_LARGE; OUTCOME_USAGE; -ECANCELED if the program fails; and all of unsealer_open(). */
+/* Reads PATH, "-" for standard input, as --from= says. Opens it if it is encrypted, with this
+ * host's keys or with the program that it belongs to. .format and .text of RET are set even if that
+ * fails. OUTCOME_TOO_LARGE; OUTCOME_USAGE; -ECANCELED if the program fails; and all of
+ * unsealer_open(). */
 int import_file_read(const Context *context, const Options *options, const char *path,
                      Reason *reason, ImportFile *ret);
 

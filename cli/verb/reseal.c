@@ -327,7 +327,7 @@ static bool needs_predecessor(const ResealItem *item)
     return item->closed.text[0] && pcrs->given && (pcrs->mask & ~before) == 0;
 }
 
-/* What opens now stays as the predecessor. */
+/* Keeps the file that opens now as the predecessor. */
 static int keep_predecessor(ResealItem *item, Reason *reason, StoreHistory *history)
 {
     _cleanup_(bytes_done) Bytes file = {0};

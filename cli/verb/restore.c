@@ -28,7 +28,7 @@
 /* POLICY_FOLDER, and the longest name of a file in a backup. */
 #define PATH_BYTES ((size_t)512)
 
-/* What becomes of a credential or a file. */
+/* The result of restoring a credential or a file. */
 #define RESTORED   "restored"
 #define REPLACED   "replaced"
 #define UNCHANGED  "unchanged" /* it is here as in the backup */

@@ -73,7 +73,7 @@ static int read_name(ValueFile *file, Reason *reason, const char **ret)
     return 0;
 }
 
-/* What a backslash and C stand for; 0 for nothing that all programs agree on. */
+/* The character that a backslash and C stand for; 0 if programs disagree about it. */
 static uint8_t unescape(uint8_t c)
 {
     static const char from[] = "nrt\"\\$`", to[] = "\n\r\t\"\\$`";
@@ -184,8 +184,8 @@ static bool read_unit(ValueFile *file, uint32_t *ret)
     return true;
 }
 
-/* What follows "\\u": a character, or the two halves of one. False for anything else, and for NUL.
- */
+/* Reads the digits after "\\u": a character, or the two halves of one. False for anything else, and
+ * for NUL. */
 static bool read_character(ValueFile *file, uint32_t *ret)
 {
     uint32_t high, low;

@@ -129,7 +129,7 @@ static int open_old(Reseal *reseal, const ResealItem *item, Reason *reason,
                          ret_metadata, ret);
 }
 
-/* What does not open now because of its PCRs may have a predecessor that does. */
+/* Turns to the predecessor of a file that does not open because of its PCRs. */
 static bool take_predecessor(ResealItem *item)
 {
     _cleanup_(bytes_done) Bytes file = {0}, raw = {0};

@@ -42,7 +42,7 @@ static bool get_number(struct json_object *object, const char *name, int64_t max
     return json_object_is_type(member, json_type_int) && *ret >= 0 && *ret <= max;
 }
 
-/* Which boot; null if there is no such member. */
+/* Reads the boot id. Without such a member RET is not changed. */
 static bool get_boot(struct json_object *object, sd_id128_t *ret)
 {
     struct json_object *member = NULL;

@@ -391,7 +391,7 @@ int __wrap_openat(int fd, const char *name, int flags, ...)
     return fails(flags & O_CREAT) ? -1 : __real_openat(fd, name, flags, mode);
 }
 
-/* What openat() is where _FORTIFY_SOURCE does not know the flags. */
+/* With _FORTIFY_SOURCE, openat() is this one if its flags are not constant. */
 int __wrap___openat_2(int fd, const char *name, int flags);
 int __wrap___openat_2(int fd, const char *name, int flags)
 {

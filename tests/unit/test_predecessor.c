@@ -115,7 +115,7 @@ static void test_other_failures(void **state)
     assert_int_equal(broker->shared->tpm_begun, COUNT(failures));
 }
 
-/* What is there instead of the predecessor is subject to the same checks as a file in the store. */
+/* A file put in place of the predecessor has to pass the same checks as one in the store. */
 static void test_foreign_predecessor(void **state)
 {
     static const struct {

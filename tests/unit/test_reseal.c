@@ -487,8 +487,8 @@ static void put_pair(const SealFixture *fixture, const Bytes *file, const Bytes 
         0);
 }
 
-/* What is in the store and does not open because of its PCRs is resealed from its predecessor, and
- * the earlier values do not get it. */
+/* A file that does not open because of its PCRs is resealed from its predecessor, which does not
+ * become one of the earlier values. */
 static void test_predecessor(void **state)
 {
     SealFixture *fixture = *state;
