@@ -6,12 +6,24 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- counting --- */
 
 static const uint64_t bounds[COUNTERS_BOUNDS] = {
     1000, 10 * 1000, 100 * 1000, 1000 * 1000, 10 * 1000 * 1000, 60 * 1000 * 1000,
 };
+
+/* The file is another one now, unless the broker itself has written what it had opened. */
+static void forget_expiry(const Counters *counters, const AuditRecord *record)
+{
+    CredentialName name;
+
+    if (record->verdict >= AUDIT_STORED && record->verdict <= AUDIT_RESEALED &&
+        record->peer_pid != getpid() &&
+        credential_name_new(record->machine, record->id, NULL, &name) == 0)
+        expiries_set(counters->expiries, &name, USEC_INFINITY);
+}
 
 static void counters_write(AuditSink *sink, const AuditRecord *record)
 {
@@ -26,6 +38,7 @@ static void counters_write(AuditSink *sink, const AuditRecord *record)
         counters->durations[i]++;
         counters->usec += record->usec;
     }
+    forget_expiry(counters, record);
     counters->next->write(counters->next, record);
     if (counters->entered)
         counters->entered(counters->userdata, record);
@@ -88,13 +101,12 @@ static void add_requests(Families *families, const Counters *counters)
     for (AuditVerdict verdict = AUDIT_DELIVERED; verdict <= AUDIT_ABANDONED; verdict++)
         add_labelled(families, "_total", "verdict", audit_verdicts[verdict].name,
                      (double)counters->counts[verdict]);
-    /* only outcomes that have occurred */
+    /* also outcomes that have not occurred: Prometheus only sees a counter's first step from 0 */
     add_family(families, "nspawn_creds_outcomes", "counter", NULL,
                "Requests of the service manager, by outcome.");
     for (int rc = OUTCOME_OK; rc <= _OUTCOME_MAX; rc++)
-        if (rc == OUTCOME_OK || counters->outcomes[rc] > 0)
-            add_labelled(families, "_total", "outcome", outcome_name(rc < _OUTCOME_MAX ? rc : -EIO),
-                         (double)counters->outcomes[rc]);
+        add_labelled(families, "_total", "outcome", outcome_name(rc < _OUTCOME_MAX ? rc : -EIO),
+                     (double)counters->outcomes[rc]);
 }
 
 static void add_durations(Families *families, const Counters *counters)
@@ -122,8 +134,9 @@ static void add_durations(Families *families, const Counters *counters)
 static void add_numbers(Families *families, const ControlEnvironment *environment)
 {
     const ConnectionSet *connections = environment->connections;
+    const Counters *counters = environment->counters;
     TpmCounts tpm = connections->tpm.counts;
-    uint64_t up = monotonic_usec() - environment->counters->begun;
+    uint64_t up = monotonic_usec() - counters->begun;
     const struct {
         const char *name, *type, *unit, *help;
         double value;
@@ -144,6 +157,11 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
          (double)key_cache_count(connections->tpm.cache)},
         {"nspawn_creds_uptime_seconds", "gauge", "seconds",
          "Time since the counters started at zero.", (double)up / 1e6},
+        {"nspawn_creds_start_time_seconds", "gauge", "seconds",
+         "When the counters started at zero, since 1970.", (double)counters->started / 1e6},
+        {"nspawn_creds_tpm_lockout", "gauge", NULL,
+         "1 if the TPM's lockout has refused an operation and none has succeeded since.",
+         tpm.locked_out},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -153,13 +171,29 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
     }
 }
 
+static void add_expiry(Families *families, const Expiries *expiries)
+{
+    uint64_t next = expiries_next(expiries);
+
+    if (next == USEC_INFINITY)
+        return;
+    add_family(families, "nspawn_creds_next_expiry_timestamp_seconds", "gauge", "seconds",
+               "When the first of the credentials that the broker has opened expires, since 1970.");
+    add_labelled(families, "", NULL, NULL, (double)next / 1e6);
+}
+
 int method_metrics(MethodCall *call)
 {
+    const Context *context = call->environment->connections->config->context;
+    Counters *counters = call->environment->counters;
     Families families = {.list = json_object_new_array()};
 
-    add_requests(&families, call->environment->counters);
-    add_durations(&families, call->environment->counters);
+    if (counters->started == 0)
+        counters->started = context->now(context) - (monotonic_usec() - counters->begun);
+    add_requests(&families, counters);
+    add_durations(&families, counters);
     add_numbers(&families, call->environment);
+    add_expiry(&families, counters->expiries);
     end_family(&families);
     json_add(call->reply, "families", families.list);
     return 0;

@@ -10,6 +10,7 @@
 
 #include "base/outcome.h"
 #include "process/config.h"
+#include "request/expiries.h"
 
 /* The upper bounds of the histogram of durations, µs; one more bucket has no bound. */
 #define COUNTERS_BOUNDS 6
@@ -17,7 +18,10 @@
 typedef struct Counters {
     AuditSink sink; /* first, so that an AuditSink pointer can be cast */
     AuditSink *next;
-    uint64_t begun; /* CLOCK_MONOTONIC, µs */
+    Expiries *expiries; /* borrowed; a file that changes is forgotten there */
+    uint64_t begun;     /* CLOCK_MONOTONIC, µs */
+    uint64_t started;   /* the same in µs since 1970, which no later step of the clock changes; 0
+                           until somebody wants to know */
     uint64_t counts[_AUDIT_VERDICT_MAX];
     uint64_t outcomes[_OUTCOME_MAX + 1]; /* the last one counts negative errnos */
     uint64_t durations[COUNTERS_BOUNDS + 1];

@@ -388,6 +388,8 @@ static int set_up(Worker *worker)
     if (r >= 0)
         r = host_resources_new(worker->config, &connections->resources);
     if (r >= 0)
+        worker->counters.expiries = &connections->resources->expiries;
+    if (r >= 0)
         r = children_new(worker->event, worker->config, &connections->children);
     connections->tpm = (TpmQueue){
         .event = worker->event,

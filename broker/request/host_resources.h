@@ -13,11 +13,13 @@
 #include "key/host_key.h"
 #include "policy/policy_load.h"
 #include "process/config.h"
+#include "request/expiries.h"
 #include "store/store.h"
 
 typedef struct HostResources {
     const ServerConfig *config;
     PolicyCache *policies;
+    Expiries expiries;
     Store *store; /* private from here on */
     Secret *host_key;
     int host_key_rc; /* why it cannot be used; 0 if not tried yet, or loaded */

@@ -175,6 +175,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     const Ingredient *ingredient = current(request);
     _cleanup_(secret_freep) Secret *value = NULL;
     char name[CREDENTIAL_NAME_TEXT_BYTES];
+    CredentialMetadata metadata;
     OpenRequest open = {
         .sections = &ingredient->sections,
         .host_key = ingredient->host_key,
@@ -185,7 +186,10 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     int r;
 
     credential_name_format(&ingredient->name, name);
-    r = credential_open(&open, reason, NULL, &value);
+    r = credential_open(&open, reason, &metadata, &value);
+    /* not of a file that is only about to be stored */
+    if (r == 0 && (ingredient->digest[0] || ingredient->source == POLICY_SEALED))
+        expiries_set(&request->resources->expiries, &ingredient->name, metadata.not_after);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");
     if (r == 0)

@@ -30,6 +30,8 @@ static void finish(TpmOperation *operation, int rc, const Reason *reason, const 
 
     queue->counts.operations++;
     queue->counts.failures += rc != 0;
+    if (rc == 0 || rc == OUTCOME_TPM_LOCKOUT)
+        queue->counts.locked_out = rc != 0;
     if (rc == 0)
         key_cache_add(queue->cache, &sealed, key);
     child_finish(operation->child,

@@ -24,6 +24,7 @@ typedef struct TpmCounts {
     uint64_t operations; /* ended */
     uint64_t failures;   /* failed operations */
     uint64_t hits;       /* keys found in the cache */
+    bool locked_out;     /* the lockout refused an operation, and none has succeeded since */
 } TpmCounts;
 
 /* All but .counts and .answered is borrowed, and must outlive the operations. */

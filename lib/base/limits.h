@@ -202,5 +202,7 @@
  * total. The latter bounds how long a changed PCR or a cleared TPM has no effect. */
 #define LIMIT_KEY_IDLE_USEC    ((uint64_t)10 * 1000 * 1000)
 #define LIMIT_KEY_USEC         ((uint64_t)60 * 1000 * 1000)
+/* Credentials whose time of expiry the broker remembers for its metrics, 328 bytes each. */
+#define LIMIT_EXPIRIES         ((size_t)1024)
 /* Unsealed keys in the cache; each occupies a locked page. */
 #define LIMIT_KEYS             128U

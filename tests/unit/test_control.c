@@ -51,6 +51,13 @@ static void test_status_and_keys(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+static int on_checked(void *userdata, struct json_object *reply)
+{
+    (void)userdata;
+    expect_text(member(reply, "credential"), "outcome", outcome_name(0));
+    return 0;
+}
+
 static void test_metrics(void **state)
 {
     static const struct {
@@ -73,9 +80,13 @@ static void test_metrics(void **state)
         {"nspawn_creds_tpm_failures_total", NULL, 1},
         {"nspawn_creds_key_hits_total", NULL, 1},
         {"nspawn_creds_keys", NULL, 1},
+        {"nspawn_creds_tpm_lockout", NULL, 1},
+        {"nspawn_creds_outcomes_total", "expired", 0},
+        {"nspawn_creds_outcomes_total", "system-error", 0},
     };
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
-    _cleanup_(json_object_putp) struct json_object *metrics = NULL;
+    _cleanup_(json_object_putp) struct json_object *metrics = NULL, *later = NULL;
+    double started;
 
     (void)state;
     broker_start(broker);
@@ -96,6 +107,72 @@ static void test_metrics(void **state)
     /* one took longer, and on a busy machine others may */
     assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_bucket", "0.1") <= 3);
     assert_true(sample_of(metrics, "nspawn_creds_request_duration_seconds_sum", NULL) >= 0.2);
+
+    broker->shared->tpm_rc = OUTCOME_TPM_FAILED;
+    assert_int_equal(client_ask(broker, "web", "y", 31), ANSWER_REFUSED);
+    later = call(broker, "Metrics", NULL, 0);
+    assert_true(sample_of(later, "nspawn_creds_tpm_lockout", NULL) == 1);
+    json_object_put(later);
+    broker->shared->tpm_rc = 0;
+    assert_int_equal(client_ask(broker, "web", "y", 31), ANSWER_RIGHT);
+    later = call(broker, "Metrics", NULL, 0);
+    assert_true(sample_of(later, "nspawn_creds_tpm_lockout", NULL) == 0);
+    started = sample_of(metrics, "nspawn_creds_start_time_seconds", NULL);
+    assert_true(started <= (double)broker->context.now(&broker->context) / 1e6);
+    assert_true(sample_of(later, "nspawn_creds_start_time_seconds", NULL) == started);
+    assert_int_equal(broker_stop(broker), 0);
+}
+
+#define CENTURY_SECONDS UINT64_C(4102444800) /* 2100-01-01 */
+
+/* Seals web@ID, which expires SECONDS after the end of the century. */
+static void seal_until(BrokerFixture *broker, const char *id, uint64_t seconds)
+{
+    broker_seal(broker, &(SealedFile){"web", id, KIND_HOST, 31, NULL,
+                                      (CENTURY_SECONDS + seconds) * 1000 * 1000});
+}
+
+static void expect_next_expiry(const BrokerFixture *broker, uint64_t seconds)
+{
+    _cleanup_(json_object_putp) struct json_object *metrics = call(broker, "Metrics", NULL, 0);
+
+    assert_true(sample_of(metrics, "nspawn_creds_next_expiry_timestamp_seconds", NULL) ==
+                (double)(CENTURY_SECONDS + seconds));
+}
+
+/* The broker knows when what it has opened expires, until the file changes. */
+static void test_next_expiry(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(json_object_putp) struct json_object *none = NULL;
+    _cleanup_(client_freep) Client *client = NULL;
+    struct json_object *change = named("web", "a");
+
+    (void)state;
+    broker_start(broker);
+    client = connect_to(broker);
+    seal_until(broker, "a", 100);
+    seal_until(broker, "b", 200);
+    seal_until(broker, "unopened", 1);
+    broker_seal(broker, &(SealedFile){"web", "never", KIND_HOST, 31, NULL, 0});
+    assert_int_equal(client_ask(broker, "web", "never", 31), ANSWER_RIGHT);
+    none = call(broker, "Metrics", NULL, 0);
+    assert_null(strstr(json_object_to_json_string(none), "next_expiry"));
+
+    assert_int_equal(client_ask(broker, "web", "b", 31), ANSWER_RIGHT);
+    expect_next_expiry(broker, 200);
+    assert_int_equal(client_check(client, named("web", "a"), on_checked, NULL, NULL, NULL), 0);
+    expect_next_expiry(broker, 100);
+    /* a file that is not stored yet */
+    seal_until(broker, "new", 10);
+    assert_int_equal(client_check(client, with_file("new", broker_file(broker, "web", "new")),
+                                  on_checked, NULL, NULL, NULL),
+                     0);
+    expect_next_expiry(broker, 100);
+
+    assert_true(json_add(change, "remove", json_object_new_boolean(true)));
+    json_object_put(call(broker, "Commit", committing("remove", change), 0));
+    expect_next_expiry(broker, 200);
     assert_int_equal(broker_stop(broker), 0);
 }
 
@@ -591,14 +668,23 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),          cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_metrics),          cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove), cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),      cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),    cmocka_unit_test(test_busy_connection),
-        cmocka_unit_test(test_slow_message),     cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others),   cmocka_unit_test(test_many_calls_come_last),
-        cmocka_unit_test(test_a_worker_dies),    cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),
+        cmocka_unit_test(test_next_expiry),
+        cmocka_unit_test(test_list_and_describe),
+        cmocka_unit_test(test_store_and_remove),
+        cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),
+        cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),
+        cmocka_unit_test(test_busy_connection),
+        cmocka_unit_test(test_slow_message),
+        cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),
+        cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),
+        cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
