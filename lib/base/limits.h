@@ -142,6 +142,17 @@
 #define LIMIT_MACHINE_AND_ID_BYTES                                                                 \
     (LIMIT_UNIT_AND_ID_BYTES - (sizeof("systemd-nspawn@.service") - 1))
 
+/* --- fleets --- */
+
+/* A fleet's name, bytes without the NUL. */
+#define LIMIT_FLEET_NAME_BYTES ((size_t)32)
+/* A statement, bytes. It has less than half of this. */
+#define LIMIT_STATEMENT_BYTES  ((size_t)1024)
+/* The highest sequence: the integers that every JSON parser can represent. */
+#define LIMIT_FLEET_SEQUENCE   ((UINT64_C(1) << 53) - 1)
+/* Hosts of a fleet: a power of two, which bounds the path from a host's manifest to the root. */
+#define LIMIT_FLEET_HOSTS      (UINT64_C(1) << 20)
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that
