@@ -144,6 +144,17 @@ DEFINE_INTEGER(uint64_t, u64le, htole64);
 DEFINE_INTEGER(uint16_t, u16be, htobe16);
 DEFINE_INTEGER(uint32_t, u32be, htobe32);
 
+BytesView reader_string(Reader *reader)
+{
+    return reader_take(reader, reader_u32be(reader));
+}
+
+void writer_string(Writer *writer, BytesView view)
+{
+    writer_u32be(writer, (uint32_t)view.size);
+    writer_bytes(writer, view);
+}
+
 void writer_pad(Writer *writer, size_t alignment)
 {
     size_t beyond = writer->bytes.size % alignment;

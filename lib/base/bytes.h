@@ -66,6 +66,9 @@ uint32_t reader_u32be(Reader *reader);
 /* The next SIZE bytes, borrowed; {NULL, 0} past the end. */
 BytesView reader_take(Reader *reader, size_t size);
 
+/* The next string of SSH's wire format: a number of bytes, u32be, and as many bytes. Borrowed. */
+BytesView reader_string(Reader *reader);
+
 /* Skips to the next multiple of ALIGNMENT, counted from the start. Fails and returns false if a
  * skipped byte is not zero or the end comes first. */
 bool reader_skip_padding(Reader *reader, size_t alignment);
@@ -94,6 +97,7 @@ void writer_u16be(Writer *writer, uint16_t value);
 void writer_u32be(Writer *writer, uint32_t value);
 void writer_bytes(Writer *writer, BytesView view);
 void writer_text(Writer *writer, const char *text);
+void writer_string(Writer *writer, BytesView view); /* see reader_string() */
 /* Appends zeros up to the next multiple of ALIGNMENT. */
 void writer_pad(Writer *writer, size_t alignment);
 /* Moves the bytes to RET and empties the writer; -ENOMEM if any write failed. */

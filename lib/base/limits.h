@@ -145,75 +145,82 @@
 /* --- fleets --- */
 
 /* A fleet's name, bytes without the NUL. */
-#define LIMIT_FLEET_NAME_BYTES ((size_t)32)
+#define LIMIT_FLEET_NAME_BYTES    ((size_t)32)
 /* A statement, bytes. It has less than half of this. */
-#define LIMIT_STATEMENT_BYTES  ((size_t)1024)
+#define LIMIT_STATEMENT_BYTES     ((size_t)1024)
 /* The highest sequence: the integers that every JSON parser can represent. */
-#define LIMIT_FLEET_SEQUENCE   ((UINT64_C(1) << 53) - 1)
+#define LIMIT_FLEET_SEQUENCE      ((UINT64_C(1) << 53) - 1)
 /* Hosts of a fleet: a power of two, which bounds the path from a host's manifest to the root. */
-#define LIMIT_FLEET_HOSTS      (UINT64_C(1) << 20)
+#define LIMIT_FLEET_HOSTS         (UINT64_C(1) << 20)
+
+/* A signature's text, bytes. One by an RSA key of 16384 bits, which does not count, has 6000. */
+#define LIMIT_SSH_SIGNATURE_BYTES ((size_t)8 * 1024)
+/* A file of allowed signers, bytes. A line has 100 to 300. */
+#define LIMIT_SIGNERS_BYTES       ((size_t)64 * 1024)
+/* A signer's name, bytes without the NUL. */
+#define LIMIT_PRINCIPAL_BYTES     ((size_t)128)
 
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that
  * starts uses one, because the service manager loads its credentials one after the other. */
-#define LIMIT_CONNECTIONS      512U
+#define LIMIT_CONNECTIONS         512U
 /* How many of them one peer, that is one process, may have. The service manager uses one process
  * per unit. The rest is for other peers. */
-#define LIMIT_PER_PEER         (LIMIT_CONNECTIONS / 4 * 3)
+#define LIMIT_PER_PEER            (LIMIT_CONNECTIONS / 4 * 3)
 /* A peer that reads nothing of its answer for this long, µs, has stalled. Its connection no longer
  * counts among LIMIT_CONNECTIONS. The other two limit stalled connections, in total and per peer.
  * Beyond that the oldest connections that are being refused are closed. */
-#define LIMIT_STALL_USEC       ((uint64_t)1000 * 1000)
-#define LIMIT_STALLED          256U
-#define LIMIT_PEER_STALLED     32U
+#define LIMIT_STALL_USEC          ((uint64_t)1000 * 1000)
+#define LIMIT_STALLED             256U
+#define LIMIT_PEER_STALLED        32U
 /* Live sockets, one per machine, and connections served at the same time: in total, and per
  * machine, because a container's root can occupy them for ever. A machine without any may always
  * have one, whatever the total. Further ones wait in the backlog of the machine's own socket, where
  * they only hurt that container. */
-#define LIMIT_LIVE_SOCKETS     ((size_t)1024)
-#define LIMIT_LIVE_CONNECTIONS 256U
-#define LIMIT_LIVE_OF_MACHINE  8U
-#define LIMIT_LIVE_BACKLOG     64
+#define LIMIT_LIVE_SOCKETS        ((size_t)1024)
+#define LIMIT_LIVE_CONNECTIONS    256U
+#define LIMIT_LIVE_OF_MACHINE     8U
+#define LIMIT_LIVE_BACKLOG        64
 /* Secrets that live peers are reading, or do not read, bytes: all, and those of one machine. Beyond
  * that the oldest become refusals. Locked memory (LimitMEMLOCK= in the unit) must have room for
  * these and for the host's. */
-#define LIMIT_UNREAD_BYTES     (16 * LIMIT_PLAINTEXT_BYTES)
-#define LIMIT_UNREAD_MACHINE   (4 * LIMIT_PLAINTEXT_BYTES)
+#define LIMIT_UNREAD_BYTES        (16 * LIMIT_PLAINTEXT_BYTES)
+#define LIMIT_UNREAD_MACHINE      (4 * LIMIT_PLAINTEXT_BYTES)
 /* Live requests per machine and window, and the window, µs. Each request writes a journal entry,
  * and no container may displace all others: at this rate one container writes up to 4 GiB a day.
  * Further requests wait for the next window. A container that starts all its services needs far
  * fewer. */
-#define LIMIT_LIVE_REQUESTS    3000U
-#define LIMIT_LIVE_WINDOW_USEC ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_LIVE_REQUESTS       3000U
+#define LIMIT_LIVE_WINDOW_USEC    ((uint64_t)60 * 1000 * 1000)
 /* How long a request waits for a TPM that answers nobody, µs; then it is refused. While the TPM
  * answers other requests, this one waits for its turn until the service manager gives up, after
  * TimeoutStartSec= (90 s by default). 64 keys take 192 s on a chip that needs 3 s for each; a limit
  * on the whole wait would refuse the last ones. */
-#define LIMIT_REQUEST_USEC     ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_REQUEST_USEC        ((uint64_t)60 * 1000 * 1000)
 /* How long open requests may still take when the broker stops, µs; then they are refused. As long
  * again their peers may take to read that. Twice this is less than the unit's TimeoutStopSec=. */
-#define LIMIT_DRAIN_USEC       ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_DRAIN_USEC          ((uint64_t)10 * 1000 * 1000)
 /* How long open requests may still take when the broker restarts, µs; then they are left to the
  * next one. New requests wait meanwhile. */
-#define LIMIT_RESTART_USEC     ((uint64_t)500 * 1000)
+#define LIMIT_RESTART_USEC        ((uint64_t)500 * 1000)
 /* How long the service manager may take to confirm that it has stored what is left, ms; then the
  * broker stays and answers it itself. */
-#define LIMIT_MANAGER_MSEC     5000
+#define LIMIT_MANAGER_MSEC        5000
 /* Entries that wait for a busy journal, some hundred bytes each: as many as a boot storm produces
  * in some seconds. */
-#define LIMIT_AUDIT_WAITING    4096U
+#define LIMIT_AUDIT_WAITING       4096U
 /* One TPM operation, µs. The slowest chips seen take 10 s, to which LIMIT_TPM_PATIENCE_USEC may be
  * added. */
-#define LIMIT_TPM_USEC         ((uint64_t)30 * 1000 * 1000)
+#define LIMIT_TPM_USEC            ((uint64_t)30 * 1000 * 1000)
 /* How many times a connection is handed to a new worker before it is refused, because a request
  * that kills every worker must not do so for ever. At most 5, see broker/process/handover.h. */
-#define LIMIT_HANDOVERS        3
+#define LIMIT_HANDOVERS           3
 /* How long an unsealed key is cached for requests of the same burst, µs: after its last use, and in
  * total. The latter bounds how long a changed PCR or a cleared TPM has no effect. */
-#define LIMIT_KEY_IDLE_USEC    ((uint64_t)10 * 1000 * 1000)
-#define LIMIT_KEY_USEC         ((uint64_t)60 * 1000 * 1000)
+#define LIMIT_KEY_IDLE_USEC       ((uint64_t)10 * 1000 * 1000)
+#define LIMIT_KEY_USEC            ((uint64_t)60 * 1000 * 1000)
 /* Credentials whose time of expiry the broker remembers for its metrics, 328 bytes each. */
-#define LIMIT_EXPIRIES         ((size_t)1024)
+#define LIMIT_EXPIRIES            ((size_t)1024)
 /* Unsealed keys in the cache; each occupies a locked page. */
-#define LIMIT_KEYS             128U
+#define LIMIT_KEYS                128U

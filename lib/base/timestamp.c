@@ -16,6 +16,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 #define AGO          " ago"
+#define UTC_FORMAT   "%Y-%m-%dT%H:%M:%SZ"
 
 static bool to_usec(time_t seconds, uint64_t *ret)
 {
@@ -175,4 +176,29 @@ void timestamp_format_length(uint64_t usec, char text[TIMESTAMP_LENGTH_BYTES])
     else
         snprintf(text, TIMESTAMP_LENGTH_BYTES, "%" PRIu64 " d %" PRIu64 " h", hours / 24,
                  hours % 24);
+}
+
+void timestamp_format_utc(uint64_t usec, char text[TIMESTAMP_UTC_BYTES])
+{
+    time_t seconds = (time_t)(usec / USEC_PER_SEC);
+    struct tm point;
+
+    if (!gmtime_r(&seconds, &point) || strftime(text, TIMESTAMP_UTC_BYTES, UTC_FORMAT, &point) == 0)
+        text[0] = '\0';
+}
+
+bool timestamp_parse_utc(const char *text, uint64_t *ret)
+{
+    char again[TIMESTAMP_UTC_BYTES];
+    struct tm point = {0};
+    uint64_t usec;
+
+    if (!strptime(text, UTC_FORMAT, &point) || !to_usec(timegm(&point), &usec))
+        return false;
+    /* Rejects February 30, blanks and other texts that strptime() or timegm() would normalise. */
+    timestamp_format_utc(usec, again);
+    if (strcmp(text, again) != 0)
+        return false;
+    *ret = usec;
+    return true;
 }

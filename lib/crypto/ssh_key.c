@@ -21,16 +21,10 @@
 /* More than the longest comment and everything else need, in binary form. */
 #define SSH_BYTES_MAX ((size_t)1024)
 
-static void put_string(Writer *writer, BytesView view)
-{
-    writer_u32be(writer, (uint32_t)view.size);
-    writer_bytes(writer, view);
-}
-
 static void put_public_key(Writer *writer, const uint8_t *key)
 {
-    put_string(writer, text_view(SSH_TYPE));
-    put_string(writer, (BytesView){key, crypto_sign_PUBLICKEYBYTES});
+    writer_string(writer, text_view(SSH_TYPE));
+    writer_string(writer, (BytesView){key, crypto_sign_PUBLICKEYBYTES});
 }
 
 /* PAIR is a secret key in libsodium's terms: the seed followed by the public key. */
@@ -49,10 +43,10 @@ static int ssh_binary(const Context *context, const Secret *pair, const char *co
         return r;
     writer = writer_into(secret_borrow(*ret), SSH_BYTES_MAX);
     writer_bytes(&writer, (BytesView){(const uint8_t *)SSH_MAGIC, sizeof(SSH_MAGIC)});
-    put_string(&writer, text_view("none")); /* cipher */
-    put_string(&writer, text_view("none")); /* key derivation */
-    put_string(&writer, text_view(""));     /* its options */
-    writer_u32be(&writer, 1);               /* keys */
+    writer_string(&writer, text_view("none")); /* cipher */
+    writer_string(&writer, text_view("none")); /* key derivation */
+    writer_string(&writer, text_view(""));     /* its options */
+    writer_u32be(&writer, 1);                  /* keys */
     writer_u32be(&writer, PUBLIC_BYTES);
     put_public_key(&writer, public);
     writer_u32be(&writer, (uint32_t)private_bytes + padding);
@@ -60,8 +54,8 @@ static int ssh_binary(const Context *context, const Secret *pair, const char *co
     writer_u32be(&writer, check);
     writer_u32be(&writer, check);
     put_public_key(&writer, public);
-    put_string(&writer, secret_view(pair));
-    put_string(&writer, text_view(comment));
+    writer_string(&writer, secret_view(pair));
+    writer_string(&writer, text_view(comment));
     for (uint8_t i = 1; i <= padding; i++)
         writer_bytes(&writer, (BytesView){&i, 1});
     assert(!writer.failed);
@@ -126,11 +120,6 @@ static bool ssh_body(const Secret *file, BytesView *ret)
     return true;
 }
 
-static BytesView take_string(Reader *reader)
-{
-    return reader_take(reader, reader_u32be(reader));
-}
-
 /* Finds the public key, in SSH's wire format, in BINARY. */
 static bool ssh_public_key(BytesView binary, BytesView *ret)
 {
@@ -139,14 +128,14 @@ static bool ssh_public_key(BytesView binary, BytesView *ret)
 
     /* skip cipher, key derivation and its options: the public key is not encrypted */
     for (int i = 0; i < 3; i++)
-        take_string(&reader);
+        reader_string(&reader);
     if (!magic.data || memcmp(magic.data, SSH_MAGIC, sizeof(SSH_MAGIC)) != 0 ||
         reader_u32be(&reader) != 1)
         return false;
-    *ret = take_string(&reader);
+    *ret = reader_string(&reader);
     key = reader_new(*ret);
-    return bytes_view_equal(take_string(&key), text_view(SSH_TYPE)) &&
-           take_string(&key).size == crypto_sign_PUBLICKEYBYTES && key.rest.size == 0 &&
+    return bytes_view_equal(reader_string(&key), text_view(SSH_TYPE)) &&
+           reader_string(&key).size == crypto_sign_PUBLICKEYBYTES && key.rest.size == 0 &&
            !reader.failed;
 }
 

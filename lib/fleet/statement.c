@@ -3,17 +3,12 @@
 #include "fleet/statement.h"
 
 #include "base/base64.h"
+#include "base/timestamp.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <time.h>
-
-#define TIME_FORMAT  "%Y-%m-%dT%H:%M:%SZ"
-/* 2027-01-31T00:00:00Z and a NUL, bytes. */
-#define TIME_BYTES   ((size_t)21)
-#define USEC_PER_SEC UINT64_C(1000000)
 
 bool fleet_name_valid(const char *name)
 {
@@ -51,23 +46,15 @@ static bool read_sequence(const char *text, Statement *statement)
     return read_number(text, LIMIT_FLEET_SEQUENCE, &statement->sequence);
 }
 
-static bool read_time(const char *text, uint64_t *ret)
-{
-    struct tm point = {0};
-    time_t seconds = strptime(text, TIME_FORMAT, &point) ? timegm(&point) : -1;
-
-    *ret = (uint64_t)seconds * USEC_PER_SEC;
-    return seconds >= 0;
-}
-
 static bool read_issued(const char *text, Statement *statement)
 {
-    return read_time(text, &statement->issued);
+    return timestamp_parse_utc(text, &statement->issued);
 }
 
 static bool read_not_after(const char *text, Statement *statement)
 {
-    return read_time(text, &statement->not_after) && statement->not_after > statement->issued;
+    return timestamp_parse_utc(text, &statement->not_after) &&
+           statement->not_after > statement->issued;
 }
 
 static bool read_hosts(const char *text, Statement *statement)
@@ -132,22 +119,13 @@ int statement_parse(BytesView text, Reason *reason, Statement *ret)
     return 0;
 }
 
-static void format_time(uint64_t usec, char text[TIME_BYTES])
-{
-    time_t seconds = (time_t)(usec / USEC_PER_SEC);
-    struct tm point;
-
-    if (!gmtime_r(&seconds, &point) || strftime(text, TIME_BYTES, TIME_FORMAT, &point) == 0)
-        text[0] = '\0';
-}
-
 void statement_format(const Statement *statement, char text[STATEMENT_TEXT_BYTES])
 {
-    char issued[TIME_BYTES], not_after[TIME_BYTES], root[MERKLE_TEXT_BYTES],
+    char issued[TIMESTAMP_UTC_BYTES], not_after[TIMESTAMP_UTC_BYTES], root[MERKLE_TEXT_BYTES],
         inputs[MERKLE_TEXT_BYTES];
 
-    format_time(statement->issued, issued);
-    format_time(statement->not_after, not_after);
+    timestamp_format_utc(statement->issued, issued);
+    timestamp_format_utc(statement->not_after, not_after);
     sodium_bin2hex(root, sizeof(root), statement->root.bytes, MERKLE_HASH_BYTES);
     sodium_bin2hex(inputs, sizeof(inputs), statement->inputs.bytes, MERKLE_HASH_BYTES);
     snprintf(text, STATEMENT_TEXT_BYTES,

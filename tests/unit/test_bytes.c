@@ -21,6 +21,26 @@ static void test_integers(void **state)
     assert_false(reader.failed);
 }
 
+/* As in SSH's wire format. */
+static void test_strings(void **state)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    Reader reader;
+
+    (void)state;
+    writer_string(&writer, test_view("key"));
+    writer_string(&writer, test_view(""));
+    assert_int_equal(writer.bytes.size, 11);
+    assert_memory_equal(writer.bytes.data, "\0\0\0\003key\0\0\0\0", 11);
+    reader = reader_new(bytes_view(&writer.bytes));
+    assert_true(bytes_view_equal(reader_string(&reader), test_view("key")));
+    assert_int_equal(reader_string(&reader).size, 0);
+    assert_false(reader.failed);
+    reader = reader_new((BytesView){writer.bytes.data, 6});
+    assert_null(reader_string(&reader).data);
+    assert_true(reader.failed);
+}
+
 static void test_a_short_read_fails_for_good(void **state)
 {
     Reader reader = reader_new((BytesView){data, 3});
@@ -122,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_strings),
         cmocka_unit_test(test_a_short_read_fails_for_good),
         cmocka_unit_test(test_take_bounds),
         cmocka_unit_test(test_padding),

@@ -99,9 +99,43 @@ static void test_words(void **state)
     assert_string_equal(time, "2027-01-31 12:30");
 }
 
+static void test_utc(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t seconds; /* 0: refused */
+    } rows[] = {
+        {"1970-01-01T00:00:01Z", 1},
+        {"2027-01-31T00:00:00Z", 1801353600},
+        {"9999-12-31T23:59:59Z", UINT64_C(253402300799)},
+        {"2027-01-31T00:00:00", 0},
+        {"2027-01-31T00:00:00Z ", 0},
+        {" 2027-01-31T00:00:00Z", 0},
+        {"2027-1-31T00:00:00Z", 0},
+        {"2027-02-30T00:00:00Z", 0},
+        {"2027-01-31T00:00:60Z", 0},
+        {"10000-01-01T00:00:00Z", 0},
+        {"1969-12-31T23:59:59Z", 0},
+    };
+    char text[TIMESTAMP_UTC_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint64_t usec = 0;
+
+        assert_int_equal(timestamp_parse_utc(rows[i].text, &usec), rows[i].seconds > 0);
+        assert_int_equal(usec, rows[i].seconds * SECOND);
+        timestamp_format_utc(usec + SECOND - 1, text);
+        assert_true(usec == 0 || strcmp(text, rows[i].text) == 0);
+    }
+    timestamp_format_utc(UINT64_MAX, text);
+    assert_string_equal(text, "");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times), cmocka_unit_test(test_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_times), cmocka_unit_test(test_words),
+                                       cmocka_unit_test(test_utc)};
 
     setenv("TZ", "UTC", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
