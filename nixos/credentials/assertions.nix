@@ -10,14 +10,7 @@
   others,
 }:
 let
-  sources = {
-    sealed = c: c.sealed != null;
-    fromStore = c: c.fromStore;
-    generate = c: c.generate != null;
-    template = c: c.template != null;
-    share = c: c.share != null;
-    source = c: c.source != null;
-  };
+  sources = import ./sources.nix { inherit lib; };
 
   # Evaluation copies a path literal to the store; a string may point into it.
   inStore = path: builtins.isPath path || lib.hasPrefix builtins.storeDir path;
@@ -27,11 +20,87 @@ lib.concatLists (
     id: c:
     let
       here = "${option}.${lib.strings.escapeNixIdentifier id}";
-      chosen = builtins.filter (s: sources.${s} c) (builtins.attrNames sources);
+      given = sources.given c;
+      command = file: "nspawn-creds seal --host=HOST.json --name=${machine}@${id} ${file} ${id}.cred";
       length = builtins.stringLength unit + builtins.stringLength id;
       room = common.unitAndIdMax - builtins.stringLength unit;
-      parts = lib.splitString "@" (if c.share == null then "" else c.share);
-      shared = others.${builtins.head parts} or null;
+
+      # What is checked of a source of each kind. `at` is the option that names it.
+      ofSource = {
+        file = at: value: [
+          {
+            assertion = !inStore value;
+            message = ''
+              ${at}: ${toString value} would be in the Nix store in plaintext, where every user of the host
+              can read it. Seal the secret (${command "FILE"})
+              and set sealed = ./${id}.cred. For a file that another program puts on the
+              host, write its path as a string: "/run/…".
+            '';
+          }
+          {
+            assertion = inStore value || lib.hasPrefix "/" value;
+            message = ''${at}: "${toString value}" is not an absolute path. Write "/run/…".'';
+          }
+        ];
+        sealed =
+          at: value:
+          if builtins.isPath value then
+            [
+              {
+                assertion = builtins.pathExists value;
+                message = ''
+                  ${at}: ${toString value} does not exist. A flake sees it after git add.
+                  To seal the credential: ${command "-"}
+                '';
+              }
+              {
+                assertion = !builtins.pathExists value || import ./sealed.nix { inherit lib; } value;
+                message = ''
+                  ${at}: ${toString value} is not a sealed credential, but would be copied to the Nix store.
+                  If it is the secret itself, seal it: ${command "FILE"},
+                  and set sealed = ./${id}.cred.
+                '';
+              }
+            ]
+          else
+            [
+              {
+                assertion = lib.hasPrefix "/" value;
+                message = ''
+                  ${at}: "${value}" is not an absolute path. For a file beside the configuration,
+                  set sealed = ./${id}.cred, without quotation marks.
+                '';
+              }
+            ];
+        share =
+          at: value:
+          let
+            parts = lib.splitString "@" value;
+            shared = others.${builtins.head parts} or null;
+          in
+          [
+            {
+              assertion = builtins.length parts == 2 && builtins.head parts != "" && lib.last parts != "";
+              message = ''${at}: "${value}" is not a credential's name. Set share = "CONTAINER@ID".'';
+            }
+            {
+              assertion = shared == null || shared ? ${lib.last parts};
+              message = ''
+                ${at}: the container "${builtins.head parts}" has no credential "${lib.last parts}". It has:
+                ${lib.concatStringsSep ", " (builtins.attrNames (if shared == null then { } else shared))}.
+              '';
+            }
+          ];
+        template =
+          at: value:
+          map (placeholder: {
+            assertion = credentials ? ${placeholder} && placeholder != id;
+            message = ''
+              ${at}: {{${placeholder}}} is not another credential of this container. Add it as
+              ${option}.${placeholder}, with its own source.
+            '';
+          }) (common.placeholders value);
+      };
     in
     [
       {
@@ -47,57 +116,19 @@ lib.concatLists (
         '';
       }
       {
-        assertion = builtins.length chosen == 1;
+        assertion = builtins.length given == 1;
         message = ''
           ${here}: ${
-            if chosen == [ ] then
+            if given == [ ] then
               "the credential has no source"
             else
-              "the credential has more than one source: ${lib.concatStringsSep ", " chosen}"
-          }. Set exactly one of sealed, fromStore, generate, template, share and source. Use sealed = ./${id}.cred
-          for a file that this command made: nspawn-creds seal --host=HOST.json --name=${machine}@${id} - ${id}.cred
+              "the credential has more than one source: ${lib.concatStringsSep ", " (lib.naturalSort (map (s: s.option) given))}"
+          }. Set exactly one of sealed, fromStore, generate, template, share, source and from. Use sealed = ./${id}.cred
+          for a file that this command made: ${command "-"}
         '';
       }
       {
-        assertion = c.source == null || !inStore c.source;
-        message = ''
-          ${here}.source: ${toString c.source} would be in the Nix store in plaintext, where every user of the host
-          can read it. Seal the secret (nspawn-creds seal --host=HOST.json --name=${machine}@${id} FILE
-          ${id}.cred) and set sealed = ./${id}.cred. For a file that another program puts on the
-          host, set source to its path as a string: source = "/run/…".
-        '';
-      }
-      {
-        assertion = c.source == null || inStore c.source || lib.hasPrefix "/" c.source;
-        message = ''${here}.source: "${toString c.source}" is not an absolute path. Set source = "/run/…".'';
-      }
-      {
-        assertion = c.sealed == null || builtins.isPath c.sealed || lib.hasPrefix "/" c.sealed;
-        message = ''
-          ${here}.sealed: "${toString c.sealed}" is not an absolute path. For a file beside the configuration,
-          set sealed = ./${id}.cred, without quotation marks.
-        '';
-      }
-      {
-        assertion = !builtins.isPath c.sealed || builtins.pathExists c.sealed;
-        message = ''
-          ${here}.sealed: ${toString c.sealed} does not exist. A flake sees it after git add.
-          To seal the credential: nspawn-creds seal --host=HOST.json --name=${machine}@${id} - ${id}.cred
-        '';
-      }
-      {
-        assertion =
-          !builtins.isPath c.sealed
-          || !builtins.pathExists c.sealed
-          || import ./sealed.nix { inherit lib; } c.sealed;
-        message = ''
-          ${here}.sealed: ${toString c.sealed} is not a sealed credential, but would be copied to the Nix store.
-          If it is the secret itself, seal it: nspawn-creds seal --host=HOST.json --name=${machine}@${id}
-          FILE ${id}.cred, and set sealed = ./${id}.cred.
-        '';
-      }
-      {
-        assertion = c.delivery != "native" || c.sealed != null || c.fromStore;
+        assertion = c.delivery != "native" || lib.any (s: s.tag == "sealed" || s.tag == "store") given;
         message = ''
           ${here}.delivery: with "native", systemd can only open sealed files. Use sealed = ./${id}.cred
           or fromStore = true, or delivery = "boot".
@@ -110,27 +141,8 @@ lib.concatLists (
           services = [ "…" ], or delivery = "boot" to deliver it to the whole container.
         '';
       }
-      {
-        assertion =
-          c.share == null
-          || (builtins.length parts == 2 && builtins.head parts != "" && lib.last parts != "");
-        message = ''${here}.share: "${toString c.share}" is not a credential's name. Set share = "CONTAINER@ID".'';
-      }
-      {
-        assertion = c.share == null || shared == null || shared ? ${lib.last parts};
-        message = ''
-          ${here}.share: the container "${builtins.head parts}" has no credential "${lib.last parts}". It has:
-          ${lib.concatStringsSep ", " (builtins.attrNames (if shared == null then { } else shared))}.
-        '';
-      }
     ]
-    ++ map (placeholder: {
-      assertion = credentials ? ${placeholder} && placeholder != id;
-      message = ''
-        ${here}.template: {{${placeholder}}} is not another credential of this container. Add it as
-        ${option}.${placeholder}, with its own source.
-      '';
-    }) (if c.template == null then [ ] else common.placeholders c.template)
+    ++ lib.concatMap (s: (ofSource.${s.tag} or (_: _: [ ])) "${here}.${s.option}" s.value) given
     ++ map (service: {
       assertion =
         builtins.match "[A-Za-z0-9:_.@-]+" service != null

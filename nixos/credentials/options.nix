@@ -3,90 +3,9 @@
 { lib }:
 let
   inherit (lib) mkOption types;
-
-  unsetOr =
-    type: args:
-    mkOption (
-      {
-        type = types.nullOr type;
-        default = null;
-      }
-      // args
-    );
-
-  generate = types.submodule {
-    options = {
-      type = mkOption {
-        type = types.enum [
-          "password"
-          "hex"
-          "base64"
-          "uuid"
-          "ssh-ed25519"
-          "x25519"
-        ];
-        example = "password";
-        description = "What to generate: a password, random bytes as text, a UUID or a private key.";
-      };
-      length = unsetOr types.ints.positive {
-        example = 32;
-        description = "Length of a password, in characters.";
-      };
-      alphabet = unsetOr types.str {
-        example = "abcdefghjkmnpqrstuvwxyz23456789";
-        description = "Characters that a password may contain.";
-      };
-      bytes = unsetOr types.ints.positive {
-        example = 32;
-        description = "Number of random bytes, for `hex` and `base64`.";
-      };
-    };
-  };
 in
 {
-  options = {
-    sealed = unsetOr (types.either types.path types.str) {
-      example = lib.literalExpression "./web/db-password.cred";
-      description = ''
-        A file that {command}`nspawn-creds seal` or {command}`nspawn-creds encrypt` sealed under the
-        name `CONTAINER@ID`. It is safe in git and in the Nix store: only the TPM or the host key of
-        the host that it is sealed for can open it.
-      '';
-    };
-    fromStore = mkOption {
-      type = types.bool;
-      default = false;
-      description = "Whether the credential is in the host's store, where {command}`nspawn-creds set` puts it.";
-    };
-    generate = unsetOr generate {
-      example = {
-        type = "password";
-        length = 32;
-      };
-      description = "Generate the credential on the host when it is first used, and keep it sealed there.";
-    };
-    template = unsetOr types.lines {
-      example = ''
-        DATABASE_URL=postgres://web:{{db-password}}@localhost/web
-      '';
-      description = ''
-        A text, such as the environment file of a service, in which `{{ID}}` is replaced by the
-        container's credential of that id. Write `{{{{` for two braces. The text itself is not secret:
-        it is in the Nix store.
-      '';
-    };
-    share = unsetOr types.str {
-      example = "db@db-password";
-      description = "Credential of another container that this container also gets, as `CONTAINER@ID`.";
-    };
-    source = unsetOr (types.either types.path types.str) {
-      example = "/run/agenix/db-password";
-      description = ''
-        A plaintext file on the host that another program puts there, such as agenix, sops-nix or an
-        agent. It must belong to root and to group `nspawn-creds`, with mode 0640. This is for
-        migrating from or to such programs; {option}`sealed` needs no other program.
-      '';
-    };
+  options = (import ./sources.nix { inherit lib; }).options // {
     services = mkOption {
       type = types.listOf types.str;
       default = [ ];
@@ -110,23 +29,24 @@ in
         `native`: systemd itself opens the sealed file when the container starts, without the broker.
       '';
     };
-    keyType =
-      unsetOr
-        (types.enum [
+    keyType = mkOption {
+      type = types.nullOr (
+        types.enum [
           "host"
           "tpm2"
           "host+tpm2"
           "tpm2-with-public-key"
           "host+tpm2-with-public-key"
-        ])
-        {
-          example = "host+tpm2";
-          description = ''
-            The key type that the sealed file must have, or the broker refuses it. With `host+tpm2`
-            only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore` and
-            {option}`generate`, except with `native` delivery.
-          '';
-        };
+        ]
+      );
+      default = null;
+      example = "host+tpm2";
+      description = ''
+        The key type that the sealed file must have, or the broker refuses it. With `host+tpm2`
+        only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore` and
+        {option}`generate`, except with `native` delivery.
+      '';
+    };
     onChange = mkOption {
       type = types.enum [
         "restart"

@@ -12,19 +12,21 @@ let
   set = lib.filterAttrs (_: value: value != null);
 
   inherit (import ../lib.nix { inherit lib; }) placeholders serviceName;
+  sources = import ./sources.nix { inherit lib; };
 
-  # Copies a path of the source tree to the Nix store, which is safe for sealed files.
-  pathOf = path: if builtins.isPath path then "${path}" else path;
-
+  # The source, as the policy has it. A path of the source tree is copied to the Nix store, which is safe
+  # for sealed files.
   source =
     c:
-    set {
-      sealed = lib.mapNullable pathOf c.sealed;
-      store = if c.fromStore then true else null;
-      generate = lib.mapNullable set c.generate;
-      inherit (c) template share;
-      file = lib.mapNullable toString c.source;
-    };
+    lib.mapAttrs (
+      tag: value:
+      {
+        sealed = if builtins.isPath value then "${value}" else value;
+        generate = set value;
+        file = toString value;
+      }
+      .${tag} or value
+    ) (sources.of c);
 
   entry =
     c:
@@ -109,7 +111,7 @@ in
         }
         // lib.optionalAttrs (native != { }) {
           LoadCredentialEncrypted = lib.mapAttrsToList (
-            id: c: "${name}@${id}:${if c.fromStore then "${store}/${name}/${id}.cred" else pathOf c.sealed}"
+            id: c: "${name}@${id}:${(source c).sealed or "${store}/${name}/${id}.cred"}"
           ) native;
         };
     };

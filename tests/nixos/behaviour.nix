@@ -167,6 +167,40 @@ let
       keyType = "host+tpm2";
     };
   };
+  # Each source, in its two forms.
+  sources =
+    lib.mapAttrs
+      (
+        _: credentials:
+        web {
+          config = { };
+          inherit credentials;
+        }
+      )
+      {
+        short = {
+          sealed.sealed = ./wrong/sealed.cred;
+          store.fromStore = true;
+          generate.generate = {
+            type = "hex";
+            bytes = 16;
+          };
+          template.template = "{{store}}";
+          share.share = "web@store";
+          file.source = "/run/secret";
+        };
+        tagged = lib.mapAttrs (tag: value: { from.${tag} = value; }) {
+          sealed = ./wrong/sealed.cred;
+          store = true;
+          generate = {
+            type = "hex";
+            bytes = 16;
+          };
+          template = "{{store}}";
+          share = "web@store";
+          file = "/run/secret";
+        };
+      };
   elsewhere = host {
     services.nspawn-creds = {
       enable = true;
@@ -823,6 +857,38 @@ let
         onChange = "restart";
         keyType = "host+tpm2";
       };
+    };
+    "a source is the same by its tag and by its short form" = {
+      actual = lib.mapAttrs (_: c: [
+        c.services.nspawn-creds.policies
+        c.systemd.services."systemd-nspawn@web".restartTriggers
+        (tests.failed c)
+      ]) sources;
+      expected = lib.mapAttrs (_: _: [
+        {
+          web.credentials =
+            lib.mapAttrs
+              (tag: source: {
+                ${tag} = source;
+                services = [ ];
+                delivery = "boot";
+                onChange = "restart";
+              })
+              {
+                inherit (policy.file) sealed;
+                store = true;
+                generate = {
+                  type = "hex";
+                  bytes = 16;
+                };
+                template = "{{store}}";
+                share = "web@store";
+                file = "/run/secret";
+              };
+        }
+        sources.short.systemd.services."systemd-nspawn@web".restartTriggers
+        [ ]
+      ]) sources;
     };
     "systemd by itself opens what is in the broker's store" = {
       actual = sealed.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;

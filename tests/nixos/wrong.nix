@@ -284,6 +284,19 @@ let
       option = "${option}.web.credentials.id";
       says = "more than one source: fromStore, share";
     };
+    "a credential with the same source in both forms" = {
+      config = credential "id" {
+        from.store = true;
+        fromStore = true;
+      };
+      option = "${option}.web.credentials.id";
+      says = "more than one source: from.store, fromStore";
+    };
+    "a plain file that would land in the store, by its tag" = {
+      config = credential "id" { from.file = ./wrong/plain; };
+      option = "${option}.web.credentials.id.from.file";
+      says = "and set sealed = ./id.cred";
+    };
     "a plain file that would land in the store" = {
       config = credential "id" { source = ./wrong/plain; };
       option = "${option}.web.credentials.id.source";

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Where a credential comes from: the options, and the one form in which everything else sees them. The
+# tags of `from` are the members of a policy. Each has a short form, an option of the credential itself.
+{ lib }:
+let
+  inherit (lib) mkOption types;
+
+  unsetOr =
+    type: args:
+    mkOption (
+      {
+        type = types.nullOr type;
+        default = null;
+      }
+      // args
+    );
+
+  generate = types.submodule {
+    options = {
+      type = mkOption {
+        type = types.enum [
+          "password"
+          "hex"
+          "base64"
+          "uuid"
+          "ssh-ed25519"
+          "x25519"
+        ];
+        example = "password";
+        description = "What to generate: a password, random bytes as text, a UUID or a private key.";
+      };
+      length = unsetOr types.ints.positive {
+        example = 32;
+        description = "Length of a password, in characters.";
+      };
+      alphabet = unsetOr types.str {
+        example = "abcdefghjkmnpqrstuvwxyz23456789";
+        description = "Characters that a password may contain.";
+      };
+      bytes = unsetOr types.ints.positive {
+        example = 32;
+        description = "Number of random bytes, for `hex` and `base64`.";
+      };
+    };
+  };
+
+  tags = {
+    sealed = {
+      type = types.either types.path types.str;
+      example = lib.literalExpression "./web/db-password.cred";
+      description = ''
+        A file that {command}`nspawn-creds seal` or {command}`nspawn-creds encrypt` sealed under the
+        name `CONTAINER@ID`. It is safe in git and in the Nix store: only the TPM or the host key of
+        the host that it is sealed for can open it.
+      '';
+    };
+    store = {
+      type = types.enum [ true ];
+      example = true;
+      description = "The credential is in the host's store, where {command}`nspawn-creds set` puts it.";
+    };
+    generate = {
+      type = generate;
+      example = {
+        type = "password";
+        length = 32;
+      };
+      description = "Generate the credential on the host when it is first used, and keep it sealed there.";
+    };
+    template = {
+      type = types.lines;
+      example = ''
+        DATABASE_URL=postgres://web:{{db-password}}@localhost/web
+      '';
+      description = ''
+        A text, such as the environment file of a service, in which `{{ID}}` is replaced by the
+        container's credential of that id. Write `{{{{` for two braces. The text itself is not secret:
+        it is in the Nix store.
+      '';
+    };
+    share = {
+      type = types.str;
+      example = "db@db-password";
+      description = "Credential of another container that this container also gets, as `CONTAINER@ID`.";
+    };
+    file = {
+      type = types.either types.path types.str;
+      example = "/run/agenix/db-password";
+      description = ''
+        A plaintext file on the host that another program puts there, such as agenix, sops-nix or an
+        agent. It must belong to root and to group `nspawn-creds`, with mode 0640. This is for
+        migrating from or to such programs; {option}`sealed` needs no other program.
+      '';
+    };
+  };
+
+  # The short forms that are not named like their tag.
+  names = {
+    store = "fromStore";
+    file = "source";
+  };
+  short = tag: names.${tag} or tag;
+in
+rec {
+  options = {
+    from = unsetOr (types.attrTag (lib.mapAttrs (_: mkOption) tags)) {
+      example = lib.literalExpression "{ sealed = ./web/db-password.cred; }";
+      description = ''
+        Where the credential comes from: exactly one of `sealed`, `store`, `generate`, `template`,
+        `share` and `file`. Each has a short form, an option of the credential itself.
+      '';
+    };
+  }
+  // lib.mapAttrs' (
+    tag: option:
+    lib.nameValuePair (short tag) (
+      unsetOr option.type {
+        inherit (option) example;
+        description = "Short for {option}`from.${tag}`.";
+      }
+    )
+  ) (removeAttrs tags [ "store" ])
+  // {
+    fromStore = mkOption {
+      type = types.bool;
+      default = false;
+      description = "Whether the credential is in the host's store. Short for {option}`from.store`.";
+    };
+  };
+
+  # All sources that a credential is given, each with the option that says so. There must be exactly one.
+  given =
+    c:
+    lib.mapAttrsToList (tag: value: {
+      inherit tag value;
+      option = "from.${tag}";
+    }) (if c.from == null then { } else c.from)
+    ++ lib.concatMap (
+      tag:
+      let
+        option = short tag;
+        value = c.${option};
+      in
+      lib.optional (value != null && value != false) { inherit tag value option; }
+    ) (builtins.attrNames tags);
+
+  # The source, as { TAG = value; }.
+  of = c: lib.listToAttrs (map (s: lib.nameValuePair s.tag s.value) (given c));
+}
