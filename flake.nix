@@ -28,6 +28,7 @@
         default = ./nixos/host.nix;
         host = ./nixos/host.nix;
         container = ./nixos/container.nix;
+        guest = ./nixos/credentials/guest.nix;
         nixos-containers = ./nixos/nixos-containers.nix;
       };
 

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The module for a host: containers, their network and their credentials. Options, assertions and
-# configuration are in separate files; docs/nixos-options.md is generated from the options.
+# The module for a host: containers, their network and their credentials, and the credentials of nixpkgs'
+# own containers. Containers of both kinds get the module for their inside from here. Options, assertions
+# and configuration are in separate files; docs/nixos-options.md is generated from the options.
 { lib, ... }:
 let
-  # A shorter path to the same options.
+  # The options' original path.
   alias =
     name:
     lib.mkAliasOptionModule
-      [ "virtualisation" "nspawn" name ]
-      [ "virtualisation" "nixos-nspawn-ephemeral" name ];
+      [ "virtualisation" "nixos-nspawn-ephemeral" name ]
+      [ "virtualisation" "nspawn" name ];
 in
 {
   imports = [
@@ -21,5 +22,6 @@ in
     ./host/network.nix
     ./host/store.nix
     ./host/credentials.nix
+    ./nixos-containers.nix
   ];
 }

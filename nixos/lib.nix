@@ -41,9 +41,7 @@ rec {
   # The credentials of all containers of the host, of both kinds.
   credentialsOf =
     config:
-    lib.mapAttrs (_: _: { }) (
-      config.containers // config.virtualisation.nixos-nspawn-ephemeral.containers or { }
-    )
+    lib.mapAttrs (_: _: { }) (config.containers // config.virtualisation.nspawn.containers or { })
     // lib.mapAttrs (_: policy: policy.credentials or { }) config.services.nspawn-creds.policies;
 
   # Host names have no dots. Invalid machine names are refused elsewhere.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Credentials for nixpkgs' own containers: containers.<name>.credentials, with the options of
-# virtualisation.nixos-nspawn-ephemeral.
+# virtualisation.nspawn.
 {
   config,
   options,

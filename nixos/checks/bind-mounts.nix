@@ -9,7 +9,7 @@
       "d /data/fixed 0755 root root"
       "f /data/fixed/file 0644 root root - hello"
     ];
-    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    virtualisation.nspawn.containers.web = {
       config = { };
       binds = {
         "/data/plain" = { };

@@ -4,7 +4,7 @@
 {
   nodes.host = {
     system.extraDependencies = [ pkgs.hello ];
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       closure = {
         config = { };
         store = "closure";

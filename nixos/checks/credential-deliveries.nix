@@ -3,7 +3,7 @@
 {
   nodes.host = {
     virtualisation.tpm.enable = true;
-    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    virtualisation.nspawn.containers.web = {
       autoStart = false;
       config.imports = [
         (import ./lib/reader.nix "reader")

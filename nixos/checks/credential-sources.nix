@@ -5,7 +5,7 @@
     virtualisation.tpm.enable = true;
     # In place of agenix or sops-nix.
     systemd.tmpfiles.rules = [ "f /run/agent/api-token 0640 root nspawn-creds - from-an-agent" ];
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       web = {
         autoStart = false;
         config = import ./lib/reader.nix "reader";

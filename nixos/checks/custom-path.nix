@@ -22,7 +22,7 @@ in
 {
   nodes.host = {
     system.extraDependencies = [ (system "profile") ];
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       direct.path = system "direct";
       profile = {
         path = "/nix/var/nix/profiles/my-container";

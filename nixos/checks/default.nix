@@ -19,10 +19,7 @@ lib.mapAttrs' (
     pkgs.testers.runNixOSTest {
       inherit name;
       imports = [ (./. + "/${file}") ];
-      defaults.imports = [
-        ../host.nix
-        ../nixos-containers.nix
-      ];
+      defaults.imports = [ ../host.nix ];
     }
   )
 ) scenarios

@@ -4,7 +4,7 @@
 {
   nodes.host = {
     virtualisation.tpm.enable = true;
-    virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "web" "db" ] (_: {
+    virtualisation.nspawn.containers = lib.genAttrs [ "web" "db" ] (_: {
       autoStart = false;
       config = import ./lib/reader.nix "reader";
       credentials.password = {

@@ -2,7 +2,7 @@
 # A container's share of the machine is limited.
 {
   nodes.host = {
-    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    virtualisation.nspawn.containers.web = {
       config = { };
       limits = {
         cpuQuota = "150%";

@@ -18,7 +18,7 @@
       };
     };
     networking.firewall.interfaces.br0.allowedUDPPorts = [ 67 ];
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       lan = {
         config.systemd.network.networks."10-lan".networkConfig.Address = [ "192.168.1.77/24" ];
         network.veth.enable = false;

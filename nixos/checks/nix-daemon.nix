@@ -4,7 +4,7 @@
   nodes.host = {
     # An overlay cannot be made of more than two others, and the VM's store is one already.
     virtualisation.writableStore = false;
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       builder = {
         config = { };
         nixDaemon.enable = true;

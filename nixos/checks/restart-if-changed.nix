@@ -9,16 +9,16 @@ let
 in
 {
   nodes.host = {
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       restarts = container true "one";
       stays = container false "one";
       same.config = { };
     };
-    specialisation.changed.configuration.virtualisation.nixos-nspawn-ephemeral.containers = {
+    specialisation.changed.configuration.virtualisation.nspawn.containers = {
       restarts.config.environment.etc."generation".text = "-two";
       stays.config.environment.etc."generation".text = "-two";
     };
-    specialisation.gone.configuration.virtualisation.nixos-nspawn-ephemeral.containers = lib.mkForce {
+    specialisation.gone.configuration.virtualisation.nspawn.containers = lib.mkForce {
       same.config = { };
     };
   };

@@ -16,7 +16,7 @@
         after = [ "systemd-nspawn@backend.service" ];
         startLimitIntervalSec = lib.mkForce 0;
       };
-      virtualisation.nixos-nspawn-ephemeral.containers.backend = {
+      virtualisation.nspawn.containers.backend = {
         network.forwardPorts = [
           {
             hostPort = 8080;

@@ -2,7 +2,7 @@
 # A container with nothing special: up, on the network, known to machined, gone when it is stopped.
 {
   nodes.host = {
-    virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
+    virtualisation.nspawn.containers.web.config = { };
   };
 
   testScript = ''

@@ -2,7 +2,7 @@
 # Fixed addresses, in one line and as networkd settings on both sides.
 {
   nodes.host = {
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       line = {
         config = { };
         network.veth.addresses = {

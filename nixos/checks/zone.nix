@@ -2,7 +2,7 @@
 # Two containers in one zone reach each other by name; what each says of the bridge is merged.
 {
   nodes.host = {
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       front = {
         config = { };
         network.veth = {

@@ -3,7 +3,7 @@
 { config, lib, ... }:
 let
   inherit (lib) mkDefault mkIf;
-  inherit (config.virtualisation.nixos-nspawn-ephemeral.guest) hostNetwork;
+  inherit (config.virtualisation.nspawn.guest) hostNetwork;
 
   client = {
     DHCP = mkDefault "yes";

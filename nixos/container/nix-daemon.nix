@@ -7,7 +7,7 @@
   ...
 }:
 let
-  inherit (config.virtualisation.nixos-nspawn-ephemeral.guest) nixDaemon;
+  inherit (config.virtualisation.nspawn.guest) nixDaemon;
   layer = "/nix/.layer";
   registration = "/nix/.host-registration";
 in

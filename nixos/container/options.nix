@@ -3,7 +3,22 @@
 # a system that is built elsewhere, for `path`, the administrator sets them.
 { lib, ... }:
 {
-  options.virtualisation.nixos-nspawn-ephemeral.guest = {
+  # The options' original path.
+  imports =
+    map
+      (
+        name:
+        lib.mkAliasOptionModule
+          [ "virtualisation" "nixos-nspawn-ephemeral" "guest" name ]
+          [ "virtualisation" "nspawn" "guest" name ]
+      )
+      [
+        "hostNetwork"
+        "passwordlessConsole"
+        "nixDaemon"
+      ];
+
+  options.virtualisation.nspawn.guest = {
     hostNetwork = lib.mkOption {
       type = lib.types.bool;
       default = false;

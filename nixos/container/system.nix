@@ -65,7 +65,7 @@ in
     # For `machinectl login`. `machinectl shell` needs neither a console nor a password, so that an
     # administrator can always get in.
     console.enable = true;
-    services.getty.autologinUser = lib.mkIf config.virtualisation.nixos-nspawn-ephemeral.guest.passwordlessConsole (
+    services.getty.autologinUser = lib.mkIf config.virtualisation.nspawn.guest.passwordlessConsole (
       mkDefault "root"
     );
     users.allowNoPasswordLogin = mkDefault true;

@@ -4,10 +4,9 @@
 let
   common = import ../lib.nix { inherit lib; };
   credentials = import ../credentials/assertions.nix { inherit lib common; };
-  cfg = config.virtualisation.nixos-nspawn-ephemeral;
+  cfg = config.virtualisation.nspawn;
 
-  optionOf =
-    name: "virtualisation.nixos-nspawn-ephemeral.containers.${lib.strings.escapeNixIdentifier name}";
+  optionOf = name: "virtualisation.nspawn.containers.${lib.strings.escapeNixIdentifier name}";
 
   # --- names ---------------------------------------------------------------------
 
@@ -171,7 +170,7 @@ let
             !given.path || given.config || !lib.getAttrFromPath (lib.splitString "." option) container;
           message = ''
             ${optionOf name}.${option}: a system given by path decides that itself. Set
-            virtualisation.nixos-nspawn-ephemeral.guest.${guest} = true in that system, and remove this option.
+            virtualisation.nspawn.guest.${guest} = true in that system, and remove this option.
           '';
         })
         {

@@ -15,7 +15,7 @@ let
     nameValuePair
     ;
   common = import ../lib.nix { inherit lib; };
-  containers = common.named config.virtualisation.nixos-nspawn-ephemeral.containers;
+  containers = common.named config.virtualisation.nspawn.containers;
 
   machineId = common.machineId config.networking.hostName;
 
@@ -103,9 +103,7 @@ let
     };
   };
 
-  further =
-    name: kind:
-    common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.settings.${kind}";
+  further = name: kind: common.located "virtualisation.nspawn.containers.${name}.settings.${kind}";
 
   limits =
     container:

@@ -10,7 +10,7 @@
 let
   common = import ../lib.nix { inherit lib; };
   containers = lib.filterAttrs (_: c: c.credentials != { }) (
-    common.named config.virtualisation.nixos-nspawn-ephemeral.containers
+    common.named config.virtualisation.nspawn.containers
   );
   creds =
     name:

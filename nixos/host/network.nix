@@ -11,7 +11,7 @@
 let
   inherit (lib) mkDefault mkIf mkMerge;
   common = import ../lib.nix { inherit lib; };
-  containers = common.named config.virtualisation.nixos-nspawn-ephemeral.containers;
+  containers = common.named config.virtualisation.nspawn.containers;
 
   interfaceOf = name: common.hostInterface name containers.${name}.network;
   names = builtins.filter (name: interfaceOf name != null) (builtins.attrNames containers);
@@ -72,7 +72,7 @@ let
     [
       (mkIf (veth.addresses.host != [ ]) { networkConfig.Address = veth.addresses.host; })
       (mkIf (veth.config.host != null) (
-        common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.network.veth.config.host" veth.config.host
+        common.located "virtualisation.nspawn.containers.${name}.network.veth.config.host" veth.config.host
       ))
     ];
 
@@ -136,7 +136,7 @@ let
   ) (builtins.attrNames byInterface);
   forwarding = "net.ipv4.conf.all.forwarding";
 
-  option = "virtualisation.nixos-nspawn-ephemeral";
+  option = "virtualisation.nspawn";
 in
 {
   config = mkMerge [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The options of virtualisation.nixos-nspawn-ephemeral, and how a container's `config` is evaluated.
+# The options of virtualisation.nspawn, and how a container's `config` is evaluated.
 {
   config,
   options,
@@ -10,7 +10,7 @@
 let
   inherit (lib) mkOption types;
   common = import ../lib.nix { inherit lib; };
-  cfg = config.virtualisation.nixos-nspawn-ephemeral;
+  cfg = config.virtualisation.nspawn;
 
   # The container's package set. The host's own `pkgs` can be passed on only if somebody built it and
   # gave it to the host, because it fixes `nixpkgs.config`.
@@ -35,12 +35,12 @@ let
       modules = [
         ../container.nix
         {
-          _file = "the host's virtualisation.nixos-nspawn-ephemeral.containers.${name}";
+          _file = "the host's virtualisation.nspawn.containers.${name}";
           inherit nixpkgs;
           networking.hostName = lib.mkDefault (common.hostNameOf name);
           # The container keeps no state that could depend on an older version.
           system.stateVersion = lib.mkDefault config.system.stateVersion;
-          virtualisation.nixos-nspawn-ephemeral.guest = {
+          virtualisation.nspawn.guest = {
             inherit (container.network) hostNetwork;
             nixDaemon = container.nixDaemon.enable;
             inherit (container) passwordlessConsole;
@@ -65,7 +65,7 @@ let
               };
             })
             (lib.mkIf (container.network.veth.config.container != null) (
-              common.located "virtualisation.nixos-nspawn-ephemeral.containers.${name}.network.veth.config.container" container.network.veth.config.container
+              common.located "virtualisation.nspawn.containers.${name}.network.veth.config.container" container.network.veth.config.container
             ))
           ];
         }
@@ -407,7 +407,7 @@ let
     };
 in
 {
-  options.virtualisation.nixos-nspawn-ephemeral = {
+  options.virtualisation.nspawn = {
     containers = mkOption {
       type = types.attrsOf (types.submodule container);
       default = { };

@@ -9,7 +9,7 @@
 }:
 let
   common = import ../lib.nix { inherit lib; };
-  containers = common.named config.virtualisation.nixos-nspawn-ephemeral.containers;
+  containers = common.named config.virtualisation.nspawn.containers;
 
   withClosure = lib.filterAttrs (_: c: c.store == "closure") containers;
   folder = name: "/run/nixos-nspawn-ephemeral/${name}/store";

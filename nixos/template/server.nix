@@ -2,7 +2,7 @@
   networking.hostName = "server";
   system.stateVersion = "25.11";
 
-  virtualisation.nixos-nspawn-ephemeral.containers.web = {
+  virtualisation.nspawn.containers.web = {
     # Sealed for this host; see README.md.
     credentials.greeting = {
       sealed = ./web/greeting.cred;

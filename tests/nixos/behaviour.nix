@@ -5,9 +5,8 @@
 let
   tests = import ./lib.nix { inherit nixpkgs; };
   inherit (tests) lib host web;
-  containers = set: host { virtualisation.nixos-nspawn-ephemeral.containers = set; };
-  textIn =
-    c: name: c.virtualisation.nixos-nspawn-ephemeral.containers.web.config.environment.etc.${name}.text;
+  containers = set: host { virtualisation.nspawn.containers = set; };
+  textIn = c: name: c.virtualisation.nspawn.containers.web.config.environment.etc.${name}.text;
 
   # --- several at once, since each evaluation takes its time --------------------
 
@@ -43,7 +42,7 @@ let
     nixpkgs.config.fromTheHost = "config";
     networking.nftables.enable = true;
     networking.firewall.filterForward = true;
-    virtualisation.nixos-nspawn-ephemeral = {
+    virtualisation.nspawn = {
       imports = [ { environment.etc."import".text = "for all"; } ];
       containers.web.config =
         { pkgs, ... }:
@@ -141,9 +140,9 @@ let
       };
     };
   };
-  kindsInside = kinds.virtualisation.nixos-nspawn-ephemeral.containers.web.config;
+  kindsInside = kinds.virtualisation.nspawn.containers.web.config;
   later = various.systemd.nspawn.later;
-  builder = various.virtualisation.nixos-nspawn-ephemeral.containers.builder.config;
+  builder = various.virtualisation.nspawn.containers.builder.config;
   sealed = web {
     config.systemd.services.app.script = "true";
     credentials.file = {
@@ -207,7 +206,7 @@ let
       store = "/srv/store";
       tpm2.device = "/dev/tpm0";
     };
-    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    virtualisation.nspawn.containers.web = {
       config = { };
       credentials.stock = {
         fromStore = true;
@@ -252,8 +251,8 @@ let
   };
   further = host {
     networking.useDHCP = false;
+    virtualisation.nixos-nspawn-ephemeral.containers.web.autoStart = false;
     virtualisation.nspawn.containers.web = {
-      autoStart = false;
       specialArgs.domain = "example.org";
       config =
         { domain, ... }:
@@ -274,7 +273,7 @@ let
     module:
     host {
       imports = [ module ];
-      virtualisation.nixos-nspawn-ephemeral.containers = {
+      virtualisation.nspawn.containers = {
         web.path = "/profile";
         db = {
           path = "/profile";
@@ -317,14 +316,14 @@ let
     };
   };
   hostNetwork = host {
-    virtualisation.nixos-nspawn-ephemeral.containers.web = {
+    virtualisation.nspawn.containers.web = {
       path = "/profile";
       network.hostNetwork = true;
     };
   };
   # Credentials of one container that reach others, of both kinds.
   shared = host {
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       db = {
         config = { };
         credentials.key.sealed = ./wrong/sealed.cred;
@@ -400,13 +399,17 @@ let
         };
       };
     };
-    "the short path of the options leads to the same" = {
+    "the options' original path leads to the same, and neither path to a warning" = {
       actual = [
-        further.virtualisation.nixos-nspawn-ephemeral.containers.web.autoStart
+        further.virtualisation.nspawn.containers.web.autoStart
+        further.virtualisation.nixos-nspawn-ephemeral.containers.web.limits.tasksMax
+        further.virtualisation.nspawn.containers.web.config.virtualisation.nixos-nspawn-ephemeral.guest.passwordlessConsole
         further.warnings
       ];
       expected = [
         false
+        100
+        true
         [ ]
       ];
     };
@@ -449,9 +452,12 @@ let
       ];
     };
     "a fixed address takes the place of DHCP, with the host as gateway and DNS server" = {
-      actual =
-        lib.getAttrs [ "Address" "DHCP" "DNS" "Gateway" ]
-          zone.virtualisation.nixos-nspawn-ephemeral.containers.c.config.systemd.network.networks."10-host0".networkConfig;
+      actual = lib.getAttrs [
+        "Address"
+        "DHCP"
+        "DNS"
+        "Gateway"
+      ] zone.virtualisation.nspawn.containers.c.config.systemd.network.networks."10-host0".networkConfig;
       expected = {
         Address = [ "fd00::2/64" ];
         DHCP = "no";
@@ -606,7 +612,7 @@ let
           "passwd"
           "vlock"
         ]
-      ) (lib.getAttrs [ "a" "b" ] zone.virtualisation.nixos-nspawn-ephemeral.containers);
+      ) (lib.getAttrs [ "a" "b" ] zone.virtualisation.nspawn.containers);
       expected = {
         a = [
           true
@@ -645,7 +651,7 @@ let
     "a container without Nix has neither the host's daemon nor the whole store" = {
       actual = {
         binds = builtins.filter (lib.hasInfix "/nix") inherited.systemd.nspawn.web.filesConfig.BindReadOnly;
-        nix = inherited.virtualisation.nixos-nspawn-ephemeral.containers.web.config.nix.enable;
+        nix = inherited.virtualisation.nspawn.containers.web.config.nix.enable;
       };
       expected = {
         binds = [ "/run/nixos-nspawn-ephemeral/web/store/view/closure:/nix/store" ];
@@ -1008,18 +1014,19 @@ let
       };
     };
     "a service that reloads has the new value with it" = {
-      actual =
-        lib.getAttrs [ "LoadCredential" "RefreshOnReload" ]
-          live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.tls.serviceConfig;
+      actual = lib.getAttrs [
+        "LoadCredential"
+        "RefreshOnReload"
+      ] live.virtualisation.nspawn.containers.web.config.systemd.services.tls.serviceConfig;
       expected = {
         LoadCredential = [ "config:/run/host/nspawn-creds/socket" ];
         RefreshOnReload = "credentials";
       };
     };
     "a live service does not start with an empty credential, whatever else it does before" = {
-      actual =
-        map (line: lib.last (lib.splitString "/bin/" line))
-          live.virtualisation.nixos-nspawn-ephemeral.containers.web.config.systemd.services.app.serviceConfig.ExecStartPre;
+      actual = map (
+        line: lib.last (lib.splitString "/bin/" line)
+      ) live.virtualisation.nspawn.containers.web.config.systemd.services.app.serviceConfig.ExecStartPre;
       expected = [
         "test -s %d/quiet"
         "test -s %d/kept"

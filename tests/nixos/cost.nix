@@ -7,7 +7,7 @@ let
     tests.host
       {
         none = { };
-        ours.virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
+        ours.virtualisation.nspawn.containers.web.config = { };
         nixpkgs.containers.web.config = { };
       }
       .${container};

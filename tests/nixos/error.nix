@@ -2,5 +2,5 @@
 # A host with the given containers, down to what would be built: for errors that Nix itself reports.
 { nixpkgs, config }:
 ((import ./lib.nix { inherit nixpkgs; }).host {
-  virtualisation.nixos-nspawn-ephemeral.containers = config;
+  virtualisation.nspawn.containers = config;
 }).system.build.toplevel.drvPath

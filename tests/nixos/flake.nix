@@ -29,7 +29,32 @@ let
       inherit lib;
       system = null;
       modules = [ tests.base ] ++ modules;
-    }).config.system.build.toplevel.drvPath;
+    }).config;
+  # One import on the host is enough for containers of both kinds, and one for a system built elsewhere.
+  app.systemd.services.app.script = "true";
+  credentials.key = {
+    from.store = true;
+    services = [ "app" ];
+  };
+  host = system [
+    self.nixosModules.default
+    {
+      virtualisation.nspawn.containers.web = {
+        config = app;
+        inherit credentials;
+      };
+      containers.other = {
+        config = app;
+        inherit credentials;
+      };
+    }
+  ];
+  elsewhere = system [
+    self.nixosModules.guest
+    app
+    { nspawn-creds.credentials.key.services = [ "app" ]; }
+  ];
+  getsKey = inside: inside.systemd.services.app.serviceConfig.LoadCredential == [ "key" ];
   # A host made from the template, with some sealed file in the place of the user's.
   made =
     template:
@@ -46,7 +71,7 @@ let
           ++ modules
           ++ [
             {
-              virtualisation.nixos-nspawn-ephemeral.containers.web.credentials.greeting.sealed =
+              virtualisation.nspawn.containers.web.credentials.greeting.sealed =
                 lib.mkForce ../vectors/257-host-0.cred;
             }
           ];
@@ -54,10 +79,14 @@ let
     }).nixosConfigurations.server.config;
 in
 assert (made self.templates.default).services.nspawn-creds.policies.web.credentials ? greeting;
+assert getsKey host.virtualisation.nspawn.containers.web.config;
+assert getsKey host.containers.other.config;
+assert getsKey elsewhere;
 assert
   builtins.attrNames self.nixosModules == [
     "container"
     "default"
+    "guest"
     "host"
     "nixos-containers"
   ];
@@ -81,9 +110,7 @@ assert
   formatter = lib.mapAttrs (_: drv: drv.drvPath) self.formatter;
   overlay =
     ((import nixpkgs { system = "x86_64-linux"; }).extend self.overlays.default).nspawn-creds.drvPath;
-  modules = lib.mapAttrs (_: module: system [ module ]) self.nixosModules;
-  allOfHost = system [
-    self.nixosModules.default
-    self.nixosModules.nixos-containers
-  ];
+  modules = lib.mapAttrs (
+    _: module: (system [ module ]).system.build.toplevel.drvPath
+  ) self.nixosModules;
 }

@@ -34,13 +34,12 @@ rec {
       modules = [
         base
         (modules + "/host.nix")
-        (modules + "/nixos-containers.nix")
         module
       ];
     };
   host = module: (evaluate module).config;
   # The same in short, for one container called "web".
-  web = container: host { virtualisation.nixos-nspawn-ephemeral.containers.web = container; };
+  web = container: host { virtualisation.nspawn.containers.web = container; };
 
   # The nodes of a scenario in nixos/checks, and its test script.
   scenario =
@@ -70,7 +69,6 @@ rec {
         node = { inherit pkgs; };
         defaults.imports = [
           (modules + "/host.nix")
-          (modules + "/nixos-containers.nix")
           { documentation.nixos.enable = lib.mkOverride 1400 false; }
         ];
       };
@@ -187,8 +185,7 @@ rec {
       tmpfiles = tmpfiles c;
       inherit (c.services.nspawn-creds) policies;
       containers = mapAttrs (_: x: guest x.config) (
-        filterAttrs (_: x: x.given.config) c.virtualisation.nixos-nspawn-ephemeral.containers
-        // c.containers
+        filterAttrs (_: x: x.given.config) c.virtualisation.nspawn.containers // c.containers
       );
       extraFlags = mapAttrs (_: x: x.extraFlags) c.containers;
     };

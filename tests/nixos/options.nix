@@ -66,7 +66,7 @@ in
 
   ${section "Containers" "For the host: `nixosModules.default`, `nixos/host.nix`." host [
     "virtualisation"
-    "nixos-nspawn-ephemeral"
+    "nspawn"
   ] all}
   ${section "The broker" "Also for the host. The defaults are right for most hosts." host [
     "services"
@@ -81,11 +81,11 @@ in
   ${section "Inside a container that is built elsewhere"
     "Settings that the host cannot make for a system given by `path`."
     guest
-    [ "virtualisation" "nixos-nspawn-ephemeral" "guest" ]
+    [ "virtualisation" "nspawn" "guest" ]
     all
   }
   ${section "Credentials for nixpkgs' own containers"
-    "For the host: `nixosModules.nixos-containers`, `nixos/nixos-containers.nix`. The options of each credential are as above."
+    "For the host: `nixosModules.default`, or `nixosModules.nixos-containers` for these alone. The options of each credential are as above."
     host
     [ "containers" ]
     (o: o.name == "containers.<name>.credentials")

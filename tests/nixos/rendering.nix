@@ -48,7 +48,7 @@ let
 
   host = tests.host {
     networking.hostName = "host";
-    virtualisation.nixos-nspawn-ephemeral.containers = {
+    virtualisation.nspawn.containers = {
       web = {
         config.systemd.services = {
           inherit reader;
@@ -177,7 +177,7 @@ let
       };
     };
   };
-  containers = host.virtualisation.nixos-nspawn-ephemeral.containers // host.containers;
+  containers = host.virtualisation.nspawn.containers // host.containers;
 
   inSection = import (nixpkgs + "/nixos/lib/utils.nix") {
     inherit lib;

@@ -12,11 +12,11 @@ let
   tests = import ./lib.nix { inherit nixpkgs; };
   inherit (tests) lib host web;
 
-  option = "virtualisation.nixos-nspawn-ephemeral.containers";
+  option = "virtualisation.nspawn.containers";
   named =
     name: container:
     host {
-      virtualisation.nixos-nspawn-ephemeral.containers.${name} = {
+      virtualisation.nspawn.containers.${name} = {
         config = { };
       }
       // container;
@@ -65,7 +65,7 @@ let
     };
     "a name that nixpkgs' containers have, too" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers.web = {
+        virtualisation.nspawn.containers.web = {
           config = { };
           credentials.id.fromStore = true;
         };
@@ -79,7 +79,7 @@ let
     };
     "two names that make one host name" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a-b" "A.b" ] (_: {
+        virtualisation.nspawn.containers = lib.genAttrs [ "a-b" "A.b" ] (_: {
           config = { };
         });
       };
@@ -161,14 +161,14 @@ let
     "a host without networkd" = {
       config = host {
         systemd.network.enable = false;
-        virtualisation.nixos-nspawn-ephemeral.containers.web.config = { };
+        virtualisation.nspawn.containers.web.config = { };
       };
       option = "systemd.network.enable";
       says = "networkd leaves all other interfaces alone";
     };
     "a port that is forwarded to two containers" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers = lib.genAttrs [ "a" "b" ] (_: {
+        virtualisation.nspawn.containers = lib.genAttrs [ "a" "b" ] (_: {
           config = { };
           network.forwardPorts = [ { hostPort = 80; } ];
         });
@@ -237,7 +237,7 @@ let
 
     "the same address in two containers" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers = {
+        virtualisation.nspawn.containers = {
           a = addresses [ "10.0.0.1/24" ] [ "10.0.0.2/24" ];
           b = addresses [ "10.0.1.1/24" ] [ "10.0.0.2/24" ];
         };
@@ -247,7 +247,7 @@ let
     };
     "the same address at both ends" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.1/24" ];
+        virtualisation.nspawn.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.1/24" ];
       };
       option = "The address 10.0.0.1";
       says = "the host's network 10-ve-a";
@@ -255,7 +255,7 @@ let
     "an address of another network of the host's" = {
       config = host {
         systemd.network.networks."20-lan".networkConfig.Address = [ "10.0.0.2/8" ];
-        virtualisation.nixos-nspawn-ephemeral.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.2/24" ];
+        virtualisation.nspawn.containers.a = addresses [ "10.0.0.1/24" ] [ "10.0.0.2/24" ];
       };
       option = "The address 10.0.0.2";
       says = "the host's network 20-lan";
@@ -362,7 +362,7 @@ let
     };
     "a share that the other container does not have" = {
       config = host {
-        virtualisation.nixos-nspawn-ephemeral.containers = {
+        virtualisation.nspawn.containers = {
           web = {
             config = { };
             credentials.id.share = "db@other";
@@ -379,7 +379,7 @@ let
     "a share of a machine whose policy has no credentials" = {
       config = host {
         services.nspawn-creds.policies.debian = { };
-        virtualisation.nixos-nspawn-ephemeral.containers.web = {
+        virtualisation.nspawn.containers.web = {
           config = { };
           credentials.id.share = "debian@other";
         };
