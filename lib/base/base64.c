@@ -54,6 +54,12 @@ bool hex_decode(BytesView text, uint8_t *ret, size_t size)
            decoded == size;
 }
 
+bool hex_parse(const char *text, uint8_t *ret, size_t size)
+{
+    return strspn(text, "0123456789abcdef") == strlen(text) &&
+           hex_decode(text_view(text), ret, size);
+}
+
 void digest_format(BytesView content, char text[DIGEST_TEXT_BYTES])
 {
     uint8_t digest[crypto_hash_sha256_BYTES];

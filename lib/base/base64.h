@@ -18,6 +18,9 @@ int base64_encode(BytesView binary, size_t line, Bytes *ret);
 /* Decodes the digits of exactly SIZE bytes; false if TEXT is anything else. */
 bool hex_decode(BytesView text, uint8_t *ret, size_t size);
 
+/* The same for lower-case digits alone, up to the NUL. */
+bool hex_parse(const char *text, uint8_t *ret, size_t size);
+
 #define DIGEST_TEXT_BYTES ((size_t)65)
 
 /* Writes the SHA-256 of CONTENT in 64 lower-case hexadecimal digits, like sha256sum(1). */

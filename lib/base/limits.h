@@ -160,6 +160,13 @@
 /* A signer's name, bytes without the NUL. */
 #define LIMIT_PRINCIPAL_BYTES     ((size_t)128)
 
+/* Signatures in a bundle. */
+#define LIMIT_FLEET_SIGNATURES    ((size_t)16)
+/* A host's manifest, bytes. A credential has about 150. */
+#define LIMIT_MANIFEST_BYTES      ((size_t)1024 * 1024)
+/* A bundle, bytes: the manifest in base64, the statement, as many signatures, and the path. */
+#define LIMIT_BUNDLE_BYTES        (LIMIT_MANIFEST_BYTES * 3 / 2)
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that

@@ -42,13 +42,6 @@ static bool is_printable(const char *text)
     return true;
 }
 
-/* Lower-case hex of exactly SIZE bytes. */
-static bool parse_hex(const char *text, uint8_t *ret, size_t size)
-{
-    return strspn(text, "0123456789abcdef") == strlen(text) &&
-           hex_decode(text_view(text), ret, size);
-}
-
 static int read_host_name(struct json_object *value, Reason *reason, Identity *identity)
 {
     const char *text = json_text(value);
@@ -64,7 +57,7 @@ static int read_machine_id(struct json_object *value, Reason *reason, Identity *
     uint8_t bytes[IDENTITY_MACHINE_ID_SIZE / 2];
     const char *text = json_text(value);
 
-    if (!text || !parse_hex(text, bytes, sizeof(bytes)))
+    if (!text || !hex_parse(text, bytes, sizeof(bytes)))
         return reason_set(reason, OUTCOME_MALFORMED, "machineId is not 32 hex digits");
     strcpy(identity->machine_id, text);
     return 0;
@@ -101,7 +94,7 @@ static int read_bank(struct json_object *bank, Reason *reason, TpmPcrs *pcrs)
         snprintf(number, sizeof(number), "%u", i);
         if (!json_object_object_get_ex(bank, number, &value))
             continue;
-        if (!json_text(value) || !parse_hex(json_text(value), pcrs->values[i], PCR_BYTES))
+        if (!json_text(value) || !hex_parse(json_text(value), pcrs->values[i], PCR_BYTES))
             return reason_set(reason, OUTCOME_MALFORMED, "the value of PCR %u is not 64 hex digits",
                               i);
         pcrs->mask |= UINT64_C(1) << i;
@@ -175,7 +168,7 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         return reason_set(reason, r, "%s: %s", member, why.text);
     if (slot_of(identity, &key) != slot)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is another type of storage key", member);
-    if (!parse_hex(json_text(name), expected, sizeof(expected)) ||
+    if (!hex_parse(json_text(name), expected, sizeof(expected)) ||
         memcmp(expected, key.name, sizeof(expected)) != 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is damaged: its name does not match the key", member);

@@ -22,6 +22,7 @@
 typedef struct MerkleHash {
     uint8_t bytes[MERKLE_HASH_BYTES];
 } MerkleHash;
+_Static_assert(sizeof(MerkleHash) == MERKLE_HASH_BYTES, "an array of them is bytes without gaps");
 
 MerkleHash merkle_leaf(BytesView content);
 

@@ -62,11 +62,34 @@ static void test_encoding(void **state)
     }
 }
 
+static void test_hex(void **state)
+{
+    static const struct {
+        const char *text;
+        bool lower, any; /* which of the two accept it */
+    } rows[] = {
+        {"0aff", true, true},    {"0AFF", false, true},  {"0aFf", false, true},
+        {"0af", false, false},   {"", false, false},     {"0aff00", false, false},
+        {"0a ff", false, false}, {"0x0a", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint8_t bytes[2] = {0};
+
+        assert_int_equal(hex_decode(test_view(rows[i].text), bytes, sizeof(bytes)), rows[i].any);
+        assert_int_equal(hex_parse(rows[i].text, bytes, sizeof(bytes)), rows[i].lower);
+        assert_int_equal(bytes[1], rows[i].any ? 0xff : 0);
+    }
+    assert_true(hex_parse("", (uint8_t[1]){0}, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoding),
         cmocka_unit_test(test_encoding),
+        cmocka_unit_test(test_hex),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

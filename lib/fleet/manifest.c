@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/manifest.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+
+#define VERSION    1
+/* Nesting: the manifest, its credentials, one of them, a value. */
+#define JSON_DEPTH 4
+
+static const char *const key_names[_FLEET_KEY_MAX] = {
+    [FLEET_SRK] = "srk",
+    [FLEET_LEGACY_ECC] = "legacyEcc",
+    [FLEET_LEGACY_RSA] = "legacyRsa",
+};
+
+void manifest_done(Manifest *manifest)
+{
+    free(manifest->credentials);
+    *manifest = (Manifest){0};
+}
+
+bool manifest_is_for(const Manifest *manifest, const FleetHost *host)
+{
+    for (size_t i = 0; i < _FLEET_KEY_MAX; i++)
+        if (manifest->host.keys[i][0] && strcmp(manifest->host.keys[i], host->keys[i]) != 0)
+            return false;
+    return true;
+}
+
+/* --- parsing --- */
+
+static int invalid(Reason *reason, const char *what)
+{
+    return reason_set(reason, OUTCOME_BAD_BUNDLE, "the manifest: %s", what);
+}
+
+/* Reads the member NAME of OBJECT, SIZE bytes in hexadecimal, as text. */
+static bool read_hex(struct json_object *object, const char *name, size_t size, char *ret)
+{
+    const char *text = json_text(json_object_object_get(object, name));
+    uint8_t bytes[64];
+
+    if (!text || !hex_parse(text, bytes, size))
+        return false;
+    strcpy(ret, text);
+    return true;
+}
+
+static int read_host(struct json_object *object, Reason *reason, FleetHost *host)
+{
+    int keys = 0;
+
+    if (!json_object_is_type(object, json_type_object))
+        return invalid(reason, "host is not an object");
+    for (size_t i = 0; i < _FLEET_KEY_MAX; i++) {
+        if (!json_object_object_get_ex(object, key_names[i], NULL))
+            continue;
+        if (!read_hex(object, key_names[i], FLEET_KEY_NAME_BYTES / 2, host->keys[i]))
+            return invalid(reason, "a key of host is not 68 hexadecimal digits");
+        keys++;
+    }
+    if (keys == 0 || keys != json_object_object_length(object))
+        return invalid(reason, "host has no key, or another member");
+    return 0;
+}
+
+/* *NAME is the name of the one before, and then of this one. */
+static int read_credential(struct json_object *object, Reason *reason, const char **name,
+                           ManifestCredential *ret)
+{
+    struct json_object *pending = NULL;
+    const char *before = *name;
+    int64_t size;
+
+    if (!json_object_is_type(object, json_type_object))
+        return invalid(reason, "a credential is not an object");
+    ret->pending = json_object_object_get_ex(object, "pending", &pending);
+    *name = json_text(json_object_object_get(object, "name"));
+    size = json_object_get_int64(json_object_object_get(object, "size"));
+    if (!*name || credential_name_parse(*name, NULL, &ret->name) != 0)
+        return invalid(reason, "a credential's name is not MACHINE@ID");
+    if (before && strcmp(before, *name) >= 0)
+        return invalid(reason, "the credentials are not sorted by name, or one is there twice");
+    if (!read_hex(object, "sha256", (DIGEST_TEXT_BYTES - 1) / 2, ret->sha256))
+        return invalid(reason, "a credential's sha256 is not 64 hexadecimal digits");
+    if (!json_object_is_type(json_object_object_get(object, "size"), json_type_int) || size < 1 ||
+        (uint64_t)size > LIMIT_FILE_BYTES)
+        return invalid(reason, "a credential's size is not one that a sealed file can have");
+    if (ret->pending &&
+        (!json_object_is_type(pending, json_type_boolean) || !json_object_get_boolean(pending)))
+        return invalid(reason, "a credential's pending is not true");
+    if (json_object_object_length(object) != 3 + ret->pending)
+        return invalid(reason, "a credential has an unknown member");
+    ret->size = (size_t)size;
+    return 0;
+}
+
+static int read_credentials(struct json_object *array, Reason *reason, Manifest *manifest)
+{
+    const char *name = NULL;
+    int r = 0;
+
+    if (!json_object_is_type(array, json_type_array))
+        return invalid(reason, "credentials is not an array");
+    manifest->count = json_length(array);
+    manifest->credentials = calloc(manifest->count + 1, sizeof(manifest->credentials[0]));
+    if (!manifest->credentials)
+        return -ENOMEM;
+    for (size_t i = 0; i < manifest->count && r == 0; i++)
+        r = read_credential(json_object_array_get_idx(array, i), reason, &name,
+                            &manifest->credentials[i]);
+    return r;
+}
+
+int manifest_parse(BytesView text, Reason *reason, Manifest *ret)
+{
+    _cleanup_(manifest_done) Manifest manifest = {0};
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    struct json_object *version;
+    Reason why = {0};
+    int r;
+
+    if (text.size > LIMIT_MANIFEST_BYTES)
+        return invalid(reason, "it is too large");
+    r = json_parse(text, JSON_DEPTH, NULL, &why, &object);
+    if (r != 0)
+        return r < 0 ? r : invalid(reason, why.text);
+    if (!json_object_is_type(object, json_type_object) || json_object_object_length(object) != 3 ||
+        !json_object_object_get_ex(object, "version", &version) ||
+        !json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION)
+        return invalid(reason, "it is not an object with version 1, host and credentials alone");
+    r = read_host(json_object_object_get(object, "host"), reason, &manifest.host);
+    if (r == 0)
+        r = read_credentials(json_object_object_get(object, "credentials"), reason, &manifest);
+    if (r == 0)
+        *ret = TAKE(manifest);
+    return r;
+}
+
+/* --- formatting --- */
+
+static struct json_object *credential_to_json(const ManifestCredential *credential)
+{
+    struct json_object *object = json_object_new_object();
+    char name[CREDENTIAL_NAME_TEXT_BYTES];
+
+    credential_name_format(&credential->name, name);
+    json_add_text(object, "name", name);
+    json_add_text(object, "sha256", credential->sha256);
+    json_add_number(object, "size", credential->size);
+    if (credential->pending)
+        json_add(object, "pending", json_object_new_boolean(true));
+    return object;
+}
+
+int manifest_format(const Manifest *manifest, Bytes *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    struct json_object *host = json_object_new_object(), *credentials = json_object_new_array();
+
+    for (size_t i = 0; i < _FLEET_KEY_MAX; i++)
+        if (manifest->host.keys[i][0])
+            json_add_text(host, key_names[i], manifest->host.keys[i]);
+    for (size_t i = 0; i < manifest->count; i++)
+        json_append(credentials, credential_to_json(&manifest->credentials[i]));
+    json_add_number(object, "version", VERSION);
+    json_add(object, "host", host);
+    json_add(object, "credentials", credentials);
+    return json_print(object, ret);
+}
