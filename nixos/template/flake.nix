@@ -14,7 +14,7 @@
       nixosConfigurations.server = nixpkgs.lib.nixosSystem {
         modules = [
           nspawn-creds.nixosModules.default
-          ./hardware-configuration.nix
+          ./configuration.nix
           ./server.nix
         ];
       };

@@ -1,7 +1,4 @@
 {
-  networking.hostName = "server";
-  system.stateVersion = "25.11";
-
   virtualisation.nspawn.containers.web = {
     # Sealed for this host; see README.md.
     credentials.greeting = {
@@ -10,7 +7,7 @@
     };
 
     config = {
-      # Stands in for your application.
+      # Put your application here.
       systemd.services.hello = {
         wantedBy = [ "multi-user.target" ];
         serviceConfig.Type = "oneshot";

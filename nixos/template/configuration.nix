@@ -1,6 +1,8 @@
-# Replace this file by your host's: nixos-generate-config --show-hardware-config
+# Replace this file by your host's: cp /etc/nixos/*.nix .
 {
   nixpkgs.hostPlatform = "x86_64-linux";
+  networking.hostName = "server";
+  system.stateVersion = "25.11";
   boot.loader.systemd-boot.enable = true;
   fileSystems."/" = {
     device = "/dev/disk/by-label/nixos";

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Evaluates the examples that extract-docs has put into FOLDER. Those of a page are one host, down to
+# what would be built.
+{ nixpkgs, folder }:
+let
+  tests = import ./lib.nix { inherit nixpkgs; };
+  inherit (tests) lib;
+
+  examples = lib.importJSON (folder + "/list.json");
+  content = example: import (folder + "/${example.file}");
+  given = example: (if example.place == "value" then setting else content) example;
+  module = example: lib.setDefaultModuleLocation example.where (given example);
+
+  # What examples take for granted: agenix, sops-nix and impermanence, which are not in nixpkgs, and a
+  # host that uses networkd.
+  secrets =
+    name: path:
+    lib.mkOption {
+      default = { };
+      type = lib.types.attrsOf (
+        lib.types.submodule (
+          { name, ... }:
+          {
+            freeformType = with lib.types; attrsOf anything;
+            options.path = lib.mkOption { default = "${path}/${name}"; };
+          }
+        )
+      );
+    };
+  host = modules: {
+    imports = modules;
+    options.age.secrets = secrets "age" "/run/agenix";
+    options.sops.secrets = secrets "sops" "/run/secrets";
+    options.environment.persistence = lib.mkOption {
+      default = { };
+      type = with lib.types; attrsOf anything;
+    };
+    config.networking.useNetworkd = lib.mkDefault true;
+  };
+
+  systemWith =
+    modules:
+    import (nixpkgs + "/nixos/lib/eval-config.nix") {
+      inherit lib;
+      system = null;
+      modules = [ tests.base ] ++ modules;
+    };
+  hostOf = examples: tests.evaluate (host (map module examples));
+
+  flake =
+    example:
+    ((content example).outputs {
+      nixpkgs.lib.nixosSystem = { modules, ... }: systemWith (modules ++ [ (host [ ]) ]);
+      nspawn-creds = (import ../../flake.nix).outputs {
+        self = null;
+        nixpkgs = { inherit lib; };
+      };
+    }).nixosConfigurations;
+
+  # Forces what the example sets, which may be in a part of the configuration that nobody reads.
+  force =
+    pkgs: given: merged:
+    if lib.isFunction given then
+      force pkgs (given {
+        inherit lib pkgs;
+        config = merged;
+      }) merged
+    else if builtins.isAttrs given && builtins.isAttrs merged then
+      lib.concatMap (name: force pkgs given.${name} merged.${name}) (
+        builtins.filter (name: merged ? ${name}) (builtins.attrNames given)
+      )
+    else if builtins.isList merged then
+      lib.concatMap (v: builtins.seq v [ ]) merged
+    else
+      builtins.seq merged [ ];
+
+  # Warnings are for the reader of the example, too.
+  verdict =
+    where: examples:
+    { config, pkgs, ... }:
+    let
+      words = tests.failed config ++ config.warnings;
+    in
+    if words != [ ] then
+      map (words: "${where}: ${words}") words
+    else
+      builtins.seq config.system.build.toplevel.drvPath (
+        lib.concatMap (example: force pkgs (given example) config) examples
+      );
+
+  # --- values of options -----------------------------------------------------------
+
+  empty = tests.evaluate (host [ ]);
+  guest = (systemWith [ ../../nixos/container.nix ]).options;
+  # The option at a path such as [ "containers" "<name>" "credentials" ].
+  optionAt =
+    tree: path:
+    if path == [ ] && lib.isOption tree then
+      tree
+    else if lib.isOption tree then
+      optionAt (tree.type.getSubOptions [ ]) (lib.remove "<name>" (lib.remove "*" path))
+    else if tree ? "" then
+      # attrTag has another level, with the name of the prefix, which is empty here
+      optionAt tree."" path
+    else
+      optionAt tree.${builtins.head path} (builtins.tail path);
+  optionOf =
+    example:
+    let
+      path = lib.splitString "." example.option;
+    in
+    optionAt (if builtins.head path == "nspawn-creds" then guest else empty.options) path;
+
+  valueOf =
+    example:
+    { config, pkgs, ... }:
+    content example {
+      inherit config lib pkgs;
+      inputs = { };
+    };
+  # A value that is a module is checked as part of a host.
+  isModule = example: builtins.match "(.* )?module" (optionOf example).type.description != null;
+  setting =
+    example:
+    { config, pkgs, ... }:
+    lib.mkMerge [
+      { virtualisation.nspawn.containers.web.config = { }; }
+      (lib.setAttrByPath (lib.splitString "." (
+        lib.replaceStrings [ "<name>" ] [ "web" ] example.option
+      )) (valueOf example { inherit config pkgs; }))
+    ];
+  value =
+    example:
+    let
+      option = optionOf example;
+      given = valueOf example empty;
+      definition = {
+        file = example.where;
+        value = given;
+      };
+    in
+    force empty.pkgs given (lib.mergeDefinitions option.loc option.type [ definition ]).mergedValue;
+
+  # --- all of them -----------------------------------------------------------------
+
+  # By place, for those that are not part of a page's host.
+  single = {
+    inherit value;
+    flake =
+      example: lib.concatLists (lib.mapAttrsToList (_: verdict example.where [ ]) (flake example));
+    system =
+      example:
+      verdict example.where [ example ] (systemWith [
+        ../../nixos/container.nix
+        (module example)
+      ]);
+  };
+  isAlone = e: e.alone || single ? ${e.place} && !(e.place == "value" && isModule e);
+  alone = lib.partition isAlone examples;
+  onHost = where: examples: verdict where examples (hostOf examples);
+in
+{
+  checked = builtins.length examples;
+  bad =
+    lib.concatMap (e: (single.${e.place} or (e: onHost e.where [ e ])) e) alone.right
+    ++ lib.concatLists (lib.mapAttrsToList onHost (builtins.groupBy (e: e.page) alone.wrong));
+}
