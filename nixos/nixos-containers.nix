@@ -12,14 +12,8 @@ let
   inherit (lib) mkOption types;
   common = import ./lib.nix { inherit lib; };
   assertions = import ./credentials/assertions.nix { inherit lib common; };
-  creds =
-    name:
-    import ./credentials/policy.nix {
-      inherit lib name;
-      inherit (config.services.nspawn-creds) store policies;
-    };
-
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
+  host = import ./credentials/host.nix { inherit config lib pkgs; } containers;
   unitOf = name: "container@${name}.service";
 
   # Whether a container's system is built elsewhere. The definitions tell, because nixpkgs derives `path`
@@ -36,9 +30,6 @@ let
 
   container =
     { config, name, ... }:
-    let
-      c = creds name;
-    in
     {
       options.credentials = mkOption {
         type = types.attrsOf (types.submodule (import ./credentials/options.nix { inherit lib; }));
@@ -57,7 +48,7 @@ let
       config = lib.mkIf (config.credentials != { }) {
         # These containers have their own start script with its own options. (`bindMounts` does not map
         # owners, which a container with `privateUsers` needs.)
-        extraFlags = c.nspawnFlags config.credentials;
+        extraFlags = (host.creds name).nspawnFlags config.credentials;
         config = lib.mkIf (!elsewhere name) {
           imports = [ ./credentials/guest.nix ];
           nspawn-creds.credentials = lib.mapAttrs (_: x: {
@@ -72,58 +63,48 @@ in
 
   options.containers = mkOption { type = types.attrsOf (types.submodule container); };
 
-  config = lib.mkIf (containers != { }) {
-    assertions = lib.concatLists (
-      lib.mapAttrsToList (
-        name: c:
-        assertions {
-          machine = name;
-          option = "containers.${lib.strings.escapeNixIdentifier name}.credentials";
-          unit = unitOf name;
-          inherit (c) credentials;
-          others = common.credentialsOf config;
-        }
-        ++ lib.optionals (!elsewhere name) (
-          map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
-        )
-      ) containers
-    );
+  config = lib.mkIf (containers != { }) (
+    lib.mkMerge [
+      host.settings
+      {
+        assertions = lib.concatLists (
+          lib.mapAttrsToList (
+            name: c:
+            assertions {
+              machine = name;
+              option = "containers.${lib.strings.escapeNixIdentifier name}.credentials";
+              unit = unitOf name;
+              inherit (c) credentials;
+              others = common.credentialsOf config;
+            }
+            ++ lib.optionals (!elsewhere name) (
+              map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions
+            )
+          ) containers
+        );
 
-    services.nspawn-creds = {
-      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
-        builtins.attrNames containers
-      )) true;
-      policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
-    };
+        systemd.services = lib.mapAttrs' (
+          name: x:
+          let
+            c = host.creds name;
+          in
+          lib.nameValuePair "container@${name}" (
+            c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
+          )
+        ) containers;
 
-    systemd.services =
-      lib.mapAttrs' (
-        name: x:
-        let
-          c = creds name;
-        in
-        lib.nameValuePair "container@${name}" (
-          c.unitSettings x.credentials // { restartTriggers = c.restartTriggers x.credentials; }
-        )
-      ) containers
-      // lib.concatMapAttrs (
-        name: c:
-        (creds name).changedServices {
-          inherit pkgs;
-          systemd = config.systemd.package;
-        } c.credentials
-      ) containers;
-
-    # The broker creates the live socket in this directory.
-    systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
-      name: _:
-      lib.nameValuePair (creds name).liveFolder {
-        d = {
-          mode = "0700";
-          user = "nspawn-creds";
-          group = "nspawn-creds";
-        };
+        # The broker creates the live socket in this directory.
+        systemd.tmpfiles.settings."10-nspawn-creds" = lib.mapAttrs' (
+          name: _:
+          lib.nameValuePair (host.creds name).liveFolder {
+            d = {
+              mode = "0700";
+              user = "nspawn-creds";
+              group = "nspawn-creds";
+            };
+          }
+        ) host.live;
       }
-    ) (lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers);
-  };
+    ]
+  );
 }

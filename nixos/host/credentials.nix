@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The host's part of the containers' credentials: which ones the containers' units ask for, and the
-# policies.
+# The host's part of the containers' credentials: which ones the containers' units ask for.
 {
   config,
   lib,
@@ -12,18 +11,12 @@ let
   containers = lib.filterAttrs (_: c: c.credentials != { }) (
     common.named config.virtualisation.nspawn.containers
   );
-  creds =
-    name:
-    import ../credentials/policy.nix {
-      inherit lib name;
-      inherit (broker) store policies;
-    };
-  broker = config.services.nspawn-creds;
+  host = import ../credentials/host.nix { inherit config lib pkgs; } containers;
 
   unit =
     name: container:
     let
-      c = creds name;
+      c = host.creds name;
       settings = c.unitSettings container.credentials;
     in
     settings
@@ -43,33 +36,25 @@ let
       serviceConfig = settings.serviceConfig // {
         # systemd's unit runs "systemd-nspawn" without a path. The first directory holds our wrapper,
         # which passes the unit's credentials on to the container.
-        ExecSearchPath = "${broker.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
+        ExecSearchPath = "${config.services.nspawn-creds.package}/lib/nspawn-creds/bin:${config.systemd.package}/bin";
       };
     };
 in
 {
-  config = lib.mkIf (containers != { }) {
-    services.nspawn-creds = {
-      enable = lib.mkIf (lib.any (name: (creds name).usesBroker containers.${name}.credentials) (
-        builtins.attrNames containers
-      )) true;
-      policies = lib.mapAttrs (name: c: (creds name).policy c.credentials) containers;
-    };
+  config = lib.mkIf (containers != { }) (
+    lib.mkMerge [
+      host.settings
+      {
+        systemd.services = lib.mapAttrs' (
+          name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)
+        ) containers;
 
-    systemd.services =
-      lib.mapAttrs' (name: c: lib.nameValuePair "systemd-nspawn@${name}" (unit name c)) containers
-      // lib.concatMapAttrs (
-        name: c:
-        (creds name).changedServices {
-          inherit pkgs;
-          systemd = config.systemd.package;
-        } c.credentials
-      ) containers;
-
-    # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
-    # those.
-    systemd.nspawn = lib.mapAttrs (name: _: { filesConfig.BindReadOnly = [ (creds name).liveBind ]; }) (
-      lib.filterAttrs (name: c: (creds name).isLive c.credentials) containers
-    );
-  };
+        # Our wrapper adds the same bind to nspawn's command line, but binds in a .nspawn file replace
+        # those.
+        systemd.nspawn = lib.mapAttrs (name: _: {
+          filesConfig.BindReadOnly = [ (host.creds name).liveBind ];
+        }) host.live;
+      }
+    ]
+  );
 }
