@@ -122,7 +122,9 @@ lib.concatLists (
             if given == [ ] then
               "the credential has no source"
             else
-              "the credential has more than one source: ${lib.concatStringsSep ", " (lib.naturalSort (map (s: s.option) given))}"
+              "the credential has more than one source: ${
+                lib.concatStringsSep ", " (lib.naturalSort (map (s: s.option) given))
+              }"
           }. Set exactly one of sealed, fromStore, generate, template, share, source and from. Use sealed = ./${id}.cred
           for a file that this command made: ${command "-"}
         '';

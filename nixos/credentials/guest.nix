@@ -179,23 +179,37 @@ let
 
   # --- files that are read before the service has its credentials ----------------
 
+  # Not so BindPaths= and WorkingDirectory=, which systemd applies when the service has them.
+  early = [
+    "EnvironmentFile"
+    "LoadCredential"
+    "LoadCredentialEncrypted"
+    "OpenFile"
+    "StandardInput"
+  ];
+  isCondition =
+    setting: _: builtins.match "(Condition|Assert)(Path|Directory|File).*" setting != null;
   files = lib.concatLists (
     lib.mapAttrsToList (
       unit: u:
-      lib.concatMap
-        (
-          setting:
+      let
+        settings =
+          lib.mapAttrs' (setting: lib.nameValuePair "serviceConfig.${setting}") (
+            builtins.intersectAttrs (lib.genAttrs early (_: null)) u.serviceConfig
+          )
+          // lib.mapAttrs' (setting: lib.nameValuePair "unitConfig.${setting}") (
+            lib.filterAttrs isCondition u.unitConfig
+          );
+      in
+      lib.concatLists (
+        lib.mapAttrsToList (
+          setting: values:
           map (file: {
             inherit unit setting;
             file = toString file;
-          }) (lib.toList (u.serviceConfig.${setting} or [ ]))
-        )
-        [
-          "EnvironmentFile"
-          "LoadCredential"
-          "LoadCredentialEncrypted"
-          "StandardInput"
-        ]
+          }) (lib.toList values)
+        ) settings
+      )
     ) config.systemd.services
   );
   isRead =
@@ -215,7 +229,7 @@ let
     map (f: {
       assertion = false;
       message = ''
-        systemd.services."${f.unit}".serviceConfig.${f.setting}: systemd itself reads ${pathIn p.id p.service},
+        systemd.services."${f.unit}".${f.setting}: systemd itself reads ${pathIn p.id p.service},
         before the service has its credentials. ${instead p.id "config.nspawn-creds.credentials.${p.id}.systemPath"}
         in the option that this setting comes from.
       '';

@@ -105,6 +105,8 @@ let
           app = {
             script = "true";
             serviceConfig.EnvironmentFile = config.nspawn-creds.credentials.environment.systemPath;
+            # Mounted when the service has its credentials, unlike what systemd itself reads.
+            serviceConfig.BindReadOnlyPaths = "%d/environment";
           };
           "worker@" = {
             script = "true";

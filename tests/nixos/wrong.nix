@@ -456,6 +456,20 @@ let
       option = "${option}.web.config: systemd.services.\"app\".serviceConfig.EnvironmentFile";
       says = ''Set delivery = "boot" for id.'';
     };
+    "a condition on the service's own credentials" = {
+      config = web {
+        config.systemd.services.app = {
+          script = "true";
+          unitConfig.ConditionPathExists = "!/run/credentials/app.service/id";
+        };
+        credentials.id = {
+          fromStore = true;
+          services = [ "app" ];
+        };
+      };
+      option = "${option}.web.config: systemd.services.\"app\".unitConfig.ConditionPathExists";
+      says = "Use config.nspawn-creds.credentials.id.systemPath";
+    };
     "a credential of a service's own that is loaded again" = {
       config = web {
         config.systemd.services.app = {
