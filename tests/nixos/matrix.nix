@@ -5,7 +5,10 @@
 let
   tests = import ./lib.nix { inherit nixpkgs; };
   inherit (tests) lib;
-  rows = import ./modules.nix { inherit lib; };
+  all = import ./modules.nix { inherit lib; };
+  rows = lib.filterAttrs (
+    _: row: !row ? file || builtins.pathExists (nixpkgs + "/nixos/modules/${row.file}")
+  ) all;
 
   guest =
     choose:
@@ -48,5 +51,5 @@ in
     "| `${row.option}`${
       lib.optionalString (row ? as) ", `${row.as}`"
     } | `${row.service}` | `${row.path}` |"
-  ) rows;
+  ) all;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Modules of nixpkgs that take the path of a secret, by the credential's id: the option, the service,
 # which path it takes, and the texts of the service's unit in which that has to arrive. `systemPath` is
-# for what systemd itself reads.
+# for what systemd itself reads. `file` is of a module that a nixpkgs may lack.
 { lib }:
 let
   systemd = setting: {
@@ -45,6 +45,16 @@ let
       };
     };
 
+  # The module services.NAME, enabled, with the secret in the option PATH below it.
+  module = name: path: settings: {
+    option = "services.${name}.${path}";
+    config = file: {
+      services.${name} = lib.recursiveUpdate ({ enable = true; } // settings) (
+        lib.setAttrByPath (lib.splitString "." path) file
+      );
+    };
+  };
+
 in
 lib.mapAttrs (name: row: { service = name; } // row) {
   acme = {
@@ -62,37 +72,30 @@ lib.mapAttrs (name: row: { service = name; } // row) {
     };
   }
   // systemd "EnvironmentFile";
-  miniflux = {
-    option = "services.miniflux.adminCredentialsFile";
-    config = file: {
-      services.miniflux = {
-        enable = true;
-        adminCredentialsFile = file;
+  immich =
+    module "immich" "secretsFile" {
+      package = stub "immich";
+      machine-learning.enable = false;
+      database.enable = false;
+      redis = {
+        enable = false;
+        host = "redis";
       };
-    };
-  }
-  // systemd "EnvironmentFile";
-  oauth2-proxy = {
-    option = "services.oauth2-proxy.keyFile";
-    config = file: {
-      services.oauth2-proxy = {
-        enable = true;
-        keyFile = file;
-        email.domains = [ "*" ];
-      };
-    };
-  }
-  // systemd "EnvironmentFile";
-  forgejo = {
-    option = "services.forgejo.secrets";
-    config = file: {
-      services.forgejo = {
-        enable = true;
-        secrets.mailer.PASSWD = file;
-      };
-    };
-  }
-  // systemd "LoadCredential";
+    }
+    // {
+      service = "immich-server";
+      file = "services/web-apps/immich.nix";
+    }
+    // systemd "EnvironmentFile";
+  miniflux = module "miniflux" "adminCredentialsFile" { } // systemd "EnvironmentFile";
+  oauth2-proxy =
+    module "oauth2-proxy" "keyFile" { email.domains = [ "*" ]; } // systemd "EnvironmentFile";
+  forgejo =
+    module "forgejo" "secrets.mailer.PASSWD" { }
+    // {
+      option = "services.forgejo.secrets";
+    }
+    // systemd "LoadCredential";
   mosquitto = {
     option = "services.mosquitto.listeners.*.users.NAME.passwordFile";
     config = file: {
@@ -103,31 +106,15 @@ lib.mapAttrs (name: row: { service = name; } // row) {
     };
   }
   // systemd "LoadCredential";
-  keycloak = {
-    option = "services.keycloak.database.passwordFile";
-    config = file: {
-      services.keycloak = {
-        enable = true;
-        settings.hostname = "keycloak";
-        database = {
-          passwordFile = file;
-          createLocally = false;
-        };
-      };
-    };
-  }
-  // systemd "LoadCredential";
-  vaultwarden = {
-    option = "services.vaultwarden.environmentFile";
-    config = file: {
-      services.vaultwarden = {
-        enable = true;
-        webVaultPackage = stub "webvault";
-        environmentFile = file;
-      };
-    };
-  }
-  // systemd "EnvironmentFile";
+  keycloak =
+    module "keycloak" "database.passwordFile" {
+      settings.hostname = "keycloak";
+      database.createLocally = false;
+    }
+    // systemd "LoadCredential";
+  vaultwarden =
+    module "vaultwarden" "environmentFile" { webVaultPackage = stub "webvault"; }
+    // systemd "EnvironmentFile";
   restic = {
     service = "restic-backups-home";
     option = "services.restic.backups.NAME.environmentFile";
@@ -146,18 +133,12 @@ lib.mapAttrs (name: row: { service = name; } // row) {
     config = file: { services.restic.backups.home.passwordFile = file; };
   }
   // environment;
-  paperless = {
-    service = "paperless-scheduler";
-    option = "services.paperless.passwordFile";
-    config = file: {
-      services.paperless = {
-        enable = true;
-        package = stub "paperless";
-        passwordFile = file;
-      };
-    };
-  }
-  // systemd "LoadCredential";
+  paperless =
+    module "paperless" "passwordFile" { package = stub "paperless"; }
+    // {
+      service = "paperless-scheduler";
+    }
+    // systemd "LoadCredential";
   mastodon = {
     service = "mastodon-web";
     option = "services.mastodon.extraEnvFiles";
@@ -185,47 +166,11 @@ lib.mapAttrs (name: row: { service = name; } // row) {
     };
   }
   // script;
-  hedgedoc = {
-    option = "services.hedgedoc.environmentFile";
-    config = file: {
-      services.hedgedoc = {
-        enable = true;
-        environmentFile = file;
-        settings.domain = "h";
-      };
-    };
-  }
-  // systemd "EnvironmentFile";
-  minio = {
-    option = "services.minio.rootCredentialsFile";
-    config = file: {
-      services.minio = {
-        enable = true;
-        rootCredentialsFile = file;
-      };
-    };
-  }
-  // systemd "EnvironmentFile";
-  murmur = {
-    option = "services.murmur.environmentFile";
-    config = file: {
-      services.murmur = {
-        enable = true;
-        environmentFile = file;
-      };
-    };
-  }
-  // systemd "EnvironmentFile";
-  gitea = {
-    option = "services.gitea.database.passwordFile";
-    config = file: {
-      services.gitea = {
-        enable = true;
-        database.passwordFile = file;
-      };
-    };
-  }
-  // script;
+  hedgedoc =
+    module "hedgedoc" "environmentFile" { settings.domain = "h"; } // systemd "EnvironmentFile";
+  minio = module "minio" "rootCredentialsFile" { } // systemd "EnvironmentFile";
+  murmur = module "murmur" "environmentFile" { } // systemd "EnvironmentFile";
+  gitea = module "gitea" "database.passwordFile" { } // script;
   nextcloud = {
     service = "nextcloud-setup";
     option = "services.nextcloud.config.adminpassFile";
@@ -311,49 +256,11 @@ lib.mapAttrs (name: row: { service = name; } // row) {
     };
   }
   // script;
-  postgresql = {
-    option = "services.postgresql.initialScript";
-    config = file: {
-      services.postgresql = {
-        enable = true;
-        initialScript = file;
-      };
-    };
-  }
-  // script;
-  mysql = {
-    option = "services.mysql.initialScript";
-    config = file: {
-      services.mysql = {
-        enable = true;
-        package = stub "mariadb";
-        initialScript = file;
-      };
-    };
-  }
-  // script;
-  tailscale = {
-    service = "tailscaled-autoconnect";
-    option = "services.tailscale.authKeyFile";
-    config = file: {
-      services.tailscale = {
-        enable = true;
-        authKeyFile = file;
-      };
-    };
-  }
-  // script;
-  coturn = {
-    option = "services.coturn.static-auth-secret-file";
-    config = file: {
-      services.coturn = {
-        enable = true;
-        use-auth-secret = true;
-        static-auth-secret-file = file;
-      };
-    };
-  }
-  // script;
+  postgresql = module "postgresql" "initialScript" { } // script;
+  mysql = module "mysql" "initialScript" { package = stub "mariadb"; } // script;
+  tailscale =
+    module "tailscale" "authKeyFile" { } // { service = "tailscaled-autoconnect"; } // script;
+  coturn = module "coturn" "static-auth-secret-file" { use-auth-secret = true; } // script;
   sshd = {
     option = "services.openssh.hostKeys.*.path";
     config = file: {
