@@ -77,7 +77,9 @@ in
     # Files of the store belong to nobody in here, but logrotate requires that its own belong to root.
     services.logrotate.enable = mkDefault false;
 
-    # Only the host can change the configuration of the container.
+    # Only the host can change the configuration of the container, so that its manual, which describes all
+    # options, would be evaluated for nobody.
     system.disableInstallerTools = mkDefault true;
+    documentation.nixos.enable = mkDefault false;
   };
 }

@@ -25,6 +25,25 @@ let
         overlays = lib.mkBefore config.nixpkgs.overlays;
       };
 
+  # Without settings of its own for packages, a container uses the host's package set itself, so that
+  # Nix evaluates each package once and not once per container.
+  sharesPackages =
+    options:
+    !options.pkgs.isDefined
+    && lib.all (o: builtins.length o.definitions == 1) [
+      options.config
+      options.overlays
+    ]
+    && lib.all (o: o.highestPrio == (lib.mkDefault null).priority) [
+      options.hostPlatform
+      options.buildPlatform
+    ];
+  sharedPackages =
+    { options, ... }:
+    {
+      _module.args.pkgs = lib.mkIf (sharesPackages options.nixpkgs) (lib.mkForce pkgs);
+    };
+
   evaluate =
     name: container: loc: definitions:
     (import "${toString pkgs.path}/nixos/lib/eval-config.nix" {
@@ -34,6 +53,7 @@ let
       inherit (container) specialArgs;
       modules = [
         ../container.nix
+        sharedPackages
         {
           _file = "the host's virtualisation.nspawn.containers.${name}";
           inherit nixpkgs;

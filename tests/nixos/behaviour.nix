@@ -37,13 +37,32 @@ let
     };
   };
 
+  instance =
+    { pkgs, ... }:
+    {
+      system.build.instance = pkgs.instance;
+    };
   inherited = host {
-    nixpkgs.overlays = [ (_: _: { fromTheHost = "overlay"; }) ];
+    imports = [ instance ];
+    nixpkgs.overlays = [
+      (_: _: {
+        fromTheHost = "overlay";
+        # Functions are equal only to themselves.
+        instance.mark = x: x;
+      })
+    ];
     nixpkgs.config.fromTheHost = "config";
     networking.nftables.enable = true;
     networking.firewall.filterForward = true;
     virtualisation.nspawn = {
-      imports = [ { environment.etc."import".text = "for all"; } ];
+      imports = [
+        instance
+        { environment.etc."import".text = "for all"; }
+      ];
+      containers.same = {
+        config = { };
+        network.veth.enable = false;
+      };
       containers.web.config =
         { pkgs, ... }:
         {
@@ -631,6 +650,15 @@ let
     "the host's overlays and package settings reach the containers, and theirs come on top" = {
       actual = textIn inherited "packages";
       expected = "overlay and own, config, too";
+    };
+    "a container without settings of its own for packages uses the host's package set itself" = {
+      actual = lib.mapAttrs (
+        _: c: c.config.system.build.instance == inherited.system.build.instance
+      ) inherited.virtualisation.nspawn.containers;
+      expected = {
+        same = true;
+        web = false;
+      };
     };
     "modules for all containers reach each" = {
       actual = textIn inherited "import";
