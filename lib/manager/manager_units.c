@@ -280,6 +280,21 @@ int manager_service(Manager *manager, const char *unit, Reason *reason, ManagerS
     return 0;
 }
 
+static int read_unit(Manager *manager, const char *name, Reason *reason, ManagerUnit *ret_state,
+                     ManagerService *ret_service)
+{
+    int r;
+
+    /* Otherwise the manager loads a unit that does not run anew for each property. Only root may
+     * ask for that. */
+    (void)manager_call(manager, MANAGER_METHOD("RefUnit"), NULL, "s", name);
+    r = manager_unit(manager, name, reason, ret_state);
+    if (r == 0)
+        r = manager_service(manager, name, reason, ret_service);
+    (void)manager_call(manager, MANAGER_METHOD("UnrefUnit"), NULL, "s", name);
+    return r;
+}
+
 int manager_find_unit(Manager *manager, const char *machine, Reason *reason,
                       char ret_name[MANAGER_UNIT_BYTES], ManagerUnit *ret_state,
                       ManagerService *ret_service)
@@ -288,11 +303,9 @@ int manager_find_unit(Manager *manager, const char *machine, Reason *reason,
 
     snprintf(ret_name, MANAGER_UNIT_BYTES, "container@%s.service", machine);
     r = manager_unit(manager, ret_name, reason, ret_state);
-    if (r == 0 && strcmp(ret_state->load, "loaded") != 0) {
+    if (r == 0 && strcmp(ret_state->load, "loaded") != 0)
         snprintf(ret_name, MANAGER_UNIT_BYTES, "systemd-nspawn@%s.service", machine);
-        r = manager_unit(manager, ret_name, reason, ret_state);
-    }
-    return r == 0 ? manager_service(manager, ret_name, reason, ret_service) : r;
+    return r == 0 ? read_unit(manager, ret_name, reason, ret_state, ret_service) : r;
 }
 
 bool manager_service_asks(const ManagerService *service, const char *machine,
