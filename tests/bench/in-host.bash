@@ -40,6 +40,24 @@ bench_decrypt 'decrypt, host key' 40 host.cred
 bench_decrypt 'decrypt, TPM (software)' 10 tpm.cred --tpm2-device=$device
 bench_decrypt 'decrypt, TPM and PCR 7' 10 pcr.cred --tpm2-device=$device
 
+# --- storing a value: whole processes ---
+
+# New credentials, as the peer writes new files.
+bench_set() { # WORDS COUNT OPTION... [<= RATIO]
+        local words=$1 count=$2 options=("${@:3:2}") round i
+        : >ours; : >peer
+        for (( round = 0; round < rounds; round++ )); do
+                for (( i = 0; i < count; i++ )); do
+                        milliseconds 1 nspawn-creds set --no-ask "${options[@]}" "set@x-$round-$i" secret >>ours
+                        milliseconds 1 systemd-creds encrypt "${options[@]}" secret "x-$round-$i.cred" >>peer
+                done 2>/dev/null # notes about a policy
+        done
+        rm -r /var/lib/nspawn-creds/store/set x-*.cred
+        row "$words" "$(median <ours)" "$(median <peer)" ms 'systemd-creds encrypt' "${@:5}"
+}
+bench_set 'set, host key' 10 --with-key=host --tpm2-device=$device
+bench_set 'set, TPM (software)' 10 --with-key=tpm2 --tpm2-device=$device '<=' 1
+
 # --- the broker's socket ---
 
 requests() { # SOCKET [CLIENTS]: a second, which all have to be answered with the secret

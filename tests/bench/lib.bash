@@ -3,6 +3,10 @@
 #
 # Measures, and prints the rows of the benchmark. Source it inside the host.
 
+# shellcheck source=tests/lib/record.bash
+. /src/tests/lib/record.bash
+record_to bench.tsv
+
 median() {
         sort -g | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'
 }
@@ -12,6 +16,10 @@ milliseconds() { # COUNT COMMAND...: of one call
         shift
         for (( i = 0; i < count; i++ )); do "$@" >/dev/null; done
         awk -v a="$start" -v b="$EPOCHREALTIME" -v n="$count" 'BEGIN { print (b - a) * 1000 / n }'
+}
+
+milliseconds_since() { # EPOCHREALTIME
+        awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { print (b - a) * 1000 }'
 }
 
 row() { # WORDS OURS PEER UNIT PEER'S-NAME [<=|>= RATIO]
@@ -24,6 +32,11 @@ row() { # WORDS OURS PEER UNIT PEER'S-NAME [<=|>= RATIO]
                         printf ", target %s %s: %s", sign, target,
                                 (sign == "<=" ? ratio <= target : ratio >= target) ? "met" : "MISSED"
                 print "" }'
+        record row "$1" "$2" "$4" "$5" "$3" "${6:-}${7:-}"
+}
+
+row_not_run() { # WORDS PEER'S-NAME
+        printf '%-36s %15s %-24s not run\n' "$1" '' "$2"
 }
 
 private_memory() { # KiB, of all of the broker's processes; and how many there are
