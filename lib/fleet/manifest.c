@@ -2,6 +2,7 @@
 
 #include "fleet/manifest.h"
 
+#include "base/array.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -101,18 +102,20 @@ static int read_credential(struct json_object *object, Reason *reason, const cha
 static int read_credentials(struct json_object *array, Reason *reason, Manifest *manifest)
 {
     const char *name = NULL;
-    int r = 0;
 
     if (!json_object_is_type(array, json_type_array))
         return invalid(reason, "credentials is not an array");
-    manifest->count = json_length(array);
-    manifest->credentials = calloc(manifest->count + 1, sizeof(manifest->credentials[0]));
-    if (!manifest->credentials)
-        return -ENOMEM;
-    for (size_t i = 0; i < manifest->count && r == 0; i++)
-        r = read_credential(json_object_array_get_idx(array, i), reason, &name,
-                            &manifest->credentials[i]);
-    return r;
+    for (size_t i = 0; i < json_length(array); i++) {
+        ManifestCredential credential;
+        int r = read_credential(json_object_array_get_idx(array, i), reason, &name, &credential);
+
+        if (r == 0 && !ARRAY_GROW(manifest->credentials, manifest->count))
+            r = -ENOMEM;
+        if (r != 0)
+            return r;
+        manifest->credentials[manifest->count++] = credential;
+    }
+    return 0;
 }
 
 int manifest_parse(BytesView text, Reason *reason, Manifest *ret)

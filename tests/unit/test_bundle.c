@@ -425,6 +425,27 @@ static void test_limits(void **state)
     assert_int_equal(bundle_parse(bytes_view(&writer.bytes), NULL, &bundle), OUTCOME_BAD_BUNDLE);
 }
 
+/* A hostile bundle does not grow in memory. */
+static void test_values(void **state)
+{
+    static const char *const values[] = {"{},", "[],", "1,", "\"\","};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(values); i++) {
+        _cleanup_(bundle_done) Bundle bundle = {0};
+        _cleanup_(writer_done) Writer writer = {0};
+        Reason reason = {0};
+
+        writer_text(&writer, "{\"version\":1,\"signatures\":[");
+        while (writer.bytes.size < LIMIT_BUNDLE_BYTES - 16)
+            writer_text(&writer, values[i]);
+        writer_text(&writer, "1]}");
+        assert_int_equal(bundle_parse(bytes_view(&writer.bytes), &reason, &bundle),
+                         OUTCOME_BAD_BUNDLE);
+        assert_string_equal(reason.text, "it has more values than a bundle");
+    }
+}
+
 /* What is in a bundle can be checked with ssh-keygen alone. */
 static void test_ssh_keygen_agrees(void **state)
 {
@@ -466,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_signed_but_unknown),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_values),
         cmocka_unit_test(test_ssh_keygen_agrees),
     };
 
