@@ -291,6 +291,8 @@ static const OptionInfo infos[] = {
      "Keep showing new entries"},
     {OPTION_METRICS, "metrics", "", FIELD(metrics),
      "Print counters as OpenMetrics"},
+    {OPTION_METRICS_FILE, "metrics-file", "=FILE", FIELD(metrics_file),
+     "Write counters to FILE, for the textfile collector of Prometheus' node exporter"},
     {OPTION_NO_ASK, "no-ask", "", FIELD(no_ask),
      "Do not ask for confirmation"},
     {OPTION_FIX, "fix", "", FIELD(fix),

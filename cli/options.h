@@ -61,6 +61,7 @@ typedef enum OptionId {
     OPTION_CHECK = 1L << 41,
     OPTION_AFTER_UPDATE = 1L << 42,
     OPTION_FULL = 1L << 43,
+    OPTION_METRICS_FILE = 1L << 44,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -106,6 +107,7 @@ typedef struct Options {
     bool no_pager;                               /* --no-pager */
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
+    const char *metrics_file;                    /* --metrics-file=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

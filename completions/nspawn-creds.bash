@@ -61,7 +61,7 @@ _nspawn_creds_options() { # VERB
                 check) options='--json= --full -l' ;;
                 inspect|has-tpm2) options='--json=' ;;
                 setup) options='--json= --no-ask' ;;
-                status) options='--json= --metrics' ;;
+                status) options='--json= --metrics --metrics-file=' ;;
                 log) options='--json= --lines= -n --since= -S --follow -f' ;;
                 why) options='--tpm2-device= --json=' ;;
                 doctor) options='--tpm2-device= --json= --fix --after-update --no-ask' ;;
@@ -105,7 +105,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;

@@ -101,6 +101,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any log' -s n -l lines -r -a all 
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s S -l since -r -a 'today yesterday' -d 'Entries since then'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s f -l follow -d 'Go on showing new entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics -d 'Print counters as OpenMetrics'
+complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics-file -r -F -d 'Write counters for Prometheus'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit copy rename remove import enable disable doctor setup' -l no-ask -d 'Do not ask for confirmation'
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l after-update -d 'Say what will open in the states that systemd-pcrlock predicts'
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l fix -d 'Fix what can be fixed without a value'

@@ -3,6 +3,7 @@
  * nspawn-creds status: shows the broker's status.
  */
 
+#include "base/fsutil.h"
 #include "base/timestamp.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
@@ -12,6 +13,7 @@
 #include "verb/verb.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
@@ -48,19 +50,27 @@ static void print(struct json_object *status)
     print_text(status, "TPM", "tpmDevice");
 }
 
-/* --- OpenMetrics 1.0 --- */
+/* --- metrics in one of two formats: OpenMetrics 1.0, or Prometheus' older text format, which the
+ * node exporter reads. That has no units and no end, and names a family of counters as its samples
+ * are --- */
+
+typedef struct Metrics {
+    FILE *file;
+    bool open; /* OpenMetrics */
+} Metrics;
 
 /* Prints a name, of the characters that names have. */
-static void print_name(struct json_object *object, const char *key)
+static void print_name(const Metrics *metrics, struct json_object *object, const char *key)
 {
     const char *text = varlink_text(object, key);
 
     for (; text && *text; text++)
-        putchar(isalnum((unsigned char)*text) || *text == ':' ? *text : '_');
+        putc(isalnum((unsigned char)*text) || *text == ':' ? *text : '_', metrics->file);
 }
 
-/* Prints a label's value or a text about a family, cleaned and escaped. */
-static void print_value(struct json_object *object, const char *key)
+/* Prints a text, cleaned, with a backslash before backslashes, and before quotes if QUOTED. */
+static void print_value(const Metrics *metrics, struct json_object *object, const char *key,
+                        bool quoted)
 {
     const char *text = varlink_text(object, key);
     _cleanup_(freep) char *clean = strdup(text ? text : "");
@@ -69,66 +79,105 @@ static void print_value(struct json_object *object, const char *key)
         return;
     safe_text_clean(clean);
     for (const char *c = clean; *c; c++) {
-        if (*c == '"' || *c == '\\')
-            putchar('\\');
-        putchar(*c);
+        if ((*c == '"' && quoted) || *c == '\\')
+            putc('\\', metrics->file);
+        putc(*c, metrics->file);
     }
 }
 
 /* "# TYPE name counter" */
-static void print_metadata(struct json_object *family, const char *word, const char *key)
+static void print_metadata(const Metrics *metrics, struct json_object *family, const char *word,
+                           const char *key)
 {
+    const char *type = varlink_text(family, "type");
+
     if (!varlink_text(family, key))
         return;
-    printf("# %s ", word);
-    print_name(family, "name");
-    putchar(' ');
-    print_value(family, key);
-    putchar('\n');
+    fprintf(metrics->file, "# %s ", word);
+    print_name(metrics, family, "name");
+    if (!metrics->open && type && strcmp(type, "counter") == 0)
+        fputs("_total", metrics->file);
+    putc(' ', metrics->file);
+    print_value(metrics, family, key, metrics->open);
+    putc('\n', metrics->file);
 }
 
-static void print_family(struct json_object *family)
+static void print_family(const Metrics *metrics, struct json_object *family)
 {
     struct json_object *samples = json_object_object_get(family, "samples");
 
-    print_metadata(family, "TYPE", "type");
-    print_metadata(family, "UNIT", "unit");
-    print_metadata(family, "HELP", "help");
+    print_metadata(metrics, family, "TYPE", "type");
+    if (metrics->open)
+        print_metadata(metrics, family, "UNIT", "unit");
+    print_metadata(metrics, family, "HELP", "help");
     for (size_t i = 0; i < json_length(samples); i++) {
         struct json_object *sample = json_object_array_get_idx(samples, i);
 
-        print_name(family, "name");
-        print_name(sample, "suffix");
+        print_name(metrics, family, "name");
+        print_name(metrics, sample, "suffix");
         if (varlink_text(sample, "label")) {
-            putchar('{');
-            print_name(sample, "label");
-            printf("=\"");
-            print_value(sample, "labelValue");
-            printf("\"}");
+            putc('{', metrics->file);
+            print_name(metrics, sample, "label");
+            fputs("=\"", metrics->file);
+            print_value(metrics, sample, "labelValue", true);
+            fputs("\"}", metrics->file);
         }
-        printf(" %.15g\n", json_object_get_double(json_object_object_get(sample, "value")));
+        fprintf(metrics->file, " %.15g\n",
+                json_object_get_double(json_object_object_get(sample, "value")));
     }
+}
+
+static void print_families(const Metrics *metrics, struct json_object *reply)
+{
+    struct json_object *families = json_object_object_get(reply, "families");
+
+    for (size_t i = 0; i < json_length(families); i++)
+        print_family(metrics, json_object_array_get_idx(families, i));
+}
+
+/* Replaces the file PATH by the metrics of REPLY, NULL if the broker does not answer. */
+static int write_metrics(const char *path, struct json_object *reply, Reason *reason)
+{
+    _cleanup_(freep) char *text = NULL;
+    size_t size = 0;
+    Metrics metrics = {.file = open_memstream(&text, &size)};
+
+    if (!metrics.file)
+        return -ENOMEM;
+    fprintf(metrics.file,
+            "# TYPE nspawn_creds_up gauge\n"
+            "# HELP nspawn_creds_up 1 if the broker answers; if not, there are no other samples.\n"
+            "nspawn_creds_up %d\n",
+            reply != NULL);
+    print_families(&metrics, reply);
+    if (fclose(metrics.file) != 0)
+        return -ENOMEM;
+    return file_write(path, (BytesView){(const uint8_t *)text, size}, 0644, true, reason);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(json_object_putp) struct json_object *status = NULL;
     _cleanup_(client_freep) Client *client = NULL;
+    bool wants_metrics = options->metrics || options->metrics_file;
     Reason reason = {0};
     int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
 
     (void)context;
     (void)arguments;
     if (r == 0)
-        r = client_call(client, options->metrics ? "Metrics" : "Status", NULL, &terminal_observer,
+        r = client_call(client, wants_metrics ? "Metrics" : "Status", NULL, &terminal_observer,
                         &reason, &status);
     if (r != 0)
-        return output_error(r, NULL, &reason);
+        output_error(r, NULL, &reason);
+    if (options->metrics_file) {
+        r = write_metrics(options->metrics_file, status, &reason);
+        return r == 0 ? 0 : output_error(r, NULL, &reason);
+    }
+    if (r != 0)
+        return r;
     if (options->metrics) {
-        struct json_object *families = json_object_object_get(status, "families");
-
-        for (size_t i = 0; i < json_length(families); i++)
-            print_family(json_object_array_get_idx(families, i));
+        print_families(&(Metrics){stdout, true}, status);
         printf("# EOF\n");
     } else if (options->json != JSON_OFF)
         output_json(TAKE_PTR(status), options->json);
@@ -142,7 +191,8 @@ const Verb verb_status = {
     .arguments = "",
     .summary = "Show the broker's status",
     .details = "The counters start at zero whenever the broker starts. --metrics prints "
-               "them in the OpenMetrics\nformat.",
-    .options = OPTION_JSON | OPTION_METRICS,
+               "them in the OpenMetrics\nformat. --metrics-file= is for a timer: it also succeeds "
+               "if the broker does not answer, which is\nwhat the file then says.",
+    .options = OPTION_JSON | OPTION_METRICS | OPTION_METRICS_FILE,
     .run = run,
 };
