@@ -92,6 +92,15 @@ in
       default = true;
       description = "Whether the broker may use the TPM. Without a TPM this has no effect.";
     };
+    metrics.enable = lib.mkEnableOption "metrics for the textfile collector of Prometheus' node exporter, once a minute";
+    metrics.directory = mkOption {
+      type = types.str;
+      default = "/var/lib/prometheus-node-exporter";
+      description = ''
+        The directory of the textfile collector. Name it to the exporter as well:
+        `services.prometheus.exporters.node.extraFlags = [ "--collector.textfile.directory=…" ]`.
+      '';
+    };
     policies = mkOption {
       type = types.attrsOf (pkgs.formats.json { }).type;
       default = { };
@@ -114,6 +123,18 @@ in
         lib.nameValuePair "nspawn-creds/${machine}.json" { source = "${checked}/${machine}.json"; }
       ) cfg.policies;
       environment.systemPackages = [ cfg.package ];
+    })
+
+    (lib.mkIf (cfg.enable && cfg.metrics.enable) {
+      systemd.timers.nspawn-creds-metrics.wantedBy = [ "timers.target" ];
+      systemd.services.nspawn-creds-metrics.serviceConfig = {
+        ExecStart = [
+          ""
+          "${cfg.package}/bin/nspawn-creds status --metrics-file=${cfg.metrics.directory}/nspawn-creds.prom"
+        ];
+        ReadWritePaths = [ cfg.metrics.directory ];
+      };
+      systemd.tmpfiles.settings."10-nspawn-creds-metrics".${cfg.metrics.directory}.d = { };
     })
 
     (lib.mkIf cfg.enable {

@@ -226,6 +226,8 @@ let
       enable = true;
       store = "/srv/store";
       tpm2.device = "/dev/tpm0";
+      metrics.enable = true;
+      metrics.directory = "/srv/metrics";
     };
     virtualisation.nspawn.containers.web = {
       config = { };
@@ -867,6 +869,24 @@ let
         mode = "0770";
         group = "nspawn-creds";
         native = [ "web@stock:/srv/store/web/stock.cred" ];
+      };
+    };
+    "metrics are off, and go to the directory that is set" = {
+      actual = {
+        off = further.systemd.timers ? nspawn-creds-metrics;
+        inherit (elsewhere.systemd.timers.nspawn-creds-metrics) wantedBy;
+        inherit (elsewhere.systemd.services.nspawn-creds-metrics.serviceConfig) ReadWritePaths;
+        command = lib.hasSuffix "/bin/nspawn-creds status --metrics-file=/srv/metrics/nspawn-creds.prom" (
+          lib.last elsewhere.systemd.services.nspawn-creds-metrics.serviceConfig.ExecStart
+        );
+        directory = elsewhere.systemd.tmpfiles.settings."10-nspawn-creds-metrics" ? "/srv/metrics";
+      };
+      expected = {
+        off = false;
+        wantedBy = [ "timers.target" ];
+        ReadWritePaths = [ "/srv/metrics" ];
+        command = true;
+        directory = true;
       };
     };
     "the policy has a sealed file's path in the store" = {
