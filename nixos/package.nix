@@ -41,6 +41,7 @@ stdenv.mkDerivation {
       ../cli
       ../cmake
       ../completions
+      ../contrib
       ../docs
       ../generator
       ../lib
