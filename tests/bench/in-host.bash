@@ -58,6 +58,13 @@ bench_set() { # WORDS COUNT OPTION... [<= RATIO]
 bench_set 'set, host key' 10 --with-key=host --tpm2-device=$device
 bench_set 'set, TPM (software)' 10 --with-key=tpm2 --tpm2-device=$device '<=' 1
 
+# Commands of a real TPM take from some milliseconds to some hundred.
+mkdir /run/slow-tpm
+systemd-run --quiet --unit=slow-tpm /src/tests/host/tpm-counter --each=10 "${device#*=}" /run/slow-tpm/tpm /dev/null
+until [[ -S /run/slow-tpm/tpm && -S /run/slow-tpm/tpm.ctrl ]]; do sleep 0.05; done
+bench_set 'set, TPM with 10 ms a command' 5 --with-key=tpm2 --tpm2-device=swtpm:path=/run/slow-tpm/tpm '<=' 1
+systemctl stop slow-tpm.service
+
 # --- the broker's socket ---
 
 requests() { # SOCKET [CLIENTS]: a second, which all have to be answered with the secret
