@@ -98,7 +98,7 @@ static int read_options(char *text, Reason *reason, AllowedSigner *signer)
              *end = value && value[1] == '"' ? strchr(value + 2, '"') : NULL;
 
         if (!end || (end[1] != '\0' && end[1] != ','))
-            return invalid(reason, "the options are not of the form NAME=\"VALUE\",…");
+            return invalid(reason, "the options are not NAME=\"VALUE\", separated by commas");
         text = end[1] == ',' ? end + 2 : NULL;
         *value = *end = '\0';
         r = set_option(name, value + 2, reason, signer, &namespaces);

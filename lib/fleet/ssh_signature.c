@@ -262,7 +262,8 @@ int ssh_signature_verify(const SshSignature *signature, BytesView message, Reaso
         r = verify_ed25519(&key, bytes, message);
     if (r == 0 && reader.rest.size > 0)
         r = OUTCOME_NOT_SIGNED;
-    return r > 0
-               ? reason_set(reason, r, "it does not fit the statement, or nobody touched the token")
-               : r;
+    if (r > 0)
+        r = reason_set(reason, r, "it does not fit the statement%s",
+                       key.type == SK_ED25519 ? ", or nobody touched the token" : "");
+    return r;
 }

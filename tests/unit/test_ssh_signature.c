@@ -148,6 +148,8 @@ static void test_reasons(void **state)
         {"application", "application ssh:"},
         {"alice-file", "namespace fleet@nspawn-creds"},
         {"alice-sha256", "sha512"},
+        {"alice-message", "it does not fit the statement"},
+        {"carol-untouched", "nobody touched the token"},
     };
     _cleanup_(bytes_done) Bytes statement = vector("statement", "");
 
