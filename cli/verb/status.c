@@ -54,6 +54,8 @@ static void print(struct json_object *status)
  * node exporter reads. That has no units and no end, and names a family of counters as its samples
  * are --- */
 
+#define PREFIX "nspawn_creds_"
+
 typedef struct Metrics {
     FILE *file;
     bool open; /* OpenMetrics */
@@ -131,8 +133,14 @@ static void print_families(const Metrics *metrics, struct json_object *reply)
 {
     struct json_object *families = json_object_object_get(reply, "families");
 
-    for (size_t i = 0; i < json_length(families); i++)
-        print_family(metrics, json_object_array_get_idx(families, i));
+    for (size_t i = 0; i < json_length(families); i++) {
+        struct json_object *family = json_object_array_get_idx(families, i);
+        const char *name = varlink_text(family, "name");
+
+        /* beside others in the node exporter, a broker must not pass its own for theirs */
+        if (metrics->open || (name && strncmp(name, PREFIX, strlen(PREFIX)) == 0))
+            print_family(metrics, family);
+    }
 }
 
 /* Replaces the file PATH by the metrics of REPLY, NULL if the broker does not answer. */
