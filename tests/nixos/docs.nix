@@ -8,7 +8,7 @@ let
 
   examples = lib.importJSON (folder + "/list.json");
   content = example: import (folder + "/${example.file}");
-  given = example: (if example.place == "value" then setting else content) example;
+  given = example: (if example.kind == "value" then setting else content) example;
   module = example: lib.setDefaultModuleLocation example.where (given example);
 
   # What examples take for granted: agenix, sops-nix and impermanence, which are not in nixpkgs, and a
@@ -21,8 +21,13 @@ let
         lib.types.submodule (
           { name, ... }:
           {
-            freeformType = with lib.types; attrsOf anything;
-            options.path = lib.mkOption { default = "${path}/${name}"; };
+            options = {
+              path = lib.mkOption { default = "${path}/${name}"; };
+              file = lib.mkOption { };
+              group = lib.mkOption { };
+              mode = lib.mkOption { };
+              restartUnits = lib.mkOption { };
+            };
           }
         )
       );
@@ -141,27 +146,71 @@ let
     in
     force empty.pkgs given (lib.mergeDefinitions option.loc option.type [ definition ]).mergedValue;
 
+  # --- settings in the text ----------------------------------------------------------
+
+  # Whether options at this place of the tree take these settings. The names in an attrsOf are free.
+  takes =
+    tree: given:
+    let
+      inner = removeAttrs (tree.type.getSubOptions [ ]) [ "_module" ];
+    in
+    if !lib.isOption tree then
+      builtins.isAttrs given
+      && lib.all (name: name == "imports" || tree ? ${name} && takes tree.${name} given.${name}) (
+        builtins.attrNames given
+      )
+    else if inner == { } || !builtins.isAttrs given then
+      tree.type.check given
+    else
+      lib.all (takes inner) (
+        if tree.type.name == "attrsOf" then builtins.attrValues given else [ given ]
+      );
+  inner = option: option.type.getSubOptions [ ];
+  container = inner empty.options.virtualisation.nspawn.containers;
+  places = [
+    empty.options
+    container
+    (inner container.credentials)
+    (inner empty.options.sops.secrets)
+  ];
+  text =
+    example:
+    lib.optional (
+      !lib.any (
+        place:
+        takes place (
+          content example {
+            inherit lib;
+            inherit (empty) config pkgs;
+          }
+        )
+      ) places
+    ) "${example.where}: no place has such an option, or its type is another one";
+
   # --- all of them -----------------------------------------------------------------
 
-  # By place, for those that are not part of a page's host.
+  # By kind, for those that are not part of a page's host.
   single = {
-    inherit value;
+    inherit text value;
     flake =
       example: lib.concatLists (lib.mapAttrsToList (_: verdict example.where [ ]) (flake example));
-    system =
+    guest =
       example:
       verdict example.where [ example ] (systemWith [
         ../../nixos/container.nix
         (module example)
       ]);
   };
-  isAlone = e: e.alone || single ? ${e.place} && !(e.place == "value" && isModule e);
-  alone = lib.partition isAlone examples;
-  onHost = where: examples: verdict where examples (hostOf examples);
+  isSingle = e: single ? ${e.kind} && !(e.kind == "value" && isModule e);
+  parts = lib.partition isSingle examples;
 in
 {
   checked = builtins.length examples;
   bad =
-    lib.concatMap (e: (single.${e.place} or (e: onHost e.where [ e ])) e) alone.right
-    ++ lib.concatLists (lib.mapAttrsToList onHost (builtins.groupBy (e: e.page) alone.wrong));
+    lib.concatMap (e: single.${e.kind} e) parts.right
+    ++ lib.concatLists (
+      lib.mapAttrsToList (page: examples: verdict page examples (hostOf examples)) (
+        builtins.groupBy (e: e.page) parts.wrong
+      )
+    );
 }
