@@ -37,13 +37,14 @@ let
     config = { };
     network.veth.addresses = { inherit host container; };
   };
-  readsOwn =
-    credential:
+  # A credential for a service "app".
+  ofApp =
+    app: credential:
     web {
       config.systemd.services.app = {
         script = "true";
-        serviceConfig.EnvironmentFile = "-%d/id";
-      };
+      }
+      // app;
       credentials.id = {
         fromStore = true;
         services = [ "app" ];
@@ -447,40 +448,22 @@ let
       says = ''services = [ "worker@1" ]'';
     };
     "an environment file in the service's own credentials" = {
-      config = readsOwn { };
+      config = ofApp { serviceConfig.EnvironmentFile = "-%d/id"; } { };
       option = "${option}.web.config: systemd.services.\"app\".serviceConfig.EnvironmentFile";
       says = "Use config.nspawn-creds.credentials.id.systemPath";
     };
     "an environment file that is live" = {
-      config = readsOwn { delivery = "live"; };
+      config = ofApp { serviceConfig.EnvironmentFile = "-%d/id"; } { delivery = "live"; };
       option = "${option}.web.config: systemd.services.\"app\".serviceConfig.EnvironmentFile";
       says = ''Set delivery = "boot" for id.'';
     };
     "a condition on the service's own credentials" = {
-      config = web {
-        config.systemd.services.app = {
-          script = "true";
-          unitConfig.ConditionPathExists = "!/run/credentials/app.service/id";
-        };
-        credentials.id = {
-          fromStore = true;
-          services = [ "app" ];
-        };
-      };
+      config = ofApp { unitConfig.ConditionPathExists = "!/run/credentials/app.service/id"; } { };
       option = "${option}.web.config: systemd.services.\"app\".unitConfig.ConditionPathExists";
       says = "Use config.nspawn-creds.credentials.id.systemPath";
     };
     "a credential of a service's own that is loaded again" = {
-      config = web {
-        config.systemd.services.app = {
-          script = "true";
-          serviceConfig.LoadCredential = [ "x:/run/credentials/app.service/id" ];
-        };
-        credentials.id = {
-          fromStore = true;
-          services = [ "app" ];
-        };
-      };
+      config = ofApp { serviceConfig.LoadCredential = [ "x:/run/credentials/app.service/id" ]; } { };
       option = "${option}.web.config: systemd.services.\"app\".serviceConfig.LoadCredential";
       says = "systemd itself reads";
     };
