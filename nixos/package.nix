@@ -97,7 +97,7 @@ stdenv.mkDerivation {
       "$out/lib/systemd/system-preset"
   '';
 
-  # There is no homepage to name yet.
+  # RELEASING.md says what a nixpkgs fills in.
   meta = {
     description = "Credential and secrets broker for systemd-nspawn containers";
     license = lib.licenses.lgpl21Plus;
