@@ -139,6 +139,14 @@ let
   option = "virtualisation.nspawn";
 in
 {
+  # nixpkgs warns that networkd and dhcpcd could manage the same interfaces. They do not: networkd leaves
+  # all but the containers' links alone, and dhcpcd these.
+  options.warnings = lib.mkOption {
+    apply = builtins.filter (
+      warning: !(onlyHere && lib.hasInfix "can cause both networkd and dhcpcd to manage" warning)
+    );
+  };
+
   config = mkMerge [
     (mkIf (containers != { }) {
       systemd.nspawn = lib.mapAttrs (_: container: { networkConfig = nspawn container; }) containers;
@@ -185,11 +193,6 @@ in
           services.resolved.enable = false: the containers behind ${lib.concatStringsSep ", " (builtins.attrNames byInterface)} do not learn this
           host's DNS servers and do not find it by name. Remove the setting, or name the servers in
           network.veth.config.host.dhcpServerConfig.DNS of ${option}.containers.<name>.
-        ''
-        ++ lib.optional (onlyHere && config.networking.useDHCP) ''
-          systemd-networkd runs for the containers of ${option} and leaves
-          all other interfaces to dhcpcd, so NixOS's warning about the two does not apply. To have neither
-          warning, let networkd configure the whole host: networking.useNetworkd = true.
         '';
     })
 

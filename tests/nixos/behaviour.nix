@@ -601,16 +601,17 @@ let
         _: c: map (w: builtins.head (builtins.match "([^ ]+).*" w)) c.warnings
       ) beside;
       expected = lib.mapAttrs (_: _: [ ]) beside // {
-        # The last one is nixpkgs' own, which the first one explains.
-        dhcpcd = [
-          "systemd-networkd"
-          "The"
-        ];
         neither = [
           "boot.kernel.sysctl.\"net.ipv4.conf.all.forwarding\""
           "services.resolved.enable"
         ];
       };
+    };
+    "nixpkgs' warning about networkd and dhcpcd stays for a host that turns on networkd itself" = {
+      actual =
+        map (lib.hasInfix "networkd and dhcpcd")
+          (linked { systemd.network.enable = true; }).warnings;
+      expected = [ true ];
     };
     "a host whose containers have no link to it needs no networkd" = {
       actual = [
