@@ -94,6 +94,11 @@ let
     };
   };
 
+  tagged = types.attrTag (lib.mapAttrs (_: mkOption) tags) // {
+    # Older trees do not name the tags in the error about an unknown one.
+    description = "set with one of ${lib.concatStringsSep ", " (builtins.attrNames tags)}";
+  };
+
   # The short forms that are not named like their tag.
   names = {
     store = "fromStore";
@@ -103,11 +108,11 @@ let
 in
 rec {
   options = {
-    from = unsetOr (types.attrTag (lib.mapAttrs (_: mkOption) tags)) {
+    from = unsetOr tagged {
       example = lib.literalExpression "{ sealed = ./web/db-password.cred; }";
       description = ''
-        Where the credential comes from: exactly one of `sealed`, `store`, `generate`, `template`,
-        `share` and `file`. Each has a short form, an option of the credential itself.
+        Where the credential comes from: a set with exactly one of the following. Each has a short form,
+        an option of the credential itself.
       '';
     };
   }
