@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # PostgreSQL and an application that share a generated password, see README.md.
 {
-  virtualisation.nixos-nspawn-ephemeral.containers = {
+  virtualisation.nspawn.containers = {
     db = {
       network.veth.zone = "app";
       # The database survives the container.
