@@ -26,7 +26,8 @@ let
       };
 
   # Without settings of its own for packages, a container uses the host's package set itself, so that
-  # Nix evaluates each package once and not once per container.
+  # Nix evaluates each package once and not once per container. (The definitions of `nixpkgs` above are
+  # the only ones then.)
   sharesPackages =
     options:
     !options.pkgs.isDefined
