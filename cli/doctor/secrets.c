@@ -24,6 +24,9 @@
 #define SOON_DAYS 30
 #define DAY_USEC  (UINT64_C(24) * 60 * 60 * 1000 * 1000)
 
+/* Files there never change. Those of policies come from the configuration of NixOS. */
+#define NIX_STORE "/nix/store/"
+
 /* --- policies --- */
 
 static const Policy *look_up(void *userdata, const char *machine)
@@ -121,11 +124,18 @@ static void say_closed(Doctor *doctor, const DoctorMachine *machine, const Crede
         credential->source == POLICY_GENERATE) {
         doctor_remedy(doctor, "nspawn-creds remove %s", shell_word(text).text);
         doctor_advice(doctor, "It is generated again when the container asks for it");
-    } else if (rc > 0 && is_files_fault(rc) && path)
-        doctor_remedy(doctor, "nspawn-creds encrypt %s--name=%s - %s",
-                      seal_options(sections, credential ? credential->key_type : NULL, rc).text,
-                      shell_word(text).text, shell_word(path).text);
-    else if (rc > 0 && is_files_fault(rc))
+    } else if (rc > 0 && is_files_fault(rc) && path) {
+        Reason options = seal_options(sections, credential ? credential->key_type : NULL, rc);
+
+        if (strncmp(path, NIX_STORE, strlen(NIX_STORE)) == 0)
+            doctor_advice(doctor,
+                          "Seal the file in the repository of the configuration, then switch: "
+                          "nspawn-creds encrypt %s--name=%s - FILE",
+                          options.text, shell_word(text).text);
+        else
+            doctor_remedy(doctor, "nspawn-creds encrypt %s--name=%s - %s", options.text,
+                          shell_word(text).text, shell_word(path).text);
+    } else if (rc > 0 && is_files_fault(rc))
         doctor_remedy(doctor, "nspawn-creds set %s%s",
                       rc == OUTCOME_EXPIRED ? "--not-after=+90d " : "", shell_word(text).text);
     else if (outcome_remedy_for(rc, name->machine, name->id, remedy))
