@@ -183,6 +183,8 @@ bench_rotation() {
 {"credentials": {"token": {"delivery": "live", "services": ["bench.service"], "onChange": "restart"}}}
 END
         write_service <<'END'
+[Unit]
+StartLimitIntervalSec=0
 [Service]
 LoadCredential=token:/run/host/nspawn-creds/socket
 ExecStart=/bin/sh -c 'cat "$$CREDENTIALS_DIRECTORY/token" >/var/lib/word; exec sleep infinity'
