@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What all plots have in common. Grey is #808080, which make replaces by a style for light and dark.
-set terminal svg size 760,400 dynamic enhanced font "DejaVu Sans,Verdana,sans-serif,13"
+set terminal svg size 800,400 dynamic enhanced font "DejaVu Sans,Verdana,sans-serif,13"
 set datafile separator "\t"
 grey = 0x808080
 set border 3 linecolor rgb grey
