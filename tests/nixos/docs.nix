@@ -148,24 +148,21 @@ let
 
   # --- settings in the text ----------------------------------------------------------
 
-  # Whether options at this place of the tree take these settings. The names in an attrsOf are free.
+  inner = option: removeAttrs (option.type.getSubOptions [ ]) [ "_module" ];
+  # Whether the options in TREE take these settings. The names in an attrsOf are free.
   takes =
     tree: given:
-    let
-      inner = removeAttrs (tree.type.getSubOptions [ ]) [ "_module" ];
-    in
     if !lib.isOption tree then
       builtins.isAttrs given
       && lib.all (name: name == "imports" || tree ? ${name} && takes tree.${name} given.${name}) (
         builtins.attrNames given
       )
-    else if inner == { } || !builtins.isAttrs given then
+    else if inner tree == { } || !builtins.isAttrs given then
       tree.type.check given
     else
-      lib.all (takes inner) (
+      lib.all (takes (inner tree)) (
         if tree.type.name == "attrsOf" then builtins.attrValues given else [ given ]
       );
-  inner = option: option.type.getSubOptions [ ];
   container = inner empty.options.virtualisation.nspawn.containers;
   places = [
     empty.options
@@ -176,15 +173,7 @@ let
   text =
     example:
     lib.optional (
-      !lib.any (
-        place:
-        takes place (
-          content example {
-            inherit lib;
-            inherit (empty) config pkgs;
-          }
-        )
-      ) places
+      !lib.any (place: takes place (valueOf example empty)) places
     ) "${example.where}: no place has such an option, or its type is another one";
 
   # --- all of them -----------------------------------------------------------------
