@@ -11,7 +11,7 @@ file(STRINGS ${list} files)
 # A unit that is enabled would leave links that lead nowhere, and a daemon without its program.
 set(link /etc/systemd/system/sockets.target.wants/nspawn-creds-broker.socket)
 if(IS_SYMLINK ${link})
-  file(READ_SYMLINK ${link} unit)
+  file(REAL_PATH ${link} unit) # systemd may have found it in /lib
   if(unit IN_LIST files)
     message(FATAL_ERROR "The broker is enabled. Disable it first:\n"
       "  sudo systemctl disable --now nspawn-creds-broker.socket nspawn-creds-control.socket nspawn-creds-broker.service\n")
