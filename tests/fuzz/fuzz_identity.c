@@ -8,18 +8,12 @@
 
 #include "base/json.h"
 #include "credential/identity.h"
+#include "reason.h"
 
 #include <assert.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void check_reason(const Reason *reason)
-{
-    assert(reason->text[0]);
-    for (const char *cursor = reason->text; *cursor; cursor++)
-        assert((unsigned char)*cursor >= ' ' && *cursor != 0x7f);
-}
 
 static void check_round_trip(const Identity *identity)
 {
@@ -41,10 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = identity_parse((BytesView){data, size}, &reason, &identity);
 
     assert(r == 0 || r == OUTCOME_BAD_IDENTITY);
-    if (r != 0) {
-        check_reason(&reason);
+    check_reason(r, &reason);
+    if (r != 0)
         return 0;
-    }
     assert(identity.srk.size + identity.legacy_ecc.size + identity.legacy_rsa.size > 0);
     check_round_trip(&identity);
     return 0;

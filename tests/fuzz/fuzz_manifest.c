@@ -7,6 +7,7 @@
  */
 
 #include "fleet/manifest.h"
+#include "reason.h"
 
 #include <assert.h>
 #include <string.h>
@@ -38,9 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = manifest_parse((BytesView){data, size}, &reason, &manifest);
 
     assert(r == 0 || r == OUTCOME_BAD_BUNDLE);
-    assert((r == 0) == (reason.text[0] == '\0'));
-    for (const char *cursor = reason.text; *cursor; cursor++)
-        assert((unsigned char)*cursor >= ' ' && *cursor != 0x7f);
+    check_reason(r, &reason);
     if (r != 0)
         return 0;
     assert(!manifest_is_for(&manifest, &(FleetHost){0}));

@@ -7,6 +7,7 @@
  * control characters.
  */
 
+#include "reason.h"
 #include "tpm/signature.h"
 
 #include <assert.h>
@@ -36,9 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     assert(r == 0 || r == OUTCOME_MALFORMED || r == OUTCOME_TOO_LARGE ||
            r == OUTCOME_TPM_NO_SIGNATURE || r == OUTCOME_TPM_PCR_MISMATCH);
-    assert((r == 0) == (reason.text[0] == '\0'));
-    for (const char *cursor = reason.text; *cursor; cursor++)
-        assert((unsigned char)*cursor >= ' ' && *cursor != 0x7f);
+    check_reason(r, &reason);
     if (r == 0)
         assert(signature.size > 0 && signature.size <= sizeof(signature.bytes));
     assert((find(file, SIGNER, NULL, &signature) == OUTCOME_MALFORMED) == (r == OUTCOME_MALFORMED));

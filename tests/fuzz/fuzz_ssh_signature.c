@@ -7,6 +7,7 @@
  */
 
 #include "fleet/ssh_signature.h"
+#include "reason.h"
 
 #include <assert.h>
 
@@ -15,9 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void check(int r, const Reason *reason)
 {
     assert(r == 0 || r == OUTCOME_NOT_SIGNED);
-    assert((r == 0) == (reason->text[0] == '\0'));
-    for (const char *cursor = reason->text; *cursor; cursor++)
-        assert((unsigned char)*cursor >= ' ' && *cursor != 0x7f);
+    check_reason(r, reason);
 }
 
 static void check_within(const Bytes *binary, BytesView view)

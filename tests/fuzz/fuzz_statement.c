@@ -7,6 +7,7 @@
  */
 
 #include "fleet/statement.h"
+#include "reason.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,9 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = statement_parse((BytesView){data, size}, &reason, &statement);
 
     assert(r == 0 || r == OUTCOME_MALFORMED);
-    assert((r == 0) == (reason.text[0] == '\0'));
-    for (const char *cursor = reason.text; *cursor; cursor++)
-        assert((unsigned char)*cursor >= ' ' && *cursor != 0x7f);
+    check_reason(r, &reason);
     if (r != 0)
         return 0;
     assert(fleet_name_valid(statement.fleet) && statement.issued < statement.not_after);
