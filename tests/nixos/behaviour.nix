@@ -188,6 +188,17 @@ let
     };
   };
   # Each source, in its two forms.
+  sourceValues = {
+    sealed = ./wrong/sealed.cred;
+    store = true;
+    generate = {
+      type = "hex";
+      bytes = 16;
+    };
+    template = "{{store}}";
+    share = "web@store";
+    file = "/run/secret";
+  };
   sources =
     lib.mapAttrs
       (
@@ -209,17 +220,7 @@ let
           share.share = "web@store";
           file.source = "/run/secret";
         };
-        tagged = lib.mapAttrs (tag: value: { from.${tag} = value; }) {
-          sealed = ./wrong/sealed.cred;
-          store = true;
-          generate = {
-            type = "hex";
-            bytes = 16;
-          };
-          template = "{{store}}";
-          share = "web@store";
-          file = "/run/secret";
-        };
+        tagged = lib.mapAttrs (tag: value: { from.${tag} = value; }) sourceValues;
       };
   elsewhere = host {
     services.nspawn-creds = {
@@ -923,25 +924,12 @@ let
       ]) sources;
       expected = lib.mapAttrs (_: _: [
         {
-          web.credentials =
-            lib.mapAttrs
-              (tag: source: {
-                ${tag} = source;
-                services = [ ];
-                delivery = "boot";
-                onChange = "restart";
-              })
-              {
-                inherit (policy.file) sealed;
-                store = true;
-                generate = {
-                  type = "hex";
-                  bytes = 16;
-                };
-                template = "{{store}}";
-                share = "web@store";
-                file = "/run/secret";
-              };
+          web.credentials = lib.mapAttrs (tag: source: {
+            ${tag} = source;
+            services = [ ];
+            delivery = "boot";
+            onChange = "restart";
+          }) (sourceValues // { inherit (policy.file) sealed; });
         }
         sources.short.systemd.services."systemd-nspawn@web".restartTriggers
         [ ]
