@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #define USEC_PER_SEC UINT64_C(1000000)
-/* What would make a name a pattern or a list, or quote it. */
+/* A name with one of these is a pattern, a list or quoted. */
 #define SPECIAL      "*?!,\"\\"
 
 void allowed_signers_done(AllowedSigners *signers)

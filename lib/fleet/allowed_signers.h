@@ -2,12 +2,12 @@
 #pragma once
 
 /*
- * Who may sign for a fleet: a file in the format of ssh-keygen(1), "ALLOWED SIGNERS". Pure.
+ * A fleet's file of allowed signers, in the format of ssh-keygen(1), "ALLOWED SIGNERS". Pure.
  *
- * ssh-keygen understands every file that is accepted here in the same way. Refused is what it would
- * understand, but a reader of the file might not: patterns, several principals on a line, a key on
- * two lines, certificate authorities, times that depend on the time zone, unknown options. Then the
- * whole file is not valid.
+ * ssh-keygen reads every file that is accepted here in the same way. A file that it accepts is
+ * refused if a person might misread it: patterns, several principals on a line, a key on two lines,
+ * certificate authorities, times that depend on the time zone, unknown options. One such line makes
+ * the whole file invalid.
  */
 
 #include "base/bytes.h"

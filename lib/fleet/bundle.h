@@ -30,7 +30,7 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret);
 /* -ENOMEM. */
 int bundle_format(const Bundle *bundle, Bytes *ret);
 
-/* What a host trusts, and what it has accepted before. */
+/* Root's configuration of a fleet on this host, and the statement that was accepted last. */
 typedef struct FleetTrust {
     const char *fleet;             /* its name */
     FleetHost host;                /* the keys of this host's TPM */

@@ -27,7 +27,7 @@ let
           "x25519"
         ];
         example = "password";
-        description = "What to generate: a password, random bytes as text, a UUID or a private key.";
+        description = "Kind of secret: a password, random bytes as text, a UUID or a private key.";
       };
       length = unsetOr types.ints.positive {
         example = 32;
