@@ -77,13 +77,24 @@ static bool execute_descriptor(void)
     return false;
 }
 
+static int create(char path[4096])
+{
+    snprintf(path, 4096, "%s/sandbox-probe-copy", directory);
+    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+}
+
+static bool write_file(void)
+{
+    char path[4096];
+
+    return create(path) >= 0;
+}
+
 static bool execute_copy(void)
 {
     char path[4096];
-    int fd;
+    int fd = create(path);
 
-    snprintf(path, sizeof(path), "%s/sandbox-probe-copy", directory);
-    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     if (fd < 0 || !copy_program(fd))
         return false;
     close(fd);
@@ -223,6 +234,7 @@ static const Attempt attempts[] = {
     {"execute-memory", execute_memory, false},
     {"execute-descriptor", execute_descriptor, false},
     {"execute-program", execute_program, false},
+    {"write", write_file, true},
     {"execute-copy", execute_copy, true},
     {"writable-code", map_writable_code, false},
     {"io-uring", make_io_uring, false},
