@@ -467,17 +467,17 @@ static void test_unread_secrets(void **state)
     assert_int_equal(broker->shared->workers, 1);
 }
 
-/* A restart offers the socket again if the service manager did not take it at first. */
-static void test_restart(void **state)
+/* The socket survives a restart, which offers it again: if the service manager took it at first,
+ * and if it did not. */
+static void check_restart(bool taken)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
     ino_t inode;
 
-    (void)state;
     broker_seal(broker, &(SealedFile){"web", "a", KIND_HOST, 31, NULL, 0});
     write_policy(broker, "web", policy);
     broker_add_live(broker, "web");
-    broker->store_full = true;
+    broker->store_full = !taken;
     broker_manage(broker);
     broker_start(broker);
     broker_wait_live("web");
@@ -488,6 +488,13 @@ static void test_restart(void **state)
     broker_restart(broker);
     assert_int_equal(ask(broker, "web", APP, "a"), ANSWER_RIGHT);
     assert_int_equal(inode_of(broker, "live/web/socket"), inode);
+}
+
+static void test_restart(void **state)
+{
+    (void)state;
+    check_restart(false);
+    check_restart(true);
 }
 
 /* A machine's requests beyond its rate wait for the next period; no other machine's do. */
