@@ -12,8 +12,8 @@ test_limit=900
 logs=''
 declare -A count=([passed]=0 [failed]=0 [skipped]=0)
 not_passed=()
-recorded='' # the names of all tests, one a line
-declare -A pool_name=() pool_start=()
+declare -A recorded=() # the result of each test by name
+declare -A pool_name=() pool_start=() pool_recorder=()
 
 results_begin() {
         logs=$(mktemp -d "${TMPDIR:-/tmp}/nspawn-creds-tests.XXXXXX")
@@ -44,7 +44,7 @@ log_of() { # NAME
 # Counts a test and prints its line.
 record() { # RESULT NAME SECONDS [LOG]
         count[$1]=$(( count[$1] + 1 ))
-        recorded+=$2$'\n'
+        recorded[$2]=$1
         printf '%-7s  %-34s %6.1f s\n' "${1/failed/FAILED}" "$2" "$3"
         case $1 in
                 failed)  not_passed+=("failed: $2, see $4") ;;
@@ -82,7 +82,7 @@ run_now() { # NAME COMMAND...
         return "$rc"
 }
 
-# Starts one test as soon as fewer than $jobs run.
+# Starts one test as soon as fewer than $jobs run. $recorder STATUS NAME SECONDS counts it at its end.
 run_in_pool() { # NAME COMMAND...
         local name=$1
         shift
@@ -92,13 +92,14 @@ run_in_pool() { # NAME COMMAND...
         timeout --kill-after=30 "$test_limit" "$@" >"$(log_of "$name")" 2>&1 </dev/null &
         pool_name[$!]=$name
         pool_start[$!]=$EPOCHREALTIME
+        pool_recorder[$!]=${recorder:-record_status}
 }
 
 wait_for_one() {
         local pid rc=0
         wait -n -p pid "${!pool_name[@]}" || rc=$?
-        record_status "$rc" "${pool_name[$pid]}" "$(seconds_since "${pool_start[$pid]}")"
-        unset "pool_name[$pid]" "pool_start[$pid]"
+        "${pool_recorder[$pid]}" "$rc" "${pool_name[$pid]}" "$(seconds_since "${pool_start[$pid]}")"
+        unset "pool_name[$pid]" "pool_start[$pid]" "pool_recorder[$pid]"
 }
 
 drain_pool() {
