@@ -148,6 +148,8 @@
 #define LIMIT_FLEET_NAME_BYTES    ((size_t)32)
 /* A statement, bytes. It has less than half of this. */
 #define LIMIT_STATEMENT_BYTES     ((size_t)1024)
+/* The name of a host in a fleet, bytes without the NUL. */
+#define LIMIT_FLEET_HOST_BYTES    ((size_t)63)
 /* The highest sequence: the integers that every JSON parser can represent. */
 #define LIMIT_FLEET_SEQUENCE      ((UINT64_C(1) << 53) - 1)
 /* Hosts of a fleet: a power of two, which bounds the path from a host's manifest to the root. */
@@ -166,6 +168,9 @@
 #define LIMIT_MANIFEST_BYTES      ((size_t)1024 * 1024)
 /* A bundle, bytes: the manifest in base64, the statement, as many signatures, and the path. */
 #define LIMIT_BUNDLE_BYTES        (LIMIT_MANIFEST_BYTES * 3 / 2)
+
+/* Servers of an etcd that a courier tries in turn. */
+#define LIMIT_CARRIER_ENDPOINTS   ((size_t)8)
 
 /* --- broker --- */
 
