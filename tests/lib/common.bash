@@ -14,6 +14,12 @@ all_suites=(bookworm trixie forky)
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
+# --help prints the comment at the top of a program that has no usage() of its own.
+if [[ ${1:-} =~ ^(--help|-h)$ ]] && ! grep -q '^usage()' "$0"; then
+        sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+        exit 0
+fi
+
 need_root() {
         (( EUID == 0 )) || die "must run as root: sudo $0 $*"
 }
