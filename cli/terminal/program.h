@@ -2,13 +2,19 @@
 #pragma once
 
 /*
- * Another program's output.
+ * Other programs, with secrets in pipes alone. A program is COMMAND, which ends with NULL and is
+ * searched for in $PATH. Its errors go where ours go, and it may use the terminal. Output of one
+ * that fails is lost: -ECANCELED.
  */
 
 #include "base/outcome.h"
 #include "secret/secret.h"
 
-/* Runs COMMAND, which ends with NULL and is searched for in $PATH. Its output, at most LIMIT bytes,
- * goes through a pipe into RET; its errors go where ours go. OUTCOME_TOO_LARGE; -ECANCELED
- * if it fails. */
-int program_read(const char *const *command, size_t limit, Reason *reason, Secret **ret);
+/* Runs COMMAND, whose standard input is the file INPUT, or empty for -1. Its output, at most LIMIT
+ * bytes, goes through a pipe into RET. OUTCOME_TOO_LARGE. */
+int program_read(const char *const *command, int input, size_t limit, Reason *reason, Secret **ret);
+
+/* Runs COMMAND, whose standard input is SECRET, through a pipe. RET is its output, at most LIMIT
+ * bytes, which is no secret. OUTCOME_TOO_LARGE. */
+int program_encrypt(const char *const *command, const Secret *secret, size_t limit, Reason *reason,
+                    Bytes *ret);

@@ -172,6 +172,11 @@
 /* Servers of an etcd that a courier tries in turn. */
 #define LIMIT_CARRIER_ENDPOINTS   ((size_t)8)
 
+/* Those who can open the masters of a fleet. */
+#define LIMIT_RECIPIENTS          ((size_t)64)
+/* A master, encrypted, bytes. age adds up to 1 KiB per recipient, and 16 bytes per 64 KiB. */
+#define LIMIT_MASTER_BYTES        (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/masters.h"
+
+#include "base/cleanup.h"
+#include "base/fsutil.h"
+#include "base/limits.h"
+#include "terminal/program.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* --- recipients --- */
+
+void recipients_done(Recipients *recipients)
+{
+    free(recipients->text);
+    free(recipients->lines);
+    *recipients = (Recipients){0};
+}
+
+/* The other types of SSH keys cannot be encrypted to. */
+static bool is_recipient(const char *line)
+{
+    static const char *const types[] = {"age1", "ssh-ed25519 ", "ssh-rsa "};
+
+    for (const char *c = line; *c; c++)
+        if (*c < ' ' || *c > '~')
+            return false;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strncmp(line, types[i], strlen(types[i])) == 0)
+            return true;
+    return false;
+}
+
+static int add_line(const char *line, size_t number, Reason *reason, Recipients *recipients)
+{
+    if (!is_recipient(line))
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                          "line %zu is neither a recipient of age (age1…) nor a public key of the "
+                          "type ssh-ed25519 or ssh-rsa",
+                          number);
+    for (size_t i = 0; i < recipients->count; i++)
+        if (strcmp(recipients->lines[i], line) == 0)
+            return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                              "line %zu repeats an earlier recipient", number);
+    if (recipients->count == LIMIT_RECIPIENTS)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "there are more than %zu recipients",
+                          LIMIT_RECIPIENTS);
+    recipients->lines[recipients->count++] = line;
+    return 0;
+}
+
+int recipients_parse(BytesView file, Reason *reason, Recipients *ret)
+{
+    _cleanup_(recipients_done) Recipients recipients = {0};
+    char *rest, *line;
+    int r = 0;
+
+    recipients.text = strndup((const char *)file.data, file.size);
+    recipients.lines = calloc(LIMIT_RECIPIENTS, sizeof(recipients.lines[0]));
+    if (!recipients.text || !recipients.lines)
+        return -ENOMEM;
+    if (strlen(recipients.text) < file.size)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "it contains a NUL byte");
+    rest = recipients.text;
+    for (size_t number = 1; r == 0 && (line = strsep(&rest, "\n")); number++)
+        if (line[0] != '\0' && line[0] != '#')
+            r = add_line(line, number, reason, &recipients);
+    if (r != 0)
+        return r;
+    if (recipients.count < 2)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                          recipients.count == 0
+                              ? "it has no recipients. At least two are needed"
+                              : "it has one recipient. If that key is lost, so are all masters: "
+                                "add a second one, such as a key that you keep on paper");
+    *ret = TAKE(recipients);
+    return 0;
+}
+
+/* --- values --- */
+
+/* What is opened is no secret, and a file has no end that a pipe could lack. */
+static int open_file(BytesView content, Reason *reason)
+{
+    _cleanup_(closep) int file = memfd_create("master", MFD_CLOEXEC);
+    int r = file < 0 ? -errno : file_write_fd(file, content);
+
+    if (r == 0 && lseek(file, 0, SEEK_SET) < 0)
+        r = -errno;
+    return r == 0 ? TAKE_FD(file) : reason_set(reason, r, "cannot pass the master on");
+}
+
+/* Adds what can be done about the failure R of COMMAND. */
+static int explain(int r, const char *const *command, const char *what, Reason *reason)
+{
+    if (r == -ENOENT && strcmp(command[0], "age") == 0)
+        reason_set(reason, 0,
+                   "age is not installed, which encrypts the masters. On Debian: apt install age");
+    else if (r == -ENOENT)
+        reason_set(reason, r, "cannot run %.80s, which your configuration names", command[0]);
+    else if (r == -ECANCELED)
+        reason_set(reason, 0, "%.80s could not %s; its own message says why", command[0], what);
+    return r;
+}
+
+int master_open(const MasterProgram *program, const char *name, BytesView file, Reason *reason,
+                Secret **ret)
+{
+    static const char magic[] = "age-encryption.org/v1\n", armor[] = "-----BEGIN AGE ";
+    const char *const age[] = {"age", "--decrypt", "--identity", program->identity, NULL};
+    const char *const *command = program->open ? program->open : age;
+    _cleanup_(closep) int input = -1;
+    char what[128];
+    int r;
+
+    if (!program->open && !program->identity)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "your age identity is not known: use --identity=FILE");
+    if (!program->open &&
+        (file.size < strlen(magic) || (memcmp(file.data, magic, strlen(magic)) != 0 &&
+                                       memcmp(file.data, armor, strlen(armor)) != 0)))
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s is not a file of age", name);
+    input = open_file(file, reason);
+    if (input < 0)
+        return input;
+    snprintf(what, sizeof(what), "open %s", name);
+    r = program_read(command, input, LIMIT_PLAINTEXT_BYTES, reason, ret);
+    return explain(r, command, what, reason);
+}
+
+/* Recipients are public, so that they may be arguments: age encrypts to those that were parsed, and
+ * not to what is in the file by then. */
+static const char **age_command(const Recipients *recipients)
+{
+    const char **command = calloc(2 * recipients->count + 3, sizeof(command[0])), **next = command;
+
+    if (!command)
+        return NULL;
+    *next++ = "age";
+    *next++ = "--encrypt";
+    for (size_t i = 0; i < recipients->count; i++) {
+        *next++ = "--recipient";
+        *next++ = recipients->lines[i];
+    }
+    return command;
+}
+
+int master_encrypt(const MasterProgram *program, const Recipients *recipients, const Secret *value,
+                   Reason *reason, Bytes *ret)
+{
+    _cleanup_(freep) const char **age = age_command(recipients);
+    const char *const *command = program->encrypt ? program->encrypt : age;
+    int r;
+
+    if (!command)
+        return -ENOMEM;
+    r = program_encrypt(command, value, LIMIT_MASTER_BYTES, reason, ret);
+    return explain(r, command, "encrypt the value", reason);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Masters: the copies of a fleet's secrets that its administrators can open, to seal them again.
+ *
+ * age(1) encrypts and opens them, with its plugins for tokens. The administrator may have another
+ * program, such as gpg, do either. Its command comes from their own configuration and never from
+ * the repository, which others may write to. Values go through pipes into guarded memory.
+ */
+
+#include "base/outcome.h"
+#include "secret/secret.h"
+
+/* How this administrator opens and encrypts masters. A command ends with NULL, reads its standard
+ * input, and prints the result. */
+typedef struct MasterProgram {
+    const char *identity;       /* the file with age's key; NULL if not known */
+    const char *const *open;    /* in place of age, or NULL */
+    const char *const *encrypt; /* the same */
+} MasterProgram;
+
+/* --- recipients: who can open the masters, in the format of age's option --recipients-file --- */
+
+typedef struct Recipients {
+    char *text;
+    const char **lines; /* without comments; each once; they point into .text */
+    size_t count;       /* from 2 to LIMIT_RECIPIENTS */
+} Recipients;
+
+void recipients_done(Recipients *recipients); /* for _cleanup_ */
+
+/* OUTCOME_BAD_REPOSITORY, with the number of the line; -ENOMEM. age checks the keys themselves when
+ * it encrypts. */
+int recipients_parse(BytesView file, Reason *reason, Recipients *ret);
+
+/* --- values --- */
+
+/* Opens the master FILE. NAME is for messages. OUTCOME_BAD_REPOSITORY if it is none; -ENOENT
+ * without the program; -ECANCELED if that fails, which it has explained on standard error. */
+int master_open(const MasterProgram *program, const char *name, BytesView file, Reason *reason,
+                Secret **ret);
+
+/* Encrypts VALUE. Errors as above. */
+int master_encrypt(const MasterProgram *program, const Recipients *recipients, const Secret *value,
+                   Reason *reason, Bytes *ret);
