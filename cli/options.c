@@ -367,7 +367,10 @@ static const OptionInfo *find_option(int c, const char **value)
 static int set_option(const OptionInfo *info, const Setting *setting, Options *options)
 {
     char *field = (char *)options + info->offset;
+    bool is_path = strcmp(info->argument, "=FILE") == 0 || strcmp(info->argument, "[=PATH]") == 0;
 
+    if (is_path && setting->value && !*setting->value)
+        return reason_set(setting->reason, OUTCOME_USAGE, "--%s= needs a path", info->name);
     if (info->set)
         return info->set(setting, options);
     if (info->words) {

@@ -512,7 +512,7 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
                        const FileSetEntry *files, size_t count, Reason *reason)
 {
     BytesView sealed = bytes_view(&files[0].content);
-    bool to_file = path && strcmp(path, "-") != 0;
+    bool to_file = !output_is_stdout(path);
     _cleanup_(bytes_done) Bytes text = {0};
     struct json_object *object;
     int r = 0;

@@ -17,7 +17,7 @@
 #define COLUMNS          ((size_t)80)
 #define LEAST_COLUMNS    20U /* text in fewer columns than that is hard to read */
 
-static bool is_stdout(const char *path)
+bool output_is_stdout(const char *path)
 {
     return !path || strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0;
 }
@@ -257,15 +257,15 @@ static int write_path(const char *path, BytesView content, mode_t mode, Reason *
 int output_check(const char *path, Reason *reason)
 {
     const char *name;
-    _cleanup_(freep) char *folder = is_stdout(path) ? NULL : file_parent(path, &name);
+    _cleanup_(freep) char *folder = output_is_stdout(path) ? NULL : file_parent(path, &name);
     struct stat status;
 
-    if (is_stdout(path) || is_special(path))
+    if (output_is_stdout(path) || is_special(path))
         return 0;
     if (!folder)
         return -ENOMEM;
     if (access(folder, W_OK) < 0)
-        return reason_set(reason, -errno, "cannot write %s", path);
+        return reason_set(reason, -errno, "cannot write to the directory %s", folder);
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         return reason_set(reason, -EISDIR, "cannot write %s", path);
     return 0;
@@ -273,7 +273,7 @@ int output_check(const char *path, Reason *reason)
 
 int output_sealed(const char *path, BytesView sealed, Reason *reason)
 {
-    if (is_stdout(path))
+    if (output_is_stdout(path))
         return write_stdout(sealed, reason);
     return write_path(path, sealed, SEALED_FILE_MODE, reason);
 }
@@ -288,7 +288,7 @@ int output_secret(const char *path, const Secret *secret, Tristate newline, Reas
         return reason_set(reason, OUTCOME_USAGE,
                           "the secret would be shown on the terminal; if you want that, use \"-\" "
                           "as OUTPUT");
-    if (!is_stdout(path))
+    if (!output_is_stdout(path))
         return write_path(path, view, SECRET_FILE_MODE, reason);
     r = write_stdout(view, reason);
     if (r == 0 && (newline == TRISTATE_YES || (newline == TRISTATE_AUTO && terminal && !has)))

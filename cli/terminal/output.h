@@ -54,6 +54,9 @@ void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints OBJECT as MODE says (not JSON_OFF) and takes it. */
 void output_json(struct json_object *object, JsonMode mode);
 
+/* Whether PATH means standard output: NULL, "-" or "/dev/stdout". */
+bool output_is_stdout(const char *path);
+
 /* Sealed files are no secret. */
 #define SEALED_FILE_MODE ((mode_t)0644)
 

@@ -224,7 +224,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, NULL, &reason);
     /* to standard output, the backup is the JSON */
-    if (options->json != JSON_OFF && output && strcmp(output, "-") != 0)
+    if (options->json != JSON_OFF && !output_is_stdout(output))
         report_json(&backing_up, output, options->json);
     else
         report(&backing_up);

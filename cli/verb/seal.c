@@ -52,7 +52,7 @@ static int prepare(const Context *context, const Options *options, const char *i
                           "for another host a secret can only be sealed with its TPM "
                           "(--with-key=tpm2 or tpm2-with-public-key), because its host key never "
                           "leaves it");
-    if (options->host_count > 1 && (!output || strcmp(output, "-") == 0))
+    if (options->host_count > 1 && output_is_stdout(output))
         return reason_set(reason, OUTCOME_USAGE, "for several hosts OUTPUT must be a directory");
     if (credential_name_parse(options->seal.name, reason, &name) != 0)
         return OUTCOME_INVALID_NAME;

@@ -3,7 +3,6 @@
  * nspawn-creds status: shows the broker's status.
  */
 
-#include "base/fsutil.h"
 #include "base/timestamp.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
@@ -17,6 +16,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int64_t number(struct json_object *status, const char *name)
 {
@@ -143,6 +144,20 @@ static void print_families(const Metrics *metrics, struct json_object *reply)
     }
 }
 
+/* A timer writes there as root: what is no file of metrics must not be replaced by one. */
+static int check_file(const char *path, Reason *reason)
+{
+    struct stat status;
+
+    if (output_is_stdout(path) || lstat(path, &status) < 0 || S_ISREG(status.st_mode))
+        return 0;
+    return reason_set(reason, OUTCOME_USAGE,
+                      S_ISLNK(status.st_mode)   ? "%s is a symbolic link: name its target instead"
+                      : S_ISDIR(status.st_mode) ? "%s is a directory"
+                                                : "%s is not a regular file",
+                      path);
+}
+
 /* Replaces the file PATH by the metrics of REPLY, NULL if the broker does not answer. */
 static int write_metrics(const char *path, struct json_object *reply, Reason *reason)
 {
@@ -160,7 +175,18 @@ static int write_metrics(const char *path, struct json_object *reply, Reason *re
     print_families(&metrics, reply);
     if (fclose(metrics.file) != 0)
         return -ENOMEM;
-    return file_write(path, (BytesView){(const uint8_t *)text, size}, 0644, true, reason);
+    return output_sealed(path, (BytesView){(const uint8_t *)text, size}, reason);
+}
+
+static int check_options(const Options *options, Reason *reason)
+{
+    const char *first = options->metrics_file ? "metrics-file" : "metrics";
+
+    if ((options->metrics || options->metrics_file) && options->json != JSON_OFF)
+        return reason_set(reason, OUTCOME_USAGE, "--%s and --json exclude each other", first);
+    if (options->metrics && options->metrics_file)
+        return reason_set(reason, OUTCOME_USAGE, "--metrics and --metrics-file exclude each other");
+    return options->metrics_file ? check_file(options->metrics_file, reason) : 0;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -169,16 +195,22 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(client_freep) Client *client = NULL;
     bool wants_metrics = options->metrics || options->metrics_file;
     Reason reason = {0};
-    int r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
+    bool denied;
+    int r = check_options(options, &reason);
 
     (void)context;
     (void)arguments;
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    r = client_new(CLIENT_DEFAULT_PATH, &reason, &client);
+    /* then there is nothing to say about the broker */
+    denied = r != 0 && access(CLIENT_DEFAULT_PATH, W_OK) < 0 && errno == EACCES;
     if (r == 0)
         r = client_call(client, wants_metrics ? "Metrics" : "Status", NULL, &terminal_observer,
                         &reason, &status);
     if (r != 0)
         output_error(r, NULL, &reason);
-    if (options->metrics_file) {
+    if (options->metrics_file && !denied) {
         r = write_metrics(options->metrics_file, status, &reason);
         return r == 0 ? 0 : output_error(r, NULL, &reason);
     }

@@ -164,8 +164,9 @@ static void clear_leftovers(int directory)
             unlinkat(directory, name, 0);
 }
 
-static int write_at(int directory, const char *name, BytesView content, uid_t owner,
-                    FileOwnership ownership, bool replace, Reason *reason)
+/* PATH is for messages. */
+static int write_at(int directory, const char *name, const char *path, BytesView content,
+                    uid_t owner, FileOwnership ownership, bool replace, Reason *reason)
 {
     char temporary[FILE_TEMPORARY_BYTES];
     int r;
@@ -174,11 +175,11 @@ static int write_at(int directory, const char *name, BytesView content, uid_t ow
     file_temporary_name(temporary);
     r = create(directory, temporary, content, owner, ownership);
     if (r < 0)
-        return reason_set(reason, r, "cannot write %s", name);
+        return reason_set(reason, r, "cannot write %s", path);
     if (renameat2(directory, temporary, directory, name, replace ? 0 : RENAME_NOREPLACE) == 0 &&
         fsync(directory) == 0)
         return 0;
-    r = reason_set(reason, -errno, "cannot write %s", name);
+    r = reason_set(reason, -errno, "cannot write %s", path);
     unlinkat(directory, temporary, 0);
     return r;
 }
@@ -198,14 +199,14 @@ int file_write(const char *path, BytesView content, mode_t mode, bool replace, R
     _cleanup_(closep) int directory = -1;
 
     if (*name == '\0')
-        return reason_set(reason, -EISDIR, "cannot write %s", path);
+        return reason_set(reason, *path ? -EISDIR : -ENOENT, "cannot write \"%s\"", path);
     if (!parent)
         return reason_set(reason, -ENOMEM, "cannot write %s", path);
     directory = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return reason_set(reason, -errno, "cannot open the directory %s", parent);
-    return write_at(directory, name, content, (uid_t)-1, (FileOwnership){mode, (gid_t)-1}, replace,
-                    reason);
+    return write_at(directory, name, path, content, (uid_t)-1, (FileOwnership){mode, (gid_t)-1},
+                    replace, reason);
 }
 
 /* --- directories --- */
@@ -324,6 +325,6 @@ int rewrite_write(const char *path, BytesView before, BytesView after, Reason *r
         return reason_set(reason, OUTCOME_CHANGED, "%s has changed", path);
     if (r != 0)
         return r;
-    return write_at(directory, name, after, geteuid() == 0 ? status.st_uid : (uid_t)-1,
+    return write_at(directory, name, path, after, geteuid() == 0 ? status.st_uid : (uid_t)-1,
                     (FileOwnership){status.st_mode & 07777, status.st_gid}, true, reason);
 }
