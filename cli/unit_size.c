@@ -38,7 +38,7 @@ static size_t value_size(const Store *store, const char *machine,
                 ? credential_name_parse(credential->text, NULL, &name)
                 : credential_name_new(machine, credential->id, NULL, &name);
 
-    if (r != 0 || credential->source == POLICY_TEMPLATE)
+    if (r != 0 || credential->source == POLICY_TEMPLATE || credential->source == POLICY_FLEET)
         return 0;
     if (credential->source == POLICY_FILE)
         return stat(credential->text, &status) == 0 ? (size_t)status.st_size : 0;

@@ -47,6 +47,8 @@ static void write_record(const Check *check, int rc)
                           .key = check->request.key.fingerprint,
                           .sealed_outside = check->request.key.outside,
                           .predecessor = check->request.predecessor,
+                          .fleet = check->request.origin.fleet,
+                          .sequence = check->request.origin.sequence,
                           .usec = monotonic_usec() - check->begun,
                       });
 }

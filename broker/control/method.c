@@ -126,6 +126,10 @@ struct json_object *method_event(const AuditRecord *record)
         json_add(event, "sealedOutside", json_object_new_boolean(true));
     if (record->predecessor)
         json_add(event, "predecessor", json_object_new_boolean(true));
+    if (record->fleet && record->fleet[0]) {
+        json_add_text(event, "fleet", record->fleet);
+        json_add_number(event, "sequence", record->sequence);
+    }
     add_known(event, "reason", record->reason);
     json_add_number(event, "durationUSec", record->usec);
     json_add(object, "event", event);

@@ -9,6 +9,7 @@
 
 #include "control/method.h"
 #include "credential/open.h"
+#include "fleet/fleet_set.h"
 #include "policy/policy_load.h"
 #include "request/external_file.h"
 #include "store/history.h"
@@ -100,6 +101,22 @@ static void add_predecessor(const Inventory *inventory, const CredentialName *na
         json_add(object, "predecessor", json_object_new_boolean(true));
 }
 
+static int add_fleet_file(const Inventory *inventory, const PolicyCredential *credential,
+                          Reason *reason, struct json_object *object, Bytes *ret)
+{
+    FleetOrigin origin;
+    CredentialName name;
+    int r = credential_name_new(inventory->machine, credential->id, reason, &name);
+
+    json_add_text(object, "fleet", credential->text);
+    if (r == 0)
+        r = fleet_read(inventory->resources->config->store_path, credential->text, &name, reason,
+                       ret, &origin);
+    if (r == 0)
+        json_add_number(object, "sequence", origin.sequence);
+    return r;
+}
+
 /* Adds the sealed file that would be delivered, if there is one. */
 static int add_file(const Inventory *inventory, const StoreEntry *entry,
                     const PolicyCredential *credential, Reason *reason, struct json_object *object)
@@ -108,7 +125,9 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
     _cleanup_(bytes_done) Bytes file = {0};
     int r;
 
-    if (source == POLICY_SEALED)
+    if (source == POLICY_FLEET)
+        r = add_fleet_file(inventory, credential, reason, object, &file);
+    else if (source == POLICY_SEALED)
         r = external_file_read_sealed(credential->text, reason, &file);
     else if (source == POLICY_GENERATE && !entry)
         return 0; /* it will be generated when it is requested */
@@ -120,7 +139,7 @@ static int add_file(const Inventory *inventory, const StoreEntry *entry,
         return 0;
     if (r == 0)
         r = add_sections(bytes_view(&file), credential, reason, object);
-    if (r == 0 && source != POLICY_SEALED)
+    if (r == 0 && (source == POLICY_STORE || source == POLICY_GENERATE))
         add_predecessor(inventory, &entry->name, object);
     return r;
 }

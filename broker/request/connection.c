@@ -37,6 +37,7 @@ struct Connection {
     Reason reason;
     bool predecessor;          /* see Request */
     TpmKeyLabel key;           /* of the last sealed key that was used; .outside of any */
+    FleetOrigin origin;        /* see Request */
     sd_event_source *io;       /* NULL until it has to wait */
     sd_event_source *deadline; /* NULL unless it waits for the TPM */
     sd_event_source *stall;    /* NULL unless the answer waits for the peer */
@@ -71,6 +72,8 @@ static void write_record(Connection *c, AuditVerdict verdict)
                           .key = c->key.fingerprint,
                           .sealed_outside = c->key.outside,
                           .predecessor = c->predecessor,
+                          .fleet = c->origin.fleet,
+                          .sequence = c->origin.sequence,
                           .usec = monotonic_usec() - c->begin,
                       });
 }
@@ -398,6 +401,7 @@ static int go_on(Connection *c)
         c->outcome = request_advance(&c->request, &c->set->tpm, &c->reason, &wanted);
     c->key = c->request.key;
     c->predecessor = c->request.predecessor;
+    c->origin = c->request.origin;
     if (c->outcome == 0 && (wanted.sealed || wanted.fresh_for || wanted.search_in || wanted.commit))
         return wait_for(c, &wanted);
     if (may_defer(c))

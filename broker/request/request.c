@@ -54,16 +54,24 @@ static int load_file(Request *request, Ingredient *ingredient, BytesView file, R
     return r;
 }
 
+static bool is_in_store(const Ingredient *ingredient)
+{
+    return ingredient->source == POLICY_STORE || ingredient->source == POLICY_GENERATE;
+}
+
 static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     int r;
 
-    if (ingredient->source == POLICY_SEALED)
+    if (ingredient->source == POLICY_FLEET)
+        r = fleet_read(request->resources->config->store_path, ingredient->credential->text,
+                       &ingredient->name, reason, &file, &request->origin);
+    else if (ingredient->source == POLICY_SEALED)
         r = external_file_read_sealed(ingredient->credential->text, reason, &file);
     else
         r = host_resources_read(request->resources, &ingredient->name, reason, &file);
-    if (r == 0 && ingredient->source != POLICY_SEALED)
+    if (r == 0 && is_in_store(ingredient))
         digest_format(bytes_view(&file), ingredient->digest);
     return r == 0 ? load_file(request, ingredient, bytes_view(&file), reason) : r;
 }
@@ -188,7 +196,7 @@ static int open_sealed(const Request *request, const Secret *tpm_key, uint64_t n
     credential_name_format(&ingredient->name, name);
     r = credential_open(&open, reason, &metadata, &value);
     /* not of a file that is only about to be stored */
-    if (r == 0 && (ingredient->digest[0] || ingredient->source == POLICY_SEALED))
+    if (r == 0 && (ingredient->digest[0] || !is_in_store(ingredient)))
         expiries_set(&request->resources->expiries, &ingredient->name, metadata.not_after);
     if (r == 0 && secret_size(value) == 0)
         r = reason_set(reason, OUTCOME_EMPTY, "it has no bytes");

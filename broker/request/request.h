@@ -21,6 +21,7 @@
  * secret that is not generated yet, it uses a value that is made in the same way, and forgets it.
  */
 
+#include "fleet/fleet_set.h"
 #include "request/host_resources.h"
 #include "request/resolution.h"
 #include "request/store_job.h"
@@ -31,9 +32,10 @@ typedef struct Request {
     StoreQueue *store; /* for commits that nobody waits for; NULL for a trial */
     CredentialName name;
     Resolution resolution;
-    size_t next;      /* the first ingredient without a value */
-    bool predecessor; /* one of an ingredient was used (store/history.h) */
-    TpmKeyLabel key;  /* of the last sealed key that was used; .outside of any */
+    size_t next;        /* the first ingredient without a value */
+    bool predecessor;   /* one of an ingredient was used (store/history.h) */
+    TpmKeyLabel key;    /* of the last sealed key that was used; .outside of any */
+    FleetOrigin origin; /* of the last file that came from a fleet */
 } Request;
 
 void request_done(Request *request); /* for _cleanup_ */

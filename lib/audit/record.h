@@ -34,7 +34,7 @@ typedef enum AuditVerdict {
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 
-/* All strings are borrowed, never NULL, "" where unknown. */
+/* All strings are borrowed, never NULL but for .fleet, "" where unknown. */
 typedef struct AuditRecord {
     AuditVerdict verdict;
     bool live; /* UNIT is a unit inside the machine, by the machine's own account */
@@ -49,13 +49,15 @@ typedef struct AuditRecord {
     bool
         sealed_outside; /* outside this TPM: anybody who knows its storage key may have sealed it */
     bool predecessor;   /* the file before a reseal for other PCR values was used */
+    const char *fleet;  /* that the sealed file came from; NULL like "" */
+    uint64_t sequence;  /* of the fleet's statement */
     uint64_t usec;      /* from accept to the end of the answer, µs */
 } AuditRecord;
 
 /* Size of a field with its name, its escapes and a newline: twice that of a reason and a remedy.
  * Longer values are truncated. */
 #define AUDIT_FIELD_BYTES ((size_t)2048)
-#define AUDIT_FIELDS_MAX  16U
+#define AUDIT_FIELDS_MAX  19U
 
 /* Lines of "NAME=value", as in the journal's native protocol; the first is MESSAGE.
  * https://systemd.io/JOURNAL_NATIVE_PROTOCOL */

@@ -70,6 +70,14 @@ bool sealed_name_valid(const char *name)
     return file_name_valid(name, LIMIT_SEALED_NAME_BYTES);
 }
 
+bool fleet_name_valid(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 0 && length <= LIMIT_FLEET_NAME_BYTES &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
 bool name_made_of(const char *name, const char *marks)
 {
     for (const char *c = name; *c; c++)

@@ -27,6 +27,9 @@ bool credential_id_valid(const char *id);
 /* A name that systemd accepts inside a credential: like an id, at most LIMIT_SEALED_NAME_BYTES. */
 bool sealed_name_valid(const char *name);
 
+/* A fleet's name: 1 to LIMIT_FLEET_NAME_BYTES of a-z, 0-9 and "-". */
+bool fleet_name_valid(const char *name);
+
 /* Whether NAME consists of ASCII letters, digits and characters of MARKS. */
 bool name_made_of(const char *name, const char *marks);
 

@@ -3,20 +3,13 @@
 #include "fleet/statement.h"
 
 #include "base/base64.h"
+#include "base/names.h"
 #include "base/timestamp.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
-
-bool fleet_name_valid(const char *name)
-{
-    size_t length = strlen(name);
-
-    return length > 0 && length <= LIMIT_FLEET_NAME_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
-}
 
 /* --- values; statement_parse() refuses what is not written as statement_format() does --- */
 

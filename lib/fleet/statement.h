@@ -27,9 +27,6 @@ typedef struct Statement {
 /* Enough for every statement, with a NUL. */
 #define STATEMENT_TEXT_BYTES (LIMIT_STATEMENT_BYTES + 1)
 
-/* Whether NAME is 1 to LIMIT_FLEET_NAME_BYTES of a-z, 0-9 and "-". */
-bool fleet_name_valid(const char *name);
-
 /* OUTCOME_MALFORMED. */
 int statement_parse(BytesView text, Reason *reason, Statement *ret);
 

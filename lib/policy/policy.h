@@ -23,6 +23,7 @@ typedef enum PolicySource {
     POLICY_GENERATE, /* generated at the first request, then from the store */
     POLICY_SHARE,    /* the credential TEXT, "MACHINE@ID" */
     POLICY_FILE,     /* the plaintext file TEXT */
+    POLICY_FLEET,    /* from the set that the fleet TEXT has last brought (fleet/fleet_set.h) */
     _POLICY_SOURCE_MAX,
 } PolicySource;
 

@@ -216,6 +216,7 @@ static int parse_generate(Parser *parser, struct json_object *value, Recipe *ret
 const char *const policy_source_names[] = {
     [POLICY_STORE] = "store",       [POLICY_SEALED] = "sealed", [POLICY_TEMPLATE] = "template",
     [POLICY_GENERATE] = "generate", [POLICY_SHARE] = "share",   [POLICY_FILE] = "file",
+    [POLICY_FLEET] = "fleet",
 };
 
 /* Whether PATH can be in a unit file, too. */
@@ -243,6 +244,9 @@ static int parse_text(Parser *parser, const char *text, PolicyCredential *creden
         if (!text || credential_name_parse(text, NULL, &name) != 0 || !policy_id_valid(name.id))
             return fail(parser,
                         "\"share\" must have the form MACHINE@ID, such as \"db@db-password\"");
+    } else if (credential->source == POLICY_FLEET) {
+        if (!text || !fleet_name_valid(text))
+            return fail(parser, "\"fleet\" must be a fleet's name: a-z, 0-9 and \"-\"");
     } else if (!text || !is_plain_path(text)) {
         return fail(parser, "\"%s\" must be the absolute path of a file", parser->source);
     }
@@ -382,6 +386,9 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
         return fail(parser,
                     "with \"delivery\": \"native\" the path of the sealed file must not contain "
                     "spaces, quotes or backslashes, which the service manager does not support");
+    if (credential->source == POLICY_FLEET)
+        return fail(parser, "with \"delivery\": \"native\" the service manager itself opens the "
+                            "credential, and does not check that the fleet's signers signed it");
     if (credential->source != POLICY_STORE && credential->source != POLICY_SEALED)
         return fail(
             parser,
@@ -394,17 +401,10 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
 static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *into)
 {
     static const Member members[] = {
-        {"store", parse_source},
-        {"sealed", parse_source},
-        {"template", parse_source},
-        {"generate", parse_source},
-        {"share", parse_source},
-        {"file", parse_source},
-        {"delivery", parse_choice},
-        {"services", parse_services},
-        {"onChange", parse_choice},
-        {"keyType", parse_choice},
-        {0},
+        {"store", parse_source},    {"sealed", parse_source},   {"template", parse_source},
+        {"generate", parse_source}, {"share", parse_source},    {"file", parse_source},
+        {"fleet", parse_source},    {"delivery", parse_choice}, {"services", parse_services},
+        {"onChange", parse_choice}, {"keyType", parse_choice},  {0},
     };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
         .file = parser->policy->file_count - 1,

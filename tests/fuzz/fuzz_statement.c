@@ -6,6 +6,7 @@
  * parse, the reason has no control characters.
  */
 
+#include "base/names.h"
 #include "fleet/statement.h"
 #include "reason.h"
 

@@ -6,6 +6,7 @@
  */
 
 #include "broker_asking.h"
+#include "fleet_put.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -229,6 +230,45 @@ static void write_wide_policies(const BrokerFixture *broker, unsigned count)
 }
 
 /* Limits that no single policy shows: a request across several machines has limits, too. */
+/* A fleet's credential comes from its accepted set alone, whatever the store has. */
+static void test_fleets(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+    _cleanup_(bytes_done) Bytes sealed = {0};
+    FleetFile files[] = {{.name = "web@a"}, {.name = "web@c"}};
+
+    (void)state;
+    seal(broker, "web", "a", KIND_HOST);
+    write_policy(broker, "web",
+                 "\"a\": {\"fleet\": \"prod\"}, \"b\": {\"template\": \"<{{a}}>\"},"
+                 "\"c\": {\"fleet\": \"prod\"}, \"d\": {\"fleet\": \"prod\"}");
+    write_policy(broker, "db", "\"a\": {\"share\": \"web@a\"}");
+    broker_start(broker);
+    expect_refused(broker, "web", "a", "no-set this host has not accepted anything from the fleet");
+    expect_refused(broker, "web", "b", "no-set web@a: this host has not accepted anything");
+
+    sealed = test_read_file(broker_file(broker, "web", "a"));
+    files[0].content = files[1].content = (const char *)sealed.data;
+    files[0].size = files[1].size = sealed.size;
+    fleet_put(broker->config.store_path, "prod", 7, files, COUNT(files));
+    unlink(broker_file(broker, "web", "a"));
+    assert_int_equal(client_ask(broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(got_ask(broker, "web", "b").size, 33);
+    assert_int_equal(got_ask(broker, "db", "a").size, 31);
+    /* the name is compared as everywhere */
+    expect_refused(broker, "web", "c", "name-mismatch");
+    expect_refused(broker, "web", "d", "no-set sequence 7 of the fleet prod does not have web@d");
+
+    /* it opens, but nobody signed it */
+    seal(broker, "web", "a", KIND_HOST | KIND_TPM);
+    assert_int_equal(rename(broker_file(broker, "web", "a"),
+                            test_path(&broker->folder, "fleet/prod/web/a.cred")),
+                     0);
+    expect_refused(broker, "web", "a",
+                   "not-signed somebody replaced the file of web@a in the fleet");
+    assert_int_equal(broker->shared->tpm_begun, 0);
+}
+
 static void test_wide_requests(void **state)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
@@ -381,11 +421,17 @@ static void test_template_survives(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_policy_is_obeyed),  cmocka_unit_test(test_sealed_files),
-        cmocka_unit_test(test_plaintext_files),   cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_wide_requests),     cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_templates_fail),    cmocka_unit_test(test_template_of_many_keys),
-        cmocka_unit_test(test_template_survives), cmocka_unit_test(test_key_types),
+        cmocka_unit_test(test_policy_is_obeyed),
+        cmocka_unit_test(test_sealed_files),
+        cmocka_unit_test(test_plaintext_files),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_wide_requests),
+        cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_templates_fail),
+        cmocka_unit_test(test_template_of_many_keys),
+        cmocka_unit_test(test_template_survives),
+        cmocka_unit_test(test_key_types),
+        cmocka_unit_test(test_fleets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,12 +45,13 @@ static void test_everything(void **state)
         "\"db.password\": {\"share\": \"db@password\", \"delivery\": \"live\","
         "             \"services\": [\"postgresql.service\", \"a@b.service\"],"
         "             \"onChange\": \"reload\"},"
-        "\"out\": {\"file\": \"/run/secrets/out\"}"
+        "\"out\": {\"file\": \"/run/secrets/out\"},"
+        "\"theirs\": {\"fleet\": \"prod-1\", \"keyType\": \"tpm2\"}"
         "}}";
     static const char *const texts[] = {text, NULL};
-    static const PolicySource sources[] = {POLICY_STORE,    POLICY_STORE,    POLICY_SEALED,
-                                           POLICY_TEMPLATE, POLICY_GENERATE, POLICY_GENERATE,
-                                           POLICY_GENERATE, POLICY_SHARE,    POLICY_FILE};
+    static const PolicySource sources[] = {
+        POLICY_STORE,    POLICY_STORE,    POLICY_SEALED, POLICY_TEMPLATE, POLICY_GENERATE,
+        POLICY_GENERATE, POLICY_GENERATE, POLICY_SHARE,  POLICY_FILE,     POLICY_FLEET};
     _cleanup_(policy_unrefp) Policy *policy = NULL;
     PolicyFault fault = {0};
     const PolicyCredential *c;
@@ -76,6 +77,7 @@ static void test_everything(void **state)
     assert_int_equal(policy_find(policy, "token")->recipe.type, RECIPE_HEX);
     assert_int_equal(policy_find(policy, "token")->recipe.length, 16);
     assert_int_equal(policy_find(policy, "key")->recipe.type, RECIPE_SSH_ED25519);
+    assert_string_equal(policy_find(policy, "theirs")->text, "prod-1");
     c = policy_find(policy, "db.password");
     assert_string_equal(c->text, "db@password");
     assert_int_equal(c->delivery, POLICY_LIVE);
@@ -151,6 +153,12 @@ static void test_refusals(void **state)
         {IN("\"sealed\": \"/x \""), 2, 17, "absolute path"},
         {IN("\"sealed\": 7"), 2, 17, "absolute path"},
         {IN("\"file\": \"run/x\""), 2, 17, "absolute path"},
+        {IN("\"fleet\": true"), 2, 17, "a fleet's name"},
+        {IN("\"fleet\": \"\""), 2, 17, "a fleet's name"},
+        {IN("\"fleet\": \"../x\""), 2, 17, "a fleet's name"},
+        {IN("\"fleet\": \"Prod\""), 2, 17, "a fleet's name"},
+        {IN("\"fleet\": \"prod\", \"store\": true"), 2, 34, "\"store\" and \"fleet\""},
+        {IN("\"fleet\": \"prod\", \"delivery\": \"native\""), 2, 11, "signers signed it"},
         {IN("\"share\": \"db\""), 2, 17, "MACHINE@ID"},
         {IN("\"share\": \"db@a b\""), 2, 17, "MACHINE@ID"},
         {IN("\"share\": \"-@x\""), 2, 17, "MACHINE@ID"},

@@ -70,6 +70,25 @@ static void test_sealed_outside(void **state)
     expect(&entry, "MESSAGE", "web@db-password (sealed outside this TPM): stored by process 42");
 }
 
+static void test_fleet(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "NSPAWN_CREDS_FLEET", NULL);
+    record.fleet = "prod";
+    record.sequence = 42;
+    record.sealed_outside = true; /* as all that a fleet brings */
+    audit_entry_format(&record, &entry);
+    expect(&entry, "NSPAWN_CREDS_FLEET", "prod");
+    expect(&entry, "NSPAWN_CREDS_SEQUENCE", "42");
+    expect(&entry, "MESSAGE",
+           "web@db-password (fleet prod, sequence 42): delivered to systemd-nspawn@web.service in "
+           "1.2 ms");
+}
+
 static void test_live(void **state)
 {
     AuditRecord record = delivered;
@@ -253,11 +272,17 @@ static void test_verdicts_of_changes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_sealed_outside),
-        cmocka_unit_test(test_live),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_abandoned),      cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_checked),        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long), cmocka_unit_test(test_verdicts_of_changes),
+        cmocka_unit_test(test_delivered),
+        cmocka_unit_test(test_sealed_outside),
+        cmocka_unit_test(test_fleet),
+        cmocka_unit_test(test_live),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_checked),
+        cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long),
+        cmocka_unit_test(test_verdicts_of_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

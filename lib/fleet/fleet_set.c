@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/fleet_set.h"
+
+#include "base/array.h"
+#include "base/fsutil.h"
+#include "store/commit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+void fleet_set_done(FleetSet *set)
+{
+    store_free(set->store);
+    bytes_done(&set->bundle);
+    manifest_done(&set->manifest);
+    *set = (FleetSet){0};
+}
+
+void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX])
+{
+    const char *name = strrchr(store, '/');
+
+    snprintf(path, PATH_MAX, "%.*s/fleet%s%s", (int)(name - store), store, *fleet ? "/" : "",
+             fleet);
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+int fleet_set_list(const char *store, Reason *reason, char ***ret)
+{
+    _cleanup_(strings_freep) char **names = calloc(1, sizeof(names[0]));
+    _cleanup_(closedirp) DIR *directory = NULL;
+    char path[PATH_MAX];
+    const char *name;
+    size_t count = 0;
+    int r;
+
+    if (!names)
+        return -ENOMEM;
+    fleet_set_path(store, "", path);
+    directory = opendir(path);
+    if (!directory && errno != ENOENT)
+        return reason_set(reason, -errno, "cannot open %s", path);
+    while (directory && (r = directory_next(directory, path, reason, &name)) == 0 && name)
+        if (fleet_name_valid(name) && !strings_add(&names, &count, name))
+            return -ENOMEM;
+    if (directory && r != 0)
+        return r;
+    qsort(names, count, sizeof(names[0]), compare_names);
+    *ret = TAKE_PTR(names);
+    return 0;
+}
+
+/* --- opening --- */
+
+/* A reset counts for the bundle that was accepted then, and not for later ones. */
+static int read_floor(FleetSet *set, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes reset = {0};
+    char digest[DIGEST_TEXT_BYTES];
+    int r = store_read_record(set->store, FLEET_RESET_RECORD, reason, &reset);
+
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
+        return r;
+    digest_format(bytes_view(&set->bundle), digest);
+    set->floor = r == 0 && bytes_view_equal(bytes_view(&reset), text_view(digest))
+                     ? 0
+                     : set->statement.sequence;
+    return 0;
+}
+
+static int read_bundle(FleetSet *set, Reason *reason)
+{
+    _cleanup_(bundle_done) Bundle bundle = {0};
+    int r = bundle_parse(bytes_view(&set->bundle), reason, &bundle);
+
+    if (r == 0)
+        r = statement_parse(bytes_view(&bundle.statement), reason, &set->statement);
+    if (r == 0)
+        r = manifest_parse(bytes_view(&bundle.manifest), reason, &set->manifest);
+    if (r == 0 && strcmp(set->statement.fleet, set->fleet) != 0)
+        r = reason_set(reason, OUTCOME_BAD_BUNDLE, "it is of the fleet %s", set->statement.fleet);
+    return r > 0 ? OUTCOME_BAD_BUNDLE : r;
+}
+
+int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    char path[PATH_MAX];
+    Reason what = {0};
+    int r;
+
+    snprintf(set.fleet, sizeof(set.fleet), "%s", fleet);
+    fleet_set_path(store, fleet, path);
+    r = store_open_installed(path, reason, &set.store);
+    if (r == 0)
+        r = store_read_record(set.store, FLEET_SET_RECORD, reason, &set.bundle);
+    if (r == -ENOENT || r == OUTCOME_NOT_FOUND)
+        return reason_set(reason, OUTCOME_NO_SET,
+                          "this host has not accepted anything from the fleet %s yet", fleet);
+    if (r != 0)
+        return r;
+    r = read_bundle(&set, &what);
+    if (r > 0)
+        return reason_set(reason, r, "the accepted bundle in %.200s: %s", path, what.text);
+    if (r == 0)
+        r = read_floor(&set, reason);
+    if (r == 0)
+        *ret = TAKE(set);
+    return r;
+}
+
+int fleet_set_reset(const FleetSet *set, Reason *reason)
+{
+    char digest[DIGEST_TEXT_BYTES];
+    StoreRecord record = {.name = FLEET_RESET_RECORD};
+
+    digest_format(bytes_view(&set->bundle), digest);
+    record.content = text_view(digest);
+    return store_commit(set->store,
+                        &(StoreCommit){.origin = {"reset", getuid(), getpid()}, .record = &record},
+                        reason);
+}
+
+/* --- reading --- */
+
+static int compare_credential(const void *name, const void *credential)
+{
+    char left[CREDENTIAL_NAME_TEXT_BYTES], right[CREDENTIAL_NAME_TEXT_BYTES];
+
+    credential_name_format(name, left);
+    credential_name_format(&((const ManifestCredential *)credential)->name, right);
+    return strcmp(left, right);
+}
+
+const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name)
+{
+    return set->manifest.count == 0
+               ? NULL
+               : bsearch(name, set->manifest.credentials, set->manifest.count,
+                         sizeof(set->manifest.credentials[0]), compare_credential);
+}
+
+/* FILE is not what the manifest says; but perhaps what a later one says. */
+static int check_changed(const FleetSet *set, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes bundle = {0};
+    int r = store_read_record(set->store, FLEET_SET_RECORD, reason, &bundle);
+
+    if (r == 0 && !bytes_view_equal(bytes_view(&bundle), bytes_view(&set->bundle)))
+        return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
+                          set->fleet);
+    return r;
+}
+
+int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    const ManifestCredential *credential = fleet_set_find(set, name);
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digest[DIGEST_TEXT_BYTES] = "";
+    int r, changed;
+
+    if (!credential)
+        return reason_set(reason, OUTCOME_NO_SET,
+                          "sequence %" PRIu64 " of the fleet %s does not have %s@%s",
+                          set->statement.sequence, set->fleet, name->machine, name->id);
+    r = store_read(set->store, name, reason, &file);
+    if (r == 0)
+        digest_format(bytes_view(&file), digest);
+    if (r == 0 && strcmp(digest, credential->sha256) == 0) {
+        *ret = TAKE(file);
+        return 0;
+    }
+    if (r != 0 && r != OUTCOME_NOT_FOUND)
+        return r;
+    changed = check_changed(set, reason);
+    if (changed != 0)
+        return changed;
+    if (r == OUTCOME_NOT_FOUND)
+        return reason_set(reason, OUTCOME_NO_SET,
+                          "somebody removed the file of %s@%s from the fleet %s's set",
+                          name->machine, name->id, set->fleet);
+    return reason_set(reason, OUTCOME_NOT_SIGNED,
+                      "somebody replaced the file of %s@%s in the fleet %s's set: sequence "
+                      "%" PRIu64 " has another digest",
+                      name->machine, name->id, set->fleet, set->statement.sequence);
+}
+
+int fleet_read(const char *store, const char *fleet, const CredentialName *name, Reason *reason,
+               Bytes *ret, FleetOrigin *ret_origin)
+{
+    int r = OUTCOME_CHANGED;
+
+    for (unsigned look = 0; r == OUTCOME_CHANGED && look < LIMIT_STORE_LOOKS; look++) {
+        _cleanup_(fleet_set_done) FleetSet set = {0};
+
+        r = fleet_set_open(store, fleet, reason, &set);
+        if (r == 0)
+            r = fleet_set_read(&set, name, reason, ret);
+        if (r == 0) {
+            strcpy(ret_origin->fleet, set.fleet);
+            ret_origin->sequence = set.statement.sequence;
+        }
+    }
+    return r;
+}

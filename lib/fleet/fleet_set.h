@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A fleet's accepted set: what its signers last signed for this host, and the broker accepted.
+ *
+ * It is a store (store/store.h) beside the host's own, STORE/../fleet/FLEET. Accepting a set is one
+ * store_commit(), whose record FLEET_SET_RECORD is the bundle. So files and bundle change together.
+ * The bundle was judged when it was accepted (fleet/bundle.h). Its manifest has the digest of each
+ * file, which every reader compares: a file that somebody else put there is never used.
+ */
+
+#include "fleet/bundle.h"
+#include "store/store.h"
+
+#include <limits.h>
+
+/* The accepted bundle. */
+#define FLEET_SET_RECORD   "bundle"
+/* The digest, as text, of an accepted bundle after which any sequence may follow. */
+#define FLEET_RESET_RECORD "reset"
+
+typedef struct FleetSet {
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    Store *store;
+    Bytes bundle; /* the record */
+    Statement statement;
+    Manifest manifest;
+    uint64_t floor; /* no lower sequence is accepted; 0 after a reset */
+} FleetSet;
+
+void fleet_set_done(FleetSet *set); /* for _cleanup_ */
+
+/* Writes the path of FLEET's store; STORE is the absolute path of the host's own. FLEET "" is the
+ * directory of all of them. */
+void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX]);
+
+/* Lists the fleets that have a store, sorted. RET ends with NULL. Returns 0 or a negative errno. */
+int fleet_set_list(const char *store, Reason *reason, char ***ret);
+
+/* Opens the accepted set. Returns 0, OUTCOME_NO_SET if nothing was accepted yet,
+ * OUTCOME_BAD_BUNDLE, OUTCOME_STORE_UNSAFE, or a negative errno. */
+int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret);
+
+/* Sets the floor to 0 until the next set is accepted. Returns what store_commit() returns. */
+int fleet_set_reset(const FleetSet *set, Reason *reason);
+
+/* Finds a credential in the manifest; NULL if the set does not have it. */
+const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name);
+
+/* Reads the sealed file of NAME. Returns 0; OUTCOME_NO_SET if the set does not have it, or the file
+ * is missing; OUTCOME_NOT_SIGNED if it is another file than the manifest says; OUTCOME_CHANGED if
+ * another set was accepted since SET was opened; or what store_read() returns. */
+int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret);
+
+/* Where a file came from. */
+typedef struct FleetOrigin {
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1]; /* "": from no fleet */
+    uint64_t sequence;                      /* of the statement */
+} FleetOrigin;
+
+/* Both in one, for the set that is accepted now. */
+int fleet_read(const char *store, const char *fleet, const CredentialName *name, Reason *reason,
+               Bytes *ret, FleetOrigin *ret_origin);
