@@ -62,7 +62,11 @@ static int run(int argc, char **argv, const Context *context)
     }
     if (index < argc && verb_need(argv[index], &reason, &verb) != 0)
         return output_error(OUTCOME_USAGE, NULL, &reason);
-    if (options.help || !verb) {
+    if (verb && verb->commands && index + 1 < argc) {
+        if (verb_need_command(verb, argv[++index], &reason, &verb) != 0)
+            return output_error(OUTCOME_USAGE, NULL, &reason);
+    }
+    if (options.help || !verb || verb->commands) {
         help_print(&options, verb);
         return options.help ? 0 : OUTCOME_USAGE;
     }

@@ -323,6 +323,8 @@ static const OptionInfo infos[] = {
      "Print no column headings"},
     {OPTION_FULL, "full", "", FIELD(full),
      "Do not shorten columns to fit the terminal"},
+    {OPTION_REPOSITORY, "repository", "=DIRECTORY", FIELD(repository),
+     "The fleet's repository (default: the current directory)"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},
     {0, "help", "", FIELD(help),
      "Show this help"},
@@ -396,7 +398,8 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
                        .seal = {.tpm_device = host->tpm_device, .not_after = USEC_INFINITY},
                        .newline = TRISTATE_AUTO,
                        .key_types = KEY_TYPES_AUTO,
-                       .lines = DEFAULT_LINES};
+                       .lines = DEFAULT_LINES,
+                       .repository = "."};
     struct option table[INFO_COUNT + 1] = {0};
     Reason why = {0};
     int c, r = 0;

@@ -62,6 +62,7 @@ typedef enum OptionId {
     OPTION_AFTER_UPDATE = 1L << 42,
     OPTION_FULL = 1L << 43,
     OPTION_METRICS_FILE = 1L << 44,
+    OPTION_REPOSITORY = 1L << 45,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -108,6 +109,7 @@ typedef struct Options {
     bool no_ask;                                 /* --no-ask */
     bool metrics;                                /* --metrics */
     const char *metrics_file;                    /* --metrics-file=; NULL if not given */
+    const char *repository;                      /* --repository= */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

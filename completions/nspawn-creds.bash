@@ -74,6 +74,7 @@ _nspawn_creds_options() { # VERB
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
+                fleet) options='--repository= --json=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -105,7 +106,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -130,7 +131,7 @@ _nspawn_creds() {
         case $verb:${#arguments[@]} in
                 :0|help:1) _nspawn_creds_offer set list show reveal cat edit rotate copy rename remove \
                         import exec reseal enable disable check status log why doctor has-tpm2 help setup encrypt \
-                        decrypt inspect seal host backup restore ;;
+                        decrypt inspect seal host backup restore fleet ;;
                 set:1|show:1|reveal:1|edit:1|rotate:1|copy:[12]|rename:[12]|remove:*|cat:*)
                         _nspawn_creds_names names ;;
                 exec:*) # after "--" its command, whose files readline completes
@@ -145,6 +146,7 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
+                fleet:1) _nspawn_creds_offer check ;;
         esac
 }
 

@@ -55,6 +55,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a seal -d 'Seal a secret for 
 complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Print this host\'s public identity'
 complete -c nspawn-creds -n __fish_use_subcommand -a backup -d 'Save sealed credentials and policies as one file'
 complete -c nspawn-creds -n __fish_use_subcommand -a restore -d 'Put back what backup has saved'
+complete -c nspawn-creds -n __fish_use_subcommand -a fleet -d 'Seal and sign secrets for many hosts'
 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 set show reveal edit rotate copy rename' -a '(__nspawn_creds_names names)'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 copy rename' -a '(__nspawn_creds_names names)'
@@ -69,6 +70,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a check
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
@@ -94,9 +96,10 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encryp
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
-complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore' -l json -r -a 'short pretty off' -d 'Print JSON'
+complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore fleet' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s n -l lines -r -a all -d 'Number of entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s S -l since -r -a 'today yesterday' -d 'Entries since then'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s f -l follow -d 'Go on showing new entries'

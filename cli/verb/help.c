@@ -7,15 +7,16 @@
 #include "terminal/screen.h"
 #include "verb/verb.h"
 
+#include <string.h>
+
 /* Each begins with the verb FIRST, in the order of verbs[]. */
 static const struct {
     const Verb *first;
     const char *title;
 } groups[] = {
-    {&verb_set, "Everyday"},
-    {&verb_enable, "Delivery"},
-    {&verb_check, "Diagnosis"},
-    {&verb_encrypt, "Files and hosts"},
+    {&verb_set, "Everyday"},     {&verb_enable, "Delivery"},
+    {&verb_check, "Diagnosis"},  {&verb_encrypt, "Files and hosts"},
+    {&verb_fleet, "Many hosts"},
 };
 
 /* Where the text begins in the list of verbs. */
@@ -26,6 +27,15 @@ static void print_heading(const char *text)
     putchar('\n');
     screen_put(COLOUR_HEADING, text);
     printf(":\n");
+}
+
+static void print_verb(const char *name, const Verb *verb)
+{
+    if (printf("  %-8s %-19s", name, verb->arguments) < SUMMARY_COLUMN)
+        putchar(' ');
+    else
+        printf("\n%*s", SUMMARY_COLUMN, "");
+    output_wrapped(SUMMARY_COLUMN, verb->summary);
 }
 
 static void print_all(void)
@@ -40,13 +50,8 @@ static void print_all(void)
         for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
             if (groups[i].first == *verb)
                 print_heading(groups[i].title);
-        if ((*verb)->hidden)
-            continue;
-        if (printf("  %-8s %-19s", (*verb)->name, (*verb)->arguments) < SUMMARY_COLUMN)
-            putchar(' ');
-        else
-            printf("\n%*s", SUMMARY_COLUMN, "");
-        output_wrapped(SUMMARY_COLUMN, (*verb)->summary);
+        if (!(*verb)->hidden)
+            print_verb((*verb)->name, *verb);
     }
     print_heading("Options");
     options_print_help(0);
@@ -67,6 +72,13 @@ void help_print(const Options *options, const Verb *verb)
     screen_put(COLOUR_TITLE, verb->summary);
     printf(".\n\n");
     output_wrapped(0, verb->details);
+    if (verb->commands) {
+        print_heading("Commands");
+        for (const Verb *const *command = verb->commands; *command; command++)
+            print_verb((*command)->name + strlen(verb->name) + 1, *command);
+        printf("\n\"nspawn-creds %s COMMAND --help\" describes a command and its options.\n",
+               verb->name);
+    }
     print_heading("Options");
     options_print_help(verb->options);
 }

@@ -18,7 +18,7 @@ const Verb *const verbs[] = {&verb_set, &verb_list, &verb_show, &verb_reveal, &v
                              &verb_has_tpm2, &verb_help,
                              /* sealed files and this host */
                              &verb_encrypt, &verb_decrypt, &verb_inspect, &verb_reseal, &verb_seal,
-                             &verb_host, &verb_setup, &verb_backup, &verb_restore,
+                             &verb_host, &verb_setup, &verb_backup, &verb_restore, &verb_fleet,
                              &verb_complete, NULL};
 /* clang-format on */
 
@@ -51,4 +51,25 @@ int verb_need(const char *name, Reason *reason, const Verb **ret)
                             name, nearest.name)
                : reason_set(reason, OUTCOME_USAGE,
                             "unknown verb \"%.40s\"; see nspawn-creds --help", name);
+}
+
+int verb_need_command(const Verb *verb, const char *name, Reason *reason, const Verb **ret)
+{
+    Nearest nearest = {.wanted = name};
+
+    for (const Verb *const *command = verb->commands; *command; command++) {
+        const char *word = (*command)->name + strlen(verb->name) + 1;
+
+        if (strcmp(word, name) == 0) {
+            *ret = *command;
+            return 0;
+        }
+        nearest_offer(&nearest, word);
+    }
+    return nearest.name[0] ? reason_set(reason, OUTCOME_USAGE,
+                                        "unknown command \"%s %.40s\"; did you mean \"%s %s\"?",
+                                        verb->name, name, verb->name, nearest.name)
+                           : reason_set(reason, OUTCOME_USAGE,
+                                        "unknown command \"%s %.40s\"; see nspawn-creds %s --help",
+                                        verb->name, name, verb->name);
 }

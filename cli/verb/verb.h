@@ -18,6 +18,10 @@ typedef struct Verb {
     uint64_t options;      /* set of OptionId bits that it takes */
     bool hidden;           /* not for people */
 
+    /* Its commands, "seal" of "fleet seal"; NULL ends the list. A verb with commands has no .run,
+     * and .options has all of theirs. */
+    const struct Verb *const *commands;
+
     /* Does it; 0, a negative errno or an Outcome, which was explained on stderr already. */
     int (*run)(const Context *context, const Options *options, char **arguments);
 } Verb;
@@ -38,6 +42,9 @@ const Verb *verb_find(const char *name);
 /* The same with an error: OUTCOME_USAGE, which names the verb that was meant. */
 int verb_need(const char *name, Reason *reason, const Verb **ret);
 
+/* Finds the command NAME of VERB. OUTCOME_USAGE. */
+int verb_need_command(const Verb *verb, const char *name, Reason *reason, const Verb **ret);
+
 /* Prints the help of VERB, or of all for NULL, through the pager. */
 void help_print(const Options *options, const Verb *verb);
 
@@ -52,3 +59,5 @@ extern const Verb verb_check, verb_status, verb_log, verb_why, verb_doctor, verb
 /* sealed files and this host */
 extern const Verb verb_encrypt, verb_decrypt, verb_inspect, verb_reseal, verb_seal, verb_host,
     verb_setup, verb_backup, verb_restore, verb_complete;
+/* many hosts */
+extern const Verb verb_fleet;

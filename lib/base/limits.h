@@ -155,6 +155,11 @@
 /* Hosts of a fleet: a power of two, which bounds the path from a host's manifest to the root. */
 #define LIMIT_FLEET_HOSTS         (UINT64_C(1) << 20)
 
+/* A secret's name in a fleet, bytes without the NUL. */
+#define LIMIT_FLEET_SECRET_BYTES  ((size_t)128)
+/* fleet.json, bytes. A secret has 100 to 200, and each host that it names 10 more. */
+#define LIMIT_FLEET_FILE_BYTES    ((size_t)16 * 1024 * 1024)
+
 /* A signature's text, bytes. One by an RSA key of 16384 bits, which does not count, has 6000. */
 #define LIMIT_SSH_SIGNATURE_BYTES ((size_t)8 * 1024)
 /* A file of allowed signers, bytes. A line has 100 to 300. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet: the commands of a fleet's administrators. See fleet/ for each.
+ */
+
+#include "fleet/verbs.h"
+
+static const Verb *const commands[] = {&fleet_check, NULL};
+
+const Verb verb_fleet = {
+    .name = "fleet",
+    .arguments = "COMMAND [ARGUMENT...]",
+    .summary = "Seal and sign secrets for many hosts, in a repository",
+    .details = "The administrators of many hosts keep the hosts' identities and encrypted master "
+               "copies of the\nsecrets in a git repository. These commands work in it.",
+    .options = OPTION_REPOSITORY | OPTION_JSON,
+    .commands = commands,
+};
