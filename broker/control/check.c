@@ -143,14 +143,6 @@ static void on_key(void *userdata, const JobResult *result)
     go_on(check, request_give(&check->request, result, &check->reason));
 }
 
-/* The purpose for which the machine gets CREDENTIAL, NULL without a policy. */
-static Purpose purpose_of(const PolicyCredential *credential)
-{
-    if (!credential || credential->delivery != POLICY_LIVE)
-        return (Purpose){.delivery = POLICY_BOOT};
-    return (Purpose){POLICY_LIVE, credential->service_count > 0 ? credential->services[0] : ""};
-}
-
 static int begin(Check *check)
 {
     ConnectionSet *set = check->order.connections;
@@ -165,7 +157,7 @@ static int begin(Check *check)
     check->begun = monotonic_usec();
     /* if there is a fault, the trial meets it, too */
     (void)resolution_look_up(set->resources->policies, &check->name, NULL, &policy, &credential);
-    purpose = unit ? (Purpose){POLICY_LIVE, unit} : purpose_of(credential);
+    purpose = unit ? (Purpose){POLICY_LIVE, unit} : decision_purpose(credential);
     check->delivery = !unit && credential ? credential->delivery : purpose.delivery;
     if (sealed)
         return request_begin_file(set->resources, &check->name,

@@ -12,6 +12,7 @@
 #include "fleet/fleet_set.h"
 #include "policy/policy_load.h"
 #include "request/external_file.h"
+#include "request/resolution.h"
 #include "store/history.h"
 
 #include <errno.h>
@@ -61,6 +62,19 @@ static const StoreEntry *find_entry(const Inventory *inventory, const char *id)
 
 /* --- one credential --- */
 
+/* Whether FILE may be delivered, as far as can be seen without a key. Both results are also set for
+ * OUTCOME_KEY_TYPE. */
+static int unpack(BytesView file, const PolicyCredential *credential, Reason *reason,
+                  Bytes *ret_sealed, CredentialSections *ret)
+{
+    int r = credential_unpack(file, reason, ret_sealed, ret);
+
+    if (r == 0)
+        r = credential_openable(ret, reason);
+    return r == 0 ? kind_check_type(ret->kind, credential ? credential->key_type : NULL, reason)
+                  : r;
+}
+
 /* Adds what FILE reveals without a key. */
 static int add_sections(BytesView file, const PolicyCredential *credential, Reason *reason,
                         struct json_object *object)
@@ -68,11 +82,9 @@ static int add_sections(BytesView file, const PolicyCredential *credential, Reas
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialSections sections;
     TpmKeyLabel key;
-    int r = credential_unpack(file, reason, &sealed, &sections);
+    int r = unpack(file, credential, reason, &sealed, &sections);
 
-    if (r == 0)
-        r = credential_openable(&sections, reason);
-    if (r != 0)
+    if (r != 0 && r != OUTCOME_KEY_TYPE)
         return r;
     json_add_text(object, "kind", sections.kind->name);
     json_add_number(object, "size", sealed.size);
@@ -84,7 +96,7 @@ static int add_sections(BytesView file, const PolicyCredential *credential, Reas
         json_add(object, "sealedOutside", json_object_new_boolean(key.outside));
         json_add(object, "pcrs", tpm_pcr_mask_to_json(sections.tpm.pcr_mask));
     }
-    return kind_check_type(sections.kind, credential ? credential->key_type : NULL, reason);
+    return r;
 }
 
 /* Adds whether NAME, whose OBJECT has the rest, has a predecessor, as only what is bound to PCRs
@@ -101,46 +113,78 @@ static void add_predecessor(const Inventory *inventory, const CredentialName *na
         json_add(object, "predecessor", json_object_new_boolean(true));
 }
 
-static int add_fleet_file(const Inventory *inventory, const PolicyCredential *credential,
-                          Reason *reason, struct json_object *object, Bytes *ret)
+/* Reads the sealed file that NAME is made of; RET stays empty if it is made of none. RET_ORIGIN is
+ * set for what a fleet has sealed. */
+static int read_file(const Inventory *inventory, const CredentialName *name,
+                     const PolicyCredential *credential, Reason *reason, FleetOrigin *ret_origin,
+                     Bytes *ret)
 {
-    FleetOrigin origin;
-    CredentialName name;
-    int r = credential_name_new(inventory->machine, credential->id, reason, &name);
+    PolicySource source = credential ? credential->source : POLICY_STORE;
+    int r;
 
-    json_add_text(object, "fleet", credential->text);
-    if (r == 0)
-        r = fleet_read(inventory->resources->config->store_path, credential->text, &name, reason,
-                       ret, &origin);
-    if (r == 0)
-        json_add_number(object, "sequence", origin.sequence);
+    if (source == POLICY_FLEET)
+        return fleet_read(inventory->resources->config->store_path, credential->text, name, reason,
+                          ret, ret_origin);
+    if (source == POLICY_SEALED)
+        return external_file_read_sealed(credential->text, reason, ret);
+    if (source == POLICY_FILE)
+        return external_file_check_plain(credential->text,
+                                         inventory->resources->config->trusted_uid, reason);
+    if (source != POLICY_STORE && source != POLICY_GENERATE)
+        return 0;
+    r = host_resources_read(inventory->resources, name, reason, ret);
+    if (r == OUTCOME_NOT_FOUND && source == POLICY_GENERATE)
+        return 0; /* it will be generated when it is requested */
+    return r == OUTCOME_NOT_FOUND ? reason_set(reason, r, "the store does not have it") : r;
+}
+
+/* Looks at what NAME, a share or a template, is made of. */
+static int check_ingredients(const Inventory *inventory, const CredentialName *name,
+                             const PolicyCredential *credential, Reason *reason)
+{
+    _cleanup_(resolution_done) Resolution resolution = {0};
+    const Purpose purpose = decision_purpose(credential);
+    int r = resolve(inventory->resources->policies, name, &purpose, reason, &resolution);
+
+    for (size_t i = 0; r == 0 && i < resolution.count; i++) {
+        const Ingredient *ingredient = &resolution.ingredients[i];
+        _cleanup_(bytes_done) Bytes file = {0}, sealed = {0};
+        CredentialSections sections;
+        FleetOrigin origin;
+        Reason why = {0};
+
+        r = read_file(inventory, &ingredient->name, ingredient->credential, &why, &origin, &file);
+        if (r == 0 && file.size > 0)
+            r = unpack(bytes_view(&file), ingredient->credential, &why, &sealed, &sections);
+        if (r != 0)
+            reason_set(reason, 0, "%s@%s: %s", ingredient->name.machine, ingredient->name.id,
+                       why.text);
+    }
     return r;
 }
 
 /* Adds the sealed file that would be delivered, if there is one. */
-static int add_file(const Inventory *inventory, const StoreEntry *entry,
-                    const PolicyCredential *credential, Reason *reason, struct json_object *object)
+static int add_file(const Inventory *inventory, const char *id, const PolicyCredential *credential,
+                    Reason *reason, struct json_object *object)
 {
     PolicySource source = credential ? credential->source : POLICY_STORE;
     _cleanup_(bytes_done) Bytes file = {0};
-    int r;
+    FleetOrigin origin = {0};
+    CredentialName name;
+    int r = credential_name_new(inventory->machine, id, reason, &name);
 
+    if (r == 0 && (source == POLICY_SHARE || source == POLICY_TEMPLATE))
+        return check_ingredients(inventory, &name, credential, reason);
     if (source == POLICY_FLEET)
-        r = add_fleet_file(inventory, credential, reason, object, &file);
-    else if (source == POLICY_SEALED)
-        r = external_file_read_sealed(credential->text, reason, &file);
-    else if (source == POLICY_GENERATE && !entry)
-        return 0; /* it will be generated when it is requested */
-    else if (source == POLICY_STORE && !entry)
-        return reason_set(reason, OUTCOME_NOT_FOUND, "the store does not have it");
-    else if (source == POLICY_STORE || source == POLICY_GENERATE)
-        r = host_resources_read(inventory->resources, &entry->name, reason, &file);
-    else
-        return 0;
+        json_add_text(object, "fleet", credential->text);
     if (r == 0)
+        r = read_file(inventory, &name, credential, reason, &origin, &file);
+    if (r == 0 && source == POLICY_FLEET)
+        json_add_number(object, "sequence", origin.sequence);
+    if (r == 0 && file.size > 0)
         r = add_sections(bytes_view(&file), credential, reason, object);
     if (r == 0 && (source == POLICY_STORE || source == POLICY_GENERATE))
-        add_predecessor(inventory, &entry->name, object);
+        add_predecessor(inventory, &name, object);
     return r;
 }
 
@@ -157,11 +201,11 @@ static void add_policy(const PolicyCredential *credential, struct json_object *o
     json_add_text(object, "keyType", credential->key_type);
 }
 
-static void add_state(const Inventory *inventory, const StoreEntry *entry,
+static void add_state(const Inventory *inventory, const char *id,
                       const PolicyCredential *credential, struct json_object *object)
 {
     Reason reason = {0};
-    int r = add_file(inventory, entry, credential, &reason, object);
+    int r = add_file(inventory, id, credential, &reason, object);
 
     if (inventory->rc != 0) {
         r = inventory->rc;
@@ -189,7 +233,7 @@ static struct json_object *describe(const Inventory *inventory, const char *id,
                         (uint64_t)entry->written[0] * 1000000 + (uint64_t)entry->written[1] / 1000);
     if (credential)
         add_policy(credential, object);
-    add_state(inventory, entry, credential, object);
+    add_state(inventory, id, credential, object);
     return object;
 }
 

@@ -14,11 +14,15 @@
 
 #include <sys/types.h>
 
-/* Reads a sealed file, in base64 or raw. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_FILE_UNSAFE unless
- * it is a regular file that not everybody may write to, OUTCOME_TOO_LARGE, or a negative errno. */
+/* Reads a sealed file, in base64 or raw. Returns 0, OUTCOME_FILE_MISSING, OUTCOME_FILE_UNSAFE
+ * unless it is a regular file that not everybody may write to, OUTCOME_TOO_LARGE, or a negative
+ * errno. */
 int external_file_read_sealed(const char *path, Reason *reason, Bytes *ret);
 
-/* Reads a plaintext file. Returns 0, OUTCOME_NOT_FOUND, OUTCOME_FILE_UNSAFE unless it is a regular
- * file of OWNER that its group may at most read and others may not use at all, OUTCOME_EMPTY,
- * OUTCOME_TOO_LARGE, or a negative errno. */
+/* Reads a plaintext file. Returns 0, OUTCOME_FILE_MISSING, OUTCOME_FILE_UNSAFE unless it is a
+ * regular file of OWNER that its group may at most read and others may not use at all,
+ * OUTCOME_EMPTY, OUTCOME_TOO_LARGE, or a negative errno. */
 int external_file_read_plain(const char *path, uid_t owner, Reason *reason, Secret **ret);
+
+/* Returns what the other would return, as far as can be seen without reading it. */
+int external_file_check_plain(const char *path, uid_t owner, Reason *reason);

@@ -3,6 +3,7 @@
 #include "request/request.h"
 
 #include "base/base64.h"
+#include "base/shell_word.h"
 #include "client/store_client.h"
 #include "crypto/generate.h"
 #include "policy/template.h"
@@ -24,7 +25,7 @@ static Ingredient *current(const Request *request)
 }
 
 /* Puts the name of the ingredient that failed before REASON, unless it is the requested one. */
-static void blame(const Request *request, Reason *reason)
+static void blame(const Request *request, int rc, Reason *reason)
 {
     const CredentialName *name;
     Reason what = *reason;
@@ -32,7 +33,12 @@ static void blame(const Request *request, Reason *reason)
     if (request->next >= request->resolution.count)
         return;
     name = &current(request)->name;
-    if (!credential_name_equal(name, &request->name))
+    if (credential_name_equal(name, &request->name))
+        return;
+    if (rc == OUTCOME_NOT_FOUND)
+        reason_set(reason, 0, "%s@%s has no value. Give it one: nspawn-creds set %s@%s",
+                   name->machine, name->id, name->machine, shell_word(name->id).text);
+    else
         reason_set(reason, 0, "%s@%s: %s", name->machine, name->id, what.text);
 }
 
@@ -108,7 +114,7 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
     for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
         r = load(&request, current(&request), reason);
         if (r != 0) {
-            blame(&request, reason);
+            blame(&request, r, reason);
             return r;
         }
     }
@@ -381,7 +387,7 @@ static int advance(Request *request, Reason *reason, TpmKeyRequest *ret_wanted)
     for (; request->next < request->resolution.count; request->next++) {
         r = advance_ingredient(request, now, reason, ret_wanted);
         if (r != 0)
-            blame(request, reason);
+            blame(request, r, reason);
         if (r != 0 || !current(request)->value)
             return r;
     }
@@ -462,7 +468,7 @@ int request_give(Request *request, const JobResult *result, Reason *reason)
     else
         r = give_commit(request, result->rc, reason);
     if (r != 0)
-        blame(request, reason);
+        blame(request, r, reason);
     else
         *reason = (Reason){0};
     return r;

@@ -7,6 +7,7 @@
 #include "client/broker_check.h"
 #include "doctor/doctor.h"
 #include "key/host_key.h"
+#include "terminal/output.h"
 #include "terminal/progress.h"
 #include "verb/broker_units.h"
 
@@ -28,7 +29,7 @@ static void say_refused(Doctor *doctor, const char *machine, const PolicyCredent
                rc > 0 && reason->text[0] ? ": " : "", reason->text);
     if (rc == OUTCOME_TOO_LARGE)
         doctor_advice(doctor, "Deliver large ones live: nspawn-creds enable %s ID --live", machine);
-    else if (outcome_remedy_for(rc, machine, credential->id, remedy))
+    else if (output_remedy(rc, machine, credential->id, reason, remedy))
         doctor_advice(doctor, "%s", remedy);
 }
 

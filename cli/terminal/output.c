@@ -132,6 +132,14 @@ void output_text(Colour colour, size_t indent, const char *text)
     putchar('\n');
 }
 
+const char *output_remedy(int rc, const char *machine, const char *id, const Reason *reason,
+                          char ret[OUTCOME_REMEDY_BYTES])
+{
+    return has_suffix(reason->text, "?") || command_at_end(reason->text)
+               ? NULL
+               : outcome_remedy_for(rc, machine, id, ret);
+}
+
 int output_error(int rc, const char *subject, const Reason *reason)
 {
     return output_error_more(rc, subject, 0, reason);
@@ -172,10 +180,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
         strcpy(name.machine, subject);
     else if (subject)
         (void)credential_name_parse(subject, NULL, &name);
-    /* after "did you mean …?" or a command, other advice would be noise */
-    remedy = has_suffix(words, "?") || command_at_end(words)
-                 ? NULL
-                 : outcome_remedy_for(rc, name.machine, name.id, text);
+    remedy = output_remedy(rc, name.machine, name.id, reason, text);
     snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,
              words[0] && !alone ? ": " : "", words);
     if (json_messages) {

@@ -37,6 +37,11 @@ void output_flush(void);
  * ended. */
 int output_finish(int rc);
 
+/* What to do about RC, as outcome_remedy_for() says. NULL after "did you mean …?", or if REASON
+ * ends with a command: other advice would be noise. */
+const char *output_remedy(int rc, const char *machine, const char *id, const Reason *reason,
+                          char ret[OUTCOME_REMEDY_BYTES]);
+
 /* Explains a failure in up to two lines: what, about SUBJECT (NULL for nothing special), and what
  * to do. Returns RC. */
 int output_error(int rc, const char *subject, const Reason *reason);

@@ -32,6 +32,13 @@ static bool names_unit(const PolicyCredential *credential, const char *unit)
     return credential->service_count == 0;
 }
 
+Purpose decision_purpose(const PolicyCredential *credential)
+{
+    if (!credential || credential->delivery != POLICY_LIVE)
+        return (Purpose){.delivery = POLICY_BOOT};
+    return (Purpose){POLICY_LIVE, credential->service_count > 0 ? credential->services[0] : ""};
+}
+
 int decide_purpose(const Policy *policy, const PolicyCredential *credential,
                    const CredentialName *name, const Purpose *purpose, Reason *reason)
 {

@@ -43,6 +43,9 @@ typedef struct Decision {
 
 void decide(const DecisionFacts *facts, Decision *ret);
 
+/* The purpose for which the machine gets CREDENTIAL, NULL without a policy. */
+Purpose decision_purpose(const PolicyCredential *credential);
+
 /* Whether the machine may have NAME for PURPOSE, according to CREDENTIAL in its POLICY; both are
  * NULL if it has no policy. 0 or OUTCOME_NOT_IN_POLICY. */
 int decide_purpose(const Policy *policy, const PolicyCredential *credential,

@@ -241,6 +241,48 @@ static void test_list_and_describe(void **state)
     assert_int_equal(broker_stop(broker), 0);
 }
 
+/* The list says what is wrong with what is not in the store, too. */
+static void test_list_of_other_sources(void **state)
+{
+    static const struct {
+        const char *id, *problem, *reason;
+    } rows[] = {
+        {"file", "file-missing", "/nowhere/x"},
+        {"sealed", "file-missing", "/nowhere/y"},
+        {"share", "not-found", "db@gone: the store does not have it"},
+        {"stranger", "not-in-policy", NULL},
+        {"text", "file-missing", "web@file: /nowhere/x"},
+        {"key", "key-type", "db@h: it is sealed with host, but its policy requires tpm2"},
+        {"fine", NULL, NULL},
+    };
+    _cleanup_(broker_freep) BrokerFixture *broker = broker_new();
+
+    (void)state;
+    write_policy(broker, "web",
+                 "{\"credentials\": {\"file\": {\"file\": \"/nowhere/x\"},"
+                 " \"sealed\": {\"sealed\": \"/nowhere/y\"}, \"share\": {\"share\": \"db@gone\"},"
+                 " \"stranger\": {\"share\": \"db@none\"}, \"text\": {\"template\": \"{{file}}\"},"
+                 " \"key\": {\"share\": \"db@h\"}, \"fine\": {\"share\": \"db@y\"}}}");
+    write_policy(broker, "db",
+                 "{\"credentials\": {\"gone\": {}, \"y\": {}, \"h\": {\"keyType\": \"tpm2\"}}}");
+    broker_start(broker);
+    broker_seal(broker, &(SealedFile){"db", "y", KIND_HOST, 31, NULL, 0});
+    broker_seal(broker, &(SealedFile){"db", "h", KIND_HOST, 31, NULL, 0});
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(json_object_putp) struct json_object *one =
+            call(broker, "Describe", named("web", rows[i].id), 0);
+
+        if (!rows[i].problem) {
+            assert_null(json_object_object_get(member(one, "credential"), "problem"));
+            continue;
+        }
+        expect_text(member(one, "credential"), "problem", rows[i].problem);
+        if (rows[i].reason)
+            expect_text(member(one, "credential"), "reason", rows[i].reason);
+    }
+    assert_int_equal(broker_stop(broker), 0);
+}
+
 /* A stored credential is delivered at once, and a removed one no longer. */
 static void test_store_and_remove(void **state)
 {
@@ -668,23 +710,15 @@ static void test_text_and_table_agree(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_status_and_keys),
-        cmocka_unit_test(test_metrics),
-        cmocka_unit_test(test_next_expiry),
-        cmocka_unit_test(test_list_and_describe),
-        cmocka_unit_test(test_store_and_remove),
-        cmocka_unit_test(test_subscribe),
-        cmocka_unit_test(test_wrong_calls),
-        cmocka_unit_test(test_a_row_of_calls),
-        cmocka_unit_test(test_hostile_peers),
-        cmocka_unit_test(test_busy_connection),
-        cmocka_unit_test(test_slow_message),
-        cmocka_unit_test(test_many_calls),
-        cmocka_unit_test(test_not_for_others),
-        cmocka_unit_test(test_many_calls_come_last),
-        cmocka_unit_test(test_a_worker_dies),
-        cmocka_unit_test(test_text_and_table_agree),
+        cmocka_unit_test(test_restart),           cmocka_unit_test(test_status_and_keys),
+        cmocka_unit_test(test_metrics),           cmocka_unit_test(test_next_expiry),
+        cmocka_unit_test(test_list_and_describe), cmocka_unit_test(test_list_of_other_sources),
+        cmocka_unit_test(test_store_and_remove),  cmocka_unit_test(test_subscribe),
+        cmocka_unit_test(test_wrong_calls),       cmocka_unit_test(test_a_row_of_calls),
+        cmocka_unit_test(test_hostile_peers),     cmocka_unit_test(test_busy_connection),
+        cmocka_unit_test(test_slow_message),      cmocka_unit_test(test_many_calls),
+        cmocka_unit_test(test_not_for_others),    cmocka_unit_test(test_many_calls_come_last),
+        cmocka_unit_test(test_a_worker_dies),     cmocka_unit_test(test_text_and_table_agree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,7 +107,7 @@ static void test_sealed_files(void **state)
     assert_int_equal(chmod(elsewhere, 0446), 0);
     expect_refused(broker, "web", "a", "file-unsafe everybody may write to ");
     assert_int_equal(unlink(elsewhere), 0);
-    expect_refused(broker, "web", "a", "not-found there is no file ");
+    expect_refused(broker, "web", "a", "file-missing /");
     assert_int_equal(mkfifo(elsewhere, 0600), 0);
     expect_refused(broker, "web", "a", "file-unsafe ");
 }
@@ -159,7 +159,7 @@ static void test_plaintext_files(void **state)
     snprintf(text, sizeof(text), "\"a\": {\"file\": \"%s\"}", path);
     write_policy(broker, "web", text);
     broker_start(broker);
-    expect_refused(broker, "web", "a", "not-found there is no file ");
+    expect_refused(broker, "web", "a", "file-missing /");
     for (size_t i = 0; i < COUNT(rows); i++) {
         unlink(path); /* only root may open the one before for writing */
         test_write_file(path, test_view(rows[i].text), rows[i].mode);
@@ -194,7 +194,8 @@ static void test_shares(void **state)
     broker_start(broker);
     assert_int_equal(client_read(client_connect(broker, WEB, "q"), "db", "p", 31), ANSWER_RIGHT);
     assert_int_equal(client_read(client_connect(broker, WEB, "own"), "web", "p", 31), ANSWER_RIGHT);
-    expect_refused(broker, "web", "none", "not-found db@none: the store has no db/none.cred");
+    expect_refused(broker, "web", "none",
+                   "not-found db@none has no value. Give it one: nspawn-creds set db@none");
 
     /* from then on db's policy decides: what db has, and its source */
     write_policy(broker, "db", "\"p\": {\"share\": \"mail@p\", \"delivery\": \"live\"}");
@@ -276,7 +277,7 @@ static void test_wide_requests(void **state)
     (void)state;
     broker_start(broker);
     write_wide_policies(broker, LIMIT_REQUEST_INGREDIENTS - 4); /* and the four templates */
-    expect_refused(broker, "web", "t", "not-found db@c0: ");
+    expect_refused(broker, "web", "t", "not-found db@c0 has no value. ");
     write_wide_policies(broker, LIMIT_REQUEST_INGREDIENTS - 3);
     expect_refused(broker, "web", "t", "bad-policy it has more than 64 ingredients");
 }
@@ -347,7 +348,8 @@ static void test_templates_fail(void **state)
                  "\"twice\": {\"template\": \"{{large}}{{large}}\"},"
                  "\"has-tpm\": {\"template\": \"{{h}}{{tpm}}\"}");
     broker_start(broker);
-    expect_refused(broker, "web", "has-gone", "not-found web@gone: the store has no web/gone.cred");
+    expect_refused(broker, "web", "has-gone",
+                   "not-found web@gone has no value. Give it one: nspawn-creds set web@gone");
     expect_refused(broker, "web", "has-old", "expired web@old: it was valid until ");
     expect_refused(broker, "web", "twice", "too-large the filled template has 1228800 bytes");
     assert_int_equal(broker->shared->tpm_begun, 0);
