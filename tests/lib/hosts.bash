@@ -56,6 +56,7 @@ host_stop() {
         host_pid=''
         [[ -z $host_scratch ]] || rm -rf --one-file-system -- "$host_scratch"
         host_scratch=''
+        trap - INT TERM
 }
 
 # Removes what programs left behind that were killed outright.
