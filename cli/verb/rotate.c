@@ -268,9 +268,15 @@ static void on_note(void *userdata, const char *text)
 static void print_changes(const Rotate *rotate)
 {
     const PolicyEffects *effects = &rotate->restarts.effects;
+    BytesView half = bytes_view(&rotate->value.public);
 
     printf("%s: the %s value is in place\n", rotate->name_text,
            rotate->options.back ? "earlier" : "new");
+    if (half.size > 0 && half.data[half.size - 1] == '\n')
+        half.size--;
+    if (half.size > 0)
+        output_line(stdout, "%s: public half: %.*s", rotate->name_text, (int)half.size,
+                    (const char *)half.data);
     for (size_t i = 0; i < effects->count; i++) {
         const PolicyEffect *effect = &effects->effects[i];
 
@@ -318,6 +324,8 @@ static void print_json(const Rotate *rotate, int rc, const Reason *reason)
     }
     json_add(object, "changes", changes);
     json_add(object, "units", units);
+    if (rc == 0)
+        json_add_view(object, "public", bytes_view(&rotate->value.public));
     output_json(object, rotate->options.json);
 }
 
