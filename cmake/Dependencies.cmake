@@ -31,7 +31,7 @@ endfunction()
 # After project(): PkgConfig::NAME for each library.
 macro(nc_find_libraries)
   find_package(PkgConfig REQUIRED)
-  foreach(library IN LISTS nc_libraries)
+  foreach(library IN LISTS nc_required_libraries)
     string(REGEX MATCH "^([A-Z]+)=(.*)$" library ${library})
     separate_arguments(modules UNIX_COMMAND ${CMAKE_MATCH_2})
     pkg_check_modules(${CMAKE_MATCH_1} REQUIRED IMPORTED_TARGET ${modules})
@@ -68,7 +68,9 @@ if(NOT DEFINED BUILD_TESTING OR BUILD_TESTING)
   nc_need(CMOCKA=cmocka>=1.1.5  libcmocka-dev     libcmocka-devel      cmocka)
 endif()
 set(required ${nc_debian})
-# Without it no manual pages are built, and that alone is no error.
+set(nc_required_libraries ${nc_libraries})
+# Without these, no courier and no manual pages are built, and that alone is no error.
+nc_need(CURL=libcurl>=7.85      libcurl4-openssl-dev libcurl-devel   curl)
 nc_need(scdoc                   scdoc             scdoc                scdoc)
 
 # Whoever builds for another system, or names folders to CMake, has libraries where this does not look.

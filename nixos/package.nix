@@ -15,6 +15,7 @@
   swtpm,
   util-linux,
   zsh,
+  curl,
   json_c,
   libbsd,
   libsodium,
@@ -42,6 +43,7 @@ stdenv.mkDerivation {
       ../cmake
       ../completions
       ../contrib
+      ../courier
       ../docs
       ../generator
       ../lib
@@ -59,6 +61,7 @@ stdenv.mkDerivation {
     scdoc
   ];
   buildInputs = [
+    curl
     json_c
     libbsd
     libsodium

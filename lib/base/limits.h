@@ -176,6 +176,16 @@
 
 /* Servers of an etcd that a courier tries in turn. */
 #define LIMIT_CARRIER_ENDPOINTS   ((size_t)8)
+/* How long a transfer from or to a carrier may take, seconds, and how long a server may take to
+ * accept the connection, and then send nothing. At 6 KB/s the largest file arrives in this time. */
+#define LIMIT_CARRIER_SECONDS     300L
+#define LIMIT_CARRIER_STALL       30L
+/* Redirections that a courier follows. */
+#define LIMIT_CARRIER_REDIRECTS   3L
+/* All header lines of an answer, bytes. */
+#define LIMIT_CARRIER_HEADERS     ((size_t)32 * 1024)
+/* The longest pause after failures, µs. */
+#define LIMIT_CARRIER_PAUSE_USEC  ((uint64_t)15 * 60 * 1000 * 1000)
 
 /* Those who can open the masters of a fleet. */
 #define LIMIT_RECIPIENTS          ((size_t)64)

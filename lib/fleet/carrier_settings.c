@@ -146,12 +146,14 @@ int carrier_settings_parse(struct json_object *object, Reason *reason, CarrierSe
     if (!json_object_is_type(object, json_type_object))
         return reason_set(reason, OUTCOME_BAD_CONFIG, "the carrier is not an object");
     r = read_texts(object, &url, &endpoints, &interval, reason, &settings);
-    if (r == 0 && !url)
-        r = invalid(reason, "url", "is missing");
-    if (r == 0 && strcmp(url, "etcd:") == 0) {
+    if (r != 0)
+        return r;
+    if (!url)
+        return invalid(reason, "url", "is missing");
+    if (strcmp(url, "etcd:") == 0) {
         settings.kind = CARRIER_ETCD;
         r = read_endpoints(endpoints, reason, &settings);
-    } else if (r == 0) {
+    } else {
         r = read_place("url", url, reason, &settings);
     }
     if (r == 0)

@@ -15,6 +15,8 @@
 
 struct Client {
     int fd;
+    const char *interface;
+    unsigned seconds; /* that client_call() waits */
     FrameReader reader;
 };
 
@@ -33,7 +35,8 @@ static int unreachable(Reason *reason, const char *what)
     return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s", what);
 }
 
-int client_new(const char *path, Reason *reason, Client **ret)
+static int connect_to(const char *path, const char *interface, unsigned seconds, Reason *reason,
+                      Client **ret)
 {
     _cleanup_(client_freep) Client *client = calloc(1, sizeof(*client));
     static const struct timeval time = {.tv_sec = LIMIT_CALL_SECONDS};
@@ -53,8 +56,20 @@ int client_new(const char *path, Reason *reason, Client **ret)
         return reason_set(reason, -errno, "cannot create a socket");
     if (connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return reason_set(reason, OUTCOME_BROKER_UNREACHABLE, "%s: %s", path, strerror(errno));
+    client->interface = interface;
+    client->seconds = seconds;
     *ret = TAKE_PTR(client);
     return 0;
+}
+
+int client_new(const char *path, Reason *reason, Client **ret)
+{
+    return connect_to(path, INTERFACE_BROKER, LIMIT_CALL_SECONDS, reason, ret);
+}
+
+int client_new_courier(const char *path, Reason *reason, Client **ret)
+{
+    return connect_to(path, INTERFACE_COURIER, LIMIT_COMMIT_SECONDS, reason, ret);
 }
 
 static int send_call(Client *client, const char *method, struct json_object *parameters, bool more,
@@ -66,7 +81,7 @@ static int send_call(Client *client, const char *method, struct json_object *par
     char name[128];
     int r;
 
-    snprintf(name, sizeof(name), INTERFACE_BROKER ".%s", method);
+    snprintf(name, sizeof(name), "%s.%s", client->interface, method);
     call = varlink_call_new(name, parameters, more);
     r = call ? json_print(call, &text) : -ENOMEM;
     if (r == 0)
@@ -164,7 +179,7 @@ static int call(Client *client, const char *method, struct json_object *paramete
 int client_call(Client *client, const char *method, struct json_object *parameters,
                 const Observer *observer, Reason *reason, struct json_object **ret)
 {
-    return call(client, method, parameters, -1, LIMIT_CALL_SECONDS, observer, reason, ret);
+    return call(client, method, parameters, -1, client->seconds, observer, reason, ret);
 }
 
 _Static_assert(LIMIT_COMMIT_SECONDS > 2 * (LIMIT_CHILD_USEC / 1000000),

@@ -9,12 +9,17 @@
 #include "protocol/varlink.h"
 
 #define CLIENT_DEFAULT_PATH "/run/nspawn-creds/control"
+#define CLIENT_COURIER_PATH "/run/nspawn-creds/courier"
 
 typedef struct Client Client;
 
 /* Connects to the socket PATH. Returns 0, OUTCOME_BROKER_UNREACHABLE if nobody listens there,
  * nobody accepts within LIMIT_CALL_SECONDS or the user may not connect, or a negative errno. */
 int client_new(const char *path, Reason *reason, Client **ret);
+
+/* The same for the courier's socket: methods are of INTERFACE_COURIER, and client_call() waits
+ * LIMIT_COMMIT_SECONDS, because containers' requests go first. */
+int client_new_courier(const char *path, Reason *reason, Client **ret);
 Client *client_free(Client *client);
 DEFINE_CLEANUP(Client *, client_free);
 

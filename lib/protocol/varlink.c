@@ -217,9 +217,13 @@ void interface_error_name(int rc, char text[INTERFACE_ERROR_BYTES])
 int interface_error_outcome(const char *error)
 {
     char name[INTERFACE_ERROR_BYTES];
-    size_t prefix = strlen(INTERFACE_BROKER ".");
+    size_t prefix;
 
-    if (strncmp(error, INTERFACE_BROKER ".", prefix) != 0)
+    if (strncmp(error, INTERFACE_BROKER ".", strlen(INTERFACE_BROKER ".")) == 0)
+        prefix = strlen(INTERFACE_BROKER ".");
+    else if (strncmp(error, INTERFACE_COURIER ".", strlen(INTERFACE_COURIER ".")) == 0)
+        prefix = strlen(INTERFACE_COURIER ".");
+    else
         return -EPROTO;
     for (int rc = OUTCOME_OK + 1; rc < _OUTCOME_MAX; rc++) {
         interface_error_name(rc, name);

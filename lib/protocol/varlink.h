@@ -80,6 +80,7 @@ bool varlink_flag(struct json_object *parameters, const char *name);
  * is "SystemError". All errors have the same parameters --- */
 
 #define INTERFACE_BROKER  "io.nspawn-creds.Broker"
+#define INTERFACE_COURIER "io.nspawn-creds.Courier"
 #define INTERFACE_SERVICE "org.varlink.service"
 
 /* The definition of the interface NAME as text: the file NAME.varlink and, for the broker's, an
@@ -90,8 +91,8 @@ int interface_describe(const char *name, Bytes *ret);
 #define INTERFACE_ERROR_BYTES ((size_t)80)
 void interface_error_name(int rc, char text[INTERFACE_ERROR_BYTES]);
 
-/* OUTCOME_NAME_MISMATCH for "io.nspawn-creds.Broker.NameMismatch"; -EPROTO if ERROR is not an
- * outcome. */
+/* OUTCOME_NAME_MISMATCH for "io.nspawn-creds.Broker.NameMismatch", and for the same error of the
+ * courier's interface; -EPROTO if ERROR is not an outcome. */
 int interface_error_outcome(const char *error);
 
 /* An error's parameters, or NULL if there is no memory. */

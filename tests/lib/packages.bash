@@ -5,12 +5,14 @@
 
 # What builds the programs and their unit tests, and what those run with.
 program_packages=(cmake ninja-build gcc libc6-dev pkg-config libsystemd-dev libsodium-dev
-        libtss2-dev libjson-c-dev libssl-dev libbsd-dev libcmocka-dev swtpm)
+        libtss2-dev libjson-c-dev libssl-dev libbsd-dev libcurl4-openssl-dev libcmocka-dev swtpm)
 # What else the checks of the source tree, and unit tests on this machine, need.
 check_packages=(clang-format clang-tidy shellcheck openssh-client age zsh fish scdoc groff-base mandoc mkdocs
         git gpg gpg-agent jq)
 # What evaluates the NixOS modules.
 nixos_packages=(nix-bin jq)
+# Carriers of a fleet, and the certificates for them.
+courier_packages=(nginx-light etcd-server etcd-client openssl python3)
 # What draws the pictures of the documentation.
 picture_packages=(graphviz gnuplot-nox fontconfig fonts-dejavu-core python3-rich)
 # What makes and boots systemd hosts.

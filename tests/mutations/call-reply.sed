@@ -2,4 +2,4 @@
 # Limit: LIMIT_CALL_SECONDS
 # File: lib/protocol/client.c
 # Test: client test_no_reply
-s/parameters, -1, LIMIT_CALL_SECONDS/parameters, -1, 100 * LIMIT_CALL_SECONDS/
+s/INTERFACE_BROKER, LIMIT_CALL_SECONDS/INTERFACE_BROKER, 100 * LIMIT_CALL_SECONDS/

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A directory as a carrier: for what rsync, NFS, a configuration management or a stick brings.
+ */
+
+#include "carrier.h"
+
+#include "base/fsutil.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+
+typedef struct DirCarrier {
+    Carrier carrier;
+    const char *place;
+    int changes; /* inotify's, or -1 */
+    bool watched;
+} DirCarrier;
+
+static int dir_open(const CarrierSettings *settings, long stall, Reason *reason, Carrier **ret)
+{
+    DirCarrier *dir = calloc(1, sizeof(*dir));
+
+    (void)stall;
+    if (!dir)
+        return reason_set(reason, -ENOMEM, "%s", settings->place);
+    dir->place = settings->place;
+    /* without it, waiting takes the whole interval */
+    dir->changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    *ret = &dir->carrier;
+    return 0;
+}
+
+static void dir_close(Carrier *carrier)
+{
+    close_keep_errno(((DirCarrier *)carrier)->changes);
+    free(carrier);
+}
+
+static int failed(const char *path, Reason *reason)
+{
+    return reason_set(reason, errno == ENOENT ? OUTCOME_NOT_FOUND : OUTCOME_CARRIER_FAILED,
+                      "%s: %m", path);
+}
+
+static int full_path(const DirCarrier *dir, const char *path, Reason *reason, char ret[PATH_MAX])
+{
+    return snprintf(ret, PATH_MAX, "%s/%s", dir->place, path) < PATH_MAX
+               ? 0
+               : reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: the path is too long", dir->place);
+}
+
+static int dir_get(Carrier *carrier, const char *path, size_t limit, CarrierVersion *version,
+                   Reason *reason, Bytes *ret)
+{
+    DirCarrier *dir = (DirCarrier *)carrier;
+    _cleanup_(closep) int fd = -1;
+    CarrierVersion now;
+    char full[PATH_MAX];
+    struct stat info;
+    int r = full_path(dir, path, reason, full);
+
+    if (r != 0)
+        return r;
+    /* a FIFO would block */
+    fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return failed(full, reason);
+    if (!S_ISREG(info.st_mode))
+        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s is not a regular file", full);
+    snprintf(now.text, sizeof(now.text), "%ju:%ju:%jd:%jd.%ld", (uintmax_t)info.st_dev,
+             (uintmax_t)info.st_ino, (intmax_t)info.st_size, (intmax_t)info.st_ctim.tv_sec,
+             info.st_ctim.tv_nsec);
+    if (version && strcmp(version->text, now.text) == 0)
+        return 0;
+    r = file_read_fd(fd, full, limit, reason, ret);
+    if (r == 0 && ret->size == 0)
+        return reason_set(reason, OUTCOME_NOT_FOUND, "%s is empty", full);
+    if (r == 0 && version)
+        *version = now;
+    return r == 0 ? 0 : OUTCOME_CARRIER_FAILED;
+}
+
+/* Makes the directories that the file PATH is in. */
+static int make_parents(char *path, size_t keep, Reason *reason)
+{
+    for (char *slash = strchr(path + keep + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        int r;
+
+        *slash = '\0';
+        r = mkdir(path, 0755) < 0 && errno != EEXIST ? failed(path, reason) : 0;
+        *slash = '/';
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+static int dir_put(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason)
+{
+    DirCarrier *dir = (DirCarrier *)carrier;
+    char full[PATH_MAX];
+    int r = full_path(dir, path, reason, full);
+
+    if (r == 0)
+        r = make_parents(full, strlen(dir->place), reason);
+    if (r == 0)
+        r = file_write(full, content, 0644, !keep, reason);
+    if (r == -EEXIST && keep)
+        return 0;
+    return r == 0 ? 0 : OUTCOME_CARRIER_FAILED;
+}
+
+/* Watches the directory of PATH, which may not be there yet. */
+static bool watch(DirCarrier *dir, const char *path)
+{
+    char full[PATH_MAX];
+
+    if (full_path(dir, path, NULL, full) != 0)
+        return false;
+    *strrchr(full, '/') = '\0';
+    return inotify_add_watch(dir->changes, full,
+                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF |
+                                 IN_ONLYDIR) >= 0;
+}
+
+static void dir_wait(Carrier *carrier, const char *path, uint64_t usec)
+{
+    DirCarrier *dir = (DirCarrier *)carrier;
+    struct pollfd changes = {.fd = dir->changes, .events = POLLIN};
+    char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+    /* what changed before the watch may have gone unseen */
+    if (!dir->watched && watch(dir, path)) {
+        dir->watched = true;
+        return;
+    }
+    (void)poll(&changes, 1, (int)(usec / 1000));
+    while (read(dir->changes, events, sizeof(events)) > 0)
+        /* the directory may have been replaced */
+        dir->watched = false;
+}
+
+const CarrierKindOps carrier_dir = {
+    .open = dir_open,
+    .get = dir_get,
+    .put = dir_put,
+    .wait = dir_wait,
+    .close = dir_close,
+};

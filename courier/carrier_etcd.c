@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An etcd as a carrier, by its JSON gateway.
+ *
+ * The path of a file is its key. A look is a range request, and a watch begins at the revision of
+ * the last look, never at a remembered one: after a restored backup an etcd would wait for a
+ * revision of its future. A watch only says that it is time for another look.
+ *
+ * The endpoints are servers of one etcd. If one fails, the next one is asked.
+ */
+
+#include "base/base64.h"
+#include "carrier.h"
+#include "credential_file.h"
+#include "etcd_answer.h"
+#include "http.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Around a file in base64. */
+#define ANSWER_BYTES ((size_t)16 * 1024)
+
+typedef struct EtcdCarrier {
+    Carrier carrier;
+    const CarrierSettings *settings;
+    Http *http;
+    size_t endpoint;   /* the one that answered last */
+    char *token;       /* "Authorization: …", or NULL */
+    uint64_t revision; /* of the last look */
+} EtcdCarrier;
+
+static EtcdCarrier *etcd_free(EtcdCarrier *etcd)
+{
+    if (etcd) {
+        http_free(etcd->http);
+        password_freep(&etcd->token);
+        free(etcd);
+    }
+    return NULL;
+}
+DEFINE_CLEANUP(EtcdCarrier *, etcd_free);
+
+static void etcd_close(Carrier *carrier)
+{
+    etcd_free((EtcdCarrier *)carrier);
+}
+
+static int etcd_open(const CarrierSettings *settings, long stall, Reason *reason, Carrier **ret)
+{
+    _cleanup_(etcd_freep) EtcdCarrier *etcd = calloc(1, sizeof(*etcd));
+    int r = etcd ? http_new(settings, false, stall, reason, &etcd->http) : -ENOMEM;
+
+    if (r != 0)
+        return r;
+    etcd->settings = settings;
+    *ret = &TAKE_PTR(etcd)->carrier;
+    return 0;
+}
+
+/* --- calls --- */
+
+/* Calls METHOD of the current endpoint, with any status. */
+static int call_endpoint(EtcdCarrier *etcd, const char *method, HttpRequest *request,
+                         Reason *reason, HttpAnswer *ret)
+{
+    const char *endpoint = etcd->settings->endpoints[etcd->endpoint];
+    _cleanup_(freep) char *url = NULL;
+
+    if (asprintf(&url, "%s%s%s", endpoint, endpoint[strlen(endpoint) - 1] == '/' ? "" : "/",
+                 method) < 0)
+        return -ENOMEM;
+    request->method = "POST";
+    request->url = url;
+    request->headers[0] = "Content-Type: application/json";
+    return http_call(etcd->http, request, reason, ret);
+}
+
+/* Gets a token for the user, from the current endpoint. */
+static int authenticate(EtcdCarrier *etcd, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    _cleanup_(password_freep) char *password = NULL, *token = NULL;
+    _cleanup_(bytes_done) Bytes body = {0};
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    HttpRequest request = {.limit = ANSWER_BYTES};
+    int r = credential_file_password(etcd->settings->password_file, reason, &password);
+
+    if (r != 0)
+        return r;
+    json_add_text(object, "name", etcd->settings->user);
+    json_add_text(object, "password", password);
+    r = json_print(object, &body);
+    if (r == 0) {
+        request.body = bytes_view(&body);
+        r = call_endpoint(etcd, "v3/auth/authenticate", &request, reason, &answer);
+        explicit_bzero(body.data, body.size);
+    }
+    if (r == 0 && answer.status != 200)
+        r = etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
+                         bytes_view(&answer.body), reason);
+    if (r == 0)
+        r = etcd_token_parse(bytes_view(&answer.body), reason, &token);
+    if (r == 0 && asprintf(&etcd->token, "Authorization: %s", token) < 0) {
+        etcd->token = NULL;
+        r = -ENOMEM;
+    }
+    return r;
+}
+
+/* Calls METHOD of the current endpoint, with a token if there is a user, and a new one if etcd does
+ * not know it any more. OUTCOME_CARRIER_FAILED also for another status than 200. */
+static int call_as_user(EtcdCarrier *etcd, const char *method, HttpRequest *request, Reason *reason,
+                        HttpAnswer *ret)
+{
+    for (bool renewed = false;; renewed = true) {
+        _cleanup_(http_answer_done) HttpAnswer answer = {0};
+        int r = etcd->settings->user && !etcd->token ? authenticate(etcd, reason) : 0;
+
+        if (r != 0)
+            return r;
+        request->headers[1] = etcd->token;
+        r = call_endpoint(etcd, method, request, reason, &answer);
+        if (r != 0)
+            return r;
+        if (answer.status == 200) {
+            *ret = TAKE(answer);
+            return 0;
+        }
+        if (answer.status != 401 || !etcd->token || renewed)
+            return etcd_refusal(etcd->settings->endpoints[etcd->endpoint], answer.status,
+                                bytes_view(&answer.body), reason);
+        password_freep(&etcd->token);
+        etcd->token = NULL;
+    }
+}
+
+/* The same with the next endpoints, until one answers with 200. BODY may be NULL for want of
+ * memory. */
+static int call(EtcdCarrier *etcd, const char *method, struct json_object *body, size_t limit,
+                Reason *reason, HttpAnswer *ret)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    HttpRequest request = {.limit = limit};
+    int r = json_print(body, &text);
+
+    if (r != 0)
+        return r;
+    request.body = bytes_view(&text);
+    for (size_t tried = 0; tried < etcd->settings->endpoint_count; tried++) {
+        r = call_as_user(etcd, method, &request, reason, ret);
+        if (r != OUTCOME_CARRIER_FAILED)
+            return r;
+        etcd->endpoint = (etcd->endpoint + 1) % etcd->settings->endpoint_count;
+    }
+    return r;
+}
+
+/* --- requests --- */
+
+static void add_base64(struct json_object *object, const char *name, BytesView content)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    bool made = base64_encode(content, 0, &text) == 0;
+
+    json_add(object, name,
+             made ? json_object_new_string_len((const char *)text.data, (int)text.size) : NULL);
+}
+
+/* {"key": PATH} */
+static struct json_object *request_for(const char *path)
+{
+    struct json_object *object = json_object_new_object();
+
+    add_base64(object, "key", text_view(path));
+    return object;
+}
+
+static int etcd_get(Carrier *carrier, const char *path, size_t limit, CarrierVersion *version,
+                    Reason *reason, Bytes *ret)
+{
+    EtcdCarrier *etcd = (EtcdCarrier *)carrier;
+    _cleanup_(json_object_putp) struct json_object *request = request_for(path);
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    EtcdFile file = {0};
+    char text[32];
+    int r = call(etcd, "v3/kv/range", request, limit / 3 * 4 + ANSWER_BYTES, reason, &answer);
+
+    if (r == 0)
+        r = etcd_file_parse(bytes_view(&answer.body), reason, &file);
+    if (r != 0)
+        return r;
+    etcd->revision = file.revision;
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)file.version);
+    if (file.content.size == 0 || (version && strcmp(version->text, text) == 0)) {
+        bool missing = file.content.size == 0;
+
+        bytes_done(&file.content);
+        return missing ? reason_set(reason, OUTCOME_NOT_FOUND, "etcd has no %s", path) : 0;
+    }
+    if (version)
+        strcpy(version->text, text);
+    *ret = file.content;
+    return 0;
+}
+
+/* {"compare": [no file PATH], "success": [PUT]} */
+static struct json_object *unless_there(const char *path, struct json_object *put)
+{
+    struct json_object *transaction = json_object_new_object(), *compare = request_for(path),
+                       *compares = json_object_new_array(), *operation = json_object_new_object(),
+                       *operations = json_object_new_array();
+
+    /* without a createRevision, which is therefore 0 */
+    json_add_text(compare, "target", "CREATE");
+    json_append(compares, compare);
+    json_add(operation, "request_put", put);
+    json_append(operations, operation);
+    json_add(transaction, "compare", compares);
+    json_add(transaction, "success", operations);
+    return transaction;
+}
+
+static int etcd_put(Carrier *carrier, const char *path, BytesView content, bool keep,
+                    Reason *reason)
+{
+    EtcdCarrier *etcd = (EtcdCarrier *)carrier;
+    _cleanup_(json_object_putp) struct json_object *request = request_for(path);
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    int r;
+
+    add_base64(request, "value", content);
+    if (keep)
+        request = unless_there(path, TAKE_PTR(request));
+    r = call(etcd, keep ? "v3/kv/txn" : "v3/kv/put", request, ANSWER_BYTES, reason, &answer);
+    return r == 0 ? etcd_done_parse(bytes_view(&answer.body), reason) : r;
+}
+
+/* --- watching --- */
+
+static bool on_line(void *userdata, BytesView line)
+{
+    const EtcdCarrier *etcd = userdata;
+
+    return etcd_watch_news(line, etcd->revision);
+}
+
+static void etcd_wait(Carrier *carrier, const char *path, uint64_t usec)
+{
+    EtcdCarrier *etcd = (EtcdCarrier *)carrier;
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    struct json_object *create = request_for(path);
+    _cleanup_(bytes_done) Bytes body = {0};
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    HttpRequest request = {
+        /* lines contain the file */
+        .limit = LIMIT_BUNDLE_BYTES / 3 * 4 + ANSWER_BYTES,
+        .each = on_line,
+        .userdata = etcd,
+        .seconds = (long)(usec / 1000000) + 1,
+    };
+    char start[32];
+
+    snprintf(start, sizeof(start), "%llu", (unsigned long long)etcd->revision + 1);
+    json_add_text(create, "start_revision", start);
+    json_add(object, "create_request", create);
+    if (json_print(object, &body) != 0)
+        return;
+    request.body = bytes_view(&body);
+    /* however it ends, another look follows */
+    (void)call_as_user(etcd, "v3/watch", &request, NULL, &answer);
+}
+
+const CarrierKindOps carrier_etcd = {
+    .open = etcd_open,
+    .get = etcd_get,
+    .put = etcd_put,
+    .wait = etcd_wait,
+    .close = etcd_close,
+};

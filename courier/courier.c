@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "courier.h"
+
+#include "base/base64.h"
+#include "protocol/client.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <systemd/sd-daemon.h>
+
+#define SECOND         ((uint64_t)1000 * 1000)
+/* "v1/FLEET/hosts/HOST/bundle" and the like */
+#define NAME_BYTES_MAX (LIMIT_FLEET_NAME_BYTES + LIMIT_FLEET_HOST_BYTES + 32)
+
+struct Courier {
+    const FleetConfig *config;
+    const char *socket;
+    Carrier *carrier;
+    CarrierSettings report_settings;
+    Carrier *reports;       /* the same, another, or NULL */
+    CarrierVersion offered; /* the bundle that the broker accepted */
+    uint64_t sequence;      /* its sequence, or 0 */
+    Bytes report;           /* not carried back yet */
+    char bundle_name[NAME_BYTES_MAX], report_name[NAME_BYTES_MAX];
+};
+
+Courier *courier_free(Courier *courier)
+{
+    if (courier) {
+        if (courier->reports != courier->carrier)
+            carrier_close(courier->reports);
+        carrier_close(courier->carrier);
+        carrier_settings_done(&courier->report_settings);
+        bytes_done(&courier->report);
+        free(courier);
+    }
+    return NULL;
+}
+
+static int open_reports(Courier *courier, long stall, Reason *reason)
+{
+    const CarrierSettings *settings = &courier->config->carrier;
+    int r;
+
+    if (!settings->reports) {
+        /* a web server does not take files unless it is told so */
+        courier->reports = settings->kind == CARRIER_HTTPS ? NULL : courier->carrier;
+        return 0;
+    }
+    r = carrier_settings_for_reports(settings, reason, &courier->report_settings);
+    return r == 0 ? carrier_open(&courier->report_settings, stall, reason, &courier->reports) : r;
+}
+
+int courier_new(const FleetConfig *config, const char *socket, long stall, Reason *reason,
+                Courier **ret)
+{
+    _cleanup_(courier_freep) Courier *courier = calloc(1, sizeof(*courier));
+    int r;
+
+    if (!courier)
+        return -ENOMEM;
+    courier->config = config;
+    courier->socket = socket;
+    snprintf(courier->bundle_name, sizeof(courier->bundle_name), "v1/%s/hosts/%s/bundle",
+             config->name, config->host);
+    snprintf(courier->report_name, sizeof(courier->report_name), "v1/%s/reports/%s", config->name,
+             config->host);
+    r = carrier_open(&config->carrier, stall, reason, &courier->carrier);
+    if (r == 0)
+        r = open_reports(courier, stall, reason);
+    if (r == 0)
+        *ret = TAKE_PTR(courier);
+    return r;
+}
+
+/* --- the broker's side --- */
+
+/* Calls METHOD with the fleet and up to two more texts; a NULL ends them. */
+static int call(const Courier *courier, Client *broker, const char *method, const char *first,
+                BytesView text, const char *second, const char *other, Reason *reason,
+                struct json_object **ret)
+{
+    struct json_object *parameters = json_object_new_object();
+
+    json_add_text(parameters, "fleet", courier->config->name);
+    if (first)
+        json_add_view(parameters, first, text);
+    if (second)
+        json_add_text(parameters, second, other);
+    return client_call(broker, method, parameters, NULL, reason, ret);
+}
+
+/* The outcome that the member "outcome" of REPLY names. */
+static int outcome_of(struct json_object *reply, Reason *reason)
+{
+    const char *name = varlink_text(reply, "outcome"), *why = varlink_text(reply, "reason");
+
+    for (int rc = OUTCOME_OK; name && rc < _OUTCOME_MAX; rc++)
+        if (strcmp(outcome_name(rc), name) == 0)
+            return rc == OUTCOME_OK ? 0 : reason_set(reason, rc, "%s", why ? why : "");
+    return reason_set(reason, -EPROTO, "the broker's reply has no outcome");
+}
+
+/* Brings the file with DIGEST from the carrier to the broker. */
+static int bring(Courier *courier, Client *broker, const char *digest, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    _cleanup_(bytes_done) Bytes content = {0};
+    char name[NAME_BYTES_MAX + DIGEST_TEXT_BYTES];
+    uint8_t digits[32];
+    int r;
+
+    if (!digest || !hex_parse(digest, digits, sizeof(digits)))
+        return reason_set(reason, -EPROTO, "the broker asks for a file without a digest");
+    snprintf(name, sizeof(name), "v1/%s/sha256/%s", courier->config->name, digest);
+    r = courier->carrier->ops->get(courier->carrier, name, LIMIT_FILE_BYTES, NULL, reason,
+                                   &content);
+    return r == 0 ? call(courier, broker, "Blob", "data", bytes_view(&content), "sha256", digest,
+                         reason, &reply)
+                  : r;
+}
+
+/* Offers BUNDLE, and commits it when the broker has all files. */
+static int deliver(Courier *courier, BytesView bundle, Reason *reason)
+{
+    _cleanup_(client_freep) Client *broker = NULL;
+    _cleanup_(json_object_putp) struct json_object *offer = NULL, *commit = NULL;
+    struct json_object *missing;
+    const char *report;
+    int r = client_new_courier(courier->socket, reason, &broker);
+
+    if (r == 0)
+        r = call(courier, broker, "Offer", "bundle", bundle, NULL, NULL, reason, &offer);
+    if (r == 0)
+        r = outcome_of(offer, reason);
+    if (r != 0)
+        return r;
+    missing = json_object_object_get(offer, "missing");
+    for (size_t i = 0; r == 0 && i < json_length(missing); i++)
+        r = bring(courier, broker, json_text(json_object_array_get_idx(missing, i)), reason);
+    if (r == 0)
+        r = call(courier, broker, "Commit", NULL, (BytesView){0}, NULL, NULL, reason, &commit);
+    if (r != 0)
+        return r;
+    report = varlink_text(commit, "report");
+    if (report && courier->reports) {
+        bytes_done(&courier->report);
+        r = bytes_dup(text_view(report), &courier->report);
+    }
+    if (r == 0)
+        r = outcome_of(commit, reason);
+    if (r == 0)
+        courier->sequence =
+            (uint64_t)json_object_get_int64(json_object_object_get(offer, "sequence"));
+    return r;
+}
+
+/* --- looks --- */
+
+int courier_look(Courier *courier, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes bundle = {0};
+    CarrierVersion seen = courier->offered;
+    int r = courier->carrier->ops->get(courier->carrier, courier->bundle_name, LIMIT_BUNDLE_BYTES,
+                                       &seen, reason, &bundle);
+
+    if (r == 0 && bundle.size > 0)
+        r = deliver(courier, bytes_view(&bundle), reason);
+    /* what was refused, or is not complete, is offered again */
+    courier->offered = r == 0 ? seen : (CarrierVersion){0};
+    return r;
+}
+
+int courier_report(Courier *courier, Reason *reason)
+{
+    int r;
+
+    if (courier->report.size == 0)
+        return 0;
+    r = courier->reports->ops->put(courier->reports, courier->report_name,
+                                   bytes_view(&courier->report), false, reason);
+    if (r == 0)
+        bytes_done(&courier->report);
+    return r;
+}
+
+/* --- for ever --- */
+
+/* Says what is new: LAST is what was said before. */
+static void say(const char *what, int r, const Reason *reason, int *last, Reason *last_reason)
+{
+    const char *remedy = r > 0 ? outcome_remedy(r) : NULL;
+
+    if (r == *last && strcmp(reason->text, last_reason->text) == 0)
+        return;
+    if (r != 0)
+        fprintf(stderr, SD_WARNING "%s: %s%s%s%s%s\n", what, r > 0 ? outcome_sentence(r) : "",
+                r > 0 && reason->text[0] ? ": " : "", reason->text, remedy ? ". " : "",
+                remedy ? remedy : "");
+    else if (*last != 0)
+        fprintf(stderr, SD_NOTICE "%s: it works again\n", what);
+    *last = r;
+    *last_reason = *reason;
+}
+
+/* USEC, less up to a part of it, so that a fleet's hosts do not look at the same time. */
+static uint64_t jittered(uint64_t usec, unsigned part)
+{
+    uint32_t random = 0;
+
+    (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    return usec - usec / part * (random >> 16) / 0x10000;
+}
+
+/* The pause after FAILURES looks in a row that ended with R: doubled each time. */
+static uint64_t pause_after(const Courier *courier, int r, unsigned failures)
+{
+    uint64_t longest =
+        r == OUTCOME_CARRIER_FAILED ? LIMIT_CARRIER_PAUSE_USEC : courier->config->carrier.interval;
+    uint64_t pause = SECOND << (failures < 16 ? failures : 16);
+
+    return jittered(pause < longest ? pause : longest, 2);
+}
+
+void courier_run(Courier *courier)
+{
+    Carrier *carrier = courier->carrier;
+    uint64_t said = 0;
+    int last = 0, last_report = 0;
+    Reason last_reason = {0}, last_report_reason = {0};
+
+    (void)sd_notify(false, "READY=1");
+    for (unsigned failures = 0;;) {
+        Reason reason = {0}, report_reason = {0};
+        int r = courier_look(courier, &reason);
+
+        say("looking for a new set", r, &reason, &last, &last_reason);
+        say("carrying the report", courier_report(courier, &report_reason), &report_reason,
+            &last_report, &last_report_reason);
+        if (r == 0 && courier->sequence != said) {
+            said = courier->sequence;
+            fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,
+                    courier->config->name);
+            (void)sd_notifyf(false, "STATUS=Statement %" PRIu64, said);
+        }
+        failures = r == 0 ? 0 : failures + 1;
+        if (r != 0)
+            (void)sd_notifyf(false, "STATUS=%s", r > 0 ? outcome_sentence(r) : reason.text);
+        /* at least a second, whatever a carrier says has changed */
+        carrier_sleep(r == 0 ? SECOND : pause_after(courier, r, failures - 1));
+        if (r == 0)
+            carrier->ops->wait(carrier, courier->bundle_name,
+                               jittered(courier->config->carrier.interval, 5));
+    }
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The courier's own secrets: the key and the password with which it reaches a carrier.
+ *
+ * Their files are root's alone. The service manager reads them and passes copies to the courier, as
+ * credentials with the names of the files (nspawn-creds-courier@.service). An administrator who
+ * runs the program has none, and the files themselves are used.
+ */
+
+#include "base/cleanup.h"
+#include "base/outcome.h"
+
+/* The path of the file PATH, or of the unit's copy if it has one. -ENOMEM. */
+int credential_file_path(const char *path, Reason *reason, char **ret);
+
+/* The first line of the file PATH, without the newline. OUTCOME_CARRIER_FAILED if it is empty; or a
+ * negative errno. */
+int credential_file_password(const char *path, Reason *reason, char **ret);
+
+/* Wipes PASSWORD first. */
+void password_freep(char **password);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "etcd_answer.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tokens are some words of letters and digits, or a JWT. */
+#define TOKEN_BYTES_MAX ((size_t)4096)
+/* More than the structure of any answer has: json-c takes 700 bytes for each "{},". */
+#define MARKS_MAX       ((size_t)64)
+
+static int invalid(Reason *reason, const char *what)
+{
+    return reason_set(reason, OUTCOME_CARRIER_FAILED, "etcd's answer %s", what);
+}
+
+/* Strings of base64 contain none of these. */
+static bool bounded(BytesView text)
+{
+    size_t marks = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        marks += text.data[i] == '{' || text.data[i] == '[' || text.data[i] == ',';
+    return marks <= MARKS_MAX;
+}
+
+static int parse(BytesView answer, Reason *reason, struct json_object **ret)
+{
+    struct json_object *object;
+    int r;
+
+    if (!bounded(answer))
+        return invalid(reason, "has too many values");
+    r = json_parse(answer, LIMIT_JSON_DEPTH, NULL, NULL, &object);
+    if (r != 0)
+        return r < 0 ? r : invalid(reason, "is not JSON");
+    if (!json_object_is_type(object, json_type_object)) {
+        json_object_put(object);
+        return invalid(reason, "is not an object");
+    }
+    *ret = object;
+    return 0;
+}
+
+/* The member NAME of OBJECT; NULL if it is not there, or OBJECT is not an object. */
+static struct json_object *member(struct json_object *object, const char *name)
+{
+    struct json_object *value = NULL;
+
+    if (json_object_is_type(object, json_type_object))
+        (void)json_object_object_get_ex(object, name, &value);
+    return value;
+}
+
+/* A number greater than 0 in decimal; 0 for anything else. */
+static uint64_t number(struct json_object *value)
+{
+    const char *text = json_text(value);
+    char *end;
+    unsigned long long result;
+
+    if (!text || *text < '1' || *text > '9' || strlen(text) > 19)
+        return 0;
+    result = strtoull(text, &end, 10);
+    return *end ? 0 : result;
+}
+
+/* Every answer has it, and what is not one does not. */
+static int parse_header(BytesView answer, Reason *reason, struct json_object **ret,
+                        uint64_t *ret_revision)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    uint64_t revision;
+    int r = parse(answer, reason, &object);
+
+    if (r != 0)
+        return r;
+    revision = number(member(member(object, "header"), "revision"));
+    if (revision == 0)
+        return invalid(reason, "has no revision");
+    *ret_revision = revision;
+    *ret = TAKE_PTR(object);
+    return 0;
+}
+
+int etcd_file_parse(BytesView answer, Reason *reason, EtcdFile *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    struct json_object *files, *file;
+    EtcdFile found = {0};
+    const char *value;
+    int r = parse_header(answer, reason, &object, &found.revision);
+
+    if (r != 0)
+        return r;
+    files = member(object, "kvs");
+    file = json_length(files) == 1 ? json_object_array_get_idx(files, 0) : NULL;
+    if (file) {
+        found.version = number(member(file, "mod_revision"));
+        /* an empty value is left out */
+        value = json_text(member(file, "value"));
+        r = base64_decode(text_view(value ? value : ""), &found.content);
+        if (r < 0)
+            return r;
+        if (r > 0 || found.version == 0) {
+            bytes_done(&found.content);
+            return invalid(reason, "has no valid file");
+        }
+    }
+    *ret = found;
+    return 0;
+}
+
+int etcd_done_parse(BytesView answer, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    uint64_t revision;
+
+    return parse_header(answer, reason, &object, &revision);
+}
+
+int etcd_token_parse(BytesView answer, Reason *reason, char **ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    const char *token;
+    int r = parse(answer, reason, &object);
+
+    if (r != 0)
+        return r;
+    token = json_text(member(object, "token"));
+    if (!token || !*token || strlen(token) > TOKEN_BYTES_MAX)
+        return invalid(reason, "has no token");
+    /* it becomes a header line */
+    for (const char *c = token; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return invalid(reason, "has a token with control characters");
+    *ret = strdup(token);
+    return *ret ? 0 : -ENOMEM;
+}
+
+bool etcd_watch_news(BytesView line, uint64_t revision)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    struct json_object *result;
+
+    if (parse(line, NULL, &object) != 0)
+        return true;
+    result = member(object, "result");
+    return member(result, "events") || member(result, "canceled") || !member(result, "created") ||
+           number(member(member(result, "header"), "revision")) < revision;
+}
+
+int etcd_refusal(const char *endpoint, long status, BytesView answer, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    const char *message =
+        parse(answer, NULL, &object) == 0 ? json_text(member(object, "error")) : NULL;
+    char text[120] = "";
+
+    for (size_t i = 0; message && message[i] && i < sizeof(text) - 1; i++)
+        text[i] = message[i] < ' ' || message[i] > '~' ? '?' : message[i];
+    return reason_set(reason, OUTCOME_CARRIER_FAILED, "%.120s: status %ld%s%s", endpoint, status,
+                      text[0] ? ", " : "", text);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Answers of etcd's JSON gateway (etcd 3.4 and later). Pure.
+ *
+ * An etcd is a carrier, which nobody trusts. Members that are not needed are ignored, since newer
+ * versions have more of them. Numbers are texts, and those that are 0 are left out.
+ * https://etcd.io/docs/v3.5/dev-guide/api_grpc_gateway/
+ */
+
+#include "base/bytes.h"
+#include "base/outcome.h"
+
+typedef struct EtcdFile {
+    uint64_t revision; /* of the whole etcd, when it answered */
+    uint64_t version;  /* the revision of the file's last change; 0 if there is none */
+    Bytes content;
+} EtcdFile;
+
+/* The answer to a range request for one key. OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_file_parse(BytesView answer, Reason *reason, EtcdFile *ret);
+
+/* The answer to a put or a transaction: whether there is one at all. etcd may answer nothing where
+ * it refuses. OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_done_parse(BytesView answer, Reason *reason);
+
+/* The token for a user and a password, allocated. OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_token_parse(BytesView answer, Reason *reason, char **ret);
+
+/* Whether a line of a watch, which was told to begin after REVISION, is a reason for another look:
+ * a change, the watch's end, or anything that is not valid. If the watch begins in an etcd with an
+ * older revision, a backup was restored since the last look, and it would wait for ever. */
+bool etcd_watch_news(BytesView line, uint64_t revision);
+
+/* Sets REASON to what etcd says about a request that it refused with STATUS. */
+int etcd_refusal(const char *endpoint, long status, BytesView answer, Reason *reason);

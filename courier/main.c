@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds-courier: the network's end of a fleet.
+ *
+ * It has the network and nothing else: no TPM, no store, no keys of containers. The broker trusts
+ * it as little as the carrier.
+ */
+
+#include "courier.h"
+#include "put.h"
+
+#include "base/fsutil.h"
+#include "base/long_option.h"
+#include "protocol/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct CourierOptions {
+    const char *carrier;
+    const char *socket;
+    long stall; /* seconds */
+    bool once;
+    bool done; /* --help or --version was all */
+} CourierOptions;
+
+static void print_help(void)
+{
+    printf("%s [OPTIONS...] run FLEET\n"
+           "%s [OPTIONS...] put DIRECTORY|-\n\n"
+           "Brings a fleet's files from its carrier to this host's broker (run), or from an\n"
+           "administrator to the carrier (put).\n\n"
+           "  -h --help                Show this help\n"
+           "     --version             Show the version\n"
+           "     --once                Look once and exit\n"
+           "     --socket=PATH         The broker's socket\n"
+           "                           (default: " CLIENT_COURIER_PATH ")\n"
+           "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
+           "     --carrier=FILE        For put: the carrier, as in a fleet's configuration\n\n"
+           "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
+           "reads lines from standard input: the name, a tab, and the path of the file.\n\n"
+           "See nspawn-creds-courier(8).\n",
+           program_invocation_short_name, program_invocation_short_name, LIMIT_CARRIER_STALL);
+}
+
+static bool parse_seconds(const char *text, long *ret)
+{
+    char *end;
+    unsigned long seconds = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end || seconds < 1 ||
+        seconds > (unsigned long)LIMIT_CARRIER_SECONDS)
+        return false;
+    *ret = (long)seconds;
+    return true;
+}
+
+static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions *ret)
+{
+    enum { OPTION_VERSION = 0x100, OPTION_CARRIER, OPTION_SOCKET, OPTION_ONCE, OPTION_TIMEOUT };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"carrier", required_argument, NULL, OPTION_CARRIER},
+        {"socket", required_argument, NULL, OPTION_SOCKET},
+        {"once", no_argument, NULL, OPTION_ONCE},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {0},
+    };
+    int c;
+
+    while ((c = long_option_next(argc, argv, "h", options, reason)) >= 0) {
+        switch (c) {
+        case 'h':
+            print_help();
+            ret->done = true;
+            return 0;
+        case OPTION_VERSION:
+            printf("nspawn-creds-courier %s\n", NC_VERSION);
+            ret->done = true;
+            return 0;
+        case OPTION_CARRIER:
+            ret->carrier = optarg;
+            break;
+        case OPTION_SOCKET:
+            ret->socket = optarg;
+            break;
+        case OPTION_ONCE:
+            ret->once = true;
+            break;
+        case OPTION_TIMEOUT:
+            if (!parse_seconds(optarg, &ret->stall))
+                return reason_set(reason, OUTCOME_USAGE,
+                                  "--timeout=%.40s is not a number of seconds from 1 to %ld",
+                                  optarg, LIMIT_CARRIER_SECONDS);
+            break;
+        default:
+            return OUTCOME_USAGE;
+        }
+    }
+    return 0;
+}
+
+static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    Reason why = {0};
+    int r = file_read(path, LIMIT_CONFIG_BYTES, reason, &text);
+
+    if (r != 0)
+        return r;
+    r = json_parse(bytes_view(&text), LIMIT_JSON_DEPTH, NULL, &why, &object);
+    if (r == 0)
+        r = carrier_settings_parse(object, &why, ret);
+    return r > 0 ? reason_set(reason, OUTCOME_BAD_CONFIG, "%s: %.200s", path, why.text) : r;
+}
+
+static int run_put(const CourierOptions *options, const char *directory, Reason *reason)
+{
+    _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
+    _cleanup_(carrier_closep) Carrier *carrier = NULL;
+    PutResult result;
+    int r;
+
+    if (!options->carrier)
+        return reason_set(reason, OUTCOME_USAGE, "put needs --carrier=FILE");
+    r = read_carrier(options->carrier, reason, &settings);
+    if (r == 0)
+        r = carrier_open(&settings, options->stall, reason, &carrier);
+    if (r == 0)
+        r = put(carrier, directory, reason, &result);
+    if (r == 0)
+        printf("Put %zu files and %zu bundles on the carrier\n", result.files, result.bundles);
+    return r;
+}
+
+static int run_courier(const CourierOptions *options, const char *fleet, Reason *reason)
+{
+    _cleanup_(fleet_config_done) FleetConfig config = {0};
+    _cleanup_(courier_freep) Courier *courier = NULL;
+    Context context;
+    int r = context_system(&context);
+
+    if (r == 0)
+        r = fleet_config_load(&context, fleet, reason, &config);
+    if (r == 0 && !config.carrier.root)
+        r = reason_set(reason, OUTCOME_BAD_CONFIG,
+                       FLEET_CONFIG_FOLDER "/%s.json has no \"carrier\"", fleet);
+    if (r == 0)
+        r = courier_new(&config, options->socket, options->stall, reason, &courier);
+    if (r == 0 && !options->once)
+        courier_run(courier);
+    if (r == 0)
+        r = courier_look(courier, reason);
+    if (r == 0)
+        r = courier_report(courier, reason);
+    return r;
+}
+
+static int run(int argc, char *argv[], Reason *reason)
+{
+    CourierOptions options = {.socket = CLIENT_COURIER_PATH, .stall = LIMIT_CARRIER_STALL};
+    int r = parse_options(argc, argv, reason, &options);
+    int count = argc - optind;
+    char **arguments = argv + optind;
+
+    if (r != 0 || options.done)
+        return r;
+    if (count == 2 && strcmp(arguments[0], "put") == 0)
+        return run_put(&options, arguments[1], reason);
+    if (count == 2 && strcmp(arguments[0], "run") == 0)
+        return run_courier(&options, arguments[1], reason);
+    return reason_set(reason, OUTCOME_USAGE, "see %s --help", program_invocation_short_name);
+}
+
+int main(int argc, char *argv[])
+{
+    Reason reason = {0};
+    int r = run(argc, argv, &reason);
+
+    if (r == 0 && fflush(stdout) != 0)
+        r = reason_set(&reason, -errno, "standard output");
+    if (r != 0)
+        fprintf(stderr, "%s: %s\n", outcome_sentence(r), reason.text);
+    return outcome_exit_status(r);
+}

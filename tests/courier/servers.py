@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Servers for the courier's tests: a certificate authority, nginx, etcd, and the broker's courier socket."""
+
+import hashlib, json, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time
+
+
+def run(*command, **more):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **more).stdout
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Authority:
+    """Certificates for 127.0.0.1, and for a client without a common name (etcd's gateway refuses others)."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(exist_ok=True)
+        self.ca = self.make("ca", "/CN=test CA", "basicConstraints=critical,CA:TRUE")
+        self.server = self.make("server", "/CN=server", "subjectAltName=IP:127.0.0.1", "extendedKeyUsage=serverAuth,clientAuth")
+        self.client = self.make("client", "/O=hosts", "extendedKeyUsage=clientAuth")
+
+    def make(self, name, subject, *extensions):
+        path = self.folder / name
+        signer = [] if name == "ca" else ["-CA", f"{self.folder}/ca.crt", "-CAkey", f"{self.folder}/ca.key"]
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "9",
+            "-subj", subject, "-keyout", f"{path}.key", "-out", f"{path}.crt", *signer,
+            *(word for extension in extensions for word in ("-addext", extension)))
+        return path
+
+
+class Process:
+    """A server that ends with the test."""
+
+    def start(self, *command, port):
+        self.log = open(f"{self.folder}/log", "ab")
+        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
+        wait_for(f"{command[0]} on port {port}", lambda: self.alive() and listens(port))
+
+    def alive(self):
+        if self.process.poll() is not None:
+            raise AssertionError(pathlib.Path(f"{self.folder}/log").read_text()[-3000:])
+        return True
+
+    def stop(self, with_signal=signal.SIGTERM):
+        self.process.send_signal(with_signal)
+        self.process.wait()
+
+
+class Nginx(Process):
+    """Files of folder/www by https, with PUT. EXTRA are more lines of the server's block."""
+
+    def __init__(self, folder, authority, extra=""):
+        self.folder, self.authority = pathlib.Path(folder), authority
+        self.www = self.folder / "www"
+        self.www.mkdir(parents=True)
+        os.chmod(self.folder, 0o755)
+        self.port = free_port()
+        self.url = f"https://127.0.0.1:{self.port}/"
+        self.configure(extra)
+
+    def configure(self, extra):
+        text = f"""
+            daemon off; master_process off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error;
+            events {{}}
+            http {{
+                access_log {self.folder}/access;
+                client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
+                fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
+                client_max_body_size 4m;
+                server {{
+                    listen 127.0.0.1:{self.port} ssl;
+                    ssl_certificate {self.authority.server}.crt; ssl_certificate_key {self.authority.server}.key;
+                    root {self.www}; dav_methods PUT; create_full_put_path on;
+                    {extra}
+                }}
+            }}"""
+        (self.folder / "conf").write_text(text)
+        if hasattr(self, "process"):
+            self.stop()
+        self.start("nginx", "-e", f"{self.folder}/error", "-c", f"{self.folder}/conf", port=self.port)
+
+    def requests(self):
+        return (self.folder / "access").read_text().splitlines()
+
+
+class Etcd(Process):
+    """One etcd of a cluster whose members have PORTS (client, peer); INDEX is this one's."""
+
+    def __init__(self, folder, authority, ports=None, index=0, state="new"):
+        self.folder, self.authority = pathlib.Path(folder), authority
+        self.folder.mkdir()
+        self.ports, self.index = ports or [(free_port(), free_port())], index
+        self.url = f"https://127.0.0.1:{self.ports[index][0]}"
+        self.boot(wait=len(self.ports) == 1)
+
+    def boot(self, wait=True, data="data"):
+        client, peer = self.ports[self.index]
+        cluster = ",".join(f"n{i}=http://127.0.0.1:{peer}" for i, (_, peer) in enumerate(self.ports))
+        pki = self.authority
+        self.log = open(f"{self.folder}/log", "ab")
+        self.process = subprocess.Popen(
+            ["etcd", "--name", f"n{self.index}", "--data-dir", f"{self.folder}/{data}", "--listen-client-urls", self.url,
+             "--advertise-client-urls", self.url, "--listen-peer-urls", f"http://127.0.0.1:{peer}",
+             "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}", "--initial-cluster", cluster,
+             "--cert-file", f"{pki.server}.crt", "--key-file", f"{pki.server}.key", "--client-cert-auth",
+             "--trusted-ca-file", f"{pki.ca}.crt"], stdout=self.log, stderr=self.log)
+        if wait:
+            self.ready()
+
+    def ready(self):
+        wait_for("etcd", lambda: self.alive() and self.ctl("endpoint", "health", check=False))
+
+    def ctl(self, *arguments, user=None, check=True):
+        pki = self.authority
+        done = subprocess.run(
+            ["etcdctl", "--endpoints", self.url, "--cacert", f"{pki.ca}.crt", "--cert", f"{pki.client}.crt",
+             "--key", f"{pki.client}.key", *(["--user", user] if user else []), *arguments],
+            capture_output=True, text=True, env={**os.environ, "ETCDCTL_API": "3"})
+        if check and done.returncode != 0:
+            raise AssertionError(done.stderr)
+        return done.returncode == 0 and (done.stdout or "ok")
+
+
+class Broker:
+    """The broker's courier socket. It wants all files of a bundle, {"files": [SHA-256...]}, and remembers what it got."""
+
+    def __init__(self, path):
+        self.path, self.blobs, self.offers, self.accepted, self.refuse = str(path), {}, [], [], None
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(self.path)
+        self.socket.listen(16)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def talk(self, connection):
+        buffer = b""
+        while data := connection.recv(65536):
+            buffer += data
+            while b"\0" in buffer:
+                message, buffer = buffer.split(b"\0", 1)
+                connection.sendall(json.dumps(self.answer(json.loads(message))).encode() + b"\0")
+
+    def answer(self, call):
+        parameters = call["parameters"]
+        method = call["method"].removeprefix("io.nspawn-creds.Courier.")
+        if method == "Offer":
+            self.offers.append(parameters["bundle"])
+            if self.refuse:
+                return {"parameters": {"outcome": self.refuse, "missing": []}}
+            self.offered = json.loads(parameters["bundle"])
+            missing = [name for name in self.offered["files"] if name not in self.blobs]
+            return {"parameters": {"outcome": "ok", "sequence": self.offered["sequence"], "missing": missing}}
+        if method == "Blob":
+            data = parameters["data"]
+            if hashlib.sha256(data.encode()).hexdigest() != parameters["sha256"]:
+                return {"error": "io.nspawn-creds.Courier.NotSigned",
+                        "parameters": {"sentence": "x", "reason": "the file has another digest", "remedy": "y"}}
+            self.blobs[parameters["sha256"]] = data
+            return {"parameters": {}}
+        if method == "Commit":
+            self.accepted.append(self.offered["sequence"])
+            report = json.dumps({"version": 1, "sequence": self.offered["sequence"], "outcome": "ok"})
+            return {"parameters": {"outcome": "ok", "report": report}}
+        return {"error": "org.varlink.service.MethodNotFound", "parameters": {}}
+
+
+class Release:
+    """A tree of the carrier's layout for the host web1 of the fleet prod, with FILES."""
+
+    def __init__(self, folder, sequence, *files):
+        self.folder, self.files = pathlib.Path(folder), {hashlib.sha256(f.encode()).hexdigest(): f for f in files}
+        (self.folder / "v1/prod/sha256").mkdir(parents=True)
+        (self.folder / "v1/prod/hosts/web1").mkdir(parents=True)
+        for name, content in self.files.items():
+            (self.folder / f"v1/prod/sha256/{name}").write_text(content)
+        self.bundle = json.dumps({"sequence": sequence, "files": list(self.files)})
+        (self.folder / "v1/prod/hosts/web1/bundle").write_text(self.bundle)
+
+
+COURIER = os.path.abspath(sys.argv[1])
+IN_NAMESPACE = 'mount -t tmpfs tmpfs /etc; mkdir -p /etc/nspawn-creds/fleet; cp "$1" /etc/nspawn-creds/fleet/prod.json; shift; exec "$@"'
+
+
+class World:
+    """A folder with a certificate authority, a broker, and the configuration of a carrier."""
+
+    def __init__(self, folder, authority):
+        self.folder, self.authority, self.couriers, self.servers = pathlib.Path(folder), authority, [], []
+        self.broker = Broker(self.folder / "broker")
+        self.log = self.folder / "courier.log"
+
+    def set_carrier(self, **carrier):
+        self.carrier = {key.rstrip("_"): value for key, value in carrier.items()}
+        (self.folder / "carrier").write_text(json.dumps(self.carrier))
+        (self.folder / "config").write_text(json.dumps({"host": "web1", "carrier": self.carrier}))
+
+    def release(self, sequence, *files):
+        return Release(self.folder / f"release-{sequence}", sequence, *files)
+
+    def command(self, *arguments):
+        return ["unshare", "--map-root-user", "--mount", "sh", "-euc", IN_NAMESPACE, "sh", str(self.folder / "config"), COURIER,
+                f"--socket={self.broker.path}", *arguments, "run", "prod"]
+
+    def once(self, *options):
+        return subprocess.run(self.command("--once", *options), capture_output=True, text=True, timeout=120)
+
+    def put(self, release, **more):
+        return subprocess.run([COURIER, f"--carrier={self.folder}/carrier", "put", str(release.folder)],
+                              capture_output=True, text=True, timeout=120, **more)
+
+    def must_put(self, release):
+        done = self.put(release)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"Put {len(release.files)} files and 1 bundles on the carrier\n", done.stdout
+
+    def must_take(self, sequence):
+        done = self.once()
+        assert done.returncode == 0, done.stderr
+        assert self.broker.accepted[-1] == sequence, self.broker.accepted
+
+    def must_fail(self, text, status=1, options=()):
+        done = self.once(*options)
+        assert done.returncode == status and text in done.stderr, (done.returncode, done.stderr)
+
+    def start(self):
+        courier = subprocess.Popen(self.command(), stderr=open(self.log, "ab"))
+        self.couriers.append(courier)
+        return courier
+
+    def wait_for(self, sequence, seconds=60):
+        begin = time.monotonic()
+        try:
+            wait_for(f"sequence {sequence}", lambda: sequence in self.broker.accepted, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.log.read_text()}")
+        return time.monotonic() - begin
+
+    def stop(self):
+        for courier in self.couriers:
+            courier.kill()
+            courier.wait()
+        for server in self.servers:
+            if server.process.poll() is None:
+                server.stop(signal.SIGKILL)
+
+
+def main(functions):
+    """Runs the functions case_NAME, or those named on the command line, each in a world of its own."""
+    cases = {name[5:].replace("_", "-"): case for name, case in functions.items() if name.startswith("case_")}
+    failed = 0
+    if subprocess.run(["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/etc"], capture_output=True).returncode:
+        print("skipped: there are no user namespaces")
+        return 77
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        authority = Authority(f"{folder}/pki")
+        for name in sys.argv[2:] or cases:
+            os.mkdir(f"{folder}/{name}")
+            world = World(f"{folder}/{name}", authority)
+            begin = time.monotonic()
+            try:
+                cases[name](world)
+                print(f"passed {name} ({time.monotonic() - begin:.0f} s)", flush=True)
+            except Exception as error:
+                print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
+                if world.log.exists():
+                    print(world.log.read_text()[-2000:])
+                failed += 1
+            finally:
+                world.stop()
+    return int(failed > 0)
+

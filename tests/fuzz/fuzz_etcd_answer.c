@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Fuzz target: answers of an etcd that is a carrier.
+ */
+
+#include "etcd_answer.h"
+#include "reason.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(int r, const Reason *reason)
+{
+    assert(r == 0 || r == OUTCOME_CARRIER_FAILED);
+    check_reason(r, reason);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    BytesView answer = {data, size};
+    EtcdFile file = {0};
+    _cleanup_(freep) char *token = NULL;
+    Reason reason = {0};
+    int r = etcd_file_parse(answer, &reason, &file);
+
+    check(r, &reason);
+    assert((r == 0) == (file.revision > 0));
+    assert((file.version > 0) >= (file.content.size > 0));
+    bytes_done(&file.content);
+
+    reason = (Reason){0};
+    assert(etcd_done_parse(answer, &reason) == 0 || r != 0);
+
+    reason = (Reason){0};
+    r = etcd_token_parse(answer, &reason, &token);
+    check(r, &reason);
+    assert(r != 0 || (*token && !strpbrk(token, "\r\n")));
+
+    (void)etcd_watch_news(answer, 3);
+    reason = (Reason){0};
+    (void)etcd_refusal("https://a", 500, answer, &reason);
+    for (const char *c = reason.text; *c; c++)
+        assert(*c >= ' ' && *c <= '~');
+    return 0;
+}

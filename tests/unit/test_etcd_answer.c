@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of courier/etcd_answer.c, with answers of etcd 3.4.23.
+ */
+
+#include "support.h"
+
+#include "etcd_answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER                                                                                     \
+    "\"header\":{\"cluster_id\":\"324952591200643719\",\"member_id\":\"3319814642761637952\","     \
+    "\"revision\":\"3\",\"raft_term\":\"2\"}"
+#define FILE_OF(version, value)                                                                    \
+    "{\"key\":\"YS9i\",\"create_revision\":\"2\",\"mod_revision\":\"" version                      \
+    "\",\"version\":\"2\"" value "}"
+
+static void test_file(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        uint64_t version;
+        const char *content;
+    } rows[] = {
+        {"{" HEADER "}", 0, 0, ""},
+        {"{" HEADER ",\"kvs\":[" FILE_OF("2", ",\"value\":\"YS9i\"") "],\"count\":\"1\"}", 0, 2,
+         "a/b"},
+        {"{" HEADER ",\"kvs\":[" FILE_OF("2", "") "],\"count\":\"1\"}", 0, 2, ""},
+        {"{" HEADER ",\"kvs\":{}}", 0, 0, ""},
+        /* refused by the gateway, and nothing at all (etcd 3.5) */
+        {"{\"error\":\"etcdserver: user name is empty\",\"code\":3}", OUTCOME_CARRIER_FAILED, 0,
+         ""},
+        {"", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"[]", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{\"header\":{}}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{\"header\":{\"revision\":3}}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{\"header\":{\"revision\":\"-3\"}}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{\"header\":{\"revision\":\"3x\"}}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{\"header\":{\"revision\":\"18446744073709551616\"}}", OUTCOME_CARRIER_FAILED, 0, ""},
+        {"{" HEADER ",\"kvs\":[" FILE_OF("0", ",\"value\":\"YS9i\"") "]}", OUTCOME_CARRIER_FAILED,
+         0, ""},
+        {"{" HEADER ",\"kvs\":[" FILE_OF("2", ",\"value\":\"Y!\"") "]}", OUTCOME_CARRIER_FAILED, 0,
+         ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        EtcdFile file = {0};
+        int r = etcd_file_parse(test_view(rows[i].text), NULL, &file);
+
+        if (r != rows[i].rc || file.version != rows[i].version ||
+            !bytes_view_equal(bytes_view(&file.content), test_view(rows[i].content)))
+            fail_msg("%s: %d", rows[i].text, r);
+        assert_int_equal(file.revision, r == 0 ? 3 : 0);
+        bytes_done(&file.content);
+    }
+}
+
+/* json-c takes 700 bytes for each of these values. */
+static void test_many_values(void **state)
+{
+    char text[4096] = "{\"kvs\":[";
+    EtcdFile file;
+    Reason reason = {0};
+
+    (void)state;
+    while (strlen(text) < sizeof(text) - 8)
+        strcat(text, "{},");
+    strcat(text, "{}]}");
+    assert_int_equal(etcd_file_parse(test_view(text), &reason, &file), OUTCOME_CARRIER_FAILED);
+    assert_string_equal(reason.text, "etcd's answer has too many values");
+}
+
+static void test_token(void **state)
+{
+    _cleanup_(freep) char *token = NULL;
+
+    (void)state;
+    assert_int_equal(
+        etcd_token_parse(test_view("{" HEADER ",\"token\":\"keHTMKaYOCdhttbX.16\"}"), NULL, &token),
+        0);
+    assert_string_equal(token, "keHTMKaYOCdhttbX.16");
+    /* the second would be a header of its own */
+    for (const char *const *text =
+             (const char *const[]){"{\"token\":\"\"}", "{\"token\":\"a\\r\\nHost: b\"}",
+                                   "{\"token\":1}", "{}", "", NULL};
+         *text; text++)
+        assert_int_equal(etcd_token_parse(test_view(*text), NULL, &token), OUTCOME_CARRIER_FAILED);
+}
+
+static void test_watch(void **state)
+{
+    static const struct {
+        const char *text;
+        bool news;
+    } rows[] = {
+        {"{\"result\":{" HEADER ",\"created\":true}}", false},
+        {"{\"result\":{\"header\":{\"revision\":\"2\"},\"created\":true}}", true},
+        {"{\"result\":{\"created\":true}}", true},
+        {"{\"result\":{" HEADER ",\"events\":[{\"kv\":" FILE_OF("3", "") "}]}}", true},
+        {"{\"result\":{" HEADER ",\"canceled\":true,\"compact_revision\":\"3\"}}", true},
+        {"{\"result\":{" HEADER ",\"watch_id\":\"-1\",\"created\":true,\"canceled\":true,"
+         "\"cancel_reason\":\"rpc error: code = Unauthenticated desc = etcdserver: invalid auth "
+         "token\"}}",
+         true},
+        {"{\"error\":{\"grpc_code\":14,\"http_code\":503,\"message\":\"\"}}", true},
+        {"", true},
+        {"nonsense", true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (etcd_watch_news(test_view(rows[i].text), 3) != rows[i].news)
+            fail_msg("%s", rows[i].text);
+}
+
+static void test_refusal(void **state)
+{
+    Reason reason = {0};
+
+    (void)state;
+    assert_int_equal(etcd_refusal("https://a", 403,
+                                  test_view("{\"error\":\"etcdserver: \\u001b[31mno\"}"), &reason),
+                     OUTCOME_CARRIER_FAILED);
+    assert_string_equal(reason.text, "https://a: status 403, etcdserver: ?[31mno");
+    (void)etcd_refusal("https://a", 502, test_view("<html>"), &reason);
+    assert_string_equal(reason.text, "https://a: status 502");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_file),    cmocka_unit_test(test_many_values),
+        cmocka_unit_test(test_token),   cmocka_unit_test(test_watch),
+        cmocka_unit_test(test_refusal),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
