@@ -4,12 +4,12 @@
  * a host key that it was given when it started, and it alone decides what a machine gets.
  */
 
+#include "broker_units.h"
 #include "client/broker_check.h"
 #include "doctor/doctor.h"
 #include "key/host_key.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "verb/broker_units.h"
 
 #include <string.h>
 

@@ -3,10 +3,10 @@
 #include "doctor/doctor.h"
 
 #include "base/array.h"
+#include "broker_units.h"
 #include "terminal/input.h"
 #include "terminal/progress.h"
 #include "terminal/safe_text.h"
-#include "verb/broker_units.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,9 +8,9 @@
  * touched from outside.
  */
 
+#include "broker_units.h"
 #include "doctor/doctor.h"
 #include "manager/live_mount.h"
-#include "verb/broker_units.h"
 
 #include <errno.h>
 #include <fcntl.h>

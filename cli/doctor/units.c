@@ -4,12 +4,12 @@
  * manager.
  */
 
+#include "broker_units.h"
 #include "doctor/doctor.h"
 #include "protocol/client.h"
 #include "protocol/varlink.h"
 #include "specs.h"
 #include "terminal/progress.h"
-#include "verb/broker_units.h"
 
 #include <limits.h>
 #include <string.h>

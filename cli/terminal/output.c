@@ -5,6 +5,7 @@
 #include "base/fsutil.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "broker_units.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>
@@ -172,15 +173,19 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
     bool is_machine = subject && machine_name_valid(subject),
          alone = rc < 0 || rc == OUTCOME_USAGE || rc == OUTCOME_INVALID_NAME ||
                  (rc == OUTCOME_NOT_FOUND && is_machine);
-    const char *sentence = outcome_sentence(rc), *words = reason->text, *remedy;
+    const char *sentence = outcome_sentence(rc), *words, *remedy;
     char text[OUTCOME_REMEDY_BYTES], what[sizeof(reason->text) + 160], others[32] = "";
     CredentialName name = {0};
+    Reason why = *reason;
 
     if (is_machine)
         strcpy(name.machine, subject);
     else if (subject)
         (void)credential_name_parse(subject, NULL, &name);
-    remedy = output_remedy(rc, name.machine, name.id, reason, text);
+    remedy = rc == OUTCOME_BROKER_UNREACHABLE && broker_units_explain(&why, text)
+                 ? text
+                 : output_remedy(rc, name.machine, name.id, reason, text);
+    words = why.text;
     snprintf(what, sizeof(what), "%s%s%s", words[0] && alone ? "" : sentence,
              words[0] && !alone ? ": " : "", words);
     if (json_messages) {
@@ -202,7 +207,7 @@ int output_error_more(int rc, const char *subject, size_t more, const Reason *re
     output_line(stderr, "nspawn-creds: %s%s%s%s%s", subject ? subject : "", others,
                 subject ? ": " : "", what, has_suffix(words, "?") ? "" : output_full_stop(words));
     if (remedy)
-        output_line(stderr, "  %s%s", remedy, output_full_stop(outcome_remedy(rc)));
+        output_line(stderr, "  %s%s", remedy, output_full_stop(remedy));
     return rc;
 }
 

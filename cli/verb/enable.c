@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/names.h"
 #include "base/shell_word.h"
+#include "broker_units.h"
 #include "client/broker_check.h"
 #include "manager/live_mount.h"
 #include "manager/manager.h"
@@ -29,7 +30,6 @@
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
-#include "verb/broker_units.h"
 #include "verb/verb.h"
 
 #include <errno.h>
