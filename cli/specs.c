@@ -129,6 +129,18 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
     return 0;
 }
 
+int spec_check_owner(const Context *context, const Options *options, const CredentialName *name,
+                     Reason *reason)
+{
+    PolicyStatus status;
+    int r = options->store ? 0 : policy_status_find(context, name, &status);
+
+    if (r != 0 || options->store || !status.fleet[0])
+        return r;
+    return reason_set(reason, OUTCOME_OF_FLEET, "%s's policy takes %s from the fleet %s",
+                      name->machine, name->id, status.fleet);
+}
+
 int spec_keep_key_type(const Context *context, const CredentialName *name, Reason *reason,
                        SealSpec *spec)
 {
@@ -286,8 +298,12 @@ int spec_reseal_as(const Context *context, const Options *options, const Credent
                    const CredentialName *to, Reason *reason, StoreClient *ret_store, ResealAs *ret)
 {
     SealSpec spec = {0};
-    int r = spec_to_seal(context, options, reason, &spec);
+    int r = spec_check_owner(context, options, from, reason);
 
+    if (r == 0)
+        r = spec_check_owner(context, options, to, reason);
+    if (r == 0)
+        r = spec_to_seal(context, options, reason, &spec);
     if (r == 0)
         r = spec_keep_key_type(context, to, reason, &spec);
     if (r == 0)

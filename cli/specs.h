@@ -18,6 +18,11 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
  * needed. 0, or why they cannot be counted. */
 int spec_count_host_sealed(const Context *context, const Options *options, size_t *ret);
 
+/* Whether NAME may be changed in the store: OUTCOME_OF_FLEET if its policy takes it from a fleet.
+ * The store of --store= has no policies. -ENOMEM. */
+int spec_check_owner(const Context *context, const Options *options, const CredentialName *name,
+                     Reason *reason);
+
 /* Makes SPEC seal with the key type that the policy requires of NAME, if it requires one.
  * OUTCOME_USAGE if SPEC is given another one. For another host, whose policy is not here, it does
  * nothing. -ENOMEM. */

@@ -94,6 +94,10 @@ static void finish(Check *check, int rc)
     json_add_text(object, "credential", check->name.id);
     json_add_text(object, "delivery", policy_delivery_names[check->delivery]);
     add_host_key(&check->request.resolution, object);
+    if (check->request.origin.fleet[0]) {
+        json_add_text(object, "fleet", check->request.origin.fleet);
+        json_add_number(object, "sequence", check->request.origin.sequence);
+    }
     if (rc == 0) {
         _cleanup_(secret_freep) Secret *value = request_take_value(&check->request);
 

@@ -44,6 +44,17 @@ void field_pcrs(struct json_object *value, FILE *stream)
     fputs(text[0] ? text : "none", stream);
 }
 
+void field_fleet(struct json_object *object, FILE *stream)
+{
+    struct json_object *fleet = json_object_object_get(object, "fleet");
+    struct json_object *sequence = json_object_object_get(object, "sequence");
+
+    if (fleet)
+        fputs(json_object_get_string(fleet), stream);
+    if (fleet && sequence)
+        fprintf(stream, ", sequence %lld", (long long)json_object_get_int64(sequence));
+}
+
 void field_outside(struct json_object *value, FILE *stream)
 {
     if (json_object_get_boolean(value))

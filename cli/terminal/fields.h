@@ -25,6 +25,8 @@ typedef struct Field {
 void field_time(struct json_object *value, FILE *stream);
 void field_bytes(struct json_object *value, FILE *stream);
 void field_pcrs(struct json_object *value, FILE *stream);
+/* "prod, sequence 42", of an object's members "fleet" and "sequence", if it has them. */
+void field_fleet(struct json_object *object, FILE *stream);
 void field_outside(struct json_object *value, FILE *stream);
 
 /* Prints a line for each field that OBJECT has. */

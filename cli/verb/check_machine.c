@@ -115,6 +115,10 @@ static void state(struct json_object *checked, FILE *stream)
         fputs("not requested", stream);
     else
         fputs(varlink_flag(checked, "willBeGenerated") ? "will be generated" : "ok", stream);
+    if (varlink_text(checked, "fleet")) {
+        fputs(", fleet ", stream);
+        field_fleet(checked, stream);
+    }
 }
 
 static void print_problem(const MachineCheck *check, struct json_object *checked)

@@ -151,6 +151,8 @@ static int check_name(const Import *import, const char *machine, Item *item, Rea
 
     if (r == 0)
         r = policy_id_check(item->entry.name, reason);
+    if (r == 0)
+        r = spec_check_owner(import->context, import->options, &item->name, reason);
     for (const Item *other = import->items; r == 0 && other < item; other++)
         if (strcmp(other->entry.name, item->entry.name) == 0)
             r = reason_set(reason, OUTCOME_USAGE, "lines %zu and %zu both set it",

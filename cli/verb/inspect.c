@@ -5,8 +5,11 @@
  * Nothing is authenticated before the file is decrypted, and the help says so.
  */
 
+#include "base/array.h"
+#include "base/fsutil.h"
 #include "base/json.h"
 #include "credential/open.h"
+#include "fleet/fleet_set.h"
 #include "terminal/fields.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -47,6 +50,33 @@ static void describe_tpm(const TpmSealedView *tpm, bool words, struct json_objec
         json_add_text(object, "srkName", hex(srk.name).text);
     else if (tpm->srk.size > 0 && words)
         json_add_text(object, "srkName", reason.text);
+}
+
+/* Adds the fleet whose accepted set has the file PATH (NULL: standard input), if one has it. */
+static void add_fleet(const Options *options, const char *path, struct json_object *object)
+{
+    _cleanup_(strings_freep) char **fleets = NULL;
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digest[DIGEST_TEXT_BYTES], name[CREDENTIAL_NAME_TEXT_BYTES];
+
+    if (!path || file_read(path, LIMIT_FILE_BYTES, NULL, &file) != 0)
+        return;
+    digest_format(bytes_view(&file), digest);
+    (void)fleet_set_list(options->host->store, NULL, &fleets);
+    for (char **fleet = fleets; fleet && *fleet; fleet++) {
+        _cleanup_(fleet_set_done) FleetSet set = {0};
+
+        (void)fleet_set_open(options->host->store, *fleet, NULL, &set);
+        for (size_t i = 0; i < set.manifest.count; i++) {
+            if (strcmp(set.manifest.credentials[i].sha256, digest) != 0)
+                continue;
+            credential_name_format(&set.manifest.credentials[i].name, name);
+            json_add_text(object, "fleet", *fleet);
+            json_add_number(object, "sequence", set.statement.sequence);
+            json_add_text(object, "credential", name);
+            return;
+        }
+    }
 }
 
 static void describe_public_key(const TpmSealedView *tpm, bool words, struct json_object *object)
@@ -96,6 +126,15 @@ static struct json_object *describe(const char *file, const Bytes *sealed,
     return object;
 }
 
+/* "prod, sequence 42, as web@db-password" */
+static void fleet(struct json_object *object, FILE *stream)
+{
+    field_fleet(object, stream);
+    if (json_object_object_get(object, "fleet"))
+        fprintf(stream, ", as %s",
+                json_object_get_string(json_object_object_get(object, "credential")));
+}
+
 static void kind(struct json_object *object, FILE *stream)
 {
     fprintf(stream, "%s (systemd %s and later)",
@@ -123,6 +162,7 @@ static void scope(struct json_object *flag, FILE *stream)
 }
 
 static const Field fields[] = {
+    {"Fleet:", "", fleet},
     {"Kind:", "", kind},
     {"Size:", "", sizes},
     {"Host key:", "/hostKey", needed},
@@ -157,6 +197,7 @@ static int inspect(const char *path, const Options *options)
     if (r != 0)
         return output_error(r, input_name(path), &reason);
     object = describe(input_name(path), &sealed, &parts, words);
+    add_fleet(options, path, object);
     if (words) {
         output_line(stdout, "%s", input_name(path));
         fields_print(object, fields);

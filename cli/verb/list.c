@@ -19,7 +19,8 @@
 /* False for one that is only in a policy. */
 static bool is_stored(struct json_object *entry)
 {
-    return json_object_object_get_ex(entry, "writtenUSec", NULL);
+    return json_object_object_get_ex(entry, "writtenUSec", NULL) ||
+           json_object_object_get_ex(entry, "sequence", NULL);
 }
 
 /* Opens the credential of ENTRY, and adds the result. */
@@ -32,9 +33,11 @@ static int add_expiry(const StoreClient *store, Unsealer *unsealer, struct json_
     check.rc = credential_name_new(varlink_text(entry, "machine"),
                                    varlink_text(entry, "credential"), &check.reason, &name);
     if (check.rc == 0)
-        check.rc = store_client_read(store, &name, &check.reason, &file);
+        check.rc = store_client_read_delivered(store, varlink_text(entry, "fleet"), &name,
+                                               &check.reason, &file, NULL);
     if (check.rc == 0)
-        open_check_entry(store->store, unsealer, &file, &check);
+        open_check_entry(varlink_text(entry, "fleet") ? NULL : store->store, unsealer, &file,
+                         &check);
     /* the broker's answer is worth more */
     if (!varlink_text(entry, "outcome") &&
         (!json_add_text(entry, "outcome", outcome_name(check.rc)) ||
@@ -190,7 +193,10 @@ static void state(struct json_object *entry, FILE *stream)
     const char *outcome = varlink_text(entry, "outcome");
 
     fputs(problem ? problem : outcome ? outcome : "ok", stream);
-    if (varlink_flag(entry, "sealedOutside"))
+    if (varlink_text(entry, "fleet")) {
+        fputs(", fleet ", stream);
+        field_fleet(entry, stream);
+    } else if (varlink_flag(entry, "sealedOutside"))
         fputs(", sealed outside this TPM", stream);
     if (varlink_flag(entry, "predecessor"))
         fputs(", sealed for a predicted state", stream);

@@ -26,7 +26,7 @@ static const struct {
     {"NSPAWN_CREDS_VERDICT", "verdict"}, {"NSPAWN_CREDS_OUTCOME", "outcome"},
     {"NSPAWN_CREDS_MACHINE", "machine"}, {"NSPAWN_CREDS_CREDENTIAL", "credential"},
     {"NSPAWN_CREDS_UNIT", "unit"},       {"NSPAWN_CREDS_REASON", "reason"},
-    {"NSPAWN_CREDS_KEY", "key"},
+    {"NSPAWN_CREDS_KEY", "key"},         {"NSPAWN_CREDS_FLEET", "fleet"},
 };
 
 void log_field(sd_journal *journal, const char *name, char text[AUDIT_FIELD_BYTES])
@@ -79,6 +79,9 @@ struct json_object *log_to_json(sd_journal *journal)
     json_add(object, "sealedOutside", json_object_new_boolean(text[0] != '\0'));
     log_field(journal, "NSPAWN_CREDS_PREDECESSOR", text);
     json_add(object, "predecessor", json_object_new_boolean(text[0] != '\0'));
+    log_field(journal, "NSPAWN_CREDS_SEQUENCE", text);
+    if (text[0])
+        json_add(object, "sequence", json_object_new_int64(strtoll(text, NULL, 10)));
     log_field(journal, "NSPAWN_CREDS_USEC", text);
     json_add(object, "durationUSec", json_object_new_int64(strtoll(text, NULL, 10)));
     return object;

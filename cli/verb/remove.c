@@ -48,6 +48,9 @@ static int run(const Context *context, const Options *options, char **arguments)
         bool found = false;
 
         r = store_client_has(&store, &names[i], &reason, &found);
+        /* a file from before the fleet brought the credential can be removed */
+        if (r == 0 && !found)
+            r = spec_check_owner(context, options, &names[i], &reason);
         if (r == 0 && !found)
             return spec_error(context, options, OUTCOME_NOT_FOUND, arguments[i], &reason);
     }

@@ -161,8 +161,10 @@ static int compare_entries(const void *left, const void *right)
     return strcmp(a->name.id, b->name.id);
 }
 
-static int load_machine(const Store *store, ResealSet *set, Reason *reason)
+static int load_machine(const Resealing *resealing, ResealSet *set, Reason *reason)
 {
+    const Context *context = resealing->reseal.unsealer.context;
+    const Store *store = resealing->store.store;
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
     int r = store_list(store, set->machine, reason, &entries, &count);
@@ -188,7 +190,9 @@ static int load_machine(const Store *store, ResealSet *set, Reason *reason)
         if (!item->label)
             return -ENOMEM;
         credential_name_format(&item->name, item->label);
-        item->rc = store_read(store, &item->name, &item->reason, &item->file);
+        item->rc = spec_check_owner(context, resealing->options, &item->name, &item->reason);
+        if (item->rc == 0)
+            item->rc = store_read(store, &item->name, &item->reason, &item->file);
     }
     return 0;
 }
@@ -375,7 +379,7 @@ static int do_set(Resealing *resealing, ResealSet *set, Reason *reason)
 
     if (set->machine) {
         set_clear(set);
-        r = load_machine(resealing->store.store, set, reason);
+        r = load_machine(resealing, set, reason);
         if (r != 0)
             return r;
     } else {

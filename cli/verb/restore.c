@@ -108,16 +108,22 @@ static int plan_credential(Restoring *restoring, Unsealer *unsealer, BackupCrede
     struct json_object *object = json_object_new_object();
     _cleanup_(bytes_done) Bytes file = {0}, raw = {0};
     const char *result = RESTORED;
-    OpenCheck check;
+    OpenCheck check = {0};
     int r = store_read(restoring->store.store, &entry->name, reason, &file);
 
     if (r < 0)
         return r;
-    open_check_entry(NULL, unsealer, entry, &check);
+    check.rc = spec_check_owner(unsealer->context, restoring->options, &entry->name, &check.reason);
+    if (check.rc < 0)
+        return check.rc;
+    if (check.rc == 0)
+        open_check_entry(NULL, unsealer, entry, &check);
     if (check.rc != 0)
         add_failure(restoring, entry, &check);
-    if (r == 0 && credential_decode(bytes_view(&file), NULL, &raw) == 0 &&
-        bytes_view_equal(bytes_view(&raw), bytes_view(&entry->raw)))
+    if (check.rc == OUTCOME_OF_FLEET)
+        result = KEPT;
+    else if (r == 0 && credential_decode(bytes_view(&file), NULL, &raw) == 0 &&
+             bytes_view_equal(bytes_view(&raw), bytes_view(&entry->raw)))
         result = UNCHANGED;
     else if (r != OUTCOME_NOT_FOUND) {
         bool replace = restoring->options->replace && open_check_knows_expiry(&check);

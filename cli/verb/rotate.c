@@ -80,6 +80,8 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
                    ? OUTCOME_NOT_FOUND
                    : reason_set(reason, OUTCOME_NOT_IN_POLICY, "%s's policy has no \"%s\"",
                                 rotate->name.machine, rotate->name.id);
+    if (credential->source == POLICY_FLEET)
+        return spec_check_owner(rotate->context, &rotate->options, &rotate->name, reason);
     *ret_generated = credential->source == POLICY_GENERATE;
     if (credential->source != POLICY_STORE && !*ret_generated)
         return reason_set(reason, OUTCOME_NOT_STORED, "%s's policy takes it from \"%s\"",

@@ -65,6 +65,8 @@ static int prepare(Setting *setting, Reason *reason)
     const Options *options = setting->options;
     int r = credential_name_parse(setting->argument, reason, &setting->name);
 
+    if (r == 0)
+        r = spec_check_owner(setting->context, options, &setting->name, reason);
     if (r == 0 && options->key_types == 0)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the null key protects nothing, and the broker does not serve it");

@@ -30,6 +30,7 @@ typedef struct Show {
     Bytes public;
     PolicyStatus status;
     OpenCheck check;
+    FleetOrigin origin;
     bool asked;       /* the broker, which */
     int answer;       /* would deliver it, or not, */
     Reason cause;     /* for this reason */
@@ -156,7 +157,7 @@ static void print_history(const Show *show)
 static void ask_broker(const StoreClient *store, Show *show)
 {
     const PolicyStatus *status = &show->status;
-    bool delivers = status->kind == POLICY_STATUS_NO_POLICY ||
+    bool delivers = status->kind == POLICY_STATUS_NO_POLICY || status->fleet[0] ||
                     (status->kind == POLICY_STATUS_USED && status->delivery != POLICY_NATIVE);
     const BrokerCheck check = {
         .context = show->context, .machine = show->entry.name.machine, .id = show->entry.name.id};
@@ -179,29 +180,39 @@ static int look(const Options *options, Show *show, Reason *reason)
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(show->context, options);
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(bytes_done) Bytes predecessor = {0};
+    const char *fleet = show->status.fleet;
     CredentialName name;
     struct stat status;
+    size_t length;
     int r = credential_name_parse(show->name, reason, &name);
 
     unsealer.spec.now = USEC_INFINITY;
     if (r == 0)
         r = spec_open_store(options, reason, &store);
     if (r == 0)
-        r = store_client_read(&store, &name, reason, &show->entry);
-    if (r == 0)
-        r = store_read_public(store.store, &name, reason, &show->public);
-    if (r == 0)
         r = policy_status_find(show->context, &name, &show->status);
+    if (options->store)
+        show->status.fleet[0] = '\0';
+    if (r == 0)
+        r = store_client_read_delivered(&store, fleet, &name, reason, &show->entry, &show->origin);
+    if (r == 0 && !*fleet)
+        r = store_read_public(store.store, &name, reason, &show->public);
     if (r == 0)
         r = dependents_list(show->context, &name, &show->receivers);
     if (r != 0)
         return r;
-    snprintf(show->path, sizeof(show->path), "%s/%s/%s.cred", store.path, name.machine, name.id);
+    snprintf(show->path, sizeof(show->path), "%s", store.path);
+    if (*fleet)
+        fleet_set_path(store.path, fleet, show->path);
+    length = strlen(show->path);
+    snprintf(show->path + length, sizeof(show->path) - length, "/%s/%s.cred", name.machine,
+             name.id);
     if (stat(show->path, &status) == 0)
         show->written =
             (uint64_t)status.st_mtim.tv_sec * 1000000 + (uint64_t)status.st_mtim.tv_nsec / 1000;
-    show->predecessor = store_read_predecessor(store.store, &name, NULL, NULL, &predecessor) == 0;
-    open_check_entry(store.store, &unsealer, &show->entry, &show->check);
+    show->predecessor =
+        !*fleet && store_read_predecessor(store.store, &name, NULL, NULL, &predecessor) == 0;
+    open_check_entry(*fleet ? NULL : store.store, &unsealer, &show->entry, &show->check);
     if (show->check.rc == 0)
         show->check.rc =
             kind_check_type(show->entry.sections.kind, show->status.key_type, &show->check.reason);
@@ -220,6 +231,10 @@ static struct json_object *describe(const Show *show)
     json_add_text(object, "file", show->path);
     if (show->written)
         json_add_number(object, "writtenUSec", show->written);
+    if (show->origin.fleet[0]) {
+        json_add_text(object, "fleet", show->origin.fleet);
+        json_add_number(object, "sequence", show->origin.sequence);
+    }
     json_add_text(object, "kind", sections->kind->name);
     json_add_number(object, "size", show->entry.raw.size);
     if (kind_has(sections->kind, KIND_TPM)) {
@@ -300,6 +315,7 @@ static void print(const Show *show, struct json_object *object)
     static const Field fields[] = {{"File:", "/file", NULL},
                                    {"Written:", "/writtenUSec", field_time},
                                    {"Kind:", "/kind", NULL},
+                                   {"Fleet:", "", field_fleet},
                                    {"Origin:", "/sealedOutside", field_outside},
                                    {"PCRs:", "/pcrs", field_pcrs},
                                    {"Signed PCRs:", "/signedPcrs", field_pcrs},

@@ -23,7 +23,8 @@ static int add_reply(void *userdata, struct json_object *reply)
         {"delivery", json_type_string, false}, {"outcome", json_type_string, false},
         {"reason", json_type_string, true},    {"size", json_type_int, true},
         {"total", json_type_int, true},        {"willBeGenerated", json_type_boolean, true},
-        {"hostKey", json_type_string, true},   {0},
+        {"hostKey", json_type_string, true},   {"fleet", json_type_string, true},
+        {"sequence", json_type_int, true},     {0},
     };
     const Collection *collection = userdata;
     const BrokerCheck *check = collection->check;

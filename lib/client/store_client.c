@@ -361,9 +361,20 @@ void store_client_entry_done(StoreClientEntry *entry)
 int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
                       StoreClientEntry *ret)
 {
-    _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
-    int r = store_read(store->store, name, reason, &entry.file);
+    return store_client_read_delivered(store, NULL, name, reason, ret, NULL);
+}
 
+int store_client_read_delivered(const StoreClient *store, const char *fleet,
+                                const CredentialName *name, Reason *reason, StoreClientEntry *ret,
+                                FleetOrigin *ret_origin)
+{
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
+    FleetOrigin origin = {0};
+    int r = fleet && *fleet ? fleet_read(store->path, fleet, name, reason, &entry.file, &origin)
+                            : store_read(store->store, name, reason, &entry.file);
+
+    if (r == 0 && ret_origin)
+        *ret_origin = origin;
     if (r == 0)
         r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.sections);
     if (r == 0)

@@ -12,6 +12,7 @@
 
 #include "audit/journal.h"
 #include "credential/format.h"
+#include "fleet/fleet_set.h"
 #include "protocol/client.h"
 #include "seal/unsealer.h"
 #include "store/commit.h"
@@ -63,6 +64,12 @@ void store_client_entry_done(StoreClientEntry *entry); /* for _cleanup_ */
 /* Returns as store_read(), credential_decode() and credential_parse(). */
 int store_client_read(const StoreClient *store, const CredentialName *name, Reason *reason,
                       StoreClientEntry *ret);
+
+/* The same of the accepted set of FLEET, if that is neither NULL nor "". RET_ORIGIN may be NULL.
+ * Returns as fleet_read(). */
+int store_client_read_delivered(const StoreClient *store, const char *fleet,
+                                const CredentialName *name, Reason *reason, StoreClientEntry *ret,
+                                FleetOrigin *ret_origin);
 
 /* Opens it if it is sealed under its own name, as it has to be for the broker. What is in STORE
  * (NULL: it is elsewhere) and does not open because of its PCRs becomes its predecessor, if it has

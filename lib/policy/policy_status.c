@@ -6,6 +6,7 @@
 #include "policy/policy_load.h"
 
 #include <errno.h>
+#include <string.h>
 
 int policy_status_find(const Context *context, const CredentialName *name, PolicyStatus *ret)
 {
@@ -31,6 +32,8 @@ int policy_status_find(const Context *context, const CredentialName *name, Polic
         status.source = credential->source;
         status.delivery = credential->delivery;
         status.key_type = stored ? credential->key_type : NULL;
+        if (credential->source == POLICY_FLEET)
+            strcpy(status.fleet, credential->text);
     }
     *ret = status;
     return 0;
@@ -60,8 +63,9 @@ void policy_status_describe(const PolicyStatus *status, Reason *ret)
                    status->key_type ? ", key type " : "", status->key_type ? status->key_type : "");
         break;
     case POLICY_STATUS_ELSEWHERE:
-        reason_set(ret, 0, "takes it from its \"%s\", not from the store",
-                   policy_source_names[status->source]);
+        reason_set(ret, 0, "takes it from %s\"%s\", not from the store",
+                   status->fleet[0] ? "the fleet " : "its ",
+                   status->fleet[0] ? status->fleet : policy_source_names[status->source]);
         break;
     case POLICY_STATUS_MISSING:
         reason_set(ret, 0, "does not list it: the broker refuses it");
@@ -100,8 +104,9 @@ void policy_status_advise(const PolicyStatus *status, const CredentialName *name
                    machine);
         break;
     case POLICY_STATUS_ELSEWHERE:
-        reason_set(ret, 0, "It is not used: %s's policy takes %s from its \"%s\".", machine, id,
-                   policy_source_names[status->source]);
+        reason_set(ret, 0, "It is not used: %s's policy takes %s from %s\"%s\".", machine, id,
+                   status->fleet[0] ? "the fleet " : "its ",
+                   status->fleet[0] ? status->fleet : policy_source_names[status->source]);
         break;
     case POLICY_STATUS_MISSING:
         reason_set(ret, 0,

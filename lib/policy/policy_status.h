@@ -18,10 +18,11 @@ typedef enum PolicyStatusKind {
 
 typedef struct PolicyStatus {
     PolicyStatusKind kind;
-    PolicySource source;     /* USED, ELSEWHERE */
-    PolicyDelivery delivery; /* USED */
-    const char *key_type;    /* that the policy requires; NULL: any */
-    Reason fault;            /* BAD */
+    PolicySource source;                    /* USED, ELSEWHERE */
+    PolicyDelivery delivery;                /* USED */
+    const char *key_type;                   /* that the policy requires; NULL: any */
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1]; /* that owns it, "" for none: ELSEWHERE */
+    Reason fault;                           /* BAD */
 } PolicyStatus;
 
 /* -ENOMEM. */
