@@ -63,6 +63,9 @@ typedef enum OptionId {
     OPTION_FULL = 1L << 43,
     OPTION_METRICS_FILE = 1L << 44,
     OPTION_REPOSITORY = 1L << 45,
+    OPTION_AS = 1L << 46,
+    OPTION_TO = 1L << 47,
+    OPTION_RECIPIENTS = 1L << 48,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -110,6 +113,9 @@ typedef struct Options {
     bool metrics;                                /* --metrics */
     const char *metrics_file;                    /* --metrics-file=; NULL if not given */
     const char *repository;                      /* --repository= */
+    const char *as;                              /* --as=; NULL if not given */
+    const char *to;                              /* --to=; NULL if not given */
+    const char *recipients;                      /* --recipients=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

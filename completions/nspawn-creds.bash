@@ -74,7 +74,7 @@ _nspawn_creds_options() { # VERB
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
-                fleet) options='--repository= --json=' ;;
+                fleet) options='--newline= --json= --no-ask --generate= --repository= --as= --to= --recipients=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -106,7 +106,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -146,7 +146,9 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
-                fleet:1) _nspawn_creds_offer check ;;
+                fleet:1) _nspawn_creds_offer init add check ;;
+                fleet:2) [[ ${arguments[1]} != add ]] || _nspawn_creds_offer host secret ;;
+                fleet:4) _nspawn_creds_files ;;
         esac
 }
 

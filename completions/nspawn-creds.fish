@@ -70,7 +70,9 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a check
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add check'
+complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret'
+complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' -l name -r -a '(__nspawn_creds_names names)' -d 'Name sealed in the credential'
@@ -94,21 +96,24 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
-complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt fleet' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
 complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore fleet' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -d 'Hosts, patterns and @groups'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l recipients -r -F -d 'Who can open the master copies'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s n -l lines -r -a all -d 'Number of entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s S -l since -r -a 'today yesterday' -d 'Entries since then'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s f -l follow -d 'Go on showing new entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics -d 'Print counters as OpenMetrics'
 complete -c nspawn-creds -n '__nspawn_creds_at any status' -l metrics-file -r -F -d 'Write counters for Prometheus'
-complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit copy rename remove import enable disable doctor setup' -l no-ask -d 'Do not ask for confirmation'
+complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit copy rename remove import enable disable doctor setup fleet' -l no-ask -d 'Do not ask for confirmation'
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l after-update -d 'Say what will open in the states that systemd-pcrlock predicts'
 complete -c nspawn-creds -n '__nspawn_creds_at any doctor' -l fix -d 'Fix what can be fixed without a value'
-complete -c nspawn-creds -n '__nspawn_creds_at any set rotate' -l generate -r -a 'password hex base64 uuid ssh-ed25519 x25519' -d 'Generate the value'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate fleet' -l generate -r -a 'password hex base64 uuid ssh-ed25519 x25519' -d 'Generate the value'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l expiry -d 'Open all and show when they expire'
 complete -c nspawn-creds -n '__nspawn_creds_at any list' -l check -d 'Ask the broker whether it would deliver each now'
 complete -c nspawn-creds -n '__nspawn_creds_at any enable' -l delivery -r -a 'boot live native' -d 'How the credentials are delivered'

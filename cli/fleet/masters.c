@@ -8,6 +8,8 @@
 #include "terminal/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,15 +93,16 @@ static int open_file(BytesView content, Reason *reason)
 
     if (r == 0 && lseek(file, 0, SEEK_SET) < 0)
         r = -errno;
-    return r == 0 ? TAKE_FD(file) : reason_set(reason, r, "cannot pass the master on");
+    return r == 0 ? TAKE_FD(file) : reason_set(reason, r, "cannot pass the master copy on");
 }
 
 /* Adds what can be done about the failure R of COMMAND. */
 static int explain(int r, const char *const *command, const char *what, Reason *reason)
 {
     if (r == -ENOENT && strcmp(command[0], "age") == 0)
-        reason_set(reason, 0,
-                   "age is not installed, which encrypts the masters. On Debian: apt install age");
+        reason_set(
+            reason, 0,
+            "age is not installed, which encrypts the master copies. On Debian: apt install age");
     else if (r == -ENOENT)
         reason_set(reason, r, "cannot run %.80s, which your configuration names", command[0]);
     else if (r == -ECANCELED)
@@ -160,4 +163,137 @@ int master_encrypt(const MasterProgram *program, const Recipients *recipients, c
         return -ENOMEM;
     r = program_encrypt(command, value, LIMIT_MASTER_BYTES, reason, ret);
     return explain(r, command, "encrypt the value", reason);
+}
+
+/* --- in a repository --- */
+
+#define NEW_SECRETS       REPOSITORY_SECRETS ".new"
+#define MASTER_NAME_BYTES (LIMIT_FLEET_SECRET_BYTES + sizeof(".age"))
+
+static void master_name(const char *secret, char ret[MASTER_NAME_BYTES])
+{
+    snprintf(ret, MASTER_NAME_BYTES, "%s.age", secret);
+}
+
+int recipients_read(const Repository *repository, Reason *reason, Recipients *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    Reason why = {0};
+    int r = repository_read(repository, NULL, REPOSITORY_RECIPIENTS, LIMIT_RECIPIENTS_BYTES, reason,
+                            &file);
+
+    if (r != 0)
+        return r;
+    r = recipients_parse(bytes_view(&file), &why, ret);
+    return r > 0 ? reason_set(reason, r, "%s: %s", REPOSITORY_RECIPIENTS, why.text) : r;
+}
+
+bool master_exists(const Repository *repository, const char *secret)
+{
+    char path[sizeof(REPOSITORY_SECRETS "/") + MASTER_NAME_BYTES];
+
+    snprintf(path, sizeof(path), REPOSITORY_SECRETS "/%s.age", secret);
+    return faccessat(repository->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
+                Reason *reason, Secret **ret)
+{
+    char name[MASTER_NAME_BYTES], path[sizeof(REPOSITORY_SECRETS "/") + MASTER_NAME_BYTES];
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r;
+
+    master_name(secret, name);
+    r = repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, &file);
+    if (r == -ENOENT)
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%.60s has no value yet. Give it one: nspawn-creds fleet add secret %.60s", secret,
+            secret);
+    if (r != 0)
+        return r;
+    snprintf(path, sizeof(path), REPOSITORY_SECRETS "/%s", name);
+    return master_open(program, path, bytes_view(&file), reason, ret);
+}
+
+void master_change_done(MasterChange *change)
+{
+    free(change->secret);
+    bytes_done(&change->file);
+    *change = (MasterChange){0};
+}
+
+/* Opens the directory NAME, which is no link; a negative errno. */
+static int open_directory(const Repository *repository, const char *name)
+{
+    int fd = openat(repository->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* Removes the directory NAME with its files, if it is there. */
+static void remove_directory(const Repository *repository, const char *name)
+{
+    _cleanup_(closep) int fd = open_directory(repository, name);
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *file;
+
+    if (fd >= 0 && directory_list(fd, name, NULL, &directory) == 0)
+        while (directory_next(directory, name, NULL, &file) == 0 && file)
+            unlinkat(fd, file, 0);
+    unlinkat(repository->fd, name, AT_REMOVEDIR);
+}
+
+/* Gives the files of the directory OLD that are not in INTO yet a second name there. */
+static int keep_files(int old, int into, Reason *reason)
+{
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *name;
+    int r = directory_list(old, REPOSITORY_SECRETS, reason, &directory);
+
+    while (r == 0 && (r = directory_next(directory, REPOSITORY_SECRETS, reason, &name)) == 0 &&
+           name)
+        if (linkat(old, name, into, name, 0) < 0 && errno != EEXIST)
+            r = reason_set(reason, -errno, "cannot keep %s/%.80s", REPOSITORY_SECRETS, name);
+    return r;
+}
+
+static int fill(int into, int old, const MasterChange *changes, size_t count, Reason *reason)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        char name[MASTER_NAME_BYTES];
+
+        master_name(changes[i].secret, name);
+        r = file_create_at(into, name, bytes_view(&changes[i].file),
+                           (FileOwnership){0644, (gid_t)-1}, reason);
+    }
+    if (r == 0 && old >= 0)
+        r = keep_files(old, into, reason);
+    if (r == 0 && fsync(into) < 0)
+        r = reason_set(reason, -errno, "cannot write %s", NEW_SECRETS);
+    return r;
+}
+
+int masters_write(const Repository *repository, const MasterChange *changes, size_t count,
+                  Reason *reason)
+{
+    _cleanup_(closep) int old = open_directory(repository, REPOSITORY_SECRETS), into = -1;
+    int r;
+
+    if (old < 0 && old != -ENOENT)
+        return reason_set(reason, old, "cannot open the directory %s", REPOSITORY_SECRETS);
+    remove_directory(repository, NEW_SECRETS); /* which an interrupted command left */
+    if (mkdirat(repository->fd, NEW_SECRETS, 0777) < 0)
+        return reason_set(reason, -errno, "cannot make the directory %s", NEW_SECRETS);
+    into = open_directory(repository, NEW_SECRETS);
+    r = into < 0 ? reason_set(reason, into, "cannot open %s", NEW_SECRETS)
+                 : fill(into, old, changes, count, reason);
+    if (r == 0 && (renameat2(repository->fd, NEW_SECRETS, repository->fd, REPOSITORY_SECRETS,
+                             old >= 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0 ||
+                   fsync(repository->fd) < 0))
+        r = reason_set(reason, -errno, "cannot put %s in place", REPOSITORY_SECRETS);
+    remove_directory(repository, NEW_SECRETS);
+    return r;
 }

@@ -2,14 +2,15 @@
 #pragma once
 
 /*
- * Masters: the copies of a fleet's secrets that its administrators can open, to seal them again.
+ * Masters, the master copies: the files of a fleet's secrets that its administrators can open, to
+ * seal them again.
  *
  * age(1) encrypts and opens them, with its plugins for tokens. The administrator may have another
  * program, such as gpg, do either. Its command comes from their own configuration and never from
  * the repository, which others may write to. Values go through pipes into guarded memory.
  */
 
-#include "base/outcome.h"
+#include "fleet/repository.h"
 #include "secret/secret.h"
 
 /* How this administrator opens and encrypts masters. A command ends with NULL, reads its standard
@@ -44,3 +45,27 @@ int master_open(const MasterProgram *program, const char *name, BytesView file, 
 /* Encrypts VALUE. Errors as above. */
 int master_encrypt(const MasterProgram *program, const Recipients *recipients, const Secret *value,
                    Reason *reason, Bytes *ret);
+
+/* --- in a repository --- */
+
+/* Reads its recipients. OUTCOME_BAD_REPOSITORY. */
+int recipients_read(const Repository *repository, Reason *reason, Recipients *ret);
+
+/* Reads and opens the master of SECRET. OUTCOME_USAGE if there is none. */
+int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
+                Reason *reason, Secret **ret);
+
+/* Whether SECRET has one. */
+bool master_exists(const Repository *repository, const char *secret);
+
+typedef struct MasterChange {
+    char *secret; /* its name */
+    Bytes file;   /* its new master */
+} MasterChange;
+
+void master_change_done(MasterChange *change); /* for _cleanup_ */
+
+/* Writes all masters in CHANGES, or none: they and those that stay are collected in a new
+ * directory, which takes the place of the old one. */
+int masters_write(const Repository *repository, const MasterChange *changes, size_t count,
+                  Reason *reason);

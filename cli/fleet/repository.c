@@ -315,3 +315,31 @@ int repository_match(Repository *repository, Reason *reason)
     }
     return r;
 }
+
+/* --- changing fleet.json --- */
+
+/* The parser decides what is valid, so that it accepts what is written. */
+int repository_check_file(Repository *repository, Reason *reason)
+{
+    _cleanup_(fleet_file_done) FleetFile parsed = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    Reason why = {0};
+    int r = fleet_file_format(&repository->file, &text);
+
+    if (r == 0)
+        r = fleet_file_parse(bytes_view(&text), &why, &parsed);
+    if (r > 0)
+        return reason_set(reason, r, "with this change, %s would not be valid: %s", REPOSITORY_FILE,
+                          why.text);
+    return r == 0 ? repository_match(repository, reason) : r;
+}
+
+int repository_write_file(const Repository *repository, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = fleet_file_format(&repository->file, &text);
+
+    return r == 0 ? repository_write(repository, NULL, REPOSITORY_FILE, bytes_view(&text), true,
+                                     reason)
+                  : r;
+}

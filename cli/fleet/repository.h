@@ -64,3 +64,12 @@ int repository_write(const Repository *repository, const char *directory, const 
 /* Removes it. -ENOENT. */
 int repository_remove(const Repository *repository, const char *directory, const char *name,
                       Reason *reason);
+
+/* --- changing fleet.json: .file is changed, checked, and then written --- */
+
+/* Whether .file, which was changed, is valid with the hosts that are there; also does
+ * repository_match(). OUTCOME_BAD_REPOSITORY. */
+int repository_check_file(Repository *repository, Reason *reason);
+
+/* Writes .file. */
+int repository_write_file(const Repository *repository, Reason *reason);

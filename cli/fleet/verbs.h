@@ -7,4 +7,4 @@
 
 #include "verb/verb.h"
 
-extern const Verb fleet_check;
+extern const Verb fleet_init, fleet_add, fleet_check;

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "credential/format.h"
 #include "crypto/generate.h"
+#include "terminal/output.h"
 #include "terminal/pretty.h"
 #include "terminal/safe_text.h"
 
@@ -112,6 +113,16 @@ bool input_has_newline(const Secret *secret)
     BytesView view = secret_view(secret);
 
     return view.size > 0 && view.data[view.size - 1] == '\n';
+}
+
+void input_note_newline(const Options *options, const InputValue *value)
+{
+    BytesView view = secret_view(value->secret);
+
+    if (options->newline == TRISTATE_AUTO && value->public.size == 0 &&
+        memchr(view.data, '\n', view.size) == view.data + view.size - 1)
+        output_note("The value is a line that ends with a newline, which is part of the value. "
+                    "To omit it: --newline=no");
 }
 
 int input_set_newline(Secret **value, bool newline, Reason *reason)

@@ -42,6 +42,10 @@ int input_check_value(const Options *options, const char *path, Reason *reason);
 int input_get_value(const Context *context, const Options *options, const char *path,
                     const char *name, Reason *reason, InputValue *ret);
 
+/* Notes that VALUE is a line with a newline, unless --newline= says what is wanted: at the end of a
+ * piped password it is usually unintended. */
+void input_note_newline(const Options *options, const InputValue *value);
+
 /* Whether the last byte is a newline. */
 bool input_has_newline(const Secret *secret);
 

@@ -5,7 +5,7 @@
 
 #include "fleet/verbs.h"
 
-static const Verb *const commands[] = {&fleet_check, NULL};
+static const Verb *const commands[] = {&fleet_init, &fleet_add, &fleet_check, NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
@@ -13,6 +13,7 @@ const Verb verb_fleet = {
     .summary = "Seal and sign secrets for many hosts, in a repository",
     .details = "The administrators of many hosts keep the hosts' identities and encrypted master "
                "copies of the\nsecrets in a git repository. These commands work in it.",
-    .options = OPTION_REPOSITORY | OPTION_JSON,
+    .options = OPTION_REPOSITORY | OPTION_JSON | OPTION_RECIPIENTS | OPTION_AS | OPTION_TO |
+               OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK,
     .commands = commands,
 };

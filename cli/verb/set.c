@@ -129,7 +129,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     SealContext seal = {context, &setting.spec, &terminal_observer};
     const char *source = options->given & OPTION_GENERATE ? NULL : input_name(setting.input);
     Reason reason = {0};
-    BytesView view;
     int r = prepare(&setting, &reason);
 
     if (r == 0)
@@ -142,12 +141,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     r = unit_size_check_value(setting.name.id, value.secret, &reason);
     if (r != 0)
         return output_error(r, setting.argument, &reason);
-    /* a newline at the end of a piped password is usually unintended */
-    view = secret_view(value.secret);
-    if (options->newline == TRISTATE_AUTO && value.public.size == 0 &&
-        memchr(view.data, '\n', view.size) == view.data + view.size - 1)
-        output_note("The value is a line that ends with a newline, which is part of the value. "
-                    "To omit it: --newline=no");
+    input_note_newline(options, &value);
     r = seal_value(&seal, &keys, value.secret, &reason, &sealed);
     if (r == 0)
         warn_of_refusal(&setting, bytes_view(&sealed));

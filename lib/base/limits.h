@@ -187,9 +187,10 @@
 /* The longest pause after failures, µs. */
 #define LIMIT_CARRIER_PAUSE_USEC  ((uint64_t)15 * 60 * 1000 * 1000)
 
-/* Those who can open the masters of a fleet. */
+/* Those who can open the master copies of a fleet's secrets, and the file of them, bytes. */
 #define LIMIT_RECIPIENTS          ((size_t)64)
-/* A master, encrypted, bytes. age adds up to 1 KiB per recipient, and 16 bytes per 64 KiB. */
+#define LIMIT_RECIPIENTS_BYTES    ((size_t)64 * 1024)
+/* A master copy, encrypted, bytes. age adds up to 1 KiB per recipient, and 16 bytes per 64 KiB. */
 #define LIMIT_MASTER_BYTES        (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
 
 /* --- broker --- */

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet add: adds a host or a secret, or gives a secret another value.
+ */
+
+#include "base/array.h"
+#include "base/fsutil.h"
+#include "fleet/masters.h"
+#include "fleet/verbs.h"
+#include "policy/policy.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+/* --- hosts --- */
+
+static int read_identity(const char *path, Reason *reason, Identity *ret)
+{
+    const char *name = input_name(path);
+    _cleanup_(bytes_done) Bytes file = {0};
+    Reason why = {0};
+    int r = path && strcmp(path, "-") != 0
+                ? file_read(path, IDENTITY_MAX_BYTES, reason, &file)
+                : file_read_fd(STDIN_FILENO, name, IDENTITY_MAX_BYTES, reason, &file);
+
+    if (r != 0)
+        return r;
+    r = identity_parse(bytes_view(&file), &why, ret);
+    return r == 0 ? 0 : reason_set(reason, r, "%s: %s", name, why.text);
+}
+
+/* Whether two identities have one of their TPM's keys in common. */
+static bool same_tpm(const Identity *a, const Identity *b)
+{
+    for (size_t i = 0; i < IDENTITY_KEYS; i++)
+        if (a->keys[i].size > 0 &&
+            bytes_view_equal(bytes_view(&a->keys[i]), bytes_view(&b->keys[i])))
+            return true;
+    return false;
+}
+
+/* What is sealed for a host opens on all that have its TPM, so that no two hosts may. */
+static int check_unique(const Repository *repository, const char *name, const Identity *identity,
+                        Reason *reason)
+{
+    for (size_t i = 0; i < repository->host_count; i++) {
+        _cleanup_(identity_done) Identity other = {0};
+        const char *host = repository->hosts[i].name;
+        int r = strcmp(host, name) == 0
+                    ? 0
+                    : repository_read_identity(repository, host, reason, &other);
+
+        if (r != 0)
+            return r;
+        if (same_tpm(identity, &other))
+            return reason_set(reason, OUTCOME_USAGE,
+                              "host %s has the same TPM. If it was renamed, remove the old name "
+                              "first: nspawn-creds fleet revoke host %s",
+                              host, host);
+    }
+    return 0;
+}
+
+/* Asks before another TPM takes the place of a known one. */
+static int confirm_host(const Repository *repository, const Options *options, const char *name,
+                        const Identity *identity, Reason *reason)
+{
+    _cleanup_(identity_done) Identity old = {0};
+    int r;
+
+    if (!repository_host(repository, name))
+        return 0;
+    r = repository_read_identity(repository, name, reason, &old);
+    if (r < 0)
+        return r;
+    return r == 0 && same_tpm(&old, identity)
+               ? confirm(options, reason, "%s is there already, with the same TPM. Replace it?",
+                         name)
+               : confirm(options, reason,
+                         "%s is there already, with ANOTHER TPM. Replace it, if you know that the "
+                         "host has a new one?",
+                         name);
+}
+
+static int write_host(const Repository *repository, const char *name, const Identity *identity,
+                      Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = identity_to_json(identity);
+    const char *text = object ? json_object_to_json_string_ext(
+                                    object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                JSON_C_TO_STRING_NOSLASHESCAPE)
+                              : NULL;
+    _cleanup_(freep) char *file = NULL, *line = NULL;
+
+    if (!text || asprintf(&line, "%s\n", text) < 0 || asprintf(&file, "%s.json", name) < 0)
+        return -ENOMEM;
+    return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
+}
+
+static int report_host(const Options *options, const char *name, bool replaced)
+{
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    struct json_object *object, *secrets;
+    const RepositoryHost *host;
+    Reason reason = {0};
+    int r = repository_open(options->repository, false, &reason, &repository);
+
+    if (r == 0)
+        r = repository_match(&repository, &reason);
+    if (r != 0)
+        return output_error(r, name, &reason);
+    host = repository_host(&repository, name);
+    if (options->json == JSON_OFF) {
+        output_note("%s: %s. It gets %zu secret%s of fleet %s.", name,
+                    replaced ? "replaced" : "added", host ? host->secret_count : 0,
+                    host && host->secret_count == 1 ? "" : "s", repository.file.fleet);
+        return 0;
+    }
+    object = json_object_new_object();
+    secrets = json_object_new_array();
+    for (size_t i = 0; host && i < host->secret_count; i++)
+        json_append(secrets, json_object_new_string(host->secrets[i]->name));
+    json_add_text(object, "host", name);
+    json_add(object, "replaced", json_object_new_boolean(replaced));
+    json_add(object, "secrets", secrets);
+    output_json(object, options->json);
+    return 0;
+}
+
+static int add_host(const Options *options, const char *name, const char *path, Reason *reason)
+{
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    _cleanup_(identity_done) Identity identity = {0};
+    bool replaces;
+    int r = 0;
+
+    if (options->given & (OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--as=, --to=, --generate= and --newline= are for secrets");
+    if (!fleet_host_name_valid(name))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.80s\": the name of a host consists of up to %zu of a-z, 0-9 and "
+                          "\"-\"",
+                          name, LIMIT_FLEET_HOST_BYTES);
+    r = read_identity(path, reason, &identity);
+    if (r == 0)
+        r = repository_open(options->repository, true, reason, &repository);
+    if (r == 0)
+        r = check_unique(&repository, name, &identity, reason);
+    if (r == 0)
+        r = confirm_host(&repository, options, name, &identity, reason);
+    if (r != 0)
+        return r;
+    replaces = repository_host(&repository, name);
+    r = write_host(&repository, name, &identity, reason);
+    return r == 0 ? report_host(options, name, replaces) : r;
+}
+
+/* --- secrets --- */
+
+/* Splits LIST at its commas. */
+static int split(const char *list, char ***ret)
+{
+    _cleanup_(freep) char *copy = strdup(list);
+    _cleanup_(strings_freep) char **strings = NULL;
+    char *rest = copy, *one;
+    size_t count = 0;
+
+    if (!copy)
+        return -ENOMEM;
+    while ((one = strsep(&rest, ",")))
+        if (!strings_add(&strings, &count, one))
+            return -ENOMEM;
+    *ret = TAKE_PTR(strings);
+    return 0;
+}
+
+/* Adds the secret NAME to fleet.json, in memory. */
+static int add_to_file(FleetFile *file, const Options *options, const char *name, Reason *reason)
+{
+    _cleanup_(fleet_secret_done) FleetSecret secret = {
+        .generated = options->given & OPTION_GENERATE, .recipe = options->generate};
+    int r;
+
+    if (!fleet_secret_name_valid(name))
+        return reason_set(reason, OUTCOME_USAGE,
+                          "\"%.80s\": the name of a secret consists of letters, digits and "
+                          "\"-_.\", and does not begin with \"-\" or \".\"",
+                          name);
+    if (!options->as || !options->to)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s is new: --as=MACHINE@ID and --to=HOSTS are missing", name);
+    r = credential_name_parse(options->as, reason, &secret.credential);
+    if (r == 0)
+        r = policy_id_check(secret.credential.id, reason);
+    if (r == 0)
+        r = split(options->to, &secret.hosts);
+    if (r != 0)
+        return r;
+    secret.name = strdup(name);
+    return secret.name ? fleet_file_add_secret(file, &secret) : -ENOMEM;
+}
+
+/* Finds all mistakes before the value is read. RET_IS_NEW: fleet.json has to be written. */
+static int prepare(Repository *repository, const Options *options, const char *name,
+                   const char *input, Reason *reason, bool *ret_is_new)
+{
+    const FleetSecret *known;
+    int r = input_check_value(options, input, reason);
+
+    if (r == 0)
+        r = repository_open(options->repository, true, reason, repository);
+    if (r != 0)
+        return r;
+    known = fleet_file_secret(&repository->file, name);
+    *ret_is_new = !known;
+    if (known && options->given & (OPTION_AS | OPTION_TO))
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%s is in %s already: --as= and --to= are for a new secret. Edit the file "
+            "to change them",
+            name, REPOSITORY_FILE);
+    if (!known)
+        r = add_to_file(&repository->file, options, name, reason);
+    if (r == 0)
+        r = repository_check_file(repository, reason);
+    if (r == OUTCOME_BAD_REPOSITORY && !known)
+        r = OUTCOME_USAGE; /* it is valid without this secret, or the reason names another one */
+    if (r == 0 && master_exists(repository, name))
+        r = confirm(options, reason, "%s has a value already. Replace it?", name);
+    return r;
+}
+
+static size_t count_hosts(const Repository *repository, const char *secret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < repository->host_count; i++)
+        for (size_t j = 0; j < repository->hosts[i].secret_count; j++)
+            count += strcmp(repository->hosts[i].secrets[j]->name, secret) == 0;
+    return count;
+}
+
+static int report_secret(const Options *options, const Repository *repository, const char *name,
+                         bool replaced, BytesView public)
+{
+    struct json_object *object;
+    size_t hosts = count_hosts(repository, name);
+
+    if (options->json == JSON_OFF) {
+        if (public.size > 0)
+            output_line(stdout, "%.*s", (int)public.size - 1, (const char *)public.data);
+        output_note("%s: %s, for %zu host%s.", name, replaced ? "replaced" : "added", hosts,
+                    hosts == 1 ? "" : "s");
+        return 0;
+    }
+    object = json_object_new_object();
+    json_add_text(object, "secret", name);
+    json_add(object, "replaced", json_object_new_boolean(replaced));
+    json_add_number(object, "hosts", hosts);
+    if (public.size > 0)
+        json_add_view(object, "public", (BytesView){public.data, public.size - 1});
+    output_json(object, options->json);
+    return 0;
+}
+
+static int add_secret(const Context *context, const Options *options, const char *name,
+                      const char *input, Reason *reason)
+{
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(master_change_done) MasterChange change = {0};
+    _cleanup_(input_value_done) InputValue value = {0};
+    MasterProgram program = {0};
+    bool is_new, replaces;
+    int r = prepare(&repository, options, name, input, reason, &is_new);
+
+    if (r == 0)
+        r = recipients_read(&repository, reason, &recipients);
+    if (r == 0)
+        r = input_get_value(context, options, input, name, reason, &value);
+    if (r != 0)
+        return r;
+    input_note_newline(options, &value);
+    r = master_encrypt(&program, &recipients, value.secret, reason, &change.file);
+    if (r != 0)
+        return r;
+    change.secret = strdup(name);
+    if (!change.secret)
+        return -ENOMEM;
+    /* a master that fleet.json does not name does no harm; the other way round it would */
+    replaces = master_exists(&repository, name);
+    r = masters_write(&repository, &change, 1, reason);
+    if (r == 0 && is_new)
+        r = repository_write_file(&repository, reason);
+    return r == 0 ? report_secret(options, &repository, name, replaces, bytes_view(&value.public))
+                  : r;
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    const char *what = arguments[0], *name = arguments[1], *path = arguments[2];
+    Reason reason = {0};
+    int r;
+
+    if (strcmp(what, "host") == 0)
+        r = add_host(options, name, path, &reason);
+    else if (strcmp(what, "secret") == 0)
+        r = add_secret(context, options, name, path, &reason);
+    else
+        r = reason_set(&reason, OUTCOME_USAGE,
+                       "fleet add takes \"host\" or \"secret\", not \"%.40s\"", what);
+    return r == 0 ? 0 : output_error(r, NULL, &reason);
+}
+
+const Verb fleet_add = {
+    .name = "fleet add",
+    .arguments = "host|secret NAME [FILE]",
+    .summary = "Add a host or a secret, or give a secret another value",
+    .details =
+        "A host's FILE is its identity, as \"host export\" prints it there. A secret's FILE is its "
+        "value; without\none it is typed, generated (--generate=) or read from standard input. "
+        "A new secret needs --as= and\n--to=. The value is encrypted to the recipients, and exists "
+        "in "
+        "clear in memory only. Asks before\nit replaces anything, unless --no-ask is given.",
+    .options = OPTION_REPOSITORY | OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE |
+               OPTION_NO_ASK | OPTION_JSON,
+    .run = run,
+};
