@@ -3,7 +3,10 @@
  * nspawn-creds host export: prints what others need to seal for this host.
  */
 
+#include "base/fsutil.h"
 #include "credential/identity.h"
+#include "fleet/fleet_host.h"
+#include "fleet/report.h"
 #include "key/pcr_files.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -13,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 #include <systemd/sd-id128.h>
+#include <unistd.h>
 
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)
 {
@@ -53,8 +57,26 @@ static int add_tpm(const Options *options, Reason *reason, Identity *identity)
     return r;
 }
 
-/* Prints IDENTITY, if `seal --host=` can read it. */
-static int print(const Identity *identity, JsonMode mode, Reason *reason)
+/* Where the broker is installed, root's call makes the key for reports to fleets. */
+static int add_report(const Context *context, const char *store, Reason *reason, Identity *identity)
+{
+    return access(store, F_OK) == 0 ? report_key_ensure(context, store, reason, &identity->report)
+                                    : 0;
+}
+
+/* Keeps TEXT where the broker finds the names of this host's keys. */
+static int keep(const char *text, const char *store, Reason *reason)
+{
+    char path[PATH_MAX];
+
+    if (access(store, F_OK) < 0)
+        return 0;
+    fleet_host_path(store, path);
+    return file_write(path, text_view(text), 0644, true, reason);
+}
+
+/* Prints IDENTITY, if `seal --host=` can read it. Root keeps it, too. */
+static int print(const Identity *identity, const Options *options, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = identity_to_json(identity);
     _cleanup_(identity_done) Identity again = {0};
@@ -63,8 +85,10 @@ static int print(const Identity *identity, JsonMode mode, Reason *reason)
 
     if (text)
         r = identity_parse((BytesView){(const uint8_t *)text, strlen(text)}, reason, &again);
+    if (r == 0 && geteuid() == 0)
+        r = keep(text, options->host->store, reason);
     if (r == 0)
-        output_json(TAKE_PTR(object), mode == JSON_OFF ? JSON_PRETTY : mode);
+        output_json(TAKE_PTR(object), options->json == JSON_OFF ? JSON_PRETTY : options->json);
     return r;
 }
 
@@ -90,8 +114,10 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = 0;
     if (r == 0)
         r = add_tpm(options, &reason, &identity);
+    if (r == 0 && geteuid() == 0)
+        r = add_report(context, options->host->store, &reason, &identity);
     if (r == 0)
-        r = print(&identity, options->json, &reason);
+        r = print(&identity, options, &reason);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 

@@ -29,6 +29,7 @@ void identity_done(Identity *identity)
     for (size_t i = 0; i < IDENTITY_KEYS; i++)
         bytes_done(&identity->keys[i]);
     bytes_done(&identity->pcr_public_key);
+    bytes_done(&identity->report);
     *identity = (Identity){0};
 }
 
@@ -80,6 +81,17 @@ static int read_pcr_public_key(struct json_object *value, Reason *reason, Identi
         return reason_set(reason, OUTCOME_MALFORMED, "pcrPublicKey is not a public key in PEM");
     if (r == 0)
         r = bytes_dup((BytesView){(const uint8_t *)text, size}, &identity->pcr_public_key);
+    return r;
+}
+
+static int read_report(struct json_object *value, Reason *reason, Identity *identity)
+{
+    const char *text = json_text(value);
+    int r = text ? base64_decode(text_view(text), &identity->report) : OUTCOME_MALFORMED;
+
+    if (r > 0 || (r == 0 && identity->report.size != IDENTITY_REPORT_BYTES))
+        return reason_set(reason, OUTCOME_MALFORMED, "report is not a key of %zu bytes in base64",
+                          IDENTITY_REPORT_BYTES);
     return r;
 }
 
@@ -197,6 +209,7 @@ static const struct {
     {"machineId", read_machine_id},
     {"pcrPublicKey", read_pcr_public_key},
     {"pcrs", read_pcrs},
+    {"report", read_report},
 };
 
 static int read_member(const char *name, struct json_object *value, Reason *reason,
@@ -301,6 +314,7 @@ static struct json_object *pcrs_to_json(const TpmPcrs *pcrs)
 struct json_object *identity_to_json(const Identity *identity)
 {
     struct json_object *object = json_object_new_object();
+    _cleanup_(bytes_done) Bytes report = {0};
 
     json_add(object, "version", json_object_new_int(VERSION));
     if (identity->host_name[0])
@@ -313,5 +327,10 @@ struct json_object *identity_to_json(const Identity *identity)
     json_add_view(object, "pcrPublicKey", bytes_view(&identity->pcr_public_key));
     if (identity->pcrs.mask)
         json_add(object, "pcrs", pcrs_to_json(&identity->pcrs));
+    if (identity->report.size > 0)
+        json_add(object, "report",
+                 base64_encode(bytes_view(&identity->report), 0, &report) == 0
+                     ? json_object_new_string_len((const char *)report.data, (int)report.size)
+                     : NULL);
     return object;
 }

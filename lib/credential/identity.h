@@ -14,6 +14,8 @@
  *                        base64. The name is a digest of the key, so that damage is detected
  *     pcrPublicKey       PEM of the key that signs PCR policies for this host
  *     pcrs               {sha256: {"0": 64 hex digits, …}}
+ *     report             the public half of the key that signs the host's reports to fleets
+ *                        (fleet/report.h), in base64
  *
  * The version and at least one storage key are required, everything else is optional. Anything
  * else, including an unknown member, is refused. The bare TPM2B_PUBLIC of a storage root key, as
@@ -33,6 +35,7 @@
 #define IDENTITY_MAX_BYTES       ((size_t)64 * 1024)
 #define IDENTITY_MACHINE_ID_SIZE ((size_t)32)
 #define IDENTITY_KEYS            ((size_t)3)
+#define IDENTITY_REPORT_BYTES    ((size_t)32)
 
 struct json_object;
 
@@ -47,6 +50,7 @@ typedef struct Identity {
     };
     Bytes pcr_public_key; /* PEM, or empty */
     TpmPcrs pcrs;         /* SHA-256 bank, all with values */
+    Bytes report;         /* an Ed25519 key, of IDENTITY_REPORT_BYTES; or empty */
 } Identity;
 
 void identity_done(Identity *identity); /* for _cleanup_ */

@@ -44,6 +44,9 @@ static const char *whole(void)
     assert_int_equal(bytes_dup(test_view(pem), &identity.pcr_public_key), 0);
     identity.pcrs.mask = 0x800081;
     memset(identity.pcrs.values, 0xa5, sizeof(identity.pcrs.values));
+    assert_int_equal(
+        bytes_dup((BytesView){identity.pcrs.values[0], IDENTITY_REPORT_BYTES}, &identity.report),
+        0);
     object = identity_to_json(&identity);
     assert_non_null(object);
     snprintf(text, sizeof(text), "%s",
@@ -93,7 +96,7 @@ static void test_every_truncation_is_refused(void **state)
         }
 }
 
-/* A mutation can change only host name, machine id, PCR key and PCR values into other valid ones;
+/* A mutation can change only host name, machine id, PCR values and the other keys into valid ones;
  * with any other storage key the file is refused. */
 static void test_no_bit_flip_changes_a_key(void **state)
 {
@@ -170,6 +173,8 @@ static void test_what_is_refused(void **state)
         {"with PCRs' numbers written in one way", "\"7\":", "\"07\":", "PCR"},
         {"with SHA-256", "\"sha256\":", "\"sha1\":", "sha256"},
         {"with PCRs of 32 bytes", "\"7\":\"a5", "\"7\":\"", "PCR 7"},
+        {"with a whole key for reports", "\"report\":\"paWl", "\"report\":\"", "report"},
+        {"with a text as key for reports", "\"report\":\"", "\"report\":1,\"x\":\"", "report"},
         {"with PCRs in lower case", "\"7\":\"a5", "\"7\":\"A5", "PCR 7"},
     };
 

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * {"report":"{\"version\":1,…}","signature":"…"}: the signature is of the bytes of a text, so that
+ * nobody has to agree on one way to write JSON.
+ */
+
+#include "fleet/report.h"
+
+#include "base/fsutil.h"
+#include "base/json.h"
+#include "base/timestamp.h"
+#include "fleet/fleet_config.h"
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define VERSION  1
+/* Nesting: the object and its values. */
+#define DEPTH    2
+/* Before the text, so that the key signs nothing that is not a report. */
+#define PREFIX   "nspawn-creds-report\n"
+#define TEXT_MAX ((size_t)1024)
+#define FILE_MAX (2 * TEXT_MAX + 256)
+
+_Static_assert(IDENTITY_REPORT_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519");
+_Static_assert(REPORT_SEED_BYTES == crypto_sign_SEEDBYTES, "Ed25519");
+
+/* The seed and the public key after it, as libsodium signs with. */
+static int key_pair(const Secret *seed, uint8_t public[crypto_sign_PUBLICKEYBYTES], Secret **ret)
+{
+    int r = secret_new(crypto_sign_SECRETKEYBYTES, NULL, ret);
+
+    if (r == 0 && crypto_sign_seed_keypair(public, secret_borrow(*ret), secret_view(seed).data) < 0)
+        r = -EIO;
+    return r;
+}
+
+static int write_text(const Report *report, Bytes *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    char time[TIMESTAMP_UTC_BYTES];
+
+    timestamp_format_utc(report->time, time);
+    json_add_number(object, "version", VERSION);
+    json_add_text(object, "fleet", report->fleet);
+    json_add_text(object, "host", report->host);
+    json_add_text(object, "statement", report->statement);
+    json_add_text(object, "outcome", outcome_name(report->outcome));
+    json_add_text(object, "time", time);
+    json_add_text(object, "credential", report->credential[0] ? report->credential : NULL);
+    return json_print(object, ret);
+}
+
+static int signed_bytes(BytesView text, Bytes *ret)
+{
+    Writer writer = {0};
+
+    writer_text(&writer, PREFIX);
+    writer_bytes(&writer, text);
+    return writer_take(&writer, ret);
+}
+
+int report_sign(const Report *report, const Secret *seed, Bytes *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    _cleanup_(bytes_done) Bytes text = {0}, bytes = {0}, armor = {0};
+    uint8_t signature[crypto_sign_BYTES], public[crypto_sign_PUBLICKEYBYTES];
+    _cleanup_(secret_freep) Secret *key = NULL;
+    int r = key_pair(seed, public, &key);
+
+    if (r == 0)
+        r = write_text(report, &text);
+    if (r == 0)
+        r = signed_bytes(bytes_view(&text), &bytes);
+    if (r != 0)
+        return r;
+    crypto_sign_detached(signature, NULL, bytes.data, bytes.size, secret_view(key).data);
+    r = base64_encode((BytesView){signature, sizeof(signature)}, 0, &armor);
+    if (r != 0)
+        return r;
+    json_add_view(object, "report", bytes_view(&text));
+    json_add_view(object, "signature", bytes_view(&armor));
+    return json_print(object, ret);
+}
+
+/* --- verifying --- */
+
+static int outcome_of(const char *name)
+{
+    for (int rc = OUTCOME_OK; rc < _OUTCOME_MAX; rc++)
+        if (strcmp(outcome_name(rc), name) == 0)
+            return rc;
+    return -EIO;
+}
+
+static bool copy(struct json_object *object, const char *member, char *ret, size_t size)
+{
+    const char *text = json_text(json_object_object_get(object, member));
+
+    return text && (size_t)snprintf(ret, size, "%s", text) < size;
+}
+
+static bool read_text(struct json_object *object, Report *ret)
+{
+    struct json_object *version = json_object_object_get(object, "version");
+    const char *time = json_text(json_object_object_get(object, "time"));
+    const char *outcome = json_text(json_object_object_get(object, "outcome"));
+    uint8_t digest[32];
+    CredentialName name;
+    int members = 6;
+
+    if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION ||
+        !outcome || !time || !timestamp_parse_utc(time, &ret->time) ||
+        !copy(object, "fleet", ret->fleet, sizeof(ret->fleet)) || !fleet_name_valid(ret->fleet) ||
+        !copy(object, "host", ret->host, sizeof(ret->host)) || !fleet_host_name_valid(ret->host) ||
+        !copy(object, "statement", ret->statement, sizeof(ret->statement)) ||
+        !hex_parse(ret->statement, digest, sizeof(digest)))
+        return false;
+    ret->outcome = outcome_of(outcome);
+    if (json_object_object_get_ex(object, "credential", NULL)) {
+        members++;
+        if (!copy(object, "credential", ret->credential, sizeof(ret->credential)) ||
+            credential_name_parse(ret->credential, NULL, &name) != 0)
+            return false;
+    }
+    return json_object_object_length(object) == members;
+}
+
+static bool is_signed(BytesView text, const char *armor, BytesView key, int *ret_rc)
+{
+    _cleanup_(bytes_done) Bytes bytes = {0}, signature = {0};
+
+    *ret_rc = signed_bytes(text, &bytes);
+    if (*ret_rc == 0)
+        *ret_rc = base64_decode(text_view(armor), &signature);
+    return *ret_rc == 0 && signature.size == crypto_sign_BYTES &&
+           key.size == crypto_sign_PUBLICKEYBYTES &&
+           crypto_sign_verify_detached(signature.data, bytes.data, bytes.size, key.data) == 0;
+}
+
+int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL, *inner = NULL;
+    const char *report, *signature;
+    Report parsed = {0};
+    int r = -EMSGSIZE;
+
+    if (text.size <= FILE_MAX)
+        r = json_parse(text, DEPTH, NULL, NULL, &object);
+    if (r == -ENOMEM)
+        return r;
+    report = r == 0 ? json_text(json_object_object_get(object, "report")) : NULL;
+    signature = r == 0 ? json_text(json_object_object_get(object, "signature")) : NULL;
+    if (!report || !signature || json_object_object_length(object) != 2)
+        return reason_set(reason, OUTCOME_NOT_SIGNED, "it is not a report");
+    if (!is_signed(text_view(report), signature, key, &r))
+        return r < 0 ? r
+                     : reason_set(reason, OUTCOME_NOT_SIGNED,
+                                  "this host's report key did not sign the report");
+    r = json_parse(text_view(report), DEPTH, NULL, NULL, &inner);
+    if (r == 0 && json_object_is_type(inner, json_type_object) && read_text(inner, &parsed)) {
+        *ret = parsed;
+        return 0;
+    }
+    return r < 0 ? r : reason_set(reason, OUTCOME_NOT_SIGNED, "the report is of another version");
+}
+
+/* --- the key --- */
+
+static void key_path(const char *store, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%.*s" REPORT_KEY_NAME, (int)(strrchr(store, '/') + 1 - store), store);
+}
+
+int report_key_read(const char *store, Reason *reason, Secret **ret)
+{
+    _cleanup_(closep) int fd = -1;
+    char path[PATH_MAX];
+    int r;
+
+    key_path(store, path);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return reason_set(reason, OUTCOME_NOT_FOUND,
+                          "this host has no key for reports: nspawn-creds host export makes it");
+    if (fd < 0)
+        return reason_set(reason, -errno, "cannot open %s", path);
+    r = secret_read_fd(fd, REPORT_SEED_BYTES, reason, ret);
+    if (r == 0 && secret_size(*ret) != REPORT_SEED_BYTES)
+        r = OUTCOME_TOO_LARGE;
+    if (r == 0)
+        return 0;
+    *ret = secret_free(*ret);
+    return r < 0 ? r
+                 : reason_set(reason, OUTCOME_MALFORMED, "%s does not have %zu bytes", path,
+                              REPORT_SEED_BYTES);
+}
+
+/* Another process may be first. */
+static int make_key(const Context *context, const char *store, Reason *reason)
+{
+    _cleanup_(closep) int directory = -1;
+    _cleanup_(secret_temporary_done) SecretTemporary seed;
+    char path[PATH_MAX], temporary[FILE_TEMPORARY_BYTES];
+    struct stat status;
+    int r;
+
+    memset(&seed, 0, sizeof(seed));
+    if (stat(store, &status) < 0)
+        return reason_set(reason, -errno, "cannot examine %s", store);
+    key_path(store, path);
+    *strrchr(path, '/') = '\0';
+    r = store_directory_open(path, reason, &directory);
+    if (r != 0)
+        return r;
+    file_temporary_name(temporary);
+    context->random(context, seed.bytes, sizeof(seed.bytes));
+    r = file_create_at(directory, temporary, (BytesView){seed.bytes, sizeof(seed.bytes)},
+                       (FileOwnership){0640, status.st_gid}, reason);
+    if (r != 0)
+        return r;
+    if ((linkat(directory, temporary, directory, REPORT_KEY_NAME, 0) < 0 && errno != EEXIST) ||
+        unlinkat(directory, temporary, 0) < 0 || fsync(directory) < 0)
+        r = reason_set(reason, -errno, "cannot write to %s", path);
+    return r;
+}
+
+int report_key_ensure(const Context *context, const char *store, Reason *reason, Bytes *ret_public)
+{
+    uint8_t public[crypto_sign_PUBLICKEYBYTES];
+    _cleanup_(secret_freep) Secret *seed = NULL, *key = NULL;
+    int r = report_key_read(store, reason, &seed);
+
+    if (r == OUTCOME_NOT_FOUND) {
+        r = make_key(context, store, reason);
+        if (r == 0)
+            r = report_key_read(store, reason, &seed);
+    }
+    if (r == 0)
+        r = key_pair(seed, public, &key);
+    return r == 0 ? bytes_dup((BytesView){public, sizeof(public)}, ret_public) : r;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A host's report: what became of a fleet's statement here, signed with the host's report key, so
+ * that no carrier can make one up. docs/FLEET.md has the layout.
+ *
+ * `nspawn-creds host export` makes the key, REPORT_KEY_NAME beside the store, for the broker's
+ * group, and puts the public half into the host's identity.
+ */
+
+#include "base/base64.h"
+#include "base/names.h"
+#include "credential/identity.h"
+#include "secret/secret.h"
+
+#include <limits.h>
+
+#define REPORT_KEY_NAME   "report-key"
+/* The seed of an Ed25519 key. */
+#define REPORT_SEED_BYTES ((size_t)32)
+
+typedef struct Report {
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    char host[LIMIT_FLEET_HOST_BYTES + 1];       /* its name in the fleet */
+    char statement[DIGEST_TEXT_BYTES];           /* SHA-256 of its text */
+    int outcome;                                 /* 0 if the set was accepted */
+    uint64_t time;                               /* µs since 1970, whole seconds */
+    char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one that did not open, or "" */
+} Report;
+
+/* Signs REPORT with the key of SEED. -ENOMEM. */
+int report_sign(const Report *report, const Secret *seed, Bytes *ret);
+
+/* Parses TEXT, which must be signed by the key whose public half KEY is, of
+ * IDENTITY_REPORT_BYTES. An outcome that this version does not know becomes -EIO.
+ * OUTCOME_NOT_SIGNED, also for anything that is not a report; -ENOMEM. */
+int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret);
+
+/* --- the key --- */
+
+/* Reads the seed; STORE is the absolute path of the host's store. OUTCOME_NOT_FOUND if there is
+ * none; OUTCOME_MALFORMED; a negative errno. */
+int report_key_read(const char *store, Reason *reason, Secret **ret);
+
+/* The same, but makes it if there is none: mode 0640, in the store's group. The public half goes to
+ * RET_PUBLIC. For root. */
+int report_key_ensure(const Context *context, const char *store, Reason *reason, Bytes *ret_public);

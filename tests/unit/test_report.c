@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of lib/fleet/report.c. */
+
+#include "support.h"
+
+#include "fleet/report.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+typedef struct Fixture {
+    TestFolder folder;
+    Context context;
+    char store[128];
+    Secret *seed;
+    Bytes public;
+} Fixture;
+
+static const Report good = {
+    .fleet = "prod",
+    .host = "web1",
+    .statement = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    .outcome = OUTCOME_NOT_AUTHENTIC,
+    .time = UINT64_C(1796000000000000),
+    .credential = "web@db-password",
+};
+
+static int set_up(void **state)
+{
+    static Fixture fixture;
+
+    fixture = (Fixture){.folder = test_folder(), .context = test_context(NULL)};
+    snprintf(fixture.store, sizeof(fixture.store), "%s/store", fixture.folder.path);
+    assert_int_equal(mkdir(fixture.store, 0770), 0);
+    assert_int_equal(report_key_ensure(&fixture.context, fixture.store, NULL, &fixture.public), 0);
+    assert_int_equal(report_key_read(fixture.store, NULL, &fixture.seed), 0);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    Fixture *fixture = *state;
+
+    bytes_done(&fixture->public);
+    fixture->seed = secret_free(fixture->seed);
+    test_folder_remove(&fixture->folder);
+    return 0;
+}
+
+static void test_round_trip(void **state)
+{
+    const Fixture *fixture = *state;
+    Report accepted = good;
+
+    accepted.outcome = 0;
+    accepted.credential[0] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        const Report *report = i == 0 ? &good : &accepted;
+        _cleanup_(bytes_done) Bytes text = {0};
+        Report read = {0};
+
+        assert_int_equal(report_sign(report, fixture->seed, &text), 0);
+        assert_int_equal(
+            report_verify(bytes_view(&text), bytes_view(&fixture->public), NULL, &read), 0);
+        assert_string_equal(read.fleet, report->fleet);
+        assert_string_equal(read.host, report->host);
+        assert_string_equal(read.statement, report->statement);
+        assert_string_equal(read.credential, report->credential);
+        assert_int_equal(read.outcome, report->outcome);
+        assert_int_equal(read.time, report->time);
+    }
+}
+
+/* No carrier can change one: every bit counts, and so does the key. */
+static void test_forgeries(void **state)
+{
+    const Fixture *fixture = *state;
+    _cleanup_(bytes_done) Bytes text = {0}, before = {0};
+    uint8_t other[IDENTITY_REPORT_BYTES] = {0};
+    Reason reason = {0};
+    Report read;
+
+    assert_int_equal(report_sign(&good, fixture->seed, &text), 0);
+    assert_int_equal(bytes_dup(bytes_view(&text), &before), 0);
+    for (size_t bit = 0; bit < text.size * 8; bit++) {
+        text.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        if (report_verify(bytes_view(&text), bytes_view(&fixture->public), NULL, &read) !=
+            OUTCOME_NOT_SIGNED)
+            fail_msg("bit %zu of a report may be changed", bit);
+        text.data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    for (size_t size = 0; size < text.size; size++)
+        assert_int_equal(
+            report_verify((BytesView){text.data, size}, bytes_view(&fixture->public), NULL, &read),
+            OUTCOME_NOT_SIGNED);
+    assert_int_equal(
+        report_verify(bytes_view(&text), (BytesView){other, sizeof(other)}, &reason, &read),
+        OUTCOME_NOT_SIGNED);
+    assert_non_null(strstr(reason.text, "did not sign"));
+    assert_int_equal(report_verify(bytes_view(&text), (BytesView){0}, NULL, &read),
+                     OUTCOME_NOT_SIGNED);
+}
+
+static void test_what_is_no_report(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "[]",
+        "{}",
+        "1",
+        "{\"report\":1,\"signature\":\"\"}",
+        "{\"report\":\"{}\"}",
+        "{\"report\":\"{}\",\"signature\":\"*\"}",
+        "{\"report\":\"{}\",\"signature\":\"\",\"x\":1}",
+    };
+    const Fixture *fixture = *state;
+    static char large[8192];
+    Report read;
+
+    for (size_t i = 0; i < COUNT(texts); i++)
+        assert_int_equal(
+            report_verify(test_view(texts[i]), bytes_view(&fixture->public), NULL, &read),
+            OUTCOME_NOT_SIGNED);
+    memset(large, ' ', sizeof(large) - 1);
+    assert_int_equal(report_verify(test_view(large), bytes_view(&fixture->public), NULL, &read),
+                     OUTCOME_NOT_SIGNED);
+}
+
+/* --- the key --- */
+
+static void test_key(void **state)
+{
+    Fixture *fixture = *state;
+    const char *path = test_path(&fixture->folder, "report-key");
+    _cleanup_(bytes_done) Bytes again = {0}, first = test_read_file(path);
+    _cleanup_(secret_freep) Secret *seed = NULL;
+    struct stat status, store;
+
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(stat(fixture->store, &store), 0);
+    assert_int_equal(status.st_mode & 07777, 0640);
+    assert_int_equal(status.st_gid, store.st_gid);
+    assert_int_equal(status.st_nlink, 1);
+    assert_int_equal(first.size, REPORT_SEED_BYTES);
+    /* the same one for ever */
+    assert_int_equal(report_key_ensure(&fixture->context, fixture->store, NULL, &again), 0);
+    assert_true(bytes_view_equal(bytes_view(&again), bytes_view(&fixture->public)));
+    bytes_done(&again);
+    test_write_file(path, test_view("short"), 0640);
+    assert_int_equal(report_key_ensure(&fixture->context, fixture->store, NULL, &again),
+                     OUTCOME_MALFORMED);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(report_key_read(fixture->store, NULL, &seed), OUTCOME_NOT_FOUND);
+    /* nobody can have another file taken for it */
+    assert_int_equal(symlink("store", path), 0);
+    assert_int_equal(report_key_read(fixture->store, NULL, &seed), -ELOOP);
+    assert_int_equal(report_key_ensure(&fixture->context, fixture->store, NULL, &again), -ELOOP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_forgeries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_no_report, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
+    };
+    Context context;
+
+    if (context_system(&context) != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
