@@ -70,7 +70,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add check'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke check'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
@@ -79,7 +79,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt seal' 
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal restore' -l dry-run -d 'Only show what would open, and what would be done'
 complete -c nspawn-creds -n '__nspawn_creds_at any import restore' -l replace -d 'Replace values that differ from those in the file'
 complete -c nspawn-creds -n '__nspawn_creds_at any import' -l from -r -a 'dotenv json yaml sops age systemd-creds' -d 'What the file is'
-complete -c nspawn-creds -n '__nspawn_creds_at any import' -l identity -r -F -d 'Key for age'
+complete -c nspawn-creds -n '__nspawn_creds_at any import fleet' -l identity -r -F -d 'Key for age'
 complete -c nspawn-creds -n '__nspawn_creds_at any set show reveal cat import exec edit copy rename reseal backup restore' -l store -F -d 'Use the broker\'s store, or the one at PATH'
 complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encrypt seal' -l with-key -r -a 'auto host tpm2 host+tpm2 tpm2-with-public-key host+tpm2-with-public-key null' -d 'Key to seal with'
 complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encrypt seal' -s H -d 'Seal with the host key'

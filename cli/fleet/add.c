@@ -234,21 +234,11 @@ static int prepare(Repository *repository, const Options *options, const char *n
     return r;
 }
 
-static size_t count_hosts(const Repository *repository, const char *secret)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < repository->host_count; i++)
-        for (size_t j = 0; j < repository->hosts[i].secret_count; j++)
-            count += strcmp(repository->hosts[i].secrets[j]->name, secret) == 0;
-    return count;
-}
-
 static int report_secret(const Options *options, const Repository *repository, const char *name,
                          bool replaced, BytesView public)
 {
     struct json_object *object;
-    size_t hosts = count_hosts(repository, name);
+    size_t hosts = repository_count_hosts(repository, name);
 
     if (options->json == JSON_OFF) {
         if (public.size > 0)

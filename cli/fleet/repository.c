@@ -316,6 +316,16 @@ int repository_match(Repository *repository, Reason *reason)
     return r;
 }
 
+size_t repository_count_hosts(const Repository *repository, const char *secret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < repository->host_count; i++)
+        for (size_t j = 0; j < repository->hosts[i].secret_count; j++)
+            count += strcmp(repository->hosts[i].secrets[j]->name, secret) == 0;
+    return count;
+}
+
 /* --- changing fleet.json --- */
 
 /* The parser decides what is valid, so that it accepts what is written. */

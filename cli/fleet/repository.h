@@ -43,6 +43,9 @@ int repository_open(const char *path, bool write, Reason *reason, Repository *re
  * there, or a host would get two secrets as the same credential. */
 int repository_match(Repository *repository, Reason *reason);
 
+/* The number of hosts that get SECRET, after repository_match(). */
+size_t repository_count_hosts(const Repository *repository, const char *secret);
+
 /* NULL if there is none. */
 RepositoryHost *repository_host(const Repository *repository, const char *name);
 

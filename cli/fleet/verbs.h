@@ -7,4 +7,5 @@
 
 #include "verb/verb.h"
 
-extern const Verb fleet_init, fleet_add, fleet_check;
+extern const Verb fleet_init, fleet_add, fleet_edit, fleet_generate, fleet_rekey, fleet_revoke,
+    fleet_check;

@@ -13,6 +13,10 @@
 
 #include <stdbool.h>
 
+/* Has others than root create one: from now on this process is in a user namespace of its own, with
+ * the same user. Does nothing as root. -EPERM where that is forbidden. */
+int memory_mount_prepare(Reason *reason);
+
 /* Creates one whose root has mode 0700. SIZE is the most that it can hold, as tmpfs(5) takes it;
  * before Linux 6.4 this needs a system without swap: -EOPNOTSUPP. Without a SIZE (NULL) it is as
  * large as what is written to it, so nobody else may write there. -EPERM for others than root. */

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet generate: gives secrets new values, by their recipes in fleet.json.
+ */
+
+#include "crypto/generate.h"
+#include "base/array.h"
+#include "fleet/masters.h"
+#include "fleet/verbs.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <string.h>
+
+typedef struct Generation {
+    const FleetSecret *secret;
+    bool replaces;
+    Bytes public; /* the public half of a key pair */
+} Generation;
+
+typedef struct Generations {
+    Generation *generations;
+    MasterChange *changes; /* as many */
+    size_t count;
+} Generations;
+
+static void generations_done(Generations *all)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        bytes_done(&all->generations[i].public);
+        master_change_done(&all->changes[i]);
+    }
+    free(all->generations);
+    free(all->changes);
+}
+
+static int add(const Repository *repository, const FleetSecret *secret, Generations *all)
+{
+    Generation generation = {secret, master_exists(repository, secret->name), {0}};
+    MasterChange change = {.secret = strdup(secret->name)};
+
+    if (!change.secret || !ARRAY_GROW(all->generations, all->count) ||
+        !ARRAY_GROW(all->changes, all->count)) {
+        free(change.secret);
+        return -ENOMEM;
+    }
+    all->generations[all->count] = generation;
+    all->changes[all->count++] = change;
+    return 0;
+}
+
+/* Those of NAMES; without any, those that have a recipe but no value. */
+static int choose(const Repository *repository, char **names, Reason *reason, Generations *all)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && !*names && i < repository->file.secret_count; i++) {
+        const FleetSecret *secret = &repository->file.secrets[i];
+
+        if (secret->generated && !master_exists(repository, secret->name))
+            r = add(repository, secret, all);
+    }
+    for (; r == 0 && *names; names++) {
+        const FleetSecret *secret = fleet_file_secret(&repository->file, *names);
+
+        if (!secret)
+            return reason_set(reason, OUTCOME_USAGE, "there is no secret \"%.80s\" in %s", *names,
+                              REPOSITORY_FILE);
+        if (!secret->generated)
+            return reason_set(reason, OUTCOME_USAGE,
+                              "%s has no recipe in %s (\"generate\"). To generate a value once: "
+                              "nspawn-creds fleet add secret %s --generate=RECIPE",
+                              *names, REPOSITORY_FILE, *names);
+        r = add(repository, secret, all);
+    }
+    return r;
+}
+
+/* Asks once for all values that are replaced. */
+static int confirm_all(const Options *options, const Generations *all, Reason *reason)
+{
+    _cleanup_(writer_done) Writer names = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    size_t count = 0;
+    int r;
+
+    for (size_t i = 0; i < all->count; i++)
+        if (all->generations[i].replaces) {
+            writer_text(&names, count++ > 0 ? ", " : "");
+            writer_text(&names, all->generations[i].secret->name);
+        }
+    r = writer_take(&names, &text);
+    if (r != 0 || count == 0)
+        return r;
+    return confirm(options, reason, "%.*s: %s already. Replace %s?", (int)text.size,
+                   (const char *)text.data, count == 1 ? "it has a value" : "they have values",
+                   count == 1 ? "it" : "them");
+}
+
+static int generate(const Context *context, const Recipients *recipients, Generation *generation,
+                    MasterChange *change, Reason *reason)
+{
+    const FleetSecret *secret = generation->secret;
+    _cleanup_(secret_freep) Secret *value = NULL;
+    int r = generate_secret(context, &secret->recipe, secret->name, reason, &value);
+
+    if (r == 0 && recipe_types[secret->recipe.type].pair)
+        r = generate_public(&secret->recipe, value, secret->name, reason, &generation->public);
+    return r == 0 ? master_encrypt(&(MasterProgram){0}, recipients, value, reason, &change->file)
+                  : r;
+}
+
+static void report(const Options *options, const Repository *repository, const Generations *all)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < all->count; i++) {
+        const Generation *generation = &all->generations[i];
+        BytesView half = bytes_view(&generation->public);
+        struct json_object *object = json_object_new_object();
+
+        half.size -= half.size > 0; /* without its newline */
+        json_add_text(object, "secret", generation->secret->name);
+        json_add(object, "replaced", json_object_new_boolean(generation->replaces));
+        json_add_view(object, "public", half);
+        json_append(list, object);
+        if (options->json != JSON_OFF)
+            continue;
+        if (half.size > 0)
+            output_line(stdout, "%s: %.*s", generation->secret->name, (int)half.size,
+                        (const char *)half.data);
+        output_note("%s: %s, for %zu hosts.", generation->secret->name,
+                    generation->replaces ? "replaced" : "generated",
+                    repository_count_hosts(repository, generation->secret->name));
+    }
+    if (options->json != JSON_OFF) {
+        output_json(list, options->json);
+        return;
+    }
+    json_object_put(list);
+    if (all->count == 0)
+        output_note("Each secret with a recipe has a value already. To replace one: nspawn-creds "
+                    "fleet generate SECRET");
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(generations_done) Generations all = {0};
+    Reason reason = {0};
+    int r = repository_open(options->repository, true, &reason, &repository);
+
+    if (r == 0)
+        r = repository_match(&repository, &reason);
+    if (r == 0)
+        r = recipients_read(&repository, &reason, &recipients);
+    if (r == 0)
+        r = choose(&repository, arguments, &reason, &all);
+    if (r == 0)
+        r = confirm_all(options, &all, &reason);
+    for (size_t i = 0; r == 0 && i < all.count; i++)
+        r = generate(context, &recipients, &all.generations[i], &all.changes[i], &reason);
+    if (r == 0 && all.count > 0)
+        r = masters_write(&repository, all.changes, all.count, &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    report(options, &repository, &all);
+    return 0;
+}
+
+const Verb fleet_generate = {
+    .name = "fleet generate",
+    .arguments = "[SECRET...]",
+    .summary = "Generate new values of secrets, by their recipes",
+    .details = "Generates values of these secrets; without any, of all that have a recipe in "
+               "fleet.json (\"generate\")\nand no value yet. All are stored, or none. Asks before "
+               "it replaces values, unless --no-ask is given.\nFor a key pair it prints the public "
+               "half.",
+    .options = OPTION_REPOSITORY | OPTION_NO_ASK | OPTION_JSON,
+    .run = run,
+};
