@@ -233,7 +233,6 @@ void courier_run(Courier *courier)
     int last = 0, last_report = 0;
     Reason last_reason = {0}, last_report_reason = {0};
 
-    (void)sd_notify(false, "READY=1");
     for (unsigned failures = 0;;) {
         Reason reason = {0}, report_reason = {0};
         int r = courier_look(courier, &reason);
@@ -245,11 +244,8 @@ void courier_run(Courier *courier)
             said = courier->sequence;
             fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,
                     courier->config->name);
-            (void)sd_notifyf(false, "STATUS=Statement %" PRIu64, said);
         }
         failures = r == 0 ? 0 : failures + 1;
-        if (r != 0)
-            (void)sd_notifyf(false, "STATUS=%s", r > 0 ? outcome_sentence(r) : reason.text);
         /* at least a second, whatever a carrier says has changed */
         carrier_sleep(r == 0 ? SECOND : pause_after(courier, r, failures - 1));
         if (r == 0)
