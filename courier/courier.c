@@ -105,12 +105,23 @@ static int outcome_of(struct json_object *reply, Reason *reason)
     return reason_set(reason, -EPROTO, "the broker's reply has no outcome");
 }
 
+/* Keeps the report in REPLY, if there is one, until it is carried back. */
+static int take_report(Courier *courier, struct json_object *reply)
+{
+    const char *report = varlink_text(reply, "report");
+
+    if (!report || !courier->reports)
+        return 0;
+    bytes_done(&courier->report);
+    return bytes_dup(text_view(report), &courier->report);
+}
+
 /* Brings the file with DIGEST from the carrier to the broker. */
 static int bring(Courier *courier, Client *broker, const char *digest, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
     _cleanup_(bytes_done) Bytes content = {0};
-    char name[NAME_BYTES_MAX + DIGEST_TEXT_BYTES];
+    char name[NAME_BYTES_MAX + DIGEST_TEXT_BYTES], actual[DIGEST_TEXT_BYTES];
     uint8_t digits[32];
     int r;
 
@@ -119,9 +130,14 @@ static int bring(Courier *courier, Client *broker, const char *digest, Reason *r
     snprintf(name, sizeof(name), "v1/%s/sha256/%s", courier->config->name, digest);
     r = courier->carrier->ops->get(courier->carrier, name, LIMIT_FILE_BYTES, NULL, reason,
                                    &content);
-    return r == 0 ? call(courier, broker, "Blob", "data", bytes_view(&content), "sha256", digest,
-                         reason, &reply)
-                  : r;
+    if (r != 0)
+        return r;
+    /* the broker checks this again; but it takes nothing that is not text */
+    digest_format(bytes_view(&content), actual);
+    if (strcmp(actual, digest) != 0)
+        return reason_set(reason, OUTCOME_CARRIER_FAILED, "%s has another digest", name);
+    return call(courier, broker, "Blob", "data", bytes_view(&content), "sha256", digest, reason,
+                &reply);
 }
 
 /* Offers BUNDLE, and commits it when the broker has all files. */
@@ -130,11 +146,12 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
     _cleanup_(client_freep) Client *broker = NULL;
     _cleanup_(json_object_putp) struct json_object *offer = NULL, *commit = NULL;
     struct json_object *missing;
-    const char *report;
     int r = client_new_courier(courier->socket, reason, &broker);
 
     if (r == 0)
         r = call(courier, broker, "Offer", "bundle", bundle, NULL, NULL, reason, &offer);
+    if (r == 0)
+        r = take_report(courier, offer);
     if (r == 0)
         r = outcome_of(offer, reason);
     if (r != 0)
@@ -144,13 +161,8 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
         r = bring(courier, broker, json_text(json_object_array_get_idx(missing, i)), reason);
     if (r == 0)
         r = call(courier, broker, "Commit", NULL, (BytesView){0}, NULL, NULL, reason, &commit);
-    if (r != 0)
-        return r;
-    report = varlink_text(commit, "report");
-    if (report && courier->reports) {
-        bytes_done(&courier->report);
-        r = bytes_dup(text_view(report), &courier->report);
-    }
+    if (r == 0)
+        r = take_report(courier, commit);
     if (r == 0)
         r = outcome_of(commit, reason);
     if (r == 0)
@@ -161,6 +173,16 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
 
 /* --- looks --- */
 
+/* A bundle has printable ASCII alone. Other bytes would be no valid message for the broker. */
+static bool is_text(BytesView bundle)
+{
+    for (size_t i = 0; i < bundle.size; i++)
+        if ((bundle.data[i] < ' ' && !strchr("\t\r\n", bundle.data[i])) || bundle.data[i] > '~' ||
+            bundle.data[i] == '\0')
+            return false;
+    return true;
+}
+
 int courier_look(Courier *courier, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes bundle = {0};
@@ -168,6 +190,8 @@ int courier_look(Courier *courier, Reason *reason)
     int r = courier->carrier->ops->get(courier->carrier, courier->bundle_name, LIMIT_BUNDLE_BYTES,
                                        &seen, reason, &bundle);
 
+    if (r == 0 && !is_text(bytes_view(&bundle)))
+        r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s is not text", courier->bundle_name);
     if (r == 0 && bundle.size > 0)
         r = deliver(courier, bytes_view(&bundle), reason);
     /* what was refused, or is not complete, is offered again */

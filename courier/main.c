@@ -7,6 +7,7 @@
  */
 
 #include "courier.h"
+#include "get.h"
 #include "put.h"
 
 #include "base/fsutil.h"
@@ -27,21 +28,26 @@ typedef struct CourierOptions {
 
 static void print_help(void)
 {
-    printf("%s [OPTIONS...] run FLEET\n"
-           "%s [OPTIONS...] put DIRECTORY|-\n\n"
-           "Brings a fleet's files from its carrier to this host's broker (run), or from an\n"
-           "administrator to the carrier (put).\n\n"
-           "  -h --help                Show this help\n"
-           "     --version             Show the version\n"
-           "     --once                Look once and exit\n"
-           "     --socket=PATH         The broker's socket\n"
-           "                           (default: " CLIENT_COURIER_PATH ")\n"
-           "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
-           "     --carrier=FILE        For put: the carrier, as in a fleet's configuration\n\n"
-           "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
-           "reads lines from standard input: the name, a tab, and the path of the file.\n\n"
-           "See nspawn-creds-courier(8).\n",
-           program_invocation_short_name, program_invocation_short_name, LIMIT_CARRIER_STALL);
+    printf(
+        "%s [OPTIONS...] run FLEET\n"
+        "%s [OPTIONS...] put DIRECTORY|-\n"
+        "%s [OPTIONS...] reports\n\n"
+        "Brings a fleet's files from its carrier to this host's broker (run), or from an\n"
+        "administrator to the carrier (put), or hosts' reports to the administrator (reports).\n\n"
+        "  -h --help                Show this help\n"
+        "     --version             Show the version\n"
+        "     --once                Look once and exit\n"
+        "     --socket=PATH         The broker's socket\n"
+        "                           (default: " CLIENT_COURIER_PATH ")\n"
+        "     --timeout=SECONDS     How long a server may be silent (default: %ld)\n"
+        "     --carrier=FILE        For put and reports: the carrier, as in a fleet's\n"
+        "                           configuration\n\n"
+        "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
+        "reads lines from standard input: the name, a tab, and the path of the file.\n"
+        "reports reads names from standard input, and prints each with its file in base64.\n\n"
+        "See nspawn-creds-courier(8).\n",
+        program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
+        LIMIT_CARRIER_STALL);
 }
 
 static bool parse_seconds(const char *text, long *ret)
@@ -117,18 +123,34 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
     return r > 0 ? reason_set(reason, OUTCOME_BAD_CONFIG, "%s: %.200s", path, why.text) : r;
 }
 
+/* Opens the carrier of the file --carrier=, for REPORTS the place where the reports go. */
+static int open_carrier(const CourierOptions *options, bool reports, Reason *reason,
+                        CarrierSettings *ret_settings, Carrier **ret)
+{
+    CarrierSettings all;
+    int r;
+
+    if (!options->carrier)
+        return reason_set(reason, OUTCOME_USAGE, "--carrier=FILE is missing");
+    r = read_carrier(options->carrier, reason, &all);
+    if (r != 0)
+        return r;
+    if (reports && all.reports) {
+        r = carrier_settings_for_reports(&all, reason, ret_settings);
+        carrier_settings_done(&all);
+    } else {
+        *ret_settings = all;
+    }
+    return r == 0 ? carrier_open(ret_settings, options->stall, reason, ret) : r;
+}
+
 static int run_put(const CourierOptions *options, const char *directory, Reason *reason)
 {
     _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
     _cleanup_(carrier_closep) Carrier *carrier = NULL;
     PutResult result;
-    int r;
+    int r = open_carrier(options, false, reason, &settings, &carrier);
 
-    if (!options->carrier)
-        return reason_set(reason, OUTCOME_USAGE, "put needs --carrier=FILE");
-    r = read_carrier(options->carrier, reason, &settings);
-    if (r == 0)
-        r = carrier_open(&settings, options->stall, reason, &carrier);
     if (r == 0)
         r = put(carrier, directory, reason, &result);
     if (r == 0)
@@ -136,12 +158,21 @@ static int run_put(const CourierOptions *options, const char *directory, Reason 
     return r;
 }
 
+static int run_reports(const CourierOptions *options, Reason *reason)
+{
+    _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
+    _cleanup_(carrier_closep) Carrier *carrier = NULL;
+    int r = open_carrier(options, true, reason, &settings, &carrier);
+
+    return r == 0 ? get(carrier, reason) : r;
+}
+
 static int run_courier(const CourierOptions *options, const char *fleet, Reason *reason)
 {
     _cleanup_(fleet_config_done) FleetConfig config = {0};
     _cleanup_(courier_freep) Courier *courier = NULL;
     Context context;
-    int r = context_system(&context);
+    int report_rc, r = context_system(&context);
 
     if (r == 0)
         r = fleet_config_load(&context, fleet, reason, &config);
@@ -152,11 +183,12 @@ static int run_courier(const CourierOptions *options, const char *fleet, Reason 
         r = courier_new(&config, options->socket, options->stall, reason, &courier);
     if (r == 0 && !options->once)
         courier_run(courier);
-    if (r == 0)
-        r = courier_look(courier, reason);
-    if (r == 0)
-        r = courier_report(courier, reason);
-    return r;
+    if (r != 0)
+        return r;
+    r = courier_look(courier, reason);
+    /* a refusal has a report, too */
+    report_rc = courier_report(courier, r == 0 ? reason : NULL);
+    return r == 0 ? report_rc : r;
 }
 
 static int run(int argc, char *argv[], Reason *reason)
@@ -170,6 +202,8 @@ static int run(int argc, char *argv[], Reason *reason)
         return r;
     if (count == 2 && strcmp(arguments[0], "put") == 0)
         return run_put(&options, arguments[1], reason);
+    if (count == 1 && strcmp(arguments[0], "reports") == 0)
+        return run_reports(&options, reason);
     if (count == 2 && strcmp(arguments[0], "run") == 0)
         return run_courier(&options, arguments[1], reason);
     return reason_set(reason, OUTCOME_USAGE, "see %s --help", program_invocation_short_name);

@@ -199,7 +199,7 @@ class Release:
         (self.folder / "v1/prod/hosts/web1/bundle").write_text(self.bundle)
 
 
-COURIER = os.path.abspath(sys.argv[1])
+COURIER = sys.argv[1:] and os.path.abspath(sys.argv[1])
 IN_NAMESPACE = 'mount -t tmpfs tmpfs /etc; mkdir -p /etc/nspawn-creds/fleet; cp "$1" /etc/nspawn-creds/fleet/prod.json; shift; exec "$@"'
 
 
