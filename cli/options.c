@@ -331,6 +331,8 @@ static const OptionInfo infos[] = {
      "Hosts, patterns and @groups, separated by commas"},
     {OPTION_RECIPIENTS, "recipients", "=FILE", FIELD(recipients),
      "Recipients of age, one per line: who can open the master copies"},
+    {OPTION_CONFIRM, "confirm", "=DIGEST", FIELD(confirm),
+     "Confirm the changes with this digest, as it was printed"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},
     {0, "help", "", FIELD(help),
      "Show this help"},

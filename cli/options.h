@@ -66,6 +66,7 @@ typedef enum OptionId {
     OPTION_AS = 1L << 46,
     OPTION_TO = 1L << 47,
     OPTION_RECIPIENTS = 1L << 48,
+    OPTION_CONFIRM = 1L << 50,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -116,6 +117,7 @@ typedef struct Options {
     const char *as;                              /* --as=; NULL if not given */
     const char *to;                              /* --to=; NULL if not given */
     const char *recipients;                      /* --recipients=; NULL if not given */
+    const char *confirm;                         /* --confirm=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

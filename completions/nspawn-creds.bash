@@ -74,7 +74,8 @@ _nspawn_creds_options() { # VERB
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
-                fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients=' ;;
+                fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients=
+                        --confirm=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -146,7 +147,7 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
-                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke check ;;
+                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal check ;;
                 fleet:2) [[ ${arguments[1]} != @(add|revoke) ]] || _nspawn_creds_offer host secret ;;
                 fleet:4) _nspawn_creds_files ;;
         esac

@@ -70,7 +70,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke check'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal check'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
@@ -101,6 +101,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null
 complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore fleet' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l confirm -x -d 'The digest of the changes to confirm'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -d 'Hosts, patterns and @groups'

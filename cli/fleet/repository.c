@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 
 /* NAME.json and NAME.age. */
 #define FILE_NAME_BYTES (LIMIT_FLEET_SECRET_BYTES + sizeof(".json"))
@@ -31,13 +33,15 @@ static bool is_link(int error)
     return error == -ELOOP || error == -ENOTDIR;
 }
 
-/* Opens DIRECTORY, or the repository itself for NULL. */
-static int open_directory(const Repository *repository, const char *directory)
+int repository_directory(const Repository *repository, const char *directory)
 {
-    int fd = openat(repository->fd, directory ? directory : ".",
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct open_how how = {
+        .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    long fd = syscall(SYS_openat2, repository->fd, directory ? directory : ".", &how, sizeof(how));
 
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : (int)fd;
 }
 
 /* Where the file NAME is, for messages. */
@@ -50,7 +54,7 @@ static const char *where(const char *directory, const char *name, char path[512]
 int repository_read(const Repository *repository, const char *directory, const char *name,
                     size_t limit, Reason *reason, Bytes *ret)
 {
-    _cleanup_(closep) int folder = open_directory(repository, directory), fd = -1;
+    _cleanup_(closep) int folder = repository_directory(repository, directory), fd = -1;
     struct stat status;
     char path[512];
     int r;
@@ -96,7 +100,7 @@ int repository_write(const Repository *repository, const char *directory, const 
     where(directory, name, path);
     if (directory && mkdirat(repository->fd, directory, 0777) < 0 && errno != EEXIST)
         return reason_set(reason, -errno, "cannot make the directory %s", directory);
-    folder = open_directory(repository, directory);
+    folder = repository_directory(repository, directory);
     if (folder < 0)
         return reason_set(reason, folder, "cannot write %s", path);
     file_temporary_name(temporary);
@@ -114,7 +118,7 @@ int repository_write(const Repository *repository, const char *directory, const 
 int repository_remove(const Repository *repository, const char *directory, const char *name,
                       Reason *reason)
 {
-    _cleanup_(closep) int folder = open_directory(repository, directory);
+    _cleanup_(closep) int folder = repository_directory(repository, directory);
     char path[512];
 
     if (folder >= 0 && unlinkat(folder, name, 0) == 0 && fsync(folder) == 0)
@@ -169,7 +173,7 @@ static int add_host(Repository *repository, const char *name, Reason *reason)
 
 static int list_hosts(Repository *repository, Reason *reason)
 {
-    _cleanup_(closep) int folder = open_directory(repository, REPOSITORY_HOSTS);
+    _cleanup_(closep) int folder = repository_directory(repository, REPOSITORY_HOSTS);
     _cleanup_(closedirp) DIR *directory = NULL;
     const char *name;
     int r;

@@ -46,6 +46,10 @@ int repository_match(Repository *repository, Reason *reason);
 /* The number of hosts that get SECRET, after repository_match(). */
 size_t repository_count_hosts(const Repository *repository, const char *secret);
 
+/* Opens DIRECTORY, such as "hosts" or "sealed/web1", or the repository itself for NULL, following
+ * no link. A negative errno. */
+int repository_directory(const Repository *repository, const char *directory);
+
 /* NULL if there is none. */
 RepositoryHost *repository_host(const Repository *repository, const char *name);
 

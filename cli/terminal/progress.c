@@ -2,10 +2,13 @@
 
 #include "terminal/progress.h"
 
+#include "base/context.h"
+#include "base/timestamp.h"
 #include "key/host_key.h"
 #include "protocol/client.h"
 #include "terminal/output.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -15,6 +18,8 @@
 /* Size of the line, including the NUL. Longer text is truncated, as it is at the edge of the
  * terminal. */
 #define LINE_BYTES      256
+
+#define USEC_PER_SEC    UINT64_C(1000000)
 
 /* The width of a terminal that does not report one. */
 #define COLUMNS_DEFAULT 80
@@ -99,6 +104,32 @@ static void show_line(void)
     handle_signals(SIG_DFL, on_signal);
     put(line, visible_length());
     is_shown = true;
+}
+
+/* --- how far a long work is --- */
+
+void progress_rate(const char *what, size_t done, size_t total, uint64_t begin)
+{
+    static uint64_t shown;
+    uint64_t now = monotonic_usec(), rate;
+    char left[TIMESTAMP_LENGTH_BYTES];
+
+    if (now - begin < USEC_PER_SEC || now - shown < USEC_PER_SEC || !isatty(STDERR_FILENO) ||
+        !is_in_foreground())
+        return;
+    shown = now;
+    rate = done * USEC_PER_SEC / (now - begin);
+    timestamp_format_length(done > 0 ? (now - begin) / done * (total - done) : 0, left);
+    hide_line();
+    snprintf(line, sizeof(line), "%zu of %zu %s, %" PRIu64 " a second, %s left ...", done, total,
+             what, rate, left);
+    show_line();
+}
+
+void progress_end(void)
+{
+    hide_line();
+    line[0] = '\0';
 }
 
 /* --- the observer --- */

@@ -15,8 +15,18 @@
 #include "base/observer.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 extern const Observer terminal_observer;
+
+/* Shows how many of TOTAL are DONE since BEGIN (monotonic_usec()), the rate and the time left:
+ *
+ *     4200 of 10000 hosts sealed, 812 a second, 8 s left ...
+ *
+ * at most once a second, and nothing if they are all done within one. progress_end() takes the line
+ * away. */
+void progress_rate(const char *what, size_t done, size_t total, uint64_t begin);
+void progress_end(void);
 
 /* The current object is number NUMBER of COUNT. Pass 0 and 0 if there is only one. */
 void progress_count(size_t number, size_t count);

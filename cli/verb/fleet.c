@@ -5,8 +5,9 @@
 
 #include "fleet/verbs.h"
 
-static const Verb *const commands[] = {&fleet_init,  &fleet_add,    &fleet_edit,  &fleet_generate,
-                                       &fleet_rekey, &fleet_revoke, &fleet_check, NULL};
+static const Verb *const commands[] = {&fleet_init,     &fleet_add,   &fleet_edit,
+                                       &fleet_generate, &fleet_rekey, &fleet_revoke,
+                                       &fleet_seal,     &fleet_check, NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
@@ -15,6 +16,6 @@ const Verb verb_fleet = {
     .details = "The administrators of many hosts keep the hosts' identities and encrypted master "
                "copies of the\nsecrets in a git repository. These commands work in it.",
     .options = OPTION_REPOSITORY | OPTION_JSON | OPTION_RECIPIENTS | OPTION_AS | OPTION_TO |
-               OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY,
+               OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY | OPTION_CONFIRM,
     .commands = commands,
 };

@@ -22,6 +22,7 @@ enum {
     EXIT_ROTATION = 7,     /* a rotation failed and was undone */
     EXIT_INCONSISTENT = 8, /* a rotation failed and was not undone completely */
     EXIT_PROBLEMS = 9,     /* the command worked, and found problems */
+    EXIT_UNSEALED = 10,    /* a fleet has to be sealed */
 };
 
 typedef struct OutcomeInfo {

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/admin.h"
+
+#include "base/array.h"
+#include "base/base64.h"
+#include "base/fsutil.h"
+#include "base/trusted_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <sodium.h>
+#include <stdio.h>
+
+/* Nesting: the file, a command, a word of it. */
+#define DEPTH 3
+
+/* Writes the path of FLEET's file with SUFFIX. */
+static int path_of(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX])
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    int length;
+
+    if (config && config[0] == '/')
+        length = snprintf(path, PATH_MAX, "%s/nspawn-creds/fleet/%s%s", config, fleet, suffix);
+    else if (home && home[0] == '/')
+        length =
+            snprintf(path, PATH_MAX, "%s/.config/nspawn-creds/fleet/%s%s", home, fleet, suffix);
+    else
+        return reason_set(reason, OUTCOME_USAGE,
+                          "$HOME is not set, where your configuration of the fleet is");
+    return length < PATH_MAX ? 0 : reason_set(reason, -ENAMETOOLONG, "your configuration");
+}
+
+/* Reads a file that only this user can have written. */
+static int read_own(const Context *context, const char *path, size_t limit, Reason *reason,
+                    Bytes *ret)
+{
+    _cleanup_(closep) int fd = -1;
+    Context own = *context;
+    int r;
+
+    own.trusted_uid = geteuid();
+    r = trusted_file_open(&own, path, reason, &fd);
+    return r == 0 ? file_read_fd(fd, path, limit, reason, ret) : r;
+}
+
+/* --- the configuration --- */
+
+void fleet_admin_done(FleetAdmin *admin)
+{
+    free(admin->signers);
+    free(admin->key);
+    free(admin->identity);
+    strings_free(admin->open);
+    strings_free(admin->encrypt);
+    *admin = (FleetAdmin){0};
+}
+
+/* A path; "~/" is the home directory. */
+static int read_path(struct json_object *value, const char *name, Reason *reason, char **ret)
+{
+    const char *text = json_text(value), *home = getenv("HOME");
+    int length;
+
+    if (text && strncmp(text, "~/", 2) == 0 && home)
+        length = asprintf(ret, "%s%s", home, text + 1);
+    else if (text && text[0] == '/')
+        length = asprintf(ret, "%s", text);
+    else
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "\"%s\" must be a path that begins with / or ~/", name);
+    if (length < 0) {
+        *ret = NULL;
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int read_command(struct json_object *value, const char *name, Reason *reason, char ***ret)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < json_length(value); i++) {
+        const char *word = json_text(json_object_array_get_idx(value, i));
+
+        if (!word || (i == 0 && !word[0]))
+            return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%s\" must be a list of words", name);
+        if (!strings_add(ret, &count, word))
+            return -ENOMEM;
+    }
+    return count > 0 ? 0
+                     : reason_set(reason, OUTCOME_BAD_CONFIG,
+                                  "\"%s\" must be a command, a list of words", name);
+}
+
+static int read_member(const char *name, struct json_object *value, Reason *reason,
+                       FleetAdmin *admin)
+{
+    if (strcmp(name, "signers") == 0)
+        return read_path(value, name, reason, &admin->signers);
+    if (strcmp(name, "key") == 0)
+        return read_path(value, name, reason, &admin->key);
+    if (strcmp(name, "identity") == 0)
+        return read_path(value, name, reason, &admin->identity);
+    if (strcmp(name, "open") == 0)
+        return read_command(value, name, reason, &admin->open);
+    if (strcmp(name, "encrypt") == 0)
+        return read_command(value, name, reason, &admin->encrypt);
+    if (strcmp(name, "threshold") != 0)
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "unknown member; there are signers, threshold, key, identity, open and "
+                          "encrypt");
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1 ||
+        json_object_get_int64(value) > (int64_t)LIMIT_FLEET_SIGNATURES)
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "\"threshold\" must be a number from 1 to %zu", LIMIT_FLEET_SIGNATURES);
+    admin->threshold = (size_t)json_object_get_int64(value);
+    return 0;
+}
+
+static int parse(BytesView text, Reason *reason, FleetAdmin *admin)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    int r = json_parse(text, DEPTH, NULL, reason, &object);
+
+    if (r == 0 && !json_object_is_type(object, json_type_object))
+        r = reason_set(reason, OUTCOME_BAD_CONFIG, "it is not an object");
+    if (r != 0)
+        return r < 0 ? r : OUTCOME_BAD_CONFIG;
+    json_object_object_foreach(object, name, value)
+    {
+        r = read_member(name, value, reason, admin);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, FleetAdmin *ret)
+{
+    _cleanup_(fleet_admin_done) FleetAdmin admin = {.threshold = 1};
+    _cleanup_(bytes_done) Bytes file = {0};
+    char path[PATH_MAX];
+    Reason why = {0};
+    int r = path_of(fleet, ".json", reason, path);
+
+    if (r == 0)
+        r = read_own(context, path, LIMIT_CONFIG_BYTES, reason, &file);
+    if (r == 0) {
+        r = parse(bytes_view(&file), &why, &admin);
+        if (r > 0)
+            reason_set(reason, r, "%s: %s", path, why.text);
+    }
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
+    if (r == 0)
+        *ret = TAKE(admin);
+    return r;
+}
+
+MasterProgram fleet_admin_program(const FleetAdmin *admin, const Options *options)
+{
+    return (MasterProgram){
+        .identity = options->identity ? options->identity : admin->identity,
+        .open = options->identity ? NULL : (const char *const *)admin->open,
+        .encrypt = (const char *const *)admin->encrypt,
+    };
+}
+
+/* How many people are among SIGNERS who may sign for fleets. */
+static size_t count_principals(const AllowedSigners *signers)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < signers->count; i++) {
+        bool new = signers->signers[i].for_fleets;
+
+        for (size_t j = 0; new &&j < i; j++)
+            new = !signers->signers[j].for_fleets ||
+                  strcmp(signers->signers[j].principal, signers->signers[i].principal) != 0;
+        count += new;
+    }
+    return count;
+}
+
+int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reason,
+                        AllowedSigners *ret)
+{
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(bytes_done) Bytes file = {0};
+    char path[PATH_MAX];
+    Reason why = {0};
+    size_t principals;
+    int r = path_of(fleet, ".signers", reason, path);
+
+    if (admin->signers)
+        snprintf(path, sizeof(path), "%s", admin->signers);
+    if (r == 0)
+        r = file_read(path, LIMIT_SIGNERS_BYTES, reason, &file);
+    if (r == -ENOENT)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "there is no file of allowed signers, %s. It says who may sign for the "
+                          "fleet, in the format of ssh-keygen(1)",
+                          path);
+    if (r != 0)
+        return r == OUTCOME_TOO_LARGE ? OUTCOME_BAD_SIGNERS : r;
+    r = allowed_signers_parse(bytes_view(&file), &why, &signers);
+    if (r != 0)
+        return reason_set(reason, r, "%s: %s", path, why.text);
+    principals = count_principals(&signers);
+    if (admin->threshold > principals || 2 * admin->threshold <= principals)
+        return reason_set(reason, OUTCOME_BAD_SIGNERS,
+                          "%s has %zu signers, of whom %zu must sign. It has to be more than half "
+                          "of them, or two halves could sign different statements",
+                          path, principals, admin->threshold);
+    *ret = TAKE(signers);
+    return 0;
+}
+
+/* --- what was verified --- */
+
+#define VERIFIED_BEGIN "nspawn-creds-verified 1\n"
+/* The inventory of 2^20 hosts with some ten secrets each. */
+#define VERIFIED_MAX   ((size_t)1024 * 1024 * 1024)
+
+void fleet_verified_done(FleetVerified *verified)
+{
+    inventory_done(&verified->inventory);
+    free(verified->known);
+    *verified = (FleetVerified){0};
+}
+
+static int compare_leaves(const void *a, const void *b)
+{
+    return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
+}
+
+bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf)
+{
+    const KnownLeaf *known;
+    KnownLeaf wanted;
+
+    snprintf(wanted.host, sizeof(wanted.host), "%s", host);
+    known = verified->known_count > 0 ? bsearch(&wanted, verified->known, verified->known_count,
+                                                sizeof(wanted), compare_leaves)
+                                      : NULL;
+    return known && memcmp(known->leaf.bytes, leaf->bytes, MERKLE_HASH_BYTES) == 0;
+}
+
+/* Takes "leaf HOST HEX". */
+static int take_leaf(const char *rest, FleetVerified *verified)
+{
+    const char *space = strchr(rest, ' ');
+    KnownLeaf known = {0};
+
+    if (!space || (size_t)(space - rest) >= sizeof(known.host) ||
+        !hex_parse(space + 1, known.leaf.bytes, MERKLE_HASH_BYTES))
+        return OUTCOME_BAD_CONFIG;
+    memcpy(known.host, rest, (size_t)(space - rest));
+    if (!ARRAY_GROW(verified->known, verified->known_count))
+        return -ENOMEM;
+    verified->known[verified->known_count++] = known;
+    return 0;
+}
+
+/* The header: lines up to an empty one. The inventory is the rest. */
+static int parse_verified(char *text, FleetVerified *verified)
+{
+    char *rest = text + strlen(VERIFIED_BEGIN), *line;
+    int r = strncmp(text, VERIFIED_BEGIN, strlen(VERIFIED_BEGIN)) == 0 ? 0 : OUTCOME_BAD_CONFIG;
+
+    while (r == 0 && (line = strsep(&rest, "\n")) && *line) {
+        if (strncmp(line, "sequence ", 9) == 0)
+            verified->sequence = strtoull(line + 9, NULL, 10);
+        else if (strncmp(line, "leaf ", 5) == 0)
+            r = take_leaf(line + 5, verified);
+        else
+            r = OUTCOME_BAD_CONFIG;
+    }
+    if (r == 0)
+        r = rest ? 0 : OUTCOME_BAD_CONFIG;
+    if (r == 0) {
+        char *copy = strdup(rest);
+
+        r = copy ? inventory_parse(copy, &verified->inventory) : -ENOMEM;
+    }
+    if (verified->known_count > 0)
+        qsort(verified->known, verified->known_count, sizeof(verified->known[0]), compare_leaves);
+    return r;
+}
+
+int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
+                        FleetVerified *ret)
+{
+    _cleanup_(fleet_verified_done) FleetVerified verified = {0};
+    _cleanup_(bytes_done) Bytes file = {0};
+    _cleanup_(freep) char *text = NULL;
+    char path[PATH_MAX];
+    int r = path_of(fleet, ".verified", reason, path);
+
+    if (r == 0)
+        r = read_own(context, path, VERIFIED_MAX, reason, &file);
+    if (r == 0) {
+        text = strndup((const char *)file.data, file.size);
+        r = text ? parse_verified(text, &verified) : -ENOMEM;
+        if (r > 0)
+            reason_set(reason, r,
+                       "%s is damaged. Remove it; then everything in the repository is new to you, "
+                       "and has to be confirmed",
+                       path);
+    }
+    if (r == OUTCOME_NOT_FOUND)
+        r = 0;
+    if (r == 0)
+        *ret = TAKE(verified);
+    return r;
+}
+
+/* Makes the directories above PATH. */
+static int make_parents(char *path, Reason *reason)
+{
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        int r;
+
+        *slash = '\0';
+        r = mkdir(path, 0700) < 0 && errno != EEXIST
+                ? reason_set(reason, -errno, "cannot make the directory %s", path)
+                : 0;
+        *slash = '/';
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    char path[PATH_MAX], line[256], hex[MERKLE_TEXT_BYTES];
+    int r = path_of(fleet, ".verified", reason, path);
+
+    if (r == 0)
+        r = make_parents(path, reason);
+    if (r != 0)
+        return r;
+    snprintf(line, sizeof(line), VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
+    writer_text(&writer, line);
+    for (size_t i = 0; i < verified->known_count; i++) {
+        sodium_bin2hex(hex, sizeof(hex), verified->known[i].leaf.bytes, MERKLE_HASH_BYTES);
+        snprintf(line, sizeof(line), "leaf %s %s\n", verified->known[i].host, hex);
+        writer_text(&writer, line);
+    }
+    writer_text(&writer, "\n");
+    for (size_t i = 0; i < verified->inventory.count; i++) {
+        writer_text(&writer, verified->inventory.lines[i]);
+        writer_text(&writer, "\n");
+    }
+    if (writer.failed)
+        return -ENOMEM;
+    return file_write(path, bytes_view(&writer.bytes), 0600, true, reason);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What an administrator of a fleet trusts, outside the fleet's repository: a configuration, and
+ * what was last verified. Both are in ~/.config/nspawn-creds/fleet ($XDG_CONFIG_HOME).
+ *
+ * NAME.json is strict JSON, all of whose members are optional:
+ *
+ *     signers          file of allowed signers (default: NAME.signers beside it)
+ *     threshold        how many of them must sign (default: 1)
+ *     key              the SSH key to sign with, as ssh-keygen -Y sign -f takes it
+ *     identity         the age identity that opens masters
+ *     open, encrypt    commands that do so in place of age, lists of words
+ *
+ * It names programs, so that a file that others could have written is refused.
+ */
+
+#include "fleet/allowed_signers.h"
+#include "fleet/inventory.h"
+#include "fleet/masters.h"
+#include "options.h"
+
+typedef struct FleetAdmin {
+    char *signers, *key, *identity; /* paths; NULL if not given */
+    size_t threshold;               /* at least 1 */
+    char **open, **encrypt;         /* NULL if not given */
+} FleetAdmin;
+
+void fleet_admin_done(FleetAdmin *admin); /* for _cleanup_ */
+
+/* OUTCOME_BAD_CONFIG; OUTCOME_FILE_UNSAFE. */
+int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, FleetAdmin *ret);
+
+/* How masters are opened, according to OPTIONS, or else ADMIN. Borrowed from both. */
+MasterProgram fleet_admin_program(const FleetAdmin *admin, const Options *options);
+
+/* Reads the allowed signers. OUTCOME_USAGE if there is no such file; OUTCOME_BAD_SIGNERS, also if
+ * the threshold is not more than half of them, so that one could sign two stories. */
+int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reason,
+                        AllowedSigners *ret);
+
+/* --- what was verified --- */
+
+/* A host's manifest, by its leaf, that was signed, or sealed by this administrator. */
+typedef struct KnownLeaf {
+    char host[LIMIT_FLEET_HOST_BYTES + 1];
+    MerkleHash leaf;
+} KnownLeaf;
+
+typedef struct FleetVerified {
+    uint64_t sequence;   /* of the last statement that enough signers have signed; 0: none */
+    Inventory inventory; /* what this administrator has confirmed last, or signers have signed */
+    KnownLeaf *known;    /* sorted by host */
+    size_t known_count;
+} FleetVerified;
+
+void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
+
+/* All zeros if there is none yet. OUTCOME_BAD_CONFIG. */
+int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
+                        FleetVerified *ret);
+int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);
+
+bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/changes.h"
+
+#include "base/array.h"
+#include "terminal/input.h"
+#include "terminal/output.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void fleet_changes_done(FleetChanges *changes)
+{
+    strings_free(changes->lines);
+    *changes = (FleetChanges){0};
+}
+
+int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, Reason *reason,
+                       FleetChanges *ret)
+{
+    _cleanup_(fleet_changes_done) FleetChanges changes = {0};
+    int r = inventory_compare(&verified->inventory, inventory, &changes.lines, &changes.count);
+
+    if (r != 0)
+        return reason_set(reason, r, "cannot compare the repository with what was confirmed");
+    *ret = TAKE(changes);
+    return 0;
+}
+
+int fleet_changes_add(FleetChanges *changes, const char *format, ...)
+{
+    _cleanup_(freep) char *line = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&line, format, arguments) < 0)
+        line = NULL;
+    va_end(arguments);
+    return line && strings_add(&changes->lines, &changes->count, line) ? 0 : -ENOMEM;
+}
+
+static void set_digest(FleetChanges *changes, const Inventory *inventory)
+{
+    MerkleHash digest = inventory_digest(inventory);
+    crypto_generichash_state state;
+    uint8_t hash[(sizeof(changes->digest) - 1) / 2];
+
+    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
+    crypto_generichash_update(&state, digest.bytes, sizeof(digest.bytes));
+    for (size_t i = 0; i < changes->count; i++) {
+        const char *line = changes->lines[i];
+
+        crypto_generichash_update(&state, (const uint8_t *)line, strlen(line) + 1);
+    }
+    crypto_generichash_final(&state, hash, sizeof(hash));
+    sodium_bin2hex(changes->digest, sizeof(changes->digest), hash, sizeof(hash));
+}
+
+int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, const char *command,
+                          const Options *options, Reason *reason)
+{
+    if (changes->count == 0)
+        return 0;
+    set_digest(changes, inventory);
+    if (options->confirm && strcmp(options->confirm, changes->digest) == 0)
+        return 0;
+    output_line(stderr, "Changed since this was last confirmed or signed:");
+    for (size_t i = 0; i < changes->count; i++)
+        output_line(stderr, "  %s", changes->lines[i]);
+    if (options->confirm)
+        return reason_set(reason, OUTCOME_UNCONFIRMED,
+                          "these are not the changes that --confirm=%.40s is for",
+                          options->confirm);
+    if (confirm_possible(options, NULL) != 0)
+        return reason_set(reason, OUTCOME_UNCONFIRMED,
+                          "if all of them are intended: nspawn-creds %s --confirm=%s", command,
+                          changes->digest);
+    return confirm(options, reason, "Are all of these changes intended?") == 0
+               ? 0
+               : reason_set(reason, OUTCOME_UNCONFIRMED, "nothing was changed");
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What somebody has changed in a repository since its administrator has last looked, and their
+ * consent to it, without which nothing is sealed or signed.
+ */
+
+#include "fleet/admin.h"
+
+typedef struct FleetChanges {
+    char **lines; /* a sentence each */
+    size_t count;
+    char digest[33]; /* of the lines and of the inventory: whoever has seen them can confirm them */
+} FleetChanges;
+
+void fleet_changes_done(FleetChanges *changes); /* for _cleanup_ */
+
+/* Compares INVENTORY with what was confirmed or signed. -ENOMEM. */
+int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, Reason *reason,
+                       FleetChanges *ret);
+
+/* Adds LINE. -ENOMEM. */
+int fleet_changes_add(FleetChanges *changes, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Shows the changes on standard error, and has them confirmed: on the terminal, or by --confirm=
+ * with their digest. OUTCOME_UNCONFIRMED. */
+int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, const char *command,
+                          const Options *options, Reason *reason);

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet seal: seals the secrets of a fleet for its hosts, from the masters.
+ *
+ * Child processes seal, as many as there are processors. They inherit the plans, and get the values
+ * through a socket each, because guarded memory is empty in a child. A host's directory is complete
+ * before it takes its place, and all hosts take theirs at the end. Killed before, the command has
+ * changed nothing; killed meanwhile, it has sealed some of the hosts, and goes on when it is
+ * repeated.
+ */
+
+#include "base/array.h"
+#include "base/child.h"
+#include "base/fsutil.h"
+#include "base/timestamp.h"
+#include "fleet/changes.h"
+#include "fleet/sealed.h"
+#include "fleet/verbs.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* As many processors are used at most. */
+#define CHILDREN_MAX    64U
+/* In a child, its socket and the repository. */
+#define CHILD_SOCKET    CHILD_FIRST_FD
+#define CHILD_DIRECTORY (CHILD_FIRST_FD + 1)
+
+typedef struct Sealing {
+    const Context *context;
+    const Options *options;
+    Repository repository;
+    FleetAdmin admin;
+    FleetVerified verified;
+    Inventory inventory;
+    SealedLines lines;
+    SealedPlan *plans;
+    size_t plan_count;
+    Secret **values; /* by the index of the secret; NULL if it is not needed */
+    size_t files;    /* sealed */
+    size_t removed;  /* hosts */
+} Sealing;
+
+static void sealing_done(Sealing *sealing)
+{
+    for (size_t i = 0; i < sealing->plan_count; i++)
+        sealed_plan_done(&sealing->plans[i]);
+    free(sealing->plans);
+    for (size_t i = 0; sealing->values && i < sealing->repository.file.secret_count; i++)
+        secret_free(sealing->values[i]);
+    free(sealing->values);
+    sealed_lines_done(&sealing->lines);
+    inventory_done(&sealing->inventory);
+    fleet_verified_done(&sealing->verified);
+    fleet_admin_done(&sealing->admin);
+    repository_close(&sealing->repository);
+}
+
+/* --- before anything is sealed --- */
+
+static int load(Sealing *sealing, Reason *reason)
+{
+    Repository *repository = &sealing->repository;
+    int r = repository_open(sealing->options->repository, true, reason, repository);
+
+    if (r == 0)
+        r = repository_match(repository, reason);
+    if (r == 0)
+        r = fleet_admin_load(sealing->context, repository->file.fleet, reason, &sealing->admin);
+    if (r == 0)
+        r = fleet_verified_load(sealing->context, repository->file.fleet, reason,
+                                &sealing->verified);
+    if (r == 0)
+        r = inventory_make(repository, &sealing->verified.inventory, reason, &sealing->inventory);
+    if (r == 0)
+        r = sealed_lines_make(repository, &sealing->inventory, &sealing->lines);
+    return r;
+}
+
+static int confirm_changes(Sealing *sealing, Reason *reason)
+{
+    _cleanup_(fleet_changes_done) FleetChanges changes = {0};
+    int r = fleet_changes_find(&sealing->verified, &sealing->inventory, reason, &changes);
+
+    return r == 0 ? fleet_changes_confirm(&changes, &sealing->inventory, "fleet seal",
+                                          sealing->options, reason)
+                  : r;
+}
+
+static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reason)
+{
+    const Repository *repository = &sealing->repository;
+    _cleanup_(bytes_done) Bytes inputs = {0};
+    SealedPlan plan = {0};
+    int r = sealed_inputs(repository, &sealing->inventory, &sealing->lines, host, &inputs);
+
+    if (r == 0)
+        r = sealed_plan_make(repository, &sealing->lines, host, &inputs, &sealing->verified, reason,
+                             &plan);
+    if (r != 0 || !plan.host)
+        return r;
+    if (!ARRAY_GROW(sealing->plans, sealing->plan_count)) {
+        sealed_plan_done(&plan);
+        return -ENOMEM;
+    }
+    sealing->plans[sealing->plan_count++] = plan;
+    return 0;
+}
+
+/* How many hosts the secret number NUMBER is sealed for now. */
+static size_t count_hosts(const Sealing *sealing, size_t number)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < sealing->plan_count; i++) {
+        const SealedPlan *plan = &sealing->plans[i];
+
+        for (size_t j = 0; j < plan->host->secret_count; j++)
+            count += plan->seal[j] &&
+                     plan->host->secrets[j] == &sealing->repository.file.secrets[number];
+    }
+    return count;
+}
+
+/* An update of the firmware changes PCRs of all hosts at once. */
+static void note_pcrs(const Sealing *sealing)
+{
+    const FleetFile *file = &sealing->repository.file;
+
+    for (size_t i = 0; i < file->secret_count; i++) {
+        const FleetSecret *secret = &file->secrets[i];
+        size_t count = secret->pcrs && !secret->pending ? count_hosts(sealing, i) : 0;
+
+        if (count > 1)
+            output_note("Secret %s is sealed for the present PCR values of %zu hosts. After an "
+                        "update of their firmware none of them can open it, unless \"pcrPolicy\" "
+                        "is used.",
+                        secret->name, count);
+    }
+}
+
+/* --- the values --- */
+
+/* Opens the masters that are needed, each once. */
+static int open_masters(Sealing *sealing, Reason *reason)
+{
+    const FleetFile *file = &sealing->repository.file;
+    MasterProgram program = fleet_admin_program(&sealing->admin, sealing->options);
+    _cleanup_(freep) bool *needed = calloc(file->secret_count + 1, sizeof(needed[0]));
+    int r = 0;
+
+    sealing->values = calloc(file->secret_count + 1, sizeof(sealing->values[0]));
+    if (!needed || !sealing->values)
+        return -ENOMEM;
+    for (size_t i = 0; i < sealing->plan_count; i++)
+        for (size_t j = 0; j < sealing->plans[i].host->secret_count; j++)
+            if (sealing->plans[i].seal[j])
+                needed[sealing->plans[i].host->secrets[j] - file->secrets] = true;
+    for (size_t i = 0; r == 0 && i < file->secret_count; i++)
+        if (needed[i])
+            r = master_read(&sealing->repository, &program, file->secrets[i].name, reason,
+                            &sealing->values[i]);
+    return r;
+}
+
+/* --- children --- */
+
+/* What a child says when it has sealed for a host, or failed. */
+typedef struct Result {
+    size_t plan;
+    int rc;
+    size_t files;
+    MerkleHash leaf;
+    Reason reason;
+} Result;
+
+static bool read_exactly(int fd, void *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = read(fd, bytes, size);
+
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return false;
+        if (n > 0) {
+            bytes = (uint8_t *)bytes + n;
+            size -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* In a child: gets the values. */
+static int receive_values(Sealing *sealing, Reason *reason)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sealing->repository.file.secret_count; i++) {
+        size_t size;
+
+        if (!sealing->values[i])
+            continue;
+        size = secret_size(sealing->values[i]);
+        sealing->values[i] = NULL; /* the parent's */
+        r = secret_new(size, reason, &sealing->values[i]);
+        if (r == 0 && !read_exactly(CHILD_SOCKET, secret_borrow(sealing->values[i]), size))
+            r = -EPIPE;
+    }
+    return r;
+}
+
+/* A child seals for every STEPth host, from the one FIRST. */
+static void work(Sealing *sealing, size_t first, size_t step)
+{
+    Result result = {.plan = first};
+
+    sealing->repository.fd = CHILD_DIRECTORY;
+    result.rc = receive_values(sealing, &result.reason);
+    if (result.rc != 0)
+        (void)file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)});
+    for (size_t i = first; result.rc == 0 && i < sealing->plan_count; i += step) {
+        result.plan = i;
+        result.rc = sealed_make(sealing->context, &sealing->repository, &sealing->plans[i],
+                                sealing->values, &result.reason, &result.files);
+        result.leaf = sealing->plans[i].leaf;
+        if (file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)}) != 0)
+            break;
+    }
+    for (size_t i = 0; i < sealing->repository.file.secret_count; i++)
+        secret_free(sealing->values[i]);
+    _exit(result.rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+typedef struct Children {
+    int processes[CHILDREN_MAX];
+    struct pollfd sockets[CHILDREN_MAX];
+    unsigned count;
+} Children;
+
+/* Ends those that still run, and waits for all. */
+static void children_done(Children *children)
+{
+    for (unsigned i = 0; i < children->count; i++) {
+        siginfo_t info;
+
+        child_kill(children->processes[i]);
+        close_keep_errno(children->sockets[i].fd);
+        if (children->processes[i] < 0)
+            continue;
+        while (waitid(P_PIDFD, (id_t)children->processes[i], &info, WEXITED) < 0 && errno == EINTR)
+            ;
+        close(children->processes[i]);
+    }
+}
+
+static int start_child(Sealing *sealing, unsigned step, Reason *reason, Children *children)
+{
+    _cleanup_(closep) int theirs = -1;
+    int pair[2], r;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return reason_set(reason, -errno, "cannot start a process");
+    theirs = pair[1];
+    r = child_fork((int[]){theirs, sealing->repository.fd}, 2,
+                   &children->processes[children->count]);
+    if (r == CHILD_SELF)
+        work(sealing, children->count, step);
+    children->sockets[children->count] = (struct pollfd){.fd = pair[0], .events = POLLIN};
+    if (r != 0) {
+        close(pair[0]);
+        return reason_set(reason, r, "cannot start a process");
+    }
+    children->count++;
+    for (size_t i = 0; r == 0 && i < sealing->repository.file.secret_count; i++)
+        if (sealing->values[i])
+            r = file_write_fd(pair[0], secret_view(sealing->values[i]));
+    return r == 0 || r == -EPIPE ? 0 : reason_set(reason, r, "cannot pass a secret on");
+}
+
+/* Takes a result from the child NUMBER. OUTCOME_INTERRUPTED at its end. */
+static int take_result(Sealing *sealing, struct pollfd *socket, Reason *reason)
+{
+    Result result;
+
+    if (!read_exactly(socket->fd, &result, sizeof(result)))
+        return OUTCOME_INTERRUPTED;
+    if (result.rc != 0) {
+        *reason = result.reason;
+        return result.rc;
+    }
+    assert(result.plan < sealing->plan_count);
+    sealing->plans[result.plan].leaf = result.leaf;
+    sealing->files += result.files;
+    return 0;
+}
+
+/* Waits for the results of all. */
+static int collect(Sealing *sealing, Children *children, Reason *reason)
+{
+    uint64_t begin = monotonic_usec();
+    size_t done = 0;
+
+    while (done < sealing->plan_count) {
+        if (poll(children->sockets, children->count, OBSERVER_TICK_MSEC) < 0 && errno != EINTR)
+            return reason_set(reason, -errno, "cannot wait for the processes that seal");
+        for (unsigned i = 0; i < children->count; i++) {
+            int r;
+
+            if (!children->sockets[i].revents)
+                continue;
+            r = take_result(sealing, &children->sockets[i], reason);
+            if (r == OUTCOME_INTERRUPTED) { /* its share is done, or it was killed */
+                children->sockets[i].fd = -1 - children->sockets[i].fd;
+                children->sockets[i].revents = 0;
+                continue;
+            }
+            if (r != 0)
+                return r;
+            done++;
+        }
+        progress_rate("hosts sealed", done, sealing->plan_count, begin);
+    }
+    return 0;
+}
+
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return count < 1 ? 1 : (unsigned)count < CHILDREN_MAX ? (unsigned)count : CHILDREN_MAX;
+}
+
+static int seal_all(Sealing *sealing, Reason *reason)
+{
+    _cleanup_(children_done) Children children = {0};
+    unsigned count = processors();
+    int r = 0;
+
+    if (sealing->plan_count < count)
+        count = (unsigned)sealing->plan_count;
+    for (unsigned i = 0; r == 0 && i < count; i++)
+        r = start_child(sealing, count, reason, &children);
+    if (r == 0)
+        r = collect(sealing, &children, reason);
+    progress_end();
+    return r;
+}
+
+/* --- putting it in place --- */
+
+/* Removes the directory NAME in PARENT, DEPTH levels deep, as far as possible. */
+static void remove_tree(int parent, const char *name, int depth)
+{
+    _cleanup_(closep) int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *entry = NULL;
+
+    if (fd < 0 || directory_list(fd, name, NULL, &directory) != 0)
+        return;
+    while (directory_next(directory, name, NULL, &entry) == 0 && entry) {
+        if (depth > 1)
+            remove_tree(fd, entry, depth - 1);
+        unlinkat(fd, entry, 0);
+    }
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Makes an empty SEALED_NEW. */
+static int make_new(const Repository *repository, Reason *reason)
+{
+    remove_tree(repository->fd, SEALED_NEW, 2);
+    if (mkdirat(repository->fd, SEALED_NEW, 0755) < 0)
+        return reason_set(reason, -errno, "cannot make the directory " SEALED_NEW);
+    if (mkdirat(repository->fd, SEALED_DIRECTORY, 0777) < 0 && errno != EEXIST)
+        return reason_set(reason, -errno, "cannot make the directory " SEALED_DIRECTORY);
+    return 0;
+}
+
+/* Removes from SEALED_DIRECTORY, OLD, the hosts that are no longer there. */
+static int remove_hosts(Sealing *sealing, int old, Reason *reason)
+{
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *name = NULL;
+    int r = directory_list(old, SEALED_DIRECTORY, reason, &directory);
+
+    while (r == 0 && (r = directory_next(directory, SEALED_DIRECTORY, reason, &name)) == 0 && name)
+        if (name[0] != '.' && !repository_host(&sealing->repository, name)) {
+            remove_tree(old, name, 1);
+            sealing->removed++;
+        }
+    return r;
+}
+
+/* Everything is on the disk before the first host takes its place. */
+static int put_in_place(Sealing *sealing, Reason *reason)
+{
+    const Repository *repository = &sealing->repository;
+    _cleanup_(closep) int old = repository_directory(repository, SEALED_DIRECTORY),
+                          new = repository_directory(repository, SEALED_NEW);
+    int r = 0;
+
+    if (old < 0 || new < 0)
+        return reason_set(reason, old < 0 ? old : new, "cannot open " SEALED_DIRECTORY);
+    if (syncfs(new) < 0)
+        return reason_set(reason, -errno, "cannot write the sealed files");
+    for (size_t i = 0; i < sealing->plan_count; i++) {
+        const char *host = sealing->plans[i].host->name;
+
+        if (renameat2(new, host, old, host, RENAME_EXCHANGE) < 0 &&
+            (errno != ENOENT || renameat(new, host, old, host) < 0))
+            return reason_set(reason, -errno, "cannot put " SEALED_DIRECTORY "/%s in place", host);
+    }
+    r = remove_hosts(sealing, old, reason);
+    if (r == 0 && fsync(old) < 0)
+        r = reason_set(reason, -errno, "cannot write the sealed files");
+    remove_tree(repository->fd, SEALED_NEW, 2);
+    return r;
+}
+
+/* From now on these files are known, and no others of their hosts, and the inventory is confirmed.
+ */
+static int remember(Sealing *sealing, Reason *reason)
+{
+    FleetVerified *verified = &sealing->verified;
+    _cleanup_(freep) KnownLeaf *known =
+        calloc(verified->known_count + sealing->plan_count + 1, sizeof(known[0]));
+    size_t count = 0, plan = 0, old = 0;
+
+    if (!known)
+        return -ENOMEM;
+    /* both are sorted by host */
+    while (plan < sealing->plan_count || old < verified->known_count) {
+        int order = plan == sealing->plan_count ? 1
+                    : old == verified->known_count
+                        ? -1
+                        : strcmp(sealing->plans[plan].host->name, verified->known[old].host);
+
+        if (order <= 0) {
+            strcpy(known[count].host, sealing->plans[plan].host->name);
+            known[count++].leaf = sealing->plans[plan++].leaf;
+            old += order == 0;
+        } else
+            known[count++] = verified->known[old++];
+    }
+    free(verified->known);
+    verified->known = TAKE_PTR(known);
+    verified->known_count = count;
+    inventory_done(&verified->inventory);
+    verified->inventory = TAKE(sealing->inventory);
+    return fleet_verified_save(sealing->repository.file.fleet, verified, reason);
+}
+
+/* --- the verb --- */
+
+static void report(const Sealing *sealing, uint64_t begin)
+{
+    size_t hosts = sealing->repository.host_count;
+    char time[TIMESTAMP_LENGTH_BYTES];
+    struct json_object *object;
+
+    if (sealing->options->json != JSON_OFF) {
+        object = json_object_new_object();
+        json_add_number(object, "hosts", hosts);
+        json_add_number(object, "sealed", sealing->plan_count);
+        json_add_number(object, "files", sealing->files);
+        json_add_number(object, "removed", sealing->removed);
+        output_json(object, sealing->options->json);
+        return;
+    }
+    if (sealing->plan_count == 0 && sealing->removed == 0) {
+        output_line(stdout, "All %zu hosts are sealed already.", hosts);
+        return;
+    }
+    timestamp_format_length(monotonic_usec() - begin, time);
+    output_line(stdout, "Sealed %zu file%s for %zu of %zu host%s, in %s.", sealing->files,
+                sealing->files == 1 ? "" : "s", sealing->plan_count, hosts, hosts == 1 ? "" : "s",
+                time);
+    if (sealing->removed > 0)
+        output_line(stdout, "Removed the files of %zu host%s that are no longer there.",
+                    sealing->removed, sealing->removed == 1 ? "" : "s");
+    output_line(stdout, "Next: nspawn-creds fleet sign");
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(sealing_done) Sealing sealing = {
+        .context = context, .options = options, .repository = REPOSITORY_CLOSED};
+    uint64_t begin = monotonic_usec();
+    Reason reason = {0};
+    int r = load(&sealing, &reason);
+
+    (void)arguments;
+    if (r == 0)
+        r = confirm_changes(&sealing, &reason);
+    for (size_t i = 0; r == 0 && i < sealing.repository.host_count; i++)
+        r = plan_host(&sealing, &sealing.repository.hosts[i], &reason);
+    if (r == 0)
+        note_pcrs(&sealing);
+    if (r == 0)
+        r = open_masters(&sealing, &reason);
+    if (r == 0)
+        r = make_new(&sealing.repository, &reason);
+    if (r == 0)
+        r = seal_all(&sealing, &reason);
+    if (r == 0)
+        r = put_in_place(&sealing, &reason);
+    if (r == 0)
+        r = remember(&sealing, &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    report(&sealing, begin);
+    return 0;
+}
+
+const Verb fleet_seal = {
+    .name = "fleet seal",
+    .arguments = "",
+    .summary = "Seal the secrets of a fleet for its hosts, from the master copies",
+    .details = "Writes sealed/HOST/ for each host: its sealed files and a manifest of them. Only "
+               "what has changed is\nsealed: values, hosts' identities, and who gets what. Before, "
+               "it shows every change in the repository\nsince you have last confirmed "
+               "them, or enough signers have signed, and asks whether all are intended.",
+    .options = OPTION_REPOSITORY | OPTION_CONFIRM | OPTION_IDENTITY | OPTION_JSON,
+    .run = run,
+};

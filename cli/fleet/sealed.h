@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The sealed files of a fleet's hosts, sealed/HOST/:
+ *
+ *     MACHINE@ID.cred    a sealed file
+ *     manifest.json      the host's manifest
+ *     inputs             what they were sealed from: "host SHA256", of the identity, and for each
+ * file "MACHINE@ID [pcrs=…] [pcrPolicy=…] SHA256 [pending]", of the master
+ *
+ * A host is sealed into a new directory, which then takes the place of the old one. As long as its
+ * inputs stay the same, nothing is done for it. If they change, those machines are sealed anew of
+ * which anything has changed.
+ */
+
+#include "base/context.h"
+#include "fleet/admin.h"
+
+#define SEALED_DIRECTORY "sealed"
+#define SEALED_NEW       "sealed.new" /* being made, or what an interrupted command left */
+#define SEALED_MANIFEST  "manifest.json"
+#define SEALED_INPUTS    "inputs"
+
+/* The lines of all secrets in "inputs", by their index in the repository's file. */
+typedef struct SealedLines {
+    char **lines; /* each with a line feed; ends with NULL */
+} SealedLines;
+
+void sealed_lines_done(SealedLines *lines); /* for _cleanup_ */
+int sealed_lines_make(const Repository *repository, const Inventory *inventory, SealedLines *ret);
+
+/* What "inputs" has to contain for HOST. -ENOMEM. */
+int sealed_inputs(const Repository *repository, const Inventory *inventory,
+                  const SealedLines *lines, const RepositoryHost *host, Bytes *ret);
+
+/* Reads the file NAME of HOST. As repository_read(). */
+int sealed_read(const Repository *repository, const char *host, const char *name, size_t limit,
+                Reason *reason, Bytes *ret);
+
+/* The leaf of HOST's manifest. OUTCOME_UNSEALED if it has none. */
+int sealed_leaf(const Repository *repository, const char *host, Reason *reason, MerkleHash *ret);
+
+/* One host that is to be sealed. */
+typedef struct SealedPlan {
+    const RepositoryHost *host;
+    Bytes inputs;
+    bool *seal;      /* for each of its secrets: whether it is sealed anew, or its file kept */
+    MerkleHash leaf; /* when it was sealed */
+} SealedPlan;
+
+void sealed_plan_done(SealedPlan *plan);
+
+/* Decides which files of HOST have to be sealed. INPUTS, which it takes, are what they have to be.
+ * Files that VERIFIED does not know are not kept: whoever sealed them knows their key. .host of RET
+ * is NULL if nothing is to be done. */
+int sealed_plan_make(const Repository *repository, const SealedLines *lines,
+                     const RepositoryHost *host, Bytes *inputs, const FleetVerified *verified,
+                     Reason *reason, SealedPlan *ret);
+
+/* Seals PLAN's host into SEALED_NEW, and sets .leaf. VALUES are the masters' values by the index of
+ * the secret. RET_FILES is how many files were sealed. */
+int sealed_make(const Context *context, const Repository *repository, SealedPlan *plan,
+                Secret *const *values, Reason *reason, size_t *ret_files);
