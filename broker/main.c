@@ -154,8 +154,9 @@ static int take_listener(int fd, const char *name, Listeners *listeners)
     if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
         return -errno;
     listeners->fds[listeners->count] = fd;
-    listeners->kinds[listeners->count++] =
-        strcmp(name, "control") == 0 ? LISTENER_CONTROL : LISTENER_REQUESTS;
+    listeners->kinds[listeners->count++] = strcmp(name, "control") == 0   ? LISTENER_CONTROL
+                                           : strcmp(name, "courier") == 0 ? LISTENER_COURIER
+                                                                          : LISTENER_REQUESTS;
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "control/control.h"
 
 #include "control/check.h"
+#include "courier/offer.h"
 #include "protocol/frame.h"
 #include "protocol/varlink.h"
 #include "request/peer.h"
@@ -15,7 +16,10 @@
 
 /* How many connections are accepted at once: fewer than the limit, so that each gets a turn before
  * it has to make room. */
-#define ACCEPT_BATCH (LIMIT_CONTROLS / 4)
+#define ACCEPT_BATCH      (LIMIT_CONTROLS / 4)
+
+/* Brackets and commas in a call of the courier's: an offer has those of its bundle, up to 64. */
+#define COURIER_MARKS_MAX ((size_t)80)
 
 typedef struct Control Control;
 
@@ -33,6 +37,7 @@ struct Control {
     Child *child;
     Job *commit;
     Check *check;
+    Offer *offer;    /* the courier's; NULL before it has offered something */
     unsigned calls;  /* up to LIMIT_CONTROL_CALLS */
     bool more;       /* the reader may contain another call */
     bool subscribed; /* gets events, and may not call any more */
@@ -40,6 +45,9 @@ struct Control {
 
 struct ControlSet {
     ControlEnvironment environment;
+    const char *interface;
+    size_t max;                                /* connections */
+    Refusals *refusals;                        /* NULL for the control socket */
     sd_event_source *listening[LISTENERS_MAX]; /* NULL where requests come in */
     Control *first;                            /* most recently active first */
     size_t count;
@@ -69,6 +77,7 @@ static void control_end(Control *control)
     child_free(control->child);
     job_free(control->commit);
     check_free(control->check);
+    offer_free(control->offer);
     varlink_call_done(&control->call);
     close(control->fd);
     frame_reader_done(&control->reader);
@@ -79,7 +88,8 @@ static void control_end(Control *control)
 /* Whether a call is being answered. */
 static bool is_busy(const Control *control)
 {
-    return control->child || control->commit || control->check;
+    return control->child || control->commit || control->check ||
+           (control->offer && offer_is_busy(control->offer));
 }
 
 /* Closes the connection that was idle longest. Subscribers are idle by nature, so they are closed
@@ -117,18 +127,21 @@ static struct json_object *service_error(const char *error, const char *name, co
     return varlink_error_new(error, parameters);
 }
 
-static struct json_object *outcome_error(int rc, const Reason *reason)
+static struct json_object *outcome_error(const ControlSet *set, int rc, const Reason *reason)
 {
-    char name[sizeof(INTERFACE_BROKER ".") + INTERFACE_ERROR_BYTES] = INTERFACE_BROKER ".";
+    char error[INTERFACE_ERROR_BYTES], name[sizeof(INTERFACE_COURIER ".") + sizeof(error)];
 
-    interface_error_name(rc, name + strlen(name));
+    interface_error_name(rc, error);
+    snprintf(name, sizeof(name), "%s.%s", set->interface, error);
     return varlink_error_new(name, interface_error_parameters(rc, reason));
 }
 
 /* Runs METHOD. Returns its last reply or its error. */
-static struct json_object *run(const Method *method, MethodCall *call)
+static struct json_object *run(const ControlSet *set, const Method *method, MethodCall *call)
 {
     int r;
+
+    call->interface = set->interface;
 
     call->reply = json_object_new_object();
     r = method->run(call);
@@ -138,7 +151,7 @@ static struct json_object *run(const Method *method, MethodCall *call)
     if (r == OUTCOME_NOT_FOUND && strcmp(method->interface, INTERFACE_SERVICE) == 0)
         return service_error(VARLINK_INTERFACE_NOT_FOUND, "interface",
                              varlink_text(call->parameters, "interface"));
-    return outcome_error(r, &call->reason);
+    return outcome_error(set, r, &call->reason);
 }
 
 /* --- calls that a child answers --- */
@@ -159,7 +172,7 @@ static void read_store(void *userdata, int to_worker, int passed)
     if (host_resources_new(environment->connections->config, &resources) != 0)
         return;
     call.resources = resources;
-    (void)method_send(&call, run(control->method, &call), true);
+    (void)method_send(&call, run(control->set, control->method, &call), true);
 }
 
 static int watch(Control *control);
@@ -204,7 +217,7 @@ static void on_child_ended(void *userdata, int error)
 
     (void)error;
     end_call(control);
-    proceed(control, queue(control, outcome_error(r, &reason)));
+    proceed(control, queue(control, outcome_error(control->set, r, &reason)));
 }
 
 static int start_child(Control *control, const Method *method, VarlinkCall *call)
@@ -234,8 +247,9 @@ static void on_committed(void *userdata, const JobResult *result)
         proceed(control, 0);
     else
         proceed(control,
-                queue(control, result->rc == 0 ? varlink_reply_new(json_object_new_object(), false)
-                                               : outcome_error(result->rc, result->reason)));
+                queue(control, result->rc == 0
+                                   ? varlink_reply_new(json_object_new_object(), false)
+                                   : outcome_error(control->set, result->rc, result->reason)));
 }
 
 static int start_commit(Control *control, const VarlinkCall *call)
@@ -276,7 +290,77 @@ static int start_check(Control *control, const VarlinkCall *call)
     Reason reason = {0};
     int r = check_new(&order, &reason, &control->check);
 
-    return r == 0 ? 0 : queue(control, outcome_error(r, &reason));
+    return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
+}
+
+/* --- the courier --- */
+
+/* What becomes of an offer that signers stand for is a reply even if it is refused, with the host's
+ * report about it. */
+static struct json_object *offer_reply(const Control *control, int rc, const Reason *reason)
+{
+    struct json_object *reply = json_object_new_object();
+
+    json_add_text(reply, "outcome", outcome_name(rc));
+    json_add_text(reply, "reason", rc != 0 && reason->text[0] ? reason->text : NULL);
+    json_add_number(reply, "sequence", offer_sequence(control->offer));
+    if (control->method->kind == METHOD_OFFER) {
+        json_add(reply, "missing", offer_missing(control->offer));
+    } else {
+        _cleanup_(bytes_done) Bytes report = {0};
+
+        if (offer_report(control->offer, rc, &report) == 0)
+            json_add_view(reply, "report", bytes_view(&report));
+    }
+    return varlink_reply_new(reply, false);
+}
+
+/* The offer was judged or accepted, or refused: then it is forgotten. */
+static void on_offered(void *userdata, int rc, const Reason *reason)
+{
+    Control *control = userdata;
+    bool replies = rc == 0 || (rc > 0 && control->method->kind == METHOD_ACCEPT);
+    struct json_object *message =
+        replies ? offer_reply(control, rc, reason) : outcome_error(control->set, rc, reason);
+
+    if (rc != 0)
+        control->offer = offer_free(control->offer);
+    end_call(control);
+    proceed(control, queue(control, message));
+}
+
+static int start_offer(Control *control, const Method *method, const VarlinkCall *call)
+{
+    OfferOrder order = {
+        .connections = control->set->environment.connections,
+        .refusals = control->set->refusals,
+        .peer = control->peer,
+        .done = on_offered,
+        .userdata = control,
+    };
+    const char *fleet = varlink_text(call->parameters, "fleet");
+    Reason reason = {0};
+    int r;
+
+    control->method = method;
+    control->offer = offer_free(control->offer);
+    r = offer_new(&order, fleet, varlink_text(call->parameters, "bundle"), &reason,
+                  &control->offer);
+    return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
+}
+
+static int start_accept(Control *control, const Method *method, const VarlinkCall *call)
+{
+    const char *fleet = varlink_text(call->parameters, "fleet");
+    Reason reason = {0};
+    int r;
+
+    control->method = method;
+    if (!control->offer || strcmp(offer_fleet(control->offer), fleet) != 0)
+        r = reason_set(&reason, OUTCOME_USAGE, "nothing of %.40s is offered", fleet);
+    else
+        r = offer_accept(control->offer, &reason);
+    return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
 }
 
 /* --- calls --- */
@@ -285,11 +369,13 @@ static int answer_in_loop(Control *control, const Method *method, const VarlinkC
 {
     const ControlEnvironment *environment = &control->set->environment;
     struct json_object *message =
-        run(method, &(MethodCall){.environment = environment,
-                                  .parameters = call->parameters,
-                                  .peer = &control->peer,
-                                  .resources = environment->connections->resources,
-                                  .to_worker = -1});
+        run(control->set, method,
+            &(MethodCall){.environment = environment,
+                          .parameters = call->parameters,
+                          .peer = &control->peer,
+                          .resources = environment->connections->resources,
+                          .offer = control->offer,
+                          .to_worker = -1});
 
     if (!call->oneway)
         return queue(control, message);
@@ -310,6 +396,10 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
         return start_commit(control, call);
     case METHOD_CHECK:
         return start_check(control, call);
+    case METHOD_OFFER:
+        return start_offer(control, method, call);
+    case METHOD_ACCEPT:
+        return start_accept(control, method, call);
     default:
         return answer_in_loop(control, method, call);
     }
@@ -322,9 +412,11 @@ static int answer(Control *control, BytesView message)
     const Method *method;
     size_t size;
 
+    if (control->set->refusals && !json_bounded(message, COURIER_MARKS_MAX))
+        return -EPROTO;
     if (varlink_call_parse(message, &call) != 0)
         return -EPROTO;
-    method = method_find(call.method, &error);
+    method = method_find(control->set->interface, call.method, &error);
     if (!method && strcmp(error, VARLINK_METHOD_NOT_FOUND) == 0)
         return queue(control, service_error(error, "method", call.method));
     if (!method) {
@@ -476,9 +568,9 @@ static int control_start(ControlSet *set, int fd)
     int r;
 
     peer_read(fd, &peer);
-    if (peer.uid != connections->config->trusted_uid)
+    if (!set->refusals && peer.uid != connections->config->trusted_uid)
         return 0;
-    if (set->count == LIMIT_CONTROLS && !end_idlest(set))
+    if (set->count == set->max && !end_idlest(set))
         return 0;
     control = calloc(1, sizeof(*control));
     if (!control)
@@ -508,20 +600,27 @@ static int on_listening(sd_event_source *source, int fd, uint32_t events, void *
 }
 
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
-                    ControlSet **ret)
+                    ListenerKind kind, ControlSet **ret)
 {
     ControlSet *set = calloc(1, sizeof(*set));
+    bool courier = kind == LISTENER_COURIER;
     int r = 0;
 
     if (!set)
         return -ENOMEM;
     set->environment = *environment;
+    set->interface = courier ? INTERFACE_COURIER : INTERFACE_BROKER;
+    set->max = courier ? LIMIT_COURIERS : LIMIT_CONTROLS;
+    if (courier)
+        r = refusals_new(&set->refusals);
     for (size_t i = 0; r >= 0 && i < listeners->count; i++)
-        if (listeners->kinds[i] == LISTENER_CONTROL)
+        if (listeners->kinds[i] == kind)
             r = sd_event_add_io(environment->connections->event, &set->listening[i],
                                 listeners->fds[i], EPOLLIN, on_listening, set);
-    environment->counters->userdata = set;
-    environment->counters->entered = on_entered;
+    if (!courier) {
+        environment->counters->userdata = set;
+        environment->counters->entered = on_entered;
+    }
     *ret = set;
     return r < 0 ? r : 0;
 }

@@ -13,6 +13,9 @@
  * makes many calls gets the lowest priority.
  *
  * Control connections end with the worker; nothing depends on them.
+ *
+ * The courier's socket works in the same way, with an interface and limits of its own. Who may
+ * connect to it is what its file's mode says.
  */
 
 #include "control/method.h"
@@ -20,10 +23,10 @@
 
 typedef struct ControlSet ControlSet;
 
-/* Serves the control sockets among LISTENERS, if any. What ENVIRONMENT points to must outlive the
- * result. Returns 0 or a negative errno. */
+/* Serves the sockets of KIND, LISTENER_CONTROL or LISTENER_COURIER, among LISTENERS, if any. What
+ * ENVIRONMENT points to must outlive the result. Returns 0 or a negative errno. */
 int control_set_new(const ControlEnvironment *environment, const Listeners *listeners,
-                    ControlSet **ret);
+                    ListenerKind kind, ControlSet **ret);
 
 /* Accepts no more connections: they wait for the next broker. */
 void control_set_leave(ControlSet *set);

@@ -2,6 +2,7 @@
 
 #include "control/method.h"
 
+#include "courier/offer.h"
 #include "protocol/varlink.h"
 #include "request/commit_parameters.h"
 
@@ -28,7 +29,7 @@ static int get_info(MethodCall *call)
 {
     struct json_object *interfaces = json_object_new_array();
 
-    json_append(interfaces, json_object_new_string(INTERFACE_BROKER));
+    json_append(interfaces, json_object_new_string(call->interface));
     json_append(interfaces, json_object_new_string(INTERFACE_SERVICE));
     json_add_text(call->reply, "vendor", "nspawn-creds");
     json_add_text(call->reply, "product", "nspawn-creds-broker");
@@ -44,7 +45,10 @@ static const VarlinkField interface_fields[] = {{"interface", json_type_string, 
 static int get_interface_description(MethodCall *call)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = interface_describe(varlink_text(call->parameters, "interface"), &text);
+    const char *name = varlink_text(call->parameters, "interface");
+    int r = strcmp(name, call->interface) == 0 || strcmp(name, INTERFACE_SERVICE) == 0
+                ? interface_describe(name, &text)
+                : OUTCOME_NOT_FOUND;
 
     json_add_view(call->reply, "description", bytes_view(&text));
     return r;
@@ -136,6 +140,18 @@ struct json_object *method_event(const AuditRecord *record)
     return object;
 }
 
+/* --- the courier --- */
+
+static int add_file(MethodCall *call)
+{
+    const char *fleet = varlink_text(call->parameters, "fleet");
+
+    if (!call->offer || strcmp(offer_fleet(call->offer), fleet) != 0)
+        return reason_set(&call->reason, OUTCOME_USAGE, "nothing of %.40s is offered", fleet);
+    return offer_add(call->offer, varlink_text(call->parameters, "sha256"),
+                     text_view(varlink_text(call->parameters, "data")), &call->reason);
+}
+
 /* --- the table --- */
 
 static const VarlinkField no_fields[] = {{0}};
@@ -154,6 +170,21 @@ static const VarlinkField check_fields[] = {
     {0},
 };
 
+static const VarlinkField offer_fields[] = {
+    {"fleet", json_type_string, false},
+    {"bundle", json_type_string, false},
+    {0},
+};
+
+static const VarlinkField blob_fields[] = {
+    {"fleet", json_type_string, false},
+    {"sha256", json_type_string, false},
+    {"data", json_type_string, false},
+    {0},
+};
+
+static const VarlinkField fleet_fields[] = {{"fleet", json_type_string, false}, {0}};
+
 static const Method methods[] = {
     {"GetInfo", INTERFACE_SERVICE, no_fields, METHOD_LOOP, false, get_info},
     {"GetInterfaceDescription", INTERFACE_SERVICE, interface_fields, METHOD_LOOP, false,
@@ -168,6 +199,9 @@ static const Method methods[] = {
     {"Restart", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, restart},
     {"Reload", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, reload},
     {"Subscribe", INTERFACE_BROKER, no_fields, METHOD_SUBSCRIBE, true, NULL},
+    {"Offer", INTERFACE_COURIER, offer_fields, METHOD_OFFER, false, NULL},
+    {"Blob", INTERFACE_COURIER, blob_fields, METHOD_LOOP, false, add_file},
+    {"Commit", INTERFACE_COURIER, fleet_fields, METHOD_ACCEPT, false, NULL},
 };
 
 const Method *method_table(size_t *ret_count)
@@ -176,14 +210,18 @@ const Method *method_table(size_t *ret_count)
     return methods;
 }
 
-const Method *method_find(const char *name, const char **ret_error)
+const Method *method_find(const char *interface, const char *name, const char **ret_error)
 {
     size_t size;
     const char *member = varlink_method_split(name, &size);
 
     *ret_error = VARLINK_INTERFACE_NOT_FOUND;
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (strlen(methods[i].interface) != size || memcmp(methods[i].interface, name, size) != 0)
+        bool served = strcmp(methods[i].interface, interface) == 0 ||
+                      strcmp(methods[i].interface, INTERFACE_SERVICE) == 0;
+
+        if (!served || strlen(methods[i].interface) != size ||
+            memcmp(methods[i].interface, name, size) != 0)
             continue;
         *ret_error = VARLINK_METHOD_NOT_FOUND;
         if (strcmp(methods[i].name, member) == 0)

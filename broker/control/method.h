@@ -23,10 +23,12 @@ typedef struct ControlEnvironment {
 
 typedef struct MethodCall {
     const ControlEnvironment *environment;
+    const char *interface;          /* that the socket serves, beside org.varlink.service */
     struct json_object *parameters; /* checked against the method's fields */
     const Peer *peer;
     HostResources *resources;
     int to_worker;             /* in a child; else -1 */
+    struct Offer *offer;       /* of the courier's connection, or NULL */
     struct json_object *reply; /* the parameters of the last reply, to be filled (base/json.h) */
     Reason reason;
 } MethodCall;
@@ -37,6 +39,8 @@ typedef enum MethodKind {
     METHOD_COMMIT,    /* runs in a child, because it changes the store (request/store_job.h) */
     METHOD_CHECK,     /* runs in the event loop, and waits for the TPM (control/check.h) */
     METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
+    METHOD_OFFER,     /* the courier's: all that waits is in courier/offer.h */
+    METHOD_ACCEPT,
 } MethodKind;
 
 typedef struct Method {
@@ -49,9 +53,9 @@ typedef struct Method {
     int (*run)(MethodCall *call);
 } Method;
 
-/* Finds a method by its full name. If there is none, returns NULL and a VARLINK_… error in
- * RET_ERROR. */
-const Method *method_find(const char *name, const char **ret_error);
+/* Finds a method of INTERFACE, or of every service, by its full name. If there is none, returns
+ * NULL and a VARLINK_… error in RET_ERROR. */
+const Method *method_find(const char *interface, const char *name, const char **ret_error);
 
 /* The table, for tests. */
 const Method *method_table(size_t *ret_count);

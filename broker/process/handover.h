@@ -42,6 +42,7 @@ typedef char LiveMachine[LIMIT_MACHINE_BYTES + 1];
 typedef enum ListenerKind {
     LISTENER_REQUESTS, /* the service manager's requests, which must be answered */
     LISTENER_CONTROL,  /* the administrator's; its clients notice a closed connection */
+    LISTENER_COURIER,  /* the courier's, likewise */
 } ListenerKind;
 
 typedef struct Listeners {

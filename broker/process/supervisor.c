@@ -282,7 +282,7 @@ void supervisor_refuse(const Listeners *listeners)
         int fd;
 
         while ((fd = accept4(listeners->fds[i], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
-            if (listeners->kinds[i] == LISTENER_CONTROL)
+            if (listeners->kinds[i] != LISTENER_REQUESTS)
                 close(fd);
     }
     refuse_all(listeners);

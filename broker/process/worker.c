@@ -44,7 +44,7 @@ typedef struct Worker {
     Job *recovery;
     ConnectionSet connections;
     Counters counters;
-    ControlSet *control;
+    ControlSet *control, *courier;
     LiveSet *live;
     sd_event_source *idle; /* NULL without --exit-idle= */
     uint64_t busy;         /* when it was last busy, CLOCK_MONOTONIC, µs */
@@ -103,8 +103,10 @@ static void enter(Worker *worker, Phase phase)
     int r = 0;
 
     worker->phase = phase;
-    if (phase == PHASE_RESTARTS)
+    if (phase == PHASE_RESTARTS) {
         control_set_leave(worker->control);
+        control_set_leave(worker->courier);
+    }
     if (!worker->phase_over)
         r = sd_event_add_time_relative(worker->event, &worker->phase_over, CLOCK_MONOTONIC, usec, 0,
                                        on_phase_over, worker);
@@ -233,7 +235,8 @@ static bool is_busy(const Worker *worker)
 
     return worker->connections.count > 0 || children_count(children, CHILD_TPM) > 0 ||
            children_count(children, CHILD_COMMITTER) > 0 ||
-           control_set_count(worker->control) > 0 || live_set_count(worker->live) > 0;
+           control_set_count(worker->control) > 0 || control_set_count(worker->courier) > 0 ||
+           live_set_count(worker->live) > 0;
 }
 
 static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
@@ -370,6 +373,7 @@ static void on_committed(void *userdata)
 static int set_up(Worker *worker)
 {
     ConnectionSet *connections = &worker->connections;
+    ControlEnvironment environment;
     int r = sd_event_new(&worker->event);
 
     if (r >= 0)
@@ -409,13 +413,15 @@ static int set_up(Worker *worker)
         r = live_set_new(&(LiveEnvironment){worker->event, worker->config, worker->listeners,
                                             accept_live, worker},
                          &worker->live);
+    environment = (ControlEnvironment){.connections = connections,
+                                       .counters = &worker->counters,
+                                       .live = worker->live,
+                                       .restart = on_restart,
+                                       .userdata = worker};
     if (r >= 0)
-        r = control_set_new(&(ControlEnvironment){.connections = connections,
-                                                  .counters = &worker->counters,
-                                                  .live = worker->live,
-                                                  .restart = on_restart,
-                                                  .userdata = worker},
-                            worker->listeners, &worker->control);
+        r = control_set_new(&environment, worker->listeners, LISTENER_CONTROL, &worker->control);
+    if (r >= 0)
+        r = control_set_new(&environment, worker->listeners, LISTENER_COURIER, &worker->courier);
     worker->busy = monotonic_usec();
     if (r >= 0 && worker->config->exit_idle_usec > 0)
         r = sd_event_add_time_relative(worker->event, &worker->idle, CLOCK_MONOTONIC,

@@ -53,7 +53,7 @@ void commit_parameters_done(CommitParameters *decoded)
     *decoded = (CommitParameters){0};
 }
 
-static int check_sealed(BytesView file, Reason *reason)
+int commit_check_sealed(BytesView file, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes sealed = {0};
     CredentialSections sections;
@@ -167,7 +167,7 @@ static int set_files(struct json_object *element, const Bytes *data, Reason *rea
     }
     if (change->remove)
         return reason_set(reason, OUTCOME_USAGE, "a change cannot both remove and write a file");
-    return check_sealed(change->sealed, reason);
+    return commit_check_sealed(change->sealed, reason);
 }
 
 static int set_history(struct json_object *element, const Bytes *data, Reason *reason,

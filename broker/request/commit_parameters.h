@@ -26,6 +26,10 @@ typedef struct CommitParameters {
 
 void commit_parameters_done(CommitParameters *decoded); /* for _cleanup_ */
 
+/* Whether the broker could deliver the sealed FILE: 0, OUTCOME_UNPROTECTED, OUTCOME_SCOPE_MISMATCH,
+ * or what credential_unpack() and credential_openable() return. */
+int commit_check_sealed(BytesView file, Reason *reason);
+
 /* PARAMETERS must conform to commit_fields and outlive RET. DATA is a sealed memfd or -1. Returns
  * 0, OUTCOME_USAGE, OUTCOME_INVALID_NAME, OUTCOME_TOO_LARGE, OUTCOME_UNPROTECTED,
  * OUTCOME_SCOPE_MISMATCH, or what credential_unpack() and credential_openable() return for a file;

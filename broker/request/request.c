@@ -123,24 +123,37 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
     return 0;
 }
 
-int request_begin_file(HostResources *resources, const CredentialName *name, BytesView file,
-                       Reason *reason, Request *ret)
+static int begin_file(HostResources *resources, const CredentialName *name, BytesView file,
+                      bool by_policy, Reason *reason, Request *ret)
 {
     _cleanup_(request_done) Request request = {.resources = resources, .name = *name};
     Ingredient *ingredient = calloc(1, sizeof(*ingredient));
-    int r;
+    int r = 0;
 
     if (!ingredient)
         return -ENOMEM;
     request.resolution = (Resolution){ingredient, 1};
     *ingredient = (Ingredient){.name = *name, .source = POLICY_STORE};
-    r = resolution_look_up(resources->policies, name, reason, &ingredient->policy,
-                           &ingredient->credential);
+    if (by_policy)
+        r = resolution_look_up(resources->policies, name, reason, &ingredient->policy,
+                               &ingredient->credential);
     if (r == 0 || r == OUTCOME_NOT_IN_POLICY)
         r = load_file(&request, ingredient, file, reason);
     if (r == 0)
         *ret = TAKE(request);
     return r;
+}
+
+int request_begin_file(HostResources *resources, const CredentialName *name, BytesView file,
+                       Reason *reason, Request *ret)
+{
+    return begin_file(resources, name, file, true, reason, ret);
+}
+
+int request_begin_offered(HostResources *resources, const CredentialName *name, BytesView file,
+                          Reason *reason, Request *ret)
+{
+    return begin_file(resources, name, file, false, reason, ret);
 }
 
 /* --- predecessors --- */

@@ -50,6 +50,10 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
 int request_begin_file(HostResources *resources, const CredentialName *name, BytesView file,
                        Reason *reason, Request *ret);
 
+/* Begins a trial of FILE, which a fleet has for NAME, whatever the machine's policy says. */
+int request_begin_offered(HostResources *resources, const CredentialName *name, BytesView file,
+                          Reason *reason, Request *ret);
+
 /* Continues until all ingredients have values (RET_WANTED is then empty), or until one needs
  * RET_WANTED (borrowed), which for a key is not in the cache of QUEUE. Returns what
  * credential_open() and generated_secret_…() return, OUTCOME_TOO_LARGE, or OUTCOME_EMPTY for an

@@ -2,6 +2,7 @@
 
 #include "request/store_job.h"
 
+#include "base/array.h"
 #include "credential/format.h"
 #include "request/commit_parameters.h"
 #include "store/commit.h"
@@ -19,6 +20,7 @@ typedef struct Operation {
     Child *child;
     struct json_object *parameters;
     int data;
+    FleetCommit *fleet;
     uid_t uid;
     pid_t pid;
     CredentialName name; /* a commit: others with it may join, "" for none; a search: its machine */
@@ -36,6 +38,7 @@ typedef struct Message {
     uid_t uid;
     pid_t pid;
     TpmKeyLabel key;
+    FleetOrigin origin;
 } Message;
 
 _Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
@@ -45,6 +48,7 @@ _Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
 typedef struct Committer {
     const Store *store;
     int to_worker;
+    FleetOrigin origin; /* of .store, if that is a fleet's */
 } Committer;
 
 static void report_applied(void *userdata, const CredentialName *name, bool removed,
@@ -60,6 +64,7 @@ static void report_applied(void *userdata, const CredentialName *name, bool remo
     snprintf(message.verb, sizeof(message.verb), "%s", origin->verb);
     message.uid = origin->uid;
     message.pid = origin->pid;
+    message.origin = committer->origin;
     if (!removed && store_read(committer->store, name, NULL, &file) == 0)
         message.key = credential_key_label(bytes_view(&file));
     /* no answer means that the worker has died, so this child must exit, too */
@@ -67,6 +72,44 @@ static void report_applied(void *userdata, const CredentialName *name, bool remo
             0 ||
         child_wait(committer->to_worker) != 0)
         _exit(EXIT_FAILURE);
+}
+
+/* Completes what the fleets' stores were left with. The statement that is accepted now is not the
+ * one of an interrupted commit, so that no entry names its sequence. */
+static void recover_fleets(Committer *committer, const char *path)
+{
+    _cleanup_(strings_freep) char **fleets = NULL;
+    int r = fleet_set_list(path, NULL, &fleets);
+
+    for (char **fleet = fleets; r == 0 && *fleet; fleet++) {
+        _cleanup_(store_freep) Store *store = NULL;
+
+        if (fleet_commit_open(path, *fleet, false, NULL, &store) != 0)
+            continue;
+        committer->store = store;
+        snprintf(committer->origin.fleet, sizeof(committer->origin.fleet), "%s", *fleet);
+        (void)store_recover(store, report_applied, committer, NULL);
+    }
+}
+
+static int accept_set(const Operation *operation, int to_worker, Reason *reason)
+{
+    const FleetCommit *fleet = operation->fleet;
+    const char *path = operation->queue->config->store_path;
+    Committer committer = {.to_worker = to_worker, .origin.sequence = fleet->sequence};
+    _cleanup_(store_freep) Store *store = NULL;
+    int r = fleet_commit_open(path, fleet->fleet, true, reason, &store);
+
+    committer.store = store;
+    strcpy(committer.origin.fleet, fleet->fleet);
+    return r == 0 ? fleet_commit_run(fleet, path, store,
+                                     &(StoreCommit){
+                                         .origin = {"fleet", operation->uid, operation->pid},
+                                         .applied = report_applied,
+                                         .userdata = &committer,
+                                     },
+                                     reason)
+                  : r;
 }
 
 static int commit(const Operation *operation, int to_worker, int data, Reason *reason)
@@ -77,8 +120,11 @@ static int commit(const Operation *operation, int to_worker, int data, Reason *r
     int r = store_new(operation->queue->config->store_path, reason, &store);
 
     committer.store = store;
-    if (r == 0 && !operation->parameters)
-        return store_recover(store, report_applied, &committer, reason);
+    if (r == 0 && !operation->parameters) {
+        r = store_recover(store, report_applied, &committer, reason);
+        recover_fleets(&committer, operation->queue->config->store_path);
+        return r;
+    }
     if (r == 0)
         r = commit_parameters_decode(operation->queue->config, operation->parameters, data, reason,
                                      &decoded);
@@ -99,11 +145,13 @@ static int commit(const Operation *operation, int to_worker, int data, Reason *r
 
 static void run_committer(void *userdata, int to_worker, int data)
 {
+    const Operation *operation = userdata;
     Message message;
 
     memset(&message, 0, sizeof(message));
     message.last = true;
-    message.rc = commit(userdata, to_worker, data, &message.reason);
+    message.rc = operation->fleet ? accept_set(operation, to_worker, &message.reason)
+                                  : commit(operation, to_worker, data, &message.reason);
     (void)child_tell(to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)});
 }
 
@@ -137,6 +185,7 @@ static void operation_free(void *userdata)
     Operation *operation = userdata;
 
     json_object_put(operation->parameters);
+    fleet_commit_free(operation->fleet);
     close_keep_errno(operation->data);
     free(operation);
 }
@@ -170,6 +219,8 @@ static void write_entry(const Operation *operation, Message *message)
                           .reason = "",
                           .key = message->key.fingerprint,
                           .sealed_outside = message->key.outside,
+                          .fleet = message->origin.fleet,
+                          .sequence = message->origin.sequence,
                           .usec = ours ? monotonic_usec() - operation->begun : 0,
                       });
 }
@@ -278,6 +329,7 @@ static int commit_new(StoreQueue *queue, const CommitOrder *order, Child **ret)
         return r;
     TAKE_FD(data);
     operation->parameters = json_object_get(order->parameters);
+    operation->fleet = order->fleet;
     operation->uid = order->uid;
     operation->pid = order->pid;
     if (order->shared)

@@ -17,6 +17,7 @@
 
 #include "base/json.h"
 #include "process/children.h"
+#include "request/fleet_commit.h"
 
 /* All is borrowed. */
 typedef struct StoreQueue {
@@ -33,9 +34,10 @@ void store_queue_go_on(StoreQueue *queue);
 
 typedef struct CommitOrder {
     struct json_object
-        *parameters; /* of Commit, checked against its fields; NULL to recover only */
-    int data;        /* the memfd that they refer to (borrowed), or -1 */
-    uid_t uid;       /* the user and process that change the store */
+        *parameters;    /* of Commit, checked against its fields; NULL to recover only */
+    int data;           /* the memfd that they refer to (borrowed), or -1 */
+    FleetCommit *fleet; /* instead of them: accept a fleet's set; taken if there is no error */
+    uid_t uid;          /* the user and process that change the store */
     pid_t pid;
     const CredentialName *shared; /* join a queued commit with the same name here; or NULL */
 } CommitOrder;

@@ -23,6 +23,8 @@ const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_RESEALED] = {"resealed", "65e331b9c25a4a8d83459304ff958956", LOG_NOTICE},
     [AUDIT_FLUSHED] = {"flushed", "adb590e5ac854007b6d86f1da7f6add0", LOG_NOTICE},
     [AUDIT_CHECKED] = {"checked", "356c1158cbf64cb0842efa56bedcefe5", LOG_INFO},
+    [AUDIT_ACCEPTED] = {"accepted", "909dcee5625d47deadffce3af6e1ed6c", LOG_NOTICE},
+    [AUDIT_REJECTED] = {"rejected", "28a20876615b4e17bb3f421b0fae2fba", LOG_WARNING},
 };
 
 AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
@@ -128,6 +130,14 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
                       (long long)record->peer_pid,
                       record->outcome == 0 ? "would be delivered" : reason, remedy ? ". " : "",
                       remedy ? remedy : "");
+        break;
+    case AUDIT_ACCEPTED:
+        add_formatted(entry, "MESSAGE", "fleet %s: sequence %llu was accepted", record->fleet,
+                      (unsigned long long)record->sequence);
+        break;
+    case AUDIT_REJECTED:
+        add_formatted(entry, "MESSAGE", "fleet %s: an offer was rejected: %s%s%s", record->fleet,
+                      reason, remedy ? ". " : "", remedy ? remedy : "");
         break;
     default:
         add_formatted(entry, "MESSAGE", "%s: %s by process %lld", subject,

@@ -31,6 +31,10 @@ typedef enum AuditVerdict {
     AUDIT_FLUSHED,  /* the key cache was emptied; concerns no machine */
 
     AUDIT_CHECKED, /* opened, but delivered to nobody (broker/control/check.h) */
+
+    /* what a courier offered; concern no credential */
+    AUDIT_ACCEPTED, /* a fleet's set, which is now served; each change has an entry as well */
+    AUDIT_REJECTED,
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 

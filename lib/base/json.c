@@ -290,6 +290,15 @@ static int set_wipe(struct json_object *value, int flags, struct json_object *pa
     return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
+bool json_bounded(BytesView text, size_t marks)
+{
+    size_t found = 0;
+
+    for (size_t i = 0; i < text.size; i++)
+        found += text.data[i] == '{' || text.data[i] == '[' || text.data[i] == ',';
+    return found <= marks;
+}
+
 void json_wipe_later(struct json_object *value)
 {
     json_c_visit(value, 0, set_wipe, NULL);

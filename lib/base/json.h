@@ -34,6 +34,11 @@ typedef struct JsonPosition {
 int json_parse(BytesView text, int depth, JsonPosition *ret_position, Reason *reason,
                struct json_object **ret);
 
+/* Whether TEXT has at most MARKS brackets and commas, also in its strings, and therefore not many
+ * more values. To be asked before json_parse() where a peer is not trusted: json-c takes 700 bytes
+ * for each "{},". */
+bool json_bounded(BytesView text, size_t marks);
+
 /* Has the strings in VALUE wiped when they are freed: a peer may send a secret by mistake. VALUE
  * cannot be copied any more. */
 void json_wipe_later(struct json_object *value);

@@ -193,6 +193,13 @@
 /* A master copy, encrypted, bytes. age adds up to 1 KiB per recipient, and 16 bytes per 64 KiB. */
 #define LIMIT_MASTER_BYTES        (LIMIT_PLAINTEXT_BYTES + (size_t)128 * 1024)
 
+/* Offers that the broker has refused and remembers, and for how long each is refused again without
+ * another look, µs. */
+#define LIMIT_REFUSED_OFFERS      8U
+#define LIMIT_REFUSED_USEC        ((uint64_t)60 * 1000 * 1000)
+/* Connections of couriers to the broker: one of each fleet, and some that are ending. */
+#define LIMIT_COURIERS            16U
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that

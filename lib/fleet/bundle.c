@@ -71,17 +71,6 @@ static int read_proof(struct json_object *index, struct json_object *path, Reaso
     return 0;
 }
 
-/* Whether the JSON TEXT has few enough values. This comes before json-c, which takes 700 bytes for
- * each "{},". The strings of a bundle contain no such characters. */
-static bool bounded(BytesView text)
-{
-    size_t marks = 0;
-
-    for (size_t i = 0; i < text.size; i++)
-        marks += text.data[i] == '{' || text.data[i] == '[' || text.data[i] == ',';
-    return marks <= MARKS_MAX;
-}
-
 int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
 {
     _cleanup_(bundle_done) Bundle bundle = {0};
@@ -92,7 +81,7 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
 
     if (file.size > LIMIT_BUNDLE_BYTES)
         return invalid(reason, "it is too large");
-    if (!bounded(file))
+    if (!json_bounded(file, MARKS_MAX))
         return invalid(reason, "it has more values than a bundle");
     r = json_parse(file, JSON_DEPTH, NULL, &why, &object);
     if (r != 0)

@@ -132,21 +132,9 @@ int fleet_set_reset(const FleetSet *set, Reason *reason)
 
 /* --- reading --- */
 
-static int compare_credential(const void *name, const void *credential)
-{
-    char left[CREDENTIAL_NAME_TEXT_BYTES], right[CREDENTIAL_NAME_TEXT_BYTES];
-
-    credential_name_format(name, left);
-    credential_name_format(&((const ManifestCredential *)credential)->name, right);
-    return strcmp(left, right);
-}
-
 const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name)
 {
-    return set->manifest.count == 0
-               ? NULL
-               : bsearch(name, set->manifest.credentials, set->manifest.count,
-                         sizeof(set->manifest.credentials[0]), compare_credential);
+    return manifest_find(&set->manifest, name);
 }
 
 /* FILE is not what the manifest says; but perhaps what a later one says. */

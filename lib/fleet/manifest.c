@@ -23,6 +23,22 @@ void manifest_done(Manifest *manifest)
     *manifest = (Manifest){0};
 }
 
+static int compare_credential(const void *name, const void *credential)
+{
+    char left[CREDENTIAL_NAME_TEXT_BYTES], right[CREDENTIAL_NAME_TEXT_BYTES];
+
+    credential_name_format(name, left);
+    credential_name_format(&((const ManifestCredential *)credential)->name, right);
+    return strcmp(left, right);
+}
+
+const ManifestCredential *manifest_find(const Manifest *manifest, const CredentialName *name)
+{
+    return manifest->count == 0 ? NULL
+                                : bsearch(name, manifest->credentials, manifest->count,
+                                          sizeof(manifest->credentials[0]), compare_credential);
+}
+
 bool manifest_is_for(const Manifest *manifest, const FleetHost *host)
 {
     for (size_t i = 0; i < _FLEET_KEY_MAX; i++)

@@ -43,5 +43,8 @@ int manifest_parse(BytesView text, Reason *reason, Manifest *ret);
 /* Formats MANIFEST, which has what manifest_parse() requires. -ENOMEM. */
 int manifest_format(const Manifest *manifest, Bytes *ret);
 
+/* Finds a credential; NULL if MANIFEST does not have it. */
+const ManifestCredential *manifest_find(const Manifest *manifest, const CredentialName *name);
+
 /* Whether HOST has all keys that MANIFEST names. */
 bool manifest_is_for(const Manifest *manifest, const FleetHost *host);

@@ -186,8 +186,9 @@ int interface_describe(const char *name, Bytes *ret)
 
     if (strcmp(name, INTERFACE_SERVICE) == 0) {
         writer_text(&writer, org_varlink_service);
-    } else if (strcmp(name, INTERFACE_BROKER) == 0) {
-        writer_text(&writer, io_nspawn_creds_Broker);
+    } else if (strcmp(name, INTERFACE_BROKER) == 0 || strcmp(name, INTERFACE_COURIER) == 0) {
+        writer_text(&writer, strcmp(name, INTERFACE_BROKER) == 0 ? io_nspawn_creds_Broker
+                                                                 : io_nspawn_creds_Courier);
         for (int rc = OUTCOME_OK + 1; rc < _OUTCOME_MAX; rc++)
             write_error(&writer, rc);
         write_error(&writer, -EIO);

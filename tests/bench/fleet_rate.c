@@ -9,10 +9,10 @@
  * would. Sealing is not part of it; seal_rate measures that.
  */
 
-#include "base/base64.h"
+#include "../unit/ssh_sign.h"
+
 #include "base/context.h"
 #include "fleet/bundle.h"
-#include "fleet/ssh_signature.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -71,50 +71,6 @@ static Bytes text_of(const Manifest *manifest)
     return text;
 }
 
-/* A public key in SSH's wire format. */
-static Bytes wire_key(const uint8_t *public)
-{
-    _cleanup_(writer_done) Writer writer = {0};
-    Bytes key;
-
-    writer_string(&writer, text_view("ssh-ed25519"));
-    writer_string(&writer, (BytesView){public, crypto_sign_PUBLICKEYBYTES});
-    must(writer_take(&writer, &key) == 0, "no memory");
-    return key;
-}
-
-/* What ssh-keygen would write for a key that is not a file. */
-static Bytes sign(BytesView message, const uint8_t *secret, BytesView key)
-{
-    _cleanup_(writer_done) Writer text = {0}, blob = {0}, inner = {0}, armor = {0};
-    _cleanup_(bytes_done) Bytes base64 = {0};
-    uint8_t digest[crypto_hash_sha512_BYTES], signature[crypto_sign_BYTES];
-    Bytes ret;
-
-    crypto_hash_sha512(digest, message.data, message.size);
-    writer_text(&text, "SSHSIG");
-    writer_string(&text, text_view(SSH_SIGNATURE_NAMESPACE));
-    writer_string(&text, text_view(""));
-    writer_string(&text, text_view("sha512"));
-    writer_string(&text, (BytesView){digest, sizeof(digest)});
-    crypto_sign_detached(signature, NULL, text.bytes.data, text.bytes.size, secret);
-    writer_string(&inner, text_view("ssh-ed25519"));
-    writer_string(&inner, (BytesView){signature, sizeof(signature)});
-    writer_text(&blob, "SSHSIG");
-    writer_u32be(&blob, 1);
-    writer_string(&blob, key);
-    writer_string(&blob, text_view(SSH_SIGNATURE_NAMESPACE));
-    writer_string(&blob, text_view(""));
-    writer_string(&blob, text_view("sha512"));
-    writer_string(&blob, bytes_view(&inner.bytes));
-    must(base64_encode(bytes_view(&blob.bytes), 70, &base64) == 0, "no memory");
-    writer_text(&armor, "-----BEGIN SSH SIGNATURE-----\n");
-    writer_bytes(&armor, bytes_view(&base64));
-    writer_text(&armor, "-----END SSH SIGNATURE-----\n");
-    must(writer_take(&armor, &ret) == 0, "no memory");
-    return ret;
-}
-
 /* Signs the statement in BUNDLE with COUNT new keys, and returns their file of allowed signers. */
 static AllowedSigners sign_all(Bundle *bundle, size_t count)
 {
@@ -127,14 +83,15 @@ static AllowedSigners sign_all(Bundle *bundle, size_t count)
         char principal[64];
 
         crypto_sign_keypair(public, secret);
-        key = wire_key(public);
+        must(ssh_wire_key(public, &key) == 0, "no memory");
         must(base64_encode(bytes_view(&key), 0, &base64) == 0, "no memory");
         snprintf(principal, sizeof(principal), "signer%zu ssh-ed25519 ", i);
         writer_text(&file, principal);
         writer_bytes(&file, bytes_view(&base64));
         writer_text(&file, "\n");
-        bundle->signatures[bundle->signature_count++] =
-            sign(bytes_view(&bundle->statement), secret, bytes_view(&key));
+        must(ssh_sign(bytes_view(&bundle->statement), secret, bytes_view(&key),
+                      &bundle->signatures[bundle->signature_count++]) == 0,
+             "no memory");
     }
     must(allowed_signers_parse(bytes_view(&file.bytes), NULL, &signers) == 0, "signers");
     return signers;

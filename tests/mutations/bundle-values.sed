@@ -1,4 +1,4 @@
 # Breaks: the number of values in a bundle, before json-c sees them
-# File: lib/fleet/bundle.c
+# File: lib/base/json.c
 # Test: bundle test_values
-s/return marks <= MARKS_MAX/return marks > 0/
+s/return found <= marks/return found > 0/

@@ -2,4 +2,4 @@
 # Limit: LIMIT_CONTROLS
 # File: broker/control/control.c
 # Test: control test_hostile_peers
-s/set->count == LIMIT_CONTROLS/false/
+s/: LIMIT_CONTROLS;/: 1000 * LIMIT_CONTROLS;/

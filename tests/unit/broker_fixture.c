@@ -179,11 +179,11 @@ static void attach(AuditSink *sink, sd_event *event)
     audit_event = event;
 }
 
-/* The sockets as the service manager passes them: requests, and control. */
+/* The sockets as the service manager passes them: requests, control, and the courier's. */
 static Listeners listeners = {
-    .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2},
-    .kinds = {LISTENER_REQUESTS, LISTENER_CONTROL},
-    .count = 2,
+    .fds = {STDERR_FILENO + 1, STDERR_FILENO + 2, STDERR_FILENO + 3},
+    .kinds = {LISTENER_REQUESTS, LISTENER_CONTROL, LISTENER_COURIER},
+    .count = 3,
     .live_folder = live_path,
 };
 
@@ -220,15 +220,15 @@ void broker_start(BrokerFixture *broker)
     broker->supervisor = fork();
     assert_true(broker->supervisor >= 0);
     if (broker->supervisor == 0) {
-        int control = fcntl(broker->control, F_DUPFD, 16),
-            fd = fcntl(broker->listener, F_DUPFD, 16);
+        int fds[] = {fcntl(broker->listener, F_DUPFD, 16), fcntl(broker->control, F_DUPFD, 16),
+                     fcntl(broker->courier, F_DUPFD, 16)};
         unsigned first_unused;
 
         /* ends with a test that failed */
         prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-        dup2(fd, listeners.fds[0]);
-        dup2(control, listeners.fds[1]);
-        first_unused = pass_stored(broker, listeners.fds[1] + 1);
+        for (size_t i = 0; i < COUNT(fds); i++)
+            dup2(fds[i], listeners.fds[i]);
+        first_unused = pass_stored(broker, listeners.fds[COUNT(fds) - 1] + 1);
         syscall(SYS_close_range, first_unused, ~0U, 0U);
         listeners.manager_msec = broker->manager_msec;
         _exit(supervisor_run(&listeners, run_worker, broker) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
@@ -369,6 +369,7 @@ BrokerFixture *broker_new(void)
     unsetenv("FDSTORE");
     broker->listener = listen_at(test_path(&broker->folder, "socket"));
     broker->control = listen_at(test_path(&broker->folder, "control"));
+    broker->courier = listen_at(test_path(&broker->folder, "courier"));
     /* so that we can wait for orphaned workers */
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
     return broker;
@@ -380,6 +381,7 @@ void broker_free(BrokerFixture *broker)
         broker_stop(broker);
     close(broker->listener);
     close(broker->control);
+    close(broker->courier);
     if (broker->manager >= 0)
         close(broker->manager);
     munmap(broker->shared, sizeof(*broker->shared));

@@ -45,6 +45,7 @@ typedef struct BrokerFixture {
     BrokerShared *shared;
     int listener;
     int control;      /* at FOLDER/control */
+    int courier;      /* at FOLDER/courier */
     pid_t supervisor; /* 0 if none runs */
     int manager;      /* the service manager's socket, or -1 */
     bool store_full;  /* it stores nothing, and closes that a little later */

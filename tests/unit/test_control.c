@@ -683,7 +683,8 @@ static void test_text_and_table_agree(void **state)
 {
     size_t count, in_text = 0;
     const Method *methods = method_table(&count);
-    static const char *const interfaces[] = {INTERFACE_BROKER, INTERFACE_SERVICE};
+    static const char *const interfaces[] = {INTERFACE_BROKER, INTERFACE_COURIER,
+                                             INTERFACE_SERVICE};
 
     (void)state;
     for (size_t i = 0; i < COUNT(interfaces); i++) {

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "courier/offer.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "fleet/fleet_config.h"
+#include "fleet/fleet_host.h"
+#include "fleet/report.h"
+#include "request/commit_parameters.h"
+#include "request/fleet_commit.h"
+#include "request/request.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+/* The pause while the journal takes no entries, µs. */
+#define FULL_USEC ((uint64_t)100 * 1000)
+
+struct Offer {
+    OfferOrder order;
+    char digest[DIGEST_TEXT_BYTES]; /* of the bundle; once it was judged, of its statement */
+    uint64_t begun;                 /* CLOCK_MONOTONIC, µs */
+    Child *judge;
+    FleetCommit *commit; /* NULL before it was judged, and once it is being committed */
+    uint8_t *have;       /* for each of the manifest's credentials, as in Verdict */
+    bool accepted;       /* this statement, with all of its files */
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    char host[LIMIT_FLEET_HOST_BYTES + 1];
+    uint64_t sequence; /* 0 before it was judged */
+
+    sd_event_source *turn; /* a timer: opens the next file */
+    size_t next;
+    char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
+    Request request;
+    Job *job; /* waits for the TPM, or for the commit */
+    Reason reason;
+};
+
+/* What the child that judges says. */
+typedef struct Verdict {
+    int rc;
+    Reason reason;
+    char host[LIMIT_FLEET_HOST_BYTES + 1]; /* this one's name in the fleet */
+    uint64_t sequence;
+    bool accepted; /* the statement was accepted before */
+    /* for each of the manifest's credentials: the accepted set has its NAME, or the FILE itself */
+    enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE } have[STORE_COMMIT_CHANGES_MAX];
+} Verdict;
+
+_Static_assert(sizeof(Verdict) <= CHILD_MESSAGE_BYTES, "a verdict is one message");
+
+/* --- refusals --- */
+
+typedef struct Refusal {
+    char digest[DIGEST_TEXT_BYTES];
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    uint64_t until; /* CLOCK_MONOTONIC, µs */
+    int rc;
+    Reason reason;
+} Refusal;
+
+struct Refusals {
+    Refusal last[LIMIT_REFUSED_OFFERS];
+    size_t next;
+};
+
+int refusals_new(Refusals **ret)
+{
+    *ret = calloc(1, sizeof(**ret));
+    return *ret ? 0 : -ENOMEM;
+}
+
+Refusals *refusals_free(Refusals *refusals)
+{
+    free(refusals);
+    return NULL;
+}
+
+static Refusal *find_refusal(const Offer *offer)
+{
+    for (size_t i = 0; i < LIMIT_REFUSED_OFFERS; i++) {
+        Refusal *refusal = &offer->order.refusals->last[i];
+
+        if (strcmp(refusal->digest, offer->digest) == 0 &&
+            strcmp(refusal->fleet, offer->fleet) == 0)
+            return refusal;
+    }
+    return NULL;
+}
+
+/* What OFFER is refused with until a pause is over; or 0. */
+static int recall(const Offer *offer, Reason *reason)
+{
+    const Refusal *refusal = find_refusal(offer);
+
+    if (!refusal || monotonic_usec() >= refusal->until)
+        return 0;
+    *reason = refusal->reason;
+    return refusal->rc;
+}
+
+/* Remembers that OFFER was refused. Returns whether that is news: of another offer of this fleet it
+ * was said a moment ago. */
+static bool remember(const Offer *offer, int rc, const Reason *reason)
+{
+    Refusals *refusals = offer->order.refusals;
+    Refusal *refusal = find_refusal(offer);
+    bool known = refusal && refusal->rc == rc;
+    uint64_t now = monotonic_usec();
+
+    for (size_t i = 0; i < LIMIT_REFUSED_OFFERS; i++)
+        known = known || (strcmp(refusals->last[i].fleet, offer->fleet) == 0 &&
+                          refusals->last[i].rc == rc && now < refusals->last[i].until);
+    if (!refusal)
+        refusal = &refusals->last[refusals->next++ % LIMIT_REFUSED_OFFERS];
+    *refusal = (Refusal){.until = now + LIMIT_REFUSED_USEC, .rc = rc, .reason = *reason};
+    strcpy(refusal->digest, offer->digest);
+    strcpy(refusal->fleet, offer->fleet);
+    return !known;
+}
+
+/* --- the end --- */
+
+static void write_record(const Offer *offer, int rc, const Reason *reason)
+{
+    AuditSink *sink = offer->order.connections->audit;
+
+    sink->write(sink, &(AuditRecord){
+                          .verdict = rc == 0 ? AUDIT_ACCEPTED : AUDIT_REJECTED,
+                          .machine = "",
+                          .id = "",
+                          .unit = "",
+                          .peer_pid = offer->order.peer.pid,
+                          .peer_uid = offer->order.peer.uid,
+                          .outcome = rc,
+                          .reason = reason->text,
+                          .key = "",
+                          .fleet = offer->fleet,
+                          .sequence = offer->sequence,
+                          .usec = monotonic_usec() - offer->begun,
+                      });
+}
+
+static void tell(Offer *offer, int rc, const Reason *reason)
+{
+    Reason copy = *reason;
+
+    if (rc != 0 && remember(offer, rc, &copy))
+        write_record(offer, rc, &copy);
+    offer->order.done(offer->order.userdata, rc, &copy);
+}
+
+Offer *offer_free(Offer *offer)
+{
+    if (offer) {
+        child_free(offer->judge);
+        sd_event_source_disable_unref(offer->turn);
+        job_free(offer->job);
+        request_done(&offer->request);
+        fleet_commit_free(offer->commit);
+        free(offer->have);
+        free(offer);
+    }
+    return NULL;
+}
+
+bool offer_is_busy(const Offer *offer)
+{
+    return offer->judge || offer->turn;
+}
+
+/* --- judging: in the child --- */
+
+static int count_check(const Manifest *manifest, const FleetSet *old, Reason *reason)
+{
+    /* in the worst case the old ones are removed, and the new ones added */
+    if (manifest->count + old->manifest.count <= STORE_COMMIT_CHANGES_MAX)
+        return 0;
+    return reason_set(reason, OUTCOME_TOO_LARGE,
+                      "it has %zu credentials and the accepted set %zu, together at most %zu "
+                      "are possible",
+                      manifest->count, old->manifest.count, STORE_COMMIT_CHANGES_MAX);
+}
+
+static void compare(const FleetSet *old, const Manifest *manifest, Verdict *verdict)
+{
+    for (size_t i = 0; i < manifest->count; i++) {
+        const ManifestCredential *credential = &manifest->credentials[i];
+        const ManifestCredential *before = manifest_find(&old->manifest, &credential->name);
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        if (!before)
+            continue;
+        verdict->have[i] = HAVE_NAME;
+        if (strcmp(before->sha256, credential->sha256) == 0 &&
+            fleet_set_read(old, &credential->name, NULL, &file) == 0)
+            verdict->have[i] = HAVE_FILE;
+    }
+}
+
+static int judge(const Offer *offer, Verdict *verdict)
+{
+    const ServerConfig *config = offer->order.connections->config;
+    const Context *context = config->context;
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(fleet_config_done) FleetConfig fleet = {0};
+    _cleanup_(manifest_done) Manifest manifest = {0};
+    _cleanup_(fleet_set_done) FleetSet old = {0};
+    FleetTrust trust = {.fleet = offer->fleet, .signers = &signers, .now = context->now(context)};
+    Reason *reason = &verdict->reason;
+    Statement statement;
+    int r = fleet_config_load(context, offer->fleet, reason, &fleet);
+
+    if (r == 0)
+        r = fleet_config_signers(context, offer->fleet, reason, &signers);
+    if (r == 0)
+        r = fleet_host_read(config->store_path, reason, &trust.host);
+    if (r == 0)
+        r = fleet_set_open(config->store_path, offer->fleet, reason, &old);
+    if (r != 0 && r != OUTCOME_NO_SET)
+        return r;
+    *reason = (Reason){0};
+    trust.threshold = fleet.threshold;
+    trust.sequence = old.floor;
+    trust.root = old.statement.root;
+    r = bundle_judge(bytes_view(&offer->commit->bundle), &trust, reason, &statement, &manifest);
+    if (r == 0)
+        r = count_check(&manifest, &old, reason);
+    if (r != 0)
+        return r;
+    strcpy(verdict->host, fleet.host);
+    verdict->sequence = statement.sequence;
+    verdict->accepted = old.bundle.size > 0 && statement.sequence == old.statement.sequence;
+    compare(&old, &manifest, verdict);
+    return 0;
+}
+
+static void run_judge(void *userdata, int to_worker, int passed)
+{
+    _cleanup_(freep) Verdict *verdict = calloc(1, sizeof(*verdict));
+
+    (void)passed;
+    if (!verdict)
+        return;
+    verdict->rc = judge(userdata, verdict);
+    (void)child_tell(to_worker, (BytesView){(const uint8_t *)verdict, sizeof(*verdict)});
+}
+
+/* --- judging: in the worker --- */
+
+/* Takes the manifest of a bundle that signers stand for. */
+static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
+{
+    _cleanup_(bundle_done) Bundle bundle = {0};
+    FleetCommit *commit = offer->commit;
+    int r = bundle_parse(bytes_view(&commit->bundle), reason, &bundle);
+    uint64_t size = 0;
+
+    if (r == 0)
+        r = manifest_parse(bytes_view(&bundle.manifest), reason, &commit->manifest);
+    if (r != 0)
+        return r;
+    commit->sequence = offer->sequence = verdict->sequence;
+    strcpy(offer->host, verdict->host);
+    digest_format(bytes_view(&bundle.statement), offer->digest);
+    commit->files = calloc(commit->manifest.count + 1, sizeof(commit->files[0]));
+    offer->have = calloc(commit->manifest.count + 1, sizeof(offer->have[0]));
+    if (!commit->files || !offer->have)
+        return -ENOMEM;
+    offer->accepted = verdict->accepted;
+    for (size_t i = 0; i < commit->manifest.count; i++) {
+        offer->have[i] = (uint8_t)verdict->have[i];
+        if (offer->have[i] != HAVE_FILE)
+            size += commit->manifest.credentials[i].size;
+        offer->accepted = offer->accepted && offer->have[i] == HAVE_FILE;
+    }
+    if (size + commit->bundle.size > STORE_COMMIT_BYTES_MAX)
+        return reason_set(reason, OUTCOME_TOO_LARGE,
+                          "its new files have %llu bytes, at most %zu are possible",
+                          (unsigned long long)size, STORE_COMMIT_BYTES_MAX);
+    return recall(offer, reason);
+}
+
+static void on_judged(void *userdata, BytesView message)
+{
+    _cleanup_(freep) Verdict *verdict = malloc(sizeof(*verdict));
+    Offer *offer = userdata;
+    Reason reason = {0};
+    int r = -ENOMEM;
+
+    if (message.size != sizeof(*verdict))
+        return;
+    offer->judge = child_free(offer->judge);
+    if (verdict) {
+        memcpy(verdict, message.data, sizeof(*verdict));
+        reason = verdict->reason;
+        r = verdict->rc;
+    }
+    if (r == 0)
+        r = take_verdict(offer, verdict, &reason);
+    tell(offer, r, &reason);
+}
+
+static void on_judge_ended(void *userdata, int error)
+{
+    Offer *offer = userdata;
+    Reason reason = {0};
+    int r = reason_set(&reason, -ECHILD, "the process that judges it died");
+
+    (void)error;
+    offer->judge = child_free(offer->judge);
+    tell(offer, r, &reason);
+}
+
+int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Reason *reason,
+              Offer **ret)
+{
+    _cleanup_(offer_freep) Offer *offer = calloc(1, sizeof(*offer));
+    ChildTask task = {
+        .kind = CHILD_READER,
+        .passed = -1,
+        .run = run_judge,
+        .message = on_judged,
+        .ended = on_judge_ended,
+        .userdata = offer,
+    };
+    int r;
+
+    if (!fleet_name_valid(fleet))
+        return reason_set(reason, OUTCOME_NOT_FOUND, "\"%.40s\" is not the name of a fleet", fleet);
+    if (!offer || !(offer->commit = calloc(1, sizeof(*offer->commit))))
+        return -ENOMEM;
+    offer->order = *order;
+    offer->begun = monotonic_usec();
+    strcpy(offer->fleet, fleet);
+    strcpy(offer->commit->fleet, fleet);
+    digest_format(text_view(bundle), offer->digest);
+    r = recall(offer, reason);
+    if (r == 0)
+        r = bytes_dup(text_view(bundle), &offer->commit->bundle);
+    if (r == 0)
+        r = child_new(order->connections->children, &task, &offer->judge);
+    if (r == 0)
+        *ret = TAKE_PTR(offer);
+    return r;
+}
+
+/* --- files --- */
+
+const char *offer_fleet(const Offer *offer)
+{
+    return offer->fleet;
+}
+
+uint64_t offer_sequence(const Offer *offer)
+{
+    return offer->sequence;
+}
+
+int offer_report(const Offer *offer, int rc, Bytes *ret)
+{
+    const ServerConfig *config = offer->order.connections->config;
+    _cleanup_(secret_freep) Secret *seed = NULL;
+    Report report = {.outcome = rc, .time = config->context->now(config->context)};
+    int r = report_key_read(config->store_path, NULL, &seed);
+
+    if (r != 0)
+        return r;
+    strcpy(report.fleet, offer->fleet);
+    strcpy(report.host, offer->host);
+    strcpy(report.statement, offer->digest);
+    strcpy(report.credential, offer->blamed);
+    return report_sign(&report, seed, ret);
+}
+
+static bool is_missing(const Offer *offer, size_t i)
+{
+    return offer->have[i] != HAVE_FILE && offer->commit->files[i].size == 0;
+}
+
+struct json_object *offer_missing(const Offer *offer)
+{
+    struct json_object *missing = json_object_new_array();
+
+    for (size_t i = 0; i < offer->commit->manifest.count; i++)
+        if (is_missing(offer, i))
+            json_append(missing,
+                        json_object_new_string(offer->commit->manifest.credentials[i].sha256));
+    return missing;
+}
+
+int offer_add(Offer *offer, const char *digest, BytesView file, Reason *reason)
+{
+    FleetCommit *commit = offer->commit;
+    char found[DIGEST_TEXT_BYTES];
+    size_t i = 0;
+    int r;
+
+    while (commit && i < commit->manifest.count &&
+           (!is_missing(offer, i) || strcmp(commit->manifest.credentials[i].sha256, digest) != 0))
+        i++;
+    if (!commit || i == commit->manifest.count)
+        return reason_set(reason, OUTCOME_USAGE, "no file %.64s is missing", digest);
+    digest_format(file, found);
+    if (file.size != commit->manifest.credentials[i].size || strcmp(found, digest) != 0)
+        return reason_set(reason, OUTCOME_NOT_SIGNED, "the file %s has another content", digest);
+    r = commit_check_sealed(file, reason);
+    return r == 0 ? bytes_dup(file, &commit->files[i]) : r;
+}
+
+/* --- opening, one file after the other --- */
+
+static void finish(Offer *offer, int r)
+{
+    offer->turn = sd_event_source_disable_unref(offer->turn);
+    if (r == 0)
+        write_record(offer, 0, &offer->reason);
+    tell(offer, r, &offer->reason);
+}
+
+static void on_committed(void *userdata, const JobResult *result)
+{
+    Offer *offer = userdata;
+    int rc = result->rc;
+
+    offer->reason = *result->reason;
+    offer->job = job_free(offer->job);
+    finish(offer, rc);
+}
+
+static void commit(Offer *offer)
+{
+    CommitOrder order = {.data = -1,
+                         .fleet = offer->commit,
+                         .uid = offer->order.peer.uid,
+                         .pid = offer->order.peer.pid};
+    int r =
+        commit_job_new(&offer->order.connections->store, &order, on_committed, offer, &offer->job);
+
+    if (r != 0)
+        finish(offer, r);
+    else
+        offer->commit = NULL; /* taken */
+}
+
+/* Says which credential is to blame. */
+static int blame(Offer *offer, int r)
+{
+    Reason what = offer->reason;
+
+    credential_name_format(&offer->commit->manifest.credentials[offer->next].name, offer->blamed);
+    return r <= 0 ? r
+                  : reason_set(&offer->reason, r, "%s: %s", offer->blamed,
+                               what.text[0] ? what.text : outcome_sentence(r));
+}
+
+static void on_key(void *userdata, const JobResult *result);
+
+static void go_on(Offer *offer, int r)
+{
+    TpmQueue *tpm = &offer->order.connections->tpm;
+    TpmKeyRequest wanted = {0};
+
+    if (r == 0)
+        r = request_advance(&offer->request, tpm, &offer->reason, &wanted);
+    if (r == 0 && wanted.sealed)
+        r = tpm_job_new(tpm, wanted.sealed, NULL, on_key, offer, &offer->job);
+    if (offer->job) {
+        job_yield(offer->job);
+        return;
+    }
+    request_done(&offer->request);
+    if (r != 0) {
+        finish(offer, blame(offer, r));
+        return;
+    }
+    offer->next++;
+    sd_event_source_set_time(offer->turn, 0);
+    sd_event_source_set_enabled(offer->turn, SD_EVENT_ONESHOT);
+}
+
+static void on_key(void *userdata, const JobResult *result)
+{
+    Offer *offer = userdata;
+
+    offer->job = job_free(offer->job);
+    go_on(offer, request_give(&offer->request, result, &offer->reason));
+}
+
+/* A file that is sealed for a later boot need not open now, unless it would replace one that does.
+ */
+static bool must_open(const Offer *offer, size_t i)
+{
+    return offer->commit->files[i].size > 0 &&
+           !(offer->commit->manifest.credentials[i].pending && offer->have[i] == HAVE_NOTHING);
+}
+
+static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Offer *offer = userdata;
+    ConnectionSet *connections = offer->order.connections;
+    const AuditSink *sink = connections->config->audit;
+    const Manifest *manifest = &offer->commit->manifest;
+
+    (void)usec;
+    if (sink->full && sink->full(sink)) {
+        sd_event_source_set_time_relative(source, FULL_USEC);
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    }
+    while (offer->next < manifest->count && !must_open(offer, offer->next))
+        offer->next++;
+    if (offer->next == manifest->count) {
+        commit(offer);
+        return 0;
+    }
+    offer->reason = (Reason){0};
+    go_on(offer,
+          request_begin_offered(connections->resources, &manifest->credentials[offer->next].name,
+                                bytes_view(&offer->commit->files[offer->next]), &offer->reason,
+                                &offer->request));
+    return 0;
+}
+
+int offer_accept(Offer *offer, Reason *reason)
+{
+    sd_event *event = offer->order.connections->event;
+    int r;
+
+    if (!offer->commit)
+        return reason_set(reason, OUTCOME_USAGE, "nothing is offered");
+    for (size_t i = 0; i < offer->commit->manifest.count; i++)
+        if (is_missing(offer, i))
+            return reason_set(reason, OUTCOME_USAGE, "the file %s is missing",
+                              offer->commit->manifest.credentials[i].sha256);
+    if (offer->accepted) {
+        offer->order.done(offer->order.userdata, 0, reason);
+        return 0;
+    }
+    offer->next = 0;
+    r = sd_event_add_time(event, &offer->turn, CLOCK_MONOTONIC, 0, 0, on_turn, offer);
+    if (r >= 0)
+        r = sd_event_source_set_priority(offer->turn, SD_EVENT_PRIORITY_IDLE);
+    return r < 0 ? r : 0;
+}

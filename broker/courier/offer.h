@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A set that the courier offers (protocol/io.nspawn-creds.Courier.varlink), on its way from the
+ * bundle to the commit.
+ *
+ *     offer_new ──► judged ──► offer_add, for each missing file ──► offer_accept ──► committed
+ *
+ * The courier is not trusted. A child judges the bundle (fleet/bundle.h), and nothing else of it is
+ * read before. Files must have the digests of the manifest that was signed. Then each new one is
+ * opened as a trial (request/request.h), when the event loop and the TPM have nothing else to do,
+ * so that containers come first. All of the set is committed, or nothing.
+ */
+
+#include "request/connection.h"
+#include "request/peer.h"
+
+typedef struct Offer Offer;
+
+/* What was refused a moment ago, so that a courier that offers it again and again costs neither
+ * signatures nor the TPM. A bundle that signers stand for is known by its statement, because the
+ * courier could change the rest. The journal has one entry for it, and for each outcome. */
+typedef struct Refusals Refusals;
+int refusals_new(Refusals **ret); /* -ENOMEM */
+Refusals *refusals_free(Refusals *refusals);
+DEFINE_CLEANUP(Refusals *, refusals_free);
+
+typedef struct OfferOrder {
+    ConnectionSet *connections; /* borrowed until the offer is freed, like .refusals */
+    Refusals *refusals;
+    Peer peer;
+    /* The offer was judged, or it was accepted. RC is 0 or says why not. The callee may free the
+     * offer. */
+    void (*done)(void *userdata, int rc, const Reason *reason);
+    void *userdata;
+} OfferOrder;
+
+/* Begins to judge BUNDLE, the text of a file, as an offer to the fleet FLEET. .done is called with
+ * what bundle_judge(), fleet_config_…() and fleet_host_read() return. Returns 0; what the same
+ * bundle was refused with shortly before; OUTCOME_NOT_FOUND if FLEET cannot be a fleet; or a
+ * negative errno. */
+int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Reason *reason,
+              Offer **ret);
+Offer *offer_free(Offer *offer); /* a commit that has begun goes on; NULL is allowed */
+DEFINE_CLEANUP(Offer *, offer_free);
+
+/* Whether .done will be called. */
+bool offer_is_busy(const Offer *offer);
+
+/* --- when it was judged, and is not busy --- */
+
+const char *offer_fleet(const Offer *offer);
+uint64_t offer_sequence(const Offer *offer);
+
+/* The digests of the files that are missing, to be released; NULL if there is no memory. */
+struct json_object *offer_missing(const Offer *offer);
+
+/* Adds the file with DIGEST. OUTCOME_USAGE if no such file is missing; OUTCOME_NOT_SIGNED if it is
+ * another file; what commit_check_sealed() returns; -ENOMEM. */
+int offer_add(Offer *offer, const char *digest, BytesView file, Reason *reason);
+
+/* The host's signed report, that the outcome was RC. OUTCOME_NOT_FOUND if it has no key for
+ * reports; what report_key_read() and report_sign() return. */
+int offer_report(const Offer *offer, int rc, Bytes *ret);
+
+/* Begins to open and to commit. Returns 0, OUTCOME_USAGE if a file is missing, or a negative errno;
+ * .done is called with what request_…() returns, and store_commit(). */
+int offer_accept(Offer *offer, Reason *reason);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "request/fleet_commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FLEET_FOLDER_MODE ((mode_t)0770)
+
+FleetCommit *fleet_commit_free(FleetCommit *commit)
+{
+    if (commit) {
+        for (size_t i = 0; commit->files && i < commit->manifest.count; i++)
+            bytes_done(&commit->files[i]);
+        free(commit->files);
+        manifest_done(&commit->manifest);
+        bytes_done(&commit->bundle);
+        free(commit);
+    }
+    return NULL;
+}
+
+int fleet_commit_open(const char *store, const char *fleet, bool to_create, Reason *reason,
+                      Store **ret)
+{
+    char path[PATH_MAX];
+
+    fleet_set_path(store, fleet, path);
+    if (to_create && mkdir(path, FLEET_FOLDER_MODE) < 0 && errno != EEXIST)
+        return reason_set(reason, -errno, "cannot make %s", path);
+    return store_new(path, reason, ret);
+}
+
+/* Adds the removal of what OLD has and the new manifest has not, if the file is there. */
+static void remove_old(const FleetSet *old, const FleetCommit *commit, StoreChange *changes,
+                       size_t *count)
+{
+    for (size_t i = 0; i < old->manifest.count; i++) {
+        const CredentialName *name = &old->manifest.credentials[i].name;
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        if (!manifest_find(&commit->manifest, name) &&
+            store_read(old->store, name, NULL, &file) != OUTCOME_NOT_FOUND)
+            changes[(*count)++] = (StoreChange){.name = *name, .remove = true};
+    }
+}
+
+int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
+                     const StoreCommit *base, Reason *reason)
+{
+    StoreRecord record = {FLEET_SET_RECORD, bytes_view(&commit->bundle)};
+    _cleanup_(fleet_set_done) FleetSet old = {0};
+    _cleanup_(freep) StoreChange *changes = NULL;
+    StoreCommit wanted = *base;
+    size_t count = 0;
+    int r = fleet_set_open(path, commit->fleet, NULL, &old);
+
+    /* what cannot be read of the old set is replaced by the new one */
+    if (r < 0)
+        return reason_set(reason, r, "cannot read the accepted set of the fleet %s", commit->fleet);
+    changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
+    if (!changes)
+        return -ENOMEM;
+    for (size_t i = 0; i < commit->manifest.count; i++)
+        if (commit->files[i].size > 0)
+            changes[count++] = (StoreChange){.name = commit->manifest.credentials[i].name,
+                                             .sealed = bytes_view(&commit->files[i])};
+    if (r == 0)
+        remove_old(&old, commit, changes, &count);
+    wanted.changes = changes;
+    wanted.count = count;
+    wanted.record = &record;
+    return store_commit(store, &wanted, reason);
+}

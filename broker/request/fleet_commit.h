@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The commit with which a fleet's set is accepted: all its new files, without those that it no
+ * longer has, and the bundle as the record (fleet/fleet_set.h). The committer child carries it out.
+ */
+
+#include "fleet/fleet_set.h"
+#include "store/commit.h"
+
+typedef struct FleetCommit {
+    char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    uint64_t sequence;
+    Bytes bundle;      /* the record */
+    Manifest manifest; /* the same as in the bundle */
+    Bytes *files;      /* for each of the manifest's credentials; empty if it keeps the old one */
+} FleetCommit;
+
+FleetCommit *fleet_commit_free(FleetCommit *commit); /* NULL is allowed */
+DEFINE_CLEANUP(FleetCommit *, fleet_commit_free);
+
+/* Opens the store of FLEET; STORE is the path of the host's own. If TO_CREATE, makes its directory
+ * if it is missing. -ENOENT; what store_new() returns. */
+int fleet_commit_open(const char *store, const char *fleet, bool to_create, Reason *reason,
+                      Store **ret);
+
+/* Changes STORE, which fleet_commit_open() has opened for it. BASE has .origin, .applied and
+ * .userdata. Returns what store_commit() returns. */
+int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
+                     const StoreCommit *base, Reason *reason);

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/courier: what a courier offers to a whole broker, and what the broker accepts.
+ * The carrier and the courier are hostile here.
+ */
+
+#include "control_calls.h"
+#include "ssh_sign.h"
+
+#include "credential/format.h"
+#include "fleet/fleet_host.h"
+#include "fleet/fleet_set.h"
+#include "fleet/report.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HOUR      (UINT64_C(3600) * 1000 * 1000)
+#define FILES_MAX 8U
+
+/* A fleet of one host, this one, and a signer. */
+typedef struct Fleet {
+    BrokerFixture *broker;
+    FleetHost host;
+    uint8_t secret[crypto_sign_SECRETKEYBYTES];
+    Bytes key;
+    Bytes report_key; /* the host's, public */
+} Fleet;
+
+/* What is offered; tests change it before it is sent. */
+typedef struct Set {
+    Statement statement;
+    Manifest manifest;
+    ManifestCredential credentials[FILES_MAX];
+    Bytes files[FILES_MAX];
+} Set;
+
+static void set_done(Set *set)
+{
+    for (size_t i = 0; i < FILES_MAX; i++)
+        bytes_done(&set->files[i]);
+}
+
+static Fleet *fleet_new(void)
+{
+    Fleet *fleet = calloc(1, sizeof(*fleet));
+    uint8_t public[crypto_sign_PUBLICKEYBYTES];
+    _cleanup_(bytes_done) Bytes identity = test_read_file(VECTORS "/target-srk.tpm2b_public"),
+                                text = {0};
+    _cleanup_(writer_done) Writer signers = {0};
+    const TestFolder *folder;
+
+    assert_non_null(fleet);
+    fleet->broker = broker_new();
+    folder = &fleet->broker->folder;
+    fleet->broker->context.trusted_uid = geteuid();
+    assert_int_equal(mkdir(test_path(folder, "fleet"), 0755), 0);
+    test_write_file(test_path(folder, "identity.json"), bytes_view(&identity), 0644);
+    assert_int_equal(fleet_host_read(fleet->broker->config.store_path, NULL, &fleet->host), 0);
+    write_policy(fleet->broker, "web",
+                 "{\"credentials\":{\"a\":{\"fleet\":\"prod\"},\"b\":{\"fleet\":\"prod\"}}}");
+    assert_int_equal(mkdir(test_path(folder, "etc/nspawn-creds/fleet"), 0755), 0);
+    test_write_file(test_path(folder, "etc/nspawn-creds/fleet/prod.json"),
+                    test_view("{\"host\":\"web1\"}"), 0644);
+    crypto_sign_keypair(public, fleet->secret);
+    assert_int_equal(ssh_wire_key(public, &fleet->key), 0);
+    assert_int_equal(base64_encode(bytes_view(&fleet->key), 0, &text), 0);
+    writer_text(&signers, "alice ssh-ed25519 ");
+    writer_bytes(&signers, bytes_view(&text));
+    writer_text(&signers, "\n");
+    test_write_file(test_path(folder, "etc/nspawn-creds/fleet/prod.signers"),
+                    bytes_view(&signers.bytes), 0644);
+    assert_int_equal(report_key_ensure(&fleet->broker->context, fleet->broker->config.store_path,
+                                       NULL, &fleet->report_key),
+                     0);
+    broker_start(fleet->broker);
+    return fleet;
+}
+
+static void fleet_free(Fleet *fleet)
+{
+    broker_free(fleet->broker);
+    bytes_done(&fleet->key);
+    bytes_done(&fleet->report_key);
+    free(fleet);
+}
+DEFINE_CLEANUP(Fleet *, fleet_free);
+
+/* The set SEQUENCE, with the credentials ID of web, each sealed anew with KEY. */
+static Set set_of(Fleet *fleet, uint64_t sequence, const char *const *ids, size_t count,
+                  unsigned key)
+{
+    Set set = {
+        .statement = {.fleet = "prod",
+                      .sequence = sequence,
+                      .issued = TEST_NOW - HOUR,
+                      .not_after = TEST_NOW + HOUR,
+                      .hosts = 1},
+        .manifest = {.host = fleet->host, .count = count},
+    };
+
+    for (size_t i = 0; i < count; i++) {
+        ManifestCredential *credential = &set.credentials[i];
+        _cleanup_(bytes_done) Bytes raw = {0};
+
+        broker_seal_with(fleet->broker, &(SealedFile){"web", ids[i], KIND_TPM, 31, NULL, 0}, key);
+        raw = test_read_file(broker_file(fleet->broker, "web", ids[i]));
+        assert_int_equal(credential_encode(bytes_view(&raw), &set.files[i]), 0);
+        assert_int_equal(unlink(broker_file(fleet->broker, "web", ids[i])), 0);
+        assert_int_equal(credential_name_new("web", ids[i], NULL, &credential->name), 0);
+        digest_format(bytes_view(&set.files[i]), credential->sha256);
+        credential->size = set.files[i].size;
+    }
+    return set;
+}
+
+/* The bundle of SET, signed with SECRET. */
+static Bytes bundle_of(const Fleet *fleet, Set *set, const uint8_t *secret)
+{
+    _cleanup_(bundle_done) Bundle bundle = {.signature_count = 1};
+    char text[STATEMENT_TEXT_BYTES];
+    Bytes file = {0};
+
+    set->manifest.credentials = set->credentials;
+    assert_int_equal(manifest_format(&set->manifest, &bundle.manifest), 0);
+    set->statement.root = merkle_leaf(bytes_view(&bundle.manifest));
+    statement_format(&set->statement, text);
+    assert_int_equal(bytes_dup(text_view(text), &bundle.statement), 0);
+    assert_int_equal(ssh_sign(bytes_view(&bundle.statement), secret, bytes_view(&fleet->key),
+                              &bundle.signatures[0]),
+                     0);
+    assert_int_equal(bundle_format(&bundle, &file), 0);
+    return file;
+}
+
+/* --- the courier --- */
+
+static Client *courier_of(const Fleet *fleet)
+{
+    Client *client;
+
+    assert_int_equal(
+        client_new_courier(test_path(&fleet->broker->folder, "courier"), NULL, &client), 0);
+    return client;
+}
+
+static int call_courier(Client *client, const char *method, const char *name, BytesView text,
+                        const char *digest, struct json_object **ret)
+{
+    struct json_object *parameters = json_object_new_object(), *reply = NULL;
+    Reason reason = {0};
+    int r;
+
+    json_add_text(parameters, "fleet", "prod");
+    if (name)
+        json_add_view(parameters, name, text);
+    if (digest)
+        json_add_text(parameters, "sha256", digest);
+    r = client_call(client, method, parameters, NULL, &reason, &reply);
+    if (ret)
+        *ret = reply;
+    else
+        json_object_put(reply);
+    return r;
+}
+
+/* Commits, and checks the report. The outcome. */
+static int commit(const Fleet *fleet, Client *client)
+{
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    int r = call_courier(client, "Commit", NULL, (BytesView){0}, NULL, &reply);
+    Reason reason = {0};
+    Report report;
+
+    if (r != 0)
+        return r;
+    r = report_verify(text_view(json_text(member(reply, "report"))), bytes_view(&fleet->report_key),
+                      &reason, &report);
+    if (r != 0)
+        fail_msg("%s", reason.text);
+    assert_string_equal(report.fleet, "prod");
+    assert_string_equal(report.host, "web1");
+    assert_true(report.time == TEST_NOW);
+    expect_text(reply, "outcome", outcome_name(report.outcome));
+    assert_true((report.outcome == 0) == (report.credential[0] == '\0'));
+    return report.outcome;
+}
+
+/* Offers BUNDLE. The number of missing files, or minus the outcome. */
+static int offer(Client *client, BytesView bundle)
+{
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    int r = call_courier(client, "Offer", "bundle", bundle, NULL, &reply);
+
+    if (r != 0)
+        return -r;
+    expect_text(reply, "outcome", "ok");
+    return (int)json_object_array_length(member(reply, "missing"));
+}
+
+static int bring(Client *client, const Set *set, size_t i)
+{
+    return call_courier(client, "Blob", "data", bytes_view(&set->files[i]),
+                        set->credentials[i].sha256, NULL);
+}
+
+/* All of it, with a courier and a carrier that do what they should. */
+static int carry(const Fleet *fleet, Set *set)
+{
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, set, fleet->secret);
+    int r = offer(client, bytes_view(&bundle));
+
+    if (r < 0)
+        return -r;
+    for (size_t i = 0; i < set->manifest.count; i++)
+        if (call_courier(client, "Blob", "data", bytes_view(&set->files[i]),
+                         set->credentials[i].sha256, NULL) != 0)
+            assert_true(r < (int)set->manifest.count); /* it was there already */
+    return commit(fleet, client);
+}
+
+/* The accepted sequence; 0 for none. All that it has must be there. */
+static uint64_t accepted(const Fleet *fleet)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+
+    if (fleet_set_open(fleet->broker->config.store_path, "prod", NULL, &set) != 0)
+        return 0;
+    for (size_t i = 0; i < set.manifest.count; i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        assert_int_equal(fleet_set_read(&set, &set.manifest.credentials[i].name, NULL, &file), 0);
+    }
+    return set.statement.sequence;
+}
+
+static const char *const both[] = {"a", "b"};
+
+/* --- tests --- */
+
+static void test_a_set_is_accepted_and_delivered(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                            second = set_of(fleet, 8, both + 1, 1, 2);
+
+    (void)state;
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_REFUSED);
+    assert_int_equal(carry(fleet, &first), 0);
+    assert_int_equal(accepted(fleet), 7);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(fleet->broker, "web", "b", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(fleet->broker, "stored"), 2);
+    assert_int_equal(broker_records(fleet->broker, "accepted"), 1);
+    /* what the next one does not have is gone */
+    assert_int_equal(carry(fleet, &second), 0);
+    assert_int_equal(accepted(fleet), 8);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_REFUSED);
+    assert_int_equal(client_ask(fleet->broker, "web", "b", 31), ANSWER_RIGHT);
+    assert_int_equal(broker_records(fleet->broker, "removed"), 1);
+}
+
+/* Neither files nor the TPM are needed for what is there. */
+static void test_the_same_again_costs_nothing(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(bytes_done) Bytes bundle = {0};
+    _cleanup_(client_freep) Client *client = NULL;
+    unsigned begun;
+
+    (void)state;
+    assert_int_equal(carry(fleet, &set), 0);
+    begun = fleet->broker->shared->tpm_begun;
+    assert_int_equal(begun, 1); /* they share a key */
+    bundle = bundle_of(fleet, &set, fleet->secret);
+    client = courier_of(fleet);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(offer(client, bytes_view(&bundle)), 0);
+        assert_int_equal(commit(fleet, client), 0);
+    }
+    /* a renewed statement */
+    set.statement.sequence = 8;
+    assert_int_equal(carry(fleet, &set), 0);
+    assert_int_equal(accepted(fleet), 8);
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+    assert_int_equal(broker_records(fleet->broker, "accepted"), 2);
+    assert_int_equal(broker_records(fleet->broker, "stored"), 2);
+}
+
+static void sign_otherwise(Fleet *fleet, Set *set)
+{
+    (void)set;
+    fleet->secret[0] ^= 1;
+}
+
+static void take_another_fleet(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    strcpy(set->statement.fleet, "dev");
+}
+
+static void take_another_host(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->manifest.host.keys[FLEET_SRK][10] ^= 1;
+}
+
+static void take_an_old_sequence(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.sequence = 6;
+}
+
+static void take_the_same_sequence(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.sequence = 7;
+}
+
+static void expire(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.not_after = TEST_NOW;
+}
+
+static void take_the_future(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.issued = TEST_NOW + HOUR / 2;
+}
+
+/* The file of b as a. */
+static void swap_names(Fleet *fleet, Set *set)
+{
+    Bytes file = set->files[0];
+
+    (void)fleet;
+    set->files[0] = set->files[1];
+    set->files[1] = file;
+    for (size_t i = 0; i < 2; i++) {
+        digest_format(bytes_view(&set->files[i]), set->credentials[i].sha256);
+        set->credentials[i].size = set->files[i].size;
+    }
+}
+
+static void refuse_in_the_tpm(Fleet *fleet, Set *set)
+{
+    (void)set;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+}
+
+static void test_nothing_else_is_accepted(void **state)
+{
+    static const struct {
+        void (*change)(Fleet *fleet, Set *set);
+        int outcome;
+    } rows[] = {
+        {sign_otherwise, OUTCOME_NOT_SIGNED},
+        {take_another_fleet, OUTCOME_NOT_SIGNED},
+        {take_another_host, OUTCOME_NOT_SIGNED},
+        {take_an_old_sequence, OUTCOME_OLD_SEQUENCE},
+        {take_the_same_sequence, OUTCOME_EQUIVOCATION},
+        {expire, OUTCOME_STATEMENT_EXPIRED},
+        {take_the_future, OUTCOME_CLOCK},
+        {swap_names, OUTCOME_NAME_MISMATCH},
+        {refuse_in_the_tpm, OUTCOME_TPM_PCR_MISMATCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set good = set_of(fleet, 7, both, 2, 1),
+                                bad = set_of(fleet, 8, both, 2, 2);
+
+        assert_int_equal(carry(fleet, &good), 0);
+        rows[i].change(fleet, &bad);
+        assert_int_equal(carry(fleet, &bad), rows[i].outcome);
+        assert_int_equal(carry(fleet, &bad), rows[i].outcome);
+        fleet->broker->shared->tpm_rc = 0;
+        assert_int_equal(accepted(fleet), 7);
+        assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+        /* said once */
+        assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+        assert_int_equal(broker_records(fleet->broker, "stored"), 2);
+    }
+}
+
+static void test_files_must_be_those_that_were_signed(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &set, fleet->secret);
+    _cleanup_(client_freep) Client *client = courier_of(fleet), *other = courier_of(fleet);
+    BytesView file = bytes_view(&set.files[0]);
+
+    (void)state;
+    /* nothing is offered yet */
+    assert_int_equal(bring(client, &set, 0), OUTCOME_USAGE);
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_USAGE);
+    assert_int_equal(offer(client, bytes_view(&bundle)), 2);
+    /* of another connection's offer nothing is known */
+    assert_int_equal(bring(other, &set, 0), OUTCOME_USAGE);
+    /* a part, another one, and one that nobody has asked for */
+    assert_int_equal(call_courier(client, "Blob", "data", (BytesView){file.data, file.size - 1},
+                                  set.credentials[0].sha256, NULL),
+                     OUTCOME_NOT_SIGNED);
+    assert_int_equal(call_courier(client, "Blob", "data", bytes_view(&set.files[1]),
+                                  set.credentials[0].sha256, NULL),
+                     OUTCOME_NOT_SIGNED);
+    assert_int_equal(call_courier(client, "Blob", "data", file, "00", NULL), OUTCOME_USAGE);
+    assert_int_equal(bring(client, &set, 0), 0);
+    assert_int_equal(bring(client, &set, 0), OUTCOME_USAGE);
+    /* one is missing */
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_USAGE);
+    assert_int_equal(accepted(fleet), 0);
+    assert_int_equal(bring(client, &set, 1), 0);
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL), 0);
+    assert_int_equal(accepted(fleet), 7);
+}
+
+/* A bundle that differs in what nobody signed does not get around the pause. */
+static void test_other_bytes_with_the_same_statement(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    for (size_t spaces = 1; spaces < 5; spaces++) {
+        _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &set, fleet->secret);
+        _cleanup_(writer_done) Writer text = {0};
+
+        for (size_t i = 0; i < spaces; i++)
+            writer_text(&text, " ");
+        writer_bytes(&text, bytes_view(&bundle));
+        assert_int_equal(offer(client, bytes_view(&text.bytes)), -OUTCOME_TPM_PCR_MISMATCH);
+    }
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+    assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+}
+
+/* Several fleets may have an offer that does not open. */
+static void test_several_refusals(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set one = set_of(fleet, 7, both, 2, 1),
+                            other = set_of(fleet, 8, both, 2, 1);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &one), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &other), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    assert_int_equal(carry(fleet, &one), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &other), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+}
+
+/* Many connections: the one that was idle longest is closed. */
+static void test_too_many_couriers(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    Client *clients[LIMIT_COURIERS + 1];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        clients[i] = courier_of(fleet);
+        /* answered, so that it was accepted */
+        assert_int_equal(call_courier(clients[i], "Commit", NULL, (BytesView){0}, NULL, NULL),
+                         OUTCOME_USAGE);
+    }
+    assert_int_equal(call_courier(clients[0], "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_BROKER_UNREACHABLE);
+    assert_int_equal(call_courier(clients[1], "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_USAGE);
+    for (size_t i = 0; i < COUNT(clients); i++)
+        client_free(clients[i]);
+}
+
+/* json-c would take 400 MB for such a call. */
+static void test_a_call_with_many_values(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    struct json_object *parameters = json_object_new_object(), *array = json_object_new_array();
+
+    (void)state;
+    for (size_t i = 0; i < 100; i++)
+        json_append(array, json_object_new_array());
+    json_add(parameters, "bundle", array);
+    assert_int_equal(client_call(client, "Offer", parameters, NULL, NULL, NULL),
+                     OUTCOME_BROKER_UNREACHABLE);
+}
+
+/* A fleet that root has not configured, and methods of the control socket. */
+static void test_only_what_root_has_configured(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    _cleanup_(client_freep) Client *control = NULL;
+    struct json_object *parameters = json_object_new_object(), *reply;
+
+    (void)state;
+    json_add_text(parameters, "fleet", "../prod");
+    json_add_text(parameters, "bundle", "{}");
+    assert_int_equal(client_call(client, "Offer", parameters, NULL, NULL, &reply),
+                     OUTCOME_NOT_FOUND);
+    parameters = json_object_new_object();
+    json_add_text(parameters, "fleet", "dev");
+    json_add_text(parameters, "bundle", "{}");
+    assert_int_equal(client_call(client, "Offer", parameters, NULL, NULL, &reply),
+                     OUTCOME_NOT_FOUND);
+    /* the other socket's methods */
+    assert_int_equal(client_new(test_path(&fleet->broker->folder, "courier"), NULL, &control), 0);
+    assert_int_equal(client_call(control, "Status", NULL, NULL, NULL, &reply), -EPROTO);
+}
+
+/* The first set keeps what does not open yet; it never replaces what does. */
+static void test_pending(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1), next = set_of(fleet, 8, both, 2, 2);
+
+    (void)state;
+    set.credentials[0].pending = set.credentials[1].pending = true;
+    next.credentials[0].pending = next.credentials[1].pending = true;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &set), 0);
+    assert_int_equal(accepted(fleet), 7);
+    assert_int_equal(carry(fleet, &next), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(accepted(fleet), 7);
+}
+
+/* Killed before or after an entry of the commit, the broker goes on with a whole set. */
+static void test_killed_while_it_commits(void **state)
+{
+    (void)state;
+    for (int poison = -2; poison <= 2; poison++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+
+        fleet->broker->shared->audit_poison = poison;
+        (void)carry(fleet, &set);
+        fleet->broker->shared->audit_poison = 0;
+        assert_true(accepted(fleet) == 7 || accepted(fleet) == 0);
+        assert_int_equal(carry(fleet, &set), 0);
+        assert_int_equal(accepted(fleet), 7);
+        assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_set_is_accepted_and_delivered),
+        cmocka_unit_test(test_the_same_again_costs_nothing),
+        cmocka_unit_test(test_nothing_else_is_accepted),
+        cmocka_unit_test(test_files_must_be_those_that_were_signed),
+        cmocka_unit_test(test_other_bytes_with_the_same_statement),
+        cmocka_unit_test(test_several_refusals),
+        cmocka_unit_test(test_too_many_couriers),
+        cmocka_unit_test(test_a_call_with_many_values),
+        cmocka_unit_test(test_only_what_root_has_configured),
+        cmocka_unit_test(test_pending),
+        cmocka_unit_test(test_killed_while_it_commits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
