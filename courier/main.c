@@ -127,7 +127,7 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
 static int open_carrier(const CourierOptions *options, bool reports, Reason *reason,
                         CarrierSettings *ret_settings, Carrier **ret)
 {
-    CarrierSettings all;
+    CarrierSettings all = {0};
     int r;
 
     if (!options->carrier)
