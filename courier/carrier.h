@@ -30,6 +30,8 @@ typedef struct CarrierKindOps {
                Reason *reason, Bytes *ret);
     /* Writes the file PATH. If KEEP, one that is there may stay: it has the same content. */
     int (*put)(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason);
+    /* Waits until all that was put is kept. NULL where nothing is to be done. */
+    int (*flush)(Carrier *carrier, Reason *reason);
     /* Waits for a change of the file PATH since it was last got, and at most USEC. */
     void (*wait)(Carrier *carrier, const char *path, uint64_t usec);
     void (*close)(Carrier *carrier);

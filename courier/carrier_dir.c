@@ -101,6 +101,36 @@ static int make_parents(char *path, size_t keep, Reason *reason)
     return 0;
 }
 
+/* Whether the file PATH has CONTENT. */
+static bool has_content(const char *path, BytesView content)
+{
+    _cleanup_(bytes_done) Bytes there = {0};
+
+    return file_read(path, content.size, NULL, &there) == 0 &&
+           bytes_view_equal(bytes_view(&there), content);
+}
+
+/* Writes CONTENT as PATH, whole or not at all, but without waiting for the disk. */
+static int replace(const char *path, BytesView content, Reason *reason)
+{
+    _cleanup_(closep) int fd = -1;
+    char temporary[FILE_TEMPORARY_BYTES], full[2 * PATH_MAX];
+    int r;
+
+    file_temporary_name(temporary);
+    snprintf(full, sizeof(full), "%.*s/%s", (int)(strrchr(path, '/') - path), path, temporary);
+    fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return failed(full, reason);
+    r = file_write_fd(fd, content);
+    if (r == 0 && rename(full, path) == 0)
+        return 0;
+    errno = r < 0 ? -r : errno;
+    r = failed(path, reason);
+    (void)unlink(full);
+    return r;
+}
+
 static int dir_put(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason)
 {
     DirCarrier *dir = (DirCarrier *)carrier;
@@ -109,11 +139,21 @@ static int dir_put(Carrier *carrier, const char *path, BytesView content, bool k
 
     if (r == 0)
         r = make_parents(full, strlen(dir->place), reason);
-    if (r == 0)
-        r = file_write(full, content, 0644, !keep, reason);
-    if (r == -EEXIST && keep)
+    if (r == 0 && keep && has_content(full, content))
         return 0;
+    if (r == 0)
+        r = replace(full, content, reason);
     return r == 0 ? 0 : OUTCOME_CARRIER_FAILED;
+}
+
+/* Once for all files, since each would take some milliseconds. */
+static int dir_flush(Carrier *carrier, Reason *reason)
+{
+    const char *place = ((DirCarrier *)carrier)->place;
+    _cleanup_(closep) int fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || syncfs(fd) < 0 ? reason_set(reason, OUTCOME_CARRIER_FAILED, "%s: %m", place)
+                                    : 0;
 }
 
 /* Watches the directory of PATH, which may not be there yet. */
@@ -150,6 +190,7 @@ const CarrierKindOps carrier_dir = {
     .open = dir_open,
     .get = dir_get,
     .put = dir_put,
+    .flush = dir_flush,
     .wait = dir_wait,
     .close = dir_close,
 };

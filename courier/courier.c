@@ -236,7 +236,8 @@ static uint64_t jittered(uint64_t usec, unsigned part)
 {
     uint32_t random = 0;
 
-    (void)getrandom(&random, sizeof(random), GRND_NONBLOCK);
+    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+        return usec;
     return usec - usec / part * (random >> 16) / 0x10000;
 }
 

@@ -113,8 +113,11 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
     _cleanup_(bytes_done) Bytes text = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     Reason why = {0};
-    int r = file_read(path, LIMIT_CONFIG_BYTES, reason, &text);
+    int r;
 
+    if (!path)
+        return reason_set(reason, OUTCOME_USAGE, "--carrier=FILE is missing");
+    r = file_read(path, LIMIT_CONFIG_BYTES, reason, &text);
     if (r != 0)
         return r;
     r = json_parse(bytes_view(&text), LIMIT_JSON_DEPTH, NULL, &why, &object);
@@ -123,36 +126,14 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
     return r > 0 ? reason_set(reason, OUTCOME_BAD_CONFIG, "%s: %.200s", path, why.text) : r;
 }
 
-/* Opens the carrier of the file --carrier=, for REPORTS the place where the reports go. */
-static int open_carrier(const CourierOptions *options, bool reports, Reason *reason,
-                        CarrierSettings *ret_settings, Carrier **ret)
-{
-    CarrierSettings all = {0};
-    int r;
-
-    if (!options->carrier)
-        return reason_set(reason, OUTCOME_USAGE, "--carrier=FILE is missing");
-    r = read_carrier(options->carrier, reason, &all);
-    if (r != 0)
-        return r;
-    if (reports && all.reports) {
-        r = carrier_settings_for_reports(&all, reason, ret_settings);
-        carrier_settings_done(&all);
-    } else {
-        *ret_settings = all;
-    }
-    return r == 0 ? carrier_open(ret_settings, options->stall, reason, ret) : r;
-}
-
 static int run_put(const CourierOptions *options, const char *directory, Reason *reason)
 {
     _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
-    _cleanup_(carrier_closep) Carrier *carrier = NULL;
     PutResult result;
-    int r = open_carrier(options, false, reason, &settings, &carrier);
+    int r = read_carrier(options->carrier, reason, &settings);
 
     if (r == 0)
-        r = put(carrier, directory, reason, &result);
+        r = put(&settings, options->stall, directory, reason, &result);
     if (r == 0)
         printf("Put %zu files and %zu bundles on the carrier\n", result.files, result.bundles);
     return r;
@@ -160,10 +141,15 @@ static int run_put(const CourierOptions *options, const char *directory, Reason 
 
 static int run_reports(const CourierOptions *options, Reason *reason)
 {
-    _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
+    _cleanup_(carrier_settings_done) CarrierSettings settings = {0}, elsewhere = {0};
     _cleanup_(carrier_closep) Carrier *carrier = NULL;
-    int r = open_carrier(options, true, reason, &settings, &carrier);
+    int r = read_carrier(options->carrier, reason, &settings);
 
+    if (r == 0 && settings.reports)
+        r = carrier_settings_for_reports(&settings, reason, &elsewhere);
+    if (r == 0)
+        r = carrier_open(settings.reports ? &elsewhere : &settings, options->stall, reason,
+                         &carrier);
     return r == 0 ? get(carrier, reason) : r;
 }
 

@@ -14,8 +14,10 @@ typedef struct PutResult {
     size_t bundles;
 } PutResult;
 
-/* Puts the files in DIRECTORY, which are named as on the carrier, on CARRIER. "-" for DIRECTORY
- * reads lines from standard input instead: the name, a tab, and the path of the file.
- * OUTCOME_USAGE for a name that no carrier has, or a file that is not what its name says;
- * OUTCOME_CARRIER_FAILED; a negative errno. Nothing is put before all names have been read. */
-int put(Carrier *carrier, const char *directory, Reason *reason, PutResult *ret);
+/* Puts the files in DIRECTORY, which are named as on the carrier, on the carrier of SETTINGS, which
+ * may be silent for STALL seconds. "-" for DIRECTORY reads lines from standard input instead: the
+ * name, a tab, and the path of the file. OUTCOME_USAGE for a name that no carrier has, or a file
+ * that is not what its name says; OUTCOME_CARRIER_FAILED; a negative errno. Nothing is put before
+ * all names have been read. */
+int put(const CarrierSettings *settings, long stall, const char *directory, Reason *reason,
+        PutResult *ret);
