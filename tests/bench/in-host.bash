@@ -56,9 +56,9 @@ bench_set() { # WORDS COUNT OPTION... [<= RATIO]
         row "$words" "$(median <ours)" "$(median <peer)" ms 'systemd-creds encrypt' "${@:5}"
 }
 bench_set 'set, host key' 10 --with-key=host --tpm2-device=$device
-bench_set 'set, TPM (software)' 10 --with-key=tpm2 --tpm2-device=$device '<=' 1
+bench_set 'set, TPM (software)' 10 --with-key=tpm2 --tpm2-device=$device
 
-# Commands of a real TPM take from some milliseconds to some hundred.
+# Commands of a real TPM take from some milliseconds to some hundred, so that this row has the target.
 mkdir /run/slow-tpm
 systemd-run --quiet --unit=slow-tpm /src/tests/host/tpm-counter --each=10 "${device#*=}" /run/slow-tpm/tpm /dev/null
 until [[ -S /run/slow-tpm/tpm && -S /run/slow-tpm/tpm.ctrl ]]; do sleep 0.05; done
