@@ -76,10 +76,7 @@ static int check_policy(Rotate *rotate, const char *input, Reason *reason, bool 
         return policy_fault_reason(&fault, r, reason);
     credential = policy_find(policy, rotate->name.id);
     if (!credential)
-        return rotate->old.file.size == 0
-                   ? OUTCOME_NOT_FOUND
-                   : reason_set(reason, OUTCOME_NOT_IN_POLICY, "%s's policy has no \"%s\"",
-                                rotate->name.machine, rotate->name.id);
+        return rotate->old.file.size == 0 ? OUTCOME_NOT_FOUND : OUTCOME_NOT_IN_POLICY;
     if (credential->source == POLICY_FLEET)
         return spec_check_owner(rotate->context, &rotate->options, &rotate->name, reason);
     *ret_generated = credential->source == POLICY_GENERATE;
@@ -341,6 +338,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         .name_text = arguments[0],
         .how = {.observer = &observer,
                 .stop = -1,
+                .boot_usec = (uint64_t)LIMIT_BOOT_SECONDS * 1000 * 1000,
                 .unit_usec = (uint64_t)LIMIT_JOB_SECONDS * 1000 * 1000,
                 .settle_usec = RESTART_SETTLE_USEC},
     };
@@ -354,6 +352,10 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = restart_list_new(context, &rotate.name, 1, &rotate.restarts);
     if (r == 0)
         r = hold_signals(&rotate);
+    if (r == 0)
+        r = restart_list_connect(&rotate.restarts, &rotate.how, &reason);
+    if (json && r == OUTCOME_NOT_ROTATED)
+        print_json(&rotate, r, &reason);
     if (r == 0)
         r = replace(&rotate, bytes_view(&rotate.old.file),
                     (StoreChange){.sealed = bytes_view(&rotate.sealed),

@@ -107,6 +107,10 @@
 #define LIMIT_JOB_SECONDS           300U
 #define LIMIT_JOB_WORDS_SECONDS     10U
 
+/* The time that a container which boots may take until its D-Bus answers, seconds. Nothing has
+ * changed by then. */
+#define LIMIT_BOOT_SECONDS          60U
+
 /* --- importing --- */
 
 /* A file of other programs' secrets, bytes. All credentials that a unit receives have less. */

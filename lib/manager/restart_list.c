@@ -3,6 +3,8 @@
 #include "manager/restart_list.h"
 
 #include "base/array.h"
+#include "base/context.h"
+#include "base/shell_word.h"
 #include "policy/policy_load.h"
 
 #include <errno.h>
@@ -14,6 +16,9 @@
 
 /* How often units are checked while they have to stay up. */
 #define SETTLE_STEPS    20U
+
+/* How often the D-Bus of a container that boots is tried. */
+#define CONNECT_MSEC    200
 
 void restart_list_done(RestartList *list)
 {
@@ -156,7 +161,13 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
     r = manager_state(manager, unit->name, reason, &unit->before);
     if (r == 0 && !manager_state_runs(&unit->before)) {
         unit->result = "not-running";
-        say(options, unit, "skipped: it is not running (%s)", unit->before.active);
+        if (strcmp(unit->before.active, "failed") == 0)
+            say(options, unit,
+                "skipped: it failed before. To start it with the new value: systemctl "
+                "-M %s start %s",
+                unit->machine->name, shell_word(unit->name).text);
+        else
+            say(options, unit, "skipped: it is not running (%s)", unit->before.active);
         return 0;
     }
     if (r == 0) {
@@ -261,24 +272,47 @@ static int settle(RestartList *list, const RestartOptions *options, int rc, Reas
 
 /* --- all --- */
 
-/* Connects before anything is restarted, to find a container that cannot be reached. */
-static int connect_all(RestartList *list, const RestartOptions *options, Reason *reason)
+/* Waits for the D-Bus of a container that boots. Being denied does not pass. */
+static int connect_one(RestartMachine *machine, const RestartOptions *options, Reason *reason)
 {
-    for (size_t i = 0; i < list->machine_count; i++) {
-        RestartMachine *machine = &list->machines[i];
-        int r = manager_new_of_machine(machine->name, options->stop, reason, &machine->manager);
+    struct pollfd stop = {.fd = options->stop, .events = POLLIN};
+    uint64_t begin = monotonic_usec(), tick = begin;
+    int r;
 
-        if (r == -ENOMEM)
-            return r;
-        if (r != 0 && r != OUTCOME_NOT_FOUND)
-            return OUTCOME_NOT_ROTATED;
+    while ((r = manager_new_of_machine(machine->name, options->stop, reason, &machine->manager)) <
+               0 &&
+           r != -ENOMEM && r != -EACCES && r != -EPERM && r != -EINTR &&
+           monotonic_usec() < begin + options->boot_usec) {
+        if (tick == begin)
+            observer_note(options->observer, "%s: waiting for its D-Bus, which does not answer yet",
+                          machine->name);
+        if (poll(&stop, 1, CONNECT_MSEC) > 0)
+            return reason_set(reason, OUTCOME_NOT_ROTATED, "it was interrupted");
+        if (monotonic_usec() >= tick) {
+            observer_wait_tick(options->observer);
+            tick = monotonic_usec() + (uint64_t)OBSERVER_TICK_MSEC * 1000;
+        }
     }
-    return 0;
+    return r == 0 || r == OUTCOME_NOT_FOUND || r == -ENOMEM ? r : OUTCOME_NOT_ROTATED;
+}
+
+int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason)
+{
+    int r = 0;
+
+    observer_wait_begin(options->observer, "the containers to answer");
+    for (size_t i = 0; r == 0 && i < list->machine_count; i++) {
+        r = connect_one(&list->machines[i], options, reason);
+        if (r == OUTCOME_NOT_FOUND) /* it does not run */
+            r = 0;
+    }
+    observer_wait_end(options->observer);
+    return r;
 }
 
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason)
 {
-    int r = connect_all(list, options, reason);
+    int r = 0;
 
     for (size_t i = 0; i < list->unit_count; i++)
         list->units[i].left = options->unit_usec;

@@ -6,9 +6,11 @@
  * or reloaded, in all containers concerned, and have to stay up. A service that does not run is not
  * started.
  *
- *     restart_list_new ──► restart_list_apply ──► done
- *                               └─ one fails ──► the caller puts the old values back
- *                                                         └──► restart_list_undo
+ *     restart_list_new ──► restart_list_connect ──► the caller puts the new values in place
+ *                                                       ▼
+ *                                               restart_list_apply ──► done
+ *                                                       └─ one fails ──► the caller puts the old
+ *                                                 values back ──► restart_list_undo
  *
  * The units come only from the policy files, which are root's. The caller gives the names of
  * changed credentials and nothing else, so that someone who can name changed credentials cannot
@@ -49,6 +51,7 @@ typedef struct RestartList {
 
 typedef struct RestartOptions {
     const Observer *observer; /* gets a note of each step */
+    uint64_t boot_usec;       /* how long a container's D-Bus may take to answer */
     int stop;                 /* waiting ends when this descriptor is readable; -1 for none */
     uint64_t unit_usec;       /* for all calls and jobs of one unit together */
     uint64_t settle_usec;     /* how long units have to stay up after their jobs */
@@ -65,8 +68,12 @@ int restart_list_new(const Context *context, const CredentialName *changed, size
                      RestartList *ret);
 void restart_list_done(RestartList *list); /* for _cleanup_ */
 
+/* Connects to the managers of the containers that run, before anything is changed; waits for those
+ * that boot. Returns OUTCOME_NOT_ROTATED if one cannot be reached, or when stopped. */
+int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason);
+
 /* Restarts and reloads. Returns OUTCOME_NOT_ROTATED at the first unit that does not come back in
- * time, if a container's manager cannot be reached, or when stopped. */
+ * time, or when stopped. */
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason);
 
 /* Restarts or reloads every touched unit again, and starts those that are down. Returns

@@ -28,6 +28,7 @@ typedef struct FakeUnit {
 typedef struct FakeManager {
     const char *machine;
     const char *version; /* NULL: "257" */
+    unsigned boots;      /* its D-Bus cannot be reached so often at first */
     unsigned delay_msec; /* before each reply */
     bool floods;         /* with signals of other jobs, from the first job on */
     int tells; /* a descriptor that gets a byte once a job or the flood is under way; 0: none */

@@ -97,6 +97,13 @@ static int tear_down(void **state)
     return 0;
 }
 
+static int apply(RestartList *list, const RestartOptions *options, Reason *reason)
+{
+    int r = restart_list_connect(list, options, reason);
+
+    return r == 0 ? restart_list_apply(list, options, reason) : r;
+}
+
 /* Returns the restart list for the names in CHANGED, which are separated by spaces. */
 static void make_list(World *world, const char *changed)
 {
@@ -267,7 +274,7 @@ static void check_row(World *world, const Row *row)
     print_message("%s\n", row->rule);
     fake_managers_start(row->managers, count);
     make_list(world, "web@token");
-    r = restart_list_apply(&world->list, &world->options, &reason);
+    r = apply(&world->list, &world->options, &reason);
     if (r != row->rc)
         fail_msg("%d: %s", r, reason.text);
     if (row->reason && !strstr(reason.text, row->reason))
@@ -296,7 +303,7 @@ static void test_notes(void **state)
 
     fake_managers_start(&manager, 1);
     make_list(world, "web@token");
-    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), 0);
+    assert_int_equal(apply(&world->list, &world->options, NULL), 0);
     assert_string_equal(
         world->notes,
         "web: app.service: skipped: it is not running (inactive); "
@@ -316,8 +323,7 @@ static void check_deadline(World *world, const FakeManager *manager, const char 
 
     fake_managers_start(manager, 1);
     make_list(world, "web@other");
-    assert_int_equal(restart_list_apply(&world->list, &world->options, &reason),
-                     OUTCOME_NOT_ROTATED);
+    assert_int_equal(apply(&world->list, &world->options, &reason), OUTCOME_NOT_ROTATED);
     if (!strstr(reason.text, expected))
         fail_msg("%s", reason.text);
     assert_string_equal(text_of(&world->list), "web app.service failed");
@@ -402,7 +408,7 @@ static void test_words_meanwhile(void **state)
     make_list(world, "web@other");
     present = monotonic_usec();
     world->options.unit_usec = UINT64_C(35) * 1000 * 1000;
-    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
     present = 0;
     for (unsigned seconds = 10; seconds <= 30; seconds += 10) {
         static const char expected[] = "web: app.service: still waiting, after ";
@@ -439,13 +445,82 @@ static void test_each_its_own(void **state)
     fake_managers_start(&manager, 1);
     world->options.unit_usec = 500000;
     make_list(world, "web@token");
-    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
     world->list.units[3].touched = false;
     assert_int_equal(restart_list_undo(&world->list, &world->options, NULL), 0);
     assert_string_equal(text_of(&world->list),
                         "web app.service put-back; web tls.service put-back; "
                         "db db.service machine-not-running; "
                         "web env.service failed");
+    fake_managers_stop();
+}
+
+/* What has failed may need the new value. */
+static void test_failed_before(void **state)
+{
+    static const FakeManager manager = {.machine = "web",
+                                        .units = {{.name = "app.service", .active = "failed"}}};
+    World *world = *state;
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    assert_int_equal(apply(&world->list, &world->options, NULL), 0);
+    assert_string_equal(world->notes,
+                        "web: app.service: skipped: it failed before. To start it with "
+                        "the new value: systemctl -M web start app.service");
+    fake_managers_stop();
+}
+
+/* --- booting --- */
+
+static void test_boot(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .boots = 2, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    world->options.boot_usec = UINT64_C(60) * 1000 * 1000;
+    assert_int_equal(apply(&world->list, &world->options, NULL), 0);
+    assert_string_equal(text_of(&world->list), "web app.service restarted");
+    assert_non_null(
+        strstr(world->notes, "web: waiting for its D-Bus, which does not answer yet; web:"));
+    fake_managers_stop();
+}
+
+/* One without D-Bus. */
+static void test_no_bus(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .boots = 1000, .units = {{.name = "app.service"}}};
+    World *world = *state;
+    Reason reason = {0};
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    world->options.boot_usec = 300000;
+    assert_int_equal(restart_list_connect(&world->list, &world->options, &reason),
+                     OUTCOME_NOT_ROTATED);
+    assert_true(monotonic_usec() - world->begin < UINT64_C(8) * 1000 * 1000);
+    assert_non_null(strstr(reason.text, "cannot reach the service manager of web over its D-Bus"));
+    fake_managers_stop();
+}
+
+static void test_stop_in_boot(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .boots = 1000, .units = {{.name = "app.service"}}};
+    World *world = *state;
+    Reason reason = {0};
+
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@other");
+    world->options.boot_usec = UINT64_C(60) * 1000 * 1000;
+    assert_int_equal(write(world->stop[1], "", 1), 1);
+    assert_int_equal(restart_list_connect(&world->list, &world->options, &reason),
+                     OUTCOME_NOT_ROTATED);
+    assert_string_equal(reason.text, "it was interrupted");
     fake_managers_stop();
 }
 
@@ -492,7 +567,7 @@ static void test_stop_undoing(void **state)
     world->stop_at = "web: app.service: restarting";
     fake_managers_start(&manager, 1);
     make_list(world, "web@other");
-    assert_int_equal(restart_list_apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
     assert_int_equal(restart_list_undo(&world->list, &world->options, NULL), OUTCOME_HALF_ROTATED);
     assert_quick(world);
     fake_managers_stop();
@@ -544,6 +619,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_words_meanwhile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_bus, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_stop_in_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_before_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_undoing, set_up, tear_down),
