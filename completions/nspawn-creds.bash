@@ -147,7 +147,7 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
-                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal check ;;
+                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal check push ;;
                 fleet:2) [[ ${arguments[1]} != @(add|revoke) ]] || _nspawn_creds_offer host secret ;;
                 fleet:4) _nspawn_creds_files ;;
         esac

@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/fsutil.h"
 #include "base/trusted_file.h"
+#include "fleet/carrier_settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +57,7 @@ void fleet_admin_done(FleetAdmin *admin)
     free(admin->identity);
     strings_free(admin->open);
     strings_free(admin->encrypt);
+    json_object_put(admin->carrier);
     *admin = (FleetAdmin){0};
 }
 
@@ -96,6 +98,16 @@ static int read_command(struct json_object *value, const char *name, Reason *rea
                                   "\"%s\" must be a command, a list of words", name);
 }
 
+static int read_carrier(struct json_object *value, Reason *reason, struct json_object **ret)
+{
+    _cleanup_(carrier_settings_done) CarrierSettings settings = {0};
+    int r = carrier_settings_parse(value, reason, &settings);
+
+    if (r == 0)
+        *ret = json_object_get(value);
+    return r;
+}
+
 static int read_member(const char *name, struct json_object *value, Reason *reason,
                        FleetAdmin *admin)
 {
@@ -109,10 +121,13 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
         return read_command(value, name, reason, &admin->open);
     if (strcmp(name, "encrypt") == 0)
         return read_command(value, name, reason, &admin->encrypt);
+    if (strcmp(name, "carrier") == 0)
+        return read_carrier(value, reason, &admin->carrier);
     if (strcmp(name, "threshold") != 0)
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
-                          "unknown member; there are signers, threshold, key, identity, open and "
-                          "encrypt");
+        return reason_set(
+            reason, OUTCOME_BAD_CONFIG,
+            "unknown member; there are carrier, signers, threshold, key, identity, open and "
+            "encrypt");
     if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1 ||
         json_object_get_int64(value) > (int64_t)LIMIT_FLEET_SIGNATURES)
         return reason_set(reason, OUTCOME_BAD_CONFIG,

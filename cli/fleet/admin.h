@@ -12,6 +12,7 @@
  *     key              the SSH key to sign with, as ssh-keygen -Y sign -f takes it
  *     identity         the age identity that opens masters
  *     open, encrypt    commands that do so in place of age, lists of words
+ *     carrier          where push puts files, as in a host's configuration (docs/FLEET.md)
  *
  * It names programs, so that a file that others could have written is refused.
  */
@@ -25,6 +26,7 @@ typedef struct FleetAdmin {
     char *signers, *key, *identity; /* paths; NULL if not given */
     size_t threshold;               /* at least 1 */
     char **open, **encrypt;         /* NULL if not given */
+    struct json_object *carrier;    /* valid, or NULL if not given */
 } FleetAdmin;
 
 void fleet_admin_done(FleetAdmin *admin); /* for _cleanup_ */

@@ -5,9 +5,9 @@
 
 #include "fleet/verbs.h"
 
-static const Verb *const commands[] = {&fleet_init,     &fleet_add,   &fleet_edit,
-                                       &fleet_generate, &fleet_rekey, &fleet_revoke,
-                                       &fleet_seal,     &fleet_check, NULL};
+static const Verb *const commands[] = {&fleet_init,  &fleet_add,    &fleet_edit, &fleet_generate,
+                                       &fleet_rekey, &fleet_revoke, &fleet_seal, &fleet_check,
+                                       &fleet_push,  NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
