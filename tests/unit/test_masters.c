@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests of cli/fleet/masters.c, with the real age. */
 
+#include "steps.h"
 #include "support.h"
 
 #include "base/cleanup.h"
@@ -8,9 +9,12 @@
 #include "fleet/masters.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* --- recipients --- */
 
@@ -251,6 +255,91 @@ static void test_commands_that_fail(void **state)
     check_encryption_fails(doubles, 100, OUTCOME_TOO_LARGE, "is larger than");
 }
 
+/* --- in a repository --- */
+
+static int write_two(const void *argument)
+{
+    static uint8_t new[] = "new";
+    MasterChange changes[] = {{.secret = (char[]){"a"}, .file = {new, 3}},
+                              {.secret = (char[]){"b"}, .file = {new, 3}}};
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+
+    repository.fd = open(((const TestFolder *)argument)->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return masters_write(&repository, changes, COUNT(changes), NULL) != 0;
+}
+
+static void expect_master(const TestFolder *folder, const char *name, const char *content)
+{
+    char path[64];
+    _cleanup_(bytes_done) Bytes file = {0};
+
+    snprintf(path, sizeof(path), "secrets/%s.age", name);
+    file = test_read_file(test_path(folder, path));
+    assert_true(bytes_view_equal(bytes_view(&file), test_view(content)));
+}
+
+static void expect_masters(const TestFolder *folder, const char *content)
+{
+    expect_master(folder, "a", content);
+    expect_master(folder, "b", content);
+    expect_master(folder, "c", "old");
+}
+
+static bool is_new(const TestFolder *folder)
+{
+    _cleanup_(bytes_done) Bytes file = test_read_file(test_path(folder, "secrets/a.age"));
+
+    return bytes_view_equal(bytes_view(&file), test_view("new"));
+}
+
+static TestFolder three_masters(void)
+{
+    TestFolder folder = test_folder();
+
+    assert_int_equal(mkdir(test_path(&folder, "secrets"), 0700), 0);
+    test_write_file(test_path(&folder, "secrets/a.age"), test_view("old"), 0600);
+    test_write_file(test_path(&folder, "secrets/b.age"), test_view("old"), 0600);
+    test_write_file(test_path(&folder, "secrets/c.age"), test_view("old"), 0600);
+    return folder;
+}
+
+/* Killed at any system call, it has written all or nothing, and the next writer cleans up. */
+static void test_killed_writer(void **state)
+{
+    bool ended = false, was_new = false;
+    int status;
+
+    (void)state;
+    for (unsigned step = 0; !ended; step++) {
+        TestFolder folder = three_masters();
+        pid_t pid = steps_start(write_two, &folder);
+
+        ended = !steps_go(pid, step, &status);
+        if (!ended)
+            steps_kill(pid);
+        was_new = is_new(&folder);
+        expect_masters(&folder, was_new ? "new" : "old");
+        assert_int_equal(write_two(&folder), 0);
+        expect_masters(&folder, "new");
+        assert_int_equal(access(test_path(&folder, "secrets.new"), F_OK), -1);
+        test_folder_remove(&folder);
+    }
+    assert_int_equal(status, 0);
+    assert_true(was_new);
+}
+
+/* The first master of a repository. */
+static void test_no_masters_yet(void **state)
+{
+    TestFolder folder = test_folder();
+
+    (void)state;
+    assert_int_equal(write_two(&folder), 0);
+    expect_master(&folder, "a", "new");
+    expect_master(&folder, "b", "new");
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_many_recipients),    cmocka_unit_test(test_each_administrator_opens),
         cmocka_unit_test(test_what_does_not_open), cmocka_unit_test(test_no_recipient),
         cmocka_unit_test(test_own_commands),       cmocka_unit_test(test_commands_that_fail),
+        cmocka_unit_test(test_killed_writer),      cmocka_unit_test(test_no_masters_yet),
     };
     Context context;
 
