@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
-#include "fleet/masters.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "policy/policy.h"
 #include "terminal/input.h"
@@ -264,12 +264,16 @@ static int add_secret(const Context *context, const Options *options, const char
     _cleanup_(recipients_done) Recipients recipients = {0};
     _cleanup_(master_change_done) MasterChange change = {0};
     _cleanup_(input_value_done) InputValue value = {0};
-    MasterProgram program = {0};
+    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
+    MasterProgram program;
     bool is_new, replaces;
     int r = prepare(&repository, options, name, input, reason, &is_new);
 
     if (r == 0)
         r = recipients_read(&repository, reason, &recipients);
+    if (r == 0)
+        r = fleet_admin_load(context, repository.file.fleet, reason, &admin);
+    program = fleet_admin_program(&admin, options);
     if (r == 0)
         r = input_get_value(context, options, input, name, reason, &value);
     if (r != 0)

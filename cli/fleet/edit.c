@@ -6,7 +6,7 @@
  * master must be the one that was opened.
  */
 
-#include "fleet/masters.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "terminal/editor_file.h"
 #include "terminal/input.h"
@@ -19,13 +19,15 @@
 typedef struct Editing {
     const Options *options;
     const char *secret;
-    MasterProgram program;
-    Bytes before; /* the master */
+    FleetAdmin admin;
+    MasterProgram program; /* borrows from .admin */
+    Bytes before;          /* the master */
     Secret *old, *new;
 } Editing;
 
 static void editing_done(Editing *editing)
 {
+    fleet_admin_done(&editing->admin);
     bytes_done(&editing->before);
     secret_free(editing->old);
     secret_free(editing->new);
@@ -39,7 +41,7 @@ static int read_master(const Repository *repository, const char *secret, Reason 
     return repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, ret);
 }
 
-static int open_master(Editing *editing, Reason *reason)
+static int open_master(const Context *context, Editing *editing, Reason *reason)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(recipients_done) Recipients recipients = {0};
@@ -50,6 +52,9 @@ static int open_master(Editing *editing, Reason *reason)
                        REPOSITORY_FILE);
     if (r == 0)
         r = recipients_read(&repository, reason, &recipients); /* a mistake is found early */
+    if (r == 0)
+        r = fleet_admin_load(context, repository.file.fleet, reason, &editing->admin);
+    editing->program = fleet_admin_program(&editing->admin, editing->options);
     if (r == 0)
         r = read_master(&repository, editing->secret, reason, &editing->before);
     return r == 0 || r == -ENOENT
@@ -105,9 +110,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     bool stored = false;
     int r = memory_mount_prepare(&reason);
 
-    (void)context;
     if (r == 0)
-        r = open_master(&editing, &reason);
+        r = open_master(context, &editing, &reason);
     if (r == 0)
         r = editor_file_edit(editing.secret, editing.old, &reason, &editing.new);
     /* editors end a file with a newline */

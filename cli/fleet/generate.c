@@ -5,7 +5,7 @@
 
 #include "crypto/generate.h"
 #include "base/array.h"
-#include "fleet/masters.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -98,8 +98,9 @@ static int confirm_all(const Options *options, const Generations *all, Reason *r
                    count == 1 ? "it" : "them");
 }
 
-static int generate(const Context *context, const Recipients *recipients, Generation *generation,
-                    MasterChange *change, Reason *reason)
+static int generate(const Context *context, const MasterProgram *program,
+                    const Recipients *recipients, Generation *generation, MasterChange *change,
+                    Reason *reason)
 {
     const FleetSecret *secret = generation->secret;
     _cleanup_(secret_freep) Secret *value = NULL;
@@ -107,8 +108,7 @@ static int generate(const Context *context, const Recipients *recipients, Genera
 
     if (r == 0 && recipe_types[secret->recipe.type].pair)
         r = generate_public(&secret->recipe, value, secret->name, reason, &generation->public);
-    return r == 0 ? master_encrypt(&(MasterProgram){0}, recipients, value, reason, &change->file)
-                  : r;
+    return r == 0 ? master_encrypt(program, recipients, value, reason, &change->file) : r;
 }
 
 static void report(const Options *options, const Repository *repository, const Generations *all)
@@ -149,6 +149,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(recipients_done) Recipients recipients = {0};
     _cleanup_(generations_done) Generations all = {0};
+    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
+    MasterProgram program;
     Reason reason = {0};
     int r = repository_open(options->repository, true, &reason, &repository);
 
@@ -157,11 +159,14 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = recipients_read(&repository, &reason, &recipients);
     if (r == 0)
+        r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
+    program = fleet_admin_program(&admin, options);
+    if (r == 0)
         r = choose(&repository, arguments, &reason, &all);
     if (r == 0)
         r = confirm_all(options, &all, &reason);
     for (size_t i = 0; r == 0 && i < all.count; i++)
-        r = generate(context, &recipients, &all.generations[i], &all.changes[i], &reason);
+        r = generate(context, &program, &recipients, &all.generations[i], &all.changes[i], &reason);
     if (r == 0 && all.count > 0)
         r = masters_write(&repository, all.changes, all.count, &reason);
     if (r != 0)

@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
-#include "fleet/masters.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -79,13 +79,16 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
     _cleanup_(rekeying_done) Rekeying all = {0};
-    MasterProgram program = {.identity = options->identity};
+    MasterProgram program;
     Reason reason = {0};
     int r = repository_open(options->repository, true, &reason, &repository);
 
-    (void)context;
     (void)arguments;
+    if (r == 0)
+        r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
+    program = fleet_admin_program(&admin, options);
     if (r == 0)
         r = recipients_read(&repository, &reason, &recipients);
     if (r == 0)
