@@ -183,6 +183,15 @@ static int set_back(const Setting *setting, Options *options)
                             setting->value);
 }
 
+static int set_threshold(const Setting *setting, Options *options)
+{
+    options->threshold = parse_number(setting->value, 2);
+    return options->threshold > 0
+               ? 0
+               : reason_set(setting->reason, OUTCOME_USAGE, "\"%.40s\" is not a number of signers",
+                            setting->value);
+}
+
 /* All of them, unless --lines= is given. */
 static int set_since(const Setting *setting, Options *options)
 {
@@ -331,6 +340,10 @@ static const OptionInfo infos[] = {
      "Hosts, patterns and @groups, separated by commas"},
     {OPTION_RECIPIENTS, "recipients", "=FILE", FIELD(recipients),
      "Recipients of age, one per line: who can open the master copies"},
+    {OPTION_SIGNERS, "signers", "=FILE", FIELD(signers),
+     "Who may sign for the fleet, in the format of ssh-keygen's allowed signers"},
+    {OPTION_THRESHOLD, "threshold", "=N", SETTER(set_threshold),
+     "How many of the signers must sign (default: more than half)"},
     {OPTION_CONFIRM, "confirm", "=DIGEST", FIELD(confirm),
      "Confirm the changes with this digest, as it was printed"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},

@@ -66,6 +66,8 @@ typedef enum OptionId {
     OPTION_AS = 1L << 46,
     OPTION_TO = 1L << 47,
     OPTION_RECIPIENTS = 1L << 48,
+    OPTION_SIGNERS = 1L << 51,
+    OPTION_THRESHOLD = 1L << 52,
     OPTION_CONFIRM = 1L << 50,
 } OptionId;
 
@@ -117,6 +119,8 @@ typedef struct Options {
     const char *as;                              /* --as=; NULL if not given */
     const char *to;                              /* --to=; NULL if not given */
     const char *recipients;                      /* --recipients=; NULL if not given */
+    const char *signers;                         /* --signers=; NULL if not given */
+    unsigned threshold;                          /* --threshold=; 0 if not given */
     const char *confirm;                         /* --confirm=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */

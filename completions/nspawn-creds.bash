@@ -74,7 +74,8 @@ _nspawn_creds_options() { # VERB
                         --timestamp= --not-after= --format= --json= --host= --form=' ;;
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
-                fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients=
+                fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
+                        --threshold=
                         --confirm=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
@@ -107,7 +108,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -123,6 +124,7 @@ _nspawn_creds() {
                 --form=*)           _nspawn_creds_values auto legacy pinned; return ;;
                 --back=*)           _nspawn_creds_values 1 2 3; return ;;
                 --lines=*)          _nspawn_creds_values all; return ;;
+                --threshold=*)      _nspawn_creds_values 1 2 3; return ;;
                 --generate=*)       _nspawn_creds_values password hex base64 uuid ssh-ed25519 x25519; return ;;
                 --delivery=*)       _nspawn_creds_values boot live native; return ;;
                 --on-change=*)      _nspawn_creds_values restart reload none; return ;;
@@ -148,7 +150,10 @@ _nspawn_creds() {
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
                 fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal check push ;;
-                fleet:2) [[ ${arguments[1]} != @(add|revoke) ]] || _nspawn_creds_offer host secret ;;
+                fleet:2) case ${arguments[1]} in
+                                add)    _nspawn_creds_offer host secret ;;
+                                revoke) _nspawn_creds_offer host secret signer ;;
+                        esac ;;
                 fleet:4) _nspawn_creds_files ;;
         esac
 }

@@ -71,7 +71,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
 complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal check push'
-complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret'
+complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
 
@@ -106,6 +106,8 @@ complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -d 'Hosts, patterns and @groups'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l recipients -r -F -d 'Who can open the master copies'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l signers -r -F -d 'Who may sign for the fleet'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l threshold -x -a '1 2 3' -d 'How many must sign'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s n -l lines -r -a all -d 'Number of entries'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s S -l since -r -a 'today yesterday' -d 'Entries since then'
 complete -c nspawn-creds -n '__nspawn_creds_at any log' -s f -l follow -d 'Go on showing new entries'

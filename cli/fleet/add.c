@@ -243,8 +243,8 @@ static int report_secret(const Options *options, const Repository *repository, c
     if (options->json == JSON_OFF) {
         if (public.size > 0)
             output_line(stdout, "%.*s", (int)public.size - 1, (const char *)public.data);
-        output_note("%s: %s, for %zu host%s.", name, replaced ? "replaced" : "added", hosts,
-                    hosts == 1 ? "" : "s");
+        output_note("%s: %s, for %zu host%s. To seal it for them: nspawn-creds fleet seal", name,
+                    replaced ? "replaced" : "added", hosts, hosts == 1 ? "" : "s");
         return 0;
     }
     object = json_object_new_object();

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* Nesting: the file, a command, a word of it. */
 #define DEPTH 3
@@ -185,8 +186,7 @@ MasterProgram fleet_admin_program(const FleetAdmin *admin, const Options *option
     };
 }
 
-/* How many people are among SIGNERS who may sign for fleets. */
-static size_t count_principals(const AllowedSigners *signers)
+size_t fleet_signers_count(const AllowedSigners *signers)
 {
     size_t count = 0;
 
@@ -201,18 +201,43 @@ static size_t count_principals(const AllowedSigners *signers)
     return count;
 }
 
-int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reason,
+int fleet_signers_parse(BytesView file, const char *name, size_t threshold, Reason *reason,
                         AllowedSigners *ret)
 {
     _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
-    _cleanup_(bytes_done) Bytes file = {0};
-    char path[PATH_MAX];
     Reason why = {0};
-    size_t principals;
+    size_t count;
+    int r = allowed_signers_parse(file, &why, &signers);
+
+    if (r != 0)
+        return reason_set(reason, r, "%s: %s", name, why.text);
+    count = fleet_signers_count(&signers);
+    if (threshold > count || 2 * threshold <= count)
+        return reason_set(reason, OUTCOME_BAD_SIGNERS,
+                          "%s has %zu signer%s, of whom %zu must sign. It has to be more than half "
+                          "of them, or two halves could sign different statements",
+                          name, count, count == 1 ? "" : "s", threshold);
+    *ret = TAKE(signers);
+    return 0;
+}
+
+int fleet_admin_signers_path(const FleetAdmin *admin, const char *fleet, Reason *reason,
+                             char path[PATH_MAX])
+{
     int r = path_of(fleet, ".signers", reason, path);
 
-    if (admin->signers)
-        snprintf(path, sizeof(path), "%s", admin->signers);
+    if (r == 0 && admin->signers)
+        snprintf(path, PATH_MAX, "%s", admin->signers);
+    return r;
+}
+
+int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reason,
+                        AllowedSigners *ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    char path[PATH_MAX];
+    int r = fleet_admin_signers_path(admin, fleet, reason, path);
+
     if (r == 0)
         r = file_read(path, LIMIT_SIGNERS_BYTES, reason, &file);
     if (r == -ENOENT)
@@ -222,17 +247,73 @@ int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reas
                           path);
     if (r != 0)
         return r == OUTCOME_TOO_LARGE ? OUTCOME_BAD_SIGNERS : r;
-    r = allowed_signers_parse(bytes_view(&file), &why, &signers);
-    if (r != 0)
-        return reason_set(reason, r, "%s: %s", path, why.text);
-    principals = count_principals(&signers);
-    if (admin->threshold > principals || 2 * admin->threshold <= principals)
-        return reason_set(reason, OUTCOME_BAD_SIGNERS,
-                          "%s has %zu signers, of whom %zu must sign. It has to be more than half "
-                          "of them, or two halves could sign different statements",
-                          path, principals, admin->threshold);
-    *ret = TAKE(signers);
+    return fleet_signers_parse(bytes_view(&file), path, admin->threshold, reason, ret);
+}
+
+/* Makes the directories above PATH. */
+static int make_parents(char *path, Reason *reason)
+{
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        int r;
+
+        *slash = '\0';
+        r = mkdir(path, 0700) < 0 && errno != EEXIST
+                ? reason_set(reason, -errno, "cannot make the directory %s", path)
+                : 0;
+        *slash = '/';
+        if (r != 0)
+            return r;
+    }
     return 0;
+}
+
+int fleet_admin_check_new(const char *fleet, Reason *reason)
+{
+    static const char *const suffixes[] = {".json", ".signers"};
+
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char path[PATH_MAX];
+        int r = path_of(fleet, suffixes[i], reason, path);
+
+        if (r == 0 && access(path, F_OK) == 0)
+            r = reason_set(reason, OUTCOME_USAGE,
+                           "you have a configuration of a fleet %s already, %s. Choose another "
+                           "name, or remove it",
+                           fleet, path);
+        if (r != 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Writes FLEET's file with SUFFIX, unless it is there. */
+static int create(const char *fleet, const char *suffix, BytesView content, Reason *reason)
+{
+    char path[PATH_MAX];
+    int r = path_of(fleet, suffix, reason, path);
+
+    if (r == 0)
+        r = make_parents(path, reason);
+    return r == 0 ? file_write(path, content, 0600, false, reason) : r;
+}
+
+int fleet_admin_create(const char *fleet, BytesView signers, size_t threshold, const char *identity,
+                       Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+    _cleanup_(freep) char *absolute = identity ? realpath(identity, NULL) : NULL;
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r;
+
+    if (identity && !absolute)
+        return reason_set(reason, -errno, "cannot find %s", identity);
+    if (threshold > 0)
+        json_add_number(object, "threshold", threshold);
+    json_add_text(object, "identity", absolute);
+    r = json_print(object, &text);
+    if (r == 0 && signers.size > 0)
+        r = create(fleet, ".signers", signers, reason);
+    return r == 0 ? create(fleet, ".json", bytes_view(&text), reason) : r;
 }
 
 /* --- what was verified --- */
@@ -332,23 +413,6 @@ int fleet_verified_load(const Context *context, const char *fleet, Reason *reaso
     if (r == 0)
         *ret = TAKE(verified);
     return r;
-}
-
-/* Makes the directories above PATH. */
-static int make_parents(char *path, Reason *reason)
-{
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-        int r;
-
-        *slash = '\0';
-        r = mkdir(path, 0700) < 0 && errno != EEXIST
-                ? reason_set(reason, -errno, "cannot make the directory %s", path)
-                : 0;
-        *slash = '/';
-        if (r != 0)
-            return r;
-    }
-    return 0;
 }
 
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)

@@ -22,6 +22,8 @@
 #include "fleet/masters.h"
 #include "options.h"
 
+#include <limits.h>
+
 typedef struct FleetAdmin {
     char *signers, *key, *identity; /* paths; NULL if not given */
     size_t threshold;               /* at least 1 */
@@ -36,6 +38,26 @@ int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, 
 
 /* How masters are opened, according to OPTIONS, or else ADMIN. Borrowed from both. */
 MasterProgram fleet_admin_program(const FleetAdmin *admin, const Options *options);
+
+/* Where the allowed signers are. */
+int fleet_admin_signers_path(const FleetAdmin *admin, const char *fleet, Reason *reason,
+                             char path[PATH_MAX]);
+
+/* How many people are among SIGNERS who may sign for fleets. */
+size_t fleet_signers_count(const AllowedSigners *signers);
+
+/* Parses a file of allowed signers, of whom THRESHOLD must sign. NAME is for messages.
+ * OUTCOME_BAD_SIGNERS, also if the threshold is not more than half of them. */
+int fleet_signers_parse(BytesView file, const char *name, size_t threshold, Reason *reason,
+                        AllowedSigners *ret);
+
+/* OUTCOME_USAGE if this administrator has a configuration of FLEET already. */
+int fleet_admin_check_new(const char *fleet, Reason *reason);
+
+/* Writes the configuration of a new fleet: a copy of the file SIGNERS (empty: none), their
+ * threshold (0: none), and the age identity (a path; NULL if not known). -EEXIST. */
+int fleet_admin_create(const char *fleet, BytesView signers, size_t threshold, const char *identity,
+                       Reason *reason);
 
 /* Reads the allowed signers. OUTCOME_USAGE if there is no such file; OUTCOME_BAD_SIGNERS, also if
  * the threshold is not more than half of them, so that one could sign two stories. */

@@ -132,7 +132,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         json_add(object, "replaced", json_object_new_boolean(stored));
         output_json(object, options->json);
     } else if (stored)
-        output_note("%s: replaced.", editing.secret);
+        output_note("%s: replaced. To seal it for its hosts: nspawn-creds fleet seal",
+                    editing.secret);
     else
         output_note("%s is unchanged.", editing.secret);
     return 0;

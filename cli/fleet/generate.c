@@ -119,6 +119,7 @@ static void report(const Options *options, const Repository *repository, const G
         const Generation *generation = &all->generations[i];
         BytesView half = bytes_view(&generation->public);
         struct json_object *object = json_object_new_object();
+        size_t hosts = repository_count_hosts(repository, generation->secret->name);
 
         half.size -= half.size > 0; /* without its newline */
         json_add_text(object, "secret", generation->secret->name);
@@ -130,16 +131,17 @@ static void report(const Options *options, const Repository *repository, const G
         if (half.size > 0)
             output_line(stdout, "%s: %.*s", generation->secret->name, (int)half.size,
                         (const char *)half.data);
-        output_note("%s: %s, for %zu hosts.", generation->secret->name,
-                    generation->replaces ? "replaced" : "generated",
-                    repository_count_hosts(repository, generation->secret->name));
+        output_note("%s: %s, for %zu host%s.", generation->secret->name,
+                    generation->replaces ? "replaced" : "generated", hosts, hosts == 1 ? "" : "s");
     }
     if (options->json != JSON_OFF) {
         output_json(list, options->json);
         return;
     }
     json_object_put(list);
-    if (all->count == 0)
+    if (all->count > 0)
+        output_note("To seal for these hosts: nspawn-creds fleet seal");
+    else
         output_note("Each secret with a recipe has a value already. To replace one: nspawn-creds "
                     "fleet generate SECRET");
 }

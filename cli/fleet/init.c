@@ -7,7 +7,7 @@
 
 #include "base/fsutil.h"
 #include "base/shell_word.h"
-#include "fleet/masters.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -29,13 +29,47 @@ static const char attributes[] = "* -text\n"
 static const char ignored[] = "*.new/\n"
                               ".nspawn-creds-*.tmp\n";
 
+typedef struct Init {
+    const char *fleet;
+    char *signers_path, *identity; /* files; NULL if not given */
+    Bytes recipients, signers;     /* the content of files; .signers is empty if not given */
+    size_t threshold;              /* 0 without signers */
+} Init;
+
+static void init_done(Init *init)
+{
+    free(init->signers_path);
+    free(init->identity);
+    bytes_done(&init->recipients);
+    bytes_done(&init->signers);
+}
+
+/* --- questions --- */
+
+static bool can_ask(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+/* Asks for the name of a file. NULL for an empty answer. */
+static char *ask_file(const char *question)
+{
+    char line[PATH_MAX];
+
+    fprintf(stderr, "%s (empty: later): ", question);
+    if (!fgets(line, sizeof(line), stdin))
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    return line[0] ? strdup(line) : NULL;
+}
+
 /* Reads the lines that are typed, up to an empty one. */
 static int ask_recipients(Reason *reason, Bytes *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
     char line[4096];
 
-    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+    if (!can_ask())
         return reason_set(reason, OUTCOME_USAGE,
                           "--recipients=FILE is missing, and there is no terminal to ask on");
     fputs("Who can open the master copies of the secrets? Type at least two recipients, a line\n"
@@ -50,31 +84,92 @@ static int ask_recipients(Reason *reason, Bytes *ret)
     return writer_take(&writer, ret);
 }
 
-/* Reads the recipients and checks that age can encrypt to them. */
-static int get_recipients(const Options *options, Reason *reason, Bytes *ret)
+/* Without --recipients= all that is not given is asked for. */
+static int get_files(const Options *options, Reason *reason, Init *init)
 {
-    _cleanup_(recipients_done) Recipients recipients = {0};
-    _cleanup_(bytes_done) Bytes text = {0}, encrypted = {0};
-    _cleanup_(secret_freep) Secret *nothing = NULL;
-    Reason why = {0};
-    int r = options->recipients
-                ? file_read(options->recipients, LIMIT_RECIPIENTS_BYTES, reason, &text)
-                : ask_recipients(reason, &text);
+    bool asks = !options->recipients;
+    int r = asks
+                ? ask_recipients(reason, &init->recipients)
+                : file_read(options->recipients, LIMIT_RECIPIENTS_BYTES, reason, &init->recipients);
 
     if (r != 0)
         return r;
-    r = recipients_parse(bytes_view(&text), &why, &recipients);
+    if (options->identity)
+        init->identity = strdup(options->identity);
+    else if (asks)
+        init->identity = ask_file("The file with your own age key");
+    if (options->signers)
+        init->signers_path = strdup(options->signers);
+    else if (asks)
+        init->signers_path =
+            ask_file("The file of those who may sign, allowed signers of ssh-keygen");
+    return init->signers_path
+               ? file_read(init->signers_path, LIMIT_SIGNERS_BYTES, reason, &init->signers)
+               : 0;
+}
+
+/* --- checks --- */
+
+/* Checks that age can encrypt to the recipients. */
+static int check_recipients(const Options *options, const Init *init, Reason *reason)
+{
+    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(bytes_done) Bytes encrypted = {0};
+    _cleanup_(secret_freep) Secret *nothing = NULL;
+    Reason why = {0};
+    int r = recipients_parse(bytes_view(&init->recipients), &why, &recipients);
+
     if (r > 0)
         return reason_set(reason, OUTCOME_USAGE, "%s: %s",
                           options->recipients ? options->recipients : "the recipients", why.text);
     if (r == 0)
         r = secret_new(0, reason, &nothing);
+    return r == 0 ? master_encrypt(&(MasterProgram){0}, &recipients, nothing, reason, &encrypted)
+                  : r;
+}
+
+/* Checks that all keys are supported, and that the threshold is more than half of the signers. */
+static int check_signers(const Options *options, Reason *reason, Init *init)
+{
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0}, checked = {0};
+    Reason why = {0};
+    int r;
+
+    if (!init->signers_path)
+        return options->threshold > 0
+                   ? reason_set(reason, OUTCOME_USAGE, "--threshold= is for --signers=FILE")
+                   : 0;
+    r = allowed_signers_parse(bytes_view(&init->signers), &why, &signers);
+    if (r != 0)
+        return reason_set(reason, r, "%s: %s", init->signers_path, why.text);
+    init->threshold =
+        options->threshold > 0 ? options->threshold : fleet_signers_count(&signers) / 2 + 1;
+    return fleet_signers_parse(bytes_view(&init->signers), init->signers_path, init->threshold,
+                               reason, &checked);
+}
+
+static int check_all(const Options *options, Reason *reason, Init *init)
+{
+    int r = 0;
+
+    if (!fleet_name_valid(init->fleet))
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "\"%.40s\": the name of a fleet consists of up to %zu of a-z, 0-9 and \"-\"",
+                       init->fleet, LIMIT_FLEET_NAME_BYTES);
     if (r == 0)
-        r = master_encrypt(&(MasterProgram){0}, &recipients, nothing, reason, &encrypted);
+        r = get_files(options, reason, init);
     if (r == 0)
-        *ret = TAKE(text);
+        r = check_recipients(options, init, reason);
+    if (r == 0)
+        r = check_signers(options, reason, init);
+    if (r == 0 && init->identity && access(init->identity, R_OK) < 0)
+        r = reason_set(reason, -errno, "cannot open %s", init->identity);
+    if (r == 0 && (init->identity || init->signers_path))
+        r = fleet_admin_check_new(init->fleet, reason);
     return r;
 }
+
+/* --- writing --- */
 
 /* Writes the file NAME, or adds TEXT to the one that is there. */
 static int add_text(const Repository *repository, const char *name, const char *text,
@@ -127,47 +222,52 @@ static int write_all(const Repository *repository, BytesView recipients, Reason 
 }
 
 /* Notes what to do next, with commands that work where the user is. */
-static void say_next_steps(const Options *options, const char *fleet)
+static void say_next_steps(const Options *options, const Init *init)
 {
     bool here = strcmp(options->repository, ".") == 0;
     ShellWord path = shell_word(options->repository);
 
     output_note("The repository of fleet %s is ready. Run on each host: nspawn-creds host export; "
                 "and add what it prints: nspawn-creds fleet add host web1 web1.json%s%s",
-                fleet, here ? "" : " --repository=", here ? "" : path.text);
+                init->fleet, here ? "" : " --repository=", here ? "" : path.text);
     output_note("Then add the secrets: nspawn-creds fleet add secret db-password "
                 "--as=app@db-password --to=web1%s%s",
                 here ? "" : " --repository=", here ? "" : path.text);
+    if (init->threshold > 0)
+        output_note(
+            "%zu of the signers must sign. Each host needs their keys, too, before it accepts "
+            "anything: as /etc/nspawn-creds/fleet/%s.signers, with \"threshold\": %zu in "
+            "%s.json beside it",
+            init->threshold, init->fleet, init->threshold, init->fleet);
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(bytes_done) Bytes recipients = {0};
+    _cleanup_(init_done) Init init = {.fleet = arguments[0]};
     Reason reason = {0};
-    int r = 0;
+    int r = check_all(options, &reason, &init);
 
     (void)context;
-    if (!fleet_name_valid(arguments[0]))
-        r = reason_set(&reason, OUTCOME_USAGE,
-                       "\"%.40s\": the name of a fleet consists of up to %zu of a-z, 0-9 and \"-\"",
-                       arguments[0], LIMIT_FLEET_NAME_BYTES);
-    if (r == 0)
-        r = get_recipients(options, &reason, &recipients);
     if (r == 0)
         r = open_directory(options->repository, &reason, &repository);
     if (r == 0) {
-        strcpy(repository.file.fleet, arguments[0]);
-        r = write_all(&repository, bytes_view(&recipients), &reason);
+        strcpy(repository.file.fleet, init.fleet);
+        r = write_all(&repository, bytes_view(&init.recipients), &reason);
     }
+    if (r == 0 && (init.identity || init.signers_path))
+        r = fleet_admin_create(init.fleet, bytes_view(&init.signers), init.threshold, init.identity,
+                               &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json == JSON_OFF)
-        say_next_steps(options, arguments[0]);
+        say_next_steps(options, &init);
     else {
         struct json_object *object = json_object_new_object();
 
-        json_add_text(object, "fleet", arguments[0]);
+        json_add_text(object, "fleet", init.fleet);
+        if (init.threshold > 0)
+            json_add_number(object, "threshold", init.threshold);
         output_json(object, options->json);
     }
     return 0;
@@ -180,7 +280,10 @@ const Verb fleet_init = {
     .details =
         "Writes fleet.json, the recipients, .gitattributes and .gitignore. The recipients are "
         "the\nadministrators who can open the master copies of the secrets: at least two, so "
-        "that no lost key\nloses all secrets. Asks for them without --recipients=.",
-    .options = OPTION_REPOSITORY | OPTION_RECIPIENTS | OPTION_JSON,
+        "that no lost key\nloses all secrets. Your identity and the signers are for your own "
+        "configuration, outside the\nrepository. Asks for what is not given, unless "
+        "--recipients= is.",
+    .options = OPTION_REPOSITORY | OPTION_RECIPIENTS | OPTION_IDENTITY | OPTION_SIGNERS |
+               OPTION_THRESHOLD | OPTION_JSON,
     .run = run,
 };

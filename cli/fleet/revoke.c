@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds fleet revoke: takes a host or a secret out of a fleet.
+ * nspawn-creds fleet revoke: takes a host, a secret or a signer out of a fleet.
  *
  * fleet.json is written first: without it, the other file has no use, and the command can be
  * repeated.
  */
 
-#include "fleet/masters.h"
+#include "base/fsutil.h"
+#include "fleet/admin.h"
 #include "fleet/verbs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -195,32 +196,108 @@ static int revoke_secret(const Options *options, const char *name, Reason *reaso
     return 0;
 }
 
+/* --- signers --- */
+
+/* Removes the lines of the principal NAME from a file of allowed signers. RET is as it was if there
+ * is none. */
+static int remove_signer(BytesView file, const char *name, Bytes *ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+
+    while (file.size > 0) {
+        const uint8_t *newline = memchr(file.data, '\n', file.size);
+        size_t size = newline ? (size_t)(newline - file.data) + 1 : file.size, begin = 0;
+
+        while (begin < size && strchr(" \t", file.data[begin]) && file.data[begin])
+            begin++;
+        if (size - begin <= strlen(name) || memcmp(file.data + begin, name, strlen(name)) != 0 ||
+            !strchr(" \t", file.data[begin + strlen(name)]))
+            writer_bytes(&writer, (BytesView){file.data, size});
+        file = (BytesView){file.data + size, file.size - size};
+    }
+    return writer_take(&writer, ret);
+}
+
+static int revoke_signer(const Context *context, const Options *options, const char *name,
+                         Reason *reason)
+{
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(bytes_done) Bytes before = {0}, after = {0};
+    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
+    const char *fleet = repository.file.fleet;
+    char path[PATH_MAX];
+    Reason why = {0};
+    int r = repository_open(options->repository, false, reason, &repository);
+
+    if (r == 0)
+        r = fleet_admin_load(context, fleet, reason, &admin);
+    if (r == 0)
+        r = fleet_admin_signers_path(&admin, fleet, reason, path);
+    if (r == 0)
+        r = rewrite_read(path, LIMIT_SIGNERS_BYTES, reason, &before);
+    if (r == 0)
+        r = remove_signer(bytes_view(&before), name, &after);
+    if (r != 0)
+        return r;
+    if (after.size == before.size)
+        return reason_set(reason, OUTCOME_USAGE, "there is no signer \"%.128s\" in %s", name, path);
+    r = fleet_signers_parse(bytes_view(&after), path, admin.threshold, &why, &signers);
+    if (r != 0)
+        return reason_set(reason, r, "without %s, %s. Change the file and the threshold by hand",
+                          name, why.text);
+    r = confirm(options, reason, "Remove the signer %s from %s?", name, path);
+    if (r == 0)
+        r = rewrite_write(path, bytes_view(&before), bytes_view(&after), reason);
+    if (r != 0)
+        return r;
+    if (options->json == JSON_OFF) {
+        output_note("You no longer count what %s signs.", name);
+        output_note(
+            "Each host still does, until its own file is changed by what configures the host: "
+            "/etc/nspawn-creds/fleet/%s.signers. Hosts keep a set that %s has signed. Then "
+            "seal and sign anew: nspawn-creds fleet seal",
+            fleet, name);
+    } else {
+        struct json_object *object = json_object_new_object();
+
+        json_add_text(object, "signer", name);
+        json_add_number(object, "signers", fleet_signers_count(&signers));
+        output_json(object, options->json);
+    }
+    return 0;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *what = arguments[0], *name = arguments[1];
     Reason reason = {0};
     int r;
 
-    (void)context;
     if (strcmp(what, "host") == 0)
         r = revoke_host(options, name, &reason);
     else if (strcmp(what, "secret") == 0)
         r = revoke_secret(options, name, &reason);
+    else if (strcmp(what, "signer") == 0)
+        r = revoke_signer(context, options, name, &reason);
     else
         r = reason_set(&reason, OUTCOME_USAGE,
-                       "fleet revoke takes \"host\" or \"secret\", not \"%.40s\"", what);
+                       "fleet revoke takes \"host\", \"secret\" or \"signer\", not \"%.40s\"",
+                       what);
     return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 
 const Verb fleet_revoke = {
     .name = "fleet revoke",
-    .arguments = "host|secret NAME",
-    .summary = "Take a host or a secret out of the fleet",
+    .arguments = "host|secret|signer NAME",
+    .summary = "Take a host, a secret or a signer out of the fleet",
     .details =
         "It takes effect when hosts accept the next signed set. Nothing takes back what was "
         "delivered: sealed\nfiles still open on their TPM, also copies of them, and running "
         "containers keep the value. If\nsomebody may know a value who should not, it has to be "
-        "changed where it is used. Asks, unless\n--no-ask is given.",
+        "changed where it is used. A signer is removed\nfrom your own file; each host has one, "
+        "too. "
+        "Asks, unless --no-ask is given.",
     .options = OPTION_REPOSITORY | OPTION_NO_ASK | OPTION_JSON,
     .run = run,
 };

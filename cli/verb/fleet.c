@@ -16,6 +16,7 @@ const Verb verb_fleet = {
     .details = "The administrators of many hosts keep the hosts' identities and encrypted master "
                "copies of the\nsecrets in a git repository. These commands work in it.",
     .options = OPTION_REPOSITORY | OPTION_JSON | OPTION_RECIPIENTS | OPTION_AS | OPTION_TO |
-               OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY | OPTION_CONFIRM,
+               OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY | OPTION_CONFIRM |
+               OPTION_SIGNERS | OPTION_THRESHOLD,
     .commands = commands,
 };
