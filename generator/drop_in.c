@@ -138,6 +138,15 @@ static void put_socket(Writer *writer, const char *device)
         put_setting(writer, "BindPaths=-", directory, "");
 }
 
+/* What is accepted of fleets is beside the store (fleet/fleet_set.h). */
+static void put_fleet(Writer *writer, const char *name, const char *store)
+{
+    char path[LIMIT_CONFIG_VALUE_BYTES + sizeof("/fleet")];
+
+    snprintf(path, sizeof(path), "%.*s/fleet", (int)(strrchr(store, '/') - store), store);
+    put_setting(writer, name, path, "");
+}
+
 /* Replaces the unit's lists of allowed paths and devices, so that unused ones are not allowed. Adds
  * to its bind mounts, because the unit needs the others. */
 void drop_in_write_broker(const HostConfig *host, Writer *writer)
@@ -151,8 +160,10 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
     if (store) {
         put(writer, "ReadWritePaths=\n");
         put_setting(writer, "ReadWritePaths=-", host->store, "");
+        put_fleet(writer, "ReadWritePaths=-", host->store);
         put(writer, "ReadWritePaths=-" LIVE "\n");
         put_setting(writer, "NoExecPaths=-", host->store, "");
+        put_fleet(writer, "NoExecPaths=-", host->store);
     }
     if (tpm)
         put(writer, "DeviceAllow=\n");

@@ -28,14 +28,20 @@ let
       ReadWritePaths = [
         ""
         "-${cfg.store}"
+        "-${fleets}"
         "-/run/nspawn-creds/machines"
       ];
-      NoExecPaths = [ "-${cfg.store}" ];
+      NoExecPaths = [
+        "-${cfg.store}"
+        "-${fleets}"
+      ];
     }
     // lib.optionalAttrs (cfg.tpm2.device != "/dev/tpmrm0") {
       DeviceAllow = [ "" ] ++ lib.optional isDevice "${cfg.tpm2.device} rw";
       BindPaths = lib.optional isDevice "-${cfg.tpm2.device}";
     };
+  # What is accepted of fleets is beside the store.
+  fleets = "${dirOf cfg.store}/fleet";
   isDevice = lib.hasPrefix "/" cfg.tpm2.device;
 
   # All policies are checked together, because one may share a credential of another. Their text keeps
@@ -155,11 +161,13 @@ in
       systemd.services.nspawn-creds-broker.restartTriggers = [ configuration ];
       environment.etc."nspawn-creds/nspawn-creds.conf".source = configuration;
       systemd.tmpfiles.settings = lib.mkIf (cfg.store != "/var/lib/nspawn-creds/store") {
-        "10-nspawn-creds-store".${cfg.store}.d = {
-          mode = "0770";
-          user = "root";
-          group = "nspawn-creds";
-        };
+        "10-nspawn-creds-store" = lib.genAttrs [ cfg.store fleets ] (_: {
+          d = {
+            mode = "0770";
+            user = "root";
+            group = "nspawn-creds";
+          };
+        });
       };
 
       # For `journalctl -x`. On NixOS systemd looks for catalogs in its own package and in /usr/local/lib,
@@ -178,6 +186,13 @@ in
         description = "Credentials broker for containers";
       };
       users.groups.nspawn-creds = { };
+      # The socket that a fleet's courier uses belongs to this one.
+      users.users.nspawn-creds-courier = {
+        isSystemUser = true;
+        group = "nspawn-creds-courier";
+        description = "Courier of fleets of containers' hosts";
+      };
+      users.groups.nspawn-creds-courier = { };
 
       # The unit names the group even if there is no TPM.
       users.groups.tss = { };

@@ -853,13 +853,14 @@ let
           DeviceAllow
           BindPaths
           ;
-        inherit (elsewhere.systemd.tmpfiles.settings."10-nspawn-creds-store"."/srv/store".d) mode group;
+        inherit (elsewhere.systemd.tmpfiles.settings."10-nspawn-creds-store"."/srv/fleet".d) mode group;
         native = elsewhere.systemd.services."systemd-nspawn@web".serviceConfig.LoadCredentialEncrypted;
       };
       expected = {
         ReadWritePaths = [
           ""
           "-/srv/store"
+          "-/srv/fleet"
           "-/run/nspawn-creds/machines"
         ];
         DeviceAllow = [
@@ -867,7 +868,10 @@ let
           "/dev/tpm0 rw"
         ];
         BindPaths = [ "-/dev/tpm0" ];
-        NoExecPaths = [ "-/srv/store" ];
+        NoExecPaths = [
+          "-/srv/store"
+          "-/srv/fleet"
+        ];
         mode = "0770";
         group = "nspawn-creds";
         native = [ "web@stock:/srv/store/web/stock.cred" ];
