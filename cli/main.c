@@ -27,13 +27,24 @@ static bool takes(const char *arguments, int count)
     return count >= least && (count <= most || strstr(arguments, "..."));
 }
 
-static int check_usage(const Verb *verb, const Options *options, int count, Reason *reason)
+static int check_usage(const Verb *verb, const Options *options, int count, char **arguments,
+                       Reason *reason)
 {
     uint64_t strange = options->given & ~verb->options;
+    bool of_machine =
+        strcmp(verb->arguments, "MACHINE") == 0 || strcmp(verb->arguments, "[MACHINE]") == 0;
+    int length;
 
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
                           option_name((OptionId)(strange & -strange)));
+    /* "why web db", "why web@db" */
+    if (of_machine && count > 0 && (count == 2 || (count == 1 && strchr(arguments[0], '@')))) {
+        length = (int)strcspn(arguments[0], "@");
+        return reason_set(reason, OUTCOME_USAGE,
+                          "%s looks at all credentials of a machine: nspawn-creds %s %.*s",
+                          verb->name, verb->name, length, arguments[0]);
+    }
     if (!takes(verb->arguments, count))
         return reason_set(reason, OUTCOME_USAGE, "%s takes %s", verb->name,
                           verb->arguments[0] ? verb->arguments : "no arguments");
@@ -70,7 +81,7 @@ static int run(int argc, char **argv, const Context *context)
         help_print(&options, verb);
         return options.help ? 0 : OUTCOME_USAGE;
     }
-    r = check_usage(verb, &options, argc - index - 1, &reason);
+    r = check_usage(verb, &options, argc - index - 1, argv + index + 1, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     /* doctor says so, and goes on */

@@ -72,8 +72,9 @@ typedef struct Doctor {
     size_t count;
 } Doctor;
 
-/* Runs all checks. .context, .options, .machine and .why are set. -ENOMEM. */
-int doctor_examine(Doctor *doctor);
+/* Runs all checks. .context, .options, .machine and .why are set. OUTCOME_USAGE if nothing is known
+ * of the machine; -ENOMEM. */
+int doctor_examine(Doctor *doctor, Reason *reason);
 void doctor_done(Doctor *doctor); /* for _cleanup_ */
 
 /* Print the findings, with their counts at the end, or return them as a JSON array. */

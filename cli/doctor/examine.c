@@ -121,7 +121,28 @@ static int find_machines(Doctor *doctor)
     return r;
 }
 
-int doctor_examine(Doctor *doctor)
+/* Whether nothing is known of the only machine to check. A service manager or machined that cannot
+ * be asked may know it. */
+static bool is_unknown(const Doctor *doctor)
+{
+    _cleanup_(manager_service_done) ManagerService service = {0};
+    _cleanup_(strings_freep) char **images = NULL;
+    char unit[MANAGER_UNIT_BYTES];
+    ManagerUnit state;
+
+    for (size_t i = 0; i < doctor->machine_count; i++) {
+        const DoctorMachine *machine = &doctor->machines[i];
+
+        if (machine->wanted && (machine->stored || machine->policy_rc != OUTCOME_NOT_FOUND))
+            return false;
+    }
+    return doctor->machine && doctor->store && doctor->manager &&
+           manager_find_unit(doctor->manager, doctor->machine, NULL, unit, &state, &service) == 0 &&
+           strcmp(state.active, "inactive") == 0 && !manager_service_names_image(&service) &&
+           manager_images(doctor->manager, &images) == 0 && !strings_have(images, doctor->machine);
+}
+
+int doctor_examine(Doctor *doctor, Reason *reason)
 {
     const HostConfig *host = doctor->options.host;
     int r;
@@ -133,6 +154,11 @@ int doctor_examine(Doctor *doctor)
         doctor->store = NULL;
     doctor->unsealer = spec_unsealer(doctor->context, &doctor->options);
     r = find_machines(doctor);
+    if (r == 0 && is_unknown(doctor))
+        r = reason_set(
+            reason, OUTCOME_USAGE,
+            "there is no image, policy or credential of \"%s\", and its unit does not run%s",
+            doctor->machine, spec_hint(doctor->context, &doctor->options, doctor->machine).text);
     if (r != 0)
         return r;
     for (size_t i = 0; i < CHECK_COUNT; i++) {

@@ -54,6 +54,22 @@ static int remove_file(const char *path, Reason *reason)
     return 0;
 }
 
+/* Whether the store has ID of MACHINE, or for NULL anything of it. */
+static bool is_stored(const Options *options, const char *machine, const char *id)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count = 0;
+
+    if (store_open_installed(options->host->store, NULL, &store) != 0 ||
+        store_list(store, machine, NULL, &entries, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!id || strcmp(entries[i].name.id, id) == 0)
+            return true;
+    return false;
+}
+
 /* Reports what was removed, and whether another policy applies now. */
 static void report(const Context *context, const Options *options, const char *machine,
                    const glob_t *files, size_t removed)
@@ -83,7 +99,7 @@ static void report(const Context *context, const Options *options, const char *m
         output_note("%s has a policy in another directory, which applies now. To hide it: ln -s "
                     "/dev/null /etc/nspawn-creds/%s.json",
                     machine, machine);
-    if (removed > 0)
+    if (removed > 0 && is_stored(options, machine, NULL))
         printf("The credentials of %s stay in the store; nspawn-creds remove deletes them.\n",
                machine);
 }
@@ -232,9 +248,10 @@ static void report_ids(const Removal *removal)
 
     if (removal->options->json == JSON_OFF) {
         for (char **id = removal->ids; *id; id++)
-            printf("Removed %s from the policy of %s. Its value stays in the store; nspawn-creds "
-                   "remove deletes it.\n",
-                   *id, removal->machine);
+            printf("Removed %s from the policy of %s.%s\n", *id, removal->machine,
+                   is_stored(removal->options, removal->machine, *id)
+                       ? " Its value stays in the store; nspawn-creds remove deletes it."
+                       : "");
         return;
     }
     object = json_object_new_object();

@@ -21,7 +21,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = confirm_possible(options, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    r = doctor_examine(&doctor);
+    r = doctor_examine(&doctor, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json != JSON_OFF)

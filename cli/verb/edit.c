@@ -32,7 +32,9 @@ static int store(const Options *options, ResealAs *reseal_as, Secret **value, co
     }
     /* an editor may be open for a long time */
     r = store_read(reseal_as->store->store, &reseal_as->to, reason, &now);
-    if (r == OUTCOME_NOT_FOUND)
+    if (r == OUTCOME_NOT_FOUND && options->no_ask)
+        r = reason_set(reason, OUTCOME_CHANGED, "it was removed");
+    else if (r == OUTCOME_NOT_FOUND)
         r = confirm(options, reason, "Another command removed %s in the meantime. Store it again?",
                     reseal_as->to_text);
     else if (r == 0 && !bytes_view_equal(bytes_view(&now), bytes_view(&reseal_as->item.file)))

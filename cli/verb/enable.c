@@ -49,6 +49,7 @@
 typedef struct Enabled {
     CredentialName name;
     PolicyEditResult result;
+    bool valueless; /* the store does not have it, and the policy takes it from there */
 } Enabled;
 
 typedef struct Enabling {
@@ -125,8 +126,6 @@ static int add_name(Enabling *enabling, const char *id, Reason *reason)
 
 static int add_named(Enabling *enabling, char **ids, const Store *store, Reason *reason)
 {
-    const Options *options = enabling->options;
-    bool live;
     int r = 0;
 
     enabling->named = true;
@@ -136,17 +135,29 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
         const CredentialName *name = &enabling->credentials[i].name;
         const PolicyCredential *credential = find_credential(enabling, name->id);
         _cleanup_(bytes_done) Bytes file = {0};
+
+        enabling->credentials[i].valueless =
+            !(credential && credential->source != POLICY_STORE) &&
+            !(store && store_read(store, name, NULL, &file) != OUTCOME_NOT_FOUND);
+        enabling->valueless = enabling->valueless || enabling->credentials[i].valueless;
+    }
+    return r;
+}
+
+/* Says which credentials of the policy have no value. */
+static void note_valueless(const Enabling *enabling)
+{
+    for (size_t i = 0; i < enabling->count; i++) {
+        const CredentialName *name = &enabling->credentials[i].name;
+        const PolicyCredential *credential = find_credential(enabling, name->id);
+        bool live = credential && credential->delivery == POLICY_LIVE;
         char text[CREDENTIAL_NAME_TEXT_BYTES];
         SpecHint hint;
 
-        if ((credential && credential->source != POLICY_STORE) ||
-            (store && store_read(store, name, NULL, &file) != OUTCOME_NOT_FOUND))
+        if (!enabling->credentials[i].valueless)
             continue;
-        enabling->valueless = true;
         credential_name_format(name, text);
-        hint = spec_hint(enabling->context, options, text);
-        live = options->given & OPTION_DELIVERY ? options->delivery == POLICY_LIVE
-                                                : credential && credential->delivery == POLICY_LIVE;
+        hint = spec_hint(enabling->context, enabling->options, text);
         output_note(
             "%s has no value in the store yet, and %s%s %s not start without it%s %s %s%s%s", text,
             live ? "services in " : "", name->machine, live ? "do" : "does",
@@ -155,7 +166,6 @@ static int add_named(Enabling *enabling, char **ids, const Store *store, Reason 
                          : "Give it one: nspawn-creds set",
             name->machine, hint.text[0] ? " " : "@", shell_word(name->id).text);
     }
-    return r;
 }
 
 static int add_stored(Enabling *enabling, const Store *store, Reason *reason)
@@ -263,8 +273,6 @@ static int put(const Enabling *enabling, PolicyEdit *edit, Enabled *credential, 
 
     if (old && !enabling->named)
         return 0;
-    if (old)
-        note_losers(enabling->options, enabling->machine, old);
     if (!old || strcmp(file->name, enabling->path) == 0)
         return edit_put(edit, id, NULL, enabling->options, reason, &credential->result);
     /* another file of the policy has it */
@@ -296,6 +304,10 @@ static int write_policy(Enabling *enabling, Reason *reason)
         r = policy_edit_new(bytes_view(&before), reason, &edit);
     for (size_t i = 0; r == 0 && i < enabling->count; i++)
         r = put(enabling, &edit, &enabling->credentials[i], reason);
+    for (size_t i = 0; r == 0 && enabling->named && i < enabling->count; i++)
+        if (find_credential(enabling, enabling->credentials[i].name.id))
+            note_losers(enabling->options, enabling->machine,
+                        find_credential(enabling, enabling->credentials[i].name.id));
     if (r != 0 || count_results(enabling, POLICY_EDIT_KEPT) == enabling->count)
         return r;
     if (!is_new && before.size == 0)
@@ -543,6 +555,8 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     if (r == 0)
         r = write_policy(&enabling, &reason);
+    if (r == 0)
+        note_valueless(&enabling);
     if (r == 0 && !json)
         report_policy(&enabling);
     if (r == 0)

@@ -89,7 +89,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = machine_name_check(doctor.machine, &reason);
 
     if (r == 0)
-        r = doctor_examine(&doctor);
+        r = doctor_examine(&doctor, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (log_open(doctor.machine, AUDIT_REFUSED, &reason, &journal) == 0)
