@@ -9,6 +9,7 @@
 #include "store/store.h"
 #include "terminal/output.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -397,6 +398,7 @@ static int set_option(const OptionInfo *info, const Setting *setting, Options *o
     if (info->set)
         return info->set(setting, options);
     if (info->words) {
+        assert(setting->value);
         for (size_t i = 0; info->words->words[i].word; i++)
             if (strcmp(setting->value, info->words->words[i].word) == 0) {
                 memcpy(field, &info->words->words[i].value, sizeof(int));
