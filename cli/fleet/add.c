@@ -100,9 +100,10 @@ static int write_host(const Repository *repository, const char *name, const Iden
     return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
 }
 
-static int report_host(const Options *options, const char *name, bool replaced)
+static void report_host(const Options *options, const char *name, bool replaced)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    const char *done = replaced ? "replaced" : "added";
     struct json_object *object, *secrets;
     const RepositoryHost *host;
     Reason reason = {0};
@@ -110,14 +111,14 @@ static int report_host(const Options *options, const char *name, bool replaced)
 
     if (r == 0)
         r = repository_match(&repository, &reason);
-    if (r != 0)
-        return output_error(r, name, &reason);
-    host = repository_host(&repository, name);
+    host = r == 0 ? repository_host(&repository, name) : NULL;
     if (options->json == JSON_OFF) {
-        output_note("%s: %s. It gets %zu secret%s of fleet %s.", name,
-                    replaced ? "replaced" : "added", host ? host->secret_count : 0,
-                    host && host->secret_count == 1 ? "" : "s", repository.file.fleet);
-        return 0;
+        if (!host) /* such as for another one that is still to be added */
+            output_note("%s: %s. The repository is not valid yet: %s", name, done, reason.text);
+        else
+            output_note("%s: %s. It gets %zu secret%s of fleet %s.", name, done, host->secret_count,
+                        host->secret_count == 1 ? "" : "s", repository.file.fleet);
+        return;
     }
     object = json_object_new_object();
     secrets = json_object_new_array();
@@ -127,7 +128,6 @@ static int report_host(const Options *options, const char *name, bool replaced)
     json_add(object, "replaced", json_object_new_boolean(replaced));
     json_add(object, "secrets", secrets);
     output_json(object, options->json);
-    return 0;
 }
 
 static int add_host(const Options *options, const char *name, const char *path, Reason *reason)
@@ -156,7 +156,9 @@ static int add_host(const Options *options, const char *name, const char *path, 
         return r;
     replaces = repository_host(&repository, name);
     r = write_host(&repository, name, &identity, reason);
-    return r == 0 ? report_host(options, name, replaces) : r;
+    if (r == 0)
+        report_host(options, name, replaces);
+    return r;
 }
 
 /* --- secrets --- */
@@ -317,9 +319,9 @@ const Verb fleet_add = {
     .details =
         "A host's FILE is its identity, as \"host export\" prints it there. A secret's FILE is its "
         "value; without\none it is typed, generated (--generate=) or read from standard input. "
-        "A new secret needs --as= and\n--to=. The value is encrypted to the recipients, and exists "
-        "in "
-        "clear in memory only. Asks before\nit replaces anything, unless --no-ask is given.",
+        "A new secret needs --as= and\n--to=. The value is encrypted to the recipients; in clear "
+        "it is "
+        "in memory only. Asks before it\nreplaces anything, unless --no-ask is given.",
     .options = OPTION_REPOSITORY | OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE |
                OPTION_NO_ASK | OPTION_JSON,
     .run = run,
