@@ -69,6 +69,8 @@ typedef enum OptionId {
     OPTION_SIGNERS = 1L << 51,
     OPTION_THRESHOLD = 1L << 52,
     OPTION_CONFIRM = 1L << 50,
+    OPTION_KEY = 1L << 53,
+    OPTION_RENEW = 1L << 54,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -121,6 +123,8 @@ typedef struct Options {
     const char *recipients;                      /* --recipients=; NULL if not given */
     const char *signers;                         /* --signers=; NULL if not given */
     unsigned threshold;                          /* --threshold=; 0 if not given */
+    const char *key;                             /* --key=; NULL if not given */
+    bool renew;                                  /* --renew */
     const char *confirm;                         /* --confirm=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */

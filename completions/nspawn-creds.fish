@@ -70,7 +70,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal check push'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal sign check diff push'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
@@ -94,13 +94,15 @@ complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal cat import e
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt' -l fresh-key -d 'Do not share the key of the machine\'s other credentials'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-key -r -F -d 'Share the TPM-sealed key of this credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
-complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
+complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal fleet' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt fleet' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'
 complete -c nspawn-creds -n '__nspawn_creds_at any set list show edit rotate copy rename remove import reseal enable disable check status log why doctor setup has-tpm2 encrypt inspect seal host backup restore fleet' -l json -r -a 'short pretty off' -d 'Print JSON'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l host -r -F -d 'Identity of a host to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal seal' -l form -r -a 'auto legacy pinned' -d 'Form for other hosts'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l key -r -F -d 'SSH key to sign with'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l renew -d 'Sign the same files once more'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l confirm -x -d 'The digest of the changes to confirm'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'

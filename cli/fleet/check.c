@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nspawn-creds fleet check: whether a fleet's repository is valid. It needs no key.
+ * nspawn-creds fleet check: whether a fleet's repository is valid, and whether it has to be sealed
+ * or signed. It needs no key.
  */
 
-#include "fleet/repository.h"
+#include "base/timestamp.h"
+#include "fleet/signing.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "terminal/output.h"
 
 #include <errno.h>
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
-/* That each secret which a host gets has a master copy. */
-static int check_masters(const Repository *repository, Reason *reason)
+/* A statement that expires within this time has to be renewed. */
+#define SOON_USEC (UINT64_C(14) * 24 * 3600 * 1000 * 1000)
+
+typedef struct Checking {
+    Workspace work;
+    AllowedSigners signers; /* empty: this machine has none */
+    SignedStatement statement;
+    KnownLeaf *leaves;
+} Checking;
+
+static void checking_done(Checking *checking)
 {
-    for (size_t i = 0; i < repository->file.secret_count; i++) {
-        const char *secret = repository->file.secrets[i].name;
-        _cleanup_(bytes_done) Bytes file = {0};
-        char name[LIMIT_FLEET_SECRET_BYTES + sizeof(".age")];
-        int r;
-
-        snprintf(name, sizeof(name), "%s.age", secret);
-        r = repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_FILE_BYTES, reason, &file);
-        if (r == -ENOENT)
-            r = reason_set(reason, OUTCOME_BAD_REPOSITORY,
-                           "secret \"%.100s\" has no value: there is no %s/%s", secret,
-                           REPOSITORY_SECRETS, name);
-        if (r != 0)
-            return r;
-    }
-    return 0;
+    free(checking->leaves);
+    signed_statement_done(&checking->statement);
+    allowed_signers_done(&checking->signers);
+    workspace_done(&checking->work);
 }
 
 static int check_identities(const Repository *repository, Reason *reason)
@@ -43,49 +44,140 @@ static int check_identities(const Repository *repository, Reason *reason)
     return r;
 }
 
-static int print(const Options *options, const Repository *repository)
+/* Whether the statement is about what is sealed. */
+static int check_content(const Checking *checking, Reason *reason)
 {
-    struct json_object *object;
+    const Statement *statement = &checking->statement.statement;
+    MerkleHash inputs = inventory_digest(&checking->work.inventory), root;
+    size_t hosts = checking->work.repository.host_count;
+    int r;
 
-    if (options->json == JSON_OFF) {
-        output_line(stdout, "Fleet %s: %zu host%s, %zu secret%s. The repository is valid.",
-                    repository->file.fleet, repository->host_count,
-                    repository->host_count == 1 ? "" : "s", repository->file.secret_count,
-                    repository->file.secret_count == 1 ? "" : "s");
-        return 0;
+    if (checking->statement.text.size == 0)
+        return reason_set(reason, OUTCOME_UNSIGNED, "there is no statement");
+    r = leaves_root(checking->leaves, hosts, &root);
+    if (r != 0)
+        return r;
+    if (statement->hosts != hosts ||
+        memcmp(statement->root.bytes, root.bytes, MERKLE_HASH_BYTES) != 0 ||
+        memcmp(statement->inputs.bytes, inputs.bytes, MERKLE_HASH_BYTES) != 0)
+        return reason_set(reason, OUTCOME_UNSIGNED,
+                          "statement %" PRIu64 " is about other files than there are now",
+                          statement->sequence);
+    return 0;
+}
+
+/* Whether it has enough signatures, and for how long. */
+static int check_signatures(const Checking *checking, uint64_t now, Reason *reason)
+{
+    const Statement *statement = &checking->statement.statement;
+    size_t threshold = checking->work.admin.threshold;
+    char until[TIMESTAMP_TEXT_BYTES];
+
+    timestamp_format(statement->not_after, until);
+    if (checking->signers.count > 0 && checking->statement.count < threshold)
+        return reason_set(reason, OUTCOME_UNSIGNED,
+                          "statement %" PRIu64 " has %zu of %zu signatures", statement->sequence,
+                          checking->statement.count, threshold);
+    if (statement->not_after <= now)
+        return reason_set(reason, OUTCOME_UNSIGNED, "statement %" PRIu64 " has expired on %s",
+                          statement->sequence, until);
+    if (statement->not_after <= now + SOON_USEC)
+        return reason_set(reason, OUTCOME_EXPIRING, "statement %" PRIu64 ", on %s",
+                          statement->sequence, until);
+    if (statement->sequence < checking->work.verified.sequence)
+        return reason_set(reason, OUTCOME_OLD_SEQUENCE,
+                          "the repository has statement %" PRIu64 ", but statement %" PRIu64
+                          " was signed or verified on this machine",
+                          statement->sequence, checking->work.verified.sequence);
+    return 0;
+}
+
+static int check(Checking *checking, Reason *reason)
+{
+    Workspace *work = &checking->work;
+    uint64_t now = work->context->now(work->context);
+    Reason why = {0};
+    int r = workspace_load(false, reason, work);
+
+    if (r == 0)
+        r = check_identities(&work->repository, reason);
+    if (r == 0) {
+        r = fleet_admin_signers(&work->admin, work->repository.file.fleet, &why,
+                                &checking->signers);
+        if (r == OUTCOME_USAGE) /* CI has none */
+            r = 0;
+        else if (r != 0)
+            *reason = why;
     }
-    object = json_object_new_object();
+    if (r == 0)
+        r = signed_statement_read(&work->repository, &checking->signers, now, reason,
+                                  &checking->statement);
+    if (r != 0 || work->repository.host_count == 0)
+        return r;
+    r = workspace_leaves(work, true, reason, &checking->leaves);
+    if (r == 0)
+        r = check_content(checking, reason);
+    return r == 0 ? check_signatures(checking, now, reason) : r;
+}
+
+static void print_json(const Checking *checking, JsonMode mode, int rc)
+{
+    const Repository *repository = &checking->work.repository;
+    struct json_object *object = json_object_new_object();
+
     json_add_text(object, "fleet", repository->file.fleet);
     json_add_number(object, "hosts", repository->host_count);
     json_add_number(object, "secrets", repository->file.secret_count);
-    output_json(object, options->json);
-    return 0;
+    json_add_text(object, "state", outcome_name(rc));
+    if (checking->statement.text.size > 0) {
+        json_add_number(object, "sequence", checking->statement.statement.sequence);
+        json_add_number(object, "notAfter", checking->statement.statement.not_after);
+        json_add_number(object, "signatures", checking->statement.count);
+    }
+    output_json(object, mode);
+}
+
+static void print(const Checking *checking)
+{
+    const Repository *repository = &checking->work.repository;
+    const Statement *statement = &checking->statement.statement;
+    char until[TIMESTAMP_TEXT_BYTES];
+
+    output_line(stdout, "Fleet %s: %zu host%s, %zu secret%s.", repository->file.fleet,
+                repository->host_count, repository->host_count == 1 ? "" : "s",
+                repository->file.secret_count, repository->file.secret_count == 1 ? "" : "s");
+    if (checking->statement.text.size == 0)
+        return;
+    timestamp_format(statement->not_after, until);
+    output_line(stdout, "Everything is sealed%s in statement %" PRIu64 ", valid until %s.",
+                checking->signers.count > 0 ? " and signed" : "", statement->sequence, until);
+    if (checking->signers.count == 0)
+        output_note("Signatures were not checked: this machine has no file of allowed signers.");
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    _cleanup_(checking_done) Checking checking = {.work = WORKSPACE_CLOSED(context, options)};
     Reason reason = {0};
-    int r = repository_open(options->repository, false, &reason, &repository);
+    int r = check(&checking, &reason);
 
-    (void)context;
     (void)arguments;
-    if (r == 0)
-        r = repository_match(&repository, &reason);
-    if (r == 0)
-        r = check_identities(&repository, &reason);
-    if (r == 0)
-        r = check_masters(&repository, &reason);
-    return r == 0 ? print(options, &repository) : output_error(r, NULL, &reason);
+    if (options->json != JSON_OFF && checking.work.repository.file.fleet[0])
+        print_json(&checking, options->json, r);
+    else if (r == 0)
+        print(&checking);
+    return r == 0 ? 0 : output_error(r, NULL, &reason);
 }
 
 const Verb fleet_check = {
     .name = "fleet check",
     .arguments = "",
     .summary = "Check a fleet's repository, without any key",
-    .details = "Reads fleet.json, the identities of all hosts, and the names of all secrets, and "
-               "finds out which\nhost gets which secret. It opens no secret, so that it can run "
-               "wherever the repository is.",
+    .details =
+        "Reads everything in the repository, and says what is to be done next. The exit status "
+        "is 3 if it is\nnot valid, 10 if something has to be sealed, 11 if the statement has "
+        "to be signed, and 12 if it expires\nwithin two weeks. It opens no secret, so that it "
+        "can run wherever the repository is.",
     .options = OPTION_REPOSITORY | OPTION_JSON,
     .run = run,
 };

@@ -13,9 +13,8 @@
 #include "base/child.h"
 #include "base/fsutil.h"
 #include "base/timestamp.h"
-#include "fleet/changes.h"
-#include "fleet/sealed.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
@@ -36,13 +35,7 @@
 #define CHILD_DIRECTORY (CHILD_FIRST_FD + 1)
 
 typedef struct Sealing {
-    const Context *context;
-    const Options *options;
-    Repository repository;
-    FleetAdmin admin;
-    FleetVerified verified;
-    Inventory inventory;
-    SealedLines lines;
+    Workspace work;
     SealedPlan *plans;
     size_t plan_count;
     Secret **values; /* by the index of the secret; NULL if it is not needed */
@@ -55,57 +48,35 @@ static void sealing_done(Sealing *sealing)
     for (size_t i = 0; i < sealing->plan_count; i++)
         sealed_plan_done(&sealing->plans[i]);
     free(sealing->plans);
-    for (size_t i = 0; sealing->values && i < sealing->repository.file.secret_count; i++)
+    for (size_t i = 0; sealing->values && i < sealing->work.repository.file.secret_count; i++)
         secret_free(sealing->values[i]);
     free(sealing->values);
-    sealed_lines_done(&sealing->lines);
-    inventory_done(&sealing->inventory);
-    fleet_verified_done(&sealing->verified);
-    fleet_admin_done(&sealing->admin);
-    repository_close(&sealing->repository);
+    workspace_done(&sealing->work);
 }
 
 /* --- before anything is sealed --- */
 
-static int load(Sealing *sealing, Reason *reason)
-{
-    Repository *repository = &sealing->repository;
-    int r = repository_open(sealing->options->repository, true, reason, repository);
-
-    if (r == 0)
-        r = repository_match(repository, reason);
-    if (r == 0)
-        r = fleet_admin_load(sealing->context, repository->file.fleet, reason, &sealing->admin);
-    if (r == 0)
-        r = fleet_verified_load(sealing->context, repository->file.fleet, reason,
-                                &sealing->verified);
-    if (r == 0)
-        r = inventory_make(repository, &sealing->verified.inventory, reason, &sealing->inventory);
-    if (r == 0)
-        r = sealed_lines_make(repository, &sealing->inventory, &sealing->lines);
-    return r;
-}
-
 static int confirm_changes(Sealing *sealing, Reason *reason)
 {
     _cleanup_(fleet_changes_done) FleetChanges changes = {0};
-    int r = fleet_changes_find(&sealing->verified, &sealing->inventory, reason, &changes);
+    int r = fleet_changes_find(&sealing->work.verified, &sealing->work.inventory, reason, &changes);
 
-    return r == 0 ? fleet_changes_confirm(&changes, &sealing->inventory, "fleet seal",
-                                          sealing->options, reason)
+    return r == 0 ? fleet_changes_confirm(&changes, &sealing->work.inventory, "fleet seal",
+                                          sealing->work.options, reason)
                   : r;
 }
 
 static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reason)
 {
-    const Repository *repository = &sealing->repository;
+    const Repository *repository = &sealing->work.repository;
     _cleanup_(bytes_done) Bytes inputs = {0};
     SealedPlan plan = {0};
-    int r = sealed_inputs(repository, &sealing->inventory, &sealing->lines, host, &inputs);
+    int r =
+        sealed_inputs(repository, &sealing->work.inventory, &sealing->work.lines, host, &inputs);
 
     if (r == 0)
-        r = sealed_plan_make(repository, &sealing->lines, host, &inputs, &sealing->verified, reason,
-                             &plan);
+        r = sealed_plan_make(repository, &sealing->work.lines, host, &inputs,
+                             &sealing->work.verified, reason, &plan);
     if (r != 0 || !plan.host)
         return r;
     if (!ARRAY_GROW(sealing->plans, sealing->plan_count)) {
@@ -126,7 +97,7 @@ static size_t count_hosts(const Sealing *sealing, size_t number)
 
         for (size_t j = 0; j < plan->host->secret_count; j++)
             count += plan->seal[j] &&
-                     plan->host->secrets[j] == &sealing->repository.file.secrets[number];
+                     plan->host->secrets[j] == &sealing->work.repository.file.secrets[number];
     }
     return count;
 }
@@ -134,7 +105,7 @@ static size_t count_hosts(const Sealing *sealing, size_t number)
 /* An update of the firmware changes PCRs of all hosts at once. */
 static void note_pcrs(const Sealing *sealing)
 {
-    const FleetFile *file = &sealing->repository.file;
+    const FleetFile *file = &sealing->work.repository.file;
 
     for (size_t i = 0; i < file->secret_count; i++) {
         const FleetSecret *secret = &file->secrets[i];
@@ -153,8 +124,8 @@ static void note_pcrs(const Sealing *sealing)
 /* Opens the masters that are needed, each once. */
 static int open_masters(Sealing *sealing, Reason *reason)
 {
-    const FleetFile *file = &sealing->repository.file;
-    MasterProgram program = fleet_admin_program(&sealing->admin, sealing->options);
+    const FleetFile *file = &sealing->work.repository.file;
+    MasterProgram program = fleet_admin_program(&sealing->work.admin, sealing->work.options);
     _cleanup_(freep) bool *needed = calloc(file->secret_count + 1, sizeof(needed[0]));
     int r = 0;
 
@@ -167,7 +138,7 @@ static int open_masters(Sealing *sealing, Reason *reason)
                 needed[sealing->plans[i].host->secrets[j] - file->secrets] = true;
     for (size_t i = 0; r == 0 && i < file->secret_count; i++)
         if (needed[i])
-            r = master_read(&sealing->repository, &program, file->secrets[i].name, reason,
+            r = master_read(&sealing->work.repository, &program, file->secrets[i].name, reason,
                             &sealing->values[i]);
     return r;
 }
@@ -203,7 +174,7 @@ static int receive_values(Sealing *sealing, Reason *reason)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < sealing->repository.file.secret_count; i++) {
+    for (size_t i = 0; r == 0 && i < sealing->work.repository.file.secret_count; i++) {
         size_t size;
 
         if (!sealing->values[i])
@@ -222,19 +193,19 @@ static void work(Sealing *sealing, size_t first, size_t step)
 {
     Result result = {.plan = first};
 
-    sealing->repository.fd = CHILD_DIRECTORY;
+    sealing->work.repository.fd = CHILD_DIRECTORY;
     result.rc = receive_values(sealing, &result.reason);
     if (result.rc != 0)
         (void)file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)});
     for (size_t i = first; result.rc == 0 && i < sealing->plan_count; i += step) {
         result.plan = i;
-        result.rc = sealed_make(sealing->context, &sealing->repository, &sealing->plans[i],
-                                sealing->values, &result.reason, &result.files);
+        result.rc = sealed_make(sealing->work.context, &sealing->work.repository,
+                                &sealing->plans[i], sealing->values, &result.reason, &result.files);
         result.leaf = sealing->plans[i].leaf;
         if (file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)}) != 0)
             break;
     }
-    for (size_t i = 0; i < sealing->repository.file.secret_count; i++)
+    for (size_t i = 0; i < sealing->work.repository.file.secret_count; i++)
         secret_free(sealing->values[i]);
     _exit(result.rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
@@ -269,7 +240,7 @@ static int start_child(Sealing *sealing, unsigned step, Reason *reason, Children
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return reason_set(reason, -errno, "cannot start a process");
     theirs = pair[1];
-    r = child_fork((int[]){theirs, sealing->repository.fd}, 2,
+    r = child_fork((int[]){theirs, sealing->work.repository.fd}, 2,
                    &children->processes[children->count]);
     if (r == CHILD_SELF)
         work(sealing, children->count, step);
@@ -279,7 +250,7 @@ static int start_child(Sealing *sealing, unsigned step, Reason *reason, Children
         return reason_set(reason, r, "cannot start a process");
     }
     children->count++;
-    for (size_t i = 0; r == 0 && i < sealing->repository.file.secret_count; i++)
+    for (size_t i = 0; r == 0 && i < sealing->work.repository.file.secret_count; i++)
         if (sealing->values[i])
             r = file_write_fd(pair[0], secret_view(sealing->values[i]));
     return r == 0 || r == -EPIPE ? 0 : reason_set(reason, r, "cannot pass a secret on");
@@ -394,7 +365,7 @@ static int remove_hosts(Sealing *sealing, int old, Reason *reason)
     int r = directory_list(old, SEALED_DIRECTORY, reason, &directory);
 
     while (r == 0 && (r = directory_next(directory, SEALED_DIRECTORY, reason, &name)) == 0 && name)
-        if (name[0] != '.' && !repository_host(&sealing->repository, name)) {
+        if (name[0] != '.' && !repository_host(&sealing->work.repository, name)) {
             remove_tree(old, name, 1);
             sealing->removed++;
         }
@@ -404,7 +375,7 @@ static int remove_hosts(Sealing *sealing, int old, Reason *reason)
 /* Everything is on the disk before the first host takes its place. */
 static int put_in_place(Sealing *sealing, Reason *reason)
 {
-    const Repository *repository = &sealing->repository;
+    const Repository *repository = &sealing->work.repository;
     _cleanup_(closep) int old = repository_directory(repository, SEALED_DIRECTORY),
                           new = repository_directory(repository, SEALED_NEW);
     int r = 0;
@@ -431,7 +402,7 @@ static int put_in_place(Sealing *sealing, Reason *reason)
  */
 static int remember(Sealing *sealing, Reason *reason)
 {
-    FleetVerified *verified = &sealing->verified;
+    FleetVerified *verified = &sealing->work.verified;
     _cleanup_(freep) KnownLeaf *known =
         calloc(verified->known_count + sealing->plan_count + 1, sizeof(known[0]));
     size_t count = 0, plan = 0, old = 0;
@@ -456,25 +427,25 @@ static int remember(Sealing *sealing, Reason *reason)
     verified->known = TAKE_PTR(known);
     verified->known_count = count;
     inventory_done(&verified->inventory);
-    verified->inventory = TAKE(sealing->inventory);
-    return fleet_verified_save(sealing->repository.file.fleet, verified, reason);
+    verified->inventory = TAKE(sealing->work.inventory);
+    return fleet_verified_save(sealing->work.repository.file.fleet, verified, reason);
 }
 
 /* --- the verb --- */
 
 static void report(const Sealing *sealing, uint64_t begin)
 {
-    size_t hosts = sealing->repository.host_count;
+    size_t hosts = sealing->work.repository.host_count;
     char time[TIMESTAMP_LENGTH_BYTES];
     struct json_object *object;
 
-    if (sealing->options->json != JSON_OFF) {
+    if (sealing->work.options->json != JSON_OFF) {
         object = json_object_new_object();
         json_add_number(object, "hosts", hosts);
         json_add_number(object, "sealed", sealing->plan_count);
         json_add_number(object, "files", sealing->files);
         json_add_number(object, "removed", sealing->removed);
-        output_json(object, sealing->options->json);
+        output_json(object, sealing->work.options->json);
         return;
     }
     if (sealing->plan_count == 0 && sealing->removed == 0) {
@@ -493,23 +464,22 @@ static void report(const Sealing *sealing, uint64_t begin)
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(sealing_done) Sealing sealing = {
-        .context = context, .options = options, .repository = REPOSITORY_CLOSED};
+    _cleanup_(sealing_done) Sealing sealing = {.work = WORKSPACE_CLOSED(context, options)};
     uint64_t begin = monotonic_usec();
     Reason reason = {0};
-    int r = load(&sealing, &reason);
+    int r = workspace_load(true, &reason, &sealing.work);
 
     (void)arguments;
     if (r == 0)
         r = confirm_changes(&sealing, &reason);
-    for (size_t i = 0; r == 0 && i < sealing.repository.host_count; i++)
-        r = plan_host(&sealing, &sealing.repository.hosts[i], &reason);
+    for (size_t i = 0; r == 0 && i < sealing.work.repository.host_count; i++)
+        r = plan_host(&sealing, &sealing.work.repository.hosts[i], &reason);
     if (r == 0)
         note_pcrs(&sealing);
     if (r == 0)
         r = open_masters(&sealing, &reason);
     if (r == 0)
-        r = make_new(&sealing.repository, &reason);
+        r = make_new(&sealing.work.repository, &reason);
     if (r == 0)
         r = seal_all(&sealing, &reason);
     if (r == 0)

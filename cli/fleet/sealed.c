@@ -12,7 +12,11 @@
 
 /* A sealed file's name. */
 #define FILE_NAME_BYTES (CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred"))
-#define PATH_BYTES      (sizeof(SEALED_NEW) + LIMIT_FLEET_HOST_BYTES + 2)
+/* Of a host, a file and the host. */
+#define NOT_NAMED                                                                                  \
+    SEALED_DIRECTORY                                                                               \
+    "/%s/%.100s is not the file that its manifest names. Remove " SEALED_DIRECTORY "/%s"
+#define PATH_BYTES (sizeof(SEALED_NEW) + LIMIT_FLEET_HOST_BYTES + 2)
 
 static size_t index_of(const Repository *repository, const FleetSecret *secret)
 {
@@ -89,6 +93,47 @@ int sealed_leaf(const Repository *repository, const char *host, Reason *reason, 
         return reason_set(reason, OUTCOME_UNSEALED, "host %s", host);
     if (r == 0)
         *ret = merkle_leaf(bytes_view(&manifest));
+    return r;
+}
+
+static int check_file(const Repository *repository, const RepositoryHost *host, size_t number,
+                      const ManifestCredential *credential, Reason *reason)
+{
+    const FleetSecret *secret = host->secrets[number];
+    _cleanup_(bytes_done) Bytes file = {0};
+    char name[FILE_NAME_BYTES], digest[DIGEST_TEXT_BYTES] = "";
+    int r;
+
+    file_name(secret, name);
+    r = sealed_read(repository, host->name, name, LIMIT_FILE_BYTES, reason, &file);
+    if (r == 0)
+        digest_format(bytes_view(&file), digest);
+    if ((r == 0 || r == -ENOENT) &&
+        (!credential_name_equal(&credential->name, &secret->credential) ||
+         credential->pending != secret->pending || strcmp(credential->sha256, digest) != 0 ||
+         credential->size != file.size))
+        r = reason_set(reason, OUTCOME_BAD_REPOSITORY, NOT_NAMED, host->name, name, host->name);
+    return r;
+}
+
+int sealed_check(const Repository *repository, const RepositoryHost *host, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    _cleanup_(manifest_done) Manifest manifest = {0};
+    Reason why = {0};
+    int r =
+        sealed_read(repository, host->name, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
+
+    if (r != 0)
+        return r == -ENOENT ? OUTCOME_UNSEALED : r;
+    r = manifest_parse(bytes_view(&text), &why, &manifest);
+    if (r == 0 && manifest.count != host->secret_count)
+        r = reason_set(&why, OUTCOME_BAD_BUNDLE, "it does not name the secrets of this host");
+    if (r > 0)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, SEALED_DIRECTORY "/%s: %s. Remove it",
+                          host->name, why.text);
+    for (size_t i = 0; r == 0 && i < manifest.count; i++)
+        r = check_file(repository, host, i, &manifest.credentials[i], reason);
     return r;
 }
 
@@ -273,10 +318,7 @@ static int keep_file(const Making *making, const FleetSecret *secret, const char
     if (r == 0)
         digest_format(bytes_view(ret), digest);
     if (r != 0 || !old || strcmp(old->sha256, digest) != 0)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
-                          SEALED_DIRECTORY "/%s/%.100s is not the file that its manifest names. "
-                                           "Remove " SEALED_DIRECTORY "/%s",
-                          host, name, host);
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, NOT_NAMED, host, name, host);
     return linkat(making->old_fd, name, making->fd, name, 0) < 0
                ? reason_set(reason, -errno, "cannot keep %.100s", name)
                : 0;

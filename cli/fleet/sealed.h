@@ -41,6 +41,10 @@ int sealed_read(const Repository *repository, const char *host, const char *name
 /* The leaf of HOST's manifest. OUTCOME_UNSEALED if it has none. */
 int sealed_leaf(const Repository *repository, const char *host, Reason *reason, MerkleHash *ret);
 
+/* Whether HOST's files are those that its manifest names, and these are all of its secrets.
+ * OUTCOME_UNSEALED if there is no manifest; OUTCOME_BAD_REPOSITORY. */
+int sealed_check(const Repository *repository, const RepositoryHost *host, Reason *reason);
+
 /* One host that is to be sealed. */
 typedef struct SealedPlan {
     const RepositoryHost *host;

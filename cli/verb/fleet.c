@@ -6,8 +6,8 @@
 #include "fleet/verbs.h"
 
 static const Verb *const commands[] = {&fleet_init,  &fleet_add,    &fleet_edit, &fleet_generate,
-                                       &fleet_rekey, &fleet_revoke, &fleet_seal, &fleet_check,
-                                       &fleet_push,  NULL};
+                                       &fleet_rekey, &fleet_revoke, &fleet_seal, &fleet_sign,
+                                       &fleet_check, &fleet_diff,   &fleet_push, NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
@@ -17,6 +17,6 @@ const Verb verb_fleet = {
                "copies of the\nsecrets in a git repository. These commands work in it.",
     .options = OPTION_REPOSITORY | OPTION_JSON | OPTION_RECIPIENTS | OPTION_AS | OPTION_TO |
                OPTION_GENERATE | OPTION_NEWLINE | OPTION_NO_ASK | OPTION_IDENTITY | OPTION_CONFIRM |
-               OPTION_SIGNERS | OPTION_THRESHOLD,
+               OPTION_SIGNERS | OPTION_THRESHOLD | OPTION_KEY | OPTION_RENEW | OPTION_NOT_AFTER,
     .commands = commands,
 };

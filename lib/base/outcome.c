@@ -22,7 +22,9 @@ enum {
     EXIT_ROTATION = 7,     /* a rotation failed and was undone */
     EXIT_INCONSISTENT = 8, /* a rotation failed and was not undone completely */
     EXIT_PROBLEMS = 9,     /* the command worked, and found problems */
-    EXIT_UNSEALED = 10,    /* a fleet has to be sealed */
+    EXIT_UNSEALED = 10,    /* a fleet has to be sealed, */
+    EXIT_UNSIGNED = 11,    /* or signed, */
+    EXIT_EXPIRING = 12,    /* or signed again soon */
 };
 
 typedef struct OutcomeInfo {

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nspawn-creds fleet sign: signs the manifests of all hosts, with one signature.
+ *
+ * It makes a statement and signs it, or adds a signature to the statement that others have made of
+ * the same files. ssh-keygen signs, so that agents and tokens work.
+ */
+
+#include "base/array.h"
+#include "base/timestamp.h"
+#include "fleet/signing.h"
+#include "fleet/ssh_signature.h"
+#include "fleet/verbs.h"
+#include "fleet/workspace.h"
+#include "terminal/output.h"
+#include "terminal/program.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define USEC_PER_SEC  UINT64_C(1000000)
+/* How long a statement is valid: longer than anybody is on holiday. */
+#define VALIDITY_USEC (60 * 24 * 3600 * USEC_PER_SEC)
+
+typedef struct Signing {
+    Workspace work;
+    AllowedSigners signers;
+    uint64_t now;
+    SignedStatement old; /* in the repository */
+    KnownLeaf *leaves;   /* of all hosts */
+    Statement statement; /* the one that is signed */
+    char text[STATEMENT_TEXT_BYTES];
+    bool adds;                                 /* a signature to the old one */
+    char principal[LIMIT_PRINCIPAL_BYTES + 1]; /* who signs */
+} Signing;
+
+static void signing_done(Signing *signing)
+{
+    free(signing->leaves);
+    signed_statement_done(&signing->old);
+    allowed_signers_done(&signing->signers);
+    workspace_done(&signing->work);
+}
+
+static int load(Signing *signing, Reason *reason)
+{
+    Workspace *work = &signing->work;
+    int r = workspace_load(true, reason, work);
+
+    signing->now = work->context->now(work->context);
+    if (r == 0)
+        r = fleet_admin_signers(&work->admin, work->repository.file.fleet, reason,
+                                &signing->signers);
+    if (r == 0)
+        r = signed_statement_read(&work->repository, &signing->signers, signing->now, reason,
+                                  &signing->old);
+    if (r == 0 && !work->options->key && !work->admin.key)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "the key to sign with is not known: use --key=FILE, an SSH key, or a public "
+                       "one whose private half an agent or a token has");
+    return r;
+}
+
+static bool is_enough(const Signing *signing, size_t count)
+{
+    return count >= signing->work.admin.threshold;
+}
+
+/* --- what is signed --- */
+
+/* The sequence after all that were signed. A statement that nobody has signed does not count: it
+ * could use up all sequences. */
+static uint64_t next_sequence(const Signing *signing)
+{
+    uint64_t last = signing->work.verified.sequence;
+
+    if (signing->old.count > 0 && signing->old.statement.sequence > last)
+        last = signing->old.statement.sequence;
+    return last + 1;
+}
+
+/* Whether the old statement says what a new one would, and may still be signed. */
+static bool old_is_the_same(const Signing *signing)
+{
+    const Statement *old = &signing->old.statement, *new = &signing->statement;
+
+    return signing->old.count > 0 && old->not_after > signing->now && old->issued <= signing->now &&
+           old->hosts == new->hosts &&memcmp(old->root.bytes, new->root.bytes, MERKLE_HASH_BYTES) ==
+               0 &&
+           memcmp(old->inputs.bytes, new->inputs.bytes, MERKLE_HASH_BYTES) == 0;
+}
+
+static int set_times(Signing *signing, Reason *reason)
+{
+    const SealSpec *spec = &signing->work.options->seal;
+    Statement *statement = &signing->statement;
+
+    statement->issued = signing->now / USEC_PER_SEC * USEC_PER_SEC;
+    statement->not_after = spec->has_not_after ? spec->not_after / USEC_PER_SEC * USEC_PER_SEC
+                                               : statement->issued + VALIDITY_USEC;
+    if (statement->not_after <= statement->issued)
+        return reason_set(reason, OUTCOME_USAGE, "--not-after= is in the past");
+    if (spec->has_not_after && spec->not_after == USEC_INFINITY)
+        return reason_set(reason, OUTCOME_USAGE, "a statement has to expire");
+    return 0;
+}
+
+/* The same as the old one, later. */
+static int renew(Signing *signing, Reason *reason)
+{
+    if (!is_enough(signing, signing->old.count))
+        return reason_set(
+            reason, OUTCOME_UNSIGNED,
+            "there is no statement that enough have signed and that could be renewed");
+    signing->statement = signing->old.statement;
+    return 0;
+}
+
+/* Of all that is sealed, after every change was confirmed. */
+static int sign_sealed(Signing *signing, Reason *reason)
+{
+    Workspace *work = &signing->work;
+    _cleanup_(fleet_changes_done) FleetChanges changes = {0};
+    int r;
+
+    if (work->repository.host_count == 0)
+        return reason_set(reason, OUTCOME_USAGE, "the fleet has no hosts");
+    r = workspace_leaves(work, true, reason, &signing->leaves);
+    if (r == 0)
+        r = fleet_changes_find(&work->verified, &work->inventory, reason, &changes);
+    if (r == 0)
+        r = workspace_add_unknown(work, signing->leaves, &changes);
+    if (r == 0)
+        r = fleet_changes_confirm(&changes, &work->inventory, "fleet sign", work->options, reason);
+    if (r != 0)
+        return r;
+    strcpy(signing->statement.fleet, work->repository.file.fleet);
+    signing->statement.hosts = work->repository.host_count;
+    signing->statement.inputs = inventory_digest(&work->inventory);
+    return leaves_root(signing->leaves, work->repository.host_count, &signing->statement.root);
+}
+
+static int make_statement(Signing *signing, Reason *reason)
+{
+    int r = signing->work.options->renew ? renew(signing, reason) : sign_sealed(signing, reason);
+
+    if (r != 0)
+        return r;
+    signing->adds = !signing->work.options->renew && old_is_the_same(signing);
+    if (signing->adds)
+        signing->statement = signing->old.statement;
+    else {
+        signing->statement.sequence = next_sequence(signing);
+        r = set_times(signing, reason);
+    }
+    if (r == 0)
+        statement_format(&signing->statement, signing->text);
+    return r;
+}
+
+/* --- signing --- */
+
+/* Checks that SIGNATURE counts, and finds out whose it is. */
+static int check_signature(Signing *signing, BytesView signature, Reason *reason)
+{
+    _cleanup_(ssh_signature_done) SshSignature parsed = {0};
+    const AllowedSigner *signer;
+    int r = ssh_signature_parse(signature, reason, &parsed);
+
+    if (r == 0)
+        r = ssh_signature_verify(&parsed, text_view(signing->text), reason);
+    if (r != 0)
+        return r;
+    signer = allowed_signers_find(&signing->signers, parsed.key);
+    if (!signer || !allowed_signer_may_sign(signer, signing->now))
+        return reason_set(reason, OUTCOME_NOT_SIGNED,
+                          "this key is not among the fleet's allowed signers, or not at this time");
+    strcpy(signing->principal, signer->principal);
+    return 0;
+}
+
+static int sign(Signing *signing, Reason *reason, Bytes *ret)
+{
+    const char *key =
+        signing->work.options->key ? signing->work.options->key : signing->work.admin.key;
+    const char *const command[] = {"ssh-keygen", "-q", "-Y", "sign", "-n", SSH_SIGNATURE_NAMESPACE,
+                                   "-f",         key,  NULL};
+    _cleanup_(secret_freep) Secret *text = NULL;
+    int r = secret_new_from(text_view(signing->text), reason, &text);
+
+    if (r == 0)
+        r = program_encrypt(command, text, LIMIT_SSH_SIGNATURE_BYTES, reason, ret);
+    if (r == -ECANCELED)
+        reason_set(reason, 0, "ssh-keygen could not sign with %.200s; its own message says why",
+                   key);
+    return r == 0 ? check_signature(signing, bytes_view(ret), reason) : r;
+}
+
+/* A new statement takes the place of the old one, and nobody has signed it yet. */
+static int write_statement(const Signing *signing, Reason *reason)
+{
+    const Repository *repository = &signing->work.repository;
+    _cleanup_(bytes_done) Bytes hosts = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < signing->signers.count; i++) {
+        char name[SIGNATURE_NAME_BYTES];
+
+        if (signature_name(signing->signers.signers[i].principal, NULL, name) == 0)
+            r = repository_remove(repository, NULL, name, reason);
+        if (r == -ENOENT)
+            r = 0;
+    }
+    if (r == 0 && signing->leaves)
+        r = leaves_format(signing->leaves, repository->host_count, &hosts);
+    if (r == 0 && signing->leaves)
+        r = repository_write(repository, NULL, STATEMENT_HOSTS, bytes_view(&hosts), true, reason);
+    if (r == 0)
+        r = repository_write(repository, NULL, STATEMENT_FILE, text_view(signing->text), true,
+                             reason);
+    return r;
+}
+
+/* What was signed is known from now on, and never signed otherwise under this sequence. */
+static int remember(Signing *signing, Reason *reason)
+{
+    Workspace *work = &signing->work;
+
+    work->verified.sequence = signing->statement.sequence;
+    if (signing->leaves) {
+        free(work->verified.known);
+        work->verified.known = TAKE_PTR(signing->leaves);
+        work->verified.known_count = work->repository.host_count;
+        inventory_done(&work->verified.inventory);
+        work->verified.inventory = TAKE(work->inventory);
+    }
+    return fleet_verified_save(work->repository.file.fleet, &work->verified, reason);
+}
+
+static int write_all(Signing *signing, BytesView signature, Reason *reason)
+{
+    char name[SIGNATURE_NAME_BYTES];
+    int r = signature_name(signing->principal, reason, name);
+
+    if (r == 0 && !signing->adds)
+        r = write_statement(signing, reason);
+    /* before the signature is anywhere: a killed command cannot have signed in secret */
+    if (r == 0)
+        r = remember(signing, reason);
+    if (r == 0)
+        r = repository_write(&signing->work.repository, NULL, name, signature, true, reason);
+    return r;
+}
+
+/* --- the verb --- */
+
+static void report(const Signing *signing, size_t count)
+{
+    const Options *options = signing->work.options;
+    size_t threshold = signing->work.admin.threshold;
+    char until[TIMESTAMP_TEXT_BYTES];
+    struct json_object *object;
+
+    if (options->json != JSON_OFF) {
+        object = json_object_new_object();
+        json_add_number(object, "sequence", signing->statement.sequence);
+        json_add_number(object, "hosts", signing->statement.hosts);
+        json_add_number(object, "notAfter", signing->statement.not_after);
+        json_add_text(object, "signer", signing->principal);
+        json_add_number(object, "signatures", count);
+        json_add_number(object, "threshold", threshold);
+        output_json(object, options->json);
+        return;
+    }
+    timestamp_format(signing->statement.not_after, until);
+    output_line(stdout,
+                "%s signed statement %" PRIu64 " of fleet %s: %" PRIu64 " host%s, valid until %s.",
+                signing->principal, signing->statement.sequence, signing->statement.fleet,
+                signing->statement.hosts, signing->statement.hosts == 1 ? "" : "s", until);
+    if (count < threshold)
+        output_line(stdout, "%zu of %zu signatures. Next, another signer: nspawn-creds fleet sign",
+                    count, threshold);
+    else
+        output_line(stdout, "Next: publish it, nspawn-creds fleet push");
+}
+
+static int run(const Context *context, const Options *options, char **arguments)
+{
+    _cleanup_(signing_done) Signing signing = {.work = WORKSPACE_CLOSED(context, options)};
+    _cleanup_(bytes_done) Bytes signature = {0};
+    Reason reason = {0};
+    size_t count;
+    int r = load(&signing, &reason);
+
+    (void)arguments;
+    if (r == 0)
+        r = make_statement(&signing, &reason);
+    if (r == 0 && signing.adds && is_enough(&signing, signing.old.count)) {
+        char until[TIMESTAMP_TEXT_BYTES];
+
+        timestamp_format(signing.statement.not_after, until);
+        output_note("Nothing to sign: statement %" PRIu64 " covers all of this and is valid until "
+                    "%s. --renew makes a later one.",
+                    signing.statement.sequence, until);
+        return 0;
+    }
+    if (r == 0)
+        r = sign(&signing, &reason, &signature);
+    count = signing.adds ? signing.old.count : 0;
+    if (r == 0 && !(signing.adds && strings_have(signing.old.principals, signing.principal)))
+        count++;
+    if (r == 0)
+        r = write_all(&signing, bytes_view(&signature), &reason);
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    report(&signing, count);
+    return 0;
+}
+
+const Verb fleet_sign = {
+    .name = "fleet sign",
+    .arguments = "",
+    .summary = "Sign what was sealed for all hosts, with one signature",
+    .details =
+        "Makes a statement about the sealed files of all hosts, and has ssh-keygen sign it; or "
+        "adds a signature\nto the statement that another signer has made of the same files. "
+        "Before, it shows every change that\nwas not confirmed on this machine, and sealed "
+        "files that were not made here. It is for whoever is\namong the fleet's allowed "
+        "signers.",
+    .options = OPTION_REPOSITORY | OPTION_CONFIRM | OPTION_KEY | OPTION_RENEW | OPTION_NOT_AFTER |
+               OPTION_JSON,
+    .run = run,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The statement in a fleet's repository, and who has signed it:
+ *
+ *     statement                  docs/FLEET.md
+ *     statement.sig.PRINCIPAL    a signature, as ssh-keygen writes it
+ *     statement.hosts            the leaves of its tree, "HOST SHA256" for each, sorted
+ */
+
+#include "fleet/admin.h"
+#include "fleet/statement.h"
+
+#define STATEMENT_FILE      "statement"
+#define STATEMENT_SIGNATURE "statement.sig."
+#define STATEMENT_HOSTS     "statement.hosts"
+
+typedef struct SignedStatement {
+    Bytes text; /* empty: there is none */
+    Statement statement;
+    char **principals; /* who of the allowed signers has signed it */
+    size_t count;
+} SignedStatement;
+
+void signed_statement_done(SignedStatement *statement); /* for _cleanup_ */
+
+/* Reads the statement, and counts signatures by SIGNERS (may be empty) that count at NOW.
+ * OUTCOME_BAD_REPOSITORY if it is malformed. */
+int signed_statement_read(const Repository *repository, const AllowedSigners *signers, uint64_t now,
+                          Reason *reason, SignedStatement *ret);
+
+/* The signature's file of a signer. OUTCOME_BAD_SIGNERS if the name cannot be one. */
+#define SIGNATURE_NAME_BYTES (sizeof(STATEMENT_SIGNATURE) + LIMIT_PRINCIPAL_BYTES)
+int signature_name(const char *principal, Reason *reason, char name[SIGNATURE_NAME_BYTES]);
+
+/* The root of the tree of COUNT LEAVES, sorted by host; at least one. -ENOMEM. */
+int leaves_root(const KnownLeaf *leaves, size_t count, MerkleHash *ret);
+
+/* The text of STATEMENT_HOSTS. -ENOMEM. */
+int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret);
