@@ -35,6 +35,10 @@ is_active() { # MACHINE UNIT
         inside "$1" systemctl --quiet is-active "$2" 2>/dev/null
 }
 
+has_failed() { # MACHINE UNIT
+        inside "$1" systemctl --quiet is-failed "$2" 2>/dev/null
+}
+
 assertion_failed() { # MACHINE UNIT
         [[ $(inside "$1" systemctl show --property=AssertResult,AssertTimestampMonotonic "$2" 2>/dev/null) =~ \
                 AssertResult=no.AssertTimestampMonotonic=[1-9] ]] && ! is_active "$1" "$2"
