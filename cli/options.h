@@ -71,6 +71,8 @@ typedef enum OptionId {
     OPTION_CONFIRM = 1L << 50,
     OPTION_KEY = 1L << 53,
     OPTION_RENEW = 1L << 54,
+    OPTION_FLEET = 1L << 55,
+    OPTION_EXTRACT = 1L << 56,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -126,6 +128,8 @@ typedef struct Options {
     const char *key;                             /* --key=; NULL if not given */
     bool renew;                                  /* --renew */
     const char *confirm;                         /* --confirm=; NULL if not given */
+    const char *fleet;                           /* --fleet=; NULL if not given */
+    const char *extract;                         /* --extract=; NULL if not given */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

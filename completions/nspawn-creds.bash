@@ -75,7 +75,7 @@ _nspawn_creds_options() { # VERB
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
-                        --threshold= --confirm= --key= --renew --not-after=' ;;
+                        --threshold= --confirm= --key= --renew --not-after= --fleet= --extract=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -107,7 +107,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*|--extract=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -148,10 +148,11 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
-                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push ;;
+                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push show verify reset ;;
                 fleet:2) case ${arguments[1]} in
                                 add)    _nspawn_creds_offer host secret ;;
                                 revoke) _nspawn_creds_offer host secret signer ;;
+                                verify) _nspawn_creds_files ;;
                         esac ;;
                 fleet:4) _nspawn_creds_files ;;
         esac

@@ -70,7 +70,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt 
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
-complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal sign check diff push'
+complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal sign check diff push show verify reset'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 help' -a '(nspawn-creds help | string match -rg "^  ([a-z][a-z0-9-]*) ")'
@@ -107,6 +107,8 @@ complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l confirm -x -d 'The 
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l repository -r -F -d 'The repository of the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l as -x -d 'The credential as which hosts get it'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l to -x -d 'Hosts, patterns and @groups'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l fleet -x -d 'The fleet of the bundle'
+complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l extract -r -F -d 'Write the parts of the bundle there'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l recipients -r -F -d 'Who can open the master copies'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l signers -r -F -d 'Who may sign for the fleet'
 complete -c nspawn-creds -n '__nspawn_creds_at any fleet' -l threshold -x -a '1 2 3' -d 'How many must sign'

@@ -2,7 +2,9 @@
 
 #include "control/method.h"
 
+#include "base/array.h"
 #include "courier/offer.h"
+#include "fleet/fleet_status.h"
 #include "protocol/varlink.h"
 #include "request/commit_parameters.h"
 
@@ -56,6 +58,27 @@ static int get_interface_description(MethodCall *call)
 
 /* --- status --- */
 
+static int add_fleets(const ServerConfig *config, struct json_object *reply)
+{
+    _cleanup_(strings_freep) char **names = NULL;
+    struct json_object *fleets;
+    int r = fleet_status_list(config->context, config->store_path, NULL, &names);
+
+    /* without its directory the rest is still worth knowing */
+    if (r != 0 || !names[0])
+        return r == -ENOMEM ? r : 0;
+    fleets = json_object_new_array();
+    for (char **name = names; r == 0 && *name; name++) {
+        FleetStatus fleet;
+
+        r = fleet_status_load(config->context, config->store_path, *name, &fleet);
+        if (r == 0)
+            json_append(fleets, fleet_status_to_json(&fleet));
+    }
+    json_add(reply, "fleets", fleets);
+    return r;
+}
+
 static int status(MethodCall *call)
 {
     const ConnectionSet *connections = call->environment->connections;
@@ -72,7 +95,7 @@ static int status(MethodCall *call)
     json_add_number(reply, "abandoned", counters->counts[AUDIT_ABANDONED]);
     json_add_number(reply, "waiting", connections->count);
     json_add_number(reply, "keys", key_cache_count(connections->tpm.cache));
-    return 0;
+    return add_fleets(config, reply);
 }
 
 static int flush_keys(MethodCall *call)

@@ -149,6 +149,7 @@ void doctor_tpm(Doctor *doctor);
 void doctor_sockets(Doctor *doctor);
 void doctor_broker(Doctor *doctor);
 void doctor_store(Doctor *doctor);
+void doctor_fleets(Doctor *doctor);
 void doctor_unopened(Doctor *doctor);
 void doctor_update(Doctor *doctor);
 void doctor_policy(Doctor *doctor, const DoctorMachine *machine);

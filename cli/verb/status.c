@@ -35,7 +35,37 @@ static void print_text(struct json_object *status, const char *label, const char
     printf("%9s: %s\n", label, clean);
 }
 
-static void print(struct json_object *status)
+/* "prod: sequence 42, issued 3 d 2 h ago, not after 2027-01-31" */
+static void print_fleets(struct json_object *status, uint64_t now)
+{
+    struct json_object *fleets = json_object_object_get(status, "fleets");
+
+    for (size_t i = 0; i < json_length(fleets); i++) {
+        struct json_object *fleet = json_object_array_get_idx(fleets, i);
+        uint64_t issued = (uint64_t)number(fleet, "issuedUSec");
+        uint64_t max_age = (uint64_t)number(fleet, "maxAgeUSec");
+        uint64_t age = now > issued ? now - issued : 0;
+        char length[TIMESTAMP_LENGTH_BYTES], until[TIMESTAMP_TEXT_BYTES];
+
+        print_text(fleet, i == 0 ? "Fleets" : "", "fleet");
+        if (number(fleet, "sequence") > 0) {
+            timestamp_format_length(age, length);
+            timestamp_format((uint64_t)number(fleet, "notAfterUSec"), until);
+            printf("%11ssequence %" PRId64 ", issued %s ago%s, not after %s\n", "",
+                   number(fleet, "sequence"), length,
+                   max_age > 0 && age > max_age ? " (older than maxAge)" : "", until);
+        }
+        if (json_object_object_get(fleet, "signersUntilUSec")) {
+            timestamp_format((uint64_t)number(fleet, "signersUntilUSec"), until);
+            printf("%11senough signers may sign until %s\n", "",
+                   number(fleet, "signersUntilUSec") > 0 ? until : "now: too few may");
+        }
+        if (varlink_text(fleet, "reason"))
+            print_text(fleet, "", "reason");
+    }
+}
+
+static void print(struct json_object *status, uint64_t now)
 {
     char up[TIMESTAMP_LENGTH_BYTES];
 
@@ -49,6 +79,7 @@ static void print(struct json_object *status)
     printf("     Keys: %" PRId64 " in the cache\n", number(status, "keys"));
     print_text(status, "Store", "store");
     print_text(status, "TPM", "tpmDevice");
+    print_fleets(status, now);
 }
 
 /* --- metrics in one of two formats: OpenMetrics 1.0, or Prometheus' older text format, which the
@@ -198,7 +229,6 @@ static int run(const Context *context, const Options *options, char **arguments)
     bool denied;
     int r = check_options(options, &reason);
 
-    (void)context;
     (void)arguments;
     if (r != 0)
         return output_error(r, NULL, &reason);
@@ -222,7 +252,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     } else if (options->json != JSON_OFF)
         output_json(TAKE_PTR(status), options->json);
     else
-        print(status);
+        print(status, context->now(context));
     return 0;
 }
 
