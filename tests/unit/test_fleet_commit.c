@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tests of broker/request/fleet_commit.c: a set is accepted as a whole, wherever it is killed. */
+
+#include "fleet_put.h"
+#include "steps.h"
+
+#include "request/fleet_commit.h"
+
+#include <unistd.h>
+
+static const FleetFile before[] = {{"db@a", "of db", 0}, {"web@a", "first", 0}, {"web@c", "c", 0}};
+/* one file is new, one changes, one stays, one goes */
+static const FleetFile after[] = {{"web@a", "second", 0}, {"web@b", "new", 0}, {"web@c", "c", 0}};
+
+/* What a kill leaves does not depend on it, and it takes most of the time. */
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+typedef struct Fixture {
+    TestFolder folder;
+    char store[128]; /* of the host; it need not exist */
+} Fixture;
+
+/* A host that has nothing of the fleet, or sequence 7. */
+static void begin(Fixture *fixture, bool has_set)
+{
+    fixture->folder = test_folder();
+    snprintf(fixture->store, sizeof(fixture->store), "%s/store", fixture->folder.path);
+    assert_int_equal(mkdir(test_path(&fixture->folder, "fleet"), 0770), 0);
+    if (has_set)
+        fleet_put(fixture->store, "prod", 7, before, COUNT(before));
+}
+
+/* Accepts sequence 8, of which only the files that the host does not have were brought. */
+static int accept_set(const void *argument)
+{
+    const Fixture *fixture = argument;
+    _cleanup_(fleet_commit_freep) FleetCommit *commit = calloc(1, sizeof(*commit));
+    _cleanup_(bundle_done) Bundle bundle = {0};
+    _cleanup_(fleet_set_done) FleetSet old = {0};
+    _cleanup_(store_freep) Store *store = NULL;
+    StoreCommit base = {.origin.verb = "fleet"};
+
+    strcpy(commit->fleet, "prod");
+    commit->bundle = fleet_bundle("prod", 8, after, COUNT(after));
+    assert_int_equal(bundle_parse(bytes_view(&commit->bundle), NULL, &bundle), 0);
+    assert_int_equal(manifest_parse(bytes_view(&bundle.manifest), NULL, &commit->manifest), 0);
+    commit->files = calloc(COUNT(after), sizeof(commit->files[0]));
+    (void)fleet_set_open(fixture->store, "prod", NULL, &old);
+    for (size_t i = 0; i < COUNT(after); i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+
+        if (!old.store ||
+            fleet_set_read(&old, &commit->manifest.credentials[i].name, NULL, &file) != 0 ||
+            !bytes_view_equal(bytes_view(&file), fleet_file_view(&after[i])))
+            assert_int_equal(bytes_dup(fleet_file_view(&after[i]), &commit->files[i]), 0);
+    }
+    if (fleet_commit_open(fixture->store, "prod", true, NULL, &store) != 0)
+        return 1;
+    return fleet_commit_run(commit, fixture->store, store, &base, NULL) == 0 ? 0 : 2;
+}
+
+/* The sequence that is served, 0 for none. All of its files are, and no other. */
+static uint64_t served(const Fixture *fixture)
+{
+    static const char *const names[] = {"db@a", "web@a", "web@b", "web@c"};
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    const FleetFile *files;
+    int r = fleet_set_open(fixture->store, "prod", NULL, &set);
+
+    if (r == OUTCOME_NO_SET)
+        return 0;
+    assert_int_equal(r, 0);
+    assert_true(set.statement.sequence == 7 || set.statement.sequence == 8);
+    files = set.statement.sequence == 7 ? before : after;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+        const FleetFile *expected = NULL;
+        CredentialName name;
+
+        for (size_t k = 0; k < COUNT(before); k++)
+            if (strcmp(files[k].name, names[i]) == 0)
+                expected = &files[k];
+        assert_int_equal(credential_name_parse(names[i], NULL, &name), 0);
+        r = fleet_set_read(&set, &name, NULL, &file);
+        if (r != (expected ? 0 : OUTCOME_NO_SET) ||
+            (expected && !bytes_view_equal(bytes_view(&file), fleet_file_view(expected))))
+            fail_msg("%s of sequence %u: %s", names[i], (unsigned)set.statement.sequence,
+                     outcome_name(r));
+    }
+    return set.statement.sequence;
+}
+
+/* Each call is a step at its begin and one at its end. */
+static void kill_everywhere(bool has_set, unsigned stride)
+{
+    unsigned old = 0, new = 0;
+    int status = -1;
+    bool goes = true;
+
+    for (unsigned step = 1; goes; step += stride) {
+        Fixture fixture;
+        uint64_t sequence;
+        pid_t pid;
+
+        begin(&fixture, has_set);
+        pid = steps_start(accept_set, &fixture);
+        goes = steps_go(pid, step, &status);
+        if (goes)
+            steps_kill(pid);
+        sequence = served(&fixture);
+        old += sequence != 8;
+        new += sequence == 8;
+        if (sequence != 8 && sequence != (has_set ? 7 : 0))
+            fail_msg("killed at step %u it serves %u", step, (unsigned)sequence);
+        /* once more, as the courier does; all is tidy then */
+        assert_int_equal(accept_set(&fixture), 0);
+        assert_int_equal(served(&fixture), 8);
+        assert_int_not_equal(access(test_path(&fixture.folder, "fleet/prod/db/a.cred"), F_OK), 0);
+        assert_int_not_equal(access(test_path(&fixture.folder, "fleet/prod/.commit"), F_OK), 0);
+        assert_int_not_equal(access(test_path(&fixture.folder, "fleet/prod/.prepare"), F_OK), 0);
+        test_folder_remove(&fixture.folder);
+    }
+    assert_int_equal(status, 0);
+    /* there were many places before and after the one that decides */
+    assert_in_range(old, 5, 2000);
+    assert_in_range(new, 5, 2000);
+}
+
+static void test_killed_over_a_set(void **state)
+{
+    (void)state;
+    kill_everywhere(true, 2);
+}
+
+static void test_killed_over_nothing(void **state)
+{
+    (void)state;
+    kill_everywhere(false, 10);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_killed_over_a_set),
+        cmocka_unit_test(test_killed_over_nothing),
+    };
+    Context context;
+
+    if (context_system(&context) != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
