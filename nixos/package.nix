@@ -7,6 +7,7 @@
   ninja,
   pkg-config,
   scdoc,
+  age,
   bashInteractive,
   cmocka,
   fish,
@@ -71,6 +72,7 @@ stdenv.mkDerivation {
   ];
   # The shells and script(1) are for the completions; bash for builds cannot complete.
   nativeCheckInputs = [
+    age
     bashInteractive
     fish
     openssh
