@@ -74,18 +74,23 @@ static int remove_identity(const Repository *repository, const char *name, Reaso
     return repository_remove(repository, REPOSITORY_HOSTS, file, reason);
 }
 
-static void say_host(const char *name, struct json_object *secrets)
+static void say_host(const Repository *repository, const char *name, struct json_object *secrets)
 {
     output_note("%s is no longer in the fleet: the next fleet seal makes no files for it.", name);
     if (json_length(secrets) == 0)
         return;
     output_note(
-        "It keeps what it has. Its files still open on its TPM, also copies of them, and its "
-        "running containers have the values. So if you do not trust it any more, give these "
-        "secrets other values, also where they are used:");
-    for (size_t i = 0; i < json_length(secrets); i++)
-        output_note("  nspawn-creds fleet add secret %s",
-                    json_object_get_string(json_object_array_get_idx(secrets, i)));
+        "That takes nothing back: its sealed files still open on its TPM, also copies of "
+        "them, and its running containers keep the values. If you do not trust it any more, "
+        "give these secrets other values, also where they are used:");
+    for (size_t i = 0; i < json_length(secrets); i++) {
+        const char *secret = json_object_get_string(json_object_array_get_idx(secrets, i));
+
+        output_note("  nspawn-creds fleet %s %s",
+                    fleet_file_secret(&repository->file, secret)->generated ? "generate"
+                                                                            : "add secret",
+                    secret);
+    }
 }
 
 static int revoke_host(const Options *options, const char *name, Reason *reason)
@@ -114,7 +119,7 @@ static int revoke_host(const Options *options, const char *name, Reason *reason)
     if (r != 0)
         return r;
     if (options->json == JSON_OFF) {
-        say_host(name, secrets);
+        say_host(&repository, name, secrets);
         return 0;
     }
     object = json_object_new_object();
@@ -140,23 +145,28 @@ static int remove_secret(FleetFile *file, const char *name)
     return 0;
 }
 
-static void say_secret(const char *name, const char *credential, size_t hosts)
+static void say_secret(const char *name, const CredentialName *credential, size_t hosts)
 {
     output_note("%s is revoked. Hosts deliver it until they have accepted the next signed set.",
                 name);
-    if (hosts > 0)
-        output_note("It is not secret any less for that: the files of %zu host%s still open on "
-                    "their TPMs, also copies of them, running containers have the value, and git's "
-                    "history has the master copy. If somebody may know it, change it where it is "
-                    "used, before anything else. Policies that list %s refuse to deliver it "
-                    "then: take it out of them, too",
-                    hosts, hosts == 1 ? "" : "s", credential);
+    if (hosts == 0)
+        return;
+    output_note(
+        "That takes nothing back: the sealed files of %zu host%s still open on %s TPM%s, also "
+        "copies of them; running containers keep the value; git's history has the master "
+        "copy. If somebody may know it who should not, change it where it is used.",
+        hosts, hosts == 1 ? "" : "s", hosts == 1 ? "its" : "their", hosts == 1 ? "" : "s");
+    output_note(
+        "The broker then refuses it to machines whose policy still lists it. On these hosts: "
+        "nspawn-creds disable %s %s",
+        credential->machine, credential->id);
 }
 
 static int revoke_secret(const Options *options, const char *name, Reason *reason)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    char credential[CREDENTIAL_NAME_TEXT_BYTES] = "", file[LIMIT_FLEET_SECRET_BYTES + 5];
+    char file[LIMIT_FLEET_SECRET_BYTES + sizeof(".age")];
+    CredentialName credential = {0};
     const FleetSecret *secret;
     bool has_master;
     size_t hosts;
@@ -171,7 +181,7 @@ static int revoke_secret(const Options *options, const char *name, Reason *reaso
     if (!secret && !has_master)
         return reason_set(reason, OUTCOME_USAGE, "there is no secret \"%.80s\" in the fleet", name);
     if (secret)
-        credential_name_format(&secret->credential, credential);
+        credential = secret->credential;
     hosts = repository_count_hosts(&repository, name);
     r = confirm(options, reason, "%zu host%s get%s %s. Remove it from fleet %s?", hosts,
                 hosts == 1 ? "" : "s", hosts == 1 ? "s" : "", name, repository.file.fleet);
@@ -185,7 +195,7 @@ static int revoke_secret(const Options *options, const char *name, Reason *reaso
     if (r != 0)
         return r;
     if (options->json == JSON_OFF)
-        say_secret(name, credential, hosts);
+        say_secret(name, &credential, hosts);
     else {
         struct json_object *object = json_object_new_object();
 
