@@ -137,7 +137,16 @@ static void check_machine(const HostConfig *host, const Policy *policy)
                                (count[POLICY_NATIVE] + count[POLICY_BOOT] > 0));
 }
 
-/* Every value is one word, which names the store, the TPM or the live sockets. */
+/* The store, or the directory of fleets beside it. */
+static bool is_stored(const HostConfig *host, const char *path)
+{
+    size_t parent = (size_t)(strrchr(host->store, '/') - host->store);
+
+    return strcmp(path, host->store) == 0 ||
+           (strncmp(path, host->store, parent) == 0 && strcmp(path + parent, "/fleet") == 0);
+}
+
+/* Every value is one word, which names what is stored, the TPM or the live sockets. */
 static void check_broker(const HostConfig *host)
 {
     _cleanup_(writer_done) Writer writer = {0};
@@ -157,10 +166,10 @@ static void check_broker(const HostConfig *host)
         }
         assert(!strpbrk(value, " \t\"'\\:") && (!*value || *value == '/'));
         if (strcmp(assignment.key, "ReadWritePaths") == 0)
-            assert(!*value || strcmp(value, host->store) == 0 ||
+            assert(!*value || is_stored(host, value) ||
                    strcmp(value, "/run/nspawn-creds/machines") == 0);
         else if (strcmp(assignment.key, "NoExecPaths") == 0)
-            assert(strcmp(value, host->store) == 0);
+            assert(is_stored(host, value));
         else if (strcmp(assignment.key, "DeviceAllow") == 0)
             assert(!*value || strcmp(value, host->tpm_device) == 0);
         else
