@@ -16,6 +16,7 @@ in
     (alias "containers")
     (alias "imports")
     ./broker.nix
+    ./fleets.nix
     ./host/options.nix
     ./host/assertions.nix
     ./host/containers.nix

@@ -59,7 +59,10 @@ let
     };
 in
 {
-  imports = [ ./broker.nix ];
+  imports = [
+    ./broker.nix
+    ./fleets.nix
+  ];
 
   options.containers = mkOption { type = types.attrsOf (types.submodule container); };
 

@@ -125,7 +125,7 @@ lib.concatLists (
               "the credential has more than one source: ${
                 lib.concatStringsSep ", " (lib.naturalSort (map (s: s.option) given))
               }"
-          }. Set exactly one of sealed, fromStore, generate, template, share, source and from. Use sealed = ./${id}.cred
+          }. Set exactly one of sealed, fromStore, generate, template, share, source, fleet and from. Use sealed = ./${id}.cred
           for a file that this command made: ${command "-"}
         '';
       }

@@ -43,8 +43,8 @@ in
       example = "host+tpm2";
       description = ''
         The key type that the sealed file must have, or the broker refuses it. With `host+tpm2`
-        only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore` and
-        {option}`generate`, except with `native` delivery.
+        only root on the host can have sealed it. For {option}`sealed`, {option}`fromStore`,
+        {option}`generate` and {option}`fleet`, except with `native` delivery.
       '';
     };
     onChange = mkOption {

@@ -92,6 +92,14 @@ let
         migrating from or to such programs; {option}`sealed` needs no other program.
       '';
     };
+    fleet = {
+      type = types.str;
+      example = "prod";
+      description = ''
+        A fleet of {option}`services.nspawn-creds.fleets`: the file that its signers signed for this host as
+        `CONTAINER@ID`. The broker takes it from what the host accepted, and from nowhere else.
+      '';
+    };
   };
 
   tagged = types.attrTag (lib.mapAttrs (_: mkOption) tags) // {

@@ -198,6 +198,7 @@ let
     template = "{{store}}";
     share = "web@store";
     file = "/run/secret";
+    fleet = "prod";
   };
   sources =
     lib.mapAttrs
@@ -219,6 +220,7 @@ let
           template.template = "{{store}}";
           share.share = "web@store";
           file.source = "/run/secret";
+          fleet.fleet = "prod";
         };
         tagged = lib.mapAttrs (tag: value: { from.${tag} = value; }) sourceValues;
       };
@@ -229,6 +231,19 @@ let
       tpm2.device = "/dev/tpm0";
       metrics.enable = true;
       metrics.directory = "/srv/metrics";
+      fleets.prod = {
+        threshold = 2;
+        maxAge = "30d";
+        signers = [
+          "alice ssh-ed25519 AAAA"
+          "bob ssh-ed25519 BBBB"
+        ];
+        carrier.url = "https://creds.example.org/prod/";
+      };
+      fleets.test = {
+        host = "web1";
+        signers = [ "carol ssh-ed25519 CCCC" ];
+      };
     };
     virtualisation.nspawn.containers.web = {
       config = { };
@@ -893,6 +908,32 @@ let
         ReadWritePaths = [ "/srv/metrics" ];
         command = true;
         directory = true;
+      };
+    };
+    "a fleet's files, and a courier where it has a carrier" = {
+      actual = {
+        prod = builtins.fromJSON elsewhere.environment.etc."nspawn-creds/fleet/prod.json".text;
+        test = builtins.fromJSON elsewhere.environment.etc."nspawn-creds/fleet/test.json".text;
+        signers = elsewhere.environment.etc."nspawn-creds/fleet/prod.signers".text;
+        couriers = builtins.filter (lib.hasPrefix "nspawn-creds-courier@") (
+          builtins.attrNames elsewhere.systemd.services
+        );
+        socket = elsewhere.systemd.sockets.nspawn-creds-courier.wantedBy;
+      };
+      expected = {
+        prod = {
+          host = "host";
+          threshold = 2;
+          maxAge = "30d";
+          carrier.url = "https://creds.example.org/prod/";
+        };
+        test = {
+          host = "web1";
+          threshold = 1;
+        };
+        signers = "alice ssh-ed25519 AAAA\nbob ssh-ed25519 BBBB\n";
+        couriers = [ "nspawn-creds-courier@prod" ];
+        socket = [ "sockets.target" ];
       };
     };
     "the policy has a sealed file's path in the store" = {

@@ -54,6 +54,33 @@ let
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
+    "a fleet's set in memory" = {
+      config = host {
+        fileSystems."/" = {
+          device = "none";
+          fsType = "tmpfs";
+        };
+        services.nspawn-creds.fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+      };
+      option = "services.nspawn-creds.fleets";
+      says = "/var/lib/nspawn-creds/fleet is on the tmpfs that is mounted at /, and is gone";
+    };
+    "a fleet's name" = {
+      config = host { services.nspawn-creds.fleets.Prod.signers = [ "alice ssh-ed25519 AAAA" ]; };
+      option = "services.nspawn-creds.fleets";
+      says = "\"Prod\" is not the name of a fleet";
+    };
+    "a fleet's credential that systemd opens" = {
+      config = web {
+        config = { };
+        credentials.id = {
+          fleet = "prod";
+          delivery = "native";
+        };
+      };
+      option = "${option}.web.credentials.id.delivery";
+      says = "systemd can only open sealed files";
+    };
     "an invalid machine name" = {
       config = named "two words" { network.veth.enable = false; };
       option = "${option}.\"two words\"";

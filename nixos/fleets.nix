@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The fleets of a NixOS host: the files in /etc/nspawn-creds/fleet, and a courier for each fleet that has a
+# carrier. What the host accepts is beside the store, and must survive a reboot.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  cfg = config.services.nspawn-creds;
+  here = "services.nspawn-creds.fleets";
+  folder = "${dirOf cfg.store}/fleet";
+
+  # The file system that the accepted sets are in, as far as the configuration says.
+  mounts =
+    map (m: {
+      at = m.mountPoint;
+      type = m.fsType;
+    }) (builtins.attrValues config.fileSystems)
+    ++ map (m: {
+      at = m.where;
+      inherit (m) type;
+    }) config.systemd.mounts;
+  holding = builtins.filter (m: m.at == "/" || lib.hasPrefix "${m.at}/" "${folder}/") mounts;
+  deepest =
+    lib.foldl' (a: b: if builtins.stringLength b.at >= builtins.stringLength a.at then b else a)
+      {
+        at = "";
+        type = null;
+      }
+      holding;
+
+  fleet = {
+    options = {
+      host = mkOption {
+        type = types.strMatching "[a-z0-9-]{1,63}";
+        default = config.networking.hostName;
+        defaultText = lib.literalExpression "config.networking.hostName";
+        description = "Name of this host in the fleet.";
+      };
+      signers = mkOption {
+        type = types.nonEmptyListOf types.str;
+        example = [ "alice ssh-ed25519 AAAAC3Nz…" ];
+        description = ''
+          Who may sign for the fleet: lines of a file of allowed signers, see {manpage}`ssh-keygen(1)`.
+          They belong into the configuration of the host, and not into the fleet's repository.
+        '';
+      };
+      threshold = mkOption {
+        type = types.ints.between 1 16;
+        default = 1;
+        example = 2;
+        description = "How many of the signers have to sign.";
+      };
+      maxAge = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "30d";
+        description = ''
+          How old the accepted statement should get. {command}`nspawn-creds doctor` and the metrics report
+          an older one; it is still used.
+        '';
+      };
+      carrier = mkOption {
+        type = types.nullOr (types.attrsOf types.anything);
+        default = null;
+        example = {
+          url = "https://creds.example.org/prod/";
+        };
+        description = ''
+          Where the courier fetches what was signed, as in FLEET.md. Without it no courier runs, and
+          something else has to bring it.
+        '';
+      };
+    };
+  };
+
+  file =
+    f:
+    builtins.toJSON (
+      {
+        inherit (f) host threshold;
+      }
+      // lib.optionalAttrs (f.maxAge != null) { inherit (f) maxAge; }
+      // lib.optionalAttrs (f.carrier != null) { inherit (f) carrier; }
+    );
+  carried = lib.filterAttrs (_: f: f.carrier != null) cfg.fleets;
+in
+{
+  options.services.nspawn-creds.fleets = mkOption {
+    type = types.attrsOf (types.submodule fleet);
+    default = { };
+    example = lib.literalExpression ''
+      {
+        prod = {
+          threshold = 2;
+          signers = [
+            "alice ssh-ed25519 AAAAC3Nz…"
+            "bob sk-ssh-ed25519@openssh.com AAAAGnNr…"
+          ];
+          carrier.url = "https://creds.example.org/prod/";
+        };
+      }
+    '';
+    description = ''
+      Fleets that this host belongs to: it accepts what their signers signed for it. Containers take
+      credentials from them with {option}`credentials.<id>.fleet`.
+    '';
+  };
+
+  config = lib.mkIf (cfg.fleets != { }) {
+    services.nspawn-creds.enable = true;
+    assertions = [
+      {
+        assertion = deepest.type != "tmpfs" && deepest.type != "ramfs";
+        message = ''
+          ${here}: ${folder} is on the ${toString deepest.type} that is mounted at ${deepest.at}, and is gone
+          after a reboot. Containers would then not start until the carrier can be reached, and an old
+          statement could be accepted again. Keep ${dirOf cfg.store} on a disk.
+        '';
+      }
+    ]
+    ++ lib.mapAttrsToList (name: _: {
+      assertion = builtins.match "[a-z0-9-]{1,32}" name != null;
+      message = ''${here}: "${name}" is not the name of a fleet. Use a-z, 0-9 and "-", at most 32 characters.'';
+    }) cfg.fleets;
+
+    environment.etc = lib.concatMapAttrs (name: f: {
+      "nspawn-creds/fleet/${name}.json".text = file f;
+      "nspawn-creds/fleet/${name}.signers".text = lib.concatMapStrings (line: "${line}\n") f.signers;
+    }) cfg.fleets;
+
+    systemd.sockets.nspawn-creds-courier.wantedBy = [ "sockets.target" ];
+    systemd.services = lib.mapAttrs' (
+      name: f:
+      lib.nameValuePair "nspawn-creds-courier@${name}" {
+        overrideStrategy = "asDropin";
+        wantedBy = [ "multi-user.target" ];
+        restartTriggers = [ (file f) ];
+      }
+    ) carried;
+  };
+}
