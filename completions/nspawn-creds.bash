@@ -148,7 +148,7 @@ _nspawn_creds() {
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
                 host:1) _nspawn_creds_offer export ;;
-                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push show verify reset ;;
+                fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push status show verify reset ;;
                 fleet:2) case ${arguments[1]} in
                                 add)    _nspawn_creds_offer host secret ;;
                                 revoke) _nspawn_creds_offer host secret signer ;;

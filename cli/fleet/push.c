@@ -11,18 +11,16 @@
 #include "base/fsutil.h"
 #include "fleet/admin.h"
 #include "fleet/bundle.h"
+#include "fleet/carrier.h"
 #include "fleet/sealed.h"
 #include "fleet/verbs.h"
 #include "terminal/output.h"
-#include "terminal/program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define STATEMENT  "statement"
 #define SIGNATURE  "statement.sig."
@@ -197,63 +195,9 @@ static int make_folder(Push *push, const char *repository, Reason *reason)
     return 0;
 }
 
-/* Where it is installed, or built, beside this program. */
-static int courier_path(Reason *reason, char ret[PATH_MAX])
-{
-    static const char *const places[] = {"/../lib/nspawn-creds/nspawn-creds-courier",
-                                         "/nspawn-creds-courier"};
-    char self[PATH_MAX - 64];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (length < 0)
-        return reason_set(reason, -errno, "/proc/self/exe");
-    self[length] = '\0';
-    *strrchr(self, '/') = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(ret, PATH_MAX, "%s%s", self, places[i]);
-        if (access(ret, X_OK) == 0)
-            return 0;
-    }
-    return reason_set(reason, -ENOENT,
-                      "there is no nspawn-creds-courier (on Debian in the package "
-                      "nspawn-creds-fleet)");
-}
-
-/* A file without a name that contains TEXT, to be read from its beginning. */
-static int file_of(BytesView text, Reason *reason, int *ret)
-{
-    _cleanup_(closep) int fd = memfd_create("fleet-push", 0);
-    int r = fd < 0 ? -errno : file_write_fd(fd, text);
-
-    if (r != 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return reason_set(reason, r != 0 ? r : -errno, "cannot make a file in memory");
-    *ret = TAKE_FD(fd);
-    return 0;
-}
-
-static int run_courier(const Push *push, BytesView list, Reason *reason)
-{
-    _cleanup_(bytes_done) Bytes carrier = {0};
-    _cleanup_(secret_freep) Secret *output = NULL;
-    _cleanup_(closep) int list_fd = -1, carrier_fd = -1;
-    char program[PATH_MAX], option[64];
-    int r = courier_path(reason, program);
-
-    if (r == 0)
-        r = json_print(push->admin.carrier, &carrier);
-    if (r == 0)
-        r = file_of(bytes_view(&carrier), reason, &carrier_fd);
-    if (r == 0)
-        r = file_of(list, reason, &list_fd);
-    if (r != 0)
-        return r;
-    snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", carrier_fd);
-    return program_read((const char *const[]){program, option, "put", "-", NULL}, list_fd,
-                        OUTPUT_MAX, reason, &output);
-}
-
 static int push_all(Push *push, Reason *reason)
 {
+    _cleanup_(secret_freep) Secret *output = NULL;
     _cleanup_(freep) char *text = NULL;
     size_t size = 0;
     FILE *list = open_memstream(&text, &size);
@@ -265,7 +209,10 @@ static int push_all(Push *push, Reason *reason)
         r = list_host(push, i, list, reason);
     if (fclose(list) != 0)
         return -ENOMEM;
-    return r == 0 ? run_courier(push, (BytesView){(const uint8_t *)text, size}, reason) : r;
+    return r == 0
+               ? carrier_run(push->admin.carrier, "put", "-",
+                             (BytesView){(const uint8_t *)text, size}, OUTPUT_MAX, reason, &output)
+               : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -5,10 +5,10 @@
 
 #include "fleet/verbs.h"
 
-static const Verb *const commands[] = {&fleet_init,   &fleet_add,    &fleet_edit, &fleet_generate,
-                                       &fleet_rekey,  &fleet_revoke, &fleet_seal, &fleet_sign,
-                                       &fleet_check,  &fleet_diff,   &fleet_push, &fleet_show,
-                                       &fleet_verify, &fleet_reset,  NULL};
+static const Verb *const commands[] = {&fleet_init,  &fleet_add,    &fleet_edit,  &fleet_generate,
+                                       &fleet_rekey, &fleet_revoke, &fleet_seal,  &fleet_sign,
+                                       &fleet_check, &fleet_diff,   &fleet_push,  &fleet_status,
+                                       &fleet_show,  &fleet_verify, &fleet_reset, NULL};
 
 const Verb verb_fleet = {
     .name = "fleet",
