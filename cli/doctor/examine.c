@@ -112,9 +112,11 @@ static int add_generated(Doctor *doctor)
     return r;
 }
 
-static int find_machines(Doctor *doctor)
+/* RET_KNOWN says whether the only machine to check is among them. */
+static int find_machines(Doctor *doctor, bool *ret_known)
 {
     _cleanup_(strings_freep) char **with_policy = NULL, **stored = NULL;
+    size_t count;
     int r = policy_machines(doctor->context, NULL, NULL, &with_policy);
 
     for (char **machine = with_policy; r == 0 && *machine; machine++)
@@ -125,35 +127,34 @@ static int find_machines(Doctor *doctor)
         r = add_machine(doctor, *machine, true);
     if (r == 0)
         r = add_generated(doctor);
+    count = doctor->machine_count;
     if (r == 0 && doctor->machine)
         r = add_machine(doctor, doctor->machine, false);
+    *ret_known = !doctor->machine || doctor->machine_count == count;
     return r;
 }
 
-/* Whether nothing is known of the only machine to check. A service manager or machined that cannot
- * be asked may know it. */
-static bool is_unknown(const Doctor *doctor)
+/* Whether the only machine to check, of which there is no policy and nothing in the store, exists
+ * otherwise. A service manager or machined that cannot be asked may know it. */
+static bool exists(const Doctor *doctor)
 {
     _cleanup_(manager_service_done) ManagerService service = {0};
     _cleanup_(strings_freep) char **images = NULL;
+    _cleanup_(freep) char *running = NULL;
     char unit[MANAGER_UNIT_BYTES];
     ManagerUnit state;
 
-    for (size_t i = 0; i < doctor->machine_count; i++) {
-        const DoctorMachine *machine = &doctor->machines[i];
-
-        if (machine->wanted && (machine->stored || machine->policy_rc != OUTCOME_NOT_FOUND))
-            return false;
-    }
-    return doctor->machine && doctor->store && doctor->manager &&
-           manager_find_unit(doctor->manager, doctor->machine, NULL, unit, &state, &service) == 0 &&
-           strcmp(state.active, "inactive") == 0 && !manager_service_names_image(&service) &&
-           manager_images(doctor->manager, &images) == 0 && !strings_have(images, doctor->machine);
+    return !doctor->store || !doctor->manager ||
+           manager_find_unit(doctor->manager, doctor->machine, NULL, unit, &state, &service) != 0 ||
+           strcmp(state.active, "inactive") != 0 || manager_service_names_image(&service) ||
+           manager_unit_of_machine(doctor->manager, doctor->machine, &running) == 0 ||
+           manager_images(doctor->manager, &images) != 0 || strings_have(images, doctor->machine);
 }
 
 int doctor_examine(Doctor *doctor, Reason *reason)
 {
     const HostConfig *host = doctor->options.host;
+    bool known;
     int r;
 
     /* data that cannot be read stays empty, and the checks report it */
@@ -162,8 +163,8 @@ int doctor_examine(Doctor *doctor, Reason *reason)
     if (store_open_installed(host->store, NULL, &doctor->store) != 0)
         doctor->store = NULL;
     doctor->unsealer = spec_unsealer(doctor->context, &doctor->options);
-    r = find_machines(doctor);
-    if (r == 0 && is_unknown(doctor))
+    r = find_machines(doctor, &known);
+    if (r == 0 && !known && !exists(doctor))
         r = reason_set(
             reason, OUTCOME_USAGE,
             "there is no image, policy or credential of \"%s\", and its unit does not run%s",
