@@ -4,6 +4,7 @@
  */
 
 #include "base/names.h"
+#include "policy/policy_status.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -19,6 +20,8 @@ static int reveal(const Context *context, const Options *options, const char *na
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(secret_freep) Secret *secret = NULL;
+    PolicyStatus status = {0};
+    const char *fleet = status.fleet; /* "": it comes from the store */
     CredentialMetadata metadata;
     CredentialName name;
     Reason reason = {0};
@@ -26,10 +29,13 @@ static int reveal(const Context *context, const Options *options, const char *na
 
     if (r == 0)
         r = spec_open_store(options, &reason, &store);
+    if (r == 0 && !options->store)
+        r = policy_status_find(context, &name, &status);
     if (r == 0)
-        r = store_client_read(&store, &name, &reason, &entry);
+        r = store_client_read_delivered(&store, fleet, &name, &reason, &entry, NULL);
     if (r == 0)
-        r = store_client_entry_open(store.store, &unsealer, &entry, &reason, &metadata, &secret);
+        r = store_client_entry_open(*fleet ? NULL : store.store, &unsealer, &entry, &reason,
+                                    &metadata, &secret);
     /* only a terminal is asked about; "-" is consent to anything */
     if (r == 0 && !output && isatty(STDOUT_FILENO))
         r = safe_text_is(secret_view(secret))
