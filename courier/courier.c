@@ -151,8 +151,6 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
     if (r == 0)
         r = call(courier, broker, "Offer", "bundle", bundle, NULL, NULL, reason, &offer);
     if (r == 0)
-        r = take_report(courier, offer);
-    if (r == 0)
         r = outcome_of(offer, reason);
     if (r != 0)
         return r;
