@@ -56,7 +56,7 @@ static int run(int argc, char **argv, const Context *context)
     Reason reason = {0}, fault = {0};
     const Verb *verb = NULL;
     HostConfig host;
-    Options options;
+    _cleanup_(options_done) Options options = {0};
     int index, r;
     int host_rc = host_config_load(context, &fault, &host);
 

@@ -2,6 +2,7 @@
 
 #include "options.h"
 
+#include "base/array.h"
 #include "base/context.h"
 #include "base/long_option.h"
 #include "base/names.h"
@@ -10,6 +11,7 @@
 #include "terminal/output.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -157,9 +159,8 @@ static int set_store(const Setting *setting, Options *options)
 
 static int set_host(const Setting *setting, Options *options)
 {
-    if (options->host_count == OPTION_HOSTS_MAX)
-        return reason_set(setting->reason, OUTCOME_USAGE, "there are more than %u --host= options",
-                          OPTION_HOSTS_MAX);
+    if (!ARRAY_GROW(options->hosts, options->host_count))
+        return -ENOMEM;
     options->hosts[options->host_count++] = setting->value;
     return 0;
 }
@@ -420,6 +421,12 @@ static int set_option(const OptionInfo *info, const Setting *setting, Options *o
     else
         memcpy(field, &(bool){true}, sizeof(bool));
     return 0;
+}
+
+void options_done(Options *options)
+{
+    free(options->hosts);
+    *options = (Options){0};
 }
 
 int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,

@@ -80,11 +80,8 @@ typedef enum OptionId {
     (OPTION_WITH_KEY | OPTION_FOR_SYSTEMD | OPTION_TPM_DEVICE | OPTION_TPM_PCRS |                  \
      OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_FRESH_KEY | OPTION_NOT_AFTER)
 
-/* How many hosts can be sealed for at a time. */
-#define OPTION_HOSTS_MAX 256U
-
 /* Of .key_types: host key and TPM, as far as they are there. */
-#define KEY_TYPES_AUTO   (-1)
+#define KEY_TYPES_AUTO (-1)
 
 /* The formats that import reads. Those from IMPORT_SOPS on are encrypted. */
 typedef enum ImportFormat {
@@ -102,16 +99,16 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    uint64_t given;                      /* OptionId bits */
-    SealSpec seal;                       /* see spec_to_seal() for what is not set here */
-    int key_types;                       /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
-    Tristate newline;                    /* --newline= */
-    const char *store;                   /* --store[=PATH]; NULL if not given */
-    ImportFormat from;                   /* --from= */
-    const char *identity;                /* --identity=; NULL if not given */
-    JsonMode json;                       /* --json= */
-    const char *hosts[OPTION_HOSTS_MAX]; /* --host=, each a file */
-    unsigned host_count;
+    uint64_t given;       /* OptionId bits */
+    SealSpec seal;        /* see spec_to_seal() for what is not set here */
+    int key_types;        /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
+    Tristate newline;     /* --newline= */
+    const char *store;    /* --store[=PATH]; NULL if not given */
+    ImportFormat from;    /* --from= */
+    const char *identity; /* --identity=; NULL if not given */
+    JsonMode json;        /* --json= */
+    const char **hosts;   /* --host=, each a file; NULL if not given */
+    size_t host_count;
     bool pretty;                                 /* --pretty */
     bool no_legend;                              /* --no-legend */
     bool full;                                   /* --full */
@@ -159,6 +156,8 @@ typedef struct Options {
  * first mistake, which REASON explains; RET then has the other options. */
 int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, Reason *reason,
                   Options *ret, int *ret_index);
+
+void options_done(Options *options); /* for _cleanup_ */
 
 /* Prints the rows of the options in SET. */
 void options_print_help(uint64_t set);

@@ -64,50 +64,58 @@ static int prepare(const Context *context, const Options *options, const char *i
     return r == 0 ? spec_to_seal(context, options, reason, ret) : r;
 }
 
-/* Seals for all hosts, or none. */
+/* Makes keys for the host of the file HOST, and with them seals PLAINTEXT; for NULL only finds out
+ * whether that can be done. */
+static int seal_for(const SealContext *seal, SealSpec *spec, const char *host,
+                    const Secret *plaintext, Reason *reason, Bytes *ret)
+{
+    _cleanup_(identity_done) Identity identity = {0};
+    _cleanup_(seal_keys_done) SealKeys keys = {0};
+    int r = spec_read_identity(host, reason, &identity);
+
+    spec->host = &identity;
+    if (r == 0)
+        r = seal_prepare(seal, NULL, reason, &keys);
+    return r == 0 && plaintext ? seal_value(seal, &keys, plaintext, reason, ret) : r;
+}
+
+/* Seals for all hosts, or none. Keys are made again for each host, because those of thousands do
+ * not fit into locked memory. */
 static int run(const Context *context, const Options *options, char **arguments)
 {
     const char *input = arguments[0], *output = input ? arguments[1] : NULL;
     const char *subject = NULL; /* of an error: a host, or the input */
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(freep) FileSetEntry *files = NULL;
-    _cleanup_(freep) SealKeys *keys = NULL;
     Reason reason = {0};
-    unsigned count = 0;
     SealSpec spec;
-    SealContext seal = {context, &spec, &terminal_observer};
+    SealContext first = {context, &spec, &terminal_observer}, second = {context, &spec, NULL};
     int r = prepare(context, options, input, output, &reason, &spec);
 
-    files = calloc(options->host_count, sizeof(files[0]));
-    keys = calloc(options->host_count, sizeof(keys[0]));
-    if (!files || !keys)
+    files = calloc(options->host_count + 1, sizeof(files[0]));
+    if (!files)
         r = -ENOMEM;
-    for (; r == 0 && count < options->host_count; count++) {
-        _cleanup_(identity_done) Identity identity = {0};
-
-        subject = options->hosts[count];
+    for (size_t i = 0; r == 0 && i < options->host_count; i++) {
+        subject = options->hosts[i];
         if (options->host_count > 1)
-            r = name_file(subject, files, count, &reason);
+            r = name_file(subject, files, i, &reason);
         if (r == 0)
-            r = spec_read_identity(subject, &reason, &identity);
-        spec.host = &identity;
-        if (r == 0)
-            r = seal_prepare(&seal, NULL, &reason, &keys[count]);
+            r = seal_for(&first, &spec, subject, NULL, &reason, NULL);
     }
     if (r == 0) {
         subject = input_name(input);
         r = input_read_secret(input, spec.name, &reason, &plaintext);
     }
-    for (unsigned i = 0; r == 0 && i < count; i++)
-        r = seal_value(&seal, &keys[i], plaintext, &reason, &files[i].content);
+    for (size_t i = 0; r == 0 && i < options->host_count; i++) {
+        subject = options->hosts[i];
+        r = seal_for(&second, &spec, subject, plaintext, &reason, &files[i].content);
+    }
     if (r == 0) {
         subject = NULL;
-        r = spec_output_sealed(options, spec.name, output, files, count, &reason);
+        r = spec_output_sealed(options, spec.name, output, files, options->host_count, &reason);
     }
-    for (unsigned i = 0; i < count; i++) {
+    for (size_t i = 0; files && i < options->host_count; i++)
         bytes_done(&files[i].content);
-        seal_keys_done(&keys[i]);
-    }
     return r == 0 ? 0 : output_error(r, subject, &reason);
 }
 
