@@ -64,19 +64,20 @@ static int prepare(const Context *context, const Options *options, const char *i
     return r == 0 ? spec_to_seal(context, options, reason, ret) : r;
 }
 
-/* Makes keys for the host of the file HOST, and with them seals PLAINTEXT; for NULL only finds out
- * whether that can be done. */
-static int seal_for(const SealContext *seal, SealSpec *spec, const char *host,
-                    const Secret *plaintext, Reason *reason, Bytes *ret)
+/* Makes keys for the host of the file HOST according to SPEC, and with them seals PLAINTEXT; for
+ * NULL only finds out whether that can be done. */
+static int seal_for(const Context *context, SealSpec spec, const Observer *observer,
+                    const char *host, const Secret *plaintext, Reason *reason, Bytes *ret)
 {
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(seal_keys_done) SealKeys keys = {0};
+    SealContext seal = {context, &spec, observer};
     int r = spec_read_identity(host, reason, &identity);
 
-    spec->host = &identity;
+    spec.host = &identity;
     if (r == 0)
-        r = seal_prepare(seal, NULL, reason, &keys);
-    return r == 0 && plaintext ? seal_value(seal, &keys, plaintext, reason, ret) : r;
+        r = seal_prepare(&seal, NULL, reason, &keys);
+    return r == 0 && plaintext ? seal_value(&seal, &keys, plaintext, reason, ret) : r;
 }
 
 /* Seals for all hosts, or none. Keys are made again for each host, because those of thousands do
@@ -88,8 +89,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(secret_freep) Secret *plaintext = NULL;
     _cleanup_(freep) FileSetEntry *files = NULL;
     Reason reason = {0};
-    SealSpec spec;
-    SealContext first = {context, &spec, &terminal_observer}, second = {context, &spec, NULL};
+    SealSpec spec = {0};
     int r = prepare(context, options, input, output, &reason, &spec);
 
     files = calloc(options->host_count + 1, sizeof(files[0]));
@@ -100,7 +100,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         if (options->host_count > 1)
             r = name_file(subject, files, i, &reason);
         if (r == 0)
-            r = seal_for(&first, &spec, subject, NULL, &reason, NULL);
+            r = seal_for(context, spec, &terminal_observer, subject, NULL, &reason, NULL);
     }
     if (r == 0) {
         subject = input_name(input);
@@ -108,7 +108,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     }
     for (size_t i = 0; r == 0 && i < options->host_count; i++) {
         subject = options->hosts[i];
-        r = seal_for(&second, &spec, subject, plaintext, &reason, &files[i].content);
+        r = seal_for(context, spec, NULL, subject, plaintext, &reason, &files[i].content);
     }
     if (r == 0) {
         subject = NULL;
