@@ -5,10 +5,12 @@
 # without a trace when the program that started them exits. Source it after common.bash
 # and roots.bash.
 
-# A program has one host.
+# The current host; and those before it, see host_next.
 host_pid=''
 host_scratch=''
 host_lock=''
+host_pids=()
+host_scratches=()
 
 # Boots a host of SUITE with a fresh copy of the container image for each MACHINE;
 # BIND are further options of `testhost boot`. Sets host_pid and host_scratch (unless there
@@ -33,6 +35,18 @@ host_start() { # SUITE "MACHINE..." [BIND...]
         printf '%s\n' "$host_pid" >"$host_scratch/pid"
 }
 
+# Leaves the current host running, so that host_start boots another one. host_use NUMBER, from 0, makes it
+# current again.
+host_next() {
+        host_pids+=("$host_pid")
+        host_scratches+=("$host_scratch")
+        host_pid='' host_scratch=''
+}
+
+host_use() { # NUMBER
+        host_pid=${host_pids[$1]}
+}
+
 # A folder that is ours for as long as we hold its lock.
 host_scratch_new() { # PREFIX
         local lock
@@ -51,11 +65,17 @@ in_host() { # COMMAND...
 }
 
 host_stop() {
+        local pid scratch
         trap '' INT TERM
-        [[ -z $host_pid ]] || "$testhost" stop "$host_pid" || :
-        host_pid=''
-        [[ -z $host_scratch ]] || rm -rf --one-file-system -- "$host_scratch"
-        host_scratch=''
+        # after host_use, the current one is there twice
+        [[ " ${host_pids[*]} " == *" $host_pid "* ]] || host_pids+=("$host_pid")
+        for pid in "${host_pids[@]}"; do
+                [[ -z $pid ]] || "$testhost" stop "$pid" || :
+        done
+        for scratch in "${host_scratches[@]}" "$host_scratch"; do
+                [[ -z $scratch ]] || rm -rf --one-file-system -- "$scratch"
+        done
+        host_pid='' host_scratch='' host_pids=() host_scratches=()
         trap - INT TERM
 }
 

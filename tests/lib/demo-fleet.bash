@@ -1,0 +1,161 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The fleet, step by step: an administrator's repository on this machine, a directory as the carrier, and
+# three hosts with a TPM each, of systemd 252, 257 and 262. Everything is real: age, git, ssh-keygen, the
+# courier, the broker and containers. The carrier is then forged, swapped and rolled back.
+# Part of tests/demo.
+
+carrier=$(mktemp -d)
+admin=$(mktemp -d)
+trap 'rm -rf -- "$carrier" "$admin"' EXIT
+own_suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+programs=$(build_of "$own_suite")/installed/usr/bin
+
+# Runs a command of the administrator's in the repository, and shows it.
+admin() { # COMMAND
+        printf '   $ %s\n' "$1"
+        env -C "$admin/fleet" HOME="$admin" PATH="$programs:$PATH" bash -o pipefail -c "$1" 2>&1 | sed 's/^/   /'
+}
+# The administrator reads a list of changes, and confirms it by the digest below it.
+admin_confirms() { # COMMAND
+        local output
+        output=$(admin "$1" || :)
+        printf '%s\n' "$output"
+        admin "$1 $(grep -oE -- '--confirm=[0-9a-f]+' <<<"$output")"
+}
+
+on_each() { # COMMAND, with HOST for the host's name
+        local i
+        for i in "${!all_suites[@]}"; do
+                host_use "$i"
+                in_host /bin/bash -o pipefail -c "${1//HOST/${all_suites[i]}}" || return
+        done
+}
+
+# What the courier of each host, or the broker, has said, once there are WORDS in it.
+hosts_say() { # WORDS
+        on_each "for i in {1..600}; do
+                        journalctl -q -o cat -u nspawn-creds-broker -u nspawn-creds-courier@prod | grep -F '$1' | tail -n 1 | sed 's/^/   HOST: /' | grep . && exit
+                        sleep 0.1
+                done
+                echo 'HOST: nobody has said: $1' >&2
+                exit 1"
+}
+
+# Starts web on each host anew; a service in it says what it has.
+read_secret() { # VALUE
+        local i
+        for i in "${!all_suites[@]}"; do
+                host_use "$i"
+                in_host systemctl restart systemd-nspawn@web
+                show_what_web_read "The password is: $1" | sed "s/^ */   ${all_suites[i]}: /"
+        done
+}
+
+title 'Setting up: packages, three Debian systems with containers, the programs'
+install_packages "${program_packages[@]}" "${check_packages[@]}" git
+"$top/tests/setup" "${all_suites[@]}"
+
+title 'Three throw-away hosts, each with its own systemd and TPM'
+install -d -m 1777 "$carrier/v1/prod/reports"
+chmod -R a+rX "$carrier"
+for suite in "${all_suites[@]}"; do
+        host_start "$suite" web --bind "$carrier:/srv/carrier"
+        in_host /src/tests/host/install 2>/dev/null
+        write_service LoadCredential=db-password >/dev/null
+        in_host systemctl --version | sed -n "1s/^/   $suite: /p"
+        host_next
+done
+trap 'host_stop; rm -rf -- "$carrier" "$admin"' EXIT
+
+title 'The repository: its signer, those who can open master copies, the hosts, and a secret'
+mkdir "$admin/fleet"
+git -C "$admin/fleet" init --quiet
+git -C "$admin/fleet" config user.name Alice
+git -C "$admin/fleet" config user.email alice@example.org
+ssh-keygen -q -t ed25519 -N '' -C alice -f "$admin/alice"
+printf 'alice %s\n' "$(<"$admin/alice.pub")" >"$admin/signers"
+for who in alice bob; do
+        age-keygen -o "$admin/$who.age" 2>/dev/null
+        age-keygen -y "$admin/$who.age"
+done >"$admin/recipients"
+admin "nspawn-creds fleet init prod --recipients=../recipients --signers=$admin/signers --identity=$admin/alice.age"
+for i in "${!all_suites[@]}"; do
+        host_use "$i"
+        in_host nspawn-creds host export >"$admin/identity"
+        admin "nspawn-creds fleet add host ${all_suites[i]} ../identity"
+done
+admin "printf 'the first value' | nspawn-creds fleet add secret db-password --as=web@db-password --to='*'"
+
+title 'Sealed for three TPMs, signed once, and put on the carrier'
+admin_confirms 'nspawn-creds fleet seal'
+admin "nspawn-creds fleet sign --key=../alice --not-after=+30d"
+jq --arg url "dir:$carrier" '.carrier = {url: $url}' "$admin/.config/nspawn-creds/fleet/prod.json" >"$admin/changed"
+cp "$admin/changed" "$admin/.config/nspawn-creds/fleet/prod.json"
+admin 'git add . && git commit --quiet -m "the first value" && nspawn-creds fleet check'
+admin 'nspawn-creds fleet push'
+cp -a "$carrier" "$admin/old"
+
+title 'What root decides on each host: who may sign, and what comes from the fleet'
+for i in "${!all_suites[@]}"; do
+        host_use "$i"
+        in_host mkdir -p /etc/nspawn-creds/fleet
+        in_host tee /etc/nspawn-creds/fleet/prod.signers <"$admin/signers" >/dev/null
+        in_host tee /etc/nspawn-creds/fleet/prod.json <<<"{\"host\":\"${all_suites[i]}\",\"carrier\":{\"url\":\"dir:/srv/carrier\"}}" |
+                sed 's/^/   /'
+        in_host tee /etc/nspawn-creds/web.json <<<'{"credentials":{"db-password":{"fleet":"prod"}}}' >/dev/null
+        in_host systemctl daemon-reload
+done
+
+title 'The courier of each host brings its set, the broker judges it, and containers start with it'
+printf '   # systemctl start nspawn-creds-courier@prod\n'
+on_each 'systemctl start nspawn-creds-courier@prod'
+hosts_say 'fleet prod: sequence 1 was accepted'
+read_secret 'the first value'
+
+title 'Another value for all three'
+admin "printf 'the second value' | nspawn-creds fleet add secret db-password --no-ask"
+admin_confirms 'nspawn-creds fleet seal'
+admin "nspawn-creds fleet sign --key=../alice --not-after=+30d && nspawn-creds fleet push"
+hosts_say 'fleet prod: sequence 2 was accepted'
+read_secret 'the second value'
+
+cp -a "$carrier" "$admin/new"
+# Puts the carrier's files of DIRECTORY back, each at once, as a carrier would.
+put() { # DIRECTORY
+        (cd "$admin/$1" && find v1 -type f -path '*/hosts/*') | while IFS= read -r file; do
+                cp "$admin/$1/$file" "$carrier/$file.new"
+                mv "$carrier/$file.new" "$carrier/$file"
+        done
+}
+
+title 'A carrier that forges: another statement, signed by somebody else'
+ssh-keygen -q -t ed25519 -N '' -f "$admin/mallory"
+cp -a "$admin/new" "$admin/forged"
+for bundle in "$admin"/forged/v1/prod/hosts/*/bundle; do
+        jq -r .statement "$bundle" | base64 -d | sed 's/^sequence 2$/sequence 3/' >"$admin/statement"
+        ssh-keygen -Y sign -q -n fleet@nspawn-creds -f "$admin/mallory" - <"$admin/statement" >"$admin/signature"
+        jq --rawfile signature "$admin/signature" --arg statement "$(base64 -w 0 "$admin/statement")" \
+                '.signatures = [$signature] | .statement = $statement' "$bundle" >"$admin/forgery"
+        cp "$admin/forgery" "$bundle"
+done
+put forged
+hosts_say '0 of 1 required signers'
+
+title 'A carrier that rolls back: to what was signed first'
+put old
+hosts_say 'it has sequence 1'
+
+title 'A carrier that swaps: each host gets the bundle of another'
+cp -a "$admin/new" "$admin/swapped"
+for i in "${!all_suites[@]}"; do
+        cp "$admin/new/v1/prod/hosts/${all_suites[(i + 1) % 3]}/bundle" "$admin/swapped/v1/prod/hosts/${all_suites[i]}/bundle"
+done
+put swapped
+hosts_say 'the manifest is for another host'
+
+title 'Nothing has changed'
+put new
+read_secret 'the second value'
+on_each 'nspawn-creds fleet show prod | sed "s/^/   HOST: /"'
