@@ -270,8 +270,8 @@ def main(functions):
     """Runs the functions case_NAME, or those named on the command line, each in a world of its own."""
     cases = {name[5:].replace("_", "-"): case for name, case in functions.items() if name.startswith("case_")}
     failed = 0
-    if subprocess.run(["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/etc"], capture_output=True).returncode:
-        print("skipped: there are no user namespaces")
+    if subprocess.run(["unshare", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /etc && [ -O / ]"], capture_output=True).returncode:
+        print("skipped: there are no user namespaces, or the root directory is not root's in them")
         return 77
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
