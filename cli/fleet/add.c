@@ -42,7 +42,7 @@ static bool same_tpm(const Identity *a, const Identity *b)
     return false;
 }
 
-/* What is sealed for a host opens on all that have its TPM, so that no two hosts may. */
+/* Two hosts with the same TPM key could open each other's files. */
 static int check_unique(const Repository *repository, const char *name, const Identity *identity,
                         Reason *reason)
 {

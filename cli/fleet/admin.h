@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * What an administrator of a fleet trusts, outside the fleet's repository: a configuration, and
- * what was last verified. Both are in ~/.config/nspawn-creds/fleet ($XDG_CONFIG_HOME).
+ * An administrator's own files about a fleet, outside the repository, which they do not trust: a
+ * configuration, and the state that was last verified. Both are in ~/.config/nspawn-creds/fleet
+ * ($XDG_CONFIG_HOME).
  *
  * NAME.json is strict JSON, all of whose members are optional:
  *

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What somebody has changed in a repository since its administrator has last looked, and their
- * consent to it, without which nothing is sealed or signed.
+ * Changes in a repository since its administrator last looked. Nothing is sealed or signed until
+ * they have confirmed them.
  */
 
 #include "fleet/admin.h"

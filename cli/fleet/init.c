@@ -25,7 +25,7 @@ static const char attributes[] = "* -text\n"
                                  "/statement -merge\n"
                                  "/statement.sig.* -merge\n";
 
-/* What an interrupted command leaves. */
+/* Leftovers of an interrupted command. */
 static const char ignored[] = "*.new/\n"
                               ".nspawn-creds-*.tmp\n";
 
@@ -72,9 +72,10 @@ static int ask_recipients(Reason *reason, Bytes *ret)
     if (!can_ask())
         return reason_set(reason, OUTCOME_USAGE,
                           "--recipients=FILE is missing, and there is no terminal to ask on");
-    fputs("Who can open the master copies of the secrets? Type at least two recipients, a line\n"
-          "each: age's (age1…, see age-keygen) or SSH public keys. End with an empty line.\n",
-          stderr);
+    fputs(
+        "Type the keys that can open the master copies of the secrets, one per line, at least\n"
+        "two: age recipients (age1…, see age-keygen) or SSH public keys. End with an empty line.\n",
+        stderr);
     for (;;) {
         fputs("Recipient: ", stderr);
         if (!fgets(line, sizeof(line), stdin) || line[0] == '\n')

@@ -47,7 +47,8 @@ const char *inventory_find(const Inventory *inventory, const char *kind, const c
 int inventory_compare(const Inventory *before, const Inventory *after, char ***lines,
                       size_t *count);
 
-/* What sealing SECRET depends on besides values: "MACHINE@ID [pcrs=PCRS] [pcrPolicy=PCRS]". */
+/* Writes the settings of SECRET that its sealed files depend on: "MACHINE@ID [pcrs=PCRS]
+ * [pcrPolicy=PCRS]". */
 #define INVENTORY_SETTINGS_BYTES (CREDENTIAL_NAME_TEXT_BYTES + 256)
 void inventory_settings(const FleetSecret *secret, char text[INVENTORY_SETTINGS_BYTES]);
 

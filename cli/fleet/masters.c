@@ -85,7 +85,8 @@ int recipients_parse(BytesView file, Reason *reason, Recipients *ret)
 
 /* --- values --- */
 
-/* What is opened is no secret, and a file has no end that a pipe could lack. */
+/* A master is no secret while it is encrypted. In a file it cannot end early, as it could in a
+ * pipe. */
 static int open_file(BytesView content, Reason *reason)
 {
     _cleanup_(closep) int file = memfd_create("master", MFD_CLOEXEC);

@@ -24,7 +24,7 @@
 
 #define STATEMENT  "statement"
 #define SIGNATURE  "statement.sig."
-/* What the courier prints. */
+/* The courier's output, bytes. */
 #define OUTPUT_MAX ((size_t)4096)
 
 typedef struct Push {
@@ -75,7 +75,7 @@ static int read_text(const Push *push, const char *name, size_t limit, Reason *r
                : r;
 }
 
-/* Takes all signatures that there are. Hosts count those of their signers. */
+/* Takes every signature in the repository; each host counts only those of its own signers. */
 static int read_signatures(Push *push, Reason *reason)
 {
     _cleanup_(closedirp) DIR *folder = NULL;

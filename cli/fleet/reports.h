@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the hosts of a fleet report about a statement.
+ * The reports of a fleet's hosts about a statement.
  */
 
 #include "fleet/repository.h"

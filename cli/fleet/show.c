@@ -195,7 +195,7 @@ static int run_reset(const Context *context, const Options *options, char **argu
     if (r == 0)
         r = confirm(options, &reason,
                     "Accept any sequence of the fleet %s next, also one below %llu that a carrier "
-                    "may have kept? What was accepted stays until then.",
+                    "may have kept? Until then, the accepted set stays.",
                     arguments[0], (unsigned long long)set.statement.sequence);
     if (r == 0)
         r = fleet_set_reset(&set, &reason);

@@ -222,7 +222,7 @@ static int write_statement(const Signing *signing, Reason *reason)
     return r;
 }
 
-/* What was signed is known from now on, and never signed otherwise under this sequence. */
+/* Remembers what was signed, so that nothing else is ever signed with this sequence here. */
 static int remember(Signing *signing, Reason *reason)
 {
     Workspace *work = &signing->work;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the commands that seal, sign and compare start from: the repository, and what its
+ * The starting point of the commands that seal, sign and compare: the repository, and what its
  * administrator knows about it.
  */
 

@@ -28,7 +28,7 @@ typedef struct Fleet {
     Bytes report_key; /* the host's, public */
 } Fleet;
 
-/* What is offered; tests change it before it is sent. */
+/* A set to be offered; tests change it before it is sent. */
 typedef struct Set {
     Statement statement;
     Manifest manifest;
