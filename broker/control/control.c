@@ -295,33 +295,16 @@ static int start_check(Control *control, const VarlinkCall *call)
 
 /* --- the courier --- */
 
-/* What becomes of an offer that signers stand for is a reply even if it is refused, with the host's
- * report about it. */
-static struct json_object *offer_reply(const Control *control, int rc, const Reason *reason)
-{
-    struct json_object *reply = json_object_new_object();
-
-    json_add_text(reply, "outcome", outcome_name(rc));
-    json_add_text(reply, "reason", rc != 0 && reason->text[0] ? reason->text : NULL);
-    json_add_number(reply, "sequence", offer_sequence(control->offer));
-    if (control->method->kind == METHOD_OFFER) {
-        json_add(reply, "missing", offer_missing(control->offer));
-    } else {
-        _cleanup_(bytes_done) Bytes report = {0};
-
-        if (offer_report(control->offer, rc, &report) == 0)
-            json_add_view(reply, "report", bytes_view(&report));
-    }
-    return varlink_reply_new(reply, false);
-}
-
 /* The offer was judged or accepted, or refused: then it is forgotten. */
 static void on_offered(void *userdata, int rc, const Reason *reason)
 {
     Control *control = userdata;
-    bool replies = rc == 0 || (rc > 0 && control->method->kind == METHOD_ACCEPT);
+    bool committed = control->method->kind == METHOD_ACCEPT;
+    /* a signed offer that this host does not accept is no error: it has a report */
     struct json_object *message =
-        replies ? offer_reply(control, rc, reason) : outcome_error(control->set, rc, reason);
+        rc == 0 || (rc > 0 && committed)
+            ? varlink_reply_new(offer_describe(control->offer, committed, rc, reason), false)
+            : outcome_error(control->set, rc, reason);
 
     if (rc != 0)
         control->offer = offer_free(control->offer);
@@ -351,15 +334,11 @@ static int start_offer(Control *control, const Method *method, const VarlinkCall
 
 static int start_accept(Control *control, const Method *method, const VarlinkCall *call)
 {
-    const char *fleet = varlink_text(call->parameters, "fleet");
     Reason reason = {0};
     int r;
 
     control->method = method;
-    if (!control->offer || strcmp(offer_fleet(control->offer), fleet) != 0)
-        r = reason_set(&reason, OUTCOME_USAGE, "nothing of %.40s is offered", fleet);
-    else
-        r = offer_accept(control->offer, &reason);
+    r = offer_accept(control->offer, varlink_text(call->parameters, "fleet"), &reason);
     return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
 }
 

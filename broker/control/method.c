@@ -167,11 +167,8 @@ struct json_object *method_event(const AuditRecord *record)
 
 static int add_file(MethodCall *call)
 {
-    const char *fleet = varlink_text(call->parameters, "fleet");
-
-    if (!call->offer || strcmp(offer_fleet(call->offer), fleet) != 0)
-        return reason_set(&call->reason, OUTCOME_USAGE, "nothing of %.40s is offered", fleet);
-    return offer_add(call->offer, varlink_text(call->parameters, "sha256"),
+    return offer_add(call->offer, varlink_text(call->parameters, "fleet"),
+                     varlink_text(call->parameters, "sha256"),
                      text_view(varlink_text(call->parameters, "data")), &call->reason);
 }
 

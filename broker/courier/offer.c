@@ -38,7 +38,7 @@ struct Offer {
     Reason reason;
 };
 
-/* What the child that judges says. */
+/* The message of the child that judges. */
 typedef struct Verdict {
     int rc;
     Reason reason;
@@ -349,17 +349,24 @@ int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Re
 
 /* --- files --- */
 
-const char *offer_fleet(const Offer *offer)
+static bool is_missing(const Offer *offer, size_t i)
 {
-    return offer->fleet;
+    return offer->have[i] != HAVE_FILE && offer->commit->files[i].size == 0;
 }
 
-uint64_t offer_sequence(const Offer *offer)
+static struct json_object *missing(const Offer *offer)
 {
-    return offer->sequence;
+    struct json_object *digests = json_object_new_array();
+
+    for (size_t i = 0; i < offer->commit->manifest.count; i++)
+        if (is_missing(offer, i))
+            json_append(digests,
+                        json_object_new_string(offer->commit->manifest.credentials[i].sha256));
+    return digests;
 }
 
-int offer_report(const Offer *offer, int rc, Bytes *ret)
+/* The host's signed report that the outcome was RC. OUTCOME_NOT_FOUND if it has no key for that. */
+static int make_report(const Offer *offer, int rc, Bytes *ret)
 {
     const ServerConfig *config = offer->order.connections->config;
     _cleanup_(secret_freep) Secret *seed = NULL;
@@ -375,33 +382,43 @@ int offer_report(const Offer *offer, int rc, Bytes *ret)
     return report_sign(&report, seed, ret);
 }
 
-static bool is_missing(const Offer *offer, size_t i)
+struct json_object *offer_describe(const Offer *offer, bool committed, int rc, const Reason *reason)
 {
-    return offer->have[i] != HAVE_FILE && offer->commit->files[i].size == 0;
+    struct json_object *reply = json_object_new_object();
+    _cleanup_(bytes_done) Bytes report = {0};
+
+    json_add_text(reply, "outcome", outcome_name(rc));
+    json_add_text(reply, "reason", rc != 0 && reason->text[0] ? reason->text : NULL);
+    json_add_number(reply, "sequence", offer->sequence);
+    if (!committed)
+        json_add(reply, "missing", missing(offer));
+    else if (make_report(offer, rc, &report) == 0)
+        json_add_view(reply, "report", bytes_view(&report));
+    return reply;
 }
 
-struct json_object *offer_missing(const Offer *offer)
+/* Whether OFFER is one of FLEET that can go on. */
+static int check_fleet(const Offer *offer, const char *fleet, Reason *reason)
 {
-    struct json_object *missing = json_object_new_array();
-
-    for (size_t i = 0; i < offer->commit->manifest.count; i++)
-        if (is_missing(offer, i))
-            json_append(missing,
-                        json_object_new_string(offer->commit->manifest.credentials[i].sha256));
-    return missing;
+    if (offer && offer->commit && strcmp(offer->fleet, fleet) == 0)
+        return 0;
+    return reason_set(reason, OUTCOME_USAGE, "nothing of %.40s is offered", fleet);
 }
 
-int offer_add(Offer *offer, const char *digest, BytesView file, Reason *reason)
+int offer_add(Offer *offer, const char *fleet, const char *digest, BytesView file, Reason *reason)
 {
-    FleetCommit *commit = offer->commit;
+    FleetCommit *commit;
     char found[DIGEST_TEXT_BYTES];
     size_t i = 0;
-    int r;
+    int r = check_fleet(offer, fleet, reason);
 
-    while (commit && i < commit->manifest.count &&
+    if (r != 0)
+        return r;
+    commit = offer->commit;
+    while (i < commit->manifest.count &&
            (!is_missing(offer, i) || strcmp(commit->manifest.credentials[i].sha256, digest) != 0))
         i++;
-    if (!commit || i == commit->manifest.count)
+    if (i == commit->manifest.count)
         return reason_set(reason, OUTCOME_USAGE, "no file %.64s is missing", digest);
     digest_format(file, found);
     if (file.size != commit->manifest.credentials[i].size || strcmp(found, digest) != 0)
@@ -523,13 +540,12 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-int offer_accept(Offer *offer, Reason *reason)
+int offer_accept(Offer *offer, const char *fleet, Reason *reason)
 {
-    sd_event *event = offer->order.connections->event;
-    int r;
+    int r = check_fleet(offer, fleet, reason);
 
-    if (!offer->commit)
-        return reason_set(reason, OUTCOME_USAGE, "nothing is offered");
+    if (r != 0)
+        return r;
     for (size_t i = 0; i < offer->commit->manifest.count; i++)
         if (is_missing(offer, i))
             return reason_set(reason, OUTCOME_USAGE, "the file %s is missing",
@@ -539,7 +555,8 @@ int offer_accept(Offer *offer, Reason *reason)
         return 0;
     }
     offer->next = 0;
-    r = sd_event_add_time(event, &offer->turn, CLOCK_MONOTONIC, 0, 0, on_turn, offer);
+    r = sd_event_add_time(offer->order.connections->event, &offer->turn, CLOCK_MONOTONIC, 0, 0,
+                          on_turn, offer);
     if (r >= 0)
         r = sd_event_source_set_priority(offer->turn, SD_EVENT_PRIORITY_IDLE);
     return r < 0 ? r : 0;

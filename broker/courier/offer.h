@@ -18,8 +18,8 @@
 
 typedef struct Offer Offer;
 
-/* What was refused a moment ago, so that a courier that offers it again and again costs neither
- * signatures nor the TPM. A bundle that signers stand for is known by its statement, because the
+/* Offers that were refused a moment ago. A courier that repeats them costs neither signatures nor
+ * the TPM. A bundle that signers stand for is known by its statement, because the
  * courier could change the rest. The journal has one entry for it, and for each outcome. */
 typedef struct Refusals Refusals;
 int refusals_new(Refusals **ret); /* -ENOMEM */
@@ -50,20 +50,17 @@ bool offer_is_busy(const Offer *offer);
 
 /* --- when it was judged, and is not busy --- */
 
-const char *offer_fleet(const Offer *offer);
-uint64_t offer_sequence(const Offer *offer);
+/* The reply to Offer, or to Commit if it was COMMITTED with the outcome RC, to be released: the
+ * latter has the host's signed report, unless the host has no key for reports. */
+struct json_object *offer_describe(const Offer *offer, bool committed, int rc,
+                                   const Reason *reason);
 
-/* The digests of the files that are missing, to be released; NULL if there is no memory. */
-struct json_object *offer_missing(const Offer *offer);
+/* --- OFFER may be NULL, or of another fleet than FLEET: OUTCOME_USAGE --- */
 
 /* Adds the file with DIGEST. OUTCOME_USAGE if no such file is missing; OUTCOME_NOT_SIGNED if it is
  * another file; what commit_check_sealed() returns; -ENOMEM. */
-int offer_add(Offer *offer, const char *digest, BytesView file, Reason *reason);
-
-/* The host's signed report, that the outcome was RC. OUTCOME_NOT_FOUND if it has no key for
- * reports; what report_key_read() and report_sign() return. */
-int offer_report(const Offer *offer, int rc, Bytes *ret);
+int offer_add(Offer *offer, const char *fleet, const char *digest, BytesView file, Reason *reason);
 
 /* Begins to open and to commit. Returns 0, OUTCOME_USAGE if a file is missing, or a negative errno;
  * .done is called with what request_…() returns, and store_commit(). */
-int offer_accept(Offer *offer, Reason *reason);
+int offer_accept(Offer *offer, const char *fleet, Reason *reason);
