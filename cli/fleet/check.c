@@ -14,9 +14,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* A statement that expires within this time has to be renewed. */
-#define SOON_USEC (UINT64_C(14) * 24 * 3600 * 1000 * 1000)
-
 typedef struct Checking {
     Workspace work;
     AllowedSigners signers; /* empty: this machine has none */
@@ -66,32 +63,6 @@ static int check_content(const Checking *checking, Reason *reason)
     return 0;
 }
 
-/* Whether it has enough signatures, and for how long. */
-static int check_signatures(const Checking *checking, uint64_t now, Reason *reason)
-{
-    const Statement *statement = &checking->statement.statement;
-    size_t threshold = checking->work.admin.threshold;
-    char until[TIMESTAMP_TEXT_BYTES];
-
-    timestamp_format(statement->not_after, until);
-    if (checking->signers.count > 0 && checking->statement.count < threshold)
-        return reason_set(reason, OUTCOME_UNSIGNED,
-                          "statement %" PRIu64 " has %zu of %zu signatures", statement->sequence,
-                          checking->statement.count, threshold);
-    if (statement->not_after <= now)
-        return reason_set(reason, OUTCOME_UNSIGNED, "statement %" PRIu64 " has expired on %s",
-                          statement->sequence, until);
-    if (statement->not_after <= now + SOON_USEC)
-        return reason_set(reason, OUTCOME_EXPIRING, "statement %" PRIu64 ", on %s",
-                          statement->sequence, until);
-    if (statement->sequence < checking->work.verified.sequence)
-        return reason_set(reason, OUTCOME_OLD_SEQUENCE,
-                          "the repository has statement %" PRIu64 ", but statement %" PRIu64
-                          " was signed or verified on this machine",
-                          statement->sequence, checking->work.verified.sequence);
-    return 0;
-}
-
 static int check(Checking *checking, Reason *reason)
 {
     Workspace *work = &checking->work;
@@ -117,7 +88,11 @@ static int check(Checking *checking, Reason *reason)
     r = workspace_leaves(work, true, reason, &checking->leaves);
     if (r == 0)
         r = check_content(checking, reason);
-    return r == 0 ? check_signatures(checking, now, reason) : r;
+    if (r != 0)
+        return r;
+    return signed_statement_check(&checking->statement,
+                                  checking->signers.count > 0 ? work->admin.threshold : 0,
+                                  work->verified.sequence, now, reason);
 }
 
 static void print_json(const Checking *checking, JsonMode mode, int rc)

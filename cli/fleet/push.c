@@ -13,6 +13,7 @@
 #include "fleet/bundle.h"
 #include "fleet/carrier.h"
 #include "fleet/sealed.h"
+#include "fleet/signing.h"
 #include "fleet/verbs.h"
 #include "terminal/output.h"
 
@@ -22,8 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATEMENT  "statement"
-#define SIGNATURE  "statement.sig."
 /* The courier's output, bytes. */
 #define OUTPUT_MAX ((size_t)4096)
 
@@ -83,7 +82,7 @@ static int read_signatures(Push *push, Reason *reason)
     int r = directory_list(push->repository.fd, "the repository", reason, &folder);
 
     while (r == 0 && (r = directory_next(folder, "the repository", reason, &name)) == 0 && name) {
-        if (strncmp(name, SIGNATURE, strlen(SIGNATURE)) != 0)
+        if (strncmp(name, STATEMENT_SIGNATURE, strlen(STATEMENT_SIGNATURE)) != 0)
             continue;
         if (push->bundle.signature_count == LIMIT_FLEET_SIGNATURES)
             return reason_set(reason, OUTCOME_BAD_REPOSITORY, "there are more than %zu signatures",
@@ -101,7 +100,7 @@ static int read_signatures(Push *push, Reason *reason)
 
 static int read_statement(Push *push, Reason *reason)
 {
-    int r = read_text(push, STATEMENT, LIMIT_STATEMENT_BYTES, reason, &push->bundle.statement);
+    int r = read_text(push, STATEMENT_FILE, LIMIT_STATEMENT_BYTES, reason, &push->bundle.statement);
 
     if (r == 0)
         r = statement_parse(bytes_view(&push->bundle.statement), reason, &push->statement);
@@ -111,6 +110,32 @@ static int read_statement(Push *push, Reason *reason)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is of the fleet %s",
                           push->statement.fleet);
     return read_signatures(push, reason);
+}
+
+/* Whether hosts would accept it: otherwise it must not replace what is on the carrier. */
+static int check_statement(const Push *push, const Context *context, Reason *reason)
+{
+    const char *fleet = push->repository.file.fleet;
+    _cleanup_(signed_statement_done) SignedStatement statement = {0};
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(fleet_verified_done) FleetVerified verified = {0};
+    uint64_t now = context->now(context);
+    Reason why = {0};
+    int r = fleet_admin_signers(&push->admin, fleet, &why, &signers);
+
+    if (r == OUTCOME_USAGE) { /* this machine has none */
+        r = 0;
+    } else if (r != 0) {
+        *reason = why;
+        return r;
+    }
+    r = fleet_verified_load(context, fleet, reason, &verified);
+    if (r == 0)
+        r = signed_statement_read(&push->repository, &signers, now, reason, &statement);
+    if (r == 0)
+        r = signed_statement_check(&statement, signers.count > 0 ? push->admin.threshold : 0,
+                                   verified.sequence, now, reason);
+    return r == OUTCOME_EXPIRING ? 0 : r;
 }
 
 /* Reads all manifests, and compares their tree with the statement. */
@@ -231,6 +256,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = read_statement(&push, &reason);
     if (r == 0)
+        r = check_statement(&push, context, &reason);
+    if (r == 0)
         r = read_manifests(&push, &reason);
     if (r == 0)
         r = make_folder(&push, options->repository, &reason);
@@ -251,7 +278,7 @@ const Verb fleet_push = {
     .details =
         "Makes each host's bundle, and puts sealed files and bundles on the carrier that your\n"
         "configuration of the fleet names. Nothing is pushed that the statement does not\n"
-        "cover.",
+        "cover, or that hosts would refuse.",
     .options = OPTION_REPOSITORY,
     .run = run,
 };

@@ -191,7 +191,9 @@ int sealed_plan_make(const Repository *repository, const SealedLines *lines,
     MerkleHash leaf;
     int r = sealed_read(repository, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, reason, &old);
 
-    if (r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs))) {
+    /* a manifest that was lost is made again */
+    if (r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs)) &&
+        sealed_leaf(repository, host->name, NULL, &leaf) == 0) {
         *ret = (SealedPlan){0};
         return 0;
     }

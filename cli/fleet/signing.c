@@ -2,18 +2,49 @@
 
 #include "fleet/signing.h"
 
+#include "base/timestamp.h"
+
 #include "base/array.h"
 #include "fleet/ssh_signature.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
+
+/* A statement that expires within this time has to be renewed. */
+#define SOON_USEC (UINT64_C(14) * 24 * 3600 * 1000 * 1000)
 
 void signed_statement_done(SignedStatement *statement)
 {
     bytes_done(&statement->text);
     strings_free(statement->principals);
     *statement = (SignedStatement){0};
+}
+
+int signed_statement_check(const SignedStatement *statement, size_t required, uint64_t verified,
+                           uint64_t now, Reason *reason)
+{
+    const Statement *content = &statement->statement;
+    char until[TIMESTAMP_TEXT_BYTES];
+
+    timestamp_format(content->not_after, until);
+    if (content->sequence < verified)
+        return reason_set(reason, OUTCOME_OLD_SEQUENCE,
+                          "the repository has statement %" PRIu64 ", but statement %" PRIu64
+                          " was signed or verified on this machine",
+                          content->sequence, verified);
+    if (statement->count < required)
+        return reason_set(reason, OUTCOME_UNSIGNED,
+                          "statement %" PRIu64 " has %zu of %zu signatures", content->sequence,
+                          statement->count, required);
+    if (content->not_after <= now)
+        return reason_set(reason, OUTCOME_UNSIGNED, "statement %" PRIu64 " has expired on %s",
+                          content->sequence, until);
+    if (content->not_after <= now + SOON_USEC)
+        return reason_set(reason, OUTCOME_EXPIRING, "statement %" PRIu64 ", on %s",
+                          content->sequence, until);
+    return 0;
 }
 
 int signature_name(const char *principal, Reason *reason, char name[SIGNATURE_NAME_BYTES])

@@ -30,6 +30,12 @@ void signed_statement_done(SignedStatement *statement); /* for _cleanup_ */
 int signed_statement_read(const Repository *repository, const AllowedSigners *signers, uint64_t now,
                           Reason *reason, SignedStatement *ret);
 
+/* Whether hosts would accept it at NOW, as far as this machine knows: REQUIRED signatures (0 if it
+ * knows no signers), and no lower sequence than VERIFIED here. OUTCOME_UNSIGNED,
+ * OUTCOME_OLD_SEQUENCE; OUTCOME_EXPIRING if it has to be renewed soon. */
+int signed_statement_check(const SignedStatement *statement, size_t required, uint64_t verified,
+                           uint64_t now, Reason *reason);
+
 /* The signature's file of a signer. OUTCOME_BAD_SIGNERS if the name cannot be one. */
 #define SIGNATURE_NAME_BYTES (sizeof(STATEMENT_SIGNATURE) + LIMIT_PRINCIPAL_BYTES)
 int signature_name(const char *principal, Reason *reason, char name[SIGNATURE_NAME_BYTES]);
