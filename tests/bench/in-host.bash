@@ -150,12 +150,12 @@ for (( i = 0; i < 50; i++ )); do
         nspawn-creds set --no-ask --with-key=host "bench@c$i" secret 2>/dev/null
 done
 unit_with_credentials systemd-nspawn@bench.service /run/nspawn-creds/broker
-unit_with_credentials bench-bare.service "$scratch/bare"
+unit_with_credentials systemd-nspawn@bare.service "$scratch/bare"
 systemctl daemon-reload
 : >ours; : >peer
 for (( round = 0; round < rounds; round++ )); do
         milliseconds 4 systemctl start systemd-nspawn@bench.service >>ours
-        milliseconds 4 systemctl start bench-bare.service >>peer
+        milliseconds 4 systemctl start systemd-nspawn@bare.service >>peer
 done
 row 'unit with 50 credentials' "$(median <ours)" "$(median <peer)" ms 'bare server' '<=' 1.2
 
