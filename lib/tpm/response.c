@@ -45,6 +45,8 @@ static const Meaning tpm_meanings[] = {
     {TPM2_RC_OBJECT_HANDLES, OUTCOME_TPM_FULL, "the TPM has no object handles left"},
     {TPM2_RC_SESSION_HANDLES, OUTCOME_TPM_FULL, "the TPM has no session handles left"},
     {TPM2_RC_CONTEXT_GAP, OUTCOME_TPM_FULL, "the TPM has too many old sessions"},
+    {TPM2_RC_NV_SPACE, OUTCOME_TPM_NV_SPACE, "the TPM has no room for another NV index"},
+    {TPM2_RC_NV_DEFINED, OUTCOME_TPM_NV_TAKEN, "the TPM's NV index is in use"},
 
     {TPM2_RC_REFERENCE_H0, OUTCOME_TPM_RESET, "the TPM has lost what was loaded into it"},
 

@@ -24,6 +24,7 @@ typedef struct TpmResult {
     TpmExport export;
     TpmHealth health;
     bool has_srk;
+    uint64_t counter;
 } TpmResult;
 
 void tpm_result_done(TpmResult *result); /* for _cleanup_ */

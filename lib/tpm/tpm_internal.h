@@ -95,8 +95,8 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk,
                         uint16_t *ret_algorithm);
 
-/* tpm_response() for a command that uses the storage root key, which also seems to be missing if
- * the owner hierarchy is switched off. */
+/* tpm_response() for a command that uses the storage root key or an NV index, which also seem to be
+ * missing if the owner hierarchy is switched off. OUTCOME_TPM_NO_SRK if they are missing. */
 int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- sessions (session.c) --- */

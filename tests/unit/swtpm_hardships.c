@@ -18,6 +18,10 @@
 /* An NV index with a password, to fail with a wrong one. */
 #define NV_INDEX        0x01500000U
 
+/* NV indices that are there to occupy room, and the size of the largest, bytes. */
+#define NV_FILL_FIRST   0x01510000U
+#define NV_FILL_BYTES   2048U
+
 /* swtpm's control channel: PTM_INIT, TPM_Init without TPM2_Startup. */
 #define CONTROL_INIT    2U
 
@@ -140,6 +144,69 @@ int hardship_owner_off(Swtpm *swtpm)
 int hardship_owner_on(Swtpm *swtpm)
 {
     return switch_owner(swtpm, TPM2_YES);
+}
+
+int hardship_clear(Swtpm *swtpm)
+{
+    _connected_ SwtpmConnection connection = {0};
+    int r = swtpm_connect(swtpm, &connection);
+
+    return r != 0 ? r
+                  : result(Esys_Clear(connection.esys, ESYS_TR_RH_LOCKOUT, ESYS_TR_PASSWORD,
+                                      ESYS_TR_NONE, ESYS_TR_NONE));
+}
+
+/* --- NV indices --- */
+
+int hardship_fill_indices(Swtpm *swtpm)
+{
+    TPM2B_NV_PUBLIC area = {
+        .nvPublic = {.nvIndex = NV_FILL_FIRST,
+                     .nameAlg = TPM2_ALG_SHA256,
+                     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_AUTHWRITE,
+                     .dataSize = NV_FILL_BYTES},
+    };
+    TPMA_NV counter = area.nvPublic.attributes | TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT;
+    _connected_ SwtpmConnection connection = {0};
+    int r = swtpm_connect(swtpm, &connection);
+
+    /* smaller and smaller ones, then counters, for which there is room of their own */
+    while (r == 0 && area.nvPublic.dataSize > 0) {
+        ESYS_TR index;
+        TSS2_RC rc = Esys_NV_DefineSpace(connection.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
+                                         ESYS_TR_NONE, ESYS_TR_NONE, &no_password, &area, &index);
+
+        if (rc == TSS2_RC_SUCCESS)
+            area.nvPublic.nvIndex++;
+        else if (rc != TPM2_RC_NV_SPACE)
+            r = result(rc);
+        else if (area.nvPublic.attributes == counter)
+            break;
+        else
+            area.nvPublic.dataSize /= 2;
+        if (area.nvPublic.dataSize < 8) {
+            area.nvPublic.dataSize = 8;
+            area.nvPublic.attributes = counter;
+        }
+    }
+    return r;
+}
+
+int hardship_remove_indices(Swtpm *swtpm)
+{
+    _connected_ SwtpmConnection connection = {0};
+    int r = swtpm_connect(swtpm, &connection);
+
+    for (TPM2_HANDLE handle = NV_FILL_FIRST; r == 0; handle++) {
+        ESYS_TR index;
+
+        if (Esys_TR_FromTPMPublic(connection.esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                  &index) != TSS2_RC_SUCCESS)
+            break;
+        r = result(Esys_NV_UndefineSpace(connection.esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD,
+                                         ESYS_TR_NONE, ESYS_TR_NONE));
+    }
+    return r;
 }
 
 /* --- the storage root key --- */

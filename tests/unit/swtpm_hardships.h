@@ -24,6 +24,13 @@ int hardship_no_owner_password(Swtpm *swtpm);
 int hardship_owner_off(Swtpm *swtpm);
 int hardship_owner_on(Swtpm *swtpm);
 
+/* Everything of the owner's removed, with TPM2_Clear. Cannot be undone. */
+int hardship_clear(Swtpm *swtpm);
+
+/* No room for another NV index, and room again. */
+int hardship_fill_indices(Swtpm *swtpm);
+int hardship_remove_indices(Swtpm *swtpm);
+
 /* The storage root key: gone, there with a password, and as it is made. */
 int hardship_no_srk(Swtpm *swtpm);
 int hardship_srk_password(Swtpm *swtpm);
