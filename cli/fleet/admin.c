@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* Nesting: the file, a command, a word of it. */
-#define DEPTH 3
+/* Nesting: the file, the carrier, its endpoints, one of them. */
+#define DEPTH 4
 
 /* Writes the path of FLEET's file with SUFFIX. */
 static int path_of(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX])
