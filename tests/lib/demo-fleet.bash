@@ -1,21 +1,24 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The fleet, step by step: an administrator's repository on this machine, a directory as the carrier, and
-# three hosts with a TPM each, of systemd 252, 257 and 262. Everything is real: age, git, ssh-keygen, the
-# courier, the broker and containers. The carrier is then forged, swapped and rolled back.
-# Part of tests/demo.
+# The fleet, step by step: an administrator's repository on this machine, and three hosts with a TPM each, of
+# systemd 252, 257 and 262, of which one gets its files from an etcd, one from an nginx and one from a directory.
+# Everything is real: age, git, ssh-keygen, etcd, nginx, the courier, the broker and containers. The carriers then
+# forge, swap and roll back. Part of tests/demo.
 
-carrier=$(mktemp -d)
+# shellcheck source=tests/lib/demo-carriers.bash
+. "$top/tests/lib/demo-carriers.bash"
 admin=$(mktemp -d)
-trap 'rm -rf -- "$carrier" "$admin"' EXIT
+trap 'carriers_stop; rm -rf -- "$admin"' EXIT
+# The carrier of each host.
+carrier_of=(etcd https dir)
 own_suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 programs=$(build_of "$own_suite")/installed/usr/bin
 
 # Runs a command of the administrator's in the repository, and shows it.
 admin() { # COMMAND
         printf '   $ %s\n' "$1"
-        env -C "$admin/fleet" HOME="$admin" PATH="$programs:$PATH" bash -o pipefail -c "$1" 2>&1 | sed 's/^/   /'
+        on_network env -C "$admin/fleet" HOME="$admin" PATH="$programs:$PATH" bash -o pipefail -c "$1" 2>&1 | sed 's/^/   /'
 }
 # The administrator reads a list of changes, and confirms it by the digest below it.
 admin_confirms() { # COMMAND
@@ -23,6 +26,17 @@ admin_confirms() { # COMMAND
         output=$(admin "$1" || :)
         printf '%s\n' "$output"
         admin "$1 $(grep -oE -- '--confirm=[0-9a-f]+' <<<"$output")"
+}
+
+# Puts what was signed on the etcd, and in the directory that nginx serves.
+push() {
+        local configuration=$admin/.config/nspawn-creds/fleet/prod.json kind
+        for kind in etcd dir; do
+                printf '   the carrier in %s: %s\n' "~${configuration#"$admin"}" "$(admin_carrier_settings "$kind")"
+                jq --argjson carrier "$(admin_carrier_settings "$kind")" '.carrier = $carrier' "$configuration" >"$admin/changed"
+                cp "$admin/changed" "$configuration"
+                admin 'nspawn-creds fleet push'
+        done
 }
 
 on_each() { # COMMAND, with HOST for the host's name
@@ -54,20 +68,24 @@ read_secret() { # VALUE
 }
 
 title 'Setting up: packages, three Debian systems with containers, the programs'
-install_packages "${program_packages[@]}" "${check_packages[@]}" git
+install_packages "${program_packages[@]}" "${check_packages[@]}" "${courier_packages[@]}" curl iproute2
 "$top/tests/setup" "${all_suites[@]}"
 
-title 'Three throw-away hosts, each with its own systemd and TPM'
-install -d -m 1777 "$carrier/v1/prod/reports"
-chmod -R a+rX "$carrier"
+title 'The carriers: an etcd, an nginx and the directory that it serves, on a network of their own'
+carriers_start
+etcd --version | sed -n '1s/^/   /p'
+nginx -v 2>&1 | sed 's/^/   /'
+
+title 'Three throw-away hosts on that network, each with its own systemd and TPM'
 for suite in "${all_suites[@]}"; do
-        host_start "$suite" web --bind "$carrier:/srv/carrier"
+        host_start "$suite" web --bind "$carrier_files:/srv/creds"
         in_host /src/tests/host/install 2>/dev/null
+        connect_host $(( 10 + ${#host_pids[@]} ))
         write_service LoadCredential=db-password >/dev/null
         in_host systemctl --version | sed -n "1s/^/   $suite: /p"
         host_next
 done
-trap 'host_stop; rm -rf -- "$carrier" "$admin"' EXIT
+trap 'host_stop; carriers_stop; rm -rf -- "$admin"' EXIT
 
 title 'The repository: its signer, those who can open master copies, the hosts, and a secret'
 mkdir "$admin/fleet"
@@ -91,19 +109,16 @@ admin "printf 'the first value' | nspawn-creds fleet add secret db-password --as
 title 'Sealed for three TPMs, signed once, and put on the carrier'
 admin_confirms 'nspawn-creds fleet seal'
 admin "nspawn-creds fleet sign --key=../alice --not-after=+30d"
-jq --arg url "dir:$carrier" '.carrier = {url: $url}' "$admin/.config/nspawn-creds/fleet/prod.json" >"$admin/changed"
-cp "$admin/changed" "$admin/.config/nspawn-creds/fleet/prod.json"
 admin 'git add . && git commit --quiet -m "the first value" && nspawn-creds fleet check'
-admin 'nspawn-creds fleet push'
-cp -a "$carrier" "$admin/old"
+push
+cp -a "$carrier_files" "$admin/old"
 
 title 'What root decides on each host: who may sign, and what comes from the fleet'
 for i in "${!all_suites[@]}"; do
         host_use "$i"
-        in_host mkdir -p /etc/nspawn-creds/fleet
         in_host tee /etc/nspawn-creds/fleet/prod.signers <"$admin/signers" >/dev/null
-        in_host tee /etc/nspawn-creds/fleet/prod.json <<<"{\"host\":\"${all_suites[i]}\",\"carrier\":{\"url\":\"dir:/srv/carrier\"}}" |
-                sed 's/^/   /'
+        in_host tee /etc/nspawn-creds/fleet/prod.json \
+                <<<"{\"host\":\"${all_suites[i]}\",\"carrier\":$(carrier_settings "${carrier_of[i]}")}" | sed 's/^/   /'
         in_host tee /etc/nspawn-creds/web.json <<<'{"credentials":{"db-password":{"fleet":"prod"}}}' >/dev/null
         in_host systemctl daemon-reload
 done
@@ -117,18 +132,12 @@ read_secret 'the first value'
 title 'Another value for all three'
 admin "printf 'the second value' | nspawn-creds fleet add secret db-password --no-ask"
 admin_confirms 'nspawn-creds fleet seal'
-admin "nspawn-creds fleet sign --key=../alice --not-after=+30d && nspawn-creds fleet push"
+admin "nspawn-creds fleet sign --key=../alice --not-after=+30d"
+push
 hosts_say 'fleet prod: sequence 2 was accepted'
 read_secret 'the second value'
 
-cp -a "$carrier" "$admin/new"
-# Puts the carrier's files of DIRECTORY back, each at once, as a carrier would.
-put() { # DIRECTORY
-        (cd "$admin/$1" && find v1 -type f -path '*/hosts/*') | while IFS= read -r file; do
-                cp "$admin/$1/$file" "$carrier/$file.new"
-                mv "$carrier/$file.new" "$carrier/$file"
-        done
-}
+cp -a "$carrier_files" "$admin/new"
 
 title 'A carrier that forges: another statement, signed by somebody else'
 ssh-keygen -q -t ed25519 -N '' -f "$admin/mallory"
@@ -140,11 +149,11 @@ for bundle in "$admin"/forged/v1/prod/hosts/*/bundle; do
                 '.signatures = [$signature] | .statement = $statement' "$bundle" >"$admin/forgery"
         cp "$admin/forgery" "$bundle"
 done
-put forged
+carriers_put "$admin/forged"
 hosts_say '0 of 1 required signers'
 
 title 'A carrier that rolls back: to what was signed first'
-put old
+carriers_put "$admin/old"
 hosts_say 'it has sequence 1'
 
 title 'A carrier that swaps: each host gets the bundle of another'
@@ -152,10 +161,10 @@ cp -a "$admin/new" "$admin/swapped"
 for i in "${!all_suites[@]}"; do
         cp "$admin/new/v1/prod/hosts/${all_suites[(i + 1) % 3]}/bundle" "$admin/swapped/v1/prod/hosts/${all_suites[i]}/bundle"
 done
-put swapped
+carriers_put "$admin/swapped"
 hosts_say 'the manifest is for another host'
 
 title 'Nothing has changed'
-put new
+carriers_put "$admin/new"
 read_secret 'the second value'
 on_each 'nspawn-creds fleet show prod | sed "s/^/   HOST: /"'
