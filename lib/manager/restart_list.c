@@ -102,6 +102,31 @@ int restart_list_new(const Context *context, const CredentialName *changed, size
     return 0;
 }
 
+RestartUnit *restart_list_find(const RestartList *list, const char *machine, const char *unit)
+{
+    for (size_t i = 0; i < list->unit_count; i++)
+        if (strcmp(list->units[i].machine->name, machine) == 0 &&
+            strcmp(list->units[i].name, unit) == 0)
+            return &list->units[i];
+    return NULL;
+}
+
+int restart_list_affects(const RestartList *list, const CredentialName *name,
+                         const RestartUnit *unit, bool *ret)
+{
+    _cleanup_(policy_effects_done) PolicyEffects effects = {0};
+    int r = policy_effects(list->policies, list->policy_count, name, 1, &effects);
+
+    *ret = false;
+    for (size_t i = 0; r == 0 && i < effects.count; i++) {
+        const PolicyEffect *effect = &effects.effects[i];
+
+        *ret = *ret || (effect->unit && strcmp(effect->unit, unit->name) == 0 &&
+                        strcmp(effect->name.machine, unit->machine->name) == 0);
+    }
+    return r;
+}
+
 /* --- one unit --- */
 
 #define say(options, unit, format, ...)                                                            \
@@ -117,6 +142,30 @@ static int failed(RestartUnit *unit, int rc, Reason *reason)
     return reason_set(reason, rc, "%s of %s: %.200s", unit->name, unit->machine->name, why.text);
 }
 
+/* Whether the caller wants to be interrupted. */
+static bool is_stopped(const RestartOptions *options)
+{
+    return poll(&(struct pollfd){.fd = options->stop, .events = POLLIN}, 1, 0) > 0;
+}
+
+/* UNIT has failed with RC, as WHY says. Returns RC if that ends it all. Otherwise the first failure
+ * is kept in FIRST and REASON. */
+static int go_on(const RestartOptions *options, const RestartUnit *unit, int rc, const Reason *why,
+                 int *first, Reason *reason)
+{
+    if (!options->go_on || rc < 0 || is_stopped(options)) {
+        if (reason)
+            *reason = *why;
+        return rc;
+    }
+    say(options, unit, "failed: %s", why->text);
+    if (*first == 0 && reason)
+        *reason = *why;
+    if (*first == 0)
+        *first = rc;
+    return 0;
+}
+
 static int run_job(Manager *manager, const RestartOptions *options, RestartUnit *unit,
                    const char *method, Reason *reason)
 {
@@ -125,6 +174,29 @@ static int run_job(Manager *manager, const RestartOptions *options, RestartUnit 
     unit->touched = true;
     r = manager_run(manager, unit->name, method, options->observer, reason);
     return r == 0 ? manager_state(manager, unit->name, reason, &unit->after) : r;
+}
+
+/* A manager that has made us wait for all of a unit's time would do so for the next one. */
+static void give_up_if_late(const RestartOptions *options, RestartUnit *unit, int r,
+                            const Reason *reason)
+{
+    if (r != -ETIMEDOUT || !options->go_on)
+        return;
+    unit->machine->given_up = true;
+    reason_set(&unit->machine->why, 0, "after %.80s its container is not asked again: %.150s",
+               unit->name, reason ? reason->text : "");
+}
+
+/* Its job was in an earlier run of the program. */
+static int resume_one(RestartUnit *unit, Reason *reason)
+{
+    int r = manager_state(unit->machine->manager, unit->name, reason, &unit->after);
+
+    unit->result = "restarted";
+    unit->touched = true;
+    /* whether it was starting before is not known any more */
+    strcpy(unit->before.active, "activating");
+    return r;
 }
 
 /* Restarts instead of reloading if a reload would not bring the new value. */
@@ -152,14 +224,20 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
     bool reload;
     int r;
 
+    if (unit->machine->given_up) {
+        if (reason)
+            *reason = unit->machine->why;
+        return failed(unit, OUTCOME_NOT_ROTATED, reason);
+    }
     if (!manager) {
         unit->result = "machine-not-running";
         say(options, unit, "skipped: %s is not running", unit->machine->name);
         return 0;
     }
     manager_allow(manager, unit->left);
-    r = manager_state(manager, unit->name, reason, &unit->before);
-    if (r == 0 && !manager_state_runs(&unit->before)) {
+    r = unit->resumed ? resume_one(unit, reason)
+                      : manager_state(manager, unit->name, reason, &unit->before);
+    if (r == 0 && !unit->resumed && !manager_state_runs(&unit->before)) {
         unit->result = "not-running";
         if (strcmp(unit->before.active, "failed") == 0)
             say(options, unit,
@@ -170,7 +248,7 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
             say(options, unit, "skipped: it is not running (%s)", unit->before.active);
         return 0;
     }
-    if (r == 0) {
+    if (r == 0 && !unit->resumed) {
         choose_action(options, unit);
         reload = unit->action == POLICY_RELOAD;
         say(options, unit, "%s", reload ? "reloading" : "restarting");
@@ -179,6 +257,7 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
                     reason);
     }
     unit->left = manager_left(manager);
+    give_up_if_late(options, unit, r, reason);
     return r == 0 ? 0 : failed(unit, OUTCOME_NOT_ROTATED, reason);
 }
 
@@ -210,16 +289,17 @@ static int undo_one(const RestartOptions *options, RestartUnit *unit, Reason *re
 
 /* Fails if the unit is down or was started again since its job. A unit that was starting before, as
  * a oneshot service is while it runs, may have ended successfully. */
-static int check_one(RestartUnit *unit, int rc, Reason *reason)
+static int check_one(const RestartOptions *options, RestartUnit *unit, int rc, Reason *reason)
 {
     Manager *manager = unit->machine->manager;
     ManagerState now = {0};
     bool ended_well, known;
     int r;
 
-    manager_allow(manager, unit->left);
+    manager_allow(manager, unit->machine->given_up ? 0 : unit->left);
     r = manager_state(manager, unit->name, reason, &now);
     unit->left = manager_left(manager);
+    give_up_if_late(options, unit, r, reason);
     if (r != 0)
         return failed(unit, rc, reason);
     ended_well = strcmp(unit->before.active, "activating") == 0 &&
@@ -237,18 +317,24 @@ static int check_one(RestartUnit *unit, int rc, Reason *reason)
 static int watch(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
 {
     struct pollfd stop = {.fd = options->stop, .events = POLLIN};
-    int step_msec = (int)(options->settle_usec / SETTLE_STEPS / 1000), waited_msec = 0;
+    int step_msec = (int)(options->settle_usec / SETTLE_STEPS / 1000), waited_msec = 0, first = 0;
 
     for (unsigned step = 0; step < SETTLE_STEPS; step++) {
         bool any = false;
 
         for (size_t i = 0; i < list->unit_count; i++) {
-            any = any || list->units[i].touched;
-            if (list->units[i].touched && check_one(&list->units[i], rc, reason) != 0)
+            RestartUnit *unit = &list->units[i];
+            Reason why = {0};
+
+            if (!unit->touched || strcmp(unit->result, "failed") == 0)
+                continue;
+            any = true;
+            if (check_one(options, unit, rc, &why) != 0 &&
+                go_on(options, unit, rc, &why, &first, reason) != 0)
                 return rc;
         }
         if (!any)
-            return 0;
+            return first;
         if (poll(&stop, 1, step_msec) > 0)
             return reason_set(reason, rc, "it was interrupted");
         waited_msec += step_msec;
@@ -257,7 +343,7 @@ static int watch(RestartList *list, const RestartOptions *options, int rc, Reaso
             waited_msec = 0;
         }
     }
-    return 0;
+    return first;
 }
 
 static int settle(RestartList *list, const RestartOptions *options, int rc, Reason *reason)
@@ -302,8 +388,15 @@ int restart_list_connect(RestartList *list, const RestartOptions *options, Reaso
 
     observer_wait_begin(options->observer, "the containers to answer");
     for (size_t i = 0; r == 0 && i < list->machine_count; i++) {
-        r = connect_one(&list->machines[i], options, reason);
-        if (r == OUTCOME_NOT_FOUND) /* it does not run */
+        RestartMachine *machine = &list->machines[i];
+
+        r = connect_one(machine, options, &machine->why);
+        if (r == OUTCOME_NOT_ROTATED && options->go_on && !is_stopped(options))
+            machine->given_up = true;
+        else if (r == OUTCOME_NOT_ROTATED && reason)
+            *reason = machine->why;
+        /* it does not run */
+        if (r == OUTCOME_NOT_FOUND || machine->given_up)
             r = 0;
     }
     observer_wait_end(options->observer);
@@ -312,13 +405,23 @@ int restart_list_connect(RestartList *list, const RestartOptions *options, Reaso
 
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason)
 {
-    int r = 0;
+    int r = 0, first = 0;
 
     for (size_t i = 0; i < list->unit_count; i++)
         list->units[i].left = options->unit_usec;
-    for (size_t i = 0; r == 0 && i < list->unit_count; i++)
-        r = apply_one(options, &list->units[i], reason);
-    return r == 0 ? settle(list, options, OUTCOME_NOT_ROTATED, reason) : r;
+    for (size_t i = 0; r == 0 && i < list->unit_count; i++) {
+        RestartUnit *unit = &list->units[i];
+        Reason why = {0};
+
+        r = apply_one(options, unit, &why);
+        if (r != 0)
+            r = go_on(options, unit, r, &why, &first, reason);
+        if (r == 0 && unit->touched && !unit->resumed && options->done)
+            r = options->done(options->userdata, unit);
+    }
+    if (r == 0)
+        r = settle(list, options, OUTCOME_NOT_ROTATED, first == 0 ? reason : NULL);
+    return r == 0 ? first : r;
 }
 
 int restart_list_undo(RestartList *list, const RestartOptions *options, Reason *reason)

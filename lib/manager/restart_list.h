@@ -26,10 +26,12 @@
 typedef struct RestartMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
     Manager *manager; /* NULL if it is not running */
+    bool given_up;    /* its manager cannot be reached, or took too long: nothing more is asked */
+    Reason why;       /* .given_up */
 } RestartMachine;
 
 typedef struct RestartUnit {
-    const RestartMachine *machine;
+    RestartMachine *machine;
     const char *name; /* borrowed from the policy */
     PolicyChange action;
     const char *result;  /* "restarted", "not-running" and so on; NULL at first */
@@ -37,6 +39,7 @@ typedef struct RestartUnit {
     ManagerState after;  /* right after its job */
     uint64_t left;       /* the time that it may still take, µs */
     bool touched;        /* a job was started for it */
+    bool resumed;        /* by the caller: its job was in an earlier run, it only has to be up */
 } RestartUnit;
 
 typedef struct RestartList {
@@ -55,6 +58,12 @@ typedef struct RestartOptions {
     int stop;                 /* waiting ends when this descriptor is readable; -1 for none */
     uint64_t unit_usec;       /* for all calls and jobs of one unit together */
     uint64_t settle_usec;     /* how long units have to stay up after their jobs */
+    /* One unit that fails, or one container that does not answer, is no reason to leave the others
+     * with the old value. */
+    bool go_on;
+    /* The job of UNIT has ended, well or not; may be NULL. A negative errno ends it all. */
+    int (*done)(void *userdata, const RestartUnit *unit);
+    void *userdata;
 } RestartOptions;
 
 /* Many services fail because of a wrong secret only a moment after systemd considers them started.
@@ -68,12 +77,21 @@ int restart_list_new(const Context *context, const CredentialName *changed, size
                      RestartList *ret);
 void restart_list_done(RestartList *list); /* for _cleanup_ */
 
+/* The unit UNIT of MACHINE; NULL if it is not on the list. */
+RestartUnit *restart_list_find(const RestartList *list, const char *machine, const char *unit);
+
+/* Whether a change of NAME, one of those that LIST was made for, affects UNIT. -ENOMEM. */
+int restart_list_affects(const RestartList *list, const CredentialName *name,
+                         const RestartUnit *unit, bool *ret);
+
 /* Connects to the managers of the containers that run, before anything is changed; waits for those
- * that boot. Returns OUTCOME_NOT_ROTATED if one cannot be reached, or when stopped. */
+ * that boot. Returns OUTCOME_NOT_ROTATED if one cannot be reached, unless .go_on, or when stopped.
+ */
 int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason);
 
 /* Restarts and reloads. Returns OUTCOME_NOT_ROTATED at the first unit that does not come back in
- * time, or when stopped. */
+ * time, or when stopped; what .done returns. With .go_on it takes all others first, .result of
+ * those that failed is "failed", and REASON is about the first one. */
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason);
 
 /* Restarts or reloads every touched unit again, and starts those that are down. Returns

@@ -471,6 +471,166 @@ static void test_failed_before(void **state)
     fake_managers_stop();
 }
 
+/* --- going on --- */
+
+typedef struct GoOnRow {
+    const char *rule;
+    FakeManager managers[2];
+    uint64_t unit_usec;
+    const char *resumed; /* a unit of web */
+    int rc;
+    const char *results, *log;
+    const char *done;   /* the units that .done was called for */
+    const char *reason; /* is in it */
+} GoOnRow;
+
+static const GoOnRow go_on_rows[] = {
+    {.rule = "after a failed job the others get their values; the first failure is the reason",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service", .job_result = "failed"},
+                             {.name = "tls.service", .after_active = "failed"},
+                             {.name = "env.service"}}},
+                  {.machine = "db", .units = {{.name = "db.service"}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service failed; web tls.service failed; db db.service restarted; "
+                "web env.service restarted",
+     .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
+            "db TryRestartUnit db.service; web TryRestartUnit env.service",
+     .done = "app.service tls.service db.service env.service ",
+     .reason = "app.service of web: the result of its job was \"failed\""},
+    {.rule = "a container that does not answer",
+     .managers = {{.machine = "web", .boots = 1000, .units = {{.name = "app.service"}}},
+                  {.machine = "db", .units = {{.name = "db.service"}}}},
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service failed; web tls.service failed; db db.service restarted; "
+                "web env.service failed",
+     .log = "db TryRestartUnit db.service",
+     .done = "db.service ",
+     .reason = "app.service of web: cannot reach the service manager of web over its D-Bus"},
+    {.rule = "a container that takes all of the time gets no more",
+     .managers = {{.machine = "web",
+                   .units = {{.name = "app.service"},
+                             {.name = "tls.service", .never_ends = true},
+                             {.name = "env.service"}}},
+                  {.machine = "db", .units = {{.name = "db.service"}}}},
+     .unit_usec = 700000,
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service failed; web tls.service failed; db db.service restarted; "
+                "web env.service failed",
+     .log = "web TryRestartUnit app.service; web TryRestartUnit tls.service; "
+            "db TryRestartUnit db.service",
+     .done = "app.service tls.service db.service ",
+     .reason = "tls.service of web: its job took longer than"},
+    {.rule = "what was restarted in an earlier run only has to be up",
+     .managers =
+         {{.machine = "web",
+           .units = {{.name = "app.service"}, {.name = "tls.service"}, {.name = "env.service"}}}},
+     .resumed = "tls.service",
+     .results = "web app.service restarted; web tls.service restarted; "
+                "db db.service machine-not-running; web env.service restarted",
+     .log = "web TryRestartUnit app.service; web TryRestartUnit env.service",
+     .done = "app.service env.service "},
+    {.rule = "and is not, now",
+     .managers =
+         {{.machine = "web",
+           .units = {{.name = "tls.service", .active = "failed", .after_result = "exit-code"}}}},
+     .resumed = "tls.service",
+     .rc = OUTCOME_NOT_ROTATED,
+     .results = "web app.service not-running; web tls.service failed; "
+                "db db.service machine-not-running; web env.service not-running",
+     .log = "",
+     .done = "",
+     .reason = "tls.service of web: it does not stay up (failed"},
+};
+
+static int on_done(void *userdata, const RestartUnit *unit)
+{
+    char *text = userdata;
+
+    strcat(text, unit->name);
+    strcat(text, " ");
+    return 0;
+}
+
+static void test_going_on(void **state)
+{
+    World *world = *state;
+
+    world->options.go_on = true;
+    world->options.done = on_done;
+    for (size_t i = 0; i < COUNT(go_on_rows); i++) {
+        const GoOnRow *row = &go_on_rows[i];
+        char done[256] = "";
+        Reason reason = {0};
+
+        print_message("%s\n", row->rule);
+        world->options.userdata = done;
+        world->options.unit_usec = row->unit_usec ? row->unit_usec : UINT64_C(60) * 1000 * 1000;
+        fake_managers_start(row->managers, row->managers[1].machine ? 2 : 1);
+        make_list(world, "web@token");
+        if (row->resumed)
+            restart_list_find(&world->list, "web", row->resumed)->resumed = true;
+        assert_int_equal(apply(&world->list, &world->options, &reason), row->rc);
+        if (row->reason && !strstr(reason.text, row->reason))
+            fail_msg("%s", reason.text);
+        assert_string_equal(text_of(&world->list), row->results);
+        assert_string_equal(fake_managers_log(), row->log);
+        assert_string_equal(done, row->done);
+        restart_list_done(&world->list);
+        fake_managers_stop();
+    }
+}
+
+/* What cannot be written down ends it. */
+static int on_done_failing(void *userdata, const RestartUnit *unit)
+{
+    (void)userdata;
+    (void)unit;
+    return -ENOSPC;
+}
+
+static void test_not_written_down(void **state)
+{
+    static const FakeManager manager = {
+        .machine = "web", .units = {{.name = "app.service"}, {.name = "tls.service"}}};
+    World *world = *state;
+
+    world->options.go_on = true;
+    world->options.done = on_done_failing;
+    fake_managers_start(&manager, 1);
+    make_list(world, "web@token");
+    assert_int_equal(apply(&world->list, &world->options, NULL), -ENOSPC);
+    assert_string_equal(fake_managers_log(), "web TryRestartUnit app.service");
+    fake_managers_stop();
+}
+
+static void test_affects(void **state)
+{
+    static const struct {
+        const char *name, *machine, *unit;
+        bool affects;
+    } affected[] = {
+        {"web@token", "web", "tls.service", true}, {"web@token", "db", "db.service", true},
+        {"web@env", "web", "env.service", true},   {"web@env", "web", "tls.service", false},
+        {"web@env", "db", "db.service", false},
+    };
+    World *world = *state;
+
+    make_list(world, "web@token web@env");
+    assert_null(restart_list_find(&world->list, "db", "app.service"));
+    for (size_t i = 0; i < COUNT(affected); i++) {
+        const RestartUnit *unit =
+            restart_list_find(&world->list, affected[i].machine, affected[i].unit);
+        CredentialName name;
+        bool affects;
+
+        assert_non_null(unit);
+        assert_int_equal(credential_name_parse(affected[i].name, NULL, &name), 0);
+        assert_int_equal(restart_list_affects(&world->list, &name, unit, &affects), 0);
+        assert_true(affects == affected[i].affects);
+    }
+}
+
 /* --- booting --- */
 
 static void test_boot(void **state)
@@ -620,6 +780,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_flood, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_going_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_written_down, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_affects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_bus, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_boot, set_up, tear_down),
