@@ -34,7 +34,9 @@ struct Offer {
     size_t next;
     char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
     Request request;
-    Job *job; /* waits for the TPM, or for the commit */
+    Secret *value;   /* the new one, while the one that was served before is opened; or NULL */
+    FleetSet served; /* what the host has; .store is NULL before it is needed */
+    Job *job;        /* waits for the TPM, or for the commit */
     Reason reason;
 };
 
@@ -44,7 +46,8 @@ typedef struct Verdict {
     Reason reason;
     char host[LIMIT_FLEET_HOST_BYTES + 1]; /* this one's name in the fleet */
     uint64_t sequence;
-    bool accepted; /* the statement was accepted before */
+    bool accepted;                /* the statement was accepted before */
+    char base[DIGEST_TEXT_BYTES]; /* of the statement that was accepted last, or "" */
     /* for each of the manifest's credentials: the accepted set has its NAME, or the FILE itself */
     enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE } have[STORE_COMMIT_CHANGES_MAX];
 } Verdict;
@@ -147,7 +150,8 @@ static void tell(Offer *offer, int rc, const Reason *reason)
 {
     Reason copy = *reason;
 
-    if (rc != 0 && remember(offer, rc, &copy))
+    /* if another set was accepted meanwhile, this one has to be judged again */
+    if (rc != 0 && rc != OUTCOME_CHANGED && remember(offer, rc, &copy))
         write_record(offer, rc, &copy);
     offer->order.done(offer->order.userdata, rc, &copy);
 }
@@ -159,6 +163,8 @@ Offer *offer_free(Offer *offer)
         sd_event_source_disable_unref(offer->turn);
         job_free(offer->job);
         request_done(&offer->request);
+        secret_free(offer->value);
+        fleet_set_done(&offer->served);
         fleet_commit_free(offer->commit);
         free(offer->have);
         free(offer);
@@ -232,6 +238,7 @@ static int judge(const Offer *offer, Verdict *verdict)
         return r;
     strcpy(verdict->host, fleet.host);
     verdict->sequence = statement.sequence;
+    strcpy(verdict->base, old.digest);
     verdict->accepted = old.bundle.size > 0 && statement.sequence == old.statement.sequence;
     compare(&old, &manifest, verdict);
     return 0;
@@ -265,9 +272,12 @@ static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
     commit->sequence = offer->sequence = verdict->sequence;
     strcpy(offer->host, verdict->host);
     digest_format(bytes_view(&bundle.statement), offer->digest);
+    strcpy(commit->statement, offer->digest);
+    strcpy(commit->base, verdict->base);
+    commit->changed = calloc(commit->manifest.count + 1, sizeof(commit->changed[0]));
     commit->files = calloc(commit->manifest.count + 1, sizeof(commit->files[0]));
     offer->have = calloc(commit->manifest.count + 1, sizeof(offer->have[0]));
-    if (!commit->files || !offer->have)
+    if (!commit->changed || !commit->files || !offer->have)
         return -ENOMEM;
     offer->accepted = verdict->accepted;
     for (size_t i = 0; i < commit->manifest.count; i++) {
@@ -475,20 +485,71 @@ static int blame(Offer *offer, int r)
 
 static void on_key(void *userdata, const JobResult *result);
 
+/* Begins a trial of FILE, which has the name of the current credential. */
+static int begin(Offer *offer, BytesView file, Reason *reason)
+{
+    return request_begin_offered(offer->order.connections->resources,
+                                 &offer->commit->manifest.credentials[offer->next].name, file,
+                                 reason, &offer->request);
+}
+
+/* Begins to open what the host serves now under the current name. */
+static int begin_served(Offer *offer)
+{
+    const CredentialName *name = &offer->commit->manifest.credentials[offer->next].name;
+    const char *store = offer->order.connections->config->store_path;
+    _cleanup_(bytes_done) Bytes file = {0};
+    Reason ignored = {0};
+    int r = offer->served.store ? 0 : fleet_set_open(store, offer->fleet, NULL, &offer->served);
+
+    if (r == 0)
+        r = fleet_set_read(&offer->served, name, NULL, &file);
+    return r == 0 ? begin(offer, bytes_view(&file), &ignored) : r;
+}
+
+/* The current file has opened, or, if .value is another one, what is served now: R says whether.
+ * Returns whether the latter has to be opened, to compare the two values. */
+static bool compare_values(Offer *offer, int *r)
+{
+    _cleanup_(secret_freep) Secret *value = *r == 0 ? request_take_value(&offer->request) : NULL;
+    bool *changed = &offer->commit->changed[offer->next];
+
+    request_done(&offer->request);
+    if (offer->value) {
+        /* what does not open any more is of no use to a service either */
+        *changed = *r != 0 || !secret_equal(offer->value, value);
+        offer->value = secret_free(offer->value);
+        *r = 0;
+        return false;
+    }
+    if (*r != 0)
+        return false;
+    *changed = true;
+    if (offer->have[offer->next] == HAVE_NOTHING || begin_served(offer) != 0)
+        return false;
+    offer->value = TAKE_PTR(value);
+    return true;
+}
+
 static void go_on(Offer *offer, int r)
 {
     TpmQueue *tpm = &offer->order.connections->tpm;
-    TpmKeyRequest wanted = {0};
+    TpmKeyRequest wanted;
+    Reason ignored = {0};
 
-    if (r == 0)
-        r = request_advance(&offer->request, tpm, &offer->reason, &wanted);
-    if (r == 0 && wanted.sealed)
-        r = tpm_job_new(tpm, wanted.sealed, NULL, on_key, offer, &offer->job);
-    if (offer->job) {
-        job_yield(offer->job);
-        return;
-    }
-    request_done(&offer->request);
+    do {
+        Reason *reason = offer->value ? &ignored : &offer->reason;
+
+        wanted = (TpmKeyRequest){0};
+        if (r == 0)
+            r = request_advance(&offer->request, tpm, reason, &wanted);
+        if (r == 0 && wanted.sealed)
+            r = tpm_job_new(tpm, wanted.sealed, NULL, on_key, offer, &offer->job);
+        if (offer->job) {
+            job_yield(offer->job);
+            return;
+        }
+    } while (compare_values(offer, &r));
     if (r != 0) {
         finish(offer, blame(offer, r));
         return;
@@ -502,8 +563,10 @@ static void on_key(void *userdata, const JobResult *result)
 {
     Offer *offer = userdata;
 
+    Reason ignored = {0};
+
     offer->job = job_free(offer->job);
-    go_on(offer, request_give(&offer->request, result, &offer->reason));
+    go_on(offer, request_give(&offer->request, result, offer->value ? &ignored : &offer->reason));
 }
 
 /* A file that is sealed for a later boot need not open now, unless it would replace one that does.
@@ -533,10 +596,7 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
     }
     offer->reason = (Reason){0};
-    go_on(offer,
-          request_begin_offered(connections->resources, &manifest->credentials[offer->next].name,
-                                bytes_view(&offer->commit->files[offer->next]), &offer->reason,
-                                &offer->request));
+    go_on(offer, begin(offer, bytes_view(&offer->commit->files[offer->next]), &offer->reason));
     return 0;
 }
 

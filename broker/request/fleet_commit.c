@@ -15,6 +15,7 @@ FleetCommit *fleet_commit_free(FleetCommit *commit)
         for (size_t i = 0; commit->files && i < commit->manifest.count; i++)
             bytes_done(&commit->files[i]);
         free(commit->files);
+        free(commit->changed);
         manifest_done(&commit->manifest);
         bytes_done(&commit->bundle);
         free(commit);
@@ -47,11 +48,36 @@ static void remove_old(const FleetSet *old, const FleetCommit *commit, StoreChan
     }
 }
 
+/* The list of what has changed, with this set. Of a list that cannot be read nothing is kept: these
+ * services keep their values until the next change. */
+static int list_changes(const FleetSet *old, const FleetCommit *commit, ValueChanges *ret)
+{
+    _cleanup_(value_changes_done) ValueChanges before = {0};
+    int r = old->store ? fleet_set_changes(old, NULL, &before) : 0;
+
+    if (r == -ENOMEM)
+        return r;
+    r = 0;
+    for (size_t i = 0; r == 0 && i < commit->manifest.count; i++) {
+        const CredentialName *name = &commit->manifest.credentials[i].name;
+        const ValueChange *last = value_changes_find(&before, name);
+
+        if (commit->changed[i])
+            r = value_changes_put(ret, name, commit->statement);
+        else if (last)
+            r = value_changes_put(ret, name, last->statement);
+    }
+    return r;
+}
+
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason)
 {
-    StoreRecord record = {FLEET_SET_RECORD, bytes_view(&commit->bundle)};
+    StoreRecord records[] = {{FLEET_SET_RECORD, bytes_view(&commit->bundle)},
+                             {.name = VALUE_CHANGES_RECORD}};
     _cleanup_(fleet_set_done) FleetSet old = {0};
+    _cleanup_(value_changes_done) ValueChanges list = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
     _cleanup_(freep) StoreChange *changes = NULL;
     StoreCommit wanted = *base;
     size_t count = 0;
@@ -60,6 +86,12 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     /* what cannot be read of the old set is replaced by the new one */
     if (r < 0)
         return reason_set(reason, r, "cannot read the accepted set of the fleet %s", commit->fleet);
+    if (strcmp(old.digest, commit->base) != 0)
+        return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
+                          commit->fleet);
+    if (list_changes(&old, commit, &list) != 0 || value_changes_format(&list, &text) != 0)
+        return -ENOMEM;
+    records[1].content = bytes_view(&text);
     changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
     if (!changes)
         return -ENOMEM;
@@ -71,6 +103,7 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
         remove_old(&old, commit, changes, &count);
     wanted.changes = changes;
     wanted.count = count;
-    wanted.record = &record;
+    wanted.records = records;
+    wanted.record_count = 2;
     return store_commit(store, &wanted, reason);
 }

@@ -3,7 +3,8 @@
 
 /*
  * The commit with which a fleet's set is accepted: all its new files, without those that it no
- * longer has, and the bundle as the record (fleet/fleet_set.h). The committer child carries it out.
+ * longer has, the bundle, and the list of what changed (fleet/fleet_set.h, fleet/value_changes.h).
+ * The committer child carries it out.
  */
 
 #include "fleet/fleet_set.h"
@@ -15,6 +16,9 @@ typedef struct FleetCommit {
     Bytes bundle;      /* the record */
     Manifest manifest; /* the same as in the bundle */
     Bytes *files;      /* for each of the manifest's credentials; empty if it keeps the old one */
+    bool *changed;     /* for each of them: whether its value is new, or another one than before */
+    char statement[DIGEST_TEXT_BYTES]; /* of the statement's text */
+    char base[DIGEST_TEXT_BYTES]; /* of the statement that it is to replace; "" if there is none */
 } FleetCommit;
 
 FleetCommit *fleet_commit_free(FleetCommit *commit); /* NULL is allowed */
@@ -26,6 +30,7 @@ int fleet_commit_open(const char *store, const char *fleet, bool to_create, Reas
                       Store **ret);
 
 /* Changes STORE, which fleet_commit_open() has opened for it. BASE has .origin, .applied and
- * .userdata. Returns what store_commit() returns. */
+ * .userdata. Returns what store_commit() returns, and OUTCOME_CHANGED if another set was accepted
+ * since this one was judged. */
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason);

@@ -74,6 +74,17 @@ static void report_applied(void *userdata, const CredentialName *name, bool remo
         _exit(EXIT_FAILURE);
 }
 
+/* Whether nspawn-creds-apply has dealt with the set that FLEET's host has. */
+static bool is_applied(const char *path, const char *fleet)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    FleetApplied applied;
+
+    return fleet_set_open(path, fleet, NULL, &set) != 0 ||
+           (fleet_set_applied(&set, NULL, &applied) == 0 &&
+            strcmp(applied.statement, set.digest) == 0);
+}
+
 /* Completes what the fleets' stores were left with. The statement that is accepted now is not the
  * one of an interrupted commit, so that no entry names its sequence. */
 static void recover_fleets(Committer *committer, const char *path)
@@ -89,6 +100,8 @@ static void recover_fleets(Committer *committer, const char *path)
         committer->store = store;
         snprintf(committer->origin.fleet, sizeof(committer->origin.fleet), "%s", *fleet);
         (void)store_recover(store, report_applied, committer, NULL);
+        if (!is_applied(path, *fleet))
+            (void)value_changes_notify(path, NULL);
     }
 }
 
@@ -102,14 +115,18 @@ static int accept_set(const Operation *operation, int to_worker, Reason *reason)
 
     committer.store = store;
     strcpy(committer.origin.fleet, fleet->fleet);
-    return r == 0 ? fleet_commit_run(fleet, path, store,
-                                     &(StoreCommit){
-                                         .origin = {"fleet", operation->uid, operation->pid},
-                                         .applied = report_applied,
-                                         .userdata = &committer,
-                                     },
-                                     reason)
-                  : r;
+    if (r == 0)
+        r = fleet_commit_run(fleet, path, store,
+                             &(StoreCommit){
+                                 .origin = {"fleet", operation->uid, operation->pid},
+                                 .applied = report_applied,
+                                 .userdata = &committer,
+                             },
+                             reason);
+    /* if this fails, or is not reached, the next broker does it */
+    if (r == 0)
+        (void)value_changes_notify(path, NULL);
+    return r;
 }
 
 static int commit(const Operation *operation, int to_worker, int data, Reason *reason)
@@ -136,7 +153,8 @@ static int commit(const Operation *operation, int to_worker, int data, Reason *r
                             .count = decoded.count,
                             .origin = {decoded.verb, operation->uid, operation->pid},
                             .history = operation->queue->config->history,
-                            .record = decoded.record.name ? &decoded.record : NULL,
+                            .records = &decoded.record,
+                            .record_count = decoded.record.name ? 1 : 0,
                             .applied = report_applied,
                             .userdata = &committer,
                         },

@@ -178,6 +178,9 @@
 /* A bundle, bytes: the manifest in base64, the statement, as many signatures, and the path. */
 #define LIMIT_BUNDLE_BYTES        (LIMIT_MANIFEST_BYTES * 3 / 2)
 
+/* The list of credentials that changed, bytes. One has up to 220. */
+#define LIMIT_VALUE_CHANGES_BYTES ((size_t)1024 * 1024)
+
 /* Servers of an etcd that a courier tries in turn. */
 #define LIMIT_CARRIER_ENDPOINTS   ((size_t)8)
 /* How long a transfer from or to a carrier may take, seconds, and how long a server may take to

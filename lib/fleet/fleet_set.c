@@ -81,6 +81,8 @@ static int read_bundle(FleetSet *set, Reason *reason)
     int r = bundle_parse(bytes_view(&set->bundle), reason, &bundle);
 
     if (r == 0)
+        digest_format(bytes_view(&bundle.statement), set->digest);
+    if (r == 0)
         r = statement_parse(bytes_view(&bundle.statement), reason, &set->statement);
     if (r == 0)
         r = manifest_parse(bytes_view(&bundle.manifest), reason, &set->manifest);
@@ -126,18 +128,15 @@ int fleet_set_reset(const FleetSet *set, Reason *reason)
     digest_format(bytes_view(&set->bundle), digest);
     record.content = text_view(digest);
     return store_commit(set->store,
-                        &(StoreCommit){.origin = {"reset", getuid(), getpid()}, .record = &record},
+                        &(StoreCommit){.origin = {"reset", getuid(), getpid()},
+                                       .records = &record,
+                                       .record_count = 1},
                         reason);
 }
 
-/* --- reading --- */
+/* --- what changed --- */
 
-const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name)
-{
-    return manifest_find(&set->manifest, name);
-}
-
-/* FILE is not what the manifest says; but perhaps what a later one says. */
+/* Whether another set was accepted since SET was opened. */
 static int check_changed(const FleetSet *set, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes bundle = {0};
@@ -147,6 +146,47 @@ static int check_changed(const FleetSet *set, Reason *reason)
         return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
                           set->fleet);
     return r;
+}
+
+int fleet_set_changes(const FleetSet *set, Reason *reason, ValueChanges *ret)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = store_read_record(set->store, VALUE_CHANGES_RECORD, reason, &text);
+
+    if (r == 0)
+        r = check_changed(set, reason);
+    return r == 0 ? value_changes_parse(bytes_view(&text), reason, ret) : r;
+}
+
+int fleet_set_applied(const FleetSet *set, Reason *reason, FleetApplied *ret)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = store_read_record(set->store, FLEET_APPLIED_RECORD, reason, &text);
+
+    return r == 0 ? fleet_applied_parse(bytes_view(&text), reason, ret) : r;
+}
+
+int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    StoreRecord record = {.name = FLEET_APPLIED_RECORD};
+    int r = fleet_applied_format(applied, &text);
+
+    if (r != 0)
+        return r;
+    record.content = bytes_view(&text);
+    return store_commit(set->store,
+                        &(StoreCommit){.origin = {"applied", getuid(), getpid()},
+                                       .records = &record,
+                                       .record_count = 1},
+                        reason);
+}
+
+/* --- reading --- */
+
+const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name)
+{
+    return manifest_find(&set->manifest, name);
 }
 
 int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)

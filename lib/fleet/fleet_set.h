@@ -11,6 +11,7 @@
  */
 
 #include "fleet/bundle.h"
+#include "fleet/value_changes.h"
 #include "store/store.h"
 
 #include <limits.h>
@@ -23,7 +24,8 @@
 typedef struct FleetSet {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
     Store *store;
-    Bytes bundle; /* the record */
+    Bytes bundle;                   /* the record */
+    char digest[DIGEST_TEXT_BYTES]; /* of the statement's text */
     Statement statement;
     Manifest manifest;
     uint64_t floor; /* no lower sequence is accepted; 0 after a reset */
@@ -44,6 +46,15 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
 
 /* Sets the floor to 0 until the next set is accepted. Returns what store_commit() returns. */
 int fleet_set_reset(const FleetSet *set, Reason *reason);
+
+/* Reads which of its values have changed, and what became of that (fleet/value_changes.h). Return
+ * 0, OUTCOME_NOT_FOUND, OUTCOME_MALFORMED, what store_read_record() returns; the first one also
+ * OUTCOME_CHANGED if another set was accepted since SET was opened. */
+int fleet_set_changes(const FleetSet *set, Reason *reason, ValueChanges *ret);
+int fleet_set_applied(const FleetSet *set, Reason *reason, FleetApplied *ret);
+
+/* Writes the latter. Returns what store_commit() returns. */
+int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Reason *reason);
 
 /* Finds a credential in the manifest; NULL if the set does not have it. */
 const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name);

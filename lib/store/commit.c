@@ -80,7 +80,10 @@ static int compare_steps(const void *left, const void *right)
 
 static int check_sizes(const StoreCommit *commit, Reason *reason)
 {
-    size_t bytes = commit->record ? commit->record->content.size : 0;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < commit->record_count; i++)
+        bytes += commit->records[i].content.size;
 
     if (commit->count > STORE_COMMIT_CHANGES_MAX)
         return reason_set(reason, OUTCOME_TOO_LARGE, "%zu changes at once, not %zu, is the limit",
@@ -100,6 +103,14 @@ static int check_sizes(const StoreCommit *commit, Reason *reason)
                             STORE_COMMIT_BYTES_MAX);
 }
 
+static bool records_valid(const StoreCommit *commit)
+{
+    for (size_t i = 0; i < commit->record_count; i++)
+        if (!store_record_name_valid(commit->records[i].name))
+            return false;
+    return true;
+}
+
 static int make_steps(Commit *commit, Reason *reason)
 {
     const StoreCommit *wanted = commit->commit;
@@ -107,8 +118,7 @@ static int make_steps(Commit *commit, Reason *reason)
 
     if (r != 0)
         return r;
-    if (!store_verb_valid(wanted->origin.verb) ||
-        (wanted->record && !store_record_name_valid(wanted->record->name)))
+    if (!store_verb_valid(wanted->origin.verb) || !records_valid(wanted))
         return reason_set(reason, OUTCOME_USAGE, "not the name of a verb or a record");
     commit->steps = calloc(wanted->count + 1, sizeof(commit->steps[0]));
     if (!commit->steps)
@@ -370,20 +380,21 @@ static int make_machines(const Commit *commit, Reason *reason)
     return r;
 }
 
-static int prepare_record(const Commit *commit, int prepare, Reason *reason)
+static int prepare_records(const Commit *commit, int prepare, Reason *reason)
 {
-    const StoreRecord *record = commit->commit->record;
+    const StoreCommit *wanted = commit->commit;
     FileOwnership ownership = {SEALED_MODE, commit->store->group};
     char origin[STORE_ORIGIN_BYTES], name[256];
     int r;
 
-    store_origin_format(&commit->commit->origin, origin);
+    store_origin_format(&wanted->origin, origin);
     r = file_create_at(prepare, STORE_ORIGIN, (BytesView){(const uint8_t *)origin, strlen(origin)},
                        ownership, reason);
-    if (r != 0 || !record)
-        return r;
-    snprintf(name, sizeof(name), STORE_RECORD "%s", record->name);
-    return file_create_at(prepare, name, record->content, ownership, reason);
+    for (size_t i = 0; r == 0 && i < wanted->record_count; i++) {
+        snprintf(name, sizeof(name), STORE_RECORD "%s", wanted->records[i].name);
+        r = file_create_at(prepare, name, wanted->records[i].content, ownership, reason);
+    }
+    return r;
 }
 
 static int prepare_all(const Commit *commit, Reason *reason)
@@ -400,7 +411,7 @@ static int prepare_all(const Commit *commit, Reason *reason)
         r = prepare_machine(commit, prepare, &commit->steps[i], end - i, reason);
     }
     if (r == 0)
-        r = prepare_record(commit, prepare, reason);
+        r = prepare_records(commit, prepare, reason);
     if (r == 0 && fsync(prepare) < 0)
         r = reason_set(reason, -errno, "cannot sync the store");
     return r;
@@ -442,7 +453,7 @@ static Step *find_only_file(const Commit *commit, unsigned *ret_files)
         *ret_files += (unsigned)__builtin_popcount(commit->steps[i].files);
         found = &commit->steps[i];
     }
-    return *ret_files == 1 && !commit->commit->record ? found : NULL;
+    return *ret_files == 1 && commit->commit->record_count == 0 ? found : NULL;
 }
 
 int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
@@ -466,7 +477,7 @@ int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
     if (r != 0)
         return r;
     only = find_only_file(&commit, &files);
-    if (files == 0 && !wanted->record)
+    if (files == 0 && wanted->record_count == 0)
         return 0;
     r = only ? commit_file(&commit, only, reason) : prepare_all(&commit, reason);
     if (r == 0 && !only)

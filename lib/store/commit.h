@@ -81,9 +81,10 @@ typedef struct StoreCommit {
     const StoreChange *changes;
     size_t count; /* at most STORE_COMMIT_CHANGES_MAX; each credential once */
     StoreOrigin origin;
-    unsigned history;          /* how many earlier values .keep_old keeps, up to LIMIT_HISTORY */
-    const StoreRecord *record; /* or NULL */
-    StoreApplied applied;      /* or NULL; also called for an earlier commit that is completed */
+    unsigned history; /* how many earlier values .keep_old keeps, up to LIMIT_HISTORY */
+    const StoreRecord *records;
+    size_t record_count;
+    StoreApplied applied; /* or NULL; also called for an earlier commit that is completed */
     void *userdata;
 } StoreCommit;
 

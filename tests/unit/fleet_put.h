@@ -62,8 +62,11 @@ static inline void fleet_put(const char *store, const char *fleet, uint64_t sequ
     _cleanup_(bytes_done) Bytes bundle = fleet_bundle(fleet, sequence, files, count);
     StoreRecord record = {FLEET_SET_RECORD, bytes_view(&bundle)};
     StoreChange changes[FLEET_FILES_MAX] = {0};
-    StoreCommit commit = {
-        .changes = changes, .count = count, .origin = {.verb = "fleet"}, .record = &record};
+    StoreCommit commit = {.changes = changes,
+                          .count = count,
+                          .origin = {.verb = "fleet"},
+                          .records = &record,
+                          .record_count = 1};
     _cleanup_(store_freep) Store *set = NULL;
     char path[PATH_MAX];
 

@@ -152,7 +152,8 @@ static void test_limits(void **state)
     many[2].name = many[0].name;
     assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_USAGE);
     commit.count = 0;
-    commit.record = &record;
+    commit.records = &record;
+    commit.record_count = 1;
     assert_int_equal(store_commit(fixture->store, &commit, NULL), OUTCOME_USAGE);
     record.name = "fleet";
     commit.origin.verb = "Test";

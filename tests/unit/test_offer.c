@@ -87,6 +87,23 @@ static void fleet_free(Fleet *fleet)
 }
 DEFINE_CLEANUP(Fleet *, fleet_free);
 
+/* Seals the credential I of SET, whose id is ID, anew with KEY. Its SIZE makes its value. */
+static void put_file(const Fleet *fleet, Set *set, size_t i, const char *id, size_t size,
+                     unsigned key)
+{
+    ManifestCredential *credential = &set->credentials[i];
+    _cleanup_(bytes_done) Bytes raw = {0};
+
+    broker_seal_with(fleet->broker, &(SealedFile){"web", id, KIND_TPM, size, NULL, 0}, key);
+    raw = test_read_file(broker_file(fleet->broker, "web", id));
+    bytes_done(&set->files[i]);
+    assert_int_equal(credential_encode(bytes_view(&raw), &set->files[i]), 0);
+    assert_int_equal(unlink(broker_file(fleet->broker, "web", id)), 0);
+    assert_int_equal(credential_name_new("web", id, NULL, &credential->name), 0);
+    digest_format(bytes_view(&set->files[i]), credential->sha256);
+    credential->size = set->files[i].size;
+}
+
 /* The set SEQUENCE, with the credentials ID of web, each sealed anew with KEY. */
 static Set set_of(Fleet *fleet, uint64_t sequence, const char *const *ids, size_t count,
                   unsigned key)
@@ -100,18 +117,8 @@ static Set set_of(Fleet *fleet, uint64_t sequence, const char *const *ids, size_
         .manifest = {.host = fleet->host, .count = count},
     };
 
-    for (size_t i = 0; i < count; i++) {
-        ManifestCredential *credential = &set.credentials[i];
-        _cleanup_(bytes_done) Bytes raw = {0};
-
-        broker_seal_with(fleet->broker, &(SealedFile){"web", ids[i], KIND_TPM, 31, NULL, 0}, key);
-        raw = test_read_file(broker_file(fleet->broker, "web", ids[i]));
-        assert_int_equal(credential_encode(bytes_view(&raw), &set.files[i]), 0);
-        assert_int_equal(unlink(broker_file(fleet->broker, "web", ids[i])), 0);
-        assert_int_equal(credential_name_new("web", ids[i], NULL, &credential->name), 0);
-        digest_format(bytes_view(&set.files[i]), credential->sha256);
-        credential->size = set.files[i].size;
-    }
+    for (size_t i = 0; i < count; i++)
+        put_file(fleet, &set, i, ids[i], 31, key);
     return set;
 }
 
@@ -183,7 +190,8 @@ static int commit(const Fleet *fleet, Client *client)
     assert_string_equal(report.host, "web1");
     assert_true(report.time == TEST_NOW);
     expect_text(reply, "outcome", outcome_name(report.outcome));
-    assert_true((report.outcome == 0) == (report.credential[0] == '\0'));
+    assert_true((report.outcome == 0 || report.outcome == OUTCOME_CHANGED) ==
+                (report.credential[0] == '\0'));
     return report.outcome;
 }
 
@@ -260,6 +268,78 @@ static void test_a_set_is_accepted_and_delivered(void **state)
     assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_REFUSED);
     assert_int_equal(client_ask(fleet->broker, "web", "b", 31), ANSWER_RIGHT);
     assert_int_equal(broker_records(fleet->broker, "removed"), 1);
+}
+
+/* Since which sequences the values of a and b are what they are, "a7 b8": of SETS, one after the
+ * other. Values that are not in the list are left out. */
+static const char *changes_of(const Fleet *fleet, Set *const *sets, size_t count)
+{
+    static char text[32];
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    _cleanup_(value_changes_done) ValueChanges changes = {0};
+
+    text[0] = '\0';
+    assert_int_equal(fleet_set_open(fleet->broker->config.store_path, "prod", NULL, &set), 0);
+    assert_int_equal(fleet_set_changes(&set, NULL, &changes), 0);
+    for (size_t i = 0; i < changes.count; i++)
+        for (size_t k = 0; k < count; k++) {
+            char statement[STATEMENT_TEXT_BYTES], digest[DIGEST_TEXT_BYTES];
+
+            statement_format(&sets[k]->statement, statement);
+            digest_format(text_view(statement), digest);
+            if (strcmp(digest, changes.changes[i].statement) == 0)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%u",
+                         text[0] ? " " : "", changes.changes[i].name.id,
+                         (unsigned)sets[k]->statement.sequence);
+        }
+    return text;
+}
+
+/* The value counts, and not the file. */
+static void test_what_has_changed_is_listed(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                            sealed_again = set_of(fleet, 8, both, 2, 2),
+                            other = set_of(fleet, 9, both, 2, 3),
+                            last = set_of(fleet, 10, both, 1, 4);
+    Set *sets[] = {&first, &sealed_again, &other, &last};
+    const char *notice = test_path(&fleet->broker->folder, "fleet/" VALUE_CHANGES_NOTICE);
+    char path[PATH_MAX];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s", notice);
+    put_file(fleet, &other, 1, "b", 32, 3);
+    assert_int_equal(carry(fleet, &first), 0);
+    assert_string_equal(changes_of(fleet, sets, 4), "a7 b7");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(carry(fleet, &sealed_again), 0);
+    assert_string_equal(changes_of(fleet, sets, 4), "a7 b7");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(carry(fleet, &other), 0);
+    assert_string_equal(changes_of(fleet, sets, 4), "a7 b9");
+    assert_int_equal(carry(fleet, &last), 0);
+    assert_string_equal(changes_of(fleet, sets, 4), "a7");
+}
+
+/* Two couriers that offer at the same time: the older set does not follow the newer one. */
+static void test_two_at_once(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                            next = set_of(fleet, 8, both, 2, 2);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &first, fleet->secret);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+
+    (void)state;
+    assert_int_equal(offer(client, bytes_view(&bundle)), 2);
+    assert_int_equal(bring(client, &first, 0), 0);
+    assert_int_equal(bring(client, &first, 1), 0);
+    assert_int_equal(carry(fleet, &next), 0);
+    assert_int_equal(commit(fleet, client), OUTCOME_CHANGED);
+    assert_int_equal(accepted(fleet), 8);
+    /* it is judged again, and not refused as before */
+    assert_int_equal(offer(client, bytes_view(&bundle)), -OUTCOME_OLD_SEQUENCE);
 }
 
 /* Neither files nor the TPM are needed for what is there. */
@@ -563,6 +643,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_set_is_accepted_and_delivered),
+        cmocka_unit_test(test_what_has_changed_is_listed),
+        cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_the_same_again_costs_nothing),
         cmocka_unit_test(test_nothing_else_is_accepted),
         cmocka_unit_test(test_files_must_be_those_that_were_signed),
