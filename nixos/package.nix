@@ -39,6 +39,7 @@ stdenv.mkDerivation {
     fileset = lib.fileset.unions [
       ../CMakeLists.txt
       ../CMakePresets.json
+      ../apply
       ../broker
       ../cli
       ../cmake

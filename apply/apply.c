@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "apply.h"
+
+#include "fleet/fleet_set.h"
+#include "policy/policy_load.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+/* Names that are shown of those that are left out. */
+#define SHOWN_MAX 5U
+
+typedef struct Apply {
+    const ApplyOptions *options;
+    const char *fleet;
+    FleetSet set;
+    ValueChanges offered; /* the broker's list */
+    ValueChanges wanted;  /* of that: what there is to do */
+    ApplyState state;
+    RestartList list;
+} Apply;
+
+static void apply_done(Apply *apply)
+{
+    fleet_set_done(&apply->set);
+    value_changes_done(&apply->offered);
+    value_changes_done(&apply->wanted);
+    apply_state_done(&apply->state);
+    restart_list_done(&apply->list);
+}
+
+static int write_state(Apply *apply, Reason *reason)
+{
+    return apply_state_write(apply->options->context, apply->fleet, &apply->state, reason);
+}
+
+/* --- what there is to do --- */
+
+/* Whether root's policy takes NAME from the fleet. */
+static int is_of_fleet(const Apply *apply, const CredentialName *name, bool *ret)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential = NULL;
+    int r = policy_load(apply->options->context, name->machine, NULL, &policy);
+
+    if (r == 0)
+        credential = policy_find(policy, name->id);
+    *ret = credential && credential->source == POLICY_FLEET &&
+           strcmp(credential->text, apply->fleet) == 0;
+    return r < 0 ? r : 0; /* without a valid policy it gets nothing */
+}
+
+static bool is_known(const ValueChanges *changes, const ValueChange *change)
+{
+    const ValueChange *found = value_changes_find(changes, &change->name);
+
+    return found && strcmp(found->statement, change->statement) == 0;
+}
+
+static int choose(Apply *apply)
+{
+    const Observer *observer = apply->options->restart.observer;
+    size_t left_out = 0;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < apply->offered.count; i++) {
+        const ValueChange *change = &apply->offered.changes[i];
+        bool ours = false;
+
+        if (is_known(&apply->state.applied, change))
+            continue;
+        r = is_of_fleet(apply, &change->name, &ours);
+        if (r == 0 && ours)
+            r = value_changes_put(&apply->wanted, &change->name, change->statement);
+        else if (r == 0 && left_out++ < SHOWN_MAX)
+            observer_note(observer, "%s@%s has changed, but its policy does not take it from %s",
+                          change->name.machine, change->name.id, apply->fleet);
+    }
+    if (left_out > SHOWN_MAX)
+        observer_note(observer, "the same is true of %zu more", left_out - SHOWN_MAX);
+    return r;
+}
+
+static int names_of(const ValueChanges *changes, CredentialName **ret)
+{
+    *ret = calloc(changes->count + 1, sizeof((*ret)[0]));
+    if (!*ret)
+        return -ENOMEM;
+    for (size_t i = 0; i < changes->count; i++)
+        (*ret)[i] = changes->changes[i].name;
+    return 0;
+}
+
+static int make_list(const Apply *apply, const ValueChanges *changes, RestartList *ret)
+{
+    _cleanup_(freep) CredentialName *names = NULL;
+    int r = names_of(changes, &names);
+
+    return r == 0 ? restart_list_new(apply->options->context, names, changes->count, ret) : r;
+}
+
+/* Units that an earlier run has restarted are not restarted again, unless something that they use
+ * has changed since. */
+static int resume(Apply *apply)
+{
+    _cleanup_(value_changes_done) ValueChanges fresh = {0};
+    _cleanup_(restart_list_done) RestartList again = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
+        if (!is_known(&apply->state.begun, &apply->wanted.changes[i]))
+            r = value_changes_put(&fresh, &apply->wanted.changes[i].name,
+                                  apply->wanted.changes[i].statement);
+    if (r == 0)
+        r = make_list(apply, &fresh, &again);
+    for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
+        RestartUnit *unit = &apply->list.units[i];
+
+        unit->resumed = apply_state_has_unit(&apply->state, unit) &&
+                        !restart_list_find(&again, unit->machine->name, unit->name);
+    }
+    apply_state_clear_units(&apply->state);
+    for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++)
+        if (apply->list.units[i].resumed)
+            r = apply_state_add_unit(&apply->state, &apply->list.units[i]);
+    return r;
+}
+
+/* --- doing it --- */
+
+static int on_done(void *userdata, const RestartUnit *unit)
+{
+    Apply *apply = userdata;
+    int r = apply_state_add_unit(&apply->state, unit);
+
+    return r == 0 ? write_state(apply, NULL) : r;
+}
+
+static int restart(Apply *apply, Reason *reason)
+{
+    RestartOptions options = apply->options->restart;
+    int r;
+
+    options.go_on = true;
+    options.done = on_done;
+    options.userdata = apply;
+    r = restart_list_connect(&apply->list, &options, reason);
+    if (r == 0)
+        r = restart_list_apply(&apply->list, &options, reason);
+    if (poll(&(struct pollfd){.fd = options.stop, .events = POLLIN}, 1, 0) > 0)
+        return OUTCOME_INTERRUPTED;
+    return r == OUTCOME_NOT_ROTATED ? OUTCOME_NOT_APPLIED : r;
+}
+
+/* A credential that a unit which has failed uses. */
+static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
+{
+    int r = 0;
+
+    for (size_t i = 0; i < apply->list.unit_count; i++) {
+        const RestartUnit *unit = &apply->list.units[i];
+
+        if (!unit->result || strcmp(unit->result, "failed") != 0)
+            continue;
+        for (size_t k = 0; r == 0 && k < apply->wanted.count; k++) {
+            bool affects = false;
+
+            r = restart_list_affects(&apply->list, &apply->wanted.changes[k].name, unit, &affects);
+            if (r == 0 && affects) {
+                credential_name_format(&apply->wanted.changes[k].name, ret);
+                return 0;
+            }
+        }
+    }
+    return r;
+}
+
+/* --- the end --- */
+
+/* For the broker's report. It was said already if a run was killed right after it. */
+static int tell(const Apply *apply, int rc, Reason *reason)
+{
+    const Context *context = apply->options->context;
+    FleetApplied applied = {.outcome = rc, .time = context->now(context)}, before;
+    int r = rc == 0 ? 0 : find_culprit(apply, applied.credential);
+
+    strcpy(applied.statement, apply->set.digest);
+    if (r == 0 && apply->wanted.count == 0 && fleet_set_applied(&apply->set, NULL, &before) == 0 &&
+        strcmp(before.statement, applied.statement) == 0)
+        return 0;
+    return r == 0 ? fleet_set_write_applied(&apply->set, &applied, reason) : r;
+}
+
+/* Remembers what was dealt with, of what the broker still lists. */
+static int remember(Apply *apply, Reason *reason)
+{
+    _cleanup_(value_changes_done) ValueChanges applied = {0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < apply->offered.count; i++) {
+        const ValueChange *change = &apply->offered.changes[i];
+
+        if (is_known(&apply->wanted, change) || is_known(&apply->state.applied, change))
+            r = value_changes_put(&applied, &change->name, change->statement);
+    }
+    if (r != 0)
+        return r;
+    value_changes_done(&apply->state.applied);
+    apply->state.applied = TAKE(applied);
+    value_changes_done(&apply->state.begun);
+    apply_state_clear_units(&apply->state);
+    return write_state(apply, reason);
+}
+
+static int run(Apply *apply, Reason *reason)
+{
+    int rc, r = make_list(apply, &apply->wanted, &apply->list);
+
+    if (r == 0)
+        r = resume(apply);
+    if (r != 0)
+        return r;
+    value_changes_done(&apply->state.begun);
+    for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
+        r = value_changes_put(&apply->state.begun, &apply->wanted.changes[i].name,
+                              apply->wanted.changes[i].statement);
+    if (r == 0)
+        r = write_state(apply, reason);
+    if (r != 0)
+        return r;
+    rc = restart(apply, reason);
+    if (rc != 0 && rc != OUTCOME_NOT_APPLIED)
+        return rc;
+    r = tell(apply, rc, rc == 0 ? reason : NULL);
+    if (r == 0)
+        r = remember(apply, rc == 0 ? reason : NULL);
+    return r == 0 ? rc : r;
+}
+
+int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
+{
+    _cleanup_(apply_done) Apply apply = {.options = options, .fleet = fleet};
+    Reason why = {0};
+    int r = fleet_set_open(options->store, fleet, reason, &apply.set);
+
+    if (r == OUTCOME_NO_SET)
+        return 0;
+    if (r != 0)
+        return r;
+    r = apply_state_read(options->context, fleet, &why, &apply.state);
+    if (r > 0)
+        observer_note(options->restart.observer, "what was done before is not known: %s", why.text);
+    else if (r < 0)
+        return reason_set(reason, r, "%s", why.text);
+    r = fleet_set_changes(&apply.set, &why, &apply.offered);
+    if (r == OUTCOME_CHANGED) /* another set was accepted: its notice is there, or comes */
+        return 0;
+    if (r == OUTCOME_MALFORMED)
+        return reason_set(reason, r, "the broker's list of changes of %s: %s", fleet, why.text);
+    if (r == 0)
+        r = choose(&apply);
+    if (r != 0 && r != OUTCOME_NOT_FOUND) /* no list: an earlier version has accepted the set */
+        return r;
+    return apply.wanted.count > 0 ? run(&apply, reason) : tell(&apply, 0, reason);
+}

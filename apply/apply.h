@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Restarts the services whose credentials a fleet has changed.
+ *
+ *     the broker's list of changes ──► those that root's policies take from this fleet, and that
+ * are not dealt with yet ──► restart_list_new() ──► restart_list_apply() ──► what became of it, for
+ *     the broker's report
+ *
+ * The broker is not trusted: of its list only names and digests are used. Which fleets there are is
+ * root's configuration, which units are restarted is root's policies. Neither are containers: each
+ * has a limited time, and one that does not answer keeps none of the others from its new value.
+ */
+
+#include "apply_state.h"
+
+typedef struct ApplyOptions {
+    const Context *context;
+    const char *store; /* the host's, absolute */
+    RestartOptions restart;
+} ApplyOptions;
+
+/* Applies the changes of FLEET. Returns 0, also if there is nothing to do; OUTCOME_NOT_APPLIED if a
+ * service does not come back, which is written down for the report; OUTCOME_INTERRUPTED if
+ * .restart.stop is readable: the next run goes on; or why it could not be done. */
+int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason);

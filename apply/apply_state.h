@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What nspawn-creds-apply has done about the changes of a fleet, so that a run that is killed goes
+ * on where it was, and no unit is restarted twice for one change.
+ *
+ * It is root's own file, /var/lib/nspawn-creds/apply/FLEET.json, strict JSON:
+ *
+ *     applied   changes that are dealt with, as in the broker's list (fleet/value_changes.h)
+ *     begun     changes that a run has begun with; empty if it has ended
+ *     units     the units that it has restarted or reloaded so far: {"machine", "unit"}
+ */
+
+#include "base/context.h"
+#include "fleet/value_changes.h"
+#include "manager/restart_list.h"
+
+#define APPLY_STATE_FOLDER "/var/lib/nspawn-creds/apply"
+
+typedef struct ApplyUnit {
+    char machine[LIMIT_MACHINE_BYTES + 1];
+    char *name;
+} ApplyUnit;
+
+typedef struct ApplyState {
+    ValueChanges applied;
+    ValueChanges begun;
+    ApplyUnit *units;
+    size_t unit_count;
+} ApplyState;
+
+void apply_state_done(ApplyState *state); /* for _cleanup_ */
+
+/* Reads the file of FLEET; an empty state if there is none. OUTCOME_MALFORMED; OUTCOME_TOO_LARGE; a
+ * negative errno. */
+int apply_state_read(const Context *context, const char *fleet, Reason *reason, ApplyState *ret);
+
+/* Writes it, and its directory. A negative errno. */
+int apply_state_write(const Context *context, const char *fleet, const ApplyState *state,
+                      Reason *reason);
+
+/* -ENOMEM. */
+int apply_state_add_unit(ApplyState *state, const RestartUnit *unit);
+bool apply_state_has_unit(const ApplyState *state, const RestartUnit *unit);
+void apply_state_clear_units(ApplyState *state);
