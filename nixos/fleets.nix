@@ -34,7 +34,7 @@ let
   fleet = {
     options = {
       host = mkOption {
-        type = types.strMatching "[a-z0-9-]{1,63}";
+        type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
         default = config.networking.hostName;
         defaultText = lib.literalExpression "config.networking.hostName";
         description = "Name of this host in the fleet.";
@@ -122,8 +122,8 @@ in
       }
     ]
     ++ lib.mapAttrsToList (name: _: {
-      assertion = builtins.match "[a-z0-9-]{1,32}" name != null;
-      message = ''${here}: "${name}" is not the name of a fleet. Use a-z, 0-9 and "-", at most 32 characters.'';
+      assertion = builtins.match "[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?" name != null;
+      message = ''${here}: "${name}" is not the name of a fleet. Use a-z, 0-9 and "-", at most 32 characters, with a letter or digit at both ends.'';
     }) cfg.fleets;
 
     environment.etc = lib.concatMapAttrs (name: f: {

@@ -143,7 +143,7 @@ static int add_host(const Options *options, const char *name, const char *path, 
     if (!fleet_host_name_valid(name))
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.80s\": the name of a host consists of up to %zu of a-z, 0-9 and "
-                          "\"-\"",
+                          "\"-\", with a letter or digit at both ends",
                           name, LIMIT_FLEET_HOST_BYTES);
     r = read_identity(path, reason, &identity);
     if (r == 0)

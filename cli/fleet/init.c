@@ -149,14 +149,29 @@ static int check_signers(const Options *options, Reason *reason, Init *init)
                                reason, &checked);
 }
 
+/* Before anything is asked for. */
+static int check_new(const Options *options, Reason *reason)
+{
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/" REPOSITORY_FILE, options->repository);
+    return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+               ? 0
+               : reason_set(reason, OUTCOME_USAGE, "there already is a %s; nothing was changed",
+                            REPOSITORY_FILE);
+}
+
 static int check_all(const Options *options, Reason *reason, Init *init)
 {
     int r = 0;
 
     if (!fleet_name_valid(init->fleet))
         r = reason_set(reason, OUTCOME_USAGE,
-                       "\"%.40s\": the name of a fleet consists of up to %zu of a-z, 0-9 and \"-\"",
+                       "\"%.40s\": the name of a fleet consists of up to %zu of a-z, 0-9 and "
+                       "\"-\", with a letter or digit at both ends",
                        init->fleet, LIMIT_FLEET_NAME_BYTES);
+    if (r == 0)
+        r = check_new(options, reason);
     if (r == 0)
         r = get_files(options, reason, init);
     if (r == 0)
@@ -200,9 +215,6 @@ static int open_directory(const char *path, Reason *reason, Repository *reposito
     repository->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (repository->fd < 0)
         return reason_set(reason, -errno, "cannot open the directory %s", path);
-    if (faccessat(repository->fd, REPOSITORY_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return reason_set(reason, OUTCOME_USAGE, "there already is a %s; nothing was changed",
-                          REPOSITORY_FILE);
     return 0;
 }
 

@@ -160,7 +160,8 @@ static int add_host(Repository *repository, const char *name, Reason *reason)
     memcpy(host.name, name, length - strlen(".json"));
     if (!fleet_host_name_valid(host.name))
         return reason_set(reason, OUTCOME_BAD_REPOSITORY,
-                          "%s/%.80s: the name of a host consists of a-z, 0-9 and \"-\"",
+                          "%s/%.80s: the name of a host consists of a-z, 0-9 and \"-\", with a "
+                          "letter or digit at both ends",
                           REPOSITORY_HOSTS, name);
     if (repository->host_count == LIMIT_FLEET_HOSTS)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY, "there are more than %llu hosts",

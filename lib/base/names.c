@@ -70,12 +70,17 @@ bool sealed_name_valid(const char *name)
     return file_name_valid(name, LIMIT_SEALED_NAME_BYTES);
 }
 
-bool fleet_name_valid(const char *name)
+bool fleet_label_valid(const char *name, size_t limit)
 {
     size_t length = strlen(name);
 
-    return length > 0 && length <= LIMIT_FLEET_NAME_BYTES &&
+    return length > 0 && length <= limit && name[0] != '-' && name[length - 1] != '-' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+bool fleet_name_valid(const char *name)
+{
+    return fleet_label_valid(name, LIMIT_FLEET_NAME_BYTES);
 }
 
 bool name_made_of(const char *name, const char *marks)

@@ -27,7 +27,11 @@ bool credential_id_valid(const char *id);
 /* A name that systemd accepts inside a credential: like an id, at most LIMIT_SEALED_NAME_BYTES. */
 bool sealed_name_valid(const char *name);
 
-/* A fleet's name: 1 to LIMIT_FLEET_NAME_BYTES of a-z, 0-9 and "-". */
+/* The name of a fleet or of a host in it: 1 to LIMIT bytes of a-z, 0-9 and "-", with a letter or
+ * digit at both ends, so that no command takes it for an option. */
+bool fleet_label_valid(const char *name, size_t limit);
+
+/* A fleet's name: a label of LIMIT_FLEET_NAME_BYTES at most. */
 bool fleet_name_valid(const char *name);
 
 /* Whether NAME consists of ASCII letters, digits and characters of MARKS. */

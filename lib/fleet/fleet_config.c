@@ -24,10 +24,7 @@ void fleet_config_done(FleetConfig *config)
 
 bool fleet_host_name_valid(const char *name)
 {
-    size_t length = strlen(name);
-
-    return length >= 1 && length <= LIMIT_FLEET_HOST_BYTES &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+    return fleet_label_valid(name, LIMIT_FLEET_HOST_BYTES);
 }
 
 /* --- members --- */
@@ -38,7 +35,8 @@ static int set_host(struct json_object *value, Reason *reason, FleetConfig *conf
 
     if (!host || !fleet_host_name_valid(host))
         return reason_set(reason, OUTCOME_BAD_CONFIG,
-                          "\"host\" is not a name of 1 to 63 characters of a-z, 0-9 and \"-\"");
+                          "\"host\" is not a name of 1 to 63 characters of a-z, 0-9 and \"-\", "
+                          "with a letter or digit at both ends");
     strcpy(config->host, host);
     return 0;
 }
@@ -111,7 +109,7 @@ int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetCo
     if (!fleet_name_valid(name))
         return reason_set(reason, OUTCOME_BAD_CONFIG,
                           "\"%.80s\" is not the name of a fleet: 1 to %zu characters of a-z, 0-9 "
-                          "and \"-\"",
+                          "and \"-\", with a letter or digit at both ends",
                           name, LIMIT_FLEET_NAME_BYTES);
     r = json_parse(text, LIMIT_JSON_DEPTH, NULL, &why, &object);
     if (r == 0 && !json_object_is_type(object, json_type_object))

@@ -26,7 +26,7 @@ typedef struct FleetConfig {
 
 void fleet_config_done(FleetConfig *config); /* for _cleanup_ */
 
-/* Whether NAME is 1 to LIMIT_FLEET_HOST_BYTES of a-z, 0-9 and "-". */
+/* Whether NAME can be a host's: a label of LIMIT_FLEET_HOST_BYTES at most. */
 bool fleet_host_name_valid(const char *name);
 
 /* Reads the configuration of the fleet NAME. OUTCOME_NOT_FOUND; OUTCOME_BAD_CONFIG, with file and

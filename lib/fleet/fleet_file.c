@@ -66,8 +66,9 @@ static bool pattern_valid(const char *pattern)
 {
     size_t length = strlen(pattern);
 
-    return length > 0 && length <= LIMIT_FLEET_HOST_BYTES &&
-           strspn(pattern, HOST_CHARACTERS "*?") == length;
+    if (!fleet_pattern_is(pattern))
+        return fleet_host_name_valid(pattern);
+    return length <= LIMIT_FLEET_HOST_BYTES && strspn(pattern, HOST_CHARACTERS "*?") == length;
 }
 
 /* Not fnmatch(3), which gives other characters a meaning and takes exponential time. */
@@ -201,11 +202,12 @@ static int parse_hosts_list(Parser *parser, struct json_object *value, bool grou
         parser->path[parser->levels - 1] = count;
         if (!text || (text[0] == '@' && !groups) ||
             (text[0] == '@' ? !fleet_host_name_valid(text + 1) : !pattern_valid(text)))
-            return fail(parser,
-                        groups ? "a host must be a name of a-z, 0-9 and \"-\", a pattern with "
-                                 "\"*\" or \"?\", or \"@GROUP\""
-                               : "a host of a group must be a name of a-z, 0-9 and \"-\", or a "
-                                 "pattern with \"*\" or \"?\"");
+            return fail(parser, groups ? "a host must be a name of a-z, 0-9 and \"-\" with a "
+                                         "letter or digit at both ends, a pattern with "
+                                         "\"*\" or \"?\", or \"@GROUP\""
+                                       : "a host of a group must be a name of a-z, 0-9 and \"-\" "
+                                         "with a letter or digit at both ends, or a "
+                                         "pattern with \"*\" or \"?\"");
         hosts[count] = strdup(text);
         if (!hosts[count])
             return -ENOMEM;
@@ -311,7 +313,9 @@ static int parse_group(Parser *parser, const char *name, struct json_object *val
     int r;
 
     if (!fleet_host_name_valid(name))
-        return fail(parser, "the name of a group consists of up to %zu of a-z, 0-9 and \"-\"",
+        return fail(parser,
+                    "the name of a group consists of up to %zu of a-z, 0-9 and \"-\", with a "
+                    "letter or digit at both ends",
                     LIMIT_FLEET_HOST_BYTES);
     r = parse_hosts_list(parser, value, false, &group.hosts);
     if (r == 0)
@@ -357,7 +361,9 @@ static int parse_fleet(Parser *parser, const char *name, struct json_object *val
 
     (void)name;
     if (!text || !fleet_name_valid(text))
-        return fail(parser, "\"fleet\" must be a name of up to %zu of a-z, 0-9 and \"-\"",
+        return fail(parser,
+                    "\"fleet\" must be a name of up to %zu of a-z, 0-9 and \"-\", with a letter or "
+                    "digit at both ends",
                     LIMIT_FLEET_NAME_BYTES);
     strcpy(((FleetFile *)into)->fleet, text);
     return 0;

@@ -246,7 +246,8 @@ static int parse_text(Parser *parser, const char *text, PolicyCredential *creden
                         "\"share\" must have the form MACHINE@ID, such as \"db@db-password\"");
     } else if (credential->source == POLICY_FLEET) {
         if (!text || !fleet_name_valid(text))
-            return fail(parser, "\"fleet\" must be a fleet's name: a-z, 0-9 and \"-\"");
+            return fail(parser, "\"fleet\" must be a fleet's name: a-z, 0-9 and \"-\", with a "
+                                "letter or digit at both ends");
     } else if (!text || !is_plain_path(text)) {
         return fail(parser, "\"%s\" must be the absolute path of a file", parser->source);
     }

@@ -2,4 +2,4 @@
 # Limit: LIMIT_FLEET_HOST_BYTES
 # File: lib/fleet/fleet_config.c
 # Test: fleet_config test_invalid
-s/length <= LIMIT_FLEET_HOST_BYTES/length <= LIMIT_FLEET_HOST_BYTES + 1/
+s/fleet_label_valid\(name, LIMIT_FLEET_HOST_BYTES\)/fleet_label_valid(name, LIMIT_FLEET_HOST_BYTES + 1)/

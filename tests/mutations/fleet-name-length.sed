@@ -2,4 +2,4 @@
 # Limit: LIMIT_FLEET_NAME_BYTES
 # File: lib/base/names.c
 # Test: statement
-s/length <= LIMIT_FLEET_NAME_BYTES/length <= 2 * LIMIT_FLEET_NAME_BYTES/
+s/fleet_label_valid\(name, LIMIT_FLEET_NAME_BYTES\)/fleet_label_valid(name, 2 * LIMIT_FLEET_NAME_BYTES)/

@@ -89,6 +89,8 @@ static void test_mistakes(void **state)
         {SECRET("\"credential\":\"app@db\",\"hosts\":[\"w[ab]\"]"), "a host must be"},
         {SECRET("\"credential\":\"app@db\",\"hosts\":[\"!web1\"]"), "a host must be"},
         {SECRET("\"credential\":\"app@db\",\"hosts\":[\"\"]"), "a host must be"},
+        {SECRET("\"credential\":\"app@db\",\"hosts\":[\"-a\"]"), "a host must be"},
+        {SECRET("\"credential\":\"app@db\",\"hosts\":[\"@a-\"]"), "a host must be"},
         {SECRET("\"credential\":\"app@db\",\"hosts\":[\"@\"]"), "a host must be"},
         {SECRET("\"credential\":\"app@db\",\"hosts\":[\"@wbe\"]"),
          "secret \"db\": there is no group \"wbe\""},
@@ -152,6 +154,9 @@ static void test_limits(void **state)
     assert_true(fleet_host_name_valid(name));
     name[LIMIT_FLEET_HOST_BYTES] = 'a';
     assert_false(fleet_host_name_valid(name));
+    assert_true(fleet_host_name_valid("1-a") && fleet_host_name_valid("a"));
+    assert_false(fleet_host_name_valid("") || fleet_host_name_valid("-") ||
+                 fleet_host_name_valid("-a") || fleet_host_name_valid("a-"));
     memset(name, 'a', LIMIT_FLEET_SECRET_BYTES);
     assert_true(fleet_secret_name_valid(name));
     name[LIMIT_FLEET_SECRET_BYTES] = 'a';

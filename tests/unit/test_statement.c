@@ -69,7 +69,7 @@ static void test_accepted(void **state)
         const char *line;
     } rows[] = {
         {1, "fleet a-name-of-32-characters-01234567\n"},
-        {1, "fleet -\n"},
+        {1, "fleet a\n"},
         {2, "sequence 1\n"},
         {2, "sequence 9007199254740991\n"},
         {3, "issued 1970-01-01T00:00:00Z\n"},
@@ -100,6 +100,8 @@ static void test_refused(void **state)
         {0, ""},
         {1, "fleet \n"},
         {1, "fleet Prod\n"},
+        {1, "fleet -prod\n"},
+        {1, "fleet prod-\n"},
         {1, "fleet prod \n"},
         {1, "fleet  prod\n"},
         {1, "fleet a/b\n"},
