@@ -54,7 +54,15 @@ static const char *where(const char *directory, const char *name, char path[512]
 int repository_read(const Repository *repository, const char *directory, const char *name,
                     size_t limit, Reason *reason, Bytes *ret)
 {
-    _cleanup_(closep) int folder = repository_directory(repository, directory), fd = -1;
+    _cleanup_(closep) int folder = repository_directory(repository, directory);
+
+    return repository_read_at(folder, directory, name, limit, reason, ret);
+}
+
+int repository_read_at(int folder, const char *directory, const char *name, size_t limit,
+                       Reason *reason, Bytes *ret)
+{
+    _cleanup_(closep) int fd = -1;
     struct stat status;
     char path[512];
     int r;

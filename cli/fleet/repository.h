@@ -59,6 +59,11 @@ RepositoryHost *repository_host(const Repository *repository, const char *name);
 int repository_read(const Repository *repository, const char *directory, const char *name,
                     size_t limit, Reason *reason, Bytes *ret);
 
+/* The same in a directory that is open, or of which FOLDER says why it is not: what
+ * repository_directory() returned. DIRECTORY is for messages. */
+int repository_read_at(int folder, const char *directory, const char *name, size_t limit,
+                       Reason *reason, Bytes *ret);
+
 /* OUTCOME_BAD_IDENTITY. */
 int repository_read_identity(const Repository *repository, const char *host, Reason *reason,
                              Identity *ret);

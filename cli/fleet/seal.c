@@ -75,8 +75,8 @@ static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reaso
         sealed_inputs(repository, &sealing->work.inventory, &sealing->work.lines, host, &inputs);
 
     if (r == 0)
-        r = sealed_plan_make(repository, &sealing->work.lines, host, &inputs,
-                             &sealing->work.verified, reason, &plan);
+        r = sealed_plan_make(repository, &sealing->work.inventory, &sealing->work.lines, host,
+                             &inputs, &sealing->work.verified, reason, &plan);
     if (r != 0 || !plan.host)
         return r;
     if (!ARRAY_GROW(sealing->plans, sealing->plan_count)) {
@@ -85,6 +85,39 @@ static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reaso
     }
     sealing->plans[sealing->plan_count++] = plan;
     return 0;
+}
+
+/* Finds out what has to be sealed for which host. */
+static int plan_all(Sealing *sealing, Reason *reason)
+{
+    const Repository *repository = &sealing->work.repository;
+    _cleanup_(closep) int sealed = repository_directory(repository, SEALED_DIRECTORY);
+    int r = 0;
+
+    if (sealed == -ELOOP || sealed == -ENOTDIR)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                          SEALED_DIRECTORY " is a link, or no directory. Remove it");
+    for (size_t i = 0; r == 0 && i < repository->host_count; i++)
+        r = plan_host(sealing, &repository->hosts[i], reason);
+    return r;
+}
+
+/* Says for which hosts files are made again that somebody or something has damaged. */
+static void note_damage(const Sealing *sealing)
+{
+    const char *first = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < sealing->plan_count; i++)
+        if (sealing->plans[i].damage) {
+            first = first ? first : sealing->plans[i].damage;
+            count++;
+        }
+    if (count == 1)
+        output_note("%s. All files of this host are sealed again.", first);
+    else if (count > 1)
+        output_note("%s. Files of %zu more host%s are damaged. All of these are sealed again.",
+                    first, count - 1, count == 2 ? "" : "s");
 }
 
 /* How many hosts the secret number NUMBER is sealed for now. */
@@ -472,10 +505,12 @@ static int run(const Context *context, const Options *options, char **arguments)
     (void)arguments;
     if (r == 0)
         r = confirm_changes(&sealing, &reason);
-    for (size_t i = 0; r == 0 && i < sealing.work.repository.host_count; i++)
-        r = plan_host(&sealing, &sealing.work.repository.hosts[i], &reason);
     if (r == 0)
+        r = plan_all(&sealing, &reason);
+    if (r == 0) {
+        note_damage(&sealing);
         note_pcrs(&sealing);
+    }
     if (r == 0)
         r = open_masters(&sealing, &reason);
     if (r == 0)

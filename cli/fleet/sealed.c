@@ -12,20 +12,18 @@
 
 /* A sealed file's name. */
 #define FILE_NAME_BYTES (CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred"))
-/* Of a host, a file and the host. */
-#define NOT_NAMED                                                                                  \
-    SEALED_DIRECTORY                                                                               \
-    "/%s/%.100s is not the file that its manifest names. Remove " SEALED_DIRECTORY "/%s"
-#define PATH_BYTES (sizeof(SEALED_NEW) + LIMIT_FLEET_HOST_BYTES + 2)
+/* Of a directory and a file. */
+#define NOT_NAMED       "%s/%.100s is not the file that its manifest names"
+#define PATH_BYTES      (sizeof(SEALED_NEW) + LIMIT_FLEET_HOST_BYTES + 2)
 
 static size_t index_of(const Repository *repository, const FleetSecret *secret)
 {
     return (size_t)(secret - repository->file.secrets);
 }
 
-static void file_name(const FleetSecret *secret, char name[FILE_NAME_BYTES])
+static void file_name(const CredentialName *credential, char name[FILE_NAME_BYTES])
 {
-    credential_name_format(&secret->credential, name);
+    credential_name_format(credential, name);
     strcat(name, ".cred");
 }
 
@@ -96,44 +94,151 @@ int sealed_leaf(const Repository *repository, const char *host, Reason *reason, 
     return r;
 }
 
-static int check_file(const Repository *repository, const RepositoryHost *host, size_t number,
-                      const ManifestCredential *credential, Reason *reason)
+/* What is sealed for a host. */
+typedef struct Sealed {
+    Manifest manifest;
+    MerkleHash leaf;
+} Sealed;
+
+static void sealed_done(Sealed *sealed)
 {
-    const FleetSecret *secret = host->secrets[number];
+    manifest_done(&sealed->manifest);
+}
+
+static const ManifestCredential *find(const Manifest *manifest, const CredentialName *name)
+{
+    for (size_t i = 0; i < manifest->count; i++)
+        if (credential_name_equal(&manifest->credentials[i].name, name))
+            return &manifest->credentials[i];
+    return NULL;
+}
+
+/* Whether MANIFEST names the file NAME. */
+static bool names_file(const Manifest *manifest, const char *name)
+{
+    char text[CREDENTIAL_NAME_TEXT_BYTES + sizeof(".cred")];
+    CredentialName credential;
+
+    if (!has_suffix(name, ".cred") || strlen(name) >= sizeof(text))
+        return false;
+    strcpy(text, name);
+    text[strlen(name) - strlen(".cred")] = '\0';
+    return credential_name_parse(text, NULL, &credential) == 0 && find(manifest, &credential);
+}
+
+/* Compares a file with CREDENTIAL, its entry in the manifest. */
+static int check_file(int folder, const char *directory, const ManifestCredential *credential,
+                      Reason *reason)
+{
     _cleanup_(bytes_done) Bytes file = {0};
     char name[FILE_NAME_BYTES], digest[DIGEST_TEXT_BYTES] = "";
     int r;
 
-    file_name(secret, name);
-    r = sealed_read(repository, host->name, name, LIMIT_FILE_BYTES, reason, &file);
+    file_name(&credential->name, name);
+    r = repository_read_at(folder, directory, name, LIMIT_FILE_BYTES, reason, &file);
+    if (r == -ENOENT)
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s/%s is missing", directory, name);
     if (r == 0)
         digest_format(bytes_view(&file), digest);
-    if ((r == 0 || r == -ENOENT) &&
-        (!credential_name_equal(&credential->name, &secret->credential) ||
-         credential->pending != secret->pending || strcmp(credential->sha256, digest) != 0 ||
-         credential->size != file.size))
-        r = reason_set(reason, OUTCOME_BAD_REPOSITORY, NOT_NAMED, host->name, name, host->name);
+    if (r == 0 && (credential->size != file.size || strcmp(credential->sha256, digest) != 0))
+        r = reason_set(reason, OUTCOME_BAD_REPOSITORY, NOT_NAMED, directory, name);
     return r;
 }
 
-int sealed_check(const Repository *repository, const RepositoryHost *host, Reason *reason)
+/* Checks that there are no other files than those that MANIFEST names, all of which are there. */
+static int check_no_others(int folder, const char *path, const Manifest *manifest, Reason *reason)
 {
-    _cleanup_(bytes_done) Bytes text = {0};
-    _cleanup_(manifest_done) Manifest manifest = {0};
-    Reason why = {0};
-    int r =
-        sealed_read(repository, host->name, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *name = NULL;
+    int r = directory_list(folder, path, reason, &directory);
 
+    while (r == 0 && (r = directory_next(directory, path, reason, &name)) == 0 && name)
+        if (name[0] != '.' && strcmp(name, SEALED_MANIFEST) != 0 &&
+            strcmp(name, SEALED_INPUTS) != 0 && !names_file(manifest, name))
+            return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                              "%s/%.100s is not in the manifest beside it", path, name);
+    return r;
+}
+
+/* Reads HOST's manifest, and checks that its files are those that are there. Who sealed them, for
+ * whom and from what, is for the caller to find out. As sealed_check(). */
+static int read_sealed(const Repository *repository, const char *host, Reason *reason, Sealed *ret)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    _cleanup_(closep) int folder = -1;
+    _cleanup_(bytes_done) Bytes text = {0};
+    char directory[PATH_BYTES];
+    Reason why = {0};
+    int r;
+
+    snprintf(directory, sizeof(directory), SEALED_DIRECTORY "/%s", host);
+    folder = repository_directory(repository, directory);
+    r = repository_read_at(folder, directory, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
     if (r != 0)
         return r == -ENOENT ? OUTCOME_UNSEALED : r;
-    r = manifest_parse(bytes_view(&text), &why, &manifest);
-    if (r == 0 && manifest.count != host->secret_count)
-        r = reason_set(&why, OUTCOME_BAD_BUNDLE, "it does not name the secrets of this host");
+    sealed.leaf = merkle_leaf(bytes_view(&text));
+    r = manifest_parse(bytes_view(&text), &why, &sealed.manifest);
     if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY, SEALED_DIRECTORY "/%s: %s. Remove it",
-                          host->name, why.text);
-    for (size_t i = 0; r == 0 && i < manifest.count; i++)
-        r = check_file(repository, host, i, &manifest.credentials[i], reason);
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s/" SEALED_MANIFEST ": %s", directory,
+                          why.text);
+    for (size_t i = 0; r == 0 && i < sealed.manifest.count; i++)
+        r = check_file(folder, directory, &sealed.manifest.credentials[i], reason);
+    if (r == 0)
+        r = check_no_others(folder, directory, &sealed.manifest, reason);
+    if (r == 0)
+        *ret = TAKE(sealed);
+    return r;
+}
+
+/* Whether HOST has the TPM names KEYS, as the inventory has them. */
+static bool has_keys(const FleetHost *host, const char *keys)
+{
+    char text[_FLEET_KEY_MAX * sizeof(host->keys[0])] = "";
+
+    for (size_t i = 0; i < _FLEET_KEY_MAX; i++)
+        if (host->keys[i][0]) {
+            strcat(text, text[0] ? " " : "");
+            strcat(text, host->keys[i]);
+        }
+    return keys && strcmp(text, keys) == 0;
+}
+
+/* Whether MANIFEST is of HOST and its secrets. 0, OUTCOME_BAD_REPOSITORY. */
+static int check_manifest(const Manifest *manifest, const Inventory *inventory,
+                          const RepositoryHost *host, Reason *reason)
+{
+    bool same = manifest->count == host->secret_count;
+
+    if (!has_keys(&manifest->host, inventory_find(inventory, "key", host->name)))
+        return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                          SEALED_DIRECTORY "/%s/" SEALED_MANIFEST
+                                           " is for other TPM keys than those of %s",
+                          host->name, host->name);
+    for (size_t i = 0; same && i < manifest->count; i++)
+        same =
+            credential_name_equal(&manifest->credentials[i].name, &host->secrets[i]->credential) &&
+            manifest->credentials[i].pending == host->secrets[i]->pending;
+    return same ? 0
+                : reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                             SEALED_DIRECTORY "/%s/" SEALED_MANIFEST
+                                              " does not name the secrets of this host",
+                             host->name);
+}
+
+int sealed_check(const Repository *repository, const Inventory *inventory,
+                 const RepositoryHost *host, Reason *reason)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    Reason why = {0};
+    int r = read_sealed(repository, host->name, &why, &sealed);
+
+    if (r == 0)
+        r = check_manifest(&sealed.manifest, inventory, host, &why);
+    if (r == OUTCOME_BAD_REPOSITORY)
+        return reason_set(reason, r, "%s. Seal for this host again: nspawn-creds fleet seal",
+                          why.text);
+    if (r != 0 && reason)
+        *reason = why;
     return r;
 }
 
@@ -143,6 +248,7 @@ void sealed_plan_done(SealedPlan *plan)
 {
     bytes_done(&plan->inputs);
     free(plan->seal);
+    free(plan->damage);
     *plan = (SealedPlan){0};
 }
 
@@ -181,30 +287,37 @@ static void mark_changed(const Repository *repository, const SealedLines *lines,
     }
 }
 
-int sealed_plan_make(const Repository *repository, const SealedLines *lines,
-                     const RepositoryHost *host, Bytes *inputs, const FleetVerified *verified,
-                     Reason *reason, SealedPlan *ret)
+int sealed_plan_make(const Repository *repository, const Inventory *inventory,
+                     const SealedLines *lines, const RepositoryHost *host, Bytes *inputs,
+                     const FleetVerified *verified, Reason *reason, SealedPlan *ret)
 {
     static const size_t identity = sizeof("host ") - 1 + DIGEST_TEXT_BYTES; /* the first line */
     _cleanup_(sealed_plan_done) SealedPlan plan = {.host = host, .inputs = TAKE(*inputs)};
+    _cleanup_(sealed_done) Sealed sealed = {0};
     _cleanup_(bytes_done) Bytes old = {0};
-    MerkleHash leaf;
-    int r = sealed_read(repository, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, reason, &old);
+    Reason why = {0};
+    bool same;
+    int r = sealed_read(repository, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, &why, &old);
 
-    /* a manifest that was lost is made again */
-    if (r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs)) &&
-        sealed_leaf(repository, host->name, NULL, &leaf) == 0) {
+    same = r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs));
+    if (r == 0)
+        r = read_sealed(repository, host->name, &why, &sealed);
+    if (r == 0 && same)
+        r = check_manifest(&sealed.manifest, inventory, host, &why);
+    if (r == 0 && same) {
         *ret = (SealedPlan){0};
         return 0;
     }
-    if (r != 0 && r != -ENOENT)
+    if (r < 0 && r != -ENOENT) {
+        *reason = why;
         return r;
+    }
     plan.seal = calloc(host->secret_count + 1, sizeof(plan.seal[0]));
-    if (!plan.seal)
+    plan.damage = r == OUTCOME_BAD_REPOSITORY ? strdup(why.text) : NULL;
+    if (!plan.seal || (r == OUTCOME_BAD_REPOSITORY && !plan.damage))
         return -ENOMEM;
-    if (old.size < identity || memcmp(old.data, plan.inputs.data, identity) != 0 ||
-        sealed_leaf(repository, host->name, reason, &leaf) != 0 ||
-        !fleet_verified_knows(verified, host->name, &leaf))
+    if (r != 0 || old.size < identity || memcmp(old.data, plan.inputs.data, identity) != 0 ||
+        !fleet_verified_knows(verified, host->name, &sealed.leaf))
         memset(plan.seal, true, host->secret_count);
     else
         mark_changed(repository, lines, host, &old, plan.seal);
@@ -298,14 +411,6 @@ static int seal_file(Making *making, size_t number, Reason *reason, Bytes *ret)
     return r;
 }
 
-static const ManifestCredential *find(const Manifest *manifest, const CredentialName *name)
-{
-    for (size_t i = 0; i < manifest->count; i++)
-        if (credential_name_equal(&manifest->credentials[i].name, name))
-            return &manifest->credentials[i];
-    return NULL;
-}
-
 /* Gives the old file a second name in the new directory, if it is the one that was sealed here. */
 static int keep_file(const Making *making, const FleetSecret *secret, const char *name,
                      Reason *reason, Bytes *ret)
@@ -320,7 +425,7 @@ static int keep_file(const Making *making, const FleetSecret *secret, const char
     if (r == 0)
         digest_format(bytes_view(ret), digest);
     if (r != 0 || !old || strcmp(old->sha256, digest) != 0)
-        return reason_set(reason, OUTCOME_BAD_REPOSITORY, NOT_NAMED, host, name, host);
+        return reason_set(reason, OUTCOME_CHANGED, SEALED_DIRECTORY "/" NOT_NAMED, host, name);
     return linkat(making->old_fd, name, making->fd, name, 0) < 0
                ? reason_set(reason, -errno, "cannot keep %.100s", name)
                : 0;
@@ -334,7 +439,7 @@ static int make_file(Making *making, size_t number, Reason *reason)
     char name[FILE_NAME_BYTES];
     int r;
 
-    file_name(secret, name);
+    file_name(&secret->credential, name);
     if (making->plan->seal[number]) {
         r = seal_file(making, number, reason, &file);
         if (r == 0)

@@ -41,26 +41,28 @@ int sealed_read(const Repository *repository, const char *host, const char *name
 /* The leaf of HOST's manifest. OUTCOME_UNSEALED if it has none. */
 int sealed_leaf(const Repository *repository, const char *host, Reason *reason, MerkleHash *ret);
 
-/* Whether HOST's files are those that its manifest names, and these are all of its secrets.
- * OUTCOME_UNSEALED if there is no manifest; OUTCOME_BAD_REPOSITORY. */
-int sealed_check(const Repository *repository, const RepositoryHost *host, Reason *reason);
+/* Whether HOST's directory has the files that its manifest names and no others, and these are its
+ * secrets, for its keys. OUTCOME_UNSEALED if there is no manifest; OUTCOME_BAD_REPOSITORY. */
+int sealed_check(const Repository *repository, const Inventory *inventory,
+                 const RepositoryHost *host, Reason *reason);
 
 /* One host that is to be sealed. */
 typedef struct SealedPlan {
     const RepositoryHost *host;
     Bytes inputs;
     bool *seal;      /* for each of its secrets: whether it is sealed anew, or its file kept */
+    char *damage;    /* what is wrong with the files that are there; NULL if nothing is */
     MerkleHash leaf; /* when it was sealed */
 } SealedPlan;
 
 void sealed_plan_done(SealedPlan *plan);
 
 /* Decides which files of HOST have to be sealed. INPUTS, which it takes, are what they have to be.
- * Files that VERIFIED does not know are not kept: whoever sealed them knows their key. .host of RET
- * is NULL if nothing is to be done. */
-int sealed_plan_make(const Repository *repository, const SealedLines *lines,
-                     const RepositoryHost *host, Bytes *inputs, const FleetVerified *verified,
-                     Reason *reason, SealedPlan *ret);
+ * Files that VERIFIED does not know are not kept, because whoever sealed them knows their key; nor
+ * are those of a host of which one is damaged. .host of RET is NULL if nothing is to be done. */
+int sealed_plan_make(const Repository *repository, const Inventory *inventory,
+                     const SealedLines *lines, const RepositoryHost *host, Bytes *inputs,
+                     const FleetVerified *verified, Reason *reason, SealedPlan *ret);
 
 /* Seals PLAN's host into SEALED_NEW, and sets .leaf. VALUES are the masters' values by the index of
  * the secret. RET_FILES is how many files were sealed. */

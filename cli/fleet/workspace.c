@@ -62,7 +62,7 @@ int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLea
         strcpy(leaves[i].host, host->name);
         r = check_inputs(work, host, reason);
         if (r == 0 && files)
-            r = sealed_check(repository, host, reason);
+            r = sealed_check(repository, &work->inventory, host, reason);
         if (r == 0)
             r = sealed_leaf(repository, host->name, reason, &leaves[i].leaf);
         if (r == OUTCOME_UNSEALED) {
