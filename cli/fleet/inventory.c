@@ -213,10 +213,61 @@ static int add_recipients(const Repository *repository, Reason *reason, Writer *
     return r;
 }
 
+typedef struct OwnedKey {
+    const char *key, *host; /* in a line "key HOST NAME...", each up to a space or the end */
+} OwnedKey;
+
+static int compare_words(const char *a, const char *b)
+{
+    size_t first = strcspn(a, " "), second = strcspn(b, " ");
+    int r = memcmp(a, b, first < second ? first : second);
+
+    return r != 0 ? r : (first > second) - (first < second);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return compare_words(((const OwnedKey *)a)->key, ((const OwnedKey *)b)->key);
+}
+
+/* Two hosts with one key could open each other's files. */
+static int check_keys(const Inventory *inventory, Reason *reason)
+{
+    _cleanup_(freep) OwnedKey *keys = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < inventory->count; i++) {
+        const char *host = inventory->lines[i] + strlen("key ");
+
+        if (strncmp(inventory->lines[i], "key ", strlen("key ")) != 0)
+            continue;
+        for (const char *space = strchr(host, ' '); space; space = strchr(space + 1, ' ')) {
+            if (!ARRAY_GROW(keys, count))
+                return -ENOMEM;
+            keys[count++] = (OwnedKey){space + 1, host};
+        }
+    }
+    if (count > 0)
+        qsort(keys, count, sizeof(keys[0]), compare_keys);
+    for (size_t i = 1; i < count; i++) {
+        const char *one = keys[i - 1].host, *other = keys[i].host;
+
+        if (compare_keys(&keys[i - 1], &keys[i]) == 0 && compare_words(one, other) != 0)
+            return reason_set(reason, OUTCOME_BAD_REPOSITORY,
+                              "hosts %.*s and %.*s have the same TPM key, so that each could open "
+                              "the other's files. Remove the one that is not there any more: "
+                              "nspawn-creds fleet revoke host %.*s",
+                              (int)strcspn(one, " "), one, (int)strcspn(other, " "), other,
+                              (int)strcspn(one, " "), one);
+    }
+    return 0;
+}
+
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(inventory_done) Inventory inventory = {0};
     Bytes text;
     int r = add_recipients(repository, reason, &writer);
 
@@ -227,6 +278,27 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
     writer_bytes(&writer, (BytesView){(const uint8_t *)"", 1});
     if (r == 0)
         r = writer_take(&writer, &text);
+    if (r == 0)
+        r = inventory_parse((char *)text.data, &inventory);
+    if (r == 0)
+        r = check_keys(&inventory, reason);
+    if (r == 0)
+        *ret = TAKE(inventory);
+    return r;
+}
+
+int inventory_copy(const Inventory *inventory, Inventory *ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    Bytes text;
+    int r;
+
+    for (size_t i = 0; i < inventory->count; i++) {
+        writer_text(&writer, inventory->lines[i]);
+        writer_text(&writer, "\n");
+    }
+    writer_bytes(&writer, (BytesView){(const uint8_t *)"", 1});
+    r = writer_take(&writer, &text);
     return r == 0 ? inventory_parse((char *)text.data, ret) : r;
 }
 
@@ -238,6 +310,7 @@ typedef struct Comparison {
     char secret[LIMIT_FLEET_SECRET_BYTES + 1]; /* of the matches that are collected */
     Writer added, removed;                     /* hosts that get it, or no longer */
     size_t added_count, hosts;                 /* how many get it now, of how many */
+    bool kept;                                 /* a host gets it as before */
     bool failed;
 } Comparison;
 
@@ -263,20 +336,20 @@ static void flush_matches(Comparison *comparison)
     if (added.bytes.size > 0 && comparison->added_count == comparison->hosts)
         say(comparison, "secret %s: now for all %zu hosts", comparison->secret, comparison->hosts);
     else if (added.bytes.size > 0)
-        say(comparison, "secret %s: now also for%.*s", comparison->secret, (int)added.bytes.size,
-            (const char *)added.bytes.data);
+        say(comparison, "secret %s: now %sfor%.*s", comparison->secret,
+            comparison->kept ? "also " : "", (int)added.bytes.size, (const char *)added.bytes.data);
     if (removed.bytes.size > 0)
         say(comparison, "secret %s: no longer for%.*s", comparison->secret, (int)removed.bytes.size,
             (const char *)removed.bytes.data);
     comparison->failed |= added.failed || removed.failed;
     comparison->added_count = 0;
+    comparison->kept = false;
 }
 
-/* REST is "SECRET HOST". */
-static void match(Comparison *comparison, const char *rest, bool added)
+/* REST is "SECRET HOST"; the host got the secret BEFORE, or gets it AFTER, or both. */
+static void match(Comparison *comparison, const char *rest, bool before, bool after)
 {
     const char *host = strchr(rest, ' ');
-    Writer *writer = added ? &comparison->added : &comparison->removed;
     size_t length = host ? (size_t)(host - rest) : 0;
 
     if (!host || length >= sizeof(comparison->secret))
@@ -286,8 +359,11 @@ static void match(Comparison *comparison, const char *rest, bool added)
         memcpy(comparison->secret, rest, length);
         comparison->secret[length] = '\0';
     }
-    writer_text(writer, host);
-    comparison->added_count += added;
+    if (before && after)
+        comparison->kept = true;
+    else
+        writer_text(after ? &comparison->added : &comparison->removed, host);
+    comparison->added_count += !before;
 }
 
 /* Where the value of a line begins; its end if it has none. */
@@ -300,8 +376,8 @@ static const char *value_of(const char *line)
     return value;
 }
 
-/* The lines BEFORE and AFTER are about the same; either may be NULL. A host that is new is said
- * with its key, and a secret with its settings. */
+/* The lines BEFORE and AFTER are about the same and differ, but for matches; either may be NULL. A
+ * host that is new is said with its key, and a secret with its settings. */
 static void differ(Comparison *comparison, const char *before, const char *after)
 {
     const char *line = after ? after : before ? before : "", *value = value_of(line);
@@ -313,7 +389,7 @@ static void differ(Comparison *comparison, const char *before, const char *after
     name++;
     length = (int)(value - name);
     if (strncmp(line, "match ", 6) == 0)
-        match(comparison, name, after != NULL);
+        match(comparison, name, before, after);
     else if (strncmp(line, "recipient ", 10) == 0)
         say(comparison, "recipient %s: %s", name, after ? "added" : "removed");
     else if (strncmp(line, "key ", 4) == 0 && after)
@@ -354,7 +430,7 @@ int inventory_compare(const Inventory *before, const Inventory *after, char ***l
         const char *old = order <= 0 ? before->lines[i++] : NULL,
                    *new = order >= 0 ? after->lines[j++] : NULL;
 
-        if (!old || !new || strcmp(old, new) != 0)
+        if (!old || !new || strcmp(old, new) != 0 || strncmp(old, "match ", 6) == 0)
             differ(&comparison, old, new);
     }
     flush_matches(&comparison);

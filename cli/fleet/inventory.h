@@ -29,13 +29,16 @@ void inventory_done(Inventory *inventory); /* for _cleanup_ */
 
 /* The inventory of REPOSITORY, after repository_match(). A host whose identity is the same as in
  * BEFORE (may be empty) has the same keys as there, and its identity is not parsed.
- * OUTCOME_BAD_REPOSITORY, OUTCOME_BAD_IDENTITY. */
+ * OUTCOME_BAD_REPOSITORY, also if two hosts have one key; OUTCOME_BAD_IDENTITY. */
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret);
 
 /* Takes apart TEXT, which it takes in any case, with a line feed after every line. Lines may be in
  * any order. -ENOMEM. */
 int inventory_parse(char *text, Inventory *ret);
+
+/* -ENOMEM. */
+int inventory_copy(const Inventory *inventory, Inventory *ret);
 
 MerkleHash inventory_digest(const Inventory *inventory);
 
