@@ -5,8 +5,8 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
-#include "fleet/admin.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "policy/policy.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -207,14 +207,16 @@ static int add_to_file(FleetFile *file, const Options *options, const char *name
 }
 
 /* Finds all mistakes before the value is read. RET_IS_NEW: fleet.json has to be written. */
-static int prepare(Repository *repository, const Options *options, const char *name,
-                   const char *input, Reason *reason, bool *ret_is_new)
+static int prepare(Workspace *work, const char *name, const char *input, Reason *reason,
+                   bool *ret_is_new)
 {
+    const Options *options = work->options;
+    Repository *repository = &work->repository;
     const FleetSecret *known;
     int r = input_check_value(options, input, reason);
 
     if (r == 0)
-        r = repository_open(options->repository, true, reason, repository);
+        r = workspace_open(true, reason, work);
     if (r != 0)
         return r;
     known = fleet_file_secret(&repository->file, name);
@@ -262,38 +264,31 @@ static int report_secret(const Options *options, const Repository *repository, c
 static int add_secret(const Context *context, const Options *options, const char *name,
                       const char *input, Reason *reason)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(master_change_done) MasterChange change = {0};
     _cleanup_(input_value_done) InputValue value = {0};
-    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
-    MasterProgram program;
     bool is_new, replaces;
-    int r = prepare(&repository, options, name, input, reason, &is_new);
+    int r = prepare(&work, name, input, reason, &is_new);
 
-    if (r == 0)
-        r = recipients_read(&repository, reason, &recipients);
-    if (r == 0)
-        r = fleet_admin_load(context, repository.file.fleet, reason, &admin);
-    program = fleet_admin_program(&admin, options);
     if (r == 0)
         r = input_get_value(context, options, input, name, reason, &value);
     if (r != 0)
         return r;
     input_note_newline(options, &value);
-    r = master_encrypt(&program, &recipients, value.secret, reason, &change.file);
+    r = master_encrypt(&work.program, &work.recipients, value.secret, reason, &change.file);
     if (r != 0)
         return r;
     change.secret = strdup(name);
     if (!change.secret)
         return -ENOMEM;
     /* a master that fleet.json does not name does no harm; the other way round it would */
-    replaces = master_exists(&repository, name);
-    r = masters_write(&repository, &change, 1, reason);
+    replaces = master_exists(&work.repository, name);
+    r = masters_write(&work.repository, &work.recipients, &change, 1, reason);
     if (r == 0 && is_new)
-        r = repository_write_file(&repository, reason);
-    return r == 0 ? report_secret(options, &repository, name, replaces, bytes_view(&value.public))
-                  : r;
+        r = repository_write_file(&work.repository, reason);
+    return r == 0
+               ? report_secret(options, &work.repository, name, replaces, bytes_view(&value.public))
+               : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

@@ -63,15 +63,13 @@ static int check_content(const Checking *checking, Reason *reason)
     return 0;
 }
 
-static int check(Checking *checking, Reason *reason)
+static int check_files(Checking *checking, Reason *reason)
 {
     Workspace *work = &checking->work;
     uint64_t now = work->context->now(work->context);
     Reason why = {0};
-    int r = workspace_load(false, reason, work);
+    int r = check_identities(&work->repository, reason);
 
-    if (r == 0)
-        r = check_identities(&work->repository, reason);
     if (r == 0) {
         r = fleet_admin_signers(&work->admin, work->repository.file.fleet, &why,
                                 &checking->signers);
@@ -93,6 +91,20 @@ static int check(Checking *checking, Reason *reason)
     return signed_statement_check(&checking->statement,
                                   checking->signers.count > 0 ? work->admin.threshold : 0,
                                   work->verified.sequence, now, reason);
+}
+
+static int check(Checking *checking, Reason *reason)
+{
+    Workspace *work = &checking->work;
+    int r = workspace_load(false, reason, work);
+
+    if (r != 0)
+        return r;
+    r = check_files(checking, reason);
+    if (r == 0)
+        return masters_check_recipients(&work->repository, &work->recipients, reason);
+    (void)workspace_note_recipients(work, NULL); /* beside what is worse */
+    return r;
 }
 
 static void print_json(const Checking *checking, JsonMode mode, int rc)

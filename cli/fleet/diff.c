@@ -34,6 +34,8 @@ static int run(const Context *context, const Options *options, char **arguments)
 
     (void)arguments;
     if (r == 0)
+        r = workspace_note_recipients(&work, &reason);
+    if (r == 0)
         r = fleet_changes_find(&work.verified, &work.inventory, &reason, &changes);
     if (r == 0)
         r = workspace_leaves(&work, false, NULL, &leaves);

@@ -6,8 +6,8 @@
  * master must be the one that was opened.
  */
 
-#include "fleet/admin.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "terminal/editor_file.h"
 #include "terminal/input.h"
 #include "terminal/memory_mount.h"
@@ -17,17 +17,15 @@
 #include <string.h>
 
 typedef struct Editing {
+    const Context *context;
     const Options *options;
     const char *secret;
-    FleetAdmin admin;
-    MasterProgram program; /* borrows from .admin */
-    Bytes before;          /* the master */
+    Bytes before; /* the master */
     Secret *old, *new;
 } Editing;
 
 static void editing_done(Editing *editing)
 {
-    fleet_admin_done(&editing->admin);
     bytes_done(&editing->before);
     secret_free(editing->old);
     secret_free(editing->new);
@@ -41,50 +39,41 @@ static int read_master(const Repository *repository, const char *secret, Reason 
     return repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, ret);
 }
 
-static int open_master(const Context *context, Editing *editing, Reason *reason)
+static int open_master(Editing *editing, Reason *reason)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(recipients_done) Recipients recipients = {0};
-    int r = repository_open(editing->options->repository, false, reason, &repository);
+    _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(editing->context, editing->options);
+    int r = workspace_open(false, reason, &work);
 
-    if (r == 0 && !fleet_file_secret(&repository.file, editing->secret))
+    if (r == 0 && !fleet_file_secret(&work.repository.file, editing->secret))
         r = reason_set(reason, OUTCOME_USAGE, "there is no secret \"%.80s\" in %s", editing->secret,
                        REPOSITORY_FILE);
     if (r == 0)
-        r = recipients_read(&repository, reason, &recipients); /* a mistake is found early */
-    if (r == 0)
-        r = fleet_admin_load(context, repository.file.fleet, reason, &editing->admin);
-    editing->program = fleet_admin_program(&editing->admin, editing->options);
-    if (r == 0)
-        r = read_master(&repository, editing->secret, reason, &editing->before);
-    return r == 0 || r == -ENOENT
-               ? master_read(&repository, &editing->program, editing->secret, reason, &editing->old)
-               : r;
+        r = read_master(&work.repository, editing->secret, reason, &editing->before);
+    return r == 0 || r == -ENOENT ? master_read(&work.repository, &work.program, editing->secret,
+                                                reason, &editing->old)
+                                  : r;
 }
 
 static int store(const Editing *editing, Reason *reason)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(editing->context, editing->options);
     _cleanup_(master_change_done) MasterChange change = {0};
     _cleanup_(bytes_done) Bytes now = {0};
-    int r = repository_open(editing->options->repository, true, reason, &repository);
+    int r = workspace_open(true, reason, &work);
 
     if (r == 0)
-        r = read_master(&repository, editing->secret, reason, &now);
+        r = read_master(&work.repository, editing->secret, reason, &now);
     if (r == -ENOENT ||
         (r == 0 && !bytes_view_equal(bytes_view(&now), bytes_view(&editing->before))))
         r = confirm(editing->options, reason,
                     "Another command changed %s in the meantime. Replace that value?",
                     editing->secret);
     if (r == 0)
-        r = recipients_read(&repository, reason, &recipients);
-    if (r == 0)
-        r = master_encrypt(&editing->program, &recipients, editing->new, reason, &change.file);
+        r = master_encrypt(&work.program, &work.recipients, editing->new, reason, &change.file);
     change.secret = strdup(editing->secret);
     if (r == 0 && !change.secret)
         r = -ENOMEM;
-    return r == 0 ? masters_write(&repository, &change, 1, reason) : r;
+    return r == 0 ? masters_write(&work.repository, &work.recipients, &change, 1, reason) : r;
 }
 
 /* The new value is only in memory, so that a failure is no reason to give it up. */
@@ -105,13 +94,13 @@ static int store_patiently(const Editing *editing, Reason *reason)
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(editing_done) Editing editing = {
-        .options = options, .secret = arguments[0], .program = {.identity = options->identity}};
+        .context = context, .options = options, .secret = arguments[0]};
     Reason reason = {0};
     bool stored = false;
     int r = memory_mount_prepare(&reason);
 
     if (r == 0)
-        r = open_master(context, &editing, &reason);
+        r = open_master(&editing, &reason);
     if (r == 0)
         r = editor_file_edit(editing.secret, editing.old, &reason, &editing.new);
     /* editors end a file with a newline */

@@ -5,8 +5,8 @@
 
 #include "crypto/generate.h"
 #include "base/array.h"
-#include "fleet/admin.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 
@@ -98,17 +98,17 @@ static int confirm_all(const Options *options, const Generations *all, Reason *r
                    count == 1 ? "it" : "them");
 }
 
-static int generate(const Context *context, const MasterProgram *program,
-                    const Recipients *recipients, Generation *generation, MasterChange *change,
+static int generate(const Workspace *work, Generation *generation, MasterChange *change,
                     Reason *reason)
 {
     const FleetSecret *secret = generation->secret;
     _cleanup_(secret_freep) Secret *value = NULL;
-    int r = generate_secret(context, &secret->recipe, secret->name, reason, &value);
+    int r = generate_secret(work->context, &secret->recipe, secret->name, reason, &value);
 
     if (r == 0 && recipe_types[secret->recipe.type].pair)
         r = generate_public(&secret->recipe, value, secret->name, reason, &generation->public);
-    return r == 0 ? master_encrypt(program, recipients, value, reason, &change->file) : r;
+    return r == 0 ? master_encrypt(&work->program, &work->recipients, value, reason, &change->file)
+                  : r;
 }
 
 static void report(const Options *options, const Repository *repository, const Generations *all)
@@ -148,32 +148,24 @@ static void report(const Options *options, const Repository *repository, const G
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(recipients_done) Recipients recipients = {0};
+    _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(generations_done) Generations all = {0};
-    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
-    MasterProgram program;
     Reason reason = {0};
-    int r = repository_open(options->repository, true, &reason, &repository);
+    int r = workspace_open(true, &reason, &work);
 
     if (r == 0)
-        r = repository_match(&repository, &reason);
+        r = repository_match(&work.repository, &reason);
     if (r == 0)
-        r = recipients_read(&repository, &reason, &recipients);
-    if (r == 0)
-        r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
-    program = fleet_admin_program(&admin, options);
-    if (r == 0)
-        r = choose(&repository, arguments, &reason, &all);
+        r = choose(&work.repository, arguments, &reason, &all);
     if (r == 0)
         r = confirm_all(options, &all, &reason);
     for (size_t i = 0; r == 0 && i < all.count; i++)
-        r = generate(context, &program, &recipients, &all.generations[i], &all.changes[i], &reason);
+        r = generate(&work, &all.generations[i], &all.changes[i], &reason);
     if (r == 0 && all.count > 0)
-        r = masters_write(&repository, all.changes, all.count, &reason);
+        r = masters_write(&work.repository, &work.recipients, all.changes, all.count, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    report(options, &repository, &all);
+    report(options, &work.repository, &all);
     return 0;
 }
 

@@ -169,6 +169,8 @@ int master_encrypt(const MasterProgram *program, const Recipients *recipients, c
 /* --- in a repository --- */
 
 #define NEW_SECRETS       REPOSITORY_SECRETS ".new"
+/* To whom all masters beside it were encrypted last, in the format of REPOSITORY_RECIPIENTS. */
+#define ENCRYPTED_TO      "recipients"
 #define MASTER_NAME_BYTES (LIMIT_FLEET_SECRET_BYTES + sizeof(".age"))
 
 static void master_name(const char *secret, char ret[MASTER_NAME_BYTES])
@@ -176,17 +178,57 @@ static void master_name(const char *secret, char ret[MASTER_NAME_BYTES])
     snprintf(ret, MASTER_NAME_BYTES, "%s.age", secret);
 }
 
-int recipients_read(const Repository *repository, Reason *reason, Recipients *ret)
+/* Reads the list in DIRECTORY, or in the repository itself for NULL. */
+static int read_list(const Repository *repository, const char *directory, const char *name,
+                     Reason *reason, Recipients *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
     Reason why = {0};
-    int r = repository_read(repository, NULL, REPOSITORY_RECIPIENTS, LIMIT_RECIPIENTS_BYTES, reason,
-                            &file);
+    int r = repository_read(repository, directory, name, LIMIT_RECIPIENTS_BYTES, reason, &file);
 
     if (r != 0)
         return r;
     r = recipients_parse(bytes_view(&file), &why, ret);
-    return r > 0 ? reason_set(reason, r, "%s: %s", REPOSITORY_RECIPIENTS, why.text) : r;
+    return r > 0 ? reason_set(reason, r, "%s%s%s: %s", directory ? directory : "",
+                              directory ? "/" : "", name, why.text)
+                 : r;
+}
+
+int recipients_read(const Repository *repository, Reason *reason, Recipients *ret)
+{
+    return read_list(repository, NULL, REPOSITORY_RECIPIENTS, reason, ret);
+}
+
+/* The first of ONE that OTHER does not have; NULL if there is none. */
+static const char *missing(const Recipients *one, const Recipients *other)
+{
+    for (size_t i = 0; i < one->count; i++) {
+        size_t j = 0;
+
+        while (j < other->count && strcmp(one->lines[i], other->lines[j]) != 0)
+            j++;
+        if (j == other->count)
+            return one->lines[i];
+    }
+    return NULL;
+}
+
+int masters_check_recipients(const Repository *repository, const Recipients *recipients,
+                             Reason *reason)
+{
+    _cleanup_(recipients_done) Recipients last = {0};
+    const char *added, *removed;
+    int r = read_list(repository, REPOSITORY_SECRETS, ENCRYPTED_TO, reason, &last);
+
+    if (r != 0)
+        return r == -ENOENT ? 0 : r;
+    added = missing(recipients, &last);
+    removed = missing(&last, recipients);
+    if (removed)
+        return reason_set(reason, OUTCOME_NOT_REKEYED, "%.200s is not listed and can open them",
+                          removed);
+    return added ? reason_set(reason, OUTCOME_NOT_REKEYED, "%.200s cannot open all of them", added)
+                 : 0;
 }
 
 bool master_exists(const Repository *repository, const char *secret)
@@ -245,22 +287,60 @@ static void remove_directory(const Repository *repository, const char *name)
     unlinkat(repository->fd, name, AT_REMOVEDIR);
 }
 
-/* Gives the files of the directory OLD that are not in INTO yet a second name there. */
-static int keep_files(int old, int into, Reason *reason)
+/* Whether NAME is a master's. */
+static bool is_master(const char *name)
+{
+    char secret[LIMIT_FLEET_SECRET_BYTES + 1] = "";
+
+    if (!has_suffix(name, ".age") || strlen(name) - strlen(".age") >= sizeof(secret))
+        return false;
+    memcpy(secret, name, strlen(name) - strlen(".age"));
+    return fleet_secret_name_valid(secret);
+}
+
+/* Gives the files of the directory OLD that are not in INTO yet a second name there. Of the list of
+ * recipients, that is left to the caller. RET_MASTERS is how many are masters. */
+static int keep_files(int old, int into, Reason *reason, size_t *ret_masters)
 {
     _cleanup_(closedirp) DIR *directory = NULL;
     const char *name;
     int r = directory_list(old, REPOSITORY_SECRETS, reason, &directory);
 
     while (r == 0 && (r = directory_next(directory, REPOSITORY_SECRETS, reason, &name)) == 0 &&
-           name)
-        if (linkat(old, name, into, name, 0) < 0 && errno != EEXIST)
+           name) {
+        if (strcmp(name, ENCRYPTED_TO) == 0)
+            continue;
+        if (linkat(old, name, into, name, 0) == 0)
+            *ret_masters += is_master(name);
+        else if (errno != EEXIST)
             r = reason_set(reason, -errno, "cannot keep %s/%.80s", REPOSITORY_SECRETS, name);
+    }
     return r;
 }
 
-static int fill(int into, int old, const MasterChange *changes, size_t count, Reason *reason)
+/* The list changes when no master is left that was encrypted to others. */
+static int write_list(int into, int old, const Recipients *recipients, size_t kept, Reason *reason)
 {
+    _cleanup_(writer_done) Writer writer = {0};
+
+    if (kept > 0)
+        return linkat(old, ENCRYPTED_TO, into, ENCRYPTED_TO, 0) == 0 || errno == ENOENT
+                   ? 0
+                   : reason_set(reason, -errno, "cannot keep %s/%s", REPOSITORY_SECRETS,
+                                ENCRYPTED_TO);
+    for (size_t i = 0; i < recipients->count; i++) {
+        writer_text(&writer, recipients->lines[i]);
+        writer_text(&writer, "\n");
+    }
+    return writer.failed ? -ENOMEM
+                         : file_create_at(into, ENCRYPTED_TO, bytes_view(&writer.bytes),
+                                          (FileOwnership){0644, (gid_t)-1}, reason);
+}
+
+static int fill(int into, int old, const Recipients *recipients, const MasterChange *changes,
+                size_t count, Reason *reason)
+{
+    size_t kept = 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < count; i++) {
@@ -271,14 +351,16 @@ static int fill(int into, int old, const MasterChange *changes, size_t count, Re
                            (FileOwnership){0644, (gid_t)-1}, reason);
     }
     if (r == 0 && old >= 0)
-        r = keep_files(old, into, reason);
+        r = keep_files(old, into, reason, &kept);
+    if (r == 0)
+        r = write_list(into, old, recipients, kept, reason);
     if (r == 0 && fsync(into) < 0)
         r = reason_set(reason, -errno, "cannot write %s", NEW_SECRETS);
     return r;
 }
 
-int masters_write(const Repository *repository, const MasterChange *changes, size_t count,
-                  Reason *reason)
+int masters_write(const Repository *repository, const Recipients *recipients,
+                  const MasterChange *changes, size_t count, Reason *reason)
 {
     _cleanup_(closep) int old = open_directory(repository, REPOSITORY_SECRETS), into = -1;
     int r;
@@ -290,7 +372,7 @@ int masters_write(const Repository *repository, const MasterChange *changes, siz
         return reason_set(reason, -errno, "cannot make the directory %s", NEW_SECRETS);
     into = open_directory(repository, NEW_SECRETS);
     r = into < 0 ? reason_set(reason, into, "cannot open %s", NEW_SECRETS)
-                 : fill(into, old, changes, count, reason);
+                 : fill(into, old, recipients, changes, count, reason);
     if (r == 0 && (renameat2(repository->fd, NEW_SECRETS, repository->fd, REPOSITORY_SECRETS,
                              old >= 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0 ||
                    fsync(repository->fd) < 0))

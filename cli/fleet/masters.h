@@ -65,7 +65,13 @@ typedef struct MasterChange {
 
 void master_change_done(MasterChange *change); /* for _cleanup_ */
 
-/* Writes all masters in CHANGES, or none: they and those that stay are collected in a new
- * directory, which takes the place of the old one. */
-int masters_write(const Repository *repository, const MasterChange *changes, size_t count,
-                  Reason *reason);
+/* Writes all masters in CHANGES, which are encrypted to RECIPIENTS, or none: they and those that
+ * stay are collected in a new directory, which takes the place of the old one. */
+int masters_write(const Repository *repository, const Recipients *recipients,
+                  const MasterChange *changes, size_t count, Reason *reason);
+
+/* Whether the masters are encrypted to RECIPIENTS, as far as it is known: age does not say who can
+ * open a file. So the masters' directory has a list of those to whom all of them were encrypted
+ * last. 0, also if there is no list; OUTCOME_NOT_REKEYED; OUTCOME_BAD_REPOSITORY. */
+int masters_check_recipients(const Repository *repository, const Recipients *recipients,
+                             Reason *reason);

@@ -5,8 +5,8 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
-#include "fleet/admin.h"
 #include "fleet/verbs.h"
+#include "fleet/workspace.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 
@@ -66,51 +66,43 @@ static int confirm_recipients(const Options *options, const Recipients *recipien
                    count == 1 ? "y" : "ies", recipients->count, count == 1 ? "it" : "them");
 }
 
-static int rekey(const Repository *repository, const MasterProgram *program,
-                 const Recipients *recipients, MasterChange *change, Reason *reason)
+static int rekey(const Workspace *work, MasterChange *change, Reason *reason)
 {
     _cleanup_(secret_freep) Secret *value = NULL;
-    int r = master_read(repository, program, change->secret, reason, &value);
+    int r = master_read(&work->repository, &work->program, change->secret, reason, &value);
 
-    return r == 0 ? master_encrypt(program, recipients, value, reason, &change->file) : r;
+    return r == 0 ? master_encrypt(&work->program, &work->recipients, value, reason, &change->file)
+                  : r;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
 {
-    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    _cleanup_(recipients_done) Recipients recipients = {0};
-    _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
+    _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(rekeying_done) Rekeying all = {0};
-    MasterProgram program;
     Reason reason = {0};
-    int r = repository_open(options->repository, true, &reason, &repository);
+    int r = workspace_open(true, &reason, &work);
 
     (void)arguments;
     if (r == 0)
-        r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
-    program = fleet_admin_program(&admin, options);
+        r = list(&work.repository, &reason, &all);
     if (r == 0)
-        r = recipients_read(&repository, &reason, &recipients);
-    if (r == 0)
-        r = list(&repository, &reason, &all);
-    if (r == 0)
-        r = confirm_recipients(options, &recipients, all.count, &reason);
+        r = confirm_recipients(options, &work.recipients, all.count, &reason);
     for (size_t i = 0; r == 0 && i < all.count; i++)
-        r = rekey(&repository, &program, &recipients, &all.changes[i], &reason);
+        r = rekey(&work, &all.changes[i], &reason);
     if (r == 0 && all.count > 0)
-        r = masters_write(&repository, all.changes, all.count, &reason);
+        r = masters_write(&work.repository, &work.recipients, all.changes, all.count, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json != JSON_OFF) {
         struct json_object *object = json_object_new_object();
 
         json_add_number(object, "masters", all.count);
-        json_add_number(object, "recipients", recipients.count);
+        json_add_number(object, "recipients", work.recipients.count);
         output_json(object, options->json);
         return 0;
     }
     output_note("%zu master cop%s encrypted to %zu recipients.", all.count,
-                all.count == 1 ? "y is" : "ies are", recipients.count);
+                all.count == 1 ? "y is" : "ies are", work.recipients.count);
     output_note("Somebody who is no recipient any more still opens the old copies, which git's "
                 "history keeps. If you removed somebody, give the secrets other values: "
                 "nspawn-creds fleet generate SECRET, or nspawn-creds fleet edit SECRET");

@@ -158,7 +158,6 @@ static void note_pcrs(const Sealing *sealing)
 static int open_masters(Sealing *sealing, Reason *reason)
 {
     const FleetFile *file = &sealing->work.repository.file;
-    MasterProgram program = fleet_admin_program(&sealing->work.admin, sealing->work.options);
     _cleanup_(freep) bool *needed = calloc(file->secret_count + 1, sizeof(needed[0]));
     int r = 0;
 
@@ -171,8 +170,8 @@ static int open_masters(Sealing *sealing, Reason *reason)
                 needed[sealing->plans[i].host->secrets[j] - file->secrets] = true;
     for (size_t i = 0; r == 0 && i < file->secret_count; i++)
         if (needed[i])
-            r = master_read(&sealing->work.repository, &program, file->secrets[i].name, reason,
-                            &sealing->values[i]);
+            r = master_read(&sealing->work.repository, &sealing->work.program,
+                            file->secrets[i].name, reason, &sealing->values[i]);
     return r;
 }
 
@@ -503,6 +502,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = workspace_load(true, &reason, &sealing.work);
 
     (void)arguments;
+    if (r == 0)
+        r = workspace_note_recipients(&sealing.work, &reason);
     if (r == 0)
         r = confirm_changes(&sealing, &reason);
     if (r == 0)

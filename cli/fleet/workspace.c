@@ -2,6 +2,9 @@
 
 #include "fleet/workspace.h"
 
+#include "fleet/signing.h"
+#include "terminal/output.h"
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -10,25 +13,96 @@ void workspace_done(Workspace *work)
     sealed_lines_done(&work->lines);
     inventory_done(&work->inventory);
     fleet_verified_done(&work->verified);
+    recipients_done(&work->recipients);
     fleet_admin_done(&work->admin);
     repository_close(&work->repository);
 }
 
-int workspace_load(bool write, Reason *reason, Workspace *work)
+int workspace_open(bool write, Reason *reason, Workspace *work)
 {
     Repository *repository = &work->repository;
     int r = repository_open(work->options->repository, write, reason, repository);
 
     if (r == 0)
-        r = repository_match(repository, reason);
+        r = recipients_read(repository, reason, &work->recipients);
     if (r == 0)
         r = fleet_admin_load(work->context, repository->file.fleet, reason, &work->admin);
+    work->program = fleet_admin_program(&work->admin, work->options);
+    return r;
+}
+
+/* If enough signers have signed the inventory and what was sealed from it, the administrator knows
+ * the sealed files, and with a statement that is new here also the inventory. A statement that is
+ * older than what was signed here does not count, nor one that has expired, so that nobody gets an
+ * administrator to sign what was replaced since. */
+static int trust_signed(Workspace *work)
+{
+    _cleanup_(signed_statement_done) SignedStatement statement = {0};
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(freep) KnownLeaf *leaves = NULL;
+    _cleanup_(inventory_done) Inventory inventory = {0};
+    MerkleHash inputs = inventory_digest(&work->inventory), root;
+    uint64_t now = work->context->now(work->context);
+    size_t hosts = work->repository.host_count;
+    FleetVerified *verified = &work->verified;
+    int r = fleet_admin_signers(&work->admin, work->repository.file.fleet, NULL, &signers);
+
+    if (r == 0)
+        r = signed_statement_read(&work->repository, &signers, now, NULL, &statement);
+    if (r == 0 && (statement.text.size == 0 || statement.statement.hosts != hosts ||
+                   memcmp(&statement.statement.inputs, &inputs, sizeof(inputs)) != 0))
+        return 0;
+    if (r == 0)
+        r = signed_statement_check(&statement, work->admin.threshold, verified->sequence, now,
+                                   NULL);
+    if (r == 0 || r == OUTCOME_EXPIRING)
+        r = workspace_leaves(work, false, NULL, &leaves);
+    if (r == 0)
+        r = leaves_root(leaves, hosts, &root);
+    if (r == 0 && memcmp(&root, &statement.statement.root, sizeof(root)) != 0)
+        return 0;
+    if (r == 0)
+        r = inventory_copy(&work->inventory, &inventory);
+    if (r != 0) /* others say why, to whom it matters */
+        return r == -ENOMEM ? r : 0;
+    free(verified->known);
+    verified->known = TAKE_PTR(leaves);
+    verified->known_count = hosts;
+    if (statement.statement.sequence > verified->sequence) {
+        verified->sequence = statement.statement.sequence;
+        inventory_done(&verified->inventory);
+        verified->inventory = TAKE(inventory);
+    }
+    return 0;
+}
+
+int workspace_load(bool write, Reason *reason, Workspace *work)
+{
+    Repository *repository = &work->repository;
+    int r = workspace_open(write, reason, work);
+
+    if (r == 0)
+        r = repository_match(repository, reason);
     if (r == 0)
         r = fleet_verified_load(work->context, repository->file.fleet, reason, &work->verified);
     if (r == 0)
         r = inventory_make(repository, &work->verified.inventory, reason, &work->inventory);
     if (r == 0)
         r = sealed_lines_make(repository, &work->inventory, &work->lines);
+    return r == 0 ? trust_signed(work) : r;
+}
+
+int workspace_note_recipients(const Workspace *work, Reason *reason)
+{
+    Reason why = {0};
+    int r = masters_check_recipients(&work->repository, &work->recipients, &why);
+
+    if (r == OUTCOME_NOT_REKEYED) {
+        output_note("%s: %s. %s", outcome_sentence(r), why.text, outcome_remedy(r));
+        return 0;
+    }
+    if (r != 0 && reason)
+        *reason = why;
     return r;
 }
 
@@ -94,6 +168,8 @@ int workspace_add_unknown(const Workspace *work, const KnownLeaf *leaves, FleetC
         return -ENOMEM;
     return writer.bytes.size == 0
                ? 0
-               : fleet_changes_add(changes, "sealed files that were not made on this machine:%.*s",
+               : fleet_changes_add(changes,
+                                   "sealed files that were not made on this machine, or are not "
+                                   "the last ones:%.*s",
                                    (int)writer.bytes.size, (const char *)writer.bytes.data);
 }

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * The starting point of the commands that seal, sign and compare: the repository, and what its
+ * The starting point of the commands that work in a repository: the repository, and what its
  * administrator knows about it.
  */
 
 #include "fleet/changes.h"
+#include "fleet/masters.h"
 #include "fleet/sealed.h"
 
 typedef struct Workspace {
@@ -14,6 +15,9 @@ typedef struct Workspace {
     const Options *options;
     Repository repository;
     FleetAdmin admin;
+    MasterProgram program; /* borrows from .admin and .options */
+    Recipients recipients;
+    /* from here on by workspace_load() alone */
     FleetVerified verified;
     Inventory inventory;
     SealedLines lines;
@@ -24,8 +28,16 @@ typedef struct Workspace {
     ((Workspace){context, options, .repository = REPOSITORY_CLOSED})
 void workspace_done(Workspace *work);
 
-/* Loads everything, with .context and .options set. See repository_open() for WRITE. */
+/* Opens the repository for a command that opens or writes masters. See repository_open() for WRITE.
+ */
+int workspace_open(bool write, Reason *reason, Workspace *work);
+
+/* The same, and loads everything else. What enough signers have signed since this administrator
+ * signed last counts as confirmed. */
 int workspace_load(bool write, Reason *reason, Workspace *work);
+
+/* Says on standard error if the masters are encrypted to other recipients than are listed. */
+int workspace_note_recipients(const Workspace *work, Reason *reason);
 
 /* Reads the leaves of all hosts' manifests into RET, by their index. OUTCOME_UNSEALED, with the
  * hosts in REASON, if any is not sealed from its present inputs. With FILES, each sealed file is

@@ -257,6 +257,11 @@ static void test_commands_that_fail(void **state)
 
 /* --- in a repository --- */
 
+static const Recipients two_recipients = {
+    .lines = (const char *[]){"age1alice", "age1bob"},
+    .count = 2,
+};
+
 static int write_two(const void *argument)
 {
     static uint8_t new[] = "new";
@@ -265,7 +270,7 @@ static int write_two(const void *argument)
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
 
     repository.fd = open(((const TestFolder *)argument)->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return masters_write(&repository, changes, COUNT(changes), NULL) != 0;
+    return masters_write(&repository, &two_recipients, changes, COUNT(changes), NULL) != 0;
 }
 
 static void expect_master(const TestFolder *folder, const char *name, const char *content)
@@ -301,6 +306,45 @@ static TestFolder three_masters(void)
     test_write_file(test_path(&folder, "secrets/b.age"), test_view("old"), 0600);
     test_write_file(test_path(&folder, "secrets/c.age"), test_view("old"), 0600);
     return folder;
+}
+
+/* Whether RECIPIENTS are those to whom all masters of FOLDER are encrypted. */
+static int check_list(const TestFolder *folder, const char *first, const char *second)
+{
+    Recipients recipients = {.lines = (const char *[]){first, second}, .count = 2};
+    _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
+    Reason reason = {0};
+    int r;
+
+    repository.fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    r = masters_check_recipients(&repository, &recipients, &reason);
+    assert_true(r == 0 || reason.text[0]);
+    return r;
+}
+
+/* As long as one master is there that was encrypted to others, so is their list. */
+static void test_list_of_recipients(void **state)
+{
+    TestFolder folder = three_masters();
+
+    (void)state;
+    assert_int_equal(write_two(&folder), 0);
+    assert_int_equal(access(test_path(&folder, "secrets/recipients"), F_OK), -1);
+    assert_int_equal(check_list(&folder, "age1alice", "age1carol"), 0); /* it is not known */
+    test_write_file(test_path(&folder, "secrets/recipients"), test_view("age1alice\nage1carol\n"),
+                    0600);
+    assert_int_equal(write_two(&folder), 0);
+    assert_int_equal(check_list(&folder, "age1alice", "age1carol"), 0);
+    assert_int_equal(check_list(&folder, "age1alice", "age1bob"), OUTCOME_NOT_REKEYED);
+    assert_int_equal(unlink(test_path(&folder, "secrets/c.age")), 0);
+    test_write_file(test_path(&folder, "secrets/README"), test_view("no master"), 0600);
+    assert_int_equal(write_two(&folder), 0);
+    assert_int_equal(check_list(&folder, "age1bob", "age1alice"), 0); /* in any order */
+    assert_int_equal(check_list(&folder, "age1alice", "age1carol"), OUTCOME_NOT_REKEYED);
+    assert_int_equal(access(test_path(&folder, "secrets/README"), F_OK), 0);
+    test_write_file(test_path(&folder, "secrets/recipients"), test_view("age1alice\n"), 0600);
+    assert_int_equal(check_list(&folder, "age1alice", "age1bob"), OUTCOME_BAD_REPOSITORY);
+    test_folder_remove(&folder);
 }
 
 /* Killed at any system call, it has written all or nothing, and the next writer cleans up. */
@@ -347,7 +391,8 @@ int main(void)
         cmocka_unit_test(test_many_recipients),    cmocka_unit_test(test_each_administrator_opens),
         cmocka_unit_test(test_what_does_not_open), cmocka_unit_test(test_no_recipient),
         cmocka_unit_test(test_own_commands),       cmocka_unit_test(test_commands_that_fail),
-        cmocka_unit_test(test_killed_writer),      cmocka_unit_test(test_no_masters_yet),
+        cmocka_unit_test(test_list_of_recipients), cmocka_unit_test(test_killed_writer),
+        cmocka_unit_test(test_no_masters_yet),
     };
     Context context;
 
