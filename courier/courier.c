@@ -13,6 +13,8 @@
 #include <systemd/sd-daemon.h>
 
 #define SECOND         ((uint64_t)1000 * 1000)
+/* How often the courier asks what became of a new set, a second each, before it looks again. */
+#define QUESTIONS      30U
 /* "v1/FLEET/hosts/HOST/bundle" and the like */
 #define NAME_BYTES_MAX (LIMIT_FLEET_NAME_BYTES + LIMIT_FLEET_HOST_BYTES + 32)
 
@@ -25,6 +27,7 @@ struct Courier {
     CarrierVersion offered; /* the bundle that the broker accepted */
     uint64_t sequence;      /* its sequence, or 0 */
     Bytes report;           /* not carried back yet */
+    bool waits;             /* for the report of what services did with the set */
     char bundle_name[NAME_BYTES_MAX], report_name[NAME_BYTES_MAX];
 };
 
@@ -116,6 +119,20 @@ static int take_report(Courier *courier, struct json_object *reply)
     return bytes_dup(text_view(report), &courier->report);
 }
 
+/* Asks the broker what services did with the set. */
+static int ask(Courier *courier, Reason *reason)
+{
+    _cleanup_(client_freep) Client *broker = NULL;
+    _cleanup_(json_object_putp) struct json_object *reply = NULL;
+    int r = client_new_courier(courier->socket, reason, &broker);
+
+    if (r == 0)
+        r = call(courier, broker, "Report", NULL, (BytesView){0}, NULL, NULL, reason, &reply);
+    if (r == 0 && varlink_text(reply, "report"))
+        courier->waits = false;
+    return r == 0 ? take_report(courier, reply) : r;
+}
+
 /* Brings the file with DIGEST from the carrier to the broker. */
 static int bring(Courier *courier, Client *broker, const char *digest, Reason *reason)
 {
@@ -163,6 +180,7 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
         r = take_report(courier, commit);
     if (r == 0)
         r = outcome_of(commit, reason);
+    courier->waits = r == 0 && courier->reports;
     if (r == 0)
         courier->sequence =
             (uint64_t)json_object_get_int64(json_object_object_get(offer, "sequence"));
@@ -192,6 +210,8 @@ int courier_look(Courier *courier, Reason *reason)
         r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s is not text", courier->bundle_name);
     if (r == 0 && bundle.size > 0)
         r = deliver(courier, bytes_view(&bundle), reason);
+    else if (r == 0 && courier->waits)
+        (void)ask(courier, NULL);
     /* what was refused, or is not complete, is offered again */
     courier->offered = r == 0 ? seen : (CarrierVersion){0};
     return r;
@@ -267,6 +287,12 @@ void courier_run(Courier *courier)
             said = courier->sequence;
             fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,
                     courier->config->name);
+        }
+        for (unsigned i = 0; r == 0 && courier->waits && i < QUESTIONS; i++) {
+            carrier_sleep(SECOND);
+            if (ask(courier, NULL) == 0 && !courier->waits)
+                say("carrying the report", courier_report(courier, &report_reason), &report_reason,
+                    &last_report, &last_report_reason);
         }
         failures = r == 0 ? 0 : failures + 1;
         /* at least a second, whatever a carrier says has changed */

@@ -172,6 +172,16 @@ static int add_file(MethodCall *call)
                      text_view(varlink_text(call->parameters, "data")), &call->reason);
 }
 
+static int report(MethodCall *call)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = offer_applied_report(call->environment->connections->config,
+                                 varlink_text(call->parameters, "fleet"), &call->reason, &text);
+
+    json_add_view(call->reply, "report", bytes_view(&text));
+    return r;
+}
+
 /* --- the table --- */
 
 static const VarlinkField no_fields[] = {{0}};
@@ -222,6 +232,7 @@ static const Method methods[] = {
     {"Offer", INTERFACE_COURIER, offer_fields, METHOD_OFFER, false, NULL},
     {"Blob", INTERFACE_COURIER, blob_fields, METHOD_LOOP, false, add_file},
     {"Commit", INTERFACE_COURIER, fleet_fields, METHOD_ACCEPT, false, NULL},
+    {"Report", INTERFACE_COURIER, fleet_fields, METHOD_READER, false, report},
 };
 
 const Method *method_table(size_t *ret_count)

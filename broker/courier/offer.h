@@ -55,6 +55,11 @@ bool offer_is_busy(const Offer *offer);
 struct json_object *offer_describe(const Offer *offer, bool committed, int rc,
                                    const Reason *reason);
 
+/* The host's signed report of what nspawn-creds-apply has done about FLEET's accepted set; empty if
+ * it has done nothing yet. OUTCOME_NOT_FOUND if FLEET is none, or the host has no key for reports;
+ * a negative errno. For a child, because it reads the set. */
+int offer_applied_report(const ServerConfig *config, const char *fleet, Reason *reason, Bytes *ret);
+
 /* --- OFFER may be NULL, or of another fleet than FLEET: OUTCOME_USAGE --- */
 
 /* Adds the file with DIGEST. OUTCOME_USAGE if no such file is missing; OUTCOME_NOT_SIGNED if it is

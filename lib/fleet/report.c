@@ -53,6 +53,8 @@ static int write_text(const Report *report, Bytes *ret)
     json_add_text(object, "outcome", outcome_name(report->outcome));
     json_add_text(object, "time", time);
     json_add_text(object, "credential", report->credential[0] ? report->credential : NULL);
+    if (report->applied)
+        json_add(object, "applied", json_object_new_boolean(true));
     return json_print(object, ret);
 }
 
@@ -110,6 +112,7 @@ static bool read_text(struct json_object *object, Report *ret)
     struct json_object *version = json_object_object_get(object, "version");
     const char *time = json_text(json_object_object_get(object, "time"));
     const char *outcome = json_text(json_object_object_get(object, "outcome"));
+    struct json_object *applied = NULL;
     uint8_t digest[32];
     CredentialName name;
     int members = 6;
@@ -127,6 +130,12 @@ static bool read_text(struct json_object *object, Report *ret)
         if (!copy(object, "credential", ret->credential, sizeof(ret->credential)) ||
             credential_name_parse(ret->credential, NULL, &name) != 0)
             return false;
+    }
+    if (json_object_object_get_ex(object, "applied", &applied)) {
+        members++;
+        if (!json_object_is_type(applied, json_type_boolean) || !json_object_get_boolean(applied))
+            return false;
+        ret->applied = true;
     }
     return json_object_object_length(object) == members;
 }

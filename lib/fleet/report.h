@@ -22,11 +22,12 @@
 
 typedef struct Report {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
-    char host[LIMIT_FLEET_HOST_BYTES + 1];       /* its name in the fleet */
-    char statement[DIGEST_TEXT_BYTES];           /* SHA-256 of its text */
-    int outcome;                                 /* 0 if the set was accepted */
-    uint64_t time;                               /* µs since 1970, whole seconds */
-    char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one that did not open, or "" */
+    char host[LIMIT_FLEET_HOST_BYTES + 1]; /* its name in the fleet */
+    char statement[DIGEST_TEXT_BYTES];     /* SHA-256 of its text */
+    int outcome;                           /* 0 if the set was accepted */
+    bool applied;  /* and nspawn-creds-apply has dealt with it: 0 if all services came back */
+    uint64_t time; /* µs since 1970, whole seconds */
+    char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one to blame, or "" */
 } Report;
 
 /* Signs REPORT with the key of SEED. -ENOMEM. */

@@ -322,6 +322,48 @@ static void test_what_has_changed_is_listed(void **state)
     assert_string_equal(changes_of(fleet, sets, 4), "a7");
 }
 
+/* What nspawn-creds-apply has done, in the signed report: of this set, and of no other. */
+static void test_what_became_of_it(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1), next = set_of(fleet, 8, both, 2, 2);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    FleetApplied applied = {
+        .outcome = OUTCOME_NOT_APPLIED, .time = TEST_NOW + HOUR, .credential = "web@a"};
+
+    (void)state;
+    for (unsigned step = 0; step < 4; step++) {
+        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+        _cleanup_(fleet_set_done) FleetSet accepted_set = {0};
+        Report report;
+
+        if (step == 1)
+            assert_int_equal(carry(fleet, &set), 0);
+        if (step == 3)
+            assert_int_equal(carry(fleet, &next), 0);
+        if (step == 2) {
+            assert_int_equal(
+                fleet_set_open(fleet->broker->config.store_path, "prod", NULL, &accepted_set), 0);
+            strcpy(applied.statement, accepted_set.digest);
+            assert_int_equal(fleet_set_write_applied(&accepted_set, &applied, NULL), 0);
+        }
+        assert_int_equal(call_courier(client, "Report", NULL, (BytesView){0}, NULL, &reply), 0);
+        if (step != 2) {
+            assert_int_equal(json_object_object_length(reply), 0);
+            continue;
+        }
+        assert_int_equal(report_verify(text_view(json_text(member(reply, "report"))),
+                                       bytes_view(&fleet->report_key), NULL, &report),
+                         0);
+        assert_true(report.applied);
+        assert_string_equal(report.host, "web1");
+        assert_string_equal(report.statement, applied.statement);
+        assert_int_equal(report.outcome, OUTCOME_NOT_APPLIED);
+        assert_string_equal(report.credential, "web@a");
+        assert_true(report.time == applied.time);
+    }
+}
+
 /* Two couriers that offer at the same time: the older set does not follow the newer one. */
 static void test_two_at_once(void **state)
 {
@@ -644,6 +686,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_set_is_accepted_and_delivered),
         cmocka_unit_test(test_what_has_changed_is_listed),
+        cmocka_unit_test(test_what_became_of_it),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_the_same_again_costs_nothing),
         cmocka_unit_test(test_nothing_else_is_accepted),

@@ -51,12 +51,14 @@ static int tear_down(void **state)
 static void test_round_trip(void **state)
 {
     const Fixture *fixture = *state;
-    Report accepted = good;
+    Report rows[] = {good, good, good};
 
-    accepted.outcome = 0;
-    accepted.credential[0] = '\0';
-    for (size_t i = 0; i < 2; i++) {
-        const Report *report = i == 0 ? &good : &accepted;
+    rows[1].outcome = 0;
+    rows[1].credential[0] = '\0';
+    rows[2].outcome = OUTCOME_NOT_APPLIED;
+    rows[2].applied = true;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const Report *report = &rows[i];
         _cleanup_(bytes_done) Bytes text = {0};
         Report read = {0};
 
@@ -68,6 +70,7 @@ static void test_round_trip(void **state)
         assert_string_equal(read.statement, report->statement);
         assert_string_equal(read.credential, report->credential);
         assert_int_equal(read.outcome, report->outcome);
+        assert_true(read.applied == report->applied);
         assert_int_equal(read.time, report->time);
     }
 }
