@@ -56,7 +56,7 @@ static bool is_known(const ValueChanges *changes, const ValueChange *change)
 {
     const ValueChange *found = value_changes_find(changes, &change->name);
 
-    return found && strcmp(found->statement, change->statement) == 0;
+    return found && strcmp(found->sha256, change->sha256) == 0;
 }
 
 static int choose(Apply *apply)
@@ -73,7 +73,7 @@ static int choose(Apply *apply)
             continue;
         r = is_of_fleet(apply, &change->name, &ours);
         if (r == 0 && ours)
-            r = value_changes_put(&apply->wanted, &change->name, change->statement);
+            r = value_changes_put(&apply->wanted, &change->name, change->sha256);
         else if (r == 0 && left_out++ < SHOWN_MAX)
             observer_note(observer, "%s@%s has changed, but its policy does not take it from %s",
                           change->name.machine, change->name.id, apply->fleet);
@@ -112,7 +112,7 @@ static int resume(Apply *apply)
     for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
         if (!is_known(&apply->state.begun, &apply->wanted.changes[i]))
             r = value_changes_put(&fresh, &apply->wanted.changes[i].name,
-                                  apply->wanted.changes[i].statement);
+                                  apply->wanted.changes[i].sha256);
     if (r == 0)
         r = make_list(apply, &fresh, &again);
     for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
@@ -138,6 +138,11 @@ static int on_done(void *userdata, const RestartUnit *unit)
     return r == 0 ? write_state(apply, NULL) : r;
 }
 
+static bool is_stopped(const Apply *apply)
+{
+    return poll(&(struct pollfd){.fd = apply->options->restart.stop, .events = POLLIN}, 1, 0) > 0;
+}
+
 static int restart(Apply *apply, Reason *reason)
 {
     RestartOptions options = apply->options->restart;
@@ -149,20 +154,124 @@ static int restart(Apply *apply, Reason *reason)
     r = restart_list_connect(&apply->list, &options, reason);
     if (r == 0)
         r = restart_list_apply(&apply->list, &options, reason);
-    if (poll(&(struct pollfd){.fd = options.stop, .events = POLLIN}, 1, 0) > 0)
+    if (is_stopped(apply))
         return OUTCOME_INTERRUPTED;
     return r == OUTCOME_NOT_ROTATED ? OUTCOME_NOT_APPLIED : r;
 }
 
-/* A credential that a unit which has failed uses. */
+static bool has_failed(const RestartUnit *unit)
+{
+    return unit->result && strcmp(unit->result, "failed") == 0;
+}
+
+/* Whether root's policy wants the previous value of NAME back. */
+static int wants_previous(const Apply *apply, const CredentialName *name, bool *ret)
+{
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential = NULL;
+    int r = policy_load(apply->options->context, name->machine, NULL, &policy);
+
+    if (r == 0)
+        credential = policy_find(policy, name->id);
+    *ret = credential && credential->on_failure == POLICY_PREVIOUS;
+    return r < 0 ? r : 0;
+}
+
+/* The names to restore: those that a unit which has failed uses, if root's policy says so. */
+static int find_unwanted(const Apply *apply, CredentialName *names, size_t *ret_count)
+{
+    int r = 0;
+
+    *ret_count = 0;
+    for (size_t k = 0; r == 0 && k < apply->wanted.count; k++) {
+        const CredentialName *name = &apply->wanted.changes[k].name;
+        bool affects = false, unwanted = false;
+
+        for (size_t i = 0; r == 0 && !affects && i < apply->list.unit_count; i++)
+            if (has_failed(&apply->list.units[i]))
+                r = restart_list_affects(&apply->list, name, &apply->list.units[i], &affects);
+        if (r == 0 && affects)
+            r = wants_previous(apply, name, &unwanted);
+        if (r == 0 && unwanted)
+            names[(*ret_count)++] = *name;
+    }
+    return r;
+}
+
+/* Of all units, restart_list_undo() takes those that use one of NAMES. RET_ALL says whether they
+ * are all that have failed. */
+static int choose_undone(Apply *apply, const CredentialName *names, size_t count, bool *ret_all)
+{
+    int r = 0;
+
+    *ret_all = true;
+    for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
+        RestartUnit *unit = &apply->list.units[i];
+        bool affects = false;
+
+        for (size_t k = 0; r == 0 && !affects && k < count; k++)
+            r = restart_list_affects(&apply->list, &names[k], unit, &affects);
+        *ret_all = *ret_all && (affects || !has_failed(unit));
+        unit->touched = unit->touched && affects;
+    }
+    return r;
+}
+
+/* Services have failed: has the previous values served again where root's policy says so, and
+ * restarts what uses them. Returns 0, or a negative errno; RC is what became of it. */
+static int restore(Apply *apply, Reason *reason, int *rc)
+{
+    const Observer *observer = apply->options->restart.observer;
+    _cleanup_(freep) CredentialName *names = calloc(apply->wanted.count + 1, sizeof(names[0]));
+    RestartOptions options = apply->options->restart;
+    Reason undoing = {0};
+    size_t count = 0;
+    bool all;
+    int r = names ? find_unwanted(apply, names, &count) : -ENOMEM;
+
+    if (r == 0)
+        r = fleet_set_restore(&apply->set, names, count, &undoing, &count);
+    if (r != 0)
+        return r < 0 ? reason_set(reason, r, "%s", undoing.text) : r;
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < count; i++)
+        observer_note(observer, "%s@%s: the previous value is served again", names[i].machine,
+                      names[i].id);
+    r = choose_undone(apply, names, count, &all);
+    if (r != 0)
+        return r;
+    options.go_on = true;
+    r = restart_list_undo(&apply->list, &options, &undoing);
+    if (r > 0)
+        observer_note(observer, "with the previous value, too: %s", undoing.text);
+    if (r == 0 && all)
+        *rc = OUTCOME_NOT_ROTATED;
+    return r < 0 ? r : 0;
+}
+
+/* Whether a previous value is served in place of one that there is to apply: a run that was killed
+ * may have put it there. */
+static bool is_restored(const Apply *apply)
+{
+    for (size_t i = 0; i < apply->wanted.count; i++)
+        if (value_changes_find(&apply->set.restored, &apply->wanted.changes[i].name))
+            return true;
+    return false;
+}
+
+/* A credential that a unit which has failed uses, or that is restored. */
 static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
 {
     int r = 0;
 
+    for (size_t k = 0; k < apply->wanted.count; k++)
+        if (value_changes_find(&apply->set.restored, &apply->wanted.changes[k].name))
+            credential_name_format(&apply->wanted.changes[k].name, ret);
     for (size_t i = 0; i < apply->list.unit_count; i++) {
         const RestartUnit *unit = &apply->list.units[i];
 
-        if (!unit->result || strcmp(unit->result, "failed") != 0)
+        if (!has_failed(unit))
             continue;
         for (size_t k = 0; r == 0 && k < apply->wanted.count; k++) {
             bool affects = false;
@@ -180,17 +289,17 @@ static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES]
 /* --- the end --- */
 
 /* For the broker's report. It was said already if a run was killed right after it. */
-static int tell(const Apply *apply, int rc, Reason *reason)
+static int tell(const Apply *apply, int rc, const char *culprit, Reason *reason)
 {
     const Context *context = apply->options->context;
     FleetApplied applied = {.outcome = rc, .time = context->now(context)}, before;
-    int r = rc == 0 ? 0 : find_culprit(apply, applied.credential);
 
+    strcpy(applied.credential, culprit);
     strcpy(applied.statement, apply->set.digest);
-    if (r == 0 && apply->wanted.count == 0 && fleet_set_applied(&apply->set, NULL, &before) == 0 &&
+    if (apply->wanted.count == 0 && fleet_set_applied(&apply->set, NULL, &before) == 0 &&
         strcmp(before.statement, applied.statement) == 0)
         return 0;
-    return r == 0 ? fleet_set_write_applied(&apply->set, &applied, reason) : r;
+    return fleet_set_write_applied(&apply->set, &applied, reason);
 }
 
 /* Remembers what was dealt with, of what the broker still lists. */
@@ -203,7 +312,7 @@ static int remember(Apply *apply, Reason *reason)
         const ValueChange *change = &apply->offered.changes[i];
 
         if (is_known(&apply->wanted, change) || is_known(&apply->state.applied, change))
-            r = value_changes_put(&applied, &change->name, change->statement);
+            r = value_changes_put(&applied, &change->name, change->sha256);
     }
     if (r != 0)
         return r;
@@ -216,6 +325,7 @@ static int remember(Apply *apply, Reason *reason)
 
 static int run(Apply *apply, Reason *reason)
 {
+    char culprit[CREDENTIAL_NAME_TEXT_BYTES] = "";
     int rc, r = make_list(apply, &apply->wanted, &apply->list);
 
     if (r == 0)
@@ -225,7 +335,7 @@ static int run(Apply *apply, Reason *reason)
     value_changes_done(&apply->state.begun);
     for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
         r = value_changes_put(&apply->state.begun, &apply->wanted.changes[i].name,
-                              apply->wanted.changes[i].statement);
+                              apply->wanted.changes[i].sha256);
     if (r == 0)
         r = write_state(apply, reason);
     if (r != 0)
@@ -233,7 +343,15 @@ static int run(Apply *apply, Reason *reason)
     rc = restart(apply, reason);
     if (rc != 0 && rc != OUTCOME_NOT_APPLIED)
         return rc;
-    r = tell(apply, rc, rc == 0 ? reason : NULL);
+    if (rc == 0 && is_restored(apply))
+        rc = OUTCOME_NOT_ROTATED;
+    r = rc == 0 ? 0 : find_culprit(apply, culprit);
+    if (r == 0 && rc == OUTCOME_NOT_APPLIED)
+        r = restore(apply, reason, &rc);
+    if (r == 0 && is_stopped(apply))
+        return OUTCOME_INTERRUPTED;
+    if (r == 0)
+        r = tell(apply, rc, culprit, rc == 0 ? reason : NULL);
     if (r == 0)
         r = remember(apply, rc == 0 ? reason : NULL);
     return r == 0 ? rc : r;
@@ -263,5 +381,5 @@ int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
         r = choose(&apply);
     if (r != 0 && r != OUTCOME_NOT_FOUND) /* no list: an earlier version has accepted the set */
         return r;
-    return apply.wanted.count > 0 ? run(&apply, reason) : tell(&apply, 0, reason);
+    return apply.wanted.count > 0 ? run(&apply, reason) : tell(&apply, 0, "", reason);
 }

@@ -22,6 +22,7 @@ typedef struct ApplyOptions {
 } ApplyOptions;
 
 /* Applies the changes of FLEET. Returns 0, also if there is nothing to do; OUTCOME_NOT_APPLIED if a
- * service does not come back, which is written down for the report; OUTCOME_INTERRUPTED if
+ * service does not come back, or OUTCOME_NOT_ROTATED if it then got the previous value again, as
+ * root's policy said, which is written down for the report; OUTCOME_INTERRUPTED if
  * .restart.stop is readable: the next run goes on; or why it could not be done. */
 int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason);

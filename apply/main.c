@@ -108,7 +108,7 @@ static int apply_all(const ApplyOptions *options, Reason *reason)
             continue;
         fprintf(stderr, SD_ERR "%s: %s: %s\n", *fleet, outcome_sentence(r), why.text);
         /* of what a service does, this program is no failure */
-        if (first == 0 && r != OUTCOME_NOT_APPLIED)
+        if (first == 0 && r != OUTCOME_NOT_APPLIED && r != OUTCOME_NOT_ROTATED)
             first = r;
     }
     return first;

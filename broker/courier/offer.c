@@ -201,7 +201,7 @@ static void compare(const FleetSet *old, const Manifest *manifest, Verdict *verd
             continue;
         verdict->have[i] = HAVE_NAME;
         if (strcmp(before->sha256, credential->sha256) == 0 &&
-            fleet_set_read(old, &credential->name, NULL, &file) == 0)
+            fleet_set_read_signed(old, &credential->name, NULL, &file) == 0)
             verdict->have[i] = HAVE_FILE;
     }
 }
@@ -275,9 +275,10 @@ static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
     strcpy(commit->statement, offer->digest);
     strcpy(commit->base, verdict->base);
     commit->changed = calloc(commit->manifest.count + 1, sizeof(commit->changed[0]));
+    commit->keep = calloc(commit->manifest.count + 1, sizeof(commit->keep[0]));
     commit->files = calloc(commit->manifest.count + 1, sizeof(commit->files[0]));
     offer->have = calloc(commit->manifest.count + 1, sizeof(offer->have[0]));
-    if (!commit->changed || !commit->files || !offer->have)
+    if (!commit->changed || !commit->keep || !commit->files || !offer->have)
         return -ENOMEM;
     offer->accepted = verdict->accepted;
     for (size_t i = 0; i < commit->manifest.count; i++) {
@@ -549,6 +550,21 @@ static int begin_served(Offer *offer)
     return r == 0 ? begin(offer, bytes_view(&file), &ignored) : r;
 }
 
+/* Whether the policy wants the current credential's value back if a service fails with the new one.
+ */
+static bool keeps_previous(const Offer *offer)
+{
+    const CredentialName *name = &offer->commit->manifest.credentials[offer->next].name;
+    _cleanup_(policy_unrefp) Policy *policy = NULL;
+    const PolicyCredential *credential = NULL;
+
+    if (policy_cache_get(offer->order.connections->resources->policies, name->machine, NULL,
+                         &policy) == 0)
+        credential = policy_find(policy, name->id);
+    return credential && credential->source == POLICY_FLEET &&
+           credential->on_failure == POLICY_PREVIOUS;
+}
+
 /* The current file has opened, or, if .value is another one, what is served now: R says whether.
  * Returns whether the latter has to be opened, to compare the two values. */
 static bool compare_values(Offer *offer, int *r)
@@ -567,6 +583,7 @@ static bool compare_values(Offer *offer, int *r)
     if (*r != 0)
         return false;
     *changed = true;
+    offer->commit->keep[offer->next] = keeps_previous(offer);
     if (offer->have[offer->next] == HAVE_NOTHING || begin_served(offer) != 0)
         return false;
     offer->value = TAKE_PTR(value);

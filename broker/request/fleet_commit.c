@@ -16,6 +16,7 @@ FleetCommit *fleet_commit_free(FleetCommit *commit)
             bytes_done(&commit->files[i]);
         free(commit->files);
         free(commit->changed);
+        free(commit->keep);
         manifest_done(&commit->manifest);
         bytes_done(&commit->bundle);
         free(commit);
@@ -65,19 +66,48 @@ static int list_changes(const FleetSet *old, const FleetCommit *commit, ValueCha
         if (commit->changed[i])
             r = value_changes_put(ret, name, commit->statement);
         else if (last)
-            r = value_changes_put(ret, name, last->statement);
+            r = value_changes_put(ret, name, last->sha256);
     }
     return r;
+}
+
+/* What stays restored: what has the same file as before. */
+static int list_restored(const FleetSet *old, const FleetCommit *commit, ValueChanges *ret)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < commit->manifest.count; i++) {
+        const ValueChange *restored =
+            value_changes_find(&old->restored, &commit->manifest.credentials[i].name);
+
+        if (restored && commit->files[i].size == 0)
+            r = value_changes_put(ret, &restored->name, restored->sha256);
+    }
+    return r;
+}
+
+/* The previous file is kept beside the one that replaces it. It stays the same where the value
+ * does, and where it is served again. */
+static StoreChange change_of(const FleetSet *old, const FleetCommit *commit, size_t i)
+{
+    const CredentialName *name = &commit->manifest.credentials[i].name;
+    bool settle = !commit->changed[i] || value_changes_find(&old->restored, name);
+
+    return (StoreChange){.name = *name,
+                         .sealed = bytes_view(&commit->files[i]),
+                         .settle = commit->keep[i] && settle,
+                         .keep_old = commit->keep[i] && !settle};
 }
 
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason)
 {
     StoreRecord records[] = {{FLEET_SET_RECORD, bytes_view(&commit->bundle)},
-                             {.name = VALUE_CHANGES_RECORD}};
+                             {.name = VALUE_CHANGES_RECORD},
+                             {.name = RESTORED_RECORD}};
     _cleanup_(fleet_set_done) FleetSet old = {0};
-    _cleanup_(value_changes_done) ValueChanges list = {0};
-    _cleanup_(bytes_done) Bytes text = {0};
+    _cleanup_(value_changes_done) ValueChanges list = {0}, restored = {0};
+    _cleanup_(bytes_done) Bytes text = {0}, restored_text = {0};
     _cleanup_(freep) StoreChange *changes = NULL;
     StoreCommit wanted = *base;
     size_t count = 0;
@@ -91,19 +121,23 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
                           commit->fleet);
     if (list_changes(&old, commit, &list) != 0 || value_changes_format(&list, &text) != 0)
         return -ENOMEM;
+    if (list_restored(&old, commit, &restored) != 0 ||
+        restored_format(&restored, commit->statement, &restored_text) != 0)
+        return -ENOMEM;
     records[1].content = bytes_view(&text);
+    records[2].content = bytes_view(&restored_text);
     changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
     if (!changes)
         return -ENOMEM;
     for (size_t i = 0; i < commit->manifest.count; i++)
         if (commit->files[i].size > 0)
-            changes[count++] = (StoreChange){.name = commit->manifest.credentials[i].name,
-                                             .sealed = bytes_view(&commit->files[i])};
+            changes[count++] = change_of(&old, commit, i);
     if (r == 0)
         remove_old(&old, commit, changes, &count);
     wanted.changes = changes;
     wanted.count = count;
     wanted.records = records;
-    wanted.record_count = 2;
+    wanted.record_count = restored.count > 0 || old.restored.count > 0 ? 3 : 2;
+    wanted.history = 1;
     return store_commit(store, &wanted, reason);
 }

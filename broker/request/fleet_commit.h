@@ -17,6 +17,7 @@ typedef struct FleetCommit {
     Manifest manifest; /* the same as in the bundle */
     Bytes *files;      /* for each of the manifest's credentials; empty if it keeps the old one */
     bool *changed;     /* for each of them: whether its value is new, or another one than before */
+    bool *keep;        /* for each of them: whether the previous file is kept, to be restored */
     char statement[DIGEST_TEXT_BYTES]; /* of the statement's text */
     char base[DIGEST_TEXT_BYTES]; /* of the statement that it is to replace; "" if there is none */
 } FleetCommit;

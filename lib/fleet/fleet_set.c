@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/fsutil.h"
 #include "store/commit.h"
+#include "store/history.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,6 +17,7 @@ void fleet_set_done(FleetSet *set)
     store_free(set->store);
     bytes_done(&set->bundle);
     manifest_done(&set->manifest);
+    value_changes_done(&set->restored);
     *set = (FleetSet){0};
 }
 
@@ -91,6 +93,17 @@ static int read_bundle(FleetSet *set, Reason *reason)
     return r > 0 ? OUTCOME_BAD_BUNDLE : r;
 }
 
+/* What cannot be read is not restored. */
+static int read_restored(FleetSet *set)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = store_read_record(set->store, RESTORED_RECORD, NULL, &text);
+
+    if (r == 0)
+        r = restored_parse(bytes_view(&text), set->digest, NULL, &set->restored);
+    return r == -ENOMEM ? r : 0;
+}
+
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
@@ -115,6 +128,8 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
         return reason_set(reason, r, "the accepted bundle in %.200s: %s", path, what.text);
     if (r == 0)
         r = read_floor(&set, reason);
+    if (r == 0)
+        r = read_restored(&set);
     if (r == 0)
         *ret = TAKE(set);
     return r;
@@ -189,7 +204,8 @@ const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialNa
     return manifest_find(&set->manifest, name);
 }
 
-int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
+int fleet_set_read_signed(const FleetSet *set, const CredentialName *name, Reason *reason,
+                          Bytes *ret)
 {
     const ManifestCredential *credential = fleet_set_find(set, name);
     _cleanup_(bytes_done) Bytes file = {0};
@@ -220,6 +236,66 @@ int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reas
                       "somebody replaced the file of %s@%s in the fleet %s's set: sequence "
                       "%" PRIu64 " has another digest",
                       name->machine, name->id, set->fleet, set->statement.sequence);
+}
+
+/* The file that NAME had before the one in the manifest. OUTCOME_NOT_FOUND. */
+static int read_previous(const FleetSet *set, const CredentialName *name, Bytes *ret)
+{
+    _cleanup_(store_history_done) StoreHistory history = {0};
+    int r = store_read_history(set->store, name, NULL, &history);
+
+    if (r == 0 && history.count > 1)
+        *ret = TAKE(history.values[1].sealed);
+    return r == 0 && history.count < 2 ? OUTCOME_NOT_FOUND : r;
+}
+
+int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, Reason *reason,
+                      size_t *ret_count)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    StoreRecord record = {.name = RESTORED_RECORD};
+    int r = 0;
+
+    *ret_count = 0;
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        _cleanup_(bytes_done) Bytes file = {0};
+        char digest[DIGEST_TEXT_BYTES];
+
+        r = fleet_set_find(set, &names[i]) ? read_previous(set, &names[i], &file)
+                                           : OUTCOME_NOT_FOUND;
+        if (r == 0) {
+            digest_format(bytes_view(&file), digest);
+            r = value_changes_put(&set->restored, &names[i], digest);
+            (*ret_count)++;
+        } else if (r > 0) {
+            r = 0;
+        }
+    }
+    if (r == 0)
+        r = restored_format(&set->restored, set->digest, &text);
+    record.content = bytes_view(&text);
+    return r != 0 || *ret_count == 0
+               ? r
+               : store_commit(set->store,
+                              &(StoreCommit){.origin = {"restored", getuid(), getpid()},
+                                             .records = &record,
+                                             .record_count = 1},
+                              reason);
+}
+
+int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    const ValueChange *restored = value_changes_find(&set->restored, name);
+    _cleanup_(bytes_done) Bytes file = {0};
+    char digest[DIGEST_TEXT_BYTES];
+
+    if (!restored || !fleet_set_find(set, name) || read_previous(set, name, &file) != 0)
+        return fleet_set_read_signed(set, name, reason, ret);
+    digest_format(bytes_view(&file), digest);
+    if (strcmp(digest, restored->sha256) != 0)
+        return fleet_set_read_signed(set, name, reason, ret);
+    *ret = TAKE(file);
+    return 0;
 }
 
 int fleet_read(const char *store, const char *fleet, const CredentialName *name, Reason *reason,

@@ -28,7 +28,8 @@ typedef struct FleetSet {
     char digest[DIGEST_TEXT_BYTES]; /* of the statement's text */
     Statement statement;
     Manifest manifest;
-    uint64_t floor; /* no lower sequence is accepted; 0 after a reset */
+    ValueChanges restored; /* whose previous file is served */
+    uint64_t floor;        /* no lower sequence is accepted; 0 after a reset */
 } FleetSet;
 
 void fleet_set_done(FleetSet *set); /* for _cleanup_ */
@@ -59,10 +60,20 @@ int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Re
 /* Finds a credential in the manifest; NULL if the set does not have it. */
 const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name);
 
-/* Reads the sealed file of NAME. Returns 0; OUTCOME_NO_SET if the set does not have it, or the file
- * is missing; OUTCOME_NOT_SIGNED if it is another file than the manifest says; OUTCOME_CHANGED if
- * another set was accepted since SET was opened; or what store_read() returns. */
+/* Serves the previous files of the COUNT names in NAMES again, in place of those of the set, as far
+ * as there are any. RET_COUNT is how many there are. Returns what store_commit() returns. */
+int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, Reason *reason,
+                      size_t *ret_count);
+
+/* Reads the sealed file of NAME: that of the manifest, or the one that is restored. Returns 0;
+ * OUTCOME_NO_SET if the set does not have it, or the file is missing; OUTCOME_NOT_SIGNED if it is
+ * another file than the manifest says; OUTCOME_CHANGED if another set was accepted since SET was
+ * opened; or what store_read() returns. */
 int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret);
+
+/* The same, but always that of the manifest. */
+int fleet_set_read_signed(const FleetSet *set, const CredentialName *name, Reason *reason,
+                          Bytes *ret);
 
 /* Where a file came from. */
 typedef struct FleetOrigin {

@@ -60,7 +60,7 @@ const ValueChange *value_changes_find(const ValueChanges *changes, const Credent
                : NULL;
 }
 
-int value_changes_put(ValueChanges *changes, const CredentialName *name, const char *statement)
+int value_changes_put(ValueChanges *changes, const CredentialName *name, const char *sha256)
 {
     size_t i = position(changes, name);
 
@@ -72,7 +72,7 @@ int value_changes_put(ValueChanges *changes, const CredentialName *name, const c
         changes->count++;
         changes->changes[i].name = *name;
     }
-    snprintf(changes->changes[i].statement, DIGEST_TEXT_BYTES, "%s", statement);
+    snprintf(changes->changes[i].sha256, DIGEST_TEXT_BYTES, "%s", sha256);
     return 0;
 }
 
@@ -110,12 +110,12 @@ int value_changes_from_json(struct json_object *array, Reason *reason, ValueChan
         if (!json_object_is_type(object, json_type_object) ||
             json_object_object_length(object) != 2 || !name ||
             credential_name_parse(name, NULL, &change.name) != 0 ||
-            !copy_digest(object, "statement", change.statement))
-            return malformed(reason, "a change is not a name and the digest of a statement");
+            !copy_digest(object, "sha256", change.sha256))
+            return malformed(reason, "a change is not a name and a digest");
         if (changes.count > 0 &&
             compare(&changes.changes[changes.count - 1].name, &change.name) >= 0)
             return malformed(reason, "the changes are not sorted, or one is there twice");
-        r = value_changes_put(&changes, &change.name, change.statement);
+        r = value_changes_put(&changes, &change.name, change.sha256);
         if (r != 0)
             return r;
     }
@@ -133,7 +133,7 @@ struct json_object *value_changes_to_json(const ValueChanges *changes)
 
         credential_name_format(&changes->changes[i].name, name);
         json_add_text(object, "name", name);
-        json_add_text(object, "statement", changes->changes[i].statement);
+        json_add_text(object, "sha256", changes->changes[i].sha256);
         json_append(array, object);
     }
     return array;
@@ -177,6 +177,31 @@ int value_changes_format(const ValueChanges *changes, Bytes *ret)
 
     json_add_number(object, "version", VERSION);
     json_add(object, "changes", value_changes_to_json(changes));
+    return json_print(object, ret);
+}
+
+/* --- restored --- */
+
+int restored_parse(BytesView text, const char *statement, Reason *reason, ValueChanges *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (STORE_COMMIT_CHANGES_MAX + 2) * MARKS, 3,
+                         reason, &object);
+    const char *of = r == 0 ? json_text(json_object_object_get(object, "statement")) : NULL;
+
+    if (r == 0 && (!of || strcmp(of, statement) != 0))
+        r = malformed(reason, "it is of another set");
+    return r == 0 ? value_changes_from_json(json_object_object_get(object, "restored"), reason, ret)
+                  : r;
+}
+
+int restored_format(const ValueChanges *restored, const char *statement, Bytes *ret)
+{
+    _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
+
+    json_add_number(object, "version", VERSION);
+    json_add_text(object, "statement", statement);
+    json_add(object, "restored", value_changes_to_json(restored));
     return json_print(object, ret);
 }
 

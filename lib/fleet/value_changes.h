@@ -8,6 +8,9 @@
  *     changes   by the broker, in the commit that accepts a set: for each credential the statement
  *               with which its value changed last, by the SHA-256 of the statement's text
  *     applied   by nspawn-creds-apply: the statement whose changes it has dealt with, and how
+ *     restored  likewise: the credentials whose previous file is served again, as root's policy
+ *               wants it, by the SHA-256 of that file, and the statement of the set. The broker
+ *               keeps them for the next set if that has the same file
  *
  * Nothing needs to be taken from the list of changes: nspawn-creds-apply keeps its own copy, and
  * what differs is left to do. So sets that are accepted meanwhile merge, and nobody waits for
@@ -23,6 +26,7 @@
 struct json_object;
 
 #define VALUE_CHANGES_RECORD "changes"
+#define RESTORED_RECORD      "restored"
 #define FLEET_APPLIED_RECORD "applied"
 
 /* In the directory of all fleets' sets: exists if nspawn-creds-apply has something to look at. */
@@ -30,7 +34,7 @@ struct json_object;
 
 typedef struct ValueChange {
     CredentialName name;
-    char statement[DIGEST_TEXT_BYTES];
+    char sha256[DIGEST_TEXT_BYTES]; /* of the statement; of the file that is served again */
 } ValueChange;
 
 typedef struct ValueChanges {
@@ -43,8 +47,8 @@ void value_changes_done(ValueChanges *changes); /* for _cleanup_ */
 /* NULL if CHANGES does not have NAME. */
 const ValueChange *value_changes_find(const ValueChanges *changes, const CredentialName *name);
 
-/* Adds NAME, or replaces its statement. -ENOMEM. */
-int value_changes_put(ValueChanges *changes, const CredentialName *name, const char *statement);
+/* Adds NAME, or replaces its digest. -ENOMEM. */
+int value_changes_put(ValueChanges *changes, const CredentialName *name, const char *sha256);
 
 /* The record. OUTCOME_MALFORMED; -ENOMEM. */
 int value_changes_parse(BytesView text, Reason *reason, ValueChanges *ret);
@@ -53,6 +57,11 @@ int value_changes_format(const ValueChanges *changes, Bytes *ret);
 /* Its list, for other files: an array. */
 int value_changes_from_json(struct json_object *array, Reason *reason, ValueChanges *ret);
 struct json_object *value_changes_to_json(const ValueChanges *changes);
+
+/* The record of what is restored; STATEMENT is the set's. OUTCOME_MALFORMED, also for that of
+ * another set; -ENOMEM. */
+int restored_parse(BytesView text, const char *statement, Reason *reason, ValueChanges *ret);
+int restored_format(const ValueChanges *restored, const char *statement, Bytes *ret);
 
 typedef struct FleetApplied {
     char statement[DIGEST_TEXT_BYTES];

@@ -270,6 +270,11 @@ static int undo_one(const RestartOptions *options, RestartUnit *unit, Reason *re
     bool reload;
     int r;
 
+    if (unit->machine->given_up) {
+        if (reason)
+            *reason = unit->machine->why;
+        return failed(unit, OUTCOME_HALF_ROTATED, reason);
+    }
     manager_allow(manager, unit->left);
     r = manager_state(manager, unit->name, reason, &now);
     reload = unit->action == POLICY_RELOAD && strcmp(now.active, "active") == 0;

@@ -41,6 +41,13 @@ typedef enum PolicyChange {
     _POLICY_CHANGE_MAX,
 } PolicyChange;
 
+/* What happens to a fleet's new value if a service does not come back with it. */
+typedef enum PolicyFailure {
+    POLICY_KEEP,     /* it stays */
+    POLICY_PREVIOUS, /* the previous one is served again */
+    _POLICY_FAILURE_MAX,
+} PolicyFailure;
+
 /* All pointers belong to the policy. */
 typedef struct PolicyCredential {
     char id[LIMIT_MACHINE_AND_ID_BYTES + 1];
@@ -51,7 +58,8 @@ typedef struct PolicyCredential {
                              any */
     PolicyDelivery delivery;
     PolicyChange on_change;
-    char **services; /* inner units; NULL for none */
+    PolicyFailure on_failure; /* POLICY_FLEET */
+    char **services;          /* inner units; NULL for none */
     size_t service_count;
     size_t file;   /* position: the index of the policy's file, */
     size_t number; /* and of the member in its "credentials" */
@@ -141,3 +149,4 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
 extern const char *const policy_source_names[];
 extern const char *const policy_delivery_names[];
 extern const char *const policy_change_names[];
+extern const char *const policy_failure_names[];

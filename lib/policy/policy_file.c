@@ -282,6 +282,8 @@ const char *const policy_delivery_names[] = {
 const char *const policy_change_names[] = {
     [POLICY_NONE] = "none", [POLICY_RESTART] = "restart", [POLICY_RELOAD] = "reload"};
 
+const char *const policy_failure_names[] = {[POLICY_KEEP] = "keep", [POLICY_PREVIOUS] = "previous"};
+
 /* As in nspawn-creds --with-key=. No container may have a scoped credential or one with the null
  * key. */
 static const char *const key_types[] = {
@@ -300,6 +302,9 @@ static int parse_choice(Parser *parser, const char *name, struct json_object *va
     if (strcmp(name, "onChange") == 0)
         return parse_word(parser, value, policy_change_names, _POLICY_CHANGE_MAX,
                           "\"restart\", \"reload\" or \"none\"", &credential->on_change);
+    if (strcmp(name, "onFailure") == 0)
+        return parse_word(parser, value, policy_failure_names, _POLICY_FAILURE_MAX,
+                          "\"keep\" or \"previous\"", &credential->on_failure);
     r = parse_word(parser, value, key_types, sizeof(key_types) / sizeof(key_types[0]),
                    "\"host\", \"tpm2\", \"host+tpm2\", \"tpm2-with-public-key\" or "
                    "\"host+tpm2-with-public-key\"",
@@ -380,6 +385,9 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
 {
     int r = check_key_type(parser, credential);
 
+    if (r == 0 && credential->on_failure != POLICY_KEEP && credential->source != POLICY_FLEET)
+        return fail(parser, "\"onFailure\" does not apply to \"%s\", only to \"fleet\"",
+                    policy_source_names[credential->source]);
     if (r != 0 || credential->delivery != POLICY_NATIVE)
         return r;
     /* The service manager passes it to its executor as a word without quoting it (257). */
@@ -402,10 +410,19 @@ static int check_credential(Parser *parser, const PolicyCredential *credential)
 static int parse_credential(Parser *parser, const char *id, struct json_object *value, void *into)
 {
     static const Member members[] = {
-        {"store", parse_source},    {"sealed", parse_source},   {"template", parse_source},
-        {"generate", parse_source}, {"share", parse_source},    {"file", parse_source},
-        {"fleet", parse_source},    {"delivery", parse_choice}, {"services", parse_services},
-        {"onChange", parse_choice}, {"keyType", parse_choice},  {0},
+        {"store", parse_source},
+        {"sealed", parse_source},
+        {"template", parse_source},
+        {"generate", parse_source},
+        {"share", parse_source},
+        {"file", parse_source},
+        {"fleet", parse_source},
+        {"delivery", parse_choice},
+        {"services", parse_services},
+        {"onChange", parse_choice},
+        {"onFailure", parse_choice},
+        {"keyType", parse_choice},
+        {0},
     };
     _cleanup_(policy_credential_done) PolicyCredential credential = {
         .file = parser->policy->file_count - 1,

@@ -21,6 +21,8 @@ static const char web_policy[] =
     "          \"onChange\": \"restart\"},"
     "\"test\": {\"fleet\": \"test\", \"delivery\": \"live\", \"services\": [\"test.service\"],"
     "           \"onChange\": \"restart\"},"
+    "\"picky\": {\"fleet\": \"prod\", \"delivery\": \"live\", \"services\": [\"picky.service\"],"
+    "            \"onChange\": \"restart\", \"onFailure\": \"previous\"},"
     "\"own\": {\"delivery\": \"live\", \"services\": [\"own.service\"],"
     "          \"onChange\": \"restart\"}}}";
 
@@ -28,6 +30,7 @@ static const FakeManager web = {.machine = "web",
                                 .units = {{.name = "app.service"},
                                           {.name = "env.service"},
                                           {.name = "test.service"},
+                                          {.name = "picky.service"},
                                           {.name = "own.service"}}};
 
 typedef struct World {
@@ -109,7 +112,8 @@ static void put_record(const World *world, const char *record, BytesView text)
  * sequence, "web@env 7 web@token 8"; sorted. */
 static void accept_set(World *world, uint64_t sequence, const char *changed)
 {
-    static const FleetFile files[] = {{"web@env", "1", 0}, {"web@token", "2", 0}};
+    static const FleetFile files[] = {
+        {"web@env", "1", 0}, {"web@picky", "new", 0}, {"web@token", "2", 0}};
     const struct group *group = getgrnam(BROKER_USER);
     _cleanup_(value_changes_done) ValueChanges changes = {0};
     _cleanup_(fleet_set_done) FleetSet set = {0};
@@ -236,6 +240,111 @@ static void test_failure(void **state)
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
 }
 
+/* The broker has kept the file that web@picky had before. */
+static void keep_previous(const World *world, char letter)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    StoreChange change = {0};
+    char old[88];
+    StoreCommit commit = {
+        .changes = &change, .count = 1, .history = 1, .origin = {.verb = "fleet"}};
+
+    assert_int_equal(fleet_set_open(world->store, "prod", NULL, &set), 0);
+    assert_int_equal(credential_name_parse("web@picky", NULL, &change.name), 0);
+    memset(old, letter, sizeof(old)); /* in base64 */
+    change.sealed = (BytesView){(const uint8_t *)old, sizeof(old)};
+    assert_int_equal(store_commit(set.store, &commit, NULL), 0);
+    change.sealed = text_view("new");
+    change.keep_old = true;
+    assert_int_equal(store_commit(set.store, &commit, NULL), 0);
+}
+
+static void expect_served(const World *world, const char *expected)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialName name;
+    FleetOrigin origin;
+
+    assert_int_equal(credential_name_parse("web@picky", NULL, &name), 0);
+    assert_int_equal(fleet_read(world->store, "prod", &name, NULL, &file, &origin), 0);
+    /* the history may break its lines otherwise */
+    assert_true(file.size >= strlen(expected));
+    assert_memory_equal(file.data, expected, strlen(expected));
+}
+
+/* Root's policy wants the previous value back, if there is one. */
+static void test_previous(void **state)
+{
+    static const FakeManager picky = {
+        .machine = "web",
+        .units = {{.name = "app.service"},
+                  {.name = "picky.service", .recovers = true, .after_active = "failed"}}};
+    static const FakeManager app = {
+        .machine = "web",
+        .units = {{.name = "app.service", .job_result = "failed"}, {.name = "picky.service"}}};
+    static const FakeManager stubborn = {
+        .machine = "web",
+        .units = {{.name = "app.service"}, {.name = "picky.service", .job_result = "failed"}}};
+    World *world = *state;
+
+    accept_set(world, 7, "web@picky 7 web@token 7");
+    run(world, &picky, OUTCOME_NOT_APPLIED,
+        "web TryRestartUnit picky.service; web TryRestartUnit app.service");
+    expect_served(world, "new");
+    accept_set(world, 8, "web@picky 8 web@token 8");
+    keep_previous(world, 'A');
+    run(world, &picky, OUTCOME_NOT_ROTATED,
+        "web TryRestartUnit picky.service; web TryRestartUnit app.service; "
+        "web RestartUnit picky.service");
+    expect_served(world, "AAAAAAAA");
+    expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
+    run(world, &web, 0, "");
+    expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
+    /* another service that fails is no reason */
+    accept_set(world, 9, "web@picky 9 web@token 9");
+    keep_previous(world, 'A');
+    run(world, &app, OUTCOME_NOT_APPLIED,
+        "web TryRestartUnit picky.service; web TryRestartUnit app.service");
+    expect_served(world, "new");
+    /* one that does not come back with the previous value either */
+    accept_set(world, 10, "web@picky 10 web@token 9");
+    keep_previous(world, 'A');
+    run(world, &stubborn, OUTCOME_NOT_APPLIED,
+        "web TryRestartUnit picky.service; web RestartUnit picky.service");
+    expect_served(world, "AAAAAAAA");
+    /* somebody puts another file there */
+    keep_previous(world, 'B');
+    expect_served(world, "new");
+}
+
+/* Killed after the previous value was put back, and before that was said. */
+static void test_killed_after_restoring(void **state)
+{
+    World *world = *state;
+    ApplyState before = {0};
+    RestartMachine machine = {.name = "web"};
+    RestartUnit unit = {.machine = &machine, .name = "picky.service"};
+    CredentialName name;
+    size_t count;
+
+    accept_set(world, 7, "web@picky 7");
+    keep_previous(world, 'A');
+    assert_int_equal(credential_name_parse("web@picky", NULL, &name), 0);
+    {
+        _cleanup_(fleet_set_done) FleetSet set = {0};
+
+        assert_int_equal(fleet_set_open(world->store, "prod", NULL, &set), 0);
+        assert_int_equal(fleet_set_restore(&set, &name, 1, NULL, &count), 0);
+        assert_int_equal(count, 1);
+        assert_int_equal(fleet_set_changes(&set, NULL, &before.begun), 0);
+    }
+    assert_int_equal(apply_state_add_unit(&before, &unit), 0);
+    assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
+    apply_state_done(&before);
+    run(world, &web, OUTCOME_NOT_ROTATED, "");
+    expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
+}
+
 static void test_interrupted(void **state)
 {
     World *world = *state;
@@ -312,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_list, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),

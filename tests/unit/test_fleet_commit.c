@@ -53,6 +53,7 @@ static int accept_set(const void *argument)
     digest_format(bytes_view(&bundle.statement), commit->statement);
     commit->files = calloc(COUNT(after), sizeof(commit->files[0]));
     commit->changed = calloc(COUNT(after), sizeof(commit->changed[0]));
+    commit->keep = calloc(COUNT(after), sizeof(commit->keep[0]));
     (void)fleet_set_open(fixture->store, "prod", NULL, &old);
     strcpy(commit->base, old.digest);
     for (size_t i = 0; i < COUNT(after); i++) {
@@ -62,7 +63,7 @@ static int accept_set(const void *argument)
             fleet_set_read(&old, &commit->manifest.credentials[i].name, NULL, &file) != 0 ||
             !bytes_view_equal(bytes_view(&file), fleet_file_view(&after[i])))
             assert_int_equal(bytes_dup(fleet_file_view(&after[i]), &commit->files[i]), 0);
-        commit->changed[i] = commit->files[i].size > 0;
+        commit->changed[i] = commit->keep[i] = commit->files[i].size > 0;
     }
     if (fleet_commit_open(fixture->store, "prod", true, NULL, &store) != 0)
         return 1;

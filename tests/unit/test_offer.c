@@ -287,7 +287,7 @@ static const char *changes_of(const Fleet *fleet, Set *const *sets, size_t count
 
             statement_format(&sets[k]->statement, statement);
             digest_format(text_view(statement), digest);
-            if (strcmp(digest, changes.changes[i].statement) == 0)
+            if (strcmp(digest, changes.changes[i].sha256) == 0)
                 snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%u",
                          text[0] ? " " : "", changes.changes[i].name.id,
                          (unsigned)sets[k]->statement.sequence);
@@ -320,6 +320,67 @@ static void test_what_has_changed_is_listed(void **state)
     assert_string_equal(changes_of(fleet, sets, 4), "a7 b9");
     assert_int_equal(carry(fleet, &last), 0);
     assert_string_equal(changes_of(fleet, sets, 4), "a7");
+}
+
+static void restore(const Fleet *fleet, const char *id)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    CredentialName name;
+    size_t count;
+
+    assert_int_equal(credential_name_new("web", id, NULL, &name), 0);
+    assert_int_equal(fleet_set_open(fleet->broker->config.store_path, "prod", NULL, &set), 0);
+    assert_int_equal(fleet_set_restore(&set, &name, 1, NULL, &count), 0);
+    assert_int_equal(count, strcmp(id, "a") == 0); /* the policy wants it of a alone */
+}
+
+/* The previous value is served again until the fleet brings another file. */
+static void test_previous(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    Set sets[] = {set_of(fleet, 7, both, 2, 1), set_of(fleet, 8, both, 2, 2),
+                  set_of(fleet, 10, both, 2, 3), set_of(fleet, 11, both, 2, 4),
+                  set_of(fleet, 12, both + 1, 1, 5)};
+    Set *of[] = {&sets[0], &sets[1], &sets[2], &sets[3]};
+
+    (void)state;
+    write_policy(fleet->broker, "web",
+                 "{\"credentials\":{\"a\":{\"fleet\":\"prod\",\"onFailure\":\"previous\"},"
+                 "\"b\":{\"fleet\":\"prod\"}}}");
+    put_file(fleet, &sets[1], 0, "a", 32, 2);
+    put_file(fleet, &sets[1], 1, "b", 32, 2);
+    put_file(fleet, &sets[2], 0, "a", 32, 3);
+    put_file(fleet, &sets[2], 1, "b", 32, 3);
+    put_file(fleet, &sets[3], 0, "a", 33, 4);
+    put_file(fleet, &sets[3], 1, "b", 32, 4);
+    assert_int_equal(carry(fleet, &sets[0]), 0);
+    assert_int_equal(carry(fleet, &sets[1]), 0);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 32), ANSWER_RIGHT);
+    restore(fleet, "b");
+    restore(fleet, "a");
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(client_ask(fleet->broker, "web", "b", 32), ANSWER_RIGHT);
+    assert_int_equal(accepted(fleet), 8);
+    /* a renewed statement */
+    sets[1].statement.sequence = 9;
+    assert_int_equal(carry(fleet, &sets[1]), 0);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    /* the value that failed, sealed again, is another one than what is served; so it is tried */
+    assert_int_equal(carry(fleet, &sets[2]), 0);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 32), ANSWER_RIGHT);
+    assert_string_equal(changes_of(fleet, of, 4), "a10");
+    /* and gives way to the one that has worked */
+    restore(fleet, "a");
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    assert_int_equal(carry(fleet, &sets[3]), 0);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 33), ANSWER_RIGHT);
+    restore(fleet, "a");
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+    /* what the fleet has removed does not come back */
+    assert_int_equal(carry(fleet, &sets[4]), 0);
+    assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_REFUSED);
+    for (size_t i = 0; i < COUNT(sets); i++)
+        set_done(&sets[i]);
 }
 
 /* What nspawn-creds-apply has done, in the signed report: of this set, and of no other. */
@@ -686,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_set_is_accepted_and_delivered),
         cmocka_unit_test(test_what_has_changed_is_listed),
+        cmocka_unit_test(test_previous),
         cmocka_unit_test(test_what_became_of_it),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_the_same_again_costs_nothing),

@@ -46,7 +46,7 @@ static void test_everything(void **state)
         "             \"services\": [\"postgresql.service\", \"a@b.service\"],"
         "             \"onChange\": \"reload\"},"
         "\"out\": {\"file\": \"/run/secrets/out\"},"
-        "\"theirs\": {\"fleet\": \"prod-1\", \"keyType\": \"tpm2\"}"
+        "\"theirs\": {\"fleet\": \"prod-1\", \"keyType\": \"tpm2\", \"onFailure\": \"previous\"}"
         "}}";
     static const char *const texts[] = {text, NULL};
     static const PolicySource sources[] = {
@@ -72,6 +72,8 @@ static void test_everything(void **state)
     assert_null(policy_find(policy, "stored")->key_type);
     assert_string_equal(policy_find(policy, "env")->text, "A={{plain}}\n");
     assert_int_equal(policy_find(policy, "env")->on_change, POLICY_RESTART);
+    assert_int_equal(policy_find(policy, "env")->on_failure, POLICY_KEEP);
+    assert_int_equal(policy_find(policy, "theirs")->on_failure, POLICY_PREVIOUS);
     assert_int_equal(policy_find(policy, "password")->recipe.length, 20);
     assert_string_equal(policy_find(policy, "password")->recipe.alphabet, "abcdefghij");
     assert_int_equal(policy_find(policy, "token")->recipe.type, RECIPE_HEX);
@@ -210,6 +212,9 @@ static void test_refusals(void **state)
         {IN("\"keyType\": \"tpm2-with-public-key\", \"generate\": {\"type\": \"uuid\"}"), 2, 11,
          "a generated secret has no PCR policy"},
         {IN("\"onChange\": true"), 2, 17, "\"restart\", \"reload\" or \"none\""},
+        {IN("\"onFailure\": \"restart\", \"fleet\": \"prod\""), 2, 17, "\"keep\" or \"previous\""},
+        {IN("\"onFailure\": \"previous\""), 2, 11, "does not apply to \"store\""},
+        {IN("\"onFailure\": \"previous\", \"file\": \"/x\""), 2, 11, "does not apply to \"file\""},
         {IN("\"services\": \"x.service\""), 2, 17, "a list"},
         {IN("\"services\": [\"x.service\",\n7]"), 3, 1, "name of a unit"},
         {IN("\"services\": [\"x y.service\"]"), 2, 30, "name of a unit"},

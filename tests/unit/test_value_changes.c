@@ -25,7 +25,7 @@ static const char *statement_of(const ValueChanges *changes, const char *name)
     CredentialName parsed = name_of(name);
     const ValueChange *change = value_changes_find(changes, &parsed);
 
-    return change ? change->statement : "none";
+    return change ? change->sha256 : "none";
 }
 
 static void test_list(void **state)
@@ -50,7 +50,7 @@ static void test_list(void **state)
     assert_string_equal(statement_of(&again, "web@c"), "none");
 }
 
-#define CHANGE(name, statement) "{\"name\":\"" name "\",\"statement\":\"" statement "\"}"
+#define CHANGE(name, statement) "{\"name\":\"" name "\",\"sha256\":\"" statement "\"}"
 
 static void test_refused(void **state)
 {
@@ -68,7 +68,7 @@ static void test_refused(void **state)
         {"control characters", "{\"version\":1,\"changes\":[" CHANGE("web@\\u001b[2J", ONE) "]}"},
         {"no machine", "{\"version\":1,\"changes\":[" CHANGE("password", ONE) "]}"},
         {"no digest", "{\"version\":1,\"changes\":[" CHANGE("web@a", "11") "]}"},
-        {"a unit", "{\"version\":1,\"changes\":[{\"name\":\"web@a\",\"statement\":\"" ONE
+        {"a unit", "{\"version\":1,\"changes\":[{\"name\":\"web@a\",\"sha256\":\"" ONE
                    "\",\"unit\":\"a.service\"}]}"},
         {"one twice",
          "{\"version\":1,\"changes\":[" CHANGE("web@a", ONE) "," CHANGE("web@a", TWO) "]}"},
