@@ -139,12 +139,12 @@ static void put_socket(Writer *writer, const char *device)
 }
 
 /* What is accepted of fleets is beside the store (fleet/fleet_set.h). */
-static void put_fleet(Writer *writer, const char *name, const char *store)
+static void put_fleet(Writer *writer, const char *name, const char *store, const char *suffix)
 {
     char path[LIMIT_CONFIG_VALUE_BYTES + sizeof("/fleet")];
 
     snprintf(path, sizeof(path), "%.*s/fleet", (int)(strrchr(store, '/') - store), store);
-    put_setting(writer, name, path, "");
+    put_setting(writer, name, path, suffix);
 }
 
 /* Replaces the unit's lists of allowed paths and devices, so that unused ones are not allowed. Adds
@@ -160,10 +160,10 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
     if (store) {
         put(writer, "ReadWritePaths=\n");
         put_setting(writer, "ReadWritePaths=-", host->store, "");
-        put_fleet(writer, "ReadWritePaths=-", host->store);
+        put_fleet(writer, "ReadWritePaths=-", host->store, "");
         put(writer, "ReadWritePaths=-" LIVE "\n");
         put_setting(writer, "NoExecPaths=-", host->store, "");
-        put_fleet(writer, "NoExecPaths=-", host->store);
+        put_fleet(writer, "NoExecPaths=-", host->store, "");
     }
     if (tpm)
         put(writer, "DeviceAllow=\n");
@@ -172,6 +172,20 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
         put_setting(writer, "BindPaths=-", host->tpm_device, "");
     } else if (tpm) {
         put_socket(writer, host->tpm_device);
+    }
+}
+
+void drop_in_write_apply(const HostConfig *host, bool path, Writer *writer)
+{
+    if (strcmp(host->store, STORE_DEFAULT_PATH) == 0)
+        return;
+    put(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n");
+    if (path) {
+        put(writer, "[Path]\nPathExists=\n");
+        put_fleet(writer, "PathExists=", host->store, "/.changed");
+    } else {
+        put(writer, "[Service]\nReadWritePaths=\n");
+        put_fleet(writer, "ReadWritePaths=-", host->store, "");
     }
 }
 

@@ -24,6 +24,9 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
  * the unit allows. A TPM that is reached over the network needs more than that. */
 void drop_in_write_broker(const HostConfig *host, Writer *writer);
 
+/* The same for nspawn-creds-apply, its path unit or its service. */
+void drop_in_write_apply(const HostConfig *host, bool path, Writer *writer);
+
 /* Writes the drop-in for a machine whose policy is not valid, or if the host's configuration is
  * not. */
 void drop_in_write_bad(Writer *writer);

@@ -184,6 +184,8 @@ static bool generate_machines(Generator *generator)
 
 static bool generate_all(Generator *generator)
 {
+    static const char *const apply_units[] = {"nspawn-creds-apply.path",
+                                              "nspawn-creds-apply.service"};
     _cleanup_(writer_done) Writer text = {0};
     Reason reason = {0};
     bool right = host_config_load(&generator->context, &reason, &generator->host) == 0;
@@ -192,6 +194,12 @@ static bool generate_all(Generator *generator)
     if (right) {
         drop_in_write_broker(&generator->host, &text);
         right = write_drop_in(generator, "nspawn-creds-broker.service", BROKER_DROP_IN, &text);
+        for (size_t i = 0; i < 2; i++) {
+            _cleanup_(writer_done) Writer apply = {0};
+
+            drop_in_write_apply(&generator->host, i == 0, &apply);
+            right = write_drop_in(generator, apply_units[i], BROKER_DROP_IN, &apply) && right;
+        }
     } else
         report("%s", reason.text);
     return generate_machines(generator) && right;

@@ -12,6 +12,8 @@ let
   here = "services.nspawn-creds.fleets";
   folder = "${dirOf cfg.store}/fleet";
 
+  elsewhere = cfg.store != "/var/lib/nspawn-creds/store";
+
   # The file system that the accepted sets are in, as far as the configuration says.
   mounts =
     map (m: {
@@ -132,7 +134,29 @@ in
     }) cfg.fleets;
 
     systemd.sockets.nspawn-creds-courier.wantedBy = [ "sockets.target" ];
-    systemd.services = lib.mapAttrs' (
+    # Restarts services with what a fleet has changed.
+    systemd.paths.nspawn-creds-apply = {
+      overrideStrategy = "asDropin";
+      wantedBy = [ "multi-user.target" ];
+      pathConfig = lib.mkIf elsewhere {
+        PathExists = [
+          ""
+          "${folder}/.changed"
+        ];
+      };
+    };
+    systemd.services = {
+      nspawn-creds-apply = {
+        overrideStrategy = "asDropin";
+        serviceConfig = lib.mkIf elsewhere {
+          ReadWritePaths = [
+            ""
+            "-${folder}"
+          ];
+        };
+      };
+    }
+    // lib.mapAttrs' (
       name: f:
       lib.nameValuePair "nspawn-creds-courier@${name}" {
         overrideStrategy = "asDropin";

@@ -61,5 +61,17 @@ in
         and `native` delivery the container must restart; with `restart` a switch does that.
       '';
     };
+    onFailure = mkOption {
+      type = types.enum [
+        "keep"
+        "previous"
+      ];
+      default = "keep";
+      description = ''
+        What happens to a value of {option}`fleet` if one of {option}`services` does not come back with it:
+        `keep` leaves it in place, `previous` serves the value before again, which the container
+        itself can then bring about.
+      '';
+    };
   };
 }

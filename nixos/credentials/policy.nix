@@ -35,7 +35,8 @@ let
       inherit (c) delivery onChange;
       services = map serviceName c.services;
     }
-    // set { inherit (c) keyType; };
+    // set { inherit (c) keyType; }
+    // lib.optionalAttrs (c.onFailure != "keep") { inherit (c) onFailure; };
 
   # A credential and, through shares and templates, all that it is made of: a change of any of these is
   # a change of its value. What no policy here lists has no entry.
@@ -65,6 +66,7 @@ let
         "delivery"
         "services"
         "onChange"
+        "onFailure"
       ])
     ]) parts;
 

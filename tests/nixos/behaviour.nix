@@ -919,6 +919,7 @@ let
           builtins.attrNames elsewhere.systemd.services
         );
         socket = elsewhere.systemd.sockets.nspawn-creds-courier.wantedBy;
+        apply = elsewhere.systemd.paths.nspawn-creds-apply.wantedBy;
       };
       expected = {
         prod = {
@@ -934,6 +935,7 @@ let
         signers = "alice ssh-ed25519 AAAA\nbob ssh-ed25519 BBBB\n";
         couriers = [ "nspawn-creds-courier@prod" ];
         socket = [ "sockets.target" ];
+        apply = [ "multi-user.target" ];
       };
     };
     "the policy has a sealed file's path in the store" = {
