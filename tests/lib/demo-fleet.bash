@@ -67,6 +67,24 @@ read_secret() { # VALUE
         done
 }
 
+# The service that runs in web on each host says what it has; the container was not restarted.
+service_has() { # VALUE
+        local i
+        for i in "${!all_suites[@]}"; do
+                host_use "$i"
+                show_what_web_read "The password is: $1" | sed "s/^ */   ${all_suites[i]}: /"
+                [[ $(in_host machinectl show -p Leader --value web) == "${leaders[i]}" ]] || die 'the container was restarted'
+        done
+}
+find_leaders() {
+        local i
+        for i in "${!all_suites[@]}"; do
+                host_use "$i"
+                leaders[i]=$(in_host machinectl show -p Leader --value web)
+        done
+}
+leaders=()
+
 title 'Setting up: packages, three Debian systems with containers, the programs'
 install_packages "${program_packages[@]}" "${check_packages[@]}" "${courier_packages[@]}" curl iproute2
 "$top/tests/setup" "${all_suites[@]}"
@@ -81,7 +99,7 @@ for suite in "${all_suites[@]}"; do
         host_start "$suite" web --bind "$carrier_files:/srv/creds"
         in_host /src/tests/host/install 2>/dev/null
         connect_host $(( 10 + ${#host_pids[@]} ))
-        write_service LoadCredential=db-password >/dev/null
+        write_service LoadCredential=db-password:/run/host/nspawn-creds/socket >/dev/null
         in_host systemctl --version | sed -n "1s/^/   $suite: /p"
         host_next
 done
@@ -119,23 +137,25 @@ for i in "${!all_suites[@]}"; do
         in_host tee /etc/nspawn-creds/fleet/prod.signers <"$admin/signers" >/dev/null
         in_host tee /etc/nspawn-creds/fleet/prod.json \
                 <<<"{\"host\":\"${all_suites[i]}\",\"carrier\":$(carrier_settings "${carrier_of[i]}")}" | sed 's/^/   /'
-        in_host tee /etc/nspawn-creds/web.json <<<'{"credentials":{"db-password":{"fleet":"prod"}}}' >/dev/null
+        in_host tee /etc/nspawn-creds/web.json >/dev/null \
+                <<<'{"credentials":{"db-password":{"fleet":"prod","delivery":"live","services":["app.service"],"onChange":"restart"}}}'
         in_host systemctl daemon-reload
 done
 
 title 'The courier of each host brings its set, the broker judges it, and containers start with it'
-printf '   # systemctl start nspawn-creds-courier@prod\n'
-on_each 'systemctl start nspawn-creds-courier@prod'
+printf '   # systemctl start nspawn-creds-courier@prod nspawn-creds-apply.path\n'
+on_each 'systemctl start nspawn-creds-courier@prod nspawn-creds-apply.path'
 hosts_say 'fleet prod: sequence 1 was accepted'
 read_secret 'the first value'
 
-title 'Another value for all three'
+title 'Another value for all three, which arrives in the service while the container runs'
+find_leaders
 admin "printf 'the second value' | nspawn-creds fleet add secret db-password --no-ask"
 admin_confirms 'nspawn-creds fleet seal'
 admin "nspawn-creds fleet sign --key=../alice --not-after=+30d"
 push
 hosts_say 'fleet prod: sequence 2 was accepted'
-read_secret 'the second value'
+service_has 'the second value'
 
 cp -a "$carrier_files" "$admin/new"
 
