@@ -20,6 +20,8 @@ typedef struct Apply {
     ValueChanges wanted;  /* of that: what there is to do */
     ApplyState state;
     RestartList list;
+    char machine[LIMIT_MACHINE_BYTES + 1]; /* of .policy */
+    Policy *policy; /* the one that was looked at last; NULL if the machine has no valid one */
 } Apply;
 
 static void apply_done(Apply *apply)
@@ -29,6 +31,7 @@ static void apply_done(Apply *apply)
     value_changes_done(&apply->wanted);
     apply_state_done(&apply->state);
     restart_list_done(&apply->list);
+    policy_unref(apply->policy);
 }
 
 static int write_state(Apply *apply, Reason *reason)
@@ -38,17 +41,22 @@ static int write_state(Apply *apply, Reason *reason)
 
 /* --- what there is to do --- */
 
-/* Whether root's policy takes NAME from the fleet. */
-static int is_of_fleet(const Apply *apply, const CredentialName *name, bool *ret)
+/* What root's policy says about NAME, if it takes it from the fleet; else NULL. The names of a list
+ * are sorted, so that each policy is read once. */
+static int find_credential(Apply *apply, const CredentialName *name, const PolicyCredential **ret)
 {
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    const PolicyCredential *credential = NULL;
-    int r = policy_load(apply->options->context, name->machine, NULL, &policy);
+    int r = 0;
 
-    if (r == 0)
-        credential = policy_find(policy, name->id);
-    *ret = credential && credential->source == POLICY_FLEET &&
-           strcmp(credential->text, apply->fleet) == 0;
+    *ret = NULL;
+    if (strcmp(apply->machine, name->machine) != 0) {
+        apply->policy = policy_unref(apply->policy);
+        strcpy(apply->machine, name->machine);
+        r = policy_load(apply->options->context, name->machine, NULL, &apply->policy);
+    }
+    if (apply->policy)
+        *ret = policy_find(apply->policy, name->id);
+    if (*ret && ((*ret)->source != POLICY_FLEET || strcmp((*ret)->text, apply->fleet) != 0))
+        *ret = NULL;
     return r < 0 ? r : 0; /* without a valid policy it gets nothing */
 }
 
@@ -67,12 +75,12 @@ static int choose(Apply *apply)
 
     for (size_t i = 0; r == 0 && i < apply->offered.count; i++) {
         const ValueChange *change = &apply->offered.changes[i];
-        bool ours = false;
+        const PolicyCredential *credential;
 
         if (is_known(&apply->state.applied, change))
             continue;
-        r = is_of_fleet(apply, &change->name, &ours);
-        if (r == 0 && ours)
+        r = find_credential(apply, &change->name, &credential);
+        if (r == 0 && credential)
             r = value_changes_put(&apply->wanted, &change->name, change->sha256);
         else if (r == 0 && left_out++ < SHOWN_MAX)
             observer_note(observer, "%s@%s has changed, but its policy does not take it from %s",
@@ -164,35 +172,23 @@ static bool has_failed(const RestartUnit *unit)
     return unit->result && strcmp(unit->result, "failed") == 0;
 }
 
-/* Whether root's policy wants the previous value of NAME back. */
-static int wants_previous(const Apply *apply, const CredentialName *name, bool *ret)
-{
-    _cleanup_(policy_unrefp) Policy *policy = NULL;
-    const PolicyCredential *credential = NULL;
-    int r = policy_load(apply->options->context, name->machine, NULL, &policy);
-
-    if (r == 0)
-        credential = policy_find(policy, name->id);
-    *ret = credential && credential->on_failure == POLICY_PREVIOUS;
-    return r < 0 ? r : 0;
-}
-
 /* The names to restore: those that a unit which has failed uses, if root's policy says so. */
-static int find_unwanted(const Apply *apply, CredentialName *names, size_t *ret_count)
+static int find_unwanted(Apply *apply, CredentialName *names, size_t *ret_count)
 {
     int r = 0;
 
     *ret_count = 0;
     for (size_t k = 0; r == 0 && k < apply->wanted.count; k++) {
         const CredentialName *name = &apply->wanted.changes[k].name;
-        bool affects = false, unwanted = false;
+        const PolicyCredential *credential = NULL;
+        bool affects = false;
 
         for (size_t i = 0; r == 0 && !affects && i < apply->list.unit_count; i++)
             if (has_failed(&apply->list.units[i]))
                 r = restart_list_affects(&apply->list, name, &apply->list.units[i], &affects);
         if (r == 0 && affects)
-            r = wants_previous(apply, name, &unwanted);
-        if (r == 0 && unwanted)
+            r = find_credential(apply, name, &credential);
+        if (r == 0 && credential && credential->on_failure == POLICY_PREVIOUS)
             names[(*ret_count)++] = *name;
     }
     return r;

@@ -82,6 +82,41 @@ static void say_age(Doctor *doctor, const FleetStatus *status, uint64_t now)
                   status->sequence);
 }
 
+/* What became of the services when the set was accepted. */
+static void say_applied(Doctor *doctor, const char *fleet)
+{
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    FleetApplied applied;
+
+    if (fleet_set_open(doctor->options.host->store, fleet, NULL, &set) != 0 ||
+        fleet_set_applied(&set, NULL, &applied) != 0 ||
+        strcmp(applied.statement, set.digest) != 0 || applied.outcome == 0)
+        return;
+    doctor_say(doctor, DOCTOR_PROBLEM, "fleet %s: %s: %s", fleet, applied.credential,
+               outcome_sentence(applied.outcome));
+    doctor_advice(doctor, "journalctl --unit=nspawn-creds-apply says which service it is");
+}
+
+/* Without it, services keep the values that they have. */
+static void check_apply(Doctor *doctor)
+{
+    static const char unit[] = "nspawn-creds-apply.path";
+    Reason reason = {0};
+    ManagerUnit state;
+    int r = manager_unit(doctor->manager, unit, &reason, &state);
+
+    if (r != 0)
+        doctor_say(doctor, doctor_level(r), "%s", reason.text);
+    else if (strcmp(state.active, "active") == 0)
+        doctor_say(doctor, DOCTOR_OK, "%s waits for what fleets change", unit);
+    else {
+        doctor_say(doctor, DOCTOR_WARNING,
+                   "%s is %s: no service gets a new value of a fleet while it runs", unit,
+                   state.active);
+        doctor_remedy(doctor, "systemctl enable --now %s", unit);
+    }
+}
+
 static void check_fleet(Doctor *doctor, const char *fleet)
 {
     uint64_t now = doctor->context->now(doctor->context);
@@ -96,6 +131,7 @@ static void check_fleet(Doctor *doctor, const char *fleet)
     if (status.rc == 0 || status.rc == OUTCOME_NO_SET)
         say_signers(doctor, &status, now);
     say_age(doctor, &status, now);
+    say_applied(doctor, fleet);
     if (say_files(doctor, fleet) == 0 && doctor->count == before)
         doctor_say(doctor, DOCTOR_OK, "fleet %s: sequence %" PRIu64 ", %zu %s", fleet,
                    status.sequence, status.credentials,
@@ -112,4 +148,6 @@ void doctor_fleets(Doctor *doctor)
         doctor_say(doctor, doctor_level(r), "the fleets cannot be listed: %s", reason.text);
     for (char **name = names; r == 0 && *name; name++)
         check_fleet(doctor, *name);
+    if (r == 0 && names[0] && doctor->manager)
+        check_apply(doctor);
 }

@@ -101,11 +101,26 @@ static struct json_object *describe_files(const FleetSet *set)
         json_add_number(object, "size", credential->size);
         json_add_text(object, "sha256", credential->sha256);
         json_add(object, "pending", json_object_new_boolean(credential->pending));
+        if (value_changes_find(&set->restored, &credential->name))
+            json_add(object, "restored", json_object_new_boolean(true));
         json_add_text(object, "outcome", outcome_name(rc));
         json_add_text(object, "reason", rc != 0 ? reason.text : NULL);
         json_append(list, object);
     }
     return list;
+}
+
+/* What became of the services, if there was anything to do. */
+static void add_applied(const FleetSet *set, struct json_object *object)
+{
+    FleetApplied applied;
+    char text[sizeof(applied.credential) + 64];
+
+    if (fleet_set_applied(set, NULL, &applied) != 0 || strcmp(applied.statement, set->digest) != 0)
+        return;
+    snprintf(text, sizeof(text), "%s%s%s", outcome_name(applied.outcome),
+             applied.credential[0] ? ", " : "", applied.credential);
+    json_add_text(object, "services", text);
 }
 
 static int show_fleet(const Context *context, const Options *options, const char *fleet,
@@ -119,6 +134,7 @@ static int show_fleet(const Context *context, const Options *options, const char
                                    {"Sign until:", "/signersUntil", NULL},
                                    {"Removed key:", "/removedSigner", NULL},
                                    {"Floor:", "/floor", NULL},
+                                   {"Services:", "/services", NULL},
                                    {"State:", "/state", NULL},
                                    {0}};
     static const Field columns[] = {{"CREDENTIAL", "/credential", NULL},
@@ -135,6 +151,7 @@ static int show_fleet(const Context *context, const Options *options, const char
     if (r != 0)
         return r;
     object = fleet_status_to_json(&status);
+    add_applied(&set, object);
     files = describe_files(&set);
     if (options->json != JSON_OFF) {
         json_add(object, "files", json_object_get(files));

@@ -2,4 +2,4 @@
 # Limit: LIMIT_VALUE_CHANGES_BYTES
 # File: lib/fleet/value_changes.c
 # Test: value_changes test_size
-s/text\.size > limit \|\|/false ||/
+s/text\.size > limit \|\|/(false \&\& text.size > limit) ||/
