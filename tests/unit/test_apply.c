@@ -240,8 +240,8 @@ static void test_failure(void **state)
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
 }
 
-/* The broker has kept the file that web@picky had before. */
-static void keep_previous(const World *world, char letter)
+/* The broker has kept the file that NAME, which now has FILE, had before. */
+static void keep_previous(const World *world, const char *name, const char *file, char letter)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
     StoreChange change = {0};
@@ -250,11 +250,11 @@ static void keep_previous(const World *world, char letter)
         .changes = &change, .count = 1, .history = 1, .origin = {.verb = "fleet"}};
 
     assert_int_equal(fleet_set_open(world->store, "prod", NULL, &set), 0);
-    assert_int_equal(credential_name_parse("web@picky", NULL, &change.name), 0);
+    assert_int_equal(credential_name_parse(name, NULL, &change.name), 0);
     memset(old, letter, sizeof(old)); /* in base64 */
     change.sealed = (BytesView){(const uint8_t *)old, sizeof(old)};
     assert_int_equal(store_commit(set.store, &commit, NULL), 0);
-    change.sealed = text_view("new");
+    change.sealed = text_view(file);
     change.keep_old = true;
     assert_int_equal(store_commit(set.store, &commit, NULL), 0);
 }
@@ -292,7 +292,7 @@ static void test_previous(void **state)
         "web TryRestartUnit picky.service; web TryRestartUnit app.service");
     expect_served(world, "new");
     accept_set(world, 8, "web@picky 8 web@token 8");
-    keep_previous(world, 'A');
+    keep_previous(world, "web@picky", "new", 'A');
     run(world, &picky, OUTCOME_NOT_ROTATED,
         "web TryRestartUnit picky.service; web TryRestartUnit app.service; "
         "web RestartUnit picky.service");
@@ -300,20 +300,21 @@ static void test_previous(void **state)
     expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
     run(world, &web, 0, "");
     expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
-    /* another service that fails is no reason */
+    /* for another credential the policy does not want it */
     accept_set(world, 9, "web@picky 9 web@token 9");
-    keep_previous(world, 'A');
+    keep_previous(world, "web@token", "2", 'A');
+    keep_previous(world, "web@picky", "new", 'A');
     run(world, &app, OUTCOME_NOT_APPLIED,
         "web TryRestartUnit picky.service; web TryRestartUnit app.service");
     expect_served(world, "new");
     /* one that does not come back with the previous value either */
     accept_set(world, 10, "web@picky 10 web@token 9");
-    keep_previous(world, 'A');
+    keep_previous(world, "web@picky", "new", 'A');
     run(world, &stubborn, OUTCOME_NOT_APPLIED,
         "web TryRestartUnit picky.service; web RestartUnit picky.service");
     expect_served(world, "AAAAAAAA");
     /* somebody puts another file there */
-    keep_previous(world, 'B');
+    keep_previous(world, "web@picky", "new", 'B');
     expect_served(world, "new");
 }
 
@@ -328,7 +329,7 @@ static void test_killed_after_restoring(void **state)
     size_t count;
 
     accept_set(world, 7, "web@picky 7");
-    keep_previous(world, 'A');
+    keep_previous(world, "web@picky", "new", 'A');
     assert_int_equal(credential_name_parse("web@picky", NULL, &name), 0);
     {
         _cleanup_(fleet_set_done) FleetSet set = {0};
