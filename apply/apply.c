@@ -246,24 +246,14 @@ static int restore(Apply *apply, Reason *reason, int *rc)
     return r < 0 ? r : 0;
 }
 
-/* Whether a previous value is served in place of one that there is to apply: a run that was killed
- * may have put it there. */
-static bool is_restored(const Apply *apply)
-{
-    for (size_t i = 0; i < apply->wanted.count; i++)
-        if (value_changes_find(&apply->set.restored, &apply->wanted.changes[i].name))
-            return true;
-    return false;
-}
-
 /* A credential that a unit which has failed uses, or that is restored. */
 static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
 {
     int r = 0;
 
-    for (size_t k = 0; k < apply->wanted.count; k++)
-        if (value_changes_find(&apply->set.restored, &apply->wanted.changes[k].name))
-            credential_name_format(&apply->wanted.changes[k].name, ret);
+    ret[0] = '\0';
+    if (apply->set.restored.count > 0)
+        credential_name_format(&apply->set.restored.changes[0].name, ret);
     for (size_t i = 0; i < apply->list.unit_count; i++) {
         const RestartUnit *unit = &apply->list.units[i];
 
@@ -339,9 +329,10 @@ static int run(Apply *apply, Reason *reason)
     rc = restart(apply, reason);
     if (rc != 0 && rc != OUTCOME_NOT_APPLIED)
         return rc;
-    if (rc == 0 && is_restored(apply))
+    /* in this run, in one that was killed, or before */
+    if (rc == 0 && apply->set.restored.count > 0)
         rc = OUTCOME_NOT_ROTATED;
-    r = rc == 0 ? 0 : find_culprit(apply, culprit);
+    r = find_culprit(apply, culprit);
     if (r == 0 && rc == OUTCOME_NOT_APPLIED)
         r = restore(apply, reason, &rc);
     if (r == 0 && is_stopped(apply))
@@ -356,6 +347,7 @@ static int run(Apply *apply, Reason *reason)
 int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
 {
     _cleanup_(apply_done) Apply apply = {.options = options, .fleet = fleet};
+    char culprit[CREDENTIAL_NAME_TEXT_BYTES];
     Reason why = {0};
     int r = fleet_set_open(options->store, fleet, reason, &apply.set);
 
@@ -377,5 +369,8 @@ int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
         r = choose(&apply);
     if (r != 0 && r != OUTCOME_NOT_FOUND) /* no list: an earlier version has accepted the set */
         return r;
-    return apply.wanted.count > 0 ? run(&apply, reason) : tell(&apply, 0, "", reason);
+    if (apply.wanted.count > 0)
+        return run(&apply, reason);
+    r = find_culprit(&apply, culprit);
+    return r == 0 ? tell(&apply, *culprit ? OUTCOME_NOT_ROTATED : 0, culprit, reason) : r;
 }

@@ -139,6 +139,20 @@ static void accept_set(World *world, uint64_t sequence, const char *changed)
     put_record(world, VALUE_CHANGES_RECORD, bytes_view(&record));
 }
 
+/* The same with what was restored before. */
+static void accept_again(World *world, uint64_t sequence, const char *changed)
+{
+    _cleanup_(fleet_set_done) FleetSet before = {0}, after = {0};
+    _cleanup_(bytes_done) Bytes record = {0};
+
+    assert_int_equal(fleet_set_open(world->store, "prod", NULL, &before), 0);
+    accept_set(world, sequence, changed);
+    assert_int_equal(fleet_set_open(world->store, "prod", NULL, &after), 0);
+    assert_int_equal(after.restored.count, 0);
+    assert_int_equal(restored_format(&before.restored, after.digest, &record), 0);
+    put_record(world, RESTORED_RECORD, bytes_view(&record));
+}
+
 /* Runs it, with MANAGER running. The jobs are LOG; NULL: whatever was asked for before the end. */
 static void run(World *world, const FakeManager *manager, int rc, const char *log)
 {
@@ -298,6 +312,10 @@ static void test_previous(void **state)
         "web RestartUnit picky.service");
     expect_served(world, "AAAAAAAA");
     expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
+    run(world, &web, 0, "");
+    expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
+    /* a statement without a change: the broker keeps what is restored */
+    accept_again(world, 80, "web@picky 8 web@token 8");
     run(world, &web, 0, "");
     expect_applied(world, OUTCOME_NOT_ROTATED, "web@picky");
     /* for another credential the policy does not want it */
