@@ -382,6 +382,7 @@ static void remove_tree(int parent, const char *name, int depth)
 static int make_new(const Repository *repository, Reason *reason)
 {
     remove_tree(repository->fd, SEALED_NEW, 2);
+    unlinkat(repository->fd, SEALED_NEW, 0); /* a link, which is not followed */
     if (mkdirat(repository->fd, SEALED_NEW, 0755) < 0)
         return reason_set(reason, -errno, "cannot make the directory " SEALED_NEW);
     if (mkdirat(repository->fd, SEALED_DIRECTORY, 0777) < 0 && errno != EEXIST)
