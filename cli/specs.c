@@ -129,6 +129,22 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
     return 0;
 }
 
+int spec_open_delivered(const Context *context, const Options *options, const StoreClient *store,
+                        Unsealer *unsealer, const CredentialName *name, Reason *reason,
+                        Secret **ret)
+{
+    _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
+    CredentialMetadata metadata;
+    PolicyStatus status = {0};
+    int r = options->store ? 0 : policy_status_find(context, name, &status);
+
+    if (r == 0)
+        r = store_client_read_delivered(store, status.fleet, name, reason, &entry, NULL);
+    return r == 0 ? store_client_entry_open(status.fleet[0] ? NULL : store->store, unsealer, &entry,
+                                            reason, &metadata, ret)
+                  : r;
+}
+
 int spec_check_owner(const Context *context, const Options *options, const CredentialName *name,
                      Reason *reason)
 {

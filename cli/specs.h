@@ -18,6 +18,12 @@ int spec_to_seal(const Context *context, const Options *options, Reason *reason,
  * needed. 0, or why they cannot be counted. */
 int spec_count_host_sealed(const Context *context, const Options *options, size_t *ret);
 
+/* Opens what the machine of NAME gets: from the store, or from a fleet if the policy says so and
+ * --store= is not given. */
+int spec_open_delivered(const Context *context, const Options *options, const StoreClient *store,
+                        Unsealer *unsealer, const CredentialName *name, Reason *reason,
+                        Secret **ret);
+
 /* Whether NAME may be changed in the store: OUTCOME_OF_FLEET if its policy takes it from a fleet.
  * The store of --store= has no policies. -ENOMEM. */
 int spec_check_owner(const Context *context, const Options *options, const CredentialName *name,

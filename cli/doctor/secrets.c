@@ -235,6 +235,19 @@ static bool check_named(Doctor *doctor, const DoctorMachine *machine,
     return true;
 }
 
+/* NAME is in the store, although CREDENTIAL (NULL: nothing) in the policy takes it from a fleet. */
+static void say_leftover(Doctor *doctor, const CredentialName *name,
+                         const PolicyCredential *credential)
+{
+    if (!credential || credential->source != POLICY_FLEET)
+        return;
+    doctor_say(doctor, DOCTOR_WARNING,
+               "%s@%s comes from the fleet %s, but the store still has a copy, which is delivered "
+               "to nobody",
+               name->machine, name->id, credential->text);
+    doctor_remedy(doctor, "nspawn-creds remove %s@%s", name->machine, shell_word(name->id).text);
+}
+
 /* Looks at everything as root, then asks the broker about what looks right. */
 void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
 {
@@ -263,6 +276,9 @@ void doctor_credentials(Doctor *doctor, const DoctorMachine *machine)
         predicted += has_predecessor(doctor, &entries[i].name);
     }
     progress_count(0, 0);
+    for (size_t i = 0; i < count; i++)
+        say_leftover(doctor, &entries[i].name,
+                     policy ? policy_find(policy, entries[i].name.id) : NULL);
     for (size_t i = 0; policy && i < policy->count; i++)
         if (!check_named(doctor, machine, &policy->credentials[i], &opened)) {
             reported[i] = true;

@@ -131,7 +131,7 @@ static int show_fleet(const Context *context, const Options *options, const char
                                    {"Not after:", "/notAfter", NULL},
                                    {"Signers:", "/signers", NULL},
                                    {"Threshold:", "/threshold", NULL},
-                                   {"Sign until:", "/signersUntil", NULL},
+                                   {"Enough signers until:", "/signersUntil", NULL},
                                    {"Removed key:", "/removedSigner", NULL},
                                    {"Floor:", "/floor", NULL},
                                    {"Services:", "/services", NULL},
@@ -200,6 +200,26 @@ const Verb fleet_show = {
 
 /* --- reset --- */
 
+/* Somebody who can make this host accept an old set again is worth an entry. */
+static void record_reset(const FleetSet *set)
+{
+    AuditSink *sink = audited_commit_journal();
+
+    if (sink)
+        sink->write(sink, &(AuditRecord){
+                              .verdict = AUDIT_RESET,
+                              .machine = "",
+                              .id = "",
+                              .unit = "",
+                              .peer_pid = getpid(),
+                              .peer_uid = getuid(),
+                              .reason = "",
+                              .key = "",
+                              .fleet = set->fleet,
+                              .sequence = set->statement.sequence,
+                          });
+}
+
 static int run_reset(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
@@ -216,6 +236,8 @@ static int run_reset(const Context *context, const Options *options, char **argu
                     arguments[0], (unsigned long long)set.statement.sequence);
     if (r == 0)
         r = fleet_set_reset(&set, &reason);
+    if (r == 0)
+        record_reset(&set);
     return r == 0 ? 0 : output_error(r, arguments[0], &reason);
 }
 

@@ -29,20 +29,16 @@
 #define NO_COMMAND    127
 
 /* The file of a credential is its id. */
-static int put(const StoreClient *store, Unsealer *unsealer, int directory, const char *argument,
-               Reason *reason)
+static int put(const Context *context, const Options *options, const StoreClient *store,
+               Unsealer *unsealer, int directory, const char *argument, Reason *reason)
 {
-    _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(secret_freep) Secret *secret = NULL;
     _cleanup_(closep) int file = -1;
-    CredentialMetadata metadata;
     CredentialName name;
     int r = credential_name_parse(argument, reason, &name);
 
     if (r == 0)
-        r = store_client_read(store, &name, reason, &entry);
-    if (r == 0)
-        r = store_client_entry_open(store->store, unsealer, &entry, reason, &metadata, &secret);
+        r = spec_open_delivered(context, options, store, unsealer, &name, reason, &secret);
     if (r != 0)
         return r;
     file = openat(directory, name.id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
@@ -64,7 +60,7 @@ static int put_all(const Context *context, const Options *options, char **names,
     if (r != 0)
         return output_error(r, NULL, &reason);
     for (; r == 0 && names < end; names++) {
-        r = put(&store, &unsealer, directory, *names, &reason);
+        r = put(context, options, &store, &unsealer, directory, *names, &reason);
         if (r != 0)
             spec_error(context, options, r, *names, &reason);
     }

@@ -4,7 +4,6 @@
  */
 
 #include "base/names.h"
-#include "policy/policy_status.h"
 #include "specs.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
@@ -17,25 +16,16 @@ static int reveal(const Context *context, const Options *options, const char *na
                   const char *output)
 {
     _cleanup_(unsealer_done) Unsealer unsealer = spec_unsealer(context, options);
-    _cleanup_(store_client_entry_done) StoreClientEntry entry = {0};
     _cleanup_(store_client_done) StoreClient store = {0};
     _cleanup_(secret_freep) Secret *secret = NULL;
-    PolicyStatus status = {0};
-    const char *fleet = status.fleet; /* "": it comes from the store */
-    CredentialMetadata metadata;
     CredentialName name;
     Reason reason = {0};
     int r = credential_name_parse(name_text, &reason, &name);
 
     if (r == 0)
         r = spec_open_store(options, &reason, &store);
-    if (r == 0 && !options->store)
-        r = policy_status_find(context, &name, &status);
     if (r == 0)
-        r = store_client_read_delivered(&store, fleet, &name, &reason, &entry, NULL);
-    if (r == 0)
-        r = store_client_entry_open(*fleet ? NULL : store.store, &unsealer, &entry, &reason,
-                                    &metadata, &secret);
+        r = spec_open_delivered(context, options, &store, &unsealer, &name, &reason, &secret);
     /* only a terminal is asked about; "-" is consent to anything */
     if (r == 0 && !output && isatty(STDOUT_FILENO))
         r = safe_text_is(secret_view(secret))

@@ -25,6 +25,7 @@ const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_CHECKED] = {"checked", "356c1158cbf64cb0842efa56bedcefe5", LOG_INFO},
     [AUDIT_ACCEPTED] = {"accepted", "909dcee5625d47deadffce3af6e1ed6c", LOG_NOTICE},
     [AUDIT_REJECTED] = {"rejected", "28a20876615b4e17bb3f421b0fae2fba", LOG_WARNING},
+    [AUDIT_RESET] = {"reset", "528dac8a28c0486c83e79304f84e3d52", LOG_WARNING},
 };
 
 AuditVerdict audit_verdict_of_change(const char *verb, bool removed)
@@ -138,6 +139,12 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
     case AUDIT_REJECTED:
         add_formatted(entry, "MESSAGE", "fleet %s: an offer was rejected: %s%s%s", record->fleet,
                       reason, remedy ? ". " : "", remedy ? remedy : "");
+        break;
+    case AUDIT_RESET:
+        add_formatted(entry, "MESSAGE",
+                      "fleet %s: any sequence may follow sequence %llu, by order of process %lld",
+                      record->fleet, (unsigned long long)record->sequence,
+                      (long long)record->peer_pid);
         break;
     default:
         add_formatted(entry, "MESSAGE", "%s: %s by process %lld", subject,

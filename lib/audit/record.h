@@ -35,6 +35,7 @@ typedef enum AuditVerdict {
     /* what a courier offered; concern no credential */
     AUDIT_ACCEPTED, /* a fleet's set, which is now served; each change has an entry as well */
     AUDIT_REJECTED,
+    AUDIT_RESET, /* root lets a fleet's next statement have any sequence; concerns no credential */
     _AUDIT_VERDICT_MAX,
 } AuditVerdict;
 

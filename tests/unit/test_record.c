@@ -217,6 +217,23 @@ static void test_checked(void **state)
            "nspawn-creds set web@db-password");
 }
 
+static void test_reset(void **state)
+{
+    AuditRecord record = delivered;
+    AuditEntry entry;
+
+    (void)state;
+    record.verdict = AUDIT_RESET;
+    record.machine = record.id = record.unit = "";
+    record.fleet = "prod";
+    record.sequence = 7;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "fleet prod: any sequence may follow sequence 7, by order of process 42");
+    expect(&entry, "MESSAGE_ID", "528dac8a28c0486c83e79304f84e3d52");
+    expect(&entry, "NSPAWN_CREDS_FLEET", "prod");
+}
+
 /* No text of a peer or a file can forge a field or a line. */
 static void test_escapes(void **state)
 {
@@ -272,17 +289,12 @@ static void test_verdicts_of_changes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delivered),
-        cmocka_unit_test(test_sealed_outside),
-        cmocka_unit_test(test_fleet),
-        cmocka_unit_test(test_live),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_checked),
-        cmocka_unit_test(test_escapes),
-        cmocka_unit_test(test_never_too_long),
-        cmocka_unit_test(test_verdicts_of_changes),
+        cmocka_unit_test(test_delivered),      cmocka_unit_test(test_sealed_outside),
+        cmocka_unit_test(test_fleet),          cmocka_unit_test(test_live),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_changes),        cmocka_unit_test(test_checked),
+        cmocka_unit_test(test_reset),          cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_never_too_long), cmocka_unit_test(test_verdicts_of_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
