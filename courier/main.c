@@ -123,7 +123,7 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
     r = json_parse(bytes_view(&text), LIMIT_JSON_DEPTH, NULL, &why, &object);
     if (r == 0)
         r = carrier_settings_parse(object, &why, ret);
-    return r > 0 ? reason_set(reason, OUTCOME_BAD_CONFIG, "%s: %.200s", path, why.text) : r;
+    return r > 0 ? reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "%s: %.200s", path, why.text) : r;
 }
 
 static int run_put(const CourierOptions *options, const char *directory, Reason *reason)
@@ -163,7 +163,7 @@ static int run_courier(const CourierOptions *options, const char *fleet, Reason 
     if (r == 0)
         r = fleet_config_load(&context, fleet, reason, &config);
     if (r == 0 && !config.carrier.root)
-        r = reason_set(reason, OUTCOME_BAD_CONFIG,
+        r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                        FLEET_CONFIG_FOLDER "/%s.json has no \"carrier\"", fleet);
     if (r == 0)
         r = courier_new(&config, options->socket, options->stall, reason, &courier);

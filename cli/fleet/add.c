@@ -27,7 +27,7 @@ static int read_identity(const char *path, Reason *reason, Identity *ret)
                 : file_read_fd(STDIN_FILENO, name, IDENTITY_MAX_BYTES, reason, &file);
 
     if (r != 0)
-        return r;
+        return r == OUTCOME_TOO_LARGE ? OUTCOME_BAD_IDENTITY : r;
     r = identity_parse(bytes_view(&file), &why, ret);
     return r == 0 ? 0 : reason_set(reason, r, "%s: %s", name, why.text);
 }

@@ -46,7 +46,9 @@ static int read_own(const Context *context, const char *path, size_t limit, Reas
 
     own.trusted_uid = geteuid();
     r = trusted_file_open(&own, path, reason, &fd);
-    return r == 0 ? file_read_fd(fd, path, limit, reason, ret) : r;
+    if (r == 0)
+        r = file_read_fd(fd, path, limit, reason, ret);
+    return r > 0 && r != OUTCOME_NOT_FOUND ? OUTCOME_BAD_FLEET_CONFIG : r;
 }
 
 /* --- the configuration --- */
@@ -73,7 +75,7 @@ static int read_path(struct json_object *value, const char *name, Reason *reason
     else if (text && text[0] == '/')
         length = asprintf(ret, "%s", text);
     else
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"%s\" must be a path that begins with / or ~/", name);
     if (length < 0) {
         *ret = NULL;
@@ -90,12 +92,13 @@ static int read_command(struct json_object *value, const char *name, Reason *rea
         const char *word = json_text(json_object_array_get_idx(value, i));
 
         if (!word || (i == 0 && !word[0]))
-            return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%s\" must be a list of words", name);
+            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "\"%s\" must be a list of words",
+                              name);
         if (!strings_add(ret, &count, word))
             return -ENOMEM;
     }
     return count > 0 ? 0
-                     : reason_set(reason, OUTCOME_BAD_CONFIG,
+                     : reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                                   "\"%s\" must be a command, a list of words", name);
 }
 
@@ -126,12 +129,12 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
         return read_carrier(value, reason, &admin->carrier);
     if (strcmp(name, "threshold") != 0)
         return reason_set(
-            reason, OUTCOME_BAD_CONFIG,
+            reason, OUTCOME_BAD_FLEET_CONFIG,
             "unknown member; there are carrier, signers, threshold, key, identity, open and "
             "encrypt");
     if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 1 ||
         json_object_get_int64(value) > (int64_t)LIMIT_FLEET_SIGNATURES)
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"threshold\" must be a number from 1 to %zu", LIMIT_FLEET_SIGNATURES);
     admin->threshold = (size_t)json_object_get_int64(value);
     return 0;
@@ -143,9 +146,9 @@ static int parse(BytesView text, Reason *reason, FleetAdmin *admin)
     int r = json_parse(text, DEPTH, NULL, reason, &object);
 
     if (r == 0 && !json_object_is_type(object, json_type_object))
-        r = reason_set(reason, OUTCOME_BAD_CONFIG, "it is not an object");
+        r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "it is not an object");
     if (r != 0)
-        return r < 0 ? r : OUTCOME_BAD_CONFIG;
+        return r < 0 ? r : OUTCOME_BAD_FLEET_CONFIG;
     json_object_object_foreach(object, name, value)
     {
         r = read_member(name, value, reason, admin);
@@ -354,7 +357,7 @@ static int take_leaf(const char *rest, FleetVerified *verified)
 
     if (!space || (size_t)(space - rest) >= sizeof(known.host) ||
         !hex_parse(space + 1, known.leaf.bytes, MERKLE_HASH_BYTES))
-        return OUTCOME_BAD_CONFIG;
+        return OUTCOME_BAD_FLEET_CONFIG;
     memcpy(known.host, rest, (size_t)(space - rest));
     if (!ARRAY_GROW(verified->known, verified->known_count))
         return -ENOMEM;
@@ -366,7 +369,8 @@ static int take_leaf(const char *rest, FleetVerified *verified)
 static int parse_verified(char *text, FleetVerified *verified)
 {
     char *rest = text + strlen(VERIFIED_BEGIN), *line;
-    int r = strncmp(text, VERIFIED_BEGIN, strlen(VERIFIED_BEGIN)) == 0 ? 0 : OUTCOME_BAD_CONFIG;
+    int r =
+        strncmp(text, VERIFIED_BEGIN, strlen(VERIFIED_BEGIN)) == 0 ? 0 : OUTCOME_BAD_FLEET_CONFIG;
 
     while (r == 0 && (line = strsep(&rest, "\n")) && *line) {
         if (strncmp(line, "sequence ", 9) == 0)
@@ -374,10 +378,10 @@ static int parse_verified(char *text, FleetVerified *verified)
         else if (strncmp(line, "leaf ", 5) == 0)
             r = take_leaf(line + 5, verified);
         else
-            r = OUTCOME_BAD_CONFIG;
+            r = OUTCOME_BAD_FLEET_CONFIG;
     }
     if (r == 0)
-        r = rest ? 0 : OUTCOME_BAD_CONFIG;
+        r = rest ? 0 : OUTCOME_BAD_FLEET_CONFIG;
     if (r == 0) {
         char *copy = strdup(rest);
 

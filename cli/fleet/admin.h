@@ -34,7 +34,7 @@ typedef struct FleetAdmin {
 
 void fleet_admin_done(FleetAdmin *admin); /* for _cleanup_ */
 
-/* OUTCOME_BAD_CONFIG; OUTCOME_FILE_UNSAFE. */
+/* OUTCOME_BAD_FLEET_CONFIG. */
 int fleet_admin_load(const Context *context, const char *fleet, Reason *reason, FleetAdmin *ret);
 
 /* How masters are opened, according to OPTIONS, or else ADMIN. Borrowed from both. */
@@ -82,7 +82,7 @@ typedef struct FleetVerified {
 
 void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
 
-/* All zeros if there is none yet. OUTCOME_BAD_CONFIG. */
+/* All zeros if there is none yet. OUTCOME_BAD_FLEET_CONFIG. */
 int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
                         FleetVerified *ret);
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);

@@ -55,7 +55,7 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     int r;
 
     if (!carrier)
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "your configuration of the fleet has no \"carrier\"");
     r = courier_path(reason, program);
     if (r == 0)

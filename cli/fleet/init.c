@@ -85,13 +85,20 @@ static int ask_recipients(Reason *reason, Bytes *ret)
     return writer_take(&writer, ret);
 }
 
+static int read_file(const char *path, size_t limit, Reason *reason, Bytes *ret)
+{
+    int r = file_read(path, limit, reason, ret);
+
+    return r == OUTCOME_TOO_LARGE ? OUTCOME_USAGE : r;
+}
+
 /* Without --recipients= all that is not given is asked for. */
 static int get_files(const Options *options, Reason *reason, Init *init)
 {
     bool asks = !options->recipients;
     int r = asks
                 ? ask_recipients(reason, &init->recipients)
-                : file_read(options->recipients, LIMIT_RECIPIENTS_BYTES, reason, &init->recipients);
+                : read_file(options->recipients, LIMIT_RECIPIENTS_BYTES, reason, &init->recipients);
 
     if (r != 0)
         return r;
@@ -105,7 +112,7 @@ static int get_files(const Options *options, Reason *reason, Init *init)
         init->signers_path =
             ask_file("The file of those who may sign, allowed signers of ssh-keygen");
     return init->signers_path
-               ? file_read(init->signers_path, LIMIT_SIGNERS_BYTES, reason, &init->signers)
+               ? read_file(init->signers_path, LIMIT_SIGNERS_BYTES, reason, &init->signers)
                : 0;
 }
 

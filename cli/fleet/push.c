@@ -250,7 +250,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = fleet_admin_load(context, push.repository.file.fleet, &reason, &push.admin);
     if (r == 0 && !push.admin.carrier)
-        r = reason_set(&reason, OUTCOME_BAD_CONFIG,
+        r = reason_set(&reason, OUTCOME_BAD_FLEET_CONFIG,
                        "your configuration of the fleet %s has no \"carrier\"",
                        push.repository.file.fleet);
     if (r == 0)

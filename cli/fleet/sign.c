@@ -161,29 +161,43 @@ static int make_statement(Signing *signing, Reason *reason)
 
 /* --- signing --- */
 
+static const char *signing_key(const Signing *signing)
+{
+    return signing->work.options->key ? signing->work.options->key : signing->work.admin.key;
+}
+
 /* Checks that SIGNATURE counts, and finds out whose it is. */
 static int check_signature(Signing *signing, BytesView signature, Reason *reason)
 {
     _cleanup_(ssh_signature_done) SshSignature parsed = {0};
     const AllowedSigner *signer;
-    int r = ssh_signature_parse(signature, reason, &parsed);
+    char path[PATH_MAX];
+    Reason why = {0};
+    int r = ssh_signature_parse(signature, &why, &parsed);
 
     if (r == 0)
-        r = ssh_signature_verify(&parsed, text_view(signing->text), reason);
+        r = ssh_signature_verify(&parsed, text_view(signing->text), &why);
+    if (r > 0)
+        return reason_set(reason, OUTCOME_USAGE, "%s does not sign for fleets: %s. Use another key",
+                          signing_key(signing), why.text);
+    if (r == 0)
+        r = fleet_admin_signers_path(&signing->work.admin, signing->statement.fleet, reason, path);
     if (r != 0)
         return r;
     signer = allowed_signers_find(&signing->signers, parsed.key);
     if (!signer || !allowed_signer_may_sign(signer, signing->now))
-        return reason_set(reason, OUTCOME_NOT_SIGNED,
-                          "this key is not among the fleet's allowed signers, or not at this time");
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "%s is not among the allowed signers in %s, or may not sign at this time. "
+            "Use the key of one of them, with --key=FILE",
+            signing_key(signing), path);
     strcpy(signing->principal, signer->principal);
     return 0;
 }
 
 static int sign(Signing *signing, Reason *reason, Bytes *ret)
 {
-    const char *key =
-        signing->work.options->key ? signing->work.options->key : signing->work.admin.key;
+    const char *key = signing_key(signing);
     const char *const command[] = {"ssh-keygen", "-q", "-Y", "sign", "-n", SSH_SIGNATURE_NAMESPACE,
                                    "-f",         key,  NULL};
     _cleanup_(secret_freep) Secret *text = NULL;

@@ -30,7 +30,7 @@ int signed_statement_check(const SignedStatement *statement, size_t required, ui
 
     timestamp_format(content->not_after, until);
     if (content->sequence < verified)
-        return reason_set(reason, OUTCOME_OLD_SEQUENCE,
+        return reason_set(reason, OUTCOME_OLD_REPOSITORY,
                           "the repository has statement %" PRIu64 ", but statement %" PRIu64
                           " was signed or verified on this machine",
                           content->sequence, verified);
@@ -97,7 +97,7 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
     if (r == 0) {
         r = statement_parse(bytes_view(&statement.text), &why, &statement.statement);
         if (r > 0)
-            r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s", why.text);
+            r = reason_set(reason, OUTCOME_BAD_REPOSITORY, STATEMENT_FILE ": %s", why.text);
     }
     if (r == 0 && strcmp(statement.statement.fleet, repository->file.fleet) != 0)
         r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "the statement is one of the fleet %s",

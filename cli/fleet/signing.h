@@ -32,7 +32,7 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
 
 /* Whether hosts would accept it at NOW, as far as this machine knows: REQUIRED signatures (0 if it
  * knows no signers), and no lower sequence than VERIFIED here. OUTCOME_UNSIGNED,
- * OUTCOME_OLD_SEQUENCE; OUTCOME_EXPIRING if it has to be renewed soon. */
+ * OUTCOME_OLD_REPOSITORY; OUTCOME_EXPIRING if it has to be renewed soon. */
 int signed_statement_check(const SignedStatement *statement, size_t required, uint64_t verified,
                            uint64_t now, Reason *reason);
 

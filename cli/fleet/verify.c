@@ -72,7 +72,7 @@ static int judge(const Context *context, const Options *options, Verification *v
     if (r == 0)
         r = fleet_config_load(context, fleet, reason, &verification->config);
     if (r == OUTCOME_NOT_FOUND)
-        return OUTCOME_BAD_CONFIG;
+        return OUTCOME_BAD_FLEET_CONFIG;
     if (r == 0)
         r = fleet_config_signers(context, fleet, reason, &verification->signers);
     if (r != 0)
@@ -170,6 +170,9 @@ static int run(const Context *context, const Options *options, char **arguments)
     _cleanup_(verification_done) Verification verification = {0};
     Reason reason = {0};
     int r = file_read(arguments[0], LIMIT_BUNDLE_BYTES, &reason, &verification.file);
+
+    if (r == OUTCOME_TOO_LARGE)
+        r = OUTCOME_BAD_BUNDLE;
 
     if (r == 0)
         r = judge(context, options, &verification, &reason);

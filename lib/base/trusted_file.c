@@ -35,18 +35,19 @@ static void walk_done(Walk *walk)
 static void judge(Walk *walk, const struct stat *status, const char *name)
 {
     bool shared = status->st_mode & (S_IWGRP | S_IWOTH);
+    const char *owner = walk->context->trusted_uid == 0 ? "root" : "you";
 
     if (walk->unsafe.text[0])
         return;
     if (status->st_uid != walk->context->trusted_uid && status->st_uid != 0)
         reason_set(&walk->unsafe, OUTCOME_FILE_UNSAFE,
-                   "%s: \"%.80s\" belongs to user %u, not to root", walk->path, name,
-                   status->st_uid);
+                   "%s: \"%.80s\" belongs to user %u, not to %s", walk->path, name, status->st_uid,
+                   owner);
     else if (shared && !S_ISLNK(status->st_mode) &&
              !(S_ISDIR(status->st_mode) && status->st_mode & S_ISVTX))
         reason_set(&walk->unsafe, OUTCOME_FILE_UNSAFE,
-                   "%s: \"%.80s\" is writable for others than root (mode %04o)", walk->path, name,
-                   status->st_mode & 07777U);
+                   "%s: \"%.80s\" is writable for others than %s (mode %04o)", walk->path, name,
+                   owner, status->st_mode & 07777U);
 }
 
 /* Takes the first component off what is left; false if there is none. */

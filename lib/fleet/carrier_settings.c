@@ -20,7 +20,8 @@ void carrier_settings_done(CarrierSettings *settings)
 
 static int invalid(Reason *reason, const char *member, const char *what)
 {
-    return reason_set(reason, OUTCOME_BAD_CONFIG, "\"%.40s\" of the carrier %s", member, what);
+    return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "\"%.40s\" of the carrier %s", member,
+                      what);
 }
 
 /* Printable ASCII that needs no quotes, with a host. A question mark or a user would not survive
@@ -144,7 +145,7 @@ int carrier_settings_parse(struct json_object *object, Reason *reason, CarrierSe
     int r;
 
     if (!json_object_is_type(object, json_type_object))
-        return reason_set(reason, OUTCOME_BAD_CONFIG, "the carrier is not an object");
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "the carrier is not an object");
     r = read_texts(object, &url, &endpoints, &interval, reason, &settings);
     if (r != 0)
         return r;

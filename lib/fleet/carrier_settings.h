@@ -29,7 +29,7 @@ typedef struct CarrierSettings {
 
 void carrier_settings_done(CarrierSettings *settings); /* for _cleanup_ */
 
-/* Takes the settings from OBJECT, to which RET keeps a reference. OUTCOME_BAD_CONFIG. */
+/* Takes the settings from OBJECT, to which RET keeps a reference. OUTCOME_BAD_FLEET_CONFIG. */
 int carrier_settings_parse(struct json_object *object, Reason *reason, CarrierSettings *ret);
 
 /* The settings for .reports, which use the same certificates and password. */

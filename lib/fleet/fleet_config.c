@@ -34,7 +34,7 @@ static int set_host(struct json_object *value, Reason *reason, FleetConfig *conf
     const char *host = json_text(value);
 
     if (!host || !fleet_host_name_valid(host))
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"host\" is not a name of 1 to 63 characters of a-z, 0-9 and \"-\", "
                           "with a letter or digit at both ends");
     strcpy(config->host, host);
@@ -47,8 +47,8 @@ static int set_threshold(struct json_object *value, Reason *reason, FleetConfig 
         json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
 
     if (threshold < 1 || threshold > (int64_t)LIMIT_FLEET_SIGNATURES)
-        return reason_set(reason, OUTCOME_BAD_CONFIG, "\"threshold\" is not a number from 1 to %zu",
-                          LIMIT_FLEET_SIGNATURES);
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
+                          "\"threshold\" is not a number from 1 to %zu", LIMIT_FLEET_SIGNATURES);
     config->threshold = (size_t)threshold;
     return 0;
 }
@@ -61,7 +61,7 @@ static int set_max_age(struct json_object *value, Reason *reason, FleetConfig *c
     if (text && strlen(text) < sizeof(length) - 1)
         strcpy(length + 1, text);
     if (timestamp_parse(length, 0, NULL, &config->max_age) != 0 || config->max_age == 0)
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"maxAge\" is not a length of time such as \"30d\"");
     return 0;
 }
@@ -91,12 +91,13 @@ static int parse_members(struct json_object *object, Reason *reason, FleetConfig
         while (i < sizeof(members) / sizeof(members[0]) && strcmp(members[i].name, name) != 0)
             i++;
         if (i == sizeof(members) / sizeof(members[0]))
-            return reason_set(reason, OUTCOME_BAD_CONFIG, "unknown member \"%.80s\"", name);
+            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "unknown member \"%.80s\"", name);
         r = members[i].set(value, reason, config);
         if (r != 0)
             return r;
     }
-    return config->host[0] ? 0 : reason_set(reason, OUTCOME_BAD_CONFIG, "\"host\" is missing");
+    return config->host[0] ? 0
+                           : reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "\"host\" is missing");
 }
 
 int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetConfig *ret)
@@ -107,18 +108,18 @@ int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetCo
     int r;
 
     if (!fleet_name_valid(name))
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"%.80s\" is not the name of a fleet: 1 to %zu characters of a-z, 0-9 "
                           "and \"-\", with a letter or digit at both ends",
                           name, LIMIT_FLEET_NAME_BYTES);
     r = json_parse(text, LIMIT_JSON_DEPTH, NULL, &why, &object);
     if (r == 0 && !json_object_is_type(object, json_type_object))
-        r = reason_set(&why, OUTCOME_BAD_CONFIG, "it is not an object");
+        r = reason_set(&why, OUTCOME_BAD_FLEET_CONFIG, "it is not an object");
     if (r == 0)
         r = parse_members(object, &why, &config);
     if (r > 0)
-        return reason_set(reason, OUTCOME_BAD_CONFIG, FLEET_CONFIG_FOLDER "/%s" SUFFIX ": %.200s",
-                          name, why.text);
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
+                          FLEET_CONFIG_FOLDER "/%s" SUFFIX ": %.200s", name, why.text);
     if (r < 0)
         return r;
     strcpy(config.name, name);
@@ -152,7 +153,7 @@ int fleet_config_load(const Context *context, const char *name, Reason *reason, 
 
     if (r == 0)
         return fleet_config_parse(name, bytes_view(&text), reason, ret);
-    return r > 0 && r != OUTCOME_NOT_FOUND ? OUTCOME_BAD_CONFIG : r;
+    return r > 0 && r != OUTCOME_NOT_FOUND ? OUTCOME_BAD_FLEET_CONFIG : r;
 }
 
 int fleet_config_signers(const Context *context, const char *name, Reason *reason,

@@ -29,11 +29,12 @@ void fleet_config_done(FleetConfig *config); /* for _cleanup_ */
 /* Whether NAME can be a host's: a label of LIMIT_FLEET_HOST_BYTES at most. */
 bool fleet_host_name_valid(const char *name);
 
-/* Reads the configuration of the fleet NAME. OUTCOME_NOT_FOUND; OUTCOME_BAD_CONFIG, with file and
- * fault; a negative errno. */
+/* Reads the configuration of the fleet NAME. OUTCOME_NOT_FOUND; OUTCOME_BAD_FLEET_CONFIG, with file
+ * and fault; a negative errno. */
 int fleet_config_load(const Context *context, const char *name, Reason *reason, FleetConfig *ret);
 
-/* The pure part: TEXT is the content of the fleet NAME's file. OUTCOME_BAD_CONFIG; -ENOMEM. */
+/* The pure part: TEXT is the content of the fleet NAME's file. OUTCOME_BAD_FLEET_CONFIG; -ENOMEM.
+ */
 int fleet_config_parse(const char *name, BytesView text, Reason *reason, FleetConfig *ret);
 
 /* Reads NAME.signers. OUTCOME_BAD_SIGNERS, with file and fault, also if there is none; a negative

@@ -125,7 +125,7 @@ int fleet_status_load(const Context *context, const char *store, const char *fle
 
     snprintf(status.fleet, sizeof(status.fleet), "%s", fleet);
     if (rc == OUTCOME_NOT_FOUND)
-        rc = OUTCOME_BAD_CONFIG;
+        rc = OUTCOME_BAD_FLEET_CONFIG;
     r = note(&status, rc, &reason);
     if (r == 0 && rc == 0) {
         status.threshold = config.threshold;

@@ -17,8 +17,8 @@ struct json_object;
 
 typedef struct FleetStatus {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
-    int rc; /* why something below is missing: OUTCOME_NO_SET, OUTCOME_BAD_CONFIG, …; 0 if nothing
-             * is
+    int rc; /* why something below is missing: OUTCOME_NO_SET, OUTCOME_BAD_FLEET_CONFIG, …; 0 if
+             * nothing is
              */
     Reason reason;
 

@@ -96,7 +96,7 @@ static void test_invalid(void **state)
         CarrierSettings settings = {0};
         Reason reason = {0};
 
-        assert_int_equal(parse(rows[i].text, &reason, &settings), OUTCOME_BAD_CONFIG);
+        assert_int_equal(parse(rows[i].text, &reason, &settings), OUTCOME_BAD_FLEET_CONFIG);
         if (!strstr(reason.text, rows[i].reason))
             fail_msg("%s: %s", rows[i].text, reason.text);
         assert_null(settings.root);

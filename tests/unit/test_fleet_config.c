@@ -96,7 +96,7 @@ static void test_invalid(void **state)
 
         assert_int_equal(
             fleet_config_parse(rows[i].name, test_view(rows[i].text), &reason, &config),
-            OUTCOME_BAD_CONFIG);
+            OUTCOME_BAD_FLEET_CONFIG);
         if (!strstr(reason.text, rows[i].reason))
             fail_msg("%s: %s", rows[i].text, reason.text);
     }
@@ -118,7 +118,8 @@ static void test_files(void **state)
     assert_int_equal(fleet_config_load(&context, "prod", NULL, &config), 0);
     fleet_config_done(&config);
     assert_int_equal(chmod(test_path(&folder, file), 0664), 0);
-    assert_int_equal(fleet_config_load(&context, "prod", &reason, &config), OUTCOME_BAD_CONFIG);
+    assert_int_equal(fleet_config_load(&context, "prod", &reason, &config),
+                     OUTCOME_BAD_FLEET_CONFIG);
     assert_non_null(strstr(reason.text, "writable for others"));
 
     assert_int_equal(fleet_config_signers(&context, "prod", &reason, &signers),
