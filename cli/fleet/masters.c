@@ -133,6 +133,9 @@ int master_open(const MasterProgram *program, const char *name, BytesView file, 
         return input;
     snprintf(what, sizeof(what), "open %s", name);
     r = program_read(command, input, LIMIT_PLAINTEXT_BYTES, reason, ret);
+    if (r == OUTCOME_TOO_LARGE)
+        return reason_set(reason, r, "%s has a value of more than %zu bytes", name,
+                          LIMIT_PLAINTEXT_BYTES);
     return explain(r, command, what, reason);
 }
 

@@ -17,6 +17,7 @@
 #include "fleet/workspace.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
+#include "unit_size.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -154,6 +155,21 @@ static void note_pcrs(const Sealing *sealing)
 
 /* --- the values --- */
 
+/* Opens the master of the secret number NUMBER. Hosts refuse values that a unit could not tell from
+ * a failed delivery. */
+static int open_value(Sealing *sealing, size_t number, Reason *reason)
+{
+    const FleetSecret *secret = &sealing->work.repository.file.secrets[number];
+    Reason why = {0};
+    int r = master_read(&sealing->work.repository, &sealing->work.program, secret->name, reason,
+                        &sealing->values[number]);
+
+    if (r != 0)
+        return r;
+    r = unit_size_check_value(secret->credential.id, sealing->values[number], &why);
+    return r == 0 ? 0 : reason_set(reason, r, "secret %.100s: %s", secret->name, why.text);
+}
+
 /* Opens the masters that are needed, each once. */
 static int open_masters(Sealing *sealing, Reason *reason)
 {
@@ -170,8 +186,7 @@ static int open_masters(Sealing *sealing, Reason *reason)
                 needed[sealing->plans[i].host->secrets[j] - file->secrets] = true;
     for (size_t i = 0; r == 0 && i < file->secret_count; i++)
         if (needed[i])
-            r = master_read(&sealing->work.repository, &sealing->work.program,
-                            file->secrets[i].name, reason, &sealing->values[i]);
+            r = open_value(sealing, i, reason);
     return r;
 }
 
