@@ -6,18 +6,15 @@
 
 #include "fleet/report.h"
 
-#include "base/fsutil.h"
 #include "base/json.h"
 #include "base/timestamp.h"
 #include "fleet/fleet_config.h"
-#include "store/store.h"
+#include "store/key_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define VERSION  1
 /* Nesting: the object and its values. */
@@ -29,6 +26,7 @@
 
 _Static_assert(IDENTITY_REPORT_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519");
 _Static_assert(REPORT_SEED_BYTES == crypto_sign_SEEDBYTES, "Ed25519");
+_Static_assert(REPORT_SEED_BYTES == KEY_FILE_BYTES, "as key_file_make() makes it");
 
 /* The seed and the public key after it, as libsodium signs with. */
 static int key_pair(const Secret *seed, uint8_t public[crypto_sign_PUBLICKEYBYTES], Secret **ret)
@@ -188,55 +186,26 @@ static void key_path(const char *store, char path[PATH_MAX])
 
 int report_key_read(const char *store, Reason *reason, Secret **ret)
 {
-    _cleanup_(closep) int fd = -1;
     char path[PATH_MAX];
     int r;
 
     key_path(store, path);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT)
-        return reason_set(reason, OUTCOME_NOT_FOUND,
-                          "this host has no key for reports: nspawn-creds host export makes it");
-    if (fd < 0)
-        return reason_set(reason, -errno, "cannot open %s", path);
-    r = secret_read_fd(fd, REPORT_SEED_BYTES, reason, ret);
-    if (r == 0 && secret_size(*ret) != REPORT_SEED_BYTES)
-        r = OUTCOME_TOO_LARGE;
-    if (r == 0)
-        return 0;
-    *ret = secret_free(*ret);
-    return r < 0 ? r
-                 : reason_set(reason, OUTCOME_MALFORMED, "%s does not have %zu bytes", path,
-                              REPORT_SEED_BYTES);
+    r = key_file_read(path, REPORT_SEED_BYTES, reason, ret);
+    return r != -ENOENT ? r
+                        : reason_set(reason, OUTCOME_NOT_FOUND,
+                                     "this host has no key for reports: nspawn-creds host export "
+                                     "makes it");
 }
 
-/* Another process may be first. */
 static int make_key(const Context *context, const char *store, Reason *reason)
 {
-    _cleanup_(closep) int directory = -1;
-    _cleanup_(secret_temporary_done) SecretTemporary seed;
-    char path[PATH_MAX], temporary[FILE_TEMPORARY_BYTES];
+    char path[PATH_MAX];
     struct stat status;
-    int r;
 
-    memset(&seed, 0, sizeof(seed));
     if (stat(store, &status) < 0)
         return reason_set(reason, -errno, "cannot examine %s", store);
     key_path(store, path);
-    *strrchr(path, '/') = '\0';
-    r = store_directory_open(path, reason, &directory);
-    if (r != 0)
-        return r;
-    file_temporary_name(temporary);
-    context->random(context, seed.bytes, sizeof(seed.bytes));
-    r = file_create_at(directory, temporary, (BytesView){seed.bytes, sizeof(seed.bytes)},
-                       (FileOwnership){0640, status.st_gid}, reason);
-    if (r != 0)
-        return r;
-    if ((linkat(directory, temporary, directory, REPORT_KEY_NAME, 0) < 0 && errno != EEXIST) ||
-        unlinkat(directory, temporary, 0) < 0 || fsync(directory) < 0)
-        r = reason_set(reason, -errno, "cannot write to %s", path);
-    return r;
+    return key_file_make(context, path, status.st_gid, reason);
 }
 
 int report_key_ensure(const Context *context, const char *store, Reason *reason, Bytes *ret_public)
