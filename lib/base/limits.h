@@ -207,6 +207,12 @@
 /* Connections of couriers to the broker: one of each fleet, and some that are ending. */
 #define LIMIT_COURIERS            16U
 
+/* --- rollback protection --- */
+
+/* Fleets whose sequences the state of a host has, and its text, bytes: 100 for each fleet. */
+#define LIMIT_ROLLBACK_FLEETS     ((size_t)64)
+#define LIMIT_ROLLBACK_BYTES      ((size_t)8 * 1024)
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that

@@ -456,18 +456,44 @@ static Step *find_only_file(const Commit *commit, unsigned *ret_files)
     return *ret_files == 1 && commit->commit->record_count == 0 ? found : NULL;
 }
 
+int store_lock(const Store *store, Reason *reason, int *ret_fd)
+{
+    int r = directory_lock_at(store->directory, ".", LIMIT_LOCK_USEC, reason, ret_fd);
+
+    return r != OUTCOME_TIMEOUT
+               ? r
+               : reason_set(reason, r, "another program has been changing the store for too long");
+}
+
+/* Tells the rollback protection what changes, before it does. RET is NULL without protection. */
+static int note_changes(const Commit *commit, Reason *reason, RollbackNote **ret)
+{
+    _cleanup_(rollback_note_freep) RollbackNote *note = NULL;
+    const RollbackScope *scope = commit->commit->rollback;
+    int r = scope ? rollback_note_new(scope, commit->store, reason, &note) : 0;
+
+    for (size_t i = 0; r == 0 && note && i < commit->count; i++)
+        if (commit->steps[i].files & (SEALED_NEW | SEALED_GONE))
+            r = rollback_note_file(note, &commit->steps[i].change->name,
+                                   commit->steps[i].change->sealed, reason);
+    if (r == 0 && note)
+        r = rollback_note_begin(note, reason);
+    if (r == 0)
+        *ret = TAKE_PTR(note);
+    return r;
+}
+
 int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
 {
     _cleanup_(commit_done) Commit commit = {.store = store, .commit = wanted};
+    _cleanup_(rollback_note_freep) RollbackNote *note = NULL;
     _cleanup_(closep) int lock = -1;
     unsigned files;
     Step *only;
     int r = make_steps(&commit, reason);
 
     if (r == 0)
-        r = directory_lock_at(store->directory, ".", LIMIT_LOCK_USEC, reason, &lock);
-    if (r == OUTCOME_TIMEOUT)
-        return reason_set(reason, r, "another program has been changing the store for too long");
+        r = store_lock(store, reason, &lock);
     if (r == 0)
         r = store_clear(store, STORE_PREPARE, reason);
     if (r == 0)
@@ -479,9 +505,14 @@ int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
     only = find_only_file(&commit, &files);
     if (files == 0 && wanted->record_count == 0)
         return 0;
+    r = note_changes(&commit, reason, &note);
+    if (r != 0)
+        return r;
     r = only ? commit_file(&commit, only, reason) : prepare_all(&commit, reason);
     if (r == 0 && !only)
         r = decide(&commit, reason);
+    if (note)
+        rollback_note_end(note, r == 0);
     if (r != 0)
         undo(&commit);
     else if (!only)

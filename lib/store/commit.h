@@ -21,6 +21,7 @@
  * the administrator has removed it; reading still works.
  */
 
+#include "store/rollback.h"
 #include "store/store.h"
 
 #include <limits.h>
@@ -84,6 +85,7 @@ typedef struct StoreCommit {
     unsigned history; /* how many earlier values .keep_old keeps, up to LIMIT_HISTORY */
     const StoreRecord *records;
     size_t record_count;
+    const RollbackScope *rollback; /* for the host's rollback protection; NULL: not the host's */
     StoreApplied applied; /* or NULL; also called for an earlier commit that is completed */
     void *userdata;
 } StoreCommit;
@@ -103,3 +105,7 @@ int store_recover(const Store *store, StoreApplied applied, void *userdata, Reas
  * commit can have left: then no commit can begin. RET_PATH is its path in the store. Reads without
  * the lock, and takes what another writer moves meanwhile for right. */
 bool store_is_blocked(const Store *store, char ret_path[STORE_PATH_BYTES]);
+
+/* Takes the lock of the writers, so that nothing changes. Closing RET_FD releases it.
+ * OUTCOME_TIMEOUT. */
+int store_lock(const Store *store, Reason *reason, int *ret_fd);

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of lib/store/rollback.c and lib/fleet/rollback_check.c: what was restored is noticed; what
+ * was changed in the right way is not, wherever it was killed. The TPM's counter is a file here.
+ */
+
+#include "fleet_put.h"
+#include "steps.h"
+
+#include "fleet/rollback_check.h"
+#include "tpm/counter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct Fixture {
+    TestFolder folder;
+    char base[128], store[160], counter[128];
+    Context context;
+    Reason reason;
+} Fixture;
+
+/* What a kill leaves does not depend on it, and it takes most of the time. */
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+/* --- the counter --- */
+
+static uint64_t counter_value(const Fixture *fixture)
+{
+    uint64_t value = 0;
+    int fd = open(fixture->counter, O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0 && read(fd, &value, sizeof(value)) == sizeof(value));
+    close(fd);
+    return value;
+}
+
+static int count(const char *device, uint32_t counter, Reason *reason)
+{
+    uint64_t value = 0;
+    int fd = open(device, O_RDWR | O_CLOEXEC);
+
+    (void)reason;
+    assert_int_equal(counter, TPM_COUNTER_DEFAULT);
+    assert_true(pread(fd, &value, sizeof(value), 0) == sizeof(value));
+    value++;
+    assert_true(pwrite(fd, &value, sizeof(value), 0) == sizeof(value));
+    close(fd);
+    return 0;
+}
+
+static int count_not(const char *device, uint32_t counter, Reason *reason)
+{
+    (void)device;
+    (void)counter;
+    return reason_set(reason, OUTCOME_TPM_BUSY, "not now");
+}
+
+/* --- the fixture --- */
+
+__attribute__((format(printf, 1, 2))) static void run(const char *format, ...)
+{
+    char command[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(command, sizeof(command), format, arguments);
+    va_end(arguments);
+    assert_int_equal(system(command), 0);
+}
+
+static void own(const char *path)
+{
+    const struct group *group = getgrnam(BROKER_USER);
+
+    if (geteuid() == 0 && group)
+        assert_int_equal(chown(path, (uid_t)-1, group->gr_gid), 0);
+    assert_int_equal(chmod(path, 0770), 0);
+}
+
+static void begin(Fixture *fixture)
+{
+    uint64_t value = 5;
+
+    fixture->folder = test_folder();
+    fixture->context = test_context(NULL);
+    snprintf(fixture->base, sizeof(fixture->base), "%s/base", fixture->folder.path);
+    snprintf(fixture->store, sizeof(fixture->store), "%s/store", fixture->base);
+    snprintf(fixture->counter, sizeof(fixture->counter), "%s/counter", fixture->folder.path);
+    assert_int_equal(mkdir(fixture->base, 0755), 0);
+    assert_int_equal(mkdir(fixture->store, 0770), 0);
+    own(fixture->store);
+    test_write_file(fixture->counter, (BytesView){(const uint8_t *)&value, sizeof(value)}, 0600);
+}
+
+static int set_up(void **state)
+{
+    static Fixture fixture;
+
+    begin(&fixture);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    test_folder_remove(&((Fixture *)*state)->folder);
+    return 0;
+}
+
+/* Sets NAME to TEXT (NULL: removes it). */
+static int change(const Fixture *fixture, const char *name, const char *text)
+{
+    RollbackScope scope = {.store = fixture->store};
+    StoreChange change = {.remove = !text, .sealed = text ? test_view(text) : (BytesView){0}};
+    _cleanup_(store_freep) Store *store = NULL;
+
+    assert_int_equal(credential_name_parse(name, NULL, &change.name), 0);
+    assert_int_equal(store_new(fixture->store, NULL, &store), 0);
+    return store_commit(
+        store,
+        &(StoreCommit){
+            .changes = &change, .count = 1, .origin = {"test", 17, 1}, .rollback = &scope},
+        NULL);
+}
+
+static void turn_on(Fixture *fixture)
+{
+    uint64_t value = counter_value(fixture);
+
+    assert_int_equal(rollback_make(&fixture->context, fixture->store, NULL), 0);
+    assert_int_equal(
+        rollback_take(fixture->store, TPM_COUNTER_DEFAULT, value, TEST_NOW, &fixture->reason), 0);
+}
+
+/* As the broker does after a commit. */
+static int advance(const Fixture *fixture, RollbackIncrement increment)
+{
+    _cleanup_(rollback_freep) Rollback *rollback = NULL;
+    int r = rollback_open(fixture->store, NULL, &rollback);
+
+    return r != 0 ? r
+                  : rollback_advance(rollback, counter_value(fixture), TEST_NOW, fixture->counter,
+                                     increment, NULL);
+}
+
+/* As the broker at its start: what the state and the counter say. */
+static int verdict(Fixture *fixture, RollbackVerdict *ret)
+{
+    RollbackState state;
+    int r;
+
+    fixture->reason = (Reason){0};
+    r = rollback_check(fixture->store, true, &fixture->reason, &state);
+    *ret = r == 0 ? rollback_state_judge(&state, counter_value(fixture), &fixture->reason)
+                  : ROLLBACK_NOTICED;
+    return r == 0 && *ret == ROLLBACK_NOTICED ? OUTCOME_ROLLED_BACK : r;
+}
+
+static void expect_well(Fixture *fixture)
+{
+    RollbackVerdict how;
+
+    if (verdict(fixture, &how) != 0)
+        fail_msg("%s", fixture->reason.text);
+    assert_int_equal(how, ROLLBACK_NONE);
+}
+
+static void expect_noticed(Fixture *fixture, const char *words)
+{
+    RollbackVerdict how;
+
+    assert_int_equal(verdict(fixture, &how), OUTCOME_ROLLED_BACK);
+    if (!strstr(fixture->reason.text, words))
+        fail_msg("\"%s\" is not in \"%s\"", words, fixture->reason.text);
+}
+
+/* --- what is no rollback --- */
+
+static void test_off(void **state)
+{
+    Fixture *fixture = *state;
+    RollbackState ret;
+
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    assert_int_equal(rollback_check(fixture->store, true, NULL, &ret), OUTCOME_NOT_FOUND);
+    turn_on(fixture);
+    expect_well(fixture);
+    assert_int_equal(rollback_remove(fixture->store, NULL), 0);
+    assert_int_equal(rollback_remove(fixture->store, NULL), 0);
+    assert_int_equal(rollback_check(fixture->store, true, NULL, &ret), OUTCOME_NOT_FOUND);
+    assert_int_equal(change(fixture, "web@a", "two"), 0);
+}
+
+/* The index that commits compute is the one that the whole store has. */
+static void test_changes(void **state)
+{
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        {"web@a", "one"}, {"web@a", "two"}, {"web@b", "two"}, {"db@a", "two"},  {"web@a", "one"},
+        {"web@a", NULL},  {"db@a", ""},     {"db@a", NULL},   {"web@a", "one"},
+    };
+    Fixture *fixture = *state;
+
+    turn_on(fixture);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        assert_int_equal(change(fixture, rows[i].name, rows[i].text), 0);
+        expect_well(fixture);
+        if (i % 2)
+            assert_int_equal(advance(fixture, count), 0);
+        expect_well(fixture);
+    }
+}
+
+/* Refused before anything changes. */
+static void test_refused_commit(void **state)
+{
+    Fixture *fixture = *state;
+    RollbackState before, after;
+
+    turn_on(fixture);
+    assert_int_equal(rollback_check(fixture->store, false, NULL, &before), 0);
+    assert_int_equal(change(fixture, "web@a", NULL), OUTCOME_NOT_FOUND);
+    assert_int_equal(rollback_check(fixture->store, false, NULL, &after), 0);
+    assert_true(rollback_state_equal(&before, &after));
+}
+
+static void test_changed(void **state)
+{
+    Fixture *fixture = *state;
+    RollbackState ret;
+
+    turn_on(fixture);
+    assert_int_equal(rollback_check(fixture->store, false, NULL, &ret), 0);
+    assert_false(ret.changed);
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    assert_int_equal(rollback_check(fixture->store, false, NULL, &ret), 0);
+    assert_true(ret.changed);
+    assert_false(rollback_state_pending(&ret));
+    assert_int_equal(advance(fixture, count), 0);
+    assert_int_equal(rollback_check(fixture->store, false, NULL, &ret), 0);
+    assert_false(ret.changed);
+    assert_int_equal(ret.value, 6);
+    assert_int_equal(counter_value(fixture), 6);
+}
+
+/* --- what is one --- */
+
+static void restore(const Fixture *fixture, const char *what)
+{
+    char from[256], to[256];
+
+    snprintf(to, sizeof(to), "%s/%s", fixture->base, what);
+    snprintf(from, sizeof(from), "%s/copy/%s", fixture->folder.path, what);
+    run("rm -rf %s", to);
+    run("cp -a %s %s", from, to);
+}
+
+static void copy_aside(const Fixture *fixture)
+{
+    char to[256];
+
+    snprintf(to, sizeof(to), "%s/copy", fixture->folder.path);
+    run("rm -rf %s", to);
+    run("cp -a %s %s", fixture->base, to);
+}
+
+static void test_restored(void **state)
+{
+    Fixture *fixture = *state;
+
+    turn_on(fixture);
+    assert_int_equal(change(fixture, "web@a", "old"), 0);
+    assert_int_equal(advance(fixture, count), 0);
+    copy_aside(fixture);
+    assert_int_equal(change(fixture, "web@a", "new"), 0);
+    assert_int_equal(advance(fixture, count), 0);
+    expect_well(fixture);
+    /* the whole disk */
+    restore(fixture, "store");
+    restore(fixture, "rollback");
+    expect_noticed(fixture, "an older copy of it was put back");
+    /* it stays noticed, whatever is changed */
+    assert_int_equal(change(fixture, "web@a", "new"), 0);
+    assert_int_equal(advance(fixture, count), OUTCOME_ROLLED_BACK);
+    expect_noticed(fixture, "an older copy of it was put back");
+    turn_on(fixture);
+    expect_well(fixture);
+    /* the store alone */
+    copy_aside(fixture);
+    assert_int_equal(change(fixture, "web@a", "newer"), 0);
+    restore(fixture, "store");
+    expect_noticed(fixture, "not as this program has left it");
+    assert_int_equal(change(fixture, "web@b", "one"), 0);
+    expect_noticed(fixture, "not as this program has left it");
+}
+
+/* Several changes shared an increment: a copy from between them is noticed after the next one. */
+static void test_restored_between(void **state)
+{
+    Fixture *fixture = *state;
+
+    turn_on(fixture);
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    assert_int_equal(advance(fixture, count), 0);
+    assert_int_equal(change(fixture, "web@a", "two"), 0);
+    copy_aside(fixture);
+    assert_int_equal(change(fixture, "web@a", "three"), 0);
+    assert_int_equal(advance(fixture, count), 0);
+    restore(fixture, "store");
+    restore(fixture, "rollback");
+    expect_noticed(fixture, "an older copy");
+}
+
+static void test_other_changes(void **state)
+{
+    char path[256];
+    Fixture *fixture = *state;
+
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    turn_on(fixture);
+    snprintf(path, sizeof(path), "%s/web/a.cred", fixture->store);
+    assert_int_equal(unlink(path), 0);
+    expect_noticed(fixture, "restored or changed");
+    test_write_file(path, test_view("two"), 0640);
+    expect_noticed(fixture, "restored or changed");
+    test_write_file(path, test_view("one"), 0640);
+    expect_well(fixture);
+    /* the value of one credential under the name of another */
+    assert_int_equal(change(fixture, "web@b", "two"), 0);
+    expect_well(fixture);
+    test_write_file(path, test_view("two"), 0640);
+    snprintf(path, sizeof(path), "%s/web/b.cred", fixture->store);
+    test_write_file(path, test_view("one"), 0640);
+    expect_noticed(fixture, "restored or changed");
+}
+
+static void test_state_and_key(void **state)
+{
+    char path[256], old[256];
+    Fixture *fixture = *state;
+
+    turn_on(fixture);
+    snprintf(path, sizeof(path), "%s/rollback/state", fixture->base);
+    snprintf(old, sizeof(old), "%s/old", fixture->folder.path);
+    assert_int_equal(rename(path, old), 0);
+    expect_noticed(fixture, "somebody removed");
+    /* a commit does not fail because of it */
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    expect_noticed(fixture, "somebody removed");
+    test_write_file(path, test_view("nonsense"), 0640);
+    expect_noticed(fixture, "not valid");
+    assert_int_equal(change(fixture, "web@a", NULL), 0);
+    assert_int_equal(rename(old, path), 0);
+    expect_well(fixture);
+    snprintf(path, sizeof(path), "%s/rollback/key", fixture->base);
+    assert_int_equal(truncate(path, 31), 0);
+    expect_noticed(fixture, "the key of the rollback state is lost");
+    assert_int_equal(unlink(path), 0);
+    expect_noticed(fixture, "the key of the rollback state is lost");
+}
+
+/* --- fleets --- */
+
+static const FleetFile file = {"web@x", "x", 0};
+
+static void accept_set(const Fixture *fixture, uint64_t sequence, uint64_t before)
+{
+    _cleanup_(bytes_done) Bytes bundle = fleet_bundle("prod", sequence, &file, 1);
+    RollbackScope scope = {fixture->store, "prod", sequence, before};
+    StoreRecord record = {FLEET_SET_RECORD, bytes_view(&bundle)};
+    _cleanup_(store_freep) Store *set = NULL;
+    char path[PATH_MAX];
+
+    fleet_set_path(fixture->store, "", path);
+    mkdir(path, 0770);
+    fleet_set_path(fixture->store, "prod", path);
+    mkdir(path, 0770);
+    own(path);
+    assert_int_equal(store_new(path, NULL, &set), 0);
+    assert_int_equal(store_commit(set,
+                                  &(StoreCommit){.origin = {.verb = "fleet"},
+                                                 .records = &record,
+                                                 .record_count = 1,
+                                                 .rollback = &scope},
+                                  NULL),
+                     0);
+}
+
+static void test_fleets(void **state)
+{
+    Fixture *fixture = *state;
+
+    accept_set(fixture, 7, 0);
+    turn_on(fixture);
+    copy_aside(fixture);
+    expect_well(fixture);
+    accept_set(fixture, 8, 7);
+    expect_well(fixture);
+    restore(fixture, "fleet");
+    expect_noticed(fixture, "has the set of sequence 7 of the fleet prod, and has accepted "
+                            "sequence 8");
+    /* a later one does not hide it */
+    accept_set(fixture, 9, 7);
+    expect_noticed(fixture, "has accepted sequence 8");
+    turn_on(fixture);
+    expect_well(fixture);
+    run("rm -r %s/fleet", fixture->base);
+    expect_noticed(fixture, "has no set of the fleet prod");
+    turn_on(fixture);
+    restore(fixture, "fleet");
+    expect_noticed(fixture, "has accepted none");
+}
+
+/* --- killed --- */
+
+static int change_and_count(const void *argument)
+{
+    const Fixture *fixture = argument;
+
+    return change(fixture, "web@a", "new") == 0 && advance(fixture, count) == 0 ? 0 : 1;
+}
+
+/* Wherever a change or the increment after it is killed, the next start finds no rollback and goes
+ * on. */
+static void test_killed(void **state)
+{
+    unsigned resumed = 0, steps = 0;
+    int status = -1;
+    bool goes = true;
+
+    (void)state;
+    for (unsigned step = 1; goes; step += 2) {
+        RollbackVerdict how;
+        Fixture fixture;
+        pid_t pid;
+
+        begin(&fixture);
+        assert_int_equal(change(&fixture, "web@a", "old"), 0);
+        turn_on(&fixture);
+        copy_aside(&fixture);
+        pid = steps_start(change_and_count, &fixture);
+        goes = steps_go(pid, step, &status);
+        if (goes)
+            steps_kill(pid);
+        if (verdict(&fixture, &how) != 0)
+            fail_msg("killed at step %u: %s", step, fixture.reason.text);
+        resumed += how == ROLLBACK_RESUME;
+        steps++;
+        /* it goes on, with a commit in between */
+        assert_int_equal(change(&fixture, "web@b", "more"), 0);
+        assert_int_equal(advance(&fixture, count), 0);
+        expect_well(&fixture);
+        assert_int_equal(change(&fixture, "web@a", "newer"), 0);
+        assert_int_equal(advance(&fixture, count), 0);
+        expect_well(&fixture);
+        /* and an older copy is noticed */
+        restore(&fixture, "store");
+        restore(&fixture, "rollback");
+        expect_noticed(&fixture, "an older copy");
+        test_folder_remove(&fixture.folder);
+    }
+    assert_int_equal(status, 0);
+    assert_in_range(resumed, 1, steps / 2);
+    print_message("killed at %u steps, resumed after %u\n", steps, resumed);
+}
+
+/* Without the next start: the next commit finds out what the killed one did. */
+static void test_killed_commit(void **state)
+{
+    int status = -1;
+    bool goes = true;
+
+    (void)state;
+    for (unsigned step = 1; goes; step += 2) {
+        Fixture fixture;
+        pid_t pid;
+
+        begin(&fixture);
+        assert_int_equal(change(&fixture, "web@a", "old"), 0);
+        turn_on(&fixture);
+        pid = steps_start(change_and_count, &fixture);
+        goes = steps_go(pid, step, &status);
+        if (goes)
+            steps_kill(pid);
+        assert_int_equal(change(&fixture, "web@b", "more"), 0);
+        assert_int_equal(advance(&fixture, count), 0);
+        expect_well(&fixture);
+        test_folder_remove(&fixture.folder);
+    }
+    assert_int_equal(status, 0);
+}
+
+static void test_tpm_fails(void **state)
+{
+    Fixture *fixture = *state;
+    RollbackVerdict how;
+
+    turn_on(fixture);
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    assert_int_equal(advance(fixture, count_not), OUTCOME_TPM_BUSY);
+    assert_int_equal(verdict(fixture, &how), 0);
+    assert_int_equal(how, ROLLBACK_RESUME);
+    assert_int_equal(advance(fixture, count), 0);
+    expect_well(fixture);
+    assert_int_equal(counter_value(fixture), 6);
+}
+
+int main(void)
+{
+#define with_store(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        with_store(test_off),
+        with_store(test_changes),
+        with_store(test_refused_commit),
+        with_store(test_changed),
+        with_store(test_restored),
+        with_store(test_restored_between),
+        with_store(test_other_changes),
+        with_store(test_state_and_key),
+        with_store(test_fleets),
+        with_store(test_tpm_fails),
+        cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_killed_commit),
+    };
+    Context context;
+
+    if (context_system(&context) != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
