@@ -73,6 +73,9 @@ typedef enum OptionId {
     OPTION_RENEW = 1L << 54,
     OPTION_FLEET = 1L << 55,
     OPTION_EXTRACT = 1L << 56,
+    OPTION_PROTECTION = 1L << 57,
+    OPTION_NO_PROTECTION = 1L << 58,
+    OPTION_ACCEPT = 1L << 59,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -114,6 +117,9 @@ typedef struct Options {
     bool full;                                   /* --full */
     bool no_pager;                               /* --no-pager */
     bool no_ask;                                 /* --no-ask */
+    bool rollback_protection;                    /* --rollback-protection */
+    bool no_rollback_protection;                 /* --no-rollback-protection */
+    bool accept_rollback;                        /* --accept-rollback */
     bool metrics;                                /* --metrics */
     const char *metrics_file;                    /* --metrics-file=; NULL if not given */
     const char *repository;                      /* --repository= */

@@ -60,7 +60,7 @@ _nspawn_creds_options() { # VERB
                 disable) options='--json= --no-ask' ;;
                 check) options='--json= --full -l' ;;
                 inspect|has-tpm2) options='--json=' ;;
-                setup) options='--json= --no-ask' ;;
+                setup) options='--json= --no-ask --rollback-protection --no-rollback-protection --accept-rollback' ;;
                 status) options='--json= --metrics --metrics-file=' ;;
                 log) options='--json= --lines= -n --since= -S --follow -f' ;;
                 why) options='--tpm2-device= --json=' ;;

@@ -138,13 +138,14 @@ static void put_socket(Writer *writer, const char *device)
         put_setting(writer, "BindPaths=-", directory, "");
 }
 
-/* What is accepted of fleets is beside the store (fleet/fleet_set.h). */
-static void put_fleet(Writer *writer, const char *name, const char *store, const char *suffix)
+/* The FOLDER, such as "/fleet", beside the store, where there are what is accepted of fleets
+ * (fleet/fleet_set.h) and the rollback state (store/rollback.h). */
+static void put_beside(Writer *writer, const char *name, const char *store, const char *folder)
 {
-    char path[LIMIT_CONFIG_VALUE_BYTES + sizeof("/fleet")];
+    char path[LIMIT_CONFIG_VALUE_BYTES];
 
-    snprintf(path, sizeof(path), "%.*s/fleet", (int)(strrchr(store, '/') - store), store);
-    put_setting(writer, name, path, suffix);
+    snprintf(path, sizeof(path), "%.*s", (int)(strrchr(store, '/') - store), store);
+    put_setting(writer, name, path, folder);
 }
 
 /* Replaces the unit's lists of allowed paths and devices, so that unused ones are not allowed. Adds
@@ -160,10 +161,12 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
     if (store) {
         put(writer, "ReadWritePaths=\n");
         put_setting(writer, "ReadWritePaths=-", host->store, "");
-        put_fleet(writer, "ReadWritePaths=-", host->store, "");
+        put_beside(writer, "ReadWritePaths=-", host->store, "/fleet");
+        put_beside(writer, "ReadWritePaths=-", host->store, "/rollback");
         put(writer, "ReadWritePaths=-" LIVE "\n");
         put_setting(writer, "NoExecPaths=-", host->store, "");
-        put_fleet(writer, "NoExecPaths=-", host->store, "");
+        put_beside(writer, "NoExecPaths=-", host->store, "/fleet");
+        put_beside(writer, "NoExecPaths=-", host->store, "/rollback");
     }
     if (tpm)
         put(writer, "DeviceAllow=\n");
@@ -182,10 +185,10 @@ void drop_in_write_apply(const HostConfig *host, bool path, Writer *writer)
     put(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n");
     if (path) {
         put(writer, "[Path]\nPathExists=\n");
-        put_fleet(writer, "PathExists=", host->store, "/.changed");
+        put_beside(writer, "PathExists=", host->store, "/fleet/.changed");
     } else {
         put(writer, "[Service]\nReadWritePaths=\n");
-        put_fleet(writer, "ReadWritePaths=-", host->store, "");
+        put_beside(writer, "ReadWritePaths=-", host->store, "/fleet");
     }
 }
 

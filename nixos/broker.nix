@@ -29,11 +29,13 @@ let
         ""
         "-${cfg.store}"
         "-${fleets}"
+        "-${rollback}"
         "-/run/nspawn-creds/machines"
       ];
       NoExecPaths = [
         "-${cfg.store}"
         "-${fleets}"
+        "-${rollback}"
       ];
     }
     // lib.optionalAttrs (cfg.tpm2.device != "/dev/tpmrm0") {
@@ -42,6 +44,8 @@ let
     };
   # What is accepted of fleets is beside the store.
   fleets = "${dirOf cfg.store}/fleet";
+  # And what tells an older disk from the last one.
+  rollback = "${dirOf cfg.store}/rollback";
   isDevice = lib.hasPrefix "/" cfg.tpm2.device;
 
   # All policies are checked together, because one may share a credential of another. Their text keeps
@@ -161,7 +165,7 @@ in
       systemd.services.nspawn-creds-broker.restartTriggers = [ configuration ];
       environment.etc."nspawn-creds/nspawn-creds.conf".source = configuration;
       systemd.tmpfiles.settings = lib.mkIf (cfg.store != "/var/lib/nspawn-creds/store") {
-        "10-nspawn-creds-store" = lib.genAttrs [ cfg.store fleets ] (_: {
+        "10-nspawn-creds-store" = lib.genAttrs [ cfg.store fleets rollback ] (_: {
           d = {
             mode = "0770";
             user = "root";

@@ -137,6 +137,7 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
 {
     const ConnectionSet *connections = environment->connections;
     const Counters *counters = environment->counters;
+    const RollbackGuard *rollback = &connections->rollback;
     TpmCounts tpm = connections->tpm.counts;
     uint64_t up = monotonic_usec() - counters->begun;
     const struct {
@@ -164,6 +165,16 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
         {"nspawn_creds_tpm_lockout", "gauge", NULL,
          "1 if the TPM's lockout has refused an operation and none has succeeded since.",
          tpm.locked_out},
+        {"nspawn_creds_rollback_protected", "gauge", NULL,
+         "1 if a counter in the TPM protects the store against rollback.",
+         rollback->state != GUARD_OFF},
+        {"nspawn_creds_rollback_noticed", "gauge", NULL,
+         "1 if the store or a fleet's set is not the last one.", rollback->state == GUARD_NOTICED},
+        {"nspawn_creds_rollback_unchecked", "gauge", NULL,
+         "1 if the TPM does not say whether the store is the last one.",
+         rollback->state == GUARD_UNCHECKED || rollback->state == GUARD_CHECKS},
+        {"nspawn_creds_rollback_increments", "counter", NULL, "Increments of the TPM's counter.",
+         (double)rollback->increments},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -79,12 +79,35 @@ static int add_fleets(const ServerConfig *config, struct json_object *reply)
     return r;
 }
 
+/* What protects against an older store or set: the counter, or, against a fleet's carrier alone,
+ * the sequences that were accepted. */
+static void add_rollback(const RollbackGuard *guard, struct json_object *reply)
+{
+    struct json_object *object = json_object_new_object();
+    bool on = guard->state != GUARD_OFF;
+
+    json_add_text(object, "protection",
+                  on                                                ? "counter"
+                  : json_object_object_get(reply, "fleets") != NULL ? "sequence"
+                                                                    : "none");
+    json_add_text(object, "onRollback", guard->config->rollback_refuse ? "refuse" : "deliver");
+    if (on)
+        json_add_text(object, "state", rollback_guard_word(guard));
+    if (on && guard->state == GUARD_WELL)
+        json_add_number(object, "value", guard->value);
+    if (guard->rc != 0)
+        json_add_text(object, "reason",
+                      guard->reason.text[0] ? guard->reason.text : outcome_sentence(guard->rc));
+    json_add(reply, "rollback", object);
+}
+
 static int status(MethodCall *call)
 {
     const ConnectionSet *connections = call->environment->connections;
     const ServerConfig *config = connections->config;
     const Counters *counters = call->environment->counters;
     struct json_object *reply = call->reply;
+    int r;
 
     json_add_text(reply, "version", NC_VERSION);
     json_add_number(reply, "uptimeUSec", monotonic_usec() - counters->begun);
@@ -95,7 +118,9 @@ static int status(MethodCall *call)
     json_add_number(reply, "abandoned", counters->counts[AUDIT_ABANDONED]);
     json_add_number(reply, "waiting", connections->count);
     json_add_number(reply, "keys", key_cache_count(connections->tpm.cache));
-    return add_fleets(config, reply);
+    r = add_fleets(config, reply);
+    add_rollback(&connections->rollback, reply);
+    return r;
 }
 
 static int flush_keys(MethodCall *call)

@@ -84,13 +84,16 @@ void child_continue(Child *child);
 /* --- those who wait --- */
 
 /* How the work of a child ended. All pointers are borrowed. */
+struct RollbackFound;
+
 typedef struct JobResult {
     ChildKind kind;
     int rc;
     const Reason *reason;
-    const TpmSealedView *sealed; /* CHILD_TPM: the sealed key, */
-    const Secret *key;           /* and the key, if .rc is 0 */
-    const CredentialName *found; /* CHILD_SEARCHER: see store_job.h */
+    const TpmSealedView *sealed;          /* CHILD_TPM: the sealed key, */
+    const Secret *key;                    /* and the key, if .rc is 0 */
+    const CredentialName *found;          /* CHILD_SEARCHER: see store_job.h */
+    const struct RollbackFound *rollback; /* CHILD_COMMITTER that only recovers: likewise */
 } JobResult;
 
 /* The job must still be freed, here or later. Never called from within job_new(). */

@@ -6,6 +6,7 @@
 #include "key/host_key.h"
 #include "key/pcr_files.h"
 #include "store/store.h"
+#include "tpm/counter.h"
 
 /* Uses the system's signatures of PCR policies if SEALED needs one. */
 static int unseal(const char *device, const TpmSealedView *sealed, Reason *reason, Secret **ret_key)
@@ -40,6 +41,22 @@ static int seal_fresh(const char *device, Reason *reason, TpmSealed *ret, Secret
     return r != 0 ? r : tpm_seal(tpm, &context, &request, reason, ret, ret_key);
 }
 
+static int read_counter(const char *device, uint32_t counter, Reason *reason, uint64_t *ret)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    int r = tpm_new(device, reason, &tpm);
+
+    return r != 0 ? r : tpm_counter_read(tpm, counter, reason, ret);
+}
+
+static int increment_counter(const char *device, uint32_t counter, Reason *reason)
+{
+    _cleanup_(tpm_freep) Tpm *tpm = NULL;
+    int r = tpm_new(device, reason, &tpm);
+
+    return r != 0 ? r : tpm_counter_increment(tpm, counter, reason);
+}
+
 void server_config_default(const Context *context, const HostConfig *host, ServerConfig *ret)
 {
     *ret = (ServerConfig){
@@ -50,6 +67,9 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .tpm_device = host->tpm_device,
         .unseal = unseal,
         .seal = seal_fresh,
+        .counter_read = read_counter,
+        .counter_increment = increment_counter,
+        .rollback_refuse = host->rollback_refuse,
         .templates = host->templates,
         .trusted_uid = 0,
         .audit = audit_journal(AUDIT_JOURNAL_PATH),
@@ -67,6 +87,8 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .key_idle_usec = LIMIT_KEY_IDLE_USEC,
         .key_usec = LIMIT_KEY_USEC,
         .keys_max = LIMIT_KEYS,
+        .rollback_usec = LIMIT_ROLLBACK_USEC,
+        .rollback_retry_usec = LIMIT_ROLLBACK_RETRY_USEC,
         .live_requests = LIMIT_LIVE_REQUESTS,
         .live_window_usec = LIMIT_LIVE_WINDOW_USEC,
     };

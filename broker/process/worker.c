@@ -235,6 +235,7 @@ static bool is_busy(const Worker *worker)
 
     return worker->connections.count > 0 || children_count(children, CHILD_TPM) > 0 ||
            children_count(children, CHILD_COMMITTER) > 0 ||
+           rollback_guard_is_busy(&worker->connections.rollback) ||
            control_set_count(worker->control) > 0 || control_set_count(worker->courier) > 0 ||
            live_set_count(worker->live) > 0;
 }
@@ -367,8 +368,11 @@ static void on_committed(void *userdata)
     Worker *worker = userdata;
 
     worker->busy = monotonic_usec();
+    rollback_guard_changed(&worker->connections.rollback);
     update(worker);
 }
+
+static void on_checked(void *userdata);
 
 static int set_up(Worker *worker)
 {
@@ -405,6 +409,16 @@ static int set_up(Worker *worker)
         .children = connections->children,
         .audit = &worker->counters.sink,
         .ended = on_committed,
+        .userdata = worker,
+    };
+    connections->rollback = (RollbackGuard){
+        .event = worker->event,
+        .config = worker->config,
+        .children = connections->children,
+        .audit = &worker->counters.sink,
+        .store = &connections->store,
+        .resources = connections->resources,
+        .checked = on_checked,
         .userdata = worker,
     };
     if (r >= 0)
@@ -452,14 +466,11 @@ static int adopt(Worker *worker)
 
 /* Even if the recovery of the store has failed, nobody else could do it, so requests are answered
  * from now on. */
-static void on_recovered(void *userdata, const JobResult *result)
+static void on_checked(void *userdata)
 {
     Worker *worker = userdata;
-    int r;
+    int r = adopt(worker);
 
-    (void)result;
-    worker->recovery = job_free(worker->recovery);
-    r = adopt(worker);
     if (r < 0) {
         on_failed(worker, r);
         return;
@@ -467,6 +478,14 @@ static void on_recovered(void *userdata, const JobResult *result)
     supervisor_tell_ready();
     worker->running = true;
     update(worker);
+}
+
+static void on_recovered(void *userdata, const JobResult *result)
+{
+    Worker *worker = userdata;
+
+    worker->recovery = job_free(worker->recovery);
+    rollback_guard_begin(&worker->connections.rollback, result->rollback);
 }
 
 int worker_run(const ServerConfig *config, const Listeners *listeners, Drain drain_at_once)

@@ -27,6 +27,7 @@
  */
 
 #include "request/host_resources.h"
+#include "request/rollback_guard.h"
 #include "request/store_job.h"
 #include "request/tpm_job.h"
 
@@ -41,6 +42,7 @@ typedef struct ConnectionSet {
     TpmQueue tpm;
     Children *children;
     StoreQueue store;
+    RollbackGuard rollback;
     /* A connection has ended or stalled; from LIVE_MACHINE's socket, or the host's (NULL). */
     void (*ended)(void *userdata, const char *live_machine);
     /* A connection cannot be answered (a negative errno), so the worker must exit. */

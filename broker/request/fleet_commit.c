@@ -110,6 +110,7 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     _cleanup_(bytes_done) Bytes text = {0}, restored_text = {0};
     _cleanup_(freep) StoreChange *changes = NULL;
     StoreCommit wanted = *base;
+    RollbackScope scope;
     size_t count = 0;
     int r = fleet_set_open(path, commit->fleet, NULL, &old);
 
@@ -134,6 +135,11 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
             changes[count++] = change_of(&old, commit, i);
     if (r == 0)
         remove_old(&old, commit, changes, &count);
+    scope = (RollbackScope){.store = path,
+                            .fleet = commit->fleet,
+                            .sequence = commit->sequence,
+                            .before = r == 0 ? old.statement.sequence : 0};
+    wanted.rollback = &scope;
     wanted.changes = changes;
     wanted.count = count;
     wanted.records = records;

@@ -17,6 +17,8 @@
 #include "store/store.h"
 
 typedef struct HostResources {
+    int rollback_rc; /* why no request is answered (request/rollback_guard.h); or 0 */
+    Reason rollback_reason;
     const ServerConfig *config;
     PolicyCache *policies;
     Expiries expiries;

@@ -111,6 +111,10 @@ int request_begin(HostResources *resources, StoreQueue *store, const CredentialN
 
     if (r != 0)
         return r;
+    if (resources->rollback_rc != 0) {
+        *reason = resources->rollback_reason;
+        return resources->rollback_rc;
+    }
     for (request.next = 0; r == 0 && request.next < request.resolution.count; request.next++) {
         r = load(&request, current(&request), reason);
         if (r != 0) {

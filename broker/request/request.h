@@ -42,7 +42,7 @@ void request_done(Request *request); /* for _cleanup_ */
 
 /* Resolves NAME for PURPOSE, and loads all files. RESOURCES and STORE (NULL for a trial) are
  * borrowed. Returns what resolve(), store_read(), credential_unpack(), credential_openable(),
- * host_key_load_passed() and external_file_read_…() return. */
+ * host_key_load_passed() and external_file_read_…() return; .rollback_rc of RESOURCES. */
 int request_begin(HostResources *resources, StoreQueue *store, const CredentialName *name,
                   const Purpose *purpose, Reason *reason, Request *ret);
 

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "credential/format.h"
+#include "fleet/rollback_check.h"
 #include "request/commit_parameters.h"
 #include "store/commit.h"
 #include "store/shared_key.h"
@@ -39,6 +40,7 @@ typedef struct Message {
     pid_t pid;
     TpmKeyLabel key;
     FleetOrigin origin;
+    RollbackFound rollback; /* the last message of a recovery */
 } Message;
 
 _Static_assert(sizeof(Message) <= CHILD_MESSAGE_BYTES, "a message fits");
@@ -147,18 +149,33 @@ static int commit(const Operation *operation, int to_worker, int data, Reason *r
                                      &decoded);
     if (r != 0)
         return r;
-    return store_commit(store,
-                        &(StoreCommit){
-                            .changes = decoded.changes,
-                            .count = decoded.count,
-                            .origin = {decoded.verb, operation->uid, operation->pid},
-                            .history = operation->queue->config->history,
-                            .records = &decoded.record,
-                            .record_count = decoded.record.name ? 1 : 0,
-                            .applied = report_applied,
-                            .userdata = &committer,
-                        },
-                        reason);
+    return store_commit(
+        store,
+        &(StoreCommit){
+            .changes = decoded.changes,
+            .count = decoded.count,
+            .origin = {decoded.verb, operation->uid, operation->pid},
+            .history = operation->queue->config->history,
+            .rollback = &(RollbackScope){.store = operation->queue->config->store_path},
+            .records = &decoded.record,
+            .record_count = decoded.record.name ? 1 : 0,
+            .applied = report_applied,
+            .userdata = &committer,
+        },
+        reason);
+}
+
+static void check_rollback(const Operation *operation, RollbackFound *ret)
+{
+    RollbackState state;
+
+    ret->rc = rollback_check(operation->queue->config->store_path, true, &ret->reason, &state);
+    if (ret->rc != 0)
+        return;
+    ret->counter = state.counter;
+    ret->value = state.value;
+    ret->counted = state.counted;
+    ret->changed = state.changed;
 }
 
 static void run_committer(void *userdata, int to_worker, int data)
@@ -170,6 +187,8 @@ static void run_committer(void *userdata, int to_worker, int data)
     message.last = true;
     message.rc = operation->fleet ? accept_set(operation, to_worker, &message.reason)
                                   : commit(operation, to_worker, data, &message.reason);
+    if (!operation->fleet && !operation->parameters)
+        check_rollback(operation, &message.rollback);
     (void)child_tell(to_worker, (BytesView){(const uint8_t *)&message, sizeof(message)});
 }
 
@@ -214,9 +233,11 @@ static void finish(const Operation *operation, const Message *message)
 
     if (queue->held == operation->child)
         queue->held = NULL;
-    child_finish(
-        operation->child,
-        &(JobResult){.rc = message->rc, .reason = &message->reason, .found = &message->name});
+    child_finish(operation->child,
+                 &(JobResult){.rc = message->rc,
+                              .reason = &message->reason,
+                              .found = &message->name,
+                              .rollback = message->last ? &message->rollback : NULL});
     queue->ended(queue->userdata);
 }
 

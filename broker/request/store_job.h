@@ -33,14 +33,24 @@ typedef struct StoreQueue {
 void store_queue_go_on(StoreQueue *queue);
 
 typedef struct CommitOrder {
-    struct json_object
-        *parameters;    /* of Commit, checked against its fields; NULL to recover only */
-    int data;           /* the memfd that they refer to (borrowed), or -1 */
+    struct json_object *parameters; /* of Commit, checked against its fields; NULL to recover only,
+                                       and to check the rollback state */
+    int data;                       /* the memfd that they refer to (borrowed), or -1 */
     FleetCommit *fleet; /* instead of them: accept a fleet's set; taken if there is no error */
     uid_t uid;          /* the user and process that change the store */
     pid_t pid;
     const CredentialName *shared; /* join a queued commit with the same name here; or NULL */
 } CommitOrder;
+
+/* What the recovery has found of the rollback state (store/rollback.h). */
+typedef struct RollbackFound {
+    int rc; /* of rollback_check() */
+    Reason reason;
+    uint32_t counter; /* of the state, if .rc is 0, like the others */
+    uint64_t value;
+    uint64_t counted;
+    bool changed;
+} RollbackFound;
 
 /* Whether a commit with this .shared is queued or runs. */
 bool commit_is_queued(const StoreQueue *queue, const CredentialName *name);

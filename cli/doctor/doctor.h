@@ -150,6 +150,7 @@ void doctor_sockets(Doctor *doctor);
 void doctor_broker(Doctor *doctor);
 void doctor_store(Doctor *doctor);
 void doctor_fleets(Doctor *doctor);
+void doctor_rollback(Doctor *doctor);
 void doctor_unopened(Doctor *doctor);
 void doctor_update(Doctor *doctor);
 void doctor_policy(Doctor *doctor, const DoctorMachine *machine);

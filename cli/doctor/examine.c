@@ -30,6 +30,7 @@ static const struct {
     {"tpm", doctor_tpm, NULL},
     {"store", doctor_store, NULL},
     {"fleets", doctor_fleets, NULL},
+    {"rollback", doctor_rollback, NULL},
     {"policies", NULL, doctor_policy},
     {"units", NULL, doctor_unit},
     {"containers", NULL, doctor_container},

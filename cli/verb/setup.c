@@ -4,6 +4,7 @@
  */
 
 #include "key/host_key.h"
+#include "rollback.h"
 #include "specs.h"
 #include "store/store.h"
 #include "terminal/input.h"
@@ -73,6 +74,60 @@ static int prepare_host(Reason *reason, bool *ret_changed)
     return r;
 }
 
+/* --- rollback protection --- */
+
+/* What one of the options did, in the past, or what there was nothing to do about. */
+static int change_protection(const Context *context, const Options *options, Reason *reason,
+                             const char **ret_words, bool *ret_changed)
+{
+    int r = 0;
+
+    *ret_changed = true;
+    if (options->rollback_protection + options->no_rollback_protection + options->accept_rollback >
+        1)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--rollback-protection, --no-rollback-protection and --accept-rollback "
+                          "exclude each other");
+    if (options->rollback_protection) {
+        r = rollback_turn_on(context, options, reason, ret_changed);
+        *ret_words = *ret_changed ? "Rollback protection is on now." : "Rollback protection is on.";
+    } else if (options->no_rollback_protection) {
+        r = rollback_turn_off(options, reason, ret_changed);
+        *ret_words =
+            *ret_changed ? "Rollback protection is off now." : "Rollback protection is off.";
+    } else {
+        r = confirm(options, reason,
+                    "Take the store and the fleets' sets as they are now for the last ones? Values "
+                    "that were rotated or revoked since they were copied are then used again");
+        if (r == 0)
+            r = rollback_accept(context, options, reason);
+        *ret_words = "What is there now is right.";
+    }
+    return r;
+}
+
+static int run_protection(const Context *context, const Options *options)
+{
+    const char *words = "";
+    Reason reason = {0};
+    bool changed;
+    int r = change_protection(context, options, &reason, &words, &changed);
+
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    if (options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_object_object_add(object, "protection",
+                               json_object_new_boolean(!options->no_rollback_protection));
+        json_object_object_add(object, "changed", json_object_new_boolean(changed));
+        output_json(object, options->json);
+    } else {
+        printf("%s\n", words);
+    }
+    return 0;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(secret_freep) Secret *key = NULL;
@@ -81,6 +136,8 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     (void)arguments;
+    if (options->rollback_protection || options->no_rollback_protection || options->accept_rollback)
+        return run_protection(context, options);
     r = confirm_new(context, options, &reason);
     if (r == 0)
         r = host_key_ensure(context, host_key_path(), &reason, &key, &made);
@@ -115,7 +172,9 @@ const Verb verb_setup = {
                "without it nothing that\nwas sealed with it opens again. A package creates the "
                "broker's user and the store when it is\ninstalled; after an installation from "
                "source this does it. Asks before it creates a "
-               "key while credentials need a lost one,\nunless --no-ask is given.",
-    .options = OPTION_JSON | OPTION_NO_ASK,
+               "key while credentials need a lost one,\nunless --no-ask is given.\n\nWith an option "
+               "for rollback protection it does that alone, see nspawn-creds(1).",
+    .options =
+        OPTION_JSON | OPTION_NO_ASK | OPTION_PROTECTION | OPTION_NO_PROTECTION | OPTION_ACCEPT,
     .run = run,
 };

@@ -65,6 +65,30 @@ static void print_fleets(struct json_object *status, uint64_t now)
     }
 }
 
+/* "noticed: an older copy was put back; containers get their credentials" */
+static void print_rollback(struct json_object *status)
+{
+    struct json_object *rollback = json_object_object_get(status, "rollback");
+    const char *by = varlink_text(rollback, "protection"), *state = varlink_text(rollback, "state");
+    const char *action = varlink_text(rollback, "onRollback");
+
+    if (!by)
+        return;
+    if (strcmp(by, "counter") != 0)
+        printf(" Rollback: %s\n", strcmp(by, "sequence") == 0
+                                      ? "sequences protect against carriers, not an older disk"
+                                      : "no protection against an older disk");
+    else if (state && strcmp(state, "well") == 0)
+        printf(" Rollback: the TPM's counter protects, and is at %" PRId64 "\n",
+               number(rollback, "value"));
+    else
+        printf(" Rollback: %s; containers get %s\n",
+               state && strcmp(state, "noticed") == 0 ? "noticed" : "cannot be ruled out",
+               action && strcmp(action, "refuse") == 0 ? "nothing" : "their credentials");
+    if (varlink_text(rollback, "reason"))
+        print_text(rollback, "", "reason");
+}
+
 static void print(struct json_object *status, uint64_t now)
 {
     char up[TIMESTAMP_LENGTH_BYTES];
@@ -80,6 +104,7 @@ static void print(struct json_object *status, uint64_t now)
     print_text(status, "Store", "store");
     print_text(status, "TPM", "tpmDevice");
     print_fleets(status, now);
+    print_rollback(status);
 }
 
 /* --- metrics in one of two formats: OpenMetrics 1.0, or Prometheus' older text format, which the

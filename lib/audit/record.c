@@ -22,6 +22,8 @@ const AuditVerdictInfo audit_verdicts[_AUDIT_VERDICT_MAX] = {
     [AUDIT_ROTATED] = {"rotated", "c2468f7731934b93a81f4250c5caa488", LOG_NOTICE},
     [AUDIT_RESEALED] = {"resealed", "65e331b9c25a4a8d83459304ff958956", LOG_NOTICE},
     [AUDIT_FLUSHED] = {"flushed", "adb590e5ac854007b6d86f1da7f6add0", LOG_NOTICE},
+    [AUDIT_ROLLED_BACK] = {"rolled-back", "414d3bac0dc449c79bc23f30e3fe60e7", LOG_ALERT},
+    [AUDIT_PROTECTION] = {"protection", "4d19f7059b1e41749dd4cc77178c386e", LOG_NOTICE},
     [AUDIT_CHECKED] = {"checked", "356c1158cbf64cb0842efa56bedcefe5", LOG_INFO},
     [AUDIT_ACCEPTED] = {"accepted", "909dcee5625d47deadffce3af6e1ed6c", LOG_NOTICE},
     [AUDIT_REJECTED] = {"rejected", "28a20876615b4e17bb3f421b0fae2fba", LOG_WARNING},
@@ -124,6 +126,14 @@ static void add_message(AuditEntry *entry, const AuditRecord *record)
         break;
     case AUDIT_FLUSHED:
         add_formatted(entry, "MESSAGE", "unsealed keys: flushed by process %lld",
+                      (long long)record->peer_pid);
+        break;
+    case AUDIT_ROLLED_BACK:
+        add_formatted(entry, "MESSAGE", "rollback protection: %s%s%s", reason, remedy ? ". " : "",
+                      remedy ? remedy : "");
+        break;
+    case AUDIT_PROTECTION:
+        add_formatted(entry, "MESSAGE", "rollback protection: %s by process %lld", reason,
                       (long long)record->peer_pid);
         break;
     case AUDIT_CHECKED:

@@ -32,6 +32,10 @@ typedef enum AuditVerdict {
 
     AUDIT_CHECKED, /* opened, but delivered to nobody (broker/control/check.h) */
 
+    /* rollback protection; concern no credential */
+    AUDIT_ROLLED_BACK, /* a rollback was noticed, or cannot be ruled out */
+    AUDIT_PROTECTION,  /* it was turned on or off, or what is there was accepted: .reason */
+
     /* what a courier offered; concern no credential */
     AUDIT_ACCEPTED, /* a fleet's set, which is now served; each change has an entry as well */
     AUDIT_REJECTED,

@@ -213,6 +213,12 @@
 #define LIMIT_ROLLBACK_FLEETS     ((size_t)64)
 #define LIMIT_ROLLBACK_BYTES      ((size_t)8 * 1024)
 
+/* The least time between two increments of the TPM's counter, µs. A chip's memory wears out: some
+ * bear 100,000 writes of one index. This makes at most 96 a day, 35,000 a year. */
+#define LIMIT_ROLLBACK_USEC       ((uint64_t)15 * 60 * 1000 * 1000)
+/* The pause after the TPM failed to count or to say its counter's value, µs. */
+#define LIMIT_ROLLBACK_RETRY_USEC ((uint64_t)60 * 1000 * 1000)
+
 /* --- broker --- */
 
 /* Connections served at the same time. Further ones wait in the socket's backlog. A unit that

@@ -312,10 +312,12 @@ static int call_broker(const StoreClient *store, const StoreCommit *commit, Reas
 int store_client_commit(StoreClient *store, const StoreChange *changes, size_t count,
                         const char *verb, Reason *reason)
 {
+    RollbackScope scope = {.store = store->path};
     StoreCommit commit = {.changes = changes,
                           .count = count,
                           .origin = {verb, getuid(), getpid()},
-                          .history = store->history};
+                          .history = store->history,
+                          .rollback = store->control ? &scope : NULL};
     _cleanup_(retry_done) Retry again = {0};
     StoreCommit retry = commit;
     const StoreCommit *attempt = &commit;

@@ -169,6 +169,7 @@ static int take(const Rollback *rollback, const char *store, RollbackState *stat
     now.counter = state->counter;
     now.value = state->value;
     now.counted = state->counted;
+    now.changed = true; /* an increment makes older copies older */
     return rollback_write(rollback, &now, reason);
 }
 

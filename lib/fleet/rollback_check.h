@@ -14,7 +14,8 @@
  * also writes which end an interrupted commit had. RET is set if the return value is 0. */
 int rollback_check(const char *store, bool settle, Reason *reason, RollbackState *ret);
 
-/* Writes a state of what is there, with VALUE, which the COUNTER has now. NOW is in µs since 1970.
+/* Writes a state of what is there, with VALUE, which the COUNTER has now; rollback_advance() is to
+ * follow. NOW is in µs since 1970.
  * rollback_make() must have made the folder. Returns 0 or as above. */
 int rollback_take(const char *store, uint32_t counter, uint64_t value, uint64_t now,
                   Reason *reason);

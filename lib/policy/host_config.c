@@ -7,9 +7,14 @@
 #include "base/trusted_file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SPACE " \t\r"
+#define SPACE         " \t\r"
+
+/* As in tpm/counter.h, which is of a layer that the generator does not link. */
+#define COUNTER_FIRST 0x01800000UL
+#define COUNTER_LAST  0x01bfffffUL
 
 static const char *const search_path[] = {
     HOST_CONFIG_PATH,
@@ -27,7 +32,9 @@ void host_config_default(HostConfig *ret)
 /* --- keys --- */
 
 #define KEYS                                                                                       \
-    "the keys are Path= and History= in [Store], Device= in [TPM] and UnitTemplate= in [Machines]"
+    "the keys are Path= and History= in [Store], Device= in [TPM], UnitTemplate= in [Machines], "  \
+    "and "                                                                                         \
+    "OnRollback= and Counter= in [Rollback]"
 
 /* Values become lines of a unit (nspawn-creds-generator(8)), where other characters would need
  * quotes of several kinds. */
@@ -110,6 +117,31 @@ static int set_templates(HostConfig *config, char *text, Reason *reason)
     return r;
 }
 
+static int set_on_rollback(HostConfig *config, char *text, Reason *reason)
+{
+    config->rollback_refuse = strcmp(text, "refuse") == 0;
+    return !*text || config->rollback_refuse || strcmp(text, "deliver") == 0
+               ? 0
+               : reason_set(reason, OUTCOME_BAD_CONFIG,
+                            "\"%.80s\" is neither \"deliver\" nor \"refuse\"", text);
+}
+
+static int set_counter(HostConfig *config, char *text, Reason *reason)
+{
+    char *end = text;
+    unsigned long index = strtoul(text, &end, 16);
+
+    config->rollback_counter = 0;
+    if (!*text)
+        return 0;
+    if (strncmp(text, "0x", 2) != 0 || *end || index < COUNTER_FIRST || index > COUNTER_LAST)
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "\"%.80s\" is not an NV index from 0x%lx to 0x%lx", text, COUNTER_FIRST,
+                          COUNTER_LAST);
+    config->rollback_counter = (uint32_t)index;
+    return 0;
+}
+
 /* .set gets the value; empty is the default. */
 static const struct {
     const char *section, *key;
@@ -119,6 +151,8 @@ static const struct {
     {"Store", "History", set_history},
     {"TPM", "Device", set_tpm_device},
     {"Machines", "UnitTemplate", set_templates},
+    {"Rollback", "OnRollback", set_on_rollback},
+    {"Rollback", "Counter", set_counter},
 };
 
 #define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))

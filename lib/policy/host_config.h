@@ -36,6 +36,8 @@ typedef struct HostConfig {
     unsigned history;                          /* [Store] History=, up to LIMIT_HISTORY */
     char tpm_device[LIMIT_CONFIG_VALUE_BYTES]; /* [TPM] Device=, as tpm_device_parse() takes it */
     UnitTemplates templates;                   /* [Machines] UnitTemplate= */
+    bool rollback_refuse;                      /* [Rollback] OnRollback=refuse */
+    uint32_t rollback_counter; /* [Rollback] Counter=, an NV index; 0 for the default */
 } HostConfig;
 
 void host_config_default(HostConfig *ret);

@@ -385,7 +385,7 @@ void rollback_note_end(RollbackNote *note, bool done)
 
 /* --- the counter --- */
 
-/* Writes the next value unless that is done. */
+/* Writes the next value unless that is done. RET_COUNTER is 0 if nothing has changed. */
 static int write_next(const Rollback *rollback, uint64_t value, uint64_t now, Reason *reason,
                       uint32_t *ret_counter)
 {
@@ -402,6 +402,10 @@ static int write_next(const Rollback *rollback, uint64_t value, uint64_t now, Re
     case ROLLBACK_RESUME:
         return 0;
     case ROLLBACK_NONE:
+        if (!state.changed) {
+            *ret_counter = 0;
+            return 0;
+        }
         state.value = value + 1;
         state.counted = now - now % 1000000;
         /* what has begun ends after this increment */
@@ -413,7 +417,7 @@ static int write_next(const Rollback *rollback, uint64_t value, uint64_t now, Re
 }
 
 int rollback_advance(const Rollback *rollback, uint64_t value, uint64_t now, const char *device,
-                     RollbackIncrement increment, Reason *reason)
+                     RollbackIncrement increment, Reason *reason, uint64_t *ret_value)
 {
     /* the lock of the key is another one than that of the folder, and is held while the TPM works
      */
@@ -429,5 +433,9 @@ int rollback_advance(const Rollback *rollback, uint64_t value, uint64_t now, con
                    : reason_set(reason, OUTCOME_TIMEOUT,
                                 "another process is incrementing the TPM's counter");
     r = write_next(rollback, value, now, reason, &counter);
-    return r == 0 ? increment(device, counter, reason) : r;
+    if (r == 0 && counter != 0)
+        r = increment(device, counter, reason);
+    if (r == 0)
+        *ret_value = value + (counter != 0);
+    return r;
 }

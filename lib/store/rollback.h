@@ -100,9 +100,10 @@ void rollback_note_end(RollbackNote *note, bool done);
 /* Increments the TPM's COUNTER. */
 typedef int (*RollbackIncrement)(const char *device, uint32_t counter, Reason *reason);
 
-/* Writes the next value, or takes up where an earlier call was interrupted, and increments. VALUE
- * is the counter's now, NOW the time, µs since 1970. Does not run twice at a time: OUTCOME_TIMEOUT
+/* Writes the next value if something has changed, or takes up where an earlier call was
+ * interrupted, and increments. VALUE is the counter's now, RET_VALUE then; NOW the time, µs since
+ * 1970. Does not run twice at a time: OUTCOME_TIMEOUT
  * if another process is at it. OUTCOME_ROLLED_BACK if the state has neither VALUE nor the next one;
  * what INCREMENT returns: the counter's value is unknown then; a negative errno. */
 int rollback_advance(const Rollback *rollback, uint64_t value, uint64_t now, const char *device,
-                     RollbackIncrement increment, Reason *reason);
+                     RollbackIncrement increment, Reason *reason, uint64_t *ret_value);

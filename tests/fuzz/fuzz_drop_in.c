@@ -137,13 +137,14 @@ static void check_machine(const HostConfig *host, const Policy *policy)
                                (count[POLICY_NATIVE] + count[POLICY_BOOT] > 0));
 }
 
-/* The store, or the directory of fleets beside it. */
+/* The store, or the directory of fleets or of the rollback state beside it. */
 static bool is_stored(const HostConfig *host, const char *path)
 {
     size_t parent = (size_t)(strrchr(host->store, '/') - host->store);
 
     return strcmp(path, host->store) == 0 ||
-           (strncmp(path, host->store, parent) == 0 && strcmp(path + parent, "/fleet") == 0);
+           (strncmp(path, host->store, parent) == 0 &&
+            (strcmp(path + parent, "/fleet") == 0 || strcmp(path + parent, "/rollback") == 0));
 }
 
 /* Every value is one word, which names what is stored, the TPM or the live sockets. */

@@ -1,4 +1,4 @@
 # Breaks: that the counter is incremented
 # File: lib/store/rollback.c
 # Test: rollback test_changed
-s/return r == 0 \? increment\(device/return r == 0 \&\& !device ? increment(device/
+s/if \(r == 0 && counter != 0\)/if (r == 0 \&\& counter == 1)/
