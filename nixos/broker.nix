@@ -19,6 +19,9 @@ let
 
     [TPM]
     Device=${cfg.tpm2.device}
+
+    [Rollback]
+    OnRollback=${cfg.onRollback}
   '';
 
   # The unit's sandbox is for the defaults. What differs, nspawn-creds-generator writes on other
@@ -90,6 +93,14 @@ in
       type = types.ints.between 0 9;
       default = 3;
       description = "How many earlier values of each credential in the store are kept, for `nspawn-creds rotate --back`.";
+    };
+    onRollback = mkOption {
+      type = types.enum [
+        "deliver"
+        "refuse"
+      ];
+      default = "deliver";
+      description = "What the broker does when it notices that the store or a fleet's set is not the last one. `nspawn-creds setup --rollback-protection` turns that on, see {manpage}`nspawn-creds(1)`.";
     };
     tpm2.device = mkOption {
       type = types.str;

@@ -19,25 +19,16 @@ static const struct {
     void (*run)(Doctor *doctor);
     void (*machine)(Doctor *doctor, const DoctorMachine *machine);
 } checks[] = {
-    {"systemd", doctor_systemd, NULL},
-    {"memory", doctor_memory, NULL},
-    {"journal", doctor_journal, NULL},
-    {"user", doctor_user, NULL},
-    {"config", doctor_config, NULL},
-    {"sockets", doctor_sockets, NULL},
+    {"systemd", doctor_systemd, NULL},   {"memory", doctor_memory, NULL},
+    {"journal", doctor_journal, NULL},   {"user", doctor_user, NULL},
+    {"config", doctor_config, NULL},     {"sockets", doctor_sockets, NULL},
     {"broker", doctor_broker, NULL}, /* this starts it and its sockets if it does not run */
-    {"host-key", doctor_host_key, NULL},
-    {"tpm", doctor_tpm, NULL},
-    {"store", doctor_store, NULL},
-    {"fleets", doctor_fleets, NULL},
-    {"rollback", doctor_rollback, NULL},
-    {"policies", NULL, doctor_policy},
-    {"units", NULL, doctor_unit},
-    {"containers", NULL, doctor_container},
-    {"live", NULL, doctor_live},
-    {"credentials", doctor_unopened, doctor_credentials},
-    {"copy", doctor_copy, NULL},
-    {"after-update", doctor_update, NULL},
+    {"host-key", doctor_host_key, NULL}, {"tpm", doctor_tpm, NULL},
+    {"store", doctor_store, NULL},       {"fleets", doctor_fleets, NULL},
+    {"rollback", doctor_rollback, NULL}, {"policies", NULL, doctor_policy},
+    {"units", NULL, doctor_unit},        {"containers", NULL, doctor_container},
+    {"live", NULL, doctor_live},         {"credentials", doctor_unopened, doctor_credentials},
+    {"copy", doctor_copy, NULL},         {"after-update", doctor_update, NULL},
 };
 
 #define CHECK_COUNT (sizeof(checks) / sizeof(checks[0]))

@@ -168,12 +168,13 @@ const Verb verb_setup = {
     .name = "setup",
     .arguments = "",
     .summary = "Create what this host lacks: its key, the user, the store",
-    .details = "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
-               "without it nothing that\nwas sealed with it opens again. A package creates the "
-               "broker's user and the store when it is\ninstalled; after an installation from "
-               "source this does it. Asks before it creates a "
-               "key while credentials need a lost one,\nunless --no-ask is given.\n\nWith an option "
-               "for rollback protection it does that alone, see nspawn-creds(1).",
+    .details =
+        "The key is systemd's own, /var/lib/systemd/credential.secret. Back it up: "
+        "without it nothing that\nwas sealed with it opens again. A package creates the "
+        "broker's user and the store when it is\ninstalled; after an installation from "
+        "source this does it. Asks before it creates a "
+        "key while credentials need a lost one,\nunless --no-ask is given.\n\nWith an option "
+        "for rollback protection it does that alone, see nspawn-creds(1).",
     .options =
         OPTION_JSON | OPTION_NO_ASK | OPTION_PROTECTION | OPTION_NO_PROTECTION | OPTION_ACCEPT,
     .run = run,
