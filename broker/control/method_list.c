@@ -122,9 +122,13 @@ static int read_file(const Inventory *inventory, const CredentialName *name,
     PolicySource source = credential ? credential->source : POLICY_STORE;
     int r;
 
-    if (source == POLICY_FLEET)
-        return fleet_read(inventory->resources->config->store_path, credential->text, name, reason,
-                          ret, ret_origin);
+    if (source == POLICY_FLEET) {
+        r = fleet_read(inventory->resources->config->store_path, credential->text, name,
+                       &inventory->resources->fleet, reason, ret);
+        if (r == 0)
+            *ret_origin = fleet_set_origin(&inventory->resources->fleet);
+        return r;
+    }
     if (source == POLICY_SEALED)
         return external_file_read_sealed(credential->text, reason, ret);
     if (source == POLICY_FILE)

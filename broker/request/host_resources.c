@@ -25,6 +25,7 @@ HostResources *host_resources_free(HostResources *resources)
     if (resources) {
         policy_cache_free(resources->policies);
         store_free(resources->store);
+        fleet_set_done(&resources->fleet);
         secret_free(resources->host_key);
         free(resources);
     }

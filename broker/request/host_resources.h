@@ -10,6 +10,7 @@
  * new key; .host_key_rc says that one is needed.
  */
 
+#include "fleet/fleet_set.h"
 #include "key/host_key.h"
 #include "policy/policy_load.h"
 #include "process/config.h"
@@ -22,7 +23,8 @@ typedef struct HostResources {
     const ServerConfig *config;
     PolicyCache *policies;
     Expiries expiries;
-    Store *store; /* private from here on */
+    FleetSet fleet; /* of the fleet that was read last; {0} at first */
+    Store *store;   /* private from here on */
     Secret *host_key;
     int host_key_rc; /* why it cannot be used; 0 if not tried yet, or loaded */
     Reason host_key_reason;

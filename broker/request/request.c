@@ -70,10 +70,14 @@ static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
     _cleanup_(bytes_done) Bytes file = {0};
     int r;
 
-    if (ingredient->source == POLICY_FLEET)
+    if (ingredient->source == POLICY_FLEET) {
+        FleetSet *set = &request->resources->fleet;
+
         r = fleet_read(request->resources->config->store_path, ingredient->credential->text,
-                       &ingredient->name, reason, &file, &request->origin);
-    else if (ingredient->source == POLICY_SEALED)
+                       &ingredient->name, set, reason, &file);
+        if (r == 0)
+            request->origin = fleet_set_origin(set);
+    } else if (ingredient->source == POLICY_SEALED)
         r = external_file_read_sealed(ingredient->credential->text, reason, &file);
     else
         r = host_resources_read(request->resources, &ingredient->name, reason, &file);

@@ -371,12 +371,12 @@ int store_client_read_delivered(const StoreClient *store, const char *fleet,
                                 FleetOrigin *ret_origin)
 {
     _cleanup_(store_client_entry_done) StoreClientEntry entry = {.name = *name};
-    FleetOrigin origin = {0};
-    int r = fleet && *fleet ? fleet_read(store->path, fleet, name, reason, &entry.file, &origin)
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    int r = fleet && *fleet ? fleet_read(store->path, fleet, name, &set, reason, &entry.file)
                             : store_read(store->store, name, reason, &entry.file);
 
     if (r == 0 && ret_origin)
-        *ret_origin = origin;
+        *ret_origin = fleet_set_origin(&set);
     if (r == 0)
         r = credential_unpack(bytes_view(&entry.file), reason, &entry.raw, &entry.sections);
     if (r == 0)

@@ -104,28 +104,42 @@ static int read_restored(FleetSet *set)
     return r == -ENOMEM ? r : 0;
 }
 
+/* Opens the store and reads the bundle; nothing else of RET is set. */
+static int open_bundle(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
+{
+    char path[PATH_MAX];
+    int r;
+
+    snprintf(ret->fleet, sizeof(ret->fleet), "%s", fleet);
+    fleet_set_path(store, fleet, path);
+    /* as for the host's own store: the broker has only the rights of its own user */
+    r = geteuid() == 0 ? store_open_installed(path, reason, &ret->store)
+                       : store_new(path, reason, &ret->store);
+    if (r == 0)
+        r = store_read_record(ret->store, FLEET_SET_RECORD, reason, &ret->bundle);
+    return r == -ENOENT || r == OUTCOME_NOT_FOUND
+               ? reason_set(reason, OUTCOME_NO_SET,
+                            "this host has not accepted anything from the fleet %s yet", fleet)
+               : r;
+}
+
+static int parse(const char *store, Reason *reason, FleetSet *set)
+{
+    char path[PATH_MAX];
+    Reason what = {0};
+    int r = read_bundle(set, &what);
+
+    fleet_set_path(store, set->fleet, path);
+    return r > 0 ? reason_set(reason, r, "the accepted bundle in %.200s: %s", path, what.text) : r;
+}
+
 int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSet *ret)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};
-    char path[PATH_MAX];
-    Reason what = {0};
-    int r;
+    int r = open_bundle(store, fleet, reason, &set);
 
-    snprintf(set.fleet, sizeof(set.fleet), "%s", fleet);
-    fleet_set_path(store, fleet, path);
-    /* as for the host's own store: the broker has only the rights of its own user */
-    r = geteuid() == 0 ? store_open_installed(path, reason, &set.store)
-                       : store_new(path, reason, &set.store);
     if (r == 0)
-        r = store_read_record(set.store, FLEET_SET_RECORD, reason, &set.bundle);
-    if (r == -ENOENT || r == OUTCOME_NOT_FOUND)
-        return reason_set(reason, OUTCOME_NO_SET,
-                          "this host has not accepted anything from the fleet %s yet", fleet);
-    if (r != 0)
-        return r;
-    r = read_bundle(&set, &what);
-    if (r > 0)
-        return reason_set(reason, r, "the accepted bundle in %.200s: %s", path, what.text);
+        r = parse(store, reason, &set);
     if (r == 0)
         r = read_floor(&set, reason);
     if (r == 0)
@@ -298,21 +312,73 @@ int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reas
     return 0;
 }
 
-int fleet_read(const char *store, const char *fleet, const CredentialName *name, Reason *reason,
-               Bytes *ret, FleetOrigin *ret_origin)
+/* Makes SET the accepted one, if it is another. */
+static int refresh(const char *store, const char *fleet, Reason *reason, FleetSet *set)
+{
+    _cleanup_(fleet_set_done) FleetSet now = {0};
+    int r = open_bundle(store, fleet, reason, &now);
+
+    if (r == 0 && strcmp(set->fleet, fleet) == 0 &&
+        bytes_view_equal(bytes_view(&now.bundle), bytes_view(&set->bundle))) {
+        /* the directory may be another one */
+        store_free(set->store);
+        set->store = TAKE_PTR(now.store);
+        value_changes_done(&set->restored);
+        return read_restored(set);
+    }
+    if (r == 0)
+        r = parse(store, reason, &now);
+    if (r == 0)
+        r = read_restored(&now);
+    fleet_set_done(set);
+    if (r == 0)
+        *set = TAKE(now);
+    return r;
+}
+
+int fleet_read(const char *store, const char *fleet, const CredentialName *name, FleetSet *set,
+               Reason *reason, Bytes *ret)
 {
     int r = OUTCOME_CHANGED;
 
     for (unsigned look = 0; r == OUTCOME_CHANGED && look < LIMIT_STORE_LOOKS; look++) {
-        _cleanup_(fleet_set_done) FleetSet set = {0};
-
-        r = fleet_set_open(store, fleet, reason, &set);
+        r = refresh(store, fleet, reason, set);
         if (r == 0)
-            r = fleet_set_read(&set, name, reason, ret);
-        if (r == 0) {
-            strcpy(ret_origin->fleet, set.fleet);
-            ret_origin->sequence = set.statement.sequence;
-        }
+            r = fleet_set_read(set, name, reason, ret);
     }
     return r;
+}
+
+FleetOrigin fleet_set_origin(const FleetSet *set)
+{
+    FleetOrigin origin = {.sequence = set->statement.sequence};
+
+    strcpy(origin.fleet, set->fleet);
+    return origin;
+}
+
+/* --- the last refusal --- */
+
+int fleet_set_refuse(const Store *store, BytesView report, Reason *reason)
+{
+    StoreRecord record = {FLEET_REFUSED_RECORD, report};
+
+    return store_commit(store,
+                        &(StoreCommit){.origin = {"refused", getuid(), getpid()},
+                                       .records = &record,
+                                       .record_count = 1},
+                        reason);
+}
+
+int fleet_set_refused(const char *store, const char *fleet, Bytes *ret)
+{
+    _cleanup_(store_freep) Store *opened = NULL;
+    char path[PATH_MAX];
+    int r;
+
+    fleet_set_path(store, fleet, path);
+    r = store_new(path, NULL, &opened);
+    if (r == 0)
+        r = store_read_record(opened, FLEET_REFUSED_RECORD, NULL, ret);
+    return r == -ENOENT ? OUTCOME_NOT_FOUND : r;
 }

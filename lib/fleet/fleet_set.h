@@ -17,9 +17,11 @@
 #include <limits.h>
 
 /* The accepted bundle. */
-#define FLEET_SET_RECORD   "bundle"
+#define FLEET_SET_RECORD     "bundle"
 /* The digest, as text, of an accepted bundle after which any sequence may follow. */
-#define FLEET_RESET_RECORD "reset"
+#define FLEET_RESET_RECORD   "reset"
+/* The host's report that it refused the last statement that it refused. */
+#define FLEET_REFUSED_RECORD "refused"
 
 typedef struct FleetSet {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
@@ -81,6 +83,21 @@ typedef struct FleetOrigin {
     uint64_t sequence;                      /* of the statement */
 } FleetOrigin;
 
-/* Both in one, for the set that is accepted now. */
-int fleet_read(const char *store, const char *fleet, const CredentialName *name, Reason *reason,
-               Bytes *ret, FleetOrigin *ret_origin);
+/* Both in one, for the set that is accepted now. SET is {0} at first, and for the caller to
+ * release. It keeps what was parsed for the next call, until another set is accepted; .floor is not
+ * set. */
+int fleet_read(const char *store, const char *fleet, const CredentialName *name, FleetSet *set,
+               Reason *reason, Bytes *ret);
+
+/* Where the files of SET come from. */
+FleetOrigin fleet_set_origin(const FleetSet *set);
+
+/* --- the last refusal --- */
+
+/* Writes the host's signed REPORT that it refused a statement of FLEET into STORE, that of the
+ * fleet. Returns what store_commit() returns. */
+int fleet_set_refuse(const Store *store, BytesView report, Reason *reason);
+
+/* Reads the report that was written last; STORE is the path of the host's own. OUTCOME_NOT_FOUND;
+ * what store_read_record() returns. */
+int fleet_set_refused(const char *store, const char *fleet, Bytes *ret);

@@ -276,11 +276,11 @@ static void keep_previous(const World *world, const char *name, const char *file
 static void expect_served(const World *world, const char *expected)
 {
     _cleanup_(bytes_done) Bytes file = {0};
+    _cleanup_(fleet_set_done) FleetSet set = {0};
     CredentialName name;
-    FleetOrigin origin;
 
     assert_int_equal(credential_name_parse("web@picky", NULL, &name), 0);
-    assert_int_equal(fleet_read(world->store, "prod", &name, NULL, &file, &origin), 0);
+    assert_int_equal(fleet_read(world->store, "prod", &name, &set, NULL, &file), 0);
     /* the history may break its lines otherwise */
     assert_true(file.size >= strlen(expected));
     assert_memory_equal(file.data, expected, strlen(expected));
