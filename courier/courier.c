@@ -27,6 +27,7 @@ struct Courier {
     CarrierVersion offered; /* the bundle that the broker accepted */
     uint64_t sequence;      /* its sequence, or 0 */
     Bytes report;           /* not carried back yet */
+    Bytes carried;          /* the last one that was */
     bool waits;             /* for the report of what services did with the set */
     char bundle_name[NAME_BYTES_MAX], report_name[NAME_BYTES_MAX];
 };
@@ -39,6 +40,7 @@ Courier *courier_free(Courier *courier)
         carrier_close(courier->carrier);
         carrier_settings_done(&courier->report_settings);
         bytes_done(&courier->report);
+        bytes_done(&courier->carried);
         free(courier);
     }
     return NULL;
@@ -115,6 +117,9 @@ static int take_report(Courier *courier, struct json_object *reply)
 
     if (!report || !courier->reports)
         return 0;
+    /* of what is refused again and again, the broker makes a report now and then */
+    if (bytes_view_equal(text_view(report), bytes_view(&courier->carried)))
+        return 0;
     bytes_done(&courier->report);
     return bytes_dup(text_view(report), &courier->report);
 }
@@ -167,6 +172,8 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
 
     if (r == 0)
         r = call(courier, broker, "Offer", "bundle", bundle, NULL, NULL, reason, &offer);
+    if (r == 0)
+        r = take_report(courier, offer);
     if (r == 0)
         r = outcome_of(offer, reason);
     if (r != 0)
@@ -225,8 +232,10 @@ int courier_report(Courier *courier, Reason *reason)
         return 0;
     r = courier->reports->ops->put(courier->reports, courier->report_name,
                                    bytes_view(&courier->report), false, reason);
-    if (r == 0)
-        bytes_done(&courier->report);
+    if (r == 0) {
+        bytes_done(&courier->carried);
+        courier->carried = TAKE(courier->report);
+    }
     return r;
 }
 

@@ -300,9 +300,9 @@ static void on_offered(void *userdata, int rc, const Reason *reason)
 {
     Control *control = userdata;
     bool committed = control->method->kind == METHOD_ACCEPT;
-    /* a signed offer that this host does not accept is no error: it has a report */
+    /* what this host reports about is no error, even if it is a refusal */
     struct json_object *message =
-        rc == 0 || (rc > 0 && committed)
+        rc == 0 || (rc > 0 && (committed || offer_has_report(control->offer)))
             ? varlink_reply_new(offer_describe(control->offer, committed, rc, reason), false)
             : outcome_error(control->set, rc, reason);
 

@@ -20,8 +20,11 @@
 
 struct Offer {
     OfferOrder order;
-    char digest[DIGEST_TEXT_BYTES]; /* of the bundle; once it was judged, of its statement */
-    uint64_t begun;                 /* CLOCK_MONOTONIC, µs */
+    char digest[DIGEST_TEXT_BYTES];    /* of the bundle; once it was judged, of its statement */
+    char statement[DIGEST_TEXT_BYTES]; /* of the statement, signed or not; "" before */
+    uint64_t begun;                    /* CLOCK_MONOTONIC, µs */
+    int recalled; /* what it was refused with a moment ago, and now again; or 0 */
+    Bytes report; /* the host's signed report of a refusal; empty if there is none */
     Child *judge;
     FleetCommit *commit; /* NULL before it was judged, and once it is being committed */
     uint8_t *have;       /* for each of the manifest's credentials, as in Verdict */
@@ -30,7 +33,7 @@ struct Offer {
     char host[LIMIT_FLEET_HOST_BYTES + 1];
     uint64_t sequence; /* 0 before it was judged */
 
-    sd_event_source *turn; /* a timer: opens the next file */
+    sd_event_source *turn; /* a timer: opens the next file, or refuses again */
     size_t next;
     char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
     Request request;
@@ -45,6 +48,9 @@ typedef struct Verdict {
     int rc;
     Reason reason;
     char host[LIMIT_FLEET_HOST_BYTES + 1]; /* this one's name in the fleet */
+    char statement[DIGEST_TEXT_BYTES];     /* as in Offer */
+    uint8_t report[REPORT_BYTES_MAX];      /* of an earlier broker, which refused the statement */
+    size_t report_size;
     uint64_t sequence;
     bool accepted;                /* the statement was accepted before */
     char base[DIGEST_TEXT_BYTES]; /* of the statement that was accepted last, or "" */
@@ -62,6 +68,7 @@ typedef struct Refusal {
     uint64_t until; /* CLOCK_MONOTONIC, µs */
     int rc;
     Reason reason;
+    Bytes report;
 } Refusal;
 
 struct Refusals {
@@ -77,6 +84,8 @@ int refusals_new(Refusals **ret)
 
 Refusals *refusals_free(Refusals *refusals)
 {
+    for (size_t i = 0; refusals && i < LIMIT_REFUSED_OFFERS; i++)
+        bytes_done(&refusals->last[i].report);
     free(refusals);
     return NULL;
 }
@@ -94,13 +103,15 @@ static Refusal *find_refusal(const Offer *offer)
 }
 
 /* What OFFER is refused with until a pause is over; or 0. */
-static int recall(const Offer *offer, Reason *reason)
+static int recall(Offer *offer, Reason *reason)
 {
     const Refusal *refusal = find_refusal(offer);
 
     if (!refusal || monotonic_usec() >= refusal->until)
         return 0;
     *reason = refusal->reason;
+    (void)bytes_dup(bytes_view(&refusal->report), &offer->report);
+    offer->recalled = refusal->rc;
     return refusal->rc;
 }
 
@@ -118,7 +129,9 @@ static bool remember(const Offer *offer, int rc, const Reason *reason)
                           refusals->last[i].rc == rc && now < refusals->last[i].until);
     if (!refusal)
         refusal = &refusals->last[refusals->next++ % LIMIT_REFUSED_OFFERS];
+    bytes_done(&refusal->report);
     *refusal = (Refusal){.until = now + LIMIT_REFUSED_USEC, .rc = rc, .reason = *reason};
+    (void)bytes_dup(bytes_view(&offer->report), &refusal->report);
     strcpy(refusal->digest, offer->digest);
     strcpy(refusal->fleet, offer->fleet);
     return !known;
@@ -146,13 +159,42 @@ static void write_record(const Offer *offer, int rc, const Reason *reason)
                       });
 }
 
+static int make_report(const Offer *offer, int rc, const Reason *reason, Bytes *ret);
+
+/* Writes the report of a refusal for the next broker, so that it keeps the pause. Only signers can
+ * make statements for which that happens, and each only once in a pause. */
+static void write_refusal(const Offer *offer)
+{
+    _cleanup_(fleet_commit_freep) FleetCommit *commit = calloc(1, sizeof(*commit));
+    CommitOrder order = {
+        .data = -1, .fleet = commit, .uid = offer->order.peer.uid, .pid = offer->order.peer.pid};
+
+    if (!commit || bytes_dup(bytes_view(&offer->report), &commit->refused) != 0)
+        return;
+    strcpy(commit->fleet, offer->fleet);
+    if (commit_job_new(&offer->order.connections->store, &order, NULL, NULL, NULL) == 0)
+        (void)TAKE_PTR(commit);
+}
+
+static void refuse(Offer *offer, int rc, const Reason *reason)
+{
+    if (rc > 0 && offer->statement[0])
+        (void)make_report(offer, rc, reason, &offer->report);
+    /* if another set was accepted meanwhile, this one has to be judged again */
+    if (rc == OUTCOME_CHANGED)
+        return;
+    if (remember(offer, rc, reason))
+        write_record(offer, rc, reason);
+    if (offer->sequence > 0 && offer->report.size > 0)
+        write_refusal(offer);
+}
+
 static void tell(Offer *offer, int rc, const Reason *reason)
 {
     Reason copy = *reason;
 
-    /* if another set was accepted meanwhile, this one has to be judged again */
-    if (rc != 0 && rc != OUTCOME_CHANGED && remember(offer, rc, &copy))
-        write_record(offer, rc, &copy);
+    if (rc != 0 && !offer->recalled)
+        refuse(offer, rc, &copy);
     offer->order.done(offer->order.userdata, rc, &copy);
 }
 
@@ -166,6 +208,7 @@ Offer *offer_free(Offer *offer)
         secret_free(offer->value);
         fleet_set_done(&offer->served);
         fleet_commit_free(offer->commit);
+        bytes_done(&offer->report);
         free(offer->have);
         free(offer);
     }
@@ -206,6 +249,34 @@ static void compare(const FleetSet *old, const Manifest *manifest, Verdict *verd
     }
 }
 
+/* Says which statement the bundle has, whether anybody signed it or not. */
+static void name_statement(const Offer *offer, Verdict *verdict)
+{
+    _cleanup_(bundle_done) Bundle bundle = {0};
+
+    if (bundle_parse(bytes_view(&offer->commit->bundle), NULL, &bundle) == 0)
+        digest_format(bytes_view(&bundle.statement), verdict->statement);
+}
+
+/* As recall(), but what an earlier broker has written. */
+static int recall_written(const Offer *offer, uint64_t now, Verdict *verdict)
+{
+    const char *store = offer->order.connections->config->store_path;
+    _cleanup_(secret_freep) Secret *seed = NULL;
+    _cleanup_(bytes_done) Bytes text = {0};
+    Report report = {0};
+
+    if (fleet_set_refused(store, offer->fleet, &text) != 0 ||
+        report_key_read(store, NULL, &seed) != 0 ||
+        report_verify_own(bytes_view(&text), seed, NULL, &report) != 0 ||
+        strcmp(report.statement, verdict->statement) != 0 || report.outcome <= 0 ||
+        now < report.time || now - report.time >= LIMIT_REFUSED_USEC)
+        return 0;
+    memcpy(verdict->report, text.data, text.size);
+    verdict->report_size = text.size;
+    return reason_set(&verdict->reason, report.outcome, "%s", report.reason);
+}
+
 static int judge(const Offer *offer, Verdict *verdict)
 {
     const ServerConfig *config = offer->order.connections->config;
@@ -228,15 +299,18 @@ static int judge(const Offer *offer, Verdict *verdict)
     if (r != 0 && r != OUTCOME_NO_SET)
         return r;
     *reason = (Reason){0};
+    strcpy(verdict->host, fleet.host);
+    name_statement(offer, verdict);
     trust.threshold = fleet.threshold;
     trust.sequence = old.floor;
     trust.root = old.statement.root;
     r = bundle_judge(bytes_view(&offer->commit->bundle), &trust, reason, &statement, &manifest);
     if (r == 0)
         r = count_check(&manifest, &old, reason);
+    if (r == 0)
+        r = recall_written(offer, trust.now, verdict);
     if (r != 0)
         return r;
-    strcpy(verdict->host, fleet.host);
     verdict->sequence = statement.sequence;
     strcpy(verdict->base, old.digest);
     verdict->accepted = old.bundle.size > 0 && statement.sequence == old.statement.sequence;
@@ -270,7 +344,6 @@ static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
     if (r != 0)
         return r;
     commit->sequence = offer->sequence = verdict->sequence;
-    strcpy(offer->host, verdict->host);
     digest_format(bytes_view(&bundle.statement), offer->digest);
     strcpy(commit->statement, offer->digest);
     strcpy(commit->base, verdict->base);
@@ -308,6 +381,11 @@ static void on_judged(void *userdata, BytesView message)
         memcpy(verdict, message.data, sizeof(*verdict));
         reason = verdict->reason;
         r = verdict->rc;
+        strcpy(offer->host, verdict->host);
+        strcpy(offer->statement, verdict->statement);
+        if (verdict->report_size > 0 &&
+            bytes_dup((BytesView){verdict->report, verdict->report_size}, &offer->report) == 0)
+            offer->recalled = r;
     }
     if (r == 0)
         r = take_verdict(offer, verdict, &reason);
@@ -323,6 +401,17 @@ static void on_judge_ended(void *userdata, int error)
     (void)error;
     offer->judge = child_free(offer->judge);
     tell(offer, r, &reason);
+}
+
+static int on_recalled(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    Offer *offer = userdata;
+
+    (void)source;
+    (void)usec;
+    offer->turn = sd_event_source_disable_unref(offer->turn);
+    tell(offer, offer->recalled, &offer->reason);
+    return 0;
 }
 
 int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Reason *reason,
@@ -348,14 +437,18 @@ int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Re
     strcpy(offer->fleet, fleet);
     strcpy(offer->commit->fleet, fleet);
     digest_format(text_view(bundle), offer->digest);
-    r = recall(offer, reason);
-    if (r == 0)
+    if (recall(offer, &offer->reason) != 0) {
+        r = sd_event_add_time(order->connections->event, &offer->turn, CLOCK_MONOTONIC, 0, 0,
+                              on_recalled, offer);
+    } else {
         r = bytes_dup(text_view(bundle), &offer->commit->bundle);
-    if (r == 0)
-        r = child_new(order->connections->children, &task, &offer->judge);
-    if (r == 0)
-        *ret = TAKE_PTR(offer);
-    return r;
+        if (r == 0)
+            r = child_new(order->connections->children, &task, &offer->judge);
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(offer);
+    return 0;
 }
 
 /* --- files --- */
@@ -401,7 +494,7 @@ static void add_applied(const Store *store, Report *report)
 }
 
 /* The host's signed report that the outcome was RC. OUTCOME_NOT_FOUND if it has no key for that. */
-static int make_report(const Offer *offer, int rc, Bytes *ret)
+static int make_report(const Offer *offer, int rc, const Reason *reason, Bytes *ret)
 {
     const ServerConfig *config = offer->order.connections->config;
     _cleanup_(store_freep) Store *store = NULL;
@@ -409,8 +502,10 @@ static int make_report(const Offer *offer, int rc, Bytes *ret)
 
     strcpy(report.fleet, offer->fleet);
     strcpy(report.host, offer->host);
-    strcpy(report.statement, offer->digest);
+    strcpy(report.statement, offer->statement);
     strcpy(report.credential, offer->blamed);
+    if (rc != 0)
+        report_set_reason(&report, reason->text);
     if (rc == 0 && fleet_commit_open(config->store_path, offer->fleet, false, NULL, &store) == 0)
         add_applied(store, &report);
     return sign(config, &report, ret);
@@ -435,18 +530,26 @@ int offer_applied_report(const ServerConfig *config, const char *fleet, Reason *
     return report.applied ? sign(config, &report, ret) : 0;
 }
 
+bool offer_has_report(const Offer *offer)
+{
+    return offer->report.size > 0;
+}
+
 struct json_object *offer_describe(const Offer *offer, bool committed, int rc, const Reason *reason)
 {
     struct json_object *reply = json_object_new_object();
-    _cleanup_(bytes_done) Bytes report = {0};
+    _cleanup_(bytes_done) Bytes accepted = {0};
+    BytesView report = bytes_view(&offer->report);
 
     json_add_text(reply, "outcome", outcome_name(rc));
     json_add_text(reply, "reason", rc != 0 && reason->text[0] ? reason->text : NULL);
     json_add_number(reply, "sequence", offer->sequence);
     if (!committed)
-        json_add(reply, "missing", missing(offer));
-    else if (make_report(offer, rc, &report) == 0)
-        json_add_view(reply, "report", bytes_view(&report));
+        json_add(reply, "missing", rc == 0 ? missing(offer) : json_object_new_array());
+    else if (rc == 0 && make_report(offer, 0, NULL, &accepted) == 0)
+        report = bytes_view(&accepted);
+    if (report.size > 0)
+        json_add_view(reply, "report", report);
     return reply;
 }
 

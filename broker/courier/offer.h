@@ -20,7 +20,9 @@ typedef struct Offer Offer;
 
 /* Offers that were refused a moment ago. A courier that repeats them costs neither signatures nor
  * the TPM. A bundle that signers stand for is known by its statement, because the
- * courier could change the rest. The journal has one entry for it, and for each outcome. */
+ * courier could change the rest. The journal has one entry for it, and for each outcome. What
+ * signers stand for is refused by the next broker, too: the host's report of it is in the fleet's
+ * store. */
 typedef struct Refusals Refusals;
 int refusals_new(Refusals **ret); /* -ENOMEM */
 Refusals *refusals_free(Refusals *refusals);
@@ -37,9 +39,9 @@ typedef struct OfferOrder {
 } OfferOrder;
 
 /* Begins to judge BUNDLE, the text of a file, as an offer to the fleet FLEET. .done is called with
- * what bundle_judge(), fleet_config_…() and fleet_host_read() return. Returns 0; what the same
- * bundle was refused with shortly before; OUTCOME_NOT_FOUND if FLEET cannot be a fleet; or a
- * negative errno. */
+ * what bundle_judge(), fleet_config_…() and fleet_host_read() return, or what the same bundle was
+ * refused with shortly before. Returns 0;
+ * OUTCOME_NOT_FOUND if FLEET cannot be a fleet; or a negative errno. */
 int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Reason *reason,
               Offer **ret);
 Offer *offer_free(Offer *offer); /* a commit that has begun goes on; NULL is allowed */
@@ -50,8 +52,11 @@ bool offer_is_busy(const Offer *offer);
 
 /* --- when it was judged, and is not busy --- */
 
-/* The reply to Offer, or to Commit if it was COMMITTED with the outcome RC, to be released: the
- * latter has the host's signed report, unless the host has no key for reports. */
+/* Whether there is a signed report that it was refused: for Offer only if the bundle has a
+ * statement, and never on a host without a key for reports. */
+bool offer_has_report(const Offer *offer);
+
+/* The reply to Offer, or to Commit if it was COMMITTED, with the outcome RC, to be released. */
 struct json_object *offer_describe(const Offer *offer, bool committed, int rc,
                                    const Reason *reason);
 

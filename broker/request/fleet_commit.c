@@ -19,6 +19,7 @@ FleetCommit *fleet_commit_free(FleetCommit *commit)
         free(commit->keep);
         manifest_done(&commit->manifest);
         bytes_done(&commit->bundle);
+        bytes_done(&commit->refused);
         free(commit);
     }
     return NULL;
@@ -112,8 +113,11 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     StoreCommit wanted = *base;
     RollbackScope scope;
     size_t count = 0;
-    int r = fleet_set_open(path, commit->fleet, NULL, &old);
+    int r;
 
+    if (commit->refused.size > 0)
+        return fleet_set_refuse(store, bytes_view(&commit->refused), reason);
+    r = fleet_set_open(path, commit->fleet, NULL, &old);
     /* what cannot be read of the old set is replaced by the new one */
     if (r < 0)
         return reason_set(reason, r, "cannot read the accepted set of the fleet %s", commit->fleet);

@@ -15,6 +15,7 @@ typedef struct FleetCommit {
     uint64_t sequence;
     Bytes bundle;      /* the record */
     Manifest manifest; /* the same as in the bundle */
+    Bytes refused;     /* not empty: write this report of a refusal, and nothing else */
     Bytes *files;      /* for each of the manifest's credentials; empty if it keeps the old one */
     bool *changed;     /* for each of them: whether its value is new, or another one than before */
     bool *keep;        /* for each of them: whether the previous file is kept, to be restored */

@@ -12,8 +12,8 @@
 #include <string.h>
 
 /* Reports that are fetched at a time, and their size with their names, in base64. */
-#define AT_A_TIME        ((size_t)256)
-#define REPORT_BYTES_MAX ((size_t)4096)
+#define AT_A_TIME      ((size_t)256)
+#define LINE_BYTES_MAX (REPORT_BYTES_MAX / 3 * 4 + 256)
 
 typedef struct Reports {
     const Repository *repository;
@@ -66,6 +66,7 @@ static int add_row(Reports *reports, const char *host, const char *text)
         json_add_text(row, "outcome", outcome_name(report.outcome));
         json_add_number(row, "time", report.time);
         json_add_text(row, "credential", report.credential[0] ? report.credential : NULL);
+        json_add_text(row, "reason", report.reason[0] ? report.reason : NULL);
     }
     return json_append(reports->rows, row) ? 0 : -ENOMEM;
 }
@@ -100,7 +101,7 @@ static int fetch_some(Reports *reports, struct json_object *carrier, size_t firs
     }
     r = names.failed ? -ENOMEM
                      : carrier_run(carrier, "reports", NULL, bytes_view(&names.bytes),
-                                   count * REPORT_BYTES_MAX, reason, &output);
+                                   count * LINE_BYTES_MAX, reason, &output);
     if (r != 0)
         return r;
     text = strndup((const char *)secret_borrow(output), secret_size(output));

@@ -16,13 +16,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define VERSION  1
+#define VERSION 1
 /* Nesting: the object and its values. */
-#define DEPTH    2
+#define DEPTH   2
 /* Before the text, so that the key signs nothing that is not a report. */
-#define PREFIX   "nspawn-creds-report\n"
-#define TEXT_MAX ((size_t)1024)
-#define FILE_MAX (2 * TEXT_MAX + 256)
+#define PREFIX  "nspawn-creds-report\n"
 
 _Static_assert(IDENTITY_REPORT_BYTES == crypto_sign_PUBLICKEYBYTES, "Ed25519");
 _Static_assert(REPORT_SEED_BYTES == crypto_sign_SEEDBYTES, "Ed25519");
@@ -36,6 +34,17 @@ static int key_pair(const Secret *seed, uint8_t public[crypto_sign_PUBLICKEYBYTE
     if (r == 0 && crypto_sign_seed_keypair(public, secret_borrow(*ret), secret_view(seed).data) < 0)
         r = -EIO;
     return r;
+}
+
+/* Characters are left out whole. */
+void report_set_reason(Report *report, const char *text)
+{
+    size_t size = strnlen(text, sizeof(report->reason) - 1);
+
+    while (size > 0 && ((uint8_t)text[size] & 0xc0) == 0x80)
+        size--;
+    memcpy(report->reason, text, size);
+    report->reason[size] = '\0';
 }
 
 static int write_text(const Report *report, Bytes *ret)
@@ -53,6 +62,7 @@ static int write_text(const Report *report, Bytes *ret)
     json_add_text(object, "credential", report->credential[0] ? report->credential : NULL);
     if (report->applied)
         json_add(object, "applied", json_object_new_boolean(true));
+    json_add_text(object, "reason", report->reason[0] ? report->reason : NULL);
     return json_print(object, ret);
 }
 
@@ -135,6 +145,11 @@ static bool read_text(struct json_object *object, Report *ret)
             return false;
         ret->applied = true;
     }
+    if (json_object_object_get_ex(object, "reason", NULL)) {
+        members++;
+        if (!copy(object, "reason", ret->reason, sizeof(ret->reason)))
+            return false;
+    }
     return json_object_object_length(object) == members;
 }
 
@@ -157,7 +172,7 @@ int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret)
     Report parsed = {0};
     int r = -EMSGSIZE;
 
-    if (text.size <= FILE_MAX)
+    if (text.size <= REPORT_BYTES_MAX)
         r = json_parse(text, DEPTH, NULL, NULL, &object);
     if (r == -ENOMEM)
         return r;
@@ -175,6 +190,15 @@ int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret)
         return 0;
     }
     return r < 0 ? r : reason_set(reason, OUTCOME_NOT_SIGNED, "the report is of another version");
+}
+
+int report_verify_own(BytesView text, const Secret *seed, Reason *reason, Report *ret)
+{
+    uint8_t public[crypto_sign_PUBLICKEYBYTES];
+    _cleanup_(secret_freep) Secret *key = NULL;
+    int r = key_pair(seed, public, &key);
+
+    return r == 0 ? report_verify(text, (BytesView){public, sizeof(public)}, reason, ret) : r;
 }
 
 /* --- the key --- */

@@ -16,9 +16,13 @@
 
 #include <limits.h>
 
-#define REPORT_KEY_NAME   "report-key"
+#define REPORT_KEY_NAME     "report-key"
 /* The seed of an Ed25519 key. */
-#define REPORT_SEED_BYTES ((size_t)32)
+#define REPORT_SEED_BYTES   ((size_t)32)
+/* A report, bytes. */
+#define REPORT_BYTES_MAX    ((size_t)3 * 1024)
+/* Why a host refuses, with the NUL; the rest of a longer reason is left out. */
+#define REPORT_REASON_BYTES ((size_t)201)
 
 typedef struct Report {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
@@ -28,7 +32,11 @@ typedef struct Report {
     bool applied;  /* and nspawn-creds-apply has dealt with it: 0 if all services came back */
     uint64_t time; /* µs since 1970, whole seconds */
     char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one to blame, or "" */
+    char reason[REPORT_REASON_BYTES];            /* why not, or "" */
 } Report;
+
+/* Sets the reason, as much of TEXT as there is room for. */
+void report_set_reason(Report *report, const char *text);
 
 /* Signs REPORT with the key of SEED. -ENOMEM. */
 int report_sign(const Report *report, const Secret *seed, Bytes *ret);
@@ -37,6 +45,8 @@ int report_sign(const Report *report, const Secret *seed, Bytes *ret);
  * IDENTITY_REPORT_BYTES. An outcome that this version does not know becomes -EIO.
  * OUTCOME_NOT_SIGNED, also for anything that is not a report; -ENOMEM. */
 int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret);
+/* The same for a report that this host has signed itself, with the key of SEED. */
+int report_verify_own(BytesView text, const Secret *seed, Reason *reason, Report *ret);
 
 /* --- the key --- */
 

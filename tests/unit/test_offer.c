@@ -195,14 +195,32 @@ static int commit(const Fleet *fleet, Client *client)
     return report.outcome;
 }
 
+/* Whether the host has signed the report in REPLY, about the statement of the fleet prod. */
+static Report report_in(const Fleet *fleet, struct json_object *reply)
+{
+    Reason reason = {0};
+    Report report = {0};
+    int r = report_verify(text_view(json_text(member(reply, "report"))),
+                          bytes_view(&fleet->report_key), &reason, &report);
+
+    if (r != 0)
+        fail_msg("%s", reason.text);
+    assert_string_equal(report.fleet, "prod");
+    assert_string_equal(report.host, "web1");
+    expect_text(reply, "outcome", outcome_name(report.outcome));
+    return report;
+}
+
 /* Offers BUNDLE. The number of missing files, or minus the outcome. */
-static int offer(Client *client, BytesView bundle)
+static int offer(const Fleet *fleet, Client *client, BytesView bundle)
 {
     _cleanup_(json_object_putp) struct json_object *reply = NULL;
     int r = call_courier(client, "Offer", "bundle", bundle, NULL, &reply);
 
     if (r != 0)
         return -r;
+    if (json_object_object_get(reply, "report"))
+        return -report_in(fleet, reply).outcome;
     expect_text(reply, "outcome", "ok");
     return (int)json_object_array_length(member(reply, "missing"));
 }
@@ -218,7 +236,7 @@ static int carry(const Fleet *fleet, Set *set)
 {
     _cleanup_(client_freep) Client *client = courier_of(fleet);
     _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, set, fleet->secret);
-    int r = offer(client, bytes_view(&bundle));
+    int r = offer(fleet, client, bytes_view(&bundle));
 
     if (r < 0)
         return -r;
@@ -435,14 +453,14 @@ static void test_two_at_once(void **state)
     _cleanup_(client_freep) Client *client = courier_of(fleet);
 
     (void)state;
-    assert_int_equal(offer(client, bytes_view(&bundle)), 2);
+    assert_int_equal(offer(fleet, client, bytes_view(&bundle)), 2);
     assert_int_equal(bring(client, &first, 0), 0);
     assert_int_equal(bring(client, &first, 1), 0);
     assert_int_equal(carry(fleet, &next), 0);
     assert_int_equal(commit(fleet, client), OUTCOME_CHANGED);
     assert_int_equal(accepted(fleet), 8);
     /* it is judged again, and not refused as before */
-    assert_int_equal(offer(client, bytes_view(&bundle)), -OUTCOME_OLD_SEQUENCE);
+    assert_int_equal(offer(fleet, client, bytes_view(&bundle)), -OUTCOME_OLD_SEQUENCE);
 }
 
 /* Neither files nor the TPM are needed for what is there. */
@@ -461,7 +479,7 @@ static void test_the_same_again_costs_nothing(void **state)
     bundle = bundle_of(fleet, &set, fleet->secret);
     client = courier_of(fleet);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(offer(client, bytes_view(&bundle)), 0);
+        assert_int_equal(offer(fleet, client, bytes_view(&bundle)), 0);
         assert_int_equal(commit(fleet, client), 0);
     }
     /* a renewed statement */
@@ -584,7 +602,7 @@ static void test_files_must_be_those_that_were_signed(void **state)
     assert_int_equal(bring(client, &set, 0), OUTCOME_USAGE);
     assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL),
                      OUTCOME_USAGE);
-    assert_int_equal(offer(client, bytes_view(&bundle)), 2);
+    assert_int_equal(offer(fleet, client, bytes_view(&bundle)), 2);
     /* of another connection's offer nothing is known */
     assert_int_equal(bring(other, &set, 0), OUTCOME_USAGE);
     /* a part, another one, and one that nobody has asked for */
@@ -625,10 +643,69 @@ static void test_other_bytes_with_the_same_statement(void **state)
         for (size_t i = 0; i < spaces; i++)
             writer_text(&text, " ");
         writer_bytes(&text, bytes_view(&bundle));
-        assert_int_equal(offer(client, bytes_view(&text.bytes)), -OUTCOME_TPM_PCR_MISMATCH);
+        assert_int_equal(offer(fleet, client, bytes_view(&text.bytes)), -OUTCOME_TPM_PCR_MISMATCH);
     }
     assert_int_equal(fleet->broker->shared->tpm_begun, begun);
     assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+}
+
+/* What is refused before anything is opened is reported, too: whose statement, and why. */
+static void test_refused_offers_are_reported(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    _cleanup_(bytes_done) Bytes bundle = {0};
+    char text[STATEMENT_TEXT_BYTES], digest[DIGEST_TEXT_BYTES];
+    char first[REPORT_BYTES_MAX] = "";
+
+    (void)state;
+    set.statement.not_after = TEST_NOW;
+    bundle = bundle_of(fleet, &set, fleet->secret);
+    statement_format(&set.statement, text);
+    digest_format(test_view(text), digest);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+        Report report;
+
+        assert_int_equal(call_courier(client, "Offer", "bundle", bytes_view(&bundle), NULL, &reply),
+                         0);
+        report = report_in(fleet, reply);
+        assert_int_equal(report.outcome, OUTCOME_STATEMENT_EXPIRED);
+        assert_string_equal(report.statement, digest);
+        expect_text(reply, "reason", report.reason);
+        assert_true(report.reason[0] != '\0');
+        /* until the pause is over it is the same report, although time goes on */
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", json_text(member(reply, "report")));
+        assert_string_equal(json_text(member(reply, "report")), first);
+    }
+    /* nobody knows which statement that is */
+    assert_int_equal(offer(fleet, client, test_view("{}")), -OUTCOME_BAD_BUNDLE);
+    assert_int_equal(accepted(fleet), 0);
+}
+
+/* The next broker keeps the pause after what signers have signed and does not open. */
+static void test_the_pause_outlives_the_broker(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1), next = set_of(fleet, 8, both, 2, 1);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    assert_int_equal(broker_stop(fleet->broker), 0);
+    broker_start(fleet->broker);
+    fleet->broker->shared->tpm_rc = 0;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+    assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+    /* it is about that statement alone */
+    assert_int_equal(carry(fleet, &next), 0);
+    assert_int_equal(accepted(fleet), 8);
 }
 
 /* Several fleets may have an offer that does not open. */
@@ -754,6 +831,8 @@ int main(void)
         cmocka_unit_test(test_nothing_else_is_accepted),
         cmocka_unit_test(test_files_must_be_those_that_were_signed),
         cmocka_unit_test(test_other_bytes_with_the_same_statement),
+        cmocka_unit_test(test_refused_offers_are_reported),
+        cmocka_unit_test(test_the_pause_outlives_the_broker),
         cmocka_unit_test(test_several_refusals),
         cmocka_unit_test(test_too_many_couriers),
         cmocka_unit_test(test_a_call_with_many_values),

@@ -23,6 +23,7 @@ static const Report good = {
     .outcome = OUTCOME_NOT_AUTHENTIC,
     .time = UINT64_C(1796000000000000),
     .credential = "web@db-password",
+    .reason = "web@db-password: it was sealed by a \"stranger\"",
 };
 
 static int set_up(void **state)
@@ -69,10 +70,33 @@ static void test_round_trip(void **state)
         assert_string_equal(read.host, report->host);
         assert_string_equal(read.statement, report->statement);
         assert_string_equal(read.credential, report->credential);
+        assert_string_equal(read.reason, report->reason);
         assert_int_equal(read.outcome, report->outcome);
         assert_true(read.applied == report->applied);
         assert_int_equal(read.time, report->time);
     }
+}
+
+/* Of a long reason the beginning is kept, in whole characters. */
+static void test_reasons(void **state)
+{
+    const Fixture *fixture = *state;
+    char text[2 * REPORT_REASON_BYTES];
+    Report report = good, read = {0};
+    _cleanup_(bytes_done) Bytes file = {0};
+
+    report_set_reason(&report, "short");
+    assert_string_equal(report.reason, "short");
+    for (size_t i = 0; i + 2 < sizeof(text); i += 2)
+        memcpy(text + i, "\xc3\xa9", 3);
+    text[0] = '"';
+    text[1] = '"';
+    report_set_reason(&report, text + 1);
+    assert_int_equal(strlen(report.reason), REPORT_REASON_BYTES - 2);
+    assert_int_equal(report_sign(&report, fixture->seed, &file), 0);
+    assert_true(file.size <= REPORT_BYTES_MAX);
+    assert_int_equal(report_verify_own(bytes_view(&file), fixture->seed, NULL, &read), 0);
+    assert_string_equal(read.reason, report.reason);
 }
 
 /* No carrier can change one: every bit counts, and so does the key. */
@@ -165,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reasons, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_forgeries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_report, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key, set_up, tear_down),
