@@ -3,16 +3,14 @@
  * Seals a key for another host's TPM. See wrap.h.
  *
  * An object consists of its public area, whose digest is its name, and its sensitive area: the key,
- * and a value that blinds its digest in the public area. A fresh seed is encrypted to the storage
- * key. The keys that encrypt the sensitive area, and authenticate it together with the name, are
- * derived from the seed. There is no inner wrapper, which would only protect from those who know
- * the storage key.
+ * and a value that blinds its digest in the public area. A fresh seed (seed.h) protects it. There
+ * is no inner wrapper, which would only protect from those who know the storage key.
  */
 
 #include "tpm/wrap.h"
 
-#include "crypto/tcg.h"
 #include "tpm/blob.h"
+#include "tpm/seed.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,7 +18,7 @@
 #include <string.h>
 #include <tss2/tss2_tpm2_types.h>
 
-/* The purpose of a secret that is shared with a storage key. OAEP's label includes the NUL. */
+/* The purpose of a seed that is shared with a storage key. */
 #define DUPLICATE       "DUPLICATE"
 /* TPM2B_SENSITIVE without a password: size, type, size of the password, blinding value, key. */
 #define SENSITIVE_BYTES (2 + 2 + 2 + (2 + sizeof(SecretTemporary)) + (2 + TPM_KEY_BYTES))
@@ -79,68 +77,7 @@ static int write_public(const SecretTemporary *blinding, const Secret *key,
     return 0;
 }
 
-/* --- the seed --- */
-
-static int share_seed_ecc(const Context *context, const TpmStorageKey *parent, Writer *ret_secret,
-                          SecretTemporary *ret_seed)
-{
-    _cleanup_(secret_temporary_done) SecretTemporary shared;
-    EcdhPoint ephemeral;
-    int r = ecdh_agree(context, &parent->point, &ephemeral, &shared);
-
-    if (r != 0)
-        return r;
-    tcg_kdfe(&shared, DUPLICATE, ephemeral.x, parent->point.x, ret_seed);
-    writer_u16be(ret_secret, 2 * (2 + ECDH_COORDINATE_BYTES));
-    tpm_2b_write((BytesView){ephemeral.x, ECDH_COORDINATE_BYTES}, ret_secret);
-    tpm_2b_write((BytesView){ephemeral.y, ECDH_COORDINATE_BYTES}, ret_secret);
-    return 0;
-}
-
-static int share_seed_rsa(const Context *context, const TpmStorageKey *parent, Writer *ret_secret,
-                          SecretTemporary *ret_seed)
-{
-    static const uint8_t label[] = DUPLICATE;
-    _cleanup_(bytes_done) Bytes encrypted = {0};
-    int r;
-
-    context->random(context, ret_seed->bytes, sizeof(ret_seed->bytes));
-    r = oaep_encrypt(parent->modulus, parent->exponent, (BytesView){label, sizeof(label)},
-                     (BytesView){ret_seed->bytes, sizeof(ret_seed->bytes)}, &encrypted);
-    if (r != 0)
-        return r;
-    tpm_2b_write(bytes_view(&encrypted), ret_secret);
-    return 0;
-}
-
 /* --- the wrapping --- */
-
-/* Writes TPM2B_PRIVATE, encrypted and authenticated with keys from SEED. */
-static int write_private(const SecretTemporary *seed, const uint8_t name[TPM_NAME_BYTES],
-                         const Sensitive *sensitive, Writer *writer)
-{
-    _cleanup_(secret_temporary_done) SecretTemporary cipher_key, mac_key;
-    uint8_t ciphertext[SENSITIVE_BYTES], mac[crypto_auth_hmacsha256_BYTES];
-    crypto_auth_hmacsha256_state state;
-    int r;
-
-    tcg_kdfa(seed, "STORAGE", (BytesView){name, TPM_NAME_BYTES}, CFB_KEY_BYTES * 8, &cipher_key);
-    tcg_kdfa(seed, "INTEGRITY", (BytesView){0}, sizeof(mac_key.bytes) * 8, &mac_key);
-    r = cfb_encrypt(cipher_key.bytes, (BytesView){sensitive->bytes, sizeof(sensitive->bytes)},
-                    ciphertext);
-    if (r != 0)
-        return r;
-    crypto_auth_hmacsha256_init(&state, mac_key.bytes, sizeof(mac_key.bytes));
-    crypto_auth_hmacsha256_update(&state, ciphertext, sizeof(ciphertext));
-    crypto_auth_hmacsha256_update(&state, name, TPM_NAME_BYTES);
-    crypto_auth_hmacsha256_final(&state, mac);
-    secret_erase(&state, sizeof(state));
-
-    writer_u16be(writer, 2 + sizeof(mac) + sizeof(ciphertext));
-    tpm_2b_write((BytesView){mac, sizeof(mac)}, writer);
-    writer_bytes(writer, (BytesView){ciphertext, sizeof(ciphertext)});
-    return 0;
-}
 
 int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *key,
              const uint8_t policy[TPM_POLICY_BYTES], Reason *reason, Bytes *ret)
@@ -157,13 +94,10 @@ int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *
     write_sensitive(&blinding, key, &sensitive);
     r = write_public(&blinding, key, policy, &area, name);
     if (r == 0)
-        r = parent->algorithm == TPM_ALGORITHM_ECC
-                ? share_seed_ecc(context, parent, &secret, &seed)
-                : share_seed_rsa(context, parent, &secret, &seed);
+        r = tpm_seed_share(context, parent, DUPLICATE, &secret, &seed);
     if (r == 0)
-        r = write_private(&seed, name, &sensitive, &writer);
-    if (r == 0 && secret.failed)
-        r = -ENOMEM;
+        r = tpm_seed_protect(&seed, name, (BytesView){sensitive.bytes, sizeof(sensitive.bytes)},
+                             &writer);
     if (r == 0) {
         tpm_2b_write(bytes_view(&area), &writer);
         writer_bytes(&writer, bytes_view(&secret.bytes));
