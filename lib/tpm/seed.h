@@ -7,7 +7,7 @@
  *
  * A fresh seed is shared with the key, by ECDH or OAEP. The keys that encrypt the bytes, and
  * authenticate them together with an object's name, are derived from the seed. The TPM takes the
- * result apart in TPM2_Import() (tpm/wrap.h); a
+ * result apart in TPM2_Import() (tpm/wrap.h) and TPM2_ActivateCredential() (tpm/challenge.h); a
  * label keeps the two apart. TCG TPM 2.0 Library, Part 1, 23.3, 24 and Annex B and C.
  */
 

@@ -117,7 +117,7 @@ static const char *take_rsa(const Area *area, TpmStorageKey *key)
     return NULL;
 }
 
-static const char *parse_area(BytesView view, TpmStorageKey *key)
+static const char *parse_storage(BytesView view, TpmStorageKey *key)
 {
     Area area;
     const char *wrong = read_area(view, &area);
@@ -139,7 +139,49 @@ static const char *parse_area(BytesView view, TpmStorageKey *key)
     return area.ecc ? take_ecc(&area, key) : take_rsa(&area, key);
 }
 
-int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
+/* The policies of the two kinds of templates: TPM2_PolicySecret of the endorsement hierarchy, and
+ * that or TPM2_PolicyAuthorizeNV (TCG EK Credential Profile, Annex B.6). */
+static const uint8_t policies[][TPM_POLICY_BYTES] = {
+    {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
+     0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
+     0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa},
+    {0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34,
+     0x24, 0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd,
+     0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0},
+};
+
+BytesView tpm_endorsement_policy(TpmStorageRole role)
+{
+    return (BytesView){policies[role == TPM_ENDORSEMENT_HIGH], TPM_POLICY_BYTES};
+}
+
+static const char *parse_endorsement(BytesView view, TpmStorageKey *key)
+{
+    Area area;
+    const char *wrong = read_area(view, &area);
+
+    if (wrong)
+        return wrong;
+    if (area.name_algorithm != TPM2_ALG_SHA256)
+        return "it is not named by SHA-256";
+    if (area.attributes != TPM_ENDORSEMENT_LOW_ATTRIBUTES &&
+        area.attributes != TPM_ENDORSEMENT_HIGH_ATTRIBUTES)
+        return "its attributes are not those of endorsement keys";
+    key->role = area.attributes == TPM_ENDORSEMENT_LOW_ATTRIBUTES ? TPM_ENDORSEMENT_LOW
+                                                                  : TPM_ENDORSEMENT_HIGH;
+    if (!bytes_view_equal(area.policy, tpm_endorsement_policy(key->role)))
+        return "its policy is not that of its template";
+    if (area.cipher_bits != TPM_AES_BITS || area.cipher_mode != TPM2_ALG_CFB)
+        return "its cipher is not AES-128-CFB";
+    if (area.scheme != TPM2_ALG_NULL)
+        return "it has a scheme, which endorsement keys do not have";
+    key->algorithm = area.ecc ? TPM_ALGORITHM_ECC : TPM_ALGORITHM_RSA;
+    return area.ecc ? take_ecc(&area, key) : take_rsa(&area, key);
+}
+
+/* WHAT is the key's name in a reason. */
+static int parse(BytesView bytes, const char *(*parse_area)(BytesView, TpmStorageKey *),
+                 const char *what, Reason *reason, TpmStorageKey *ret)
 {
     Reader outer = reader_new(bytes);
     TpmStorageKey key = {.area = tpm_2b_read(&outer)};
@@ -155,14 +197,24 @@ int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
     if (!wrong && key.algorithm == TPM_ALGORITHM_ECC)
         r = ecdh_check(&key.point);
     if (r < 0)
-        return reason_set(reason, r, "cannot check the storage key");
+        return reason_set(reason, r, "cannot check the %s key", what);
     if (r > 0)
         wrong = "its point is not on the curve";
     if (wrong)
-        return reason_set(reason, OUTCOME_MALFORMED, "the storage key: %s", wrong);
+        return reason_set(reason, OUTCOME_MALFORMED, "the %s key: %s", what, wrong);
     tpm_name_of(key.area, key.name);
     *ret = key;
     return 0;
+}
+
+int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
+{
+    return parse(bytes, parse_storage, "storage", reason, ret);
+}
+
+int tpm_endorsement_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
+{
+    return parse(bytes, parse_endorsement, "endorsement", reason, ret);
 }
 
 /* --- pinned keys --- */

@@ -21,20 +21,28 @@
 #include "tpm/tpm.h"
 
 /* The handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.5.1). */
-#define TPM_SRK_HANDLE        UINT32_C(0x81000001)
+#define TPM_SRK_HANDLE                  UINT32_C(0x81000001)
 
 /* The attributes of systemd's template for the legacy primary. */
-#define TPM_LEGACY_ATTRIBUTES UINT32_C(0x00030072)
+#define TPM_LEGACY_ATTRIBUTES           UINT32_C(0x00030072)
+
+/* The attributes of endorsement keys' templates, of the low and the high range: TPMs use the former
+ * only in a session that meets the policy, the latter also with their empty password. */
+#define TPM_ENDORSEMENT_LOW_ATTRIBUTES  UINT32_C(0x000300b2)
+#define TPM_ENDORSEMENT_HIGH_ATTRIBUTES UINT32_C(0x000300f2)
 
 /* Key size of storage keys and salted sessions (AES-CFB), bits. */
-#define TPM_AES_BITS          128U
+#define TPM_AES_BITS                    128U
 
 /* Limit for the TPM2B_PUBLIC of a storage key, bytes; RSA-2048 has 284. */
-#define TPM_PUBLIC_MAX_BYTES  ((size_t)512)
+#define TPM_PUBLIC_MAX_BYTES            ((size_t)512)
 
 typedef enum TpmStorageRole {
     TPM_STORAGE_SRK,    /* persistent at 0x81000001; works during a lockout */
     TPM_STORAGE_LEGACY, /* created for each use; systemd since 248 */
+    /* endorsement keys, for which nothing is sealed, by the range of their template */
+    TPM_ENDORSEMENT_LOW,
+    TPM_ENDORSEMENT_HIGH,
 } TpmStorageRole;
 
 typedef struct TpmStorageKey {
@@ -49,6 +57,15 @@ typedef struct TpmStorageKey {
 
 /* Parses a TPM2B_PUBLIC. OUTCOME_MALFORMED; -EIO, -ENOMEM from libcrypto. */
 int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret);
+
+/* Parses the TPM2B_PUBLIC of an endorsement key: P-256 or RSA-2048, by the templates L-1, L-2, H-1
+ * or H-2 of the TCG EK Credential Profile, and nothing else, because only a restricted key that
+ * cannot leave its TPM proves anything. The other sizes of the high range, which are named by
+ * SHA-384, are refused, too. OUTCOME_MALFORMED; -EIO, -ENOMEM. */
+int tpm_endorsement_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret);
+
+/* The policy of the endorsement keys of ROLE. */
+BytesView tpm_endorsement_policy(TpmStorageRole role);
 
 /* A pinned storage root key, as it is in a header: the output of Esys_TR_Serialize() for a storage
  * key at TPM_SRK_HANDLE. Borrowed. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Fuzz target: storage keys, as in an identity and as pinned in a header.
+ * Fuzz target: storage keys, as in an identity and as pinned in a header, and endorsement keys.
  *
  * The first byte says what follows: the pinned form; a public area, which is pinned here with its
- * right name; or a public area as in an identity. An accepted pinned key has a name and an
+ * right name; an endorsement key, which is never also a storage key; or a public area as in an
+ * identity. An accepted pinned key has a name and an
  * algorithm. An accepted public area must also be accepted in its pinned form.
  */
 
@@ -48,12 +49,25 @@ static void check_public(BytesView bytes)
                srk.algorithm == key.algorithm);
 }
 
+static void check_endorsement(BytesView bytes)
+{
+    TpmStorageKey key, other;
+
+    if (tpm_endorsement_key_parse(bytes, NULL, &key) == 0)
+        assert((key.role == TPM_ENDORSEMENT_LOW || key.role == TPM_ENDORSEMENT_HIGH) &&
+               (key.algorithm == TPM_ALGORITHM_RSA || ecdh_check(&key.point) == 0) &&
+               tpm_storage_key_parse(bytes, NULL, &other) == OUTCOME_MALFORMED);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Reader reader = reader_new((BytesView){data, size});
     BytesView form = reader_take(&reader, 1);
     uint8_t c = form.size == 1 ? form.data[0] : 0;
 
-    (c == 'P' ? check_pinned : c == 'A' ? check_area : check_public)(reader.rest);
+    (c == 'P'   ? check_pinned
+     : c == 'A' ? check_area
+     : c == 'E' ? check_endorsement
+                : check_public)(reader.rest);
     return 0;
 }

@@ -125,6 +125,11 @@ int hardship_no_owner_password(Swtpm *swtpm)
     return change_password(swtpm, ESYS_TR_RH_OWNER, &password, &no_password);
 }
 
+int hardship_endorsement_password(Swtpm *swtpm)
+{
+    return change_password(swtpm, ESYS_TR_RH_ENDORSEMENT, &no_password, &password);
+}
+
 static int switch_owner(Swtpm *swtpm, TPMI_YES_NO on)
 {
     _connected_ SwtpmConnection connection = {0};

@@ -20,6 +20,9 @@ int hardship_no_lockout_password(Swtpm *swtpm);
 int hardship_owner_password(Swtpm *swtpm);
 int hardship_no_owner_password(Swtpm *swtpm);
 
+/* A password of the endorsement hierarchy. */
+int hardship_endorsement_password(Swtpm *swtpm);
+
 /* The owner hierarchy, switched off and on as the firmware does. */
 int hardship_owner_off(Swtpm *swtpm);
 int hardship_owner_on(Swtpm *swtpm);

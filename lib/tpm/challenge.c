@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "tpm/challenge.h"
+
+#include "tpm/blob.h"
+#include "tpm/seed.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* The purpose of a seed that is shared with an endorsement key. */
+#define IDENTITY "IDENTITY"
+
+typedef struct Credential {
+    uint8_t bytes[2 + TPM_CHALLENGE_SECRET_BYTES]; /* TPM2B_DIGEST */
+} Credential;
+
+static void credential_done(Credential *credential)
+{
+    secret_erase(credential, sizeof(*credential));
+}
+
+int tpm_challenge_new(const Context *context, const TpmStorageKey *endorsement,
+                      const uint8_t name[TPM_NAME_BYTES], const Secret *secret, Reason *reason,
+                      Bytes *ret)
+{
+    _cleanup_(credential_done) Credential credential;
+    _cleanup_(secret_temporary_done) SecretTemporary seed;
+    _cleanup_(writer_done) Writer writer = {0}, encrypted = {0};
+    Writer inner = writer_into(credential.bytes, sizeof(credential.bytes));
+    int r;
+
+    assert(secret_size(secret) <= TPM_CHALLENGE_SECRET_BYTES);
+    tpm_2b_write(secret_view(secret), &inner);
+    r = tpm_seed_share(context, endorsement, IDENTITY, &encrypted, &seed);
+    if (r == 0)
+        r = tpm_seed_protect(&seed, name, bytes_view(&inner.bytes), &writer);
+    if (r == 0) {
+        writer_bytes(&writer, bytes_view(&encrypted.bytes));
+        r = writer_take(&writer, ret);
+    }
+    return r == 0 ? 0 : reason_set(reason, r, "cannot make a challenge to the endorsement key");
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The endorsement key of a TPM, and its answer to a challenge (tpm/challenge.h).
+ *
+ * The key is created from its template for each use: a TPM makes the same one every time. Some
+ * vendors write another template or a nonce into NV (0x01c00003, 0x01c00004); these are not
+ * supported.
+ */
+
+#include "secret/secret.h"
+#include "tpm/storage_key.h"
+#include "tpm/tpm.h"
+
+/* The largest certificate that is read from NV, bytes. They have about 1 KiB. */
+#define TPM_CERTIFICATE_BYTES_MAX ((size_t)4096)
+
+typedef struct TpmEndorsement {
+    Bytes area;        /* TPM2B_PUBLIC, as tpm_endorsement_key_parse() takes it */
+    Bytes certificate; /* X.509 in DER, not checked; empty if NV has none for this template */
+} TpmEndorsement;
+
+void tpm_endorsement_done(TpmEndorsement *endorsement); /* for _cleanup_ */
+
+/* Reads the TPM's endorsement key of ALGORITHM (TPM_ALGORITHM_ECC or _RSA) and ROLE, and its
+ * certificate. OUTCOME_TPM_UNABLE if the TPM does not accept the template, OUTCOME_TPM_PASSWORD if
+ * the endorsement hierarchy has a password, and any other OUTCOME_TPM_…. */
+int tpm_endorsement_read(Tpm *tpm, uint16_t algorithm, TpmStorageRole role, Reason *reason,
+                         TpmEndorsement *ret);
+
+/* A challenge, as it arrives. */
+typedef struct TpmChallenge {
+    BytesView endorsement; /* TPM2B_PUBLIC */
+    BytesView key;         /* TPM2B_PUBLIC of the storage key that it asks about */
+    BytesView blob;        /* TPM2B_ID_OBJECT ‖ TPM2B_ENCRYPTED_SECRET */
+} TpmChallenge;
+
+/* Reveals the secret of CHALLENGE. OUTCOME_MALFORMED for invalid parts; OUTCOME_TPM_FOREIGN if this
+ * TPM does not have one of the keys, or the challenge was made for others than it says; any other
+ * OUTCOME_TPM_…. */
+int tpm_activate(Tpm *tpm, const TpmChallenge *challenge, Reason *reason, Secret **ret);
