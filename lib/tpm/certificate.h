@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Whether an endorsement key's certificate says that the key is in a genuine TPM: a chain to one of
+ * the manufacturers' root certificates that the administrator has collected, checked by libcrypto.
+ * Revocation lists are not looked at.
+ */
+
+#include "base/bytes.h"
+#include "base/outcome.h"
+#include "tpm/storage_key.h"
+
+/* The largest file of certificates, bytes. */
+#define TPM_AUTHORITY_BYTES_MAX ((size_t)256 * 1024)
+
+/* Checks that CERTIFICATE (X.509 in DER, alone) is that of KEY, an endorsement key, is valid at NOW
+ * (µs since 1970), and leads to a root in DIRECTORY. Its files are roots and intermediate
+ * certificates, in PEM (any number) or DER; other files are refused. OUTCOME_BAD_IDENTITY if the
+ * certificate is not good for KEY, OUTCOME_CLOCK if it is not valid yet, OUTCOME_EXPIRED,
+ * OUTCOME_USAGE for a directory without certificates or with other files; -ENOMEM and other errnos.
+ */
+int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key, const char *directory,
+                          uint64_t now, Reason *reason);
