@@ -8,7 +8,7 @@ program_packages=(cmake ninja-build gcc libc6-dev pkg-config libsystemd-dev libs
         libtss2-dev libjson-c-dev libssl-dev libbsd-dev libcurl4-openssl-dev libcmocka-dev swtpm)
 # What else the checks of the source tree, and unit tests on this machine, need.
 check_packages=(clang-format clang-tidy shellcheck openssh-client age zsh fish scdoc groff-base mandoc mkdocs
-        git gpg gpg-agent jq openssl swtpm-tools)
+        git gpg gpg-agent jq openssl swtpm-tools tpm2-tools)
 # What evaluates the NixOS modules.
 nixos_packages=(nix-bin jq)
 # Carriers of a fleet, and the certificates for them.

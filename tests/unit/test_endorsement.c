@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Tests of lib/tpm/challenge.h and lib/tpm/endorsement.h with software TPMs: a challenge that was
- * made without a TPM is answered by the TPM with both keys, and by no other.
+ * made without a TPM is answered by the TPM with both keys, and by no other. tpm2-tools
+ * understand our challenges, and we theirs.
  */
 
 #include "swtpm_hardships.h"
@@ -262,12 +263,111 @@ static void test_certificate(void **state)
     assert_int_equal(other.endorsement.certificate.size, 0);
 }
 
+/* --- tpm2-tools --- */
+
+static void write_file(const TestFolder *folder, const char *name, BytesView content)
+{
+    test_write_file(test_path(folder, name), content, 0600);
+}
+
+/* Runs SCRIPT in the folder, with the TPM for its tools. */
+static int run_tools(Fixture *fixture, const TestFolder *folder, const char *script)
+{
+    setenv("DIR", folder->path, 1);
+    setenv("TPM2TOOLS_TCTI", swtpm_device(fixture->swtpm), 1);
+    setenv("SCRIPT", script, 1);
+    return system("cd \"$DIR\" && sh -ec \"$SCRIPT\" >log 2>&1");
+}
+
+/* The file of tpm2_makecredential: a magic number, a version, and what we call a challenge. */
+static const uint8_t tools_header[] = {0xba, 0xdc, 0xc0, 0xde, 0, 0, 0, 1};
+
+/* Their challenge, with our answer. */
+static void check_their_challenge(Fixture *fixture, const TestFolder *folder, const Host *host,
+                                  const Secret *secret)
+{
+    _cleanup_(secret_freep) Secret *revealed = NULL;
+    _cleanup_(bytes_done) Bytes file = {0};
+    char name[2 * TPM_NAME_BYTES + 1];
+    TpmStorageKey key;
+
+    assert_int_equal(tpm_storage_key_parse(bytes_view(&host->export.legacy), NULL, &key), 0);
+    for (size_t i = 0; i < TPM_NAME_BYTES; i++)
+        snprintf(name + 2 * i, 3, "%02x", key.name[i]);
+    setenv("NAME", name, 1);
+    assert_int_equal(run_tools(fixture, folder,
+                               "tpm2_makecredential -T none -u ek -s secret -n $NAME -o theirs"),
+                     0);
+    file = test_read_file(test_path(folder, "theirs"));
+    assert_true(file.size > sizeof(tools_header));
+    assert_memory_equal(file.data, tools_header, sizeof(tools_header));
+    assert_int_equal(
+        answer(fixture, host, &host->export.legacy,
+               (BytesView){file.data + sizeof(tools_header), file.size - sizeof(tools_header)},
+               &revealed),
+        0);
+    assert_true(secret_equal(secret, revealed));
+}
+
+/* Our challenge, with their answer: for the SRK and the endorsement key of the low range. */
+static void check_our_challenge(Fixture *fixture, const TestFolder *folder, const Host *host,
+                                const Secret *secret)
+{
+    _cleanup_(bytes_done) Bytes blob = {0}, revealed = {0};
+    _cleanup_(writer_done) Writer writer = {0};
+
+    challenge(fixture, &host->key, &host->export.srk, secret, &blob);
+    writer_bytes(&writer, (BytesView){tools_header, sizeof(tools_header)});
+    writer_bytes(&writer, bytes_view(&blob));
+    write_file(folder, "ours", bytes_view(&writer.bytes));
+    setenv("KIND", host->key.algorithm == TPM_ALGORITHM_RSA ? "rsa" : "ecc", 1);
+    assert_int_equal(
+        run_tools(fixture, folder,
+                  "tpm2_createek -c ek.ctx -G $KIND -u created; cmp created ek\n"
+                  "tpm2_flushcontext -t; tpm2_startauthsession --policy-session -S session\n"
+                  "tpm2_policysecret -S session -c e\n"
+                  "tpm2_activatecredential -c 0x81000001 -C ek.ctx -P session:session -i ours -o "
+                  "revealed\n"
+                  "tpm2_flushcontext session; tpm2_flushcontext -t"),
+        0);
+    revealed = test_read_file(test_path(folder, "revealed"));
+    assert_true(bytes_view_equal(bytes_view(&revealed), secret_view(secret)));
+}
+
+static void test_tools(void **state)
+{
+    Fixture *fixture = *state;
+    _cleanup_(secret_freep) Secret *secret = test_secret_of(TPM_CHALLENGE_SECRET_BYTES);
+    _cleanup_(freep) uint8_t *srk = NULL;
+    size_t size;
+
+    if (system("command -v tpm2_makecredential >/dev/null") != 0)
+        test_skip("tpm2-tools are not installed");
+    assert_int_equal(swtpm_make_srk(fixture->swtpm, &srk, &size), 0);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        TestFolder folder = test_folder();
+        _cleanup_(host_done) Host host = {0};
+
+        read_host(fixture, i, &host);
+        write_file(&folder, "secret", secret_view(secret));
+        write_file(&folder, "ek", bytes_view(&host.endorsement.area));
+        check_their_challenge(fixture, &folder, &host, secret);
+        if (kinds[i].role == TPM_ENDORSEMENT_LOW)
+            check_our_challenge(fixture, &folder, &host, secret);
+        test_folder_remove(&folder);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_genuine),  with_tpm(test_another_tpm),
-        with_tpm(test_changed),  with_tpm(test_only_endorsement_keys),
-        with_tpm(test_password), with_tpm(test_certificate),
+        with_tpm(test_tools),
+        with_tpm(test_genuine),
+        with_tpm(test_another_tpm),
+        with_tpm(test_changed),
+        with_tpm(test_only_endorsement_keys),
+        with_tpm(test_password),
+        with_tpm(test_certificate),
     };
 
     return run_with_swtpm(tests);
