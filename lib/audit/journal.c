@@ -54,7 +54,7 @@ typedef struct JournalSink {
     Waiting *last;
     size_t count;
     sd_event *event;           /* NULL without an event loop */
-    sd_event_source *io;       /* NULL without EVENT or FD; enabled while an entry waits */
+    sd_event_source *io;       /* NULL without EVENT or FD; enabled while anything waits */
     sd_event_source *patience; /* enabled while the sink is full */
     bool gave_up;              /* journald takes nothing: entries without room are lost */
     unsigned long lost;
@@ -111,21 +111,24 @@ static int send_text(JournalSink *journal, const char *text, size_t size)
     return -errno;
 }
 
-static void report_lost(JournalSink *journal)
+static int report_lost(JournalSink *journal)
 {
     char text[128];
     int size = snprintf(text, sizeof(text),
                         "PRIORITY=4\nSYSLOG_IDENTIFIER=nspawn-creds-broker\n"
                         "MESSAGE=The journal did not accept %lu entries; they are lost\n",
                         journal->lost);
+    int r = send_text(journal, text, (size_t)size);
 
-    if (send_text(journal, text, (size_t)size) == 0)
+    if (r == 0)
         journal->lost = 0;
+    return r;
 }
 
 /* --- waiting entries --- */
 
-/* Oldest first. */
+/* Oldest first, then the report of what was lost after them. Returns -EAGAIN if journald did not
+ * take all of it, otherwise 0. */
 static int send_waiting(JournalSink *journal)
 {
     while (journal->first) {
@@ -141,9 +144,7 @@ static int send_waiting(JournalSink *journal)
         free(waiting);
     }
     journal->last = NULL;
-    if (journal->lost > 0)
-        report_lost(journal);
-    return 0;
+    return journal->lost > 0 && report_lost(journal) == -EAGAIN ? -EAGAIN : 0;
 }
 
 static bool journal_full(const AuditSink *sink)
@@ -195,14 +196,15 @@ static int on_impatient(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
-/* Watches the socket while entries wait, and times how long journald takes nothing while the sink
- * is full. WAS_FULL before what happened. */
+/* Watches the socket while entries or the report of a loss wait, and times how long journald takes
+ * nothing while the sink is full. WAS_FULL before what happened. */
 static void settle(JournalSink *journal, bool was_full)
 {
     bool full = journal_full(&journal->sink);
 
     if (journal->io)
-        sd_event_source_set_enabled(journal->io, journal->first ? SD_EVENT_ON : SD_EVENT_OFF);
+        sd_event_source_set_enabled(
+            journal->io, journal->first || journal->lost > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
     if (!full)
         journal->patience = sd_event_source_disable_unref(journal->patience);
     else if (!journal->patience)

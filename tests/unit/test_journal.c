@@ -174,6 +174,35 @@ static void test_what_is_lost_is_told(void **state)
     journal->sink->room = NULL;
 }
 
+/* A slow journal takes one entry at a time, so that the socket is full again after each. The report
+ * of a loss follows the entries that waited, and needs no later entry to be sent. */
+static void test_a_slow_journal_is_told_too(void **state)
+{
+    const Journal *journal = *state;
+    unsigned lost = 0, count = 0, next = 0, rooms = 0;
+    char text[4096];
+
+    journal->sink->room = on_room;
+    journal->sink->userdata = &rooms;
+    while (!journal->sink->full(journal->sink))
+        write_entries(journal, count++, 1);
+    while (rooms == 0)
+        assert_true(sd_event_run(journal->event, UINT64_MAX) >= 0);
+    write_entries(journal, count, 500);
+    count += 500;
+    while (next < count && receive(journal, text, sizeof(text))) {
+        const char *not_taken = strstr(text, "The journal did not accept ");
+
+        if (not_taken)
+            assert_int_equal(sscanf(not_taken, "The journal did not accept %u entries", &lost), 1);
+        next += not_taken ? lost : 1;
+        assert_true(sd_event_run(journal->event, 0) >= 0);
+    }
+    assert_int_equal(lost, 500);
+    assert_int_equal(next, count);
+    journal->sink->room = NULL;
+}
+
 /* The last waiting entries are sent when the broker ends. */
 static void test_the_end_is_written(void **state)
 {
@@ -196,6 +225,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_full_and_room_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_lost_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_slow_journal_is_told_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_end_is_written, set_up, tear_down),
     };
 
