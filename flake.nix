@@ -32,6 +32,16 @@
         nixos-containers = ./nixos/nixos-containers.nix;
       };
 
+      # A check for the flake of a fleet's hosts, see nixos/fleet-check.nix.
+      lib.fleetCheck =
+        { pkgs, ... }@args: import ./nixos/fleet-check.nix (args // { pkgs = pkgs.extend self.overlays.default; });
+
+      templates.fleet = {
+        path = ./nixos/template-fleet;
+        description = "Hosts whose containers' secrets are in a fleet's repository";
+        welcomeText = "README.md says what to fill in, and how to seal the secrets.";
+      };
+
       templates.default = {
         path = ./nixos/template;
         description = "A host with one container and one sealed secret";

@@ -14,31 +14,45 @@ let
 
   elsewhere = cfg.store != "/var/lib/nspawn-creds/store";
 
-  # The file system that the accepted sets are in, as far as the configuration says.
+  # The mounts, as far as the configuration says. `from` is the directory that a bind mount shows, as
+  # impermanence makes them.
   mounts =
     map (m: {
       at = m.mountPoint;
       type = m.fsType;
+      from = if builtins.elem "bind" m.options then m.device else null;
     }) (builtins.attrValues config.fileSystems)
     ++ map (m: {
       at = m.where;
       inherit (m) type;
+      from = if builtins.elem "bind" (lib.splitString "," (m.options or "")) then m.what else null;
     }) config.systemd.mounts;
-  holding = builtins.filter (m: m.at == "/" || lib.hasPrefix "${m.at}/" "${folder}/") mounts;
-  deepest =
-    lib.foldl' (a: b: if builtins.stringLength b.at >= builtins.stringLength a.at then b else a)
-      {
-        at = "";
-        type = null;
-      }
-      holding;
+  # The file system that a path is in. Bind mounts are followed, but not in circles.
+  holding =
+    depth: path:
+    let
+      candidates = builtins.filter (m: m.at == "/" || lib.hasPrefix "${m.at}/" "${path}/") mounts;
+      deepest =
+        lib.foldl' (a: b: if builtins.stringLength b.at >= builtins.stringLength a.at then b else a)
+          {
+            at = "";
+            type = null;
+            from = null;
+          }
+          candidates;
+    in
+    if deepest.from == null || depth == 0 then
+      deepest
+    else
+      holding (depth - 1) (deepest.from + lib.removePrefix deepest.at path);
+  where = holding 8 folder;
 
   fleet = {
     options = {
       host = mkOption {
         type = types.strMatching "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
-        default = config.networking.hostName;
-        defaultText = lib.literalExpression "config.networking.hostName";
+        default = cfg.fleetHost;
+        defaultText = lib.literalExpression "config.services.nspawn-creds.fleetHost";
         description = "Name of this host in the fleet.";
       };
       signers = mkOption {
@@ -90,6 +104,8 @@ let
   carried = lib.filterAttrs (_: f: f.carrier != null) cfg.fleets;
 in
 {
+  imports = [ ./fleet-repository.nix ];
+
   options.services.nspawn-creds.fleets = mkOption {
     type = types.attrsOf (types.submodule fleet);
     default = { };
@@ -115,9 +131,9 @@ in
     services.nspawn-creds.enable = true;
     assertions = [
       {
-        assertion = deepest.type != "tmpfs" && deepest.type != "ramfs";
+        assertion = where.type != "tmpfs" && where.type != "ramfs";
         message = ''
-          ${here}: ${folder} is on the ${toString deepest.type} that is mounted at ${deepest.at}, and is gone
+          ${here}: ${folder} is on the ${toString where.type} that is mounted at ${where.at}, and is gone
           after a reboot. Containers would then not start until the carrier can be reached, and an old
           statement could be accepted again. Keep ${dirOf cfg.store} on a disk.
         '';

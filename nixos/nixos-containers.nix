@@ -14,6 +14,7 @@ let
   assertions = import ./credentials/assertions.nix { inherit lib common; };
   containers = lib.filterAttrs (_: c: c.credentials != { }) config.containers;
   host = import ./credentials/host.nix { inherit config lib pkgs; } containers;
+  fleet = import ./fleet-directory.nix { inherit config lib; };
   unitOf = name: "container@${name}.service";
 
   # Whether a container's system is built elsewhere. The definitions tell, because nixpkgs derives `path`
@@ -32,7 +33,12 @@ let
     { config, name, ... }:
     {
       options.credentials = mkOption {
-        type = types.attrsOf (types.submodule (import ./credentials/options.nix { inherit lib; }));
+        type = types.attrsOf (
+          types.submodule [
+            (import ./credentials/options.nix { inherit lib; })
+            (fleet.source name)
+          ]
+        );
         default = { };
         example = lib.literalExpression ''
           {
@@ -79,6 +85,7 @@ in
               unit = unitOf name;
               inherit (c) credentials;
               others = common.credentialsOf config;
+              inherit fleet;
             }
             ++ lib.optionals (!elsewhere name) (
               map (a: a // { message = "containers.${name}.config: ${a.message}"; }) c.config.assertions

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Checks a container's credentials. `option` is the option that holds them, `unit` the unit that
-# starts the container, `others` the credentials of all containers.
+# starts the container, `others` the credentials of all containers, `fleet` what ../fleet-directory.nix has.
 { lib, common }:
 {
   machine,
@@ -8,6 +8,7 @@
   unit,
   credentials,
   others,
+  fleet,
 }:
 let
   sources = import ./sources.nix { inherit lib; };
@@ -44,7 +45,32 @@ lib.concatLists (
         ];
         sealed =
           at: value:
-          if builtins.isPath value then
+          if fleet.used && value == fleet.file machine id then
+            # of a host that has nothing there, ../fleet-repository.nix speaks
+            lib.optionals fleet.hasHost [
+              {
+                assertion = fleet.has machine id;
+                message = ''
+                  ${here}: the fleet in ${toString fleet.root} has nothing sealed as ${machine}@${id} for the host
+                  "${fleet.host}"${
+                    let
+                      ids = fleet.idsOf machine;
+                    in
+                    if ids == [ ] then "" else "; of ${machine} it has: ${lib.concatStringsSep ", " ids}"
+                  }. Add it:
+                  nspawn-creds fleet add secret ${id} --as=${machine}@${id} --to=${fleet.host}, nspawn-creds fleet seal,
+                  git add. Or set another source, such as fromStore = true.
+                '';
+              }
+              {
+                assertion = !fleet.has machine id || fleet.isCurrent machine id;
+                message = ''
+                  ${here}: ${toString value} is not the file that ${toString fleet.sealed}/manifest.json lists.
+                  Another host's file does not open here. Make both again: nspawn-creds fleet seal
+                '';
+              }
+            ]
+          else if builtins.isPath value then
             [
               {
                 assertion = builtins.pathExists value;

@@ -15,13 +15,20 @@ let
   sources = import ./sources.nix { inherit lib; };
 
   # The source, as the policy has it. A path of the source tree is copied to the Nix store, which is safe
-  # for sealed files.
+  # for sealed files. Names there have no "@", as files in a fleet's repository do.
   source =
     c:
     lib.mapAttrs (
       tag: value:
       {
-        sealed = if builtins.isPath value then "${value}" else value;
+        sealed =
+          if builtins.isPath value then
+            builtins.path {
+              path = value;
+              name = lib.strings.sanitizeDerivationName (baseNameOf value);
+            }
+          else
+            value;
         generate = set value;
         file = toString value;
       }

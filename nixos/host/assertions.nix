@@ -5,6 +5,7 @@ let
   common = import ../lib.nix { inherit lib; };
   credentials = import ../credentials/assertions.nix { inherit lib common; };
   cfg = config.virtualisation.nspawn;
+  fleet = import ../fleet-directory.nix { inherit config lib; };
 
   optionOf = name: "virtualisation.nspawn.containers.${lib.strings.escapeNixIdentifier name}";
 
@@ -254,6 +255,7 @@ in
           unit = common.unitOf name;
           inherit (container) credentials;
           others = common.credentialsOf config;
+          inherit fleet;
         }
       ) cfg.containers
     )

@@ -11,6 +11,7 @@ let
   inherit (lib) mkOption types;
   common = import ../lib.nix { inherit lib; };
   cfg = config.virtualisation.nspawn;
+  fleet = import ../fleet-directory.nix { inherit config lib; };
 
   # The container's package set. The host's own `pkgs` can be passed on only if somebody built it and
   # gave it to the host, because it fixes `nixpkgs.config`.
@@ -389,7 +390,12 @@ let
               "Limit on processes and threads (`TasksMax=`).";
         };
         credentials = mkOption {
-          type = types.attrsOf (types.submodule (import ../credentials/options.nix { inherit lib; }));
+          type = types.attrsOf (
+            types.submodule [
+              (import ../credentials/options.nix { inherit lib; })
+              (fleet.source name)
+            ]
+          );
           default = { };
           example = lib.literalExpression ''
             {

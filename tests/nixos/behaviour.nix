@@ -4,7 +4,7 @@
 { nixpkgs }:
 let
   tests = import ./lib.nix { inherit nixpkgs; };
-  inherit (tests) lib host web;
+  inherit (tests) lib host web failed;
   containers = set: host { virtualisation.nspawn.containers = set; };
   textIn = c: name: c.virtualisation.nspawn.containers.web.config.environment.etc.${name}.text;
 
@@ -251,6 +251,40 @@ let
         fromStore = true;
         delivery = "native";
       };
+    };
+  };
+  # A fleet's repository in the configuration, and a root that is gone after a reboot.
+  fleet = host {
+    fileSystems."/" = lib.mkForce {
+      device = "none";
+      fsType = "tmpfs";
+    };
+    fileSystems."/persist" = {
+      device = "/dev/disk/by-label/persist";
+      fsType = "ext4";
+    };
+    fileSystems."/var/lib/nspawn-creds" = {
+      device = "/persist/var/lib/nspawn-creds";
+      fsType = "none";
+      options = [ "bind" ];
+    };
+    services.nspawn-creds = {
+      fleetDirectory = toString ./fleet;
+      fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+    };
+    virtualisation.nspawn.containers.web = {
+      config.systemd.services.app.script = "true";
+      credentials = {
+        password.services = [ "app" ];
+        native.sealed = ./wrong/sealed.cred;
+        native.delivery = "native";
+        stored.fromStore = true;
+        signed.fleet = "prod";
+      };
+    };
+    containers.web2 = {
+      config = { };
+      credentials.token.from.store = true;
     };
   };
   live = web {
@@ -908,6 +942,31 @@ let
         ReadWritePaths = [ "/srv/metrics" ];
         command = true;
         directory = true;
+      };
+    };
+    "a credential is found in the fleet's repository, and only its file is copied" = {
+      actual = {
+        failed = failed fleet;
+        sources = lib.mapAttrs (
+          _: c:
+          if c ? sealed then
+            builtins.head (builtins.match "/nix/store/[0-9a-z]{32}-([^/]*)" c.sealed)
+          else
+            builtins.attrNames (removeAttrs c [ "delivery" "onChange" "services" ])
+        ) fleet.services.nspawn-creds.policies.web.credentials;
+        other = fleet.services.nspawn-creds.policies.web2.credentials.token ? store;
+        name = fleet.services.nspawn-creds.fleets.prod.host;
+      };
+      expected = {
+        failed = [ ];
+        sources = {
+          password = "web-password.cred";
+          native = "sealed.cred";
+          stored = [ "store" ];
+          signed = [ "fleet" ];
+        };
+        other = true;
+        name = "host";
       };
     };
     "a fleet's files, and a courier where it has a carrier" = {

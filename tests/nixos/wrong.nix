@@ -51,6 +51,18 @@ let
       }
       // credential;
     };
+  inFleet =
+    settings: id: credential:
+    host {
+      services.nspawn-creds = {
+        fleetDirectory = ./fleet;
+      }
+      // settings;
+      virtualisation.nspawn.containers.web = {
+        config = { };
+        credentials.${id} = credential;
+      };
+    };
   letters = n: lib.concatStrings (lib.genList (_: "x") n);
 
   cases = {
@@ -64,6 +76,54 @@ let
       };
       option = "services.nspawn-creds.fleets";
       says = "/var/lib/nspawn-creds/fleet is on the tmpfs that is mounted at /, and is gone";
+    };
+    "a bind mount of something in memory" = {
+      config = host {
+        fileSystems."/persist" = {
+          device = "none";
+          fsType = "tmpfs";
+        };
+        fileSystems."/var/lib/nspawn-creds" = {
+          device = "/persist/var/lib/nspawn-creds";
+          fsType = "none";
+          options = [ "bind" ];
+        };
+        services.nspawn-creds.fleets.prod.signers = [ "alice ssh-ed25519 AAAA" ];
+      };
+      option = "services.nspawn-creds.fleets";
+      says = "/var/lib/nspawn-creds/fleet is on the tmpfs that is mounted at /persist, and is gone";
+    };
+    "a folder that is no fleet's" = {
+      config = inFleet { fleetDirectory = ./wrong; } "password" { };
+      option = "services.nspawn-creds.fleetDirectory";
+      says = "tests/nixos/wrong has no fleet.json";
+    };
+    "a host that its fleet does not have" = {
+      config = inFleet { fleetHost = "web1"; } "password" { };
+      option = "services.nspawn-creds.fleetHost";
+      says = "It has: host, other. If the host has another name";
+    };
+    "a credential that its fleet does not have" = {
+      config = inFleet { } "token" { };
+      option = "${option}.web.credentials.token: the fleet in ";
+      says = "for the host\n\"host\"; of web it has: password, stale. Add it:\nnspawn-creds fleet add secret token --as=web@token --to=host";
+    };
+    "a credential of nixpkgs' container that its fleet does not have" = {
+      config = host {
+        services.nspawn-creds.fleetDirectory = ./fleet;
+        services.nspawn-creds.fleetHost = "other";
+        containers.web = {
+          config.system.stateVersion = "24.05";
+          credentials.token = { };
+        };
+      };
+      option = "containers.web.credentials.token: the fleet in ";
+      says = "\"other\". Add it:";
+    };
+    "a file that its fleet's manifest does not list" = {
+      config = inFleet { } "stale" { };
+      option = "${option}.web.credentials.stale";
+      says = "sealed/host/web@stale.cred is not the file that ";
     };
     "a fleet's name" = {
       config = host { services.nspawn-creds.fleets.Prod.signers = [ "alice ssh-ed25519 AAAA" ]; };
