@@ -76,7 +76,15 @@ class Nginx(Process):
         self.url = f"https://127.0.0.1:{self.port}/"
         self.configure(extra)
 
-    def configure(self, extra):
+    def configure(self, extra, other=""):
+        """OTHER is the server's block in the place of ours."""
+        server = other or f"""
+                server {{
+                    listen 127.0.0.1:{self.port} ssl;
+                    ssl_certificate {self.authority.server}.crt; ssl_certificate_key {self.authority.server}.key;
+                    root {self.www}; dav_methods PUT; create_full_put_path on;
+                    {extra}
+                }}"""
         text = f"""
             daemon off; master_process off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error;
             events {{}}
@@ -85,12 +93,7 @@ class Nginx(Process):
                 client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
                 fastcgi_temp_path {self.folder}/f; uwsgi_temp_path {self.folder}/u; scgi_temp_path {self.folder}/s;
                 client_max_body_size 4m;
-                server {{
-                    listen 127.0.0.1:{self.port} ssl;
-                    ssl_certificate {self.authority.server}.crt; ssl_certificate_key {self.authority.server}.key;
-                    root {self.www}; dav_methods PUT; create_full_put_path on;
-                    {extra}
-                }}
+                {server}
             }}"""
         (self.folder / "conf").write_text(text)
         if hasattr(self, "process"):

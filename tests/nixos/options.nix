@@ -26,7 +26,14 @@ let
   ];
 
   # A package set that is good for evaluation only may have another name for it.
-  typeOf = o: builtins.replaceStrings [ "configuration value" ] [ "JSON value" ] o.type;
+  typeOf =
+    o:
+    let
+      type = builtins.replaceStrings [ "configuration value" ] [ "JSON value" ] o.type;
+      # Markdown takes some patterns for links.
+      pattern = builtins.match "(.*matching the pattern )(.*)" type;
+    in
+    if pattern == null then type else "${builtins.head pattern}`${lib.last pattern}`";
   code = v: if v ? text then v.text else lib.generators.toPretty { } v;
   value =
     label: v:
