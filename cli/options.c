@@ -194,6 +194,46 @@ static int set_threshold(const Setting *setting, Options *options)
                             setting->value);
 }
 
+/* A number of percent, such as "10%", from MINIMUM to 100. */
+static int set_percent(const Setting *setting, const char *name, unsigned minimum, unsigned *ret)
+{
+    size_t length = strspn(setting->value, "0123456789");
+    unsigned long percent = strtoul(setting->value, NULL, 10);
+
+    if (length == 0 || length > 3 || strcmp(setting->value + length, "%") != 0 ||
+        percent < minimum || percent > 100)
+        return reason_set(setting->reason, OUTCOME_USAGE,
+                          "--%s=%.40s: a part of the hosts is given as %u%% to 100%%", name,
+                          setting->value, minimum);
+    *ret = (unsigned)percent;
+    return 0;
+}
+
+static int set_wave(const Setting *setting, Options *options)
+{
+    return set_percent(setting, "wave", 1, &options->wave);
+}
+
+static int set_tolerate(const Setting *setting, Options *options)
+{
+    return set_percent(setting, "tolerate", 0, &options->tolerate);
+}
+
+static int set_wait(const Setting *setting, Options *options)
+{
+    char text[64] = "";
+
+    options->wait = true;
+    options->wait_usec = USEC_INFINITY;
+    if (!setting->value)
+        return 0;
+    snprintf(text, sizeof(text), "+%.60s", setting->value);
+    return timestamp_parse(text, 0, NULL, &options->wait_usec) == 0 && options->wait_usec > 0
+               ? 0
+               : reason_set(setting->reason, OUTCOME_USAGE,
+                            "--wait=%.40s is not a length of time such as 10min", setting->value);
+}
+
 /* All of them, unless --lines= is given. */
 static int set_since(const Setting *setting, Options *options)
 {
@@ -362,6 +402,12 @@ static const OptionInfo infos[] = {
      "The fleet that the bundle has to be of (default: the one that it names)"},
     {OPTION_EXTRACT, "extract", "=DIRECTORY", FIELD(extract),
      "Write the statement, its signatures and the manifest there"},
+    {OPTION_WAVE, "wave", "=PERCENT%", SETTER(set_wave),
+     "Release the new files to so many further hosts only"},
+    {OPTION_WAIT, "wait", "[=TIME]", SETTER(set_wait),
+     "Wait until all hosts of the wave have accepted it, or one fails"},
+    {OPTION_TOLERATE, "tolerate", "=PERCENT%", SETTER(set_tolerate),
+     "With --wait, how many of them may fail (default: 0%)"},
     {0, "no-pager", "", FIELD(no_pager), "Do not use a pager"},
     {0, "help", "", FIELD(help),
      "Show this help"},

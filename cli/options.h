@@ -76,6 +76,9 @@ typedef enum OptionId {
     OPTION_PROTECTION = 1L << 57,
     OPTION_NO_PROTECTION = 1L << 58,
     OPTION_ACCEPT = 1L << 59,
+    OPTION_WAVE = 1L << 60,
+    OPTION_WAIT = 1L << 61,
+    OPTION_TOLERATE = 1L << 62,
 } OptionId;
 
 /* The options of the verbs that seal for this host. */
@@ -133,6 +136,10 @@ typedef struct Options {
     const char *confirm;                         /* --confirm=; NULL if not given */
     const char *fleet;                           /* --fleet=; NULL if not given */
     const char *extract;                         /* --extract=; NULL if not given */
+    unsigned wave;                               /* --wave=, percent; 0 if not given */
+    bool wait;                                   /* --wait */
+    uint64_t wait_usec;                          /* --wait=; USEC_INFINITY without a time */
+    unsigned tolerate;                           /* --tolerate=, percent */
     bool fix;                                    /* --fix */
     bool after_update;                           /* --after-update */
     unsigned lines;                              /* --lines=; 0 for all */

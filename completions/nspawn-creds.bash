@@ -75,7 +75,7 @@ _nspawn_creds_options() { # VERB
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
-                        --threshold= --confirm= --key= --renew --not-after= --fleet= --extract=' ;;
+                        --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract=' ;;
                 host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
@@ -124,6 +124,9 @@ _nspawn_creds() {
                 --back=*)           _nspawn_creds_values 1 2 3; return ;;
                 --lines=*)          _nspawn_creds_values all; return ;;
                 --threshold=*)      _nspawn_creds_values 1 2 3; return ;;
+                --wave=*)           _nspawn_creds_values 1% 10% 50%; return ;;
+                --tolerate=*)       _nspawn_creds_values 0% 5% 10%; return ;;
+                --wait=*)           _nspawn_creds_values 10min 1h; return ;;
                 --generate=*)       _nspawn_creds_values password hex base64 uuid ssh-ed25519 x25519; return ;;
                 --delivery=*)       _nspawn_creds_values boot live native; return ;;
                 --on-change=*)      _nspawn_creds_values restart reload none; return ;;

@@ -163,23 +163,6 @@ static int add_host(const Options *options, const char *name, const char *path, 
 
 /* --- secrets --- */
 
-/* Splits LIST at its commas. */
-static int split(const char *list, char ***ret)
-{
-    _cleanup_(freep) char *copy = strdup(list);
-    _cleanup_(strings_freep) char **strings = NULL;
-    char *rest = copy, *one;
-    size_t count = 0;
-
-    if (!copy)
-        return -ENOMEM;
-    while ((one = strsep(&rest, ",")))
-        if (!strings_add(&strings, &count, one))
-            return -ENOMEM;
-    *ret = TAKE_PTR(strings);
-    return 0;
-}
-
 /* Adds the secret NAME to fleet.json, in memory. */
 static int add_to_file(FleetFile *file, const Options *options, const char *name, Reason *reason)
 {
@@ -199,7 +182,7 @@ static int add_to_file(FleetFile *file, const Options *options, const char *name
     if (r == 0)
         r = policy_id_check(secret.credential.id, reason);
     if (r == 0)
-        r = split(options->to, &secret.hosts);
+        r = host_list_split(options->to, &secret.hosts);
     if (r != 0)
         return r;
     secret.name = strdup(name);

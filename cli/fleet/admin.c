@@ -329,6 +329,7 @@ void fleet_verified_done(FleetVerified *verified)
 {
     inventory_done(&verified->inventory);
     free(verified->known);
+    free(verified->released);
     *verified = (FleetVerified){0};
 }
 
@@ -337,31 +338,46 @@ static int compare_leaves(const void *a, const void *b)
     return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
 }
 
-bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf)
+const MerkleHash *known_leaf_find(const KnownLeaf *leaves, size_t count, const char *host)
 {
     const KnownLeaf *known;
     KnownLeaf wanted;
 
     snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    known = verified->known_count > 0 ? bsearch(&wanted, verified->known, verified->known_count,
-                                                sizeof(wanted), compare_leaves)
-                                      : NULL;
-    return known && memcmp(known->leaf.bytes, leaf->bytes, MERKLE_HASH_BYTES) == 0;
+    known = count > 0 ? bsearch(&wanted, leaves, count, sizeof(wanted), compare_leaves) : NULL;
+    return known ? &known->leaf : NULL;
 }
 
-/* Takes "leaf HOST HEX". */
-static int take_leaf(const char *rest, FleetVerified *verified)
+bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf)
 {
-    const char *space = strchr(rest, ' ');
+    const MerkleHash *known = known_leaf_find(verified->known, verified->known_count, host);
+
+    return known && memcmp(known->bytes, leaf->bytes, MERKLE_HASH_BYTES) == 0;
+}
+
+bool known_leaf_parse(const char *text, KnownLeaf *ret)
+{
+    const char *space = strchr(text, ' ');
     KnownLeaf known = {0};
 
-    if (!space || (size_t)(space - rest) >= sizeof(known.host) ||
+    if (!space || (size_t)(space - text) >= sizeof(known.host) ||
         !hex_parse(space + 1, known.leaf.bytes, MERKLE_HASH_BYTES))
+        return false;
+    memcpy(known.host, text, (size_t)(space - text));
+    *ret = known;
+    return true;
+}
+
+/* Adds "HOST HEX" to LEAVES, which has COUNT. */
+static int take_leaf(const char *text, KnownLeaf **leaves, size_t *count)
+{
+    KnownLeaf known;
+
+    if (!known_leaf_parse(text, &known))
         return OUTCOME_BAD_FLEET_CONFIG;
-    memcpy(known.host, rest, (size_t)(space - rest));
-    if (!ARRAY_GROW(verified->known, verified->known_count))
+    if (!ARRAY_GROW(*leaves, *count))
         return -ENOMEM;
-    verified->known[verified->known_count++] = known;
+    (*leaves)[(*count)++] = known;
     return 0;
 }
 
@@ -376,7 +392,9 @@ static int parse_verified(char *text, FleetVerified *verified)
         if (strncmp(line, "sequence ", 9) == 0)
             verified->sequence = strtoull(line + 9, NULL, 10);
         else if (strncmp(line, "leaf ", 5) == 0)
-            r = take_leaf(line + 5, verified);
+            r = take_leaf(line + 5, &verified->known, &verified->known_count);
+        else if (strncmp(line, "released ", 9) == 0)
+            r = take_leaf(line + 9, &verified->released, &verified->released_count);
         else
             r = OUTCOME_BAD_FLEET_CONFIG;
     }
@@ -389,6 +407,9 @@ static int parse_verified(char *text, FleetVerified *verified)
     }
     if (verified->known_count > 0)
         qsort(verified->known, verified->known_count, sizeof(verified->known[0]), compare_leaves);
+    if (verified->released_count > 0)
+        qsort(verified->released, verified->released_count, sizeof(verified->released[0]),
+              compare_leaves);
     return r;
 }
 
@@ -419,10 +440,21 @@ int fleet_verified_load(const Context *context, const char *fleet, Reason *reaso
     return r;
 }
 
+static void write_leaves(Writer *writer, const char *kind, const KnownLeaf *leaves, size_t count)
+{
+    char line[256], hex[MERKLE_TEXT_BYTES];
+
+    for (size_t i = 0; i < count; i++) {
+        sodium_bin2hex(hex, sizeof(hex), leaves[i].leaf.bytes, MERKLE_HASH_BYTES);
+        snprintf(line, sizeof(line), "%s %s %s\n", kind, leaves[i].host, hex);
+        writer_text(writer, line);
+    }
+}
+
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    char path[PATH_MAX], line[256], hex[MERKLE_TEXT_BYTES];
+    char path[PATH_MAX], line[256];
     int r = path_of(fleet, ".verified", reason, path);
 
     if (r == 0)
@@ -431,11 +463,8 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
         return r;
     snprintf(line, sizeof(line), VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
     writer_text(&writer, line);
-    for (size_t i = 0; i < verified->known_count; i++) {
-        sodium_bin2hex(hex, sizeof(hex), verified->known[i].leaf.bytes, MERKLE_HASH_BYTES);
-        snprintf(line, sizeof(line), "leaf %s %s\n", verified->known[i].host, hex);
-        writer_text(&writer, line);
-    }
+    write_leaves(&writer, "leaf", verified->known, verified->known_count);
+    write_leaves(&writer, "released", verified->released, verified->released_count);
     writer_text(&writer, "\n");
     for (size_t i = 0; i < verified->inventory.count; i++) {
         writer_text(&writer, verified->inventory.lines[i]);

@@ -78,6 +78,9 @@ typedef struct FleetVerified {
     Inventory inventory; /* what this administrator has confirmed last, or signers have signed */
     KnownLeaf *known;    /* sorted by host */
     size_t known_count;
+    KnownLeaf *released; /* the leaves of the statement .sequence, or of the last one before it that
+                          * enough had signed; sorted by host */
+    size_t released_count;
 } FleetVerified;
 
 void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
@@ -88,3 +91,9 @@ int fleet_verified_load(const Context *context, const char *fleet, Reason *reaso
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);
 
 bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf);
+
+/* The leaf of HOST among COUNT LEAVES, sorted by host; NULL if there is none. */
+const MerkleHash *known_leaf_find(const KnownLeaf *leaves, size_t count, const char *host);
+
+/* Parses "HOST HEX". */
+bool known_leaf_parse(const char *text, KnownLeaf *ret);

@@ -5,6 +5,7 @@
  */
 
 #include "base/timestamp.h"
+#include "fleet/signed_files.h"
 #include "fleet/signing.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
@@ -41,6 +42,39 @@ static int check_identities(const Repository *repository, Reason *reason)
     return r;
 }
 
+/* Whether a wave is over: OUTCOME_UNSIGNED if hosts still have earlier files by the statement. */
+static int check_wave(const Checking *checking, Reason *reason)
+{
+    const Repository *repository = &checking->work.repository;
+    const Statement *statement = &checking->statement.statement;
+    _cleanup_(freep) KnownLeaf *released = NULL;
+    const char *first = NULL;
+    size_t count = 0, waiting = 0;
+    int r = leaves_read(repository, statement, NULL, &released, &count);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    for (size_t i = 0; i < repository->host_count; i++) {
+        const KnownLeaf *sealed = &checking->leaves[i];
+        const MerkleHash *leaf = known_leaf_find(released, count, sealed->host);
+
+        if (leaf && memcmp(leaf->bytes, sealed->leaf.bytes, MERKLE_HASH_BYTES) == 0)
+            continue;
+        /* files that nobody has: something else was sealed since */
+        if (leaf && signed_files_find(repository, sealed->host, leaf, NULL, &(const char *){NULL},
+                                      NULL) != 0)
+            return 0;
+        first = first ? first : sealed->host;
+        waiting++;
+    }
+    return waiting == 0
+               ? 0
+               : reason_set(reason, OUTCOME_UNSIGNED,
+                            "statement %" PRIu64
+                            " does not release the new files of %zu of %zu hosts, such as %s",
+                            statement->sequence, waiting, repository->host_count, first);
+}
+
 /* Whether the statement is about what is sealed. */
 static int check_content(const Checking *checking, Reason *reason)
 {
@@ -52,6 +86,10 @@ static int check_content(const Checking *checking, Reason *reason)
     if (checking->statement.text.size == 0)
         return reason_set(reason, OUTCOME_UNSIGNED, "there is no statement");
     r = leaves_root(checking->leaves, hosts, &root);
+    if (r != 0)
+        return r;
+    if (memcmp(statement->inputs.bytes, inputs.bytes, MERKLE_HASH_BYTES) == 0)
+        r = check_wave(checking, reason);
     if (r != 0)
         return r;
     if (statement->hosts != hosts ||

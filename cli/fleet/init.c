@@ -22,8 +22,9 @@
 static const char attributes[] = "* -text\n"
                                  "/secrets/** -diff -merge\n"
                                  "/sealed/** -diff -merge\n"
+                                 "/signed/** -diff -merge\n"
                                  "/statement -merge\n"
-                                 "/statement.sig.* -merge\n";
+                                 "/statement.* -merge\n";
 
 /* Leftovers of an interrupted command. */
 static const char ignored[] = "*.new/\n"

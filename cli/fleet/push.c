@@ -9,10 +9,12 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "base/json.h"
 #include "fleet/admin.h"
 #include "fleet/bundle.h"
 #include "fleet/carrier.h"
-#include "fleet/sealed.h"
+#include "fleet/rollout.h"
+#include "fleet/signed_files.h"
 #include "fleet/signing.h"
 #include "fleet/verbs.h"
 #include "terminal/output.h"
@@ -30,8 +32,11 @@ typedef struct Push {
     Repository repository;
     FleetAdmin admin;
     Statement statement;
-    Bundle bundle;    /* of the host at hand; the statement and its signatures are all hosts' */
-    Bytes *manifests; /* of all hosts, in their order */
+    Bundle bundle;     /* of the host at hand; the statement and its signatures are all hosts' */
+    KnownLeaf *leaves; /* of the hosts that the statement covers, and for each: */
+    Bytes *manifests;
+    const char **parents; /* SEALED_DIRECTORY or SIGNED_DIRECTORY */
+    size_t count;
     MerkleTree tree;
     char path[PATH_MAX];   /* of the repository */
     char folder[PATH_MAX]; /* of temporary files; "" before it is made */
@@ -42,8 +47,8 @@ static void remove_folder(const Push *push)
 {
     char path[PATH_MAX + 80];
 
-    for (size_t i = 0; i < push->repository.host_count; i++) {
-        snprintf(path, sizeof(path), "%s/%s", push->folder, push->repository.hosts[i].name);
+    for (size_t i = 0; i < push->count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", push->folder, push->leaves[i].host);
         (void)unlink(path);
     }
     (void)rmdir(push->folder);
@@ -53,9 +58,11 @@ static void push_done(Push *push)
 {
     if (push->folder[0])
         remove_folder(push);
-    for (size_t i = 0; push->manifests && i < push->repository.host_count; i++)
+    for (size_t i = 0; push->manifests && i < push->count; i++)
         bytes_done(&push->manifests[i]);
     free(push->manifests);
+    free(push->parents);
+    free(push->leaves);
     bundle_done(&push->bundle);
     merkle_tree_done(&push->tree);
     fleet_admin_done(&push->admin);
@@ -138,33 +145,29 @@ static int check_statement(const Push *push, const Context *context, Reason *rea
     return r == OUTCOME_EXPIRING ? 0 : r;
 }
 
-/* Reads all manifests, and compares their tree with the statement. */
+/* Finds the hosts that the statement covers, and their files. */
 static int read_manifests(Push *push, Reason *reason)
 {
-    size_t count = push->repository.host_count;
-    _cleanup_(freep) MerkleHash *leaves = calloc(count + 1, sizeof(leaves[0]));
-    int r = 0;
+    _cleanup_(freep) MerkleHash *hashes = NULL;
+    int r = leaves_read(&push->repository, &push->statement, reason, &push->leaves, &push->count);
 
-    push->manifests = calloc(count + 1, sizeof(push->manifests[0]));
-    if (!leaves || !push->manifests)
+    if (r != 0)
+        return r;
+    hashes = calloc(push->count, sizeof(hashes[0]));
+    push->manifests = calloc(push->count, sizeof(push->manifests[0]));
+    push->parents = calloc(push->count, sizeof(push->parents[0]));
+    if (!hashes || !push->manifests || !push->parents)
         return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < count; i++) {
-        r = sealed_read(&push->repository, push->repository.hosts[i].name, SEALED_MANIFEST,
-                        LIMIT_MANIFEST_BYTES, reason, &push->manifests[i]);
-        if (r == -ENOENT)
-            r = reason_set(reason, OUTCOME_UNSEALED, "nothing was sealed for the host %s",
-                           push->repository.hosts[i].name);
-        leaves[i] = merkle_leaf(bytes_view(&push->manifests[i]));
+    for (size_t i = 0; r == 0 && i < push->count; i++) {
+        hashes[i] = push->leaves[i].leaf;
+        if (!repository_host(&push->repository, push->leaves[i].host))
+            return reason_set(reason, OUTCOME_UNSEALED,
+                              "statement %" PRIu64 " covers %s, which is no longer in the fleet",
+                              push->statement.sequence, push->leaves[i].host);
+        r = signed_files_find(&push->repository, push->leaves[i].host, &push->leaves[i].leaf,
+                              reason, &push->parents[i], &push->manifests[i]);
     }
-    if (r == 0 && count == push->statement.hosts)
-        r = merkle_tree_new(leaves, count, &push->tree);
-    if (r == 0 && (count != push->statement.hosts ||
-                   memcmp(merkle_tree_root(&push->tree), &push->statement.root,
-                          sizeof(push->statement.root)) != 0))
-        r = reason_set(reason, OUTCOME_NOT_SIGNED,
-                       "the sealed files are not those that were signed. Sign them: nspawn-creds "
-                       "fleet sign");
-    return r;
+    return r == 0 ? merkle_tree_new(hashes, push->count, &push->tree) : r;
 }
 
 /* --- what the courier gets --- */
@@ -185,7 +188,7 @@ static int write_bundle(Push *push, size_t index, const char *path, Reason *reas
 /* Writes the bundle of the host INDEX, and the lines for it and its files. */
 static int list_host(Push *push, size_t index, FILE *list, Reason *reason)
 {
-    const char *host = push->repository.hosts[index].name, *fleet = push->repository.file.fleet;
+    const char *host = push->leaves[index].host, *fleet = push->repository.file.fleet;
     _cleanup_(manifest_done) Manifest manifest = {0};
     char path[PATH_MAX + 80];
     int r = manifest_parse(bytes_view(&push->manifests[index]), reason, &manifest);
@@ -196,8 +199,8 @@ static int list_host(Push *push, size_t index, FILE *list, Reason *reason)
         char name[CREDENTIAL_NAME_TEXT_BYTES];
 
         credential_name_format(&manifest.credentials[i].name, name);
-        fprintf(list, "v1/%s/sha256/%s\t%s/" SEALED_DIRECTORY "/%s/%s.cred\n", fleet,
-                manifest.credentials[i].sha256, push->path, host, name);
+        fprintf(list, "v1/%s/sha256/%s\t%s/%s/%s/%s.cred\n", fleet, manifest.credentials[i].sha256,
+                push->path, push->parents[index], host, name);
     }
     snprintf(path, sizeof(path), "%s/%s", push->folder, host);
     fprintf(list, "v1/%s/hosts/%s/bundle\t%s\n", fleet, host, path);
@@ -230,7 +233,7 @@ static int push_all(Push *push, Reason *reason)
 
     if (!list)
         return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < push->repository.host_count; i++)
+    for (size_t i = 0; r == 0 && i < push->count; i++)
         r = list_host(push, i, list, reason);
     if (fclose(list) != 0)
         return -ENOMEM;
@@ -240,34 +243,59 @@ static int push_all(Push *push, Reason *reason)
                : r;
 }
 
+static int put(Push *push, const Context *context, const Options *options, Reason *reason)
+{
+    int r = repository_open(options->repository, false, reason, &push->repository);
+
+    if (r == 0)
+        r = fleet_admin_load(context, push->repository.file.fleet, reason, &push->admin);
+    if (r == 0 && !push->admin.carrier)
+        r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
+                       "your configuration of the fleet %s has no \"carrier\"",
+                       push->repository.file.fleet);
+    if (r == 0 && options->wait)
+        r = rollout_check(push->admin.carrier, reason);
+    if (r == 0)
+        r = read_statement(push, reason);
+    if (r == 0)
+        r = check_statement(push, context, reason);
+    if (r == 0)
+        r = read_manifests(push, reason);
+    if (r == 0)
+        r = make_folder(push, options->repository, reason);
+    return r == 0 ? push_all(push, reason) : r;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(push_done) Push push = {.repository = REPOSITORY_CLOSED};
     Reason reason = {0};
-    int r = repository_open(options->repository, false, &reason, &push.repository);
+    int r;
 
     (void)arguments;
-    if (r == 0)
-        r = fleet_admin_load(context, push.repository.file.fleet, &reason, &push.admin);
-    if (r == 0 && !push.admin.carrier)
-        r = reason_set(&reason, OUTCOME_BAD_FLEET_CONFIG,
-                       "your configuration of the fleet %s has no \"carrier\"",
-                       push.repository.file.fleet);
-    if (r == 0)
-        r = read_statement(&push, &reason);
-    if (r == 0)
-        r = check_statement(&push, context, &reason);
-    if (r == 0)
-        r = read_manifests(&push, &reason);
-    if (r == 0)
-        r = make_folder(&push, options->repository, &reason);
-    if (r == 0)
-        r = push_all(&push, &reason);
+    if (options->given & OPTION_TOLERATE && !options->wait)
+        r = reason_set(&reason, OUTCOME_USAGE, "--tolerate= is about --wait, which is missing");
+    else
+        r = put(&push, context, options, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
-                push.statement.sequence, push.repository.file.fleet, push.repository.host_count,
-                push.repository.host_count == 1 ? "" : "s");
+    if (options->json == JSON_OFF)
+        output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
+                    push.statement.sequence, push.repository.file.fleet, push.count,
+                    push.count == 1 ? "" : "s");
+    if (options->wait) { /* whoever ends this may do so with Ctrl-C: nothing is left then */
+        remove_folder(&push);
+        push.folder[0] = '\0';
+        return rollout_wait(options, &push.repository, push.admin.carrier, push.statement.sequence,
+                            bytes_view(&push.bundle.statement));
+    }
+    if (options->json != JSON_OFF) {
+        struct json_object *object = json_object_new_object();
+
+        json_add_number(object, "sequence", push.statement.sequence);
+        json_add_number(object, "hosts", push.count);
+        output_json(object, options->json);
+    }
     return 0;
 }
 
@@ -278,7 +306,8 @@ const Verb fleet_push = {
     .details =
         "Makes each host's bundle, and puts sealed files and bundles on the carrier that your\n"
         "configuration of the fleet names. Nothing is pushed that the statement does not\n"
-        "cover, or that hosts would refuse.",
-    .options = OPTION_REPOSITORY,
+        "cover, or that hosts would refuse. With --wait it then waits until all hosts of the\n"
+        "wave report that they have accepted it, and stops at the first that fails.",
+    .options = OPTION_REPOSITORY | OPTION_WAIT | OPTION_TOLERATE | OPTION_JSON,
     .run = run,
 };

@@ -49,8 +49,10 @@ static int add_row(Reports *reports, const char *host, const char *text)
     int r = *text ? verify(reports, host, text, &report) : 0;
     bool about_this = strcmp(report.statement, reports->statement) == 0;
 
-    if (r < 0)
+    if (r == -ENOMEM)
         return r;
+    if (r < 0) /* no identity, or no report at all */
+        r = OUTCOME_NOT_SIGNED;
     reports->counts.invalid += r > 0;
     reports->counts.waiting += r == 0 && !about_this;
     reports->counts.accepted += r == 0 && about_this && report.outcome == 0;
@@ -65,6 +67,8 @@ static int add_row(Reports *reports, const char *host, const char *text)
         json_add_text(row, "statement", report.statement);
         json_add_text(row, "outcome", outcome_name(report.outcome));
         json_add_number(row, "time", report.time);
+        if (report.applied)
+            json_add(row, "applied", json_object_new_boolean(true));
         json_add_text(row, "credential", report.credential[0] ? report.credential : NULL);
         json_add_text(row, "reason", report.reason[0] ? report.reason : NULL);
     }

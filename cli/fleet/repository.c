@@ -135,6 +135,23 @@ int repository_remove(const Repository *repository, const char *directory, const
                       where(directory, name, path));
 }
 
+void repository_remove_tree(int parent, const char *name, int depth)
+{
+    _cleanup_(closep) int fd =
+        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const char *entry = NULL;
+
+    if (fd < 0 || directory_list(fd, name, NULL, &directory) != 0)
+        return;
+    while (directory_next(directory, name, NULL, &entry) == 0 && entry) {
+        if (depth > 1)
+            repository_remove_tree(fd, entry, depth - 1);
+        unlinkat(fd, entry, 0);
+    }
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
 /* --- opening --- */
 
 static int compare_hosts(const void *a, const void *b)
@@ -237,6 +254,22 @@ int repository_open(const char *path, bool write, Reason *reason, Repository *re
 }
 
 /* --- matching --- */
+
+int host_list_split(const char *list, char ***ret)
+{
+    _cleanup_(freep) char *copy = strdup(list);
+    _cleanup_(strings_freep) char **strings = NULL;
+    char *rest = copy, *one;
+    size_t count = 0;
+
+    if (!copy)
+        return -ENOMEM;
+    while ((one = strsep(&rest, ",")))
+        if (!strings_add(&strings, &count, one))
+            return -ENOMEM;
+    *ret = TAKE_PTR(strings);
+    return 0;
+}
 
 typedef struct Matching {
     Repository *repository;

@@ -43,6 +43,9 @@ int repository_open(const char *path, bool write, Reason *reason, Repository *re
  * there, or a host would get two secrets as the same credential. */
 int repository_match(Repository *repository, Reason *reason);
 
+/* Splits a list of hosts, patterns and groups at its commas. -ENOMEM. */
+int host_list_split(const char *list, char ***ret);
+
 /* The number of hosts that get SECRET, after repository_match(). */
 size_t repository_count_hosts(const Repository *repository, const char *secret);
 
@@ -76,6 +79,9 @@ int repository_write(const Repository *repository, const char *directory, const 
 /* Removes it. -ENOENT. */
 int repository_remove(const Repository *repository, const char *directory, const char *name,
                       Reason *reason);
+
+/* Removes the directory NAME in the directory PARENT, DEPTH levels deep, as far as possible. */
+void repository_remove_tree(int parent, const char *name, int depth);
 
 /* --- changing fleet.json: .file is changed, checked, and then written --- */
 

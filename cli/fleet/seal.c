@@ -13,6 +13,7 @@
 #include "base/child.h"
 #include "base/fsutil.h"
 #include "base/timestamp.h"
+#include "fleet/signed_files.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
 #include "terminal/output.h"
@@ -39,9 +40,11 @@ typedef struct Sealing {
     Workspace work;
     SealedPlan *plans;
     size_t plan_count;
-    Secret **values; /* by the index of the secret; NULL if it is not needed */
-    size_t files;    /* sealed */
-    size_t removed;  /* hosts */
+    Secret **values;   /* by the index of the secret; NULL if it is not needed */
+    size_t files;      /* sealed */
+    size_t removed;    /* hosts */
+    KnownLeaf *listed; /* of the statement in the repository, whoever has signed it */
+    size_t listed_count;
 } Sealing;
 
 static void sealing_done(Sealing *sealing)
@@ -52,6 +55,7 @@ static void sealing_done(Sealing *sealing)
     for (size_t i = 0; sealing->values && i < sealing->work.repository.file.secret_count; i++)
         secret_free(sealing->values[i]);
     free(sealing->values);
+    free(sealing->listed);
     workspace_done(&sealing->work);
 }
 
@@ -119,6 +123,42 @@ static void note_damage(const Sealing *sealing)
     else if (count > 1)
         output_note("%s. Files of %zu more host%s are damaged. All of these are sealed again.",
                     first, count - 1, count == 2 ? "" : "s");
+}
+
+/* Finds out which files are signed: hosts keep them until the new ones are released. A statement
+ * that is malformed or cannot be verified is no reason to stop: the next one takes its place. */
+static int find_signed(Sealing *sealing, Reason *reason)
+{
+    Workspace *work = &sealing->work;
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(signed_statement_done) SignedStatement statement = {0};
+    int r = fleet_admin_signers(&work->admin, work->repository.file.fleet, NULL, &signers);
+
+    if (r >= 0)
+        r = signed_statement_read(&work->repository, &signers, work->context->now(work->context),
+                                  reason, &statement);
+    if (r == 0 && statement.text.size > 0)
+        r = leaves_read(&work->repository, &statement.statement, reason, &sealing->listed,
+                        &sealing->listed_count);
+    if (r == 0)
+        r = workspace_adopt(work, &statement, reason);
+    return r < 0 ? r : 0;
+}
+
+/* Keeps the files of HOST if they are signed. What only the repository says is signed does not
+ * replace what this machine knows to be. */
+static int keep_signed(const Sealing *sealing, const char *host, Reason *reason)
+{
+    const FleetVerified *verified = &sealing->work.verified;
+    const MerkleHash *known = known_leaf_find(verified->released, verified->released_count, host),
+                     *listed = known_leaf_find(sealing->listed, sealing->listed_count, host);
+    int r = 0;
+
+    if (known)
+        r = signed_files_keep(&sealing->work.repository, host, known, true, reason);
+    if (r == 0 && listed)
+        r = signed_files_keep(&sealing->work.repository, host, listed, false, reason);
+    return r;
 }
 
 /* How many hosts the secret number NUMBER is sealed for now. */
@@ -375,28 +415,10 @@ static int seal_all(Sealing *sealing, Reason *reason)
 
 /* --- putting it in place --- */
 
-/* Removes the directory NAME in PARENT, DEPTH levels deep, as far as possible. */
-static void remove_tree(int parent, const char *name, int depth)
-{
-    _cleanup_(closep) int fd =
-        openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    _cleanup_(closedirp) DIR *directory = NULL;
-    const char *entry = NULL;
-
-    if (fd < 0 || directory_list(fd, name, NULL, &directory) != 0)
-        return;
-    while (directory_next(directory, name, NULL, &entry) == 0 && entry) {
-        if (depth > 1)
-            remove_tree(fd, entry, depth - 1);
-        unlinkat(fd, entry, 0);
-    }
-    unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 /* Makes an empty SEALED_NEW. */
 static int make_new(const Repository *repository, Reason *reason)
 {
-    remove_tree(repository->fd, SEALED_NEW, 2);
+    repository_remove_tree(repository->fd, SEALED_NEW, 2);
     unlinkat(repository->fd, SEALED_NEW, 0); /* a link, which is not followed */
     if (mkdirat(repository->fd, SEALED_NEW, 0755) < 0)
         return reason_set(reason, -errno, "cannot make the directory " SEALED_NEW);
@@ -405,19 +427,22 @@ static int make_new(const Repository *repository, Reason *reason)
     return 0;
 }
 
-/* Removes from SEALED_DIRECTORY, OLD, the hosts that are no longer there. */
-static int remove_hosts(Sealing *sealing, int old, Reason *reason)
+/* Removes from DIRECTORY the hosts that are no longer there. Returns how many. */
+static size_t remove_hosts(const Repository *repository, const char *name)
 {
+    _cleanup_(closep) int fd = repository_directory(repository, name);
     _cleanup_(closedirp) DIR *directory = NULL;
-    const char *name = NULL;
-    int r = directory_list(old, SEALED_DIRECTORY, reason, &directory);
+    const char *host = NULL;
+    size_t count = 0;
 
-    while (r == 0 && (r = directory_next(directory, SEALED_DIRECTORY, reason, &name)) == 0 && name)
-        if (name[0] != '.' && !repository_host(&sealing->work.repository, name)) {
-            remove_tree(old, name, 1);
-            sealing->removed++;
+    if (fd < 0 || directory_list(fd, name, NULL, &directory) != 0)
+        return 0;
+    while (directory_next(directory, name, NULL, &host) == 0 && host)
+        if (host[0] != '.' && !repository_host(repository, host)) {
+            repository_remove_tree(fd, host, 1);
+            count++;
         }
-    return r;
+    return count;
 }
 
 /* Everything is on the disk before the first host takes its place. */
@@ -435,14 +460,18 @@ static int put_in_place(Sealing *sealing, Reason *reason)
     for (size_t i = 0; i < sealing->plan_count; i++) {
         const char *host = sealing->plans[i].host->name;
 
+        r = keep_signed(sealing, host, reason);
+        if (r != 0)
+            return r;
         if (renameat2(new, host, old, host, RENAME_EXCHANGE) < 0 &&
             (errno != ENOENT || renameat(new, host, old, host) < 0))
             return reason_set(reason, -errno, "cannot put " SEALED_DIRECTORY "/%s in place", host);
     }
-    r = remove_hosts(sealing, old, reason);
-    if (r == 0 && fsync(old) < 0)
+    sealing->removed = remove_hosts(repository, SEALED_DIRECTORY);
+    remove_hosts(repository, SIGNED_DIRECTORY);
+    if (r == 0 && syncfs(old) < 0)
         r = reason_set(reason, -errno, "cannot write the sealed files");
-    remove_tree(repository->fd, SEALED_NEW, 2);
+    repository_remove_tree(repository->fd, SEALED_NEW, 2);
     return r;
 }
 
@@ -524,6 +553,8 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = confirm_changes(&sealing, &reason);
     if (r == 0)
         r = plan_all(&sealing, &reason);
+    if (r == 0)
+        r = find_signed(&sealing, &reason);
     if (r == 0) {
         note_damage(&sealing);
         note_pcrs(&sealing);

@@ -73,19 +73,21 @@ int sealed_inputs(const Repository *repository, const Inventory *inventory,
 
 /* --- reading --- */
 
-int sealed_read(const Repository *repository, const char *host, const char *name, size_t limit,
-                Reason *reason, Bytes *ret)
+int sealed_read(const Repository *repository, const char *parent, const char *host,
+                const char *name, size_t limit, Reason *reason, Bytes *ret)
 {
     char directory[PATH_BYTES];
 
-    snprintf(directory, sizeof(directory), SEALED_DIRECTORY "/%s", host);
+    snprintf(directory, sizeof(directory), "%s/%s", parent, host);
     return repository_read(repository, directory, name, limit, reason, ret);
 }
 
-int sealed_leaf(const Repository *repository, const char *host, Reason *reason, MerkleHash *ret)
+int sealed_leaf(const Repository *repository, const char *parent, const char *host, Reason *reason,
+                MerkleHash *ret)
 {
     _cleanup_(bytes_done) Bytes manifest = {0};
-    int r = sealed_read(repository, host, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &manifest);
+    int r = sealed_read(repository, parent, host, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason,
+                        &manifest);
 
     if (r == -ENOENT)
         return reason_set(reason, OUTCOME_UNSEALED, "host %s", host);
@@ -162,7 +164,8 @@ static int check_no_others(int folder, const char *path, const Manifest *manifes
 
 /* Reads HOST's manifest, and checks that its files are those that are there. Who sealed them, for
  * whom and from what, is for the caller to find out. As sealed_check(). */
-static int read_sealed(const Repository *repository, const char *host, Reason *reason, Sealed *ret)
+static int read_sealed(const Repository *repository, const char *parent, const char *host,
+                       Reason *reason, Sealed *ret)
 {
     _cleanup_(sealed_done) Sealed sealed = {0};
     _cleanup_(closep) int folder = -1;
@@ -171,7 +174,7 @@ static int read_sealed(const Repository *repository, const char *host, Reason *r
     Reason why = {0};
     int r;
 
-    snprintf(directory, sizeof(directory), SEALED_DIRECTORY "/%s", host);
+    snprintf(directory, sizeof(directory), "%s/%s", parent, host);
     folder = repository_directory(repository, directory);
     r = repository_read_at(folder, directory, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES, reason, &text);
     if (r != 0)
@@ -187,6 +190,17 @@ static int read_sealed(const Repository *repository, const char *host, Reason *r
         r = check_no_others(folder, directory, &sealed.manifest, reason);
     if (r == 0)
         *ret = TAKE(sealed);
+    return r;
+}
+
+int sealed_examine(const Repository *repository, const char *parent, const char *host,
+                   Reason *reason, MerkleHash *ret)
+{
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    int r = read_sealed(repository, parent, host, reason, &sealed);
+
+    if (r == 0)
+        *ret = sealed.leaf;
     return r;
 }
 
@@ -230,7 +244,7 @@ int sealed_check(const Repository *repository, const Inventory *inventory,
 {
     _cleanup_(sealed_done) Sealed sealed = {0};
     Reason why = {0};
-    int r = read_sealed(repository, host->name, &why, &sealed);
+    int r = read_sealed(repository, SEALED_DIRECTORY, host->name, &why, &sealed);
 
     if (r == 0)
         r = check_manifest(&sealed.manifest, inventory, host, &why);
@@ -297,11 +311,12 @@ int sealed_plan_make(const Repository *repository, const Inventory *inventory,
     _cleanup_(bytes_done) Bytes old = {0};
     Reason why = {0};
     bool same;
-    int r = sealed_read(repository, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, &why, &old);
+    int r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
+                        LIMIT_MANIFEST_BYTES, &why, &old);
 
     same = r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs));
     if (r == 0)
-        r = read_sealed(repository, host->name, &why, &sealed);
+        r = read_sealed(repository, SEALED_DIRECTORY, host->name, &why, &sealed);
     if (r == 0 && same)
         r = check_manifest(&sealed.manifest, inventory, host, &why);
     if (r == 0 && same) {
@@ -418,7 +433,8 @@ static int keep_file(const Making *making, const FleetSecret *secret, const char
     const ManifestCredential *old = find(&making->old, &secret->credential);
     const char *host = making->plan->host->name;
     char digest[DIGEST_TEXT_BYTES];
-    int r = sealed_read(making->repository, host, name, LIMIT_FILE_BYTES, reason, ret);
+    int r = sealed_read(making->repository, SEALED_DIRECTORY, host, name, LIMIT_FILE_BYTES, reason,
+                        ret);
 
     if (r != 0 && r != -ENOENT)
         return r;
@@ -486,8 +502,8 @@ static int prepare(Making *making, Reason *reason)
         r = -ENOMEM;
     if (r == 0)
         r = identity_fleet_host(&making->identity, &making->manifest.host);
-    if (r == 0 && sealed_read(making->repository, host->name, SEALED_MANIFEST, LIMIT_MANIFEST_BYTES,
-                              NULL, &old) == 0)
+    if (r == 0 && sealed_read(making->repository, SEALED_DIRECTORY, host->name, SEALED_MANIFEST,
+                              LIMIT_MANIFEST_BYTES, NULL, &old) == 0)
         (void)manifest_parse(bytes_view(&old), NULL, &making->old);
     return r == 0 ? open_directories(making, reason) : r;
 }

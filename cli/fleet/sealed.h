@@ -19,6 +19,7 @@
 
 #define SEALED_DIRECTORY "sealed"
 #define SEALED_NEW       "sealed.new" /* being made, or what an interrupted command left */
+#define SIGNED_DIRECTORY "signed"     /* see signed_files.h */
 #define SEALED_MANIFEST  "manifest.json"
 #define SEALED_INPUTS    "inputs"
 
@@ -34,12 +35,19 @@ int sealed_lines_make(const Repository *repository, const Inventory *inventory, 
 int sealed_inputs(const Repository *repository, const Inventory *inventory,
                   const SealedLines *lines, const RepositoryHost *host, Bytes *ret);
 
-/* Reads the file NAME of HOST. As repository_read(). */
-int sealed_read(const Repository *repository, const char *host, const char *name, size_t limit,
-                Reason *reason, Bytes *ret);
+/* Reads the file NAME of HOST in PARENT, which is SEALED_DIRECTORY or SIGNED_DIRECTORY. As
+ * repository_read(). */
+int sealed_read(const Repository *repository, const char *parent, const char *host,
+                const char *name, size_t limit, Reason *reason, Bytes *ret);
 
-/* The leaf of HOST's manifest. OUTCOME_UNSEALED if it has none. */
-int sealed_leaf(const Repository *repository, const char *host, Reason *reason, MerkleHash *ret);
+/* The leaf of HOST's manifest in PARENT, whose files are those that it names. OUTCOME_UNSEALED if
+ * there is no manifest; OUTCOME_BAD_REPOSITORY. */
+int sealed_examine(const Repository *repository, const char *parent, const char *host,
+                   Reason *reason, MerkleHash *ret);
+
+/* The leaf of HOST's manifest in PARENT. OUTCOME_UNSEALED if it has none. */
+int sealed_leaf(const Repository *repository, const char *parent, const char *host, Reason *reason,
+                MerkleHash *ret);
 
 /* Whether HOST's directory has the files that its manifest names and no others, and these are its
  * secrets, for its keys. OUTCOME_UNSEALED if there is no manifest; OUTCOME_BAD_REPOSITORY. */

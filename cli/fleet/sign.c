@@ -3,12 +3,18 @@
  * nspawn-creds fleet sign: signs the manifests of all hosts, with one signature.
  *
  * It makes a statement and signs it, or adds a signature to the statement that others have made of
- * the same files. ssh-keygen signs, so that agents and tokens work.
+ * the same files. ssh-keygen signs, so that agents and tokens work. A statement may release the new
+ * files to a wave of the hosts (release.h).
+ *
+ * Killed at any point, it can be repeated: what was signed before is remembered on this machine
+ * before the statement is replaced, and the files that it covers are removed after the new one has
+ * all its signatures.
  */
 
 #include "base/array.h"
 #include "base/timestamp.h"
-#include "fleet/signing.h"
+#include "fleet/release.h"
+#include "fleet/signed_files.h"
 #include "fleet/ssh_signature.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
@@ -28,7 +34,8 @@ typedef struct Signing {
     AllowedSigners signers;
     uint64_t now;
     SignedStatement old; /* in the repository */
-    KnownLeaf *leaves;   /* of all hosts */
+    KnownLeaf *sealed;   /* the leaves of what is sealed, of all hosts; NULL to renew */
+    Release release;
     Statement statement; /* the one that is signed */
     char text[STATEMENT_TEXT_BYTES];
     bool adds;                                 /* a signature to the old one */
@@ -37,7 +44,8 @@ typedef struct Signing {
 
 static void signing_done(Signing *signing)
 {
-    free(signing->leaves);
+    release_done(&signing->release);
+    free(signing->sealed);
     signed_statement_done(&signing->old);
     allowed_signers_done(&signing->signers);
     workspace_done(&signing->work);
@@ -55,6 +63,8 @@ static int load(Signing *signing, Reason *reason)
     if (r == 0)
         r = signed_statement_read(&work->repository, &signing->signers, signing->now, reason,
                                   &signing->old);
+    if (r == 0)
+        r = workspace_adopt(work, &signing->old, reason);
     if (r == 0 && !work->options->key && !work->admin.key)
         r = reason_set(reason, OUTCOME_USAGE,
                        "the key to sign with is not known: use --key=FILE, an SSH key, or a public "
@@ -80,12 +90,21 @@ static uint64_t next_sequence(const Signing *signing)
     return last + 1;
 }
 
-/* Whether the old statement says what a new one would, and may still be signed. */
+/* Whether the old statement may still be signed. */
+static bool old_is_open(const Signing *signing)
+{
+    const Statement *old = &signing->old.statement;
+
+    return signing->old.count > 0 && old->not_after > signing->now && old->issued <= signing->now &&
+           old->sequence >= signing->work.verified.sequence;
+}
+
+/* Whether it says what a new one would. */
 static bool old_is_the_same(const Signing *signing)
 {
     const Statement *old = &signing->old.statement, *new = &signing->statement;
 
-    return signing->old.count > 0 && old->not_after > signing->now && old->issued <= signing->now &&
+    return old_is_open(signing) &&
            old->hosts == new->hosts &&memcmp(old->root.bytes, new->root.bytes, MERKLE_HASH_BYTES) ==
                0 &&
            memcmp(old->inputs.bytes, new->inputs.bytes, MERKLE_HASH_BYTES) == 0;
@@ -117,7 +136,61 @@ static int renew(Signing *signing, Reason *reason)
     return 0;
 }
 
-/* Of all that is sealed, after every change was confirmed. */
+/* Decides which hosts get what. Who adds a signature signs what the first signer has chosen. */
+static int choose(Signing *signing, FleetChanges *changes, Reason *reason)
+{
+    const Workspace *work = &signing->work;
+    const Options *options = work->options;
+    MerkleHash inputs = inventory_digest(&work->inventory);
+    int r = 0;
+
+    if (old_is_open(signing) && !is_enough(signing, signing->old.count) && !options->to &&
+        options->wave == 0 &&
+        memcmp(inputs.bytes, signing->old.statement.inputs.bytes, MERKLE_HASH_BYTES) == 0)
+        r = release_as_in(work, signing->sealed, &signing->old.statement, changes, reason,
+                          &signing->release);
+    if (r == 0 && !signing->release.leaves)
+        r = release_choose(work, signing->sealed, changes, reason, &signing->release);
+    if (r == 0 && signing->release.count == 0)
+        r = reason_set(reason, OUTCOME_USAGE, "this would be a statement without hosts");
+    return r;
+}
+
+/* Says who gets new files, before anything is confirmed. */
+static void say_wave(const Release *release)
+{
+    _cleanup_(writer_done) Writer names = {0};
+
+    if (release->waiting == 0)
+        return;
+    for (size_t i = 0; i < release->wave_count; i++) {
+        writer_text(&names, " ");
+        writer_text(&names, release->wave[i]);
+    }
+    if (!names.failed)
+        output_note("This wave releases new files to %zu host%s:%.*s. %zu more wait%s.",
+                    release->wave_count, release->wave_count == 1 ? "" : "s", (int)names.bytes.size,
+                    (const char *)names.bytes.data, release->waiting,
+                    release->waiting == 1 ? "s" : "");
+}
+
+/* With the command that was given, since another one would release other files. */
+static int confirm_changes(const Workspace *work, FleetChanges *changes, Reason *reason)
+{
+    const Options *options = work->options;
+    char command[200] = "fleet sign";
+    int length = 0;
+
+    if (options->wave > 0)
+        length = snprintf(command, sizeof(command), "fleet sign --wave=%u%%", options->wave);
+    else if (options->to)
+        length = snprintf(command, sizeof(command), "fleet sign --to='%s'", options->to);
+    if (length >= (int)sizeof(command))
+        strcpy(command, "fleet sign --to=...");
+    return fleet_changes_confirm(changes, &work->inventory, command, options, reason);
+}
+
+/* Of what is sealed, after every change was confirmed. */
 static int sign_sealed(Signing *signing, Reason *reason)
 {
     Workspace *work = &signing->work;
@@ -126,19 +199,24 @@ static int sign_sealed(Signing *signing, Reason *reason)
 
     if (work->repository.host_count == 0)
         return reason_set(reason, OUTCOME_USAGE, "the fleet has no hosts");
-    r = workspace_leaves(work, true, reason, &signing->leaves);
+    r = workspace_leaves(work, true, reason, &signing->sealed);
     if (r == 0)
         r = fleet_changes_find(&work->verified, &work->inventory, reason, &changes);
     if (r == 0)
-        r = workspace_add_unknown(work, signing->leaves, &changes);
+        r = workspace_add_unknown(work, signing->sealed, &changes);
     if (r == 0)
-        r = fleet_changes_confirm(&changes, &work->inventory, "fleet sign", work->options, reason);
+        r = choose(signing, &changes, reason);
+    if (r != 0)
+        return r;
+    if (work->options->json == JSON_OFF)
+        say_wave(&signing->release);
+    r = confirm_changes(work, &changes, reason);
     if (r != 0)
         return r;
     strcpy(signing->statement.fleet, work->repository.file.fleet);
-    signing->statement.hosts = work->repository.host_count;
+    signing->statement.hosts = signing->release.count;
     signing->statement.inputs = inventory_digest(&work->inventory);
-    return leaves_root(signing->leaves, work->repository.host_count, &signing->statement.root);
+    return leaves_root(signing->release.leaves, signing->release.count, &signing->statement.root);
 }
 
 static int make_statement(Signing *signing, Reason *reason)
@@ -211,25 +289,65 @@ static int sign(Signing *signing, Reason *reason, Bytes *ret)
     return r == 0 ? check_signature(signing, bytes_view(ret), reason) : r;
 }
 
-/* A new statement takes the place of the old one, and nobody has signed it yet. */
-static int write_statement(const Signing *signing, Reason *reason)
+/* The hosts that were in the statement before, and are no longer: their bundles are still on the
+ * carrier. */
+static int write_gone(const Signing *signing, Reason *reason)
 {
     const Repository *repository = &signing->work.repository;
-    _cleanup_(bytes_done) Bytes hosts = {0};
+    const FleetVerified *verified = &signing->work.verified;
+    const Release *release = &signing->release;
+    _cleanup_(strings_freep) char **before = NULL, **gone = NULL;
+    size_t before_count = 0, count = 0;
+    int r = host_names_read(repository, STATEMENT_GONE, NULL, &before, &before_count);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < verified->released_count; i++)
+        if (!strings_add(&before, &before_count, verified->released[i].host))
+            return -ENOMEM;
+    for (size_t i = 0; i < before_count; i++)
+        if (!known_leaf_find(release->leaves, release->count, before[i]) &&
+            !strings_have(gone, before[i]) && !strings_add(&gone, &count, before[i]))
+            return -ENOMEM;
+    return host_names_write(repository, STATEMENT_GONE, gone, count, reason);
+}
+
+static int remove_signatures(const Signing *signing, Reason *reason)
+{
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < signing->signers.count; i++) {
         char name[SIGNATURE_NAME_BYTES];
 
         if (signature_name(signing->signers.signers[i].principal, NULL, name) == 0)
-            r = repository_remove(repository, NULL, name, reason);
+            r = repository_remove(&signing->work.repository, NULL, name, reason);
         if (r == -ENOENT)
             r = 0;
     }
-    if (r == 0 && signing->leaves)
-        r = leaves_format(signing->leaves, repository->host_count, &hosts);
-    if (r == 0 && signing->leaves)
-        r = repository_write(repository, NULL, STATEMENT_HOSTS, bytes_view(&hosts), true, reason);
+    return r;
+}
+
+/* A new statement takes the place of the old one, and nobody has signed it yet. */
+static int write_statement(const Signing *signing, Reason *reason)
+{
+    const Repository *repository = &signing->work.repository;
+    const Release *release = &signing->release;
+    _cleanup_(bytes_done) Bytes hosts = {0};
+    int r = remove_signatures(signing, reason);
+
+    if (r == 0 && signing->sealed) {
+        r = write_gone(signing, reason);
+        if (r == 0)
+            r = host_names_write(repository, STATEMENT_WAVE, release->wave, release->wave_count,
+                                 reason);
+        if (r == 0)
+            r = leaves_format(release->leaves, release->count, &hosts);
+        if (r == 0)
+            r = repository_write(repository, NULL, STATEMENT_HOSTS, bytes_view(&hosts), true,
+                                 reason);
+    }
+    if (r == 0)
+        r = history_add(repository, &signing->statement, signing->text, reason);
     if (r == 0)
         r = repository_write(repository, NULL, STATEMENT_FILE, text_view(signing->text), true,
                              reason);
@@ -242,9 +360,9 @@ static int remember(Signing *signing, Reason *reason)
     Workspace *work = &signing->work;
 
     work->verified.sequence = signing->statement.sequence;
-    if (signing->leaves) {
+    if (signing->sealed) {
         free(work->verified.known);
-        work->verified.known = TAKE_PTR(signing->leaves);
+        work->verified.known = TAKE_PTR(signing->sealed);
         work->verified.known_count = work->repository.host_count;
         inventory_done(&work->verified.inventory);
         work->verified.inventory = TAKE(work->inventory);
@@ -252,25 +370,50 @@ static int remember(Signing *signing, Reason *reason)
     return fleet_verified_save(work->repository.file.fleet, &work->verified, reason);
 }
 
-static int write_all(Signing *signing, BytesView signature, Reason *reason)
+/* Enough have signed: these are the files that hosts have from now on. */
+static int complete(Signing *signing, Reason *reason)
 {
+    const Repository *repository = &signing->work.repository;
+    FleetVerified *verified = &signing->work.verified;
+    int r;
+
+    if (!signing->release.leaves) /* the same as before */
+        return 0;
+    free(verified->released);
+    verified->released = TAKE_PTR(signing->release.leaves);
+    verified->released_count = signing->release.count;
+    r = fleet_verified_save(repository->file.fleet, verified, reason);
+    return r == 0 ? signed_files_clean(repository, verified->released, verified->released_count,
+                                       reason)
+                  : r;
+}
+
+static int write_all(Signing *signing, BytesView signature, size_t count, Reason *reason)
+{
+    const Repository *repository = &signing->work.repository;
     char name[SIGNATURE_NAME_BYTES];
     int r = signature_name(signing->principal, reason, name);
 
+    /* before the statement is gone that shows what was released */
+    if (r == 0 && signing->work.adopted)
+        r = fleet_verified_save(repository->file.fleet, &signing->work.verified, reason);
     if (r == 0 && !signing->adds)
         r = write_statement(signing, reason);
     /* before the signature is anywhere: a killed command cannot have signed in secret */
     if (r == 0)
         r = remember(signing, reason);
     if (r == 0)
-        r = repository_write(&signing->work.repository, NULL, name, signature, true, reason);
-    return r;
+        r = repository_write(repository, NULL, name, signature, true, reason);
+    if (r != 0 || !is_enough(signing, count))
+        return r;
+    return complete(signing, reason);
 }
 
 /* --- the verb --- */
 
 static void report(const Signing *signing, size_t count)
 {
+    size_t released = signing->release.wave_count;
     const Options *options = signing->work.options;
     size_t threshold = signing->work.admin.threshold;
     char until[TIMESTAMP_TEXT_BYTES];
@@ -284,6 +427,8 @@ static void report(const Signing *signing, size_t count)
         json_add_text(object, "signer", signing->principal);
         json_add_number(object, "signatures", count);
         json_add_number(object, "threshold", threshold);
+        json_add_number(object, "released", released);
+        json_add_number(object, "waiting", signing->release.waiting);
         output_json(object, options->json);
         return;
     }
@@ -295,8 +440,31 @@ static void report(const Signing *signing, size_t count)
     if (count < threshold)
         output_line(stdout, "%zu of %zu signatures. Next, another signer: nspawn-creds fleet sign",
                     count, threshold);
+    else if (signing->release.waiting > 0)
+        output_line(stdout,
+                    "Next: publish it, and wait for the %zu host%s of this wave: nspawn-creds "
+                    "fleet push --wait",
+                    released, released == 1 ? "" : "s");
     else
         output_line(stdout, "Next: publish it, nspawn-creds fleet push");
+}
+
+static int nothing_to_sign(Signing *signing, Reason *reason)
+{
+    char until[TIMESTAMP_TEXT_BYTES];
+    /* a killed command may have left them */
+    int r = signing->release.leaves
+                ? signed_files_clean(&signing->work.repository, signing->release.leaves,
+                                     signing->release.count, reason)
+                : 0;
+
+    if (r != 0)
+        return output_error(r, NULL, reason);
+    timestamp_format(signing->statement.not_after, until);
+    output_note("Nothing to sign: statement %" PRIu64 " covers all of this and is valid until %s. "
+                "--renew makes a later one.",
+                signing->statement.sequence, until);
+    return 0;
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -308,24 +476,23 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r = load(&signing, &reason);
 
     (void)arguments;
+    if (r == 0 && options->renew && options->given & (OPTION_TO | OPTION_WAVE))
+        r = reason_set(&reason, OUTCOME_USAGE,
+                       "--renew releases nothing: leave out --to= or --wave=");
+    if (r == 0 && options->to && options->wave > 0)
+        r = reason_set(&reason, OUTCOME_USAGE,
+                       "--to= and --wave= both choose hosts: use one of them");
     if (r == 0)
         r = make_statement(&signing, &reason);
-    if (r == 0 && signing.adds && is_enough(&signing, signing.old.count)) {
-        char until[TIMESTAMP_TEXT_BYTES];
-
-        timestamp_format(signing.statement.not_after, until);
-        output_note("Nothing to sign: statement %" PRIu64 " covers all of this and is valid until "
-                    "%s. --renew makes a later one.",
-                    signing.statement.sequence, until);
-        return 0;
-    }
+    if (r == 0 && signing.adds && is_enough(&signing, signing.old.count))
+        return nothing_to_sign(&signing, &reason);
     if (r == 0)
         r = sign(&signing, &reason, &signature);
     count = signing.adds ? signing.old.count : 0;
     if (r == 0 && !(signing.adds && strings_have(signing.old.principals, signing.principal)))
         count++;
     if (r == 0)
-        r = write_all(&signing, bytes_view(&signature), &reason);
+        r = write_all(&signing, bytes_view(&signature), count, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
     report(&signing, count);
@@ -341,8 +508,9 @@ const Verb fleet_sign = {
         "adds a signature\nto the statement that another signer has made of the same files. "
         "Before, it shows every change that\nwas not confirmed on this machine, and sealed "
         "files that were not made here. It is for whoever is\namong the fleet's allowed "
-        "signers.",
+        "signers. With --to= or --wave= the new files are released to these hosts only; the "
+        "others\nkeep what was signed for them last.",
     .options = OPTION_REPOSITORY | OPTION_CONFIRM | OPTION_KEY | OPTION_RENEW | OPTION_NOT_AFTER |
-               OPTION_JSON,
+               OPTION_TO | OPTION_WAVE | OPTION_JSON,
     .run = run,
 };

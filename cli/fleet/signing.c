@@ -2,9 +2,9 @@
 
 #include "fleet/signing.h"
 
-#include "base/timestamp.h"
-
 #include "base/array.h"
+#include "base/base64.h"
+#include "base/timestamp.h"
 #include "fleet/ssh_signature.h"
 
 #include <errno.h>
@@ -13,7 +13,12 @@
 #include <stdio.h>
 
 /* A statement that expires within this time has to be renewed. */
-#define SOON_USEC (UINT64_C(14) * 24 * 3600 * 1000 * 1000)
+#define SOON_USEC     (UINT64_C(14) * 24 * 3600 * 1000 * 1000)
+/* How many statements are remembered, and their file, bytes. */
+#define HISTORY_LINES ((size_t)100)
+#define HISTORY_MAX   ((size_t)64 * 1024)
+/* A file with a line for each host, bytes. */
+#define LEAVES_MAX    (LIMIT_FLEET_HOSTS * (LIMIT_FLEET_HOST_BYTES + 1 + MERKLE_TEXT_BYTES))
 
 void signed_statement_done(SignedStatement *statement)
 {
@@ -148,4 +153,145 @@ int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret)
         writer_text(&writer, "\n");
     }
     return writer_take(&writer, ret);
+}
+
+/* Reads the lines of the file NAME in the repository. RET is empty if there is none. */
+static int read_lines(const Repository *repository, const char *name, size_t limit, Reason *reason,
+                      char **ret)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r = repository_read(repository, NULL, name, limit, reason, &file);
+
+    if (r != 0 && r != -ENOENT)
+        return r;
+    *ret = strndup(r == 0 ? (const char *)file.data : "", file.size);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* Parses a file of leaves into RET, which has room for COUNT. Whether it has that many, sorted. */
+static bool parse_leaves(char *text, KnownLeaf *ret, size_t count)
+{
+    size_t found = 0;
+    char *line;
+
+    while (*text && (line = strsep(&text, "\n")) && text) {
+        if (found == count || !known_leaf_parse(line, &ret[found]) ||
+            (found > 0 && strcmp(ret[found - 1].host, ret[found].host) >= 0))
+            return false;
+        found++;
+    }
+    return found == count;
+}
+
+int leaves_read(const Repository *repository, const Statement *statement, Reason *reason,
+                KnownLeaf **ret, size_t *ret_count)
+{
+    _cleanup_(freep) char *text = NULL;
+    _cleanup_(freep) KnownLeaf *leaves = NULL;
+    MerkleHash root = {0};
+    int r = read_lines(repository, STATEMENT_HOSTS, LEAVES_MAX, reason, &text);
+
+    if (r != 0)
+        return r;
+    leaves = calloc(statement->hosts + 1, sizeof(leaves[0]));
+    if (!leaves)
+        return -ENOMEM;
+    if (parse_leaves(text, leaves, statement->hosts))
+        r = leaves_root(leaves, statement->hosts, &root);
+    if (r == 0 && memcmp(root.bytes, statement->root.bytes, MERKLE_HASH_BYTES) != 0)
+        r = reason_set(reason, OUTCOME_UNSIGNED,
+                       STATEMENT_HOSTS " has not the hosts that statement %" PRIu64 " covers",
+                       statement->sequence);
+    if (r != 0)
+        return r;
+    *ret = TAKE_PTR(leaves);
+    *ret_count = statement->hosts;
+    return 0;
+}
+
+int history_read(const Repository *repository, Reason *reason, char **ret)
+{
+    return read_lines(repository, STATEMENT_HISTORY, HISTORY_MAX, reason, ret);
+}
+
+/* Where the last lines of HISTORY begin, one less than are kept. */
+static const char *last_lines(const char *history)
+{
+    size_t lines = 0;
+
+    for (const char *at = history; (at = strchr(at, '\n')); at++)
+        lines++;
+    for (; lines >= HISTORY_LINES; lines--)
+        history = strchr(history, '\n') + 1;
+    return history;
+}
+
+int history_add(const Repository *repository, const Statement *statement, const char *text,
+                Reason *reason)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(freep) char *history = NULL;
+    char digest[DIGEST_TEXT_BYTES], line[DIGEST_TEXT_BYTES + 32];
+    int r = history_read(repository, NULL, &history);
+
+    if (r < 0)
+        return r;
+    digest_format(text_view(text), digest);
+    snprintf(line, sizeof(line), "%" PRIu64 " %s\n", statement->sequence, digest);
+    writer_text(&writer, history ? last_lines(history) : "");
+    writer_text(&writer, line);
+    return writer.failed ? -ENOMEM
+                         : repository_write(repository, NULL, STATEMENT_HISTORY,
+                                            bytes_view(&writer.bytes), true, reason);
+}
+
+uint64_t history_find(const char *history, const char *digest)
+{
+    const char *found = strstr(history, digest), *line = found;
+
+    while (line > history && line[-1] != '\n')
+        line--;
+    return found ? strtoull(line, NULL, 10) : 0;
+}
+
+int host_names_read(const Repository *repository, const char *name, Reason *reason, char ***ret,
+                    size_t *ret_count)
+{
+    _cleanup_(strings_freep) char **names = NULL;
+    _cleanup_(freep) char *text = NULL;
+    char *rest, *line;
+    size_t count = 0;
+    int r = read_lines(repository, name, LEAVES_MAX, reason, &text);
+
+    rest = text;
+    while (r == 0 && *rest && (line = strsep(&rest, "\n")) && rest) {
+        if (!fleet_host_name_valid(line))
+            r = reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s: \"%.80s\" is no name of a host",
+                           name, line);
+        else if (!strings_add(&names, &count, line))
+            r = -ENOMEM;
+    }
+    if (r != 0)
+        return r;
+    *ret = TAKE_PTR(names);
+    *ret_count = count;
+    return 0;
+}
+
+int host_names_write(const Repository *repository, const char *name, char *const *names,
+                     size_t count, Reason *reason)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    int r;
+
+    for (size_t i = 0; i < count; i++) {
+        writer_text(&writer, names[i]);
+        writer_text(&writer, "\n");
+    }
+    if (writer.failed)
+        return -ENOMEM;
+    if (count > 0)
+        return repository_write(repository, NULL, name, bytes_view(&writer.bytes), true, reason);
+    r = repository_remove(repository, NULL, name, reason);
+    return r == -ENOENT ? 0 : r;
 }

@@ -7,6 +7,12 @@
  *     statement                  docs/FLEET.md
  *     statement.sig.PRINCIPAL    a signature, as ssh-keygen writes it
  *     statement.hosts            the leaves of its tree, "HOST SHA256" for each, sorted
+ *     statement.wave             the hosts that get other files by it than by the one before
+ *     statement.history          the last statements, "SEQUENCE SHA256" for each, sorted
+ *     statement.gone             hosts that are in no statement any more; see push.c
+ *
+ * Only the first three are signed, or proved by what is signed. The others decide nothing about
+ * what hosts get.
  */
 
 #include "fleet/admin.h"
@@ -15,6 +21,9 @@
 #define STATEMENT_FILE      "statement"
 #define STATEMENT_SIGNATURE "statement.sig."
 #define STATEMENT_HOSTS     "statement.hosts"
+#define STATEMENT_WAVE      "statement.wave"
+#define STATEMENT_HISTORY   "statement.history"
+#define STATEMENT_GONE      "statement.gone"
 
 typedef struct SignedStatement {
     Bytes text; /* empty: there is none */
@@ -45,3 +54,28 @@ int leaves_root(const KnownLeaf *leaves, size_t count, MerkleHash *ret);
 
 /* The text of STATEMENT_HOSTS. -ENOMEM. */
 int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret);
+
+/* Reads STATEMENT_HOSTS, and checks that these are the leaves of STATEMENT. OUTCOME_UNSIGNED if
+ * they are not, or there is no such file; OUTCOME_BAD_REPOSITORY. */
+int leaves_read(const Repository *repository, const Statement *statement, Reason *reason,
+                KnownLeaf **ret, size_t *ret_count);
+
+/* Adds STATEMENT, with its TEXT, to STATEMENT_HISTORY. */
+int history_add(const Repository *repository, const Statement *statement, const char *text,
+                Reason *reason);
+
+/* The sequence of the statement with this DIGEST, as far as STATEMENT_HISTORY, HISTORY, has it;
+ * else 0. */
+uint64_t history_find(const char *history, const char *digest);
+
+/* Reads STATEMENT_HISTORY; RET is "" if there is none. */
+int history_read(const Repository *repository, Reason *reason, char **ret);
+
+/* Reads the file NAME of names of hosts, a line each. NULL and 0 if there is none.
+ * OUTCOME_BAD_REPOSITORY. */
+int host_names_read(const Repository *repository, const char *name, Reason *reason, char ***ret,
+                    size_t *ret_count);
+
+/* Writes the file NAME, or removes it for no names. */
+int host_names_write(const Repository *repository, const char *name, char *const *names,
+                     size_t count, Reason *reason);

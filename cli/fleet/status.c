@@ -3,7 +3,9 @@
  * nspawn-creds fleet status: what the hosts report about the last statement.
  */
 
+#include "base/array.h"
 #include "base/json.h"
+#include "base/timestamp.h"
 #include "fleet/admin.h"
 #include "fleet/reports.h"
 #include "fleet/signing.h"
@@ -11,25 +13,42 @@
 #include "terminal/fields.h"
 #include "terminal/output.h"
 
-#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static void field_wave(struct json_object *value, FILE *stream)
+{
+    if (json_object_get_boolean(value))
+        fputs("yes", stream);
+}
 
 static const Field fields[] = {
-    {"HOST", "/host", NULL},           {"STATE", "/state", NULL},
+    {"HOST", "/host", NULL},           {"WAVE", "/wave", field_wave},
+    {"STATE", "/state", NULL},         {"STATEMENT", "/sequence", NULL},
     {"OUTCOME", "/outcome", NULL},     {"CREDENTIAL", "/credential", NULL},
     {"REPORTED", "/time", field_time}, {0},
 };
 
-static void print(const Options *options, const ReportCounts *counts, struct json_object *rows)
+static void print(const Options *options, const ReportCounts *counts, struct json_object *rows,
+                  const Statement *statement)
 {
+    char issued[TIMESTAMP_TEXT_BYTES], until[TIMESTAMP_TEXT_BYTES];
     struct json_object *object;
 
     if (options->json == JSON_OFF) {
         fields_print_table(&(FieldTable){.fields = fields, .legend = true, .fit = true}, rows);
+        timestamp_format(statement->issued, issued);
+        timestamp_format(statement->not_after, until);
+        output_line(stdout, "Statement %" PRIu64 ", issued %s, valid until %s.",
+                    statement->sequence, issued, until);
         output_line(stdout, "%zu accepted, %zu failed, %zu waiting, %zu invalid.", counts->accepted,
                     counts->failed, counts->waiting, counts->invalid);
         return;
     }
     object = json_object_new_object();
+    json_add_number(object, "sequence", statement->sequence);
+    json_add_number(object, "issued", statement->issued);
+    json_add_number(object, "notAfter", statement->not_after);
     json_add_number(object, "accepted", counts->accepted);
     json_add_number(object, "failed", counts->failed);
     json_add_number(object, "waiting", counts->waiting);
@@ -38,31 +57,88 @@ static void print(const Options *options, const ReportCounts *counts, struct jso
     output_json(object, options->json);
 }
 
+/* Reads the statement. RET_UNSURE is why hosts would not accept it now, such as OUTCOME_UNSIGNED.
+ */
+static int read_statement(const Context *context, const Repository *repository,
+                          const FleetAdmin *admin, Reason *reason, SignedStatement *ret,
+                          Reason *ret_why, int *ret_unsure)
+{
+    const char *fleet = repository->file.fleet;
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    _cleanup_(fleet_verified_done) FleetVerified verified = {0};
+    uint64_t now = context->now(context);
+    Reason why = {0};
+    int r = fleet_admin_signers(admin, fleet, &why, &signers);
+
+    if (r == OUTCOME_USAGE) { /* this machine has none */
+        output_note("Signatures were not checked: this machine has no file of allowed signers.");
+        r = 0;
+    } else if (r != 0)
+        *reason = why;
+    if (r == 0)
+        r = fleet_verified_load(context, fleet, reason, &verified);
+    if (r == 0)
+        r = signed_statement_read(repository, &signers, now, reason, ret);
+    if (r == 0 && ret->text.size == 0)
+        r = reason_set(reason, OUTCOME_UNSIGNED, "this repository has no statement");
+    if (r != 0)
+        return r;
+    r = signed_statement_check(ret, signers.count > 0 ? admin->threshold : 0, verified.sequence,
+                               now, ret_why);
+    *ret_unsure = r == OUTCOME_EXPIRING ? 0 : r;
+    return 0;
+}
+
+/* Adds to ROWS whether the host is in the wave, and the sequence that it has reported about. */
+static int add_waves(const Repository *repository, struct json_object *rows, Reason *reason)
+{
+    _cleanup_(strings_freep) char **wave = NULL;
+    _cleanup_(freep) char *history = NULL;
+    size_t count = 0;
+    int r = host_names_read(repository, STATEMENT_WAVE, reason, &wave, &count);
+
+    if (r == 0)
+        r = history_read(repository, reason, &history);
+    for (size_t i = 0; r == 0 && i < json_length(rows); i++) {
+        struct json_object *row = json_object_array_get_idx(rows, i);
+        const char *digest = json_text(json_object_object_get(row, "statement"));
+        uint64_t sequence = digest ? history_find(history, digest) : 0;
+
+        json_add(row, "wave",
+                 json_object_new_boolean(
+                     strings_have(wave, json_text(json_object_object_get(row, "host")))));
+        if (sequence > 0)
+            json_add_number(row, "sequence", sequence);
+    }
+    return r;
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(fleet_admin_done) FleetAdmin admin = {0};
-    _cleanup_(bytes_done) Bytes statement = {0};
+    _cleanup_(signed_statement_done) SignedStatement statement = {0};
     _cleanup_(json_object_putp) struct json_object *rows = NULL;
     ReportCounts counts = {0};
-    Reason reason = {0};
+    Reason reason = {0}, why = {0};
+    int unsure = 0;
     int r = repository_open(options->repository, false, &reason, &repository);
 
     (void)arguments;
     if (r == 0)
         r = fleet_admin_load(context, repository.file.fleet, &reason, &admin);
     if (r == 0)
-        r = repository_read(&repository, NULL, STATEMENT_FILE, LIMIT_STATEMENT_BYTES, &reason,
-                            &statement);
-    if (r == -ENOENT)
-        r = reason_set(&reason, OUTCOME_NOT_SIGNED,
-                       "this repository has no statement. Sign: nspawn-creds fleet sign");
+        r = read_statement(context, &repository, &admin, &reason, &statement, &why, &unsure);
     if (r == 0)
-        r = reports_fetch(&repository, admin.carrier, bytes_view(&statement), &reason, &counts,
+        r = reports_fetch(&repository, admin.carrier, bytes_view(&statement.text), &reason, &counts,
                           &rows);
+    if (r == 0)
+        r = add_waves(&repository, rows, &reason);
     if (r != 0)
         return output_error(r, NULL, &reason);
-    print(options, &counts, rows);
+    print(options, &counts, rows, &statement.statement);
+    if (unsure != 0)
+        return output_error(unsure, NULL, &why);
     return counts.failed + counts.invalid > 0 ? OUTCOME_PROBLEMS : 0;
 }
 
@@ -73,7 +149,7 @@ const Verb fleet_status = {
     .details =
         "Fetches the hosts' reports from the carrier, and verifies them with the keys in the\n"
         "hosts' identities. A host is \"waiting\" as long as it has not reported about the\n"
-        "statement in the repository.",
+        "statement in the repository, and \"invalid\" if its report is not signed by it.",
     .options = OPTION_REPOSITORY | OPTION_JSON,
     .run = run,
 };

@@ -113,8 +113,8 @@ static int check_inputs(const Workspace *work, const RepositoryHost *host, Reaso
     int r = sealed_inputs(&work->repository, &work->inventory, &work->lines, host, &wanted);
 
     if (r == 0)
-        r = sealed_read(&work->repository, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES, reason,
-                        &inputs);
+        r = sealed_read(&work->repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
+                        LIMIT_MANIFEST_BYTES, reason, &inputs);
     if (r == -ENOENT)
         return OUTCOME_UNSEALED;
     if (r == 0 && !bytes_view_equal(bytes_view(&wanted), bytes_view(&inputs)))
@@ -138,7 +138,7 @@ int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLea
         if (r == 0 && files)
             r = sealed_check(repository, &work->inventory, host, reason);
         if (r == 0)
-            r = sealed_leaf(repository, host->name, reason, &leaves[i].leaf);
+            r = sealed_leaf(repository, SEALED_DIRECTORY, host->name, reason, &leaves[i].leaf);
         if (r == OUTCOME_UNSEALED) {
             unsealed++;
             first = first ? first : host->name;
@@ -153,6 +153,29 @@ int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLea
     if (r == 0)
         *ret = TAKE_PTR(leaves);
     return r;
+}
+
+int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *reason)
+{
+    FleetVerified *verified = &work->verified;
+    KnownLeaf *leaves = NULL;
+    size_t count = 0;
+    int r;
+
+    if (statement->count < work->admin.threshold ||
+        statement->statement.sequence < verified->sequence)
+        return 0;
+    r = leaves_read(&work->repository, &statement->statement, reason, &leaves, &count);
+    if (r > 0) /* somebody has to seal and sign */
+        return 0;
+    if (r != 0)
+        return r;
+    work->adopted = count != verified->released_count ||
+                    memcmp(leaves, verified->released, count * sizeof(leaves[0])) != 0;
+    free(verified->released);
+    verified->released = leaves;
+    verified->released_count = count;
+    return 0;
 }
 
 int workspace_add_unknown(const Workspace *work, const KnownLeaf *leaves, FleetChanges *changes)

@@ -9,6 +9,7 @@
 #include "fleet/changes.h"
 #include "fleet/masters.h"
 #include "fleet/sealed.h"
+#include "fleet/signing.h"
 
 typedef struct Workspace {
     const Context *context;
@@ -21,6 +22,7 @@ typedef struct Workspace {
     FleetVerified verified;
     Inventory inventory;
     SealedLines lines;
+    bool adopted; /* .verified.released has changed */
 } Workspace;
 
 /* For _cleanup_, after this: */
@@ -43,6 +45,10 @@ int workspace_note_recipients(const Workspace *work, Reason *reason);
  * hosts in REASON, if any is not sealed from its present inputs. With FILES, each sealed file is
  * compared with its manifest: OUTCOME_BAD_REPOSITORY. */
 int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLeaf **ret);
+
+/* Notes the leaves of STATEMENT, which is in the repository, as .verified.released if so many have
+ * signed it as have to, and no later one was seen here. */
+int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *reason);
 
 /* Adds to CHANGES the hosts whose LEAVES this administrator does not know. -ENOMEM. */
 int workspace_add_unknown(const Workspace *work, const KnownLeaf *leaves, FleetChanges *changes);

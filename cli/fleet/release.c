@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "fleet/release.h"
+
+#include "base/array.h"
+#include "fleet/signed_files.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+
+/* What is known of a host, by its index in the repository. */
+typedef struct Candidate {
+    const MerkleHash *before; /* the leaf that was released last; NULL: none, the host is new */
+    bool pending;             /* there is a newer one */
+    bool wanted;              /* asked for */
+    bool chosen;
+    size_t group;                /* the index of a host that it moves with; its own for the first */
+    const FleetSecret *together; /* the first changed secret that it shares with others */
+    uint8_t rank[crypto_hash_sha256_BYTES];
+} Candidate;
+
+typedef struct Choice {
+    const Workspace *work;
+    const KnownLeaf *sealed;
+    Candidate *hosts;
+    size_t count;
+} Choice;
+
+static void choice_done(Choice *choice)
+{
+    free(choice->hosts);
+}
+
+void release_done(Release *release)
+{
+    free(release->leaves);
+    strings_free(release->wave);
+    *release = (Release){0};
+}
+
+/* --- what is new --- */
+
+/* A fixed order of the hosts that has nothing to do with their names, so that a wave is a mixture,
+ * and the same hosts are always the first. */
+static void set_rank(const Choice *choice, size_t index)
+{
+    crypto_hash_sha256_state state;
+    const char *fleet = choice->work->repository.file.fleet, *host = choice->sealed[index].host;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const uint8_t *)fleet, strlen(fleet) + 1);
+    crypto_hash_sha256_update(&state, (const uint8_t *)host, strlen(host));
+    crypto_hash_sha256_final(&state, choice->hosts[index].rank);
+}
+
+static int find_pending(const Workspace *work, const KnownLeaf *sealed, Choice *ret)
+{
+    Choice choice = {.work = work, .sealed = sealed, .count = work->repository.host_count};
+    const FleetVerified *verified = &work->verified;
+
+    choice.hosts = calloc(choice.count + 1, sizeof(choice.hosts[0]));
+    if (!choice.hosts)
+        return -ENOMEM;
+    for (size_t i = 0; i < choice.count; i++) {
+        Candidate *host = &choice.hosts[i];
+
+        host->before =
+            known_leaf_find(verified->released, verified->released_count, sealed[i].host);
+        host->pending = !host->before ||
+                        memcmp(host->before->bytes, sealed[i].leaf.bytes, MERKLE_HASH_BYTES) != 0;
+        host->group = i;
+        set_rank(&choice, i);
+    }
+    *ret = choice;
+    return 0;
+}
+
+/* --- who moves together --- */
+
+static size_t group_of(Candidate *hosts, size_t index)
+{
+    while (hosts[index].group != index) {
+        hosts[index].group = hosts[hosts[index].group].group;
+        index = hosts[index].group;
+    }
+    return index;
+}
+
+typedef enum Novelty { SAME_VALUE, NO_VALUE_BEFORE, OTHER_VALUE } Novelty;
+
+/* Compares the value of SECRET with what INPUTS, of the files that were signed, say. */
+static Novelty compare_value(const Workspace *work, const Bytes *inputs, const FleetSecret *secret)
+{
+    const char *digest = inventory_find(&work->inventory, "secret", secret->name);
+    const uint8_t *rest = inputs->data, *end = inputs->data + inputs->size, *line_end;
+    char name[CREDENTIAL_NAME_TEXT_BYTES + 1];
+    size_t length;
+
+    credential_name_format(&secret->credential, name);
+    strcat(name, " ");
+    length = strlen(name);
+    for (; rest < end; rest = line_end + 1) {
+        line_end = memchr(rest, '\n', (size_t)(end - rest));
+        if (!line_end)
+            break;
+        if ((size_t)(line_end - rest) < length || memcmp(rest, name, length) != 0)
+            continue;
+        return digest && memmem(rest, (size_t)(line_end - rest), digest, strlen(digest))
+                   ? SAME_VALUE
+                   : OTHER_VALUE;
+    }
+    return NO_VALUE_BEFORE;
+}
+
+/* A secret, and what it is for the hosts that get it. */
+typedef struct Shared {
+    bool changed;  /* somebody has another value */
+    size_t *hosts; /* that have another one or none */
+    size_t count;
+} Shared;
+
+static int note_values(const Choice *choice, size_t index, Shared *shared, Reason *reason)
+{
+    const Repository *repository = &choice->work->repository;
+    const RepositoryHost *host = &repository->hosts[index];
+    _cleanup_(bytes_done) Bytes inputs = {0};
+    const char *parent = NULL;
+    int r = 0;
+
+    if (choice->hosts[index].before) {
+        r = signed_files_find(repository, host->name, choice->hosts[index].before, NULL, &parent,
+                              NULL);
+        if (r == 0)
+            r = sealed_read(repository, parent, host->name, SEALED_INPUTS, LIMIT_MANIFEST_BYTES,
+                            reason, &inputs);
+        if (r > 0 || r == -ENOENT) /* then it cannot be left behind, either */
+            r = 0;
+    }
+    for (size_t i = 0; r == 0 && i < host->secret_count; i++) {
+        Shared *secret = &shared[host->secrets[i] - repository->file.secrets];
+        Novelty novelty = compare_value(choice->work, &inputs, host->secrets[i]);
+
+        if (novelty == SAME_VALUE)
+            continue;
+        secret->changed |= novelty == OTHER_VALUE;
+        if (!ARRAY_GROW(secret->hosts, secret->count))
+            return -ENOMEM;
+        secret->hosts[secret->count++] = index;
+    }
+    return r;
+}
+
+static void join(Choice *choice, const FleetSecret *secret, const Shared *shared)
+{
+    if (!shared->changed || shared->count < 2)
+        return;
+    for (size_t i = 0; i < shared->count; i++) {
+        Candidate *host = &choice->hosts[shared->hosts[i]];
+
+        if (!host->together)
+            host->together = secret;
+        choice->hosts[group_of(choice->hosts, shared->hosts[i])].group =
+            group_of(choice->hosts, shared->hosts[0]);
+    }
+}
+
+/* Puts hosts into groups that move together. */
+static int find_groups(Choice *choice, Reason *reason)
+{
+    const FleetFile *file = &choice->work->repository.file;
+    Shared *shared = calloc(file->secret_count + 1, sizeof(shared[0]));
+    int r = shared ? 0 : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < choice->count; i++)
+        if (choice->hosts[i].pending)
+            r = note_values(choice, i, shared, reason);
+    for (size_t i = 0; shared && i < file->secret_count; i++) {
+        if (r == 0)
+            join(choice, &file->secrets[i], &shared[i]);
+        free(shared[i].hosts);
+    }
+    free(shared);
+    return r;
+}
+
+/* --- who is chosen --- */
+
+/* Chooses the host INDEX, and all that move with it. Returns how many these are. */
+static size_t choose(Choice *choice, size_t index)
+{
+    size_t group = group_of(choice->hosts, index), chosen = 0;
+
+    if (!choice->hosts[index].together) {
+        chosen += !choice->hosts[index].chosen;
+        choice->hosts[index].chosen = true;
+        return chosen;
+    }
+    for (size_t i = 0; i < choice->count; i++)
+        if (choice->hosts[i].pending && !choice->hosts[i].chosen &&
+            group_of(choice->hosts, i) == group) {
+            choice->hosts[i].chosen = true;
+            chosen++;
+        }
+    return chosen;
+}
+
+typedef struct Ranked {
+    const uint8_t *rank;
+    size_t index;
+} Ranked;
+
+static int compare_ranks(const void *a, const void *b)
+{
+    return memcmp(((const Ranked *)a)->rank, ((const Ranked *)b)->rank, crypto_hash_sha256_BYTES);
+}
+
+/* Chooses PERCENT of all hosts, of those that have new files; one at least. */
+static int choose_wave(Choice *choice, unsigned percent)
+{
+    size_t wanted = (choice->count * percent + 99) / 100, count = 0, chosen = 0;
+    _cleanup_(freep) Ranked *order = calloc(choice->count + 1, sizeof(order[0]));
+
+    if (!order)
+        return -ENOMEM;
+    for (size_t i = 0; i < choice->count; i++)
+        if (choice->hosts[i].pending)
+            order[count++] = (Ranked){choice->hosts[i].rank, i};
+    qsort(order, count, sizeof(order[0]), compare_ranks);
+    for (size_t i = 0; i < count && i < wanted; i++)
+        choice->hosts[order[i].index].wanted = true;
+    for (size_t i = 0; i < count && chosen < wanted; i++)
+        if (!choice->hosts[order[i].index].chosen)
+            chosen += choose(choice, order[i].index);
+    /* a group in place of others is no more than was asked for */
+    for (size_t i = 0; chosen <= wanted && i < choice->count; i++)
+        choice->hosts[i].wanted = choice->hosts[i].chosen;
+    return 0;
+}
+
+/* Marks the hosts that LIST names as wanted: names, patterns and @groups. */
+static int want(Choice *choice, char *const *list, bool groups, Reason *reason)
+{
+    const Repository *repository = &choice->work->repository;
+    int r = 0;
+
+    for (; r == 0 && *list; list++) {
+        const FleetGroup *group =
+            groups && **list == '@' ? fleet_file_group(&repository->file, *list + 1) : NULL;
+        bool found = group;
+
+        if (group)
+            r = want(choice, group->hosts, false, reason);
+        for (size_t i = 0; !group && i < choice->count; i++)
+            if (fleet_pattern_matches(*list, repository->hosts[i].name)) {
+                choice->hosts[i].wanted = true;
+                found = true;
+            }
+        if (!found && groups)
+            r = reason_set(reason, OUTCOME_USAGE, "--to=: the fleet has no %s \"%.80s\"",
+                           **list == '@' ? "group" : "host", *list);
+    }
+    return r;
+}
+
+static int choose_named(Choice *choice, const char *to, Reason *reason)
+{
+    _cleanup_(strings_freep) char **list = NULL;
+    size_t chosen = 0;
+    int r = host_list_split(to, &list);
+
+    if (r == 0)
+        r = want(choice, list, true, reason);
+    for (size_t i = 0; r == 0 && i < choice->count; i++)
+        if (choice->hosts[i].wanted && choice->hosts[i].pending && !choice->hosts[i].chosen)
+            chosen += choose(choice, i);
+    if (r == 0 && chosen == 0)
+        r = reason_set(reason, OUTCOME_USAGE,
+                       "--to=%.80s: there are no new files for %s. See nspawn-creds fleet status",
+                       to,
+                       list[1] || fleet_pattern_is(to) || *to == '@' ? "these hosts" : "this host");
+    return r;
+}
+
+/* Has those confirmed who were not asked for. */
+static int say_widened(const Choice *choice, FleetChanges *changes)
+{
+    const FleetFile *file = &choice->work->repository.file;
+    int r = 0;
+
+    for (size_t secret = 0; r == 0 && secret < file->secret_count; secret++) {
+        _cleanup_(writer_done) Writer names = {0};
+
+        for (size_t i = 0; i < choice->count; i++)
+            if (choice->hosts[i].chosen && !choice->hosts[i].wanted &&
+                choice->hosts[i].together == &file->secrets[secret]) {
+                writer_text(&names, " ");
+                writer_text(&names, choice->sealed[i].host);
+            }
+        if (names.failed)
+            return -ENOMEM;
+        if (names.bytes.size > 0)
+            r = fleet_changes_add(
+                changes, "released, too, because they share the new value of %s:%.*s",
+                file->secrets[secret].name, (int)names.bytes.size, (const char *)names.bytes.data);
+    }
+    return r;
+}
+
+/* --- the result --- */
+
+/* Has the files of COUNT RELEASED hosts confirmed that are neither sealed nor verified here. */
+static int say_unknown(const Workspace *work, const KnownLeaf *sealed, const Release *release,
+                       FleetChanges *changes)
+{
+    const FleetVerified *verified = &work->verified;
+    _cleanup_(writer_done) Writer names = {0};
+
+    for (size_t i = 0; i < release->count; i++) {
+        const KnownLeaf *leaf = &release->leaves[i];
+        const MerkleHash *before = known_leaf_find(verified->released, verified->released_count,
+                                                   leaf->host),
+                         *now = known_leaf_find(sealed, work->repository.host_count, leaf->host);
+
+        if ((before && memcmp(before->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0) ||
+            (now && memcmp(now->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0))
+            continue;
+        writer_text(&names, " ");
+        writer_text(&names, leaf->host);
+    }
+    if (names.failed)
+        return -ENOMEM;
+    return names.bytes.size == 0
+               ? 0
+               : fleet_changes_add(changes,
+                                   "earlier files in " SIGNED_DIRECTORY
+                                   " that this machine has not seen signed:%.*s",
+                                   (int)names.bytes.size, (const char *)names.bytes.data);
+}
+
+/* Adds a host with LEAF to RELEASE, which has room. */
+static int add_leaf(Release *release, const char *host, const MerkleHash *leaf, bool in_wave)
+{
+    strcpy(release->leaves[release->count].host, host);
+    release->leaves[release->count++].leaf = *leaf;
+    return in_wave && !strings_add(&release->wave, &release->wave_count, host) ? -ENOMEM : 0;
+}
+
+/* The files that HOST keeps have to be there. */
+static int check_kept(const Repository *repository, const char *host, const MerkleHash *leaf,
+                      Reason *reason)
+{
+    Reason why = {0};
+    const char *parent;
+    MerkleHash found;
+    int r = signed_files_find(repository, host, leaf, &why, &parent, NULL);
+
+    if (r == 0)
+        r = sealed_examine(repository, parent, host, &why, &found);
+    return r > 0 ? reason_set(reason, OUTCOME_UNSIGNED,
+                              "%s cannot keep the files that it has: %.150s. Release the new ones, "
+                              "too, or restore these with git",
+                              host, why.text)
+                 : r;
+}
+
+static int make_release(const Choice *choice, Reason *reason, Release *ret)
+{
+    const Repository *repository = &choice->work->repository;
+    _cleanup_(release_done) Release release = {0};
+    int r = 0;
+
+    release.leaves = calloc(choice->count + 1, sizeof(release.leaves[0]));
+    if (!release.leaves)
+        return -ENOMEM;
+    for (size_t i = 0; r == 0 && i < choice->count; i++) {
+        const Candidate *host = &choice->hosts[i];
+        const char *name = choice->sealed[i].host;
+
+        if (!host->pending || host->chosen) {
+            r = add_leaf(&release, name, &choice->sealed[i].leaf, host->pending);
+            continue;
+        }
+        release.waiting++;
+        if (!host->before)
+            continue;
+        r = check_kept(repository, name, host->before, reason);
+        if (r == 0)
+            r = add_leaf(&release, name, host->before, false);
+    }
+    if (r == 0)
+        *ret = TAKE(release);
+    return r;
+}
+
+int release_choose(const Workspace *work, const KnownLeaf *sealed, FleetChanges *changes,
+                   Reason *reason, Release *ret)
+{
+    _cleanup_(choice_done) Choice choice = {0};
+    const Options *options = work->options;
+    bool all = !options->to && options->wave == 0;
+    int r = find_pending(work, sealed, &choice);
+
+    if (r == 0 && !all)
+        r = find_groups(&choice, reason);
+    if (r == 0 && options->to)
+        r = choose_named(&choice, options->to, reason);
+    else if (r == 0 && options->wave > 0)
+        r = choose_wave(&choice, options->wave);
+    for (size_t i = 0; r == 0 && all && i < choice.count; i++)
+        choice.hosts[i].chosen = true;
+    if (r == 0 && !all)
+        r = say_widened(&choice, changes);
+    return r == 0 ? make_release(&choice, reason, ret) : r;
+}
+
+/* Whether the host and the files of LEAF are there. */
+static bool is_there(const Workspace *work, const KnownLeaf *sealed, const KnownLeaf *leaf)
+{
+    const MerkleHash *now = known_leaf_find(sealed, work->repository.host_count, leaf->host);
+    const char *parent;
+    MerkleHash found;
+
+    if (!now)
+        return false;
+    return memcmp(now->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0 ||
+           (signed_files_find(&work->repository, leaf->host, &leaf->leaf, NULL, &parent, NULL) ==
+                0 &&
+            sealed_examine(&work->repository, parent, leaf->host, NULL, &found) == 0);
+}
+
+int release_as_in(const Workspace *work, const KnownLeaf *sealed, const Statement *statement,
+                  FleetChanges *changes, Reason *reason, Release *ret)
+{
+    const FleetVerified *verified = &work->verified;
+    _cleanup_(release_done) Release release = {0};
+    int r = leaves_read(&work->repository, statement, reason, &release.leaves, &release.count);
+
+    if (r != 0)
+        return r > 0 ? 0 : r;
+    for (size_t i = 0; i < release.count; i++) {
+        const KnownLeaf *leaf = &release.leaves[i];
+        const MerkleHash *before =
+            known_leaf_find(verified->released, verified->released_count, leaf->host);
+
+        if (!is_there(work, sealed, leaf))
+            return 0;
+        if ((!before || memcmp(before->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) != 0) &&
+            !strings_add(&release.wave, &release.wave_count, leaf->host))
+            return -ENOMEM;
+    }
+    for (size_t i = 0; i < work->repository.host_count; i++) {
+        const MerkleHash *leaf = known_leaf_find(release.leaves, release.count, sealed[i].host);
+
+        release.waiting +=
+            !leaf || memcmp(leaf->bytes, sealed[i].leaf.bytes, MERKLE_HASH_BYTES) != 0;
+    }
+    r = say_unknown(work, sealed, &release, changes);
+    if (r == 0)
+        *ret = TAKE(release);
+    return r;
+}
