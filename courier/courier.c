@@ -13,7 +13,8 @@
 #include <systemd/sd-daemon.h>
 
 #define SECOND         ((uint64_t)1000 * 1000)
-/* How often the courier asks what became of a new set, a second each, before it looks again. */
+/* So many looks after a new set, a second each, also ask what services did with it. Later ones ask
+ * too, but do not come sooner for that. */
 #define QUESTIONS      30U
 /* "v1/FLEET/hosts/HOST/bundle" and the like */
 #define NAME_BYTES_MAX (LIMIT_FLEET_NAME_BYTES + LIMIT_FLEET_HOST_BYTES + 32)
@@ -29,6 +30,7 @@ struct Courier {
     Bytes report;           /* not carried back yet */
     Bytes carried;          /* the last one that was */
     bool waits;             /* for the report of what services did with the set */
+    unsigned questions;     /* that are left of QUESTIONS */
     char bundle_name[NAME_BYTES_MAX], report_name[NAME_BYTES_MAX];
 };
 
@@ -188,6 +190,7 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
     if (r == 0)
         r = outcome_of(commit, reason);
     courier->waits = r == 0 && courier->reports;
+    courier->questions = QUESTIONS;
     if (r == 0)
         courier->sequence =
             (uint64_t)json_object_get_int64(json_object_object_get(offer, "sequence"));
@@ -217,8 +220,10 @@ int courier_look(Courier *courier, Reason *reason)
         r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s is not text", courier->bundle_name);
     if (r == 0 && bundle.size > 0)
         r = deliver(courier, bytes_view(&bundle), reason);
-    else if (r == 0 && courier->waits)
+    else if (r == 0 && courier->waits) {
+        courier->questions -= courier->questions > 0;
         (void)ask(courier, NULL);
+    }
     /* what was refused, or is not complete, is offered again */
     courier->offered = r == 0 ? seen : (CarrierVersion){0};
     return r;
@@ -297,16 +302,10 @@ void courier_run(Courier *courier)
             fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,
                     courier->config->name);
         }
-        for (unsigned i = 0; r == 0 && courier->waits && i < QUESTIONS; i++) {
-            carrier_sleep(SECOND);
-            if (ask(courier, NULL) == 0 && !courier->waits)
-                say("carrying the report", courier_report(courier, &report_reason), &report_reason,
-                    &last_report, &last_report_reason);
-        }
         failures = r == 0 ? 0 : failures + 1;
         /* at least a second, whatever a carrier says has changed */
         carrier_sleep(r == 0 ? SECOND : pause_after(courier, r, failures - 1));
-        if (r == 0)
+        if (r == 0 && !(courier->waits && courier->questions > 0))
             carrier->ops->wait(carrier, courier->bundle_name,
                                jittered(courier->config->carrier.interval, 5));
     }
