@@ -292,7 +292,7 @@ static void test_a_set_is_accepted_and_delivered(void **state)
  * other. Values that are not in the list are left out. */
 static const char *changes_of(const Fleet *fleet, Set *const *sets, size_t count)
 {
-    static char text[32];
+    static char text[64];
     _cleanup_(fleet_set_done) FleetSet set = {0};
     _cleanup_(value_changes_done) ValueChanges changes = {0};
 
@@ -306,7 +306,7 @@ static const char *changes_of(const Fleet *fleet, Set *const *sets, size_t count
             statement_format(&sets[k]->statement, statement);
             digest_format(text_view(statement), digest);
             if (strcmp(digest, changes.changes[i].sha256) == 0)
-                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s%u",
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%.16s%u",
                          text[0] ? " " : "", changes.changes[i].name.id,
                          (unsigned)sets[k]->statement.sequence);
         }
