@@ -171,7 +171,7 @@ static void print(const Checking *checking)
     output_line(stdout, "Fleet %s: %zu host%s, %zu secret%s.", repository->file.fleet,
                 repository->host_count, repository->host_count == 1 ? "" : "s",
                 repository->file.secret_count, repository->file.secret_count == 1 ? "" : "s");
-    if (checking->statement.text.size == 0)
+    if (workspace_is_empty(&checking->work) || checking->statement.text.size == 0)
         return;
     timestamp_format(statement->not_after, until);
     output_line(stdout, "Everything is sealed%s in statement %" PRIu64 ", valid until %s.",

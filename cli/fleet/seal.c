@@ -525,6 +525,8 @@ static void report(const Sealing *sealing, uint64_t begin)
         output_json(object, sealing->work.options->json);
         return;
     }
+    if (workspace_is_empty(&sealing->work) && sealing->removed == 0)
+        return;
     if (sealing->plan_count == 0 && sealing->removed == 0) {
         output_line(stdout, "All %zu hosts are sealed already.", hosts);
         return;
@@ -536,7 +538,8 @@ static void report(const Sealing *sealing, uint64_t begin)
     if (sealing->removed > 0)
         output_line(stdout, "Removed the files of %zu host%s that are no longer there.",
                     sealing->removed, sealing->removed == 1 ? "" : "s");
-    output_line(stdout, "Next: nspawn-creds fleet sign");
+    if (hosts > 0)
+        output_line(stdout, "Next: nspawn-creds fleet sign");
 }
 
 static int run(const Context *context, const Options *options, char **arguments)

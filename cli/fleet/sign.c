@@ -198,7 +198,9 @@ static int sign_sealed(Signing *signing, Reason *reason)
     int r;
 
     if (work->repository.host_count == 0)
-        return reason_set(reason, OUTCOME_USAGE, "the fleet has no hosts");
+        return reason_set(
+            reason, OUTCOME_USAGE,
+            "the fleet has no hosts. Add one: nspawn-creds fleet add host web1 web1.json");
     r = workspace_leaves(work, true, reason, &signing->sealed);
     if (r == 0)
         r = fleet_changes_find(&work->verified, &work->inventory, reason, &changes);

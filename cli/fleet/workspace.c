@@ -122,6 +122,16 @@ static int check_inputs(const Workspace *work, const RepositoryHost *host, Reaso
     return r;
 }
 
+bool workspace_is_empty(const Workspace *work)
+{
+    if (work->repository.host_count > 0)
+        return false;
+    output_line(stdout,
+                "Fleet %s has no hosts. Add one: nspawn-creds fleet add host web1 web1.json",
+                work->repository.file.fleet);
+    return true;
+}
+
 int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLeaf **ret)
 {
     const Repository *repository = &work->repository;

@@ -41,6 +41,10 @@ int workspace_load(bool write, Reason *reason, Workspace *work);
 /* Says on standard error if the masters are encrypted to other recipients than are listed. */
 int workspace_note_recipients(const Workspace *work, Reason *reason);
 
+/* Whether the fleet has no hosts, so that nothing can be sealed or signed. Says so on standard
+ * output, with the next command. */
+bool workspace_is_empty(const Workspace *work);
+
 /* Reads the leaves of all hosts' manifests into RET, by their index. OUTCOME_UNSEALED, with the
  * hosts in REASON, if any is not sealed from its present inputs. With FILES, each sealed file is
  * compared with its manifest: OUTCOME_BAD_REPOSITORY. */
