@@ -11,6 +11,7 @@
 #include "fleet/workspace.h"
 #include "terminal/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static int check_wave(const Checking *checking, Reason *reason)
 
     if (r != 0)
         return r < 0 ? r : 0;
+    assert(checking->leaves);
     for (size_t i = 0; i < repository->host_count; i++) {
         const KnownLeaf *sealed = &checking->leaves[i];
         const MerkleHash *leaf = known_leaf_find(released, count, sealed->host);

@@ -293,11 +293,12 @@ static void remove_directory(const Repository *repository, const char *name)
 /* Whether NAME is a master's. */
 static bool is_master(const char *name)
 {
-    char secret[LIMIT_FLEET_SECRET_BYTES + 1] = "";
+    char secret[LIMIT_FLEET_SECRET_BYTES + 1];
+    size_t length = strlen(name) - strlen(".age");
 
-    if (!has_suffix(name, ".age") || strlen(name) - strlen(".age") >= sizeof(secret))
+    if (!has_suffix(name, ".age") || length >= sizeof(secret))
         return false;
-    memcpy(secret, name, strlen(name) - strlen(".age"));
+    snprintf(secret, sizeof(secret), "%.*s", (int)length, name);
     return fleet_secret_name_valid(secret);
 }
 
