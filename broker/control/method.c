@@ -79,7 +79,7 @@ static int add_fleets(const ServerConfig *config, struct json_object *reply)
     return r;
 }
 
-/* What protects against an older store or set: the counter, or, against a fleet's carrier alone,
+/* The protection against an older store or set: the counter, or, against a fleet's carrier alone,
  * the sequences that were accepted. */
 static void add_rollback(const RollbackGuard *guard, struct json_object *reply)
 {

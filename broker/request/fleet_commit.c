@@ -72,7 +72,7 @@ static int list_changes(const FleetSet *old, const FleetCommit *commit, ValueCha
     return r;
 }
 
-/* What stays restored: what has the same file as before. */
+/* Credentials whose file is the same as before stay restored. */
 static int list_restored(const FleetSet *old, const FleetCommit *commit, ValueChanges *ret)
 {
     int r = 0;

@@ -42,7 +42,7 @@ typedef struct CommitOrder {
     const CredentialName *shared; /* join a queued commit with the same name here; or NULL */
 } CommitOrder;
 
-/* What the recovery has found of the rollback state (store/rollback.h). */
+/* The rollback state that the recovery has found (store/rollback.h). */
 typedef struct RollbackFound {
     int rc; /* of rollback_check() */
     Reason reason;

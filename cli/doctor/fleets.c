@@ -82,7 +82,7 @@ static void say_age(Doctor *doctor, const FleetStatus *status, uint64_t now)
                   status->sequence);
 }
 
-/* What became of the services when the set was accepted. */
+/* The services' outcome after the set was accepted. */
 static void say_applied(Doctor *doctor, const char *fleet)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};

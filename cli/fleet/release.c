@@ -9,7 +9,7 @@
 #include <sodium.h>
 #include <stdio.h>
 
-/* What is known of a host, by its index in the repository. */
+/* The known facts of a host, by its index in the repository. */
 typedef struct Candidate {
     const MerkleHash *before; /* the leaf that was released last; NULL: none, the host is new */
     bool pending;             /* there is a newer one */

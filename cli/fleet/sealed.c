@@ -96,7 +96,7 @@ int sealed_leaf(const Repository *repository, const char *parent, const char *ho
     return r;
 }
 
-/* What is sealed for a host. */
+/* The files that are sealed for a host. */
 typedef struct Sealed {
     Manifest manifest;
     MerkleHash leaf;

@@ -110,7 +110,7 @@ static struct json_object *describe_files(const FleetSet *set)
     return list;
 }
 
-/* What became of the services, if there was anything to do. */
+/* The services' outcome, if there was anything to do. */
 static void add_applied(const FleetSet *set, struct json_object *object)
 {
     FleetApplied applied;

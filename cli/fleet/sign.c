@@ -136,7 +136,7 @@ static int renew(Signing *signing, Reason *reason)
     return 0;
 }
 
-/* Decides which hosts get what. Who adds a signature signs what the first signer has chosen. */
+/* Decides which hosts get new files. A further signer signs the first one's choice. */
 static int choose(Signing *signing, FleetChanges *changes, Reason *reason)
 {
     const Workspace *work = &signing->work;
