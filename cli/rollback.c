@@ -29,50 +29,45 @@ static CounterWork work_of(const Options *options)
 
 /* --- in a TPM child --- */
 
-static int read_counter(const void *request, const Observer *observer, Reason *reason,
-                        TpmResult *ret)
+/* Does ACT with the counter of REQUEST. WHAT is what the user waits for. */
+static int act_on_counter(const void *request, const Observer *observer, const char *what,
+                          int (*act)(Tpm *tpm, uint32_t index, Reason *reason, uint64_t *ret),
+                          Reason *reason, TpmResult *ret)
 {
     const CounterWork *work = request;
     _cleanup_(tpm_freep) Tpm *tpm = NULL;
     int r;
 
-    tpm_wait_begin(observer, "read its counter", NULL);
+    tpm_wait_begin(observer, what, NULL);
     r = tpm_new(work->device, reason, &tpm);
     if (r == 0)
-        r = tpm_counter_read(tpm, work->counter, reason, &ret->counter);
+        r = act(tpm, work->counter, reason, &ret->counter);
     observer_wait_end(observer);
     return r;
+}
+
+static int read_counter(const void *request, const Observer *observer, Reason *reason,
+                        TpmResult *ret)
+{
+    return act_on_counter(request, observer, "read its counter", tpm_counter_read, reason, ret);
 }
 
 static int ensure_counter(const void *request, const Observer *observer, Reason *reason,
                           TpmResult *ret)
 {
-    const CounterWork *work = request;
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    int r;
+    return act_on_counter(request, observer, "make a counter", tpm_counter_ensure, reason, ret);
+}
 
-    tpm_wait_begin(observer, "make a counter", NULL);
-    r = tpm_new(work->device, reason, &tpm);
-    if (r == 0)
-        r = tpm_counter_ensure(tpm, work->counter, reason, &ret->counter);
-    observer_wait_end(observer);
-    return r;
+static int remove_it(Tpm *tpm, uint32_t index, Reason *reason, uint64_t *ret)
+{
+    (void)ret;
+    return tpm_counter_remove(tpm, index, reason);
 }
 
 static int remove_counter(const void *request, const Observer *observer, Reason *reason,
                           TpmResult *ret)
 {
-    const CounterWork *work = request;
-    _cleanup_(tpm_freep) Tpm *tpm = NULL;
-    int r;
-
-    (void)ret;
-    tpm_wait_begin(observer, "remove its counter", NULL);
-    r = tpm_new(work->device, reason, &tpm);
-    if (r == 0)
-        r = tpm_counter_remove(tpm, work->counter, reason);
-    observer_wait_end(observer);
-    return r;
+    return act_on_counter(request, observer, "remove its counter", remove_it, reason, ret);
 }
 
 static int increment(const char *device, uint32_t counter, Reason *reason)
