@@ -23,8 +23,8 @@ typedef struct Release {
 void release_done(Release *release); /* for _cleanup_ */
 
 /* Chooses the hosts: those of --to= in WORK's options, or --wave=, or all. SEALED are the leaves of
- * what is sealed for all hosts. What the administrator has to confirm is added to CHANGES: hosts
- * that were not asked for, and files that were signed before and are not known here. OUTCOME_USAGE,
+ * all hosts' sealed files. Adds to CHANGES whatever the administrator has to confirm: hosts that
+ * were not asked for, and files that were signed before and are not known here. OUTCOME_USAGE,
  * OUTCOME_UNSIGNED. */
 int release_choose(const Workspace *work, const KnownLeaf *sealed, FleetChanges *changes,
                    Reason *reason, Release *ret);

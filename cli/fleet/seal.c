@@ -145,8 +145,8 @@ static int find_signed(Sealing *sealing, Reason *reason)
     return r < 0 ? r : 0;
 }
 
-/* Keeps the files of HOST if they are signed. What only the repository says is signed does not
- * replace what this machine knows to be. */
+/* Keeps the files of HOST if they are signed. A claim of the repository alone does
+ * not replace files that this machine knows to be signed. */
 static int keep_signed(const Sealing *sealing, const char *host, Reason *reason)
 {
     const FleetVerified *verified = &sealing->work.verified;

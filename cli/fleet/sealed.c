@@ -162,8 +162,8 @@ static int check_no_others(int folder, const char *path, const Manifest *manifes
     return r;
 }
 
-/* Reads HOST's manifest, and checks that its files are those that are there. Who sealed them, for
- * whom and from what, is for the caller to find out. As sealed_check(). */
+/* Reads HOST's manifest, and checks that its files are those that are there. The caller
+ * has to find out who sealed them, for which host and from which inputs. As sealed_check(). */
 static int read_sealed(const Repository *repository, const char *parent, const char *host,
                        Reason *reason, Sealed *ret)
 {

@@ -34,8 +34,8 @@ void workspace_done(Workspace *work);
  */
 int workspace_open(bool write, Reason *reason, Workspace *work);
 
-/* The same, and loads everything else. What enough signers have signed since this administrator
- * signed last counts as confirmed. */
+/* The same, and loads everything else. A statement that enough signers have signed since this
+ * administrator signed last counts as confirmed. */
 int workspace_load(bool write, Reason *reason, Workspace *work);
 
 /* Says on standard error if the masters are encrypted to other recipients than are listed. */

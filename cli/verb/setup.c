@@ -76,7 +76,7 @@ static int prepare_host(Reason *reason, bool *ret_changed)
 
 /* --- rollback protection --- */
 
-/* What one of the options did, in the past, or what there was nothing to do about. */
+/* Does what one of the options asks for. RET_WORDS says what was done, or why nothing had to be. */
 static int change_protection(const Context *context, const Options *options, Reason *reason,
                              const char **ret_words, bool *ret_changed)
 {
@@ -101,7 +101,7 @@ static int change_protection(const Context *context, const Options *options, Rea
                     "that were rotated or revoked since they were copied are then used again");
         if (r == 0)
             r = rollback_accept(context, options, reason);
-        *ret_words = "What is there now is right.";
+        *ret_words = "The present store counts as the last one.";
     }
     return r;
 }
