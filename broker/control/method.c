@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "courier/offer.h"
+#include "courier/offer_report.h"
 #include "fleet/fleet_status.h"
 #include "protocol/varlink.h"
 #include "request/commit_parameters.h"
@@ -200,7 +201,7 @@ static int add_file(MethodCall *call)
 static int report(MethodCall *call)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = offer_applied_report(call->environment->connections->config,
+    int r = offer_report_applied(call->environment->connections->config,
                                  varlink_text(call->parameters, "fleet"), &call->reason, &text);
 
     json_add_view(call->reply, "report", bytes_view(&text));

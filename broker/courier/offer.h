@@ -13,20 +13,11 @@
  * so that containers come first. All of the set is committed, or nothing.
  */
 
+#include "courier/refusals.h"
 #include "request/connection.h"
 #include "request/peer.h"
 
 typedef struct Offer Offer;
-
-/* Offers that were refused a moment ago. A courier that repeats them costs neither signatures nor
- * the TPM. A bundle that signers stand for is known by its statement, because the
- * courier could change the rest. The journal has one entry for it, and for each outcome. What
- * signers stand for is refused by the next broker, too: the host's report of it is in the fleet's
- * store. */
-typedef struct Refusals Refusals;
-int refusals_new(Refusals **ret); /* -ENOMEM */
-Refusals *refusals_free(Refusals *refusals);
-DEFINE_CLEANUP(Refusals *, refusals_free);
 
 typedef struct OfferOrder {
     ConnectionSet *connections; /* borrowed until the offer is freed, like .refusals */
@@ -59,11 +50,6 @@ bool offer_has_report(const Offer *offer);
 /* The reply to Offer, or to Commit if it was COMMITTED, with the outcome RC, to be released. */
 struct json_object *offer_describe(const Offer *offer, bool committed, int rc,
                                    const Reason *reason);
-
-/* The host's signed report of what nspawn-creds-apply has done about FLEET's accepted set; empty if
- * it has done nothing yet. OUTCOME_NOT_FOUND if FLEET is none, or the host has no key for reports;
- * a negative errno. For a child, because it reads the set. */
-int offer_applied_report(const ServerConfig *config, const char *fleet, Reason *reason, Bytes *ret);
 
 /* --- OFFER may be NULL, or of another fleet than FLEET: OUTCOME_USAGE --- */
 

@@ -1,4 +1,4 @@
 # Breaks: a pending file does not replace one that opens
-# File: broker/courier/offer.c
+# File: broker/courier/trial.c
 # Test: offer test_pending
-s/\.pending && offer->have\[i\] == HAVE_NOTHING/.pending/
+s/trial->order\.have\[i\] == HAVE_NOTHING\)/true)/

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "courier/offer_report.h"
+
+#include "fleet/fleet_config.h"
+#include "fleet/fleet_set.h"
+#include "request/fleet_commit.h"
+
+#include <string.h>
+
+static int sign(const ServerConfig *config, const Report *report, Bytes *ret)
+{
+    _cleanup_(secret_freep) Secret *seed = NULL;
+    int r = report_key_read(config->store_path, NULL, &seed);
+
+    return r == 0 ? report_sign(report, seed, ret) : r;
+}
+
+/* Adds what became of the accepted set, whose STORE this is, if REPORT is about it. */
+static void add_applied(const Store *store, Report *report)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    FleetApplied applied;
+
+    if (store_read_record(store, FLEET_APPLIED_RECORD, NULL, &text) != 0 ||
+        fleet_applied_parse(bytes_view(&text), NULL, &applied) != 0 ||
+        strcmp(applied.statement, report->statement) != 0)
+        return;
+    report->applied = true;
+    report->outcome = applied.outcome;
+    report->time = applied.time;
+    strcpy(report->credential, applied.credential);
+}
+
+int offer_report_make(const ServerConfig *config, Report *report, Bytes *ret)
+{
+    _cleanup_(store_freep) Store *store = NULL;
+
+    report->time = config->context->now(config->context);
+    if (report->outcome == 0 &&
+        fleet_commit_open(config->store_path, report->fleet, false, NULL, &store) == 0)
+        add_applied(store, report);
+    return sign(config, report, ret);
+}
+
+int offer_report_applied(const ServerConfig *config, const char *fleet, Reason *reason, Bytes *ret)
+{
+    _cleanup_(fleet_config_done) FleetConfig settings = {0};
+    _cleanup_(fleet_set_done) FleetSet set = {0};
+    Report report = {0};
+    int r = fleet_name_valid(fleet) ? fleet_config_load(config->context, fleet, reason, &settings)
+                                    : OUTCOME_NOT_FOUND;
+
+    if (r == 0)
+        r = fleet_set_open(config->store_path, fleet, reason, &set);
+    if (r != 0)
+        return r == OUTCOME_NO_SET ? 0 : r;
+    strcpy(report.fleet, fleet);
+    strcpy(report.host, settings.host);
+    strcpy(report.statement, set.digest);
+    add_applied(set.store, &report);
+    return report.applied ? sign(config, &report, ret) : 0;
+}

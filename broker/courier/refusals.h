@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Offers that were refused a moment ago. A courier that repeats them costs neither signatures nor
+ * the TPM. A bundle that signers stand for is known by its statement, because the
+ * courier could change the rest. The journal has one entry for it, and for each outcome. What
+ * signers stand for is refused by the next broker, too: the host's report of it is in the fleet's
+ * store.
+ */
+
+#include "base/base64.h"
+#include "fleet/report.h"
+#include "process/config.h"
+#include "request/peer.h"
+#include "request/store_job.h"
+
+typedef struct Refusals Refusals;
+int refusals_new(Refusals **ret); /* -ENOMEM */
+Refusals *refusals_free(Refusals *refusals);
+DEFINE_CLEANUP(Refusals *, refusals_free);
+
+/* What the offer with DIGEST to FLEET is refused with until a pause is over, and the host's signed
+ * report of that, if there is one; or 0. */
+int refusals_find(Refusals *refusals, const char *fleet, const char *digest, Reason *reason,
+                  Bytes *ret_report);
+
+/* Remembers that the offer was refused with RC. REPORT is the host's, or empty. Returns whether
+ * that is news: of another offer of this fleet it was said a moment ago. */
+bool refusals_add(Refusals *refusals, const char *fleet, const char *digest, int rc,
+                  const Reason *reason, BytesView report);
+
+/* Writes REPORT for the next broker, in the name of PEER, so that it keeps the pause. Only signers
+ * can make statements for which that happens, and each only once in a pause. Nobody waits for it.
+ */
+void refusals_write(StoreQueue *store, const char *fleet, const Peer *peer, BytesView report);
+
+/* What an earlier broker has refused the statement with DIGEST with, if the pause is not over NOW;
+ * or 0. For a child. RET_REPORT is the host's report of it. */
+int refusals_read(const ServerConfig *config, const char *fleet, const char *digest, uint64_t now,
+                  Reason *reason, Bytes *ret_report);

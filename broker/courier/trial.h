@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Opens the new files of a set that is offered, one after the other, when the event loop and the
+ * TPM have nothing else to do, so that containers come first. A value is compared with the one that
+ * is served until now.
+ */
+
+#include "courier/judgement.h"
+#include "request/connection.h"
+
+typedef struct Trial Trial;
+
+typedef struct TrialOrder {
+    ConnectionSet *connections; /* borrowed until the trial is freed, like all below */
+    FleetCommit *commit;        /* its .changed and .keep are set */
+    const uint8_t *have;        /* for each of the manifest's credentials, as in Verdict */
+    /* All files were opened, or RC says why one cannot be, and CULPRIT which one; else it is "".
+     * The callee may free the trial. */
+    void (*done)(void *userdata, int rc, const Reason *reason, const char *culprit);
+    void *userdata;
+} TrialOrder;
+
+/* A negative errno. RC is what request_…() return. */
+int trial_new(const TrialOrder *order, Trial **ret);
+Trial *trial_free(Trial *trial); /* NULL is allowed */
+DEFINE_CLEANUP(Trial *, trial_free);
