@@ -2,13 +2,14 @@
 
 #include "crypto/ecdsa.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 
 /* A sequence of two numbers, each with a header of two bytes and perhaps a zero byte. */
-#define DER_BYTES_MAX (2 + 2 * (3 + ECDH_COORDINATE_BYTES))
+#define DER_BYTES_MAX (2 + 2 * (3 + ECDH_P256_BYTES))
 
 DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free);
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
@@ -20,7 +21,7 @@ static int key_new(const EcdhPoint *point, EVP_PKEY **ret)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
         EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    uint8_t octets[1 + sizeof(*point)] = {0x04}; /* uncompressed */
+    uint8_t octets[1 + 2 * ECDH_P256_BYTES] = {0x04}; /* uncompressed */
     char group[] = "prime256v1";
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
@@ -28,7 +29,8 @@ static int key_new(const EcdhPoint *point, EVP_PKEY **ret)
         OSSL_PARAM_construct_end(),
     };
 
-    memcpy(octets + 1, point, sizeof(*point));
+    memcpy(octets + 1, point->x, ECDH_P256_BYTES);
+    memcpy(octets + 1 + ECDH_P256_BYTES, point->y, ECDH_P256_BYTES);
     return context && EVP_PKEY_fromdata_init(context) == 1 &&
                    EVP_PKEY_fromdata(context, ret, EVP_PKEY_PUBLIC_KEY, params) == 1
                ? 0
@@ -63,7 +65,8 @@ int ecdsa_verify(const EcdhPoint *point, BytesView r, BytesView s, BytesView mes
     size_t size;
     int rc = ecdh_check(point);
 
-    if (rc > 0 || r.size > ECDH_COORDINATE_BYTES || s.size > ECDH_COORDINATE_BYTES)
+    assert(point->curve == ECDH_P256);
+    if (rc > 0 || r.size > ECDH_P256_BYTES || s.size > ECDH_P256_BYTES)
         return OUTCOME_NOT_SIGNED;
     if (rc == 0)
         rc = context ? key_new(point, &key) : -ENOMEM;

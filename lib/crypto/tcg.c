@@ -7,65 +7,126 @@
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/rsa.h>
-#include <sodium.h>
 #include <string.h>
+
+/* --- hashes --- */
+
+static const EVP_MD *digest(TcgHash hash)
+{
+    return hash == TCG_SHA384 ? EVP_sha384() : EVP_sha256();
+}
+
+size_t tcg_digest_bytes(TcgHash hash)
+{
+    return hash == TCG_SHA384 ? 48 : 32;
+}
+
+void tcg_key_done(TcgKey *key)
+{
+    secret_erase(key, sizeof(*key));
+}
+
+BytesView tcg_key_view(const TcgKey *key)
+{
+    return (BytesView){key->bytes, key->size};
+}
+
+/* What is hashed, which may be secret. */
+typedef struct Text {
+    uint8_t bytes[TCG_TEXT_BYTES_MAX];
+} Text;
+
+static void text_done(Text *text)
+{
+    secret_erase(text, sizeof(*text));
+}
+
+static int hmac(TcgHash hash, const TcgKey *key, const Writer *text, uint8_t *ret)
+{
+    assert(!text->failed);
+    return HMAC(digest(hash), key->bytes, (int)key->size, text->bytes.data, text->bytes.size, ret,
+                NULL)
+               ? 0
+               : -EIO;
+}
+
+int tcg_hmac(TcgHash hash, const TcgKey *key, BytesView text, BytesView more, uint8_t *ret)
+{
+    _cleanup_(text_done) Text joined;
+    Writer writer = writer_into(joined.bytes, sizeof(joined.bytes));
+
+    writer_bytes(&writer, text);
+    writer_bytes(&writer, more);
+    return hmac(hash, key, &writer, ret);
+}
 
 /* --- key derivation --- */
 
-/* The counter of the first round, big-endian. */
-static const uint8_t counter[] = {0, 0, 0, 1};
+/* The counter of the first round. */
+#define COUNTER 1U
 
-_Static_assert(crypto_auth_hmacsha256_BYTES == sizeof(SecretTemporary), "one round is enough");
-_Static_assert(crypto_hash_sha256_BYTES == sizeof(SecretTemporary), "one round is enough");
-
-void tcg_kdfa(const SecretTemporary *key, const char *label, BytesView context, unsigned bits,
-              SecretTemporary *ret)
+static void write_label(Writer *writer, const char *label)
 {
-    uint8_t size[] = {0, 0, (uint8_t)(bits >> 8), (uint8_t)bits};
-    crypto_auth_hmacsha256_state state;
-
-    assert(bits % 8 == 0 && bits / 8 <= sizeof(ret->bytes));
-    crypto_auth_hmacsha256_init(&state, key->bytes, sizeof(key->bytes));
-    crypto_auth_hmacsha256_update(&state, counter, sizeof(counter));
-    crypto_auth_hmacsha256_update(&state, (const uint8_t *)label, strlen(label) + 1);
-    crypto_auth_hmacsha256_update(&state, context.data, context.size);
-    crypto_auth_hmacsha256_update(&state, size, sizeof(size));
-    crypto_auth_hmacsha256_final(&state, ret->bytes);
-    secret_erase(&state, sizeof(state));
-    secret_erase(ret->bytes + bits / 8, sizeof(ret->bytes) - bits / 8);
+    writer_bytes(writer, (BytesView){(const uint8_t *)label, strlen(label) + 1});
 }
 
-void tcg_kdfe(const SecretTemporary *z, const char *label, const uint8_t u[32], const uint8_t v[32],
-              SecretTemporary *ret)
+int tcg_kdfa(TcgHash hash, const TcgKey *key, const char *label, BytesView context, unsigned bits,
+             TcgKey *ret)
 {
-    crypto_hash_sha256_state state;
+    _cleanup_(tcg_key_done) TcgKey derived = {.size = bits / 8};
+    _cleanup_(text_done) Text text;
+    Writer writer = writer_into(text.bytes, sizeof(text.bytes));
+    int r;
 
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, counter, sizeof(counter));
-    crypto_hash_sha256_update(&state, z->bytes, sizeof(z->bytes));
-    crypto_hash_sha256_update(&state, (const uint8_t *)label, strlen(label) + 1);
-    crypto_hash_sha256_update(&state, u, 32);
-    crypto_hash_sha256_update(&state, v, 32);
-    crypto_hash_sha256_final(&state, ret->bytes);
-    secret_erase(&state, sizeof(state));
+    assert(bits % 8 == 0 && derived.size <= tcg_digest_bytes(hash));
+    writer_u32be(&writer, COUNTER);
+    write_label(&writer, label);
+    writer_bytes(&writer, context);
+    writer_u32be(&writer, bits);
+    r = hmac(hash, key, &writer, derived.bytes);
+    if (r != 0)
+        return r;
+    secret_erase(derived.bytes + derived.size, sizeof(derived.bytes) - derived.size);
+    *ret = derived;
+    return 0;
 }
 
-/* --- AES-128-CFB --- */
+int tcg_kdfe(TcgHash hash, BytesView z, const char *label, BytesView u, BytesView v, TcgKey *ret)
+{
+    _cleanup_(tcg_key_done) TcgKey derived = {.size = tcg_digest_bytes(hash)};
+    _cleanup_(text_done) Text text;
+    Writer writer = writer_into(text.bytes, sizeof(text.bytes));
+
+    writer_u32be(&writer, COUNTER);
+    writer_bytes(&writer, z);
+    write_label(&writer, label);
+    writer_bytes(&writer, u);
+    writer_bytes(&writer, v);
+    assert(!writer.failed);
+    if (EVP_Digest(text.bytes, writer.bytes.size, derived.bytes, NULL, digest(hash), NULL) != 1)
+        return -EIO;
+    *ret = derived;
+    return 0;
+}
+
+/* --- AES-CFB --- */
 
 DEFINE_CLEANUP(EVP_CIPHER_CTX *, EVP_CIPHER_CTX_free);
 
-int cfb_encrypt(const uint8_t key[CFB_KEY_BYTES], BytesView text, uint8_t *ret)
+int cfb_encrypt(BytesView key, BytesView text, uint8_t *ret)
 {
     static const uint8_t iv[16];
-    _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    _cleanup_(EVP_CIPHER_CTX_freep) EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    const EVP_CIPHER *cipher = key.size == 32 ? EVP_aes_256_cfb128() : EVP_aes_128_cfb128();
     int written = 0, rest = 0;
 
-    assert(text.size <= INT_MAX);
-    if (!cipher || EVP_EncryptInit_ex(cipher, EVP_aes_128_cfb128(), NULL, key, iv) != 1 ||
-        EVP_EncryptUpdate(cipher, ret, &written, text.data, (int)text.size) != 1 ||
-        EVP_EncryptFinal_ex(cipher, ret + written, &rest) != 1)
+    assert((key.size == 16 || key.size == 32) && text.size <= INT_MAX);
+    if (!context || EVP_EncryptInit_ex(context, cipher, NULL, key.data, iv) != 1 ||
+        EVP_EncryptUpdate(context, ret, &written, text.data, (int)text.size) != 1 ||
+        EVP_EncryptFinal_ex(context, ret + written, &rest) != 1)
         return -EIO;
     return 0;
 }
@@ -99,7 +160,7 @@ static int read_key(BytesView modulus, uint32_t exponent, EVP_PKEY **ret)
 }
 
 /* Returns a context that is ready to encrypt; NULL if libcrypto fails. */
-static EVP_PKEY_CTX *begin(EVP_PKEY *key, BytesView label)
+static EVP_PKEY_CTX *begin(EVP_PKEY *key, TcgHash hash, BytesView label)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context =
         EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
@@ -107,8 +168,8 @@ static EVP_PKEY_CTX *begin(EVP_PKEY *key, BytesView label)
 
     if (!context || EVP_PKEY_encrypt_init(context) != 1 ||
         EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) != 1 ||
-        EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()) != 1 ||
-        EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) != 1)
+        EVP_PKEY_CTX_set_rsa_oaep_md(context, digest(hash)) != 1 ||
+        EVP_PKEY_CTX_set_rsa_mgf1_md(context, digest(hash)) != 1)
         return NULL;
     copy = OPENSSL_memdup(label.data, label.size);
     if (!copy)
@@ -120,23 +181,23 @@ static EVP_PKEY_CTX *begin(EVP_PKEY *key, BytesView label)
     return TAKE_PTR(context);
 }
 
-int oaep_encrypt(BytesView modulus, uint32_t exponent, BytesView label, BytesView text, Bytes *ret)
+int oaep_encrypt(const OaepKey *key, BytesView label, BytesView text, Bytes *ret)
 {
-    _cleanup_(EVP_PKEY_freep) EVP_PKEY *key = NULL;
+    _cleanup_(EVP_PKEY_freep) EVP_PKEY *read = NULL;
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = NULL;
     _cleanup_(bytes_done) Bytes encrypted = {0};
-    int r = read_key(modulus, exponent, &key);
+    int r = read_key(key->modulus, key->exponent, &read);
 
     if (r != 0)
         return r;
-    context = begin(key, label);
-    encrypted.size = modulus.size;
-    encrypted.data = malloc(modulus.size);
+    context = begin(read, key->hash, label);
+    encrypted.size = key->modulus.size;
+    encrypted.data = malloc(encrypted.size);
     if (!context || !encrypted.data)
         return -ENOMEM;
     if (EVP_PKEY_encrypt(context, encrypted.data, &encrypted.size, text.data, text.size) != 1)
         return OUTCOME_MALFORMED;
-    if (encrypted.size != modulus.size)
+    if (encrypted.size != key->modulus.size)
         return -EIO;
     *ret = TAKE(encrypted);
     return 0;

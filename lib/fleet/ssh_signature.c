@@ -23,12 +23,10 @@
 #define FLAG_USER_PRESENT  0x01
 /* An uncompressed point begins with this. */
 #define POINT_UNCOMPRESSED 0x04
-#define POINT_BYTES        (1 + sizeof(EcdhPoint))
-
-_Static_assert(sizeof(EcdhPoint) == 2 * ECDH_COORDINATE_BYTES, "it is what follows the first byte");
+#define POINT_BYTES        (1 + 2 * ECDH_P256_BYTES)
 
 /* Room for the bytes that are signed: magic, namespace, reserved, hash, digest. */
-#define SIGNED_BYTES_MAX ((size_t)128)
+#define SIGNED_BYTES_MAX   ((size_t)128)
 
 typedef enum KeyType { ED25519, SK_ED25519, ECDSA, _KEY_TYPE_MAX } KeyType;
 
@@ -83,8 +81,10 @@ static int parse_key(BytesView blob, Reason *reason, PublicKey *ret)
         valid = false;
     if (valid && ret->type == ECDSA) {
         valid = bytes.size == POINT_BYTES && bytes.data[0] == POINT_UNCOMPRESSED;
-        if (valid)
-            memcpy(&ret->point, bytes.data + 1, sizeof(ret->point));
+        if (valid) {
+            memcpy(ret->point.x, bytes.data + 1, ECDH_P256_BYTES);
+            memcpy(ret->point.y, bytes.data + 1 + ECDH_P256_BYTES, ECDH_P256_BYTES);
+        }
     } else {
         valid = valid && bytes.size == crypto_sign_PUBLICKEYBYTES;
         ret->ed25519 = bytes.data;

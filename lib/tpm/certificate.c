@@ -112,18 +112,18 @@ static bool is_ecc(EVP_PKEY *public, const TpmStorageKey *key)
 {
     _cleanup_(BN_freep) BIGNUM *x = NULL;
     _cleanup_(BN_freep) BIGNUM *y = NULL;
-    uint8_t bytes[2][ECDH_COORDINATE_BYTES];
+    size_t size = ecdh_coordinate_bytes(key->point.curve);
+    int curve = key->point.curve == ECDH_P384 ? NID_secp384r1 : NID_X9_62_prime256v1;
+    uint8_t bytes[2][ECDH_COORDINATE_BYTES_MAX];
     char group[32];
 
     return EVP_PKEY_get_utf8_string_param(public, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
                                           NULL) == 1 &&
-           OBJ_sn2nid(group) == NID_X9_62_prime256v1 &&
+           OBJ_sn2nid(group) == curve &&
            EVP_PKEY_get_bn_param(public, OSSL_PKEY_PARAM_EC_PUB_X, &x) == 1 &&
            EVP_PKEY_get_bn_param(public, OSSL_PKEY_PARAM_EC_PUB_Y, &y) == 1 &&
-           BN_bn2binpad(x, bytes[0], sizeof(bytes[0])) >= 0 &&
-           BN_bn2binpad(y, bytes[1], sizeof(bytes[1])) >= 0 &&
-           memcmp(bytes[0], key->point.x, sizeof(bytes[0])) == 0 &&
-           memcmp(bytes[1], key->point.y, sizeof(bytes[1])) == 0;
+           BN_bn2binpad(x, bytes[0], (int)size) >= 0 && BN_bn2binpad(y, bytes[1], (int)size) >= 0 &&
+           memcmp(bytes[0], key->point.x, size) == 0 && memcmp(bytes[1], key->point.y, size) == 0;
 }
 
 static bool is_of(X509 *certificate, const TpmStorageKey *key)

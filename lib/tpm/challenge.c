@@ -25,7 +25,7 @@ int tpm_challenge_new(const Context *context, const TpmStorageKey *endorsement,
                       Bytes *ret)
 {
     _cleanup_(credential_done) Credential credential;
-    _cleanup_(secret_temporary_done) SecretTemporary seed;
+    _cleanup_(tcg_key_done) TcgKey seed;
     _cleanup_(writer_done) Writer writer = {0}, encrypted = {0};
     Writer inner = writer_into(credential.bytes, sizeof(credential.bytes));
     int r;
@@ -34,7 +34,7 @@ int tpm_challenge_new(const Context *context, const TpmStorageKey *endorsement,
     tpm_2b_write(secret_view(secret), &inner);
     r = tpm_seed_share(context, endorsement, IDENTITY, &encrypted, &seed);
     if (r == 0)
-        r = tpm_seed_protect(&seed, name, bytes_view(&inner.bytes), &writer);
+        r = tpm_seed_protect(endorsement->template, &seed, name, bytes_view(&inner.bytes), &writer);
     if (r == 0) {
         writer_bytes(&writer, bytes_view(&encrypted.bytes));
         r = writer_take(&writer, ret);

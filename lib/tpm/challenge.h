@@ -14,7 +14,7 @@
 #include "secret/secret.h"
 #include "tpm/storage_key.h"
 
-/* The largest secret, bytes: a digest of the endorsement key's algorithm. */
+/* The largest secret, bytes: the smallest digest that endorsement keys are named by. */
 #define TPM_CHALLENGE_SECRET_BYTES ((size_t)32)
 
 /* Encrypts SECRET (at most TPM_CHALLENGE_SECRET_BYTES) to ENDORSEMENT, for the TPM that also has

@@ -11,13 +11,17 @@
 #include "tpm/blob.h"
 #include "tpm/tpm_internal.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-/* NV indices of certificates: RSA-2048 and P-256 of the low range, then of the high one. */
-static const TPM2_HANDLE certificates[][2] = {{0x01c00002, 0x01c0000a}, {0x01c00012, 0x01c00014}};
+/* NV indices of certificates. */
+static const TPM2_HANDLE certificates[_TPM_ENDORSEMENT_MAX] = {
+    [TPM_ENDORSEMENT_L1] = 0x01c00002, [TPM_ENDORSEMENT_L2] = 0x01c0000a,
+    [TPM_ENDORSEMENT_H1] = 0x01c00012, [TPM_ENDORSEMENT_H2] = 0x01c00014,
+    [TPM_ENDORSEMENT_H3] = 0x01c00016, [TPM_ENDORSEMENT_H6] = 0x01c0001c,
+    [TPM_ENDORSEMENT_H7] = 0x01c0001e,
+};
 
 /* How much of an NV index is read at a time, bytes: every TPM can do so. */
 #define NV_STEP            ((size_t)512)
@@ -33,34 +37,34 @@ void tpm_endorsement_done(TpmEndorsement *endorsement)
 
 /* --- the key --- */
 
-/* Templates of the low range begin with a unique part of zeros. */
-static TPMT_PUBLIC template_of(uint16_t algorithm, TpmStorageRole role)
+/* Templates of the low range begin with a unique part of zeros, those of the high one with none. */
+static TPMT_PUBLIC template_of(const TpmKeyTemplate *template)
 {
-    static const TPMT_SYM_DEF_OBJECT cipher = {
+    const TPMT_SYM_DEF_OBJECT cipher = {
         .algorithm = TPM2_ALG_AES,
-        .keyBits.aes = TPM_AES_BITS,
+        .keyBits.aes = template->cipher_bits,
         .mode.aes = TPM2_ALG_CFB,
     };
-    BytesView policy = tpm_endorsement_policy(role);
-    bool low = role == TPM_ENDORSEMENT_LOW;
+    uint16_t unique = template->role == TPM_ENDORSEMENT_LOW ? template->bits / 8 : 0;
     TPMT_PUBLIC area = {
-        .type = algorithm,
-        .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = low ? TPM_ENDORSEMENT_LOW_ATTRIBUTES : TPM_ENDORSEMENT_HIGH_ATTRIBUTES,
-        .authPolicy.size = TPM_POLICY_BYTES,
+        .type = template->algorithm,
+        .nameAlg = template->hash == TCG_SHA384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256,
+        .objectAttributes = template->attributes,
+        .authPolicy.size = (UINT16) template->policy.size,
     };
 
-    memcpy(area.authPolicy.buffer, policy.data, policy.size);
-    if (algorithm == TPM_ALGORITHM_RSA) {
-        area.parameters.rsaDetail =
-            (TPMS_RSA_PARMS){.symmetric = cipher, .scheme.scheme = TPM2_ALG_NULL, .keyBits = 2048};
-        area.unique.rsa.size = low ? 256 : 0;
+    memcpy(area.authPolicy.buffer, template->policy.data, template->policy.size);
+    if (template->algorithm == TPM_ALGORITHM_RSA) {
+        area.parameters.rsaDetail = (TPMS_RSA_PARMS){
+            .symmetric = cipher, .scheme.scheme = TPM2_ALG_NULL, .keyBits = template->bits};
+        area.unique.rsa.size = unique;
     } else {
-        area.parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric = cipher,
-                                                     .scheme.scheme = TPM2_ALG_NULL,
-                                                     .curveID = TPM2_ECC_NIST_P256,
-                                                     .kdf.scheme = TPM2_ALG_NULL};
-        area.unique.ecc.x.size = area.unique.ecc.y.size = low ? ECDH_COORDINATE_BYTES : 0;
+        area.parameters.eccDetail = (TPMS_ECC_PARMS){
+            .symmetric = cipher,
+            .scheme.scheme = TPM2_ALG_NULL,
+            .curveID = template->curve == ECDH_P384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256,
+            .kdf.scheme = TPM2_ALG_NULL};
+        area.unique.ecc.x.size = area.unique.ecc.y.size = unique;
     }
     return area;
 }
@@ -81,25 +85,25 @@ static int endorsement_response(TSS2_RC rc, const char *doing, Reason *reason)
 }
 
 /* Creates the key, and writes its TPM2B_PUBLIC. */
-static int create(Tpm *tpm, uint16_t algorithm, TpmStorageRole role, Reason *reason, TpmHandle *ret,
+static int create(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
                   Bytes *ret_area)
 {
     static const TPM2B_SENSITIVE_CREATE no_password = {0};
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
     _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
-    TPM2B_PUBLIC template = {.publicArea = template_of(algorithm, role)};
+    TPM2B_PUBLIC wanted = {.publicArea = template_of(template)};
     uint8_t bytes[sizeof(*area)];
     size_t size = 0;
     ESYS_TR tr;
     TSS2_RC rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-                                    ESYS_TR_NONE, ESYS_TR_NONE, &no_password, &template, &no_data,
+                                    ESYS_TR_NONE, ESYS_TR_NONE, &no_password, &wanted, &no_data,
                                     &no_pcrs, &tr, &area, NULL, NULL, NULL);
 
     if (tpm_response_parameter(rc) == TEMPLATE_PARAMETER)
         return reason_set(reason, OUTCOME_TPM_UNABLE,
-                          "the TPM cannot make an endorsement key with %s and AES-128-CFB (0x%x)",
-                          algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256", rc);
+                          "the TPM cannot make an endorsement key with %s and AES-%u-CFB (0x%x)",
+                          template->words, template->cipher_bits, rc);
     if (rc != TSS2_RC_SUCCESS)
         return endorsement_response(rc, "creating the endorsement key", reason);
     *ret = (TpmHandle){.tpm = tpm, .tr = tr};
@@ -173,20 +177,16 @@ static int read_certificate(Tpm *tpm, TPM2_HANDLE number, Reason *reason, Bytes 
     return size > 0 ? bytes_dup((BytesView){writer.bytes.data, size}, ret) : 0;
 }
 
-int tpm_endorsement_read(Tpm *tpm, uint16_t algorithm, TpmStorageRole role, Reason *reason,
-                         TpmEndorsement *ret)
+int tpm_endorsement_read(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, TpmEndorsement *ret)
 {
     _cleanup_(tpm_endorsement_done) TpmEndorsement endorsement = {0};
     _cleanup_(tpm_handle_done) TpmHandle key = {0};
     int r = tpm_begin(tpm, reason);
 
-    assert(role == TPM_ENDORSEMENT_LOW || role == TPM_ENDORSEMENT_HIGH);
     if (r == 0)
-        r = create(tpm, algorithm, role, reason, &key, &endorsement.area);
+        r = create(tpm, &tpm_endorsement_templates[kind], reason, &key, &endorsement.area);
     if (r == 0)
-        r = read_certificate(
-            tpm, certificates[role == TPM_ENDORSEMENT_HIGH][algorithm == TPM_ALGORITHM_ECC], reason,
-            &endorsement.certificate);
+        r = read_certificate(tpm, certificates[kind], reason, &endorsement.certificate);
     if (r == 0)
         *ret = TAKE(endorsement);
     return r;
@@ -298,8 +298,7 @@ int tpm_activate(Tpm *tpm, const TpmChallenge *challenge, Reason *reason, Secret
     if (r == 0)
         r = tpm_begin(tpm, reason);
     if (r == 0)
-        r = create(tpm, parsed.endorsement.algorithm, parsed.endorsement.role, reason, &endorsement,
-                   &area);
+        r = create(tpm, parsed.endorsement.template, reason, &endorsement, &area);
     if (r == 0 && !bytes_view_equal(bytes_view(&area), challenge->endorsement))
         r = reason_set(reason, OUTCOME_TPM_FOREIGN,
                        "the challenge is for the endorsement key of another TPM");

@@ -23,11 +23,10 @@ typedef struct TpmEndorsement {
 
 void tpm_endorsement_done(TpmEndorsement *endorsement); /* for _cleanup_ */
 
-/* Reads the TPM's endorsement key of ALGORITHM (TPM_ALGORITHM_ECC or _RSA) and ROLE, and its
- * certificate. OUTCOME_TPM_UNABLE if the TPM does not accept the template, OUTCOME_TPM_PASSWORD if
- * the endorsement hierarchy has a password, and any other OUTCOME_TPM_…. */
-int tpm_endorsement_read(Tpm *tpm, uint16_t algorithm, TpmStorageRole role, Reason *reason,
-                         TpmEndorsement *ret);
+/* Reads the TPM's endorsement key of KIND, and its certificate. OUTCOME_TPM_UNABLE if the TPM does
+ * not accept the template, OUTCOME_TPM_PASSWORD if the endorsement hierarchy has a password, and
+ * any other OUTCOME_TPM_…. */
+int tpm_endorsement_read(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, TpmEndorsement *ret);
 
 /* A challenge, as it arrives. */
 typedef struct TpmChallenge {

@@ -21,9 +21,9 @@
 /* Makes a seed for the purpose LABEL and writes it to SECRET, encrypted to KEY, as
  * TPM2B_ENCRYPTED_SECRET. OUTCOME_MALFORMED if KEY cannot be used for encryption; -EIO, -ENOMEM. */
 int tpm_seed_share(const Context *context, const TpmStorageKey *key, const char *label,
-                   Writer *secret, SecretTemporary *ret_seed);
+                   Writer *secret, TcgKey *ret_seed);
 
-/* Writes BYTES, encrypted, with an HMAC of them and NAME: a TPM2B_PRIVATE or TPM2B_ID_OBJECT. -EIO.
- */
-int tpm_seed_protect(const SecretTemporary *seed, const uint8_t name[TPM_NAME_BYTES],
-                     BytesView bytes, Writer *writer);
+/* Writes BYTES, encrypted, with an HMAC of them and NAME: a TPM2B_PRIVATE or TPM2B_ID_OBJECT. SEED
+ * is shared with a key by TEMPLATE, which says how. -EIO. */
+int tpm_seed_protect(const TpmKeyTemplate *template, const TcgKey *seed,
+                     const uint8_t name[TPM_NAME_BYTES], BytesView bytes, Writer *writer);

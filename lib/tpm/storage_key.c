@@ -7,11 +7,6 @@
 #include <sodium.h>
 #include <string.h>
 
-/* The attributes of the two templates differ only in noDA (TCG TPM v2.0 Provisioning
- * Guidance, 7.5.1, for the SRK). */
-#define SRK_ATTRIBUTES       (TPM_LEGACY_ATTRIBUTES | TPMA_OBJECT_NODA)
-
-#define MODULUS_BITS         2048U
 /* The meaning of exponent 0, and the only one that TPMs must support. */
 #define DEFAULT_EXPONENT     UINT32_C(65537)
 /* The type that Esys_TR_Serialize() writes for an object with a public area. */
@@ -44,14 +39,14 @@ static const char *read_area(BytesView view, Area *ret)
     uint16_t type = reader_u16be(&reader);
 
     if (!reader.failed && type != TPM_ALGORITHM_ECC && type != TPM_ALGORITHM_RSA)
-        return "it is neither P-256 nor RSA";
+        return "it is neither ECC nor RSA";
     ret->ecc = type == TPM_ALGORITHM_ECC;
     ret->name_algorithm = reader_u16be(&reader);
     ret->attributes = reader_u32be(&reader);
     ret->policy = tpm_2b_read(&reader);
     ret->cipher = reader_u16be(&reader);
     if (!reader.failed && ret->cipher != TPM2_ALG_AES)
-        return "its cipher is not AES-128-CFB";
+        return "its cipher is not AES";
     ret->cipher_bits = reader_u16be(&reader);
     ret->cipher_mode = reader_u16be(&reader);
     ret->scheme = reader_u16be(&reader);
@@ -77,26 +72,99 @@ static bool has_small_factor(BytesView modulus)
     return false;
 }
 
-/* --- keys to seal for --- */
+/* --- keys by a template --- */
+
+/* The templates of one purpose, and what is wrong if a key has none of them. */
+typedef struct Family {
+    const char *name;
+    const TpmKeyTemplate *templates;
+    size_t count;
+    const char *attributes, *curve, *bits;
+} Family;
+
+static const Family storage_keys = {
+    .name = "storage",
+    .templates = tpm_storage_templates,
+    .count = TPM_STORAGE_TEMPLATES,
+    .attributes = "its attributes are not those of systemd's storage keys",
+    .curve = "its curve is not P-256",
+    .bits = "the size of its modulus is not 2048 bits",
+};
+
+static const Family endorsement_keys = {
+    .name = "endorsement",
+    .templates = tpm_endorsement_templates,
+    .count = _TPM_ENDORSEMENT_MAX,
+    .attributes = "its attributes are not those of endorsement keys",
+    .curve = "its curve is not P-256, or P-384 in the high range",
+    .bits = "the size of its modulus is not 2048 bits, or 3072 or 4096 bits in the high range",
+};
+
+static uint16_t curve_or_bits(const TpmKeyTemplate *template)
+{
+    if (template->algorithm == TPM_ALGORITHM_RSA)
+        return template->bits;
+    return template->curve == ECDH_P384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256;
+}
+
+/* Finds the template with the attributes and the size of AREA. Returns NULL, or what is wrong. */
+static const char *find_template(const Area *area, const Family *family, const TpmKeyTemplate **ret)
+{
+    const char *wrong = family->attributes;
+
+    for (size_t i = 0; i < family->count; i++) {
+        const TpmKeyTemplate *template = &family->templates[i];
+
+        if ((template->algorithm == TPM_ALGORITHM_ECC) != area->ecc ||
+            template->attributes != area->attributes)
+            continue;
+        if (curve_or_bits(template) == area->curve_or_bits) {
+            *ret = template;
+            return NULL;
+        }
+        wrong = area->ecc ? family->curve : family->bits;
+    }
+    return wrong;
+}
+
+/* Checks what finding it has not. */
+static const char *check_template(const Area *area, const TpmKeyTemplate *template)
+{
+    bool sha384 = template->hash == TCG_SHA384;
+
+    if (area->name_algorithm != (sha384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256))
+        return sha384 ? "it is not named by SHA-384" : "it is not named by SHA-256";
+    if (!bytes_view_equal(area->policy, template->policy))
+        return template->policy.size == 0 ? "it has a policy, which storage keys do not have"
+                                          : "its policy is not that of its template";
+    if (area->cipher_bits != template->cipher_bits || area->cipher_mode != TPM2_ALG_CFB)
+        return template->cipher_bits == 256 ? "its cipher is not AES-256-CFB"
+                                            : "its cipher is not AES-128-CFB";
+    if (area->scheme != TPM2_ALG_NULL)
+        return "it has a scheme, which such keys do not have";
+    return NULL;
+}
 
 /* Right-aligned in the whole field; some TPMs omit leading zeros. */
-static bool copy_coordinate(BytesView view, uint8_t ret[ECDH_COORDINATE_BYTES])
+static bool copy_coordinate(BytesView view, size_t size, uint8_t *ret)
 {
-    if (view.size == 0 || view.size > ECDH_COORDINATE_BYTES)
+    if (view.size == 0 || view.size > size)
         return false;
-    memset(ret, 0, ECDH_COORDINATE_BYTES);
-    memcpy(ret + ECDH_COORDINATE_BYTES - view.size, view.data, view.size);
+    memset(ret, 0, size);
+    memcpy(ret + size - view.size, view.data, view.size);
     return true;
 }
 
 /* Returns NULL, or what is wrong. */
 static const char *take_ecc(const Area *area, TpmStorageKey *key)
 {
-    if (area->curve_or_bits != TPM2_ECC_NIST_P256)
-        return "its curve is not P-256";
+    size_t size = ecdh_coordinate_bytes(key->template->curve);
+
     if (area->kdf_or_exponent != TPM2_ALG_NULL)
-        return "it has a scheme, which storage keys do not have";
-    if (!copy_coordinate(area->x, key->point.x) || !copy_coordinate(area->y, key->point.y))
+        return "it has a scheme, which such keys do not have";
+    key->point.curve = key->template->curve;
+    if (!copy_coordinate(area->x, size, key->point.x) ||
+        !copy_coordinate(area->y, size, key->point.y))
         return "the coordinates of its point have the wrong size";
     return NULL;
 }
@@ -105,8 +173,8 @@ static const char *take_rsa(const Area *area, TpmStorageKey *key)
 {
     BytesView modulus = area->x;
 
-    if (area->curve_or_bits != MODULUS_BITS || modulus.size != MODULUS_BITS / 8)
-        return "the size of its modulus is not 2048 bits";
+    if (modulus.size != key->template->bits / 8U)
+        return "its modulus has the wrong size";
     if (area->kdf_or_exponent != 0 && area->kdf_or_exponent != DEFAULT_EXPONENT)
         return "its exponent is not 65537";
     if (!(modulus.data[0] & 0x80) || !(modulus.data[modulus.size - 1] & 1) ||
@@ -117,71 +185,23 @@ static const char *take_rsa(const Area *area, TpmStorageKey *key)
     return NULL;
 }
 
-static const char *parse_storage(BytesView view, TpmStorageKey *key)
+static const char *parse_area(BytesView view, const Family *family, TpmStorageKey *key)
 {
     Area area;
     const char *wrong = read_area(view, &area);
 
+    if (!wrong)
+        wrong = find_template(&area, family, &key->template);
+    if (!wrong)
+        wrong = check_template(&area, key->template);
     if (wrong)
         return wrong;
-    if (area.name_algorithm != TPM2_ALG_SHA256)
-        return "it is not named by SHA-256";
-    if (area.attributes != SRK_ATTRIBUTES && area.attributes != TPM_LEGACY_ATTRIBUTES)
-        return "its attributes are not those of systemd's storage keys";
-    if (area.policy.size != 0)
-        return "it has a policy, which storage keys do not have";
-    if (area.cipher_bits != TPM_AES_BITS || area.cipher_mode != TPM2_ALG_CFB)
-        return "its cipher is not AES-128-CFB";
-    if (area.scheme != TPM2_ALG_NULL)
-        return "it has a scheme, which storage keys do not have";
-    key->algorithm = area.ecc ? TPM_ALGORITHM_ECC : TPM_ALGORITHM_RSA;
-    key->role = area.attributes == SRK_ATTRIBUTES ? TPM_STORAGE_SRK : TPM_STORAGE_LEGACY;
+    key->algorithm = key->template->algorithm;
+    key->role = key->template->role;
     return area.ecc ? take_ecc(&area, key) : take_rsa(&area, key);
 }
 
-/* The policies of the two kinds of templates: TPM2_PolicySecret of the endorsement hierarchy, and
- * that or TPM2_PolicyAuthorizeNV (TCG EK Credential Profile, Annex B.6). */
-static const uint8_t policies[][TPM_POLICY_BYTES] = {
-    {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
-     0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
-     0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa},
-    {0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34,
-     0x24, 0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd,
-     0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0},
-};
-
-BytesView tpm_endorsement_policy(TpmStorageRole role)
-{
-    return (BytesView){policies[role == TPM_ENDORSEMENT_HIGH], TPM_POLICY_BYTES};
-}
-
-static const char *parse_endorsement(BytesView view, TpmStorageKey *key)
-{
-    Area area;
-    const char *wrong = read_area(view, &area);
-
-    if (wrong)
-        return wrong;
-    if (area.name_algorithm != TPM2_ALG_SHA256)
-        return "it is not named by SHA-256";
-    if (area.attributes != TPM_ENDORSEMENT_LOW_ATTRIBUTES &&
-        area.attributes != TPM_ENDORSEMENT_HIGH_ATTRIBUTES)
-        return "its attributes are not those of endorsement keys";
-    key->role = area.attributes == TPM_ENDORSEMENT_LOW_ATTRIBUTES ? TPM_ENDORSEMENT_LOW
-                                                                  : TPM_ENDORSEMENT_HIGH;
-    if (!bytes_view_equal(area.policy, tpm_endorsement_policy(key->role)))
-        return "its policy is not that of its template";
-    if (area.cipher_bits != TPM_AES_BITS || area.cipher_mode != TPM2_ALG_CFB)
-        return "its cipher is not AES-128-CFB";
-    if (area.scheme != TPM2_ALG_NULL)
-        return "it has a scheme, which endorsement keys do not have";
-    key->algorithm = area.ecc ? TPM_ALGORITHM_ECC : TPM_ALGORITHM_RSA;
-    return area.ecc ? take_ecc(&area, key) : take_rsa(&area, key);
-}
-
-/* WHAT is the key's name in a reason. */
-static int parse(BytesView bytes, const char *(*parse_area)(BytesView, TpmStorageKey *),
-                 const char *what, Reason *reason, TpmStorageKey *ret)
+static int parse(BytesView bytes, const Family *family, Reason *reason, TpmStorageKey *ret)
 {
     Reader outer = reader_new(bytes);
     TpmStorageKey key = {.area = tpm_2b_read(&outer)};
@@ -193,28 +213,29 @@ static int parse(BytesView bytes, const char *(*parse_area)(BytesView, TpmStorag
     else if (outer.rest.size != 0)
         wrong = "there is data after it";
     else
-        wrong = parse_area(key.area, &key);
+        wrong = parse_area(key.area, family, &key);
     if (!wrong && key.algorithm == TPM_ALGORITHM_ECC)
         r = ecdh_check(&key.point);
     if (r < 0)
-        return reason_set(reason, r, "cannot check the %s key", what);
+        return reason_set(reason, r, "cannot check the %s key", family->name);
     if (r > 0)
         wrong = "its point is not on the curve";
     if (wrong)
-        return reason_set(reason, OUTCOME_MALFORMED, "the %s key: %s", what, wrong);
-    tpm_name_of(key.area, key.name);
+        return reason_set(reason, OUTCOME_MALFORMED, "the %s key: %s", family->name, wrong);
+    if (key.template->hash == TCG_SHA256)
+        tpm_name_of(key.area, key.name);
     *ret = key;
     return 0;
 }
 
 int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
 {
-    return parse(bytes, parse_storage, "storage", reason, ret);
+    return parse(bytes, &storage_keys, reason, ret);
 }
 
 int tpm_endorsement_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret)
 {
-    return parse(bytes, parse_endorsement, "endorsement", reason, ret);
+    return parse(bytes, &endorsement_keys, reason, ret);
 }
 
 /* --- pinned keys --- */

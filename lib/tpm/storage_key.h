@@ -17,55 +17,36 @@
 
 #include "base/bytes.h"
 #include "base/outcome.h"
-#include "crypto/ecdh.h"
+#include "tpm/key_template.h"
 #include "tpm/tpm.h"
 
 /* The handle of the storage root key (TCG TPM v2.0 Provisioning Guidance, 7.5.1). */
-#define TPM_SRK_HANDLE                  UINT32_C(0x81000001)
-
-/* The attributes of systemd's template for the legacy primary. */
-#define TPM_LEGACY_ATTRIBUTES           UINT32_C(0x00030072)
-
-/* The attributes of endorsement keys' templates, of the low and the high range: TPMs use the former
- * only in a session that meets the policy, the latter also with their empty password. */
-#define TPM_ENDORSEMENT_LOW_ATTRIBUTES  UINT32_C(0x000300b2)
-#define TPM_ENDORSEMENT_HIGH_ATTRIBUTES UINT32_C(0x000300f2)
-
-/* Key size of storage keys and salted sessions (AES-CFB), bits. */
-#define TPM_AES_BITS                    128U
+#define TPM_SRK_HANDLE            UINT32_C(0x81000001)
 
 /* Limit for the TPM2B_PUBLIC of a storage key, bytes; RSA-2048 has 284. */
-#define TPM_PUBLIC_MAX_BYTES            ((size_t)512)
+#define TPM_PUBLIC_MAX_BYTES      ((size_t)512)
 
-typedef enum TpmStorageRole {
-    TPM_STORAGE_SRK,    /* persistent at 0x81000001; works during a lockout */
-    TPM_STORAGE_LEGACY, /* created for each use; systemd since 248 */
-    /* endorsement keys, for which nothing is sealed, by the range of their template */
-    TPM_ENDORSEMENT_LOW,
-    TPM_ENDORSEMENT_HIGH,
-} TpmStorageRole;
+/* Limit for the TPM2B_PUBLIC of an endorsement key, bytes; RSA-4096 has 586. */
+#define TPM_ENDORSEMENT_MAX_BYTES ((size_t)640)
 
 typedef struct TpmStorageKey {
-    uint16_t algorithm; /* TPM_ALGORITHM_ECC or _RSA */
-    TpmStorageRole role;
-    EcdhPoint point;   /* ECC */
-    BytesView modulus; /* RSA; borrowed, big-endian */
-    uint32_t exponent; /* RSA */
-    BytesView area;    /* TPMT_PUBLIC, borrowed */
-    uint8_t name[TPM_NAME_BYTES];
+    uint16_t algorithm;  /* TPM_ALGORITHM_ECC or _RSA */
+    TpmStorageRole role; /* these two are also in TEMPLATE */
+    const TpmKeyTemplate *template;
+    EcdhPoint point;              /* ECC */
+    BytesView modulus;            /* RSA; borrowed, big-endian */
+    uint32_t exponent;            /* RSA */
+    BytesView area;               /* TPMT_PUBLIC, borrowed */
+    uint8_t name[TPM_NAME_BYTES]; /* zeros if it is by SHA-384, since nothing needs that one */
 } TpmStorageKey;
 
 /* Parses a TPM2B_PUBLIC. OUTCOME_MALFORMED; -EIO, -ENOMEM from libcrypto. */
 int tpm_storage_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret);
 
-/* Parses the TPM2B_PUBLIC of an endorsement key: P-256 or RSA-2048, by the templates L-1, L-2, H-1
- * or H-2 of the TCG EK Credential Profile, and nothing else, because only a restricted key that
- * cannot leave its TPM proves anything. The other sizes of the high range, which are named by
- * SHA-384, are refused, too. OUTCOME_MALFORMED; -EIO, -ENOMEM. */
+/* Parses the TPM2B_PUBLIC of an endorsement key by one of tpm_endorsement_templates, and nothing
+ * else, because only a restricted key that cannot leave its TPM proves anything. OUTCOME_MALFORMED;
+ * -EIO, -ENOMEM. */
 int tpm_endorsement_key_parse(BytesView bytes, Reason *reason, TpmStorageKey *ret);
-
-/* The policy of the endorsement keys of ROLE. */
-BytesView tpm_endorsement_policy(TpmStorageRole role);
 
 /* A pinned storage root key, as it is in a header: the output of Esys_TR_Serialize() for a storage
  * key at TPM_SRK_HANDLE. Borrowed. */

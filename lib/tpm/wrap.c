@@ -82,7 +82,8 @@ static int write_public(const SecretTemporary *blinding, const Secret *key,
 int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *key,
              const uint8_t policy[TPM_POLICY_BYTES], Reason *reason, Bytes *ret)
 {
-    _cleanup_(secret_temporary_done) SecretTemporary blinding, seed;
+    _cleanup_(secret_temporary_done) SecretTemporary blinding;
+    _cleanup_(tcg_key_done) TcgKey seed;
     _cleanup_(sensitive_done) Sensitive sensitive;
     _cleanup_(bytes_done) Bytes area = {0};
     _cleanup_(writer_done) Writer writer = {0}, secret = {0};
@@ -96,8 +97,8 @@ int tpm_wrap(const Context *context, const TpmStorageKey *parent, const Secret *
     if (r == 0)
         r = tpm_seed_share(context, parent, DUPLICATE, &secret, &seed);
     if (r == 0)
-        r = tpm_seed_protect(&seed, name, (BytesView){sensitive.bytes, sizeof(sensitive.bytes)},
-                             &writer);
+        r = tpm_seed_protect(parent->template, &seed, name,
+                             (BytesView){sensitive.bytes, sizeof(sensitive.bytes)}, &writer);
     if (r == 0) {
         tpm_2b_write(bytes_view(&area), &writer);
         writer_bytes(&writer, bytes_view(&secret.bytes));

@@ -67,7 +67,7 @@ static bool seal(const Bench *bench)
 
 static bool agree(const Bench *bench)
 {
-    SecretTemporary shared;
+    EcdhShared shared;
     EcdhPoint ephemeral;
 
     return ecdh_agree(&bench->context, &bench->parent.point, &ephemeral, &shared) == 0;

@@ -97,8 +97,8 @@ static void make_authorities(const Fixture *fixture)
     if (system("command -v swtpm_localca swtpm_cert certtool >/dev/null 2>&1") != 0)
         test_skip("swtpm_localca is not installed");
     hex(fixture->keys[1].modulus, modulus);
-    hex((BytesView){fixture->keys[0].point.x, ECDH_COORDINATE_BYTES}, x);
-    hex((BytesView){fixture->keys[0].point.y, ECDH_COORDINATE_BYTES}, y);
+    hex((BytesView){fixture->keys[0].point.x, ECDH_P256_BYTES}, x);
+    hex((BytesView){fixture->keys[0].point.y, ECDH_P256_BYTES}, y);
     setenv("MODULUS", modulus, 1);
     setenv("X", x, 1);
     setenv("Y", y, 1);
@@ -199,8 +199,8 @@ static void test_extensions(void **state)
               "openssl ec -in ek.key -pubout -outform DER | tail -c 64 >point"),
         0);
     point = certificate_of("point", fixture);
-    memcpy(key->point.x, point.data, ECDH_COORDINATE_BYTES);
-    memcpy(key->point.y, point.data + ECDH_COORDINATE_BYTES, ECDH_COORDINATE_BYTES);
+    memcpy(key->point.x, point.data, ECDH_P256_BYTES);
+    memcpy(key->point.y, point.data + ECDH_P256_BYTES, ECDH_P256_BYTES);
     for (size_t i = 0; i < COUNT(rows); i++) {
         setenv("NAME", rows[i].name, 1);
         setenv("EXTENSIONS", rows[i].extensions, 1);

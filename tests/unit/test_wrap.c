@@ -54,15 +54,37 @@ static Buffer from_vector(const char *name)
 
 /* --- crypto --- */
 
-/* NIST CAVS, ECC CDH, P-256, count 0. */
-static const char peer_text[] = "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287"
-                                "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac";
-static const char key_text[] = "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534";
-static const char ephemeral_text[] =
-    "ead218590119e8876b29146ff89ca61770c4edbbf97d38ce385ed281d8a6b230"
-    "28af61281fd35e2fa7002523acc85a429cb06ee6648325389f59edfce1405141";
-static const char shared_text[] =
-    "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b";
+/* NIST CAVS, ECC CDH, count 0 of each curve. */
+typedef struct KnownAgreement {
+    EcdhCurve curve;
+    const char *peer, *order, *key, *ephemeral, *shared;
+} KnownAgreement;
+
+static const KnownAgreement agreements[] = {
+    {ECDH_P256,
+     "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287"
+     "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac",
+     "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+     "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534",
+     "ead218590119e8876b29146ff89ca61770c4edbbf97d38ce385ed281d8a6b230"
+     "28af61281fd35e2fa7002523acc85a429cb06ee6648325389f59edfce1405141",
+     "46fc62106420ff012e54a434fbdd2d25ccc5852060561e68040dd7778997bd7b"},
+    {ECDH_P384,
+     "a7c76b970c3b5fe8b05d2838ae04ab47697b9eaf52e764592efda27fe7513272734466b400091adbf2d68c58e0c50"
+     "066"
+     "ac68f19f2e1cb879aed43a9969b91a0839c4c38a49749b661efedf243451915ed0905a32b060992b468c64766fc84"
+     "37a",
+     "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52"
+     "973",
+     "3cc3122a68f0d95027ad38c067916ba0eb8c38894d22e1b15618b6818a661774ad463b205da88cf699ab4d43c9cf9"
+     "8a1",
+     "9803807f2f6d2fd966cdd0290bd410c0190352fbec7ff6247de1302df86f25d34fe4a97bef60cff548355c015dbb3"
+     "e5f"
+     "ba26ca69ec2f5b5d9dad20cc9da711383a9dbe34ea3fa5a2af75b46502629ad54dd8b7d73a8abb06a3a3be47d650c"
+     "c99",
+     "5f9d29dc5e31a163060356213669c8ce132e22f57c9a04f40ba7fcead493b457e5621e766c40a2e3d4d6a04b25e53"
+     "3f1"},
+};
 
 /* What random_from_script() returns, draw by draw; the last is repeated. */
 static const char *script[4];
@@ -91,33 +113,45 @@ static Context scripted(const char *first, const char *second, const char *third
     return context;
 }
 
-static EcdhPoint point_from_hex(const char *text)
+static EcdhPoint point_from_hex(EcdhCurve curve, const char *text)
 {
     Buffer buffer = from_hex(text);
-    EcdhPoint point;
+    size_t size = ecdh_coordinate_bytes(curve);
+    EcdhPoint point = {.curve = curve};
 
-    memcpy(&point, buffer.bytes, sizeof(point));
+    assert_int_equal(buffer.size, 2 * size);
+    memcpy(point.x, buffer.bytes, size);
+    memcpy(point.y, buffer.bytes + size, size);
     return point;
 }
 
 static void test_ecdh_known_answer(void **state)
 {
-    /* neither 0 nor the order or more is a key: both are drawn again */
-    static const char zero[] = "0000000000000000000000000000000000000000000000000000000000000000";
-    static const char order[] = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-    Context context = scripted(zero, order, key_text);
-    EcdhPoint peer = point_from_hex(peer_text), expected = point_from_hex(ephemeral_text), point;
-    Buffer expected_shared = from_hex(shared_text);
-    SecretTemporary shared;
+    static const char zeros[] = "000000000000000000000000000000000000000000000000000000000000000000"
+                                "000000000000000000000000000000";
 
     (void)state;
-    assert_int_equal(ecdh_check(&peer), 0);
-    assert_int_equal(ecdh_agree(&context, &peer, &point, &shared), 0);
-    assert_memory_equal(&point, &expected, sizeof(point));
-    assert_memory_equal(shared.bytes, expected_shared.bytes, sizeof(shared.bytes));
-    /* a source of zeros only is an error */
-    context = scripted(zero, NULL, NULL);
-    assert_true(ecdh_agree(&context, &peer, &point, &shared) < 0);
+    for (size_t i = 0; i < COUNT(agreements); i++) {
+        const KnownAgreement *known = &agreements[i];
+        size_t size = ecdh_coordinate_bytes(known->curve);
+        const char *zero = zeros + 96 - 2 * size;
+        /* neither 0 nor the order or more is a key: both are drawn again */
+        Context context = scripted(zero, known->order, known->key);
+        EcdhPoint peer = point_from_hex(known->curve, known->peer), point;
+        EcdhPoint expected = point_from_hex(known->curve, known->ephemeral);
+        Buffer expected_shared = from_hex(known->shared);
+        EcdhShared shared;
+
+        assert_int_equal(ecdh_check(&peer), 0);
+        assert_int_equal(ecdh_agree(&context, &peer, &point, &shared), 0);
+        assert_int_equal(point.curve, known->curve);
+        assert_memory_equal(point.x, expected.x, size);
+        assert_memory_equal(point.y, expected.y, size);
+        assert_memory_equal(shared.x, expected_shared.bytes, size);
+        /* a source of zeros only is an error */
+        context = scripted(zero, NULL, NULL);
+        assert_true(ecdh_agree(&context, &peer, &point, &shared) < 0);
+    }
 }
 
 static void test_points_that_are_none(void **state)
@@ -136,7 +170,7 @@ static void test_points_that_are_none(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        EcdhPoint point = point_from_hex(rows[i].point);
+        EcdhPoint point = point_from_hex(ECDH_P256, rows[i].point);
 
         if (ecdh_check(&point) != OUTCOME_MALFORMED)
             fail_msg("a point is %s", rows[i].rule);
@@ -145,20 +179,34 @@ static void test_points_that_are_none(void **state)
 
 static void test_no_bit_of_a_point_may_change(void **state)
 {
-    EcdhPoint point = point_from_hex(peer_text);
-
     (void)state;
-    for (size_t bit = 0; bit < sizeof(point) * 8; bit++) {
-        ((uint8_t *)&point)[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        assert_int_equal(ecdh_check(&point), OUTCOME_MALFORMED);
-        ((uint8_t *)&point)[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    for (size_t i = 0; i < COUNT(agreements); i++) {
+        EcdhPoint point = point_from_hex(agreements[i].curve, agreements[i].peer);
+        size_t bits = ecdh_coordinate_bytes(point.curve) * 8;
+
+        for (size_t bit = 0; bit < 2 * bits; bit++) {
+            uint8_t *byte = &(bit < bits ? point.x : point.y)[bit % bits / 8];
+
+            *byte ^= (uint8_t)(1U << bit % 8);
+            assert_int_equal(ecdh_check(&point), OUTCOME_MALFORMED);
+            *byte ^= (uint8_t)(1U << bit % 8);
+        }
     }
+}
+
+static void expect_key(const TcgKey *key, const char *text)
+{
+    Buffer expected = from_hex(text);
+
+    assert_int_equal(key->size, expected.size);
+    assert_memory_equal(key->bytes, expected.bytes, expected.size);
 }
 
 /* Computed with Python's hmac and hashlib, from the specification's text. */
 static void test_kdf_known_answers(void **state)
 {
-    SecretTemporary key, other, derived;
+    TcgKey key = {.size = 32}, other = {.size = 32}, derived;
+    uint8_t mac[TCG_DIGEST_BYTES_MAX];
     Buffer expected;
 
     (void)state;
@@ -166,57 +214,84 @@ static void test_kdf_known_answers(void **state)
         key.bytes[i] = (uint8_t)i;
         other.bytes[i] = (uint8_t)(0x40 + i);
     }
-    tcg_kdfa(&key, "STORAGE", test_view("context"), 128, &derived);
-    expected = from_hex("e16ac8414511cb7a1572c03e38d8333c");
-    assert_memory_equal(derived.bytes, expected.bytes, 16);
-    assert_true(sodium_is_zero(derived.bytes + 16, 16));
-    tcg_kdfa(&key, "INTEGRITY", (BytesView){0}, 256, &derived);
-    expected = from_hex("bacf689f634ece301e1f1b15b072d9c87db6a69585db42b1a0cb8f73ebe2692e");
-    assert_memory_equal(derived.bytes, expected.bytes, 32);
-    tcg_kdfe(&key, "DUPLICATE", other.bytes, key.bytes, &derived);
-    expected = from_hex("ef07d7ad976d4bc96b78977b65319c0398db508bba7372d735be6ddd0f99200a");
-    assert_memory_equal(derived.bytes, expected.bytes, 32);
+    assert_int_equal(tcg_kdfa(TCG_SHA256, &key, "STORAGE", test_view("context"), 128, &derived), 0);
+    expect_key(&derived, "e16ac8414511cb7a1572c03e38d8333c");
+    assert_true(sodium_is_zero(derived.bytes + 16, sizeof(derived.bytes) - 16));
+    assert_int_equal(tcg_kdfa(TCG_SHA256, &key, "INTEGRITY", (BytesView){0}, 256, &derived), 0);
+    expect_key(&derived, "bacf689f634ece301e1f1b15b072d9c87db6a69585db42b1a0cb8f73ebe2692e");
+    assert_int_equal(tcg_kdfe(TCG_SHA256, tcg_key_view(&key), "DUPLICATE", tcg_key_view(&other),
+                              tcg_key_view(&key), &derived),
+                     0);
+    expect_key(&derived, "ef07d7ad976d4bc96b78977b65319c0398db508bba7372d735be6ddd0f99200a");
+
+    key.size = other.size = 48;
+    assert_int_equal(tcg_kdfa(TCG_SHA384, &key, "STORAGE", test_view("context"), 256, &derived), 0);
+    expect_key(&derived, "56f546f682995cc4b195780717cc66dc3683b4bca2c2af03bf13bba18e23c2cd");
+    assert_int_equal(tcg_kdfa(TCG_SHA384, &key, "INTEGRITY", (BytesView){0}, 384, &derived), 0);
+    expect_key(&derived, "f33d1615c2266b2fa774ff368d6ce3af9d8c0b4227e57eb3"
+                         "e28b810755366e9a668857315ae51d8d7cfac92bb0485639");
+    assert_int_equal(tcg_kdfe(TCG_SHA384, tcg_key_view(&key), "IDENTITY", tcg_key_view(&other),
+                              tcg_key_view(&key), &derived),
+                     0);
+    expect_key(&derived, "a1bcee45c462c471be57585b46b08bdc5cba893efc89d15a"
+                         "010df137b2437da06f585b8f736f0f3dbf4b51e21731cfde");
+    assert_int_equal(tcg_hmac(TCG_SHA384, &key, test_view("text"), test_view("more"), mac), 0);
+    expected = from_hex("f7c4256f5093c67fe3bcbb9d32b25d21105578ffbbd958cf"
+                        "d5e85b5b051cf4bd0a8a98436b77c422507660c170af73d0");
+    assert_memory_equal(mac, expected.bytes, sizeof(mac));
 }
 
-/* openssl enc -aes-128-cfb with the key 0, 1, 2 … and no IV. */
+/* openssl enc -aes-128-cfb or -aes-256-cfb with the key 0, 1, 2 … and no IV. */
 static void test_cfb_known_answer(void **state)
 {
-    uint8_t key[CFB_KEY_BYTES], text[20], ciphertext[20];
-    Buffer expected = from_hex("4620b9b4030add05e7c60be92d4556f66032a23d");
+    static const struct {
+        size_t key_size;
+        const char *expected;
+    } rows[] = {{16, "4620b9b4030add05e7c60be92d4556f66032a23d"},
+                {32, "72118235aecc1957217a10e151a3f90f50b59d42"}};
+    uint8_t key[32], text[20], ciphertext[20];
 
     (void)state;
     for (unsigned i = 0; i < sizeof(text); i++)
         text[i] = (uint8_t)(0x80 + i);
     for (unsigned i = 0; i < sizeof(key); i++)
         key[i] = (uint8_t)i;
-    assert_int_equal(cfb_encrypt(key, (BytesView){text, sizeof(text)}, ciphertext), 0);
-    assert_int_equal(expected.size, sizeof(ciphertext));
-    assert_memory_equal(ciphertext, expected.bytes, sizeof(ciphertext));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        Buffer expected = from_hex(rows[i].expected);
+
+        assert_int_equal(cfb_encrypt((BytesView){key, rows[i].key_size},
+                                     (BytesView){text, sizeof(text)}, ciphertext),
+                         0);
+        assert_int_equal(expected.size, sizeof(ciphertext));
+        assert_memory_equal(ciphertext, expected.bytes, sizeof(ciphertext));
+    }
 }
 
 /* libcrypto decrypts it with the private key and the label, including its NUL, and with no other
  * label. */
-static void test_oaep(void **state)
+static void check_oaep(TcgHash hash, unsigned bits)
 {
     _cleanup_(bytes_done) Bytes encrypted = {0};
-    EVP_PKEY *key = EVP_RSA_gen(2048);
-    uint8_t modulus[256], opened[256];
+    EVP_PKEY *key = EVP_RSA_gen(bits);
+    uint8_t modulus[512], opened[512];
+    const OaepKey public = {hash, {modulus, bits / 8}, 65537};
     BIGNUM *n = NULL;
 
-    (void)state;
     assert_int_equal(EVP_PKEY_get_bn_param(key, "n", &n), 1);
-    assert_int_equal(BN_bn2binpad(n, modulus, sizeof(modulus)), sizeof(modulus));
-    assert_int_equal(oaep_encrypt((BytesView){modulus, sizeof(modulus)}, 65537,
-                                  (BytesView){(const uint8_t *)"DUPLICATE", 10}, test_view("seed"),
-                                  &encrypted),
+    assert_int_equal(BN_bn2binpad(n, modulus, (int)bits / 8), bits / 8);
+    assert_int_equal(oaep_encrypt(&public, (BytesView){(const uint8_t *)"DUPLICATE", 10},
+                                  test_view("seed"), &encrypted),
                      0);
+    assert_int_equal(encrypted.size, bits / 8);
     for (int length = 9; length <= 10; length++) {
         EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
         size_t size = sizeof(opened);
 
         assert_int_equal(EVP_PKEY_decrypt_init(context), 1);
         assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING), 1);
-        assert_int_equal(EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()), 1);
+        assert_int_equal(
+            EVP_PKEY_CTX_set_rsa_oaep_md(context, hash == TCG_SHA384 ? EVP_sha384() : EVP_sha256()),
+            1);
         assert_int_equal(
             EVP_PKEY_CTX_set0_rsa_oaep_label(context, OPENSSL_memdup("DUPLICATE", 10), length), 1);
         assert_int_equal(EVP_PKEY_decrypt(context, opened, &size, encrypted.data, encrypted.size) ==
@@ -228,6 +303,13 @@ static void test_oaep(void **state)
     }
     BN_free(n);
     EVP_PKEY_free(key);
+}
+
+static void test_oaep(void **state)
+{
+    (void)state;
+    check_oaep(TCG_SHA256, 2048);
+    check_oaep(TCG_SHA384, 3072);
 }
 
 /* --- storage keys --- */
@@ -364,10 +446,12 @@ static void test_storage_key_fields(void **state)
 
 /* --- wrapping --- */
 
-/* A storage key of which key_text is the private part: the template of the SRK and its point. */
+/* A storage key of which the first key above is the private part: the template of the SRK and its
+ * point. */
 static Buffer known_parent(void)
 {
-    Buffer buffer = from_vector("target-srk.tpm2b_public"), point = from_hex(ephemeral_text);
+    Buffer buffer = from_vector("target-srk.tpm2b_public"),
+           point = from_hex(agreements[0].ephemeral);
 
     memcpy(buffer.bytes + 26, point.bytes, 32);
     memcpy(buffer.bytes + 60, point.bytes + 32, 32);
