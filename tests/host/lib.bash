@@ -81,12 +81,14 @@ check_same_bytes() { # WORDS EXPECTED-FILE FILE
         held "$1"
 }
 
+# Asks more and more seldom, from 50 to 4 times a second: others compute meanwhile, and most questions start programs.
 wait_until() { # SECONDS COMMAND...
-        local end=$(( SECONDS + $1 ))
+        local end=$(( SECONDS + $1 )) pause=20
         shift
         until "$@"; do
                 (( SECONDS < end )) || return 1
-                sleep 0.02
+                sleep "$(printf '0.%03d' "$pause")"
+                pause=$(( pause < 220 ? pause + (pause + 7) / 8 : 250 ))
         done
 }
 
