@@ -2,39 +2,27 @@
 /*
  * nspawn-creds fleet seal: seals the secrets of a fleet for its hosts, from the masters.
  *
- * Child processes seal, as many as there are processors. They inherit the plans, and get the values
- * through a socket each, because guarded memory is empty in a child. A host's directory is complete
+ * Child processes seal (parallel.h). They inherit the plans, and get the values through a socket
+ * each. A host's directory is complete
  * before it takes its place, and all hosts take theirs at the end. Killed before, the command has
  * changed nothing; killed meanwhile, it has sealed some of the hosts, and goes on when it is
  * repeated.
  */
 
 #include "base/array.h"
-#include "base/child.h"
 #include "base/fsutil.h"
 #include "base/timestamp.h"
+#include "fleet/parallel.h"
 #include "fleet/signed_files.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "unit_size.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-
-/* As many processors are used at most. */
-#define CHILDREN_MAX    64U
-/* In a child, its socket and the repository. */
-#define CHILD_SOCKET    CHILD_FIRST_FD
-#define CHILD_DIRECTORY (CHILD_FIRST_FD + 1)
 
 typedef struct Sealing {
     Workspace work;
@@ -232,14 +220,23 @@ static int open_masters(Sealing *sealing, Reason *reason)
 
 /* --- children --- */
 
-/* What a child says when it has sealed for a host, or failed. */
+/* What sealing for a host results in. */
 typedef struct Result {
-    size_t plan;
-    int rc;
     size_t files;
     MerkleHash leaf;
-    Reason reason;
 } Result;
+
+/* Passes the values on to a child, whose guarded memory is empty. */
+static int send_values(void *userdata, int socket, Reason *reason)
+{
+    const Sealing *sealing = userdata;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sealing->work.repository.file.secret_count; i++)
+        if (sealing->values[i])
+            r = file_write_fd(socket, secret_view(sealing->values[i]));
+    return r == 0 || r == -EPIPE ? r : reason_set(reason, r, "cannot pass a secret on");
+}
 
 static bool read_exactly(int fd, void *bytes, size_t size)
 {
@@ -257,8 +254,9 @@ static bool read_exactly(int fd, void *bytes, size_t size)
 }
 
 /* In a child: gets the values. */
-static int receive_values(Sealing *sealing, Reason *reason)
+static int receive_values(void *userdata, Reason *reason)
 {
+    Sealing *sealing = userdata;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < sealing->work.repository.file.secret_count; i++) {
@@ -269,147 +267,53 @@ static int receive_values(Sealing *sealing, Reason *reason)
         size = secret_size(sealing->values[i]);
         sealing->values[i] = NULL; /* the parent's */
         r = secret_new(size, reason, &sealing->values[i]);
-        if (r == 0 && !read_exactly(CHILD_SOCKET, secret_borrow(sealing->values[i]), size))
-            r = -EPIPE;
+        if (r == 0 && !read_exactly(PARALLEL_SOCKET, secret_borrow(sealing->values[i]), size))
+            r = reason_set(reason, -EPIPE, "cannot get a secret");
     }
     return r;
 }
 
-/* A child seals for every STEPth host, from the one FIRST. */
-static void work(Sealing *sealing, size_t first, size_t step)
+static int seal_host(void *userdata, size_t index, void *ret, Reason *reason)
 {
-    Result result = {.plan = first};
+    Sealing *sealing = userdata;
+    Result *result = ret;
+    int r = sealed_make(sealing->work.context, &sealing->work.repository, &sealing->plans[index],
+                        sealing->values, reason, &result->files);
 
-    sealing->work.repository.fd = CHILD_DIRECTORY;
-    result.rc = receive_values(sealing, &result.reason);
-    if (result.rc != 0)
-        (void)file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)});
-    for (size_t i = first; result.rc == 0 && i < sealing->plan_count; i += step) {
-        result.plan = i;
-        result.rc = sealed_make(sealing->work.context, &sealing->work.repository,
-                                &sealing->plans[i], sealing->values, &result.reason, &result.files);
-        result.leaf = sealing->plans[i].leaf;
-        if (file_write_fd(CHILD_SOCKET, (BytesView){(const uint8_t *)&result, sizeof(result)}) != 0)
-            break;
-    }
+    result->leaf = sealing->plans[index].leaf;
+    return r;
+}
+
+/* In a child: erases the values. */
+static void free_values(void *userdata)
+{
+    const Sealing *sealing = userdata;
+
     for (size_t i = 0; i < sealing->work.repository.file.secret_count; i++)
         secret_free(sealing->values[i]);
-    _exit(result.rc == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-typedef struct Children {
-    int processes[CHILDREN_MAX];
-    struct pollfd sockets[CHILDREN_MAX];
-    unsigned count;
-} Children;
-
-/* Ends those that still run, and waits for all. */
-static void children_done(Children *children)
-{
-    for (unsigned i = 0; i < children->count; i++) {
-        siginfo_t info;
-
-        child_kill(children->processes[i]);
-        close_keep_errno(children->sockets[i].fd);
-        if (children->processes[i] < 0)
-            continue;
-        while (waitid(P_PIDFD, (id_t)children->processes[i], &info, WEXITED) < 0 && errno == EINTR)
-            ;
-        close(children->processes[i]);
-    }
-}
-
-static int start_child(Sealing *sealing, unsigned step, Reason *reason, Children *children)
-{
-    _cleanup_(closep) int theirs = -1;
-    int pair[2], r;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return reason_set(reason, -errno, "cannot start a process");
-    theirs = pair[1];
-    r = child_fork((int[]){theirs, sealing->work.repository.fd}, 2,
-                   &children->processes[children->count]);
-    if (r == CHILD_SELF)
-        work(sealing, children->count, step);
-    children->sockets[children->count] = (struct pollfd){.fd = pair[0], .events = POLLIN};
-    if (r != 0) {
-        close(pair[0]);
-        return reason_set(reason, r, "cannot start a process");
-    }
-    children->count++;
-    for (size_t i = 0; r == 0 && i < sealing->work.repository.file.secret_count; i++)
-        if (sealing->values[i])
-            r = file_write_fd(pair[0], secret_view(sealing->values[i]));
-    return r == 0 || r == -EPIPE ? 0 : reason_set(reason, r, "cannot pass a secret on");
-}
-
-/* Takes a result from the child NUMBER. OUTCOME_INTERRUPTED at its end. */
-static int take_result(Sealing *sealing, struct pollfd *socket, Reason *reason)
-{
-    Result result;
-
-    if (!read_exactly(socket->fd, &result, sizeof(result)))
-        return OUTCOME_INTERRUPTED;
-    if (result.rc != 0) {
-        *reason = result.reason;
-        return result.rc;
-    }
-    assert(result.plan < sealing->plan_count);
-    sealing->plans[result.plan].leaf = result.leaf;
-    sealing->files += result.files;
-    return 0;
-}
-
-/* Waits for the results of all. */
-static int collect(Sealing *sealing, Children *children, Reason *reason)
-{
-    uint64_t begin = monotonic_usec();
-    size_t done = 0;
-
-    while (done < sealing->plan_count) {
-        if (poll(children->sockets, children->count, OBSERVER_TICK_MSEC) < 0 && errno != EINTR)
-            return reason_set(reason, -errno, "cannot wait for the processes that seal");
-        for (unsigned i = 0; i < children->count; i++) {
-            int r;
-
-            if (!children->sockets[i].revents)
-                continue;
-            r = take_result(sealing, &children->sockets[i], reason);
-            if (r == OUTCOME_INTERRUPTED) { /* its share is done, or it was killed */
-                children->sockets[i].fd = -1 - children->sockets[i].fd;
-                children->sockets[i].revents = 0;
-                continue;
-            }
-            if (r != 0)
-                return r;
-            done++;
-        }
-        progress_rate("hosts sealed", done, sealing->plan_count, begin);
-    }
-    return 0;
-}
-
-static unsigned processors(void)
-{
-    cpu_set_t set;
-    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-
-    return count < 1 ? 1 : (unsigned)count < CHILDREN_MAX ? (unsigned)count : CHILDREN_MAX;
 }
 
 static int seal_all(Sealing *sealing, Reason *reason)
 {
-    _cleanup_(children_done) Children children = {0};
-    unsigned count = processors();
-    int r = 0;
+    _cleanup_(freep) Result *results = calloc(sealing->plan_count + 1, sizeof(results[0]));
+    Parallel parallel = {
+        .count = sealing->plan_count,
+        .least = 1,
+        .result_size = sizeof(results[0]),
+        .progress = "hosts sealed",
+        .fd = &sealing->work.repository.fd,
+        .userdata = sealing,
+        .feed = send_values,
+        .begin = receive_values,
+        .each = seal_host,
+        .end = free_values,
+    };
+    int r = results ? parallel_run(&parallel, results, reason) : -ENOMEM;
 
-    if (sealing->plan_count < count)
-        count = (unsigned)sealing->plan_count;
-    for (unsigned i = 0; r == 0 && i < count; i++)
-        r = start_child(sealing, count, reason, &children);
-    if (r == 0)
-        r = collect(sealing, &children, reason);
-    progress_end();
+    for (size_t i = 0; r == 0 && i < sealing->plan_count; i++) {
+        sealing->plans[i].leaf = results[i].leaf;
+        sealing->files += results[i].files;
+    }
     return r;
 }
 
