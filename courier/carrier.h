@@ -19,6 +19,9 @@ typedef struct CarrierVersion {
 
 typedef struct Carrier Carrier;
 
+/* Takes a file; CONTENT is for it to keep. */
+typedef int CarrierEach(void *userdata, const char *path, Bytes *content);
+
 /* What a kind of carrier does. PATH is one of the above; every failure of the carrier is
  * OUTCOME_CARRIER_FAILED. */
 typedef struct CarrierKindOps {
@@ -28,6 +31,10 @@ typedef struct CarrierKindOps {
      * file. */
     int (*get)(Carrier *carrier, const char *path, size_t limit, CarrierVersion *version,
                Reason *reason, Bytes *ret);
+    /* Gets all files in FOLDER, which ends with "/", of at most LIMIT bytes each, in few calls, and
+     * gives EACH their paths and contents. NULL where a call is for one file. */
+    int (*get_all)(Carrier *carrier, const char *folder, size_t limit, CarrierEach *each,
+                   void *userdata, Reason *reason);
     /* Writes the file PATH. If KEEP, one that is there may stay: it has the same content. */
     int (*put)(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason);
     /* Waits until all that was put is kept. NULL where nothing is to be done. */

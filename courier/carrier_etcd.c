@@ -20,6 +20,9 @@
 
 /* Around a file in base64. */
 #define ANSWER_BYTES ((size_t)16 * 1024)
+/* Files that are got with one request, and for each what is around it. */
+#define PAGE         ((size_t)256)
+#define AROUND_BYTES ((size_t)1024)
 
 typedef struct EtcdCarrier {
     Carrier carrier;
@@ -204,6 +207,46 @@ static int etcd_get(Carrier *carrier, const char *path, size_t limit, CarrierVer
     return 0;
 }
 
+/* {"key": FOLDER or, after AFTER, the next one, "range_end": the first key behind FOLDER} */
+static struct json_object *request_for_page(const char *folder, const char *after)
+{
+    struct json_object *object = after ? json_object_new_object() : request_for(folder);
+    _cleanup_(freep) char *end = strdup(folder);
+
+    /* a key and a zero byte is the least one behind it */
+    if (after)
+        add_base64(object, "key", (BytesView){(const uint8_t *)after, strlen(after) + 1});
+    if (end)
+        end[strlen(end) - 1]++;
+    add_base64(object, "range_end", text_view(end ? end : folder));
+    json_add_number(object, "limit", PAGE);
+    return object;
+}
+
+static int etcd_get_all(Carrier *carrier, const char *folder, size_t limit, CarrierEach *each,
+                        void *userdata, Reason *reason)
+{
+    EtcdCarrier *etcd = (EtcdCarrier *)carrier;
+    _cleanup_(freep) char *after = NULL;
+    int r;
+
+    do {
+        _cleanup_(json_object_putp) struct json_object *request = request_for_page(folder, after);
+        _cleanup_(http_answer_done) HttpAnswer answer = {0};
+        char *next = NULL;
+
+        r = call(etcd, "v3/kv/range", request, PAGE * (limit / 3 * 4 + AROUND_BYTES) + ANSWER_BYTES,
+                 reason, &answer);
+        if (r == 0)
+            r = etcd_files_parse(bytes_view(&answer.body), PAGE, each, userdata, reason, &next);
+        if (r == 0 && next && after && strcmp(next, after) <= 0)
+            r = reason_set(reason, OUTCOME_CARRIER_FAILED, "etcd's answer begins again");
+        free(after);
+        after = next;
+    } while (r == 0 && after);
+    return r;
+}
+
 /* {"compare": [no file PATH], "success": [PUT]} */
 static struct json_object *unless_there(const char *path, struct json_object *put)
 {
@@ -274,6 +317,7 @@ static void etcd_wait(Carrier *carrier, const char *path, uint64_t usec)
 const CarrierKindOps carrier_etcd = {
     .open = etcd_open,
     .get = etcd_get,
+    .get_all = etcd_get_all,
     .put = etcd_put,
     .wait = etcd_wait,
     .close = etcd_close,

@@ -12,8 +12,12 @@
 
 /* Tokens are some words of letters and digits, or a JWT. */
 #define TOKEN_BYTES_MAX ((size_t)4096)
-/* More than the structure of any answer has: json-c takes 700 bytes for each "{},". */
+/* More than the structure of any answer has, and of each key in it: json-c takes 700 bytes for each
+ * "{},". */
 #define MARKS_MAX       ((size_t)64)
+#define MARKS_KEY       ((size_t)12)
+/* A file's name on the carrier. */
+#define KEY_BYTES_MAX   ((size_t)256)
 
 static int invalid(Reason *reason, const char *what)
 {
@@ -21,21 +25,21 @@ static int invalid(Reason *reason, const char *what)
 }
 
 /* Strings of base64 contain none of these. */
-static bool bounded(BytesView text)
+static bool bounded(BytesView text, size_t most)
 {
     size_t marks = 0;
 
     for (size_t i = 0; i < text.size; i++)
         marks += text.data[i] == '{' || text.data[i] == '[' || text.data[i] == ',';
-    return marks <= MARKS_MAX;
+    return marks <= most;
 }
 
-static int parse(BytesView answer, Reason *reason, struct json_object **ret)
+static int parse_keys(BytesView answer, size_t keys, Reason *reason, struct json_object **ret)
 {
     struct json_object *object;
     int r;
 
-    if (!bounded(answer))
+    if (!bounded(answer, MARKS_MAX + keys * MARKS_KEY))
         return invalid(reason, "has too many values");
     r = json_parse(answer, LIMIT_JSON_DEPTH, NULL, NULL, &object);
     if (r != 0)
@@ -46,6 +50,11 @@ static int parse(BytesView answer, Reason *reason, struct json_object **ret)
     }
     *ret = object;
     return 0;
+}
+
+static int parse(BytesView answer, Reason *reason, struct json_object **ret)
+{
+    return parse_keys(answer, 0, reason, ret);
 }
 
 /* The member NAME of OBJECT; NULL if it is not there, or OBJECT is not an object. */
@@ -115,6 +124,51 @@ int etcd_file_parse(BytesView answer, Reason *reason, EtcdFile *ret)
     }
     *ret = found;
     return 0;
+}
+
+/* The text in VALUE, which is in base64, if it can be a file's name. */
+static char *key_of(struct json_object *value)
+{
+    const char *text = json_text(value);
+    _cleanup_(bytes_done) Bytes key = {0};
+
+    if (!text || base64_decode(text_view(text), &key) != 0 || key.size == 0 ||
+        key.size > KEY_BYTES_MAX || memchr(key.data, '\0', key.size))
+        return NULL;
+    return strndup((const char *)key.data, key.size);
+}
+
+int etcd_files_parse(BytesView answer, size_t count,
+                     int (*each)(void *userdata, const char *key, Bytes *content), void *userdata,
+                     Reason *reason, char **ret_next)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    _cleanup_(freep) char *key = NULL;
+    struct json_object *files;
+    int r = parse_keys(answer, count, reason, &object);
+
+    if (r != 0)
+        return r;
+    files = member(object, "kvs");
+    if (number(member(member(object, "header"), "revision")) == 0 || json_length(files) > count)
+        return invalid(reason, "has no revision, or too many files");
+    for (size_t i = 0; r == 0 && i < json_length(files); i++) {
+        struct json_object *file = json_object_array_get_idx(files, i);
+        const char *value = json_text(member(file, "value"));
+        _cleanup_(bytes_done) Bytes content = {0};
+
+        free(key);
+        key = key_of(member(file, "key"));
+        if (!key)
+            return invalid(reason, "has a file without a name");
+        r = base64_decode(text_view(value ? value : ""), &content);
+        r = r > 0 ? invalid(reason, "has no valid file") : r;
+        if (r == 0)
+            r = each(userdata, key, &content);
+    }
+    if (r == 0)
+        *ret_next = json_object_get_boolean(member(object, "more")) ? TAKE_PTR(key) : NULL;
+    return r;
 }
 
 int etcd_done_parse(BytesView answer, Reason *reason)

@@ -21,6 +21,13 @@ typedef struct EtcdFile {
 /* The answer to a range request for one key. OUTCOME_CARRIER_FAILED; -ENOMEM. */
 int etcd_file_parse(BytesView answer, Reason *reason, EtcdFile *ret);
 
+/* The answer to a range request for at most COUNT keys. EACH gets the key and the value of each,
+ * which it may keep; what it returns other than 0 ends this, and is returned. RET_NEXT is the last
+ * key if there are more, otherwise NULL. OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_files_parse(BytesView answer, size_t count,
+                     int (*each)(void *userdata, const char *key, Bytes *content), void *userdata,
+                     Reason *reason, char **ret_next);
+
 /* The answer to a put or a transaction: whether there is one at all. etcd may answer nothing where
  * it refuses. OUTCOME_CARRIER_FAILED; -ENOMEM. */
 int etcd_done_parse(BytesView answer, Reason *reason);

@@ -47,7 +47,7 @@ static int file_of(BytesView text, Reason *reason, int *ret)
 }
 
 int carrier_run(struct json_object *carrier, const char *command, const char *argument,
-                BytesView input, size_t limit, Reason *reason, Secret **ret)
+                BytesView input, size_t limit, Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     _cleanup_(closep) int input_fd = -1, carrier_fd = -1;
@@ -67,6 +67,6 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     if (r != 0)
         return r;
     snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", carrier_fd);
-    return program_read((const char *const[]){program, option, command, argument, NULL}, input_fd,
-                        limit, reason, ret);
+    return program_print((const char *const[]){program, option, command, argument, NULL}, input_fd,
+                         limit, reason, ret);
 }

@@ -5,13 +5,14 @@
  * An administrator's way to the fleet's carrier: the courier, the only program with the network.
  */
 
-#include "secret/secret.h"
+#include "base/bytes.h"
+#include "base/outcome.h"
 
 struct json_object;
 
 /* Runs the courier's COMMAND, such as "reports", with ARGUMENT (NULL: none) for CARRIER, as the
  * administrator's configuration has it. INPUT becomes its standard input, and its output, at most
- * LIMIT bytes, RET, which is no secret. OUTCOME_BAD_FLEET_CONFIG if CARRIER is NULL; -ECANCELED if
+ * LIMIT bytes, RET. OUTCOME_BAD_FLEET_CONFIG if CARRIER is NULL; -ECANCELED if
  * the courier fails, which has said why. */
 int carrier_run(struct json_object *carrier, const char *command, const char *argument,
-                BytesView input, size_t limit, Reason *reason, Secret **ret);
+                BytesView input, size_t limit, Reason *reason, Bytes *ret);

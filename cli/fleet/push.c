@@ -225,7 +225,7 @@ static int make_folder(Push *push, const char *repository, Reason *reason)
 
 static int push_all(Push *push, Reason *reason)
 {
-    _cleanup_(secret_freep) Secret *output = NULL;
+    _cleanup_(bytes_done) Bytes output = {0};
     _cleanup_(freep) char *text = NULL;
     size_t size = 0;
     FILE *list = open_memstream(&text, &size);

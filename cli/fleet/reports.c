@@ -5,126 +5,183 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "fleet/carrier.h"
+#include "fleet/parallel.h"
 #include "fleet/report.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Reports that are fetched at a time, and their size with their names, in base64. */
-#define AT_A_TIME      ((size_t)256)
+/* A line of what the courier prints: a report in base64, and its name. */
 #define LINE_BYTES_MAX (REPORT_BYTES_MAX / 3 * 4 + 256)
+/* A process is worth so many reports, of some 0.1 ms each. */
+#define WORTH          ((size_t)200)
+
+/* What became of a report. */
+typedef struct Verdict {
+    int rc; /* OUTCOME_NOT_SIGNED if it is not valid */
+    Report report;
+} Verdict;
 
 typedef struct Reports {
-    const Repository *repository;
+    Repository repository; /* a copy, whose descriptor a child changes */
     char statement[DIGEST_TEXT_BYTES];
+    const char **texts; /* of the hosts, by their index, in base64; "" if there is none */
     ReportCounts counts;
     struct json_object *rows;
 } Reports;
 
 /* Decodes and verifies TEXT, the report of HOST in base64. */
-static int verify(const Reports *reports, const char *host, const char *text, Report *ret)
+static int decode_and_verify(const Reports *reports, const char *host, const char *text,
+                             Report *ret)
 {
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(bytes_done) Bytes report = {0};
     int r = base64_decode(text_view(text), &report);
 
     if (r == 0)
-        r = repository_read_identity(reports->repository, host, NULL, &identity);
+        r = repository_read_identity(&reports->repository, host, NULL, &identity);
     if (r == 0 && identity.report.size == 0)
         r = OUTCOME_NOT_SIGNED;
     if (r == 0)
         r = report_verify(bytes_view(&report), bytes_view(&identity.report), NULL, ret);
     if (r == 0 &&
-        (strcmp(ret->fleet, reports->repository->file.fleet) != 0 || strcmp(ret->host, host) != 0))
+        (strcmp(ret->fleet, reports->repository.file.fleet) != 0 || strcmp(ret->host, host) != 0))
         r = OUTCOME_NOT_SIGNED;
     return r;
 }
 
-/* Adds the row of HOST. TEXT is empty if there is no report. */
-static int add_row(Reports *reports, const char *host, const char *text)
+/* Verifies the report of the host INDEX, if there is one. */
+static int verify(void *userdata, size_t index, void *ret, Reason *reason)
 {
-    struct json_object *row = json_object_new_object();
-    Report report = {0};
-    int r = *text ? verify(reports, host, text, &report) : 0;
-    bool about_this = strcmp(report.statement, reports->statement) == 0;
+    const Reports *reports = userdata;
+    Verdict *verdict = ret;
+    int r = 0;
 
+    (void)reason;
+    if (*reports->texts[index])
+        r = decode_and_verify(reports, reports->repository.hosts[index].name, reports->texts[index],
+                              &verdict->report);
     if (r == -ENOMEM)
         return r;
-    if (r < 0) /* no identity, or no report at all */
-        r = OUTCOME_NOT_SIGNED;
-    reports->counts.invalid += r > 0;
-    reports->counts.waiting += r == 0 && !about_this;
-    reports->counts.accepted += r == 0 && about_this && report.outcome == 0;
-    reports->counts.failed += r == 0 && about_this && report.outcome != 0;
-    json_add_text(row, "host", host);
+    verdict->rc = r < 0 ? OUTCOME_NOT_SIGNED : r; /* no identity, or no report at all */
+    return 0;
+}
+
+/* --- rows --- */
+
+/* Adds the row of the host INDEX. */
+static int add_row(Reports *reports, size_t index, const Verdict *verdict)
+{
+    struct json_object *row = json_object_new_object();
+    const Report *report = &verdict->report;
+    bool valid = verdict->rc == 0,
+         about_this = valid && strcmp(report->statement, reports->statement) == 0;
+
+    reports->counts.invalid += !valid;
+    reports->counts.waiting += valid && !about_this;
+    reports->counts.accepted += about_this && report->outcome == 0;
+    reports->counts.failed += about_this && report->outcome != 0;
+    json_add_text(row, "host", reports->repository.hosts[index].name);
     json_add_text(row, "state",
-                  r > 0                 ? "invalid"
-                  : !about_this         ? "waiting"
-                  : report.outcome == 0 ? "accepted"
-                                        : "failed");
-    if (r == 0 && *text) {
-        json_add_text(row, "statement", report.statement);
-        json_add_text(row, "outcome", outcome_name(report.outcome));
-        json_add_number(row, "time", report.time);
-        if (report.applied)
+                  !valid                 ? "invalid"
+                  : !about_this          ? "waiting"
+                  : report->outcome == 0 ? "accepted"
+                                         : "failed");
+    if (valid && *reports->texts[index]) {
+        json_add_text(row, "statement", report->statement);
+        json_add_text(row, "outcome", outcome_name(report->outcome));
+        json_add_number(row, "time", report->time);
+        if (report->applied)
             json_add(row, "applied", json_object_new_boolean(true));
-        json_add_text(row, "credential", report.credential[0] ? report.credential : NULL);
-        json_add_text(row, "reason", report.reason[0] ? report.reason : NULL);
+        json_add_text(row, "credential", report->credential[0] ? report->credential : NULL);
+        json_add_text(row, "reason", report->reason[0] ? report->reason : NULL);
     }
     return json_append(reports->rows, row) ? 0 : -ENOMEM;
 }
 
-/* Adds the rows of COUNT hosts from FIRST, from OUTPUT: a line for each, in this order. */
-static int add_rows(Reports *reports, size_t first, size_t count, char *output)
+static int add_rows(Reports *reports, Reason *reason)
 {
-    int r = 0;
+    size_t count = reports->repository.host_count;
+    _cleanup_(freep) Verdict *verdicts = calloc(count + 1, sizeof(verdicts[0]));
+    Parallel parallel = {
+        .count = count,
+        .least = WORTH,
+        .result_size = sizeof(verdicts[0]),
+        .fd = &reports->repository.fd,
+        .userdata = reports,
+        .each = verify,
+    };
+    int r = verdicts ? parallel_run(&parallel, verdicts, reason) : -ENOMEM;
 
-    for (size_t i = first; r == 0 && i < first + count; i++) {
-        char *line = strsep(&output, "\n"), *tab = line ? strchr(line, '\t') : NULL;
-
-        r = add_row(reports, reports->repository->hosts[i].name, tab ? tab + 1 : "");
-    }
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = add_row(reports, i, &verdicts[i]);
     return r;
 }
 
-static int fetch_some(Reports *reports, struct json_object *carrier, size_t first, size_t count,
-                      Reason *reason)
+/* --- fetching --- */
+
+/* Finds the reports in OUTPUT, which has a line "NAME\tBASE64" for each. */
+static void find_texts(Reports *reports, char *output)
 {
+    char *line;
+
+    while ((line = strsep(&output, "\n"))) {
+        char *tab = strchr(line, '\t'), *name;
+        const RepositoryHost *host;
+
+        if (!tab)
+            continue;
+        *tab = '\0';
+        name = strrchr(line, '/');
+        host = name ? repository_host(&reports->repository, name + 1) : NULL;
+        if (host)
+            reports->texts[host - reports->repository.hosts] = tab + 1;
+    }
+}
+
+/* Fetches all reports at once. RET is what the courier prints. */
+static int fetch(const Reports *reports, struct json_object *carrier, Reason *reason, char **ret)
+{
+    const Repository *repository = &reports->repository;
     _cleanup_(writer_done) Writer names = {0};
-    _cleanup_(secret_freep) Secret *output = NULL;
-    _cleanup_(freep) char *text = NULL;
+    _cleanup_(bytes_done) Bytes output = {0};
     int r;
 
-    for (size_t i = first; i < first + count; i++) {
+    for (size_t i = 0; i < repository->host_count; i++) {
         writer_text(&names, "v1/");
-        writer_text(&names, reports->repository->file.fleet);
+        writer_text(&names, repository->file.fleet);
         writer_text(&names, "/reports/");
-        writer_text(&names, reports->repository->hosts[i].name);
+        writer_text(&names, repository->hosts[i].name);
         writer_text(&names, "\n");
     }
     r = names.failed ? -ENOMEM
                      : carrier_run(carrier, "reports", NULL, bytes_view(&names.bytes),
-                                   count * LINE_BYTES_MAX, reason, &output);
+                                   repository->host_count * LINE_BYTES_MAX, reason, &output);
     if (r != 0)
         return r;
-    text = strndup((const char *)secret_borrow(output), secret_size(output));
-    return text ? add_rows(reports, first, count, text) : -ENOMEM;
+    *ret = strndup((const char *)output.data, output.size);
+    return *ret ? 0 : -ENOMEM;
 }
 
 int reports_fetch(const Repository *repository, struct json_object *carrier, BytesView statement,
                   Reason *reason, ReportCounts *ret, struct json_object **ret_rows)
 {
     _cleanup_(json_object_putp) struct json_object *rows = json_object_new_array();
-    Reports reports = {.repository = repository, .rows = rows};
-    int r = rows ? 0 : -ENOMEM;
+    _cleanup_(freep) const char **texts = calloc(repository->host_count + 1, sizeof(texts[0]));
+    _cleanup_(freep) char *output = NULL;
+    Reports reports = {.repository = *repository, .texts = texts, .rows = rows};
+    int r = rows && texts ? 0 : -ENOMEM;
 
     digest_format(statement, reports.statement);
-    for (size_t first = 0; r == 0 && first < repository->host_count; first += AT_A_TIME) {
-        size_t rest = repository->host_count - first;
-
-        r = fetch_some(&reports, carrier, first, rest < AT_A_TIME ? rest : AT_A_TIME, reason);
-    }
+    if (r == 0 && repository->host_count > 0)
+        r = fetch(&reports, carrier, reason, &output);
+    for (size_t i = 0; r == 0 && i < repository->host_count; i++)
+        texts[i] = "";
+    if (r == 0 && output)
+        find_texts(&reports, output);
+    if (r == 0)
+        r = add_rows(&reports, reason);
     if (r != 0)
         return r;
     *ret = reports.counts;

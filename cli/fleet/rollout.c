@@ -54,7 +54,7 @@ static void count_row(Rollout *rollout, struct json_object *row)
     const char *host = json_text(json_object_object_get(row, "host")),
                *state = json_text(json_object_object_get(row, "state"));
 
-    if (!host || !state || !strings_have(rollout->hosts, host))
+    if (!host || !state || !host_names_have(rollout->hosts, rollout->count, host))
         return;
     if (strcmp(state, "failed") == 0) {
         rollout->failed++;

@@ -71,10 +71,13 @@ uint64_t history_find(const char *history, const char *digest);
 /* Reads STATEMENT_HISTORY; RET is "" if there is none. */
 int history_read(const Repository *repository, Reason *reason, char **ret);
 
-/* Reads the file NAME of names of hosts, a line each. NULL and 0 if there is none.
+/* Reads the file NAME of names of hosts, a line each, and sorts them. NULL and 0 if there is none.
  * OUTCOME_BAD_REPOSITORY. */
 int host_names_read(const Repository *repository, const char *name, Reason *reason, char ***ret,
                     size_t *ret_count);
+
+/* Whether HOST is among COUNT sorted NAMES. */
+bool host_names_have(char *const *names, size_t count, const char *host);
 
 /* Writes the file NAME, or removes it for no names. */
 int host_names_write(const Repository *repository, const char *name, char *const *names,

@@ -106,7 +106,7 @@ static int add_waves(const Repository *repository, struct json_object *rows, Rea
 
         json_add(row, "wave",
                  json_object_new_boolean(
-                     strings_have(wave, json_text(json_object_object_get(row, "host")))));
+                     host_names_have(wave, count, json_text(json_object_object_get(row, "host")))));
         if (sequence > 0)
             json_add_number(row, "sequence", sequence);
     }

@@ -39,10 +39,21 @@ static int finish(const char *const *command, pid_t pid, Reason *reason)
     return -ECANCELED;
 }
 
-int program_read(const char *const *command, int input, size_t limit, Reason *reason, Secret **ret)
+static int take_secret(int output, size_t limit, Reason *reason, void *ret)
+{
+    return secret_read_fd(output, limit, reason, ret);
+}
+
+static int take_bytes(int output, size_t limit, Reason *reason, void *ret)
+{
+    return file_read_fd(output, "its output", limit, reason, ret);
+}
+
+/* Runs COMMAND, and has TAKE read its output into RET. */
+static int run(const char *const *command, int input, size_t limit, Reason *reason,
+               int (*take)(int output, size_t limit, Reason *reason, void *ret), void *ret)
 {
     _cleanup_(closep) int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), output = -1;
-    _cleanup_(secret_freep) Secret *text = NULL;
     int pipe_fds[2], finished, r;
     pid_t pid = 0;
 
@@ -53,12 +64,29 @@ int program_read(const char *const *command, int input, size_t limit, Reason *re
     close(pipe_fds[1]);
     if (r != 0)
         return r;
-    r = secret_read_fd(output, limit, reason, &text);
+    r = take(output, limit, reason, ret);
     close(TAKE_FD(output)); /* ends a program that has more */
     finished = finish(command, pid, r == 0 ? reason : NULL);
-    r = r == 0 ? finished : r;
+    return r == 0 ? finished : r;
+}
+
+int program_read(const char *const *command, int input, size_t limit, Reason *reason, Secret **ret)
+{
+    _cleanup_(secret_freep) Secret *text = NULL;
+    int r = run(command, input, limit, reason, take_secret, &text);
+
     if (r == 0)
         *ret = TAKE_PTR(text);
+    return r;
+}
+
+int program_print(const char *const *command, int input, size_t limit, Reason *reason, Bytes *ret)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = run(command, input, limit, reason, take_bytes, &text);
+
+    if (r == 0)
+        *ret = TAKE(text);
     return r;
 }
 

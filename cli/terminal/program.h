@@ -14,6 +14,9 @@
  * bytes, goes through a pipe into RET. OUTCOME_TOO_LARGE. */
 int program_read(const char *const *command, int input, size_t limit, Reason *reason, Secret **ret);
 
+/* The same with output that is no secret. */
+int program_print(const char *const *command, int input, size_t limit, Reason *reason, Bytes *ret);
+
 /* Runs COMMAND, whose standard input is SECRET, through a pipe. RET is its output, at most LIMIT
  * bytes, which is no secret. OUTCOME_TOO_LARGE. */
 int program_encrypt(const char *const *command, const Secret *secret, size_t limit, Reason *reason,

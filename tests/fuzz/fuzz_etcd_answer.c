@@ -18,6 +18,24 @@ static void check(int r, const Reason *reason)
     check_reason(r, reason);
 }
 
+static int take(void *userdata, const char *key, Bytes *content)
+{
+    (void)content;
+    assert(*key && ++*(size_t *)userdata <= 9);
+    return 0;
+}
+
+static void check_files(BytesView answer)
+{
+    _cleanup_(freep) char *next = NULL;
+    Reason reason = {0};
+    size_t count = 0;
+    int r = etcd_files_parse(answer, 9, take, &count, &reason, &next);
+
+    check(r, &reason);
+    assert(!next || (r == 0 && count > 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     BytesView answer = {data, size};
@@ -39,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(r, &reason);
     assert(r != 0 || (*token && !strpbrk(token, "\r\n")));
 
+    check_files(answer);
     (void)etcd_watch_news(answer, 3);
     reason = (Reason){0};
     (void)etcd_refusal("https://a", 500, answer, &reason);

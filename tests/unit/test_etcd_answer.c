@@ -60,6 +60,52 @@ static void test_file(void **state)
     }
 }
 
+static int add_file(void *userdata, const char *key, Bytes *content)
+{
+    char *text = userdata;
+
+    sprintf(text + strlen(text), "%s=%.*s;", key, (int)content->size, (const char *)content->data);
+    return strcmp(key, "stop") == 0 ? OUTCOME_USAGE : 0;
+}
+
+#define KEY(key, value) "{\"key\":\"" key "\",\"mod_revision\":\"2\",\"value\":\"" value "\"}"
+
+static void test_files(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        const char *files, *next;
+    } rows[] = {
+        {"{" HEADER "}", 0, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("YS9i", "YQ==") "," KEY("YS9j", "") "],\"count\":\"2\"}", 0,
+         "a/b=a;a/c=;", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("YS9i", "YQ==") "," KEY("YS9j", "") "],\"more\":true}", 0,
+         "a/b=a;a/c=;", "a/c"},
+        {"{" HEADER ",\"more\":true}", 0, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("c3RvcA==", "YQ==") "," KEY("YS9j", "") "]}", OUTCOME_USAGE,
+         "stop=a;", NULL},
+        {"{}", OUTCOME_CARRIER_FAILED, "", NULL},
+        {"{" HEADER ",\"kvs\":[{}]}", OUTCOME_CARRIER_FAILED, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("", "YQ==") "]}", OUTCOME_CARRIER_FAILED, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("YQBi", "YQ==") "]}", OUTCOME_CARRIER_FAILED, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("YS9i", "Y!") "]}", OUTCOME_CARRIER_FAILED, "", NULL},
+        {"{" HEADER ",\"kvs\":[" KEY("YQ==", "YQ==") "," KEY("YQ==", "") "," KEY("YQ==", "") "]}",
+         OUTCOME_CARRIER_FAILED, "", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(freep) char *next = NULL;
+        char files[200] = "";
+        int r = etcd_files_parse(test_view(rows[i].text), 2, add_file, files, NULL, &next);
+
+        if (r != rows[i].rc || strcmp(files, rows[i].files) != 0 ||
+            strcmp(next ? next : "", rows[i].next ? rows[i].next : "") != 0)
+            fail_msg("%s: %d, %s", rows[i].text, r, files);
+    }
+}
+
 /* json-c takes 700 bytes for each of these values. */
 static void test_many_values(void **state)
 {
@@ -134,9 +180,9 @@ static void test_refusal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_file),    cmocka_unit_test(test_many_values),
-        cmocka_unit_test(test_token),   cmocka_unit_test(test_watch),
-        cmocka_unit_test(test_refusal),
+        cmocka_unit_test(test_file),        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_many_values), cmocka_unit_test(test_token),
+        cmocka_unit_test(test_watch),       cmocka_unit_test(test_refusal),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
