@@ -1,4 +1,4 @@
 # Breaks: that only the hosts of the wave are waited for
 # File: cli/fleet/rollout.c
 # Test: cli-fleet-waves
-s/ \|\| !strings_have\(rollout->hosts, host\)/ || (false \&\& !strings_have(rollout->hosts, host))/
+s/ \|\| !host_names_have\(rollout->hosts, rollout->count, host\)/ || (false \&\& !host_names_have(rollout->hosts, rollout->count, host))/
