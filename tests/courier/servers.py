@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Servers for the courier's tests: a certificate authority, nginx, etcd, and the broker's courier socket."""
 
-import hashlib, json, os, pathlib, signal, socket, subprocess, sys, tempfile, threading, time
+import collections, hashlib, json, os, pathlib, signal, socket, ssl, subprocess, sys, tempfile, threading, time
 
 
 def run(*command, **more):
@@ -140,6 +140,56 @@ class Etcd(Process):
         if check and done.returncode != 0:
             raise AssertionError(done.stderr)
         return done.returncode == 0 and (done.stdout or "ok")
+
+
+class BadServer:
+    """An https server that may answer as servers should not: ANSWER_TO(request, send), of a subclass, sends the answer.
+
+    PAIR is the path of a certificate and its key, without .crt and .key."""
+
+    Request = collections.namedtuple("Request", "method path lines body")
+
+    def __init__(self, pair, port=0):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}/"
+        self.context = self.context_of(pair)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def context_of(pair):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{pair}.crt", f"{pair}.key")
+        return context
+
+    def serve(self):
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.talk, args=(connection,), daemon=True).start()
+
+    def secure(self, connection):
+        return self.context.wrap_socket(connection, server_side=True)
+
+    def talk(self, connection):
+        try:
+            connection = self.secure(connection)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += connection.recv(65536) or exit()
+            head, _, body = request.partition(b"\r\n\r\n")
+            lines = head.decode().split("\r\n")
+            length = max([int(line.split()[1]) for line in lines if line.lower().startswith("content-length:")], default=0)
+            while len(body) < length:
+                body += connection.recv(65536) or exit()
+            self.answer_to(self.Request(*lines[0].split()[:2], lines, body), connection.sendall)
+            connection.unwrap()
+        except (OSError, SystemExit):
+            pass
+        connection.close()
+
+
+def ok(body, *headers, length=None):
+    head = ["HTTP/1.1 200 OK", f"Content-Length: {len(body) if length is None else length}", "Connection: close", *headers]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
 class Broker:
