@@ -3,6 +3,7 @@
 #include "courier.h"
 
 #include "base/base64.h"
+#include "fleet/bundle.h"
 #include "protocol/client.h"
 
 #include <errno.h>
@@ -199,7 +200,8 @@ static int deliver(Courier *courier, BytesView bundle, Reason *reason)
 
 /* --- looks --- */
 
-/* A bundle has printable ASCII alone. Other bytes would be no valid message for the broker. */
+/* A bundle has printable ASCII alone. Other bytes would be no valid message for the broker, and it
+ * closes the connection if there are too many values. */
 static bool is_text(BytesView bundle)
 {
     for (size_t i = 0; i < bundle.size; i++)
@@ -218,6 +220,9 @@ int courier_look(Courier *courier, Reason *reason)
 
     if (r == 0 && !is_text(bytes_view(&bundle)))
         r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s is not text", courier->bundle_name);
+    else if (r == 0 && !json_bounded(bytes_view(&bundle), BUNDLE_MARKS_MAX))
+        r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s has more values than a bundle",
+                       courier->bundle_name);
     if (r == 0 && bundle.size > 0)
         r = deliver(courier, bytes_view(&bundle), reason);
     else if (r == 0 && courier->waits) {

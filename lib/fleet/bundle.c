@@ -10,8 +10,6 @@
 #define VERSION    1
 /* Nesting: the bundle, its signatures, one of them. */
 #define JSON_DEPTH 3
-/* Brackets and commas in a bundle's JSON: more than it has with all signatures. */
-#define MARKS_MAX  ((size_t)64)
 
 void bundle_done(Bundle *bundle)
 {
@@ -81,7 +79,7 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
 
     if (file.size > LIMIT_BUNDLE_BYTES)
         return invalid(reason, "it is too large");
-    if (!json_bounded(file, MARKS_MAX))
+    if (!json_bounded(file, BUNDLE_MARKS_MAX))
         return invalid(reason, "it has more values than a bundle");
     r = json_parse(file, JSON_DEPTH, NULL, &why, &object);
     if (r != 0)

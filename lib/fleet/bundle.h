@@ -12,6 +12,9 @@
 #include "fleet/manifest.h"
 #include "fleet/statement.h"
 
+/* Brackets and commas in a bundle's JSON: more than it has with all signatures. */
+#define BUNDLE_MARKS_MAX ((size_t)64)
+
 typedef struct Bundle {
     Bytes statement;                          /* the signed bytes */
     Bytes signatures[LIMIT_FLEET_SIGNATURES]; /* armored text */

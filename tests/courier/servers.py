@@ -193,7 +193,7 @@ def ok(body, *headers, length=None):
 
 
 class Broker:
-    """The broker's courier socket. It wants all files of a bundle, {"files": [SHA-256...]}, and remembers what it got."""
+    """The broker's courier socket. It wants all files of a bundle, {"files": "SHA-256 ..."}, and remembers what it got."""
 
     def __init__(self, path):
         self.path, self.blobs, self.offers, self.accepted, self.refuse = str(path), {}, [], [], None
@@ -223,7 +223,7 @@ class Broker:
             if self.refuse:
                 return {"parameters": {"outcome": self.refuse, "missing": []}}
             self.offered = json.loads(parameters["bundle"])
-            missing = [name for name in self.offered["files"] if name not in self.blobs]
+            missing = [name for name in self.offered["files"].split() if name not in self.blobs]
             return {"parameters": {"outcome": "ok", "sequence": self.offered["sequence"], "missing": missing}}
         if method == "Blob":
             data = parameters["data"]
@@ -248,7 +248,7 @@ class Release:
         (self.folder / "v1/prod/hosts/web1").mkdir(parents=True)
         for name, content in self.files.items():
             (self.folder / f"v1/prod/sha256/{name}").write_text(content)
-        self.bundle = json.dumps({"sequence": sequence, "files": list(self.files)})
+        self.bundle = json.dumps({"sequence": sequence, "files": " ".join(self.files)})
         (self.folder / "v1/prod/hosts/web1/bundle").write_text(self.bundle)
 
 
