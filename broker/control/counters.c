@@ -167,7 +167,7 @@ static void add_numbers(Families *families, const ControlEnvironment *environmen
          tpm.locked_out},
         {"nspawn_creds_rollback_protected", "gauge", NULL,
          "1 if a counter in the TPM protects the store against rollback.",
-         rollback->state != GUARD_OFF},
+         rollback->state > GUARD_OFF},
         {"nspawn_creds_rollback_noticed", "gauge", NULL,
          "1 if the store or a fleet's set is not the last one.", rollback->state == GUARD_NOTICED},
         {"nspawn_creds_rollback_unchecked", "gauge", NULL,

@@ -85,10 +85,11 @@ static int add_fleets(const ServerConfig *config, struct json_object *reply)
 static void add_rollback(const RollbackGuard *guard, struct json_object *reply)
 {
     struct json_object *object = json_object_new_object();
-    bool on = guard->state != GUARD_OFF;
+    bool on = guard->state > GUARD_OFF;
 
     json_add_text(object, "protection",
                   on                                                ? "counter"
+                  : guard->state == GUARD_STARTS                    ? "unknown"
                   : json_object_object_get(reply, "fleets") != NULL ? "sequence"
                                                                     : "none");
     json_add_text(object, "onRollback", guard->config->rollback_refuse ? "refuse" : "deliver");

@@ -36,7 +36,7 @@ static void tell_requests(const RollbackGuard *guard)
     HostResources *resources = guard->resources;
 
     resources->rollback_rc = 0;
-    if (!guard->config->rollback_refuse || guard->state == GUARD_OFF || guard->state == GUARD_WELL)
+    if (!guard->config->rollback_refuse || guard->state <= GUARD_OFF || guard->state == GUARD_WELL)
         return;
     resources->rollback_rc = guard->rc;
     resources->rollback_reason = guard->reason;
@@ -290,7 +290,7 @@ static void ask_tpm(RollbackGuard *guard, const RollbackFound *found)
     guard->due = monotonic_usec() + pause_after(guard, found->counted);
     guard->changed = found->changed;
     guard->resumes = false;
-    if (guard->state == GUARD_OFF) {
+    if (guard->state <= GUARD_OFF) {
         guard->state = GUARD_CHECKS;
         guard->rc = reason_set(&guard->reason, OUTCOME_TPM_BUSY,
                                "the TPM has not yet said whether this disk was restored");

@@ -20,6 +20,7 @@
 #include "request/store_job.h"
 
 typedef enum GuardState {
+    GUARD_STARTS, /* the state is not read yet */
     GUARD_OFF,
     GUARD_CHECKS,    /* the verdict is missing */
     GUARD_WELL,      /* this is the last state */

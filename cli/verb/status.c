@@ -74,7 +74,9 @@ static void print_rollback(struct json_object *status)
 
     if (!by)
         return;
-    if (strcmp(by, "counter") != 0)
+    if (strcmp(by, "unknown") == 0)
+        printf(" Rollback: the broker has just started and does not know yet\n");
+    else if (strcmp(by, "counter") != 0)
         printf(" Rollback: %s\n", strcmp(by, "sequence") == 0
                                       ? "sequences protect against carriers, not an older disk"
                                       : "no protection against an older disk");

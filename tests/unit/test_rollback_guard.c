@@ -11,8 +11,10 @@
 #include "tpm/counter.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -150,6 +152,26 @@ static void test_off(void **state)
     assert_int_equal(counter->reads, 0);
 }
 
+/* While the store is not recovered, nothing is claimed about it. */
+static void test_starts(void **state)
+{
+    _cleanup_(broker_freep) BrokerFixture *broker = begin(false);
+    _cleanup_(closep) int lock =
+        open(broker->config.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(json_object_putp) struct json_object *status = NULL, *metrics = NULL;
+
+    (void)state;
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    broker_start(broker);
+    status = status_of(broker);
+    expect_text(member(status, "rollback"), "protection", "unknown");
+    assert_null(varlink_text(member(status, "rollback"), "state"));
+    metrics = call(broker, "Metrics", NULL, 0);
+    assert_int_equal(sample_of(metrics, "nspawn_creds_rollback_protected", NULL), 0);
+    assert_int_equal(flock(lock, LOCK_UN), 0);
+    wait_for_state(broker, "well");
+}
+
 static void expect_noticed(bool refuse, int rc, uint64_t value, const char *words)
 {
     _cleanup_(broker_freep) BrokerFixture *broker = begin(refuse);
@@ -285,13 +307,10 @@ static void test_killed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_well),
-        cmocka_unit_test(test_off),
-        cmocka_unit_test(test_noticed),
-        cmocka_unit_test(test_other_store),
-        cmocka_unit_test(test_unchecked),
-        cmocka_unit_test(test_load),
-        cmocka_unit_test(test_increment_fails),
+        cmocka_unit_test(test_well),        cmocka_unit_test(test_off),
+        cmocka_unit_test(test_starts),      cmocka_unit_test(test_noticed),
+        cmocka_unit_test(test_other_store), cmocka_unit_test(test_unchecked),
+        cmocka_unit_test(test_load),        cmocka_unit_test(test_increment_fails),
         cmocka_unit_test(test_killed),
     };
 

@@ -148,3 +148,5 @@ check_broker_is_confined() {
         check_equal 'it runs as its own user' nspawn-creds \
                 "$(stat -c %U "/proc/$(systemctl show -P MainPID "$broker.service")")"
 }
+
+status_says() { nspawn-creds status | grep -q "$1"; }
