@@ -83,11 +83,12 @@ check_same_bytes() { # WORDS EXPECTED-FILE FILE
 
 # Asks more and more seldom, from 50 to 4 times a second: others compute meanwhile, and most questions start programs.
 wait_until() { # SECONDS COMMAND...
-        local end=$(( SECONDS + $1 )) pause=20
+        local end=$(( SECONDS + $1 )) pause=20 seconds
         shift
         until "$@"; do
                 (( SECONDS < end )) || return 1
-                sleep "$(printf '0.%03d' "$pause")"
+                printf -v seconds "0.%03d" "$pause"
+                sleep "$seconds"
                 pause=$(( pause < 220 ? pause + (pause + 7) / 8 : 250 ))
         done
 }
