@@ -99,6 +99,24 @@ int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk
  * missing if the owner hierarchy is switched off. OUTCOME_TPM_NO_SRK if they are missing. */
 int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
+/* --- endorsement keys (endorsement_key.c) --- */
+
+/* Creates the endorsement key of TEMPLATE, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the
+ * TPM does not accept the template. */
+int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
+                        Bytes *ret_area);
+
+/* tpm_response() for a command that the endorsement hierarchy authorises. OUTCOME_TPM_PASSWORD,
+ * OUTCOME_TPM_DISABLED. */
+int tpm_endorsement_response(TSS2_RC rc, const char *doing, Reason *reason);
+
+/* --- NV indices (nv.c) --- */
+
+/* Reads the NV index NUMBER with its empty password. Leaves RET alone if there is none, or nobody
+ * wrote to it. OUTCOME_TOO_LARGE if it has more than MAX bytes. */
+int tpm_nv_read(Tpm *tpm, TPM2_HANDLE number, size_t max, const char *doing, Reason *reason,
+                Bytes *ret);
+
 /* --- sessions (session.c) --- */
 
 /* Starts a session that is salted with PRIMARY, so that only this TPM and we know its key. TYPE is
