@@ -4,9 +4,9 @@
 /*
  * The endorsement key of a TPM, and its answer to a challenge (tpm/challenge.h).
  *
- * The key is created from its template for each use: a TPM makes the same one every time. Some
- * vendors write another template or a nonce into NV (0x01c00003, 0x01c00004); these are not
- * supported.
+ * The key is created from its template for each use: a TPM makes the same one every time. With a
+ * password of the endorsement hierarchy a persistent key serves, if there is one; a key of the low
+ * range can then be read, but cannot answer, since its policy needs the password.
  */
 
 #include "secret/secret.h"
@@ -24,8 +24,9 @@ typedef struct TpmEndorsement {
 void tpm_endorsement_done(TpmEndorsement *endorsement); /* for _cleanup_ */
 
 /* Reads the TPM's endorsement key of KIND, and its certificate. OUTCOME_TPM_UNABLE if the TPM does
- * not accept the template, OUTCOME_TPM_PASSWORD if the endorsement hierarchy has a password, and
- * any other OUTCOME_TPM_…. */
+ * not accept the template, or has one of its own that is not in the profile; OUTCOME_TPM_PASSWORD
+ * if the endorsement hierarchy has a password, and the TPM no persistent key of KIND; any other
+ * OUTCOME_TPM_…. */
 int tpm_endorsement_read(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, TpmEndorsement *ret);
 
 /* A challenge, as it arrives. */

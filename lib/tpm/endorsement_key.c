@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Creates endorsement keys. See tpm_internal.h and key_template.h.
+ * Endorsement keys of the TPM. See tpm_internal.h and key_template.h.
+ *
+ * A key is created from its template for each use: a TPM makes the same one every time. A vendor
+ * may have written another unique part of the template into NV, or a nonce for it (TCG EK
+ * Credential Profile for TPM Family 2.0, 2.2.2). With a password of the endorsement hierarchy keys
+ * cannot be created; then one that somebody made persistent serves.
  */
 
 #include "tpm/tpm_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
 /* The parameter number of the template in TPM2_CreatePrimary. */
 #define TEMPLATE_PARAMETER 2U
+
+/* Where endorsement keys are made persistent (Registry of Reserved TPM 2.0 Handles and Localities).
+ */
+#define PERSISTENT_FIRST   UINT32_C(0x81010000)
+#define PERSISTENT_LAST    UINT32_C(0x8101ffff)
+
+/* The largest NV index with a template that is read, bytes. */
+#define TEMPLATE_BYTES_MAX sizeof(TPMT_PUBLIC)
+
+/* NV indices of templates and nonces; the high range has no nonces. */
+static const struct {
+    TPM2_HANDLE template, nonce;
+} indices[_TPM_ENDORSEMENT_MAX] = {
+    [TPM_ENDORSEMENT_L1] = {0x01c00004, 0x01c00003},
+    [TPM_ENDORSEMENT_L2] = {0x01c0000c, 0x01c0000b},
+    [TPM_ENDORSEMENT_H1] = {0x01c00013, 0},
+    [TPM_ENDORSEMENT_H2] = {0x01c00015, 0},
+    [TPM_ENDORSEMENT_H3] = {0x01c00017, 0},
+    [TPM_ENDORSEMENT_H6] = {0x01c0001d, 0},
+    [TPM_ENDORSEMENT_H7] = {0x01c0001f, 0},
+};
+
+/* --- the template --- */
 
 /* Templates of the low range begin with a unique part of zeros, those of the high one with none. */
 static TPMT_PUBLIC template_of(const TpmKeyTemplate *template)
@@ -43,6 +72,58 @@ static TPMT_PUBLIC template_of(const TpmKeyTemplate *template)
     return area;
 }
 
+/* Whether A and B differ only in their unique parts. */
+static bool is_same_template(const TPMT_PUBLIC *a, const TPMT_PUBLIC *b)
+{
+    TPMT_PUBLIC copy = *b;
+    uint8_t bytes[2][sizeof(copy)];
+    size_t size[2] = {0};
+
+    copy.unique = a->unique;
+    return Tss2_MU_TPMT_PUBLIC_Marshal(a, bytes[0], sizeof(bytes[0]), &size[0]) ==
+               TSS2_RC_SUCCESS &&
+           Tss2_MU_TPMT_PUBLIC_Marshal(&copy, bytes[1], sizeof(bytes[1]), &size[1]) ==
+               TSS2_RC_SUCCESS &&
+           bytes_view_equal((BytesView){bytes[0], size[0]}, (BytesView){bytes[1], size[1]});
+}
+
+/* Takes the unique part of the template in NV. */
+static int take_template(Tpm *tpm, TPM2_HANDLE number, Reason *reason, TPMT_PUBLIC *template)
+{
+    _cleanup_(bytes_done) Bytes bytes = {0};
+    TPMT_PUBLIC theirs = {0};
+    int r = tpm_nv_read(tpm, number, TEMPLATE_BYTES_MAX, "reading the endorsement key's template",
+                        reason, &bytes);
+
+    if (r != 0 || bytes.size == 0)
+        return r;
+    if (Tss2_MU_TPMT_PUBLIC_Unmarshal(bytes.data, bytes.size, NULL, &theirs) != TSS2_RC_SUCCESS ||
+        !is_same_template(&theirs, template))
+        return reason_set(reason, OUTCOME_TPM_UNABLE,
+                          "the template in the TPM's NV index 0x%08" PRIx32
+                          " is not that of the TCG EK Credential Profile, so that its endorsement "
+                          "key proves nothing. See it: tpm2_nvread 0x%" PRIx32,
+                          number, number);
+    template->unique = theirs.unique;
+    return 0;
+}
+
+/* Begins the unique part with the nonce in NV. */
+static int take_nonce(Tpm *tpm, TPM2_HANDLE number, Reason *reason, TPMT_PUBLIC *template)
+{
+    bool rsa = template->type == TPM2_ALG_RSA;
+    size_t max = rsa ? template->unique.rsa.size : template->unique.ecc.x.size;
+    _cleanup_(bytes_done) Bytes bytes = {0};
+    int r = tpm_nv_read(tpm, number, max, "reading the endorsement key's nonce", reason, &bytes);
+
+    if (r == 0 && bytes.size > 0)
+        memcpy(rsa ? template->unique.rsa.buffer : template->unique.ecc.x.buffer, bytes.data,
+               bytes.size);
+    return r;
+}
+
+/* --- the key --- */
+
 int tpm_endorsement_response(TSS2_RC rc, const char *doing, Reason *reason)
 {
     TSS2_RC base = tpm_response_base(rc);
@@ -58,19 +139,27 @@ int tpm_endorsement_response(TSS2_RC rc, const char *doing, Reason *reason)
     return tpm_response(rc, doing, reason);
 }
 
-int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
-                        Bytes *ret_area)
+/* Writes AREA as TPM2B_PUBLIC. */
+static int write_area(const TPM2B_PUBLIC *area, Reason *reason, Bytes *ret)
+{
+    uint8_t bytes[sizeof(*area)];
+    size_t size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
+    return bytes_dup((BytesView){bytes, size}, ret);
+}
+
+static int create(Tpm *tpm, const TpmKeyTemplate *template, const TPM2B_PUBLIC *wanted,
+                  Reason *reason, TpmHandle *ret, Bytes *ret_area)
 {
     static const TPM2B_SENSITIVE_CREATE no_password = {0};
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
     _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
-    TPM2B_PUBLIC wanted = {.publicArea = template_of(template)};
-    uint8_t bytes[sizeof(*area)];
-    size_t size = 0;
     ESYS_TR tr;
     TSS2_RC rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-                                    ESYS_TR_NONE, ESYS_TR_NONE, &no_password, &wanted, &no_data,
+                                    ESYS_TR_NONE, ESYS_TR_NONE, &no_password, wanted, &no_data,
                                     &no_pcrs, &tr, &area, NULL, NULL, NULL);
 
     if (tpm_response_parameter(rc) == TEMPLATE_PARAMETER)
@@ -80,7 +169,76 @@ int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason
     if (rc != TSS2_RC_SUCCESS)
         return tpm_endorsement_response(rc, "creating the endorsement key", reason);
     *ret = (TpmHandle){.tpm = tpm, .tr = tr};
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
-    return bytes_dup((BytesView){bytes, size}, ret_area);
+    return write_area(area, reason, ret_area);
+}
+
+/* Whether the object at HANDLE is an endorsement key of TEMPLATE; then takes it. */
+static int take_persistent(Tpm *tpm, TPM2_HANDLE handle, const TpmKeyTemplate *template,
+                           Reason *reason, TpmHandle *ret, Bytes *ret_area)
+{
+    _cleanup_(tpm_handle_done) TpmHandle key = {.tpm = tpm, .persistent = true};
+    _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
+    _cleanup_(bytes_done) Bytes bytes = {0};
+    TpmStorageKey parsed;
+    TSS2_RC rc =
+        Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key.tr);
+    int r;
+
+    if (rc != TSS2_RC_SUCCESS)
+        key = (TpmHandle){0};
+    else
+        rc = Esys_ReadPublic(tpm->esys, key.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area,
+                             NULL, NULL);
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "reading a persistent endorsement key", reason);
+    r = write_area(area, reason, &bytes);
+    if (r != 0)
+        return r;
+    if (tpm_endorsement_key_parse(bytes_view(&bytes), NULL, &parsed) == 0 &&
+        parsed.template == template) {
+        *ret = TAKE(key);
+        *ret_area = TAKE(bytes);
+    }
+    return 0;
+}
+
+/* Leaves RET alone if there is none. */
+static int find_persistent(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
+                           Bytes *ret_area)
+{
+    _cleanup_(esys_freep) TPMS_CAPABILITY_DATA *answer = NULL;
+    TPMI_YES_NO more;
+    TSS2_RC rc =
+        Esys_GetCapability(tpm->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES,
+                           PERSISTENT_FIRST, TPM2_MAX_CAP_HANDLES, &more, &answer);
+    const TPML_HANDLE *handles;
+    int r = 0;
+
+    if (rc != TSS2_RC_SUCCESS)
+        return tpm_response(rc, "looking for a persistent endorsement key", reason);
+    handles = &answer->data.handles;
+    for (UINT32 i = 0; r == 0 && !ret->tpm && i < handles->count; i++)
+        if (handles->handle[i] >= PERSISTENT_FIRST && handles->handle[i] <= PERSISTENT_LAST)
+            r = take_persistent(tpm, handles->handle[i], template, reason, ret, ret_area);
+    return r;
+}
+
+int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
+                        Bytes *ret_area)
+{
+    size_t kind = (size_t)(template - tpm_endorsement_templates);
+    TPM2B_PUBLIC wanted = {.publicArea = template_of(template)};
+    int r = take_template(tpm, indices[kind].template, reason, &wanted.publicArea);
+
+    if (r == 0 && indices[kind].nonce != 0)
+        r = take_nonce(tpm, indices[kind].nonce, reason, &wanted.publicArea);
+    if (r == 0)
+        r = create(tpm, template, &wanted, reason, ret, ret_area);
+    if (r == OUTCOME_TPM_PASSWORD) {
+        int found = find_persistent(tpm, template, reason, ret, ret_area);
+
+        if (found != 0 || ret->tpm)
+            return found;
+    }
+    return r;
 }

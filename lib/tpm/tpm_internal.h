@@ -101,8 +101,9 @@ int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason
 
 /* --- endorsement keys (endorsement_key.c) --- */
 
-/* Creates the endorsement key of TEMPLATE, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the
- * TPM does not accept the template. */
+/* Creates the endorsement key of TEMPLATE, or finds a persistent one if the endorsement hierarchy
+ * has a password, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the TPM does not accept the
+ * template, or has another one in NV. */
 int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
                         Bytes *ret_area);
 

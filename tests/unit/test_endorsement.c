@@ -1,105 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Tests of lib/tpm/challenge.h and lib/tpm/endorsement.h with software TPMs: a challenge that was
- * made without a TPM is answered by the TPM with both keys, and by no other. tpm2-tools
- * understand our challenges, and we theirs.
+ * Tests of lib/tpm/challenge.h and tpm_activate() with software TPMs: a challenge that was made
+ * without a TPM is answered by the TPM with both keys, and by no other. tpm2-tools understand our
+ * challenges, and we theirs.
  */
 
-#include "swtpm_hardships.h"
-#include "test_tpm_fixture.h"
-
-#include "tpm/blob.h"
-#include "tpm/challenge.h"
-#include "tpm/endorsement.h"
+#include "endorsement_host.h"
 
 #include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-
-#define CERTIFICATE_INDEX 0x01c00002U
-#define _connected_       __attribute__((cleanup(swtpm_disconnect)))
-
-/* Whether it is certain that a software TPM can make such a key. libtpms makes keys of RSA-4096
- * since version 0.10, if it was built so. */
-static const struct {
-    TpmEndorsementKind kind;
-    bool required;
-} kinds[] = {
-    {TPM_ENDORSEMENT_L2, true},  {TPM_ENDORSEMENT_H2, true}, {TPM_ENDORSEMENT_L1, true},
-    {TPM_ENDORSEMENT_H1, true},  {TPM_ENDORSEMENT_H3, true}, {TPM_ENDORSEMENT_H6, true},
-    {TPM_ENDORSEMENT_H7, false},
-};
-
-/* What a host tells of itself. */
-typedef struct Host {
-    TpmEndorsement endorsement;
-    TpmExport export;
-    TpmStorageKey key; /* of .endorsement.area */
-} Host;
-
-static void host_done(Host *host)
-{
-    tpm_endorsement_done(&host->endorsement);
-    tpm_export_done(&host->export);
-}
-
-/* False if the TPM cannot make such a key, and need not. */
-static bool read_host(Fixture *fixture, size_t i, Host *ret)
-{
-    const TpmKeyTemplate *template = &tpm_endorsement_templates[kinds[i].kind];
-    int r = tpm_endorsement_read(fixture->tpm, kinds[i].kind, &fixture->reason, &ret->endorsement);
-
-    if (r == OUTCOME_TPM_UNABLE && !kinds[i].required) {
-        assert_says(fixture, template->words);
-        return false;
-    }
-    assert_int_equal(r, 0);
-    assert_int_equal(
-        tpm_endorsement_key_parse(bytes_view(&ret->endorsement.area), &fixture->reason, &ret->key),
-        0);
-    assert_ptr_equal(ret->key.template, template);
-    assert_true(ret->endorsement.area.size <= TPM_ENDORSEMENT_MAX_BYTES);
-    assert_int_equal(tpm_export(fixture->tpm, &fixture->reason, &ret->export), 0);
-    assert_nothing_left(fixture);
-    return true;
-}
-
-/* Challenges the TPM with ENDORSEMENT to prove that it has the key AREA. */
-static void challenge(Fixture *fixture, const TpmStorageKey *endorsement, const Bytes *area,
-                      const Secret *secret, Bytes *ret)
-{
-    unsigned commands = tap.count;
-    TpmStorageKey key;
-
-    assert_int_equal(tpm_storage_key_parse(bytes_view(area), NULL, &key), 0);
-    assert_int_equal(
-        tpm_challenge_new(&fixture->context, endorsement, key.name, secret, &fixture->reason, ret),
-        0);
-    assert_int_equal(tap.count, commands); /* without a TPM */
-}
-
-static int answer(Fixture *fixture, const Host *host, const Bytes *area, BytesView blob,
-                  Secret **ret)
-{
-    TpmChallenge request = {bytes_view(&host->endorsement.area), bytes_view(area), blob};
-    int r;
-
-    tap.count = 0; /* it has room for some hundred */
-    r = tpm_activate(fixture->tpm, &request, &fixture->reason, ret);
-    assert_true((r == 0) == (*ret != NULL));
-    assert_nothing_left(fixture);
-    return r;
-}
-
-static void refused(Fixture *fixture, const Host *host, const Bytes *area, BytesView blob,
-                    int expected, const char *words)
-{
-    Secret *secret = NULL;
-
-    fixture->reason = (Reason){0};
-    assert_int_equal(answer(fixture, host, area, blob, &secret), expected);
-    assert_says(fixture, words);
-}
 
 static void test_genuine(void **state)
 {
@@ -181,107 +91,6 @@ static void test_changed(void **state)
     for (size_t size = 0; size < blob.size; size++)
         refused(fixture, &host, &host.export.legacy, (BytesView){blob.data, size},
                 OUTCOME_MALFORMED, "wrong size");
-}
-
-/* Whatever its template does not say is refused before anything is encrypted to it. */
-static void test_only_endorsement_keys(void **state)
-{
-    static const struct {
-        size_t kind; /* 0: L-2, 4: H-3 */
-        const char *rule;
-        size_t offset;
-        uint8_t value;
-        const char *words;
-    } rows[] = {
-        {0, "named by SHA-256", 5, 0x0c, "not named by SHA-256"},
-        {0, "cannot leave its TPM", 9, 0xb0, "attributes"},
-        {0, "is restricted", 7, 0x02, "attributes"},
-        {0, "has the policy of its range", 12, 0x00, "policy"},
-        {0, "has AES", 45, 0x13, "AES"},
-        {0, "has AES-128", 46, 0x01, "AES-128"},
-        {0, "has CFB", 49, 0x44, "AES-128"},
-        {0, "has no scheme", 51, 0x14, "scheme"},
-        {0, "is P-256 in the low range", 53, 0x04, "P-256"},
-        {0, "has no scheme of derivation", 55, 0x22, "scheme"},
-        {4, "named by SHA-384", 5, 0x0b, "not named by SHA-384"},
-        {4, "has the policy for SHA-384", 59, 0x00, "policy"},
-        {4, "has AES-256", 62, 0x00, "AES-256"},
-        {4, "is not P-521", 69, 0x05, "P-384"},
-    };
-    Fixture *fixture = *state;
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        _cleanup_(host_done) Host host = {0};
-        TpmStorageKey key;
-        BytesView area;
-
-        assert_true(read_host(fixture, rows[i].kind, &host));
-        area = bytes_view(&host.endorsement.area);
-        assert_int_equal(tpm_storage_key_parse(area, NULL, &key), OUTCOME_MALFORMED);
-        assert_int_equal(tpm_endorsement_key_parse(bytes_view(&host.export.legacy), NULL, &key),
-                         OUTCOME_MALFORMED);
-        host.endorsement.area.data[rows[i].offset] = rows[i].value;
-        if (tpm_endorsement_key_parse(area, &fixture->reason, &key) != OUTCOME_MALFORMED ||
-            !strstr(fixture->reason.text, rows[i].words))
-            fail_msg("an endorsement key %s: \"%s\"", rows[i].rule, fixture->reason.text);
-    }
-}
-
-static void test_password(void **state)
-{
-    Fixture *fixture = *state;
-    _cleanup_(tpm_endorsement_done) TpmEndorsement endorsement = {0};
-
-    assert_int_equal(hardship_endorsement_password(fixture->swtpm), 0);
-    assert_int_equal(
-        tpm_endorsement_read(fixture->tpm, TPM_ENDORSEMENT_L2, &fixture->reason, &endorsement),
-        OUTCOME_TPM_PASSWORD);
-    assert_says(fixture, "tpm2_changeauth -c endorsement");
-    assert_nothing_left(fixture);
-}
-
-/* Writes BYTES, which are filled up as vendors do, to where the certificate is. */
-static void write_index(Fixture *fixture, const uint8_t *bytes, size_t size)
-{
-    static const TPM2B_AUTH no_password = {0};
-    const TPM2B_NV_PUBLIC area = {
-        .nvPublic = {.nvIndex = CERTIFICATE_INDEX,
-                     .nameAlg = TPM2_ALG_SHA256,
-                     .attributes = TPMA_NV_AUTHREAD | TPMA_NV_OWNERWRITE | TPMA_NV_NO_DA,
-                     .dataSize = (UINT16)size}};
-    _connected_ SwtpmConnection connection = {0};
-    ESYS_TR index;
-
-    assert_int_equal(swtpm_connect(fixture->swtpm, &connection), 0);
-    assert_int_equal(Esys_NV_DefineSpace(connection.esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
-                                         ESYS_TR_NONE, ESYS_TR_NONE, &no_password, &area, &index),
-                     TSS2_RC_SUCCESS);
-    for (size_t done = 0; done < size; done += 512) {
-        TPM2B_MAX_NV_BUFFER piece = {.size = (UINT16)(size - done < 512 ? size - done : 512)};
-
-        memcpy(piece.buffer, bytes + done, piece.size);
-        assert_int_equal(Esys_NV_Write(connection.esys, ESYS_TR_RH_OWNER, index, ESYS_TR_PASSWORD,
-                                       ESYS_TR_NONE, ESYS_TR_NONE, &piece, (UINT16)done),
-                         TSS2_RC_SUCCESS);
-    }
-}
-
-static void test_certificate(void **state)
-{
-    Fixture *fixture = *state;
-    _cleanup_(host_done) Host host = {0}, other = {0};
-    uint8_t bytes[1300];
-
-    memset(bytes, 0xff, sizeof(bytes));
-    memcpy(bytes, (const uint8_t[]){0x30, 0x82, 0x04, 0x4c}, 4); /* 1100 bytes */
-    for (size_t i = 4; i < 1104; i++)
-        bytes[i] = (uint8_t)i;
-    write_index(fixture, bytes, sizeof(bytes));
-    assert_true(read_host(fixture, 2, &host));
-    assert_true(
-        bytes_view_equal(bytes_view(&host.endorsement.certificate), (BytesView){bytes, 1104}));
-    assert_true(read_host(fixture, 0, &other)); /* it is that of another key */
-    assert_int_equal(other.endorsement.certificate.size, 0);
 }
 
 /* --- tpm2-tools --- */
@@ -525,10 +334,8 @@ static void test_tools(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_tpm(test_tools),    with_tpm(test_rsa_4096),
-        with_tpm(test_genuine),  with_tpm(test_another_tpm),
-        with_tpm(test_changed),  with_tpm(test_only_endorsement_keys),
-        with_tpm(test_password), with_tpm(test_certificate),
+        with_tpm(test_tools),       with_tpm(test_rsa_4096), with_tpm(test_genuine),
+        with_tpm(test_another_tpm), with_tpm(test_changed),
     };
 
     return run_with_swtpm(tests);
