@@ -396,23 +396,26 @@ static void listing_done(Listing *listing)
     free(listing->entries);
 }
 
-/* Reads FILE as a credential or a mark. Returns false if it is neither, or is gone. */
-static bool entry_from(DIR *folder, const Listing *listing, const char *file, bool coming,
-                       StoreEntry *ret)
+/* Reads FILE as a credential or a mark. OUTCOME_NOT_FOUND if it is neither, or is gone; a negative
+ * errno. */
+static int entry_from(DIR *folder, const Listing *listing, const char *file, bool coming,
+                      StoreEntry *ret)
 {
     struct stat status;
 
     *ret = (StoreEntry){.coming = coming};
     if (!store_file_parse(listing->machine, file, STORE_SEALED, &ret->name, &ret->gone) ||
-        (ret->gone && !coming) || fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return false;
+        (ret->gone && !coming))
+        return OUTCOME_NOT_FOUND;
+    if (fstatat(dirfd(folder), file, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? OUTCOME_NOT_FOUND : -errno;
     ret->written[0] = status.st_mtim.tv_sec;
     ret->written[1] = status.st_mtim.tv_nsec;
     /* only the kernel sets st_ctim */
     ret->misdated = status.st_mtim.tv_sec != status.st_ctim.tv_sec
                         ? status.st_mtim.tv_sec > status.st_ctim.tv_sec
                         : status.st_mtim.tv_nsec > status.st_ctim.tv_nsec;
-    return true;
+    return 0;
 }
 
 /* Adds the entries of the directory FD, at most LIMIT_MACHINE_ENTRIES. */
@@ -427,8 +430,12 @@ static int list_directory(Listing *listing, int fd, bool coming, Reason *reason)
            (r = directory_next(folder, listing->machine, reason, &file)) == 0 && file) {
         if (!ARRAY_GROW(listing->entries, listing->count))
             return reason_set(reason, -ENOMEM, "cannot list the store's %s", listing->machine);
-        if (entry_from(folder, listing, file, coming, &listing->entries[listing->count]))
-            listing->count++;
+        r = entry_from(folder, listing, file, coming, &listing->entries[listing->count]);
+        if (r < 0)
+            return reason_set(reason, r, "cannot examine %s in the store's %s", file,
+                              listing->machine);
+        listing->count += r == 0;
+        r = 0;
     }
     return r;
 }
