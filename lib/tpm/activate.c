@@ -5,7 +5,7 @@
 
 #include "tpm/endorsement.h"
 
-#include "tpm/blob.h"
+#include "tpm/challenge.h"
 #include "tpm/tpm_internal.h"
 
 #include <string.h>
@@ -16,23 +16,26 @@ typedef struct Parsed {
     TPM2B_ENCRYPTED_SECRET secret;
 } Parsed;
 
+_Static_assert(sizeof(((TPM2B_ID_OBJECT *)NULL)->credential) >= 2 * (2 + TCG_DIGEST_BYTES_MAX),
+               "room for what tpm_challenge_parse() accepts");
+_Static_assert(sizeof(((TPM2B_ENCRYPTED_SECRET *)NULL)->secret) >= OAEP_MODULUS_MAX_BYTES,
+               "room for what tpm_challenge_parse() accepts");
+
 static int parse(const TpmChallenge *challenge, Reason *reason, Parsed *ret)
 {
-    Reader reader = reader_new(challenge->blob);
-    BytesView blob = tpm_2b_read(&reader), secret = tpm_2b_read(&reader);
+    TpmChallengeParts parts;
     int r = tpm_endorsement_key_parse(challenge->endorsement, reason, &ret->endorsement);
 
     if (r == 0)
         r = tpm_storage_key_parse(challenge->key, reason, &ret->key);
+    if (r == 0)
+        r = tpm_challenge_parse(challenge->blob, &ret->endorsement, reason, &parts);
     if (r != 0)
         return r;
-    if (reader.failed || reader.rest.size > 0 || blob.size > sizeof(ret->blob.credential) ||
-        secret.size > sizeof(ret->secret.secret))
-        return reason_set(reason, OUTCOME_MALFORMED, "the challenge has the wrong size");
-    ret->blob.size = (UINT16)blob.size;
-    memcpy(ret->blob.credential, blob.data, blob.size);
-    ret->secret.size = (UINT16)secret.size;
-    memcpy(ret->secret.secret, secret.data, secret.size);
+    ret->blob.size = (UINT16)parts.object.size;
+    memcpy(ret->blob.credential, parts.object.data, parts.object.size);
+    ret->secret.size = (UINT16)parts.secret.size;
+    memcpy(ret->secret.secret, parts.secret.data, parts.secret.size);
     return 0;
 }
 

@@ -23,3 +23,13 @@
 int tpm_challenge_new(const Context *context, const TpmStorageKey *endorsement,
                       const uint8_t name[TPM_NAME_BYTES], const Secret *secret, Reason *reason,
                       Bytes *ret);
+
+/* What a challenge consists of; borrowed. */
+typedef struct TpmChallengeParts {
+    BytesView object; /* the content of TPM2B_ID_OBJECT */
+    BytesView secret; /* that of TPM2B_ENCRYPTED_SECRET */
+} TpmChallengeParts;
+
+/* OUTCOME_MALFORMED unless the parts of BLOB have the sizes of a challenge to ENDORSEMENT. Pure. */
+int tpm_challenge_parse(BytesView blob, const TpmStorageKey *endorsement, Reason *reason,
+                        TpmChallengeParts *ret);

@@ -24,11 +24,9 @@ void tpm_endorsement_done(TpmEndorsement *endorsement)
     *endorsement = (TpmEndorsement){0};
 }
 
-/* The size of the DER value at the start of VIEW, since vendors fill the rest of the index; 0 if
- * there is none. */
-static size_t der_size(BytesView view)
+size_t tpm_certificate_size(BytesView nv)
 {
-    Reader reader = reader_new(view);
+    Reader reader = reader_new(nv);
     uint16_t head = reader_u16be(&reader);
     size_t size = reader_u16be(&reader);
 
@@ -45,7 +43,7 @@ static int read_certificate(Tpm *tpm, TPM2_HANDLE number, Reason *reason, Bytes 
 
     if (r != 0)
         return r;
-    size = der_size(bytes_view(&bytes));
+    size = tpm_certificate_size(bytes_view(&bytes));
     return size > 0 ? bytes_dup((BytesView){bytes.data, size}, ret) : 0;
 }
 

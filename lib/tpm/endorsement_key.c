@@ -41,7 +41,7 @@ static const struct {
 /* --- the template --- */
 
 /* Templates of the low range begin with a unique part of zeros, those of the high one with none. */
-static TPMT_PUBLIC template_of(const TpmKeyTemplate *template)
+TPMT_PUBLIC tpm_endorsement_area(const TpmKeyTemplate *template)
 {
     const TPMT_SYM_DEF_OBJECT cipher = {
         .algorithm = TPM2_ALG_AES,
@@ -87,24 +87,32 @@ static bool is_same_template(const TPMT_PUBLIC *a, const TPMT_PUBLIC *b)
            bytes_view_equal((BytesView){bytes[0], size[0]}, (BytesView){bytes[1], size[1]});
 }
 
+bool tpm_endorsement_adopt(BytesView nv, TPMT_PUBLIC *area)
+{
+    TPMT_PUBLIC theirs = {0};
+
+    if (Tss2_MU_TPMT_PUBLIC_Unmarshal(nv.data, nv.size, NULL, &theirs) != TSS2_RC_SUCCESS ||
+        !is_same_template(&theirs, area))
+        return false;
+    area->unique = theirs.unique;
+    return true;
+}
+
 /* Takes the unique part of the template in NV. */
 static int take_template(Tpm *tpm, TPM2_HANDLE number, Reason *reason, TPMT_PUBLIC *template)
 {
     _cleanup_(bytes_done) Bytes bytes = {0};
-    TPMT_PUBLIC theirs = {0};
     int r = tpm_nv_read(tpm, number, TEMPLATE_BYTES_MAX, "reading the endorsement key's template",
                         reason, &bytes);
 
     if (r != 0 || bytes.size == 0)
         return r;
-    if (Tss2_MU_TPMT_PUBLIC_Unmarshal(bytes.data, bytes.size, NULL, &theirs) != TSS2_RC_SUCCESS ||
-        !is_same_template(&theirs, template))
+    if (!tpm_endorsement_adopt(bytes_view(&bytes), template))
         return reason_set(reason, OUTCOME_TPM_UNABLE,
                           "the template in the TPM's NV index 0x%08" PRIx32
                           " is not that of the TCG EK Credential Profile, so that its endorsement "
                           "key proves nothing. See it: tpm2_nvread 0x%" PRIx32,
                           number, number);
-    template->unique = theirs.unique;
     return 0;
 }
 
@@ -227,7 +235,7 @@ int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason
                         Bytes *ret_area)
 {
     size_t kind = (size_t)(template - tpm_endorsement_templates);
-    TPM2B_PUBLIC wanted = {.publicArea = template_of(template)};
+    TPM2B_PUBLIC wanted = {.publicArea = tpm_endorsement_area(template)};
     int r = take_template(tpm, indices[kind].template, reason, &wanted.publicArea);
 
     if (r == 0 && indices[kind].nonce != 0)

@@ -101,6 +101,17 @@ int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason
 
 /* --- endorsement keys (endorsement_key.c) --- */
 
+/* The public area that the TPM gets to create a key of TEMPLATE. */
+TPMT_PUBLIC tpm_endorsement_area(const TpmKeyTemplate *template);
+
+/* Takes the unique part of the template in NV, a TPMT_PUBLIC and perhaps more, to AREA. False if it
+ * differs from AREA in anything else. Pure. */
+bool tpm_endorsement_adopt(BytesView nv, TPMT_PUBLIC *area);
+
+/* The size of the certificate at the start of NV, since vendors fill the rest of the index; 0 if
+ * there is none. Pure. */
+size_t tpm_certificate_size(BytesView nv);
+
 /* Creates the endorsement key of TEMPLATE, or finds a persistent one if the endorsement hierarchy
  * has a password, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the TPM does not accept the
  * template, or has another one in NV. */

@@ -141,6 +141,32 @@ static void test_chain(void **state)
     }
 }
 
+/* A certificate is for the whole key. */
+static void test_other_keys(void **state)
+{
+    Fixture *fixture = *state;
+    uint64_t now = soon(fixture);
+    TpmStorageKey *ecc = &fixture->keys[0], *rsa = &fixture->keys[1];
+
+    make_authorities(fixture);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t *byte = i == 0   ? &ecc->point.x[31]
+                        : i == 1 ? &ecc->point.y[0]
+                                 : (uint8_t *)rsa->modulus.data + 100;
+        size_t key = i == 2;
+        const char *name = key ? "ca-rsa" : "ca-ecc";
+
+        *byte ^= 0x10;
+        expect(fixture, name, key, "trust-ca", now, OUTCOME_BAD_IDENTITY, "another endorsement");
+        *byte ^= 0x10;
+        expect(fixture, name, key, "trust-ca", now, 0, "");
+    }
+    rsa->exponent = 3;
+    expect(fixture, "ca-rsa", 1, "trust-ca", now, OUTCOME_BAD_IDENTITY, "another endorsement");
+    ecc->point.curve = ECDH_P384;
+    expect(fixture, "ca-ecc", 0, "trust-ca", now, OUTCOME_BAD_IDENTITY, "another endorsement");
+}
+
 static void test_no_byte_may_change(void **state)
 {
     Fixture *fixture = *state;
@@ -228,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_byte_may_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_extensions, set_up, tear_down),
     };

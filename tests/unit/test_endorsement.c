@@ -93,6 +93,75 @@ static void test_changed(void **state)
                 OUTCOME_MALFORMED, "wrong size");
 }
 
+/* BLOB with another object and secret. */
+static Bytes join(BytesView object, BytesView secret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    Bytes joined;
+
+    tpm_2b_write(object, &writer);
+    tpm_2b_write(secret, &writer);
+    assert_int_equal(writer_take(&writer, &joined), 0);
+    return joined;
+}
+
+static int parse_parts(const Host *host, BytesView object, BytesView secret)
+{
+    _cleanup_(bytes_done) Bytes blob = join(object, secret);
+    TpmChallengeParts parts;
+
+    return tpm_challenge_parse(bytes_view(&blob), &host->key, NULL, &parts);
+}
+
+/* Only parts of the sizes that the endorsement key makes get to a TPM. */
+static void test_sizes(void **state)
+{
+    Fixture *fixture = *state;
+    _cleanup_(secret_freep) Secret *secret = test_secret_of(TPM_CHALLENGE_SECRET_BYTES);
+
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        _cleanup_(host_done) Host host = {0};
+        _cleanup_(bytes_done) Bytes blob = {0};
+        TpmChallengeParts parts;
+        uint8_t changed[600] = {0};
+        size_t digest;
+
+        if (!read_host(fixture, i, &host))
+            continue;
+        digest = tcg_digest_bytes(host.key.template->hash);
+        challenge(fixture, &host.key, &host.export.legacy, secret, &blob);
+        assert_int_equal(tpm_challenge_parse(bytes_view(&blob), &host.key, NULL, &parts), 0);
+        assert_int_equal(parse_parts(&host, parts.object, parts.secret), 0);
+        memcpy(changed, parts.object.data, parts.object.size);
+        /* a secret that is longer than a digest, none at all, and an HMAC by another hash */
+        assert_int_equal(parse_parts(&host, (BytesView){changed, 2 * (2 + digest)}, parts.secret),
+                         0);
+        assert_int_equal(
+            parse_parts(&host, (BytesView){changed, 2 * (2 + digest) + 1}, parts.secret),
+            OUTCOME_MALFORMED);
+        assert_int_equal(parse_parts(&host, (BytesView){changed, 2 + digest + 2}, parts.secret),
+                         OUTCOME_MALFORMED);
+        changed[1]--;
+        assert_int_equal(parse_parts(&host, (BytesView){changed, parts.object.size}, parts.secret),
+                         OUTCOME_MALFORMED);
+        /* a seed that is longer or shorter than the key encrypts */
+        memcpy(changed, parts.secret.data, parts.secret.size);
+        assert_int_equal(
+            parse_parts(&host, parts.object, (BytesView){changed, parts.secret.size + 1}),
+            OUTCOME_MALFORMED);
+        assert_int_equal(
+            parse_parts(&host, parts.object, (BytesView){changed, parts.secret.size - 1}),
+            OUTCOME_MALFORMED);
+        if (host.key.algorithm == TPM_ALGORITHM_RSA)
+            continue;
+        changed[1]++; /* an x of one byte more, and a whole y */
+        memmove(changed + 3, changed + 2, parts.secret.size - 2);
+        assert_int_equal(
+            parse_parts(&host, parts.object, (BytesView){changed, parts.secret.size + 1}),
+            OUTCOME_MALFORMED);
+    }
+}
+
 /* --- tpm2-tools --- */
 
 static void write_file(const TestFolder *folder, const char *name, BytesView content)
@@ -335,7 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_tpm(test_tools),       with_tpm(test_rsa_4096), with_tpm(test_genuine),
-        with_tpm(test_another_tpm), with_tpm(test_changed),
+        with_tpm(test_another_tpm), with_tpm(test_changed),  with_tpm(test_sizes),
     };
 
     return run_with_swtpm(tests);
