@@ -22,6 +22,7 @@ let
 
     [Rollback]
     OnRollback=${cfg.onRollback}
+    Counter=${cfg.rollbackCounter}
   '';
 
   # The unit's sandbox is for the defaults. What differs, nspawn-creds-generator writes on other
@@ -101,6 +102,12 @@ in
       ];
       default = "deliver";
       description = "What the broker does when it notices that the store or a fleet's set is not the last one. `nspawn-creds setup --rollback-protection` turns that on, see {manpage}`nspawn-creds(1)`.";
+    };
+    rollbackCounter = mkOption {
+      type = types.strMatching "0x01[89abAB][0-9a-fA-F]{5}";
+      default = "0x01804e43";
+      example = "0x01800001";
+      description = "The NV index of the TPM's counter for rollback protection, from 0x01800000 to 0x01bfffff. Set another one if another program uses that index. To change it later, turn protection off first.";
     };
     tpm2.device = mkOption {
       type = types.str;

@@ -229,6 +229,8 @@ let
       enable = true;
       store = "/srv/store";
       tpm2.device = "/dev/tpm0";
+      onRollback = "refuse";
+      rollbackCounter = "0x01b00000";
       metrics.enable = true;
       metrics.directory = "/srv/metrics";
       fleets.prod = {
@@ -882,6 +884,10 @@ let
       }";
       expected = true;
     };
+    "the configuration has the settings of rollback protection" = {
+      actual = lib.hasInfix "[Rollback]\nOnRollback=refuse\nCounter=0x01b00000\n" elsewhere.environment.etc."nspawn-creds/nspawn-creds.conf".source.text;
+      expected = true;
+    };
     "the defaults leave the sandbox of the broker's unit as it is" = {
       actual = map (name: various.systemd.services.nspawn-creds-broker.serviceConfig ? ${name}) [
         "ReadWritePaths"
@@ -910,6 +916,7 @@ let
           ""
           "-/srv/store"
           "-/srv/fleet"
+          "-/srv/rollback"
           "-/run/nspawn-creds/machines"
         ];
         DeviceAllow = [
@@ -920,6 +927,7 @@ let
         NoExecPaths = [
           "-/srv/store"
           "-/srv/fleet"
+          "-/srv/rollback"
         ];
         mode = "0770";
         group = "nspawn-creds";
