@@ -8,6 +8,7 @@
 #include "steps.h"
 
 #include <errno.h>
+#include <sys/file.h>
 
 /* What a kill leaves does not depend on it, and it takes most of the time. */
 int __wrap_fsync(int fd);
@@ -318,6 +319,26 @@ static void test_killed_commit(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Two that increment at a time would be one too many. */
+static void test_one_at_a_time(void **state)
+{
+    Fixture *fixture = *state;
+    char path[256];
+    int turn;
+
+    turn_on(fixture);
+    assert_int_equal(change(fixture, "web@a", "one"), 0);
+    snprintf(path, sizeof(path), "%s/rollback/key", fixture->base);
+    turn = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(flock(turn, LOCK_EX), 0);
+    assert_int_equal(advance(fixture, count), OUTCOME_TIMEOUT);
+    assert_int_equal(counter_value(fixture), 6);
+    close(turn);
+    assert_int_equal(advance(fixture, count), 0);
+    expect_well(fixture);
+    assert_int_equal(counter_value(fixture), 7);
+}
+
 static void test_tpm_fails(void **state)
 {
     Fixture *fixture = *state;
@@ -347,6 +368,7 @@ int main(void)
         with_store(test_state_and_key),
         with_store(test_fleets),
         with_store(test_tpm_fails),
+        with_store(test_one_at_a_time),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_killed_commit),
     };
