@@ -110,11 +110,12 @@ static int make_list(const Apply *apply, const ValueChanges *changes, RestartLis
 }
 
 /* Units that an earlier run has restarted are not restarted again, unless something that they use
- * has changed since. */
+ * has changed since. One whose job it has only begun is, unless that has failed. */
 static int resume(Apply *apply)
 {
     _cleanup_(value_changes_done) ValueChanges fresh = {0};
     _cleanup_(restart_list_done) RestartList again = {0};
+    _cleanup_(apply_state_done) ApplyState before = {0};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < apply->wanted.count; i++)
@@ -123,27 +124,38 @@ static int resume(Apply *apply)
                                   apply->wanted.changes[i].sha256);
     if (r == 0)
         r = make_list(apply, &fresh, &again);
+    before.units = TAKE(apply->state.units);
+    before.unit_count = TAKE(apply->state.unit_count);
     for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++) {
         RestartUnit *unit = &apply->list.units[i];
+        const ApplyUnit *known = apply_state_find_unit(&before, unit);
 
-        unit->resumed = apply_state_has_unit(&apply->state, unit) &&
-                        !restart_list_find(&again, unit->machine->name, unit->name);
+        if (!known || restart_list_find(&again, unit->machine->name, unit->name))
+            continue;
+        unit->begun = known->begun;
+        unit->resumed = !known->begun;
+        r = apply_state_put_unit(&apply->state, unit, known->begun);
     }
-    apply_state_clear_units(&apply->state);
-    for (size_t i = 0; r == 0 && i < apply->list.unit_count; i++)
-        if (apply->list.units[i].resumed)
-            r = apply_state_add_unit(&apply->state, &apply->list.units[i]);
     return r;
 }
 
 /* --- doing it --- */
 
-static int on_done(void *userdata, const RestartUnit *unit)
+static int put_unit(Apply *apply, const RestartUnit *unit, bool begun)
 {
-    Apply *apply = userdata;
-    int r = apply_state_add_unit(&apply->state, unit);
+    int r = apply_state_put_unit(&apply->state, unit, begun);
 
     return r == 0 ? write_state(apply, NULL) : r;
+}
+
+static int on_begin(void *userdata, const RestartUnit *unit)
+{
+    return put_unit(userdata, unit, true);
+}
+
+static int on_done(void *userdata, const RestartUnit *unit)
+{
+    return put_unit(userdata, unit, false);
 }
 
 static bool is_stopped(const Apply *apply)
@@ -157,6 +169,7 @@ static int restart(Apply *apply, Reason *reason)
     int r;
 
     options.go_on = true;
+    options.begin = on_begin;
     options.done = on_done;
     options.userdata = apply;
     r = restart_list_connect(&apply->list, &options, reason);

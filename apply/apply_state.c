@@ -31,7 +31,7 @@ void apply_state_done(ApplyState *state)
     apply_state_clear_units(state);
 }
 
-static int add_unit(ApplyState *state, const char *machine, const char *unit)
+static int add_unit(ApplyState *state, const char *machine, const char *unit, bool begun)
 {
     char *name = strdup(unit);
 
@@ -39,23 +39,33 @@ static int add_unit(ApplyState *state, const char *machine, const char *unit)
         free(name);
         return -ENOMEM;
     }
-    state->units[state->unit_count] = (ApplyUnit){.name = name};
+    state->units[state->unit_count] = (ApplyUnit){.name = name, .begun = begun};
     strcpy(state->units[state->unit_count++].machine, machine);
     return 0;
 }
 
-int apply_state_add_unit(ApplyState *state, const RestartUnit *unit)
-{
-    return add_unit(state, unit->machine->name, unit->name);
-}
-
-bool apply_state_has_unit(const ApplyState *state, const RestartUnit *unit)
+static ApplyUnit *find_unit(const ApplyState *state, const RestartUnit *unit)
 {
     for (size_t i = 0; i < state->unit_count; i++)
         if (strcmp(state->units[i].machine, unit->machine->name) == 0 &&
             strcmp(state->units[i].name, unit->name) == 0)
-            return true;
-    return false;
+            return &state->units[i];
+    return NULL;
+}
+
+int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun)
+{
+    ApplyUnit *found = find_unit(state, unit);
+
+    if (!found)
+        return add_unit(state, unit->machine->name, unit->name, begun);
+    found->begun = begun;
+    return 0;
+}
+
+const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit)
+{
+    return find_unit(state, unit);
 }
 
 /* --- the file --- */
@@ -77,7 +87,8 @@ static int read_units(struct json_object *array, Reason *reason, ApplyState *ret
 
         if (!machine || !machine_name_valid(machine) || !unit || !unit_name_valid(unit))
             return reason_set(reason, OUTCOME_MALFORMED, "a unit is not a machine and a unit");
-        r = add_unit(ret, machine, unit);
+        r = add_unit(ret, machine, unit,
+                     json_object_get_boolean(json_object_object_get(object, "begun")));
     }
     return r;
 }
@@ -126,6 +137,8 @@ int apply_state_write(const Context *context, const char *fleet, const ApplyStat
 
         json_add_text(unit, "machine", state->units[i].machine);
         json_add_text(unit, "unit", state->units[i].name);
+        if (state->units[i].begun)
+            json_add(unit, "begun", json_object_new_boolean(true));
         json_append(units, unit);
     }
     json_add_number(object, "version", VERSION);

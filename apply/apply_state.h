@@ -9,7 +9,8 @@
  *
  *     applied   changes that are dealt with, as in the broker's list (fleet/value_changes.h)
  *     begun     changes that a run has begun with; empty if it has ended
- *     units     the units that it has restarted or reloaded so far: {"machine", "unit"}
+ *     units     the units that it has restarted or reloaded so far: {"machine", "unit"}, with
+ *               "begun": true for one that ran, and whose job was about to begin
  */
 
 #include "base/context.h"
@@ -21,6 +22,7 @@
 typedef struct ApplyUnit {
     char machine[LIMIT_MACHINE_BYTES + 1];
     char *name;
+    bool begun; /* and perhaps not done */
 } ApplyUnit;
 
 typedef struct ApplyState {
@@ -40,7 +42,8 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
 int apply_state_write(const Context *context, const char *fleet, const ApplyState *state,
                       Reason *reason);
 
-/* -ENOMEM. */
-int apply_state_add_unit(ApplyState *state, const RestartUnit *unit);
-bool apply_state_has_unit(const ApplyState *state, const RestartUnit *unit);
+/* Adds UNIT, or changes what is known of it. -ENOMEM. */
+int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun);
+/* NULL if there is none. */
+const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit);
 void apply_state_clear_units(ApplyState *state);

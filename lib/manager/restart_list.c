@@ -169,8 +169,10 @@ static int go_on(const RestartOptions *options, const RestartUnit *unit, int rc,
 static int run_job(Manager *manager, const RestartOptions *options, RestartUnit *unit,
                    const char *method, Reason *reason)
 {
-    int r;
+    int r = options->begin ? options->begin(options->userdata, unit) : 0;
 
+    if (r != 0)
+        return r;
     unit->touched = true;
     r = manager_run(manager, unit->name, method, options->observer, reason);
     return r == 0 ? manager_state(manager, unit->name, reason, &unit->after) : r;
@@ -222,7 +224,7 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
 {
     Manager *manager = unit->machine->manager;
     bool reload;
-    int r;
+    int r = 0;
 
     if (unit->machine->given_up) {
         if (reason)
@@ -235,8 +237,13 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
         return 0;
     }
     manager_allow(manager, unit->left);
-    r = unit->resumed ? resume_one(unit, reason)
-                      : manager_state(manager, unit->name, reason, &unit->before);
+    if (!unit->resumed)
+        r = manager_state(manager, unit->name, reason, &unit->before);
+    /* it ran when its job began, so that it is the job that has failed */
+    if (r == 0 && unit->begun && !manager_state_runs(&unit->before))
+        unit->resumed = true;
+    if (r == 0 && unit->resumed)
+        r = resume_one(unit, reason);
     if (r == 0 && !unit->resumed && !manager_state_runs(&unit->before)) {
         unit->result = "not-running";
         if (strcmp(unit->before.active, "failed") == 0)

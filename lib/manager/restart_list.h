@@ -40,6 +40,7 @@ typedef struct RestartUnit {
     uint64_t left;       /* the time that it may still take, µs */
     bool touched;        /* a job was started for it */
     bool resumed;        /* by the caller: its job was in an earlier run, it only has to be up */
+    bool begun;          /* by the caller: its job was perhaps in an earlier run */
 } RestartUnit;
 
 typedef struct RestartList {
@@ -61,7 +62,9 @@ typedef struct RestartOptions {
     /* One unit that fails, or one container that does not answer, is no reason to leave the others
      * with the old value. */
     bool go_on;
-    /* The job of UNIT has ended, well or not; may be NULL. A negative errno ends it all. */
+    /* UNIT runs, and its job begins; it has ended, well or not. Both may be NULL. A negative errno
+     * ends it all. */
+    int (*begin)(void *userdata, const RestartUnit *unit);
     int (*done)(void *userdata, const RestartUnit *unit);
     void *userdata;
 } RestartOptions;

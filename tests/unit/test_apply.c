@@ -146,7 +146,7 @@ static void test_killed_after_restoring(void **state)
         assert_int_equal(count, 1);
         assert_int_equal(fleet_set_changes(&set, NULL, &before.begun), 0);
     }
-    assert_int_equal(apply_state_add_unit(&before, &unit), 0);
+    assert_int_equal(apply_state_put_unit(&before, &unit, false), 0);
     assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
     apply_state_done(&before);
     run(world, &web, OUTCOME_NOT_ROTATED, "");
@@ -177,6 +177,31 @@ static void test_interrupted(void **state)
     }
 }
 
+/* Killed after a job had begun. The unit is restarted if it runs; if not, the job has failed. */
+static void test_killed_at_a_job(void **state)
+{
+    static const FakeManager down = {.machine = "web",
+                                     .units = {{.name = "app.service", .active = "failed"}}};
+    World *world = *state;
+    RestartMachine machine = {.name = "web"};
+    RestartUnit unit = {.machine = &machine, .name = "app.service"};
+
+    for (unsigned sequence = 7; sequence < 9; sequence++) {
+        _cleanup_(apply_state_done) ApplyState before = {0};
+        _cleanup_(fleet_set_done) FleetSet set = {0};
+        bool runs = sequence == 7;
+
+        accept_set(world, sequence, runs ? "web@token 7" : "web@token 8");
+        assert_int_equal(fleet_set_open(world->store, "prod", NULL, &set), 0);
+        assert_int_equal(fleet_set_changes(&set, NULL, &before.begun), 0);
+        assert_int_equal(apply_state_put_unit(&before, &unit, true), 0);
+        assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
+        run(world, runs ? &web : &down, runs ? 0 : OUTCOME_NOT_APPLIED,
+            runs ? "web TryRestartUnit app.service" : "");
+        expect_applied(world, runs ? 0 : OUTCOME_NOT_APPLIED, runs ? "" : "web@token");
+    }
+}
+
 /* Killed after the outcome was written down, and before what was done. */
 static void test_killed_at_the_end(void **state)
 {
@@ -199,7 +224,7 @@ static void test_killed_at_the_end(void **state)
         RestartMachine machine = {.name = "web"};
         RestartUnit unit = {.machine = &machine, .name = i == 0 ? "env.service" : "app.service"};
 
-        assert_int_equal(apply_state_add_unit(&before, &unit), 0);
+        assert_int_equal(apply_state_put_unit(&before, &unit, false), 0);
     }
     assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
     apply_state_done(&before);
@@ -232,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_at_a_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_at_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
     };
