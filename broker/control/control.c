@@ -293,6 +293,24 @@ static int start_check(Control *control, const VarlinkCall *call)
     return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
 }
 
+static int answer_in_loop(Control *control, const Method *method, const VarlinkCall *call)
+{
+    const ControlEnvironment *environment = &control->set->environment;
+    struct json_object *message =
+        run(control->set, method,
+            &(MethodCall){.environment = environment,
+                          .parameters = call->parameters,
+                          .peer = &control->peer,
+                          .resources = environment->connections->resources,
+                          .offer = control->offer,
+                          .to_worker = -1});
+
+    if (!call->oneway)
+        return queue(control, message);
+    json_object_put(message);
+    return 0;
+}
+
 /* --- the courier --- */
 
 /* The offer was judged or accepted, or refused: then it is forgotten. */
@@ -332,6 +350,37 @@ static int start_offer(Control *control, const Method *method, const VarlinkCall
     return r == 0 ? 0 : queue(control, outcome_error(control->set, r, &reason));
 }
 
+/* If couriers have brought too much, those that were idle longest have to begin again. CONTROL is
+ * the one that has just brought something, and the last. */
+static void make_room(Control *control)
+{
+    const ControlSet *set = control->set;
+
+    for (;;) {
+        Control *idlest = control;
+        size_t staged = 0;
+
+        for (Control *other = set->first; other; other = other->next) {
+            staged += offer_staged(other->offer);
+            if (other != control && offer_staged(other->offer) > 0 && !is_busy(other))
+                idlest = other;
+        }
+        if (staged <= set->environment.connections->config->staged_max)
+            return;
+        idlest->offer = offer_free(idlest->offer);
+        if (idlest == control) /* the others are being committed */
+            return;
+    }
+}
+
+static int start_blob(Control *control, const Method *method, const VarlinkCall *call)
+{
+    int r = answer_in_loop(control, method, call);
+
+    make_room(control);
+    return r;
+}
+
 static int start_accept(Control *control, const Method *method, const VarlinkCall *call)
 {
     Reason reason = {0};
@@ -343,24 +392,6 @@ static int start_accept(Control *control, const Method *method, const VarlinkCal
 }
 
 /* --- calls --- */
-
-static int answer_in_loop(Control *control, const Method *method, const VarlinkCall *call)
-{
-    const ControlEnvironment *environment = &control->set->environment;
-    struct json_object *message =
-        run(control->set, method,
-            &(MethodCall){.environment = environment,
-                          .parameters = call->parameters,
-                          .peer = &control->peer,
-                          .resources = environment->connections->resources,
-                          .offer = control->offer,
-                          .to_worker = -1});
-
-    if (!call->oneway)
-        return queue(control, message);
-    json_object_put(message);
-    return 0;
-}
 
 static int start_call(Control *control, const Method *method, VarlinkCall *call)
 {
@@ -377,6 +408,8 @@ static int start_call(Control *control, const Method *method, VarlinkCall *call)
         return start_check(control, call);
     case METHOD_OFFER:
         return start_offer(control, method, call);
+    case METHOD_BLOB:
+        return start_blob(control, method, call);
     case METHOD_ACCEPT:
         return start_accept(control, method, call);
     default:

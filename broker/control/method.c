@@ -257,7 +257,7 @@ static const Method methods[] = {
     {"Reload", INTERFACE_BROKER, no_fields, METHOD_LOOP, false, reload},
     {"Subscribe", INTERFACE_BROKER, no_fields, METHOD_SUBSCRIBE, true, NULL},
     {"Offer", INTERFACE_COURIER, offer_fields, METHOD_OFFER, false, NULL},
-    {"Blob", INTERFACE_COURIER, blob_fields, METHOD_LOOP, false, add_file},
+    {"Blob", INTERFACE_COURIER, blob_fields, METHOD_BLOB, false, add_file},
     {"Commit", INTERFACE_COURIER, fleet_fields, METHOD_ACCEPT, false, NULL},
     {"Report", INTERFACE_COURIER, fleet_fields, METHOD_READER, false, report},
 };

@@ -40,6 +40,7 @@ typedef enum MethodKind {
     METHOD_CHECK,     /* runs in the event loop, and waits for the TPM (control/check.h) */
     METHOD_SUBSCRIBE, /* replies until the peer closes the connection */
     METHOD_OFFER,     /* the courier's: all that waits is in courier/offer.h */
+    METHOD_BLOB,      /* as METHOD_LOOP, and others may have to make room */
     METHOD_ACCEPT,
 } MethodKind;
 

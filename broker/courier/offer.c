@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+_Static_assert(LIMIT_STAGED_BYTES >= STORE_COMMIT_BYTES_MAX, "a set has room");
+
 struct Offer {
     OfferOrder order;
     char digest[DIGEST_TEXT_BYTES];    /* of the bundle; once it was judged, of its statement */
@@ -23,6 +25,7 @@ struct Offer {
     Bytes report; /* the host's signed report of a refusal; empty if there is none */
     Child *judge;
     FleetCommit *commit; /* NULL before it was judged, and once it is being committed */
+    size_t staged;       /* bytes of .commit's files */
     uint8_t *have;       /* for each of the manifest's credentials, as in Verdict */
     bool accepted;       /* this statement, with all of its files */
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
@@ -330,7 +333,16 @@ int offer_add(Offer *offer, const char *fleet, const char *digest, BytesView fil
     if (file.size != commit->manifest.credentials[i].size || strcmp(found, digest) != 0)
         return reason_set(reason, OUTCOME_NOT_SIGNED, "the file %s has another content", digest);
     r = commit_check_sealed(file, reason);
-    return r == 0 ? bytes_dup(file, &commit->files[i]) : r;
+    if (r == 0)
+        r = bytes_dup(file, &commit->files[i]);
+    if (r == 0)
+        offer->staged += file.size;
+    return r;
+}
+
+size_t offer_staged(const Offer *offer)
+{
+    return offer && offer->commit ? offer->staged : 0;
 }
 
 /* --- accepting --- */

@@ -57,6 +57,9 @@ struct json_object *offer_describe(const Offer *offer, bool committed, int rc,
  * another file; what commit_check_sealed() returns; -ENOMEM. */
 int offer_add(Offer *offer, const char *fleet, const char *digest, BytesView file, Reason *reason);
 
+/* How many bytes were added that are not being committed yet; 0 for NULL. */
+size_t offer_staged(const Offer *offer);
+
 /* Begins to open and to commit. Returns 0, OUTCOME_USAGE if a file is missing, or a negative errno;
  * .done is called with what request_…() returns, and store_commit(). */
 int offer_accept(Offer *offer, const char *fleet, Reason *reason);

@@ -89,6 +89,7 @@ void server_config_default(const Context *context, const HostConfig *host, Serve
         .keys_max = LIMIT_KEYS,
         .rollback_usec = LIMIT_ROLLBACK_USEC,
         .rollback_retry_usec = LIMIT_ROLLBACK_RETRY_USEC,
+        .staged_max = LIMIT_STAGED_BYTES,
         .live_requests = LIMIT_LIVE_REQUESTS,
         .live_window_usec = LIMIT_LIVE_WINDOW_USEC,
     };

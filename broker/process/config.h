@@ -51,6 +51,7 @@ typedef struct ServerConfig {
     uint64_t key_idle_usec;       /* LIMIT_KEY_IDLE_USEC */
     uint64_t key_usec;            /* LIMIT_KEY_USEC */
     unsigned keys_max;            /* LIMIT_KEYS */
+    size_t staged_max;            /* LIMIT_STAGED_BYTES */
     unsigned live_requests;       /* LIMIT_LIVE_REQUESTS */
     uint64_t live_window_usec;    /* LIMIT_LIVE_WINDOW_USEC */
     uint64_t rollback_usec;       /* LIMIT_ROLLBACK_USEC */

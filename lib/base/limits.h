@@ -206,6 +206,9 @@
 #define LIMIT_REFUSED_USEC        ((uint64_t)60 * 1000 * 1000)
 /* Connections of couriers to the broker: one of each fleet, and some that are ending. */
 #define LIMIT_COURIERS            16U
+/* Files that all couriers have brought of sets that are not accepted yet, bytes: as much as one set
+ * may have, so that many connections take no more memory than one. */
+#define LIMIT_STAGED_BYTES        ((size_t)64 * 1024 * 1024)
 
 /* --- rollback protection --- */
 

@@ -726,6 +726,37 @@ static void test_several_refusals(void **state)
     assert_int_equal(fleet->broker->shared->tpm_begun, begun);
 }
 
+/* What couriers bring and do not commit takes no more memory than one set may have. The one that is
+ * idle longest has to begin again. */
+static void test_couriers_share_room(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set first = set_of(fleet, 7, both, 2, 1),
+                            next = set_of(fleet, 8, both, 2, 2);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &first, fleet->secret),
+                                other = bundle_of(fleet, &next, fleet->secret);
+    _cleanup_(client_freep) Client *client = NULL, *later = NULL;
+
+    (void)state;
+    assert_int_equal(broker_stop(fleet->broker), 0);
+    fleet->broker->config.staged_max =
+        first.files[0].size + first.files[1].size + next.files[0].size;
+    broker_start(fleet->broker);
+    client = courier_of(fleet);
+    later = courier_of(fleet);
+    assert_int_equal(offer(fleet, client, bytes_view(&bundle)), 2);
+    assert_int_equal(bring(client, &first, 0), 0);
+    assert_int_equal(bring(client, &first, 1), 0);
+    assert_int_equal(offer(fleet, later, bytes_view(&other)), 2);
+    assert_int_equal(bring(later, &next, 0), 0);
+    /* what is not wanted needs no room */
+    assert_int_equal(bring(client, &next, 0), OUTCOME_USAGE);
+    assert_int_equal(bring(later, &next, 1), 0);
+    assert_int_equal(commit(fleet, client), OUTCOME_USAGE);
+    assert_int_equal(commit(fleet, later), 0);
+    assert_int_equal(accepted(fleet), 8);
+}
+
 /* Many connections: the one that was idle longest is closed. */
 static void test_too_many_couriers(void **state)
 {
@@ -834,6 +865,7 @@ int main(void)
         cmocka_unit_test(test_refused_offers_are_reported),
         cmocka_unit_test(test_the_pause_outlives_the_broker),
         cmocka_unit_test(test_several_refusals),
+        cmocka_unit_test(test_couriers_share_room),
         cmocka_unit_test(test_too_many_couriers),
         cmocka_unit_test(test_a_call_with_many_values),
         cmocka_unit_test(test_only_what_root_has_configured),
