@@ -330,6 +330,7 @@ void fleet_verified_done(FleetVerified *verified)
     inventory_done(&verified->inventory);
     free(verified->known);
     free(verified->released);
+    free(verified->looks);
     *verified = (FleetVerified){0};
 }
 
@@ -381,6 +382,12 @@ static int take_leaf(const char *text, KnownLeaf **leaves, size_t *count)
     return 0;
 }
 
+static void sort_leaves(KnownLeaf *leaves, size_t count)
+{
+    if (count > 0)
+        qsort(leaves, count, sizeof(leaves[0]), compare_leaves);
+}
+
 /* The header: lines up to an empty one. The inventory is the rest. */
 static int parse_verified(char *text, FleetVerified *verified)
 {
@@ -395,6 +402,8 @@ static int parse_verified(char *text, FleetVerified *verified)
             r = take_leaf(line + 5, &verified->known, &verified->known_count);
         else if (strncmp(line, "released ", 9) == 0)
             r = take_leaf(line + 9, &verified->released, &verified->released_count);
+        else if (strncmp(line, "look ", 5) == 0)
+            r = take_leaf(line + 5, &verified->looks, &verified->look_count);
         else
             r = OUTCOME_BAD_FLEET_CONFIG;
     }
@@ -405,11 +414,9 @@ static int parse_verified(char *text, FleetVerified *verified)
 
         r = copy ? inventory_parse(copy, &verified->inventory) : -ENOMEM;
     }
-    if (verified->known_count > 0)
-        qsort(verified->known, verified->known_count, sizeof(verified->known[0]), compare_leaves);
-    if (verified->released_count > 0)
-        qsort(verified->released, verified->released_count, sizeof(verified->released[0]),
-              compare_leaves);
+    sort_leaves(verified->known, verified->known_count);
+    sort_leaves(verified->released, verified->released_count);
+    sort_leaves(verified->looks, verified->look_count);
     return r;
 }
 
@@ -465,6 +472,7 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
     writer_text(&writer, line);
     write_leaves(&writer, "leaf", verified->known, verified->known_count);
     write_leaves(&writer, "released", verified->released, verified->released_count);
+    write_leaves(&writer, "look", verified->looks, verified->look_count);
     writer_text(&writer, "\n");
     for (size_t i = 0; i < verified->inventory.count; i++) {
         writer_text(&writer, verified->inventory.lines[i]);

@@ -81,6 +81,9 @@ typedef struct FleetVerified {
     KnownLeaf *released; /* the leaves of the statement .sequence, or of the last one before it that
                           * enough had signed; sorted by host */
     size_t released_count;
+    KnownLeaf *looks; /* of hosts' sealed files when they were last compared with their manifest,
+                       * see sealed_survey(); sorted by host */
+    size_t look_count;
 } FleetVerified;
 
 void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */

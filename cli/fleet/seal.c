@@ -24,6 +24,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* So many hosts are worth a process that compares their files. */
+#define SURVEYED_EACH ((size_t)100)
+
 typedef struct Sealing {
     Workspace work;
     SealedPlan *plans;
@@ -33,6 +36,8 @@ typedef struct Sealing {
     size_t removed;    /* hosts */
     KnownLeaf *listed; /* of the statement in the repository, whoever has signed it */
     size_t listed_count;
+    KnownLeaf *looks; /* of hosts for which nothing is to be done */
+    size_t look_count;
 } Sealing;
 
 static void sealing_done(Sealing *sealing)
@@ -44,6 +49,7 @@ static void sealing_done(Sealing *sealing)
         secret_free(sealing->values[i]);
     free(sealing->values);
     free(sealing->listed);
+    free(sealing->looks);
     workspace_done(&sealing->work);
 }
 
@@ -59,18 +65,23 @@ static int confirm_changes(Sealing *sealing, Reason *reason)
                   : r;
 }
 
-static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reason)
+static SealedSurvey survey_of(const Workspace *work)
 {
-    const Repository *repository = &sealing->work.repository;
-    _cleanup_(bytes_done) Bytes inputs = {0};
-    SealedPlan plan = {0};
-    int r =
-        sealed_inputs(repository, &sealing->work.inventory, &sealing->work.lines, host, &inputs);
+    return (SealedSurvey){.repository = &work->repository,
+                          .inventory = &work->inventory,
+                          .lines = &work->lines,
+                          .verified = &work->verified,
+                          .now = work->context->now(work->context)};
+}
 
-    if (r == 0)
-        r = sealed_plan_make(repository, &sealing->work.inventory, &sealing->work.lines, host,
-                             &inputs, &sealing->work.verified, reason, &plan);
-    if (r != 0 || !plan.host)
+static int plan_host(Sealing *sealing, const RepositoryHost *host, const SealedState *state,
+                     Reason *reason)
+{
+    SealedSurvey all = survey_of(&sealing->work);
+    SealedPlan plan = {0};
+    int r = sealed_plan_make(&all, host, state, reason, &plan);
+
+    if (r != 0)
         return r;
     if (!ARRAY_GROW(sealing->plans, sealing->plan_count)) {
         sealed_plan_done(&plan);
@@ -80,19 +91,53 @@ static int plan_host(Sealing *sealing, const RepositoryHost *host, Reason *reaso
     return 0;
 }
 
+static int survey(void *userdata, size_t index, void *ret, Reason *reason)
+{
+    const Workspace *work = &((const Sealing *)userdata)->work;
+    SealedSurvey all = survey_of(work);
+
+    return sealed_survey(&all, &work->repository.hosts[index], reason, ret);
+}
+
+/* Plans for those hosts whose state is not as it has to be, and notes how the others look. */
+static int plan_hosts(Sealing *sealing, const SealedState *states, Reason *reason)
+{
+    const Repository *repository = &sealing->work.repository;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < repository->host_count; i++)
+        if (!states[i].same)
+            r = plan_host(sealing, &repository->hosts[i], &states[i], reason);
+        else if (states[i].look.settled) {
+            strcpy(sealing->looks[sealing->look_count].host, repository->hosts[i].name);
+            sealing->looks[sealing->look_count++].leaf = states[i].look.digest;
+        }
+    return r;
+}
+
 /* Finds out what has to be sealed for which host. */
 static int plan_all(Sealing *sealing, Reason *reason)
 {
-    const Repository *repository = &sealing->work.repository;
+    Repository *repository = &sealing->work.repository;
+    size_t count = repository->host_count;
     _cleanup_(closep) int sealed = repository_directory(repository, SEALED_DIRECTORY);
-    int r = 0;
+    _cleanup_(freep) SealedState *states = calloc(count + 1, sizeof(states[0]));
+    Parallel parallel = {
+        .count = count,
+        .least = SURVEYED_EACH,
+        .result_size = sizeof(states[0]),
+        .fd = &repository->fd,
+        .userdata = sealing,
+        .each = survey,
+    };
+    int r;
 
     if (sealed == -ELOOP || sealed == -ENOTDIR)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY,
                           SEALED_DIRECTORY " is a link, or no directory. Remove it");
-    for (size_t i = 0; r == 0 && i < repository->host_count; i++)
-        r = plan_host(sealing, &repository->hosts[i], reason);
-    return r;
+    sealing->looks = calloc(count + 1, sizeof(sealing->looks[0]));
+    r = states && sealing->looks ? parallel_run(&parallel, states, reason) : -ENOMEM;
+    return r == 0 ? plan_hosts(sealing, states, reason) : r;
 }
 
 /* Says for which hosts files are made again that somebody or something has damaged. */
@@ -407,6 +452,9 @@ static int remember(Sealing *sealing, Reason *reason)
     free(verified->known);
     verified->known = TAKE_PTR(known);
     verified->known_count = count;
+    free(verified->looks);
+    verified->looks = TAKE_PTR(sealing->looks);
+    verified->look_count = sealing->look_count;
     inventory_done(&verified->inventory);
     verified->inventory = TAKE(sealing->work.inventory);
     return fleet_verified_save(sealing->work.repository.file.fleet, verified, reason);

@@ -301,41 +301,83 @@ static void mark_changed(const Repository *repository, const SealedLines *lines,
     }
 }
 
-int sealed_plan_make(const Repository *repository, const Inventory *inventory,
-                     const SealedLines *lines, const RepositoryHost *host, Bytes *inputs,
-                     const FleetVerified *verified, Reason *reason, SealedPlan *ret)
+/* Whether HOST's files were found to be right when they looked like this. */
+static bool is_known_look(const SealedSurvey *survey, const RepositoryHost *host,
+                          const SealedLook *look)
 {
-    static const size_t identity = sizeof("host ") - 1 + DIGEST_TEXT_BYTES; /* the first line */
-    _cleanup_(sealed_plan_done) SealedPlan plan = {.host = host, .inputs = TAKE(*inputs)};
-    _cleanup_(sealed_done) Sealed sealed = {0};
-    _cleanup_(bytes_done) Bytes old = {0};
-    Reason why = {0};
-    bool same;
-    int r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
-                        LIMIT_MANIFEST_BYTES, &why, &old);
+    const FleetVerified *verified = survey->verified;
+    const MerkleHash *known = known_leaf_find(verified->looks, verified->look_count, host->name);
 
-    same = r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&plan.inputs));
+    return look->settled && known &&
+           memcmp(known->bytes, look->digest.bytes, MERKLE_HASH_BYTES) == 0;
+}
+
+/* The same as sealed_survey() by reading all files. */
+static int compare(const SealedSurvey *survey, const RepositoryHost *host, Reason *reason,
+                   SealedState *state)
+{
+    const Repository *repository = survey->repository;
+    _cleanup_(sealed_done) Sealed sealed = {0};
+    _cleanup_(bytes_done) Bytes old = {0}, inputs = {0};
+    int r = sealed_inputs(repository, survey->inventory, survey->lines, host, &inputs);
+
     if (r == 0)
-        r = read_sealed(repository, SEALED_DIRECTORY, host->name, &why, &sealed);
-    if (r == 0 && same)
-        r = check_manifest(&sealed.manifest, inventory, host, &why);
-    if (r == 0 && same) {
-        *ret = (SealedPlan){0};
-        return 0;
-    }
+        r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
+                        LIMIT_MANIFEST_BYTES, &state->damage, &old);
+    if (r == 0)
+        r = read_sealed(repository, SEALED_DIRECTORY, host->name, &state->damage, &sealed);
+    state->same = r == 0 && bytes_view_equal(bytes_view(&old), bytes_view(&inputs));
+    if (state->same)
+        r = check_manifest(&sealed.manifest, survey->inventory, host, &state->damage);
     if (r < 0 && r != -ENOENT) {
-        *reason = why;
+        *reason = state->damage;
         return r;
     }
+    state->same = state->same && r == 0;
+    state->rc = r == -ENOENT ? OUTCOME_UNSEALED : r;
+    state->leaf = sealed.leaf;
+    return 0;
+}
+
+int sealed_survey(const SealedSurvey *survey, const RepositoryHost *host, Reason *reason,
+                  SealedState *ret)
+{
+    SealedState state = {0};
+    int r = sealed_look(survey, host, &state.look); /* before they are read */
+
+    if (r == 0 && is_known_look(survey, host, &state.look))
+        state.same = true;
+    else if (r == 0)
+        r = compare(survey, host, reason, &state);
+    if (r == 0)
+        *ret = state;
+    return r;
+}
+
+int sealed_plan_make(const SealedSurvey *survey, const RepositoryHost *host,
+                     const SealedState *state, Reason *reason, SealedPlan *ret)
+{
+    static const size_t identity = sizeof("host ") - 1 + DIGEST_TEXT_BYTES; /* the first line */
+    const Repository *repository = survey->repository;
+    _cleanup_(sealed_plan_done) SealedPlan plan = {.host = host};
+    _cleanup_(bytes_done) Bytes old = {0};
+    int r = sealed_inputs(repository, survey->inventory, survey->lines, host, &plan.inputs);
+
+    if (r == 0 && state->rc == 0)
+        r = sealed_read(repository, SEALED_DIRECTORY, host->name, SEALED_INPUTS,
+                        LIMIT_MANIFEST_BYTES, reason, &old);
+    if (r != 0)
+        return r;
     plan.seal = calloc(host->secret_count + 1, sizeof(plan.seal[0]));
-    plan.damage = r == OUTCOME_BAD_REPOSITORY ? strdup(why.text) : NULL;
-    if (!plan.seal || (r == OUTCOME_BAD_REPOSITORY && !plan.damage))
+    if (!plan.seal)
         return -ENOMEM;
-    if (r != 0 || old.size < identity || memcmp(old.data, plan.inputs.data, identity) != 0 ||
-        !fleet_verified_knows(verified, host->name, &sealed.leaf))
+    if (state->rc == OUTCOME_BAD_REPOSITORY && !(plan.damage = strdup(state->damage.text)))
+        return -ENOMEM;
+    if (old.size < identity || memcmp(old.data, plan.inputs.data, identity) != 0 ||
+        !fleet_verified_knows(survey->verified, host->name, &state->leaf))
         memset(plan.seal, true, host->secret_count);
     else
-        mark_changed(repository, lines, host, &old, plan.seal);
+        mark_changed(repository, survey->lines, host, &old, plan.seal);
     *ret = TAKE(plan);
     return 0;
 }

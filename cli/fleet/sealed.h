@@ -54,6 +54,40 @@ int sealed_leaf(const Repository *repository, const char *parent, const char *ho
 int sealed_check(const Repository *repository, const Inventory *inventory,
                  const RepositoryHost *host, Reason *reason);
 
+/* What hosts' directories are compared with. */
+typedef struct SealedSurvey {
+    const Repository *repository;
+    const Inventory *inventory;
+    const SealedLines *lines;
+    const FleetVerified *verified;
+    uint64_t now;
+} SealedSurvey;
+
+/* How the files of a host look from outside: their names, sizes, inodes and times, and what they
+ * have to be sealed from. If that is the same as when they were last compared with their manifest,
+ * nobody has changed them since. */
+typedef struct SealedLook {
+    MerkleHash digest;
+    bool settled; /* the last change was long enough ago that another would have another time */
+} SealedLook;
+
+/* What a host's directory has. Plain memory, for processes that look at many. */
+typedef struct SealedState {
+    int rc;          /* OUTCOME_UNSEALED: not sealed yet; OUTCOME_BAD_REPOSITORY: see .damage */
+    bool same;       /* everything is as it has to be: nothing is to be done */
+    MerkleHash leaf; /* if .rc is 0, and not .same */
+    SealedLook look; /* if .same */
+    Reason damage;
+} SealedState;
+
+/* Compares HOST's directory with its manifest, and with what it has to be sealed from. The files
+ * are not read if they look as they did at the last time. */
+int sealed_survey(const SealedSurvey *survey, const RepositoryHost *host, Reason *reason,
+                  SealedState *ret);
+
+/* .settled is false if there is anything that cannot be examined. -ENOMEM. */
+int sealed_look(const SealedSurvey *survey, const RepositoryHost *host, SealedLook *ret);
+
 /* One host that is to be sealed. */
 typedef struct SealedPlan {
     const RepositoryHost *host;
@@ -65,12 +99,11 @@ typedef struct SealedPlan {
 
 void sealed_plan_done(SealedPlan *plan);
 
-/* Decides which files of HOST have to be sealed. INPUTS, which it takes, are what they have to be.
- * Files that VERIFIED does not know are not kept, because whoever sealed them knows their key; nor
- * are those of a host of which one is damaged. .host of RET is NULL if nothing is to be done. */
-int sealed_plan_make(const Repository *repository, const Inventory *inventory,
-                     const SealedLines *lines, const RepositoryHost *host, Bytes *inputs,
-                     const FleetVerified *verified, Reason *reason, SealedPlan *ret);
+/* Decides which files of HOST have to be sealed, after STATE was found, which is not .same. Files
+ * that .verified does not know are not kept, because whoever sealed them knows their key; nor are
+ * those of a host of which one is damaged. */
+int sealed_plan_make(const SealedSurvey *survey, const RepositoryHost *host,
+                     const SealedState *state, Reason *reason, SealedPlan *ret);
 
 /* Seals PLAN's host into SEALED_NEW, and sets .leaf. VALUES are the masters' values by the index of
  * the secret. RET_FILES is how many files were sealed. */

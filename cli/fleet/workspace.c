@@ -2,11 +2,16 @@
 
 #include "fleet/workspace.h"
 
+#include "fleet/parallel.h"
 #include "fleet/signing.h"
 #include "terminal/output.h"
 
 #include <errno.h>
 #include <stdio.h>
+
+/* So many hosts are worth a process: with all their files, or their manifests alone. */
+#define FILES_EACH  ((size_t)100)
+#define LEAVES_EACH ((size_t)1000)
 
 void workspace_done(Workspace *work)
 {
@@ -132,34 +137,97 @@ bool workspace_is_empty(const Workspace *work)
     return true;
 }
 
-int workspace_leaves(const Workspace *work, bool files, Reason *reason, KnownLeaf **ret)
+/* For workspace_leaves(). */
+typedef struct LeavesWork {
+    Workspace work; /* a copy, whose repository's descriptor a child changes */
+    bool files;
+} LeavesWork;
+
+typedef struct LeafResult {
+    bool unsealed;
+    MerkleHash leaf;
+    SealedLook look;
+} LeafResult;
+
+/* Reads all files of HOST, however they look. */
+static int check_files(const Workspace *work, const RepositoryHost *host, Reason *reason,
+                       SealedLook *ret)
 {
-    const Repository *repository = &work->repository;
-    _cleanup_(freep) KnownLeaf *leaves = calloc(repository->host_count + 1, sizeof(leaves[0]));
-    const char *first = NULL;
-    size_t unsealed = 0;
-    int r = leaves ? 0 : -ENOMEM;
+    SealedSurvey survey = {.repository = &work->repository,
+                           .inventory = &work->inventory,
+                           .lines = &work->lines,
+                           .now = work->context->now(work->context)};
+    int r = sealed_look(&survey, host, ret);
 
-    for (size_t i = 0; r == 0 && i < repository->host_count; i++) {
-        const RepositoryHost *host = &repository->hosts[i];
+    return r == 0 ? sealed_check(&work->repository, &work->inventory, host, reason) : r;
+}
 
-        strcpy(leaves[i].host, host->name);
-        r = check_inputs(work, host, reason);
-        if (r == 0 && files)
-            r = sealed_check(repository, &work->inventory, host, reason);
-        if (r == 0)
-            r = sealed_leaf(repository, SEALED_DIRECTORY, host->name, reason, &leaves[i].leaf);
-        if (r == OUTCOME_UNSEALED) {
-            unsealed++;
-            first = first ? first : host->name;
-            r = 0;
+static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
+{
+    const LeavesWork *all = userdata;
+    const Workspace *work = &all->work;
+    const RepositoryHost *host = &work->repository.hosts[index];
+    LeafResult *result = ret;
+    int r = check_inputs(work, host, reason);
+
+    if (r == 0 && all->files)
+        r = check_files(work, host, reason, &result->look);
+    if (r == 0)
+        r = sealed_leaf(&work->repository, SEALED_DIRECTORY, host->name, reason, &result->leaf);
+    result->unsealed = r == OUTCOME_UNSEALED;
+    return result->unsealed ? 0 : r;
+}
+
+/* Notes how the files of all hosts look, which were compared with their manifests. */
+static int note_looks(Workspace *work, const LeafResult *results)
+{
+    FleetVerified *verified = &work->verified;
+    KnownLeaf *looks = calloc(work->repository.host_count + 1, sizeof(looks[0]));
+    size_t count = 0;
+
+    if (!looks)
+        return -ENOMEM;
+    for (size_t i = 0; i < work->repository.host_count; i++)
+        if (results[i].look.settled) {
+            strcpy(looks[count].host, work->repository.hosts[i].name);
+            looks[count++].leaf = results[i].look.digest;
         }
+    free(verified->looks);
+    verified->looks = looks;
+    verified->look_count = count;
+    return 0;
+}
+
+int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **ret)
+{
+    size_t count = work->repository.host_count, unsealed = 0;
+    _cleanup_(freep) KnownLeaf *leaves = calloc(count + 1, sizeof(leaves[0]));
+    _cleanup_(freep) LeafResult *results = calloc(count + 1, sizeof(results[0]));
+    LeavesWork all = {*work, files};
+    Parallel parallel = {
+        .count = count,
+        .least = files ? FILES_EACH : LEAVES_EACH,
+        .result_size = sizeof(results[0]),
+        .fd = &all.work.repository.fd,
+        .userdata = &all,
+        .each = find_leaf,
+    };
+    const char *first = NULL;
+    int r = leaves && results ? parallel_run(&parallel, results, reason) : -ENOMEM;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        strcpy(leaves[i].host, work->repository.hosts[i].name);
+        leaves[i].leaf = results[i].leaf;
+        if (results[i].unsealed && unsealed++ == 0)
+            first = leaves[i].host;
     }
     if (r == 0 && unsealed > 1)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more hosts", first,
                           unsealed - 1);
     if (r == 0 && unsealed > 0)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s", first);
+    if (r == 0 && files)
+        r = note_looks(work, results);
     if (r == 0)
         *ret = TAKE_PTR(leaves);
     return r;
