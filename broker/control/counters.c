@@ -222,6 +222,11 @@ static double fleet_sequence(const FleetStatus *fleet)
     return (double)fleet->sequence;
 }
 
+static double fleet_pending(const FleetStatus *fleet)
+{
+    return fleet->sequence > 0 ? (double)fleet->pending : -1;
+}
+
 static double fleet_issued(const FleetStatus *fleet)
 {
     return fleet->sequence > 0 ? (double)fleet->issued / 1e6 : -1;
@@ -255,6 +260,11 @@ static int add_fleets(Families *families, const ServerConfig *config)
          fleet_up},
         {"nspawn_creds_fleet_sequence", NULL,
          "Sequence of the fleet's statement that was accepted last; 0 for none.", fleet_sequence},
+        {"nspawn_creds_fleet_pending", NULL,
+         "Credentials of the fleet that are sealed for a later boot, and did not open when they "
+         "were "
+         "accepted.",
+         fleet_pending},
         {"nspawn_creds_fleet_issued_timestamp_seconds", "seconds",
          "When that statement was issued, since 1970.", fleet_issued},
         {"nspawn_creds_fleet_not_after_timestamp_seconds", "seconds",

@@ -189,6 +189,9 @@ static int add_file(const Inventory *inventory, const char *id, const PolicyCred
         r = add_sections(bytes_view(&file), credential, reason, object);
     if (r == 0 && (source == POLICY_STORE || source == POLICY_GENERATE))
         add_predecessor(inventory, &name, object);
+    if (r == 0 && source == POLICY_FLEET &&
+        value_changes_find(&inventory->resources->fleet.pending, &name))
+        json_add(object, "predecessor", json_object_new_boolean(true));
     return r;
 }
 

@@ -32,7 +32,8 @@ static void compare(const FleetSet *old, const Manifest *manifest, Verdict *verd
         verdict->have[i] = HAVE_NAME;
         if (strcmp(before->sha256, credential->sha256) == 0 &&
             fleet_set_read_signed(old, &credential->name, NULL, &file) == 0)
-            verdict->have[i] = HAVE_FILE;
+            verdict->have[i] =
+                value_changes_find(&old->pending, &credential->name) ? HAVE_PENDING : HAVE_FILE;
     }
 }
 

@@ -22,8 +22,9 @@ typedef struct Verdict {
     uint64_t sequence;
     bool accepted;                /* the statement was accepted before */
     char base[DIGEST_TEXT_BYTES]; /* of the statement that was accepted last, or "" */
-    /* for each of the manifest's credentials: the accepted set has its NAME, or the FILE itself */
-    enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE } have[STORE_COMMIT_CHANGES_MAX];
+    /* for each of the manifest's credentials: the accepted set has its NAME, or the FILE itself,
+     * which was PENDING when it was accepted */
+    enum { HAVE_NOTHING, HAVE_NAME, HAVE_FILE, HAVE_PENDING } have[STORE_COMMIT_CHANGES_MAX];
 } Verdict;
 
 /* RET is zeroed at first. */

@@ -161,18 +161,16 @@ static int take_verdict(Offer *offer, const Verdict *verdict, Reason *reason)
     digest_format(bytes_view(&bundle.statement), offer->digest);
     strcpy(commit->statement, offer->digest);
     strcpy(commit->base, verdict->base);
-    commit->changed = calloc(commit->manifest.count + 1, sizeof(commit->changed[0]));
-    commit->keep = calloc(commit->manifest.count + 1, sizeof(commit->keep[0]));
     commit->files = calloc(commit->manifest.count + 1, sizeof(commit->files[0]));
     offer->have = calloc(commit->manifest.count + 1, sizeof(offer->have[0]));
-    if (!commit->changed || !commit->keep || !commit->files || !offer->have)
+    if (!commit->files || !offer->have)
         return -ENOMEM;
     offer->accepted = verdict->accepted;
     for (size_t i = 0; i < commit->manifest.count; i++) {
         offer->have[i] = (uint8_t)verdict->have[i];
-        if (offer->have[i] != HAVE_FILE)
+        if (offer->have[i] < HAVE_FILE)
             size += commit->manifest.credentials[i].size;
-        offer->accepted = offer->accepted && offer->have[i] == HAVE_FILE;
+        offer->accepted = offer->accepted && offer->have[i] >= HAVE_FILE;
     }
     if (size + commit->bundle.size > STORE_COMMIT_BYTES_MAX)
         return reason_set(reason, OUTCOME_TOO_LARGE,
@@ -269,7 +267,7 @@ int offer_new(const OfferOrder *order, const char *fleet, const char *bundle, Re
 
 static bool is_missing(const Offer *offer, size_t i)
 {
-    return offer->have[i] != HAVE_FILE && offer->commit->files[i].size == 0;
+    return offer->have[i] < HAVE_FILE && offer->commit->files[i].sealed.size == 0;
 }
 
 static struct json_object *missing(const Offer *offer)
@@ -334,7 +332,7 @@ int offer_add(Offer *offer, const char *fleet, const char *digest, BytesView fil
         return reason_set(reason, OUTCOME_NOT_SIGNED, "the file %s has another content", digest);
     r = commit_check_sealed(file, reason);
     if (r == 0)
-        r = bytes_dup(file, &commit->files[i]);
+        r = bytes_dup(file, &commit->files[i].sealed);
     if (r == 0)
         offer->staged += file.size;
     return r;

@@ -16,12 +16,23 @@ static int sign(const ServerConfig *config, const Report *report, Bytes *ret)
     return r == 0 ? report_sign(report, seed, ret) : r;
 }
 
+static bool is_pending(const Store *store, const char *statement)
+{
+    _cleanup_(value_changes_done) ValueChanges pending = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+
+    return store_read_record(store, PENDING_RECORD, NULL, &text) == 0 &&
+           instead_parse(bytes_view(&text), PENDING_RECORD, statement, NULL, &pending) == 0 &&
+           pending.count > 0;
+}
+
 /* Adds what became of the accepted set, whose STORE this is, if REPORT is about it. */
-static void add_applied(const Store *store, Report *report)
+static void add_accepted(const Store *store, Report *report)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     FleetApplied applied;
 
+    report->pending = is_pending(store, report->statement);
     if (store_read_record(store, FLEET_APPLIED_RECORD, NULL, &text) != 0 ||
         fleet_applied_parse(bytes_view(&text), NULL, &applied) != 0 ||
         strcmp(applied.statement, report->statement) != 0)
@@ -39,7 +50,7 @@ int offer_report_make(const ServerConfig *config, Report *report, Bytes *ret)
     report->time = config->context->now(config->context);
     if (report->outcome == 0 &&
         fleet_commit_open(config->store_path, report->fleet, false, NULL, &store) == 0)
-        add_applied(store, report);
+        add_accepted(store, report);
     return sign(config, report, ret);
 }
 
@@ -58,6 +69,6 @@ int offer_report_applied(const ServerConfig *config, const char *fleet, Reason *
     strcpy(report.fleet, fleet);
     strcpy(report.host, settings.host);
     strcpy(report.statement, set.digest);
-    add_applied(set.store, &report);
+    add_accepted(set.store, &report);
     return report.applied ? sign(config, &report, ret) : 0;
 }

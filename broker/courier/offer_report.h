@@ -8,8 +8,9 @@
 #include "fleet/report.h"
 #include "process/config.h"
 
-/* Signs REPORT, whose .time it sets. If .outcome is 0, it adds what nspawn-creds-apply has done
- * about the statement. OUTCOME_NOT_FOUND if the host has no key for reports. */
+/* Signs REPORT, whose .time it sets. If .outcome is 0, it adds whether a file is pending, and what
+ * nspawn-creds-apply has done about the statement. OUTCOME_NOT_FOUND if the host has no key for
+ * reports. */
 int offer_report_make(const ServerConfig *config, Report *report, Bytes *ret);
 
 /* The report of what nspawn-creds-apply has done about FLEET's accepted set; empty if

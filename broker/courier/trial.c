@@ -10,14 +10,22 @@
 /* The pause while the journal takes no entries, µs. */
 #define FULL_USEC ((uint64_t)100 * 1000)
 
+typedef enum TrialStep {
+    TRIAL_FIRST,       /* the new file, or the one that was pending */
+    TRIAL_SERVED,      /* what the host serves until now */
+    TRIAL_PREDECESSOR, /* or what it serves while that is pending */
+} TrialStep;
+
 struct Trial {
     TrialOrder order;
     sd_event_source *turn; /* a timer: opens the next file */
     size_t next;
     Request request;
-    Secret *value;   /* the new one, while the one that was served before is opened; or NULL */
+    TrialStep step;  /* what is being opened */
+    Secret *value;   /* the new one, after TRIAL_FIRST; NULL if it does not open yet */
     FleetSet served; /* what the host has; .store is NULL before it is needed */
-    Job *job;        /* waits for the TPM */
+    char digest[DIGEST_TEXT_BYTES];          /* of its file that is being opened */
+    Job *job;                                /* waits for the TPM */
     char blamed[CREDENTIAL_NAME_TEXT_BYTES]; /* the credential that does not open, or "" */
     Reason reason;
 };
@@ -59,6 +67,26 @@ static int blame(Trial *trial, int r)
                                what.text[0] ? what.text : outcome_sentence(r));
 }
 
+static FleetCommitFile *current_file(const Trial *trial)
+{
+    return &trial->order.commit->files[trial->next];
+}
+
+static bool is_new(const Trial *trial)
+{
+    return current_file(trial)->sealed.size > 0;
+}
+
+/* The accepted set; opened when it is needed. */
+static int open_served(Trial *trial)
+{
+    const char *store = trial->order.connections->config->store_path;
+
+    return trial->served.store
+               ? 0
+               : fleet_set_open(store, trial->order.commit->fleet, NULL, &trial->served);
+}
+
 /* Begins a trial of FILE, which has the name of the current credential. */
 static int begin(Trial *trial, BytesView file, Reason *reason)
 {
@@ -66,20 +94,37 @@ static int begin(Trial *trial, BytesView file, Reason *reason)
                                  reason, &trial->request);
 }
 
+/* Begins with the current credential: its new file, or the one that was pending. */
+static int begin_first(Trial *trial, Reason *reason)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    int r;
+
+    if (is_new(trial))
+        return begin(trial, bytes_view(&current_file(trial)->sealed), reason);
+    r = open_served(trial);
+    if (r == 0)
+        r = fleet_set_read_signed(&trial->served, &current(trial)->name, NULL, &file);
+    return r == 0 ? begin(trial, bytes_view(&file), reason) : r;
+}
+
 /* Begins to open what the host serves now under the current name. */
-static int begin_served(Trial *trial)
+static int begin_served(Trial *trial, TrialStep step)
 {
     const CredentialName *name = &current(trial)->name;
-    const char *store = trial->order.connections->config->store_path;
     _cleanup_(bytes_done) Bytes file = {0};
     Reason ignored = {0};
-    int r = trial->served.store
-                ? 0
-                : fleet_set_open(store, trial->order.commit->fleet, NULL, &trial->served);
+    int r = open_served(trial);
 
     if (r == 0)
-        r = fleet_set_read(&trial->served, name, NULL, &file);
-    return r == 0 ? begin(trial, bytes_view(&file), &ignored) : r;
+        r = step == TRIAL_PREDECESSOR
+                ? fleet_set_read_predecessor(&trial->served, name, NULL, &file)
+                : fleet_set_read(&trial->served, name, NULL, &file);
+    if (r != 0)
+        return r;
+    trial->step = step;
+    digest_format(bytes_view(&file), trial->digest);
+    return begin(trial, bytes_view(&file), &ignored);
 }
 
 /* Whether the policy wants the current credential's value back if a service fails with the new one.
@@ -97,29 +142,58 @@ static bool keeps_previous(const Trial *trial)
            credential->on_failure == POLICY_PREVIOUS;
 }
 
-/* The current file has opened, or, if .value is another one, what is served now: R says whether.
- * Returns whether the latter has to be opened, to compare the two values. */
-static bool compare_values(Trial *trial, int *r)
+/* The current credential's file has opened, or R says why not. Returns R, or 0 if that is
+ * tolerated. */
+static int judge_first(Trial *trial, int r)
+{
+    FleetCommitFile *file = current_file(trial);
+
+    if (!is_new(trial)) {
+        file->pending = r != 0;
+        return 0;
+    }
+    file->changed = r == 0;
+    file->keep = keeps_previous(trial);
+    file->pending = current(trial)->pending && fleet_pending_outcome(r);
+    return file->pending ? 0 : r;
+}
+
+/* What is served has opened with VALUE, or does not open (NULL). */
+static void compare_values(Trial *trial, const Secret *value)
+{
+    FleetCommitFile *file = current_file(trial);
+
+    if (value)
+        strcpy(file->served, trial->digest);
+    /* what does not open any more is of no use to a service either */
+    if (trial->value)
+        file->changed = !value || !secret_equal(trial->value, value);
+    trial->value = secret_free(trial->value);
+}
+
+/* What was being opened has opened, or R says why not. Returns whether to open what is served now,
+ * to compare the two values; else R is about the current credential. */
+static bool take(Trial *trial, int *r)
 {
     _cleanup_(secret_freep) Secret *value = *r == 0 ? request_take_value(&trial->request) : NULL;
-    bool *changed = &trial->order.commit->changed[trial->next];
 
     request_done(&trial->request);
-    if (trial->value) {
-        /* what does not open any more is of no use to a service either */
-        *changed = *r != 0 || !secret_equal(trial->value, value);
-        trial->value = secret_free(trial->value);
-        *r = 0;
-        return false;
+    if (trial->step == TRIAL_FIRST) {
+        *r = judge_first(trial, *r);
+        if (*r != 0 || !is_new(trial) || trial->order.have[trial->next] == HAVE_NOTHING ||
+            begin_served(trial, TRIAL_SERVED) != 0)
+            return false;
+        trial->value = TAKE_PTR(value);
+        return true;
     }
-    if (*r != 0)
-        return false;
-    *changed = true;
-    trial->order.commit->keep[trial->next] = keeps_previous(trial);
-    if (trial->order.have[trial->next] == HAVE_NOTHING || begin_served(trial) != 0)
-        return false;
-    trial->value = TAKE_PTR(value);
-    return true;
+    if (trial->step == TRIAL_SERVED && fleet_pending_outcome(*r) &&
+        begin_served(trial, TRIAL_PREDECESSOR) == 0) {
+        *r = 0;
+        return true;
+    }
+    *r = 0;
+    compare_values(trial, value);
+    return false;
 }
 
 static void go_on(Trial *trial, int r)
@@ -129,7 +203,7 @@ static void go_on(Trial *trial, int r)
     Reason ignored = {0};
 
     do {
-        Reason *reason = trial->value ? &ignored : &trial->reason;
+        Reason *reason = trial->step == TRIAL_FIRST ? &trial->reason : &ignored;
 
         wanted = (TpmKeyRequest){0};
         if (r == 0)
@@ -140,7 +214,7 @@ static void go_on(Trial *trial, int r)
             job_yield(trial->job);
             return;
         }
-    } while (compare_values(trial, &r));
+    } while (take(trial, &r));
     if (r != 0) {
         finish(trial, blame(trial, r));
         return;
@@ -153,20 +227,17 @@ static void go_on(Trial *trial, int r)
 static void on_key(void *userdata, const JobResult *result)
 {
     Trial *trial = userdata;
-
     Reason ignored = {0};
 
     trial->job = job_free(trial->job);
-    go_on(trial, request_give(&trial->request, result, trial->value ? &ignored : &trial->reason));
+    go_on(trial, request_give(&trial->request, result,
+                              trial->step == TRIAL_FIRST ? &trial->reason : &ignored));
 }
 
-/* A file that is sealed for a later boot need not open now, unless it would replace one that does.
- */
-static bool must_open(const Trial *trial, size_t i)
+/* What was pending is tried again, because it may have opened since. */
+static bool is_tried(const Trial *trial)
 {
-    return trial->order.commit->files[i].size > 0 &&
-           !(trial->order.commit->manifest.credentials[i].pending &&
-             trial->order.have[i] == HAVE_NOTHING);
+    return is_new(trial) || trial->order.have[trial->next] == HAVE_PENDING;
 }
 
 static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
@@ -181,15 +252,15 @@ static int on_turn(sd_event_source *source, uint64_t usec, void *userdata)
         sd_event_source_set_time_relative(source, FULL_USEC);
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     }
-    while (trial->next < manifest->count && !must_open(trial, trial->next))
+    while (trial->next < manifest->count && !is_tried(trial))
         trial->next++;
     if (trial->next == manifest->count) {
         finish(trial, 0);
         return 0;
     }
     trial->reason = (Reason){0};
-    go_on(trial,
-          begin(trial, bytes_view(&trial->order.commit->files[trial->next]), &trial->reason));
+    trial->step = TRIAL_FIRST;
+    go_on(trial, begin_first(trial, &trial->reason));
     return 0;
 }
 

@@ -4,7 +4,8 @@
 /*
  * Opens the new files of a set that is offered, one after the other, when the event loop and the
  * TPM have nothing else to do, so that containers come first. A value is compared with the one that
- * is served until now.
+ * is served until now. A file that is sealed for a later boot, and fails only for that reason, is
+ * accepted beside the one that opens now.
  */
 
 #include "courier/judgement.h"
@@ -14,7 +15,7 @@ typedef struct Trial Trial;
 
 typedef struct TrialOrder {
     ConnectionSet *connections; /* borrowed until the trial is freed, like all below */
-    FleetCommit *commit;        /* its .changed and .keep are set */
+    FleetCommit *commit;        /* all of its .files but .sealed is set */
     const uint8_t *have;        /* for each of the manifest's credentials, as in Verdict */
     /* All files were opened, or RC says why one cannot be, and CULPRIT which one; else it is "".
      * The callee may free the trial. */

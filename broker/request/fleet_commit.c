@@ -2,6 +2,8 @@
 
 #include "request/fleet_commit.h"
 
+#include "credential/format.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +15,8 @@ FleetCommit *fleet_commit_free(FleetCommit *commit)
 {
     if (commit) {
         for (size_t i = 0; commit->files && i < commit->manifest.count; i++)
-            bytes_done(&commit->files[i]);
+            bytes_done(&commit->files[i].sealed);
         free(commit->files);
-        free(commit->changed);
-        free(commit->keep);
         manifest_done(&commit->manifest);
         bytes_done(&commit->bundle);
         bytes_done(&commit->refused);
@@ -64,7 +64,7 @@ static int list_changes(const FleetSet *old, const FleetCommit *commit, ValueCha
         const CredentialName *name = &commit->manifest.credentials[i].name;
         const ValueChange *last = value_changes_find(&before, name);
 
-        if (commit->changed[i])
+        if (commit->files[i].changed)
             r = value_changes_put(ret, name, commit->statement);
         else if (last)
             r = value_changes_put(ret, name, last->sha256);
@@ -81,34 +81,135 @@ static int list_restored(const FleetSet *old, const FleetCommit *commit, ValueCh
         const ValueChange *restored =
             value_changes_find(&old->restored, &commit->manifest.credentials[i].name);
 
-        if (restored && commit->files[i].size == 0)
+        if (restored && commit->files[i].sealed.size == 0)
             r = value_changes_put(ret, &restored->name, restored->sha256);
     }
     return r;
 }
 
+/* Whether what is served of FILE's credential is the previous file already: it is restored, or the
+ * last one is pending. */
+static bool serves_previous(const FleetSet *old, const CredentialName *name,
+                            const FleetCommitFile *file)
+{
+    const ManifestCredential *before = manifest_find(&old->manifest, name);
+
+    return value_changes_find(&old->restored, name) ||
+           (before && file->served[0] && strcmp(file->served, before->sha256) != 0);
+}
+
+/* The digest of NAME's file as the store will keep it beside the new one, which may be another
+ * encoding of the same. OUTCOME_NOT_FOUND if there is none. */
+static int kept_digest(const FleetSet *old, const CredentialName *name, char ret[DIGEST_TEXT_BYTES])
+{
+    _cleanup_(bytes_done) Bytes file = {0}, raw = {0}, kept = {0};
+    int r = old->store ? fleet_set_read_signed(old, name, NULL, &file) : OUTCOME_NOT_FOUND;
+
+    if (r == 0)
+        r = credential_decode(bytes_view(&file), NULL, &raw);
+    if (r == 0)
+        r = credential_encode(bytes_view(&raw), &kept);
+    if (r == 0)
+        digest_format(bytes_view(&kept), ret);
+    return r;
+}
+
+/* Credentials that do not open yet, with the file that opens meanwhile; where none does, with the
+ * last one. */
+static int list_pending(const FleetSet *old, const FleetCommit *commit, ValueChanges *ret)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < commit->manifest.count; i++) {
+        const FleetCommitFile *file = &commit->files[i];
+        const ManifestCredential *credential = &commit->manifest.credentials[i];
+        const ValueChange *listed = value_changes_find(&old->pending, &credential->name);
+        char digest[DIGEST_TEXT_BYTES];
+
+        if (!file->pending)
+            continue;
+        strcpy(digest, credential->sha256);
+        if (file->sealed.size == 0 && listed)
+            strcpy(digest, listed->sha256);
+        else if (file->served[0] && serves_previous(old, &credential->name, file))
+            strcpy(digest, file->served);
+        else if (kept_digest(old, &credential->name, digest) == -ENOMEM)
+            return -ENOMEM;
+        r = value_changes_put(ret, &credential->name, digest);
+    }
+    return r;
+}
+
 /* The previous file is kept beside the one that replaces it. It stays the same where the value
- * does, and where it is served again. */
+ * does, and where it is what is served. */
 static StoreChange change_of(const FleetSet *old, const FleetCommit *commit, size_t i)
 {
     const CredentialName *name = &commit->manifest.credentials[i].name;
-    bool settle = !commit->changed[i] || value_changes_find(&old->restored, name);
+    const FleetCommitFile *file = &commit->files[i];
+    bool keep = file->keep || file->pending;
+    bool settle = serves_previous(old, name, file) || (!file->changed && !file->pending);
 
     return (StoreChange){.name = *name,
-                         .sealed = bytes_view(&commit->files[i]),
-                         .settle = commit->keep[i] && settle,
-                         .keep_old = commit->keep[i] && !settle};
+                         .sealed = bytes_view(&file->sealed),
+                         .settle = keep && settle,
+                         .keep_old = keep && !settle};
+}
+
+/* The records of a set that is accepted, and their texts. */
+typedef struct Records {
+    Bytes changes, restored, pending;
+    StoreRecord list[4];
+    size_t count;
+} Records;
+
+static void records_done(Records *records)
+{
+    bytes_done(&records->changes);
+    bytes_done(&records->restored);
+    bytes_done(&records->pending);
+}
+
+/* Adds the list FILES as RECORD, if there is anything in it, or BEFORE. */
+static int add_instead(Records *records, const ValueChanges *files, const ValueChanges *before,
+                       const char *record, const char *statement, Bytes *text)
+{
+    int r = 0;
+
+    if (files->count == 0 && before->count == 0)
+        return 0;
+    r = instead_format(files, record, statement, text);
+    records->list[records->count++] = (StoreRecord){record, bytes_view(text)};
+    return r;
+}
+
+static int make_records(const FleetSet *old, const FleetCommit *commit, Records *ret)
+{
+    _cleanup_(value_changes_done) ValueChanges changes = {0}, restored = {0}, pending = {0};
+    int r = list_changes(old, commit, &changes);
+
+    if (r == 0)
+        r = list_restored(old, commit, &restored);
+    if (r == 0)
+        r = list_pending(old, commit, &pending);
+    if (r == 0)
+        r = value_changes_format(&changes, &ret->changes);
+    ret->list[0] = (StoreRecord){FLEET_SET_RECORD, bytes_view(&commit->bundle)};
+    ret->list[1] = (StoreRecord){VALUE_CHANGES_RECORD, bytes_view(&ret->changes)};
+    ret->count = 2;
+    if (r == 0)
+        r = add_instead(ret, &restored, &old->restored, RESTORED_RECORD, commit->statement,
+                        &ret->restored);
+    if (r == 0)
+        r = add_instead(ret, &pending, &old->pending, PENDING_RECORD, commit->statement,
+                        &ret->pending);
+    return r;
 }
 
 int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *store,
                      const StoreCommit *base, Reason *reason)
 {
-    StoreRecord records[] = {{FLEET_SET_RECORD, bytes_view(&commit->bundle)},
-                             {.name = VALUE_CHANGES_RECORD},
-                             {.name = RESTORED_RECORD}};
+    _cleanup_(records_done) Records records = {0};
     _cleanup_(fleet_set_done) FleetSet old = {0};
-    _cleanup_(value_changes_done) ValueChanges list = {0}, restored = {0};
-    _cleanup_(bytes_done) Bytes text = {0}, restored_text = {0};
     _cleanup_(freep) StoreChange *changes = NULL;
     StoreCommit wanted = *base;
     RollbackScope scope;
@@ -124,18 +225,13 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     if (strcmp(old.digest, commit->base) != 0)
         return reason_set(reason, OUTCOME_CHANGED, "another set of the fleet %s was accepted",
                           commit->fleet);
-    if (list_changes(&old, commit, &list) != 0 || value_changes_format(&list, &text) != 0)
+    if (make_records(&old, commit, &records) != 0)
         return -ENOMEM;
-    if (list_restored(&old, commit, &restored) != 0 ||
-        restored_format(&restored, commit->statement, &restored_text) != 0)
-        return -ENOMEM;
-    records[1].content = bytes_view(&text);
-    records[2].content = bytes_view(&restored_text);
     changes = calloc(commit->manifest.count + old.manifest.count + 1, sizeof(changes[0]));
     if (!changes)
         return -ENOMEM;
     for (size_t i = 0; i < commit->manifest.count; i++)
-        if (commit->files[i].size > 0)
+        if (commit->files[i].sealed.size > 0)
             changes[count++] = change_of(&old, commit, i);
     if (r == 0)
         remove_old(&old, commit, changes, &count);
@@ -146,8 +242,8 @@ int fleet_commit_run(const FleetCommit *commit, const char *path, const Store *s
     wanted.rollback = &scope;
     wanted.changes = changes;
     wanted.count = count;
-    wanted.records = records;
-    wanted.record_count = restored.count > 0 || old.restored.count > 0 ? 3 : 2;
+    wanted.records = records.list;
+    wanted.record_count = records.count;
     wanted.history = 1;
     return store_commit(store, &wanted, reason);
 }

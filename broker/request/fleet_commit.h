@@ -3,22 +3,30 @@
 
 /*
  * The commit with which a fleet's set is accepted: all its new files, without those that it no
- * longer has, the bundle, and the list of what changed (fleet/fleet_set.h, fleet/value_changes.h).
+ * longer has, the bundle, and the lists of what changed and of what does not open yet
+ * (fleet/fleet_set.h, fleet/value_changes.h).
  * The committer child carries it out.
  */
 
 #include "fleet/fleet_set.h"
 #include "store/commit.h"
 
+/* A credential of the manifest. */
+typedef struct FleetCommitFile {
+    Bytes sealed; /* the new file; empty to keep the old one */
+    bool changed; /* its value is new, or another one than before */
+    bool keep;    /* the previous file is kept, to be restored */
+    bool pending; /* it does not open yet; the previous one is kept, to be served until then */
+    char served[DIGEST_TEXT_BYTES]; /* of the file that was served before, and opens; or "" */
+} FleetCommitFile;
+
 typedef struct FleetCommit {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
     uint64_t sequence;
-    Bytes bundle;      /* the record */
-    Manifest manifest; /* the same as in the bundle */
-    Bytes refused;     /* not empty: write this report of a refusal, and nothing else */
-    Bytes *files;      /* for each of the manifest's credentials; empty if it keeps the old one */
-    bool *changed;     /* for each of them: whether its value is new, or another one than before */
-    bool *keep;        /* for each of them: whether the previous file is kept, to be restored */
+    Bytes bundle;           /* the record */
+    Manifest manifest;      /* the same as in the bundle */
+    Bytes refused;          /* not empty: write this report of a refusal, and nothing else */
+    FleetCommitFile *files; /* for each of the manifest's credentials */
     char statement[DIGEST_TEXT_BYTES]; /* of the statement's text */
     char base[DIGEST_TEXT_BYTES]; /* of the statement that it is to replace; "" if there is none */
 } FleetCommit;

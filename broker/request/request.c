@@ -81,7 +81,7 @@ static int load_sealed(Request *request, Ingredient *ingredient, Reason *reason)
         r = external_file_read_sealed(ingredient->credential->text, reason, &file);
     else
         r = host_resources_read(request->resources, &ingredient->name, reason, &file);
-    if (r == 0 && is_in_store(ingredient))
+    if (r == 0 && (is_in_store(ingredient) || ingredient->source == POLICY_FLEET))
         digest_format(bytes_view(&file), ingredient->digest);
     return r == 0 ? load_file(request, ingredient, bytes_view(&file), reason) : r;
 }
@@ -166,38 +166,57 @@ int request_begin_offered(HostResources *resources, const CredentialName *name, 
 
 /* --- predecessors --- */
 
-/* Only what is in the store, and bound to PCRs. The service manager alone, which a trial of a
- * native credential is about, does not know predecessors. */
+/* Of the store only what is bound to PCRs. The service manager alone, which a trial of a native
+ * credential is about, does not know predecessors. */
 static bool may_have_predecessor(const Ingredient *ingredient)
 {
     const PolicyCredential *credential = ingredient->credential;
 
-    return ingredient->digest[0] && !(credential && credential->delivery == POLICY_NATIVE) &&
+    return ingredient->digest[0] && is_in_store(ingredient) &&
+           !(credential && credential->delivery == POLICY_NATIVE) &&
            kind_has(ingredient->sections.kind, KIND_TPM) && ingredient->sections.tpm.pcr_mask != 0;
 }
 
-/* The TPM has refused the current ingredient because of its PCRs, for REASON: takes its
- * predecessor, unless the file has changed since it was read. OUTCOME_TPM_PCR_MISMATCH if there is
- * none. */
-static int take_predecessor(Request *request, Reason *reason)
+/* Whether something else may be opened, because the current file has failed with RC. */
+static bool looks_for_predecessor(const Ingredient *ingredient, int rc)
+{
+    if (ingredient->missing || ingredient->predecessor)
+        return false;
+    return ingredient->source == POLICY_FLEET
+               ? fleet_pending_outcome(rc)
+               : rc == OUTCOME_TPM_PCR_MISMATCH && may_have_predecessor(ingredient);
+}
+
+static int read_predecessor(const Request *request, const Ingredient *ingredient, Reason *reason,
+                            Bytes *ret)
+{
+    const Store *store;
+    int r;
+
+    if (ingredient->source == POLICY_FLEET)
+        return fleet_set_read_predecessor(&request->resources->fleet, &ingredient->name, NULL, ret);
+    r = host_resources_store(request->resources, reason, &store);
+    return r == 0 ? store_read_predecessor(store, &ingredient->name, NULL, NULL, ret) : r;
+}
+
+/* The TPM has refused the current ingredient with RC, for REASON: takes its predecessor, unless the
+ * file has changed since it was read. RC if there is none. */
+static int take_predecessor(Request *request, int rc, Reason *reason)
 {
     Ingredient *ingredient = current(request);
     _cleanup_(bytes_done) Bytes file = {0};
     char digest[DIGEST_TEXT_BYTES];
-    const Store *store;
     int r;
 
-    if (!may_have_predecessor(ingredient) || ingredient->predecessor)
-        return OUTCOME_TPM_PCR_MISMATCH;
     strcpy(digest, ingredient->digest);
     r = load_sealed(request, ingredient, reason);
     if (r != 0 || strcmp(digest, ingredient->digest) != 0)
         return r;
-    r = host_resources_store(request->resources, reason, &store);
-    if (r == 0)
-        r = store_read_predecessor(store, &ingredient->name, NULL, NULL, &file);
+    r = read_predecessor(request, ingredient, reason, &file);
+    if (r == OUTCOME_CHANGED)
+        return load_sealed(request, ingredient, reason);
     if (r != 0)
-        return r > 0 ? OUTCOME_TPM_PCR_MISMATCH : r;
+        return r > 0 ? rc : r;
     ingredient->predecessor = true;
     return load_file(request, ingredient, bytes_view(&file), reason);
 }
@@ -437,8 +456,8 @@ static int give_key(Request *request, const JobResult *result, uint64_t now, Rea
 {
     Ingredient *ingredient = current(request);
 
-    if (result->rc == OUTCOME_TPM_PCR_MISMATCH && !ingredient->missing)
-        return take_predecessor(request, reason);
+    if (looks_for_predecessor(ingredient, result->rc))
+        return take_predecessor(request, result->rc, reason);
     if (result->rc != 0)
         return ingredient->missing && generated_secret_retry(&ingredient->generated) ? 0
                                                                                      : result->rc;

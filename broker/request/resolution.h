@@ -31,7 +31,7 @@ typedef struct Ingredient {
     Secret *value;               /* NULL until opened */
     bool missing;                /* POLICY_GENERATE, and not in the store */
     GeneratedSecret generated;
-    char digest[DIGEST_TEXT_BYTES]; /* of the file in the store; "" if it is elsewhere */
+    char digest[DIGEST_TEXT_BYTES]; /* of the file of store or fleet; "" if it is elsewhere */
     bool predecessor;               /* .sealed is the predecessor of that file */
 } Ingredient;
 

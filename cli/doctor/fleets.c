@@ -136,6 +136,12 @@ static void check_fleet(Doctor *doctor, const char *fleet)
         doctor_say(doctor, DOCTOR_OK, "fleet %s: sequence %" PRIu64 ", %zu %s", fleet,
                    status.sequence, status.credentials,
                    status.credentials == 1 ? "credential" : "credentials");
+    if (status.pending > 0)
+        doctor_say(
+            doctor, DOCTOR_OK,
+            "fleet %s: %zu %s sealed for a later boot; until then the previous file is used, "
+            "if there is one",
+            fleet, status.pending, status.pending == 1 ? "credential is" : "credentials are");
 }
 
 void doctor_fleets(Doctor *doctor)

@@ -84,6 +84,15 @@ static int list_fleets(const Context *context, const Options *options, Reason *r
     return 0;
 }
 
+static void field_file(struct json_object *file, FILE *stream)
+{
+    fputs(json_text(json_object_object_get(file, "outcome")), stream);
+    if (json_object_object_get(file, "restored"))
+        fputs(", the previous value is served", stream);
+    if (json_object_object_get(file, "pending"))
+        fputs(", sealed for a later boot", stream);
+}
+
 static struct json_object *describe_files(const FleetSet *set)
 {
     struct json_object *list = json_object_new_array();
@@ -100,7 +109,8 @@ static struct json_object *describe_files(const FleetSet *set)
         json_add_text(object, "credential", name);
         json_add_number(object, "size", credential->size);
         json_add_text(object, "sha256", credential->sha256);
-        json_add(object, "pending", json_object_new_boolean(credential->pending));
+        if (value_changes_find(&set->pending, &credential->name))
+            json_add(object, "pending", json_object_new_boolean(true));
         if (value_changes_find(&set->restored, &credential->name))
             json_add(object, "restored", json_object_new_boolean(true));
         json_add_text(object, "outcome", outcome_name(rc));
@@ -139,7 +149,7 @@ static int show_fleet(const Context *context, const Options *options, const char
                                    {0}};
     static const Field columns[] = {{"CREDENTIAL", "/credential", NULL},
                                     {"SIZE", "/size", field_bytes},
-                                    {"STATE", "/outcome", NULL},
+                                    {"STATE", "", field_file},
                                     {0}};
     _cleanup_(json_object_putp) struct json_object *object = NULL, *files = NULL;
     _cleanup_(fleet_set_done) FleetSet set = {0};

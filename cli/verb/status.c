@@ -55,6 +55,8 @@ static void print_fleets(struct json_object *status, uint64_t now)
                    number(fleet, "sequence"), length,
                    max_age > 0 && age > max_age ? " (older than maxAge)" : "", until);
         }
+        if (number(fleet, "pending") > 0)
+            printf("%11s%" PRId64 " sealed for a later boot\n", "", number(fleet, "pending"));
         if (json_object_object_get(fleet, "signersUntilUSec")) {
             timestamp_format((uint64_t)number(fleet, "signersUntilUSec"), until);
             printf("%11senough signers may sign until %s\n", "",

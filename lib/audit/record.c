@@ -87,8 +87,9 @@ static bool is_of_fleet(const AuditRecord *record)
 static void format_subject(const AuditRecord *record, char *text, size_t size)
 {
     if (record->machine[0] && record->id[0] && is_of_fleet(record))
-        snprintf(text, size, "%s@%s (fleet %s, sequence %llu)", record->machine, record->id,
-                 record->fleet, (unsigned long long)record->sequence);
+        snprintf(text, size, "%s@%s (%sfleet %s, sequence %llu)", record->machine, record->id,
+                 record->predecessor ? "its predecessor, " : "", record->fleet,
+                 (unsigned long long)record->sequence);
     else if (record->machine[0] && record->id[0])
         snprintf(text, size, "%s@%s%s%s", record->machine, record->id,
                  record->predecessor ? " (its predecessor)" : "",

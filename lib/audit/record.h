@@ -57,7 +57,7 @@ typedef struct AuditRecord {
     const char *key;    /* fingerprint of the sealed key */
     bool
         sealed_outside; /* outside this TPM: anybody who knows its storage key may have sealed it */
-    bool predecessor;   /* the file before a reseal for other PCR values was used */
+    bool predecessor;   /* the file before one for other PCR values was used */
     const char *fleet;  /* that the sealed file came from; NULL like "" */
     uint64_t sequence;  /* of the fleet's statement */
     uint64_t usec;      /* from accept to the end of the answer, µs */

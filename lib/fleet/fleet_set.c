@@ -18,6 +18,7 @@ void fleet_set_done(FleetSet *set)
     bytes_done(&set->bundle);
     manifest_done(&set->manifest);
     value_changes_done(&set->restored);
+    value_changes_done(&set->pending);
     *set = (FleetSet){0};
 }
 
@@ -93,15 +94,23 @@ static int read_bundle(FleetSet *set, Reason *reason)
     return r > 0 ? OUTCOME_BAD_BUNDLE : r;
 }
 
-/* What cannot be read is not restored. */
-static int read_restored(FleetSet *set)
+/* Nothing is served instead if RECORD cannot be read. */
+static int read_instead(const FleetSet *set, const char *record, ValueChanges *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = store_read_record(set->store, RESTORED_RECORD, NULL, &text);
+    int r = store_read_record(set->store, record, NULL, &text);
 
+    value_changes_done(ret);
     if (r == 0)
-        r = restored_parse(bytes_view(&text), set->digest, NULL, &set->restored);
+        r = instead_parse(bytes_view(&text), record, set->digest, NULL, ret);
     return r == -ENOMEM ? r : 0;
+}
+
+static int read_both_instead(FleetSet *set)
+{
+    int r = read_instead(set, RESTORED_RECORD, &set->restored);
+
+    return r == 0 ? read_instead(set, PENDING_RECORD, &set->pending) : r;
 }
 
 /* Opens the store and reads the bundle; nothing else of RET is set. */
@@ -143,7 +152,7 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
     if (r == 0)
         r = read_floor(&set, reason);
     if (r == 0)
-        r = read_restored(&set);
+        r = read_both_instead(&set);
     if (r == 0)
         *ret = TAKE(set);
     return r;
@@ -275,8 +284,10 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
         _cleanup_(bytes_done) Bytes file = {0};
         char digest[DIGEST_TEXT_BYTES];
 
-        r = fleet_set_find(set, &names[i]) ? read_previous(set, &names[i], &file)
-                                           : OUTCOME_NOT_FOUND;
+        /* what failed is what is served until a pending file opens */
+        r = fleet_set_find(set, &names[i]) && !value_changes_find(&set->pending, &names[i])
+                ? read_previous(set, &names[i], &file)
+                : OUTCOME_NOT_FOUND;
         if (r == 0) {
             digest_format(bytes_view(&file), digest);
             r = value_changes_put(&set->restored, &names[i], digest);
@@ -286,7 +297,7 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
         }
     }
     if (r == 0)
-        r = restored_format(&set->restored, set->digest, &text);
+        r = instead_format(&set->restored, RESTORED_RECORD, set->digest, &text);
     record.content = bytes_view(&text);
     return r != 0 || *ret_count == 0
                ? r
@@ -297,19 +308,48 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
                               reason);
 }
 
-int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
+/* The previous file of NAME, if LIST has its digest. OUTCOME_NOT_FOUND. */
+static int read_listed(const FleetSet *set, const ValueChanges *list, const CredentialName *name,
+                       Bytes *ret)
 {
-    const ValueChange *restored = value_changes_find(&set->restored, name);
+    const ValueChange *listed = value_changes_find(list, name);
     _cleanup_(bytes_done) Bytes file = {0};
     char digest[DIGEST_TEXT_BYTES];
+    int r =
+        listed && fleet_set_find(set, name) ? read_previous(set, name, &file) : OUTCOME_NOT_FOUND;
 
-    if (!restored || !fleet_set_find(set, name) || read_previous(set, name, &file) != 0)
-        return fleet_set_read_signed(set, name, reason, ret);
+    if (r != 0)
+        return r;
     digest_format(bytes_view(&file), digest);
-    if (strcmp(digest, restored->sha256) != 0)
-        return fleet_set_read_signed(set, name, reason, ret);
+    if (strcmp(digest, listed->sha256) != 0)
+        return OUTCOME_NOT_FOUND;
     *ret = TAKE(file);
     return 0;
+}
+
+int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reason, Bytes *ret)
+{
+    return read_listed(set, &set->restored, name, ret) == 0
+               ? 0
+               : fleet_set_read_signed(set, name, reason, ret);
+}
+
+bool fleet_pending_outcome(int rc)
+{
+    return rc == OUTCOME_TPM_PCR_MISMATCH || rc == OUTCOME_TPM_NO_SIGNATURE;
+}
+
+int fleet_set_read_predecessor(const FleetSet *set, const CredentialName *name, Reason *reason,
+                               Bytes *ret)
+{
+    int changed, r = value_changes_find(&set->restored, name)
+                         ? OUTCOME_NOT_FOUND
+                         : read_listed(set, &set->pending, name, ret);
+
+    if (r != OUTCOME_NOT_FOUND)
+        return r;
+    changed = check_changed(set, reason);
+    return changed != 0 ? changed : r;
 }
 
 /* Makes SET the accepted one, if it is another. */
@@ -323,13 +363,12 @@ static int refresh(const char *store, const char *fleet, Reason *reason, FleetSe
         /* the directory may be another one */
         store_free(set->store);
         set->store = TAKE_PTR(now.store);
-        value_changes_done(&set->restored);
-        return read_restored(set);
+        return read_both_instead(set);
     }
     if (r == 0)
         r = parse(store, reason, &now);
     if (r == 0)
-        r = read_restored(&now);
+        r = read_both_instead(&now);
     fleet_set_done(set);
     if (r == 0)
         *set = TAKE(now);

@@ -31,6 +31,7 @@ typedef struct FleetSet {
     Statement statement;
     Manifest manifest;
     ValueChanges restored; /* whose previous file is served */
+    ValueChanges pending;  /* whose file did not open when it was accepted */
     uint64_t floor;        /* no lower sequence is accepted; 0 after a reset */
 } FleetSet;
 
@@ -76,6 +77,19 @@ int fleet_set_read(const FleetSet *set, const CredentialName *name, Reason *reas
 /* The same, but always that of the manifest. */
 int fleet_set_read_signed(const FleetSet *set, const CredentialName *name, Reason *reason,
                           Bytes *ret);
+
+/* --- a file that is sealed for a later boot --- */
+
+/* Whether RC is how such a file fails before that boot. No other outcome is tolerated. */
+bool fleet_pending_outcome(int rc);
+
+/* Reads what is served in place of the file that fleet_set_read() returns if that one is pending,
+ * and fails like this. OUTCOME_NOT_FOUND if there is nothing; OUTCOME_CHANGED if another set was
+ * accepted since SET was opened; what store_read() returns. */
+int fleet_set_read_predecessor(const FleetSet *set, const CredentialName *name, Reason *reason,
+                               Bytes *ret);
+
+/* --- */
 
 /* Where a file came from. */
 typedef struct FleetOrigin {

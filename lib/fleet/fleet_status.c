@@ -147,6 +147,7 @@ int fleet_status_load(const Context *context, const char *store, const char *fle
         status.issued = set.statement.issued;
         status.not_after = set.statement.not_after;
         status.credentials = set.manifest.count;
+        status.pending = set.pending.count;
         r = look_at_signatures(&status, &set, &signers);
     }
     if (r == 0)
@@ -197,6 +198,8 @@ struct json_object *fleet_status_to_json(const FleetStatus *status)
         json_add_number(object, "notAfterUSec", status->not_after);
         json_add_number(object, "credentials", status->credentials);
         json_add_number(object, "signers", status->signers);
+        if (status->pending > 0)
+            json_add_number(object, "pending", status->pending);
     }
     if (status->threshold > 0)
         json_add_number(object, "threshold", status->threshold);

@@ -32,6 +32,7 @@ typedef struct FleetStatus {
     uint64_t floor;             /* see FleetSet */
     uint64_t issued, not_after; /* µs since 1970 */
     size_t credentials;
+    size_t pending; /* of them: those that are sealed for a later boot, and did not open */
     size_t signers; /* principals who signed it and are still in the file of allowed signers */
     char removed[SSH_FINGERPRINT_BYTES]; /* of a key that signed it and is not; "" for none */
 } FleetStatus;

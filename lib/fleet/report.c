@@ -62,6 +62,8 @@ static int write_text(const Report *report, Bytes *ret)
     json_add_text(object, "credential", report->credential[0] ? report->credential : NULL);
     if (report->applied)
         json_add(object, "applied", json_object_new_boolean(true));
+    if (report->pending)
+        json_add(object, "pending", json_object_new_boolean(true));
     json_add_text(object, "reason", report->reason[0] ? report->reason : NULL);
     return json_print(object, ret);
 }
@@ -115,12 +117,21 @@ static bool copy(struct json_object *object, const char *member, char *ret, size
     return text && (size_t)snprintf(ret, size, "%s", text) < size;
 }
 
+/* A member that is only ever true. */
+static bool read_flag(struct json_object *object, const char *member, bool *ret, int *members)
+{
+    struct json_object *flag = NULL;
+
+    *ret = json_object_object_get_ex(object, member, &flag);
+    *members += *ret;
+    return !*ret || (json_object_is_type(flag, json_type_boolean) && json_object_get_boolean(flag));
+}
+
 static bool read_text(struct json_object *object, Report *ret)
 {
     struct json_object *version = json_object_object_get(object, "version");
     const char *time = json_text(json_object_object_get(object, "time"));
     const char *outcome = json_text(json_object_object_get(object, "outcome"));
-    struct json_object *applied = NULL;
     uint8_t digest[32];
     CredentialName name;
     int members = 6;
@@ -139,12 +150,9 @@ static bool read_text(struct json_object *object, Report *ret)
             credential_name_parse(ret->credential, NULL, &name) != 0)
             return false;
     }
-    if (json_object_object_get_ex(object, "applied", &applied)) {
-        members++;
-        if (!json_object_is_type(applied, json_type_boolean) || !json_object_get_boolean(applied))
-            return false;
-        ret->applied = true;
-    }
+    if (!read_flag(object, "applied", &ret->applied, &members) ||
+        !read_flag(object, "pending", &ret->pending, &members))
+        return false;
     if (json_object_object_get_ex(object, "reason", NULL)) {
         members++;
         if (!copy(object, "reason", ret->reason, sizeof(ret->reason)))

@@ -30,6 +30,7 @@ typedef struct Report {
     char statement[DIGEST_TEXT_BYTES];     /* SHA-256 of its text */
     int outcome;                           /* 0 if the set was accepted */
     bool applied;  /* and nspawn-creds-apply has dealt with it: 0 if all services came back */
+    bool pending;  /* accepted, but a file in it is sealed for a later boot and did not open */
     uint64_t time; /* µs since 1970, whole seconds */
     char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one to blame, or "" */
     char reason[REPORT_REASON_BYTES];            /* why not, or "" */

@@ -180,9 +180,10 @@ int value_changes_format(const ValueChanges *changes, Bytes *ret)
     return json_print(object, ret);
 }
 
-/* --- restored --- */
+/* --- restored, pending --- */
 
-int restored_parse(BytesView text, const char *statement, Reason *reason, ValueChanges *ret)
+int instead_parse(BytesView text, const char *record, const char *statement, Reason *reason,
+                  ValueChanges *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     int r = parse_object(text, LIMIT_VALUE_CHANGES_BYTES, (STORE_COMMIT_CHANGES_MAX + 2) * MARKS, 3,
@@ -191,17 +192,17 @@ int restored_parse(BytesView text, const char *statement, Reason *reason, ValueC
 
     if (r == 0 && (!of || strcmp(of, statement) != 0))
         r = malformed(reason, "it is of another set");
-    return r == 0 ? value_changes_from_json(json_object_object_get(object, "restored"), reason, ret)
+    return r == 0 ? value_changes_from_json(json_object_object_get(object, record), reason, ret)
                   : r;
 }
 
-int restored_format(const ValueChanges *restored, const char *statement, Bytes *ret)
+int instead_format(const ValueChanges *files, const char *record, const char *statement, Bytes *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
 
     json_add_number(object, "version", VERSION);
     json_add_text(object, "statement", statement);
-    json_add(object, "restored", value_changes_to_json(restored));
+    json_add(object, record, value_changes_to_json(files));
     return json_print(object, ret);
 }
 

@@ -3,10 +3,13 @@
 
 /*
  * Which credentials of a fleet have changed in value, and what became of the services that use
- * them: two records of the accepted set's store (fleet/fleet_set.h).
+ * them: records of the accepted set's store (fleet/fleet_set.h).
  *
  *     changes   by the broker, in the commit that accepts a set: for each credential the statement
  *               with which its value changed last, by the SHA-256 of the statement's text
+ *     pending   likewise: the credentials whose file did not open, since it is sealed for a later
+ *               boot, with the SHA-256 of the file that is served until it does; its own if there
+ *               is none; and the statement of the set
  *     applied   by nspawn-creds-apply: the statement whose changes it has dealt with, and how
  *     restored  likewise: the credentials whose previous file is served again, as root's policy
  *               wants it, by the SHA-256 of that file, and the statement of the set. The broker
@@ -27,6 +30,7 @@ struct json_object;
 
 #define VALUE_CHANGES_RECORD "changes"
 #define RESTORED_RECORD      "restored"
+#define PENDING_RECORD       "pending"
 #define FLEET_APPLIED_RECORD "applied"
 
 /* In the directory of all fleets' sets: exists if nspawn-creds-apply has something to look at. */
@@ -34,7 +38,7 @@ struct json_object;
 
 typedef struct ValueChange {
     CredentialName name;
-    char sha256[DIGEST_TEXT_BYTES]; /* of the statement; of the file that is served again */
+    char sha256[DIGEST_TEXT_BYTES]; /* of the statement; of the file that is served instead */
 } ValueChange;
 
 typedef struct ValueChanges {
@@ -58,10 +62,12 @@ int value_changes_format(const ValueChanges *changes, Bytes *ret);
 int value_changes_from_json(struct json_object *array, Reason *reason, ValueChanges *ret);
 struct json_object *value_changes_to_json(const ValueChanges *changes);
 
-/* The record of what is restored; STATEMENT is the set's. OUTCOME_MALFORMED, also for that of
- * another set; -ENOMEM. */
-int restored_parse(BytesView text, const char *statement, Reason *reason, ValueChanges *ret);
-int restored_format(const ValueChanges *restored, const char *statement, Bytes *ret);
+/* RECORD, one of the two about files that are served instead of those of a set; STATEMENT is the
+ * set's. OUTCOME_MALFORMED, also for that of another set; -ENOMEM. */
+int instead_parse(BytesView text, const char *record, const char *statement, Reason *reason,
+                  ValueChanges *ret);
+int instead_format(const ValueChanges *files, const char *record, const char *statement,
+                   Bytes *ret);
 
 typedef struct FleetApplied {
     char statement[DIGEST_TEXT_BYTES];

@@ -33,6 +33,24 @@ static void check_applied(BytesView text)
     assert(applied.outcome == other.outcome && applied.time == other.time);
 }
 
+static void check_instead(BytesView text)
+{
+    static const char statement[] =
+        "0000000000000000000000000000000000000000000000000000000000000000";
+    _cleanup_(value_changes_done) ValueChanges files = {0}, other = {0};
+    _cleanup_(bytes_done) Bytes again = {0};
+    Reason reason = {0};
+    int r = instead_parse(text, PENDING_RECORD, statement, &reason, &files);
+
+    assert(r == 0 || r == OUTCOME_MALFORMED);
+    check_reason(r, &reason);
+    if (r != 0)
+        return;
+    assert(instead_format(&files, PENDING_RECORD, statement, &again) == 0);
+    assert(instead_parse(bytes_view(&again), PENDING_RECORD, statement, NULL, &other) == 0);
+    assert(files.count == other.count && files.count <= STORE_COMMIT_CHANGES_MAX);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_(value_changes_done) ValueChanges changes = {0}, other = {0};
@@ -41,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = value_changes_parse((BytesView){data, size}, &reason, &changes);
 
     check_applied((BytesView){data, size});
+    check_instead((BytesView){data, size});
     assert(r == 0 || r == OUTCOME_MALFORMED);
     check_reason(r, &reason);
     if (r != 0)

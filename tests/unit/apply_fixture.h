@@ -152,7 +152,7 @@ static inline void accept_again(World *world, uint64_t sequence, const char *cha
     accept_set(world, sequence, changed);
     assert_int_equal(fleet_set_open(world->store, "prod", NULL, &after), 0);
     assert_int_equal(after.restored.count, 0);
-    assert_int_equal(restored_format(&before.restored, after.digest, &record), 0);
+    assert_int_equal(instead_format(&before.restored, RESTORED_RECORD, after.digest, &record), 0);
     put_record(world, RESTORED_RECORD, bytes_view(&record));
 }
 

@@ -70,6 +70,12 @@ static Secret *key_of(BytesView blob)
     return key;
 }
 
+static bool fails(unsigned key)
+{
+    return shared->tpm_rc != 0 && key != shared->tpm_open_key &&
+           (shared->tpm_rc_key == 0 || shared->tpm_rc_key == key);
+}
+
 static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *reason,
                        Secret **ret_key)
 {
@@ -78,8 +84,7 @@ static int fake_unseal(const char *device, const TpmSealedView *sealed, Reason *
     work(++shared->tpm_begun);
     if (shared->tpm_rc < 0)
         abort();
-    if (shared->tpm_rc != 0 &&
-        (shared->tpm_rc_key == 0 || shared->tpm_rc_key == sealed->blob.data[BLOB_BYTES - 1]))
+    if (fails(sealed->blob.data[BLOB_BYTES - 1]))
         return reason_set(reason, shared->tpm_rc, "the fake TPM says so");
     *ret_key = key_of(sealed->blob);
     return 0;

@@ -9,8 +9,9 @@
 #include <grp.h>
 #include <unistd.h>
 
-static const FleetFile before[] = {{"db@a", "of db", 0}, {"web@a", "first", 0}, {"web@c", "c", 0}};
-/* one file is new, one changes, one stays, one goes */
+static const FleetFile before[] = {
+    {"db@a", "of db", 0}, {"web@a", "Zmly\nc3Q=", 0}, {"web@c", "c", 0}};
+/* one file is new, one changes and is sealed for a later boot, one stays, one goes */
 static const FleetFile after[] = {{"web@a", "second", 0}, {"web@b", "new", 0}, {"web@c", "c", 0}};
 
 /* What a kill leaves does not depend on it, and it takes most of the time. */
@@ -24,12 +25,14 @@ int __wrap_fsync(int fd)
 typedef struct Fixture {
     TestFolder folder;
     char store[128]; /* of the host; it need not exist */
+    bool has_set;
 } Fixture;
 
 /* A host that has nothing of the fleet, or sequence 7. */
 static void begin(Fixture *fixture, bool has_set)
 {
     fixture->folder = test_folder();
+    fixture->has_set = has_set;
     snprintf(fixture->store, sizeof(fixture->store), "%s/store", fixture->folder.path);
     assert_int_equal(mkdir(test_path(&fixture->folder, "fleet"), 0770), 0);
     if (has_set)
@@ -52,8 +55,6 @@ static int accept_set(const void *argument)
     assert_int_equal(manifest_parse(bytes_view(&bundle.manifest), NULL, &commit->manifest), 0);
     digest_format(bytes_view(&bundle.statement), commit->statement);
     commit->files = calloc(COUNT(after), sizeof(commit->files[0]));
-    commit->changed = calloc(COUNT(after), sizeof(commit->changed[0]));
-    commit->keep = calloc(COUNT(after), sizeof(commit->keep[0]));
     (void)fleet_set_open(fixture->store, "prod", NULL, &old);
     strcpy(commit->base, old.digest);
     for (size_t i = 0; i < COUNT(after); i++) {
@@ -62,12 +63,27 @@ static int accept_set(const void *argument)
         if (!old.store ||
             fleet_set_read(&old, &commit->manifest.credentials[i].name, NULL, &file) != 0 ||
             !bytes_view_equal(bytes_view(&file), fleet_file_view(&after[i])))
-            assert_int_equal(bytes_dup(fleet_file_view(&after[i]), &commit->files[i]), 0);
-        commit->changed[i] = commit->keep[i] = commit->files[i].size > 0;
+            assert_int_equal(bytes_dup(fleet_file_view(&after[i]), &commit->files[i].sealed), 0);
+        commit->files[i].pending = i == 0;
+        commit->files[i].changed = commit->files[i].keep = commit->files[i].sealed.size > 0;
     }
     if (fleet_commit_open(fixture->store, "prod", true, NULL, &store) != 0)
         return 1;
     return fleet_commit_run(commit, fixture->store, store, &base, NULL) == 0 ? 0 : 2;
+}
+
+/* What SET serves until web@a opens: in sequence 8, what sequence 7 had. */
+static void check_predecessor(const FleetSet *set, bool has_old)
+{
+    _cleanup_(bytes_done) Bytes file = {0};
+    CredentialName name;
+    int r;
+
+    assert_int_equal(credential_name_parse("web@a", NULL, &name), 0);
+    r = fleet_set_read_predecessor(set, &name, NULL, &file);
+    assert_int_equal(r, set->statement.sequence == 8 && has_old ? 0 : OUTCOME_NOT_FOUND);
+    if (r == 0)
+        assert_true(bytes_view_equal(bytes_view(&file), test_view("Zmlyc3Q=\n")));
 }
 
 /* The sequence that is served, 0 for none. All of its files are, and no other. */
@@ -90,6 +106,7 @@ static uint64_t served(const Fixture *fixture)
         return 0;
     assert_int_equal(r, 0);
     assert_true(set.statement.sequence == 7 || set.statement.sequence == 8);
+    check_predecessor(&set, fixture->has_set);
     files = set.statement.sequence == 7 ? before : after;
     for (size_t i = 0; i < COUNT(names); i++) {
         _cleanup_(bytes_done) Bytes file = {0};

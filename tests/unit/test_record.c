@@ -87,6 +87,11 @@ static void test_fleet(void **state)
     expect(&entry, "MESSAGE",
            "web@db-password (fleet prod, sequence 42): delivered to systemd-nspawn@web.service in "
            "1.2 ms");
+    record.predecessor = true;
+    audit_entry_format(&record, &entry);
+    expect(&entry, "MESSAGE",
+           "web@db-password (its predecessor, fleet prod, sequence 42): delivered to "
+           "systemd-nspawn@web.service in 1.2 ms");
 }
 
 static void test_live(void **state)

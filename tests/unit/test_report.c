@@ -52,12 +52,13 @@ static int tear_down(void **state)
 static void test_round_trip(void **state)
 {
     const Fixture *fixture = *state;
-    Report rows[] = {good, good, good};
+    Report rows[] = {good, good, good, good};
 
     rows[1].outcome = 0;
     rows[1].credential[0] = '\0';
     rows[2].outcome = OUTCOME_NOT_APPLIED;
     rows[2].applied = true;
+    rows[3].pending = true;
     for (size_t i = 0; i < COUNT(rows); i++) {
         const Report *report = &rows[i];
         _cleanup_(bytes_done) Bytes text = {0};
@@ -73,6 +74,7 @@ static void test_round_trip(void **state)
         assert_string_equal(read.reason, report->reason);
         assert_int_equal(read.outcome, report->outcome);
         assert_true(read.applied == report->applied);
+        assert_true(read.pending == report->pending);
         assert_int_equal(read.time, report->time);
     }
 }

@@ -154,13 +154,30 @@ static void test_applied(void **state)
             fail_msg("%s", wrong[i]);
 }
 
+/* Of this set and this record alone. */
+static void test_instead(void **state)
+{
+    _cleanup_(value_changes_done) ValueChanges files = {0}, again = {0};
+    _cleanup_(bytes_done) Bytes text = {0};
+    const CredentialName name = {"web", "a"};
+
+    (void)state;
+    assert_int_equal(value_changes_put(&files, &name, ONE), 0);
+    assert_int_equal(instead_format(&files, PENDING_RECORD, ONE, &text), 0);
+    assert_int_equal(instead_parse(bytes_view(&text), PENDING_RECORD, TWO, NULL, &again),
+                     OUTCOME_MALFORMED);
+    assert_int_equal(instead_parse(bytes_view(&text), RESTORED_RECORD, ONE, NULL, &again),
+                     OUTCOME_MALFORMED);
+    assert_int_equal(again.count, 0);
+    assert_int_equal(instead_parse(bytes_view(&text), PENDING_RECORD, ONE, NULL, &again), 0);
+    assert_int_equal(again.count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_size),
-        cmocka_unit_test(test_applied),
+        cmocka_unit_test(test_list),    cmocka_unit_test(test_refused), cmocka_unit_test(test_size),
+        cmocka_unit_test(test_applied), cmocka_unit_test(test_instead),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
