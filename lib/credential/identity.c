@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/timestamp.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -18,8 +19,7 @@
 #define PEM_BEGIN "-----BEGIN PUBLIC KEY-----\n"
 #define PEM_END   "-----END PUBLIC KEY-----\n"
 
-/* The members with storage keys, in the order of .keys. */
-static const char *const key_names[IDENTITY_KEYS] = {"srk", "legacyEcc", "legacyRsa"};
+const char *const identity_key_names[IDENTITY_KEYS] = {"srk", "legacyEcc", "legacyRsa"};
 
 /* How much of a member's name a reason quotes, in characters. */
 #define SHOWN_BYTES 40
@@ -30,6 +30,10 @@ void identity_done(Identity *identity)
         bytes_done(&identity->keys[i]);
     bytes_done(&identity->pcr_public_key);
     bytes_done(&identity->report);
+    for (size_t i = 0; i < identity->endorsement_count; i++) {
+        bytes_done(&identity->endorsements[i].area);
+        bytes_done(&identity->endorsements[i].certificate);
+    }
     *identity = (Identity){0};
 }
 
@@ -188,6 +192,112 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
     return 0;
 }
 
+/* --- endorsement keys --- */
+
+int identity_add_endorsement(Identity *identity, BytesView area, BytesView certificate,
+                             Reason *reason)
+{
+    IdentityEndorsement *place = &identity->endorsements[identity->endorsement_count];
+    IdentityEndorsement added = {0};
+    TpmStorageKey key;
+    int r = tpm_endorsement_key_parse(area, reason, &key);
+
+    if (r == 0 && identity->endorsement_count == IDENTITY_ENDORSEMENTS)
+        r = reason_set(reason, OUTCOME_MALFORMED, "it has more than %zu endorsement keys",
+                       IDENTITY_ENDORSEMENTS);
+    if (r == 0)
+        r = bytes_dup(area, &added.area);
+    if (r == 0)
+        r = bytes_dup(certificate, &added.certificate);
+    if (r != 0) {
+        bytes_done(&added.area);
+        return r;
+    }
+    *place = added;
+    identity->endorsement_count++;
+    return 0;
+}
+
+static int read_endorsement(struct json_object *value, Reason *reason, Identity *identity)
+{
+    _cleanup_(bytes_done) Bytes area = {0}, certificate = {0};
+    struct json_object *public = NULL, *text = NULL;
+    Reason why = {0};
+    int r = OUTCOME_MALFORMED;
+
+    json_object_object_get_ex(value, "public", &public);
+    json_object_object_get_ex(value, "certificate", &text);
+    if (json_object_is_type(value, json_type_object) && json_text(public) &&
+        (!text || json_text(text)) && json_object_object_length(value) == 1 + (text ? 1 : 0))
+        r = base64_decode(text_view(json_text(public)), &area);
+    if (r == 0 && text)
+        r = base64_decode(text_view(json_text(text)), &certificate);
+    if (r > 0 || (r == 0 && text && certificate.size == 0))
+        return reason_set(reason, OUTCOME_MALFORMED,
+                          "endorsement does not consist of objects with the member public, and "
+                          "certificate, in base64");
+    if (r == 0)
+        r = identity_add_endorsement(identity, bytes_view(&area), bytes_view(&certificate), &why);
+    return r <= 0 ? r : reason_set(reason, r, "endorsement: %s", why.text);
+}
+
+static int read_endorsements(struct json_object *value, Reason *reason, Identity *identity)
+{
+    int r = json_length(value) > 0
+                ? 0
+                : reason_set(reason, OUTCOME_MALFORMED, "endorsement is not a list of keys");
+
+    for (size_t i = 0; r == 0 && i < json_length(value); i++)
+        r = read_endorsement(json_object_array_get_idx(value, i), reason, identity);
+    return r;
+}
+
+/* --- the proof --- */
+
+static const char *const trust_names[] = {
+    [IDENTITY_BY_CERTIFICATE] = "certificate",
+    [IDENTITY_BY_INVENTORY] = "inventory",
+};
+
+const char *identity_trust_name(IdentityTrust trust)
+{
+    return trust_names[trust];
+}
+
+IdentityTrust identity_trust_parse(const char *text)
+{
+    for (IdentityTrust i = IDENTITY_BY_CERTIFICATE; text && i <= IDENTITY_BY_INVENTORY; i++)
+        if (strcmp(text, trust_names[i]) == 0)
+            return i;
+    return IDENTITY_UNPROVED;
+}
+
+static int read_proof(struct json_object *value, Reason *reason, Identity *identity)
+{
+    struct json_object *pcrs = NULL;
+    IdentityProof *proof = &identity->proof;
+    const char *endorsement, *time, *mac;
+    int members = 4;
+    bool good = json_object_is_type(value, json_type_object);
+
+    endorsement = good ? json_text(json_object_object_get(value, "endorsement")) : NULL;
+    time = good ? json_text(json_object_object_get(value, "time")) : NULL;
+    mac = good ? json_text(json_object_object_get(value, "mac")) : NULL;
+    if (good)
+        proof->by = identity_trust_parse(json_text(json_object_object_get(value, "by")));
+    if (good && json_object_object_get_ex(value, "pcrs", &pcrs)) {
+        members++;
+        good = json_text(pcrs) && tpm_pcr_mask_parse(json_text(pcrs), NULL, &proof->pcrs) == 0 &&
+               proof->pcrs != 0;
+    }
+    if (good && proof->by != IDENTITY_UNPROVED && endorsement && time && mac &&
+        hex_parse(endorsement, proof->endorsement, sizeof(proof->endorsement)) &&
+        hex_parse(mac, proof->mac, sizeof(proof->mac)) && timestamp_parse_utc(time, &proof->time) &&
+        json_object_object_length(value) == members)
+        return 0;
+    return reason_set(reason, OUTCOME_MALFORMED, "proof is not what \"host verify\" writes");
+}
+
 /* --- the whole --- */
 
 static int read_version(struct json_object *value, Reason *reason, Identity *identity)
@@ -210,6 +320,8 @@ static const struct {
     {"pcrPublicKey", read_pcr_public_key},
     {"pcrs", read_pcrs},
     {"report", read_report},
+    {"endorsement", read_endorsements},
+    {"proof", read_proof},
 };
 
 static int read_member(const char *name, struct json_object *value, Reason *reason,
@@ -219,7 +331,7 @@ static int read_member(const char *name, struct json_object *value, Reason *reas
         if (strcmp(members[i].name, name) == 0)
             return members[i].read(value, reason, identity);
     for (size_t i = 0; i < IDENTITY_KEYS; i++)
-        if (strcmp(key_names[i], name) == 0)
+        if (strcmp(identity_key_names[i], name) == 0)
             return read_key(value, name, reason, identity, &identity->keys[i]);
     return reason_set(reason, OUTCOME_MALFORMED, "unknown member \"%.*s\"", SHOWN_BYTES,
                       is_printable(name) ? name : "?");
@@ -311,10 +423,50 @@ static struct json_object *pcrs_to_json(const TpmPcrs *pcrs)
     return banks;
 }
 
+/* NULL if there is no memory. */
+static struct json_object *base64(const Bytes *bytes)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+
+    return base64_encode(bytes_view(bytes), 0, &text) == 0
+               ? json_object_new_string_len((const char *)text.data, (int)text.size)
+               : NULL;
+}
+
+static struct json_object *endorsements_to_json(const Identity *identity)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < identity->endorsement_count; i++) {
+        struct json_object *key = json_object_new_object();
+
+        json_add(key, "public", base64(&identity->endorsements[i].area));
+        if (identity->endorsements[i].certificate.size > 0)
+            json_add(key, "certificate", base64(&identity->endorsements[i].certificate));
+        json_append(list, key);
+    }
+    return list;
+}
+
+static struct json_object *proof_to_json(const IdentityProof *proof)
+{
+    struct json_object *object = json_object_new_object();
+    char time[TIMESTAMP_UTC_BYTES], pcrs[TPM_PCR_TEXT_BYTES];
+
+    timestamp_format_utc(proof->time, time);
+    tpm_pcr_mask_format(proof->pcrs, pcrs);
+    json_add_text(object, "by", identity_trust_name(proof->by));
+    json_add(object, "endorsement", hex(proof->endorsement, sizeof(proof->endorsement)));
+    json_add_text(object, "time", time);
+    if (proof->pcrs)
+        json_add_text(object, "pcrs", pcrs);
+    json_add(object, "mac", hex(proof->mac, sizeof(proof->mac)));
+    return object;
+}
+
 struct json_object *identity_to_json(const Identity *identity)
 {
     struct json_object *object = json_object_new_object();
-    _cleanup_(bytes_done) Bytes report = {0};
 
     json_add(object, "version", json_object_new_int(VERSION));
     if (identity->host_name[0])
@@ -323,14 +475,30 @@ struct json_object *identity_to_json(const Identity *identity)
         json_add_text(object, "machineId", identity->machine_id);
     for (size_t i = 0; i < IDENTITY_KEYS; i++)
         if (identity->keys[i].size > 0)
-            json_add(object, key_names[i], key_to_json(&identity->keys[i]));
+            json_add(object, identity_key_names[i], key_to_json(&identity->keys[i]));
     json_add_view(object, "pcrPublicKey", bytes_view(&identity->pcr_public_key));
     if (identity->pcrs.mask)
         json_add(object, "pcrs", pcrs_to_json(&identity->pcrs));
     if (identity->report.size > 0)
-        json_add(object, "report",
-                 base64_encode(bytes_view(&identity->report), 0, &report) == 0
-                     ? json_object_new_string_len((const char *)report.data, (int)report.size)
-                     : NULL);
+        json_add(object, "report", base64(&identity->report));
+    if (identity->endorsement_count > 0)
+        json_add(object, "endorsement", endorsements_to_json(identity));
+    if (identity->proof.by != IDENTITY_UNPROVED)
+        json_add(object, "proof", proof_to_json(&identity->proof));
     return object;
+}
+
+int identity_digest(const Identity *identity, uint8_t ret[IDENTITY_DIGEST_BYTES])
+{
+    Identity unproved = *identity; /* borrows */
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r;
+
+    unproved.proof = (IdentityProof){0};
+    object = identity_to_json(&unproved);
+    r = json_print(object, &text);
+    if (r == 0)
+        crypto_hash_sha256(ret, text.data, text.size);
+    return r;
 }

@@ -77,14 +77,52 @@ static int prepare(const OfflineRequest *request, Reason *reason, TpmStorageKey 
                   : r;
 }
 
-int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)
+static int describe(const OfflineRequest *request, Reason *reason, TpmStorageKey *ret_parent,
+                    OfflineKey *key)
 {
-    _cleanup_(tpm_sealed_done) TpmSealed sealed = {0};
+    int r = prepare(request, reason, ret_parent, &key->sealed);
+
+    if (r == 0 && ret_parent->role == TPM_STORAGE_SRK)
+        r = tpm_storage_key_pin(ret_parent, &key->sealed.srk);
+    if (r != 0)
+        return r;
+    key->sealed.primary_alg = ret_parent->algorithm;
+    key->kind = kind_of(request, ret_parent);
+    assert(key->kind);
+    return 0;
+}
+
+int offline_describe(const OfflineRequest *request, Reason *reason, OfflineKey *ret)
+{
+    _cleanup_(offline_key_done) OfflineKey key = {0};
     TpmStorageKey parent;
-    int r = prepare(request, reason, &parent, &sealed);
+    int r = describe(request, reason, &parent, &key);
 
     if (r == 0)
-        *ret = kind_of(request, &parent);
+        *ret = TAKE(key);
+    return r;
+}
+
+int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret)
+{
+    _cleanup_(offline_key_done) OfflineKey key = {0};
+    int r = offline_describe(request, reason, &key);
+
+    if (r == 0)
+        *ret = key.kind;
+    return r;
+}
+
+static int make_key(const Context *context, const OfflineRequest *request, Reason *reason,
+                    Secret **ret)
+{
+    int r;
+
+    if (request->key)
+        return secret_new_from(secret_view(request->key), reason, ret);
+    r = secret_new(TPM_KEY_BYTES, reason, ret);
+    if (r == 0)
+        context->random(context, secret_borrow(*ret), TPM_KEY_BYTES);
     return r;
 }
 
@@ -93,21 +131,14 @@ int offline_key_new(const Context *context, const OfflineRequest *request, Reaso
 {
     _cleanup_(offline_key_done) OfflineKey key = {0};
     TpmStorageKey parent;
-    int r = prepare(request, reason, &parent, &key.sealed);
+    int r = describe(request, reason, &parent, &key);
 
     if (r == 0)
-        r = secret_new(TPM_KEY_BYTES, reason, &key.key);
-    if (r != 0)
-        return r;
-    context->random(context, secret_borrow(key.key), TPM_KEY_BYTES);
-    key.sealed.primary_alg = parent.algorithm;
-    r = tpm_wrap(context, &parent, key.key, key.sealed.policy_hash.data, reason, &key.sealed.blob);
-    if (r == 0 && parent.role == TPM_STORAGE_SRK)
-        r = tpm_storage_key_pin(&parent, &key.sealed.srk);
-    if (r != 0)
-        return r;
-    key.kind = kind_of(request, &parent);
-    assert(key.kind);
-    *ret = TAKE(key);
-    return 0;
+        r = make_key(context, request, reason, &key.key);
+    if (r == 0)
+        r = tpm_wrap(context, &parent, key.key, key.sealed.policy_hash.data, reason,
+                     &key.sealed.blob);
+    if (r == 0)
+        *ret = TAKE(key);
+    return r;
 }

@@ -27,11 +27,12 @@ typedef struct OfflineRequest {
                                  identity */
     BytesView public_key;     /* PEM: also seal for what this key signs; empty: no signed policy */
     uint64_t public_key_mask; /* with public_key: the PCRs that it signs for, not 0 */
+    const Secret *key;        /* the key to seal, of TPM_KEY_BYTES; NULL: a fresh one */
 } OfflineRequest;
 
 typedef struct OfflineKey {
     const Kind *kind;
-    Secret *key;      /* fresh, from the Context's randomness */
+    Secret *key;      /* fresh, from the Context's randomness, or that of the request */
     TpmSealed sealed; /* unseals the key */
 } OfflineKey;
 
@@ -40,6 +41,10 @@ void offline_key_done(OfflineKey *key); /* for _cleanup_ */
 /* The kind of what offline_key_new() would make, and whether it can; makes no key. Returns as it.
  */
 int offline_kind(const OfflineRequest *request, Reason *reason, const Kind **ret);
+
+/* What offline_key_new() would make, except for .key and the blob that it is sealed in: what the
+ * host needs, besides the blob, to unseal it. Returns as it. */
+int offline_describe(const OfflineRequest *request, Reason *reason, OfflineKey *ret);
 
 /* OUTCOME_USAGE if the identity lacks the key for the form, or a PCR; OUTCOME_MALFORMED if
  * .public_key is not valid; -EIO, -ENOMEM. */
