@@ -210,6 +210,10 @@
  * may have, so that many connections take no more memory than one. */
 #define LIMIT_STAGED_BYTES        ((size_t)64 * 1024 * 1024)
 
+/* A challenge to a host that is enrolled, or its answer, bytes. A challenge has about 700 for each
+ * key with an endorsement key of RSA-2048. */
+#define LIMIT_ENROLMENT_BYTES     ((size_t)16 * 1024)
+
 /* --- rollback protection --- */
 
 /* Fleets whose sequences the state of a host has, and its text, bytes: 100 for each fleet. */
