@@ -47,6 +47,29 @@ static int read_certificate(Tpm *tpm, TPM2_HANDLE number, Reason *reason, Bytes 
     return size > 0 ? bytes_dup((BytesView){bytes.data, size}, ret) : 0;
 }
 
+int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, bool *ret)
+{
+    _cleanup_(bytes_done) Bytes certificate = {0};
+    int r = tpm_begin(tpm, reason);
+
+    if (r == 0)
+        r = read_certificate(tpm, certificates[kind], reason, &certificate);
+    *ret = certificate.size > 0;
+    return r;
+}
+
+int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, bool *ret)
+{
+    _cleanup_(bytes_done) Bytes certificate = {0};
+    int r = tpm_begin(tpm, reason);
+
+    if (r == 0)
+        r = read_certificate(tpm, certificates[kind], reason, &certificate);
+    if (r == 0)
+        *ret = certificate.size > 0;
+    return r;
+}
+
 int tpm_endorsement_read(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, TpmEndorsement *ret)
 {
     _cleanup_(tpm_endorsement_done) TpmEndorsement endorsement = {0};

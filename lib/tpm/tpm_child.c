@@ -17,8 +17,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-/* A result: a public key and a pinned storage key of LIMIT_FIELD_BYTES each at most, and the rest.
- */
+/* A result: a public key and a pinned storage key of LIMIT_FIELD_BYTES each at most, or endorsement
+ * keys, each with a certificate of TPM_CERTIFICATE_BYTES_MAX; and the rest. */
 #define BODY_BYTES ((size_t)64 * 1024)
 
 typedef enum MessageType { MESSAGE_RESULT, MESSAGE_NOTE, MESSAGE_BEGIN, MESSAGE_END } MessageType;
@@ -34,6 +34,8 @@ void tpm_result_done(TpmResult *result)
     secret_free(result->key);
     tpm_sealed_done(&result->sealed);
     tpm_export_done(&result->export);
+    for (size_t i = 0; i < _TPM_ENDORSEMENT_MAX; i++)
+        tpm_endorsement_done(&result->endorsements[i]);
     *result = (TpmResult){0};
 }
 
@@ -50,18 +52,28 @@ void tpm_wait_begin(const Observer *observer, const char *act, const char *subje
 
 /* Between two processes of the same program a struct can be sent as it is. Its pointers mean
  * nothing to the parent: the bytes behind them follow. */
-#define FIELDS(result)                                                                             \
-    {                                                                                              \
-        &(result)->sealed.blob, &(result)->sealed.policy_hash, &(result)->sealed.srk,              \
-            &(result)->sealed.public_key, &(result)->export.srk, &(result)->export.legacy,         \
+#define FIELD_COUNT (6U + 2U * _TPM_ENDORSEMENT_MAX)
+
+static void fields_of(TpmResult *result, Bytes *ret[FIELD_COUNT])
+{
+    *ret++ = &result->sealed.blob;
+    *ret++ = &result->sealed.policy_hash;
+    *ret++ = &result->sealed.srk;
+    *ret++ = &result->sealed.public_key;
+    *ret++ = &result->export.srk;
+    *ret++ = &result->export.legacy;
+    for (size_t i = 0; i < _TPM_ENDORSEMENT_MAX; i++) {
+        *ret++ = &result->endorsements[i].area;
+        *ret++ = &result->endorsements[i].certificate;
     }
-#define FIELD_COUNT 6U
+}
 
 static int encode(TpmResult *result, Bytes *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    const Bytes *const fields[FIELD_COUNT] = FIELDS(result);
+    Bytes *fields[FIELD_COUNT];
 
+    fields_of(result, fields);
     writer_bytes(&writer, (BytesView){(const uint8_t *)result, sizeof(*result)});
     for (size_t i = 0; i < FIELD_COUNT; i++)
         writer_bytes(&writer, bytes_view(fields[i]));
@@ -73,12 +85,13 @@ static int decode(BytesView body, Secret **key, Reason *reason, TpmResult *ret)
 {
     _cleanup_(tpm_result_done) TpmResult result = {0};
     TpmResult sent = {0};
-    const Bytes *const from[FIELD_COUNT] = FIELDS(&sent);
-    Bytes *const to[FIELD_COUNT] = FIELDS(&result);
+    Bytes *from[FIELD_COUNT], *to[FIELD_COUNT];
     Reader reader = reader_new(body);
     BytesView plain = reader_take(&reader, sizeof(sent));
     int r = 0;
 
+    fields_of(&sent, from);
+    fields_of(&result, to);
     if (plain.data)
         memcpy(&sent, plain.data, sizeof(sent));
     result = sent;

@@ -15,7 +15,12 @@
  */
 
 #include "base/observer.h"
+#include "tpm/endorsement.h"
 #include "tpm/tpm.h"
+
+/* Answers to challenges in a result, and their size, bytes. */
+#define TPM_RESULT_ANSWERS ((size_t)4)
+#define TPM_ANSWER_BYTES   ((size_t)32)
 
 /* What came of the work; what it does not set is empty. */
 typedef struct TpmResult {
@@ -25,6 +30,8 @@ typedef struct TpmResult {
     TpmHealth health;
     bool has_srk;
     uint64_t counter;
+    TpmEndorsement endorsements[_TPM_ENDORSEMENT_MAX]; /* by kind; empty if not asked for */
+    uint8_t answers[TPM_RESULT_ANSWERS][TPM_ANSWER_BYTES];
 } TpmResult;
 
 void tpm_result_done(TpmResult *result); /* for _cleanup_ */
