@@ -5,8 +5,8 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/fsutil.h"
-#include "base/trusted_file.h"
 #include "fleet/carrier_settings.h"
+#include "own_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,18 +22,10 @@
 /* Writes the path of FLEET's file with SUFFIX. */
 static int path_of(const char *fleet, const char *suffix, Reason *reason, char path[PATH_MAX])
 {
-    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
-    int length;
+    char name[sizeof("fleet/") + LIMIT_FLEET_NAME_BYTES + 32];
 
-    if (config && config[0] == '/')
-        length = snprintf(path, PATH_MAX, "%s/nspawn-creds/fleet/%s%s", config, fleet, suffix);
-    else if (home && home[0] == '/')
-        length =
-            snprintf(path, PATH_MAX, "%s/.config/nspawn-creds/fleet/%s%s", home, fleet, suffix);
-    else
-        return reason_set(reason, OUTCOME_USAGE,
-                          "$HOME is not set, where your configuration of the fleet is");
-    return length < PATH_MAX ? 0 : reason_set(reason, -ENAMETOOLONG, "your configuration");
+    snprintf(name, sizeof(name), "fleet/%s%s", fleet, suffix);
+    return own_file_path(name, reason, path);
 }
 
 /* Reads a file that only this user can have written. */
@@ -41,11 +33,8 @@ static int read_own(const Context *context, const char *path, size_t limit, Reas
                     Bytes *ret)
 {
     _cleanup_(closep) int fd = -1;
-    Context own = *context;
-    int r;
+    int r = own_file_open(context, path, reason, &fd);
 
-    own.trusted_uid = geteuid();
-    r = trusted_file_open(&own, path, reason, &fd);
     if (r == 0)
         r = file_read_fd(fd, path, limit, reason, ret);
     return r > 0 && r != OUTCOME_NOT_FOUND ? OUTCOME_BAD_FLEET_CONFIG : r;
@@ -253,23 +242,6 @@ int fleet_admin_signers(const FleetAdmin *admin, const char *fleet, Reason *reas
     return fleet_signers_parse(bytes_view(&file), path, admin->threshold, reason, ret);
 }
 
-/* Makes the directories above PATH. */
-static int make_parents(char *path, Reason *reason)
-{
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
-        int r;
-
-        *slash = '\0';
-        r = mkdir(path, 0700) < 0 && errno != EEXIST
-                ? reason_set(reason, -errno, "cannot make the directory %s", path)
-                : 0;
-        *slash = '/';
-        if (r != 0)
-            return r;
-    }
-    return 0;
-}
-
 int fleet_admin_check_new(const char *fleet, Reason *reason)
 {
     static const char *const suffixes[] = {".json", ".signers"};
@@ -296,7 +268,7 @@ static int create(const char *fleet, const char *suffix, BytesView content, Reas
     int r = path_of(fleet, suffix, reason, path);
 
     if (r == 0)
-        r = make_parents(path, reason);
+        r = own_file_make_parents(path, reason);
     return r == 0 ? file_write(path, content, 0600, false, reason) : r;
 }
 
@@ -465,7 +437,7 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
     int r = path_of(fleet, ".verified", reason, path);
 
     if (r == 0)
-        r = make_parents(path, reason);
+        r = own_file_make_parents(path, reason);
     if (r != 0)
         return r;
     snprintf(line, sizeof(line), VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
