@@ -37,7 +37,7 @@ static int check_usage(const Verb *verb, const Options *options, int count, char
 
     if (strange)
         return reason_set(reason, OUTCOME_USAGE, "%s does not take --%s", verb->name,
-                          option_name((OptionId)(strange & -strange)));
+                          option_given(options, strange));
     /* "why web db", "why web@db" */
     if (of_machine && count > 0 && (count == 2 || (count == 1 && strchr(arguments[0], '@')))) {
         length = (int)strcspn(arguments[0], "@");

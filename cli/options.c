@@ -332,6 +332,16 @@ static const OptionInfo infos[] = {
      "Print JSON: short, pretty or off"},
     {OPTION_HOST, "host", "=FILE", SETTER(set_host),
      "Seal for the host with this identity; may be repeated"},
+    {OPTION_PROVE, "prove", "", FIELD(prove),
+     "Also export what a proof that the keys are in a genuine TPM needs"},
+    {OPTION_ENDORSEMENT, "ek-ca", "=DIRECTORY", FIELD(ek_ca),
+     "Certificates of TPM manufacturers, to one of which the host's has to lead"},
+    {OPTION_ENDORSEMENT, "ek", "=SHA256", FIELD(ek),
+     "The endorsement key that the host has to have"},
+    {OPTION_ENDORSEMENT, "ek-list", "=FILE", FIELD(ek_list),
+     "A list of endorsement keys, of which the host has to have one"},
+    {OPTION_PROVED, "proved", "", FIELD(proved),
+     "Refuse a host whose keys are not proved to be in a genuine TPM"},
     {OPTION_FORM, "form", "=FORM", WORD(seal.form, form_words),
      "legacy (systemd 255 and later), pinned (262 and later), auto"},
     {OPTION_LINES, "lines", "=N", SETTER(set_lines),
@@ -348,9 +358,9 @@ static const OptionInfo infos[] = {
      "Do not ask for confirmation"},
     {OPTION_PROTECTION, "rollback-protection", "", FIELD(rollback_protection),
      "Have a counter in the TPM tell an older store from the last one"},
-    {OPTION_NO_PROTECTION, "no-rollback-protection", "", FIELD(no_rollback_protection),
+    {OPTION_PROTECTION, "no-rollback-protection", "", FIELD(no_rollback_protection),
      "Remove that counter"},
-    {OPTION_ACCEPT, "accept-rollback", "", FIELD(accept_rollback),
+    {OPTION_PROTECTION, "accept-rollback", "", FIELD(accept_rollback),
      "Take the present store and sets as right after a rollback was noticed"},
     {OPTION_FIX, "fix", "", FIELD(fix),
      "Fix what can be fixed without a value, after asking"},
@@ -511,8 +521,10 @@ int options_parse(int argc, char **argv, uint64_t now, const HostConfig *host, R
         const OptionInfo *info = find_option(c, &value);
         int rc = info ? set_option(info, &(Setting){value, now, &why}, &options) : OUTCOME_USAGE;
 
-        if (info)
+        if (info && info->id != 0) {
             options.given |= info->id;
+            options.names[__builtin_ctzll(info->id)] = info->name;
+        }
         if (rc != 0 && r == 0) {
             r = rc;
             *reason = why;
@@ -541,10 +553,16 @@ void options_print_help(uint64_t set)
     }
 }
 
-const char *option_name(OptionId id)
+const char *option_given(const Options *options, uint64_t set)
+{
+    set &= options->given;
+    return set ? options->names[__builtin_ctzll(set)] : "?";
+}
+
+uint64_t option_bit(const char *name, size_t length)
 {
     for (size_t i = 0; i < INFO_COUNT; i++)
-        if (infos[i].id == id)
-            return infos[i].name;
-    return "?";
+        if (strlen(infos[i].name) == length && memcmp(infos[i].name, name, length) == 0)
+            return infos[i].id;
+    return 0;
 }

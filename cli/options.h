@@ -66,6 +66,7 @@ typedef enum OptionId {
     OPTION_AS = 1L << 46,
     OPTION_TO = 1L << 47,
     OPTION_RECIPIENTS = 1L << 48,
+    OPTION_ENDORSEMENT = 1L << 49, /* three of them */
     OPTION_SIGNERS = 1L << 51,
     OPTION_THRESHOLD = 1L << 52,
     OPTION_CONFIRM = 1L << 50,
@@ -73,9 +74,9 @@ typedef enum OptionId {
     OPTION_RENEW = 1L << 54,
     OPTION_FLEET = 1L << 55,
     OPTION_EXTRACT = 1L << 56,
-    OPTION_PROTECTION = 1L << 57,
-    OPTION_NO_PROTECTION = 1L << 58,
-    OPTION_ACCEPT = 1L << 59,
+    OPTION_PROTECTION = 1L << 57, /* three of them */
+    OPTION_PROVE = 1L << 58,
+    OPTION_PROVED = 1L << 59,
     OPTION_WAVE = 1L << 60,
     OPTION_WAIT = 1L << 61,
     OPTION_TOLERATE = 1L << 62,
@@ -105,15 +106,16 @@ typedef enum JsonMode { JSON_OFF, JSON_SHORT, JSON_PRETTY } JsonMode;
 typedef enum Tristate { TRISTATE_AUTO = -1, TRISTATE_NO, TRISTATE_YES } Tristate;
 
 typedef struct Options {
-    uint64_t given;       /* OptionId bits */
-    SealSpec seal;        /* see spec_to_seal() for what is not set here */
-    int key_types;        /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
-    Tristate newline;     /* --newline= */
-    const char *store;    /* --store[=PATH]; NULL if not given */
-    ImportFormat from;    /* --from= */
-    const char *identity; /* --identity=; NULL if not given */
-    JsonMode json;        /* --json= */
-    const char **hosts;   /* --host=, each a file; NULL if not given */
+    uint64_t given;        /* OptionId bits */
+    const char *names[64]; /* by bit: what it was given as, since several options may share one */
+    SealSpec seal;         /* see spec_to_seal() for what is not set here */
+    int key_types;         /* --with-key=: KeyTypes, or KEY_TYPES_AUTO */
+    Tristate newline;      /* --newline= */
+    const char *store;     /* --store[=PATH]; NULL if not given */
+    ImportFormat from;     /* --from= */
+    const char *identity;  /* --identity=; NULL if not given */
+    JsonMode json;         /* --json= */
+    const char **hosts;    /* --host=, each a file; NULL if not given */
     size_t host_count;
     bool pretty;                                 /* --pretty */
     bool no_legend;                              /* --no-legend */
@@ -123,6 +125,11 @@ typedef struct Options {
     bool rollback_protection;                    /* --rollback-protection */
     bool no_rollback_protection;                 /* --no-rollback-protection */
     bool accept_rollback;                        /* --accept-rollback */
+    bool prove;                                  /* --prove */
+    bool proved;                                 /* --proved */
+    const char *ek_ca;                           /* --ek-ca=; NULL if not given, as the next two */
+    const char *ek;                              /* --ek= */
+    const char *ek_list;                         /* --ek-list= */
     bool metrics;                                /* --metrics */
     const char *metrics_file;                    /* --metrics-file=; NULL if not given */
     const char *repository;                      /* --repository= */
@@ -175,5 +182,8 @@ void options_done(Options *options); /* for _cleanup_ */
 /* Prints the rows of the options in SET. */
 void options_print_help(uint64_t set);
 
-/* "--name=" for OPTION_NAME and so on. */
-const char *option_name(OptionId id);
+/* The name, such as "host" for OPTION_HOST, of an option in SET that was given; "?" if none was. */
+const char *option_given(const Options *options, uint64_t set);
+
+/* The bit of the option whose name is the first LENGTH bytes of NAME; 0 if there is none. */
+uint64_t option_bit(const char *name, size_t length);

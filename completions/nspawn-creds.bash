@@ -71,12 +71,12 @@ _nspawn_creds_options() { # VERB
                 decrypt) options='--name= --uid= --tpm2-device= --tpm2-pcrs= --tpm2-signature= --timestamp=
                         --newline= --allow-null' ;;
                 seal) options='--name= --with-key= --tpm2-pcrs= --tpm2-public-key= --tpm2-public-key-pcrs=
-                        --timestamp= --not-after= --format= --json= --host= --form=' ;;
+                        --timestamp= --not-after= --format= --json= --host= --proved --form=' ;;
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
                         --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract=' ;;
-                host) options='--tpm2-device= --tpm2-public-key= --json=' ;;
+                host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek= --ek-list=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
         # shellcheck disable=SC2086 # words
@@ -107,7 +107,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*|--extract=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*|--extract=*|--ek-ca=*|--ek-list=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;
@@ -150,7 +150,8 @@ _nspawn_creds() {
                 reseal:*|check:*) _nspawn_creds_names machines; _nspawn_creds_files ;;
                 set:2|import:2|reveal:2|rotate:2|encrypt:[12]|decrypt:[12]|seal:[12]|inspect:*)
                         _nspawn_creds_files ;;
-                host:1) _nspawn_creds_offer export ;;
+                host:1) _nspawn_creds_offer export challenge answer verify ;;
+                host:*) _nspawn_creds_files ;;
                 fleet:1) _nspawn_creds_offer init add edit generate rekey revoke seal sign check diff push status show verify reset ;;
                 fleet:2) case ${arguments[1]} in
                                 add)    _nspawn_creds_offer host secret ;;

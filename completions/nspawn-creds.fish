@@ -52,7 +52,7 @@ complete -c nspawn-creds -n __fish_use_subcommand -a encrypt -d 'Seal a secret f
 complete -c nspawn-creds -n __fish_use_subcommand -a decrypt -d 'Open a sealed credential'
 complete -c nspawn-creds -n __fish_use_subcommand -a inspect -d 'Show what sealed credentials say without their keys'
 complete -c nspawn-creds -n __fish_use_subcommand -a seal -d 'Seal a secret for other hosts'
-complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Print this host\'s public identity'
+complete -c nspawn-creds -n __fish_use_subcommand -a host -d 'Export this host\'s identity, and prove its keys'
 complete -c nspawn-creds -n __fish_use_subcommand -a backup -d 'Save sealed credentials and policies as one file'
 complete -c nspawn-creds -n __fish_use_subcommand -a restore -d 'Put back what backup has saved'
 complete -c nspawn-creds -n __fish_use_subcommand -a fleet -d 'Seal and sign secrets for many hosts'
@@ -69,7 +69,13 @@ complete -c nspawn-creds -n '__nspawn_creds_at 2 set import reveal rotate' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal check inspect encrypt decrypt seal' -F
 complete -c nspawn-creds -n '__nspawn_creds_at 1 backup restore' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any backup restore; and not __nspawn_creds_at 1 backup restore' -a '(__nspawn_creds_names machines)'
-complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a export
+complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a 'export challenge answer verify'
+complete -c nspawn-creds -n '__nspawn_creds_at 2 host' -F
+complete -c nspawn-creds -n '__nspawn_creds_at any host' -l prove -d 'Also export what a proof needs'
+complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-ca -r -F -d 'Certificates of TPM manufacturers'
+complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek -x -d 'The endorsement key of the host'
+complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-list -r -F -d 'A list of endorsement keys'
+complete -c nspawn-creds -n '__nspawn_creds_at any seal' -l proved -d 'Refuse a host whose keys are not proved'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal sign check diff push status show verify reset'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F
@@ -87,7 +93,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any set import rotate reseal encr
 complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate copy rename reseal encrypt' -l for-systemd -r -a '252 257 262' -d 'Seal in a form that this version opens'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt decrypt' -l uid -r -a self -d 'Seal for this user alone'
 complete -c nspawn-creds -n '__nspawn_creds_at any set list show reveal cat import exec edit rotate copy rename reseal why doctor encrypt decrypt host restore' -l tpm2-device -r -F -d 'TPM device or TCTI'
-complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal' -l tpm2-pcrs -r -d 'PCRs to seal for'
+complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt decrypt seal host' -l tpm2-pcrs -r -d 'PCRs to seal for'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal host' -l tpm2-public-key -r -F -d 'Key that signs PCR policies'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate reseal encrypt seal' -l tpm2-public-key-pcrs -r -d 'PCRs that this key signs for'
 complete -c nspawn-creds -n '__nspawn_creds_at any list show reveal cat import exec edit rotate copy rename reseal decrypt restore' -l tpm2-signature -r -F -d 'Signatures of PCR policies'
@@ -97,7 +103,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any setup' -l no-rollback-protect
 complete -c nspawn-creds -n '__nspawn_creds_at any setup' -l accept-rollback -d 'Take the present store and sets as right after a rollback was noticed'
 complete -c nspawn-creds -n '__nspawn_creds_at any set rotate encrypt' -l share-key -r -F -d 'Share the TPM-sealed key of this credential'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat reseal encrypt decrypt seal' -l timestamp -r -a 'today tomorrow infinity' -d 'Time of sealing or opening'
-complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal fleet' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
+complete -c nspawn-creds -n '__nspawn_creds_at any set edit rotate reseal encrypt seal host fleet' -l not-after -r -a 'today tomorrow infinity' -d 'Time of expiry'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal encrypt seal' -l format -r -a 'base64 raw' -d 'Format of the output'
 complete -c nspawn-creds -n '__nspawn_creds_at any set reveal cat edit rotate import decrypt fleet' -l newline -r -a 'auto yes no' -d 'Whether to end with a newline'
 complete -c nspawn-creds -n '__nspawn_creds_at any reseal decrypt' -l allow-null -d 'Open what is sealed with the null key, too'

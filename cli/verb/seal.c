@@ -4,6 +4,7 @@
  */
 
 #include "base/names.h"
+#include "enrolment_key.h"
 #include "policy/policy.h"
 #include "seal/seal_keys.h"
 #include "specs.h"
@@ -64,17 +65,37 @@ static int prepare(const Context *context, const Options *options, const char *i
     return r == 0 ? spec_to_seal(context, options, reason, ret) : r;
 }
 
+/* Refuses an identity without a proof of this administrator if --proved says so. Otherwise notes a
+ * proof that does not count, on the first of two calls. */
+static int check_proof(const Context *context, const Options *options, const char *host,
+                       const Identity *identity, bool first, Reason *reason)
+{
+    Reason why = {0};
+    int r;
+
+    if (!options->proved && (!first || identity->proof.by == IDENTITY_UNPROVED))
+        return 0;
+    r = enrolment_check(context, identity, &why);
+    if (r != 0 && options->proved)
+        return reason_set(reason, r, "%s", why.text);
+    if (r != 0)
+        output_note("%s: %s.", host, why.text);
+    return 0;
+}
+
 /* Makes keys for the host of the file HOST according to SPEC, and with them seals PLAINTEXT; for
  * NULL only finds out whether that can be done. */
-static int seal_for(const Context *context, SealSpec spec, const Observer *observer,
-                    const char *host, const Secret *plaintext, Reason *reason, Bytes *ret)
+static int seal_for(const Context *context, const Options *options, SealSpec spec, const char *host,
+                    const Secret *plaintext, Reason *reason, Bytes *ret)
 {
     _cleanup_(identity_done) Identity identity = {0};
     _cleanup_(seal_keys_done) SealKeys keys = {0};
-    SealContext seal = {context, &spec, observer};
+    SealContext seal = {context, &spec, plaintext ? NULL : &terminal_observer};
     int r = spec_read_identity(host, reason, &identity);
 
     spec.host = &identity;
+    if (r == 0)
+        r = check_proof(context, options, host, &identity, !plaintext, reason);
     if (r == 0)
         r = seal_prepare(&seal, NULL, reason, &keys);
     return r == 0 && plaintext ? seal_value(&seal, &keys, plaintext, reason, ret) : r;
@@ -100,7 +121,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         if (options->host_count > 1)
             r = name_file(subject, files, i, &reason);
         if (r == 0)
-            r = seal_for(context, spec, &terminal_observer, subject, NULL, &reason, NULL);
+            r = seal_for(context, options, spec, subject, NULL, &reason, NULL);
     }
     if (r == 0) {
         subject = input_name(input);
@@ -108,7 +129,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     }
     for (size_t i = 0; r == 0 && i < options->host_count; i++) {
         subject = options->hosts[i];
-        r = seal_for(context, spec, NULL, subject, plaintext, &reason, &files[i].content);
+        r = seal_for(context, options, spec, subject, plaintext, &reason, &files[i].content);
     }
     if (r == 0) {
         subject = NULL;
@@ -132,6 +153,6 @@ const Verb verb_seal = {
                "identity.",
     .options = OPTION_HOST | OPTION_FORM | OPTION_WITH_KEY | OPTION_NAME | OPTION_TPM_PCRS |
                OPTION_PUBLIC_KEY | OPTION_PUBLIC_KEY_PCRS | OPTION_TIMESTAMP | OPTION_NOT_AFTER |
-               OPTION_FORMAT | OPTION_JSON,
+               OPTION_FORMAT | OPTION_JSON | OPTION_PROVED,
     .run = run,
 };

@@ -175,7 +175,6 @@ const Verb verb_setup = {
         "source this does it. Asks before it creates a "
         "key while credentials need a lost one,\nunless --no-ask is given.\n\nWith an option "
         "for rollback protection it does that alone, see nspawn-creds(1).",
-    .options =
-        OPTION_JSON | OPTION_NO_ASK | OPTION_PROTECTION | OPTION_NO_PROTECTION | OPTION_ACCEPT,
+    .options = OPTION_JSON | OPTION_NO_ASK | OPTION_PROTECTION,
     .run = run,
 };

@@ -12,14 +12,7 @@ static const char *const others[] = {"tpm2_", "journalctl ", "systemctl "};
 
 static bool takes(const Verb *verb, const char *option, size_t length)
 {
-    for (unsigned bit = 0; bit < 64; bit++) {
-        const char *name = option_name((OptionId)(UINT64_C(1) << bit));
-
-        if (verb->options & UINT64_C(1) << bit && strlen(name) == length &&
-            memcmp(name, option, length) == 0)
-            return true;
-    }
-    return false;
+    return (verb->options & option_bit(option, length)) != 0;
 }
 
 /* The last command in TEXT before END; NULL if there is none. */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The key with which an administrator enrols hosts (credential/enrolment.h), in a file of their
+ * own:
+ * ~/.config/nspawn-creds/enrolment-key, mode 0600. It is the only thing that is kept of enrolments.
+ */
+
+#include "credential/enrolment.h"
+
+/* Reads the key. OUTCOME_NOT_FOUND if there is none; OUTCOME_FILE_UNSAFE if another user could have
+ * written it; OUTCOME_BAD_CONFIG if it is damaged. */
+int enrolment_key_read(const Context *context, Reason *reason, Secret **ret);
+
+/* The same, but makes it if there is none. */
+int enrolment_key_ensure(const Context *context, Reason *reason, Secret **ret);
+
+/* Whether this administrator has made the proof of IDENTITY. OUTCOME_NOT_PROVED, with the reason,
+ * and what enrolment_key_read() returns. */
+int enrolment_check(const Context *context, const Identity *identity, Reason *reason);
