@@ -75,7 +75,7 @@ _nspawn_creds_options() { # VERB
                 backup) options='--store --store= --json=' ;;
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
-                        --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract=' ;;
+                        --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract= --proved' ;;
                 host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek= --ek-list=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'

@@ -75,7 +75,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at any host' -l prove -d 'Also expor
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-ca -r -F -d 'Certificates of TPM manufacturers'
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek -x -d 'The endorsement key of the host'
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-list -r -F -d 'A list of endorsement keys'
-complete -c nspawn-creds -n '__nspawn_creds_at any seal' -l proved -d 'Refuse a host whose keys are not proved'
+complete -c nspawn-creds -n '__nspawn_creds_at any seal fleet' -l proved -d 'Refuse a host whose keys are not proved'
 complete -c nspawn-creds -n '__nspawn_creds_at 1 fleet' -a 'init add edit generate rekey revoke seal sign check diff push status show verify reset'
 complete -c nspawn-creds -n '__nspawn_creds_at 2 fleet' -a 'host secret signer'
 complete -c nspawn-creds -n '__nspawn_creds_at 4 fleet' -F

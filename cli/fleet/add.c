@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "enrolment_key.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
 #include "policy/policy.h"
@@ -100,10 +101,11 @@ static int write_host(const Repository *repository, const char *name, const Iden
     return repository_write(repository, REPOSITORY_HOSTS, file, text_view(line), true, reason);
 }
 
-static void report_host(const Options *options, const char *name, bool replaced)
+static void report_host(const Options *options, const char *name, bool replaced, bool proved)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
-    const char *done = replaced ? "replaced" : "added";
+    const char *done = replaced ? "replaced" : "added",
+               *state = proved ? ", and its TPM is proved" : "";
     struct json_object *object, *secrets;
     const RepositoryHost *host;
     Reason reason = {0};
@@ -114,10 +116,12 @@ static void report_host(const Options *options, const char *name, bool replaced)
     host = r == 0 ? repository_host(&repository, name) : NULL;
     if (options->json == JSON_OFF) {
         if (!host) /* such as for another one that is still to be added */
-            output_note("%s: %s. The repository is not valid yet: %s", name, done, reason.text);
+            output_note("%s: %s%s. The repository is not valid yet: %s", name, done, state,
+                        reason.text);
         else
-            output_note("%s: %s. It gets %zu secret%s of fleet %s.", name, done, host->secret_count,
-                        host->secret_count == 1 ? "" : "s", repository.file.fleet);
+            output_note("%s: %s%s. It gets %zu secret%s of fleet %s.", name, done, state,
+                        host->secret_count, host->secret_count == 1 ? "" : "s",
+                        repository.file.fleet);
         return;
     }
     object = json_object_new_object();
@@ -126,15 +130,33 @@ static void report_host(const Options *options, const char *name, bool replaced)
         json_append(secrets, json_object_new_string(host->secrets[i]->name));
     json_add_text(object, "host", name);
     json_add(object, "replaced", json_object_new_boolean(replaced));
+    json_add(object, "proved", json_object_new_boolean(proved));
     json_add(object, "secrets", secrets);
     output_json(object, options->json);
 }
 
-static int add_host(const Options *options, const char *name, const char *path, Reason *reason)
+/* Whether this administrator has enrolled the host; if the fleet or --proved requires it, that is
+ * an error. */
+static int check_proof(const Context *context, const Options *options, const Repository *repository,
+                       const Identity *identity, Reason *reason, bool *ret)
+{
+    Reason why = {0};
+    int r = enrolment_check(context, identity, &why);
+
+    *ret = r == 0;
+    if (r < 0 || (r > 0 && (options->proved || repository->file.require_proof)))
+        return reason_set(reason, r, "%s", why.text);
+    if (r != 0 && identity->proof.by != IDENTITY_UNPROVED)
+        output_note("The proof does not count: %s.", why.text);
+    return 0;
+}
+
+static int add_host(const Context *context, const Options *options, const char *name,
+                    const char *path, Reason *reason)
 {
     _cleanup_(repository_close) Repository repository = REPOSITORY_CLOSED;
     _cleanup_(identity_done) Identity identity = {0};
-    bool replaces;
+    bool replaces, proved = false;
     int r = 0;
 
     if (options->given & (OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE))
@@ -151,13 +173,15 @@ static int add_host(const Options *options, const char *name, const char *path, 
     if (r == 0)
         r = check_unique(&repository, name, &identity, reason);
     if (r == 0)
+        r = check_proof(context, options, &repository, &identity, reason, &proved);
+    if (r == 0)
         r = confirm_host(&repository, options, name, &identity, reason);
     if (r != 0)
         return r;
     replaces = repository_host(&repository, name);
     r = write_host(&repository, name, &identity, reason);
     if (r == 0)
-        report_host(options, name, replaces);
+        report_host(options, name, replaces, proved);
     return r;
 }
 
@@ -281,7 +305,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     int r;
 
     if (strcmp(what, "host") == 0)
-        r = add_host(options, name, path, &reason);
+        r = add_host(context, options, name, path, &reason);
     else if (strcmp(what, "secret") == 0)
         r = add_secret(context, options, name, path, &reason);
     else
@@ -301,6 +325,6 @@ const Verb fleet_add = {
         "it is "
         "in memory only. Asks before it\nreplaces anything, unless --no-ask is given.",
     .options = OPTION_REPOSITORY | OPTION_AS | OPTION_TO | OPTION_GENERATE | OPTION_NEWLINE |
-               OPTION_NO_ASK | OPTION_JSON,
+               OPTION_NO_ASK | OPTION_JSON | OPTION_PROVED,
     .run = run,
 };

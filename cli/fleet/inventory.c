@@ -109,6 +109,18 @@ int identity_fleet_host(const Identity *identity, FleetHost *ret)
     return 0;
 }
 
+static void add_proof(const IdentityProof *proof, const char *host, Writer *writer)
+{
+    char endorsement[2 * IDENTITY_DIGEST_BYTES + 1], text[sizeof(endorsement) + 32];
+
+    if (proof->by == IDENTITY_UNPROVED)
+        return;
+    sodium_bin2hex(endorsement, sizeof(endorsement), proof->endorsement,
+                   sizeof(proof->endorsement));
+    snprintf(text, sizeof(text), "%s %s", identity_trust_name(proof->by), endorsement);
+    add(writer, "proof", host, text);
+}
+
 static int add_keys(const Repository *repository, const char *host, Reason *reason, Writer *writer)
 {
     _cleanup_(identity_done) Identity identity = {0};
@@ -127,6 +139,7 @@ static int add_keys(const Repository *repository, const char *host, Reason *reas
             writer_text(writer, keys.keys[i]);
         }
     writer_text(writer, "\n");
+    add_proof(&identity.proof, host, writer);
     return 0;
 }
 
@@ -134,7 +147,8 @@ static int add_host(const Repository *repository, const RepositoryHost *host,
                     const Inventory *before, Reason *reason, Writer *writer)
 {
     const char *digest_before = inventory_find(before, "host", host->name),
-               *keys = inventory_find(before, "key", host->name);
+               *keys = inventory_find(before, "key", host->name),
+               *proof = inventory_find(before, "proof", host->name);
     _cleanup_(bytes_done) Bytes file = {0};
     char name[LIMIT_FLEET_HOST_BYTES + sizeof(".json")], digest[DIGEST_TEXT_BYTES];
     int r;
@@ -149,6 +163,8 @@ static int add_host(const Repository *repository, const RepositoryHost *host,
         add(writer, "match", host->secrets[i]->name, host->name);
     if (digest_before && keys && strcmp(digest_before, digest) == 0) {
         add(writer, "key", host->name, keys);
+        if (proof)
+            add(writer, "proof", host->name, proof);
         return 0;
     }
     return add_keys(repository, host->name, reason, writer);
@@ -263,6 +279,17 @@ static int check_keys(const Inventory *inventory, Reason *reason)
     return 0;
 }
 
+static int check_proofs(const Repository *repository, const Inventory *inventory, Reason *reason)
+{
+    for (size_t i = 0; i < repository->host_count; i++)
+        if (!inventory_find(inventory, "proof", repository->hosts[i].name))
+            return reason_set(reason, OUTCOME_NOT_PROVED,
+                              "%s requires it (requireProof), and the identity of host %s has no "
+                              "proof",
+                              REPOSITORY_FILE, repository->hosts[i].name);
+    return 0;
+}
+
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret)
 {
@@ -271,6 +298,8 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
     Bytes text;
     int r = add_recipients(repository, reason, &writer);
 
+    if (repository->file.require_proof)
+        add(&writer, "rule", "requireProof", NULL);
     for (size_t i = 0; r == 0 && i < repository->host_count; i++)
         r = add_host(repository, &repository->hosts[i], before, reason, &writer);
     for (size_t i = 0; r == 0 && i < repository->file.secret_count; i++)
@@ -282,6 +311,8 @@ int inventory_make(const Repository *repository, const Inventory *before, Reason
         r = inventory_parse((char *)text.data, &inventory);
     if (r == 0)
         r = check_keys(&inventory, reason);
+    if (r == 0 && repository->file.require_proof)
+        r = check_proofs(repository, &inventory, reason);
     if (r == 0)
         *ret = TAKE(inventory);
     return r;
@@ -400,6 +431,12 @@ static void differ(Comparison *comparison, const char *before, const char *after
     else if (strncmp(line, "host ", 5) == 0 && before)
         say(comparison, "host %.*s: %s", length, name,
             after ? "another identity (key, PCR values or names)" : "removed");
+    else if (strncmp(line, "proof ", 6) == 0)
+        say(comparison, after ? "host %.*s: proved by%s" : "host %.*s: NO LONGER PROVED", length,
+            name, value);
+    else if (strncmp(line, "rule ", 5) == 0)
+        say(comparison,
+            after ? "hosts have to be proved (%s)" : "hosts need NO PROOF any more (%s)", name);
     else if (strncmp(line, "secret ", 7) == 0 && before)
         say(comparison, "secret %.*s: %s", length, name, after ? "another value" : "removed");
     else if (strncmp(line, "settings ", 9) == 0 && after)

@@ -7,6 +7,8 @@
  *     host HOST SHA256            of the host's identity
  *     key HOST NAME...            the TPM names of its keys
  *     match SECRET HOST           the host gets the secret
+ *     proof HOST BY SHA256        its keys are proved: how, and with which endorsement key
+ *     rule requireProof           every host has to be proved
  *     recipient RECIPIENT         who can open the masters
  *     secret SECRET SHA256        of its master
  *     settings SECRET MACHINE@ID [generate=RECIPE] [pcrs=PCRS] [pcrPolicy=PCRS] [pending]
@@ -29,7 +31,9 @@ void inventory_done(Inventory *inventory); /* for _cleanup_ */
 
 /* The inventory of REPOSITORY, after repository_match(). A host whose identity is the same as in
  * BEFORE (may be empty) has the same keys as there, and its identity is not parsed.
- * OUTCOME_BAD_REPOSITORY, also if two hosts have one key; OUTCOME_BAD_IDENTITY. */
+ * OUTCOME_BAD_REPOSITORY, also if two hosts have one key; OUTCOME_BAD_IDENTITY; OUTCOME_NOT_PROVED if
+ * the repository requires a proof of each host, and one has none. Whoever has made a proof is not
+ * looked at: only its administrator can. */
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret);
 

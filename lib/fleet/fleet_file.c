@@ -373,6 +373,16 @@ static int parse_fleet(Parser *parser, const char *name, struct json_object *val
     return 0;
 }
 
+static int parse_require_proof(Parser *parser, const char *name, struct json_object *value,
+                               void *into)
+{
+    (void)name;
+    if (!json_object_is_type(value, json_type_boolean) || !json_object_get_boolean(value))
+        return fail(parser, "\"requireProof\" can only be true");
+    ((FleetFile *)into)->require_proof = true;
+    return 0;
+}
+
 /* A group may stand behind its use. */
 static int check_groups(const FleetFile *file, Reason *reason)
 {
@@ -397,6 +407,7 @@ int fleet_file_parse(BytesView text, Reason *reason, FleetFile *ret)
 {
     static const Member members[] = {{"version", parse_version, true},
                                      {"fleet", parse_fleet, true},
+                                     {"requireProof", parse_require_proof, false},
                                      {"groups", parse_groups, false},
                                      {"secrets", parse_secrets, true},
                                      {0}};
@@ -492,6 +503,8 @@ int fleet_file_format(const FleetFile *file, Bytes *ret)
         json_add(secrets, file->secrets[i].name, secret_to_json(&file->secrets[i]));
     json_add_number(object, "version", VERSION);
     json_add_text(object, "fleet", file->fleet);
+    if (file->require_proof)
+        json_add(object, "requireProof", json_object_new_boolean(true));
     json_add(object, "groups", groups);
     json_add(object, "secrets", secrets);
     text = object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |

@@ -32,6 +32,7 @@ typedef struct FleetSecret {
 /* Sorted by name. */
 typedef struct FleetFile {
     char fleet[LIMIT_FLEET_NAME_BYTES + 1];
+    bool require_proof; /* every host's keys have to be proved to be in a genuine TPM */
     FleetGroup *groups;
     size_t group_count;
     FleetSecret *secrets;

@@ -18,7 +18,7 @@ static void test_read(void **state)
         FILE_OF("\"secrets\":{\"z\":{" REQUIRED ",\"pending\":true},"
                 "\"a\":{\"credential\":\"app@db\",\"hosts\":[\"@web\",\"w?b*\"],"
                 "\"generate\":\"hex:16\",\"pcrs\":[0,7],\"pcrPolicy\":[11]}},"
-                "\"groups\":{\"web\":[\"web-*\"],\"all\":[\"*\"]}");
+                "\"groups\":{\"web\":[\"web-*\"],\"all\":[\"*\"]},\"requireProof\":true");
     _cleanup_(fleet_file_done) FleetFile file = {0}, again = {0};
     _cleanup_(bytes_done) Bytes first = {0}, second = {0};
     const FleetSecret *secret;
@@ -45,6 +45,7 @@ static void test_read(void **state)
     assert_int_equal(fleet_file_parse(bytes_view(&first), NULL, &again), 0);
     assert_int_equal(fleet_file_format(&again, &second), 0);
     assert_true(bytes_view_equal(bytes_view(&first), bytes_view(&second)));
+    assert_true(file.require_proof && again.require_proof);
 }
 
 static void test_add(void **state)
@@ -102,6 +103,7 @@ static void test_mistakes(void **state)
         {SECRET(REQUIRED ",\"pcrs\":[-1]"), "from 0 to 23"},
         {SECRET(REQUIRED ",\"pcrPolicy\":[7,7]"), "different PCRs"},
         {SECRET(REQUIRED ",\"pending\":false"), "can only be true"},
+        {FILE_OF("\"secrets\":{},\"requireProof\":false"), "\"requireProof\" can only be true"},
     };
 
     (void)state;
