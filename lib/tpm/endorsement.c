@@ -54,17 +54,6 @@ int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *r
 
     if (r == 0)
         r = read_certificate(tpm, certificates[kind], reason, &certificate);
-    *ret = certificate.size > 0;
-    return r;
-}
-
-int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, bool *ret)
-{
-    _cleanup_(bytes_done) Bytes certificate = {0};
-    int r = tpm_begin(tpm, reason);
-
-    if (r == 0)
-        r = read_certificate(tpm, certificates[kind], reason, &certificate);
     if (r == 0)
         *ret = certificate.size > 0;
     return r;

@@ -23,6 +23,10 @@ typedef struct TpmEndorsement {
 
 void tpm_endorsement_done(TpmEndorsement *endorsement); /* for _cleanup_ */
 
+/* Whether NV has a certificate for the endorsement key of KIND: making the key can take a chip many
+ * seconds. OUTCOME_TPM_…. */
+int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, bool *ret);
+
 /* Reads the TPM's endorsement key of KIND, and its certificate. OUTCOME_TPM_UNABLE if the TPM does
  * not accept the template, or has one of its own that is not in the profile; OUTCOME_TPM_PASSWORD
  * if the endorsement hierarchy has a password, and the TPM no persistent key of KIND; any other
