@@ -1,4 +1,4 @@
 # Breaks: that a challenge has the HMAC of its key
 # File: lib/tpm/challenge.c
 # Test: endorsement test_sizes
-s/mac\.size == digest && //
+s/mac\.size == digest && /mac.size > 0 \&\& /

@@ -108,8 +108,13 @@ static Bytes join(BytesView object, BytesView secret)
 static int parse_parts(const Host *host, BytesView object, BytesView secret)
 {
     _cleanup_(bytes_done) Bytes blob = join(object, secret);
+    _cleanup_(writer_done) Writer longer = {0};
     TpmChallengeParts parts;
 
+    writer_bytes(&longer, bytes_view(&blob));
+    writer_bytes(&longer, (BytesView){(const uint8_t[]){0}, 1});
+    assert_int_equal(tpm_challenge_parse(bytes_view(&longer.bytes), &host->key, NULL, &parts),
+                     OUTCOME_MALFORMED);
     return tpm_challenge_parse(bytes_view(&blob), &host->key, NULL, &parts);
 }
 
