@@ -217,7 +217,7 @@ static bool check_inside(const LiveCheck *check)
     const Policy *policy = check->machine->policy;
     Reason reason = {0};
     bool right = true;
-    int r = manager_new_of_machine(check->machine->name, -1, &reason, &inner);
+    int r = manager_new_of_machine(check->machine->name, MANAGER_USEC, -1, &reason, &inner);
 
     for (size_t i = 0; r == 0 && i < policy->count; i++) {
         const PolicyCredential *credential = &policy->credentials[i];

@@ -245,7 +245,8 @@ int manager_new(const Observer *observer, Reason *reason, Manager **ret)
     return r;
 }
 
-int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manager **ret)
+int manager_new_of_machine(const char *machine, uint64_t usec, int stop, Reason *reason,
+                           Manager **ret)
 {
     _cleanup_(manager_freep) Manager *manager = calloc(1, sizeof(*manager));
     _cleanup_(freep) char *class = NULL;
@@ -254,7 +255,7 @@ int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manage
     if (!manager)
         return -ENOMEM;
     manager->stop = stop;
-    manager_allow(manager, MANAGER_USEC);
+    manager_allow(manager, usec);
     snprintf(manager->name, sizeof(manager->name), "the service manager of %s", machine);
     manager->machine = strrchr(manager->name, ' ') + 1;
     if (sd_machine_get_class(machine, &class) < 0)
@@ -263,9 +264,11 @@ int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manage
     if (r < 0)
         return reason_set(reason, r, "cannot reach %s over its D-Bus", manager->name);
     r = subscribe(manager, reason);
-    if (r == 0)
-        *ret = TAKE_PTR(manager);
-    return r;
+    if (r != 0)
+        return r;
+    manager_allow(manager, MANAGER_USEC);
+    *ret = TAKE_PTR(manager);
+    return 0;
 }
 
 void manager_allow(Manager *manager, uint64_t usec)

@@ -32,8 +32,9 @@ int manager_new(const Observer *observer, Reason *reason, Manager **ret);
 
 /* The manager of the container MACHINE, over the container's own D-Bus. When the descriptor STOP
  * (borrowed; -1 for none) is readable, every wait ends with -EINTR. Returns OUTCOME_NOT_FOUND if
- * the container is not running, a negative errno if its bus cannot be reached. */
-int manager_new_of_machine(const char *machine, int stop, Reason *reason, Manager **ret);
+ * the container is not running, a negative errno if its bus cannot be reached in USEC. */
+int manager_new_of_machine(const char *machine, uint64_t usec, int stop, Reason *reason,
+                           Manager **ret);
 Manager *manager_free(Manager *manager); /* NULL is allowed */
 DEFINE_CLEANUP(Manager *, manager_free);
 

@@ -20,6 +20,9 @@
 /* How often the D-Bus of a container that boots is tried. */
 #define CONNECT_MSEC    200
 
+/* How long a container may take to answer when it is asked first, µs; later twice as long. */
+#define ANSWER_USEC     ((uint64_t)2 * 1000 * 1000)
+
 void restart_list_done(RestartList *list)
 {
     for (size_t i = 0; i < list->machine_count; i++)
@@ -370,48 +373,87 @@ static int settle(RestartList *list, const RestartOptions *options, int rc, Reas
 
 /* --- all --- */
 
-/* Waits for the D-Bus of a container that boots. Being denied does not pass. */
-static int connect_one(RestartMachine *machine, const RestartOptions *options, Reason *reason)
+/* Being denied does not pass. */
+static bool may_answer_yet(int rc)
+{
+    return rc < 0 && rc != -ENOMEM && rc != -EACCES && rc != -EPERM && rc != -EINTR;
+}
+
+/* Asks each container that has not answered yet, for USEC at most, until END. Returns whether all
+ * have answered. */
+static bool ask_all(RestartList *list, const RestartOptions *options, uint64_t usec, uint64_t end)
+{
+    bool all = true;
+
+    for (size_t i = 0; i < list->machine_count; i++) {
+        RestartMachine *machine = &list->machines[i];
+        uint64_t now = monotonic_usec();
+
+        if (may_answer_yet(machine->rc) && now < end)
+            machine->rc = manager_new_of_machine(machine->name, end - now < usec ? end - now : usec,
+                                                 options->stop, &machine->why, &machine->manager);
+        all = all && !may_answer_yet(machine->rc);
+    }
+    return all;
+}
+
+static void say_silent(const RestartList *list, const RestartOptions *options)
+{
+    for (size_t i = 0; i < list->machine_count; i++)
+        if (may_answer_yet(list->machines[i].rc))
+            observer_note(options->observer, "%s: waiting for its D-Bus, which does not answer yet",
+                          list->machines[i].name);
+}
+
+/* Waits for the D-Bus of containers that boot. OUTCOME_NOT_ROTATED if interrupted. */
+static int wait_for_all(RestartList *list, const RestartOptions *options, Reason *reason)
 {
     struct pollfd stop = {.fd = options->stop, .events = POLLIN};
-    uint64_t begin = monotonic_usec(), tick = begin;
-    int r;
+    uint64_t begin = monotonic_usec(), end = begin + options->boot_usec, tick = begin;
+    uint64_t usec = ANSWER_USEC;
 
-    while ((r = manager_new_of_machine(machine->name, options->stop, reason, &machine->manager)) <
-               0 &&
-           r != -ENOMEM && r != -EACCES && r != -EPERM && r != -EINTR &&
-           monotonic_usec() < begin + options->boot_usec) {
-        if (tick == begin)
-            observer_note(options->observer, "%s: waiting for its D-Bus, which does not answer yet",
-                          machine->name);
+    if (ask_all(list, options, usec, UINT64_MAX) || monotonic_usec() >= end)
+        return 0;
+    say_silent(list, options);
+    do {
         if (poll(&stop, 1, CONNECT_MSEC) > 0)
             return reason_set(reason, OUTCOME_NOT_ROTATED, "it was interrupted");
         if (monotonic_usec() >= tick) {
             observer_wait_tick(options->observer);
             tick = monotonic_usec() + (uint64_t)OBSERVER_TICK_MSEC * 1000;
         }
+        usec = 2 * usec < MANAGER_USEC ? 2 * usec : MANAGER_USEC;
+    } while (!ask_all(list, options, usec, end) && monotonic_usec() < end);
+    return 0;
+}
+
+/* How it ended for MACHINE. */
+static int take_answer(RestartMachine *machine, const RestartOptions *options, Reason *reason)
+{
+    if (machine->rc == 0 || machine->rc == OUTCOME_NOT_FOUND) /* it does not run */
+        return 0;
+    if (machine->rc == -ENOMEM)
+        return machine->rc;
+    if (options->go_on && !is_stopped(options)) {
+        machine->given_up = true;
+        return 0;
     }
-    return r == 0 || r == OUTCOME_NOT_FOUND || r == -ENOMEM ? r : OUTCOME_NOT_ROTATED;
+    if (reason)
+        *reason = machine->why;
+    return OUTCOME_NOT_ROTATED;
 }
 
 int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason)
 {
-    int r = 0;
+    int r;
 
+    for (size_t i = 0; i < list->machine_count; i++)
+        list->machines[i].rc = -EAGAIN;
     observer_wait_begin(options->observer, "the containers to answer");
-    for (size_t i = 0; r == 0 && i < list->machine_count; i++) {
-        RestartMachine *machine = &list->machines[i];
-
-        r = connect_one(machine, options, &machine->why);
-        if (r == OUTCOME_NOT_ROTATED && options->go_on && !is_stopped(options))
-            machine->given_up = true;
-        else if (r == OUTCOME_NOT_ROTATED && reason)
-            *reason = machine->why;
-        /* it does not run */
-        if (r == OUTCOME_NOT_FOUND || machine->given_up)
-            r = 0;
-    }
+    r = wait_for_all(list, options, reason);
     observer_wait_end(options->observer);
+    for (size_t i = 0; r == 0 && i < list->machine_count; i++)
+        r = take_answer(&list->machines[i], options, reason);
     return r;
 }
 

@@ -26,6 +26,7 @@
 typedef struct RestartMachine {
     char name[LIMIT_MACHINE_BYTES + 1];
     Manager *manager; /* NULL if it is not running */
+    int rc;           /* of the connection to it */
     bool given_up;    /* its manager cannot be reached, or took too long: nothing more is asked */
     Reason why;       /* .given_up */
 } RestartMachine;
@@ -55,7 +56,7 @@ typedef struct RestartList {
 
 typedef struct RestartOptions {
     const Observer *observer; /* gets a note of each step */
-    uint64_t boot_usec;       /* how long a container's D-Bus may take to answer */
+    uint64_t boot_usec;       /* how long all containers' D-Bus together may take to answer */
     int stop;                 /* waiting ends when this descriptor is readable; -1 for none */
     uint64_t unit_usec;       /* for all calls and jobs of one unit together */
     uint64_t settle_usec;     /* how long units have to stay up after their jobs */
@@ -88,7 +89,8 @@ int restart_list_affects(const RestartList *list, const CredentialName *name,
                          const RestartUnit *unit, bool *ret);
 
 /* Connects to the managers of the containers that run, before anything is changed; waits for those
- * that boot. Returns OUTCOME_NOT_ROTATED if one cannot be reached, unless .go_on, or when stopped.
+ * that boot. They are asked in turn, so that silent ones keep the others waiting for two seconds
+ * each, and no longer than .boot_usec if they were all asked once. Returns OUTCOME_NOT_ROTATED if one cannot be reached, unless .go_on, or when stopped.
  */
 int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason);
 

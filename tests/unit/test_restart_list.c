@@ -667,6 +667,36 @@ static void test_no_bus(void **state)
     fake_managers_stop();
 }
 
+/* Those that are silent have a limited time together, and keep no other from its new value. */
+static void test_silent(void **state)
+{
+    static const FakeManager managers[] = {
+        {.machine = "mail", .delay_msec = 3600 * 1000, .units = {{.name = "mail.service"}}},
+        {.machine = "web", .delay_msec = 3600 * 1000, .units = {{.name = "app.service"}}},
+        {.machine = "db", .units = {{.name = "db.service"}}},
+    };
+    World *world = *state;
+
+    test_write_file(test_path(&world->folder, "etc/nspawn-creds/mail.json"),
+                    test_view("{\"credentials\": {\"of-web\": {\"share\": \"web@token\", "
+                              "\"delivery\": \"live\", \"services\": [\"mail.service\"], "
+                              "\"onChange\": \"restart\"}}}"),
+                    0644);
+    fake_managers_start(managers, COUNT(managers));
+    make_list(world, "web@token");
+    world->options.go_on = true;
+    world->options.boot_usec = 300000;
+    assert_int_equal(restart_list_connect(&world->list, &world->options, NULL), 0);
+    assert_quick(world);
+    for (size_t i = 0; i < world->list.machine_count; i++) {
+        const RestartMachine *machine = &world->list.machines[i];
+
+        assert_true(machine->given_up == (strcmp(machine->name, "db") != 0));
+        assert_true(!machine->manager == machine->given_up);
+    }
+    fake_managers_stop();
+}
+
 static void test_stop_in_boot(void **state)
 {
     static const FakeManager manager = {
@@ -747,9 +777,10 @@ static void test_manager(void **state)
 
     (void)state;
     fake_managers_start(&fake, 1);
-    assert_int_equal(manager_new_of_machine("db", -1, &reason, &none), OUTCOME_NOT_FOUND);
+    assert_int_equal(manager_new_of_machine("db", MANAGER_USEC, -1, &reason, &none),
+                     OUTCOME_NOT_FOUND);
     assert_string_equal(reason.text, "db is not running");
-    assert_int_equal(manager_new_of_machine("web", -1, &reason, &manager), 0);
+    assert_int_equal(manager_new_of_machine("web", MANAGER_USEC, -1, &reason, &manager), 0);
     assert_int_equal(manager_version(manager), 260);
     assert_int_equal(manager_unit(manager, "app.service", &reason, &unit), 0);
     assert_string_equal(unit.load, "31mloaded"); /* without the escape character */
@@ -785,6 +816,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_affects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_bus, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_in_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_before_job, set_up, tear_down),
