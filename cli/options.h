@@ -66,7 +66,7 @@ typedef enum OptionId {
     OPTION_AS = 1L << 46,
     OPTION_TO = 1L << 47,
     OPTION_RECIPIENTS = 1L << 48,
-    OPTION_ENDORSEMENT = 1L << 49, /* three of them */
+    OPTION_ENDORSEMENT = 1L << 49, /* four of them */
     OPTION_SIGNERS = 1L << 51,
     OPTION_THRESHOLD = 1L << 52,
     OPTION_CONFIRM = 1L << 50,
@@ -117,52 +117,53 @@ typedef struct Options {
     JsonMode json;         /* --json= */
     const char **hosts;    /* --host=, each a file; NULL if not given */
     size_t host_count;
-    bool pretty;                                 /* --pretty */
-    bool no_legend;                              /* --no-legend */
-    bool full;                                   /* --full */
-    bool no_pager;                               /* --no-pager */
-    bool no_ask;                                 /* --no-ask */
-    bool rollback_protection;                    /* --rollback-protection */
-    bool no_rollback_protection;                 /* --no-rollback-protection */
-    bool accept_rollback;                        /* --accept-rollback */
-    bool prove;                                  /* --prove */
-    bool proved;                                 /* --proved */
-    const char *ek_ca;                           /* --ek-ca=; NULL if not given, as the next two */
-    const char *ek;                              /* --ek= */
-    const char *ek_list;                         /* --ek-list= */
-    bool metrics;                                /* --metrics */
-    const char *metrics_file;                    /* --metrics-file=; NULL if not given */
-    const char *repository;                      /* --repository= */
-    const char *as;                              /* --as=; NULL if not given */
-    const char *to;                              /* --to=; NULL if not given */
-    const char *recipients;                      /* --recipients=; NULL if not given */
-    const char *signers;                         /* --signers=; NULL if not given */
-    unsigned threshold;                          /* --threshold=; 0 if not given */
-    const char *key;                             /* --key=; NULL if not given */
-    bool renew;                                  /* --renew */
-    const char *confirm;                         /* --confirm=; NULL if not given */
-    const char *fleet;                           /* --fleet=; NULL if not given */
-    const char *extract;                         /* --extract=; NULL if not given */
-    unsigned wave;                               /* --wave=, percent; 0 if not given */
-    bool wait;                                   /* --wait */
-    uint64_t wait_usec;                          /* --wait=; USEC_INFINITY without a time */
-    unsigned tolerate;                           /* --tolerate=, percent */
-    bool fix;                                    /* --fix */
-    bool after_update;                           /* --after-update */
-    unsigned lines;                              /* --lines=; 0 for all */
-    bool follow;                                 /* --follow */
-    uint64_t since;                              /* --since=, in µs; 0 if not given */
-    bool dry_run;                                /* --dry-run */
-    bool replace;                                /* --replace */
-    Recipe generate;                             /* --generate=, if it is given */
-    bool expiry;                                 /* --expiry */
-    bool check;                                  /* --check */
-    bool history;                                /* --history */
-    bool all;                                    /* --all */
-    bool forget;                                 /* --forget */
-    unsigned back;                               /* --back=; 0 if it is not given */
-    PolicyDelivery delivery;                     /* --delivery=, --live */
-    PolicyChange on_change;                      /* --on-change= */
+    bool pretty;                 /* --pretty */
+    bool no_legend;              /* --no-legend */
+    bool full;                   /* --full */
+    bool no_pager;               /* --no-pager */
+    bool no_ask;                 /* --no-ask */
+    bool rollback_protection;    /* --rollback-protection */
+    bool no_rollback_protection; /* --no-rollback-protection */
+    bool accept_rollback;        /* --accept-rollback */
+    bool prove;                  /* --prove */
+    bool proved;                 /* --proved */
+    const char *ek_ca;           /* --ek-ca=; NULL if not given, as the next three */
+    const char *ek;              /* --ek= */
+    const char *ek_list;         /* --ek-list= */
+    const char *ek_certificate;  /* --ek-certificate= */
+    bool metrics;                /* --metrics */
+    const char *metrics_file;    /* --metrics-file=; NULL if not given */
+    const char *repository;      /* --repository= */
+    const char *as;              /* --as=; NULL if not given */
+    const char *to;              /* --to=; NULL if not given */
+    const char *recipients;      /* --recipients=; NULL if not given */
+    const char *signers;         /* --signers=; NULL if not given */
+    unsigned threshold;          /* --threshold=; 0 if not given */
+    const char *key;             /* --key=; NULL if not given */
+    bool renew;                  /* --renew */
+    const char *confirm;         /* --confirm=; NULL if not given */
+    const char *fleet;           /* --fleet=; NULL if not given */
+    const char *extract;         /* --extract=; NULL if not given */
+    unsigned wave;               /* --wave=, percent; 0 if not given */
+    bool wait;                   /* --wait */
+    uint64_t wait_usec;          /* --wait=; USEC_INFINITY without a time */
+    unsigned tolerate;           /* --tolerate=, percent */
+    bool fix;                    /* --fix */
+    bool after_update;           /* --after-update */
+    unsigned lines;              /* --lines=; 0 for all */
+    bool follow;                 /* --follow */
+    uint64_t since;              /* --since=, in µs; 0 if not given */
+    bool dry_run;                /* --dry-run */
+    bool replace;                /* --replace */
+    Recipe generate;             /* --generate=, if it is given */
+    bool expiry;                 /* --expiry */
+    bool check;                  /* --check */
+    bool history;                /* --history */
+    bool all;                    /* --all */
+    bool forget;                 /* --forget */
+    unsigned back;               /* --back=; 0 if it is not given */
+    PolicyDelivery delivery;     /* --delivery=, --live */
+    PolicyChange on_change;      /* --on-change= */
     const char *services[LIMIT_POLICY_SERVICES]; /* --service=, each once */
     unsigned service_count;
     char **command;         /* the arguments after "--", a part of all; NULL without "--" */

@@ -76,7 +76,7 @@ _nspawn_creds_options() { # VERB
                 restore) options='--dry-run --replace --store --store= --tpm2-device= --tpm2-signature= --json=' ;;
                 fleet) options='--identity= --newline= --json= --no-ask --generate= --repository= --as= --to= --recipients= --signers=
                         --threshold= --confirm= --key= --renew --wave= --wait --wait= --tolerate= --not-after= --fleet= --extract= --proved' ;;
-                host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek= --ek-list=' ;;
+                host) options='--tpm2-device= --tpm2-pcrs= --tpm2-public-key= --not-after= --json= --prove --ek-ca= --ek-certificate= --ek= --ek-list=' ;;
         esac
         [[ $options != *--with-key=* ]] || options+=' -H -T'
         # shellcheck disable=SC2086 # words
@@ -107,7 +107,7 @@ _nspawn_creds() {
 
         case $current in
                 --name=*)           _nspawn_creds_names names; return ;;
-                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*|--extract=*|--ek-ca=*|--ek-list=*)
+                --store=*|--tpm2-device=*|--tpm2-public-key=*|--tpm2-signature=*|--share-key=*|--host=*|--identity=*|--metrics-file=*|--repository=*|--recipients=*|--signers=*|--key=*|--extract=*|--ek-ca=*|--ek-certificate=*|--ek-list=*)
                                     _nspawn_creds_files; return ;;
                 --with-key=*)       _nspawn_creds_values auto host tpm2 host+tpm2 tpm2-with-public-key \
                                             host+tpm2-with-public-key null; return ;;

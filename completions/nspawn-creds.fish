@@ -73,6 +73,7 @@ complete -c nspawn-creds -n '__nspawn_creds_at 1 host' -a 'export challenge answ
 complete -c nspawn-creds -n '__nspawn_creds_at 2 host' -F
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l prove -d 'Also export what a proof needs'
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-ca -r -F -d 'Certificates of TPM manufacturers'
+complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-certificate -r -F -d 'The certificate of the endorsement key'
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek -x -d 'The endorsement key of the host'
 complete -c nspawn-creds -n '__nspawn_creds_at any host' -l ek-list -r -F -d 'A list of endorsement keys'
 complete -c nspawn-creds -n '__nspawn_creds_at any seal fleet' -l proved -d 'Refuse a host whose keys are not proved'

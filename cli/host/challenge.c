@@ -11,6 +11,7 @@
 #include "specs.h"
 #include "terminal/output.h"
 #include "tpm/certificate.h"
+#include "tpm/endorsement.h"
 
 #include <errno.h>
 #include <string.h>
@@ -81,19 +82,22 @@ static int find_in_list(const char *path, const uint8_t digest[IDENTITY_DIGEST_B
 
 /* --- which endorsement key is a genuine TPM's --- */
 
+/* CERTIFICATE is that of --ek-certificate=, or empty. */
 static int check_certificate(const Context *context, const Options *options,
-                             const IdentityEndorsement *endorsement, Reason *reason)
+                             const IdentityEndorsement *endorsement, BytesView certificate,
+                             Reason *reason)
 {
     TpmStorageKey key;
     int r;
 
-    if (endorsement->certificate.size == 0)
+    if (certificate.size == 0)
+        certificate = bytes_view(&endorsement->certificate);
+    if (certificate.size == 0)
         return reason_set(reason, OUTCOME_NOT_GENUINE,
                           "the identity has no certificate for the endorsement key");
     r = tpm_endorsement_key_parse(bytes_view(&endorsement->area), reason, &key);
     if (r == 0)
-        r = tpm_certificate_check(bytes_view(&endorsement->certificate), &key, options->ek_ca,
-                                  context->now(context), reason);
+        r = tpm_certificate_check(certificate, &key, options->ek_ca, context->now(context), reason);
     return r == OUTCOME_BAD_IDENTITY || r == OUTCOME_EXPIRED ? OUTCOME_NOT_GENUINE : r;
 }
 
@@ -127,14 +131,21 @@ static int check_inventory(const Options *options, const Identity *identity,
 static int choose(const Context *context, const Options *options, const Identity *identity,
                   Reason *reason, EnrolmentRequest *request)
 {
-    int r = reason_set(reason, OUTCOME_NOT_GENUINE,
-                       "the identity has no endorsement key. Export it with nspawn-creds host "
-                       "export --prove");
+    _cleanup_(bytes_done) Bytes certificate = {0};
+    int r = options->ek_certificate ? file_read(options->ek_certificate, TPM_CERTIFICATE_BYTES_MAX,
+                                                reason, &certificate)
+                                    : 0;
 
+    if (r != 0) /* the remedy for what is too large is about secrets */
+        return r == OUTCOME_TOO_LARGE ? OUTCOME_NOT_GENUINE : r;
+    r = reason_set(reason, OUTCOME_NOT_GENUINE,
+                   "the identity has no endorsement key. Export it with nspawn-creds host "
+                   "export --prove");
     for (size_t i = 0; i < identity->endorsement_count; i++) {
         const IdentityEndorsement *endorsement = &identity->endorsements[i];
         Reason why = {0};
-        int rc = options->ek_ca ? check_certificate(context, options, endorsement, &why)
+        int rc = options->ek_ca ? check_certificate(context, options, endorsement,
+                                                    bytes_view(&certificate), &why)
                                 : check_inventory(options, identity, endorsement, &why);
 
         if (rc == 0) {
@@ -161,6 +172,9 @@ static int check_options(const Options *options, Reason *reason)
         return reason_set(reason, OUTCOME_USAGE,
                           "say how you know genuine TPMs, with one of --ek-ca=DIRECTORY, "
                           "--ek=SHA256 and --ek-list=FILE");
+    if (options->ek_certificate && !options->ek_ca)
+        return reason_set(reason, OUTCOME_USAGE,
+                          "--ek-certificate=FILE needs --ek-ca=DIRECTORY, by which it is checked");
     if (options->seal.pcrs.given != 0)
         return reason_set(reason, OUTCOME_USAGE,
                           "the values of PCRs are those of the identity: give numbers only");
