@@ -72,7 +72,7 @@ static Secret *key_of(BytesView blob)
 
 static bool fails(unsigned key)
 {
-    return shared->tpm_rc != 0 && key != shared->tpm_open_key &&
+    return shared->tpm_rc != 0 && (shared->tpm_open_key == 0 || key != shared->tpm_open_key) &&
            (shared->tpm_rc_key == 0 || shared->tpm_rc_key == key);
 }
 

@@ -33,7 +33,7 @@ typedef struct BrokerShared {
     atomic_uint tpm_answered; /* after so many, unsealings hang; 0: none does */
     atomic_int tpm_rc;        /* and returns that */
     atomic_uint tpm_rc_key;   /* but only for the sealed key of this number; 0: for all */
-    atomic_uint tpm_open_key; /* but not for that of this number */
+    atomic_uint tpm_open_key; /* but not for that of this number; 0: for all */
     atomic_uint tpm_begun;    /* unsealings */
     atomic_uint tpm_sealed;   /* fresh keys */
     atomic_int seal_rc;       /* what their sealing returns */
