@@ -19,9 +19,12 @@
 #include <unistd.h>
 
 /* Those of the low range, and all others that have a certificate: a TPM makes any key of a template
- * that it knows. One whose template it does not know is missing. */
+ * that it knows. One whose template it does not know is missing, and so is one that needs the
+ * endorsement hierarchy's password, if there is another. */
 static int read_endorsements(Tpm *tpm, Reason *reason, TpmResult *ret)
 {
+    Reason locked = {0};
+    bool found = false;
     int r = 0;
 
     for (TpmEndorsementKind i = 0; r == 0 && i < _TPM_ENDORSEMENT_MAX; i++) {
@@ -31,10 +34,16 @@ static int read_endorsements(Tpm *tpm, Reason *reason, TpmResult *ret)
             r = tpm_endorsement_has_certificate(tpm, i, reason, &wanted);
         if (r == 0 && wanted)
             r = tpm_endorsement_read(tpm, i, reason, &ret->endorsements[i]);
-        if (r == OUTCOME_TPM_UNABLE)
+        found = found || (r == 0 && wanted);
+        if (r == OUTCOME_TPM_PASSWORD)
+            locked = *reason;
+        if (r == OUTCOME_TPM_UNABLE || r == OUTCOME_TPM_PASSWORD)
             r = 0;
     }
-    return r;
+    if (r != 0 || found || !*locked.text)
+        return r;
+    *reason = locked;
+    return OUTCOME_TPM_PASSWORD;
 }
 
 static int work(const void *request, const Observer *observer, Reason *reason, TpmResult *ret)

@@ -5,8 +5,7 @@
  * The endorsement key of a TPM, and its answer to a challenge (tpm/challenge.h).
  *
  * The key is created from its template for each use: a TPM makes the same one every time. With a
- * password of the endorsement hierarchy a persistent key serves, if there is one; a key of the low
- * range can then be read, but cannot answer, since its policy needs the password.
+ * password of the endorsement hierarchy a persistent key of the high range serves, if there is one.
  */
 
 #include "secret/secret.h"
@@ -29,8 +28,8 @@ int tpm_endorsement_has_certificate(Tpm *tpm, TpmEndorsementKind kind, Reason *r
 
 /* Reads the TPM's endorsement key of KIND, and its certificate. OUTCOME_TPM_UNABLE if the TPM does
  * not accept the template, or has one of its own that is not in the profile; OUTCOME_TPM_PASSWORD
- * if the endorsement hierarchy has a password, and the TPM no persistent key of KIND; any other
- * OUTCOME_TPM_…. */
+ * if the endorsement hierarchy has a password, unless KIND is of the high range and the TPM has a
+ * persistent key of it; any other OUTCOME_TPM_…. */
 int tpm_endorsement_read(Tpm *tpm, TpmEndorsementKind kind, Reason *reason, TpmEndorsement *ret);
 
 /* A challenge, as it arrives. */

@@ -5,7 +5,8 @@
  * A key is created from its template for each use: a TPM makes the same one every time. A vendor
  * may have written another unique part of the template into NV, or a nonce for it (TCG EK
  * Credential Profile for TPM Family 2.0, 2.2.2). With a password of the endorsement hierarchy keys
- * cannot be created; then one that somebody made persistent serves.
+ * cannot be created; then one of the high range serves that somebody made persistent. Those of the
+ * low range need the password for whatever they do.
  */
 
 #include "tpm/tpm_internal.h"
@@ -242,7 +243,7 @@ int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason
         r = take_nonce(tpm, indices[kind].nonce, reason, &wanted.publicArea);
     if (r == 0)
         r = create(tpm, template, &wanted, reason, ret, ret_area);
-    if (r == OUTCOME_TPM_PASSWORD) {
+    if (r == OUTCOME_TPM_PASSWORD && template->role == TPM_ENDORSEMENT_HIGH) {
         int found = find_persistent(tpm, template, reason, ret, ret_area);
 
         if (found != 0 || ret->tpm)

@@ -112,9 +112,9 @@ bool tpm_endorsement_adopt(BytesView nv, TPMT_PUBLIC *area);
  * there is none. Pure. */
 size_t tpm_certificate_size(BytesView nv);
 
-/* Creates the endorsement key of TEMPLATE, or finds a persistent one if the endorsement hierarchy
- * has a password, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the TPM does not accept the
- * template, or has another one in NV. */
+/* Creates the endorsement key of TEMPLATE, or finds a persistent one of the high range if the
+ * endorsement hierarchy has a password, and returns its TPM2B_PUBLIC. OUTCOME_TPM_UNABLE if the TPM
+ * does not accept the template, or has another one in NV. */
 int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason, TpmHandle *ret,
                         Bytes *ret_area);
 

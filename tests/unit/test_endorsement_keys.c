@@ -114,52 +114,40 @@ static TPM2B_PUBLIC p256_template(TpmEndorsementKind kind, uint16_t unique)
     return area;
 }
 
-/* With a password, persistent keys serve: not one that anybody may use, although it is the first,
- * and not one of another template. Those of the low range need the password to answer. */
+/* With a password, persistent keys of the high range serve: not one that is not an endorsement key,
+ * although it is the first, and not one of another template. Those of the low range would need the
+ * password to answer. */
 static void test_password_and_persistent_keys(void **state)
 {
     Fixture *fixture = *state;
     _cleanup_(secret_freep) Secret *secret = test_secret_of(TPM_CHALLENGE_SECRET_BYTES);
+    _cleanup_(secret_freep) Secret *revealed = NULL;
     TPM2B_PUBLIC low = p256_template(TPM_ENDORSEMENT_L2, 32);
     TPM2B_PUBLIC high = p256_template(TPM_ENDORSEMENT_H2, 0), other = high;
     _cleanup_(tpm_endorsement_done) TpmEndorsement none = {0};
+    _cleanup_(host_done) Host before = {0}, host = {0}, of_low = {0};
+    _cleanup_(bytes_done) Bytes blob = {0}, blob_of_low = {0};
 
     other.publicArea.objectAttributes &= ~(TPMA_OBJECT)TPMA_OBJECT_ADMINWITHPOLICY;
     make_persistent(fixture, &other, 0x81010001);
     make_persistent(fixture, &low, 0x81010002);
     make_persistent(fixture, &high, 0x81010016);
-    for (int password = 0; password < 2; password++) {
-        static Bytes before[2];
-
-        if (password)
-            assert_int_equal(hardship_endorsement_password(fixture->swtpm), 0);
-        for (size_t i = 0; i < 2; i++) { /* L-2, H-2 */
-            _cleanup_(host_done) Host host = {0};
-            _cleanup_(bytes_done) Bytes blob = {0};
-            _cleanup_(secret_freep) Secret *revealed = NULL;
-
-            assert_true(read_host(fixture, i, &host));
-            if (!password) {
-                before[i] = TAKE(host.endorsement.area);
-                continue;
-            }
-            assert_true(
-                bytes_view_equal(bytes_view(&before[i]), bytes_view(&host.endorsement.area)));
-            bytes_done(&before[i]);
-            challenge(fixture, &host.key, &host.export.legacy, secret, &blob);
-            if (host.key.role == TPM_ENDORSEMENT_LOW) {
-                refused(fixture, &host, &host.export.legacy, bytes_view(&blob),
-                        OUTCOME_TPM_PASSWORD, "the endorsement hierarchy has a password");
-                continue;
-            }
-            assert_int_equal(
-                answer(fixture, &host, &host.export.legacy, bytes_view(&blob), &revealed), 0);
-            assert_true(secret_equal(secret, revealed));
-        }
-    }
-    assert_int_equal(
-        tpm_endorsement_read(fixture->tpm, TPM_ENDORSEMENT_L1, &fixture->reason, &none),
-        OUTCOME_TPM_PASSWORD);
+    assert_true(read_host(fixture, 0, &of_low));
+    assert_true(read_host(fixture, 1, &before));
+    challenge(fixture, &of_low.key, &of_low.export.legacy, secret, &blob_of_low);
+    assert_int_equal(hardship_endorsement_password(fixture->swtpm), 0);
+    assert_true(read_host(fixture, 1, &host));
+    assert_true(
+        bytes_view_equal(bytes_view(&before.endorsement.area), bytes_view(&host.endorsement.area)));
+    challenge(fixture, &host.key, &host.export.legacy, secret, &blob);
+    assert_int_equal(answer(fixture, &host, &host.export.legacy, bytes_view(&blob), &revealed), 0);
+    assert_true(secret_equal(secret, revealed));
+    refused(fixture, &of_low, &of_low.export.legacy, bytes_view(&blob_of_low), OUTCOME_TPM_PASSWORD,
+            "the endorsement hierarchy has a password");
+    for (TpmEndorsementKind kind = 0; kind < _TPM_ENDORSEMENT_MAX; kind++)
+        if (kind != TPM_ENDORSEMENT_H2)
+            assert_int_equal(tpm_endorsement_read(fixture->tpm, kind, &fixture->reason, &none),
+                             OUTCOME_TPM_PASSWORD);
     assert_int_equal(swtpm_count_failures(fixture->swtpm), 0);
 }
 
@@ -333,18 +321,18 @@ static void test_manufactured(void **state)
     now = fixture.context.now(&fixture.context) + UINT64_C(60) * 1000 * 1000;
     assert_int_equal(swtpm_start(state_path, &fixture.swtpm), 0);
     assert_int_equal(tap_open(fixture.swtpm, &fixture.tpm), 0);
-    for (int password = 0; password < 2; password++) {
+    for (size_t password = 0; password < 2; password++) {
         TpmEndorsement read[2] = {0};
         TpmStorageKey key;
 
         if (password)
             assert_int_equal(hardship_endorsement_password(fixture.swtpm), 0);
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = password; i < 2; i++) { /* then only that of the high range */
             expect_key(&fixture, made[i], handles[i], true);
             assert_int_equal(tpm_endorsement_read(fixture.tpm, made[i], &fixture.reason, &read[i]),
                              0);
         }
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = password; i < 2; i++) {
             assert_int_equal(tpm_endorsement_key_parse(bytes_view(&read[i].area), NULL, &key), 0);
             assert_int_equal(tpm_certificate_check(bytes_view(&read[i].certificate), &key, trust,
                                                    now, &fixture.reason),
