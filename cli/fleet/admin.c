@@ -338,7 +338,7 @@ bool known_leaf_parse(const char *text, KnownLeaf *ret)
         return false;
     memcpy(known.host, text, (size_t)(space - text));
     *ret = known;
-    return true;
+    return fleet_host_name_valid(known.host);
 }
 
 /* Adds "HOST HEX" to LEAVES, which has COUNT. */

@@ -168,8 +168,7 @@ static int read_lines(const Repository *repository, const char *name, size_t lim
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Parses a file of leaves into RET, which has room for COUNT. Whether it has that many, sorted. */
-static bool parse_leaves(char *text, KnownLeaf *ret, size_t count)
+bool leaves_parse(char *text, KnownLeaf *ret, size_t count)
 {
     size_t found = 0;
     char *line;
@@ -180,7 +179,7 @@ static bool parse_leaves(char *text, KnownLeaf *ret, size_t count)
             return false;
         found++;
     }
-    return found == count;
+    return text && found == count;
 }
 
 int leaves_read(const Repository *repository, const Statement *statement, Reason *reason,
@@ -196,7 +195,7 @@ int leaves_read(const Repository *repository, const Statement *statement, Reason
     leaves = calloc(statement->hosts + 1, sizeof(leaves[0]));
     if (!leaves)
         return -ENOMEM;
-    if (parse_leaves(text, leaves, statement->hosts))
+    if (leaves_parse(text, leaves, statement->hosts))
         r = leaves_root(leaves, statement->hosts, &root);
     if (r == 0 && memcmp(root.bytes, statement->root.bytes, MERKLE_HASH_BYTES) != 0)
         r = reason_set(reason, OUTCOME_UNSIGNED,
