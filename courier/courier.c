@@ -105,12 +105,12 @@ static int call(const Courier *courier, Client *broker, const char *method, cons
 /* The outcome that the member "outcome" of REPLY names. */
 static int outcome_of(struct json_object *reply, Reason *reason)
 {
-    const char *name = varlink_text(reply, "outcome"), *why = varlink_text(reply, "reason");
+    const char *why = varlink_text(reply, "reason");
+    int rc = outcome_find(varlink_text(reply, "outcome"));
 
-    for (int rc = OUTCOME_OK; name && rc < _OUTCOME_MAX; rc++)
-        if (strcmp(outcome_name(rc), name) == 0)
-            return rc == OUTCOME_OK ? 0 : reason_set(reason, rc, "%s", why ? why : "");
-    return reason_set(reason, -EPROTO, "the broker's reply has no outcome");
+    if (rc < 0)
+        return reason_set(reason, -EPROTO, "the broker's reply has no outcome");
+    return rc == OUTCOME_OK ? 0 : reason_set(reason, rc, "%s", why ? why : "");
 }
 
 /* Keeps the report in REPLY, if there is one, until it is carried back. */

@@ -4,6 +4,7 @@
 
 #include "base/shell_word.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,6 +71,14 @@ const char *outcome_name(int rc)
     const OutcomeInfo *info = find(rc);
 
     return info ? info->name : "system-error";
+}
+
+int outcome_find(const char *name)
+{
+    for (int rc = OUTCOME_OK; name && rc < _OUTCOME_MAX; rc++)
+        if (strcmp(outcome_name(rc), name) == 0)
+            return rc;
+    return -EIO;
 }
 
 const char *outcome_sentence(int rc)

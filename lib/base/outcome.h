@@ -35,6 +35,9 @@ int reason_set(Reason *reason, int rc, const char *format, ...)
  * errno "system-error". Never NULL. */
 const char *outcome_name(int rc);
 
+/* The outcome with this identifier; -EIO if there is none, as for "system-error" and NULL. */
+int outcome_find(const char *name);
+
 /* A sentence that says what happened, without a final full stop; for a negative errno the system's
  * text. Never NULL. */
 const char *outcome_sentence(int rc);

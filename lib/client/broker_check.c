@@ -126,13 +126,10 @@ int broker_check(const char *control, const BrokerCheck *check, const Observer *
 
 int broker_check_outcome(struct json_object *checked, Reason *reason)
 {
-    const char *name = varlink_text(checked, "outcome"), *why = varlink_text(checked, "reason");
+    const char *why = varlink_text(checked, "reason");
 
     snprintf(reason->text, sizeof(reason->text), "%s", why ? why : "");
-    for (int rc = OUTCOME_OK; rc < _OUTCOME_MAX; rc++)
-        if (strcmp(outcome_name(rc), name) == 0)
-            return rc;
-    return -EIO;
+    return outcome_find(varlink_text(checked, "outcome"));
 }
 
 int broker_check_one(const char *control, const BrokerCheck *check, const Observer *observer,

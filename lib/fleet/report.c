@@ -102,14 +102,6 @@ int report_sign(const Report *report, const Secret *seed, Bytes *ret)
 
 /* --- verifying --- */
 
-static int outcome_of(const char *name)
-{
-    for (int rc = OUTCOME_OK; rc < _OUTCOME_MAX; rc++)
-        if (strcmp(outcome_name(rc), name) == 0)
-            return rc;
-    return -EIO;
-}
-
 static bool copy(struct json_object *object, const char *member, char *ret, size_t size)
 {
     const char *text = json_text(json_object_object_get(object, member));
@@ -143,7 +135,7 @@ static bool read_text(struct json_object *object, Report *ret)
         !copy(object, "statement", ret->statement, sizeof(ret->statement)) ||
         !hex_parse(ret->statement, digest, sizeof(digest)))
         return false;
-    ret->outcome = outcome_of(outcome);
+    ret->outcome = outcome_find(outcome);
     if (json_object_object_get_ex(object, "credential", NULL)) {
         members++;
         if (!copy(object, "credential", ret->credential, sizeof(ret->credential)) ||

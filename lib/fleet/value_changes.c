@@ -212,7 +212,7 @@ int fleet_applied_parse(BytesView text, Reason *reason, FleetApplied *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     const char *outcome, *time, *credential;
-    FleetApplied applied = {.outcome = -EIO};
+    FleetApplied applied = {0};
     CredentialName name;
     int r = parse_object(text, APPLIED_BYTES_MAX, 4 * MARKS, 5, reason, &object);
 
@@ -221,9 +221,7 @@ int fleet_applied_parse(BytesView text, Reason *reason, FleetApplied *ret)
     outcome = json_text(json_object_object_get(object, "outcome"));
     time = json_text(json_object_object_get(object, "time"));
     credential = json_text(json_object_object_get(object, "credential"));
-    for (int rc = OUTCOME_OK; outcome && rc < _OUTCOME_MAX; rc++)
-        if (strcmp(outcome_name(rc), outcome) == 0)
-            applied.outcome = rc;
+    applied.outcome = outcome_find(outcome);
     if (applied.outcome < 0 || !time || !timestamp_parse_utc(time, &applied.time) || !credential ||
         (*credential && credential_name_parse(credential, NULL, &name) != 0) ||
         !copy_digest(object, "statement", applied.statement))

@@ -11,6 +11,7 @@ static void test_every_outcome_has_a_row(void **state)
     (void)state;
     for (int i = 0; i < _OUTCOME_MAX; i++) {
         assert_non_null(outcome_name(i));
+        assert_int_equal(outcome_find(outcome_name(i)), i);
         assert_non_null(outcome_sentence(i));
         assert_true((i == 0) == (outcome_exit_status(i) == 0));
         for (int j = 0; j < i; j++)
@@ -84,6 +85,8 @@ static void test_errors_of_the_environment(void **state)
 {
     (void)state;
     assert_string_equal(outcome_name(-ENOMEM), "system-error");
+    assert_int_equal(outcome_find("system-error"), -EIO);
+    assert_int_equal(outcome_find(NULL), -EIO);
     assert_string_equal(outcome_sentence(-ENOENT), strerror(ENOENT));
     assert_null(outcome_remedy(-ENOENT));
     assert_int_equal(outcome_exit_status(-ENOENT), 1);
