@@ -259,29 +259,122 @@ static int restore(Apply *apply, Reason *reason, int *rc)
     return r < 0 ? r : 0;
 }
 
+/* A changed credential that UNIT uses; "" if there is none. */
+static int find_used(const Apply *apply, const RestartUnit *unit,
+                     char ret[CREDENTIAL_NAME_TEXT_BYTES])
+{
+    bool affects = false;
+    int r = 0;
+
+    ret[0] = '\0';
+    for (size_t k = 0; r == 0 && !affects && k < apply->wanted.count; k++) {
+        r = restart_list_affects(&apply->list, &apply->wanted.changes[k].name, unit, &affects);
+        if (r == 0 && affects)
+            credential_name_format(&apply->wanted.changes[k].name, ret);
+    }
+    return r;
+}
+
+/* --- what has failed before --- */
+
+static bool came_back(const RestartUnit *unit)
+{
+    return unit->result &&
+           (strcmp(unit->result, "restarted") == 0 || strcmp(unit->result, "reloaded") == 0 ||
+            strcmp(unit->result, "put-back") == 0);
+}
+
+/* Notes which units of LIST have failed, and which have come back. One that does not run stays as
+ * it was. */
+static int note_failures(Apply *apply, const RestartList *list)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < list->unit_count; i++) {
+        const RestartUnit *unit = &list->units[i];
+        const ApplyUnit *failed = apply_state_find_failed(&apply->state, unit);
+        char credential[CREDENTIAL_NAME_TEXT_BYTES] = "";
+
+        if (has_failed(unit)) {
+            if (list == &apply->list)
+                r = find_used(apply, unit, credential);
+            if (r == 0)
+                r = apply_state_put_failed(&apply->state, unit, credential);
+        } else if (failed && came_back(unit)) {
+            apply_state_remove_failed(&apply->state, failed);
+        }
+    }
+    return r;
+}
+
+/* Those that root's policies do not restart any more. */
+static void forget_failed(Apply *apply, const RestartList *list)
+{
+    for (size_t i = apply->state.failed_count; i-- > 0;) {
+        const ApplyUnit *failed = &apply->state.failed[i];
+
+        if (!restart_list_find(list, failed->machine, failed->name))
+            apply_state_remove_failed(&apply->state, failed);
+    }
+}
+
+/* Looks whether units that have failed before, and that nothing was done about in this run, have
+ * been started since. One that could not be asked then is restarted now. */
+static int check_failed(Apply *apply, Reason *reason)
+{
+    _cleanup_(restart_list_done) RestartList list = {0};
+    _cleanup_(value_changes_done) ValueChanges used = {0};
+    RestartOptions options = apply->options->restart;
+    size_t count = 0;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < apply->state.failed_count; i++) {
+        CredentialName name;
+
+        if (credential_name_parse(apply->state.failed[i].credential, NULL, &name) == 0)
+            r = value_changes_put(&used, &name, "");
+    }
+    if (r == 0)
+        r = make_list(apply, &used, &list);
+    if (r != 0)
+        return r;
+    forget_failed(apply, &list);
+    for (size_t i = 0; i < list.unit_count; i++) {
+        const ApplyUnit *failed = apply_state_find_failed(&apply->state, &list.units[i]);
+        RestartUnit *unit = &list.units[count];
+
+        if (!failed || restart_list_find(&apply->list, failed->machine, failed->name))
+            continue;
+        *unit = list.units[i];
+        unit->checked =
+            hex_parse(failed->invocation, unit->before.invocation, sizeof(unit->before.invocation));
+        count++;
+    }
+    list.unit_count = count;
+    if (count == 0)
+        return 0;
+    options.go_on = true;
+    r = restart_list_connect(&list, &options, reason);
+    if (r == 0)
+        r = restart_list_apply(&list, &options, reason);
+    if (is_stopped(apply))
+        return OUTCOME_INTERRUPTED;
+    return r < 0 ? r : note_failures(apply, &list);
+}
+
 /* A credential that a unit which has failed uses, or that is restored. */
 static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES])
 {
     int r = 0;
 
     ret[0] = '\0';
-    if (apply->set.restored.count > 0)
+    for (size_t i = 0; r == 0 && !ret[0] && i < apply->list.unit_count; i++)
+        if (has_failed(&apply->list.units[i]))
+            r = find_used(apply, &apply->list.units[i], ret);
+    if (!ret[0] && apply->state.failed_count > 0)
+        strcpy(ret, apply->state.failed[0].credential);
+    if (!ret[0] && apply->set.restored.count > 0)
         credential_name_format(&apply->set.restored.changes[0].name, ret);
-    for (size_t i = 0; i < apply->list.unit_count; i++) {
-        const RestartUnit *unit = &apply->list.units[i];
-
-        if (!has_failed(unit))
-            continue;
-        for (size_t k = 0; r == 0 && k < apply->wanted.count; k++) {
-            bool affects = false;
-
-            r = restart_list_affects(&apply->list, &apply->wanted.changes[k].name, unit, &affects);
-            if (r == 0 && affects) {
-                credential_name_format(&apply->wanted.changes[k].name, ret);
-                return 0;
-            }
-        }
-    }
     return r;
 }
 
@@ -296,7 +389,8 @@ static int tell(const Apply *apply, int rc, const char *culprit, Reason *reason)
     strcpy(applied.credential, culprit);
     strcpy(applied.statement, apply->set.digest);
     if (apply->wanted.count == 0 && fleet_set_applied(&apply->set, NULL, &before) == 0 &&
-        strcmp(before.statement, applied.statement) == 0)
+        strcmp(before.statement, applied.statement) == 0 && before.outcome == rc &&
+        strcmp(before.credential, culprit) == 0)
         return 0;
     return fleet_set_write_applied(&apply->set, &applied, reason);
 }
@@ -346,10 +440,22 @@ static int run(Apply *apply, Reason *reason)
     if (rc == 0 && apply->set.restored.count > 0)
         rc = OUTCOME_NOT_ROTATED;
     r = find_culprit(apply, culprit);
+    if (r == 0)
+        r = note_failures(apply, &apply->list);
     if (r == 0 && rc == OUTCOME_NOT_APPLIED)
         r = restore(apply, reason, &rc);
     if (r == 0 && is_stopped(apply))
         return OUTCOME_INTERRUPTED;
+    if (r == 0)
+        r = note_failures(apply, &apply->list);
+    if (r == 0)
+        r = check_failed(apply, rc == 0 ? reason : NULL);
+    if (r != 0)
+        return r;
+    if (apply->state.failed_count > 0)
+        rc = OUTCOME_NOT_APPLIED;
+    if (!culprit[0])
+        r = find_culprit(apply, culprit);
     if (r == 0)
         r = tell(apply, rc, culprit, rc == 0 ? reason : NULL);
     if (r == 0)
@@ -357,10 +463,27 @@ static int run(Apply *apply, Reason *reason)
     return r == 0 ? rc : r;
 }
 
+/* Nothing has changed: what has failed before, or is restored, stays so. */
+static int say_again(Apply *apply, Reason *reason)
+{
+    char culprit[CREDENTIAL_NAME_TEXT_BYTES];
+    size_t before = apply->state.failed_count;
+    int rc, r = before > 0 ? check_failed(apply, reason) : 0;
+
+    if (r == 0)
+        r = find_culprit(apply, culprit);
+    if (r != 0)
+        return r;
+    rc = apply->state.failed_count > 0 ? OUTCOME_NOT_APPLIED : *culprit ? OUTCOME_NOT_ROTATED : 0;
+    r = tell(apply, rc, culprit, reason);
+    if (r == 0 && before > 0)
+        r = write_state(apply, reason);
+    return r;
+}
+
 int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
 {
     _cleanup_(apply_done) Apply apply = {.options = options, .fleet = fleet};
-    char culprit[CREDENTIAL_NAME_TEXT_BYTES];
     Reason why = {0};
     int r = fleet_set_open(options->store, fleet, reason, &apply.set);
 
@@ -384,6 +507,5 @@ int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
         return r;
     if (apply.wanted.count > 0)
         return run(&apply, reason);
-    r = find_culprit(&apply, culprit);
-    return r == 0 ? tell(&apply, *culprit ? OUTCOME_NOT_ROTATED : 0, culprit, reason) : r;
+    return say_again(&apply, reason);
 }

@@ -15,13 +15,18 @@
 /* Nesting: the state, its lists, one of them, a value. */
 #define JSON_DEPTH 4
 
+static void clear(ApplyUnit **units, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        free((*units)[i].name);
+    free(*units);
+    *units = NULL;
+    *count = 0;
+}
+
 void apply_state_clear_units(ApplyState *state)
 {
-    for (size_t i = 0; i < state->unit_count; i++)
-        free(state->units[i].name);
-    free(state->units);
-    state->units = NULL;
-    state->unit_count = 0;
+    clear(&state->units, &state->unit_count);
 }
 
 void apply_state_done(ApplyState *state)
@@ -29,43 +34,75 @@ void apply_state_done(ApplyState *state)
     value_changes_done(&state->applied);
     value_changes_done(&state->begun);
     apply_state_clear_units(state);
+    clear(&state->failed, &state->failed_count);
 }
 
-static int add_unit(ApplyState *state, const char *machine, const char *unit, bool begun)
+/* NULL if there is no memory. */
+static ApplyUnit *add_unit(ApplyUnit **units, size_t *count, const char *machine, const char *unit)
 {
     char *name = strdup(unit);
 
-    if (!name || !ARRAY_GROW(state->units, state->unit_count)) {
+    if (!name || !ARRAY_GROW(*units, *count)) {
         free(name);
-        return -ENOMEM;
+        return NULL;
     }
-    state->units[state->unit_count] = (ApplyUnit){.name = name, .begun = begun};
-    strcpy(state->units[state->unit_count++].machine, machine);
-    return 0;
+    (*units)[*count] = (ApplyUnit){.name = name};
+    strcpy((*units)[*count].machine, machine);
+    return &(*units)[(*count)++];
 }
 
-static ApplyUnit *find_unit(const ApplyState *state, const RestartUnit *unit)
+static ApplyUnit *find_unit(ApplyUnit *units, size_t count, const RestartUnit *unit)
 {
-    for (size_t i = 0; i < state->unit_count; i++)
-        if (strcmp(state->units[i].machine, unit->machine->name) == 0 &&
-            strcmp(state->units[i].name, unit->name) == 0)
-            return &state->units[i];
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(units[i].machine, unit->machine->name) == 0 &&
+            strcmp(units[i].name, unit->name) == 0)
+            return &units[i];
     return NULL;
 }
 
 int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun)
 {
-    ApplyUnit *found = find_unit(state, unit);
+    ApplyUnit *found = find_unit(state->units, state->unit_count, unit);
 
     if (!found)
-        return add_unit(state, unit->machine->name, unit->name, begun);
+        found = add_unit(&state->units, &state->unit_count, unit->machine->name, unit->name);
+    if (!found)
+        return -ENOMEM;
     found->begun = begun;
     return 0;
 }
 
 const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit)
 {
-    return find_unit(state, unit);
+    return find_unit(state->units, state->unit_count, unit);
+}
+
+int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential)
+{
+    ApplyUnit *failed = find_unit(state->failed, state->failed_count, unit);
+
+    if (!failed)
+        failed = add_unit(&state->failed, &state->failed_count, unit->machine->name, unit->name);
+    if (!failed)
+        return -ENOMEM;
+    if (credential[0])
+        strcpy(failed->credential, credential);
+    for (size_t i = 0; unit->touched && i < sizeof(unit->before.invocation); i++)
+        snprintf(failed->invocation + 2 * i, 3, "%02x", unit->before.invocation[i]);
+    return 0;
+}
+
+const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit)
+{
+    return find_unit(state->failed, state->failed_count, unit);
+}
+
+void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed)
+{
+    size_t i = (size_t)(failed - state->failed);
+
+    free(state->failed[i].name);
+    state->failed[i] = state->failed[--state->failed_count];
 }
 
 /* --- the file --- */
@@ -76,21 +113,45 @@ static void file_path(const Context *context, const char *fleet, char path[PATH_
              fleet, *fleet ? ".json" : "");
 }
 
-static int read_units(struct json_object *array, Reason *reason, ApplyState *ret)
+static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret_units,
+                      size_t *ret_count)
 {
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < json_length(array); i++) {
+    for (size_t i = 0; i < json_length(array); i++) {
         struct json_object *object = json_object_array_get_idx(array, i);
         const char *machine = json_text(json_object_object_get(object, "machine"));
-        const char *unit = json_text(json_object_object_get(object, "unit"));
+        const char *name = json_text(json_object_object_get(object, "unit"));
+        const char *credential = json_text(json_object_object_get(object, "credential"));
+        const char *invocation = json_text(json_object_object_get(object, "invocation"));
+        ApplyUnit *unit;
 
-        if (!machine || !machine_name_valid(machine) || !unit || !unit_name_valid(unit))
+        if (!machine || !machine_name_valid(machine) || !name || !unit_name_valid(name))
             return reason_set(reason, OUTCOME_MALFORMED, "a unit is not a machine and a unit");
-        r = add_unit(ret, machine, unit,
-                     json_object_get_boolean(json_object_object_get(object, "begun")));
+        unit = add_unit(ret_units, ret_count, machine, name);
+        if (!unit)
+            return -ENOMEM;
+        unit->begun = json_object_get_boolean(json_object_object_get(object, "begun"));
+        snprintf(unit->credential, sizeof(unit->credential), "%s", credential ? credential : "");
+        snprintf(unit->invocation, sizeof(unit->invocation), "%s", invocation ? invocation : "");
     }
-    return r;
+    return 0;
+}
+
+static struct json_object *units_to_json(const ApplyUnit *units, size_t count)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < count; i++) {
+        struct json_object *unit = json_object_new_object();
+
+        json_add_text(unit, "machine", units[i].machine);
+        json_add_text(unit, "unit", units[i].name);
+        if (units[i].begun)
+            json_add(unit, "begun", json_object_new_boolean(true));
+        json_add_text(unit, "credential", units[i].credential[0] ? units[i].credential : NULL);
+        json_add_text(unit, "invocation", units[i].invocation[0] ? units[i].invocation : NULL);
+        json_append(array, unit);
+    }
+    return array;
 }
 
 int apply_state_read(const Context *context, const char *fleet, Reason *reason, ApplyState *ret)
@@ -117,7 +178,11 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
     if (r == 0)
         r = value_changes_from_json(json_object_object_get(object, "begun"), reason, &state.begun);
     if (r == 0)
-        r = read_units(json_object_object_get(object, "units"), reason, &state);
+        r = read_units(json_object_object_get(object, "units"), reason, &state.units,
+                       &state.unit_count);
+    if (r == 0)
+        r = read_units(json_object_object_get(object, "failed"), reason, &state.failed,
+                       &state.failed_count);
     if (r == 0)
         *ret = TAKE(state);
     return r;
@@ -127,24 +192,15 @@ int apply_state_write(const Context *context, const char *fleet, const ApplyStat
                       Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    struct json_object *units = json_object_new_array();
     _cleanup_(bytes_done) Bytes text = {0};
     char path[PATH_MAX];
     int r;
 
-    for (size_t i = 0; i < state->unit_count; i++) {
-        struct json_object *unit = json_object_new_object();
-
-        json_add_text(unit, "machine", state->units[i].machine);
-        json_add_text(unit, "unit", state->units[i].name);
-        if (state->units[i].begun)
-            json_add(unit, "begun", json_object_new_boolean(true));
-        json_append(units, unit);
-    }
     json_add_number(object, "version", VERSION);
     json_add(object, "applied", value_changes_to_json(&state->applied));
     json_add(object, "begun", value_changes_to_json(&state->begun));
-    json_add(object, "units", units);
+    json_add(object, "units", units_to_json(state->units, state->unit_count));
+    json_add(object, "failed", units_to_json(state->failed, state->failed_count));
     r = json_print(object, &text);
     if (r != 0)
         return r;

@@ -11,6 +11,9 @@
  *     begun     changes that a run has begun with; empty if it has ended
  *     units     the units that it has restarted or reloaded so far: {"machine", "unit"}, with
  *               "begun": true for one that ran, and whose job was about to begin
+ *     failed    the units that did not come back, and are not known to run since: {"machine",
+ *               "unit", "credential", "invocation"}; the last is what it had before its job, or ""
+ *               if there was none
  */
 
 #include "base/context.h"
@@ -23,6 +26,8 @@ typedef struct ApplyUnit {
     char machine[LIMIT_MACHINE_BYTES + 1];
     char *name;
     bool begun; /* and perhaps not done */
+    char credential[CREDENTIAL_NAME_TEXT_BYTES];
+    char invocation[2 * sizeof((ManagerState){0}.invocation) + 1];
 } ApplyUnit;
 
 typedef struct ApplyState {
@@ -30,6 +35,8 @@ typedef struct ApplyState {
     ValueChanges begun;
     ApplyUnit *units;
     size_t unit_count;
+    ApplyUnit *failed;
+    size_t failed_count;
 } ApplyState;
 
 void apply_state_done(ApplyState *state); /* for _cleanup_ */
@@ -47,3 +54,8 @@ int apply_state_put_unit(ApplyState *state, const RestartUnit *unit, bool begun)
 /* NULL if there is none. */
 const ApplyUnit *apply_state_find_unit(const ApplyState *state, const RestartUnit *unit);
 void apply_state_clear_units(ApplyState *state);
+
+/* The same of units that have failed. CREDENTIAL is to blame. */
+int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential);
+const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit);
+void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed);

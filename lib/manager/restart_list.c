@@ -204,6 +204,23 @@ static int resume_one(RestartUnit *unit, Reason *reason)
     return r;
 }
 
+/* Its job has failed before: whether it was started since, and so has the new value. */
+static int check_started(RestartUnit *unit, Reason *reason)
+{
+    int r = manager_state(unit->machine->manager, unit->name, reason, &unit->after);
+
+    if (r != 0)
+        return r;
+    if (!manager_state_runs(&unit->after))
+        return reason_set(reason, OUTCOME_NOT_ROTATED, "it is still down (%s)", unit->after.active);
+    if (memcmp(unit->after.invocation, unit->before.invocation, sizeof(unit->after.invocation)) ==
+        0)
+        return reason_set(reason, OUTCOME_NOT_ROTATED, "it still runs with the value before");
+    unit->result = "restarted";
+    unit->touched = true;
+    return 0;
+}
+
 /* Restarts instead of reloading if a reload would not bring the new value. */
 static void choose_action(const RestartOptions *options, RestartUnit *unit)
 {
@@ -240,6 +257,12 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
         return 0;
     }
     manager_allow(manager, unit->left);
+    if (unit->checked) {
+        r = check_started(unit, reason);
+        unit->left = manager_left(manager);
+        give_up_if_late(options, unit, r, reason);
+        return r == 0 ? 0 : failed(unit, OUTCOME_NOT_ROTATED, reason);
+    }
     if (!unit->resumed)
         r = manager_state(manager, unit->name, reason, &unit->before);
     /* it ran when its job began, so that it is the job that has failed */

@@ -42,6 +42,9 @@ typedef struct RestartUnit {
     bool touched;        /* a job was started for it */
     bool resumed;        /* by the caller: its job was in an earlier run, it only has to be up */
     bool begun;          /* by the caller: its job was perhaps in an earlier run */
+    /* by the caller: its job has failed, and there is no other: it has to be up, and with another
+     * invocation than .before has */
+    bool checked;
 } RestartUnit;
 
 typedef struct RestartList {
@@ -90,7 +93,8 @@ int restart_list_affects(const RestartList *list, const CredentialName *name,
 
 /* Connects to the managers of the containers that run, before anything is changed; waits for those
  * that boot. They are asked in turn, so that silent ones keep the others waiting for two seconds
- * each, and no longer than .boot_usec if they were all asked once. Returns OUTCOME_NOT_ROTATED if one cannot be reached, unless .go_on, or when stopped.
+ * each, and no longer than .boot_usec if they were all asked once. Returns OUTCOME_NOT_ROTATED if
+ * one cannot be reached, unless .go_on, or when stopped.
  */
 int restart_list_connect(RestartList *list, const RestartOptions *options, Reason *reason);
 

@@ -258,6 +258,7 @@ static void reply_property(Server *server, sd_bus_message *request, size_t numbe
     } else if (strcmp(name, "RefreshOnReload") == 0 && unit->refreshes) {
         reply(request, "v", "as", 1, "credentials");
     } else if (strcmp(name, "InvocationID") == 0) {
+        id[2] = unit->starts;
         if (bad && unit->dies_after > 0 && history->looks > unit->dies_after)
             id[1] = 1;
         check(sd_bus_message_new_method_return(request, &message));

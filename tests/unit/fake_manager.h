@@ -20,9 +20,10 @@ typedef struct FakeUnit {
     const char *after_result; /* NULL: "success" */
     unsigned dies_after;      /* it restarts after so many checks after its job; 0: never */
     bool refreshes;
-    bool never_ends;   /* its job never ends */
-    bool recovers;     /* its second job succeeds */
-    const char *error; /* the manager's error for every question about it */
+    bool never_ends;      /* its job never ends */
+    bool recovers;        /* its second job succeeds */
+    unsigned char starts; /* how often it was started before */
+    const char *error;    /* the manager's error for every question about it */
 } FakeUnit;
 
 typedef struct FakeManager {

@@ -75,6 +75,55 @@ static void test_failure(void **state)
     expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
 }
 
+/* Until the service runs with the new value, the report of each statement says that it does not. */
+static void test_failure_stays(void **state)
+{
+    static const FakeManager fails = {.machine = "web",
+                                      .units = {{.name = "app.service", .after_active = "failed"},
+                                                {.name = "env.service"}}},
+                             down = {.machine = "web",
+                                     .units = {{.name = "app.service", .active = "failed"},
+                                               {.name = "env.service"}}},
+                             started = {.machine = "web",
+                                        .units = {{.name = "app.service", .starts = 1},
+                                                  {.name = "env.service"}}};
+    World *world = *state;
+
+    accept_set(world, 7, "web@env 7 web@token 7");
+    run(world, &fails, OUTCOME_NOT_APPLIED,
+        "web TryRestartUnit env.service; web TryRestartUnit app.service");
+    accept_set(world, 8, "web@env 7 web@token 7");
+    run(world, &down, 0, "");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+    /* also while another one changes */
+    accept_set(world, 9, "web@env 9 web@token 7");
+    run(world, &down, OUTCOME_NOT_APPLIED, "web TryRestartUnit env.service");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+    /* it has not been started since */
+    run(world, &web, 0, "");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+    run(world, &started, 0, "");
+    expect_applied(world, 0, "");
+    accept_set(world, 10, "web@env 9 web@token 7");
+    run(world, &down, 0, "");
+    expect_applied(world, 0, "");
+}
+
+/* A service in a container that did not answer still has the value before: it is restarted. */
+static void test_silent_before(void **state)
+{
+    static const FakeManager silent = {
+        .machine = "web", .delay_msec = 3600 * 1000, .units = {{.name = "app.service"}}};
+    World *world = *state;
+
+    accept_set(world, 7, "web@token 7");
+    run(world, &silent, OUTCOME_NOT_APPLIED, NULL);
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+    accept_set(world, 8, "web@token 7");
+    run(world, &web, 0, "web TryRestartUnit app.service");
+    expect_applied(world, 0, "");
+}
+
 /* Root's policy wants the previous value back, if there is one. */
 static void test_previous(void **state)
 {
@@ -254,6 +303,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_foreign_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_list, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_stays, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_silent_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),
