@@ -55,8 +55,8 @@ int leaves_root(const KnownLeaf *leaves, size_t count, MerkleHash *ret);
 /* The text of STATEMENT_HOSTS. -ENOMEM. */
 int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret);
 
-/* Parses such a text, which it changes, into RET, which has room for COUNT. Whether it has that many,
- * sorted. */
+/* Parses such a text, which it changes, into RET, which has room for COUNT. Whether it has that
+ * many, sorted. */
 bool leaves_parse(char *text, KnownLeaf *ret, size_t count);
 
 /* Reads STATEMENT_HOSTS, and checks that these are the leaves of STATEMENT. OUTCOME_UNSIGNED if
