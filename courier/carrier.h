@@ -37,6 +37,8 @@ typedef struct CarrierKindOps {
                    void *userdata, Reason *reason);
     /* Writes the file PATH. If KEEP, one that is there may stay: it has the same content. */
     int (*put)(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason);
+    /* Removes the file PATH. OUTCOME_NOT_FOUND. NULL where files cannot be removed. */
+    int (*remove)(Carrier *carrier, const char *path, Reason *reason);
     /* Waits until all that was put is kept. NULL where nothing is to be done. */
     int (*flush)(Carrier *carrier, Reason *reason);
     /* Waits for a change of the file PATH since it was last got, and at most USEC. */

@@ -146,6 +146,14 @@ static int dir_put(Carrier *carrier, const char *path, BytesView content, bool k
     return r == 0 ? 0 : OUTCOME_CARRIER_FAILED;
 }
 
+static int dir_remove(Carrier *carrier, const char *path, Reason *reason)
+{
+    char full[PATH_MAX];
+    int r = full_path((DirCarrier *)carrier, path, reason, full);
+
+    return r == 0 && unlink(full) < 0 ? failed(full, reason) : r;
+}
+
 /* Once for all files, since each would take some milliseconds. */
 static int dir_flush(Carrier *carrier, Reason *reason)
 {
@@ -190,6 +198,7 @@ const CarrierKindOps carrier_dir = {
     .open = dir_open,
     .get = dir_get,
     .put = dir_put,
+    .remove = dir_remove,
     .flush = dir_flush,
     .wait = dir_wait,
     .close = dir_close,

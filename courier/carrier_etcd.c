@@ -279,6 +279,16 @@ static int etcd_put(Carrier *carrier, const char *path, BytesView content, bool 
     return r == 0 ? etcd_done_parse(bytes_view(&answer.body), reason) : r;
 }
 
+static int etcd_remove(Carrier *carrier, const char *path, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *request = request_for(path);
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    int r =
+        call((EtcdCarrier *)carrier, "v3/kv/deleterange", request, ANSWER_BYTES, reason, &answer);
+
+    return r == 0 ? etcd_removed_parse(bytes_view(&answer.body), reason) : r;
+}
+
 /* --- watching --- */
 
 static bool on_line(void *userdata, BytesView line)
@@ -319,6 +329,7 @@ const CarrierKindOps carrier_etcd = {
     .get = etcd_get,
     .get_all = etcd_get_all,
     .put = etcd_put,
+    .remove = etcd_remove,
     .wait = etcd_wait,
     .close = etcd_close,
 };

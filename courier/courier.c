@@ -141,6 +141,12 @@ static int ask(Courier *courier, Reason *reason)
     return r == 0 ? take_report(courier, reply) : r;
 }
 
+/* What a carrier does not have is no missing credential. */
+static int not_carried(int r)
+{
+    return r == OUTCOME_NOT_FOUND ? OUTCOME_NOT_CARRIED : r;
+}
+
 /* Brings the file with DIGEST from the carrier to the broker. */
 static int bring(Courier *courier, Client *broker, const char *digest, Reason *reason)
 {
@@ -156,7 +162,7 @@ static int bring(Courier *courier, Client *broker, const char *digest, Reason *r
     r = courier->carrier->ops->get(courier->carrier, name, LIMIT_FILE_BYTES, NULL, reason,
                                    &content);
     if (r != 0)
-        return r;
+        return not_carried(r);
     /* the broker checks this again; but it takes nothing that is not text */
     digest_format(bytes_view(&content), actual);
     if (strcmp(actual, digest) != 0)
@@ -215,8 +221,8 @@ int courier_look(Courier *courier, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes bundle = {0};
     CarrierVersion seen = courier->offered;
-    int r = courier->carrier->ops->get(courier->carrier, courier->bundle_name, LIMIT_BUNDLE_BYTES,
-                                       &seen, reason, &bundle);
+    int r = not_carried(courier->carrier->ops->get(courier->carrier, courier->bundle_name,
+                                                   LIMIT_BUNDLE_BYTES, &seen, reason, &bundle));
 
     if (r == 0 && !is_text(bytes_view(&bundle)))
         r = reason_set(reason, OUTCOME_BAD_BUNDLE, "%s is not text", courier->bundle_name);
@@ -251,19 +257,24 @@ int courier_report(Courier *courier, Reason *reason)
 
 /* --- for ever --- */
 
+void courier_print(const char *what, int r, const Reason *reason)
+{
+    const char *remedy = r > 0 ? outcome_remedy(r) : NULL,
+               *sentence = r > 0 || !reason->text[0] ? outcome_sentence(r) : "";
+
+    fprintf(stderr, "%s: %s%s%s%s%s\n", what, sentence, sentence[0] && reason->text[0] ? ": " : "",
+            reason->text, remedy ? ". " : "", remedy ? remedy : "");
+}
+
 /* Says what is new: LAST is what was said before. */
 static void say(const char *what, int r, const Reason *reason, int *last, Reason *last_reason)
 {
-    const char *remedy = r > 0 ? outcome_remedy(r) : NULL;
-
     if (r == *last && strcmp(reason->text, last_reason->text) == 0)
         return;
     if (r != 0)
-        fprintf(stderr, SD_WARNING "%s: %s%s%s%s%s\n", what, r > 0 ? outcome_sentence(r) : "",
-                r > 0 && reason->text[0] ? ": " : "", reason->text, remedy ? ". " : "",
-                remedy ? remedy : "");
+        courier_print(what, r, reason);
     else if (*last != 0)
-        fprintf(stderr, SD_NOTICE "%s: it works again\n", what);
+        fprintf(stderr, SD_NOTICE "%s: it works again\n", what + strlen(SD_WARNING));
     *last = r;
     *last_reason = *reason;
 }
@@ -299,9 +310,9 @@ void courier_run(Courier *courier)
         Reason reason = {0}, report_reason = {0};
         int r = courier_look(courier, &reason);
 
-        say("looking for a new set", r, &reason, &last, &last_reason);
-        say("carrying the report", courier_report(courier, &report_reason), &report_reason,
-            &last_report, &last_report_reason);
+        say(SD_WARNING "looking for a new set", r, &reason, &last, &last_reason);
+        say(SD_WARNING "carrying the report", courier_report(courier, &report_reason),
+            &report_reason, &last_report, &last_report_reason);
         if (r == 0 && courier->sequence != said) {
             said = courier->sequence;
             fprintf(stderr, SD_NOTICE "the host has statement %" PRIu64 " of %s\n", said,

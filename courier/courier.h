@@ -22,13 +22,17 @@ Courier *courier_free(Courier *courier);
 DEFINE_CLEANUP(Courier *, courier_free);
 
 /* One look, and what follows from it. Returns 0 if the host has what the carrier has. Otherwise the
- * next look begins anew: OUTCOME_CARRIER_FAILED; OUTCOME_NOT_FOUND if the bundle or a file is not
- * there; OUTCOME_BROKER_UNREACHABLE; the outcome with which the broker refused; a negative errno.
+ * next look begins anew: OUTCOME_CARRIER_FAILED; OUTCOME_NOT_CARRIED if the bundle or a file is
+ * not there; OUTCOME_BROKER_UNREACHABLE; the outcome with which the broker refused; a negative
+ * errno.
  */
 int courier_look(Courier *courier, Reason *reason);
 
 /* Carries back the report that is left from a look, if there is one. */
 int courier_report(Courier *courier, Reason *reason);
+
+/* Prints WHAT, what R and REASON say, and what to do about it, to standard error. */
+void courier_print(const char *what, int r, const Reason *reason);
 
 /* Looks again and again, and says on standard error what changes. */
 void courier_run(Courier *courier) __attribute__((noreturn));

@@ -179,6 +179,15 @@ int etcd_done_parse(BytesView answer, Reason *reason)
     return parse_header(answer, reason, &object, &revision);
 }
 
+int etcd_removed_parse(BytesView answer, Reason *reason)
+{
+    _cleanup_(json_object_putp) struct json_object *object = NULL;
+    uint64_t revision;
+    int r = parse_header(answer, reason, &object, &revision);
+
+    return r == 0 && number(member(object, "deleted")) == 0 ? OUTCOME_NOT_FOUND : r;
+}
+
 int etcd_token_parse(BytesView answer, Reason *reason, char **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;

@@ -32,6 +32,10 @@ int etcd_files_parse(BytesView answer, size_t count,
  * it refuses. OUTCOME_CARRIER_FAILED; -ENOMEM. */
 int etcd_done_parse(BytesView answer, Reason *reason);
 
+/* The answer to the removal of a key. OUTCOME_NOT_FOUND if there was none; OUTCOME_CARRIER_FAILED;
+ * -ENOMEM. */
+int etcd_removed_parse(BytesView answer, Reason *reason);
+
 /* The token for a user and a password, allocated. OUTCOME_CARRIER_FAILED; -ENOMEM. */
 int etcd_token_parse(BytesView answer, Reason *reason, char **ret);
 

@@ -43,7 +43,8 @@ static void print_help(void)
         "     --carrier=FILE        For put and reports: the carrier, as in a fleet's\n"
         "                           configuration\n\n"
         "put reads files that are named as on the carrier from DIRECTORY. With - it\n"
-        "reads lines from standard input: the name, a tab, and the path of the file.\n"
+        "reads lines from standard input: the name, a tab, and the path of the file, or\n"
+        "nothing for a bundle that is to be removed.\n"
         "reports reads names from standard input, and prints each with its file in base64.\n\n"
         "See nspawn-creds-courier(8).\n",
         program_invocation_short_name, program_invocation_short_name, program_invocation_short_name,
@@ -108,6 +109,25 @@ static int parse_options(int argc, char *argv[], Reason *reason, CourierOptions 
     return 0;
 }
 
+/* Whether the files that SETTINGS name can be read. A host's courier looks at the first request:
+ * there they may come later. */
+static int check_files(const CarrierSettings *settings, Reason *reason)
+{
+    const struct {
+        const char *member, *path;
+    } files[] = {{"ca", settings->ca},
+                 {"certificate", settings->certificate},
+                 {"key", settings->key},
+                 {"passwordFile", settings->password_file}};
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        if (files[i].path && access(files[i].path, R_OK) < 0)
+            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
+                              "its \"%s\" of the carrier, %.160s, cannot be read: %m",
+                              files[i].member, files[i].path);
+    return 0;
+}
+
 static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
@@ -123,7 +143,9 @@ static int read_carrier(const char *path, Reason *reason, CarrierSettings *ret)
     r = json_parse(bytes_view(&text), LIMIT_JSON_DEPTH, NULL, &why, &object);
     if (r == 0)
         r = carrier_settings_parse(object, &why, ret);
-    return r > 0 ? reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "%s: %.200s", path, why.text) : r;
+    if (r > 0)
+        return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "%s: %.200s", path, why.text);
+    return r == 0 ? check_files(ret, reason) : r;
 }
 
 static int run_put(const CourierOptions *options, const char *directory, Reason *reason)
@@ -162,6 +184,8 @@ static int run_courier(const CourierOptions *options, const char *fleet, Reason 
 
     if (r == 0)
         r = fleet_config_load(&context, fleet, reason, &config);
+    if (r == OUTCOME_NOT_FOUND) /* it is no credential */
+        r = OUTCOME_BAD_FLEET_CONFIG;
     if (r == 0 && !config.carrier.root)
         r = reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                        FLEET_CONFIG_FOLDER "/%s.json has no \"carrier\"", fleet);
@@ -203,6 +227,6 @@ int main(int argc, char *argv[])
     if (r == 0 && fflush(stdout) != 0)
         r = reason_set(&reason, -errno, "standard output");
     if (r != 0)
-        fprintf(stderr, "%s: %s\n", outcome_sentence(r), reason.text);
+        courier_print(program_invocation_short_name, r, &reason);
     return outcome_exit_status(r);
 }

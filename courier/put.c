@@ -17,7 +17,7 @@
 #define PUT_PROCESSES 8U
 #define PUT_ALONE     64U
 
-/* Files, as two arrays: .names[i] on the carrier is .paths[i] here. */
+/* Files, as two arrays: .names[i] on the carrier is .paths[i] here, "" for one that is removed. */
 typedef struct PutList {
     char **names, **paths;
     size_t count, path_count;
@@ -38,6 +38,11 @@ static const char *digest_in(const char *name)
     const char *digest = strstr(name, "/sha256/");
 
     return digest ? digest + strlen("/sha256/") : NULL;
+}
+
+static bool is_removal(const PutList *list, size_t i)
+{
+    return !list->paths[i][0];
 }
 
 static bool name_valid(const char *name)
@@ -62,6 +67,9 @@ static int add(PutList *list, const char *name, const char *path, Reason *reason
     if (!name_valid(name))
         return reason_set(reason, OUTCOME_USAGE,
                           "\"%.100s\" is not v1/FLEET/sha256/HEX or v1/FLEET/hosts/HOST/bundle",
+                          name);
+    if (!*path && digest_in(name))
+        return reason_set(reason, OUTCOME_USAGE, "%.100s has no path: only bundles can be removed",
                           name);
     return strings_add(&list->names, &list->count, name) &&
                    strings_add(&list->paths, &list->path_count, path)
@@ -151,7 +159,7 @@ static int put_part(const Put *put, size_t first, size_t step, Reason *reason)
     int r = carrier_open(put->settings, put->stall, reason, &carrier);
 
     for (size_t i = first; r == 0 && i < put->list.count; i += step)
-        if (!digest_in(put->list.names[i]) == put->bundles)
+        if (!is_removal(&put->list, i) && !digest_in(put->list.names[i]) == put->bundles)
             r = put_one(carrier, put->list.names[i], put->list.paths[i], reason);
     if (r == 0 && carrier->ops->flush)
         r = carrier->ops->flush(carrier, reason);
@@ -206,6 +214,30 @@ static int put_turn(const Put *put, Reason *reason)
     return r;
 }
 
+/* Removes what is to be removed, and prints the names of what was there. */
+static int remove_all(const Put *put, Reason *reason)
+{
+    _cleanup_(carrier_closep) Carrier *carrier = NULL;
+    int r = carrier_open(put->settings, put->stall, reason, &carrier);
+
+    for (size_t i = 0; r == 0 && i < put->list.count; i++) {
+        const char *name = put->list.names[i];
+
+        if (!is_removal(&put->list, i))
+            continue;
+        if (!carrier->ops->remove) {
+            printf("Cannot remove\t%s\n", name);
+            continue;
+        }
+        r = carrier->ops->remove(carrier, name, reason);
+        if (r == 0)
+            printf("Removed\t%s\n", name);
+        else if (r == OUTCOME_NOT_FOUND)
+            r = 0;
+    }
+    return r;
+}
+
 int put(const CarrierSettings *settings, long stall, const char *directory, Reason *reason,
         PutResult *ret)
 {
@@ -218,12 +250,14 @@ int put(const CarrierSettings *settings, long stall, const char *directory, Reas
     put.bundles = true;
     if (r == 0)
         r = put_turn(&put, reason);
+    if (r == 0)
+        r = remove_all(&put, reason);
     if (r == 0) {
         *ret = (PutResult){0};
         for (size_t i = 0; i < put.list.count; i++)
             if (digest_in(put.list.names[i]))
                 ret->files++;
-            else
+            else if (!is_removal(&put.list, i))
                 ret->bundles++;
     }
     put_list_done(&put.list);

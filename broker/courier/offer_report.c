@@ -6,7 +6,11 @@
 #include "fleet/fleet_set.h"
 #include "request/fleet_commit.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int sign(const ServerConfig *config, const Report *report, Bytes *ret)
 {
@@ -43,6 +47,16 @@ static void add_accepted(const Store *store, Report *report)
     strcpy(report->credential, applied.credential);
 }
 
+/* Whether nspawn-creds-apply has ever run here: its state directory is beside the store. */
+static bool has_apply(const ServerConfig *config)
+{
+    const char *store = config->store_path;
+    char path[PATH_MAX];
+
+    snprintf(path, sizeof(path), "%.*sapply", (int)(strrchr(store, '/') + 1 - store), store);
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 int offer_report_make(const ServerConfig *config, Report *report, Bytes *ret)
 {
     _cleanup_(store_freep) Store *store = NULL;
@@ -51,6 +65,7 @@ int offer_report_make(const ServerConfig *config, Report *report, Bytes *ret)
     if (report->outcome == 0 &&
         fleet_commit_open(config->store_path, report->fleet, false, NULL, &store) == 0)
         add_accepted(store, report);
+    report->no_apply = report->outcome == 0 && !report->applied && !has_apply(config);
     return sign(config, report, ret);
 }
 

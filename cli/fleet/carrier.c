@@ -67,6 +67,9 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     if (r != 0)
         return r;
     snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", carrier_fd);
-    return program_print((const char *const[]){program, option, command, argument, NULL}, input_fd,
-                         limit, reason, ret);
+    r = program_print((const char *const[]){program, option, command, argument, NULL}, input_fd,
+                      limit, reason, ret);
+    if (r == -ECANCELED)
+        reason_set(reason, 0, "nspawn-creds-courier failed; its own message says why");
+    return r;
 }

@@ -26,7 +26,12 @@
 #include <string.h>
 
 /* The courier's output, bytes. */
-#define OUTPUT_MAX ((size_t)4096)
+#define OUTPUT_MAX       ((size_t)4096)
+/* The same for each bundle that is to be removed. */
+#define REMOVED_LINE_MAX ((size_t)256)
+/* How it begins such a line: it has removed the bundle, or nobody can on this carrier. */
+#define REMOVED          "Removed\t"
+#define NOT_REMOVED      "Cannot remove\t"
 
 typedef struct Push {
     Repository repository;
@@ -38,8 +43,11 @@ typedef struct Push {
     const char **parents; /* SEALED_DIRECTORY or SIGNED_DIRECTORY */
     size_t count;
     MerkleTree tree;
-    char path[PATH_MAX];   /* of the repository */
-    char folder[PATH_MAX]; /* of temporary files; "" before it is made */
+    char **gone; /* hosts whose bundles are to be removed */
+    size_t gone_count;
+    struct json_object *removed, *kept; /* hosts whose bundles were there, or may still be */
+    char path[PATH_MAX];                /* of the repository */
+    char folder[PATH_MAX];              /* of temporary files; "" before it is made */
 } Push;
 
 /* Removes the temporary files: the hosts' bundles and the list. */
@@ -63,6 +71,9 @@ static void push_done(Push *push)
     free(push->manifests);
     free(push->parents);
     free(push->leaves);
+    strings_free(push->gone);
+    json_object_put(push->removed);
+    json_object_put(push->kept);
     bundle_done(&push->bundle);
     merkle_tree_done(&push->tree);
     fleet_admin_done(&push->admin);
@@ -161,13 +172,32 @@ static int read_manifests(Push *push, Reason *reason)
     for (size_t i = 0; r == 0 && i < push->count; i++) {
         hashes[i] = push->leaves[i].leaf;
         if (!repository_host(&push->repository, push->leaves[i].host))
-            return reason_set(reason, OUTCOME_UNSEALED,
-                              "statement %" PRIu64 " covers %s, which is no longer in the fleet",
-                              push->statement.sequence, push->leaves[i].host);
+            return reason_set(
+                reason, OUTCOME_UNSEALED,
+                "statement %" PRIu64 " covers %s, but there is no " REPOSITORY_HOSTS
+                "/%s.json. If %s is still a host of this fleet, restore that file with "
+                "git instead",
+                push->statement.sequence, push->leaves[i].host, push->leaves[i].host,
+                push->leaves[i].host);
         r = signed_files_find(&push->repository, push->leaves[i].host, &push->leaves[i].leaf,
                               reason, &push->parents[i], &push->manifests[i]);
     }
     return r == 0 ? merkle_tree_new(hashes, push->count, &push->tree) : r;
+}
+
+/* Finds the hosts that were in a statement before, and are not in this one. The list is not signed,
+ * so nothing is removed that the statement covers. */
+static int read_gone(Push *push, Reason *reason)
+{
+    _cleanup_(strings_freep) char **names = NULL;
+    size_t count = 0;
+    int r = host_names_read(&push->repository, STATEMENT_GONE, reason, &names, &count);
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (!known_leaf_find(push->leaves, push->count, names[i]) &&
+            !strings_add(&push->gone, &push->gone_count, names[i]))
+            r = -ENOMEM;
+    return r;
 }
 
 /* --- what the courier gets --- */
@@ -223,6 +253,36 @@ static int make_folder(Push *push, const char *repository, Reason *reason)
     return 0;
 }
 
+/* The host in the name of a bundle. */
+static char *host_of(const char *name)
+{
+    const char *begin = strstr(name, "/hosts/"), *end = begin ? strrchr(name, '/') : NULL;
+
+    begin = begin ? begin + strlen("/hosts/") : NULL;
+    return begin && end > begin ? strndup(begin, (size_t)(end - begin)) : NULL;
+}
+
+/* Notes what the courier says about bundles that were to be removed. */
+static int read_output(Push *push, const Bytes *output)
+{
+    _cleanup_(freep) char *text = strndup((const char *)output->data, output->size);
+    char *rest = text, *line;
+
+    push->removed = json_object_new_array();
+    push->kept = json_object_new_array();
+    if (!text || !push->removed || !push->kept)
+        return -ENOMEM;
+    while ((line = strsep(&rest, "\n"))) {
+        bool removed = strncmp(line, REMOVED, strlen(REMOVED)) == 0;
+        _cleanup_(freep) char *host =
+            removed || strncmp(line, NOT_REMOVED, strlen(NOT_REMOVED)) == 0 ? host_of(line) : NULL;
+
+        if (host)
+            json_append(removed ? push->removed : push->kept, json_object_new_string(host));
+    }
+    return 0;
+}
+
 static int push_all(Push *push, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes output = {0};
@@ -235,12 +295,14 @@ static int push_all(Push *push, Reason *reason)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < push->count; i++)
         r = list_host(push, i, list, reason);
+    for (size_t i = 0; i < push->gone_count; i++)
+        fprintf(list, "v1/%s/hosts/%s/bundle\t\n", push->repository.file.fleet, push->gone[i]);
     if (fclose(list) != 0)
         return -ENOMEM;
-    return r == 0
-               ? carrier_run(push->admin.carrier, "put", "-",
-                             (BytesView){(const uint8_t *)text, size}, OUTPUT_MAX, reason, &output)
-               : r;
+    if (r == 0)
+        r = carrier_run(push->admin.carrier, "put", "-", (BytesView){(const uint8_t *)text, size},
+                        OUTPUT_MAX + push->gone_count * REMOVED_LINE_MAX, reason, &output);
+    return r == 0 ? read_output(push, &output) : r;
 }
 
 static int put(Push *push, const Context *context, const Options *options, Reason *reason)
@@ -262,8 +324,30 @@ static int put(Push *push, const Context *context, const Options *options, Reaso
     if (r == 0)
         r = read_manifests(push, reason);
     if (r == 0)
+        r = read_gone(push, reason);
+    if (r == 0)
         r = make_folder(push, options->repository, reason);
     return r == 0 ? push_all(push, reason) : r;
+}
+
+static void say(const Push *push)
+{
+    size_t removed = json_length(push->removed), kept = json_length(push->kept);
+
+    output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
+                push->statement.sequence, push->repository.file.fleet, push->count,
+                push->count == 1 ? "" : "s");
+    for (size_t i = 0; i < removed; i++)
+        output_line(stdout, "Removed the bundle of %s, which is no longer in the fleet.",
+                    json_object_get_string(json_object_array_get_idx(push->removed, i)));
+    if (kept > 0) {
+        const char *first = json_object_get_string(json_object_array_get_idx(push->kept, 0));
+
+        output_note(
+            "Bundles of %zu host%s that left the fleet cannot be removed from here. If nobody "
+            "has done so, remove them on the web server, such as v1/%s/hosts/%s/bundle.",
+            kept, kept == 1 ? "" : "s", push->repository.file.fleet, first);
+    }
 }
 
 static int run(const Context *context, const Options *options, char **arguments)
@@ -280,9 +364,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r != 0)
         return output_error(r, NULL, &reason);
     if (options->json == JSON_OFF)
-        output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
-                    push.statement.sequence, push.repository.file.fleet, push.count,
-                    push.count == 1 ? "" : "s");
+        say(&push);
     if (options->wait) { /* whoever ends this may do so with Ctrl-C: nothing is left then */
         remove_folder(&push);
         push.folder[0] = '\0';
@@ -294,6 +376,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 
         json_add_number(object, "sequence", push.statement.sequence);
         json_add_number(object, "hosts", push.count);
+        json_add(object, "removed", TAKE_PTR(push.removed));
         output_json(object, options->json);
     }
     return 0;
@@ -306,7 +389,8 @@ const Verb fleet_push = {
     .details =
         "Makes each host's bundle, and puts sealed files and bundles on the carrier that your\n"
         "configuration of the fleet names. Nothing is pushed that the statement does not\n"
-        "cover, or that hosts would refuse. With --wait it then waits until all hosts of the\n"
+        "cover, or that hosts would refuse. Bundles of hosts that have left the fleet are\n"
+        "removed. With --wait it then waits until all hosts of the\n"
         "wave report that they have accepted it, and stops at the first that fails.",
     .options = OPTION_REPOSITORY | OPTION_WAIT | OPTION_TOLERATE | OPTION_JSON,
     .run = run,

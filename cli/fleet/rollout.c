@@ -23,8 +23,10 @@ typedef struct Rollout {
     const Repository *repository;
     char **hosts; /* of the wave */
     size_t count;
-    size_t accepted, failed, restarting; /* the last accept the set, and restart services */
-    struct json_object *failures;        /* their rows */
+    size_t accepted, failed;
+    size_t restarting;            /* they have accepted the set, and restart services */
+    size_t without;               /* of those that have accepted: they restart none */
+    struct json_object *failures; /* their rows */
 } Rollout;
 
 static void rollout_done(Rollout *rollout)
@@ -60,10 +62,12 @@ static void count_row(Rollout *rollout, struct json_object *row)
         rollout->failed++;
         json_append(rollout->failures, json_object_get(row));
     } else if (strcmp(state, "accepted") == 0) {
-        bool applied = json_object_get_boolean(json_object_object_get(row, "applied"));
+        bool applied = json_object_get_boolean(json_object_object_get(row, "applied")),
+             without = json_object_object_get_ex(row, "noApply", NULL); /* only ever true */
 
-        rollout->accepted += applied;
-        rollout->restarting += !applied;
+        rollout->accepted += applied || without;
+        rollout->without += without;
+        rollout->restarting += !applied && !without;
     }
 }
 
@@ -79,7 +83,7 @@ static int count(Rollout *rollout, struct json_object *carrier, BytesView text, 
     rollout->failures = json_object_new_array();
     if (!rollout->failures)
         return -ENOMEM;
-    rollout->accepted = rollout->failed = rollout->restarting = 0;
+    rollout->accepted = rollout->failed = rollout->restarting = rollout->without = 0;
     for (size_t i = 0; i < json_length(rows); i++)
         count_row(rollout, json_object_array_get_idx(rows, i));
     return 0;
@@ -105,6 +109,7 @@ static void print_json(const Rollout *rollout, uint64_t sequence, const char *st
     json_add_text(object, "state", state);
     json_add_number(object, "wave", rollout->count);
     json_add_number(object, "accepted", rollout->accepted);
+    json_add_number(object, "withoutApply", rollout->without);
     json_add_number(object, "failed", rollout->failed);
     json_add_number(object, "waiting", waiting(rollout));
     json_add(object, "failures", json_object_get(rollout->failures));
@@ -127,28 +132,27 @@ static void print_failures(const Rollout *rollout)
 static int finish(const Rollout *rollout, uint64_t sequence)
 {
     bool stopped = too_many_failed(rollout), over = !stopped && waiting(rollout) > 0;
-    char counts[200];
     Reason reason = {0};
 
     if (rollout->options->json != JSON_OFF)
         print_json(rollout, sequence, stopped ? "stopped" : over ? "waiting" : "accepted");
     print_failures(rollout);
-    snprintf(counts, sizeof(counts),
-             "%zu of %zu hosts of this wave have accepted statement %" PRIu64
-             ", %zu failed, %zu are waited for (%zu of them restart services)",
-             rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout),
-             rollout->restarting);
-    if (stopped) {
-        output_line(stderr, "%s. The rollout stops here: see nspawn-creds fleet status", counts);
-        return OUTCOME_PROBLEMS;
-    }
-    if (over) {
-        reason_set(&reason, 0, "%s. Go on waiting: nspawn-creds fleet push --wait", counts);
-        output_line(stderr, "%s", reason.text);
-        return -ETIMEDOUT;
-    }
+    reason_set(&reason, 0,
+               "%zu of %zu hosts of this wave have accepted statement %" PRIu64
+               ", %zu failed, %zu are waited for (%zu of them restart services)",
+               rollout->accepted, rollout->count, sequence, rollout->failed, waiting(rollout),
+               rollout->restarting);
+    if (stopped)
+        return output_error(OUTCOME_HOSTS_FAILED, NULL, &reason);
+    if (over)
+        return output_error(OUTCOME_HOSTS_SILENT, NULL, &reason);
     if (rollout->options->json == JSON_OFF)
-        output_line(stdout, "%s.", counts);
+        output_line(stdout, "%s.", reason.text);
+    if (rollout->without > 0)
+        output_note(
+            "%zu of them %s no nspawn-creds-apply: services there have the new values after "
+            "their next start.",
+            rollout->without, rollout->without == 1 ? "has" : "have");
     return 0;
 }
 

@@ -13,8 +13,9 @@
  * place for reports. */
 int rollout_check(struct json_object *carrier, Reason *reason);
 
-/* Waits until all hosts of the wave have accepted the statement TEXT, and restarted their services;
- * more of them have failed than --tolerate= allows: OUTCOME_PROBLEMS; or the time of --wait= is
- * over: -ETIMEDOUT. Prints the result, also as JSON. */
+/* Waits until all hosts of the wave have accepted the statement TEXT, and restarted their services
+ * unless they have no nspawn-creds-apply; more of them have failed than --tolerate= allows:
+ * OUTCOME_HOSTS_FAILED; or the time of --wait= is over: OUTCOME_HOSTS_SILENT. Prints the result,
+ * also as JSON. */
 int rollout_wait(const Options *options, const Repository *repository, struct json_object *carrier,
                  uint64_t sequence, BytesView text);

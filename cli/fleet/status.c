@@ -29,6 +29,65 @@ static const Field fields[] = {
     {"REPORTED", "/time", field_time}, {0},
 };
 
+/* Says what to do about the failure RC of the host in ROW, and of MORE others; _OUTCOME_MAX for a
+ * report that is not valid or has an outcome that this version does not know. */
+static void print_remedy(int rc, struct json_object *row, size_t more)
+{
+    const char *host = json_text(json_object_object_get(row, "host")),
+               *reason = json_text(json_object_object_get(row, "reason")),
+               *credential = json_text(json_object_object_get(row, "credential")), *remedy;
+    char text[OUTCOME_REMEDY_BYTES], others[32] = "";
+    CredentialName name = {0};
+
+    if (more > 0)
+        snprintf(others, sizeof(others), " and %zu more", more);
+    if (rc == _OUTCOME_MAX) {
+        output_line(
+            stdout,
+            "%s%s: the report is not signed with the key in hosts/%s.json, or is of a newer "
+            "version. If the host was installed again, fetch its identity: nspawn-creds host "
+            "export",
+            host, others, host);
+        return;
+    }
+    if (credential)
+        (void)credential_name_parse(credential, NULL, &name);
+    remedy = outcome_remedy_for(rc, name.machine, name.id, text);
+    if (remedy && strstr(remedy, "nspawn-creds set ")) { /* that is for a host's own store */
+        snprintf(text, sizeof(text),
+                 "Seal again for the host as it is now: ssh root@%s nspawn-creds host export | "
+                 "nspawn-creds fleet add host %s, then: nspawn-creds fleet seal",
+                 host, host);
+        remedy = text;
+    }
+    output_line(stdout, "%s%s: %s%s%s%s%s.", host, others, outcome_sentence(rc), reason ? ": " : "",
+                reason ? reason : "", remedy ? ". " : "", remedy ? remedy : "");
+}
+
+/* Says what to do about each way in which hosts have failed, once, with the first of these hosts.
+ */
+static void print_remedies(struct json_object *rows)
+{
+    size_t hosts[_OUTCOME_MAX + 1] = {0}; /* the last is for reports that are not valid */
+    struct json_object *first[_OUTCOME_MAX + 1] = {0};
+
+    for (size_t i = 0; i < json_length(rows); i++) {
+        struct json_object *row = json_object_array_get_idx(rows, i);
+        const char *state = json_text(json_object_object_get(row, "state"));
+        bool failed = strcmp(state, "failed") == 0;
+        int rc = failed ? outcome_find(json_text(json_object_object_get(row, "outcome"))) : 0;
+        size_t which = failed && rc > 0 ? (size_t)rc : _OUTCOME_MAX;
+
+        if (!failed && strcmp(state, "invalid") != 0)
+            continue;
+        if (hosts[which]++ == 0)
+            first[which] = row;
+    }
+    for (size_t i = 0; i <= _OUTCOME_MAX; i++)
+        if (hosts[i] > 0)
+            print_remedy((int)i, first[i], hosts[i] - 1);
+}
+
 static void print(const Options *options, const ReportCounts *counts, struct json_object *rows,
                   const Statement *statement)
 {
@@ -37,6 +96,7 @@ static void print(const Options *options, const ReportCounts *counts, struct jso
 
     if (options->json == JSON_OFF) {
         fields_print_table(&(FieldTable){.fields = fields, .legend = true, .fit = true}, rows);
+        print_remedies(rows);
         timestamp_format(statement->issued, issued);
         timestamp_format(statement->not_after, until);
         output_line(stdout, "Statement %" PRIu64 ", issued %s, valid until %s.",
@@ -139,7 +199,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     print(options, &counts, rows, &statement.statement);
     if (unsure != 0)
         return output_error(unsure, NULL, &why);
-    return counts.failed + counts.invalid > 0 ? OUTCOME_PROBLEMS : 0;
+    return counts.failed + counts.invalid > 0 ? OUTCOME_HOSTS_FAILED : 0;
 }
 
 const Verb fleet_status = {

@@ -64,6 +64,8 @@ static int write_text(const Report *report, Bytes *ret)
         json_add(object, "applied", json_object_new_boolean(true));
     if (report->pending)
         json_add(object, "pending", json_object_new_boolean(true));
+    if (report->no_apply)
+        json_add(object, "noApply", json_object_new_boolean(true));
     json_add_text(object, "reason", report->reason[0] ? report->reason : NULL);
     return json_print(object, ret);
 }
@@ -143,7 +145,8 @@ static bool read_text(struct json_object *object, Report *ret)
             return false;
     }
     if (!read_flag(object, "applied", &ret->applied, &members) ||
-        !read_flag(object, "pending", &ret->pending, &members))
+        !read_flag(object, "pending", &ret->pending, &members) ||
+        !read_flag(object, "noApply", &ret->no_apply, &members))
         return false;
     if (json_object_object_get_ex(object, "reason", NULL)) {
         members++;

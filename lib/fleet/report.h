@@ -31,6 +31,7 @@ typedef struct Report {
     int outcome;                           /* 0 if the set was accepted */
     bool applied;  /* and nspawn-creds-apply has dealt with it: 0 if all services came back */
     bool pending;  /* accepted, but a file in it is sealed for a later boot and did not open */
+    bool no_apply; /* the host has no nspawn-creds-apply: it was accepted, and nothing follows */
     uint64_t time; /* µs since 1970, whole seconds */
     char credential[CREDENTIAL_NAME_TEXT_BYTES]; /* the one to blame, or "" */
     char reason[REPORT_REASON_BYTES];            /* why not, or "" */

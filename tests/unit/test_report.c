@@ -52,13 +52,15 @@ static int tear_down(void **state)
 static void test_round_trip(void **state)
 {
     const Fixture *fixture = *state;
-    Report rows[] = {good, good, good, good};
+    Report rows[] = {good, good, good, good, good};
 
     rows[1].outcome = 0;
     rows[1].credential[0] = '\0';
     rows[2].outcome = OUTCOME_NOT_APPLIED;
     rows[2].applied = true;
     rows[3].pending = true;
+    rows[4].outcome = 0;
+    rows[4].no_apply = true;
     for (size_t i = 0; i < COUNT(rows); i++) {
         const Report *report = &rows[i];
         _cleanup_(bytes_done) Bytes text = {0};
@@ -75,6 +77,7 @@ static void test_round_trip(void **state)
         assert_int_equal(read.outcome, report->outcome);
         assert_true(read.applied == report->applied);
         assert_true(read.pending == report->pending);
+        assert_true(read.no_apply == report->no_apply);
         assert_int_equal(read.time, report->time);
     }
 }
