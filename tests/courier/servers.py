@@ -87,7 +87,7 @@ class Nginx(Process):
                 }}"""
         text = f"""
             daemon off; master_process off; worker_processes 1; pid {self.folder}/pid; error_log {self.folder}/error;
-            events {{}}
+            events {{ worker_connections 4096; }}
             http {{
                 access_log {self.folder}/access;
                 client_body_temp_path {self.folder}/body; proxy_temp_path {self.folder}/proxy;
