@@ -31,9 +31,9 @@ void inventory_done(Inventory *inventory); /* for _cleanup_ */
 
 /* The inventory of REPOSITORY, after repository_match(). A host whose identity is the same as in
  * BEFORE (may be empty) has the same keys as there, and its identity is not parsed.
- * OUTCOME_BAD_REPOSITORY, also if two hosts have one key; OUTCOME_BAD_IDENTITY; OUTCOME_NOT_PROVED if
- * the repository requires a proof of each host, and one has none. Whoever has made a proof is not
- * looked at: only its administrator can. */
+ * OUTCOME_BAD_REPOSITORY, also if two hosts have one key; OUTCOME_BAD_IDENTITY; OUTCOME_NOT_PROVED
+ * if the repository requires a proof of each host, and one has none. Whoever has made a proof is
+ * not looked at: only its administrator can. */
 int inventory_make(const Repository *repository, const Inventory *before, Reason *reason,
                    Inventory *ret);
 
