@@ -35,11 +35,13 @@ typedef struct CarrierKindOps {
      * gives EACH their paths and contents. NULL where a call is for one file. */
     int (*get_all)(Carrier *carrier, const char *folder, size_t limit, CarrierEach *each,
                    void *userdata, Reason *reason);
-    /* Writes the file PATH. If KEEP, one that is there may stay: it has the same content. */
+    /* Writes the file PATH, at once or, if the carrier collects, with flush() at the latest. If
+     * KEEP, one that is there may stay: it has the same content. */
     int (*put)(Carrier *carrier, const char *path, BytesView content, bool keep, Reason *reason);
     /* Removes the file PATH. OUTCOME_NOT_FOUND. NULL where files cannot be removed. */
     int (*remove)(Carrier *carrier, const char *path, Reason *reason);
-    /* Waits until all that was put is kept. NULL where nothing is to be done. */
+    /* Writes what was collected, and waits until all that was put is kept. NULL where nothing is to
+     * be done. */
     int (*flush)(Carrier *carrier, Reason *reason);
     /* Waits for a change of the file PATH since it was last got, and at most USEC. */
     void (*wait)(Carrier *carrier, const char *path, uint64_t usec);
@@ -49,6 +51,7 @@ typedef struct CarrierKindOps {
 /* The beginning of each kind's own struct. */
 struct Carrier {
     const CarrierKindOps *ops;
+    bool collects; /* put() may wait for more files; false unless the caller sets it */
 };
 
 extern const CarrierKindOps carrier_dir, carrier_https, carrier_etcd;

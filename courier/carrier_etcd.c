@@ -19,24 +19,31 @@
 #include <stdio.h>
 
 /* Around a file in base64. */
-#define ANSWER_BYTES ((size_t)16 * 1024)
+#define ANSWER_BYTES   ((size_t)16 * 1024)
 /* Files that are got with one request, and for each what is around it. */
-#define PAGE         ((size_t)256)
-#define AROUND_BYTES ((size_t)1024)
+#define PAGE           ((size_t)256)
+#define AROUND_BYTES   ((size_t)1024)
+/* Files that are put with one, each of which makes etcd wait for its disk, and their bytes: an etcd
+ * takes 128 operations and 1.5 MiB unless it is configured otherwise. */
+#define TOGETHER       ((size_t)64)
+#define TOGETHER_BYTES ((size_t)512 * 1024)
 
 typedef struct EtcdCarrier {
     Carrier carrier;
     const CarrierSettings *settings;
     Http *http;
-    size_t endpoint;   /* the one that answered last */
-    char *token;       /* "Authorization: …", or NULL */
-    uint64_t revision; /* of the last look */
+    size_t endpoint;               /* the one that answered last */
+    char *token;                   /* "Authorization: …", or NULL */
+    uint64_t revision;             /* of the last look */
+    struct json_object *collected; /* operations that put files; or NULL */
+    size_t collected_bytes;
 } EtcdCarrier;
 
 static EtcdCarrier *etcd_free(EtcdCarrier *etcd)
 {
     if (etcd) {
         http_free(etcd->http);
+        json_object_put(etcd->collected);
         password_freep(&etcd->token);
         free(etcd);
     }
@@ -247,36 +254,77 @@ static int etcd_get_all(Carrier *carrier, const char *folder, size_t limit, Carr
     return r;
 }
 
-/* {"compare": [no file PATH], "success": [PUT]} */
-static struct json_object *unless_there(const char *path, struct json_object *put)
+/* {"success": OPERATIONS} */
+static struct json_object *transaction_of(struct json_object *operations)
 {
-    struct json_object *transaction = json_object_new_object(), *compare = request_for(path),
-                       *compares = json_object_new_array(), *operation = json_object_new_object(),
-                       *operations = json_object_new_array();
+    struct json_object *transaction = json_object_new_object();
+
+    json_add(transaction, "success", operations);
+    return transaction;
+}
+
+/* [{KIND: REQUEST}] */
+static struct json_object *add_operation(struct json_object *operations, const char *kind,
+                                         struct json_object *request)
+{
+    struct json_object *operation = json_object_new_object();
+
+    json_add(operation, kind, request);
+    json_append(operations, operation);
+    return operations;
+}
+
+/* Adds to OPERATIONS that PUT is done if there is no file PATH. */
+static void add_unless_there(struct json_object *operations, const char *path,
+                             struct json_object *put)
+{
+    struct json_object *compare = request_for(path), *compares = json_object_new_array();
+    struct json_object *transaction =
+        transaction_of(add_operation(json_object_new_array(), "request_put", put));
 
     /* without a createRevision, which is therefore 0 */
     json_add_text(compare, "target", "CREATE");
     json_append(compares, compare);
-    json_add(operation, "request_put", put);
-    json_append(operations, operation);
     json_add(transaction, "compare", compares);
-    json_add(transaction, "success", operations);
-    return transaction;
+    add_operation(operations, "request_txn", transaction);
+}
+
+static int etcd_flush(Carrier *carrier, Reason *reason)
+{
+    EtcdCarrier *etcd = (EtcdCarrier *)carrier;
+    _cleanup_(json_object_putp) struct json_object *request = NULL;
+    _cleanup_(http_answer_done) HttpAnswer answer = {0};
+    size_t count = json_length(etcd->collected);
+    int r;
+
+    if (!etcd->collected)
+        return 0;
+    request = transaction_of(TAKE_PTR(etcd->collected));
+    etcd->collected_bytes = 0;
+    r = call(etcd, "v3/kv/txn", request, ANSWER_BYTES + count * AROUND_BYTES, reason, &answer);
+    return r == 0 ? etcd_done_parse(bytes_view(&answer.body), count, reason) : r;
 }
 
 static int etcd_put(Carrier *carrier, const char *path, BytesView content, bool keep,
                     Reason *reason)
 {
     EtcdCarrier *etcd = (EtcdCarrier *)carrier;
-    _cleanup_(json_object_putp) struct json_object *request = request_for(path);
-    _cleanup_(http_answer_done) HttpAnswer answer = {0};
-    int r;
+    struct json_object *put = request_for(path);
+    int r = etcd->collected_bytes + content.size > TOGETHER_BYTES ? etcd_flush(carrier, reason) : 0;
 
-    add_base64(request, "value", content);
+    add_base64(put, "value", content);
+    if (!etcd->collected)
+        etcd->collected = json_object_new_array();
+    if (!etcd->collected)
+        r = -ENOMEM;
     if (keep)
-        request = unless_there(path, TAKE_PTR(request));
-    r = call(etcd, keep ? "v3/kv/txn" : "v3/kv/put", request, ANSWER_BYTES, reason, &answer);
-    return r == 0 ? etcd_done_parse(bytes_view(&answer.body), reason) : r;
+        add_unless_there(etcd->collected, path, put);
+    else
+        add_operation(etcd->collected, "request_put", put);
+    etcd->collected_bytes += content.size;
+    if (r == 0 && (!carrier->collects || json_length(etcd->collected) >= TOGETHER))
+        r = etcd_flush(carrier, reason);
+    return r;
 }
 
 static int etcd_remove(Carrier *carrier, const char *path, Reason *reason)
@@ -330,6 +378,7 @@ const CarrierKindOps carrier_etcd = {
     .get_all = etcd_get_all,
     .put = etcd_put,
     .remove = etcd_remove,
+    .flush = etcd_flush,
     .wait = etcd_wait,
     .close = etcd_close,
 };

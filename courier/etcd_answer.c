@@ -81,12 +81,12 @@ static uint64_t number(struct json_object *value)
 }
 
 /* Every answer has it, and what is not one does not. */
-static int parse_header(BytesView answer, Reason *reason, struct json_object **ret,
+static int parse_header(BytesView answer, size_t keys, Reason *reason, struct json_object **ret,
                         uint64_t *ret_revision)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     uint64_t revision;
-    int r = parse(answer, reason, &object);
+    int r = parse_keys(answer, keys, reason, &object);
 
     if (r != 0)
         return r;
@@ -104,7 +104,7 @@ int etcd_file_parse(BytesView answer, Reason *reason, EtcdFile *ret)
     struct json_object *files, *file;
     EtcdFile found = {0};
     const char *value;
-    int r = parse_header(answer, reason, &object, &found.revision);
+    int r = parse_header(answer, 0, reason, &object, &found.revision);
 
     if (r != 0)
         return r;
@@ -171,19 +171,20 @@ int etcd_files_parse(BytesView answer, size_t count,
     return r;
 }
 
-int etcd_done_parse(BytesView answer, Reason *reason)
+int etcd_done_parse(BytesView answer, size_t operations, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     uint64_t revision;
 
-    return parse_header(answer, reason, &object, &revision);
+    /* each has an answer of its own in this one, or two, one in the other */
+    return parse_header(answer, 2 * operations, reason, &object, &revision);
 }
 
 int etcd_removed_parse(BytesView answer, Reason *reason)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
     uint64_t revision;
-    int r = parse_header(answer, reason, &object, &revision);
+    int r = parse_header(answer, 0, reason, &object, &revision);
 
     return r == 0 && number(member(object, "deleted")) == 0 ? OUTCOME_NOT_FOUND : r;
 }

@@ -28,9 +28,9 @@ int etcd_files_parse(BytesView answer, size_t count,
                      int (*each)(void *userdata, const char *key, Bytes *content), void *userdata,
                      Reason *reason, char **ret_next);
 
-/* The answer to a put or a transaction: whether there is one at all. etcd may answer nothing where
- * it refuses. OUTCOME_CARRIER_FAILED; -ENOMEM. */
-int etcd_done_parse(BytesView answer, Reason *reason);
+/* The answer to a transaction of so many OPERATIONS: whether there is one at all. etcd may answer
+ * nothing where it refuses. OUTCOME_CARRIER_FAILED; -ENOMEM. */
+int etcd_done_parse(BytesView answer, size_t operations, Reason *reason);
 
 /* The answer to the removal of a key. OUTCOME_NOT_FOUND if there was none; OUTCOME_CARRIER_FAILED;
  * -ENOMEM. */

@@ -158,6 +158,8 @@ static int put_part(const Put *put, size_t first, size_t step, Reason *reason)
     _cleanup_(carrier_closep) Carrier *carrier = NULL;
     int r = carrier_open(put->settings, put->stall, reason, &carrier);
 
+    if (r == 0)
+        carrier->collects = true;
     for (size_t i = first; r == 0 && i < put->list.count; i += step)
         if (!is_removal(&put->list, i) && !digest_in(put->list.names[i]) == put->bundles)
             r = put_one(carrier, put->list.names[i], put->list.paths[i], reason);

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes_done(&file.content);
 
     reason = (Reason){0};
-    assert(etcd_done_parse(answer, &reason) == 0 || r != 0);
+    assert(etcd_done_parse(answer, 0, &reason) == 0 || r != 0);
 
     reason = (Reason){0};
     r = etcd_token_parse(answer, &reason, &token);
