@@ -33,7 +33,7 @@ static void check_report(BytesView text, BytesView key)
     assert(report.outcome < _OUTCOME_MAX);
     assert(strlen(report.reason) < REPORT_REASON_BYTES);
     for (const char *c = report.credential; *c; c++)
-        assert((unsigned char)*c > ' ' && *c != 0x7f);
+        assert((unsigned char)*c >= ' ' && *c != 0x7f);
 }
 
 /* INNER as a host with SECRET signs it. */
