@@ -55,6 +55,9 @@ int reason_set(Reason *reason, int rc, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(reason->text, sizeof(reason->text), format, arguments);
     va_end(arguments);
+    for (char *c = reason->text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     if (rc < 0) {
         length = strlen(reason->text);
         snprintf(reason->text + length, sizeof(reason->text) - length, ": %s", strerror(-rc));

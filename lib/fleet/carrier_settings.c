@@ -20,10 +20,6 @@ void carrier_settings_done(CarrierSettings *settings)
 
 static int invalid(Reason *reason, const char *member, const char *what)
 {
-    /* one that is not known may have control characters, which are not quoted */
-    for (const char *c = member; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "a member of the carrier %s", what);
     return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "\"%.40s\" of the carrier %s", member,
                       what);
 }

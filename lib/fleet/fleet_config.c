@@ -71,14 +71,6 @@ static int set_carrier(struct json_object *value, Reason *reason, FleetConfig *c
     return carrier_settings_parse(value, reason, &config->carrier);
 }
 
-static int fail_unknown(const char *name, Reason *reason)
-{
-    for (const char *c = name; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "unknown member");
-    return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "unknown member \"%.80s\"", name);
-}
-
 static int parse_members(struct json_object *object, Reason *reason, FleetConfig *config)
 {
     static const struct {
@@ -99,7 +91,7 @@ static int parse_members(struct json_object *object, Reason *reason, FleetConfig
         while (i < sizeof(members) / sizeof(members[0]) && strcmp(members[i].name, name) != 0)
             i++;
         if (i == sizeof(members) / sizeof(members[0]))
-            return fail_unknown(name, reason);
+            return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG, "unknown member \"%.80s\"", name);
         r = members[i].set(value, reason, config);
         if (r != 0)
             return r;

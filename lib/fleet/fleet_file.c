@@ -133,10 +133,6 @@ __attribute__((format(printf, 2, 3))) static int fail(Parser *parser, const char
     va_start(arguments, format);
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
-    /* what is quoted of the file may have control characters */
-    for (char *c = what; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
     return reason_set(parser->reason, OUTCOME_BAD_REPOSITORY, "%zu:%zu: %s", position.line,
                       position.column, what);
 }

@@ -102,6 +102,9 @@ static void test_reasons(void **state)
     assert_int_equal(reason_set(&reason, -ENOENT, "cannot open %s", "x"), -ENOENT);
     assert_string_equal(reason.text, "cannot open x: No such file or directory");
     assert_int_equal(reason_set(NULL, OUTCOME_MALFORMED, "nobody listens"), OUTCOME_MALFORMED);
+    /* it stays a line, whatever is quoted */
+    reason_set(&reason, OUTCOME_MALFORMED, "\"%s\" is unknown", "a\nb\x7f\xc3\xa4");
+    assert_string_equal(reason.text, "\"a?b?\xc3\xa4\" is unknown");
     reason_set(&reason, -ENOENT, "%0999d", 1); /* cut, and terminated */
     assert_int_equal(strlen(reason.text), sizeof(reason.text) - 1);
 }
