@@ -28,7 +28,8 @@ static int read_key(const Context *context, const char *path, Reason *reason, Se
     if (r == 0)
         r = secret_read_fd(fd, ENROLMENT_KEY_BYTES, reason, &key);
     if (r == OUTCOME_TOO_LARGE || (r == 0 && secret_size(key) != ENROLMENT_KEY_BYTES))
-        return reason_set(reason, OUTCOME_BAD_CONFIG, "%s does not have %zu bytes", path,
+        return reason_set(reason, OUTCOME_BAD_CONFIG,
+                          "%s, your key for enrolments, does not have %zu bytes", path,
                           ENROLMENT_KEY_BYTES);
     if (r == 0)
         *ret = TAKE_PTR(key);

@@ -135,14 +135,30 @@ static void report_host(const Options *options, const char *name, bool replaced,
     output_json(object, options->json);
 }
 
-/* Whether this administrator has enrolled the host; if the fleet or --proved requires it, that is
- * an error. */
+/* With a list of endorsement keys, a proof is about the machine that the list names. Its name may
+ * be longer than NAME, with a domain. */
+static int check_name(const char *name, const Identity *identity, Reason *reason)
+{
+    size_t length = strlen(name);
+
+    if (identity->proof.by != IDENTITY_BY_INVENTORY ||
+        (strncmp(identity->host_name, name, length) == 0 &&
+         (!identity->host_name[length] || identity->host_name[length] == '.')))
+        return 0;
+    return reason_set(reason, OUTCOME_NOT_PROVED, "the proof is for a host that is called %s",
+                      identity->host_name[0] ? identity->host_name : "nothing");
+}
+
+/* Whether this administrator has enrolled the host as NAME; if the fleet or --proved requires it,
+ * it is an error that not. */
 static int check_proof(const Context *context, const Options *options, const Repository *repository,
-                       const Identity *identity, Reason *reason, bool *ret)
+                       const char *name, const Identity *identity, Reason *reason, bool *ret)
 {
     Reason why = {0};
     int r = enrolment_check(context, identity, &why);
 
+    if (r == 0)
+        r = check_name(name, identity, &why);
     *ret = r == 0;
     if (r < 0 || (r > 0 && (options->proved || repository->file.require_proof)))
         return reason_set(reason, r, "%s", why.text);
@@ -173,7 +189,7 @@ static int add_host(const Context *context, const Options *options, const char *
     if (r == 0)
         r = check_unique(&repository, name, &identity, reason);
     if (r == 0)
-        r = check_proof(context, options, &repository, &identity, reason, &proved);
+        r = check_proof(context, options, &repository, name, &identity, reason, &proved);
     if (r == 0)
         r = confirm_host(&repository, options, name, &identity, reason);
     if (r != 0)

@@ -230,7 +230,8 @@ static int add_recipients(const Repository *repository, Reason *reason, Writer *
 }
 
 typedef struct OwnedKey {
-    const char *key, *host; /* in a line "key HOST NAME...", each up to a space or the end */
+    /* in a line "key HOST NAME..." or "proof HOST BY KEY", each up to a space or the end */
+    const char *key, *host;
 } OwnedKey;
 
 static int compare_words(const char *a, const char *b)
@@ -253,11 +254,14 @@ static int check_keys(const Inventory *inventory, Reason *reason)
     size_t count = 0;
 
     for (size_t i = 0; i < inventory->count; i++) {
-        const char *host = inventory->lines[i] + strlen("key ");
+        const char *line = inventory->lines[i], *host = strchr(line, ' ') + 1;
+        bool proof = strncmp(line, "proof ", strlen("proof ")) == 0;
 
-        if (strncmp(inventory->lines[i], "key ", strlen("key ")) != 0)
+        if (!proof && strncmp(line, "key ", strlen("key ")) != 0)
             continue;
-        for (const char *space = strchr(host, ' '); space; space = strchr(space + 1, ' ')) {
+        /* of a proof, the endorsement key alone */
+        for (const char *space = proof ? strrchr(host, ' ') : strchr(host, ' '); space;
+             space = strchr(space + 1, ' ')) {
             if (!ARRAY_GROW(keys, count))
                 return -ENOMEM;
             keys[count++] = (OwnedKey){space + 1, host};

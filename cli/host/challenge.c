@@ -52,6 +52,8 @@ static void take_name(BytesView line, char name[LIMIT_MACHINE_BYTES + 1])
 
     while (start < line.size && strchr(" \t*", line.data[start]))
         start++;
+    while (line.size > start && strchr(" \t\r", line.data[line.size - 1]))
+        line.size--;
     snprintf(name, LIMIT_MACHINE_BYTES + 1, "%.*s", (int)(line.size - start),
              (const char *)line.data + start);
 }
@@ -121,9 +123,12 @@ static int check_inventory(const Options *options, const Identity *identity,
         digest_format(bytes_view(&endorsement->area), text);
         return reason_set(reason, OUTCOME_NOT_GENUINE, "the host has the endorsement key %s", text);
     }
+    /* what a host calls itself counts for nothing, unless the list says the same */
     if (r == 0 && name[0] && strcmp(name, identity->host_name) != 0)
-        output_note("%s calls the host with this TPM %s, and the identity %s.", options->ek_list,
-                    name, identity->host_name[0] ? identity->host_name : "nothing");
+        r = reason_set(reason, OUTCOME_NOT_PROVED,
+                       "%.100s calls the host with this TPM %s, and the identity %s",
+                       options->ek_list, name,
+                       identity->host_name[0] ? identity->host_name : "nothing");
     return r;
 }
 

@@ -120,9 +120,10 @@ static void kill_everywhere(const Row *row)
     assert_true(stride > 0);
     for (unsigned step = 1; kill_at(row, step, killed); step += stride)
         ;
-    /* there were many places before, between and after the two jobs */
+    /* there were places before, between and after the two jobs; how many, also depends on the waits
+     */
     for (size_t i = 0; i < COUNT(killed); i++)
-        assert_in_range(killed[i], 5, 2000);
+        assert_in_range(killed[i], 2, 2000);
 }
 
 static void test_killed_while_it_restarts(void **state)

@@ -274,7 +274,7 @@ static void test_changed_challenge(void **state)
         }
         enrolment_challenge_done(&changed);
     }
-    assert_true(refused > 100); /* digits that became others */
+    assert_true(refused > 40); /* digits that became others; which ones do is chance */
     assert_int_equal(verify(&enrolment), 0);
 }
 
