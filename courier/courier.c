@@ -141,7 +141,7 @@ static int ask(Courier *courier, Reason *reason)
     return r == 0 ? take_report(courier, reply) : r;
 }
 
-/* What a carrier does not have is no missing credential. */
+/* A file that the carrier does not have is no missing credential. */
 static int not_carried(int r)
 {
     return r == OUTCOME_NOT_FOUND ? OUTCOME_NOT_CARRIED : r;

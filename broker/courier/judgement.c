@@ -46,7 +46,7 @@ static void name_statement(BytesView text, Verdict *verdict)
         digest_format(bytes_view(&bundle.statement), verdict->statement);
 }
 
-/* What an earlier broker has refused it with. */
+/* The outcome with which an earlier broker refused it, or 0. */
 static int recall(const ServerConfig *config, const char *fleet, uint64_t now, Verdict *verdict)
 {
     _cleanup_(bytes_done) Bytes report = {0};

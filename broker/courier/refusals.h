@@ -20,8 +20,8 @@ int refusals_new(Refusals **ret); /* -ENOMEM */
 Refusals *refusals_free(Refusals *refusals);
 DEFINE_CLEANUP(Refusals *, refusals_free);
 
-/* What the offer with DIGEST to FLEET is refused with until a pause is over, and the host's signed
- * report of that, if there is one; or 0. */
+/* The outcome with which the offer with DIGEST to FLEET is refused until a pause is over, or 0; and
+ * the host's signed report of that, if there is one. */
 int refusals_find(Refusals *refusals, const char *fleet, const char *digest, Reason *reason,
                   Bytes *ret_report);
 
@@ -35,7 +35,7 @@ bool refusals_add(Refusals *refusals, const char *fleet, const char *digest, int
  */
 void refusals_write(StoreQueue *store, const char *fleet, const Peer *peer, BytesView report);
 
-/* What an earlier broker has refused the statement with DIGEST with, if the pause is not over NOW;
- * or 0. For a child. RET_REPORT is the host's report of it. */
+/* The outcome with which an earlier broker refused the statement with DIGEST, if the pause is not
+ * over NOW, or 0. For a child. RET_REPORT is the host's report of it. */
 int refusals_read(const ServerConfig *config, const char *fleet, const char *digest, uint64_t now,
                   Reason *reason, Bytes *ret_report);

@@ -158,7 +158,7 @@ static int judge_first(Trial *trial, int r)
     return file->pending ? 0 : r;
 }
 
-/* What is served has opened with VALUE, or does not open (NULL). */
+/* The file that is served now has opened with VALUE, or does not open (NULL). */
 static void compare_values(Trial *trial, const Secret *value)
 {
     FleetCommitFile *file = current_file(trial);
@@ -171,8 +171,8 @@ static void compare_values(Trial *trial, const Secret *value)
     trial->value = secret_free(trial->value);
 }
 
-/* What was being opened has opened, or R says why not. Returns whether to open what is served now,
- * to compare the two values; else R is about the current credential. */
+/* The file that was being opened has opened, or R says why not. Returns whether to open what is
+ * served now, to compare the two values; else R is about the current credential. */
 static bool take(Trial *trial, int *r)
 {
     _cleanup_(secret_freep) Secret *value = *r == 0 ? request_take_value(&trial->request) : NULL;
@@ -234,7 +234,7 @@ static void on_key(void *userdata, const JobResult *result)
                               trial->step == TRIAL_FIRST ? &trial->reason : &ignored));
 }
 
-/* What was pending is tried again, because it may have opened since. */
+/* A pending file is tried again, because it may open by now. */
 static bool is_tried(const Trial *trial)
 {
     return is_new(trial) || trial->order.have[trial->next] == HAVE_PENDING;

@@ -25,7 +25,7 @@
 
 _Static_assert(PARALLEL_SOCKET == CHILD_FIRST_FD + 1, "children get .fd and their socket");
 
-/* What parent and children share. */
+/* Memory that parent and children share. */
 typedef struct Shared {
     _Atomic size_t next; /* item */
     struct {
@@ -103,7 +103,7 @@ static void child(const Parallel *parallel, Shared *shared, unsigned number)
 
 /* --- in the parent --- */
 
-/* What the child number NUMBER, which has ended, did. */
+/* How the child NUMBER ended. */
 static int end_of(const Shared *shared, unsigned number, Reason *reason)
 {
     int r = shared->ends[number].rc;

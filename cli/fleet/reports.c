@@ -17,7 +17,7 @@
 /* A process is worth so many reports, of some 0.1 ms each. */
 #define WORTH          ((size_t)200)
 
-/* What became of a report. */
+/* A report, once it is verified. */
 typedef struct Verdict {
     int rc; /* OUTCOME_NOT_SIGNED if it is not valid */
     Report report;

@@ -265,7 +265,7 @@ static int open_masters(Sealing *sealing, Reason *reason)
 
 /* --- children --- */
 
-/* What sealing for a host results in. */
+/* The result of sealing for a host. */
 typedef struct Result {
     size_t files;
     MerkleHash leaf;

@@ -71,7 +71,7 @@ typedef struct SealedLook {
     bool settled; /* the last change was long enough ago that another would have another time */
 } SealedLook;
 
-/* What a host's directory has. Plain memory, for processes that look at many. */
+/* The state of a host's directory. Plain memory, for processes that look at many. */
 typedef struct SealedState {
     int rc;          /* OUTCOME_UNSEALED: not sealed yet; OUTCOME_BAD_REPOSITORY: see .damage */
     bool same;       /* everything is as it has to be: nothing is to be done */
