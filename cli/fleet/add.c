@@ -77,6 +77,8 @@ static int confirm_host(const Repository *repository, const Options *options, co
     r = repository_read_identity(repository, name, reason, &old);
     if (r < 0)
         return r;
+    if (old.proof.by != IDENTITY_UNPROVED && identity->proof.by == IDENTITY_UNPROVED)
+        output_note("%s was proved to have a genuine TPM; the identity in its place is not.", name);
     return r == 0 && same_tpm(&old, identity)
                ? confirm(options, reason, "%s is there already, with the same TPM. Replace it?",
                          name)

@@ -24,8 +24,9 @@
 #include <string.h>
 
 #define VERSION          1
-/* Nesting: the object, its secrets or answers, and the values in them. */
-#define DEPTH            3
+/* Nesting: the object, its secrets or answers, and the values in them; and one more, as an identity
+ * has, which somebody may take for a challenge. */
+#define DEPTH            4
 #define SECOND           UINT64_C(1000000)
 #define CHALLENGE_PREFIX "nspawn-creds-challenge\n"
 #define PROOF_PREFIX     "nspawn-creds-proof\n"
