@@ -22,7 +22,7 @@ Courier *courier_free(Courier *courier);
 DEFINE_CLEANUP(Courier *, courier_free);
 
 /* One look, and what follows from it. Returns 0 if the host has what the carrier has. Otherwise the
- * next look begins anew: OUTCOME_CARRIER_FAILED; OUTCOME_NOT_CARRIED if the bundle or a file is
+ * next look starts over: OUTCOME_CARRIER_FAILED; OUTCOME_NOT_CARRIED if the bundle or a file is
  * not there; OUTCOME_BROKER_UNREACHABLE; the outcome with which the broker refused; a negative
  * errno.
  */

@@ -43,7 +43,7 @@ void ecdh_shared_done(EcdhShared *shared)
     secret_erase(shared, sizeof(*shared));
 }
 
-/* What one operation needs. */
+/* The objects of one operation. */
 typedef struct Work {
     const EC_GROUP *group;
     size_t bytes; /* of a coordinate */

@@ -34,7 +34,7 @@ BytesView tcg_key_view(const TcgKey *key)
     return (BytesView){key->bytes, key->size};
 }
 
-/* What is hashed, which may be secret. */
+/* The text that is hashed. It may be secret. */
 typedef struct Text {
     uint8_t bytes[TCG_TEXT_BYTES_MAX];
 } Text;

@@ -24,7 +24,7 @@ int tpm_challenge_new(const Context *context, const TpmStorageKey *endorsement,
                       const uint8_t name[TPM_NAME_BYTES], const Secret *secret, Reason *reason,
                       Bytes *ret);
 
-/* What a challenge consists of; borrowed. */
+/* The parts of a challenge; borrowed. */
 typedef struct TpmChallengeParts {
     BytesView object; /* the content of TPM2B_ID_OBJECT */
     BytesView secret; /* that of TPM2B_ENCRYPTED_SECRET */

@@ -3,7 +3,7 @@
  * Fuzz target: a challenge, as a host gets it: the TPM2B_PUBLIC of an endorsement key, then
  * TPM2B_ID_OBJECT and TPM2B_ENCRYPTED_SECRET.
  *
- * What is accepted has the sizes of the key's template, and no byte more.
+ * An accepted one has the sizes of the key's template, and no byte more.
  */
 
 #include "tpm/blob.h"

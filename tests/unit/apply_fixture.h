@@ -175,7 +175,7 @@ static inline void run(World *world, const FakeManager *manager, int rc, const c
     fake_managers_stop();
 }
 
-/* What was written down for the report: of the accepted set, OUTCOME and CREDENTIAL. */
+/* Checks the note for the report: it has OUTCOME and CREDENTIAL of the accepted set. */
 static inline void expect_applied(const World *world, int outcome, const char *credential)
 {
     _cleanup_(fleet_set_done) FleetSet set = {0};

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What the tests of lib/tpm/endorsement.h share: a host as it presents itself, challenges to it,
+ * Shared by the tests of lib/tpm/endorsement.h: a host as it presents itself, challenges to it,
  * and its answers.
  */
 
@@ -24,7 +24,7 @@ static const struct {
     {TPM_ENDORSEMENT_H7, false},
 };
 
-/* What a host tells of itself. */
+/* A host, as it presents itself. */
 typedef struct Host {
     TpmEndorsement endorsement;
     TpmExport export;
