@@ -7,8 +7,10 @@
 
 #include "support.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 pid_t steps_start(int (*act)(const void *argument), const void *argument)
@@ -24,6 +26,7 @@ pid_t steps_start(int (*act)(const void *argument), const void *argument)
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSTOPPED(status));
+    assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)PTRACE_O_TRACESYSGOOD), 0);
     return pid;
 }
 
@@ -40,6 +43,38 @@ bool steps_go(pid_t pid, unsigned steps, int *ret_status)
             return false;
         }
     }
+    return true;
+}
+
+/* Whether it begins a call that may change something which outlives it. Its memory and its
+ * descriptors do not; others may change something while it waits. */
+static bool begins_change(pid_t pid)
+{
+    static const unsigned harmless[] = {
+        SYS_brk,          SYS_clock_gettime,  SYS_close,      SYS_faccessat,
+        SYS_faccessat2,   SYS_fstat,          SYS_getdents64, SYS_getegid,
+        SYS_geteuid,      SYS_getgid,         SYS_getgroups,  SYS_getpid,
+        SYS_getrandom,    SYS_gettid,         SYS_getuid,     SYS_lseek,
+        SYS_madvise,      SYS_mmap,           SYS_mprotect,   SYS_munmap,
+        SYS_newfstatat,   SYS_pread64,        SYS_read,       SYS_readlinkat,
+        SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_statx,
+    };
+    struct __ptrace_syscall_info info = {0};
+
+    assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) > 0);
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+        return false;
+    for (size_t i = 0; i < COUNT(harmless); i++)
+        if (info.entry.nr == harmless[i])
+            return false;
+    return info.entry.nr != SYS_openat || (info.entry.args[2] & (O_CREAT | O_TRUNC));
+}
+
+bool steps_go_to_change(pid_t pid, unsigned changes, int *ret_status)
+{
+    for (unsigned begun = 0; begun < changes; begun += begins_change(pid))
+        if (!steps_go(pid, 1, ret_status))
+            return false;
     return true;
 }
 

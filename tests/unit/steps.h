@@ -17,6 +17,11 @@ pid_t steps_start(int (*act)(const void *argument), const void *argument);
  * RET_STATUS. */
 bool steps_go(pid_t pid, unsigned steps, int *ret_status);
 
+/* Lets it go on to the beginning of the CHANGES-th of the calls that may change something outside
+ * of it; false as above. A kill at a step between two of them leaves what a kill at the second one
+ * leaves. */
+bool steps_go_to_change(pid_t pid, unsigned changes, int *ret_status);
+
 /* To its end: what it ended with. */
 int steps_finish(pid_t pid);
 

@@ -258,7 +258,7 @@ static void test_killed(void **state)
     bool goes = true;
 
     (void)state;
-    for (unsigned step = 1; goes; step += 2) {
+    for (unsigned change_number = 1; goes; change_number++) {
         RollbackVerdict how;
         Fixture fixture;
         pid_t pid;
@@ -268,11 +268,11 @@ static void test_killed(void **state)
         turn_on(&fixture);
         copy_aside(&fixture);
         pid = steps_start(change_and_count, &fixture);
-        goes = steps_go(pid, step, &status);
+        goes = steps_go_to_change(pid, change_number, &status);
         if (goes)
             steps_kill(pid);
         if (verdict(&fixture, &how) != 0)
-            fail_msg("killed at step %u: %s", step, fixture.reason.text);
+            fail_msg("killed at change %u: %s", change_number, fixture.reason.text);
         resumed += how == ROLLBACK_RESUME;
         steps++;
         /* it goes on, with a commit in between */
@@ -300,7 +300,7 @@ static void test_killed_commit(void **state)
     bool goes = true;
 
     (void)state;
-    for (unsigned step = 1; goes; step += 2) {
+    for (unsigned change_number = 1; goes; change_number++) {
         Fixture fixture;
         pid_t pid;
 
@@ -308,7 +308,7 @@ static void test_killed_commit(void **state)
         assert_int_equal(change(&fixture, "web@a", "old"), 0);
         turn_on(&fixture);
         pid = steps_start(change_and_count, &fixture);
-        goes = steps_go(pid, step, &status);
+        goes = steps_go_to_change(pid, change_number, &status);
         if (goes)
             steps_kill(pid);
         assert_int_equal(change(&fixture, "web@b", "more"), 0);
