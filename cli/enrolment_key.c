@@ -23,14 +23,15 @@ static int read_key(const Context *context, const char *path, Reason *reason, Se
     if (r == 0 && fstat(fd, &status) < 0)
         return reason_set(reason, -errno, "cannot examine %s", path);
     if (r == 0 && (status.st_mode & 077) != 0)
-        return reason_set(reason, OUTCOME_FILE_UNSAFE, "others can read %s. It must have mode 0600",
-                          path);
+        return reason_set(reason, OUTCOME_BAD_ENROLMENT_KEY,
+                          "others can read %s. It must have mode 0600", path);
     if (r == 0)
         r = secret_read_fd(fd, ENROLMENT_KEY_BYTES, reason, &key);
     if (r == OUTCOME_TOO_LARGE || (r == 0 && secret_size(key) != ENROLMENT_KEY_BYTES))
-        return reason_set(reason, OUTCOME_BAD_CONFIG,
-                          "%s, your key for enrolments, does not have %zu bytes", path,
+        return reason_set(reason, OUTCOME_BAD_ENROLMENT_KEY, "%s does not have %zu bytes", path,
                           ENROLMENT_KEY_BYTES);
+    if (r == OUTCOME_FILE_UNSAFE) /* the remedy for that is about others' files */
+        return OUTCOME_BAD_ENROLMENT_KEY;
     if (r == 0)
         *ret = TAKE_PTR(key);
     return r;
@@ -52,6 +53,10 @@ static int make_key(const Context *context, char *path, Reason *reason)
 
     context->random(context, key.bytes, sizeof(key.bytes));
     r = own_file_make_parents(path, reason);
+    if (r == 0)
+        r = own_file_check_parents(context, path, reason);
+    if (r == OUTCOME_FILE_UNSAFE)
+        return OUTCOME_BAD_ENROLMENT_KEY;
     if (r == 0)
         r = file_write(path, (BytesView){key.bytes, sizeof(key.bytes)}, 0600, false, reason);
     return r == -EEXIST ? 0 : r;

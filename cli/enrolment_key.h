@@ -9,11 +9,11 @@
 
 #include "credential/enrolment.h"
 
-/* Reads the key. OUTCOME_NOT_FOUND if there is none; OUTCOME_FILE_UNSAFE if another user could have
- * written it; OUTCOME_BAD_CONFIG if it is damaged. */
+/* Reads the key. OUTCOME_NOT_FOUND if there is none; OUTCOME_BAD_ENROLMENT_KEY if another user
+ * could have written it or can read it, or if it is damaged. */
 int enrolment_key_read(const Context *context, Reason *reason, Secret **ret);
 
-/* The same, but makes it if there is none. */
+/* The same, but makes it if there is none and nobody else can write to its directory. */
 int enrolment_key_ensure(const Context *context, Reason *reason, Secret **ret);
 
 /* Whether this administrator has made the proof of IDENTITY. OUTCOME_NOT_PROVED, with the reason,

@@ -42,6 +42,16 @@ int own_file_make_parents(char *path, Reason *reason)
     return 0;
 }
 
+int own_file_check_parents(const Context *context, const char *path, Reason *reason)
+{
+    Context own = *context;
+    char folder[PATH_MAX];
+
+    own.trusted_uid = geteuid();
+    snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path), path);
+    return trusted_directory_check(&own, folder, reason);
+}
+
 int own_file_open(const Context *context, const char *path, Reason *reason, int *ret_fd)
 {
     Context own = *context;

@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/fsutil.h"
+#include "enrolment_files.h"
 #include "enrolment_key.h"
 #include "fleet/verbs.h"
 #include "fleet/workspace.h"
@@ -20,17 +21,13 @@
 
 static int read_identity(const char *path, Reason *reason, Identity *ret)
 {
-    const char *name = input_name(path);
-    _cleanup_(bytes_done) Bytes file = {0};
     Reason why = {0};
-    int r = path && strcmp(path, "-") != 0
-                ? file_read(path, IDENTITY_MAX_BYTES, reason, &file)
-                : file_read_fd(STDIN_FILENO, name, IDENTITY_MAX_BYTES, reason, &file);
+    int r = enrolment_read_identity(path, &why, ret);
 
-    if (r != 0)
-        return r == OUTCOME_TOO_LARGE ? OUTCOME_BAD_IDENTITY : r;
-    r = identity_parse(bytes_view(&file), &why, ret);
-    return r == 0 ? 0 : reason_set(reason, r, "%s: %s", name, why.text);
+    if (r == OUTCOME_BAD_IDENTITY)
+        return reason_set(reason, r, "%s: %s", input_name(path), why.text);
+    *reason = why;
+    return r;
 }
 
 /* Whether two identities have one of their TPM's keys in common. */

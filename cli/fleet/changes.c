@@ -74,9 +74,10 @@ int fleet_changes_confirm(FleetChanges *changes, const Inventory *inventory, con
                           "these are not the changes that --confirm=%.40s is for",
                           options->confirm);
     if (confirm_possible(options, NULL) != 0)
-        return reason_set(reason, OUTCOME_UNCONFIRMED,
-                          "if all of them are intended: nspawn-creds %s --confirm=%s", command,
-                          changes->digest);
+        return reason_set(
+            reason, OUTCOME_UNCONFIRMED,
+            "nothing was changed. If all of them are intended: nspawn-creds %s --confirm=%s",
+            command, changes->digest);
     return confirm(options, reason, "Are all of these changes intended?") == 0
                ? 0
                : reason_set(reason, OUTCOME_UNCONFIRMED, "nothing was changed");

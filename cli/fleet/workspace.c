@@ -222,8 +222,8 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **re
             first = leaves[i].host;
     }
     if (r == 0 && unsealed > 1)
-        return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more hosts", first,
-                          unsealed - 1);
+        return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more host%s", first,
+                          unsealed - 1, unsealed == 2 ? "" : "s");
     if (r == 0 && unsealed > 0)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s", first);
     if (r == 0 && files)

@@ -4,33 +4,13 @@
  * identity. Needs no TPM.
  */
 
-#include "base/fsutil.h"
+#include "enrolment_files.h"
 #include "enrolment_key.h"
 #include "host/verbs.h"
-#include "specs.h"
+#include "terminal/input.h"
 #include "terminal/output.h"
 
 #include <string.h>
-
-static int read_challenge(const char *path, Reason *reason, EnrolmentChallenge *ret)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read(path, LIMIT_ENROLMENT_BYTES, reason, &file);
-
-    if (r == OUTCOME_TOO_LARGE)
-        return OUTCOME_BAD_CHALLENGE;
-    return r == 0 ? enrolment_challenge_parse(bytes_view(&file), reason, ret) : r;
-}
-
-static int read_answer(const char *path, Reason *reason, EnrolmentAnswer *ret)
-{
-    _cleanup_(bytes_done) Bytes file = {0};
-    int r = file_read(path, LIMIT_ENROLMENT_BYTES, reason, &file);
-
-    if (r == OUTCOME_TOO_LARGE)
-        return OUTCOME_BAD_CHALLENGE;
-    return r == 0 ? enrolment_answer_parse(bytes_view(&file), reason, ret) : r;
-}
 
 static int read_key(const Context *context, Reason *reason, Secret **ret)
 {
@@ -42,6 +22,17 @@ static int read_key(const Context *context, Reason *reason, Secret **ret)
                             "you have made no challenge: you have no key for enrolments");
 }
 
+static int check_arguments(char **arguments, Reason *reason)
+{
+    size_t from_stdin = 0;
+
+    for (char **argument = arguments; *argument; argument++)
+        from_stdin += strcmp(*argument, "-") == 0;
+    return from_stdin <= 1 ? 0
+                           : reason_set(reason, OUTCOME_USAGE,
+                                        "one file at most can be standard input (\"-\")");
+}
+
 static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(identity_done) Identity identity = {0};
@@ -50,15 +41,18 @@ static int run(const Context *context, const Options *options, char **arguments)
     EnrolmentAnswer answer;
     const char *subject = arguments[0]; /* of an error */
     Reason reason = {0};
-    int r = spec_read_identity(arguments[0], &reason, &identity);
+    int r = check_arguments(arguments, &reason);
 
+    if (r != 0)
+        return output_error(r, NULL, &reason);
+    r = enrolment_read_identity(arguments[0], &reason, &identity);
     if (r == 0) {
         subject = arguments[1];
-        r = read_challenge(arguments[1], &reason, &challenge);
+        r = enrolment_read_challenge(arguments[1], &reason, &challenge);
     }
     if (r == 0) {
         subject = arguments[2];
-        r = read_answer(arguments[2], &reason, &answer);
+        r = enrolment_read_answer(arguments[2], &reason, &answer);
     }
     if (r == 0) {
         subject = arguments[0];
@@ -68,7 +62,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         r = enrolment_verify(context->now(context), key, &identity, &challenge, &answer, &reason,
                              &identity.proof);
     if (r != 0)
-        return output_error(r, subject, &reason);
+        return output_error(r, input_name(subject), &reason);
     output_json(identity_to_json(&identity),
                 options->json == JSON_OFF ? JSON_PRETTY : options->json);
     return 0;

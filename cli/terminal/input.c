@@ -78,14 +78,17 @@ int input_read_secret(const char *path, const char *name, Reason *reason, Secret
     return secret_read_fd(fd, LIMIT_PLAINTEXT_BYTES, reason, ret);
 }
 
+int input_read_file(const char *path, size_t limit, Reason *reason, Bytes *ret)
+{
+    return is_stdin(path) ? file_read_fd(STDIN_FILENO, input_name(path), limit, reason, ret)
+                          : file_read(path, limit, reason, ret);
+}
+
 int input_read_sealed(const char *path, Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    int r;
+    int r = input_read_file(path, LIMIT_FILE_BYTES, reason, &file);
 
-    r = is_stdin(path)
-            ? file_read_fd(STDIN_FILENO, input_name(path), LIMIT_FILE_BYTES, reason, &file)
-            : file_read(path, LIMIT_FILE_BYTES, reason, &file);
     pretty_strip(&file);
     return r == 0 ? credential_decode(bytes_view(&file), reason, ret) : r;
 }

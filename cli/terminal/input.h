@@ -18,6 +18,10 @@ const char *input_name(const char *path);
  * OUTCOME_USAGE if the two answers differ. */
 int input_read_secret(const char *path, const char *name, Reason *reason, Secret **ret);
 
+/* The file PATH, or standard input for NULL or "-": at most LIMIT bytes. OUTCOME_TOO_LARGE; a
+ * negative errno. */
+int input_read_file(const char *path, size_t limit, Reason *reason, Bytes *ret);
+
 /* A sealed file, raw, base64 or what encrypt --pretty prints, decoded; standard input for NULL or
  * "-". */
 int input_read_sealed(const char *path, Reason *reason, Bytes *ret);

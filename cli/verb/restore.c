@@ -350,9 +350,7 @@ static int report(const Restoring *restoring)
 static int read_backup(const char *path, Reason *reason, Backup *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    int r = strcmp(path, "-") == 0
-                ? file_read_fd(STDIN_FILENO, input_name(path), BACKUP_BYTES_MAX, reason, &text)
-                : file_read(path, BACKUP_BYTES_MAX, reason, &text);
+    int r = input_read_file(path, BACKUP_BYTES_MAX, reason, &text);
 
     if (r == OUTCOME_TOO_LARGE) /* the remedy for that is about secrets */
         return OUTCOME_BAD_BACKUP;

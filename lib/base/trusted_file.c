@@ -164,3 +164,20 @@ int trusted_file_open(const Context *context, const char *path, Reason *reason, 
     *ret_fd = TAKE_FD(fd);
     return 0;
 }
+
+int trusted_directory_check(const Context *context, const char *path, Reason *reason)
+{
+    _cleanup_(walk_done) Walk walk = {.context = context, .path = path, .top = -1, .at = -1};
+    _cleanup_(closep) int fd = -1;
+    char name[NAME_MAX + 1];
+    int r = begin(&walk, path);
+
+    while (r == 0 && fd < 0 && next_component(&walk, name))
+        r = step(&walk, name, &fd);
+    if (r == 0 && fd >= 0)
+        r = -ENOTDIR;
+    if (r < 0)
+        return reason_set(reason, r, "cannot open %s", path);
+    return walk.unsafe.text[0] ? reason_set(reason, OUTCOME_FILE_UNSAFE, "%s", walk.unsafe.text)
+                               : 0;
+}

@@ -18,3 +18,7 @@
  * is there; OUTCOME_FILE_UNSAFE, with the reason, if somebody else may have changed it, or if it is
  * a link to nowhere, which is not the same as nothing. */
 int trusted_file_open(const Context *context, const char *path, Reason *reason, int *ret_fd);
+
+/* Whether nobody else can put a file into the directory PATH, below the context's root, or put
+ * another directory in its place. OUTCOME_FILE_UNSAFE; a negative errno, such as -ENOENT. */
+int trusted_directory_check(const Context *context, const char *path, Reason *reason);

@@ -178,9 +178,11 @@ static int outcome_of(int error)
     return error == X509_V_ERR_CERT_HAS_EXPIRED ? OUTCOME_EXPIRED : OUTCOME_BAD_IDENTITY;
 }
 
-static int check_chain(X509_STORE *store, X509 *certificate, uint64_t now, Reason *reason)
+static int check_chain(X509_STORE *store, X509 *certificate, const char *directory, uint64_t now,
+                       Reason *reason)
 {
     _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *check = X509_STORE_CTX_new();
+    const X509 *blamed;
     char issuer[160];
     int error;
 
@@ -193,7 +195,13 @@ static int check_chain(X509_STORE *store, X509 *certificate, uint64_t now, Reaso
     error = X509_STORE_CTX_get_error(check);
     if (error == X509_V_ERR_OUT_OF_MEM)
         return -ENOMEM;
-    X509_NAME_oneline(X509_get_issuer_name(certificate), issuer, sizeof(issuer));
+    /* which may be an authority's, while that of its own issuer is what is missing */
+    blamed = X509_STORE_CTX_get_current_cert(check);
+    X509_NAME_oneline(X509_get_issuer_name(blamed ? blamed : certificate), issuer, sizeof(issuer));
+    if (error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+        error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT)
+        return reason_set(reason, outcome_of(error), "%.100s does not hold the certificate of %s",
+                          directory, issuer);
     return reason_set(reason, outcome_of(error), "the endorsement key's certificate, by %s: %s",
                       issuer, X509_verify_cert_error_string(error));
 }
@@ -217,7 +225,7 @@ int tpm_certificate_check(BytesView certificate, const TpmStorageKey *key, const
     if (r == 0)
         r = add_directory(store, directory, reason);
     if (r == 0)
-        r = check_chain(store, parsed, now, reason);
+        r = check_chain(store, parsed, directory, now, reason);
     ERR_clear_error(); /* libcrypto collects them */
     return r;
 }

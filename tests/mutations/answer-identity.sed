@@ -1,4 +1,4 @@
 # Breaks: that a host answers for its own identity alone
-# File: cli/host/answer.c
+# File: cli/host/own_answer.c
 # Test: cli-enrolment
 s/memcmp\(digest, challenge->identity, sizeof\(digest\)\) != 0/false/

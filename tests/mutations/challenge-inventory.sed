@@ -1,4 +1,4 @@
 # Breaks: that an endorsement key is in the inventory
-# File: cli/host/challenge.c
+# File: cli/genuine.c
 # Test: cli-enrolment
-s/if \(r == 0 && !found\) \{/if (r == 0 \&\& !found \&\& name[0]) {/
+s/^    if \(!found\)/    if (!found \&\& genuine->count == 0)/

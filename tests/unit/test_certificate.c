@@ -131,8 +131,10 @@ static void test_chain(void **state)
         const char *name = i == 0 ? "ca-ecc" : "ca-rsa";
 
         expect(fixture, name, i, "trust-ca", now, 0, "");
-        expect(fixture, name, i, "root-ca", now, OUTCOME_BAD_IDENTITY, "issuer");
-        expect(fixture, name, i, "issuer-ca", now, OUTCOME_BAD_IDENTITY, "issuer");
+        expect(fixture, name, i, "root-ca", now, OUTCOME_BAD_IDENTITY,
+               "root-ca does not hold the certificate of /CN=swtpm-localca");
+        expect(fixture, name, i, "issuer-ca", now, OUTCOME_BAD_IDENTITY,
+               "issuer-ca does not hold the certificate of /CN=swtpm-localca-rootca");
         expect(fixture, name, i, "trust-stranger", now, OUTCOME_BAD_IDENTITY, "");
         expect(fixture, name, 1 - i, "trust-ca", now, OUTCOME_BAD_IDENTITY, "another endorsement");
         expect(fixture, name, i, "trust-ca", now - 2 * DAY, OUTCOME_CLOCK, "not yet valid");
