@@ -2,6 +2,7 @@
 
 #include "apply.h"
 
+#include "base/timestamp.h"
 #include "fleet/fleet_set.h"
 #include "policy/policy_load.h"
 
@@ -22,6 +23,7 @@ typedef struct Apply {
     RestartList list;
     char machine[LIMIT_MACHINE_BYTES + 1]; /* of .policy */
     Policy *policy; /* the one that was looked at last; NULL if the machine has no valid one */
+    uint64_t due;   /* when the first postponed unit may be restarted, µs since 1970; 0: none is */
 } Apply;
 
 static void apply_done(Apply *apply)
@@ -141,6 +143,32 @@ static int resume(Apply *apply)
 
 /* --- doing it --- */
 
+static uint64_t time_now(const Apply *apply)
+{
+    return apply->options->context->now(apply->options->context);
+}
+
+/* A broker that always has new changes does not have a unit restarted without end. */
+static void postpone(Apply *apply, RestartList *list)
+{
+    for (size_t i = 0; i < list->unit_count; i++) {
+        RestartUnit *unit = &list->units[i];
+        uint64_t next = apply_state_next(&apply->state, unit, time_now(apply));
+        char text[TIMESTAMP_TEXT_BYTES];
+
+        if (next == 0 || unit->resumed || unit->checked)
+            continue;
+        timestamp_format(next, text);
+        observer_note(
+            apply->options->restart.observer,
+            "%s: %s: it was restarted or reloaded %u times lately; the next time is not before %s",
+            unit->machine->name, unit->name, LIMIT_APPLY_JOBS, text);
+        unit->postponed = true;
+        if (apply->due == 0 || next < apply->due)
+            apply->due = next;
+    }
+}
+
 static int put_unit(Apply *apply, const RestartUnit *unit, bool begun)
 {
     int r = apply_state_put_unit(&apply->state, unit, begun);
@@ -148,14 +176,35 @@ static int put_unit(Apply *apply, const RestartUnit *unit, bool begun)
     return r == 0 ? write_state(apply, NULL) : r;
 }
 
+static int count_job(void *userdata, const RestartUnit *unit)
+{
+    Apply *apply = userdata;
+    int r = apply_state_count(&apply->state, unit, time_now(apply));
+
+    return r == 0 ? write_state(apply, NULL) : r;
+}
+
 static int on_begin(void *userdata, const RestartUnit *unit)
 {
-    return put_unit(userdata, unit, true);
+    int r = count_job(userdata, unit);
+
+    return r == 0 ? put_unit(userdata, unit, true) : r;
 }
 
 static int on_done(void *userdata, const RestartUnit *unit)
 {
     return put_unit(userdata, unit, false);
+}
+
+static RestartOptions restart_options(Apply *apply,
+                                      int (*begin)(void *userdata, const RestartUnit *unit))
+{
+    RestartOptions options = apply->options->restart;
+
+    options.go_on = true;
+    options.begin = begin;
+    options.userdata = apply;
+    return options;
 }
 
 static bool is_stopped(const Apply *apply)
@@ -165,13 +214,11 @@ static bool is_stopped(const Apply *apply)
 
 static int restart(Apply *apply, Reason *reason)
 {
-    RestartOptions options = apply->options->restart;
+    RestartOptions options = restart_options(apply, on_begin);
     int r;
 
-    options.go_on = true;
-    options.begin = on_begin;
     options.done = on_done;
-    options.userdata = apply;
+    postpone(apply, &apply->list);
     r = restart_list_connect(&apply->list, &options, reason);
     if (r == 0)
         r = restart_list_apply(&apply->list, &options, reason);
@@ -182,7 +229,8 @@ static int restart(Apply *apply, Reason *reason)
 
 static bool has_failed(const RestartUnit *unit)
 {
-    return unit->result && strcmp(unit->result, "failed") == 0;
+    return unit->result &&
+           (strcmp(unit->result, "failed") == 0 || strcmp(unit->result, "postponed") == 0);
 }
 
 /* The names to restore: those that a unit which has failed uses, if root's policy says so. */
@@ -197,7 +245,7 @@ static int find_unwanted(Apply *apply, CredentialName *names, size_t *ret_count)
         bool affects = false;
 
         for (size_t i = 0; r == 0 && !affects && i < apply->list.unit_count; i++)
-            if (has_failed(&apply->list.units[i]))
+            if (has_failed(&apply->list.units[i]) && !apply->list.units[i].postponed)
                 r = restart_list_affects(&apply->list, name, &apply->list.units[i], &affects);
         if (r == 0 && affects)
             r = find_credential(apply, name, &credential);
@@ -232,7 +280,7 @@ static int restore(Apply *apply, Reason *reason, int *rc)
 {
     const Observer *observer = apply->options->restart.observer;
     _cleanup_(freep) CredentialName *names = calloc(apply->wanted.count + 1, sizeof(names[0]));
-    RestartOptions options = apply->options->restart;
+    RestartOptions options = restart_options(apply, count_job);
     Reason undoing = {0};
     size_t count = 0;
     bool all;
@@ -250,7 +298,6 @@ static int restore(Apply *apply, Reason *reason, int *rc)
     r = choose_undone(apply, names, count, &all);
     if (r != 0)
         return r;
-    options.go_on = true;
     r = restart_list_undo(&apply->list, &options, &undoing);
     if (r > 0)
         observer_note(observer, "with the previous value, too: %s", undoing.text);
@@ -324,7 +371,7 @@ static int check_failed(Apply *apply, Reason *reason)
 {
     _cleanup_(restart_list_done) RestartList list = {0};
     _cleanup_(value_changes_done) ValueChanges used = {0};
-    RestartOptions options = apply->options->restart;
+    RestartOptions options = restart_options(apply, count_job);
     size_t count = 0;
     int r = 0;
 
@@ -353,7 +400,7 @@ static int check_failed(Apply *apply, Reason *reason)
     list.unit_count = count;
     if (count == 0)
         return 0;
-    options.go_on = true;
+    postpone(apply, &list);
     r = restart_list_connect(&list, &options, reason);
     if (r == 0)
         r = restart_list_apply(&list, &options, reason);
@@ -383,8 +430,7 @@ static int find_culprit(const Apply *apply, char ret[CREDENTIAL_NAME_TEXT_BYTES]
 /* For the broker's report. It was said already if a run was killed right after it. */
 static int tell(const Apply *apply, int rc, const char *culprit, Reason *reason)
 {
-    const Context *context = apply->options->context;
-    FleetApplied applied = {.outcome = rc, .time = context->now(context)}, before;
+    FleetApplied applied = {.outcome = rc, .time = time_now(apply)}, before;
 
     strcpy(applied.credential, culprit);
     strcpy(applied.statement, apply->set.digest);
@@ -481,7 +527,7 @@ static int say_again(Apply *apply, Reason *reason)
     return r;
 }
 
-int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
+int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason, uint64_t *due)
 {
     _cleanup_(apply_done) Apply apply = {.options = options, .fleet = fleet};
     Reason why = {0};
@@ -505,7 +551,8 @@ int apply_fleet(const ApplyOptions *options, const char *fleet, Reason *reason)
         r = choose(&apply);
     if (r != 0 && r != OUTCOME_NOT_FOUND) /* no list: an earlier version has accepted the set */
         return r;
-    if (apply.wanted.count > 0)
-        return run(&apply, reason);
-    return say_again(&apply, reason);
+    r = apply.wanted.count > 0 ? run(&apply, reason) : say_again(&apply, reason);
+    if (apply.due > 0 && apply.due < *due)
+        *due = apply.due;
+    return r;
 }

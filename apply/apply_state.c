@@ -35,6 +35,7 @@ void apply_state_done(ApplyState *state)
     value_changes_done(&state->begun);
     apply_state_clear_units(state);
     clear(&state->failed, &state->failed_count);
+    clear(&state->counted, &state->counted_count);
 }
 
 /* NULL if there is no memory. */
@@ -87,6 +88,8 @@ int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const cha
         return -ENOMEM;
     if (credential[0])
         strcpy(failed->credential, credential);
+    if (unit->postponed)
+        failed->invocation[0] = '\0';
     for (size_t i = 0; unit->touched && i < sizeof(unit->before.invocation); i++)
         snprintf(failed->invocation + 2 * i, 3, "%02x", unit->before.invocation[i]);
     return 0;
@@ -97,12 +100,51 @@ const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartU
     return find_unit(state->failed, state->failed_count, unit);
 }
 
+static void remove_unit(ApplyUnit *units, size_t *count, size_t i)
+{
+    free(units[i].name);
+    units[i] = units[--*count];
+}
+
 void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed)
 {
-    size_t i = (size_t)(failed - state->failed);
+    remove_unit(state->failed, &state->failed_count, (size_t)(failed - state->failed));
+}
 
-    free(state->failed[i].name);
-    state->failed[i] = state->failed[--state->failed_count];
+/* --- how many jobs a unit had --- */
+
+/* Its window; one that has ended, or begins in the future because the clock was set back, does not
+ * count. */
+static bool is_counted(const ApplyUnit *unit, uint64_t now)
+{
+    return unit->since <= now && now - unit->since < LIMIT_APPLY_WINDOW_USEC;
+}
+
+int apply_state_count(ApplyState *state, const RestartUnit *unit, uint64_t now)
+{
+    ApplyUnit *found;
+
+    for (size_t i = state->counted_count; i-- > 0;)
+        if (!is_counted(&state->counted[i], now))
+            remove_unit(state->counted, &state->counted_count, i);
+    found = find_unit(state->counted, state->counted_count, unit);
+    if (!found) {
+        found = add_unit(&state->counted, &state->counted_count, unit->machine->name, unit->name);
+        if (!found)
+            return -ENOMEM;
+        found->since = now;
+    }
+    found->jobs++;
+    return 0;
+}
+
+uint64_t apply_state_next(const ApplyState *state, const RestartUnit *unit, uint64_t now)
+{
+    const ApplyUnit *found = find_unit(state->counted, state->counted_count, unit);
+
+    return found && is_counted(found, now) && found->jobs >= LIMIT_APPLY_JOBS
+               ? found->since + LIMIT_APPLY_WINDOW_USEC
+               : 0;
 }
 
 /* --- the file --- */
@@ -132,6 +174,8 @@ static int read_units(struct json_object *array, Reason *reason, ApplyUnit **ret
         unit->begun = json_object_get_boolean(json_object_object_get(object, "begun"));
         snprintf(unit->credential, sizeof(unit->credential), "%s", credential ? credential : "");
         snprintf(unit->invocation, sizeof(unit->invocation), "%s", invocation ? invocation : "");
+        unit->jobs = json_object_get_uint64(json_object_object_get(object, "jobs"));
+        unit->since = json_object_get_uint64(json_object_object_get(object, "since"));
     }
     return 0;
 }
@@ -149,6 +193,10 @@ static struct json_object *units_to_json(const ApplyUnit *units, size_t count)
             json_add(unit, "begun", json_object_new_boolean(true));
         json_add_text(unit, "credential", units[i].credential[0] ? units[i].credential : NULL);
         json_add_text(unit, "invocation", units[i].invocation[0] ? units[i].invocation : NULL);
+        if (units[i].jobs > 0) {
+            json_add_number(unit, "jobs", units[i].jobs);
+            json_add_number(unit, "since", units[i].since);
+        }
         json_append(array, unit);
     }
     return array;
@@ -184,6 +232,9 @@ int apply_state_read(const Context *context, const char *fleet, Reason *reason, 
         r = read_units(json_object_object_get(object, "failed"), reason, &state.failed,
                        &state.failed_count);
     if (r == 0)
+        r = read_units(json_object_object_get(object, "counted"), reason, &state.counted,
+                       &state.counted_count);
+    if (r == 0)
         *ret = TAKE(state);
     return r;
 }
@@ -201,6 +252,7 @@ int apply_state_write(const Context *context, const char *fleet, const ApplyStat
     json_add(object, "begun", value_changes_to_json(&state->begun));
     json_add(object, "units", units_to_json(state->units, state->unit_count));
     json_add(object, "failed", units_to_json(state->failed, state->failed_count));
+    json_add(object, "counted", units_to_json(state->counted, state->counted_count));
     r = json_print(object, &text);
     if (r != 0)
         return r;

@@ -14,6 +14,8 @@
  *     failed    the units that did not come back, and are not known to run since: {"machine",
  *               "unit", "credential", "invocation"}; the last is what it had before its job, or ""
  *               if there was none
+ *     counted   how many jobs each unit had, whatever the broker claimed: {"machine", "unit",
+ *               "jobs", "since"}; the last is when the window began, µs since 1970
  */
 
 #include "base/context.h"
@@ -28,6 +30,7 @@ typedef struct ApplyUnit {
     bool begun; /* and perhaps not done */
     char credential[CREDENTIAL_NAME_TEXT_BYTES];
     char invocation[2 * sizeof((ManagerState){0}.invocation) + 1];
+    uint64_t jobs, since;
 } ApplyUnit;
 
 typedef struct ApplyState {
@@ -37,6 +40,8 @@ typedef struct ApplyState {
     size_t unit_count;
     ApplyUnit *failed;
     size_t failed_count;
+    ApplyUnit *counted;
+    size_t counted_count;
 } ApplyState;
 
 void apply_state_done(ApplyState *state); /* for _cleanup_ */
@@ -59,3 +64,8 @@ void apply_state_clear_units(ApplyState *state);
 int apply_state_put_failed(ApplyState *state, const RestartUnit *unit, const char *credential);
 const ApplyUnit *apply_state_find_failed(const ApplyState *state, const RestartUnit *unit);
 void apply_state_remove_failed(ApplyState *state, const ApplyUnit *failed);
+
+/* Counts a job of UNIT at the time NOW. -ENOMEM. */
+int apply_state_count(ApplyState *state, const RestartUnit *unit, uint64_t now);
+/* When UNIT may have its next job, µs since 1970; 0: at once. */
+uint64_t apply_state_next(const ApplyState *state, const RestartUnit *unit, uint64_t now);

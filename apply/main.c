@@ -24,7 +24,7 @@
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
 
-/* Before the next look, if there is something new already. */
+/* Between two looks. */
 #define PAUSE_MSEC 1000
 
 static void print_help(void)
@@ -93,7 +93,7 @@ static int lock(const Context *context, Reason *reason, int *ret)
 }
 
 /* Says itself what is wrong with a fleet. */
-static int apply_all(const ApplyOptions *options, Reason *reason)
+static int apply_all(const ApplyOptions *options, Reason *reason, uint64_t *due)
 {
     _cleanup_(strings_freep) char **fleets = NULL;
     int first = 0, r = fleet_config_list(options->context, reason, &fleets);
@@ -103,7 +103,7 @@ static int apply_all(const ApplyOptions *options, Reason *reason)
     for (char **fleet = fleets; *fleet && r != OUTCOME_INTERRUPTED; fleet++) {
         Reason why = {0};
 
-        r = apply_fleet(options, *fleet, &why);
+        r = apply_fleet(options, *fleet, &why, due);
         if (r == 0 || r == OUTCOME_INTERRUPTED)
             continue;
         fprintf(stderr, SD_ERR "%s: %s: %s\n", *fleet, outcome_sentence(r), why.text);
@@ -112,6 +112,24 @@ static int apply_all(const ApplyOptions *options, Reason *reason)
             first = r;
     }
     return first;
+}
+
+/* Waits until there is something new, or until DUE. False if it is to end: there is nothing to wait
+ * for, or a signal came. */
+static bool wait_for_more(const ApplyOptions *options, uint64_t due)
+{
+    struct pollfd stop = {.fd = options->restart.stop, .events = POLLIN};
+    bool noticed;
+
+    do {
+        noticed = value_changes_noticed(options->store);
+        if (!noticed && due == USEC_INFINITY)
+            return false;
+        /* a broker that always has something new does not keep the processor busy */
+        if (poll(&stop, 1, PAUSE_MSEC) != 0)
+            return false;
+    } while (!noticed && options->context->now(options->context) < due);
+    return true;
 }
 
 static int run(int argc, char *argv[], Reason *reason)
@@ -128,6 +146,7 @@ static int run(int argc, char *argv[], Reason *reason)
                     .unit_usec = (uint64_t)LIMIT_JOB_SECONDS * 1000 * 1000,
                     .settle_usec = RESTART_SETTLE_USEC},
     };
+    uint64_t due;
     bool done;
     int r = parse_options(argc, argv, reason, &done);
 
@@ -145,14 +164,13 @@ static int run(int argc, char *argv[], Reason *reason)
     if (stop < 0)
         return -errno;
     options.restart.stop = stop;
-    /* a broker that always has something new does not keep the processor busy */
     do {
+        due = USEC_INFINITY;
         /* first: what is accepted from now on makes it again */
         r = value_changes_unnotify(config.store, reason);
         if (r == 0)
-            r = apply_all(&options, reason);
-    } while (r == 0 && value_changes_noticed(config.store) &&
-             poll(&(struct pollfd){.fd = stop, .events = POLLIN}, 1, PAUSE_MSEC) == 0);
+            r = apply_all(&options, reason, &due);
+    } while (r == 0 && wait_for_more(&options, due));
     return r;
 }
 

@@ -214,6 +214,11 @@
  * key with an endorsement key of RSA-2048. */
 #define LIMIT_ENROLMENT_BYTES     ((size_t)16 * 1024)
 
+/* Jobs that changed credentials of a fleet bring a unit in a window, and the window, µs. A broker
+ * that always reports changes restarts a service once a minute on average; no rollout does. */
+#define LIMIT_APPLY_JOBS          60U
+#define LIMIT_APPLY_WINDOW_USEC   ((uint64_t)60 * 60 * 1000 * 1000)
+
 /* --- rollback protection --- */
 
 /* Fleets whose sequences the state of a host has, and its text, bytes: 100 for each fleet. */

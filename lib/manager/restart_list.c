@@ -281,6 +281,11 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
             say(options, unit, "skipped: it is not running (%s)", unit->before.active);
         return 0;
     }
+    if (r == 0 && !unit->resumed && unit->postponed) {
+        unit->result = "postponed";
+        return reason_set(reason, OUTCOME_NOT_ROTATED, "%s of %s: it was restarted too often",
+                          unit->name, unit->machine->name);
+    }
     if (r == 0 && !unit->resumed) {
         choose_action(options, unit);
         reload = unit->action == POLICY_RELOAD;

@@ -42,6 +42,7 @@ typedef struct RestartUnit {
     bool touched;        /* a job was started for it */
     bool resumed;        /* by the caller: its job was in an earlier run, it only has to be up */
     bool begun;          /* by the caller: its job was perhaps in an earlier run */
+    bool postponed;      /* by the caller: if it runs, it keeps the value before, and has failed */
     /* by the caller: its job has failed, and there is no other: it has to be up, and with another
      * invocation than .before has */
     bool checked;

@@ -46,6 +46,7 @@ typedef struct World {
     int stop[2];
     const char *stop_at; /* the note that has it stopped */
     char statement[DIGEST_TEXT_BYTES];
+    uint64_t due; /* as the last run says */
 } World;
 
 static inline void on_note(void *userdata, const char *text)
@@ -167,7 +168,8 @@ static inline void run(World *world, const FakeManager *manager, int rc, const c
         ;
     world->notes[0] = '\0';
     fake_managers_start(manager, 1);
-    r = apply_fleet(&world->options, "prod", &reason);
+    world->due = USEC_INFINITY;
+    r = apply_fleet(&world->options, "prod", &reason, &world->due);
     if (r != rc)
         fail_msg("%d: %s", r, reason.text);
     if (log)

@@ -124,6 +124,83 @@ static void test_silent_before(void **state)
     expect_applied(world, 0, "");
 }
 
+/* Has app.service have had JOBS in a window that began at SINCE. */
+static void count_jobs(const World *world, unsigned jobs, uint64_t since)
+{
+    _cleanup_(apply_state_done) ApplyState state = {0};
+    RestartMachine machine = {.name = "web"};
+    RestartUnit unit = {.machine = &machine, .name = "app.service"};
+
+    assert_int_equal(apply_state_read(&world->context, "prod", NULL, &state), 0);
+    while (state.counted_count > 0)
+        free(state.counted[--state.counted_count].name);
+    for (unsigned i = 0; i < jobs; i++)
+        assert_int_equal(apply_state_count(&state, &unit, since), 0);
+    assert_int_equal(apply_state_write(&world->context, "prod", &state, NULL), 0);
+}
+
+static uint64_t an_hour_later(const Context *context)
+{
+    (void)context;
+    return TEST_NOW + LIMIT_APPLY_WINDOW_USEC;
+}
+
+/* The broker has new changes all the time. */
+static void test_without_end(void **state)
+{
+    static const FakeManager fails = {
+        .machine = "web",
+        .units = {{.name = "app.service", .after_active = "failed"}, {.name = "env.service"}}};
+    World *world = *state;
+
+    count_jobs(world, LIMIT_APPLY_JOBS - 1, TEST_NOW - LIMIT_APPLY_WINDOW_USEC / 2);
+    accept_set(world, 7, "web@token 7");
+    run(world, &fails, OUTCOME_NOT_APPLIED, "web TryRestartUnit app.service");
+    assert_true(world->due == USEC_INFINITY);
+    for (unsigned sequence = 8; sequence < 10; sequence++) {
+        char changed[64];
+
+        snprintf(changed, sizeof(changed), "web@env %u web@token %u", sequence, sequence);
+        accept_set(world, sequence, changed);
+        run(world, &web, OUTCOME_NOT_APPLIED, "web TryRestartUnit env.service");
+        assert_non_null(strstr(world->notes, "web: app.service: it was restarted or reloaded 60 "));
+        expect_applied(world, OUTCOME_NOT_APPLIED, "web@token");
+        assert_true(world->due == TEST_NOW + LIMIT_APPLY_WINDOW_USEC / 2);
+    }
+    run(world, &web, 0, "");
+    assert_true(world->due == TEST_NOW + LIMIT_APPLY_WINDOW_USEC / 2);
+    /* the window has ended: it gets the last value, and is counted from there on */
+    world->context.now = an_hour_later;
+    run(world, &web, 0, "web TryRestartUnit app.service");
+    assert_true(world->due == USEC_INFINITY);
+    expect_applied(world, 0, "");
+    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW);
+    accept_set(world, 10, "web@env 9 web@token 10");
+    run(world, &web, 0, "web TryRestartUnit app.service");
+    /* the clock was set back */
+    count_jobs(world, LIMIT_APPLY_JOBS, TEST_NOW + 2 * LIMIT_APPLY_WINDOW_USEC);
+    accept_set(world, 11, "web@env 9 web@token 11");
+    run(world, &web, 0, "web TryRestartUnit app.service");
+}
+
+/* What is postponed has not failed: its previous value is not served again. */
+static void test_postponed_previous(void **state)
+{
+    World *world = *state;
+    _cleanup_(apply_state_done) ApplyState before = {0};
+    RestartMachine machine = {.name = "web"};
+    RestartUnit unit = {.machine = &machine, .name = "picky.service"};
+
+    for (unsigned i = 0; i < LIMIT_APPLY_JOBS; i++)
+        assert_int_equal(apply_state_count(&before, &unit, TEST_NOW), 0);
+    assert_int_equal(apply_state_write(&world->context, "prod", &before, NULL), 0);
+    accept_set(world, 7, "web@picky 7");
+    keep_previous(world, "web@picky", "new", 'A');
+    run(world, &web, OUTCOME_NOT_APPLIED, "");
+    expect_served(world, "new");
+    expect_applied(world, OUTCOME_NOT_APPLIED, "web@picky");
+}
+
 /* Root's policy wants the previous value back, if there is one. */
 static void test_previous(void **state)
 {
@@ -305,6 +382,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_without_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_postponed_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_previous, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_after_restoring, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_interrupted, set_up, tear_down),

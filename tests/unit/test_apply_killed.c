@@ -18,7 +18,7 @@ int __wrap_fsync(int fd)
 static int act(const void *argument)
 {
     const World *world = argument;
-    int r = apply_fleet(&world->options, "prod", NULL);
+    int r = apply_fleet(&world->options, "prod", NULL, &(uint64_t){USEC_INFINITY});
 
     return r < 0 ? 255 : r;
 }
