@@ -86,7 +86,7 @@ int http_new(const CarrierSettings *settings, bool basic, long stall, Reason *re
     (void)curl_easy_setopt(http->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     (void)curl_easy_setopt(http->curl, CURLOPT_MAXREDIRS, LIMIT_CARRIER_REDIRECTS);
     (void)curl_easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT, stall);
-    (void)curl_easy_setopt(http->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(http->curl, CURLOPT_LOW_SPEED_LIMIT, LIMIT_CARRIER_SPEED);
     /* otherwise a large body waits a second for an answer that many servers never send */
     (void)curl_easy_setopt(http->curl, CURLOPT_EXPECT_100_TIMEOUT_MS, 1L);
     /* these decide what a server can make us do */

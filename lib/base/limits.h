@@ -187,6 +187,9 @@
  * accept the connection, and then send nothing. At 6 KB/s the largest file arrives in this time. */
 #define LIMIT_CARRIER_SECONDS     300L
 #define LIMIT_CARRIER_STALL       30L
+/* The least that it has to send in that time, bytes a second: one byte now and then would keep the
+ * courier until LIMIT_CARRIER_SECONDS. */
+#define LIMIT_CARRIER_SPEED       100L
 /* Redirections that a courier follows. */
 #define LIMIT_CARRIER_REDIRECTS   3L
 /* All header lines of an answer, bytes. */
