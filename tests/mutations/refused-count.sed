@@ -1,5 +1,5 @@
 # Breaks: several refused offers are remembered
 # Limit: LIMIT_REFUSED_OFFERS
 # File: broker/courier/refusals.c
-# Test: offer test_several_refusals
+# Test: offer_refused test_several_refusals
 s/% LIMIT_REFUSED_OFFERS/% 1/

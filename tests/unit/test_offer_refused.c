@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Tests of broker/courier: sets that the broker refuses, and how it reports and remembers that.
+ */
+
+#include "offer_fixture.h"
+
+#include <string.h>
+
+static void sign_otherwise(Fleet *fleet, Set *set)
+{
+    (void)set;
+    fleet->secret[0] ^= 1;
+}
+
+static void take_another_fleet(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    strcpy(set->statement.fleet, "dev");
+}
+
+static void take_another_host(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->manifest.host.keys[FLEET_SRK][10] ^= 1;
+}
+
+static void take_an_old_sequence(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.sequence = 6;
+}
+
+static void take_the_same_sequence(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.sequence = 7;
+}
+
+static void expire(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.not_after = TEST_NOW;
+}
+
+static void take_the_future(Fleet *fleet, Set *set)
+{
+    (void)fleet;
+    set->statement.issued = TEST_NOW + HOUR / 2;
+}
+
+/* The file of b as a. */
+static void swap_names(Fleet *fleet, Set *set)
+{
+    Bytes file = set->files[0];
+
+    (void)fleet;
+    set->files[0] = set->files[1];
+    set->files[1] = file;
+    for (size_t i = 0; i < 2; i++) {
+        digest_format(bytes_view(&set->files[i]), set->credentials[i].sha256);
+        set->credentials[i].size = set->files[i].size;
+    }
+}
+
+static void refuse_in_the_tpm(Fleet *fleet, Set *set)
+{
+    (void)set;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+}
+
+static void test_nothing_else_is_accepted(void **state)
+{
+    static const struct {
+        void (*change)(Fleet *fleet, Set *set);
+        int outcome;
+    } rows[] = {
+        {sign_otherwise, OUTCOME_NOT_SIGNED},
+        {take_another_fleet, OUTCOME_NOT_SIGNED},
+        {take_another_host, OUTCOME_NOT_SIGNED},
+        {take_an_old_sequence, OUTCOME_OLD_SEQUENCE},
+        {take_the_same_sequence, OUTCOME_EQUIVOCATION},
+        {expire, OUTCOME_STATEMENT_EXPIRED},
+        {take_the_future, OUTCOME_CLOCK},
+        {swap_names, OUTCOME_NAME_MISMATCH},
+        {refuse_in_the_tpm, OUTCOME_TPM_PCR_MISMATCH},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+        _cleanup_(set_done) Set good = set_of(fleet, 7, both, 2, 1),
+                                bad = set_of(fleet, 8, both, 2, 2);
+
+        assert_int_equal(carry(fleet, &good), 0);
+        rows[i].change(fleet, &bad);
+        assert_int_equal(carry(fleet, &bad), rows[i].outcome);
+        assert_int_equal(carry(fleet, &bad), rows[i].outcome);
+        fleet->broker->shared->tpm_rc = 0;
+        assert_int_equal(accepted(fleet), 7);
+        assert_int_equal(client_ask(fleet->broker, "web", "a", 31), ANSWER_RIGHT);
+        /* said once */
+        assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+        assert_int_equal(broker_records(fleet->broker, "stored"), 2);
+    }
+}
+
+static void test_files_must_be_those_that_were_signed(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &set, fleet->secret);
+    _cleanup_(client_freep) Client *client = courier_of(fleet), *other = courier_of(fleet);
+    BytesView file = bytes_view(&set.files[0]);
+
+    (void)state;
+    /* nothing is offered yet */
+    assert_int_equal(bring(client, &set, 0), OUTCOME_USAGE);
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_USAGE);
+    assert_int_equal(offer(fleet, client, bytes_view(&bundle)), 2);
+    /* of another connection's offer nothing is known */
+    assert_int_equal(bring(other, &set, 0), OUTCOME_USAGE);
+    /* a part, another one, and one that nobody has asked for */
+    assert_int_equal(call_courier(client, "Blob", "data", (BytesView){file.data, file.size - 1},
+                                  set.credentials[0].sha256, NULL),
+                     OUTCOME_NOT_SIGNED);
+    assert_int_equal(call_courier(client, "Blob", "data", bytes_view(&set.files[1]),
+                                  set.credentials[0].sha256, NULL),
+                     OUTCOME_NOT_SIGNED);
+    assert_int_equal(call_courier(client, "Blob", "data", file, "00", NULL), OUTCOME_USAGE);
+    assert_int_equal(bring(client, &set, 0), 0);
+    assert_int_equal(bring(client, &set, 0), OUTCOME_USAGE);
+    /* one is missing */
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL),
+                     OUTCOME_USAGE);
+    assert_int_equal(accepted(fleet), 0);
+    assert_int_equal(bring(client, &set, 1), 0);
+    assert_int_equal(call_courier(client, "Commit", NULL, (BytesView){0}, NULL, NULL), 0);
+    assert_int_equal(accepted(fleet), 7);
+}
+
+/* A bundle that differs in what nobody signed does not get around the pause. */
+static void test_other_bytes_with_the_same_statement(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    for (size_t spaces = 1; spaces < 5; spaces++) {
+        _cleanup_(bytes_done) Bytes bundle = bundle_of(fleet, &set, fleet->secret);
+        _cleanup_(writer_done) Writer text = {0};
+
+        for (size_t i = 0; i < spaces; i++)
+            writer_text(&text, " ");
+        writer_bytes(&text, bytes_view(&bundle));
+        assert_int_equal(offer(fleet, client, bytes_view(&text.bytes)), -OUTCOME_TPM_PCR_MISMATCH);
+    }
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+    assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+}
+
+/* What is refused before anything is opened is reported, too: whose statement, and why. */
+static void test_refused_offers_are_reported(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1);
+    _cleanup_(client_freep) Client *client = courier_of(fleet);
+    _cleanup_(bytes_done) Bytes bundle = {0};
+    char text[STATEMENT_TEXT_BYTES], digest[DIGEST_TEXT_BYTES];
+    char first[REPORT_BYTES_MAX] = "";
+
+    (void)state;
+    set.statement.not_after = TEST_NOW;
+    bundle = bundle_of(fleet, &set, fleet->secret);
+    statement_format(&set.statement, text);
+    digest_format(test_view(text), digest);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(json_object_putp) struct json_object *reply = NULL;
+        Report report;
+
+        assert_int_equal(call_courier(client, "Offer", "bundle", bytes_view(&bundle), NULL, &reply),
+                         0);
+        report = report_in(fleet, reply);
+        assert_int_equal(report.outcome, OUTCOME_STATEMENT_EXPIRED);
+        assert_string_equal(report.statement, digest);
+        expect_text(reply, "reason", report.reason);
+        assert_true(report.reason[0] != '\0');
+        /* until the pause is over it is the same report, although time goes on */
+        if (i == 0)
+            snprintf(first, sizeof(first), "%s", json_text(member(reply, "report")));
+        assert_string_equal(json_text(member(reply, "report")), first);
+    }
+    /* nobody knows which statement that is */
+    assert_int_equal(offer(fleet, client, test_view("{}")), -OUTCOME_BAD_BUNDLE);
+    assert_int_equal(accepted(fleet), 0);
+}
+
+/* The next broker keeps the pause after what signers have signed and does not open. */
+static void test_the_pause_outlives_the_broker(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set set = set_of(fleet, 7, both, 2, 1), next = set_of(fleet, 8, both, 2, 1);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    assert_int_equal(broker_stop(fleet->broker), 0);
+    broker_start(fleet->broker);
+    fleet->broker->shared->tpm_rc = 0;
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &set), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+    assert_int_equal(broker_records(fleet->broker, "rejected"), 1);
+    /* it is about that statement alone */
+    assert_int_equal(carry(fleet, &next), 0);
+    assert_int_equal(accepted(fleet), 8);
+}
+
+/* Several fleets may have an offer that does not open. */
+static void test_several_refusals(void **state)
+{
+    _cleanup_(fleet_freep) Fleet *fleet = fleet_new();
+    _cleanup_(set_done) Set one = set_of(fleet, 7, both, 2, 1),
+                            other = set_of(fleet, 8, both, 2, 1);
+    unsigned begun;
+
+    (void)state;
+    fleet->broker->shared->tpm_rc = OUTCOME_TPM_PCR_MISMATCH;
+    assert_int_equal(carry(fleet, &one), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &other), OUTCOME_TPM_PCR_MISMATCH);
+    begun = fleet->broker->shared->tpm_begun;
+    assert_int_equal(carry(fleet, &one), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(carry(fleet, &other), OUTCOME_TPM_PCR_MISMATCH);
+    assert_int_equal(fleet->broker->shared->tpm_begun, begun);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_else_is_accepted),
+        cmocka_unit_test(test_files_must_be_those_that_were_signed),
+        cmocka_unit_test(test_other_bytes_with_the_same_statement),
+        cmocka_unit_test(test_refused_offers_are_reported),
+        cmocka_unit_test(test_the_pause_outlives_the_broker),
+        cmocka_unit_test(test_several_refusals),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
