@@ -20,6 +20,11 @@
 /* How often the D-Bus of a container that boots is tried. */
 #define CONNECT_MSEC    200
 
+/* After a container that takes all of a unit's time, the next ones get half of it, and so on, but
+ * not less than this part: together they cost about as much as two. An honest unit that needs
+ * longer than that still gets its job, whose end is not awaited. */
+#define LEAST_PART      8U
+
 /* How long a container may take to answer when it is asked first, µs; later twice as long. */
 #define ANSWER_USEC     ((uint64_t)2 * 1000 * 1000)
 
@@ -487,15 +492,18 @@ int restart_list_connect(RestartList *list, const RestartOptions *options, Reaso
 
 int restart_list_apply(RestartList *list, const RestartOptions *options, Reason *reason)
 {
+    uint64_t usec = options->unit_usec;
     int r = 0, first = 0;
 
-    for (size_t i = 0; i < list->unit_count; i++)
-        list->units[i].left = options->unit_usec;
     for (size_t i = 0; r == 0 && i < list->unit_count; i++) {
         RestartUnit *unit = &list->units[i];
+        bool given_up = unit->machine->given_up;
         Reason why = {0};
 
+        unit->left = usec;
         r = apply_one(options, unit, &why);
+        if (!given_up && unit->machine->given_up && usec > options->unit_usec / LEAST_PART)
+            usec /= 2;
         if (r != 0)
             r = go_on(options, unit, r, &why, &first, reason);
         if (r == 0 && unit->touched && !unit->resumed && options->done)

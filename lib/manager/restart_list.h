@@ -62,7 +62,7 @@ typedef struct RestartOptions {
     const Observer *observer; /* gets a note of each step */
     uint64_t boot_usec;       /* how long all containers' D-Bus together may take to answer */
     int stop;                 /* waiting ends when this descriptor is readable; -1 for none */
-    uint64_t unit_usec;       /* for all calls and jobs of one unit together */
+    uint64_t unit_usec;       /* for all calls and jobs of one unit together, at most */
     uint64_t settle_usec;     /* how long units have to stay up after their jobs */
     /* One unit that fails, or one container that does not answer, is no reason to leave the others
      * with the old value. */

@@ -581,6 +581,40 @@ static void test_going_on(void **state)
     }
 }
 
+static void put_mail_policy(const World *world)
+{
+    test_write_file(test_path(&world->folder, "etc/nspawn-creds/mail.json"),
+                    test_view("{\"credentials\": {\"of-web\": {\"share\": \"web@token\", "
+                              "\"delivery\": \"live\", \"services\": [\"mail.service\"], "
+                              "\"onChange\": \"restart\"}}}"),
+                    0644);
+}
+
+/* Containers whose jobs never end cost less than twice the time of one. */
+static void test_several_hang(void **state)
+{
+    static const FakeManager managers[] = {
+        {.machine = "mail", .units = {{.name = "mail.service", .never_ends = true}}},
+        {.machine = "web", .units = {{.name = "app.service", .never_ends = true}}},
+        {.machine = "db", .units = {{.name = "db.service", .never_ends = true}}},
+    };
+    World *world = *state;
+    uint64_t begin;
+
+    put_mail_policy(world);
+    fake_managers_start(managers, COUNT(managers));
+    make_list(world, "web@token");
+    world->options.go_on = true;
+    world->options.unit_usec = UINT64_C(16) * 1000 * 1000;
+    begin = present = monotonic_usec();
+    assert_int_equal(apply(&world->list, &world->options, NULL), OUTCOME_NOT_ROTATED);
+    assert_true(present - begin < 2 * world->options.unit_usec);
+    present = 0;
+    for (size_t i = 0; i < COUNT(managers); i++)
+        assert_non_null(strstr(fake_managers_log(), managers[i].units[0].name));
+    fake_managers_stop();
+}
+
 /* What cannot be written down ends it. */
 static int on_done_failing(void *userdata, const RestartUnit *unit)
 {
@@ -677,11 +711,7 @@ static void test_silent(void **state)
     };
     World *world = *state;
 
-    test_write_file(test_path(&world->folder, "etc/nspawn-creds/mail.json"),
-                    test_view("{\"credentials\": {\"of-web\": {\"share\": \"web@token\", "
-                              "\"delivery\": \"live\", \"services\": [\"mail.service\"], "
-                              "\"onChange\": \"restart\"}}}"),
-                    0644);
+    put_mail_policy(world);
     fake_managers_start(managers, COUNT(managers));
     make_list(world, "web@token");
     world->options.go_on = true;
@@ -812,6 +842,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_each_its_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_going_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_several_hang, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_written_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_affects, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_boot, set_up, tear_down),
