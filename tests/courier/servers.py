@@ -240,16 +240,18 @@ class Broker:
 
 
 class Release:
-    """A tree of the carrier's layout for the host web1 of the fleet prod, with FILES."""
+    """A tree of the carrier's layout for HOSTS of the fleet prod, all with the same FILES."""
 
-    def __init__(self, folder, sequence, *files):
-        self.folder, self.files = pathlib.Path(folder), {hashlib.sha256(f.encode()).hexdigest(): f for f in files}
+    def __init__(self, folder, sequence, *files, hosts=("web1",)):
+        self.folder, self.sequence, self.files = pathlib.Path(folder), sequence, {hashlib.sha256(f.encode()).hexdigest(): f for f in files}
         (self.folder / "v1/prod/sha256").mkdir(parents=True)
-        (self.folder / "v1/prod/hosts/web1").mkdir(parents=True)
         for name, content in self.files.items():
             (self.folder / f"v1/prod/sha256/{name}").write_text(content)
         self.bundle = json.dumps({"sequence": sequence, "files": " ".join(self.files)})
-        (self.folder / "v1/prod/hosts/web1/bundle").write_text(self.bundle)
+        self.hosts = hosts
+        for host in hosts:
+            (self.folder / f"v1/prod/hosts/{host}").mkdir(parents=True)
+            (self.folder / f"v1/prod/hosts/{host}/bundle").write_text(self.bundle)
 
 
 COURIER = sys.argv[1:] and os.path.abspath(sys.argv[1])
@@ -269,8 +271,8 @@ class World:
         (self.folder / "carrier").write_text(json.dumps(self.carrier))
         (self.folder / "config").write_text(json.dumps({"host": "web1", "carrier": self.carrier}))
 
-    def release(self, sequence, *files):
-        return Release(self.folder / f"release-{sequence}", sequence, *files)
+    def release(self, sequence, *files, **more):
+        return Release(self.folder / f"release-{sequence}", sequence, *files, **more)
 
     def command(self, *arguments):
         return ["unshare", "--map-root-user", "--mount", "sh", "-euc", IN_NAMESPACE, "sh", str(self.folder / "config"), COURIER,
@@ -279,14 +281,14 @@ class World:
     def once(self, *options):
         return subprocess.run(self.command("--once", *options), capture_output=True, text=True, timeout=120)
 
-    def put(self, release, **more):
-        return subprocess.run([COURIER, f"--carrier={self.folder}/carrier", "put", str(release.folder)],
+    def put(self, release, before=(), **more):
+        return subprocess.run([*before, COURIER, f"--carrier={self.folder}/carrier", "put", str(release.folder)],
                               capture_output=True, text=True, timeout=120, **more)
 
     def must_put(self, release):
         done = self.put(release)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == f"Put {len(release.files)} files and 1 bundles on the carrier\n", done.stdout
+        assert done.stdout == f"Put {len(release.files)} files and {len(release.hosts)} bundles on the carrier\n", done.stdout
 
     def must_take(self, sequence):
         done = self.once()

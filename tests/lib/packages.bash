@@ -12,7 +12,7 @@ check_packages=(clang-format clang-tidy shellcheck openssh-client age zsh fish s
 # What evaluates the NixOS modules.
 nixos_packages=(nix-bin jq)
 # Carriers of a fleet, and the certificates for them.
-courier_packages=(nginx-light etcd-server etcd-client openssl python3)
+courier_packages=(nginx-light etcd-server etcd-client openssl python3 strace)
 # What draws the pictures of the documentation.
 picture_packages=(graphviz gnuplot-nox fontconfig fonts-dejavu-core python3-rich)
 # What makes and boots systemd hosts.
