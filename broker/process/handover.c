@@ -134,7 +134,8 @@ int handover_next_live(const Listeners *listeners, int from)
     return -1;
 }
 
-bool handover_is_connection(int fd, const Listeners *listeners)
+/* Whether FD was accepted from a live socket or from one of the LISTENERS for requests. */
+static bool is_connection(int fd, const Listeners *listeners)
 {
     LiveMachine machine;
 
@@ -151,7 +152,7 @@ bool handover_is_connection(int fd, const Listeners *listeners)
 int handover_next(const Listeners *listeners, int from)
 {
     FOREACH_SOCKET (fd, from)
-        if (handover_is_connection(fd, listeners))
+        if (is_connection(fd, listeners))
             return fd;
     return -1;
 }
@@ -178,7 +179,7 @@ size_t handover_sweep(const Listeners *listeners)
     unsigned from = STDERR_FILENO + 1;
 
     FOREACH_SOCKET (fd, STDERR_FILENO + 1) {
-        bool connection = handover_is_connection(fd, listeners);
+        bool connection = is_connection(fd, listeners);
 
         if (!connection && !is_listener(fd, listeners) && !is_live_socket(fd, listeners))
             continue;
@@ -194,7 +195,7 @@ size_t handover_sweep(const Listeners *listeners)
 
 static bool is_kept(int fd, const Listeners *listeners)
 {
-    return handover_is_connection(fd, listeners) || is_live_socket(fd, listeners);
+    return is_connection(fd, listeners) || is_live_socket(fd, listeners);
 }
 
 void handover_keep(int fd, const Listeners *listeners)

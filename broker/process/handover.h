@@ -65,9 +65,6 @@ bool handover_live_machine(int fd, const Listeners *listeners, LiveMachine ret);
 /* The first listening live socket whose descriptor is at least FROM, or -1. */
 int handover_next_live(const Listeners *listeners, int from);
 
-/* Whether FD was accepted from a live socket or from one of the LISTENERS for requests. */
-bool handover_is_connection(int fd, const Listeners *listeners);
-
 /* The first connection whose descriptor is at least FROM, or -1. */
 int handover_next(const Listeners *listeners, int from);
 

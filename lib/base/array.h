@@ -40,6 +40,18 @@ static inline bool strings_have(char **strings, const char *text)
     return false;
 }
 
+static inline int strings_compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorts the COUNT strings of STRINGS, which is NULL for none. */
+static inline void strings_sort(char **strings, size_t count)
+{
+    if (count > 0)
+        qsort(strings, count, sizeof(strings[0]), strings_compare);
+}
+
 /* Appends a copy of TEXT to STRINGS, which are COUNT, or NULL at first. False if there is no
  * memory; they still end with NULL. */
 static inline bool strings_add(char ***strings, size_t *count, const char *text)

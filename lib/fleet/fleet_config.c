@@ -171,11 +171,6 @@ int fleet_config_signers(const Context *context, const char *name, Reason *reaso
                : r;
 }
 
-static int compare(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 int fleet_config_list(const Context *context, Reason *reason, char ***ret)
 {
     _cleanup_(strings_freep) char **names = calloc(1, sizeof(*names));
@@ -203,7 +198,7 @@ int fleet_config_list(const Context *context, Reason *reason, char ***ret)
     }
     if (r != 0)
         return r;
-    qsort(names, count, sizeof(names[0]), compare);
+    strings_sort(names, count);
     *ret = TAKE_PTR(names);
     return 0;
 }

@@ -18,18 +18,6 @@ void fleet_host_path(const char *store, char path[PATH_MAX])
     snprintf(path, PATH_MAX, "%.*s" FILE_NAME, (int)(strrchr(store, '/') + 1 - store), store);
 }
 
-void fleet_host_of(const Identity *identity, FleetHost *ret)
-{
-    *ret = (FleetHost){0};
-    for (size_t i = 0; i < IDENTITY_KEYS; i++) {
-        TpmStorageKey key;
-
-        if (identity->keys[i].size > 0 &&
-            tpm_storage_key_parse(bytes_view(&identity->keys[i]), NULL, &key) == 0)
-            sodium_bin2hex(ret->keys[i], sizeof(ret->keys[i]), key.name, sizeof(key.name));
-    }
-}
-
 int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
@@ -44,7 +32,15 @@ int fleet_host_read(const char *store, Reason *reason, FleetHost *ret)
                           "this host has no %s yet: nspawn-creds host export makes it", path);
     if (r == 0)
         r = identity_parse(bytes_view(&file), reason, &identity);
-    if (r == 0)
-        fleet_host_of(&identity, ret);
-    return r > 0 ? OUTCOME_BAD_IDENTITY : r;
+    if (r != 0)
+        return r > 0 ? OUTCOME_BAD_IDENTITY : r;
+    *ret = (FleetHost){0};
+    for (size_t i = 0; i < IDENTITY_KEYS; i++) {
+        TpmStorageKey key;
+
+        if (identity.keys[i].size > 0 &&
+            tpm_storage_key_parse(bytes_view(&identity.keys[i]), NULL, &key) == 0)
+            sodium_bin2hex(ret->keys[i], sizeof(ret->keys[i]), key.name, sizeof(key.name));
+    }
+    return 0;
 }

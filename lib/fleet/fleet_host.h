@@ -14,8 +14,5 @@
 /* Writes the path of the identity; STORE is the absolute path of the host's store. */
 void fleet_host_path(const char *store, char path[PATH_MAX]);
 
-/* The names of the keys in IDENTITY. */
-void fleet_host_of(const Identity *identity, FleetHost *ret);
-
-/* Reads them. OUTCOME_BAD_IDENTITY, also if there is none; a negative errno. */
+/* Reads the names of its keys. OUTCOME_BAD_IDENTITY, also if there is none; a negative errno. */
 int fleet_host_read(const char *store, Reason *reason, FleetHost *ret);

@@ -30,11 +30,6 @@ void fleet_set_path(const char *store, const char *fleet, char path[PATH_MAX])
              fleet);
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 int fleet_set_list(const char *store, Reason *reason, char ***ret)
 {
     _cleanup_(strings_freep) char **names = calloc(1, sizeof(names[0]));
@@ -55,7 +50,7 @@ int fleet_set_list(const char *store, Reason *reason, char ***ret)
             return -ENOMEM;
     if (directory && r != 0)
         return r;
-    qsort(names, count, sizeof(names[0]), compare_names);
+    strings_sort(names, count);
     *ret = TAKE_PTR(names);
     return 0;
 }
@@ -222,15 +217,10 @@ int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Re
 
 /* --- reading --- */
 
-const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name)
-{
-    return manifest_find(&set->manifest, name);
-}
-
 int fleet_set_read_signed(const FleetSet *set, const CredentialName *name, Reason *reason,
                           Bytes *ret)
 {
-    const ManifestCredential *credential = fleet_set_find(set, name);
+    const ManifestCredential *credential = manifest_find(&set->manifest, name);
     _cleanup_(bytes_done) Bytes file = {0};
     char digest[DIGEST_TEXT_BYTES] = "";
     int r, changed;
@@ -285,7 +275,8 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
         char digest[DIGEST_TEXT_BYTES];
 
         /* what failed is what is served until a pending file opens */
-        r = fleet_set_find(set, &names[i]) && !value_changes_find(&set->pending, &names[i])
+        r = manifest_find(&set->manifest, &names[i]) &&
+                    !value_changes_find(&set->pending, &names[i])
                 ? read_previous(set, &names[i], &file)
                 : OUTCOME_NOT_FOUND;
         if (r == 0) {
@@ -315,8 +306,8 @@ static int read_listed(const FleetSet *set, const ValueChanges *list, const Cred
     const ValueChange *listed = value_changes_find(list, name);
     _cleanup_(bytes_done) Bytes file = {0};
     char digest[DIGEST_TEXT_BYTES];
-    int r =
-        listed && fleet_set_find(set, name) ? read_previous(set, name, &file) : OUTCOME_NOT_FOUND;
+    int r = listed && manifest_find(&set->manifest, name) ? read_previous(set, name, &file)
+                                                          : OUTCOME_NOT_FOUND;
 
     if (r != 0)
         return r;

@@ -60,9 +60,6 @@ int fleet_set_applied(const FleetSet *set, Reason *reason, FleetApplied *ret);
 /* Writes the latter. Returns what store_commit() returns. */
 int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Reason *reason);
 
-/* Finds a credential in the manifest; NULL if the set does not have it. */
-const ManifestCredential *fleet_set_find(const FleetSet *set, const CredentialName *name);
-
 /* Serves the previous files of the COUNT names in NAMES again, in place of those of the set, as far
  * as there are any. RET_COUNT is how many there are. Returns what store_commit() returns. */
 int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, Reason *reason,

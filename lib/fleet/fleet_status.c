@@ -155,11 +155,6 @@ int fleet_status_load(const Context *context, const char *store, const char *fle
     return r;
 }
 
-static int compare_names(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 int fleet_status_list(const Context *context, const char *store, Reason *reason, char ***ret)
 {
     _cleanup_(strings_freep) char **names = NULL, **sets = NULL;
@@ -175,7 +170,7 @@ int fleet_status_list(const Context *context, const char *store, Reason *reason,
     for (char **set = sets; *set; set++)
         if (!strings_have(names, *set) && !strings_add(&names, &count, *set))
             return -ENOMEM;
-    qsort(names, count, sizeof(names[0]), compare_names);
+    strings_sort(names, count);
     *ret = TAKE_PTR(names);
     return 0;
 }

@@ -149,4 +149,3 @@ int policy_file_parse(BytesView text, const char *file, Policy *policy, PolicyFa
 extern const char *const policy_source_names[];
 extern const char *const policy_delivery_names[];
 extern const char *const policy_change_names[];
-extern const char *const policy_failure_names[];

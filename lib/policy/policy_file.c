@@ -282,7 +282,7 @@ const char *const policy_delivery_names[] = {
 const char *const policy_change_names[] = {
     [POLICY_NONE] = "none", [POLICY_RESTART] = "restart", [POLICY_RELOAD] = "reload"};
 
-const char *const policy_failure_names[] = {[POLICY_KEEP] = "keep", [POLICY_PREVIOUS] = "previous"};
+static const char *const failure_names[] = {[POLICY_KEEP] = "keep", [POLICY_PREVIOUS] = "previous"};
 
 /* As in nspawn-creds --with-key=. No container may have a scoped credential or one with the null
  * key. */
@@ -303,7 +303,7 @@ static int parse_choice(Parser *parser, const char *name, struct json_object *va
         return parse_word(parser, value, policy_change_names, _POLICY_CHANGE_MAX,
                           "\"restart\", \"reload\" or \"none\"", &credential->on_change);
     if (strcmp(name, "onFailure") == 0)
-        return parse_word(parser, value, policy_failure_names, _POLICY_FAILURE_MAX,
+        return parse_word(parser, value, failure_names, _POLICY_FAILURE_MAX,
                           "\"keep\" or \"previous\"", &credential->on_failure);
     r = parse_word(parser, value, key_types, sizeof(key_types) / sizeof(key_types[0]),
                    "\"host\", \"tpm2\", \"host+tpm2\", \"tpm2-with-public-key\" or "

@@ -536,11 +536,6 @@ int store_list(const Store *store, const char *machine, Reason *reason, StoreEnt
     return reason_set(reason, OUTCOME_CHANGED, "the store keeps changing");
 }
 
-static int compare_machines(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
-}
-
 int store_machines(const Store *store, Reason *reason, char ***ret)
 {
     _cleanup_(closedirp) DIR *folder = NULL;
@@ -563,7 +558,7 @@ int store_machines(const Store *store, Reason *reason, char ***ret)
     }
     if (r != 0 || !machines)
         return r != 0 ? r : reason_set(reason, -ENOMEM, "cannot list the store");
-    qsort(machines, count, sizeof(machines[0]), compare_machines);
+    strings_sort(machines, count);
     *ret = TAKE_PTR(machines);
     return 0;
 }
