@@ -104,8 +104,7 @@ static void finish(Check *check, int rc)
         rc = add_to_total(check, secret_size(value), &total);
         json_add_number(object, "size", secret_size(value));
         json_add_number(object, "total", total);
-        if (request_generates(&check->request))
-            json_add(object, "willBeGenerated", json_object_new_boolean(true));
+        json_add_flag(object, "willBeGenerated", request_generates(&check->request));
     }
     json_add_text(object, "outcome", outcome_name(rc));
     if (rc != 0)

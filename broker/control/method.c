@@ -176,10 +176,8 @@ struct json_object *method_event(const AuditRecord *record)
     if (record->verdict < AUDIT_STORED)
         json_add_text(event, "delivery", record->live ? "live" : "boot");
     add_known(event, "key", record->key);
-    if (record->sealed_outside)
-        json_add(event, "sealedOutside", json_object_new_boolean(true));
-    if (record->predecessor)
-        json_add(event, "predecessor", json_object_new_boolean(true));
+    json_add_flag(event, "sealedOutside", record->sealed_outside);
+    json_add_flag(event, "predecessor", record->predecessor);
     if (record->fleet && record->fleet[0]) {
         json_add_text(event, "fleet", record->fleet);
         json_add_number(event, "sequence", record->sequence);

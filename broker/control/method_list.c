@@ -107,10 +107,10 @@ static void add_predecessor(const Inventory *inventory, const CredentialName *na
     _cleanup_(bytes_done) Bytes file = {0};
     const Store *store;
 
-    if (json_length(json_object_object_get(object, "pcrs")) > 0 &&
-        host_resources_store(inventory->resources, NULL, &store) == 0 &&
-        store_read_predecessor(store, name, NULL, NULL, &file) == 0)
-        json_add(object, "predecessor", json_object_new_boolean(true));
+    json_add_flag(object, "predecessor",
+                  json_length(json_object_object_get(object, "pcrs")) > 0 &&
+                      host_resources_store(inventory->resources, NULL, &store) == 0 &&
+                      store_read_predecessor(store, name, NULL, NULL, &file) == 0);
 }
 
 /* Reads the sealed file that NAME is made of; RET stays empty if it is made of none. RET_ORIGIN is
@@ -189,9 +189,9 @@ static int add_file(const Inventory *inventory, const char *id, const PolicyCred
         r = add_sections(bytes_view(&file), credential, reason, object);
     if (r == 0 && (source == POLICY_STORE || source == POLICY_GENERATE))
         add_predecessor(inventory, &name, object);
-    if (r == 0 && source == POLICY_FLEET &&
-        value_changes_find(&inventory->resources->fleet.pending, &name))
-        json_add(object, "predecessor", json_object_new_boolean(true));
+    if (r == 0 && source == POLICY_FLEET)
+        json_add_flag(object, "predecessor",
+                      value_changes_find(&inventory->resources->fleet.pending, &name) != NULL);
     return r;
 }
 

@@ -6,9 +6,12 @@
 
 #include "base/json.h"
 
+#include "base/base64.h"
+
 #include <errno.h>
 #include <json-c/json_visit.h>
 #include <limits.h>
+#include <sodium.h>
 #include <string.h>
 
 DEFINE_CLEANUP(struct json_tokener *, json_tokener_free);
@@ -314,6 +317,39 @@ const char *json_text(struct json_object *value)
     return strlen(text) == (size_t)json_object_get_string_len(value) ? text : NULL;
 }
 
+bool json_hex(struct json_object *value, uint8_t *ret, size_t size)
+{
+    const char *text = json_text(value);
+
+    return text && hex_parse(text, ret, size);
+}
+
+int json_base64(struct json_object *value, Bytes *ret)
+{
+    const char *text = json_text(value);
+
+    return text ? base64_decode(text_view(text), ret) : OUTCOME_MALFORMED;
+}
+
+bool json_number(struct json_object *value, int64_t min, int64_t max, int64_t *ret)
+{
+    *ret = json_object_get_int64(value);
+    return json_object_is_type(value, json_type_int) && *ret >= min && *ret <= max;
+}
+
+bool json_is_true(struct json_object *value)
+{
+    return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value);
+}
+
+bool json_is_version(struct json_object *value, int version)
+{
+    int64_t number;
+
+    return json_object_is_type(value, json_type_object) &&
+           json_number(json_object_object_get(value, "version"), version, version, &number);
+}
+
 size_t json_length(struct json_object *value)
 {
     return json_object_is_type(value, json_type_array) ? json_object_array_length(value) : 0;
@@ -366,13 +402,54 @@ bool json_add_number(struct json_object *object, const char *name, uint64_t numb
     return json_add(object, name, json_object_new_int64((int64_t)number));
 }
 
+bool json_add_flag(struct json_object *object, const char *name, bool flag)
+{
+    return !flag || json_add(object, name, json_object_new_boolean(true));
+}
+
+bool json_add_hex(struct json_object *object, const char *name, const uint8_t *bytes, size_t size)
+{
+    _cleanup_(freep) char *text = malloc(2 * size + 1);
+
+    return json_add(object, name,
+                    text ? json_object_new_string(sodium_bin2hex(text, 2 * size + 1, bytes, size))
+                         : NULL);
+}
+
+bool json_add_base64(struct json_object *object, const char *name, BytesView bytes)
+{
+    _cleanup_(bytes_done) Bytes text = {0};
+
+    return json_add(object, name,
+                    base64_encode(bytes, 0, &text) == 0
+                        ? json_object_new_string_len((const char *)text.data, (int)text.size)
+                        : NULL);
+}
+
+static const char *print(struct json_object *object, int flags, size_t *ret_size)
+{
+    return object ? json_object_to_json_string_length(
+                        object, flags | JSON_C_TO_STRING_NOSLASHESCAPE, ret_size)
+                  : NULL;
+}
+
 int json_print(struct json_object *object, Bytes *ret)
 {
     size_t size;
-    const char *text =
-        !object ? NULL
-                : json_object_to_json_string_length(
-                      object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &size);
+    const char *text = print(object, JSON_C_TO_STRING_PLAIN, &size);
 
     return text ? bytes_dup((BytesView){(const uint8_t *)text, size}, ret) : -ENOMEM;
+}
+
+int json_print_pretty(struct json_object *object, Bytes *ret)
+{
+    _cleanup_(writer_done) Writer writer = {0};
+    size_t size;
+    const char *text = print(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED, &size);
+
+    if (!text)
+        return -ENOMEM;
+    writer_bytes(&writer, (BytesView){(const uint8_t *)text, size});
+    writer_text(&writer, "\n");
+    return writer_take(&writer, ret);
 }

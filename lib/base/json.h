@@ -51,6 +51,21 @@ JsonPosition json_position(BytesView text, const size_t *path, size_t levels);
 /* Returns the string VALUE, borrowed; NULL if it is not a string or contains a NUL. */
 const char *json_text(struct json_object *value);
 
+/* Decodes the string VALUE, SIZE bytes in lower-case hexadecimal digits; false if it is not. */
+bool json_hex(struct json_object *value, uint8_t *ret, size_t size);
+
+/* Decodes the string VALUE. OUTCOME_MALFORMED if it is not base64; -ENOMEM. */
+int json_base64(struct json_object *value, Bytes *ret);
+
+/* Whether VALUE is a whole number from MIN to MAX, which RET gets. */
+bool json_number(struct json_object *value, int64_t min, int64_t max, int64_t *ret);
+
+/* Whether VALUE is true. */
+bool json_is_true(struct json_object *value);
+
+/* Whether VALUE is an object with the member "version" of this VERSION. */
+bool json_is_version(struct json_object *value, int version);
+
 /* How many elements VALUE has; 0 if it is no array, for which json-c would end the program. */
 size_t json_length(struct json_object *value);
 
@@ -73,5 +88,15 @@ bool json_add_view(struct json_object *object, const char *name, BytesView text)
 /* Adds NUMBER, up to INT64_MAX. */
 bool json_add_number(struct json_object *object, const char *name, uint64_t number);
 
+/* Adds true, or nothing if FLAG is false. */
+bool json_add_flag(struct json_object *object, const char *name, bool flag);
+
+/* Adds SIZE bytes in hexadecimal, or BYTES in base64. */
+bool json_add_hex(struct json_object *object, const char *name, const uint8_t *bytes, size_t size);
+bool json_add_base64(struct json_object *object, const char *name, BytesView bytes);
+
 /* Formats OBJECT as text without line breaks. -ENOMEM, also if it is NULL or has lost something. */
 int json_print(struct json_object *object, Bytes *ret);
+
+/* The same for people: indented, with a newline at the end. */
+int json_print_pretty(struct json_object *object, Bytes *ret);

@@ -19,10 +19,6 @@
 #define POLICY_SUFFIX   ".json"
 #define DROP_INS_SUFFIX ".json.d"
 
-/* Pretty, for those who keep it in git. */
-#define JSON_FLAGS                                                                                 \
-    (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
-
 void backup_done(Backup *backup)
 {
     for (size_t i = 0; i < backup->credential_count; i++)
@@ -264,17 +260,16 @@ void backup_add_file(struct json_object *backup, const char *name, BytesView con
                  : json_object_new_string(""));
 }
 
+/* Pretty, for those who keep it in git. */
 int backup_print(struct json_object *backup, Reason *reason, Bytes *ret)
 {
-    _cleanup_(writer_done) Writer writer = {0};
-    const char *text = json_object_to_json_string_ext(backup, JSON_FLAGS);
+    _cleanup_(bytes_done) Bytes text = {0};
+    int r = json_print_pretty(backup, &text);
 
-    if (!text)
-        return -ENOMEM;
-    if (strlen(text) >= BACKUP_BYTES_MAX)
-        return reason_set(reason, -EFBIG, "back up some machines at a time: more than %zu bytes",
-                          BACKUP_BYTES_MAX);
-    writer_text(&writer, text);
-    writer_text(&writer, "\n");
-    return writer_take(&writer, ret);
+    if (r == 0 && text.size > BACKUP_BYTES_MAX)
+        r = reason_set(reason, -EFBIG, "back up some machines at a time: more than %zu bytes",
+                       BACKUP_BYTES_MAX);
+    if (r == 0)
+        *ret = TAKE(text);
+    return r;
 }

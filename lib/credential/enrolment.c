@@ -209,17 +209,12 @@ int enrolment_challenge_new(const Context *context, const Secret *key,
 
 static bool add_hex(struct json_object *object, const char *name, const uint8_t *bytes)
 {
-    char text[2 * IDENTITY_DIGEST_BYTES + 1];
-
-    sodium_bin2hex(text, sizeof(text), bytes, IDENTITY_DIGEST_BYTES);
-    return json_add_text(object, name, text);
+    return json_add_hex(object, name, bytes, IDENTITY_DIGEST_BYTES);
 }
 
 static bool read_hex(struct json_object *object, const char *name, uint8_t *ret)
 {
-    const char *text = json_text(json_object_object_get(object, name));
-
-    return text && hex_parse(text, ret, IDENTITY_DIGEST_BYTES);
+    return json_hex(json_object_object_get(object, name), ret, IDENTITY_DIGEST_BYTES);
 }
 
 static bool read_time(struct json_object *object, const char *name, uint64_t *ret)
@@ -233,7 +228,6 @@ static bool read_time(struct json_object *object, const char *name, uint64_t *re
 static int parse_document(BytesView file, Reason *reason, struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    struct json_object *version;
     Reason why = {0};
     int r = file.size <= LIMIT_ENROLMENT_BYTES
                 ? json_parse(file, DEPTH, NULL, &why, &object)
@@ -244,9 +238,7 @@ static int parse_document(BytesView file, Reason *reason, struct json_object **r
         return r;
     if (r == 0 && !json_object_is_type(object, json_type_object))
         r = reason_set(&why, OUTCOME_MALFORMED, "it is not a JSON object");
-    version = r == 0 ? json_object_object_get(object, "version") : NULL;
-    if (r == 0 &&
-        (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION))
+    if (r == 0 && !json_is_version(object, VERSION))
         r = reason_set(&why, OUTCOME_MALFORMED, "its version is not %d", VERSION);
     if (r != 0)
         return reason_set(reason, OUTCOME_BAD_CHALLENGE, "%s", why.text);
@@ -271,15 +263,9 @@ struct json_object *enrolment_challenge_to_json(const EnrolmentChallenge *challe
     tpm_pcr_mask_format(challenge->pcrs, pcrs);
     json_add_text(object, "pcrs", pcrs);
     add_hex(object, "mac", challenge->mac);
-    for (size_t i = 0; i < ENROLMENT_SECRETS; i++) {
-        _cleanup_(bytes_done) Bytes text = {0};
-
-        if (challenge->secrets[i].size == 0)
-            continue;
-        if (base64_encode(bytes_view(&challenge->secrets[i]), 0, &text) != 0)
-            json_add(secrets, enrolment_secret_name(i), NULL);
-        json_add_view(secrets, enrolment_secret_name(i), bytes_view(&text));
-    }
+    for (size_t i = 0; i < ENROLMENT_SECRETS; i++)
+        if (challenge->secrets[i].size > 0)
+            json_add_base64(secrets, enrolment_secret_name(i), bytes_view(&challenge->secrets[i]));
     json_add(object, "secrets", secrets);
     return object;
 }
@@ -297,8 +283,7 @@ static int read_secrets(struct json_object *secrets, EnrolmentChallenge *challen
         if (!json_object_object_get_ex(secrets, enrolment_secret_name(i), &value))
             continue;
         members++;
-        r = json_text(value) ? base64_decode(text_view(json_text(value)), &challenge->secrets[i])
-                             : OUTCOME_MALFORMED;
+        r = json_base64(value, &challenge->secrets[i]);
         if (r != 0 || challenge->secrets[i].size == 0)
             return r < 0 ? r : OUTCOME_MALFORMED;
     }

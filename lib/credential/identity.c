@@ -60,11 +60,10 @@ static int read_host_name(struct json_object *value, Reason *reason, Identity *i
 static int read_machine_id(struct json_object *value, Reason *reason, Identity *identity)
 {
     uint8_t bytes[IDENTITY_MACHINE_ID_SIZE / 2];
-    const char *text = json_text(value);
 
-    if (!text || !hex_parse(text, bytes, sizeof(bytes)))
+    if (!json_hex(value, bytes, sizeof(bytes)))
         return reason_set(reason, OUTCOME_MALFORMED, "machineId is not 32 hex digits");
-    strcpy(identity->machine_id, text);
+    strcpy(identity->machine_id, json_text(value));
     return 0;
 }
 
@@ -90,8 +89,7 @@ static int read_pcr_public_key(struct json_object *value, Reason *reason, Identi
 
 static int read_report(struct json_object *value, Reason *reason, Identity *identity)
 {
-    const char *text = json_text(value);
-    int r = text ? base64_decode(text_view(text), &identity->report) : OUTCOME_MALFORMED;
+    int r = json_base64(value, &identity->report);
 
     if (r > 0 || (r == 0 && identity->report.size != IDENTITY_REPORT_BYTES))
         return reason_set(reason, OUTCOME_MALFORMED, "report is not a key of %zu bytes in base64",
@@ -110,7 +108,7 @@ static int read_bank(struct json_object *bank, Reason *reason, TpmPcrs *pcrs)
         snprintf(number, sizeof(number), "%u", i);
         if (!json_object_object_get_ex(bank, number, &value))
             continue;
-        if (!json_text(value) || !hex_parse(json_text(value), pcrs->values[i], PCR_BYTES))
+        if (!json_hex(value, pcrs->values[i], PCR_BYTES))
             return reason_set(reason, OUTCOME_MALFORMED, "the value of PCR %u is not 64 hex digits",
                               i);
         pcrs->mask |= UINT64_C(1) << i;
@@ -175,7 +173,7 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         !json_object_object_get_ex(value, "public", &public) || !json_text(public))
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is not an object with the members name and public", member);
-    r = base64_decode(text_view(json_text(public)), &area);
+    r = json_base64(public, &area);
     if (r > 0 || area.size > TPM_PUBLIC_MAX_BYTES)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is not a TPM2B_PUBLIC in base64", member);
     if (r == 0)
@@ -184,7 +182,7 @@ static int read_key(struct json_object *value, const char *member, Reason *reaso
         return reason_set(reason, r, "%s: %s", member, why.text);
     if (slot_of(identity, &key) != slot)
         return reason_set(reason, OUTCOME_MALFORMED, "%s is another type of storage key", member);
-    if (!hex_parse(json_text(name), expected, sizeof(expected)) ||
+    if (!json_hex(name, expected, sizeof(expected)) ||
         memcmp(expected, key.name, sizeof(expected)) != 0)
         return reason_set(reason, OUTCOME_MALFORMED,
                           "%s is damaged: its name does not match the key", member);
@@ -227,11 +225,11 @@ static int read_endorsement(struct json_object *value, Reason *reason, Identity 
 
     json_object_object_get_ex(value, "public", &public);
     json_object_object_get_ex(value, "certificate", &text);
-    if (json_object_is_type(value, json_type_object) && json_text(public) &&
-        (!text || json_text(text)) && json_object_object_length(value) == 1 + (text ? 1 : 0))
-        r = base64_decode(text_view(json_text(public)), &area);
+    if (json_object_is_type(value, json_type_object) &&
+        json_object_object_length(value) == 1 + (text ? 1 : 0))
+        r = json_base64(public, &area);
     if (r == 0 && text)
-        r = base64_decode(text_view(json_text(text)), &certificate);
+        r = json_base64(text, &certificate);
     if (r > 0 || (r == 0 && text && certificate.size == 0))
         return reason_set(reason, OUTCOME_MALFORMED,
                           "endorsement does not consist of objects with the member public, and "
@@ -276,23 +274,20 @@ static int read_proof(struct json_object *value, Reason *reason, Identity *ident
 {
     struct json_object *pcrs = NULL;
     IdentityProof *proof = &identity->proof;
-    const char *endorsement, *time, *mac;
-    int members = 4;
+    const char *time = json_text(json_object_object_get(value, "time"));
     bool good = json_object_is_type(value, json_type_object);
+    int members = 4;
 
-    endorsement = good ? json_text(json_object_object_get(value, "endorsement")) : NULL;
-    time = good ? json_text(json_object_object_get(value, "time")) : NULL;
-    mac = good ? json_text(json_object_object_get(value, "mac")) : NULL;
-    if (good)
-        proof->by = identity_trust_parse(json_text(json_object_object_get(value, "by")));
-    if (good && json_object_object_get_ex(value, "pcrs", &pcrs)) {
+    proof->by = identity_trust_parse(json_text(json_object_object_get(value, "by")));
+    if (json_object_object_get_ex(value, "pcrs", &pcrs)) {
         members++;
         good = json_text(pcrs) && tpm_pcr_mask_parse(json_text(pcrs), NULL, &proof->pcrs) == 0 &&
                proof->pcrs != 0;
     }
-    if (good && proof->by != IDENTITY_UNPROVED && endorsement && time && mac &&
-        hex_parse(endorsement, proof->endorsement, sizeof(proof->endorsement)) &&
-        hex_parse(mac, proof->mac, sizeof(proof->mac)) && timestamp_parse_utc(time, &proof->time) &&
+    if (good && proof->by != IDENTITY_UNPROVED && time && timestamp_parse_utc(time, &proof->time) &&
+        json_hex(json_object_object_get(value, "endorsement"), proof->endorsement,
+                 sizeof(proof->endorsement)) &&
+        json_hex(json_object_object_get(value, "mac"), proof->mac, sizeof(proof->mac)) &&
         json_object_object_length(value) == members)
         return 0;
     return reason_set(reason, OUTCOME_MALFORMED, "proof is not what \"host verify\" writes");
@@ -385,26 +380,17 @@ int identity_parse(BytesView file, Reason *reason, Identity *ret)
 
 /* --- writing --- */
 
-static struct json_object *hex(const uint8_t *bytes, size_t size)
-{
-    char text[2 * 64 + 1];
-
-    return json_object_new_string(sodium_bin2hex(text, sizeof(text), bytes, size));
-}
-
 /* NULL also for a key that does not parse. */
 static struct json_object *key_to_json(const Bytes *area)
 {
     struct json_object *object;
-    _cleanup_(bytes_done) Bytes text = {0};
     TpmStorageKey key;
 
-    if (tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0 ||
-        base64_encode(bytes_view(area), 0, &text) != 0)
+    if (tpm_storage_key_parse(bytes_view(area), NULL, &key) != 0)
         return NULL;
     object = json_object_new_object();
-    json_add(object, "name", hex(key.name, sizeof(key.name)));
-    json_add_view(object, "public", bytes_view(&text));
+    json_add_hex(object, "name", key.name, sizeof(key.name));
+    json_add_base64(object, "public", bytes_view(area));
     return object;
 }
 
@@ -417,20 +403,10 @@ static struct json_object *pcrs_to_json(const TpmPcrs *pcrs)
         if (!(pcrs->mask & UINT64_C(1) << i))
             continue;
         snprintf(number, sizeof(number), "%u", i);
-        json_add(bank, number, hex(pcrs->values[i], PCR_BYTES));
+        json_add_hex(bank, number, pcrs->values[i], PCR_BYTES);
     }
     json_add(banks, "sha256", bank);
     return banks;
-}
-
-/* NULL if there is no memory. */
-static struct json_object *base64(const Bytes *bytes)
-{
-    _cleanup_(bytes_done) Bytes text = {0};
-
-    return base64_encode(bytes_view(bytes), 0, &text) == 0
-               ? json_object_new_string_len((const char *)text.data, (int)text.size)
-               : NULL;
 }
 
 static struct json_object *endorsements_to_json(const Identity *identity)
@@ -438,11 +414,12 @@ static struct json_object *endorsements_to_json(const Identity *identity)
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < identity->endorsement_count; i++) {
+        const IdentityEndorsement *endorsement = &identity->endorsements[i];
         struct json_object *key = json_object_new_object();
 
-        json_add(key, "public", base64(&identity->endorsements[i].area));
-        if (identity->endorsements[i].certificate.size > 0)
-            json_add(key, "certificate", base64(&identity->endorsements[i].certificate));
+        json_add_base64(key, "public", bytes_view(&endorsement->area));
+        if (endorsement->certificate.size > 0)
+            json_add_base64(key, "certificate", bytes_view(&endorsement->certificate));
         json_append(list, key);
     }
     return list;
@@ -456,11 +433,11 @@ static struct json_object *proof_to_json(const IdentityProof *proof)
     timestamp_format_utc(proof->time, time);
     tpm_pcr_mask_format(proof->pcrs, pcrs);
     json_add_text(object, "by", identity_trust_name(proof->by));
-    json_add(object, "endorsement", hex(proof->endorsement, sizeof(proof->endorsement)));
+    json_add_hex(object, "endorsement", proof->endorsement, sizeof(proof->endorsement));
     json_add_text(object, "time", time);
     if (proof->pcrs)
         json_add_text(object, "pcrs", pcrs);
-    json_add(object, "mac", hex(proof->mac, sizeof(proof->mac)));
+    json_add_hex(object, "mac", proof->mac, sizeof(proof->mac));
     return object;
 }
 
@@ -480,7 +457,7 @@ struct json_object *identity_to_json(const Identity *identity)
     if (identity->pcrs.mask)
         json_add(object, "pcrs", pcrs_to_json(&identity->pcrs));
     if (identity->report.size > 0)
-        json_add(object, "report", base64(&identity->report));
+        json_add_base64(object, "report", bytes_view(&identity->report));
     if (identity->endorsement_count > 0)
         json_add(object, "endorsement", endorsements_to_json(identity));
     if (identity->proof.by != IDENTITY_UNPROVED)

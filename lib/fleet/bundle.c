@@ -5,7 +5,6 @@
 #include "base/json.h"
 
 #include <errno.h>
-#include <sodium.h>
 
 #define VERSION    1
 /* Nesting: the bundle, its signatures, one of them. */
@@ -29,8 +28,7 @@ static int invalid(Reason *reason, const char *what)
 
 static int read_base64(struct json_object *value, Reason *reason, Bytes *ret)
 {
-    const char *text = json_text(value);
-    int r = text ? base64_decode(text_view(text), ret) : OUTCOME_MALFORMED;
+    int r = json_base64(value, ret);
 
     return r > 0 ? invalid(reason, "statement or manifest is not base64") : r;
 }
@@ -58,10 +56,11 @@ static int read_proof(struct json_object *index, struct json_object *path, Reaso
 {
     const char *text = json_text(path);
     size_t digits = text ? strlen(text) : SIZE_MAX;
+    int64_t number;
 
-    if (!json_object_is_type(index, json_type_int) || json_object_get_int64(index) < 0)
+    if (!json_number(index, 0, INT64_MAX, &number))
         return invalid(reason, "index is not a number");
-    bundle->index = (uint64_t)json_object_get_int64(index);
+    bundle->index = (uint64_t)number;
     bundle->path_length = digits / (2 * MERKLE_HASH_BYTES);
     if (bundle->path_length > MERKLE_PATH_MAX || digits % (2 * MERKLE_HASH_BYTES) != 0 ||
         !hex_parse(text, (uint8_t *)bundle->path, digits / 2))
@@ -73,7 +72,7 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
 {
     _cleanup_(bundle_done) Bundle bundle = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    struct json_object *version, *statement, *signatures, *index, *path, *manifest;
+    struct json_object *statement, *signatures, *index, *path, *manifest;
     Reason why = {0};
     int r;
 
@@ -85,14 +84,14 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
     if (r != 0)
         return r < 0 ? r : invalid(reason, why.text);
     if (!json_object_is_type(object, json_type_object) || json_object_object_length(object) != 6 ||
-        !json_object_object_get_ex(object, "version", &version) ||
+        !json_object_object_get_ex(object, "version", NULL) ||
         !json_object_object_get_ex(object, "statement", &statement) ||
         !json_object_object_get_ex(object, "signatures", &signatures) ||
         !json_object_object_get_ex(object, "index", &index) ||
         !json_object_object_get_ex(object, "path", &path) ||
         !json_object_object_get_ex(object, "manifest", &manifest))
         return invalid(reason, "it does not have the members of a bundle alone");
-    if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION)
+    if (!json_is_version(object, VERSION))
         return invalid(reason, "its version is not 1");
     r = read_base64(statement, reason, &bundle.statement);
     if (r == 0)
@@ -108,31 +107,20 @@ int bundle_parse(BytesView file, Reason *reason, Bundle *ret)
 
 /* --- formatting --- */
 
-static struct json_object *base64_to_json(const Bytes *bytes)
-{
-    _cleanup_(bytes_done) Bytes text = {0};
-
-    return base64_encode(bytes_view(bytes), 0, &text) == 0
-               ? json_object_new_string_len((const char *)text.data, (int)text.size)
-               : NULL;
-}
-
 int bundle_format(const Bundle *bundle, Bytes *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     struct json_object *signatures = json_object_new_array();
-    char path[2 * MERKLE_HASH_BYTES * MERKLE_PATH_MAX + 1];
 
-    sodium_bin2hex(path, sizeof(path), (const uint8_t *)bundle->path,
-                   bundle->path_length * MERKLE_HASH_BYTES);
     for (size_t i = 0; i < bundle->signature_count; i++)
         json_append(signatures, json_object_new_string_len((const char *)bundle->signatures[i].data,
                                                            (int)bundle->signatures[i].size));
     json_add_number(object, "version", VERSION);
-    json_add(object, "statement", base64_to_json(&bundle->statement));
+    json_add_base64(object, "statement", bytes_view(&bundle->statement));
     json_add(object, "signatures", signatures);
     json_add_number(object, "index", bundle->index);
-    json_add_text(object, "path", path);
-    json_add(object, "manifest", base64_to_json(&bundle->manifest));
+    json_add_hex(object, "path", (const uint8_t *)bundle->path,
+                 bundle->path_length * MERKLE_HASH_BYTES);
+    json_add_base64(object, "manifest", bytes_view(&bundle->manifest));
     return json_print(object, ret);
 }

@@ -43,10 +43,9 @@ static int set_host(struct json_object *value, Reason *reason, FleetConfig *conf
 
 static int set_threshold(struct json_object *value, Reason *reason, FleetConfig *config)
 {
-    int64_t threshold =
-        json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
+    int64_t threshold;
 
-    if (threshold < 1 || threshold > (int64_t)LIMIT_FLEET_SIGNATURES)
+    if (!json_number(value, 1, (int64_t)LIMIT_FLEET_SIGNATURES, &threshold))
         return reason_set(reason, OUTCOME_BAD_FLEET_CONFIG,
                           "\"threshold\" is not a number from 1 to %zu", LIMIT_FLEET_SIGNATURES);
     config->threshold = (size_t)threshold;

@@ -259,10 +259,9 @@ static int parse_pcrs(Parser *parser, const char *name, struct json_object *valu
     uint64_t *mask = strcmp(name, "pcrs") == 0 ? &secret->pcrs : &secret->policy_pcrs;
 
     for (size_t i = 0; i < json_length(value); i++) {
-        struct json_object *number = json_object_array_get_idx(value, i);
-        int64_t pcr = json_object_get_int64(number);
+        int64_t pcr;
 
-        if (!json_object_is_type(number, json_type_int) || pcr < 0 || pcr >= PCR_COUNT ||
+        if (!json_number(json_object_array_get_idx(value, i), 0, PCR_COUNT - 1, &pcr) ||
             *mask & UINT64_C(1) << pcr)
             return fail(parser, "\"%s\" must be a list of different PCRs from 0 to 23", name);
         *mask |= UINT64_C(1) << pcr;
@@ -273,7 +272,7 @@ static int parse_pcrs(Parser *parser, const char *name, struct json_object *valu
 static int parse_pending(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     (void)name;
-    if (!json_object_is_type(value, json_type_boolean) || !json_object_get_boolean(value))
+    if (!json_is_true(value))
         return fail(parser, "\"pending\" can only be true");
     ((FleetSecret *)into)->pending = true;
     return 0;
@@ -347,9 +346,11 @@ static int parse_secrets(Parser *parser, const char *name, struct json_object *v
 
 static int parse_version(Parser *parser, const char *name, struct json_object *value, void *into)
 {
+    int64_t version;
+
     (void)name;
     (void)into;
-    return json_object_is_type(value, json_type_int) && json_object_get_int64(value) == VERSION
+    return json_number(value, VERSION, VERSION, &version)
                ? 0
                : fail(parser, "\"version\" must be %d; a newer one needs a newer nspawn-creds",
                       VERSION);
@@ -373,7 +374,7 @@ static int parse_require_proof(Parser *parser, const char *name, struct json_obj
                                void *into)
 {
     (void)name;
-    if (!json_object_is_type(value, json_type_boolean) || !json_object_get_boolean(value))
+    if (!json_is_true(value))
         return fail(parser, "\"requireProof\" can only be true");
     ((FleetFile *)into)->require_proof = true;
     return 0;
@@ -481,8 +482,7 @@ static struct json_object *secret_to_json(const FleetSecret *secret)
     }
     add_pcrs(object, "pcrs", secret->pcrs);
     add_pcrs(object, "pcrPolicy", secret->policy_pcrs);
-    if (secret->pending)
-        json_add(object, "pending", json_object_new_boolean(true));
+    json_add_flag(object, "pending", secret->pending);
     return object;
 }
 
@@ -490,8 +490,6 @@ int fleet_file_format(const FleetFile *file, Bytes *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
     struct json_object *groups = json_object_new_object(), *secrets = json_object_new_object();
-    _cleanup_(writer_done) Writer writer = {0};
-    const char *text;
 
     for (size_t i = 0; i < file->group_count; i++)
         json_add(groups, file->groups[i].name, hosts_to_json(file->groups[i].hosts));
@@ -499,17 +497,8 @@ int fleet_file_format(const FleetFile *file, Bytes *ret)
         json_add(secrets, file->secrets[i].name, secret_to_json(&file->secrets[i]));
     json_add_number(object, "version", VERSION);
     json_add_text(object, "fleet", file->fleet);
-    if (file->require_proof)
-        json_add(object, "requireProof", json_object_new_boolean(true));
+    json_add_flag(object, "requireProof", file->require_proof);
     json_add(object, "groups", groups);
     json_add(object, "secrets", secrets);
-    text = object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-                                                               JSON_C_TO_STRING_SPACED |
-                                                               JSON_C_TO_STRING_NOSLASHESCAPE)
-                  : NULL;
-    if (!text)
-        return -ENOMEM;
-    writer_text(&writer, text);
-    writer_text(&writer, "\n");
-    return writer_take(&writer, ret);
+    return json_print_pretty(object, ret);
 }

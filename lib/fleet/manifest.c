@@ -57,12 +57,12 @@ static int invalid(Reason *reason, const char *what)
 /* Reads the member NAME of OBJECT, SIZE bytes in hexadecimal, as text. */
 static bool read_hex(struct json_object *object, const char *name, size_t size, char *ret)
 {
-    const char *text = json_text(json_object_object_get(object, name));
+    struct json_object *value = json_object_object_get(object, name);
     uint8_t bytes[64];
 
-    if (!text || !hex_parse(text, bytes, size))
+    if (!json_hex(value, bytes, size))
         return false;
-    strcpy(ret, text);
+    strcpy(ret, json_text(value));
     return true;
 }
 
@@ -96,18 +96,15 @@ static int read_credential(struct json_object *object, Reason *reason, const cha
         return invalid(reason, "a credential is not an object");
     ret->pending = json_object_object_get_ex(object, "pending", &pending);
     *name = json_text(json_object_object_get(object, "name"));
-    size = json_object_get_int64(json_object_object_get(object, "size"));
     if (!*name || credential_name_parse(*name, NULL, &ret->name) != 0)
         return invalid(reason, "a credential's name is not MACHINE@ID");
     if (before && strcmp(before, *name) >= 0)
         return invalid(reason, "the credentials are not sorted by name, or one is there twice");
     if (!read_hex(object, "sha256", (DIGEST_TEXT_BYTES - 1) / 2, ret->sha256))
         return invalid(reason, "a credential's sha256 is not 64 hexadecimal digits");
-    if (!json_object_is_type(json_object_object_get(object, "size"), json_type_int) || size < 1 ||
-        (uint64_t)size > LIMIT_FILE_BYTES)
+    if (!json_number(json_object_object_get(object, "size"), 1, (int64_t)LIMIT_FILE_BYTES, &size))
         return invalid(reason, "a credential's size is not one that a sealed file can have");
-    if (ret->pending &&
-        (!json_object_is_type(pending, json_type_boolean) || !json_object_get_boolean(pending)))
+    if (ret->pending && !json_is_true(pending))
         return invalid(reason, "a credential's pending is not true");
     if (json_object_object_length(object) != 3 + ret->pending)
         return invalid(reason, "a credential has an unknown member");
@@ -138,7 +135,6 @@ int manifest_parse(BytesView text, Reason *reason, Manifest *ret)
 {
     _cleanup_(manifest_done) Manifest manifest = {0};
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    struct json_object *version;
     Reason why = {0};
     int r;
 
@@ -147,9 +143,7 @@ int manifest_parse(BytesView text, Reason *reason, Manifest *ret)
     r = json_parse(text, JSON_DEPTH, NULL, &why, &object);
     if (r != 0)
         return r < 0 ? r : invalid(reason, why.text);
-    if (!json_object_is_type(object, json_type_object) || json_object_object_length(object) != 3 ||
-        !json_object_object_get_ex(object, "version", &version) ||
-        !json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION)
+    if (!json_is_version(object, VERSION) || json_object_object_length(object) != 3)
         return invalid(reason, "it is not an object with version 1, host and credentials alone");
     r = read_host(json_object_object_get(object, "host"), reason, &manifest.host);
     if (r == 0)
@@ -170,8 +164,7 @@ static struct json_object *credential_to_json(const ManifestCredential *credenti
     json_add_text(object, "name", name);
     json_add_text(object, "sha256", credential->sha256);
     json_add_number(object, "size", credential->size);
-    if (credential->pending)
-        json_add(object, "pending", json_object_new_boolean(true));
+    json_add_flag(object, "pending", credential->pending);
     return object;
 }
 

@@ -60,12 +60,9 @@ static int write_text(const Report *report, Bytes *ret)
     json_add_text(object, "outcome", outcome_name(report->outcome));
     json_add_text(object, "time", time);
     json_add_text(object, "credential", report->credential[0] ? report->credential : NULL);
-    if (report->applied)
-        json_add(object, "applied", json_object_new_boolean(true));
-    if (report->pending)
-        json_add(object, "pending", json_object_new_boolean(true));
-    if (report->no_apply)
-        json_add(object, "noApply", json_object_new_boolean(true));
+    json_add_flag(object, "applied", report->applied);
+    json_add_flag(object, "pending", report->pending);
+    json_add_flag(object, "noApply", report->no_apply);
     json_add_text(object, "reason", report->reason[0] ? report->reason : NULL);
     return json_print(object, ret);
 }
@@ -82,7 +79,7 @@ static int signed_bytes(BytesView text, Bytes *ret)
 int report_sign(const Report *report, const Secret *seed, Bytes *ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = json_object_new_object();
-    _cleanup_(bytes_done) Bytes text = {0}, bytes = {0}, armor = {0};
+    _cleanup_(bytes_done) Bytes text = {0}, bytes = {0};
     uint8_t signature[crypto_sign_BYTES], public[crypto_sign_PUBLICKEYBYTES];
     _cleanup_(secret_freep) Secret *key = NULL;
     int r = key_pair(seed, public, &key);
@@ -94,11 +91,8 @@ int report_sign(const Report *report, const Secret *seed, Bytes *ret)
     if (r != 0)
         return r;
     crypto_sign_detached(signature, NULL, bytes.data, bytes.size, secret_view(key).data);
-    r = base64_encode((BytesView){signature, sizeof(signature)}, 0, &armor);
-    if (r != 0)
-        return r;
     json_add_view(object, "report", bytes_view(&text));
-    json_add_view(object, "signature", bytes_view(&armor));
+    json_add_base64(object, "signature", (BytesView){signature, sizeof(signature)});
     return json_print(object, ret);
 }
 
@@ -118,20 +112,19 @@ static bool read_flag(struct json_object *object, const char *member, bool *ret,
 
     *ret = json_object_object_get_ex(object, member, &flag);
     *members += *ret;
-    return !*ret || (json_object_is_type(flag, json_type_boolean) && json_object_get_boolean(flag));
+    return !*ret || json_is_true(flag);
 }
 
 static bool read_text(struct json_object *object, Report *ret)
 {
-    struct json_object *version = json_object_object_get(object, "version");
     const char *time = json_text(json_object_object_get(object, "time"));
     const char *outcome = json_text(json_object_object_get(object, "outcome"));
     uint8_t digest[32];
     CredentialName name;
     int members = 6;
 
-    if (!json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION ||
-        !outcome || !time || !timestamp_parse_utc(time, &ret->time) ||
+    if (!json_is_version(object, VERSION) || !outcome || !time ||
+        !timestamp_parse_utc(time, &ret->time) ||
         !copy(object, "fleet", ret->fleet, sizeof(ret->fleet)) || !fleet_name_valid(ret->fleet) ||
         !copy(object, "host", ret->host, sizeof(ret->host)) || !fleet_host_name_valid(ret->host) ||
         !copy(object, "statement", ret->statement, sizeof(ret->statement)) ||
@@ -188,7 +181,7 @@ int report_verify(BytesView text, BytesView key, Reason *reason, Report *ret)
                      : reason_set(reason, OUTCOME_NOT_SIGNED,
                                   "this host's report key did not sign the report");
     r = json_parse(text_view(report), DEPTH, NULL, NULL, &inner);
-    if (r == 0 && json_object_is_type(inner, json_type_object) && read_text(inner, &parsed)) {
+    if (r == 0 && read_text(inner, &parsed)) {
         *ret = parsed;
         return 0;
     }

@@ -80,12 +80,12 @@ int value_changes_put(ValueChanges *changes, const CredentialName *name, const c
 
 static bool copy_digest(struct json_object *object, const char *member, char ret[DIGEST_TEXT_BYTES])
 {
-    const char *text = json_text(json_object_object_get(object, member));
+    struct json_object *value = json_object_object_get(object, member);
     uint8_t digest[(DIGEST_TEXT_BYTES - 1) / 2];
 
-    if (!text || !hex_parse(text, digest, sizeof(digest)))
+    if (!json_hex(value, digest, sizeof(digest)))
         return false;
-    strcpy(ret, text);
+    strcpy(ret, json_text(value));
     return true;
 }
 
@@ -144,7 +144,6 @@ static int parse_object(BytesView text, size_t limit, size_t marks, int members,
                         struct json_object **ret)
 {
     _cleanup_(json_object_putp) struct json_object *object = NULL;
-    struct json_object *version;
     int r;
 
     if (text.size > limit || !json_bounded(text, marks))
@@ -152,10 +151,7 @@ static int parse_object(BytesView text, size_t limit, size_t marks, int members,
     r = json_parse(text, JSON_DEPTH, NULL, reason, &object);
     if (r != 0)
         return r;
-    if (!json_object_is_type(object, json_type_object) ||
-        json_object_object_length(object) != members ||
-        !json_object_object_get_ex(object, "version", &version) ||
-        !json_object_is_type(version, json_type_int) || json_object_get_int64(version) != VERSION)
+    if (!json_is_version(object, VERSION) || json_object_object_length(object) != members)
         return malformed(reason, "it is no object of version 1");
     *ret = TAKE_PTR(object);
     return 0;

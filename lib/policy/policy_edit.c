@@ -207,14 +207,5 @@ bool policy_edit_remove(PolicyEdit *edit, const char *id)
 
 int policy_edit_print(const PolicyEdit *edit, Bytes *ret)
 {
-    const char *text = json_object_to_json_string_ext(
-        edit->root,
-        JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-    char *copy;
-    int length = text ? asprintf(&copy, "%s\n", text) : -1;
-
-    if (length < 0)
-        return -ENOMEM;
-    *ret = (Bytes){(uint8_t *)copy, (size_t)length};
-    return 0;
+    return json_print_pretty(edit->root, ret);
 }

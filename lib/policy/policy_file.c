@@ -148,11 +148,11 @@ static int parse_type(Parser *parser, const char *name, struct json_object *valu
 static int parse_unit(Parser *parser, const char *name, struct json_object *value, void *into)
 {
     RecipeFields *fields = into;
-    int64_t number = json_object_get_int64(value);
+    int64_t number;
 
     if (fields->unit)
         return fail(parser, "\"%s\" and \"%s\" exclude each other", name, fields->unit);
-    if (!json_object_is_type(value, json_type_int) || number < 1 || number > UINT32_MAX)
+    if (!json_number(value, 1, UINT32_MAX, &number))
         return fail(parser, "%s must be a whole number, 1 or more", name);
     fields->unit = name;
     fields->length = (size_t)number;
@@ -269,9 +269,7 @@ static int parse_source(Parser *parser, const char *name, struct json_object *va
         return parse_generate(parser, value, &credential->recipe);
     if (credential->source != POLICY_STORE)
         return parse_text(parser, json_text(value), credential);
-    return json_object_is_type(value, json_type_boolean) && json_object_get_boolean(value)
-               ? 0
-               : fail(parser, "\"store\" can only be true");
+    return json_is_true(value) ? 0 : fail(parser, "\"store\" can only be true");
 }
 
 /* --- who gets it --- */

@@ -102,8 +102,7 @@ static struct json_object *message_new(const char *name, const char *text,
     json_add_text(object, name, text);
     if (parameters)
         json_add(object, "parameters", parameters);
-    if (flag)
-        json_add(object, flag, json_object_new_boolean(true));
+    json_add_flag(object, flag, flag != NULL);
     return object;
 }
 

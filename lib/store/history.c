@@ -38,8 +38,7 @@ static bool get_number(struct json_object *object, const char *name, int64_t max
 
     if (!json_object_object_get_ex(object, name, &member))
         return true;
-    *ret = json_object_get_int64(member);
-    return json_object_is_type(member, json_type_int) && *ret >= 0 && *ret <= max;
+    return json_number(member, 0, max, ret);
 }
 
 /* Reads the boot id. Without such a member RET is not changed. */

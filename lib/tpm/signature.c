@@ -30,10 +30,9 @@ static bool parse_pcrs(struct json_object *list, uint64_t *ret)
     if (!json_object_is_type(list, json_type_array))
         return false;
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *number = json_object_array_get_idx(list, i);
-        int64_t pcr = json_object_get_int64(number);
+        int64_t pcr;
 
-        if (!json_object_is_type(number, json_type_int) || pcr < 0 || pcr >= (int)TPM_PCR_COUNT)
+        if (!json_number(json_object_array_get_idx(list, i), 0, TPM_PCR_COUNT - 1, &pcr))
             return false;
         mask |= UINT64_C(1) << pcr;
     }
