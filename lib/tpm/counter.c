@@ -57,14 +57,10 @@ static int no_counter(uint32_t index, Reason *reason)
 /* TPM2_NV_ReadPublic, to which tpm2-tss adds the name. RET_WRITTEN: it was incremented once. */
 static int find(Tpm *tpm, uint32_t index, Reason *reason, TpmHandle *ret, bool *ret_written)
 {
-    _cleanup_(tpm_handle_done) TpmHandle counter = {.tpm = tpm, .persistent = true};
+    _cleanup_(tpm_handle_done) TpmHandle counter = {0};
     _cleanup_(esys_freep) TPM2B_NAME *name = NULL;
-    TSS2_RC rc;
+    TSS2_RC rc = tpm_handle_open(tpm, index, &counter);
 
-    rc = Esys_TR_FromTPMPublic(tpm->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                               &counter.tr);
-    if (rc != TSS2_RC_SUCCESS)
-        counter = (TpmHandle){0};
     if (rc != TSS2_RC_SUCCESS) {
         int r = tpm_primary_response(tpm, rc, "looking for the counter", reason);
 

@@ -15,9 +15,6 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-/* The parameter number of the template in TPM2_CreatePrimary. */
-#define TEMPLATE_PARAMETER 2U
-
 /* Where endorsement keys are made persistent (Registry of Reserved TPM 2.0 Handles and Localities).
  */
 #define PERSISTENT_FIRST   UINT32_C(0x81010000)
@@ -40,38 +37,6 @@ static const struct {
 };
 
 /* --- the template --- */
-
-/* Templates of the low range begin with a unique part of zeros, those of the high one with none. */
-TPMT_PUBLIC tpm_endorsement_area(const TpmKeyTemplate *template)
-{
-    const TPMT_SYM_DEF_OBJECT cipher = {
-        .algorithm = TPM2_ALG_AES,
-        .keyBits.aes = template->cipher_bits,
-        .mode.aes = TPM2_ALG_CFB,
-    };
-    uint16_t unique = template->role == TPM_ENDORSEMENT_LOW ? template->bits / 8 : 0;
-    TPMT_PUBLIC area = {
-        .type = template->algorithm,
-        .nameAlg = template->hash == TCG_SHA384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256,
-        .objectAttributes = template->attributes,
-        .authPolicy.size = (UINT16) template->policy.size,
-    };
-
-    memcpy(area.authPolicy.buffer, template->policy.data, template->policy.size);
-    if (template->algorithm == TPM_ALGORITHM_RSA) {
-        area.parameters.rsaDetail = (TPMS_RSA_PARMS){
-            .symmetric = cipher, .scheme.scheme = TPM2_ALG_NULL, .keyBits = template->bits};
-        area.unique.rsa.size = unique;
-    } else {
-        area.parameters.eccDetail = (TPMS_ECC_PARMS){
-            .symmetric = cipher,
-            .scheme.scheme = TPM2_ALG_NULL,
-            .curveID = template->curve == ECDH_P384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256,
-            .kdf.scheme = TPM2_ALG_NULL};
-        area.unique.ecc.x.size = area.unique.ecc.y.size = unique;
-    }
-    return area;
-}
 
 /* Whether A and B differ only in their unique parts. */
 static bool is_same_template(const TPMT_PUBLIC *a, const TPMT_PUBLIC *b)
@@ -148,59 +113,33 @@ int tpm_endorsement_response(TSS2_RC rc, const char *doing, Reason *reason)
     return tpm_response(rc, doing, reason);
 }
 
-/* Writes AREA as TPM2B_PUBLIC. */
-static int write_area(const TPM2B_PUBLIC *area, Reason *reason, Bytes *ret)
-{
-    uint8_t bytes[sizeof(*area)];
-    size_t size = 0;
-
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
-    return bytes_dup((BytesView){bytes, size}, ret);
-}
-
-static int create(Tpm *tpm, const TpmKeyTemplate *template, const TPM2B_PUBLIC *wanted,
+static int create(Tpm *tpm, const TpmKeyTemplate *template, const TPMT_PUBLIC *wanted,
                   Reason *reason, TpmHandle *ret, Bytes *ret_area)
 {
-    static const TPM2B_SENSITIVE_CREATE no_password = {0};
-    static const TPM2B_DATA no_data = {0};
-    static const TPML_PCR_SELECTION no_pcrs = {0};
     _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
-    ESYS_TR tr;
-    TSS2_RC rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
-                                    ESYS_TR_NONE, ESYS_TR_NONE, &no_password, wanted, &no_data,
-                                    &no_pcrs, &tr, &area, NULL, NULL, NULL);
+    TSS2_RC rc = tpm_primary_create(tpm, ESYS_TR_RH_ENDORSEMENT, wanted, ret, &area);
 
-    if (tpm_response_parameter(rc) == TEMPLATE_PARAMETER)
+    if (tpm_primary_is_refused(rc))
         return reason_set(reason, OUTCOME_TPM_UNABLE,
                           "the TPM cannot make an endorsement key with %s and AES-%u-CFB (0x%x)",
                           template->words, template->cipher_bits, rc);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_endorsement_response(rc, "creating the endorsement key", reason);
-    *ret = (TpmHandle){.tpm = tpm, .tr = tr};
-    return write_area(area, reason, ret_area);
+    return tpm_public_write(area, reason, ret_area);
 }
 
 /* Whether the object at HANDLE is an endorsement key of TEMPLATE; then takes it. */
 static int take_persistent(Tpm *tpm, TPM2_HANDLE handle, const TpmKeyTemplate *template,
                            Reason *reason, TpmHandle *ret, Bytes *ret_area)
 {
-    _cleanup_(tpm_handle_done) TpmHandle key = {.tpm = tpm, .persistent = true};
-    _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
+    static const char doing[] = "reading a persistent endorsement key";
+    _cleanup_(tpm_handle_done) TpmHandle key = {0};
     _cleanup_(bytes_done) Bytes bytes = {0};
     TpmStorageKey parsed;
-    TSS2_RC rc =
-        Esys_TR_FromTPMPublic(tpm->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key.tr);
-    int r;
+    int r = tpm_response(tpm_handle_open(tpm, handle, &key), doing, reason);
 
-    if (rc != TSS2_RC_SUCCESS)
-        key = (TpmHandle){0};
-    else
-        rc = Esys_ReadPublic(tpm->esys, key.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area,
-                             NULL, NULL);
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "reading a persistent endorsement key", reason);
-    r = write_area(area, reason, &bytes);
+    if (r == 0)
+        r = tpm_public_read(&key, doing, reason, &bytes);
     if (r != 0)
         return r;
     if (tpm_endorsement_key_parse(bytes_view(&bytes), NULL, &parsed) == 0 &&
@@ -236,11 +175,11 @@ int tpm_endorsement_new(Tpm *tpm, const TpmKeyTemplate *template, Reason *reason
                         Bytes *ret_area)
 {
     size_t kind = (size_t)(template - tpm_endorsement_templates);
-    TPM2B_PUBLIC wanted = {.publicArea = tpm_endorsement_area(template)};
-    int r = take_template(tpm, indices[kind].template, reason, &wanted.publicArea);
+    TPMT_PUBLIC wanted = tpm_template_area(template);
+    int r = take_template(tpm, indices[kind].template, reason, &wanted);
 
     if (r == 0 && indices[kind].nonce != 0)
-        r = take_nonce(tpm, indices[kind].nonce, reason, &wanted.publicArea);
+        r = take_nonce(tpm, indices[kind].nonce, reason, &wanted);
     if (r == 0)
         r = create(tpm, template, &wanted, reason, ret, ret_area);
     if (r == OUTCOME_TPM_PASSWORD && template->role == TPM_ENDORSEMENT_HIGH) {

@@ -33,16 +33,13 @@ int tpm_nv_read(Tpm *tpm, TPM2_HANDLE number, size_t max, const char *doing, Rea
                 Bytes *ret)
 {
     _cleanup_(esys_freep) TPM2B_NV_PUBLIC *area = NULL;
-    _cleanup_(tpm_handle_done) TpmHandle index = {.tpm = tpm, .persistent = true};
+    _cleanup_(tpm_handle_done) TpmHandle index = {0};
     _cleanup_(writer_done) Writer writer = {0};
-    TSS2_RC rc = Esys_TR_FromTPMPublic(tpm->esys, number, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       &index.tr);
+    TSS2_RC rc = tpm_handle_open(tpm, number, &index);
     int r;
 
-    if (rc != TSS2_RC_SUCCESS) {
-        index = (TpmHandle){0};
+    if (rc != TSS2_RC_SUCCESS)
         return tpm_response_base(rc) == TPM2_RC_HANDLE ? 0 : tpm_response(rc, doing, reason);
-    }
     rc = Esys_NV_ReadPublic(tpm->esys, index.tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area,
                             NULL);
     if (rc != TSS2_RC_SUCCESS)

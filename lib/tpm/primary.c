@@ -11,63 +11,87 @@
 
 #include "tpm/storage_key.h"
 
+#include <string.h>
+
 _Static_assert(TPM_LEGACY_ATTRIBUTES ==
                    (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT |
                     TPMA_OBJECT_SENSITIVEDATAORIGIN | TPMA_OBJECT_USERWITHAUTH |
                     TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT),
                "another template would be another key");
 
-#define RSA_BITS 2048U
+/* The parameter number of the template in TPM2_CreatePrimary. */
+#define TEMPLATE_PARAMETER 2U
 
-static TPMT_PUBLIC legacy_template(uint16_t algorithm)
+/* Templates of the low range begin with a unique part of zeros, all others with none. */
+TPMT_PUBLIC tpm_template_area(const TpmKeyTemplate *template)
 {
-    static const TPMT_SYM_DEF_OBJECT cipher = {
+    const TPMT_SYM_DEF_OBJECT cipher = {
         .algorithm = TPM2_ALG_AES,
-        .keyBits.aes = TPM_AES_BITS,
+        .keyBits.aes = template->cipher_bits,
         .mode.aes = TPM2_ALG_CFB,
     };
+    uint16_t unique = template->role == TPM_ENDORSEMENT_LOW ? template->bits / 8 : 0;
     TPMT_PUBLIC area = {
-        .type = algorithm,
-        .nameAlg = TPM2_ALG_SHA256,
-        .objectAttributes = TPM_LEGACY_ATTRIBUTES,
+        .type = template->algorithm,
+        .nameAlg = template->hash == TCG_SHA384 ? TPM2_ALG_SHA384 : TPM2_ALG_SHA256,
+        .objectAttributes = template->attributes,
+        .authPolicy.size = (UINT16) template->policy.size,
     };
 
-    if (algorithm == TPM_ALGORITHM_RSA) {
-        area.parameters.rsaDetail.symmetric = cipher;
-        area.parameters.rsaDetail.scheme.scheme = TPM2_ALG_NULL;
-        area.parameters.rsaDetail.keyBits = RSA_BITS;
+    if (template->policy.size > 0)
+        memcpy(area.authPolicy.buffer, template->policy.data, template->policy.size);
+    if (template->algorithm == TPM_ALGORITHM_RSA) {
+        area.parameters.rsaDetail = (TPMS_RSA_PARMS){
+            .symmetric = cipher, .scheme.scheme = TPM2_ALG_NULL, .keyBits = template->bits};
+        area.unique.rsa.size = unique;
     } else {
-        area.parameters.eccDetail.symmetric = cipher;
-        area.parameters.eccDetail.scheme.scheme = TPM2_ALG_NULL;
-        area.parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
-        area.parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+        area.parameters.eccDetail = (TPMS_ECC_PARMS){
+            .symmetric = cipher,
+            .scheme.scheme = TPM2_ALG_NULL,
+            .curveID = template->curve == ECDH_P384 ? TPM2_ECC_NIST_P384 : TPM2_ECC_NIST_P256,
+            .kdf.scheme = TPM2_ALG_NULL};
+        area.unique.ecc.x.size = area.unique.ecc.y.size = unique;
     }
     return area;
 }
 
-/* The parameter number of the template in TPM2_CreatePrimary. */
-#define TEMPLATE_PARAMETER 2U
-
-int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret)
+TSS2_RC tpm_primary_create(Tpm *tpm, ESYS_TR hierarchy, const TPMT_PUBLIC *template, TpmHandle *ret,
+                           TPM2B_PUBLIC **ret_area)
 {
     static const TPM2B_SENSITIVE_CREATE no_password = {0};
     static const TPM2B_DATA no_data = {0};
     static const TPML_PCR_SELECTION no_pcrs = {0};
-    TPM2B_PUBLIC template = {.publicArea = legacy_template(algorithm)};
+    TPM2B_PUBLIC wanted = {.publicArea = *template};
     ESYS_TR tr;
+    TSS2_RC rc = Esys_CreatePrimary(tpm->esys, hierarchy, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, &no_password, &wanted, &no_data, &no_pcrs, &tr,
+                                    ret_area, NULL, NULL, NULL);
+
+    if (rc == TSS2_RC_SUCCESS)
+        *ret = (TpmHandle){.tpm = tpm, .tr = tr};
+    return rc;
+}
+
+bool tpm_primary_is_refused(TSS2_RC rc)
+{
+    return tpm_response_parameter(rc) == TEMPLATE_PARAMETER;
+}
+
+int tpm_primary_new_legacy(Tpm *tpm, uint16_t algorithm, Reason *reason, TpmHandle *ret)
+{
+    const TpmKeyTemplate *template = tpm_storage_templates;
+    TPMT_PUBLIC area;
     TSS2_RC rc;
 
-    rc = Esys_CreatePrimary(tpm->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                            ESYS_TR_NONE, &no_password, &template, &no_data, &no_pcrs, &tr, NULL,
-                            NULL, NULL, NULL);
-    if (tpm_response_parameter(rc) == TEMPLATE_PARAMETER)
+    while (template->role != TPM_STORAGE_LEGACY || template->algorithm != algorithm)
+        template ++;
+    area = tpm_template_area(template);
+    rc = tpm_primary_create(tpm, ESYS_TR_RH_OWNER, &area, ret, NULL);
+    if (tpm_primary_is_refused(rc))
         return reason_set(reason, OUTCOME_TPM_UNABLE,
                           "the TPM cannot make a storage key with %s and AES-128-CFB (0x%x)",
-                          algorithm == TPM_ALGORITHM_RSA ? "RSA-2048" : "P-256", rc);
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "creating the storage key", reason);
-    *ret = (TpmHandle){.tpm = tpm, .tr = tr};
-    return 0;
+                          template->words, rc);
+    return tpm_response(rc, "creating the storage key", reason);
 }
 
 int tpm_primary_new_default(Tpm *tpm, Reason *reason, TpmHandle *ret, uint16_t *ret_algorithm)
@@ -128,19 +152,15 @@ int tpm_primary_new_pinned(Tpm *tpm, BytesView srk, Reason *reason, TpmHandle *r
 int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk,
                         uint16_t *ret_algorithm)
 {
-    _cleanup_(tpm_handle_done) TpmHandle key = {.tpm = tpm, .persistent = true};
+    _cleanup_(tpm_handle_done) TpmHandle key = {0};
     _cleanup_(esys_freep) uint8_t *bytes = NULL;
     size_t size;
     TpmSrk parsed;
-    TSS2_RC rc;
+    TSS2_RC rc = tpm_handle_open(tpm, TPM_SRK_HANDLE, &key);
     int r;
 
-    rc = Esys_TR_FromTPMPublic(tpm->esys, TPM_SRK_HANDLE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                               &key.tr);
-    if (rc != TSS2_RC_SUCCESS) {
-        key = (TpmHandle){0};
+    if (rc != TSS2_RC_SUCCESS)
         return tpm_primary_response(tpm, rc, "reading the storage root key", reason);
-    }
     rc = Esys_TR_Serialize(tpm->esys, key.tr, &bytes, &size);
     if (rc != TSS2_RC_SUCCESS)
         return tpm_response(rc, "serialising the storage root key", reason);

@@ -6,8 +6,6 @@
 
 #include "tpm/tpm_internal.h"
 
-#include <tss2/tss2_mu.h>
-
 /* TPMA_PERMANENT and the counters are close enough for one command. */
 #define FIRST_PROPERTY TPM2_PT_PERMANENT
 #define LAST_PROPERTY  TPM2_PT_LOCKOUT_RECOVERY
@@ -75,23 +73,6 @@ void tpm_export_done(TpmExport *export)
     *export = (TpmExport){0};
 }
 
-/* Reads the public area of TR as TPM2B_PUBLIC. */
-static int read_public(Tpm *tpm, ESYS_TR tr, Reason *reason, Bytes *ret)
-{
-    _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
-    uint8_t bytes[sizeof(*area)];
-    size_t size = 0;
-    TSS2_RC rc;
-
-    rc =
-        Esys_ReadPublic(tpm->esys, tr, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &area, NULL, NULL);
-    if (rc != TSS2_RC_SUCCESS)
-        return tpm_response(rc, "reading the storage key", reason);
-    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
-        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
-    return bytes_dup((BytesView){bytes, size}, ret);
-}
-
 /* Returns 0 and leaves RET alone if there is no storage root key. */
 static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
 {
@@ -102,7 +83,7 @@ static int export_srk(Tpm *tpm, Reason *reason, Bytes *ret)
 
     if (r != 0)
         return r == OUTCOME_TPM_NO_SRK ? 0 : r;
-    return read_public(tpm, srk.tr, reason, ret);
+    return tpm_public_read(&srk, "reading the storage key", reason, ret);
 }
 
 static int export_pcrs(const TpmHandle *primary, Reason *reason, TpmPcrs *ret)
@@ -130,7 +111,7 @@ int tpm_export(Tpm *tpm, Reason *reason, TpmExport *ret)
     if (r == 0)
         r = tpm_primary_new_default(tpm, reason, &primary, &algorithm);
     if (r == 0)
-        r = read_public(tpm, primary.tr, reason, &export.legacy);
+        r = tpm_public_read(&primary, "reading the storage key", reason, &export.legacy);
     if (r == 0)
         r = export_pcrs(&primary, reason, &export.pcrs);
     if (r != 0)

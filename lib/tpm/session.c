@@ -15,6 +15,8 @@
 
 #include "tpm/tpm_internal.h"
 
+#include <tss2/tss2_mu.h>
+
 #define ALL_ATTRIBUTES   ((TPMA_SESSION)0xff)
 
 /* Parameter numbers in TPM2_StartAuthSession. */
@@ -67,6 +69,37 @@ void tpm_handle_done(TpmHandle *handle)
             flush_below_tss(handle);
     }
     tpm_handle_forget(handle);
+}
+
+TSS2_RC tpm_handle_open(Tpm *tpm, TPM2_HANDLE number, TpmHandle *ret)
+{
+    ESYS_TR tr;
+    TSS2_RC rc =
+        Esys_TR_FromTPMPublic(tpm->esys, number, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &tr);
+
+    if (rc == TSS2_RC_SUCCESS)
+        *ret = (TpmHandle){.tpm = tpm, .tr = tr, .persistent = true};
+    return rc;
+}
+
+int tpm_public_write(const TPM2B_PUBLIC *area, Reason *reason, Bytes *ret)
+{
+    uint8_t bytes[sizeof(*area)];
+    size_t size = 0;
+
+    if (Tss2_MU_TPM2B_PUBLIC_Marshal(area, bytes, sizeof(bytes), &size) != TSS2_RC_SUCCESS)
+        return reason_set(reason, OUTCOME_TPM_FAILED, "the TPM's response cannot be marshalled");
+    return bytes_dup((BytesView){bytes, size}, ret);
+}
+
+int tpm_public_read(const TpmHandle *handle, const char *doing, Reason *reason, Bytes *ret)
+{
+    _cleanup_(esys_freep) TPM2B_PUBLIC *area = NULL;
+    TSS2_RC rc = Esys_ReadPublic(handle->tpm->esys, handle->tr, ESYS_TR_NONE, ESYS_TR_NONE,
+                                 ESYS_TR_NONE, &area, NULL, NULL);
+
+    return rc == TSS2_RC_SUCCESS ? tpm_public_write(area, reason, ret)
+                                 : tpm_response(rc, doing, reason);
 }
 
 /* --- sessions --- */

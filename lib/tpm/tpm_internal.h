@@ -77,7 +77,24 @@ void tpm_handle_done(TpmHandle *handle);
 /* Forgets a session that the TPM has ended, without sending a command. */
 void tpm_handle_forget(TpmHandle *handle);
 
-/* --- storage keys (primary.c) --- */
+/* Opens the persistent object or NV index NUMBER. */
+TSS2_RC tpm_handle_open(Tpm *tpm, TPM2_HANDLE number, TpmHandle *ret);
+
+/* Writes AREA as TPM2B_PUBLIC; reads that of the object of HANDLE. */
+int tpm_public_write(const TPM2B_PUBLIC *area, Reason *reason, Bytes *ret);
+int tpm_public_read(const TpmHandle *handle, const char *doing, Reason *reason, Bytes *ret);
+
+/* --- primary keys (primary.c) --- */
+
+/* The public area that the TPM gets to create a key of TEMPLATE. */
+TPMT_PUBLIC tpm_template_area(const TpmKeyTemplate *template);
+
+/* Creates a primary key in HIERARCHY. RET_AREA, which ESYS allocates, may be NULL. */
+TSS2_RC tpm_primary_create(Tpm *tpm, ESYS_TR hierarchy, const TPMT_PUBLIC *template, TpmHandle *ret,
+                           TPM2B_PUBLIC **ret_area);
+
+/* Whether RC is tpm_primary_create()'s for an area that the TPM does not accept. */
+bool tpm_primary_is_refused(TSS2_RC rc);
 
 /* Creates the legacy primary with ALGORITHM (TPM_ALGORITHM_ECC or _RSA). OUTCOME_TPM_UNABLE if the
  * TPM does not accept the template. */
@@ -100,9 +117,6 @@ int tpm_primary_new_srk(Tpm *tpm, Reason *reason, TpmHandle *ret, Bytes *ret_srk
 int tpm_primary_response(Tpm *tpm, TSS2_RC rc, const char *doing, Reason *reason);
 
 /* --- endorsement keys (endorsement_key.c) --- */
-
-/* The public area that the TPM gets to create a key of TEMPLATE. */
-TPMT_PUBLIC tpm_endorsement_area(const TpmKeyTemplate *template);
 
 /* Takes the unique part of the template in NV, a TPMT_PUBLIC and perhaps more, to AREA. False if it
  * differs from AREA in anything else. Pure. */

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (reader.failed)
         return 0;
-    ours = tpm_endorsement_area(&tpm_endorsement_templates[kind.data[0] % _TPM_ENDORSEMENT_MAX]);
+    ours = tpm_template_area(&tpm_endorsement_templates[kind.data[0] % _TPM_ENDORSEMENT_MAX]);
     area = ours;
     if (tpm_endorsement_adopt(reader.rest, &area)) {
         assert(marshal(&area, after) <= reader.rest.size);
