@@ -15,27 +15,39 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SEALED_MODE ((mode_t)0640)
-#define PUBLIC_MODE ((mode_t)0644)
+#define RECORD_MODE ((mode_t)0640)
 
-/* What a change does to files. */
-enum {
-    SEALED_NEW = 1 << 0,
-    SEALED_GONE = 1 << 1,
-    PUBLIC_NEW = 1 << 2,
-    PUBLIC_GONE = 1 << 3,
-    OLD_NEW = 1 << 4,
-    OLD_GONE = 1 << 5,
+/* The files of a credential. */
+enum { SEALED, PUBLIC, OLD, _FILE_MAX };
+
+static const struct {
+    const char *suffix, *mark;
+    mode_t mode;
+} kinds[_FILE_MAX] = {
+    [SEALED] = {STORE_SEALED, STORE_SEALED STORE_GONE, 0640},
+    [PUBLIC] = {STORE_PUBLIC, STORE_PUBLIC STORE_GONE, 0644},
+    [OLD] = {STORE_OLD, STORE_OLD STORE_GONE, 0640},
 };
 
-/* A change, and what it means for the files that exist. */
+/* What a change does to one of them. */
+typedef struct StepFile {
+    bool there;        /* before the commit */
+    bool gone;         /* it is removed */
+    BytesView content; /* or replaced by this; it stays if this is empty */
+} StepFile;
+
+/* A change, and what it means for the files. */
 typedef struct Step {
     const StoreChange *change;
-    unsigned files;
-    bool sealed_there, public_there, old_there;
-    Bytes history; /* OLD_NEW */
+    StepFile files[_FILE_MAX];
+    Bytes history; /* the content of OLD */
     bool made;     /* this commit created the machine's directory; set in its first step only */
 } Step;
+
+static bool is_changed(const StepFile *file)
+{
+    return file->gone || file->content.size > 0;
+}
 
 typedef struct Commit {
     const Store *store;
@@ -173,15 +185,16 @@ static int check_precondition(int machine, const Step *step, Reason *reason)
 {
     const StoreChange *change = step->change;
     const CredentialName *name = &change->name;
+    bool there = step->files[SEALED].there;
 
-    if (change->precondition == STORE_ABSENT && step->sealed_there)
+    if (change->precondition == STORE_ABSENT && there)
         return reason_set(reason, OUTCOME_EXISTS, "the store has %s@%s", name->machine, name->id);
-    if (!step->sealed_there && (change->remove || change->sealed.size == 0))
+    if (!there && (change->remove || change->sealed.size == 0))
         return reason_set(reason, OUTCOME_NOT_FOUND, "the store has no %s@%s", name->machine,
                           name->id);
     if (change->precondition != STORE_DIGEST)
         return 0;
-    if (!step->sealed_there)
+    if (!there)
         return reason_set(reason, OUTCOME_CHANGED, "%s@%s is not in the store any more",
                           name->machine, name->id);
     return check_digest(machine, change, reason);
@@ -191,46 +204,42 @@ static int check_precondition(int machine, const Step *step, Reason *reason)
 static int examine_history(const StoreCommit *commit, int machine, Step *step, Reason *reason)
 {
     const StoreChange *change = step->change;
+    StepFile *old = &step->files[OLD];
     int r = 0;
 
-    if (!(step->files & (SEALED_NEW | SEALED_GONE)))
+    if (!is_changed(&step->files[SEALED]))
         return 0;
     if (!change->remove && change->history.size > 0)
         r = bytes_dup(change->history, &step->history);
-    else if (!change->remove && (change->keep_old || change->settle) && step->sealed_there)
+    else if (!change->remove && (change->keep_old || change->settle) && step->files[SEALED].there)
         r = store_history_after(machine, change, &commit->origin, commit->history, reason,
                                 &step->history);
-    if (step->history.size > 0)
-        step->files |= OLD_NEW;
-    else if (step->old_there)
-        step->files |= OLD_GONE;
+    old->content = bytes_view(&step->history);
+    old->gone = old->there && step->history.size == 0;
     return r;
 }
 
 static int examine_step(const StoreCommit *commit, int machine, Step *step, Reason *reason)
 {
     const StoreChange *change = step->change;
-    int r = look(machine, &change->name, STORE_SEALED, reason, &step->sealed_there);
+    StepFile *sealed = &step->files[SEALED], *public = &step->files[PUBLIC];
+    int r = 0;
 
-    if (r == 0)
-        r = look(machine, &change->name, STORE_PUBLIC, reason, &step->public_there);
-    if (r == 0)
-        r = look(machine, &change->name, STORE_OLD, reason, &step->old_there);
+    for (size_t i = 0; r == 0 && i < _FILE_MAX; i++)
+        r = look(machine, &change->name, kinds[i].suffix, reason, &step->files[i].there);
     if (r == 0)
         r = check_precondition(machine, step, reason);
     if (r != 0)
         return r;
-    if (change->remove)
-        step->files |= SEALED_GONE;
-    else if (change->sealed.size > 0)
-        step->files |= SEALED_NEW;
+    sealed->gone = change->remove;
+    if (!change->remove)
+        sealed->content = change->sealed;
     r = examine_history(commit, machine, step, reason);
     if (r != 0 || (change->keep_public && !change->remove))
         return r;
-    if (!change->remove && change->public.size > 0)
-        step->files |= PUBLIC_NEW;
-    else if (step->public_there)
-        step->files |= PUBLIC_GONE;
+    if (!change->remove)
+    public->content = change->public;
+    public->gone = public->there && public->content.size == 0;
     return 0;
 }
 
@@ -278,19 +287,18 @@ static int move_file(int store, int machine, const char *file, bool old, bool ne
 static int commit_file(const Commit *commit, Step *step, Reason *reason)
 {
     const CredentialName *name = &step->change->name;
-    bool sealed = step->files & (SEALED_NEW | SEALED_GONE);
-    bool new = step->files &(SEALED_NEW | PUBLIC_NEW);
-    bool old = sealed ? step->sealed_there : step->public_there;
-    FileName file = store_file_name(name, sealed ? STORE_SEALED : STORE_PUBLIC);
+    size_t kind = is_changed(&step->files[SEALED]) ? SEALED : PUBLIC;
+    const StepFile *changed = &step->files[kind];
+    bool new = !changed->gone, old = changed->there;
+    FileName file = store_file_name(name, kinds[kind].suffix);
     int directory = commit->store->directory, r = 0;
     _cleanup_(closep) int machine = -1;
 
     r = new ? store_machine_make(commit->store, name->machine, reason, &machine, &step->made)
             : store_machine_open(directory, name->machine, O_RDONLY, reason, &machine);
     if (r == 0 && new)
-        r = file_create_at(
-            directory, STORE_PREPARE, sealed ? step->change->sealed : step->change->public,
-            (FileOwnership){sealed ? SEALED_MODE : PUBLIC_MODE, commit->store->group}, reason);
+        r = file_create_at(directory, STORE_PREPARE, changed->content,
+                           (FileOwnership){kinds[kind].mode, commit->store->group}, reason);
     if (r != 0)
         return r;
     r = move_file(directory, machine, file.text, old, new, false);
@@ -301,7 +309,7 @@ static int commit_file(const Commit *commit, Step *step, Reason *reason)
     }
     if (r < 0)
         return reason_set(reason, r, "cannot change the store's %s/%s", name->machine, file.text);
-    if (sealed && commit->commit->applied)
+    if (kind == SEALED && commit->commit->applied)
         commit->commit->applied(commit->commit->userdata, name, !new, &commit->commit->origin);
     if (old)
         (void)unlinkat(directory, STORE_PREPARE, 0);
@@ -325,25 +333,15 @@ static int make_mark(int directory, const CredentialName *name, const char *suff
 static int prepare_step(const Commit *commit, int directory, const Step *step, Reason *reason)
 {
     const CredentialName *name = &step->change->name;
-    FileOwnership ownership = {SEALED_MODE, commit->store->group};
     int r = 0;
 
-    if (step->files & SEALED_NEW)
-        r = file_create_at(directory, store_file_name(name, STORE_SEALED).text,
-                           step->change->sealed, ownership, reason);
-    if (r == 0 && step->files & OLD_NEW)
-        r = file_create_at(directory, store_file_name(name, STORE_OLD).text,
-                           bytes_view(&step->history), ownership, reason);
-    ownership.mode = PUBLIC_MODE;
-    if (r == 0 && step->files & PUBLIC_NEW)
-        r = file_create_at(directory, store_file_name(name, STORE_PUBLIC).text,
-                           step->change->public, ownership, reason);
-    if (r == 0 && step->files & SEALED_GONE)
-        r = make_mark(directory, name, STORE_SEALED STORE_GONE, reason);
-    if (r == 0 && step->files & PUBLIC_GONE)
-        r = make_mark(directory, name, STORE_PUBLIC STORE_GONE, reason);
-    if (r == 0 && step->files & OLD_GONE)
-        r = make_mark(directory, name, STORE_OLD STORE_GONE, reason);
+    for (size_t i = 0; r == 0 && i < _FILE_MAX; i++)
+        if (step->files[i].gone)
+            r = make_mark(directory, name, kinds[i].mark, reason);
+        else if (step->files[i].content.size > 0)
+            r = file_create_at(directory, store_file_name(name, kinds[i].suffix).text,
+                               step->files[i].content,
+                               (FileOwnership){kinds[i].mode, commit->store->group}, reason);
     return r;
 }
 
@@ -368,12 +366,13 @@ static int make_machines(const Commit *commit, Reason *reason)
 
     for (size_t i = 0, end; r == 0 && i < commit->count; i = end) {
         _cleanup_(closep) int machine = -1;
-        unsigned files = 0;
+        bool new = false;
 
         end = machine_end(commit, i);
         for (size_t j = i; j < end; j++)
-            files |= commit->steps[j].files;
-        if (files & (SEALED_NEW | PUBLIC_NEW))
+            for (size_t k = 0; k < _FILE_MAX; k++)
+                new = new || commit->steps[j].files[k].content.size > 0;
+        if (new)
             r = store_machine_make(commit->store, machine_of(&commit->steps[i]), reason, &machine,
                                    &commit->steps[i].made);
     }
@@ -383,7 +382,7 @@ static int make_machines(const Commit *commit, Reason *reason)
 static int prepare_records(const Commit *commit, int prepare, Reason *reason)
 {
     const StoreCommit *wanted = commit->commit;
-    FileOwnership ownership = {SEALED_MODE, commit->store->group};
+    FileOwnership ownership = {RECORD_MODE, commit->store->group};
     char origin[STORE_ORIGIN_BYTES], name[256];
     int r;
 
@@ -442,17 +441,17 @@ static void undo(const Commit *commit)
 }
 
 /* The only step, if the commit changes one file. */
-static Step *find_only_file(const Commit *commit, unsigned *ret_files)
+static Step *find_only_file(const Commit *commit, size_t *ret_files)
 {
     Step *found = NULL;
 
     *ret_files = 0;
-    for (size_t i = 0; i < commit->count; i++) {
-        if (commit->steps[i].files == 0)
-            continue;
-        *ret_files += (unsigned)__builtin_popcount(commit->steps[i].files);
-        found = &commit->steps[i];
-    }
+    for (size_t i = 0; i < commit->count; i++)
+        for (size_t j = 0; j < _FILE_MAX; j++)
+            if (is_changed(&commit->steps[i].files[j])) {
+                ++*ret_files;
+                found = &commit->steps[i];
+            }
     return *ret_files == 1 && commit->commit->record_count == 0 ? found : NULL;
 }
 
@@ -473,9 +472,9 @@ static int note_changes(const Commit *commit, Reason *reason, RollbackNote **ret
     int r = scope ? rollback_note_new(scope, commit->store, reason, &note) : 0;
 
     for (size_t i = 0; r == 0 && note && i < commit->count; i++)
-        if (commit->steps[i].files & (SEALED_NEW | SEALED_GONE))
+        if (is_changed(&commit->steps[i].files[SEALED]))
             r = rollback_note_file(note, &commit->steps[i].change->name,
-                                   commit->steps[i].change->sealed, reason);
+                                   commit->steps[i].files[SEALED].content, reason);
     if (r == 0 && note)
         r = rollback_note_begin(note, reason);
     if (r == 0)
@@ -488,7 +487,7 @@ int store_commit(const Store *store, const StoreCommit *wanted, Reason *reason)
     _cleanup_(commit_done) Commit commit = {.store = store, .commit = wanted};
     _cleanup_(rollback_note_freep) RollbackNote *note = NULL;
     _cleanup_(closep) int lock = -1;
-    unsigned files;
+    size_t files;
     Step *only;
     int r = make_steps(&commit, reason);
 
