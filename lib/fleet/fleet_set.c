@@ -153,18 +153,22 @@ int fleet_set_open(const char *store, const char *fleet, Reason *reason, FleetSe
     return r;
 }
 
+static int write_record(const Store *store, const char *verb, const char *name, BytesView content,
+                        Reason *reason)
+{
+    return store_commit(store,
+                        &(StoreCommit){.origin = {verb, getuid(), getpid()},
+                                       .records = &(StoreRecord){name, content},
+                                       .record_count = 1},
+                        reason);
+}
+
 int fleet_set_reset(const FleetSet *set, Reason *reason)
 {
     char digest[DIGEST_TEXT_BYTES];
-    StoreRecord record = {.name = FLEET_RESET_RECORD};
 
     digest_format(bytes_view(&set->bundle), digest);
-    record.content = text_view(digest);
-    return store_commit(set->store,
-                        &(StoreCommit){.origin = {"reset", getuid(), getpid()},
-                                       .records = &record,
-                                       .record_count = 1},
-                        reason);
+    return write_record(set->store, "reset", FLEET_RESET_RECORD, text_view(digest), reason);
 }
 
 /* --- what changed --- */
@@ -202,17 +206,11 @@ int fleet_set_applied(const FleetSet *set, Reason *reason, FleetApplied *ret)
 int fleet_set_write_applied(const FleetSet *set, const FleetApplied *applied, Reason *reason)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    StoreRecord record = {.name = FLEET_APPLIED_RECORD};
     int r = fleet_applied_format(applied, &text);
 
-    if (r != 0)
-        return r;
-    record.content = bytes_view(&text);
-    return store_commit(set->store,
-                        &(StoreCommit){.origin = {"applied", getuid(), getpid()},
-                                       .records = &record,
-                                       .record_count = 1},
-                        reason);
+    return r == 0 ? write_record(set->store, "applied", FLEET_APPLIED_RECORD, bytes_view(&text),
+                                 reason)
+                  : r;
 }
 
 /* --- reading --- */
@@ -266,7 +264,6 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
                       size_t *ret_count)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    StoreRecord record = {.name = RESTORED_RECORD};
     int r = 0;
 
     *ret_count = 0;
@@ -289,14 +286,9 @@ int fleet_set_restore(FleetSet *set, const CredentialName *names, size_t count, 
     }
     if (r == 0)
         r = instead_format(&set->restored, RESTORED_RECORD, set->digest, &text);
-    record.content = bytes_view(&text);
-    return r != 0 || *ret_count == 0
-               ? r
-               : store_commit(set->store,
-                              &(StoreCommit){.origin = {"restored", getuid(), getpid()},
-                                             .records = &record,
-                                             .record_count = 1},
-                              reason);
+    return r == 0 && *ret_count > 0
+               ? write_record(set->store, "restored", RESTORED_RECORD, bytes_view(&text), reason)
+               : r;
 }
 
 /* The previous file of NAME, if LIST has its digest. OUTCOME_NOT_FOUND. */
@@ -391,13 +383,7 @@ FleetOrigin fleet_set_origin(const FleetSet *set)
 
 int fleet_set_refuse(const Store *store, BytesView report, Reason *reason)
 {
-    StoreRecord record = {FLEET_REFUSED_RECORD, report};
-
-    return store_commit(store,
-                        &(StoreCommit){.origin = {"refused", getuid(), getpid()},
-                                       .records = &record,
-                                       .record_count = 1},
-                        reason);
+    return write_record(store, "refused", FLEET_REFUSED_RECORD, report, reason);
 }
 
 int fleet_set_refused(const char *store, const char *fleet, Bytes *ret)
