@@ -300,10 +300,16 @@ int fleet_admin_create(const char *fleet, BytesView signers, size_t threshold, c
 void fleet_verified_done(FleetVerified *verified)
 {
     inventory_done(&verified->inventory);
-    free(verified->known);
-    free(verified->released);
-    free(verified->looks);
+    known_leaves_done(&verified->known);
+    known_leaves_done(&verified->released);
+    known_leaves_done(&verified->looks);
     *verified = (FleetVerified){0};
+}
+
+void known_leaves_done(KnownLeaves *leaves)
+{
+    free(leaves->all);
+    *leaves = (KnownLeaves){0};
 }
 
 static int compare_leaves(const void *a, const void *b)
@@ -311,21 +317,23 @@ static int compare_leaves(const void *a, const void *b)
     return strcmp(((const KnownLeaf *)a)->host, ((const KnownLeaf *)b)->host);
 }
 
-const MerkleHash *known_leaf_find(const KnownLeaf *leaves, size_t count, const char *host)
+const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host)
 {
     const KnownLeaf *known;
     KnownLeaf wanted;
 
     snprintf(wanted.host, sizeof(wanted.host), "%s", host);
-    known = count > 0 ? bsearch(&wanted, leaves, count, sizeof(wanted), compare_leaves) : NULL;
+    known = leaves->count > 0
+                ? bsearch(&wanted, leaves->all, leaves->count, sizeof(wanted), compare_leaves)
+                : NULL;
     return known ? &known->leaf : NULL;
 }
 
-bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf)
+bool known_leaf_is(const KnownLeaves *leaves, const char *host, const MerkleHash *leaf)
 {
-    const MerkleHash *known = known_leaf_find(verified->known, verified->known_count, host);
+    const MerkleHash *known = known_leaf_find(leaves, host);
 
-    return known && memcmp(known->bytes, leaf->bytes, MERKLE_HASH_BYTES) == 0;
+    return known && merkle_equal(known, leaf);
 }
 
 bool known_leaf_parse(const char *text, KnownLeaf *ret)
@@ -341,23 +349,23 @@ bool known_leaf_parse(const char *text, KnownLeaf *ret)
     return fleet_host_name_valid(known.host);
 }
 
-/* Adds "HOST HEX" to LEAVES, which has COUNT. */
-static int take_leaf(const char *text, KnownLeaf **leaves, size_t *count)
+/* Adds "HOST HEX" to LEAVES. */
+static int take_leaf(const char *text, KnownLeaves *leaves)
 {
     KnownLeaf known;
 
     if (!known_leaf_parse(text, &known))
         return OUTCOME_BAD_FLEET_CONFIG;
-    if (!ARRAY_GROW(*leaves, *count))
+    if (!ARRAY_GROW(leaves->all, leaves->count))
         return -ENOMEM;
-    (*leaves)[(*count)++] = known;
+    leaves->all[leaves->count++] = known;
     return 0;
 }
 
-static void sort_leaves(KnownLeaf *leaves, size_t count)
+static void sort_leaves(KnownLeaves *leaves)
 {
-    if (count > 0)
-        qsort(leaves, count, sizeof(leaves[0]), compare_leaves);
+    if (leaves->count > 0)
+        qsort(leaves->all, leaves->count, sizeof(leaves->all[0]), compare_leaves);
 }
 
 /* The header: lines up to an empty one. The inventory is the rest. */
@@ -371,11 +379,11 @@ static int parse_verified(char *text, FleetVerified *verified)
         if (strncmp(line, "sequence ", 9) == 0)
             verified->sequence = strtoull(line + 9, NULL, 10);
         else if (strncmp(line, "leaf ", 5) == 0)
-            r = take_leaf(line + 5, &verified->known, &verified->known_count);
+            r = take_leaf(line + 5, &verified->known);
         else if (strncmp(line, "released ", 9) == 0)
-            r = take_leaf(line + 9, &verified->released, &verified->released_count);
+            r = take_leaf(line + 9, &verified->released);
         else if (strncmp(line, "look ", 5) == 0)
-            r = take_leaf(line + 5, &verified->looks, &verified->look_count);
+            r = take_leaf(line + 5, &verified->looks);
         else
             r = OUTCOME_BAD_FLEET_CONFIG;
     }
@@ -386,9 +394,9 @@ static int parse_verified(char *text, FleetVerified *verified)
 
         r = copy ? inventory_parse(copy, &verified->inventory) : -ENOMEM;
     }
-    sort_leaves(verified->known, verified->known_count);
-    sort_leaves(verified->released, verified->released_count);
-    sort_leaves(verified->looks, verified->look_count);
+    sort_leaves(&verified->known);
+    sort_leaves(&verified->released);
+    sort_leaves(&verified->looks);
     return r;
 }
 
@@ -419,13 +427,13 @@ int fleet_verified_load(const Context *context, const char *fleet, Reason *reaso
     return r;
 }
 
-static void write_leaves(Writer *writer, const char *kind, const KnownLeaf *leaves, size_t count)
+void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *leaves)
 {
     char line[256], hex[MERKLE_TEXT_BYTES];
 
-    for (size_t i = 0; i < count; i++) {
-        sodium_bin2hex(hex, sizeof(hex), leaves[i].leaf.bytes, MERKLE_HASH_BYTES);
-        snprintf(line, sizeof(line), "%s %s %s\n", kind, leaves[i].host, hex);
+    for (size_t i = 0; i < leaves->count; i++) {
+        sodium_bin2hex(hex, sizeof(hex), leaves->all[i].leaf.bytes, MERKLE_HASH_BYTES);
+        snprintf(line, sizeof(line), "%s%s %s\n", prefix, leaves->all[i].host, hex);
         writer_text(writer, line);
     }
 }
@@ -442,9 +450,9 @@ int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason
         return r;
     snprintf(line, sizeof(line), VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
     writer_text(&writer, line);
-    write_leaves(&writer, "leaf", verified->known, verified->known_count);
-    write_leaves(&writer, "released", verified->released, verified->released_count);
-    write_leaves(&writer, "look", verified->looks, verified->look_count);
+    known_leaves_write(&writer, "leaf ", &verified->known);
+    known_leaves_write(&writer, "released ", &verified->released);
+    known_leaves_write(&writer, "look ", &verified->looks);
     writer_text(&writer, "\n");
     for (size_t i = 0; i < verified->inventory.count; i++) {
         writer_text(&writer, verified->inventory.lines[i]);

@@ -73,17 +73,34 @@ typedef struct KnownLeaf {
     MerkleHash leaf;
 } KnownLeaf;
 
+/* Those of several hosts, sorted by host. */
+typedef struct KnownLeaves {
+    KnownLeaf *all;
+    size_t count;
+} KnownLeaves;
+
+void known_leaves_done(KnownLeaves *leaves); /* for _cleanup_ */
+
+/* The leaf of HOST; NULL if there is none. */
+const MerkleHash *known_leaf_find(const KnownLeaves *leaves, const char *host);
+
+/* Whether HOST has LEAF. */
+bool known_leaf_is(const KnownLeaves *leaves, const char *host, const MerkleHash *leaf);
+
+/* Parses "HOST HEX". */
+bool known_leaf_parse(const char *text, KnownLeaf *ret);
+
+/* Writes a line "HOST HEX" for each, with PREFIX in front. */
+void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *leaves);
+
 typedef struct FleetVerified {
-    uint64_t sequence;   /* of the last statement that enough signers have signed; 0: none */
-    Inventory inventory; /* what this administrator has confirmed last, or signers have signed */
-    KnownLeaf *known;    /* sorted by host */
-    size_t known_count;
-    KnownLeaf *released; /* the leaves of the statement .sequence, or of the last one before it that
-                          * enough had signed; sorted by host */
-    size_t released_count;
-    KnownLeaf *looks; /* of hosts' sealed files when they were last compared with their manifest,
-                       * see sealed_survey(); sorted by host */
-    size_t look_count;
+    uint64_t sequence;    /* of the last statement that enough signers have signed; 0: none */
+    Inventory inventory;  /* what this administrator has confirmed last, or signers have signed */
+    KnownLeaves known;    /* what they have sealed, or signers have signed */
+    KnownLeaves released; /* those of the statement .sequence, or of the last one before it that
+                           * enough had signed */
+    KnownLeaves looks;    /* of hosts' sealed files when they were last compared with their
+                           * manifest, see sealed_survey() */
 } FleetVerified;
 
 void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
@@ -92,11 +109,3 @@ void fleet_verified_done(FleetVerified *verified); /* for _cleanup_ */
 int fleet_verified_load(const Context *context, const char *fleet, Reason *reason,
                         FleetVerified *ret);
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason);
-
-bool fleet_verified_knows(const FleetVerified *verified, const char *host, const MerkleHash *leaf);
-
-/* The leaf of HOST among COUNT LEAVES, sorted by host; NULL if there is none. */
-const MerkleHash *known_leaf_find(const KnownLeaf *leaves, size_t count, const char *host);
-
-/* Parses "HOST HEX". */
-bool known_leaf_parse(const char *text, KnownLeaf *ret);

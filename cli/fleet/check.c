@@ -20,12 +20,12 @@ typedef struct Checking {
     Workspace work;
     AllowedSigners signers; /* empty: this machine has none */
     SignedStatement statement;
-    KnownLeaf *leaves;
+    KnownLeaves leaves;
 } Checking;
 
 static void checking_done(Checking *checking)
 {
-    free(checking->leaves);
+    known_leaves_done(&checking->leaves);
     signed_statement_done(&checking->statement);
     allowed_signers_done(&checking->signers);
     workspace_done(&checking->work);
@@ -48,19 +48,19 @@ static int check_wave(const Checking *checking, Reason *reason)
 {
     const Repository *repository = &checking->work.repository;
     const Statement *statement = &checking->statement.statement;
-    _cleanup_(freep) KnownLeaf *released = NULL;
+    _cleanup_(known_leaves_done) KnownLeaves released = {0};
     const char *first = NULL;
-    size_t count = 0, waiting = 0;
-    int r = leaves_read(repository, statement, NULL, &released, &count);
+    size_t waiting = 0;
+    int r = leaves_read(repository, statement, NULL, &released);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    assert(checking->leaves);
+    assert(checking->leaves.all);
     for (size_t i = 0; i < repository->host_count; i++) {
-        const KnownLeaf *sealed = &checking->leaves[i];
-        const MerkleHash *leaf = known_leaf_find(released, count, sealed->host);
+        const KnownLeaf *sealed = &checking->leaves.all[i];
+        const MerkleHash *leaf = known_leaf_find(&released, sealed->host);
 
-        if (leaf && memcmp(leaf->bytes, sealed->leaf.bytes, MERKLE_HASH_BYTES) == 0)
+        if (leaf && merkle_equal(leaf, &sealed->leaf))
             continue;
         /* files that nobody has: something else was sealed since */
         if (leaf && signed_files_find(repository, sealed->host, leaf, NULL, &(const char *){NULL},
@@ -83,20 +83,19 @@ static int check_content(const Checking *checking, Reason *reason)
     const Statement *statement = &checking->statement.statement;
     MerkleHash inputs = inventory_digest(&checking->work.inventory), root;
     size_t hosts = checking->work.repository.host_count;
+    bool same = merkle_equal(&statement->inputs, &inputs);
     int r;
 
     if (checking->statement.text.size == 0)
         return reason_set(reason, OUTCOME_UNSIGNED, "there is no statement");
-    r = leaves_root(checking->leaves, hosts, &root);
+    r = leaves_root(&checking->leaves, &root);
     if (r != 0)
         return r;
-    if (memcmp(statement->inputs.bytes, inputs.bytes, MERKLE_HASH_BYTES) == 0)
+    if (same)
         r = check_wave(checking, reason);
     if (r != 0)
         return r;
-    if (statement->hosts != hosts ||
-        memcmp(statement->root.bytes, root.bytes, MERKLE_HASH_BYTES) != 0 ||
-        memcmp(statement->inputs.bytes, inputs.bytes, MERKLE_HASH_BYTES) != 0)
+    if (!same || statement->hosts != hosts || !merkle_equal(&statement->root, &root))
         return reason_set(reason, OUTCOME_UNSIGNED,
                           "statement %" PRIu64 " is about other files than there are now",
                           statement->sequence);

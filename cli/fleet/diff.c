@@ -28,7 +28,7 @@ static int run(const Context *context, const Options *options, char **arguments)
 {
     _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(context, options);
     _cleanup_(fleet_changes_done) FleetChanges changes = {0};
-    _cleanup_(freep) KnownLeaf *leaves = NULL;
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {0};
     Reason reason = {0};
     int r = workspace_load(false, &reason, &work);
 
@@ -40,7 +40,7 @@ static int run(const Context *context, const Options *options, char **arguments)
     if (r == 0)
         r = workspace_leaves(&work, false, NULL, &leaves);
     if (r == 0)
-        r = workspace_add_unknown(&work, leaves, &changes);
+        r = workspace_add_unknown(&work, &leaves, &changes);
     if (r == OUTCOME_UNSEALED) /* then sign asks about nothing */
         r = 0;
     if (r != 0)

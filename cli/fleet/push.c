@@ -37,11 +37,10 @@ typedef struct Push {
     Repository repository;
     FleetAdmin admin;
     Statement statement;
-    Bundle bundle;     /* of the host at hand; the statement and its signatures are all hosts' */
-    KnownLeaf *leaves; /* of the hosts that the statement covers, and for each: */
+    Bundle bundle;      /* of the host at hand; the statement and its signatures are all hosts' */
+    KnownLeaves leaves; /* of the hosts that the statement covers, and for each: */
     Bytes *manifests;
     const char **parents; /* SEALED_DIRECTORY or SIGNED_DIRECTORY */
-    size_t count;
     MerkleTree tree;
     char **gone; /* hosts whose bundles are to be removed */
     size_t gone_count;
@@ -55,8 +54,8 @@ static void remove_folder(const Push *push)
 {
     char path[PATH_MAX + 80];
 
-    for (size_t i = 0; i < push->count; i++) {
-        snprintf(path, sizeof(path), "%s/%s", push->folder, push->leaves[i].host);
+    for (size_t i = 0; i < push->leaves.count; i++) {
+        snprintf(path, sizeof(path), "%s/%s", push->folder, push->leaves.all[i].host);
         (void)unlink(path);
     }
     (void)rmdir(push->folder);
@@ -66,11 +65,11 @@ static void push_done(Push *push)
 {
     if (push->folder[0])
         remove_folder(push);
-    for (size_t i = 0; push->manifests && i < push->count; i++)
+    for (size_t i = 0; push->manifests && i < push->leaves.count; i++)
         bytes_done(&push->manifests[i]);
     free(push->manifests);
     free(push->parents);
-    free(push->leaves);
+    known_leaves_done(&push->leaves);
     strings_free(push->gone);
     json_object_put(push->removed);
     json_object_put(push->kept);
@@ -160,29 +159,30 @@ static int check_statement(const Push *push, const Context *context, Reason *rea
 static int read_manifests(Push *push, Reason *reason)
 {
     _cleanup_(freep) MerkleHash *hashes = NULL;
-    int r = leaves_read(&push->repository, &push->statement, reason, &push->leaves, &push->count);
+    int r = leaves_read(&push->repository, &push->statement, reason, &push->leaves);
 
     if (r != 0)
         return r;
-    hashes = calloc(push->count, sizeof(hashes[0]));
-    push->manifests = calloc(push->count, sizeof(push->manifests[0]));
-    push->parents = calloc(push->count, sizeof(push->parents[0]));
+    hashes = calloc(push->leaves.count, sizeof(hashes[0]));
+    push->manifests = calloc(push->leaves.count, sizeof(push->manifests[0]));
+    push->parents = calloc(push->leaves.count, sizeof(push->parents[0]));
     if (!hashes || !push->manifests || !push->parents)
         return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < push->count; i++) {
-        hashes[i] = push->leaves[i].leaf;
-        if (!repository_host(&push->repository, push->leaves[i].host))
+    for (size_t i = 0; r == 0 && i < push->leaves.count; i++) {
+        hashes[i] = push->leaves.all[i].leaf;
+        if (!repository_host(&push->repository, push->leaves.all[i].host))
             return reason_set(
                 reason, OUTCOME_UNSEALED,
                 "statement %" PRIu64 " covers %s, but there is no " REPOSITORY_HOSTS
                 "/%s.json. If %s is still a host of this fleet, restore that file with "
                 "git instead",
-                push->statement.sequence, push->leaves[i].host, push->leaves[i].host,
-                push->leaves[i].host);
-        r = signed_files_find(&push->repository, push->leaves[i].host, &push->leaves[i].leaf,
-                              reason, &push->parents[i], &push->manifests[i]);
+                push->statement.sequence, push->leaves.all[i].host, push->leaves.all[i].host,
+                push->leaves.all[i].host);
+        r = signed_files_find(&push->repository, push->leaves.all[i].host,
+                              &push->leaves.all[i].leaf, reason, &push->parents[i],
+                              &push->manifests[i]);
     }
-    return r == 0 ? merkle_tree_new(hashes, push->count, &push->tree) : r;
+    return r == 0 ? merkle_tree_new(hashes, push->leaves.count, &push->tree) : r;
 }
 
 /* Finds the hosts that were in a statement before, and are not in this one. The list is not signed,
@@ -194,7 +194,7 @@ static int read_gone(Push *push, Reason *reason)
     int r = host_names_read(&push->repository, STATEMENT_GONE, reason, &names, &count);
 
     for (size_t i = 0; r == 0 && i < count; i++)
-        if (!known_leaf_find(push->leaves, push->count, names[i]) &&
+        if (!known_leaf_find(&push->leaves, names[i]) &&
             !strings_add(&push->gone, &push->gone_count, names[i]))
             r = -ENOMEM;
     return r;
@@ -218,7 +218,7 @@ static int write_bundle(Push *push, size_t index, const char *path, Reason *reas
 /* Writes the bundle of the host INDEX, and the lines for it and its files. */
 static int list_host(Push *push, size_t index, FILE *list, Reason *reason)
 {
-    const char *host = push->leaves[index].host, *fleet = push->repository.file.fleet;
+    const char *host = push->leaves.all[index].host, *fleet = push->repository.file.fleet;
     _cleanup_(manifest_done) Manifest manifest = {0};
     char path[PATH_MAX + 80];
     int r = manifest_parse(bytes_view(&push->manifests[index]), reason, &manifest);
@@ -293,7 +293,7 @@ static int push_all(Push *push, Reason *reason)
 
     if (!list)
         return -ENOMEM;
-    for (size_t i = 0; r == 0 && i < push->count; i++)
+    for (size_t i = 0; r == 0 && i < push->leaves.count; i++)
         r = list_host(push, i, list, reason);
     for (size_t i = 0; i < push->gone_count; i++)
         fprintf(list, "v1/%s/hosts/%s/bundle\t\n", push->repository.file.fleet, push->gone[i]);
@@ -335,8 +335,8 @@ static void say(const Push *push)
     size_t removed = json_length(push->removed), kept = json_length(push->kept);
 
     output_line(stdout, "Statement %" PRIu64 " of %s is on the carrier, for %zu host%s.",
-                push->statement.sequence, push->repository.file.fleet, push->count,
-                push->count == 1 ? "" : "s");
+                push->statement.sequence, push->repository.file.fleet, push->leaves.count,
+                push->leaves.count == 1 ? "" : "s");
     for (size_t i = 0; i < removed; i++)
         output_line(stdout, "Removed the bundle of %s, which is no longer in the fleet.",
                     json_object_get_string(json_object_array_get_idx(push->removed, i)));
@@ -375,7 +375,7 @@ static int run(const Context *context, const Options *options, char **arguments)
         struct json_object *object = json_object_new_object();
 
         json_add_number(object, "sequence", push.statement.sequence);
-        json_add_number(object, "hosts", push.count);
+        json_add_number(object, "hosts", push.leaves.count);
         json_add(object, "removed", TAKE_PTR(push.removed));
         output_json(object, options->json);
     }

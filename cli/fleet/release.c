@@ -22,7 +22,7 @@ typedef struct Candidate {
 
 typedef struct Choice {
     const Workspace *work;
-    const KnownLeaf *sealed;
+    const KnownLeaf *sealed; /* as many as .hosts */
     Candidate *hosts;
     size_t count;
 } Choice;
@@ -34,7 +34,7 @@ static void choice_done(Choice *choice)
 
 void release_done(Release *release)
 {
-    free(release->leaves);
+    known_leaves_done(&release->leaves);
     strings_free(release->wave);
     *release = (Release){0};
 }
@@ -54,10 +54,9 @@ static void set_rank(const Choice *choice, size_t index)
     crypto_hash_sha256_final(&state, choice->hosts[index].rank);
 }
 
-static int find_pending(const Workspace *work, const KnownLeaf *sealed, Choice *ret)
+static int find_pending(const Workspace *work, const KnownLeaves *sealed, Choice *ret)
 {
-    Choice choice = {.work = work, .sealed = sealed, .count = work->repository.host_count};
-    const FleetVerified *verified = &work->verified;
+    Choice choice = {.work = work, .sealed = sealed->all, .count = work->repository.host_count};
 
     choice.hosts = calloc(choice.count + 1, sizeof(choice.hosts[0]));
     if (!choice.hosts)
@@ -65,10 +64,8 @@ static int find_pending(const Workspace *work, const KnownLeaf *sealed, Choice *
     for (size_t i = 0; i < choice.count; i++) {
         Candidate *host = &choice.hosts[i];
 
-        host->before =
-            known_leaf_find(verified->released, verified->released_count, sealed[i].host);
-        host->pending = !host->before ||
-                        memcmp(host->before->bytes, sealed[i].leaf.bytes, MERKLE_HASH_BYTES) != 0;
+        host->before = known_leaf_find(&work->verified.released, sealed->all[i].host);
+        host->pending = !host->before || !merkle_equal(host->before, &sealed->all[i].leaf);
         host->group = i;
         set_rank(&choice, i);
     }
@@ -309,21 +306,17 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
 
 /* --- the result --- */
 
-/* Has the files of COUNT RELEASED hosts confirmed that are neither sealed nor verified here. */
-static int say_unknown(const Workspace *work, const KnownLeaf *sealed, const Release *release,
+/* Has the files of hosts in RELEASE confirmed that are neither sealed nor verified here. */
+static int say_unknown(const Workspace *work, const KnownLeaves *sealed, const Release *release,
                        FleetChanges *changes)
 {
-    const FleetVerified *verified = &work->verified;
     _cleanup_(writer_done) Writer names = {0};
 
-    for (size_t i = 0; i < release->count; i++) {
-        const KnownLeaf *leaf = &release->leaves[i];
-        const MerkleHash *before = known_leaf_find(verified->released, verified->released_count,
-                                                   leaf->host),
-                         *now = known_leaf_find(sealed, work->repository.host_count, leaf->host);
+    for (size_t i = 0; i < release->leaves.count; i++) {
+        const KnownLeaf *leaf = &release->leaves.all[i];
 
-        if ((before && memcmp(before->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0) ||
-            (now && memcmp(now->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0))
+        if (known_leaf_is(&work->verified.released, leaf->host, &leaf->leaf) ||
+            known_leaf_is(sealed, leaf->host, &leaf->leaf))
             continue;
         writer_text(&names, " ");
         writer_text(&names, leaf->host);
@@ -341,8 +334,8 @@ static int say_unknown(const Workspace *work, const KnownLeaf *sealed, const Rel
 /* Adds a host with LEAF to RELEASE, which has room. */
 static int add_leaf(Release *release, const char *host, const MerkleHash *leaf, bool in_wave)
 {
-    strcpy(release->leaves[release->count].host, host);
-    release->leaves[release->count++].leaf = *leaf;
+    strcpy(release->leaves.all[release->leaves.count].host, host);
+    release->leaves.all[release->leaves.count++].leaf = *leaf;
     return in_wave && !strings_add(&release->wave, &release->wave_count, host) ? -ENOMEM : 0;
 }
 
@@ -370,8 +363,8 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
     _cleanup_(release_done) Release release = {0};
     int r = 0;
 
-    release.leaves = calloc(choice->count + 1, sizeof(release.leaves[0]));
-    if (!release.leaves)
+    release.leaves.all = calloc(choice->count + 1, sizeof(release.leaves.all[0]));
+    if (!release.leaves.all)
         return -ENOMEM;
     for (size_t i = 0; r == 0 && i < choice->count; i++) {
         const Candidate *host = &choice->hosts[i];
@@ -393,7 +386,7 @@ static int make_release(const Choice *choice, Reason *reason, Release *ret)
     return r;
 }
 
-int release_choose(const Workspace *work, const KnownLeaf *sealed, FleetChanges *changes,
+int release_choose(const Workspace *work, const KnownLeaves *sealed, FleetChanges *changes,
                    Reason *reason, Release *ret)
 {
     _cleanup_(choice_done) Choice choice = {0};
@@ -415,46 +408,40 @@ int release_choose(const Workspace *work, const KnownLeaf *sealed, FleetChanges 
 }
 
 /* Whether the host and the files of LEAF are there. */
-static bool is_there(const Workspace *work, const KnownLeaf *sealed, const KnownLeaf *leaf)
+static bool is_there(const Workspace *work, const KnownLeaves *sealed, const KnownLeaf *leaf)
 {
-    const MerkleHash *now = known_leaf_find(sealed, work->repository.host_count, leaf->host);
+    const MerkleHash *now = known_leaf_find(sealed, leaf->host);
     const char *parent;
     MerkleHash found;
 
     if (!now)
         return false;
-    return memcmp(now->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) == 0 ||
+    return merkle_equal(now, &leaf->leaf) ||
            (signed_files_find(&work->repository, leaf->host, &leaf->leaf, NULL, &parent, NULL) ==
                 0 &&
             sealed_examine(&work->repository, parent, leaf->host, NULL, &found) == 0);
 }
 
-int release_as_in(const Workspace *work, const KnownLeaf *sealed, const Statement *statement,
+int release_as_in(const Workspace *work, const KnownLeaves *sealed, const Statement *statement,
                   FleetChanges *changes, Reason *reason, Release *ret)
 {
-    const FleetVerified *verified = &work->verified;
     _cleanup_(release_done) Release release = {0};
-    int r = leaves_read(&work->repository, statement, reason, &release.leaves, &release.count);
+    int r = leaves_read(&work->repository, statement, reason, &release.leaves);
 
     if (r != 0)
         return r > 0 ? 0 : r;
-    for (size_t i = 0; i < release.count; i++) {
-        const KnownLeaf *leaf = &release.leaves[i];
-        const MerkleHash *before =
-            known_leaf_find(verified->released, verified->released_count, leaf->host);
+    for (size_t i = 0; i < release.leaves.count; i++) {
+        const KnownLeaf *leaf = &release.leaves.all[i];
 
         if (!is_there(work, sealed, leaf))
             return 0;
-        if ((!before || memcmp(before->bytes, leaf->leaf.bytes, MERKLE_HASH_BYTES) != 0) &&
+        if (!known_leaf_is(&work->verified.released, leaf->host, &leaf->leaf) &&
             !strings_add(&release.wave, &release.wave_count, leaf->host))
             return -ENOMEM;
     }
-    for (size_t i = 0; i < work->repository.host_count; i++) {
-        const MerkleHash *leaf = known_leaf_find(release.leaves, release.count, sealed[i].host);
-
+    for (size_t i = 0; i < sealed->count; i++)
         release.waiting +=
-            !leaf || memcmp(leaf->bytes, sealed[i].leaf.bytes, MERKLE_HASH_BYTES) != 0;
-    }
+            !known_leaf_is(&release.leaves, sealed->all[i].host, &sealed->all[i].leaf);
     r = say_unknown(work, sealed, &release, changes);
     if (r == 0)
         *ret = TAKE(release);

@@ -13,9 +13,8 @@
 #include "fleet/workspace.h"
 
 typedef struct Release {
-    KnownLeaf *leaves; /* of the statement, sorted by host */
-    size_t count;
-    char **wave; /* the hosts that get other files than before, sorted */
+    KnownLeaves leaves; /* of the statement */
+    char **wave;        /* the hosts that get other files than before, sorted */
     size_t wave_count;
     size_t waiting; /* hosts whose new files are not released */
 } Release;
@@ -26,10 +25,10 @@ void release_done(Release *release); /* for _cleanup_ */
  * all hosts' sealed files. Adds to CHANGES whatever the administrator has to confirm: hosts that
  * were not asked for, and files that were signed before and are not known here. OUTCOME_USAGE,
  * OUTCOME_UNSIGNED. */
-int release_choose(const Workspace *work, const KnownLeaf *sealed, FleetChanges *changes,
+int release_choose(const Workspace *work, const KnownLeaves *sealed, FleetChanges *changes,
                    Reason *reason, Release *ret);
 
 /* The same as STATEMENT, which is in the repository, has released. RET stays empty if its hosts or
  * files are not there any more. */
-int release_as_in(const Workspace *work, const KnownLeaf *sealed, const Statement *statement,
+int release_as_in(const Workspace *work, const KnownLeaves *sealed, const Statement *statement,
                   FleetChanges *changes, Reason *reason, Release *ret);

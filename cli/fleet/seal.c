@@ -31,13 +31,11 @@ typedef struct Sealing {
     Workspace work;
     SealedPlan *plans;
     size_t plan_count;
-    Secret **values;   /* by the index of the secret; NULL if it is not needed */
-    size_t files;      /* sealed */
-    size_t removed;    /* hosts */
-    KnownLeaf *listed; /* of the statement in the repository, whoever has signed it */
-    size_t listed_count;
-    KnownLeaf *looks; /* of hosts for which nothing is to be done */
-    size_t look_count;
+    Secret **values;    /* by the index of the secret; NULL if it is not needed */
+    size_t files;       /* sealed */
+    size_t removed;     /* hosts */
+    KnownLeaves listed; /* of the statement in the repository, whoever has signed it */
+    KnownLeaves looks;  /* of hosts for which nothing is to be done */
 } Sealing;
 
 static void sealing_done(Sealing *sealing)
@@ -48,8 +46,8 @@ static void sealing_done(Sealing *sealing)
     for (size_t i = 0; sealing->values && i < sealing->work.repository.file.secret_count; i++)
         secret_free(sealing->values[i]);
     free(sealing->values);
-    free(sealing->listed);
-    free(sealing->looks);
+    known_leaves_done(&sealing->listed);
+    known_leaves_done(&sealing->looks);
     workspace_done(&sealing->work);
 }
 
@@ -109,8 +107,8 @@ static int plan_hosts(Sealing *sealing, const SealedState *states, Reason *reaso
         if (!states[i].same)
             r = plan_host(sealing, &repository->hosts[i], &states[i], reason);
         else if (states[i].look.settled) {
-            strcpy(sealing->looks[sealing->look_count].host, repository->hosts[i].name);
-            sealing->looks[sealing->look_count++].leaf = states[i].look.digest;
+            strcpy(sealing->looks.all[sealing->looks.count].host, repository->hosts[i].name);
+            sealing->looks.all[sealing->looks.count++].leaf = states[i].look.digest;
         }
     return r;
 }
@@ -135,8 +133,8 @@ static int plan_all(Sealing *sealing, Reason *reason)
     if (sealed == -ELOOP || sealed == -ENOTDIR)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY,
                           SEALED_DIRECTORY " is a link, or no directory. Remove it");
-    sealing->looks = calloc(count + 1, sizeof(sealing->looks[0]));
-    r = states && sealing->looks ? parallel_run(&parallel, states, reason) : -ENOMEM;
+    sealing->looks.all = calloc(count + 1, sizeof(sealing->looks.all[0]));
+    r = states && sealing->looks.all ? parallel_run(&parallel, states, reason) : -ENOMEM;
     return r == 0 ? plan_hosts(sealing, states, reason) : r;
 }
 
@@ -171,8 +169,7 @@ static int find_signed(Sealing *sealing, Reason *reason)
         r = signed_statement_read(&work->repository, &signers, work->context->now(work->context),
                                   reason, &statement);
     if (r == 0 && statement.text.size > 0)
-        r = leaves_read(&work->repository, &statement.statement, reason, &sealing->listed,
-                        &sealing->listed_count);
+        r = leaves_read(&work->repository, &statement.statement, reason, &sealing->listed);
     if (r == 0)
         r = workspace_adopt(work, &statement, reason);
     return r < 0 ? r : 0;
@@ -182,9 +179,8 @@ static int find_signed(Sealing *sealing, Reason *reason)
  * not replace files that this machine knows to be signed. */
 static int keep_signed(const Sealing *sealing, const char *host, Reason *reason)
 {
-    const FleetVerified *verified = &sealing->work.verified;
-    const MerkleHash *known = known_leaf_find(verified->released, verified->released_count, host),
-                     *listed = known_leaf_find(sealing->listed, sealing->listed_count, host);
+    const MerkleHash *known = known_leaf_find(&sealing->work.verified.released, host),
+                     *listed = known_leaf_find(&sealing->listed, host);
     int r = 0;
 
     if (known)
@@ -429,32 +425,30 @@ static int put_in_place(Sealing *sealing, Reason *reason)
 static int remember(Sealing *sealing, Reason *reason)
 {
     FleetVerified *verified = &sealing->work.verified;
-    _cleanup_(freep) KnownLeaf *known =
-        calloc(verified->known_count + sealing->plan_count + 1, sizeof(known[0]));
-    size_t count = 0, plan = 0, old = 0;
+    const KnownLeaves *before = &verified->known;
+    KnownLeaves known = {.all = calloc(before->count + sealing->plan_count + 1, sizeof(KnownLeaf))};
+    size_t plan = 0, old = 0;
 
-    if (!known)
+    if (!known.all)
         return -ENOMEM;
     /* both are sorted by host */
-    while (plan < sealing->plan_count || old < verified->known_count) {
+    while (plan < sealing->plan_count || old < before->count) {
         int order = plan == sealing->plan_count ? 1
-                    : old == verified->known_count
+                    : old == before->count
                         ? -1
-                        : strcmp(sealing->plans[plan].host->name, verified->known[old].host);
+                        : strcmp(sealing->plans[plan].host->name, before->all[old].host);
 
         if (order <= 0) {
-            strcpy(known[count].host, sealing->plans[plan].host->name);
-            known[count++].leaf = sealing->plans[plan++].leaf;
+            strcpy(known.all[known.count].host, sealing->plans[plan].host->name);
+            known.all[known.count++].leaf = sealing->plans[plan++].leaf;
             old += order == 0;
         } else
-            known[count++] = verified->known[old++];
+            known.all[known.count++] = before->all[old++];
     }
-    free(verified->known);
-    verified->known = TAKE_PTR(known);
-    verified->known_count = count;
-    free(verified->looks);
-    verified->looks = TAKE_PTR(sealing->looks);
-    verified->look_count = sealing->look_count;
+    known_leaves_done(&verified->known);
+    verified->known = known;
+    known_leaves_done(&verified->looks);
+    verified->looks = TAKE(sealing->looks);
     inventory_done(&verified->inventory);
     verified->inventory = TAKE(sealing->work.inventory);
     return fleet_verified_save(sealing->work.repository.file.fleet, verified, reason);

@@ -305,11 +305,7 @@ static void mark_changed(const Repository *repository, const SealedLines *lines,
 static bool is_known_look(const SealedSurvey *survey, const RepositoryHost *host,
                           const SealedLook *look)
 {
-    const FleetVerified *verified = survey->verified;
-    const MerkleHash *known = known_leaf_find(verified->looks, verified->look_count, host->name);
-
-    return look->settled && known &&
-           memcmp(known->bytes, look->digest.bytes, MERKLE_HASH_BYTES) == 0;
+    return look->settled && known_leaf_is(&survey->verified->looks, host->name, &look->digest);
 }
 
 /* The same as sealed_survey() by reading all files. */
@@ -374,7 +370,7 @@ int sealed_plan_make(const SealedSurvey *survey, const RepositoryHost *host,
     if (state->rc == OUTCOME_BAD_REPOSITORY && !(plan.damage = strdup(state->damage.text)))
         return -ENOMEM;
     if (old.size < identity || memcmp(old.data, plan.inputs.data, identity) != 0 ||
-        !fleet_verified_knows(survey->verified, host->name, &state->leaf))
+        !known_leaf_is(&survey->verified->known, host->name, &state->leaf))
         memset(plan.seal, true, host->secret_count);
     else
         mark_changed(repository, survey->lines, host, &old, plan.seal);

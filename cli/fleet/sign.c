@@ -34,7 +34,7 @@ typedef struct Signing {
     AllowedSigners signers;
     uint64_t now;
     SignedStatement old; /* in the repository */
-    KnownLeaf *sealed;   /* the leaves of what is sealed, of all hosts; NULL to renew */
+    KnownLeaves sealed;  /* what is sealed, of all hosts; empty to renew */
     Release release;
     Statement statement; /* the one that is signed */
     char text[STATEMENT_TEXT_BYTES];
@@ -45,7 +45,7 @@ typedef struct Signing {
 static void signing_done(Signing *signing)
 {
     release_done(&signing->release);
-    free(signing->sealed);
+    known_leaves_done(&signing->sealed);
     signed_statement_done(&signing->old);
     allowed_signers_done(&signing->signers);
     workspace_done(&signing->work);
@@ -104,10 +104,8 @@ static bool old_is_the_same(const Signing *signing)
 {
     const Statement *old = &signing->old.statement, *new = &signing->statement;
 
-    return old_is_open(signing) &&
-           old->hosts == new->hosts &&memcmp(old->root.bytes, new->root.bytes, MERKLE_HASH_BYTES) ==
-               0 &&
-           memcmp(old->inputs.bytes, new->inputs.bytes, MERKLE_HASH_BYTES) == 0;
+    return old_is_open(signing) && merkle_equal(&old->root, &new->root) &&
+           merkle_equal(&old->inputs, &new->inputs) && old->hosts == new->hosts;
 }
 
 static int set_times(Signing *signing, Reason *reason)
@@ -145,13 +143,12 @@ static int choose(Signing *signing, FleetChanges *changes, Reason *reason)
     int r = 0;
 
     if (old_is_open(signing) && !is_enough(signing, signing->old.count) && !options->to &&
-        options->wave == 0 &&
-        memcmp(inputs.bytes, signing->old.statement.inputs.bytes, MERKLE_HASH_BYTES) == 0)
-        r = release_as_in(work, signing->sealed, &signing->old.statement, changes, reason,
+        options->wave == 0 && merkle_equal(&inputs, &signing->old.statement.inputs))
+        r = release_as_in(work, &signing->sealed, &signing->old.statement, changes, reason,
                           &signing->release);
-    if (r == 0 && !signing->release.leaves)
-        r = release_choose(work, signing->sealed, changes, reason, &signing->release);
-    if (r == 0 && signing->release.count == 0)
+    if (r == 0 && !signing->release.leaves.all)
+        r = release_choose(work, &signing->sealed, changes, reason, &signing->release);
+    if (r == 0 && signing->release.leaves.count == 0)
         r = reason_set(reason, OUTCOME_USAGE, "this would be a statement without hosts");
     return r;
 }
@@ -205,7 +202,7 @@ static int sign_sealed(Signing *signing, Reason *reason)
     if (r == 0)
         r = fleet_changes_find(&work->verified, &work->inventory, reason, &changes);
     if (r == 0)
-        r = workspace_add_unknown(work, signing->sealed, &changes);
+        r = workspace_add_unknown(work, &signing->sealed, &changes);
     if (r == 0)
         r = choose(signing, &changes, reason);
     if (r != 0)
@@ -216,9 +213,9 @@ static int sign_sealed(Signing *signing, Reason *reason)
     if (r != 0)
         return r;
     strcpy(signing->statement.fleet, work->repository.file.fleet);
-    signing->statement.hosts = signing->release.count;
+    signing->statement.hosts = signing->release.leaves.count;
     signing->statement.inputs = inventory_digest(&work->inventory);
-    return leaves_root(signing->release.leaves, signing->release.count, &signing->statement.root);
+    return leaves_root(&signing->release.leaves, &signing->statement.root);
 }
 
 static int make_statement(Signing *signing, Reason *reason)
@@ -296,19 +293,18 @@ static int sign(Signing *signing, Reason *reason, Bytes *ret)
 static int write_gone(const Signing *signing, Reason *reason)
 {
     const Repository *repository = &signing->work.repository;
-    const FleetVerified *verified = &signing->work.verified;
-    const Release *release = &signing->release;
+    const KnownLeaves *released = &signing->work.verified.released;
     _cleanup_(strings_freep) char **before = NULL, **gone = NULL;
     size_t before_count = 0, count = 0;
     int r = host_names_read(repository, STATEMENT_GONE, NULL, &before, &before_count);
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < verified->released_count; i++)
-        if (!strings_add(&before, &before_count, verified->released[i].host))
+    for (size_t i = 0; i < released->count; i++)
+        if (!strings_add(&before, &before_count, released->all[i].host))
             return -ENOMEM;
     for (size_t i = 0; i < before_count; i++)
-        if (!known_leaf_find(release->leaves, release->count, before[i]) &&
+        if (!known_leaf_find(&signing->release.leaves, before[i]) &&
             !strings_have(gone, before[i]) && !strings_add(&gone, &count, before[i]))
             return -ENOMEM;
     return host_names_write(repository, STATEMENT_GONE, gone, count, reason);
@@ -334,19 +330,19 @@ static int write_statement(const Signing *signing, Reason *reason)
 {
     const Repository *repository = &signing->work.repository;
     const Release *release = &signing->release;
-    _cleanup_(bytes_done) Bytes hosts = {0};
+    _cleanup_(writer_done) Writer hosts = {0};
     int r = remove_signatures(signing, reason);
 
-    if (r == 0 && signing->sealed) {
+    if (r == 0 && signing->sealed.all) {
+        known_leaves_write(&hosts, "", &release->leaves);
         r = write_gone(signing, reason);
         if (r == 0)
             r = host_names_write(repository, STATEMENT_WAVE, release->wave, release->wave_count,
                                  reason);
         if (r == 0)
-            r = leaves_format(release->leaves, release->count, &hosts);
-        if (r == 0)
-            r = repository_write(repository, NULL, STATEMENT_HOSTS, bytes_view(&hosts), true,
-                                 reason);
+            r = hosts.failed ? -ENOMEM
+                             : repository_write(repository, NULL, STATEMENT_HOSTS,
+                                                bytes_view(&hosts.bytes), true, reason);
     }
     if (r == 0)
         r = history_add(repository, &signing->statement, signing->text, reason);
@@ -362,10 +358,9 @@ static int remember(Signing *signing, Reason *reason)
     Workspace *work = &signing->work;
 
     work->verified.sequence = signing->statement.sequence;
-    if (signing->sealed) {
-        free(work->verified.known);
-        work->verified.known = TAKE_PTR(signing->sealed);
-        work->verified.known_count = work->repository.host_count;
+    if (signing->sealed.all) {
+        known_leaves_done(&work->verified.known);
+        work->verified.known = TAKE(signing->sealed);
         inventory_done(&work->verified.inventory);
         work->verified.inventory = TAKE(work->inventory);
     }
@@ -379,15 +374,12 @@ static int complete(Signing *signing, Reason *reason)
     FleetVerified *verified = &signing->work.verified;
     int r;
 
-    if (!signing->release.leaves) /* the same as before */
+    if (!signing->release.leaves.all) /* the same as before */
         return 0;
-    free(verified->released);
-    verified->released = TAKE_PTR(signing->release.leaves);
-    verified->released_count = signing->release.count;
+    known_leaves_done(&verified->released);
+    verified->released = TAKE(signing->release.leaves);
     r = fleet_verified_save(repository->file.fleet, verified, reason);
-    return r == 0 ? signed_files_clean(repository, verified->released, verified->released_count,
-                                       reason)
-                  : r;
+    return r == 0 ? signed_files_clean(repository, &verified->released, reason) : r;
 }
 
 static int write_all(Signing *signing, BytesView signature, size_t count, Reason *reason)
@@ -455,9 +447,8 @@ static int nothing_to_sign(Signing *signing, Reason *reason)
 {
     char until[TIMESTAMP_TEXT_BYTES];
     /* a killed command may have left them */
-    int r = signing->release.leaves
-                ? signed_files_clean(&signing->work.repository, signing->release.leaves,
-                                     signing->release.count, reason)
+    int r = signing->release.leaves.all
+                ? signed_files_clean(&signing->work.repository, &signing->release.leaves, reason)
                 : 0;
 
     if (r != 0)

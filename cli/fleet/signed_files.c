@@ -10,11 +10,6 @@
 
 static const char *const parents[] = {SEALED_DIRECTORY, SIGNED_DIRECTORY};
 
-static bool same_leaf(const MerkleHash *a, const MerkleHash *b)
-{
-    return memcmp(a->bytes, b->bytes, MERKLE_HASH_BYTES) == 0;
-}
-
 int signed_files_find(const Repository *repository, const char *host, const MerkleHash *leaf,
                       Reason *reason, const char **ret_parent, Bytes *ret_manifest)
 {
@@ -29,7 +24,7 @@ int signed_files_find(const Repository *repository, const char *host, const Merk
         if (r != 0)
             return r;
         found = merkle_leaf(bytes_view(&manifest));
-        if (!same_leaf(&found, leaf))
+        if (!merkle_equal(&found, leaf))
             continue;
         *ret_parent = parents[i];
         if (ret_manifest)
@@ -66,7 +61,7 @@ int signed_files_keep(const Repository *repository, const char *host, const Merk
     MerkleHash found;
     int r = sealed_leaf(repository, SEALED_DIRECTORY, host, NULL, &found);
 
-    if (r != 0 || !same_leaf(&found, leaf))
+    if (r != 0 || !merkle_equal(&found, leaf))
         return 0;
     r = open_parents(repository, reason, &sealed, &kept);
     if (r != 0)
@@ -80,20 +75,18 @@ int signed_files_keep(const Repository *repository, const char *host, const Merk
 }
 
 /* Whether signed/HOST has what a statement with these leaves has, and nothing else does. */
-static bool is_needed(const Repository *repository, const char *host, const KnownLeaf *leaves,
-                      size_t count)
+static bool is_needed(const Repository *repository, const char *host, const KnownLeaves *leaves)
 {
-    const MerkleHash *leaf = known_leaf_find(leaves, count, host);
+    const MerkleHash *leaf = known_leaf_find(leaves, host);
     MerkleHash sealed, kept;
 
     return leaf && sealed_leaf(repository, SIGNED_DIRECTORY, host, NULL, &kept) == 0 &&
-           same_leaf(&kept, leaf) &&
+           merkle_equal(&kept, leaf) &&
            !(sealed_leaf(repository, SEALED_DIRECTORY, host, NULL, &sealed) == 0 &&
-             same_leaf(&sealed, leaf));
+             merkle_equal(&sealed, leaf));
 }
 
-int signed_files_clean(const Repository *repository, const KnownLeaf *leaves, size_t count,
-                       Reason *reason)
+int signed_files_clean(const Repository *repository, const KnownLeaves *leaves, Reason *reason)
 {
     _cleanup_(closep) int kept = repository_directory(repository, SIGNED_DIRECTORY);
     _cleanup_(closedirp) DIR *directory = NULL;
@@ -105,7 +98,7 @@ int signed_files_clean(const Repository *repository, const KnownLeaf *leaves, si
     r = kept < 0 ? reason_set(reason, kept, "cannot open " SIGNED_DIRECTORY)
                  : directory_list(kept, SIGNED_DIRECTORY, reason, &directory);
     while (r == 0 && (r = directory_next(directory, SIGNED_DIRECTORY, reason, &name)) == 0 && name)
-        if (name[0] != '.' && !is_needed(repository, name, leaves, count))
+        if (name[0] != '.' && !is_needed(repository, name, leaves))
             repository_remove_tree(kept, name, 1);
     if (r == 0) /* git has no empty directories */
         (void)unlinkat(repository->fd, SIGNED_DIRECTORY, AT_REMOVEDIR);

@@ -22,7 +22,6 @@ int signed_files_find(const Repository *repository, const char *host, const Merk
 int signed_files_keep(const Repository *repository, const char *host, const MerkleHash *leaf,
                       bool replace, Reason *reason);
 
-/* Removes from SIGNED_DIRECTORY the hosts whose files there are not those of COUNT LEAVES, or are
- * in SEALED_DIRECTORY, too. */
-int signed_files_clean(const Repository *repository, const KnownLeaf *leaves, size_t count,
-                       Reason *reason);
+/* Removes from SIGNED_DIRECTORY the hosts whose files there are not those of LEAVES, or are in
+ * SEALED_DIRECTORY, too. */
+int signed_files_clean(const Repository *repository, const KnownLeaves *leaves, Reason *reason);

@@ -123,36 +123,20 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
     return r;
 }
 
-int leaves_root(const KnownLeaf *leaves, size_t count, MerkleHash *ret)
+int leaves_root(const KnownLeaves *leaves, MerkleHash *ret)
 {
     _cleanup_(merkle_tree_done) MerkleTree tree = {0};
-    _cleanup_(freep) MerkleHash *hashes = calloc(count, sizeof(hashes[0]));
+    _cleanup_(freep) MerkleHash *hashes = calloc(leaves->count, sizeof(hashes[0]));
     int r;
 
     if (!hashes)
         return -ENOMEM;
-    for (size_t i = 0; i < count; i++)
-        hashes[i] = leaves[i].leaf;
-    r = merkle_tree_new(hashes, count, &tree);
+    for (size_t i = 0; i < leaves->count; i++)
+        hashes[i] = leaves->all[i].leaf;
+    r = merkle_tree_new(hashes, leaves->count, &tree);
     if (r == 0)
         *ret = *merkle_tree_root(&tree);
     return r;
-}
-
-int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret)
-{
-    _cleanup_(writer_done) Writer writer = {0};
-
-    for (size_t i = 0; i < count; i++) {
-        char hex[MERKLE_TEXT_BYTES];
-
-        sodium_bin2hex(hex, sizeof(hex), leaves[i].leaf.bytes, MERKLE_HASH_BYTES);
-        writer_text(&writer, leaves[i].host);
-        writer_text(&writer, " ");
-        writer_text(&writer, hex);
-        writer_text(&writer, "\n");
-    }
-    return writer_take(&writer, ret);
 }
 
 /* Reads the lines of the file NAME in the repository. RET is empty if there is none. */
@@ -183,29 +167,27 @@ bool leaves_parse(char *text, KnownLeaf *ret, size_t count)
 }
 
 int leaves_read(const Repository *repository, const Statement *statement, Reason *reason,
-                KnownLeaf **ret, size_t *ret_count)
+                KnownLeaves *ret)
 {
     _cleanup_(freep) char *text = NULL;
-    _cleanup_(freep) KnownLeaf *leaves = NULL;
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {.count = statement->hosts};
     MerkleHash root = {0};
     int r = read_lines(repository, STATEMENT_HOSTS, LEAVES_MAX, reason, &text);
 
     if (r != 0)
         return r;
-    leaves = calloc(statement->hosts + 1, sizeof(leaves[0]));
-    if (!leaves)
+    leaves.all = calloc(leaves.count + 1, sizeof(leaves.all[0]));
+    if (!leaves.all)
         return -ENOMEM;
-    if (leaves_parse(text, leaves, statement->hosts))
-        r = leaves_root(leaves, statement->hosts, &root);
-    if (r == 0 && memcmp(root.bytes, statement->root.bytes, MERKLE_HASH_BYTES) != 0)
+    if (leaves_parse(text, leaves.all, leaves.count))
+        r = leaves_root(&leaves, &root);
+    if (r == 0 && !merkle_equal(&root, &statement->root))
         r = reason_set(reason, OUTCOME_UNSIGNED,
                        STATEMENT_HOSTS " has not the hosts that statement %" PRIu64 " covers",
                        statement->sequence);
-    if (r != 0)
-        return r;
-    *ret = TAKE_PTR(leaves);
-    *ret_count = statement->hosts;
-    return 0;
+    if (r == 0)
+        *ret = TAKE(leaves);
+    return r;
 }
 
 int history_read(const Repository *repository, Reason *reason, char **ret)

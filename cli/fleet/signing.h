@@ -49,20 +49,17 @@ int signed_statement_check(const SignedStatement *statement, size_t required, ui
 #define SIGNATURE_NAME_BYTES (sizeof(STATEMENT_SIGNATURE) + LIMIT_PRINCIPAL_BYTES)
 int signature_name(const char *principal, Reason *reason, char name[SIGNATURE_NAME_BYTES]);
 
-/* The root of the tree of COUNT LEAVES, sorted by host; at least one. -ENOMEM. */
-int leaves_root(const KnownLeaf *leaves, size_t count, MerkleHash *ret);
+/* The root of the tree of LEAVES; at least one. -ENOMEM. */
+int leaves_root(const KnownLeaves *leaves, MerkleHash *ret);
 
-/* The text of STATEMENT_HOSTS. -ENOMEM. */
-int leaves_format(const KnownLeaf *leaves, size_t count, Bytes *ret);
-
-/* Parses such a text, which it changes, into RET, which has room for COUNT. Whether it has that
- * many, sorted. */
+/* Parses the text of STATEMENT_HOSTS, which it changes, into RET, which has room for COUNT. Whether
+ * it has that many, sorted. */
 bool leaves_parse(char *text, KnownLeaf *ret, size_t count);
 
 /* Reads STATEMENT_HOSTS, and checks that these are the leaves of STATEMENT. OUTCOME_UNSIGNED if
  * they are not, or there is no such file; OUTCOME_BAD_REPOSITORY. */
 int leaves_read(const Repository *repository, const Statement *statement, Reason *reason,
-                KnownLeaf **ret, size_t *ret_count);
+                KnownLeaves *ret);
 
 /* Adds STATEMENT, with its TEXT, to STATEMENT_HISTORY. */
 int history_add(const Repository *repository, const Statement *statement, const char *text,

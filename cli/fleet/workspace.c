@@ -44,7 +44,7 @@ static int trust_signed(Workspace *work)
 {
     _cleanup_(signed_statement_done) SignedStatement statement = {0};
     _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
-    _cleanup_(freep) KnownLeaf *leaves = NULL;
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {0};
     _cleanup_(inventory_done) Inventory inventory = {0};
     MerkleHash inputs = inventory_digest(&work->inventory), root;
     uint64_t now = work->context->now(work->context);
@@ -55,7 +55,7 @@ static int trust_signed(Workspace *work)
     if (r == 0)
         r = signed_statement_read(&work->repository, &signers, now, NULL, &statement);
     if (r == 0 && (statement.text.size == 0 || statement.statement.hosts != hosts ||
-                   memcmp(&statement.statement.inputs, &inputs, sizeof(inputs)) != 0))
+                   !merkle_equal(&statement.statement.inputs, &inputs)))
         return 0;
     if (r == 0)
         r = signed_statement_check(&statement, work->admin.threshold, verified->sequence, now,
@@ -63,16 +63,15 @@ static int trust_signed(Workspace *work)
     if (r == 0 || r == OUTCOME_EXPIRING)
         r = workspace_leaves(work, false, NULL, &leaves);
     if (r == 0)
-        r = leaves_root(leaves, hosts, &root);
-    if (r == 0 && memcmp(&root, &statement.statement.root, sizeof(root)) != 0)
+        r = leaves_root(&leaves, &root);
+    if (r == 0 && !merkle_equal(&root, &statement.statement.root))
         return 0;
     if (r == 0)
         r = inventory_copy(&work->inventory, &inventory);
     if (r != 0) /* others say why, to whom it matters */
         return r == -ENOMEM ? r : 0;
-    free(verified->known);
-    verified->known = TAKE_PTR(leaves);
-    verified->known_count = hosts;
+    known_leaves_done(&verified->known);
+    verified->known = TAKE(leaves);
     if (statement.statement.sequence > verified->sequence) {
         verified->sequence = statement.statement.sequence;
         inventory_done(&verified->inventory);
@@ -182,26 +181,24 @@ static int find_leaf(void *userdata, size_t index, void *ret, Reason *reason)
 static int note_looks(Workspace *work, const LeafResult *results)
 {
     FleetVerified *verified = &work->verified;
-    KnownLeaf *looks = calloc(work->repository.host_count + 1, sizeof(looks[0]));
-    size_t count = 0;
+    KnownLeaves looks = {.all = calloc(work->repository.host_count + 1, sizeof(KnownLeaf))};
 
-    if (!looks)
+    if (!looks.all)
         return -ENOMEM;
     for (size_t i = 0; i < work->repository.host_count; i++)
         if (results[i].look.settled) {
-            strcpy(looks[count].host, work->repository.hosts[i].name);
-            looks[count++].leaf = results[i].look.digest;
+            strcpy(looks.all[looks.count].host, work->repository.hosts[i].name);
+            looks.all[looks.count++].leaf = results[i].look.digest;
         }
-    free(verified->looks);
+    known_leaves_done(&verified->looks);
     verified->looks = looks;
-    verified->look_count = count;
     return 0;
 }
 
-int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **ret)
+int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *ret)
 {
     size_t count = work->repository.host_count, unsealed = 0;
-    _cleanup_(freep) KnownLeaf *leaves = calloc(count + 1, sizeof(leaves[0]));
+    _cleanup_(known_leaves_done) KnownLeaves leaves = {calloc(count + 1, sizeof(KnownLeaf)), count};
     _cleanup_(freep) LeafResult *results = calloc(count + 1, sizeof(results[0]));
     LeavesWork all = {*work, files};
     Parallel parallel = {
@@ -213,13 +210,13 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **re
         .each = find_leaf,
     };
     const char *first = NULL;
-    int r = leaves && results ? parallel_run(&parallel, results, reason) : -ENOMEM;
+    int r = leaves.all && results ? parallel_run(&parallel, results, reason) : -ENOMEM;
 
     for (size_t i = 0; r == 0 && i < count; i++) {
-        strcpy(leaves[i].host, work->repository.hosts[i].name);
-        leaves[i].leaf = results[i].leaf;
+        strcpy(leaves.all[i].host, work->repository.hosts[i].name);
+        leaves.all[i].leaf = results[i].leaf;
         if (results[i].unsealed && unsealed++ == 0)
-            first = leaves[i].host;
+            first = leaves.all[i].host;
     }
     if (r == 0 && unsealed > 1)
         return reason_set(reason, OUTCOME_UNSEALED, "those of %s and %zu more host%s", first,
@@ -229,41 +226,40 @@ int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **re
     if (r == 0 && files)
         r = note_looks(work, results);
     if (r == 0)
-        *ret = TAKE_PTR(leaves);
+        *ret = TAKE(leaves);
     return r;
 }
 
 int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *reason)
 {
     FleetVerified *verified = &work->verified;
-    KnownLeaf *leaves = NULL;
-    size_t count = 0;
+    KnownLeaves leaves = {0};
     int r;
 
     if (statement->count < work->admin.threshold ||
         statement->statement.sequence < verified->sequence)
         return 0;
-    r = leaves_read(&work->repository, &statement->statement, reason, &leaves, &count);
+    r = leaves_read(&work->repository, &statement->statement, reason, &leaves);
     if (r > 0) /* somebody has to seal and sign */
         return 0;
     if (r != 0)
         return r;
-    work->adopted = count != verified->released_count ||
-                    memcmp(leaves, verified->released, count * sizeof(leaves[0])) != 0;
-    free(verified->released);
+    work->adopted =
+        leaves.count != verified->released.count ||
+        memcmp(leaves.all, verified->released.all, leaves.count * sizeof(leaves.all[0])) != 0;
+    known_leaves_done(&verified->released);
     verified->released = leaves;
-    verified->released_count = count;
     return 0;
 }
 
-int workspace_add_unknown(const Workspace *work, const KnownLeaf *leaves, FleetChanges *changes)
+int workspace_add_unknown(const Workspace *work, const KnownLeaves *leaves, FleetChanges *changes)
 {
     _cleanup_(writer_done) Writer writer = {0};
 
-    for (size_t i = 0; i < work->repository.host_count; i++)
-        if (!fleet_verified_knows(&work->verified, leaves[i].host, &leaves[i].leaf)) {
+    for (size_t i = 0; i < leaves->count; i++)
+        if (!known_leaf_is(&work->verified.known, leaves->all[i].host, &leaves->all[i].leaf)) {
             writer_text(&writer, " ");
-            writer_text(&writer, leaves[i].host);
+            writer_text(&writer, leaves->all[i].host);
         }
     if (writer.failed)
         return -ENOMEM;

@@ -48,11 +48,11 @@ bool workspace_is_empty(const Workspace *work);
 /* Reads the leaves of all hosts' manifests into RET, by their index. OUTCOME_UNSEALED, with the
  * hosts in REASON, if any is not sealed from its present inputs. With FILES, each sealed file is
  * compared with its manifest, and how they look noted in .verified: OUTCOME_BAD_REPOSITORY. */
-int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaf **ret);
+int workspace_leaves(Workspace *work, bool files, Reason *reason, KnownLeaves *ret);
 
 /* Notes the leaves of STATEMENT, which is in the repository, as .verified.released if so many have
  * signed it as have to, and no later one was seen here. */
 int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *reason);
 
 /* Adds to CHANGES the hosts whose LEAVES this administrator does not know. -ENOMEM. */
-int workspace_add_unknown(const Workspace *work, const KnownLeaf *leaves, FleetChanges *changes);
+int workspace_add_unknown(const Workspace *work, const KnownLeaves *leaves, FleetChanges *changes);

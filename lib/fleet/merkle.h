@@ -26,6 +26,11 @@ _Static_assert(sizeof(MerkleHash) == MERKLE_HASH_BYTES, "an array of them is byt
 
 MerkleHash merkle_leaf(BytesView content);
 
+static inline bool merkle_equal(const MerkleHash *a, const MerkleHash *b)
+{
+    return memcmp(a->bytes, b->bytes, MERKLE_HASH_BYTES) == 0;
+}
+
 typedef struct MerkleTree {
     size_t leaves;
     size_t count;      /* of nodes, all levels together */

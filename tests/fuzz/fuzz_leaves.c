@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_(freep) char *text = strndup((const char *)data, size);
     _cleanup_(freep) KnownLeaf *leaves = NULL;
-    _cleanup_(bytes_done) Bytes again = {0};
+    _cleanup_(writer_done) Writer again = {0};
     size_t count = 0, length = strlen(text);
 
     for (size_t i = 0; i < length; i++)
@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     for (size_t i = 0; i < count; i++)
         assert(fleet_host_name_valid(leaves[i].host));
-    assert(leaves_format(leaves, count, &again) == 0);
-    assert(again.size == length && (length == 0 || memcmp(again.data, data, length) == 0));
+    known_leaves_write(&again, "", &(KnownLeaves){leaves, count});
+    assert(again.bytes.size == length &&
+           (length == 0 || memcmp(again.bytes.data, data, length) == 0));
     return 0;
 }
