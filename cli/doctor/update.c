@@ -56,7 +56,8 @@ static struct json_object *predict(void)
     _cleanup_(secret_freep) Secret *text = NULL;
     struct json_object *prediction = NULL;
 
-    if (access(program, X_OK) == 0 && program_read(command, -1, PREDICTION_BYTES, NULL, &text) == 0)
+    if (access(program, X_OK) == 0 &&
+        program_read(command, (BytesView){0}, PREDICTION_BYTES, NULL, &text) == 0)
         (void)json_parse(secret_view(text), 5, NULL, NULL, &prediction);
     return prediction;
 }

@@ -2,7 +2,6 @@
 
 #include "fleet/carrier.h"
 
-#include "base/fsutil.h"
 #include "base/json.h"
 #include "terminal/program.h"
 
@@ -10,7 +9,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 /* Where it is installed, or built, beside this program. */
 static int courier_path(Reason *reason, char ret[PATH_MAX])
@@ -34,23 +32,11 @@ static int courier_path(Reason *reason, char ret[PATH_MAX])
                       "nspawn-creds-fleet)");
 }
 
-/* A file without a name that contains TEXT, to be read from its beginning. */
-static int file_of(BytesView text, Reason *reason, int *ret)
-{
-    _cleanup_(closep) int fd = memfd_create("fleet-push", 0);
-    int r = fd < 0 ? -errno : file_write_fd(fd, text);
-
-    if (r != 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return reason_set(reason, r != 0 ? r : -errno, "cannot make a file in memory");
-    *ret = TAKE_FD(fd);
-    return 0;
-}
-
 int carrier_run(struct json_object *carrier, const char *command, const char *argument,
                 BytesView input, size_t limit, Reason *reason, Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
-    _cleanup_(closep) int input_fd = -1, carrier_fd = -1;
+    _cleanup_(closep) int settings = -1;
     char program[PATH_MAX], option[64];
     int r;
 
@@ -61,14 +47,12 @@ int carrier_run(struct json_object *carrier, const char *command, const char *ar
     if (r == 0)
         r = json_print(carrier, &text);
     if (r == 0)
-        r = file_of(bytes_view(&text), reason, &carrier_fd);
-    if (r == 0)
-        r = file_of(input, reason, &input_fd);
+        r = program_file(bytes_view(&text), true, reason, &settings);
     if (r != 0)
         return r;
-    snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", carrier_fd);
-    r = program_print((const char *const[]){program, option, command, argument, NULL}, input_fd,
-                      limit, reason, ret);
+    snprintf(option, sizeof(option), "--carrier=/proc/self/fd/%d", settings);
+    r = program_print((const char *const[]){program, option, command, argument, NULL}, input, limit,
+                      reason, ret);
     if (r == -ECANCELED)
         reason_set(reason, 0, "nspawn-creds-courier failed; its own message says why");
     return r;

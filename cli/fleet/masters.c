@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* --- recipients --- */
@@ -85,18 +84,6 @@ int recipients_parse(BytesView file, Reason *reason, Recipients *ret)
 
 /* --- values --- */
 
-/* A master is no secret while it is encrypted. In a file it cannot end early, as it could in a
- * pipe. */
-static int open_file(BytesView content, Reason *reason)
-{
-    _cleanup_(closep) int file = memfd_create("master", MFD_CLOEXEC);
-    int r = file < 0 ? -errno : file_write_fd(file, content);
-
-    if (r == 0 && lseek(file, 0, SEEK_SET) < 0)
-        r = -errno;
-    return r == 0 ? TAKE_FD(file) : reason_set(reason, r, "cannot pass the master copy on");
-}
-
 /* Adds what can be done about the failure R of COMMAND. */
 static int explain(int r, const char *const *command, const char *what, Reason *reason)
 {
@@ -117,7 +104,6 @@ int master_open(const MasterProgram *program, const char *name, BytesView file, 
     static const char magic[] = "age-encryption.org/v1\n", armor[] = "-----BEGIN AGE ";
     const char *const age[] = {"age", "--decrypt", "--identity", program->identity, NULL};
     const char *const *command = program->open ? program->open : age;
-    _cleanup_(closep) int input = -1;
     char what[128];
     int r;
 
@@ -128,11 +114,8 @@ int master_open(const MasterProgram *program, const char *name, BytesView file, 
         (file.size < strlen(magic) || (memcmp(file.data, magic, strlen(magic)) != 0 &&
                                        memcmp(file.data, armor, strlen(armor)) != 0)))
         return reason_set(reason, OUTCOME_BAD_REPOSITORY, "%s is not a file of age", name);
-    input = open_file(file, reason);
-    if (input < 0)
-        return input;
     snprintf(what, sizeof(what), "open %s", name);
-    r = program_read(command, input, LIMIT_PLAINTEXT_BYTES, reason, ret);
+    r = program_read(command, file, LIMIT_PLAINTEXT_BYTES, reason, ret);
     if (r == OUTCOME_TOO_LARGE)
         return reason_set(reason, r, "%s has a value of more than %zu bytes", name,
                           LIMIT_PLAINTEXT_BYTES);

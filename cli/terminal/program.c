@@ -39,6 +39,27 @@ static int finish(const char *const *command, pid_t pid, Reason *reason)
     return -ECANCELED;
 }
 
+int program_run(const char *const *command, Reason *reason)
+{
+    pid_t pid = 0;
+    int r = start(command, STDIN_FILENO, STDOUT_FILENO, reason, &pid);
+
+    return r == 0 ? finish(command, pid, reason) : r;
+}
+
+int program_file(BytesView content, bool inherit, Reason *reason, int *ret_fd)
+{
+    _cleanup_(closep) int fd = memfd_create("input", inherit ? 0 : MFD_CLOEXEC);
+    int r = fd < 0 ? -errno : file_write_fd(fd, content);
+
+    if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        r = -errno;
+    if (r != 0)
+        return reason_set(reason, r, "cannot make a file in memory");
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
 static int take_secret(int output, size_t limit, Reason *reason, void *ret)
 {
     return secret_read_fd(output, limit, reason, ret);
@@ -50,17 +71,19 @@ static int take_bytes(int output, size_t limit, Reason *reason, void *ret)
 }
 
 /* Runs COMMAND, and has TAKE read its output into RET. */
-static int run(const char *const *command, int input, size_t limit, Reason *reason,
+static int run(const char *const *command, BytesView input, size_t limit, Reason *reason,
                int (*take)(int output, size_t limit, Reason *reason, void *ret), void *ret)
 {
-    _cleanup_(closep) int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC), output = -1;
-    int pipe_fds[2], finished, r;
+    _cleanup_(closep) int file = -1, output = -1;
+    int pipe_fds[2], finished, r = program_file(input, false, reason, &file);
     pid_t pid = 0;
 
-    if (nothing < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+    if (r != 0)
+        return r;
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
         return -errno;
     output = pipe_fds[0];
-    r = start(command, input < 0 ? nothing : input, pipe_fds[1], reason, &pid);
+    r = start(command, file, pipe_fds[1], reason, &pid);
     close(pipe_fds[1]);
     if (r != 0)
         return r;
@@ -70,7 +93,8 @@ static int run(const char *const *command, int input, size_t limit, Reason *reas
     return r == 0 ? finished : r;
 }
 
-int program_read(const char *const *command, int input, size_t limit, Reason *reason, Secret **ret)
+int program_read(const char *const *command, BytesView input, size_t limit, Reason *reason,
+                 Secret **ret)
 {
     _cleanup_(secret_freep) Secret *text = NULL;
     int r = run(command, input, limit, reason, take_secret, &text);
@@ -80,7 +104,8 @@ int program_read(const char *const *command, int input, size_t limit, Reason *re
     return r;
 }
 
-int program_print(const char *const *command, int input, size_t limit, Reason *reason, Bytes *ret)
+int program_print(const char *const *command, BytesView input, size_t limit, Reason *reason,
+                  Bytes *ret)
 {
     _cleanup_(bytes_done) Bytes text = {0};
     int r = run(command, input, limit, reason, take_bytes, &text);

@@ -120,7 +120,7 @@ static ImportFormat guess(const char *path, BytesView text)
 /* Reads the plaintext from COMMAND, a program that opens such files. */
 static int open_with(const char *const *command, Reason *reason, ImportFile *file)
 {
-    int r = program_read(command, -1, LIMIT_IMPORT_BYTES, reason, &file->text);
+    int r = program_read(command, (BytesView){0}, LIMIT_IMPORT_BYTES, reason, &file->text);
 
     return r == -ENOENT
                ? reason_set(reason, r, "cannot run %s, which opens such a file", command[0])

@@ -9,15 +9,14 @@
 #include "store/store.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
+#include "terminal/program.h"
 #include "terminal/progress.h"
 #include "verb/verb.h"
 
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* What our installation brings for sysusers.d(5) and tmpfiles.d(5). */
@@ -41,22 +40,6 @@ static int confirm_new(const Context *context, const Options *options, Reason *r
                    lost.text, users == 1 ? "it never opens" : "they never open");
 }
 
-static int run_program(const char *const *command, Reason *reason)
-{
-    int status = 0;
-    pid_t pid;
-    int error = posix_spawnp(&pid, command[0], NULL, NULL, (char *const *)command, environ);
-
-    if (error != 0)
-        return reason_set(reason, -error, "cannot run %s", command[0]);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return reason_set(reason, -errno, "cannot wait for %s", command[0]);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    return reason_set(reason, -ECANCELED, "%s failed", command[0]);
-}
-
 /* Creates the broker's user and the directories, unless they are there. */
 static int prepare_host(Reason *reason, bool *ret_changed)
 {
@@ -67,9 +50,9 @@ static int prepare_host(Reason *reason, bool *ret_changed)
     int r = 0;
 
     if (lacks_user)
-        r = run_program(users, reason);
+        r = program_run(users, reason);
     if (r == 0 && lacks_store)
-        r = run_program(directories, reason);
+        r = program_run(directories, reason);
     *ret_changed = lacks_user || lacks_store;
     return r;
 }
