@@ -18,7 +18,6 @@
 
 typedef struct Checking {
     Workspace work;
-    AllowedSigners signers; /* empty: this machine has none */
     SignedStatement statement;
     KnownLeaves leaves;
 } Checking;
@@ -27,7 +26,6 @@ static void checking_done(Checking *checking)
 {
     known_leaves_done(&checking->leaves);
     signed_statement_done(&checking->statement);
-    allowed_signers_done(&checking->signers);
     workspace_done(&checking->work);
 }
 
@@ -106,19 +104,10 @@ static int check_files(Checking *checking, Reason *reason)
 {
     Workspace *work = &checking->work;
     uint64_t now = work->context->now(work->context);
-    Reason why = {0};
     int r = check_identities(&work->repository, reason);
 
-    if (r == 0) {
-        r = fleet_admin_signers(&work->admin, work->repository.file.fleet, &why,
-                                &checking->signers);
-        if (r == OUTCOME_USAGE) /* CI has none */
-            r = 0;
-        else if (r != 0)
-            *reason = why;
-    }
     if (r == 0)
-        r = signed_statement_read(&work->repository, &checking->signers, now, reason,
+        r = signed_statement_load(&work->repository, &work->admin, now, reason,
                                   &checking->statement);
     if (r != 0 || work->repository.host_count == 0)
         return r;
@@ -127,8 +116,7 @@ static int check_files(Checking *checking, Reason *reason)
         r = check_content(checking, reason);
     if (r != 0)
         return r;
-    return signed_statement_check(&checking->statement,
-                                  checking->signers.count > 0 ? work->admin.threshold : 0,
+    return signed_statement_check(&checking->statement, work->admin.threshold,
                                   work->verified.sequence, now, reason);
 }
 
@@ -176,8 +164,8 @@ static void print(const Checking *checking)
         return;
     timestamp_format(statement->not_after, until);
     output_line(stdout, "Everything is sealed%s in statement %" PRIu64 ", valid until %s.",
-                checking->signers.count > 0 ? " and signed" : "", statement->sequence, until);
-    if (checking->signers.count == 0)
+                checking->statement.known ? " and signed" : "", statement->sequence, until);
+    if (!checking->statement.known)
         output_note("Signatures were not checked: this machine has no file of allowed signers.");
 }
 

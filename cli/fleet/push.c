@@ -132,26 +132,16 @@ static int read_statement(Push *push, Reason *reason)
 /* Whether hosts would accept it: otherwise it must not replace what is on the carrier. */
 static int check_statement(const Push *push, const Context *context, Reason *reason)
 {
-    const char *fleet = push->repository.file.fleet;
     _cleanup_(signed_statement_done) SignedStatement statement = {0};
-    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
     _cleanup_(fleet_verified_done) FleetVerified verified = {0};
     uint64_t now = context->now(context);
-    Reason why = {0};
-    int r = fleet_admin_signers(&push->admin, fleet, &why, &signers);
+    int r = signed_statement_load(&push->repository, &push->admin, now, reason, &statement);
 
-    if (r == OUTCOME_USAGE) { /* this machine has none */
-        r = 0;
-    } else if (r != 0) {
-        *reason = why;
-        return r;
-    }
-    r = fleet_verified_load(context, fleet, reason, &verified);
     if (r == 0)
-        r = signed_statement_read(&push->repository, &signers, now, reason, &statement);
+        r = fleet_verified_load(context, push->repository.file.fleet, reason, &verified);
     if (r == 0)
-        r = signed_statement_check(&statement, signers.count > 0 ? push->admin.threshold : 0,
-                                   verified.sequence, now, reason);
+        r = signed_statement_check(&statement, push->admin.threshold, verified.sequence, now,
+                                   reason);
     return r == OUTCOME_EXPIRING ? 0 : r;
 }
 

@@ -27,7 +27,7 @@ void signed_statement_done(SignedStatement *statement)
     *statement = (SignedStatement){0};
 }
 
-int signed_statement_check(const SignedStatement *statement, size_t required, uint64_t verified,
+int signed_statement_check(const SignedStatement *statement, size_t threshold, uint64_t verified,
                            uint64_t now, Reason *reason)
 {
     const Statement *content = &statement->statement;
@@ -39,10 +39,10 @@ int signed_statement_check(const SignedStatement *statement, size_t required, ui
                           "the repository has statement %" PRIu64 ", but statement %" PRIu64
                           " was signed or verified on this machine",
                           content->sequence, verified);
-    if (statement->count < required)
+    if (statement->known && statement->count < threshold)
         return reason_set(reason, OUTCOME_UNSIGNED,
                           "statement %" PRIu64 " has %zu of %zu signatures", content->sequence,
-                          statement->count, required);
+                          statement->count, threshold);
     if (content->not_after <= now)
         return reason_set(reason, OUTCOME_UNSIGNED, "statement %" PRIu64 " has expired on %s",
                           content->sequence, until);
@@ -90,13 +90,13 @@ static int check_signature(const Repository *repository, const AllowedSigners *s
 int signed_statement_read(const Repository *repository, const AllowedSigners *signers, uint64_t now,
                           Reason *reason, SignedStatement *ret)
 {
-    _cleanup_(signed_statement_done) SignedStatement statement = {0};
+    _cleanup_(signed_statement_done) SignedStatement statement = {.known = signers->count > 0};
     Reason why = {0};
     int r = repository_read(repository, NULL, STATEMENT_FILE, LIMIT_STATEMENT_BYTES, reason,
                             &statement.text);
 
     if (r == -ENOENT) {
-        *ret = (SignedStatement){0};
+        *ret = (SignedStatement){.known = statement.known};
         return 0;
     }
     if (r == 0) {
@@ -120,6 +120,19 @@ int signed_statement_read(const Repository *repository, const AllowedSigners *si
     }
     if (r == 0)
         *ret = TAKE(statement);
+    return r;
+}
+
+int signed_statement_load(const Repository *repository, const FleetAdmin *admin, uint64_t now,
+                          Reason *reason, SignedStatement *ret)
+{
+    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
+    Reason why = {0};
+    int r = fleet_admin_signers(admin, repository->file.fleet, &why, &signers);
+
+    if (r == 0 || r == OUTCOME_USAGE) /* there is no such file */
+        return signed_statement_read(repository, &signers, now, reason, ret);
+    *reason = why;
     return r;
 }
 

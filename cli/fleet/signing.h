@@ -30,6 +30,7 @@ typedef struct SignedStatement {
     Statement statement;
     char **principals; /* who of the allowed signers has signed it */
     size_t count;
+    bool known; /* the signers are; otherwise nobody counts */
 } SignedStatement;
 
 void signed_statement_done(SignedStatement *statement); /* for _cleanup_ */
@@ -39,10 +40,15 @@ void signed_statement_done(SignedStatement *statement); /* for _cleanup_ */
 int signed_statement_read(const Repository *repository, const AllowedSigners *signers, uint64_t now,
                           Reason *reason, SignedStatement *ret);
 
-/* Whether hosts would accept it at NOW, as far as this machine knows: REQUIRED signatures (0 if it
- * knows no signers), and no lower sequence than VERIFIED here. OUTCOME_UNSIGNED,
+/* The same with the signers of ADMIN. A machine without a file of them, such as one for CI, knows
+ * none. */
+int signed_statement_load(const Repository *repository, const FleetAdmin *admin, uint64_t now,
+                          Reason *reason, SignedStatement *ret);
+
+/* Whether hosts would accept it at NOW, as far as this machine knows: THRESHOLD signatures, if it
+ * knows the signers, and no lower sequence than VERIFIED here. OUTCOME_UNSIGNED,
  * OUTCOME_OLD_REPOSITORY; OUTCOME_EXPIRING if it has to be renewed soon. */
-int signed_statement_check(const SignedStatement *statement, size_t required, uint64_t verified,
+int signed_statement_check(const SignedStatement *statement, size_t threshold, uint64_t verified,
                            uint64_t now, Reason *reason);
 
 /* The signature's file of a signer. OUTCOME_BAD_SIGNERS if the name cannot be one. */

@@ -123,28 +123,19 @@ static int read_statement(const Context *context, const Repository *repository,
                           const FleetAdmin *admin, Reason *reason, SignedStatement *ret,
                           Reason *ret_why, int *ret_unsure)
 {
-    const char *fleet = repository->file.fleet;
-    _cleanup_(allowed_signers_done) AllowedSigners signers = {0};
     _cleanup_(fleet_verified_done) FleetVerified verified = {0};
     uint64_t now = context->now(context);
-    Reason why = {0};
-    int r = fleet_admin_signers(admin, fleet, &why, &signers);
+    int r = signed_statement_load(repository, admin, now, reason, ret);
 
-    if (r == OUTCOME_USAGE) { /* this machine has none */
+    if (r == 0 && !ret->known)
         output_note("Signatures were not checked: this machine has no file of allowed signers.");
-        r = 0;
-    } else if (r != 0)
-        *reason = why;
     if (r == 0)
-        r = fleet_verified_load(context, fleet, reason, &verified);
-    if (r == 0)
-        r = signed_statement_read(repository, &signers, now, reason, ret);
+        r = fleet_verified_load(context, repository->file.fleet, reason, &verified);
     if (r == 0 && ret->text.size == 0)
         r = reason_set(reason, OUTCOME_UNSIGNED, "this repository has no statement");
     if (r != 0)
         return r;
-    r = signed_statement_check(ret, signers.count > 0 ? admin->threshold : 0, verified.sequence,
-                               now, ret_why);
+    r = signed_statement_check(ret, admin->threshold, verified.sequence, now, ret_why);
     *ret_unsure = r == OUTCOME_EXPIRING ? 0 : r;
     return 0;
 }
