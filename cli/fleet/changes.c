@@ -29,16 +29,21 @@ int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory
     return 0;
 }
 
-int fleet_changes_add(FleetChanges *changes, const char *format, ...)
+int fleet_changes_add(FleetChanges *changes, const Writer *names, const char *format, ...)
 {
-    _cleanup_(freep) char *line = NULL;
+    _cleanup_(freep) char *what = NULL, *line = NULL;
     va_list arguments;
 
+    if (names->failed || names->bytes.size == 0)
+        return names->failed ? -ENOMEM : 0;
     va_start(arguments, format);
-    if (vasprintf(&line, format, arguments) < 0)
-        line = NULL;
+    if (vasprintf(&what, format, arguments) < 0)
+        what = NULL;
     va_end(arguments);
-    return line && strings_add(&changes->lines, &changes->count, line) ? 0 : -ENOMEM;
+    if (!what || asprintf(&line, "%s:%.*s", what, (int)names->bytes.size,
+                          (const char *)names->bytes.data) < 0)
+        return -ENOMEM;
+    return strings_add(&changes->lines, &changes->count, line) ? 0 : -ENOMEM;
 }
 
 static void set_digest(FleetChanges *changes, const Inventory *inventory)

@@ -20,9 +20,10 @@ void fleet_changes_done(FleetChanges *changes); /* for _cleanup_ */
 int fleet_changes_find(const FleetVerified *verified, const Inventory *inventory, Reason *reason,
                        FleetChanges *ret);
 
-/* Adds LINE. -ENOMEM. */
-int fleet_changes_add(FleetChanges *changes, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+/* Adds a line that ends with a colon and NAMES, each after a space; nothing without names. -ENOMEM.
+ */
+int fleet_changes_add(FleetChanges *changes, const Writer *names, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Shows the changes on standard error, and has them confirmed: on the terminal, or by --confirm=
  * with their digest. OUTCOME_UNCONFIRMED. */

@@ -294,12 +294,9 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
                 writer_text(&names, " ");
                 writer_text(&names, choice->sealed[i].host);
             }
-        if (names.failed)
-            return -ENOMEM;
-        if (names.bytes.size > 0)
-            r = fleet_changes_add(
-                changes, "released, too, because they share the new value of %s:%.*s",
-                file->secrets[secret].name, (int)names.bytes.size, (const char *)names.bytes.data);
+        r = fleet_changes_add(changes, &names,
+                              "released, too, because they share the new value of %s",
+                              file->secrets[secret].name);
     }
     return r;
 }
@@ -321,14 +318,9 @@ static int say_unknown(const Workspace *work, const KnownLeaves *sealed, const R
         writer_text(&names, " ");
         writer_text(&names, leaf->host);
     }
-    if (names.failed)
-        return -ENOMEM;
-    return names.bytes.size == 0
-               ? 0
-               : fleet_changes_add(changes,
-                                   "earlier files in " SIGNED_DIRECTORY
-                                   " that this machine has not seen signed:%.*s",
-                                   (int)names.bytes.size, (const char *)names.bytes.data);
+    return fleet_changes_add(changes, &names,
+                             "earlier files in " SIGNED_DIRECTORY
+                             " that this machine has not seen signed");
 }
 
 /* Adds a host with LEAF to RELEASE, which has room. */

@@ -254,19 +254,14 @@ int workspace_adopt(Workspace *work, const SignedStatement *statement, Reason *r
 
 int workspace_add_unknown(const Workspace *work, const KnownLeaves *leaves, FleetChanges *changes)
 {
-    _cleanup_(writer_done) Writer writer = {0};
+    _cleanup_(writer_done) Writer names = {0};
 
     for (size_t i = 0; i < leaves->count; i++)
         if (!known_leaf_is(&work->verified.known, leaves->all[i].host, &leaves->all[i].leaf)) {
-            writer_text(&writer, " ");
-            writer_text(&writer, leaves->all[i].host);
+            writer_text(&names, " ");
+            writer_text(&names, leaves->all[i].host);
         }
-    if (writer.failed)
-        return -ENOMEM;
-    return writer.bytes.size == 0
-               ? 0
-               : fleet_changes_add(changes,
-                                   "sealed files that were not made on this machine, or are not "
-                                   "the last ones:%.*s",
-                                   (int)writer.bytes.size, (const char *)writer.bytes.data);
+    return fleet_changes_add(changes, &names,
+                             "sealed files that were not made on this machine, or are not the last "
+                             "ones");
 }
