@@ -31,14 +31,6 @@ static void editing_done(Editing *editing)
     secret_free(editing->new);
 }
 
-static int read_master(const Repository *repository, const char *secret, Reason *reason, Bytes *ret)
-{
-    char name[LIMIT_FLEET_SECRET_BYTES + sizeof(".age")];
-
-    snprintf(name, sizeof(name), "%s.age", secret);
-    return repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, ret);
-}
-
 static int open_master(Editing *editing, Reason *reason)
 {
     _cleanup_(workspace_done) Workspace work = WORKSPACE_CLOSED(editing->context, editing->options);
@@ -48,7 +40,7 @@ static int open_master(Editing *editing, Reason *reason)
         r = reason_set(reason, OUTCOME_USAGE, "there is no secret \"%.80s\" in %s", editing->secret,
                        REPOSITORY_FILE);
     if (r == 0)
-        r = read_master(&work.repository, editing->secret, reason, &editing->before);
+        r = master_read_file(&work.repository, editing->secret, reason, &editing->before);
     return r == 0 || r == -ENOENT ? master_read(&work.repository, &work.program, editing->secret,
                                                 reason, &editing->old)
                                   : r;
@@ -62,7 +54,7 @@ static int store(const Editing *editing, Reason *reason)
     int r = workspace_open(true, reason, &work);
 
     if (r == 0)
-        r = read_master(&work.repository, editing->secret, reason, &now);
+        r = master_read_file(&work.repository, editing->secret, reason, &now);
     if (r == -ENOENT ||
         (r == 0 && !bytes_view_equal(bytes_view(&now), bytes_view(&editing->before))))
         r = confirm(editing->options, reason,

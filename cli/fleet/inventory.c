@@ -150,11 +150,9 @@ static int add_host(const Repository *repository, const RepositoryHost *host,
                *keys = inventory_find(before, "key", host->name),
                *proof = inventory_find(before, "proof", host->name);
     _cleanup_(bytes_done) Bytes file = {0};
-    char name[LIMIT_FLEET_HOST_BYTES + sizeof(".json")], digest[DIGEST_TEXT_BYTES];
-    int r;
+    char digest[DIGEST_TEXT_BYTES];
+    int r = repository_read_host(repository, host->name, reason, &file);
 
-    snprintf(name, sizeof(name), "%s.json", host->name);
-    r = repository_read(repository, REPOSITORY_HOSTS, name, IDENTITY_MAX_BYTES, reason, &file);
     if (r != 0)
         return r;
     digest_format(bytes_view(&file), digest);
@@ -195,17 +193,15 @@ void inventory_settings(const FleetSecret *secret, char text[INVENTORY_SETTINGS_
 static int add_secret(const Repository *repository, const FleetSecret *secret, Reason *reason,
                       Writer *writer)
 {
-    char name[LIMIT_FLEET_SECRET_BYTES + sizeof(".age")], digest[DIGEST_TEXT_BYTES],
-        settings[INVENTORY_SETTINGS_BYTES], recipe[64] = "", line[LINE_BYTES];
+    char digest[DIGEST_TEXT_BYTES], settings[INVENTORY_SETTINGS_BYTES], recipe[64] = "",
+                                                                        line[LINE_BYTES];
     _cleanup_(bytes_done) Bytes file = {0};
-    int r;
+    int r = master_read_file(repository, secret->name, reason, &file);
 
-    snprintf(name, sizeof(name), "%s.age", secret->name);
-    r = repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, &file);
     if (r == -ENOENT)
         return reason_set(reason, OUTCOME_BAD_REPOSITORY,
-                          "secret \"%.100s\" has no value: there is no %s/%s", secret->name,
-                          REPOSITORY_SECRETS, name);
+                          "secret \"%.100s\" has no value: there is no %s/%s.age", secret->name,
+                          REPOSITORY_SECRETS, secret->name);
     if (r != 0)
         return r;
     digest_format(bytes_view(&file), digest);

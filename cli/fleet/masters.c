@@ -225,15 +225,21 @@ bool master_exists(const Repository *repository, const char *secret)
     return faccessat(repository->fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+int master_read_file(const Repository *repository, const char *secret, Reason *reason, Bytes *ret)
+{
+    char name[MASTER_NAME_BYTES];
+
+    master_name(secret, name);
+    return repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, ret);
+}
+
 int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
                 Reason *reason, Secret **ret)
 {
-    char name[MASTER_NAME_BYTES], path[sizeof(REPOSITORY_SECRETS "/") + MASTER_NAME_BYTES];
+    char path[sizeof(REPOSITORY_SECRETS "/") + MASTER_NAME_BYTES];
     _cleanup_(bytes_done) Bytes file = {0};
-    int r;
+    int r = master_read_file(repository, secret, reason, &file);
 
-    master_name(secret, name);
-    r = repository_read(repository, REPOSITORY_SECRETS, name, LIMIT_MASTER_BYTES, reason, &file);
     if (r == -ENOENT)
         return reason_set(
             reason, OUTCOME_USAGE,
@@ -241,7 +247,7 @@ int master_read(const Repository *repository, const MasterProgram *program, cons
             secret);
     if (r != 0)
         return r;
-    snprintf(path, sizeof(path), REPOSITORY_SECRETS "/%s", name);
+    snprintf(path, sizeof(path), REPOSITORY_SECRETS "/%s.age", secret);
     return master_open(program, path, bytes_view(&file), reason, ret);
 }
 

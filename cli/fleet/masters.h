@@ -51,7 +51,10 @@ int master_encrypt(const MasterProgram *program, const Recipients *recipients, c
 /* Reads its recipients. OUTCOME_BAD_REPOSITORY. */
 int recipients_read(const Repository *repository, Reason *reason, Recipients *ret);
 
-/* Reads and opens the master of SECRET. OUTCOME_USAGE if there is none. */
+/* Reads the master of SECRET, as repository_read() does. */
+int master_read_file(const Repository *repository, const char *secret, Reason *reason, Bytes *ret);
+
+/* Reads and opens it. OUTCOME_USAGE if there is none. */
 int master_read(const Repository *repository, const MasterProgram *program, const char *secret,
                 Reason *reason, Secret **ret);
 

@@ -12,9 +12,6 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 
-/* NAME.json and NAME.age. */
-#define FILE_NAME_BYTES (LIMIT_FLEET_SECRET_BYTES + sizeof(".json"))
-
 void repository_close(Repository *repository)
 {
     for (size_t i = 0; i < repository->host_count; i++)
@@ -82,20 +79,25 @@ int repository_read_at(int folder, const char *directory, const char *name, size
     return r == OUTCOME_TOO_LARGE ? OUTCOME_BAD_REPOSITORY : r;
 }
 
+int repository_read_host(const Repository *repository, const char *host, Reason *reason, Bytes *ret)
+{
+    char name[LIMIT_FLEET_HOST_BYTES + sizeof(".json")];
+
+    snprintf(name, sizeof(name), "%s.json", host);
+    return repository_read(repository, REPOSITORY_HOSTS, name, IDENTITY_MAX_BYTES, reason, ret);
+}
+
 int repository_read_identity(const Repository *repository, const char *host, Reason *reason,
                              Identity *ret)
 {
     _cleanup_(bytes_done) Bytes file = {0};
-    char name[FILE_NAME_BYTES];
     Reason why = {0};
-    int r;
+    int r = repository_read_host(repository, host, reason, &file);
 
-    snprintf(name, sizeof(name), "%s.json", host);
-    r = repository_read(repository, REPOSITORY_HOSTS, name, IDENTITY_MAX_BYTES, reason, &file);
     if (r != 0)
         return r;
     r = identity_parse(bytes_view(&file), &why, ret);
-    return r == 0 ? 0 : reason_set(reason, r, "%s/%s: %s", REPOSITORY_HOSTS, name, why.text);
+    return r == 0 ? 0 : reason_set(reason, r, REPOSITORY_HOSTS "/%s.json: %s", host, why.text);
 }
 
 int repository_write(const Repository *repository, const char *directory, const char *name,

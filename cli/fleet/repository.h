@@ -67,7 +67,11 @@ int repository_read(const Repository *repository, const char *directory, const c
 int repository_read_at(int folder, const char *directory, const char *name, size_t limit,
                        Reason *reason, Bytes *ret);
 
-/* OUTCOME_BAD_IDENTITY. */
+/* Reads the file of HOST's identity. */
+int repository_read_host(const Repository *repository, const char *host, Reason *reason,
+                         Bytes *ret);
+
+/* The same, and parses it. OUTCOME_BAD_IDENTITY. */
 int repository_read_identity(const Repository *repository, const char *host, Reason *reason,
                              Identity *ret);
 
