@@ -7,7 +7,6 @@
 #include "manager/restart_list.h"
 #include "terminal/output.h"
 
-#include <errno.h>
 #include <string.h>
 
 static const PolicyCredential *find(const RestartList *list, const CredentialName *name)

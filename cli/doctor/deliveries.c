@@ -11,8 +11,6 @@
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
-#include <string.h>
-
 /* Reports that the broker would refuse CREDENTIAL. */
 static void say_refused(Doctor *doctor, const char *machine, const PolicyCredential *credential,
                         int rc, const Reason *reason)

@@ -8,7 +8,6 @@
 #include "doctor/doctor.h"
 #include "fleet/fleet_status.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 

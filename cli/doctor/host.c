@@ -10,7 +10,6 @@
 #include "seal/seal_spec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <string.h>
 #include <sys/stat.h>
 
 /* Whether the broker, which is in the group tss, may open the device. */

@@ -12,7 +12,6 @@
 #include "terminal/output.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdio.h>
 
 /* The known facts of a host, by its index in the repository. */
 typedef struct Candidate {

@@ -9,7 +9,6 @@
 #include "fleet/report.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* A line of what the courier prints: a report in base64, and its name. */

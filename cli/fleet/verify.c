@@ -12,11 +12,9 @@
 #include "fleet/fleet_set.h"
 #include "fleet/verbs.h"
 #include "terminal/fields.h"
-#include "terminal/input.h"
 #include "terminal/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -34,7 +34,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* The options that say how to deliver. */
 #define DELIVERY_OPTIONS (OPTION_DELIVERY | OPTION_SERVICE | OPTION_ON_CHANGE)

@@ -9,7 +9,6 @@
 #include "terminal/input.h"
 #include "terminal/pretty.h"
 #include "terminal/program.h"
-#include "terminal/progress.h"
 #include "terminal/safe_text.h"
 
 #include <errno.h>

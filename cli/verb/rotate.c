@@ -27,7 +27,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/signalfd.h>
 
 typedef struct Rotate {

@@ -13,9 +13,6 @@
 #include "unit_size.h"
 #include "verb/verb.h"
 
-#include <errno.h>
-#include <string.h>
-
 typedef struct Setting {
     const Context *context;
     const Options *options;
