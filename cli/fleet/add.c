@@ -4,7 +4,6 @@
  */
 
 #include "base/array.h"
-#include "base/fsutil.h"
 #include "enrolment_files.h"
 #include "enrolment_key.h"
 #include "fleet/verbs.h"
@@ -14,7 +13,6 @@
 #include "terminal/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 /* --- hosts --- */

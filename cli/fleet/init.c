@@ -47,11 +47,6 @@ static void init_done(Init *init)
 
 /* --- questions --- */
 
-static bool can_ask(void)
-{
-    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-}
-
 /* Asks for the name of a file. NULL for an empty answer. */
 static char *ask_file(const char *question)
 {
@@ -65,12 +60,12 @@ static char *ask_file(const char *question)
 }
 
 /* Reads the lines that are typed, up to an empty one. */
-static int ask_recipients(Reason *reason, Bytes *ret)
+static int ask_recipients(const Options *options, Reason *reason, Bytes *ret)
 {
     _cleanup_(writer_done) Writer writer = {0};
     char line[4096];
 
-    if (!can_ask())
+    if (confirm_possible(options, NULL) != 0)
         return reason_set(reason, OUTCOME_USAGE,
                           "--recipients=FILE is missing, and there is no terminal to ask on");
     fputs(
@@ -98,7 +93,7 @@ static int get_files(const Options *options, Reason *reason, Init *init)
 {
     bool asks = !options->recipients;
     int r = asks
-                ? ask_recipients(reason, &init->recipients)
+                ? ask_recipients(options, reason, &init->recipients)
                 : read_file(options->recipients, LIMIT_RECIPIENTS_BYTES, reason, &init->recipients);
 
     if (r != 0)
