@@ -400,6 +400,31 @@ void spec_names(const Context *context, const Options *options, const char *mach
                 offer(userdata, *found);
 }
 
+static int compare_ids(const void *left, const void *right)
+{
+    const StoreEntry *a = left, *b = right;
+
+    return strcmp(a->name.id, b->name.id);
+}
+
+int spec_list_machine(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
+                      size_t *ret_count)
+{
+    _cleanup_(freep) StoreEntry *entries = NULL;
+    size_t count = 0;
+    int r = store_list(store, machine, reason, &entries, &count);
+
+    if (r == 0 && count == LIMIT_MACHINE_ENTRIES)
+        r = reason_set(reason, OUTCOME_TOO_LARGE, "it has %zu credentials or more", count);
+    if (r != 0)
+        return r;
+    if (count > 0)
+        qsort(entries, count, sizeof(entries[0]), compare_ids);
+    *ret = TAKE_PTR(entries);
+    *ret_count = count;
+    return 0;
+}
+
 static void offer_nearest(void *userdata, const char *name)
 {
     nearest_offer(userdata, name);
@@ -566,6 +591,22 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
     else
         json_add_view(object, "sealed", sealed);
     output_json(object, options->json);
+    return 0;
+}
+
+int spec_policy_files(const char *machine, Reason *reason, glob_t *ret)
+{
+    static const char *const ends[] = {".json", ".json.d/*.json"};
+    char pattern[LIMIT_MACHINE_BYTES + 64];
+    int r = 0;
+
+    for (size_t i = 0; (r == 0 || r == GLOB_NOMATCH) && i < sizeof(ends) / sizeof(ends[0]); i++) {
+        snprintf(pattern, sizeof(pattern), POLICY_FOLDER "/%s%s", machine, ends[i]);
+        r = glob(pattern, GLOB_APPEND, NULL, ret);
+    }
+    if (r != 0 && r != GLOB_NOMATCH)
+        return reason_set(reason, r == GLOB_NOSPACE ? -ENOMEM : -EIO,
+                          "cannot look into " POLICY_FOLDER);
     return 0;
 }
 

@@ -9,6 +9,8 @@
 #include "client/reseal_as.h"
 #include "options.h"
 
+#include <glob.h>
+
 /* How to seal, as OPTIONS say; .host and .share_store are left to the caller. RET borrows from
  * OPTIONS. If the host key is missing, counts the credentials that need it. OUTCOME_USAGE for
  * options that contradict each other, and for a time of expiry that is over. */
@@ -74,6 +76,12 @@ const char *spec_fate_of_old(const Options *options);
 void spec_names(const Context *context, const Options *options, const char *machine,
                 void (*offer)(void *userdata, const char *name), void *userdata);
 
+/* Lists the credentials of MACHINE in STORE, sorted by id. OUTCOME_TOO_LARGE if these may not be
+ * all.
+ */
+int spec_list_machine(const Store *store, const char *machine, Reason *reason, StoreEntry **ret,
+                      size_t *ret_count);
+
 /* "; did you mean NAME?", for the end of a sentence; "" if nothing was probably meant. */
 typedef struct SpecHint {
     char text[CREDENTIAL_NAME_TEXT_BYTES + 20];
@@ -106,6 +114,9 @@ int spec_output_sealed(const Options *options, const char *name, const char *pat
 
 /* Where the administrator's policies and nspawn-creds.conf are. */
 #define POLICY_FOLDER "/etc/nspawn-creds"
+
+/* Adds the files of MACHINE's policy that are there to RET, or for "*" those of all. */
+int spec_policy_files(const char *machine, Reason *reason, glob_t *ret);
 
 /* Writes a new file PATH there, and its directory if it is missing. -EEXIST. */
 int spec_add_policy(const char *path, BytesView content, Reason *reason);

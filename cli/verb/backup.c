@@ -61,24 +61,14 @@ static int add_credential(BackingUp *backing_up, const CredentialName *name, Rea
     return 0;
 }
 
-static int compare_ids(const void *left, const void *right)
-{
-    const StoreEntry *a = left, *b = right;
-
-    return strcmp(a->name.id, b->name.id);
-}
-
 static int add_machine(BackingUp *backing_up, const char *machine, Reason *reason)
 {
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
-    int r = store_list(backing_up->store.store, machine, reason, &entries, &count);
+    int r = spec_list_machine(backing_up->store.store, machine, reason, &entries, &count);
 
-    if (r == 0 && count == LIMIT_MACHINE_ENTRIES)
-        r = reason_set(reason, OUTCOME_TOO_LARGE, "it has %zu credentials or more", count);
     if (r != 0)
         return r;
-    qsort(entries, count, sizeof(entries[0]), compare_ids);
     for (size_t i = 0; i < count; i++) {
         char name[CREDENTIAL_NAME_TEXT_BYTES];
         Reason why = {0};
@@ -132,18 +122,13 @@ static int add_file(BackingUp *backing_up, const char *path, Reason *reason)
 
 static int add_files(BackingUp *backing_up, Reason *reason)
 {
-    static const char *const patterns[] = {POLICY_FOLDER "/" BACKUP_CONFIG_NAME,
-                                           POLICY_FOLDER "/*.json",
-                                           POLICY_FOLDER "/*.json.d/*.json"};
     _cleanup_(globfree) glob_t files = {0};
+    int r;
 
-    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
-        int r = glob(patterns[i], i > 0 ? GLOB_APPEND : 0, NULL, &files);
-
-        if (r != 0 && r != GLOB_NOMATCH)
-            return reason_set(reason, r == GLOB_NOSPACE ? -ENOMEM : -EIO,
-                              "cannot look into " POLICY_FOLDER);
-    }
+    (void)glob(POLICY_FOLDER "/" BACKUP_CONFIG_NAME, 0, NULL, &files);
+    r = spec_policy_files("*", reason, &files);
+    if (r != 0)
+        return r;
     for (size_t i = 0; i < files.gl_pathc; i++) {
         Reason why = {0};
         int rc = add_file(backing_up, files.gl_pathv[i], &why);

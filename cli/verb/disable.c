@@ -19,25 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <string.h>
-
-/* Lists the files of MACHINE's policy in /etc. */
-static int find_files(const char *machine, Reason *reason, glob_t *ret)
-{
-    char pattern[2][128];
-    int r;
-
-    snprintf(pattern[0], sizeof(pattern[0]), "/etc/nspawn-creds/%s.json", machine);
-    snprintf(pattern[1], sizeof(pattern[1]), "/etc/nspawn-creds/%s.json.d/*.json", machine);
-    r = glob(pattern[0], 0, NULL, ret);
-    if (r == 0 || r == GLOB_NOMATCH)
-        r = glob(pattern[1], GLOB_APPEND, NULL, ret);
-    if (r != 0 && r != GLOB_NOMATCH)
-        return reason_set(reason, r == GLOB_NOSPACE ? -ENOMEM : -EIO,
-                          "cannot look into /etc/nspawn-creds");
-    return 0;
-}
 
 static int remove_file(const char *path, Reason *reason)
 {
@@ -117,7 +99,7 @@ static int disable_machine(const Context *context, const Options *options, const
 {
     _cleanup_(globfree) glob_t files = {0};
     size_t removed = 0;
-    int r = find_files(machine, reason, &files);
+    int r = spec_policy_files(machine, reason, &files);
 
     if (r == 0 && files.gl_pathc > 0)
         r = confirm(options, reason, "Remove %s%s?", files.gl_pathv[0],

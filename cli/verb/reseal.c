@@ -153,31 +153,19 @@ static int check_options(const Context *context, const Options *options, const R
 
 /* --- reading --- */
 
-/* Sorted by id, as readers of the table expect. */
-static int compare_entries(const void *left, const void *right)
-{
-    const StoreEntry *a = left, *b = right;
-
-    return strcmp(a->name.id, b->name.id);
-}
-
 static int load_machine(const Resealing *resealing, ResealSet *set, Reason *reason)
 {
     const Context *context = resealing->reseal.unsealer.context;
     const Store *store = resealing->store.store;
     _cleanup_(freep) StoreEntry *entries = NULL;
     size_t count;
-    int r = store_list(store, set->machine, reason, &entries, &count);
+    int r = spec_list_machine(store, set->machine, reason, &entries, &count);
 
     if (r != 0)
         return r;
     if (count == 0)
         return reason_set(reason, OUTCOME_NOT_FOUND,
                           "the store holds no credentials of machine \"%s\"", set->machine);
-    if (count == LIMIT_MACHINE_ENTRIES)
-        return reason_set(reason, OUTCOME_TOO_LARGE, "machine \"%s\" has %zu credentials or more",
-                          set->machine, count);
-    qsort(entries, count, sizeof(entries[0]), compare_entries);
     set->items = calloc(count, sizeof(set->items[0]));
     if (!set->items)
         return -ENOMEM;

@@ -166,9 +166,9 @@ static int plan_credentials(const Context *context, Restoring *restoring, Reason
 
 /* --- policies and the configuration --- */
 
-static void format_path(const char *name, const char *suffix, char path[PATH_BYTES])
+static void format_path(const char *name, char path[PATH_BYTES])
 {
-    snprintf(path, PATH_BYTES, POLICY_FOLDER "/%s%s", name, suffix);
+    snprintf(path, PATH_BYTES, POLICY_FOLDER "/%s", name);
 }
 
 /* Whether this host has the configuration, or any file of the machine's policy: files of two
@@ -178,15 +178,10 @@ static bool is_here(const BackupFile *file)
     _cleanup_(globfree) glob_t found = {0};
     char path[PATH_BYTES];
 
-    if (!file->machine[0]) {
-        format_path(file->name, "", path);
+    format_path(file->name, path);
+    if (!file->machine[0])
         return access(path, F_OK) == 0;
-    }
-    format_path(file->machine, ".json", path);
-    if (access(path, F_OK) == 0)
-        return true;
-    format_path(file->machine, ".json.d/*.json", path);
-    return glob(path, 0, NULL, &found) != GLOB_NOMATCH;
+    return spec_policy_files(file->machine, NULL, &found) != 0 || found.gl_pathc > 0;
 }
 
 static int plan_file(Restoring *restoring, const BackupFile *file)
@@ -196,7 +191,7 @@ static int plan_file(Restoring *restoring, const BackupFile *file)
     const char *result = KEPT;
     char path[PATH_BYTES];
 
-    format_path(file->name, "", path);
+    format_path(file->name, path);
     if (!is_here(file)) {
         result = RESTORED;
         restoring->added[restoring->added_count++] = file;
@@ -229,7 +224,7 @@ static int write_file(const BackupFile *file, Reason *reason)
 {
     char path[PATH_BYTES];
 
-    format_path(file->name, "", path);
+    format_path(file->name, path);
     return spec_add_policy(path, text_view(file->content), reason);
 }
 
