@@ -7,7 +7,6 @@
 #include "base/long_option.h"
 #include "base/names.h"
 #include "base/timestamp.h"
-#include "store/store.h"
 #include "terminal/output.h"
 
 #include <assert.h>
@@ -100,6 +99,12 @@ static const Words change_words = {
 
 /* --- setters --- */
 
+static int refuse(const Setting *setting, const char *expected)
+{
+    return reason_set(setting->reason, OUTCOME_USAGE, "\"%.80s\" is not %s", setting->value,
+                      expected);
+}
+
 static int set_name(const Setting *setting, Options *options)
 {
     if (setting->value[0] != '\0' && !sealed_name_valid(setting->value))
@@ -134,10 +139,7 @@ static unsigned parse_number(const char *value, size_t digits)
 static int set_for_systemd(const Setting *setting, Options *options)
 {
     options->seal.version = parse_number(setting->value, 3);
-    return options->seal.version >= 100
-               ? 0
-               : reason_set(setting->reason, OUTCOME_USAGE,
-                            "\"%.40s\" is not a version of systemd such as 257", setting->value);
+    return options->seal.version >= 100 ? 0 : refuse(setting, "a version of systemd such as 257");
 }
 
 static int set_timestamp(const Setting *setting, Options *options)
@@ -179,19 +181,13 @@ static int set_back(const Setting *setting, Options *options)
     options->back = setting->value ? parse_number(setting->value, 1) : 1;
     return options->back > 0
                ? 0
-               : reason_set(setting->reason, OUTCOME_USAGE,
-                            "\"%.40s\" is not the number of an earlier value, as show --history "
-                            "numbers them",
-                            setting->value);
+               : refuse(setting, "the number of an earlier value, as show --history numbers them");
 }
 
 static int set_threshold(const Setting *setting, Options *options)
 {
     options->threshold = parse_number(setting->value, 2);
-    return options->threshold > 0
-               ? 0
-               : reason_set(setting->reason, OUTCOME_USAGE, "\"%.40s\" is not a number of signers",
-                            setting->value);
+    return options->threshold > 0 ? 0 : refuse(setting, "a number of signers");
 }
 
 /* A number of percent, such as "10%", from MINIMUM to 100. */
@@ -261,9 +257,7 @@ static int set_service(const Setting *setting, Options *options)
         return 0;
     }
     if (!unit_name_valid(setting->value))
-        return reason_set(setting->reason, OUTCOME_USAGE,
-                          "\"%.80s\" is not the name of a unit, such as postgresql.service",
-                          setting->value);
+        return refuse(setting, "the name of a unit, such as postgresql.service");
     for (unsigned i = 0; i < options->service_count; i++)
         if (strcmp(options->services[i], setting->value) == 0)
             return 0;
@@ -477,8 +471,7 @@ static int set_option(const OptionInfo *info, const Setting *setting, Options *o
                 memcpy(field, &info->words->words[i].value, sizeof(int));
                 return 0;
             }
-        return reason_set(setting->reason, OUTCOME_USAGE, "\"%.40s\" is not %s", setting->value,
-                          info->words->expected);
+        return refuse(setting, info->words->expected);
     }
     if (info->argument[0])
         memcpy(field, &setting->value, sizeof(setting->value));
