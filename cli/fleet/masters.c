@@ -258,27 +258,6 @@ void master_change_done(MasterChange *change)
     *change = (MasterChange){0};
 }
 
-/* Opens the directory NAME, which is no link; a negative errno. */
-static int open_directory(const Repository *repository, const char *name)
-{
-    int fd = openat(repository->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-    return fd < 0 ? -errno : fd;
-}
-
-/* Removes the directory NAME with its files, if it is there. */
-static void remove_directory(const Repository *repository, const char *name)
-{
-    _cleanup_(closep) int fd = open_directory(repository, name);
-    _cleanup_(closedirp) DIR *directory = NULL;
-    const char *file;
-
-    if (fd >= 0 && directory_list(fd, name, NULL, &directory) == 0)
-        while (directory_next(directory, name, NULL, &file) == 0 && file)
-            unlinkat(fd, file, 0);
-    unlinkat(repository->fd, name, AT_REMOVEDIR);
-}
-
 /* Whether NAME is a master's. */
 static bool is_master(const char *name)
 {
@@ -355,21 +334,21 @@ static int fill(int into, int old, const Recipients *recipients, const MasterCha
 int masters_write(const Repository *repository, const Recipients *recipients,
                   const MasterChange *changes, size_t count, Reason *reason)
 {
-    _cleanup_(closep) int old = open_directory(repository, REPOSITORY_SECRETS), into = -1;
+    _cleanup_(closep) int old = repository_directory(repository, REPOSITORY_SECRETS), into = -1;
     int r;
 
     if (old < 0 && old != -ENOENT)
         return reason_set(reason, old, "cannot open the directory %s", REPOSITORY_SECRETS);
-    remove_directory(repository, NEW_SECRETS); /* which an interrupted command left */
+    repository_remove_tree(repository->fd, NEW_SECRETS, 1); /* which an interrupted command left */
     if (mkdirat(repository->fd, NEW_SECRETS, 0777) < 0)
         return reason_set(reason, -errno, "cannot make the directory %s", NEW_SECRETS);
-    into = open_directory(repository, NEW_SECRETS);
+    into = repository_directory(repository, NEW_SECRETS);
     r = into < 0 ? reason_set(reason, into, "cannot open %s", NEW_SECRETS)
                  : fill(into, old, recipients, changes, count, reason);
     if (r == 0 && (renameat2(repository->fd, NEW_SECRETS, repository->fd, REPOSITORY_SECRETS,
                              old >= 0 ? RENAME_EXCHANGE : RENAME_NOREPLACE) < 0 ||
                    fsync(repository->fd) < 0))
         r = reason_set(reason, -errno, "cannot put %s in place", REPOSITORY_SECRETS);
-    remove_directory(repository, NEW_SECRETS);
+    repository_remove_tree(repository->fd, NEW_SECRETS, 1);
     return r;
 }

@@ -11,7 +11,6 @@
 #include "terminal/output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 typedef struct Rekeying {
@@ -29,16 +28,15 @@ static void rekeying_done(Rekeying *rekeying)
 /* Also lists what fleet.json does not name: somebody who was removed must not open it either. */
 static int list(const Repository *repository, Reason *reason, Rekeying *rekeying)
 {
-    _cleanup_(closep) int fd =
-        openat(repository->fd, REPOSITORY_SECRETS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(closep) int fd = repository_directory(repository, REPOSITORY_SECRETS);
     _cleanup_(closedirp) DIR *directory = NULL;
     const char *name;
     int r;
 
-    if (fd < 0 && errno == ENOENT)
+    if (fd == -ENOENT)
         return 0;
     if (fd < 0)
-        return reason_set(reason, -errno, "cannot open the directory %s", REPOSITORY_SECRETS);
+        return reason_set(reason, fd, "cannot open the directory %s", REPOSITORY_SECRETS);
     r = directory_list(fd, REPOSITORY_SECRETS, reason, &directory);
     while (r == 0 && (r = directory_next(directory, REPOSITORY_SECRETS, reason, &name)) == 0 &&
            name) {

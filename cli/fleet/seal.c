@@ -20,9 +20,9 @@
 #include "unit_size.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* So many hosts are worth a process that compares their files. */
 #define SURVEYED_EACH ((size_t)100)
@@ -279,21 +279,6 @@ static int send_values(void *userdata, int socket, Reason *reason)
     return r == 0 || r == -EPIPE ? r : reason_set(reason, r, "cannot pass a secret on");
 }
 
-static bool read_exactly(int fd, void *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = read(fd, bytes, size);
-
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return false;
-        if (n > 0) {
-            bytes = (uint8_t *)bytes + n;
-            size -= (size_t)n;
-        }
-    }
-    return true;
-}
-
 /* In a child: gets the values. */
 static int receive_values(void *userdata, Reason *reason)
 {
@@ -308,7 +293,8 @@ static int receive_values(void *userdata, Reason *reason)
         size = secret_size(sealing->values[i]);
         sealing->values[i] = NULL; /* the parent's */
         r = secret_new(size, reason, &sealing->values[i]);
-        if (r == 0 && !read_exactly(PARALLEL_SOCKET, secret_borrow(sealing->values[i]), size))
+        if (r == 0 && recv(PARALLEL_SOCKET, secret_borrow(sealing->values[i]), size, MSG_WAITALL) !=
+                          (ssize_t)size)
             r = reason_set(reason, -EPIPE, "cannot get a secret");
     }
     return r;
