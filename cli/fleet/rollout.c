@@ -8,6 +8,7 @@
 #include "fleet/carrier_settings.h"
 #include "fleet/reports.h"
 #include "fleet/signing.h"
+#include "protocol/varlink.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 
@@ -53,8 +54,7 @@ int rollout_check(struct json_object *carrier, Reason *reason)
 
 static void count_row(Rollout *rollout, struct json_object *row)
 {
-    const char *host = json_text(json_object_object_get(row, "host")),
-               *state = json_text(json_object_object_get(row, "state"));
+    const char *host = varlink_text(row, "host"), *state = varlink_text(row, "state");
 
     if (!host || !state || !host_names_have(rollout->hosts, rollout->count, host))
         return;
@@ -120,12 +120,11 @@ static void print_failures(const Rollout *rollout)
 {
     for (size_t i = 0; i < json_length(rollout->failures); i++) {
         struct json_object *row = json_object_array_get_idx(rollout->failures, i);
-        const char *outcome = json_text(json_object_object_get(row, "outcome")),
-                   *credential = json_text(json_object_object_get(row, "credential"));
+        const char *outcome = varlink_text(row, "outcome"),
+                   *credential = varlink_text(row, "credential");
 
-        output_line(stderr, "%s: %s%s%s", json_text(json_object_object_get(row, "host")),
-                    outcome ? outcome : "failed", credential ? ", " : "",
-                    credential ? credential : "");
+        output_line(stderr, "%s: %s%s%s", varlink_text(row, "host"), outcome ? outcome : "failed",
+                    credential ? ", " : "", credential ? credential : "");
     }
 }
 

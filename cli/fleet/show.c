@@ -5,16 +5,15 @@
 
 #include "base/array.h"
 #include "base/json.h"
-#include "base/timestamp.h"
 #include "client/store_client.h"
 #include "fleet/fleet_status.h"
 #include "fleet/verbs.h"
+#include "protocol/varlink.h"
 #include "terminal/fields.h"
 #include "terminal/input.h"
 #include "terminal/output.h"
 #include "terminal/screen.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* --- show --- */
@@ -86,7 +85,7 @@ static int list_fleets(const Context *context, const Options *options, Reason *r
 
 static void field_file(struct json_object *file, FILE *stream)
 {
-    fputs(json_text(json_object_object_get(file, "outcome")), stream);
+    fputs(varlink_text(file, "outcome"), stream);
     if (json_object_object_get(file, "restored"))
         fputs(", the previous value is served", stream);
     if (json_object_object_get(file, "pending"))

@@ -10,6 +10,7 @@
 #include "fleet/reports.h"
 #include "fleet/signing.h"
 #include "fleet/verbs.h"
+#include "protocol/varlink.h"
 #include "terminal/fields.h"
 #include "terminal/output.h"
 
@@ -33,9 +34,8 @@ static const Field fields[] = {
  * report that is not valid or has an outcome that this version does not know. */
 static void print_remedy(int rc, struct json_object *row, size_t more)
 {
-    const char *host = json_text(json_object_object_get(row, "host")),
-               *reason = json_text(json_object_object_get(row, "reason")),
-               *credential = json_text(json_object_object_get(row, "credential")), *remedy;
+    const char *host = varlink_text(row, "host"), *reason = varlink_text(row, "reason"),
+               *credential = varlink_text(row, "credential"), *remedy;
     char text[OUTCOME_REMEDY_BYTES], others[32] = "";
     CredentialName name = {0};
 
@@ -73,9 +73,9 @@ static void print_remedies(struct json_object *rows)
 
     for (size_t i = 0; i < json_length(rows); i++) {
         struct json_object *row = json_object_array_get_idx(rows, i);
-        const char *state = json_text(json_object_object_get(row, "state"));
+        const char *state = varlink_text(row, "state");
         bool failed = strcmp(state, "failed") == 0;
-        int rc = failed ? outcome_find(json_text(json_object_object_get(row, "outcome"))) : 0;
+        int rc = failed ? outcome_find(varlink_text(row, "outcome")) : 0;
         size_t which = failed && rc > 0 ? (size_t)rc : _OUTCOME_MAX;
 
         if (!failed && strcmp(state, "invalid") != 0)
@@ -152,12 +152,11 @@ static int add_waves(const Repository *repository, struct json_object *rows, Rea
         r = history_read(repository, reason, &history);
     for (size_t i = 0; r == 0 && i < json_length(rows); i++) {
         struct json_object *row = json_object_array_get_idx(rows, i);
-        const char *digest = json_text(json_object_object_get(row, "statement"));
+        const char *digest = varlink_text(row, "statement");
         uint64_t sequence = digest ? history_find(history, digest) : 0;
 
         json_add(row, "wave",
-                 json_object_new_boolean(
-                     host_names_have(wave, count, json_text(json_object_object_get(row, "host")))));
+                 json_object_new_boolean(host_names_have(wave, count, varlink_text(row, "host"))));
         if (sequence > 0)
             json_add_number(row, "sequence", sequence);
     }

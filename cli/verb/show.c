@@ -272,11 +272,6 @@ static void field_broker(struct json_object *outcome, FILE *stream)
           stream);
 }
 
-static const char *text(struct json_object *object, const char *name)
-{
-    return json_object_get_string(json_object_object_get(object, name));
-}
-
 /* "app.service in web; db at its start, as db@token" */
 static void field_receivers(struct json_object *object, FILE *stream)
 {
@@ -285,8 +280,8 @@ static void field_receivers(struct json_object *object, FILE *stream)
     for (size_t i = 0; i < json_length(list); i++) {
         struct json_object *one = json_object_array_get_idx(list, i);
         struct json_object *services = json_object_object_get(one, "services");
-        const char *machine = text(one, "machine"), *id = text(one, "credential");
-        bool live = strcmp(text(one, "delivery"), "live") == 0;
+        const char *machine = varlink_text(one, "machine"), *id = varlink_text(one, "credential");
+        bool live = strcmp(varlink_text(one, "delivery"), "live") == 0;
 
         fputs(i > 0 ? "; " : "", stream);
         for (size_t k = 0; live && k < json_length(services); k++)
@@ -296,8 +291,8 @@ static void field_receivers(struct json_object *object, FILE *stream)
             fprintf(stream, "%s at its start", machine);
         else
             fprintf(stream, "%s in %s", json_length(services) > 0 ? "" : "any service", machine);
-        if (strcmp(machine, text(object, "machine")) != 0 ||
-            strcmp(id, text(object, "credential")) != 0)
+        if (strcmp(machine, varlink_text(object, "machine")) != 0 ||
+            strcmp(id, varlink_text(object, "credential")) != 0)
             fprintf(stream, ", as %s@%s", machine, id);
     }
 }
