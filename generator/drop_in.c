@@ -2,7 +2,6 @@
 
 #include "drop_in.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #define SOCKET  "/run/nspawn-creds/broker"
@@ -11,28 +10,12 @@
 #define HEAD    "# Made by nspawn-creds-generator(8) from the machine's policy.\n"
 #define REQUEST "LoadCredential=%s:" SOCKET "\n"
 
-__attribute__((format(printf, 2, 3))) static void put(Writer *writer, const char *format, ...)
-{
-    _cleanup_(freep) char *text = NULL;
-    va_list arguments;
-    int length;
-
-    va_start(arguments, format);
-    length = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (length < 0) {
-        text = NULL;
-        writer->failed = true;
-    } else
-        writer_bytes(writer, (BytesView){(const uint8_t *)text, (size_t)length});
-}
-
 /* Doubles each "%", which would begin a specifier (systemd.unit(5)). */
 static void put_path(Writer *writer, const char *path)
 {
     for (size_t length; *path; path += length) {
         length = *path == '%' ? 1 : strcspn(path, "%");
-        put(writer, "%s%.*s", *path == '%' ? "%" : "", (int)length, path);
+        writer_format(writer, "%s%.*s", *path == '%' ? "%" : "", (int)length, path);
     }
 }
 
@@ -41,13 +24,13 @@ static void put_path(Writer *writer, const char *path)
  */
 static void put_unit(Writer *writer, bool socket, bool live)
 {
-    put(writer, "[Unit]\nDocumentation=man:nspawn-creds-why(1)\n");
+    writer_format(writer, "[Unit]\nDocumentation=man:nspawn-creds-why(1)\n");
     if (socket)
-        put(writer, "Wants=nspawn-creds-broker.socket\n"
-                    "After=nspawn-creds-broker.socket\n");
+        writer_format(writer, "Wants=nspawn-creds-broker.socket\n"
+                              "After=nspawn-creds-broker.socket\n");
     if (live)
-        put(writer, "Wants=nspawn-creds-broker.service\n"
-                    "After=nspawn-creds-broker.service\n");
+        writer_format(writer, "Wants=nspawn-creds-broker.service\n"
+                              "After=nspawn-creds-broker.service\n");
 }
 
 /* The service manager compares the credential's id with the name that is sealed in the file, so the
@@ -55,14 +38,14 @@ static void put_unit(Writer *writer, bool socket, bool live)
 static void put_native(Writer *writer, const HostConfig *host, const Policy *policy,
                        const PolicyCredential *credential)
 {
-    put(writer, "LoadCredentialEncrypted=%s@%s:", policy->machine, credential->id);
+    writer_format(writer, "LoadCredentialEncrypted=%s@%s:", policy->machine, credential->id);
     if (credential->source == POLICY_SEALED) {
         put_path(writer, credential->text);
     } else {
         put_path(writer, host->store);
-        put(writer, "/%s/%s.cred", policy->machine, credential->id);
+        writer_format(writer, "/%s/%s.cred", policy->machine, credential->id);
     }
-    put(writer, "\n");
+    writer_format(writer, "\n");
 }
 
 static size_t count(const Policy *policy, PolicyDelivery delivery)
@@ -81,10 +64,10 @@ static void put_expected(Writer *writer, const Policy *policy)
 
     for (size_t i = 0; i < policy->count; i++)
         if (policy->credentials[i].delivery != POLICY_LIVE) {
-            put(writer, "%s%s", separator, policy->credentials[i].id);
+            writer_format(writer, "%s%s", separator, policy->credentials[i].id);
             separator = ":";
         }
-    put(writer, "\n");
+    writer_format(writer, "\n");
 }
 
 void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
@@ -94,20 +77,20 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 
     if (native + boot + live == 0)
         return;
-    put(writer, HEAD);
+    writer_format(writer, HEAD);
     put_unit(writer, boot + live > 0, live > 0);
-    put(writer, "[Service]\n");
+    writer_format(writer, "[Service]\n");
     if (native > 0)
-        put(writer, "Environment=NSPAWN_CREDS_MACHINE=%s\n", policy->machine);
+        writer_format(writer, "Environment=NSPAWN_CREDS_MACHINE=%s\n", policy->machine);
     if (live > 0)
-        put(writer, "Environment=NSPAWN_CREDS_LIVE=%s\n", policy->machine);
+        writer_format(writer, "Environment=NSPAWN_CREDS_LIVE=%s\n", policy->machine);
     if (native + boot > 0)
         put_expected(writer, policy);
     for (size_t i = 0; i < policy->count; i++) {
         const PolicyCredential *credential = &policy->credentials[i];
 
         if (credential->delivery == POLICY_BOOT)
-            put(writer, REQUEST, credential->id);
+            writer_format(writer, REQUEST, credential->id);
         else if (credential->delivery == POLICY_NATIVE)
             put_native(writer, host, policy, credential);
     }
@@ -115,9 +98,9 @@ void drop_in_write(const HostConfig *host, const Policy *policy, Writer *writer)
 
 static void put_setting(Writer *writer, const char *key, const char *path, const char *after)
 {
-    put(writer, "%s", key);
+    writer_format(writer, "%s", key);
     put_path(writer, path);
-    put(writer, "%s\n", after);
+    writer_format(writer, "%s\n", after);
 }
 
 /* The unit sees little of /run. If a software TPM listens there, the unit gets the directory of its
@@ -157,19 +140,20 @@ void drop_in_write_broker(const HostConfig *host, Writer *writer)
 
     if (!store && !tpm)
         return;
-    put(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n[Service]\n");
+    writer_format(writer,
+                  "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n[Service]\n");
     if (store) {
-        put(writer, "ReadWritePaths=\n");
+        writer_format(writer, "ReadWritePaths=\n");
         put_setting(writer, "ReadWritePaths=-", host->store, "");
         put_beside(writer, "ReadWritePaths=-", host->store, "/fleet");
         put_beside(writer, "ReadWritePaths=-", host->store, "/rollback");
-        put(writer, "ReadWritePaths=-" LIVE "\n");
+        writer_format(writer, "ReadWritePaths=-" LIVE "\n");
         put_setting(writer, "NoExecPaths=-", host->store, "");
         put_beside(writer, "NoExecPaths=-", host->store, "/fleet");
         put_beside(writer, "NoExecPaths=-", host->store, "/rollback");
     }
     if (tpm)
-        put(writer, "DeviceAllow=\n");
+        writer_format(writer, "DeviceAllow=\n");
     if (tpm && host->tpm_device[0] == '/') {
         put_setting(writer, "DeviceAllow=", host->tpm_device, " rw");
         put_setting(writer, "BindPaths=-", host->tpm_device, "");
@@ -182,21 +166,22 @@ void drop_in_write_apply(const HostConfig *host, bool path, Writer *writer)
 {
     if (strcmp(host->store, STORE_DEFAULT_PATH) == 0)
         return;
-    put(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n");
+    writer_format(writer, "# Made by nspawn-creds-generator(8) from nspawn-creds.conf(5).\n");
     if (path) {
-        put(writer, "[Path]\nPathExists=\n");
+        writer_format(writer, "[Path]\nPathExists=\n");
         put_beside(writer, "PathExists=", host->store, "/fleet/.changed");
     } else {
-        put(writer, "[Service]\nReadWritePaths=\n");
+        writer_format(writer, "[Service]\nReadWritePaths=\n");
         put_beside(writer, "ReadWritePaths=-", host->store, "/fleet");
     }
 }
 
 void drop_in_write_bad(Writer *writer)
 {
-    put(writer, HEAD
+    writer_format(
+        writer, HEAD
         "# The policy or the configuration is not valid, so the broker refuses this credential.\n"
         "# To see why: nspawn-creds check\n");
     put_unit(writer, true, false);
-    put(writer, "[Service]\n" REQUEST, DROP_IN_BAD_POLICY_ID);
+    writer_format(writer, "[Service]\n" REQUEST, DROP_IN_BAD_POLICY_ID);
 }

@@ -429,35 +429,31 @@ int fleet_verified_load(const Context *context, const char *fleet, Reason *reaso
 
 void known_leaves_write(Writer *writer, const char *prefix, const KnownLeaves *leaves)
 {
-    char line[256], hex[MERKLE_TEXT_BYTES];
+    char hex[MERKLE_TEXT_BYTES];
 
     for (size_t i = 0; i < leaves->count; i++) {
         sodium_bin2hex(hex, sizeof(hex), leaves->all[i].leaf.bytes, MERKLE_HASH_BYTES);
-        snprintf(line, sizeof(line), "%s%s %s\n", prefix, leaves->all[i].host, hex);
-        writer_text(writer, line);
+        writer_format(writer, "%s%s %s\n", prefix, leaves->all[i].host, hex);
     }
 }
 
 int fleet_verified_save(const char *fleet, const FleetVerified *verified, Reason *reason)
 {
     _cleanup_(writer_done) Writer writer = {0};
-    char path[PATH_MAX], line[256];
+    char path[PATH_MAX];
     int r = path_of(fleet, ".verified", reason, path);
 
     if (r == 0)
         r = own_file_make_parents(path, reason);
     if (r != 0)
         return r;
-    snprintf(line, sizeof(line), VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
-    writer_text(&writer, line);
+    writer_format(&writer, VERIFIED_BEGIN "sequence %" PRIu64 "\n", verified->sequence);
     known_leaves_write(&writer, "leaf ", &verified->known);
     known_leaves_write(&writer, "released ", &verified->released);
     known_leaves_write(&writer, "look ", &verified->looks);
     writer_text(&writer, "\n");
-    for (size_t i = 0; i < verified->inventory.count; i++) {
-        writer_text(&writer, verified->inventory.lines[i]);
-        writer_text(&writer, "\n");
-    }
+    for (size_t i = 0; i < verified->inventory.count; i++)
+        writer_format(&writer, "%s\n", verified->inventory.lines[i]);
     if (writer.failed)
         return -ENOMEM;
     return file_write(path, bytes_view(&writer.bytes), 0600, true, reason);

@@ -81,12 +81,7 @@ const char *inventory_find(const Inventory *inventory, const char *kind, const c
 /* REST may be NULL. */
 static void add(Writer *writer, const char *kind, const char *name, const char *rest)
 {
-    writer_text(writer, kind);
-    writer_text(writer, " ");
-    writer_text(writer, name);
-    writer_text(writer, rest ? " " : "");
-    writer_text(writer, rest ? rest : "");
-    writer_text(writer, "\n");
+    writer_format(writer, "%s %s%s%s\n", kind, name, rest ? " " : "", rest ? rest : "");
 }
 
 int identity_fleet_host(const Identity *identity, FleetHost *ret)
@@ -131,13 +126,10 @@ static int add_keys(const Repository *repository, const char *host, Reason *reas
         r = identity_fleet_host(&identity, &keys);
     if (r != 0)
         return r;
-    writer_text(writer, "key ");
-    writer_text(writer, host);
+    writer_format(writer, "key %s", host);
     for (size_t i = 0; i < _FLEET_KEY_MAX; i++)
-        if (keys.keys[i][0]) {
-            writer_text(writer, " ");
-            writer_text(writer, keys.keys[i]);
-        }
+        if (keys.keys[i][0])
+            writer_format(writer, " %s", keys.keys[i]);
     writer_text(writer, "\n");
     add_proof(&identity.proof, host, writer);
     return 0;
@@ -324,10 +316,8 @@ int inventory_copy(const Inventory *inventory, Inventory *ret)
     Bytes text;
     int r;
 
-    for (size_t i = 0; i < inventory->count; i++) {
-        writer_text(&writer, inventory->lines[i]);
-        writer_text(&writer, "\n");
-    }
+    for (size_t i = 0; i < inventory->count; i++)
+        writer_format(&writer, "%s\n", inventory->lines[i]);
     writer_bytes(&writer, (BytesView){(const uint8_t *)"", 1});
     r = writer_take(&writer, &text);
     return r == 0 ? inventory_parse((char *)text.data, ret) : r;

@@ -300,10 +300,8 @@ static int write_list(int into, int old, const Recipients *recipients, size_t ke
                    ? 0
                    : reason_set(reason, -errno, "cannot keep %s/%s", REPOSITORY_SECRETS,
                                 ENCRYPTED_TO);
-    for (size_t i = 0; i < recipients->count; i++) {
-        writer_text(&writer, recipients->lines[i]);
-        writer_text(&writer, "\n");
-    }
+    for (size_t i = 0; i < recipients->count; i++)
+        writer_format(&writer, "%s\n", recipients->lines[i]);
     return writer.failed ? -ENOMEM
                          : file_create_at(into, ENCRYPTED_TO, bytes_view(&writer.bytes),
                                           (FileOwnership){0644, (gid_t)-1}, reason);

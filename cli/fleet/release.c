@@ -289,10 +289,8 @@ static int say_widened(const Choice *choice, FleetChanges *changes)
 
         for (size_t i = 0; i < choice->count; i++)
             if (choice->hosts[i].chosen && !choice->hosts[i].wanted &&
-                choice->hosts[i].together == &file->secrets[secret]) {
-                writer_text(&names, " ");
-                writer_text(&names, choice->sealed[i].host);
-            }
+                choice->hosts[i].together == &file->secrets[secret])
+                writer_format(&names, " %s", choice->sealed[i].host);
         r = fleet_changes_add(changes, &names,
                               "released, too, because they share the new value of %s",
                               file->secrets[secret].name);
@@ -311,11 +309,9 @@ static int say_unknown(const Workspace *work, const KnownLeaves *sealed, const R
     for (size_t i = 0; i < release->leaves.count; i++) {
         const KnownLeaf *leaf = &release->leaves.all[i];
 
-        if (known_leaf_is(&work->verified.released, leaf->host, &leaf->leaf) ||
-            known_leaf_is(sealed, leaf->host, &leaf->leaf))
-            continue;
-        writer_text(&names, " ");
-        writer_text(&names, leaf->host);
+        if (!known_leaf_is(&work->verified.released, leaf->host, &leaf->leaf) &&
+            !known_leaf_is(sealed, leaf->host, &leaf->leaf))
+            writer_format(&names, " %s", leaf->host);
     }
     return fleet_changes_add(changes, &names,
                              "earlier files in " SIGNED_DIRECTORY

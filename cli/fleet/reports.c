@@ -151,13 +151,9 @@ static int fetch(const Reports *reports, struct json_object *carrier, Reason *re
     _cleanup_(bytes_done) Bytes output = {0};
     int r;
 
-    for (size_t i = 0; i < repository->host_count; i++) {
-        writer_text(&names, "v1/");
-        writer_text(&names, repository->file.fleet);
-        writer_text(&names, "/reports/");
-        writer_text(&names, repository->hosts[i].name);
-        writer_text(&names, "\n");
-    }
+    for (size_t i = 0; i < repository->host_count; i++)
+        writer_format(&names, "v1/%s/reports/%s\n", repository->file.fleet,
+                      repository->hosts[i].name);
     r = names.failed ? -ENOMEM
                      : carrier_run(carrier, "reports", NULL, bytes_view(&names.bytes),
                                    repository->host_count * LINE_BYTES_MAX, reason, &output);

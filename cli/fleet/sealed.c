@@ -63,9 +63,7 @@ int sealed_inputs(const Repository *repository, const Inventory *inventory,
 {
     _cleanup_(writer_done) Writer writer = {0};
 
-    writer_text(&writer, "host ");
-    writer_text(&writer, inventory_find(inventory, "host", host->name));
-    writer_text(&writer, "\n");
+    writer_format(&writer, "host %s\n", inventory_find(inventory, "host", host->name));
     for (size_t i = 0; i < host->secret_count; i++)
         writer_text(&writer, lines->lines[index_of(repository, host->secrets[i])]);
     return writer_take(&writer, ret);

@@ -160,10 +160,8 @@ static void say_wave(const Release *release)
 
     if (release->waiting == 0)
         return;
-    for (size_t i = 0; i < release->wave_count; i++) {
-        writer_text(&names, " ");
-        writer_text(&names, release->wave[i]);
-    }
+    for (size_t i = 0; i < release->wave_count; i++)
+        writer_format(&names, " %s", release->wave[i]);
     if (!names.failed)
         output_note("This wave releases new files to %zu host%s:%.*s. %zu more wait%s.",
                     release->wave_count, release->wave_count == 1 ? "" : "s", (int)names.bytes.size,

@@ -224,15 +224,14 @@ int history_add(const Repository *repository, const Statement *statement, const 
 {
     _cleanup_(writer_done) Writer writer = {0};
     _cleanup_(freep) char *history = NULL;
-    char digest[DIGEST_TEXT_BYTES], line[DIGEST_TEXT_BYTES + 32];
+    char digest[DIGEST_TEXT_BYTES];
     int r = history_read(repository, NULL, &history);
 
     if (r < 0)
         return r;
     digest_format(text_view(text), digest);
-    snprintf(line, sizeof(line), "%" PRIu64 " %s\n", statement->sequence, digest);
-    writer_text(&writer, history ? last_lines(history) : "");
-    writer_text(&writer, line);
+    writer_format(&writer, "%s%" PRIu64 " %s\n", history ? last_lines(history) : "",
+                  statement->sequence, digest);
     return writer.failed ? -ENOMEM
                          : repository_write(repository, NULL, STATEMENT_HISTORY,
                                             bytes_view(&writer.bytes), true, reason);
@@ -289,10 +288,8 @@ int host_names_write(const Repository *repository, const char *name, char *const
     _cleanup_(writer_done) Writer writer = {0};
     int r;
 
-    for (size_t i = 0; i < count; i++) {
-        writer_text(&writer, names[i]);
-        writer_text(&writer, "\n");
-    }
+    for (size_t i = 0; i < count; i++)
+        writer_format(&writer, "%s\n", names[i]);
     if (writer.failed)
         return -ENOMEM;
     if (count > 0)

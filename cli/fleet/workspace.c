@@ -257,10 +257,8 @@ int workspace_add_unknown(const Workspace *work, const KnownLeaves *leaves, Flee
     _cleanup_(writer_done) Writer names = {0};
 
     for (size_t i = 0; i < leaves->count; i++)
-        if (!known_leaf_is(&work->verified.known, leaves->all[i].host, &leaves->all[i].leaf)) {
-            writer_text(&names, " ");
-            writer_text(&names, leaves->all[i].host);
-        }
+        if (!known_leaf_is(&work->verified.known, leaves->all[i].host, &leaves->all[i].leaf))
+            writer_format(&names, " %s", leaves->all[i].host);
     return fleet_changes_add(changes, &names,
                              "sealed files that were not made on this machine, or are not the last "
                              "ones");

@@ -4,6 +4,8 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 void bytes_done(Bytes *bytes)
 {
@@ -118,6 +120,20 @@ void writer_bytes(Writer *writer, BytesView view)
 void writer_text(Writer *writer, const char *text)
 {
     writer_bytes(writer, text_view(text));
+}
+
+void writer_format(Writer *writer, const char *format, ...)
+{
+    _cleanup_(freep) char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (vasprintf(&text, format, arguments) < 0) {
+        text = NULL;
+        writer->failed = true;
+    }
+    va_end(arguments);
+    writer_text(writer, text ? text : "");
 }
 
 /* Readers and writers of one size and byte order, whose conversion is its own reverse. */

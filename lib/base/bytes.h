@@ -97,6 +97,7 @@ void writer_u16be(Writer *writer, uint16_t value);
 void writer_u32be(Writer *writer, uint32_t value);
 void writer_bytes(Writer *writer, BytesView view);
 void writer_text(Writer *writer, const char *text);
+void writer_format(Writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void writer_string(Writer *writer, BytesView view); /* see reader_string() */
 /* Appends zeros up to the next multiple of ALIGNMENT. */
 void writer_pad(Writer *writer, size_t alignment);
