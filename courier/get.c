@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/base64.h"
 #include "base/names.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@
 #define TOGETHER     ((size_t)16)
 
 typedef struct Get {
-    Carrier *carrier;
+    const CarrierSettings *settings;
+    long stall;
     char **names;
     size_t count;
     bool sorted;     /* the names, none of them twice */
@@ -84,13 +86,16 @@ static int get_one(Carrier *carrier, const char *name, unsigned *failures, Reaso
     return r == 0 ? print(name, &content) : r;
 }
 
-static int get_each(const Get *get, Reason *reason)
+/* Gets every STEPth file, from FIRST. */
+static int get_part(const void *userdata, size_t first, size_t step, Reason *reason)
 {
+    const Get *get = userdata;
+    _cleanup_(carrier_closep) Carrier *carrier = NULL;
     unsigned failures = 0;
-    int r = 0;
+    int r = carrier_open(get->settings, get->stall, reason, &carrier);
 
-    for (size_t i = 0; r == 0 && i < get->count; i++)
-        r = get_one(get->carrier, get->names[i], &failures, reason);
+    for (size_t i = first; r == 0 && i < get->count; i += step)
+        r = get_one(carrier, get->names[i], &failures, reason);
     return r == 0 && failures > 0 && failures == get->count ? OUTCOME_CARRIER_FAILED : r;
 }
 
@@ -133,27 +138,32 @@ static bool in_one_folder(const Get *get, char **ret)
 /* Gets all files with few requests. Not 0 if they have to be got one by one. */
 static int get_together(Get *get)
 {
+    _cleanup_(carrier_closep) Carrier *carrier = NULL;
     _cleanup_(freep) char *folder = NULL;
     int r;
 
-    if (get->count < TOGETHER || !get->sorted || !get->carrier->ops->get_all ||
-        !in_one_folder(get, &folder))
+    if (get->count < TOGETHER || !get->sorted || !in_one_folder(get, &folder))
         return OUTCOME_USAGE;
+    r = carrier_open(get->settings, get->stall, NULL, &carrier);
+    if (r == 0 && !carrier->ops->get_all)
+        r = OUTCOME_USAGE;
+    if (r != 0)
+        return r;
     get->contents = calloc(get->count, sizeof(get->contents[0]));
     if (!get->contents)
         return -ENOMEM;
-    r = get->carrier->ops->get_all(get->carrier, folder, REPORT_BYTES, take, get, NULL);
+    r = carrier->ops->get_all(carrier, folder, REPORT_BYTES, take, get, NULL);
     for (size_t i = 0; r == 0 && i < get->count; i++)
         r = print(get->names[i], &get->contents[i]);
     return r;
 }
 
-int get(Carrier *carrier, Reason *reason)
+int get(const CarrierSettings *settings, long stall, Reason *reason)
 {
-    _cleanup_(get_done) Get get = {.carrier = carrier};
+    _cleanup_(get_done) Get get = {.settings = settings, .stall = stall};
     int r = read_names(&get, reason);
 
     if (r != 0)
         return r;
-    return get_together(&get) == 0 ? 0 : get_each(&get, reason);
+    return get_together(&get) == 0 ? 0 : parts_run(get_part, &get, get.count, reason);
 }

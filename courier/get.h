@@ -8,6 +8,6 @@
 #include "carrier.h"
 
 /* Reads names from standard input, one a line, and prints for each the name, a tab, and its content
- * in base64, or nothing if the carrier has no such file. OUTCOME_CARRIER_FAILED; a negative errno.
- */
-int get(Carrier *carrier, Reason *reason);
+ * in base64, or nothing if the carrier of SETTINGS, which may be silent for STALL seconds, has no
+ * such file. In any order. OUTCOME_CARRIER_FAILED; a negative errno. */
+int get(const CarrierSettings *settings, long stall, Reason *reason);

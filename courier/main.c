@@ -164,15 +164,11 @@ static int run_put(const CourierOptions *options, const char *directory, Reason 
 static int run_reports(const CourierOptions *options, Reason *reason)
 {
     _cleanup_(carrier_settings_done) CarrierSettings settings = {0}, elsewhere = {0};
-    _cleanup_(carrier_closep) Carrier *carrier = NULL;
     int r = read_carrier(options->carrier, reason, &settings);
 
     if (r == 0 && settings.reports)
         r = carrier_settings_for_reports(&settings, reason, &elsewhere);
-    if (r == 0)
-        r = carrier_open(settings.reports ? &elsewhere : &settings, options->stall, reason,
-                         &carrier);
-    return r == 0 ? get(carrier, reason) : r;
+    return r == 0 ? get(settings.reports ? &elsewhere : &settings, options->stall, reason) : r;
 }
 
 static int run_courier(const CourierOptions *options, const char *fleet, Reason *reason)

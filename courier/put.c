@@ -6,16 +6,11 @@
 #include "base/base64.h"
 #include "base/fsutil.h"
 #include "base/names.h"
+#include "parts.h"
 
 #include <errno.h>
 #include <fts.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
-/* So many processes put as many files as PUT_ALONE or more. */
-#define PUT_PROCESSES 8U
-#define PUT_ALONE     64U
 
 /* Files, as two arrays: .names[i] on the carrier is .paths[i] here, "" for one that is removed. */
 typedef struct PutList {
@@ -146,15 +141,10 @@ typedef struct Put {
     bool bundles; /* whether it is their turn, or that of the sealed files */
 } Put;
 
-/* What a process says of its part. */
-typedef struct PutPart {
-    int r;
-    Reason reason;
-} PutPart;
-
 /* Puts every STEPth file, from FIRST. */
-static int put_part(const Put *put, size_t first, size_t step, Reason *reason)
+static int put_part(const void *userdata, size_t first, size_t step, Reason *reason)
 {
+    const Put *put = userdata;
     _cleanup_(carrier_closep) Carrier *carrier = NULL;
     int r = carrier_open(put->settings, put->stall, reason, &carrier);
 
@@ -165,54 +155,6 @@ static int put_part(const Put *put, size_t first, size_t step, Reason *reason)
             r = put_one(carrier, put->list.names[i], put->list.paths[i], reason);
     if (r == 0 && carrier->ops->flush)
         r = carrier->ops->flush(carrier, reason);
-    return r;
-}
-
-/* The same in as many processes as there are PARTS, each with a connection of its own: a server
- * that is far away takes most of its time to answer. */
-static int put_in_parts(const Put *put, PutPart *parts, size_t count, Reason *reason)
-{
-    pid_t children[PUT_PROCESSES];
-    size_t started = 0;
-    int r = 0;
-
-    for (; started < count; started++) {
-        parts[started] = (PutPart){.r = -EIO};
-        children[started] = fork();
-        if (children[started] == 0) {
-            parts[started].r = put_part(put, started, count, &parts[started].reason);
-            _exit(EXIT_SUCCESS);
-        }
-        if (children[started] < 0)
-            break;
-    }
-    if (started < count)
-        r = reason_set(reason, -errno, "cannot start a process");
-    for (size_t i = 0; i < started; i++) {
-        while (waitpid(children[i], NULL, 0) < 0 && errno == EINTR)
-            ;
-        if (r == 0 && parts[i].r != 0) {
-            r = parts[i].r;
-            *reason = parts[i].reason;
-        }
-    }
-    return r;
-}
-
-/* Puts all files whose turn it is. */
-static int put_turn(const Put *put, Reason *reason)
-{
-    PutPart *parts;
-    int r;
-
-    if (put->list.count < PUT_ALONE)
-        return put_part(put, 0, 1, reason);
-    parts = mmap(NULL, PUT_PROCESSES * sizeof(parts[0]), PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (parts == MAP_FAILED)
-        return -errno;
-    r = put_in_parts(put, parts, PUT_PROCESSES, reason);
-    (void)munmap(parts, PUT_PROCESSES * sizeof(parts[0]));
     return r;
 }
 
@@ -248,10 +190,10 @@ int put(const CarrierSettings *settings, long stall, const char *directory, Reas
                                         : read_directory(directory, reason, &put.list);
 
     if (r == 0)
-        r = put_turn(&put, reason);
+        r = parts_run(put_part, &put, put.list.count, reason);
     put.bundles = true;
     if (r == 0)
-        r = put_turn(&put, reason);
+        r = parts_run(put_part, &put, put.list.count, reason);
     if (r == 0)
         r = remove_all(&put, reason);
     if (r == 0) {
