@@ -229,8 +229,7 @@ static int restart(Apply *apply, Reason *reason)
 
 static bool has_failed(const RestartUnit *unit)
 {
-    return unit->result &&
-           (strcmp(unit->result, "failed") == 0 || strcmp(unit->result, "postponed") == 0);
+    return unit->result && strcmp(unit->result, "failed") == 0;
 }
 
 /* The names to restore: those that a unit which has failed uses, if root's policy says so. */

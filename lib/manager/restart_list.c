@@ -287,9 +287,8 @@ static int apply_one(const RestartOptions *options, RestartUnit *unit, Reason *r
         return 0;
     }
     if (r == 0 && !unit->resumed && unit->postponed) {
-        unit->result = "postponed";
-        return reason_set(reason, OUTCOME_NOT_ROTATED, "%s of %s: it was restarted too often",
-                          unit->name, unit->machine->name);
+        reason_set(reason, 0, "it was restarted too often");
+        return failed(unit, OUTCOME_NOT_ROTATED, reason);
     }
     if (r == 0 && !unit->resumed) {
         choose_action(options, unit);
